@@ -1,0 +1,72 @@
+"""The shapes that all documents share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from iptviz.dump.model import Dump
+    from iptviz.engine.condition import Assumption
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.names import ServiceName
+
+Shape = dict[str, Any]
+
+
+def dump_shape(dump: Dump, *, complete: bool) -> Shape:
+    """Return the shape `dump`."""
+    return {
+        "source": dump.source,
+        "family": dump.family,
+        "tool": dump.tool,
+        "tables": list(dump.tables),
+        "rules": dump.rule_count,
+        "complete": complete,
+    }
+
+
+def share_shape(share: Fraction) -> Shape:
+    """Return a probability twice, as a float and as numerator/denominator in lowest terms."""
+    return {"probability": float(share), "exact": f"{share.numerator}/{share.denominator}"}
+
+
+def service_shape(service: ServiceName) -> Shape:
+    """Return the shape `service`."""
+    return {
+        "namespace": service.namespace,
+        "name": service.name,
+        "port_name": service.port_name,
+        "named_by": service.named_by,
+    }
+
+
+def frontend_shape(frontend: Frontend) -> Shape:
+    """Return the shape `frontend`."""
+    return {
+        "kind": frontend.kind,
+        "address": frontend.address,
+        "port": frontend.port,
+        "protocol": frontend.protocol,
+        "line": frontend.rule.line,
+    }
+
+
+def condition_shape(assumption: Assumption) -> Shape:
+    """Return the shape `condition`."""
+    return {
+        "text": assumption.text,
+        "kind": assumption.condition.kind,
+        "value": assumption.condition.value,
+        "holds": assumption.holds,
+    }
+
+
+def conditions_shape(assumptions: tuple[Assumption, ...]) -> Shape:
+    """Return one condition for several that must hold together, or for none, which always holds."""
+    if len(assumptions) == 1:
+        return condition_shape(assumptions[0])
+    text = " and ".join(assumption.text for assumption in assumptions) or "always"
+    shape: Shape = {"text": text, "kind": "all" if assumptions else "always", "value": None, "holds": True}
+    return shape | ({"all": [condition_shape(one) for one in assumptions]} if assumptions else {})

@@ -1,0 +1,89 @@
+"""The document `iptviz.trace.v1`: what `iptviz trace --json` prints. Fields may be added, none may change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iptviz.documents.shapes import (
+    Shape,
+    condition_shape,
+    conditions_shape,
+    dump_shape,
+    frontend_shape,
+    service_shape,
+    share_shape,
+)
+from iptviz.engine.chance import NEVER
+
+if TYPE_CHECKING:
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.service import Endpoint, Outcome, ServiceTrace, Verdict
+    from iptviz.trace import TraceResult
+
+
+def trace_document(result: TraceResult) -> dict[str, Any]:
+    """Return `result` as `iptviz.trace.v1`."""
+    return {
+        "schema": "iptviz.trace.v1",
+        "dump": dump_shape(result.dump, complete=result.complete),
+        "target": result.target,
+        "services": [
+            _service(one, siblings, result.wanted)
+            for one, siblings in zip(result.services, result.siblings, strict=True)
+        ],
+        "notes": list(result.notes),
+    }
+
+
+def _service(one: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozenset[Rule]) -> Shape:
+    seconds = one.affinity_seconds
+    shape = {
+        "service": service_shape(one.service),
+        "frontend": frontend_shape(one.frontend),
+        "chain": one.chain,
+        "session_affinity": None if seconds is None else {"seconds": seconds},
+        **_outcome(one.usual),
+        "cases": [_outcome(outcome) for outcome in one.outcomes] if len(one.outcomes) > 1 else [],
+        "also": [frontend_shape(frontend) for frontend in siblings],
+    }
+    if wanted:
+        shares = (endpoint.share for endpoint in one.usual.endpoints if endpoint.rule in wanted)
+        shape["target_share"] = share_shape(sum(shares, NEVER))
+    return shape
+
+
+def _outcome(outcome: Outcome) -> Shape:
+    return {
+        "when": [condition_shape(need) for need in outcome.when],
+        "endpoints": [_endpoint(endpoint) for endpoint in outcome.endpoints],
+        "leftover": share_shape(outcome.leftover),
+        "verdict": _verdict(outcome.verdict),
+        "masquerade": [conditions_shape(one.needs) | {"line": one.rule.line} for one in outcome.masquerade],
+    }
+
+
+def _endpoint(endpoint: Endpoint) -> Shape:
+    counters = endpoint.counters
+    return {
+        "address": endpoint.address,
+        "port": endpoint.port,
+        "chain": endpoint.rule.chain,
+        **share_shape(endpoint.share),
+        "lines": [endpoint.via.line, endpoint.rule.line],
+        "counters": None if counters is None else {"packets": counters.packets, "bytes": counters.bytes},
+        "rule_chance": share_shape(endpoint.chance),
+        "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
+    }
+
+
+def _verdict(verdict: Verdict | None) -> Shape | None:
+    if verdict is None:
+        return None
+    target = verdict.rule.target
+    return {
+        "kind": verdict.kind,
+        "line": verdict.rule.line,
+        "text": verdict.rule.comment or verdict.rule.text,
+        "with": target.value("--reject-with") if target else None,
+    }

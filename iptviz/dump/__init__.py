@@ -1,0 +1,1 @@
+"""Bytes to model and back, without loss: source, index, words, rule, model."""

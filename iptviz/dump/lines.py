@@ -1,0 +1,27 @@
+"""From byte offsets to line numbers, counting each stretch of a large dump at most once."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+
+
+class Lines:
+    """The lines of `data`; a line is counted from the nearest place before it that is already known."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._known = [(0, 1)]
+
+    def at(self, offset: int) -> int:
+        """Return the line, counted from 1, on which the byte at `offset` stands."""
+        nearest = bisect_right(self._known, (offset, len(self._data) + 2)) - 1
+        known, line = self._known[nearest]
+        if known == offset:
+            return line
+        line += self._data.count(b"\n", known, offset)
+        insort(self._known, (offset, line))
+        return line
+
+    def end(self, offset: int) -> int:
+        """Return the offset just after the line that holds `offset`."""
+        return self._data.find(b"\n", offset) + 1 or len(self._data)

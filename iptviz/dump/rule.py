@@ -1,0 +1,117 @@
+"""A rule in its place: its line at once, its words when asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.dump.parts import Match, RuleParts, Target, take_apart
+from iptviz.dump.text import to_text
+from iptviz.xtables.targets import target_spec
+
+if TYPE_CHECKING:
+    from iptviz.dump.index import Span
+    from iptviz.dump.table import Table
+
+_COUNTERS = re.compile(r"\[(\d+):(\d+)\] ")
+
+
+class Counters(NamedTuple):
+    """How often a rule matched, or a policy decided: packets and bytes, as the dump has them."""
+
+    packets: int
+    bytes: int
+
+
+class Rule:
+    """One rule of a chain; two are equal when they stand in the same place of the same dump."""
+
+    __slots__ = ("_number", "_parts", "_span", "table")
+
+    def __init__(self, table: Table, span: Span, number: int | None = None) -> None:
+        self.table = table
+        self._span = span
+        self._number = number
+        self._parts: RuleParts | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rule) and other.table is self.table and other._span == self._span
+
+    def __hash__(self) -> int:
+        return hash(self._span)
+
+    def __repr__(self) -> str:
+        return f"<Rule line {self.line}: {self.text}>"
+
+    @property
+    def _raw(self) -> str:
+        start, end = self._span
+        return to_text(self.table.data[start:end]).strip()
+
+    @property
+    def text(self) -> str:
+        """The rule as it stands in the dump, without counters and line end."""
+        raw = self._raw
+        return _COUNTERS.sub("", raw, count=1) if raw.startswith("[") else raw
+
+    @property
+    def line(self) -> int:
+        """The rule's line in the dump, counted from 1."""
+        return self.table.lines.at(self._span[0])
+
+    @property
+    def number(self) -> int:
+        """The rule's place in its chain, counted from 1 as `iptables -L --line-numbers` does."""
+        if self._number is None:
+            self._number = self.table.number_of(self._span)
+        return self._number
+
+    @property
+    def counters(self) -> Counters | None:
+        """Packets and bytes, where the dump was saved with `-c`."""
+        found = _COUNTERS.match(self._raw)
+        return Counters(int(found[1]), int(found[2])) if found else None
+
+    @property
+    def parts(self) -> RuleParts:
+        """The rule taken apart, once."""
+        if self._parts is None:
+            self._parts = take_apart(self.text)
+        return self._parts
+
+    @property
+    def chain(self) -> str:
+        """The name of the chain that holds the rule."""
+        return self.parts.chain
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """The `-m` matches in the rule's order."""
+        return self.parts.matches
+
+    @property
+    def target(self) -> Target | None:
+        """What the rule does, or None: it counts and goes on."""
+        return self.parts.target
+
+    @property
+    def jump(self) -> str | None:
+        """The user chain that the rule jumps or goes to, or None.
+
+        A chain of the dump takes precedence over a target of its name, as in iptables. A bare name that is
+        neither is taken for a chain, which is then one that no line declares.
+        """
+        target = self.target
+        if target is None:
+            return None
+        if target.goto or target.name in self.table.chains:
+            return target.name
+        return None if target_spec(target.name) or target.options or self.parts.unknown else target.name
+
+    @property
+    def comment(self) -> str | None:
+        """The text of the rule's first `-m comment`, or None."""
+        for match in self.matches:
+            if match.name == "comment" and (option := match.option("--comment")):
+                return option.values[0] if option.values else ""
+        return None

@@ -1,0 +1,192 @@
+"""Tables and chains of a dump: lazy views on the bytes; nothing is made before it is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from iptviz.dump.rule import Counters, Rule
+from iptviz.dump.text import to_bytes, to_text
+
+if TYPE_CHECKING:
+    from iptviz.dump.index import Section, Span
+    from iptviz.dump.lines import Lines
+
+_DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[(\d++):(\d++)\])?", re.MULTILINE)
+_RULE_CHAIN = re.compile(rb"(?:\[\d++:\d++\] )?+-A (\S++)")
+_NEWLINE = ord("\n")
+
+
+class Chain:
+    """A chain of a table; `declared` says whether a `:CHAIN` line stands for it."""
+
+    def __init__(self, table: Table, name: str) -> None:
+        self.table = table
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<Chain {self.table.name} {self.name}>"
+
+    @cached_property
+    def rules(self) -> Sequence[Rule]:
+        """The chain's rules in order."""
+        return [
+            Rule(self.table, span, number) for number, span in enumerate(self.table.spans_of(self.name), 1)
+        ]
+
+    @cached_property
+    def _declaration(self) -> re.Match[bytes] | None:
+        return self.table.declaration(self.name)
+
+    @property
+    def declared(self) -> bool:
+        """Whether the chain is declared; a chain known by its rules alone is not."""
+        return self._declaration is not None
+
+    @property
+    def line(self) -> int:
+        """The line of the declaration, else of the first rule."""
+        return self.table.lines.at(self._declaration.start()) if self._declaration else self.rules[0].line
+
+    @property
+    def policy(self) -> str | None:
+        """ACCEPT or DROP for a built-in chain, None for a user chain."""
+        policy = to_text(self._declaration[2]) if self._declaration else "-"
+        return None if policy == "-" else policy
+
+    @property
+    def counters(self) -> Counters | None:
+        """Packets and bytes that the policy decided, where the declaration has them."""
+        found = self._declaration
+        return Counters(int(found[3]), int(found[4])) if found and found[3] else None
+
+
+class _Chains(Mapping[str, Chain]):
+    """A table's chains by name, in the order of declaration; those with rules alone come last."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._made: dict[str, Chain | None] = {}
+
+    def _find(self, name: str) -> Chain | None:
+        """Return the chain, or None; both answers are remembered, since looking for a name scans text."""
+        if name not in self._made:
+            self._made[name] = Chain(self._table, name) if self._table.has_chain(name) else None
+        return self._made[name]
+
+    def __getitem__(self, name: str) -> Chain:
+        chain = self._find(name)
+        if chain is None:
+            raise KeyError(name)
+        return chain
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._find(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table.chain_names())
+
+    def __len__(self) -> int:
+        return len(self._table.chain_names())
+
+
+class Table:
+    """One table of a dump."""
+
+    def __init__(self, data: bytes, lines: Lines, section: Section) -> None:
+        self.data = data
+        self.lines = lines
+        self.name = section.name
+        self.chains: Mapping[str, Chain] = _Chains(self)
+        self._section = section
+
+    def __repr__(self) -> str:
+        return f"<Table {self.name}>"
+
+    @property
+    def line(self) -> int:
+        """The line of `*table`."""
+        return self.lines.at(self._section.start)
+
+    @property
+    def committed(self) -> bool:
+        """Whether the table's COMMIT was read."""
+        return self._section.committed
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules the table holds."""
+        blocks = self._section.blocks
+        return sum(self.data.count(b"\n", *block) + (self.data[block[1] - 1] != _NEWLINE) for block in blocks)
+
+    def rules(self) -> Iterator[Rule]:
+        """Yield every rule, chain by chain."""
+        return (rule for name in self.chains for rule in self.chains[name].rules)
+
+    def rules_of(self, chain: str) -> Sequence[Rule]:
+        """Return the rules of `chain`; a chain that is not there has none."""
+        return self.chains[chain].rules if chain in self.chains else ()
+
+    def rules_with(self, text: str, chain: str | None = None) -> Iterator[Rule]:
+        """Yield the rules, of one chain or of all, whose line holds `text`: a search of bytes, no parsing."""
+        spans = self._section.blocks if chain is None else self._section.spans(to_bytes(chain))
+        for _, line in self._find(to_bytes(text), spans):
+            yield Rule(self, line)
+
+    def rules_to(self, chain: str) -> Iterator[Rule]:
+        """Yield the rules that jump or go to `chain`."""
+        for at, line in self._find(b" " + to_bytes(chain), self._section.blocks):
+            # The chain's own rules hold its name too, after -A: they are many, and told apart at once.
+            if self.data[at - 2 : at] != b"-A" and (rule := Rule(self, line)).jump == chain:
+                yield rule
+
+    def _find(self, needle: bytes, spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
+        """Yield where `needle` stands first in each line of `spans`, and that line."""
+        for start, end in spans:
+            at = start
+            while (at := self.data.find(needle, at, end)) >= 0:
+                line = self.data.rfind(b"\n", 0, at) + 1, self.lines.end(at)
+                yield at, line
+                at = line[1]
+
+    def chain_names(self) -> list[str]:
+        """Return the chains' names, the declared ones first."""
+        found = (
+            name for block in self._section.declarations for name in _DECLARATION.finditer(self.data, *block)
+        )
+        names = dict.fromkeys(to_text(name[1]) for name in found)
+        return list(names | dict.fromkeys(map(to_text, self._section.runs)))
+
+    def has_chain(self, name: str) -> bool:
+        """Whether a chain of this name is declared or has rules."""
+        return to_bytes(name) in self._section.runs or self.declaration(name) is not None
+
+    def declaration(self, name: str) -> re.Match[bytes] | None:
+        """Return the `:NAME POLICY [packets:bytes]` line of chain `name`, or None."""
+        needle = b":" + to_bytes(name)
+        for start, end in self._section.declarations:
+            at = start - 1
+            while (at := self.data.find(needle, at + 1, end)) >= 0:
+                found = _DECLARATION.match(self.data, at, end)
+                if found and found[1] == needle[1:]:
+                    return found
+        return None
+
+    def spans_of(self, chain: str) -> Iterator[Span]:
+        """Yield where each rule of `chain` stands."""
+        for start, end in self._section.spans(to_bytes(chain)):
+            at = start
+            while at < end:
+                after = self.lines.end(at)
+                yield at, after
+                at = after
+
+    def number_of(self, span: Span) -> int:
+        """Return the place, counted from 1, of the rule at `span` among the rules of its chain."""
+        found = _RULE_CHAIN.match(self.data, *span)
+        runs = self._section.spans(found[1]) if found else []
+        return 1 + sum(
+            self.data.count(b"\n", start, min(end, span[0])) for start, end in runs if start <= span[0]
+        )

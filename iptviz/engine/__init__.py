@@ -1,0 +1,1 @@
+"""Netfilter's semantics with exact chances: what a rule does to a packet that is only partly known."""

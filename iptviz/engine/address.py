@@ -1,0 +1,65 @@
+"""Addresses and networks as iptables writes them."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Network(NamedTuple):
+    """An address and a mask as integers; iptables allows masks with holes, which `ipaddress` does not."""
+
+    version: int
+    value: int
+    mask: int
+
+    def contains(self, other: Network) -> bool:
+        """Whether every address of `other` is in this network."""
+        same = self.version == other.version
+        return same and self.mask & other.mask == self.mask and other.value & self.mask == self.value
+
+    def meets(self, other: Network) -> bool:
+        """Whether some address is in both."""
+        both = self.mask & other.mask
+        return self.version == other.version and self.value & both == other.value & both
+
+
+@lru_cache(maxsize=4096)
+def parse_network(text: str) -> Network | None:
+    """Read `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/64` or a single address; None for anything else."""
+    address_text, _, mask_text = text.partition("/")
+    try:
+        address = ipaddress.ip_address(address_text)
+        if not mask_text:
+            mask = (1 << address.max_prefixlen) - 1
+        elif mask_text.isdigit():
+            length = int(mask_text)
+            if length > address.max_prefixlen:
+                return None
+            mask = ((1 << length) - 1) << (address.max_prefixlen - length)
+        else:
+            mask = int(ipaddress.ip_address(mask_text))
+    except ValueError:
+        return None
+    return Network(address.version, int(address) & mask, mask)
+
+
+def split_endpoint(text: str) -> tuple[str, int | None]:
+    """Split `10.0.0.1:80`, `[fd00::1]:80` or a bare address; what is no number is no port."""
+    if text.startswith("["):
+        address, bracket, rest = text[1:].partition("]")
+        if bracket and rest.startswith(":") and rest[1:].isdigit():
+            return address, int(rest[1:])
+        return (address, None) if bracket and not rest else (text, None)
+    address, colon, port = text.rpartition(":")
+    if colon and port.isdigit() and ":" not in address:
+        return address, int(port)
+    return text, None
+
+
+def join_endpoint(address: str, port: int | None) -> str:
+    """Write address and port as one text, an IPv6 address in brackets: the inverse of `split_endpoint`."""
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -1,0 +1,33 @@
+"""What can go wrong in a way a user can mend: every error says what, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class IptvizError(Exception):
+    """Base of all errors meant for a user; the command line prints `str(error)` and exits with 2.
+
+    `where` is a file, or `file:line`, or empty; `hint` is the next thing to do, or empty.
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        advice = f"\n  {self.hint}" if self.hint else ""
+        return f"{place}{self.what}{advice}"
+
+
+class DumpError(IptvizError):
+    """The input cannot be read, or it holds no iptables-save text at all."""
+
+
+class TargetError(IptvizError):
+    """The text given as TARGET has none of the forms that name a service, a chain or an endpoint."""
+
+
+class OutputError(IptvizError):
+    """The answer cannot be written where it was asked for."""

@@ -1,0 +1,1 @@
+"""What the chains of kube-proxy mean: names, frontends, services and their endpoints."""

@@ -1,0 +1,286 @@
+"""What happens to a new connection to one frontend: endpoints with exact shares, marks, refusals, cases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.address import parse_network, split_endpoint
+from iptviz.engine.assumed import Assumed
+from iptviz.engine.cases import Case, Cases, explore
+from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.packet import Packet
+from iptviz.engine.walk import ChainWalk, Effect, End, Faults
+from iptviz.kube.frontends import Frontend, rules_about
+from iptviz.kube.marks import Marks
+from iptviz.kube.names import (
+    ENDPOINT_CHAIN,
+    FIREWALL_CHAIN,
+    NAMELESS,
+    SERVICE_CHAINS,
+    ServiceName,
+    service_of_comment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from fractions import Fraction
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Counters, Rule
+    from iptviz.dump.table import Table
+
+Needs = tuple[Assumption, ...]
+
+
+class Endpoint(NamedTuple):
+    """One DNAT rule and the share (in [0, 1]) of new connections that it gets.
+
+    `via` is the rule that jumps to the endpoint's chain: it is reached by the share `before` of all
+    connections and takes `chance` of them. Where `share` is not their product, other ways lead here too.
+    """
+
+    address: str
+    port: int | None
+    share: Fraction
+    rule: Rule
+    via: Rule
+    before: Fraction
+    chance: Fraction
+    hairpin: Rule | None
+
+    @property
+    def counters(self) -> Counters | None:
+        """Packets and bytes of the DNAT rule; nat counts a connection once."""
+        return self.rule.counters
+
+
+class Verdict(NamedTuple):
+    """What happens to connections that get no endpoint: REJECT or DROP, by which rule."""
+
+    kind: str
+    rule: Rule
+
+
+class Hop(NamedTuple):
+    """A chain on the way, the share of all connections that enters it, and the first rule that leads there."""
+
+    chain: str
+    share: Fraction
+    via: Rule
+
+
+class Masquerade(NamedTuple):
+    """The source is rewritten where all of `needs` hold (without any: always), says `rule`."""
+
+    needs: Needs
+    rule: Rule
+
+
+class Outcome(NamedTuple):
+    """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
+
+    `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover.
+    `hollow` are chains that connections enter although they hold no rule.
+    """
+
+    when: Needs
+    endpoints: tuple[Endpoint, ...]
+    leftover: Fraction
+    verdict: Verdict | None
+    masquerade: tuple[Masquerade, ...]
+    hops: tuple[Hop, ...]
+    others: tuple[End, ...]
+    hollow: tuple[Hop, ...]
+
+
+class ServiceTrace(NamedTuple):
+    """A frontend and its outcomes; more than one where something outside the dump decides."""
+
+    frontend: Frontend
+    outcomes: tuple[Outcome, ...]
+    affinity_seconds: int | None
+    faults: Faults
+    unexplored: int
+
+    @property
+    def usual(self) -> Outcome:
+        """The outcome for the ordinary client: one from outside that no rule singles out."""
+        return self.outcomes[0]
+
+    @property
+    def service(self) -> ServiceName:
+        """The service port, named by the frontend's comment or by one further down."""
+        rules = [self.frontend.rule, *(endpoint.via for endpoint in self.usual.endpoints[:1])]
+        rules += [endpoint.rule for endpoint in self.usual.endpoints[:1]]
+        return next(filter(None, (service_of_comment(rule.comment) for rule in rules)), NAMELESS)
+
+    @property
+    def chain(self) -> str | None:
+        """The chain that shares the usual connections out, or the first one asked; None without any."""
+        chains = [hop.chain for hop in self.usual.hops]
+        return next((chain for chain in reversed(chains) if chain.startswith(SERVICE_CHAINS)), None) or (
+            chains[0] if chains else None
+        )
+
+
+def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
+    """Follow new connections to `frontend` through the nat table, then see who refuses the rest."""
+    nat = dump.tables.get("nat")
+    packet = _first_packet(frontend)
+    rules = rules_about(dump, frontend, "nat")
+    cases = explore(nat, packet, rules) if nat and rules else _nothing()
+    reader = _OutcomeReader(dump, frontend, packet, Marks(nat) if nat else None)
+    admitted = _source_ranges(nat, cases.cases)
+    outcomes = sorted(map(reader.read, cases.cases), key=lambda outcome: _how_special(outcome, admitted))
+    return ServiceTrace(
+        frontend,
+        tuple(outcomes),
+        _affinity(nat, cases.cases),
+        cases.faults,
+        len(cases.skipped),
+    )
+
+
+def _nothing() -> Cases:
+    """Return the cases of a frontend that the nat table does not know: everything is left over."""
+    return Cases([Case((), ChainWalk((), {}, CERTAIN, ()), {})], Faults({}, {}), [])
+
+
+def _first_packet(frontend: Frontend) -> Packet:
+    """Return the first packet of a new client's connection to `frontend`."""
+    return Packet(
+        protocol=frontend.protocol,
+        destination=parse_network(frontend.address) if frontend.address else None,
+        destination_port=frontend.port,
+        to_this_node=True if frontend.kind == "node-port" else None,
+        unlisted=(ENDPOINT_CHAIN,),
+    )
+
+
+def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
+    """Return the seconds for which a client stays with its endpoint, or None without session affinity."""
+    chains = {name for case in cases for name in case.chains if name.startswith(SERVICE_CHAINS)}
+    rules = (rule for name in sorted(chains) for rule in (nat.rules_of(name) if nat else ()))
+    for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
+        seconds = match.option("--seconds")
+        if match.option("--rcheck") and seconds and seconds.values[0].isdigit():
+            return int(seconds.values[0])
+    return None
+
+
+def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[Condition]:
+    """Return the sources that load-balancer source ranges admit."""
+    chains = {name for case in cases for name in case.chains if name.startswith(FIREWALL_CHAIN)}
+    rules = (rule for name in chains for rule in (nat.rules_of(name) if nat else ()))
+    return {need.condition for rule in rules for need in rule_truth(rule, Packet()).needs}
+
+
+def _how_special(outcome: Outcome, admitted: set[Condition]) -> tuple[int, bool]:
+    """Order outcomes by how special their client is: a pod, the node, somebody singled out by a rule.
+
+    Being admitted by a source range makes no client special, being refused by it does.
+    """
+    special = [need for need in outcome.when if need.holds and need.condition not in admitted]
+    return len(special), not outcome.endpoints
+
+
+class _OutcomeReader:
+    """Reads the walk of one case as endpoints, marks and refusals."""
+
+    def __init__(self, dump: Dump, frontend: Frontend, packet: Packet, marks: Marks | None) -> None:
+        self.packet = packet
+        self.marks = marks
+        self.refusals = rules_about(dump, frontend, "filter")
+
+    def read(self, case: Case) -> Outcome:
+        inflow = _inflow(case)
+        ends = case.walk.ends.values()
+        endpoints = tuple(self._endpoint(end, case, inflow) for end in ends if _is_dnat(end.rule))
+        others = tuple(end for end in ends if not _is_dnat(end.rule))
+        leftover = case.walk.leftover + sum((end.share for end in others), NEVER)
+        effects = [*case.walk.effects, *self._effects_on_the_way(case, inflow)]
+        return Outcome(
+            case.when,
+            endpoints,
+            leftover,
+            self._verdict(case, effects) if leftover else None,
+            self._masquerade(effects),
+            tuple(hop for name, hop in inflow.items() if hop.share and not name.startswith(ENDPOINT_CHAIN)),
+            others,
+            tuple(hop for name, hop in inflow.items() if hop.share and not hop.via.table.rules_of(name)),
+        )
+
+    def _endpoint(self, end: End, case: Case, inflow: Mapping[str, Hop]) -> Endpoint:
+        path = end.path.rules()
+        via = path[-2] if len(path) > 1 else path[-1]
+        entering = inflow[via.chain].share if via.chain in inflow else CERTAIN
+        walk = case.chains.get(via.chain, case.walk)
+        step = next(step for step in walk.steps if step.rule == via)
+        address, port = split_endpoint((end.rule.target and end.rule.target.value("--to-destination")) or "")
+        port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
+        hairpin = self._hairpin(case.chains.get(end.rule.chain))
+        return Endpoint(address, port, end.share, end.rule, via, entering * step.before, step.chance, hairpin)
+
+    def _hairpin(self, walk: ChainWalk | None) -> Rule | None:
+        """Return the rule by which an endpoint that reaches itself through its service is masqueraded."""
+        effects = walk.effects if walk and self.marks else ()
+        return next(
+            (effect.via for effect in effects if self.marks and self.marks.masquerades(effect.rule)), None
+        )
+
+    def _effects_on_the_way(self, case: Case, inflow: Mapping[str, Hop]) -> Iterator[Effect]:
+        """Yield the effects in all chains that connections enter but the endpoints' own."""
+        for name, walk in case.chains.items():
+            if name in inflow and inflow[name].share and not name.startswith(ENDPOINT_CHAIN):
+                yield from walk.effects
+
+    def _masquerade(self, effects: Sequence[Effect]) -> tuple[Masquerade, ...]:
+        """Return what masquerades, each condition once; what always does makes the others pointless."""
+        found: dict[Needs, Masquerade] = {}
+        for effect in effects:
+            if self.marks and self.marks.masquerades(effect.rule):
+                found.setdefault(effect.needs, Masquerade(effect.needs, effect.via))
+        return (found[()],) if () in found else tuple(found.values())
+
+    def _verdict(self, case: Case, effects: Sequence[Effect]) -> Verdict | None:
+        """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
+        for effect in effects:
+            if self.marks and self.marks.drops(effect.rule) and not effect.needs:
+                return Verdict("DROP", effect.via)
+        assumed = Assumed(case.when)
+        for rule in self.refusals:
+            target = rule.target
+            truth = assumed.settle(rule_truth(rule, self.packet))
+            if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
+                return Verdict(target.name, rule)
+        return None
+
+
+def _is_dnat(rule: Rule) -> bool:
+    return rule.target is not None and rule.target.name == "DNAT"
+
+
+def _inflow(case: Case) -> dict[str, Hop]:
+    """Return for each chain which share of all connections enters it, callers before callees.
+
+    A walk finishes callees first, so the reverse of its order never meets a chain before its callers.
+    """
+    inflow: dict[str, Hop] = {}
+
+    def pour(walk: ChainWalk, entering: Fraction) -> None:
+        for step in walk.steps:
+            callee = step.rule.jump
+            if callee in case.chains:
+                known = inflow.get(callee)
+                share = entering * step.before * step.chance
+                inflow[callee] = (
+                    known._replace(share=known.share + share) if known else Hop(callee, share, step.rule)
+                )
+
+    pour(case.walk, CERTAIN)
+    for name in reversed(case.chains):
+        if name in inflow:
+            pour(case.chains[name], inflow[name].share)
+    return inflow

@@ -1,0 +1,106 @@
+"""TARGET: what a user types to say which service, endpoint or chain is meant."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from iptviz.engine.address import join_endpoint, split_endpoint
+from iptviz.errors import TargetError
+
+_PROTOCOL = re.compile(r"(?P<rest>.+\d|.*\])/(?P<protocol>tcp|udp|sctp)")
+_NODE_PORT = re.compile(r":(?P<port>\d+)")
+_CHAIN = re.compile(r"[A-Z][A-Z0-9_-]*-[A-Z0-9_-]+")
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<name>{_LABEL})(?P<colon>:(?P<port>{_LABEL})?)?")
+
+FORMS = (
+    "write an address (10.97.13.198, 10.97.13.198:79, [fd00::1]:443), "
+    "a service (default/web, default/web:http), a node port (:32123) or a chain (KUBE-SVC-...)"
+)
+
+
+class AddressTarget(NamedTuple):
+    """An address, a service's or an endpoint's, perhaps with port and protocol."""
+
+    address: str
+    port: int | None
+    protocol: str | None
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return ipaddress.ip_address(self.address).version
+
+    @property
+    def text(self) -> str:
+        """The target in its usual spelling."""
+        return join_endpoint(self.address, self.port) + (f"/{self.protocol}" if self.protocol else "")
+
+
+class NodePortTarget(NamedTuple):
+    """A node port, perhaps with protocol."""
+
+    port: int
+    protocol: str | None
+
+
+class NameTarget(NamedTuple):
+    """A service by name: in any namespace where `namespace` is None, all ports where `port_name` is None."""
+
+    namespace: str | None
+    name: str
+    port_name: str | None
+
+    @property
+    def text(self) -> str:
+        """The name as typed."""
+        port = "" if self.port_name is None else f":{self.port_name}"
+        return (f"{self.namespace}/" if self.namespace else "") + self.name + port
+
+
+class ChainTarget(NamedTuple):
+    """A chain of the nat table."""
+
+    chain: str
+
+
+Target = AddressTarget | NodePortTarget | NameTarget | ChainTarget
+
+
+def parse_target(text: str) -> Target:
+    """Read TARGET in any of its forms.
+
+    Raises:
+        TargetError: it has none of them.
+    """
+    rest, protocol = text.strip(), None
+    if found := _PROTOCOL.fullmatch(rest):
+        rest, protocol = found["rest"], found["protocol"]
+    if found := _NODE_PORT.fullmatch(rest):
+        return NodePortTarget(_checked_port(int(found["port"]), text), protocol)
+    if address := _parse_address(rest, protocol, text):
+        return address
+    if _CHAIN.fullmatch(rest):
+        return ChainTarget(rest)
+    if (found := _NAME.fullmatch(rest)) and not rest.isdigit():
+        port_name = (found["port"] or "") if found["colon"] else None
+        return NameTarget(found["namespace"], found["name"], port_name)
+    raise TargetError("names no service, endpoint or chain", where=repr(text), hint=FORMS)
+
+
+def _parse_address(rest: str, protocol: str | None, text: str) -> AddressTarget | None:
+    for address, port in ((rest.strip("[]"), None), split_endpoint(rest)):
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            continue
+        return AddressTarget(str(parsed), None if port is None else _checked_port(port, text), protocol)
+    return None
+
+
+def _checked_port(port: int, text: str) -> int:
+    if not 0 < port < 65536:
+        raise TargetError(f"port {port} is out of range: ports are 1 to 65535", where=repr(text))
+    return port

@@ -1,0 +1,102 @@
+"""The question `trace` asks: where do new connections to TARGET go, with what share, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.documents.trace_v1 import trace_document
+from iptviz.kube.absent import explain_absence
+from iptviz.kube.find import find
+from iptviz.kube.frontends import Frontend, frontends_leading_to
+from iptviz.kube.names import SERVICES
+from iptviz.kube.service import ServiceTrace, trace_frontend
+from iptviz.kube.target import parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+
+
+class TraceResult(NamedTuple):
+    """The answer: one trace per frontend that TARGET names; none where it is not in the dump.
+
+    `wanted` holds the DNAT rules of the endpoint that TARGET names, if it names one.
+    `siblings` has, for each trace, the other frontends of the same service port.
+    `notes` are sentences on what the answer lacks or hangs on.
+    """
+
+    dump: Dump
+    target: str
+    services: tuple[ServiceTrace, ...]
+    wanted: frozenset[Rule]
+    siblings: tuple[tuple[Frontend, ...], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether neither the dump nor the rules that were walked lack anything."""
+        broken = (one.faults.loops or one.faults.missing or one.unexplored for one in self.services)
+        return self.dump.complete and not any(broken)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as the document `iptviz.trace.v1`."""
+        return trace_document(self)
+
+
+def trace(dump: Dump, target: str) -> TraceResult:
+    """Follow new connections to `target` through `dump`.
+
+    Raises:
+        TargetError: `target` has none of the forms that name a service, an endpoint or a chain.
+    """
+    parsed = parse_target(target)
+    found = find(dump, parsed)
+    services = tuple(trace_frontend(dump, frontend) for frontend in found.frontends)
+    siblings = _siblings(dump, services)
+    absence = [] if services else explain_absence(dump, parsed, target)
+    notes = (*absence, *_dump_notes(dump, answered=bool(services)), *_service_notes(services))
+    return TraceResult(dump, target, services, found.wanted, siblings, tuple(dict.fromkeys(notes)))
+
+
+def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:
+    """Return for each service the other frontends that lead to its chain."""
+    known: dict[str, list[Frontend]] = {}
+    for one in services:
+        if one.chain and one.chain not in known:
+            known[one.chain] = frontends_leading_to(dump, [one.chain])
+    return tuple(
+        tuple(other for other in known.get(one.chain or "", []) if other.text != one.frontend.text)
+        for one in services
+    )
+
+
+def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[str]:
+    for gap in dump.gaps:
+        yield f"line {gap.line}: {gap.text}"
+    nat = dump.tables.get("nat")
+    if answered and nat and SERVICES in nat.chains:
+        callers = {rule.chain for rule in nat.rules_to(SERVICES)}
+        for hook, whose in (("PREROUTING", "pods and other hosts"), ("OUTPUT", "the node itself")):
+            if hook not in callers:
+                yield f"nothing in nat {hook} leads to {SERVICES}: traffic of {whose} is not asked here"
+
+
+def _service_notes(services: tuple[ServiceTrace, ...]) -> Iterator[str]:
+    for one in services:
+        for rule, loop in one.faults.loops.items():
+            yield f"line {rule.line}: {' -> '.join(loop)} is a loop, which the kernel refuses: edited by hand?"
+        for rule, chain in one.faults.missing.items():
+            yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
+        if one.unexplored:
+            yield f"{one.frontend.text}: {one.unexplored} combinations of conditions were left out"
+        for outcome in one.outcomes:
+            for hop in outcome.hollow:
+                yield f"line {hop.via.line}: leads to {hop.chain}, which has no rules"
+            for end in outcome.others:
+                target = end.rule.target.name if end.rule.target else ""
+                yield f"line {end.rule.line}: {target} ends the nat table before an endpoint is chosen"
+            for endpoint in outcome.endpoints:
+                if not endpoint.share:
+                    yield f"line {endpoint.via.line}: never reached, a rule above it takes every connection"
