@@ -1,0 +1,56 @@
+"""Where does a Kubernetes service connection go? Exact answers from iptables-save.
+
+    import iptviz
+    dump = iptviz.load("a.txt")
+    result = iptviz.trace(dump, "10.97.13.198")
+
+Names of this package are public; everything else may move. They are imported when first used, so that
+`import iptviz` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iptviz.version import __version__
+
+if TYPE_CHECKING:
+    from iptviz.dump.model import Dump, load
+    from iptviz.errors import DumpError, IptvizError, OutputError, TargetError
+    from iptviz.graph import jump_graph
+    from iptviz.trace import TraceResult, trace
+
+__all__ = [
+    "Dump",
+    "DumpError",
+    "IptvizError",
+    "OutputError",
+    "TargetError",
+    "TraceResult",
+    "__version__",
+    "jump_graph",
+    "load",
+    "trace",
+]
+
+_HOMES = {
+    "Dump": "iptviz.dump.model",
+    "load": "iptviz.dump.model",
+    "DumpError": "iptviz.errors",
+    "IptvizError": "iptviz.errors",
+    "OutputError": "iptviz.errors",
+    "TargetError": "iptviz.errors",
+    "TraceResult": "iptviz.trace",
+    "trace": "iptviz.trace",
+    "jump_graph": "iptviz.graph",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any of the public names
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

@@ -137,9 +137,11 @@ class Table:
 
     def rules_to(self, chain: str) -> Iterator[Rule]:
         """Yield the rules that jump or go to `chain`."""
-        for at, line in self._find(b" " + to_bytes(chain), self._section.blocks):
-            # The chain's own rules hold its name too, after -A: they are many, and told apart at once.
-            if self.data[at - 2 : at] != b"-A" and (rule := Rule(self, line)).jump == chain:
+        needle = b" " + to_bytes(chain)
+        for at, line in self._find(needle, self._section.blocks):
+            # The chain's own rules hold its name too, after -A: they are many, so they are not taken apart.
+            own = self.data[at - 2 : at] == b"-A" and self.data.find(needle, at + 1, line[1]) < 0
+            if not own and (rule := Rule(self, line)).jump == chain:
                 yield rule
 
     def _find(self, needle: bytes, spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:

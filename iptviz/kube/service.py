@@ -96,9 +96,10 @@ class Outcome(NamedTuple):
 
 
 class ServiceTrace(NamedTuple):
-    """A frontend and its outcomes; more than one where something outside the dump decides."""
+    """A frontend, the packet that was asked about, and its outcomes: several where something unknown decides."""
 
     frontend: Frontend
+    packet: Packet
     outcomes: tuple[Outcome, ...]
     affinity_seconds: int | None
     faults: Faults
@@ -136,6 +137,7 @@ def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
     outcomes = sorted(map(reader.read, cases.cases), key=lambda outcome: _how_special(outcome, admitted))
     return ServiceTrace(
         frontend,
+        packet,
         tuple(outcomes),
         _affinity(nat, cases.cases),
         cases.faults,

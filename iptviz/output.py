@@ -1,0 +1,62 @@
+"""Writing the answer: to standard output, or to a file that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from iptviz.errors import OutputError
+
+
+def write_answer(text: str, output: str | None) -> None:
+    """Write `text` to the file `output`, or to standard output for None and "-".
+
+    Raises:
+        OutputError: the file cannot be written.
+        BrokenPipeError: nobody reads standard output any more.
+    """
+    data = text.encode("utf-8", "backslashreplace")
+    if output is None or output == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    else:
+        _write_whole(data, output)
+
+
+def _write_whole(data: bytes, path: str) -> None:
+    """Write beside `path` and rename, so that a reader never sees half a file."""
+    if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - a device or a pipe: no renaming
+        _write_through(data, path)
+        return
+    import tempfile
+
+    folder = os.path.dirname(path) or "."  # noqa: PTH120
+    try:
+        handle, beside = tempfile.mkstemp(prefix=".iptviz-", dir=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(beside, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp makes 0600
+            os.replace(beside, path)  # noqa: PTH105
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(beside)  # noqa: PTH108
+            raise
+    except OSError as error:
+        raise OutputError(f"cannot be written: {(error.strerror or str(error)).lower()}", where=path) from None
+
+
+def _write_through(data: bytes, path: str) -> None:
+    try:
+        with open(path, "wb") as file:  # noqa: PTH123
+            file.write(data)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {(error.strerror or str(error)).lower()}", where=path) from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""Views to text: one module per format, and the table of formats in `formats`."""

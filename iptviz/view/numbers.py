@@ -1,0 +1,50 @@
+"""Shares and chances as text. Everything before this point is exact; rounding happens here alone."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+_HUNDREDTH = Fraction(1, 10_000)
+
+
+def percent(share: Fraction) -> str:
+    """Return a share in [0, 1] as `25.00 %`; what is not quite 0 or 1 never reads as if it were."""
+    if share == 0:
+        return "0 %"
+    if share < _HUNDREDTH / 2:
+        return "<0.01 %"
+    if _HUNDREDTH > 1 - share > 0:
+        return ">99.99 %"
+    return f"{_decimal(share * 100, 2)} %"
+
+
+def chance(share: Fraction) -> str:
+    """Return a raw chance in [0, 1] with five decimals, as `0.33333`."""
+    return _decimal(share, 5)
+
+
+def one_in(deviation: Fraction) -> str:
+    """Return how small a deviation is as the power of ten it stays below: `1 in 100,000`."""
+    power = 1
+    while Fraction(1, power * 10) >= deviation:
+        power *= 10
+    return f"1 in {power:,}"
+
+
+def seconds(count: int) -> str:
+    """Return a time span as people say it."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if count >= size and count % size == 0:
+            return f"{count // size} {unit}"
+    return f"{count} s"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return `1 endpoint`, `4 endpoints`."""
+    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _decimal(value: Fraction, places: int) -> str:
+    """Round half up, exactly: a float would round 0.125 by its own lights."""
+    scaled = (value * 10**places + Fraction(1, 2)).__floor__()
+    return f"{scaled // 10**places}.{scaled % 10**places:0{places}d}"

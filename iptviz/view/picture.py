@@ -1,0 +1,213 @@
+"""The view of a trace as a picture: boxes for frontends, chains, endpoints and refusals, and their links."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from iptviz.dump.rule import Rule
+from iptviz.engine.chance import CERTAIN
+from iptviz.engine.condition import clauses
+from iptviz.engine.matching import rule_truth
+from iptviz.graph import jump_graph
+from iptviz.kube.service import Endpoint, Outcome, ServiceTrace
+from iptviz.trace import TraceResult
+from iptviz.view.numbers import chance, counted, percent
+from iptviz.view.text import printable
+from iptviz.view.trace import FOLD_FROM, endpoint_label, frontend_label, service_label
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class Box(NamedTuple):
+    """A node of the picture; its id stays the same as long as the chain's name does."""
+
+    id: str
+    kind: str
+    lines: tuple[str, ...]
+
+
+class Link(NamedTuple):
+    """An edge of the picture; `weight` is the share it carries, in [0, 1]."""
+
+    tail: str
+    head: str
+    lines: tuple[str, ...]
+    kind: str
+    weight: float
+
+
+class Picture(NamedTuple):
+    """Boxes and links in a fixed order, with a title and what has to be said below."""
+
+    title: str
+    boxes: tuple[Box, ...]
+    links: tuple[Link, ...]
+    footer: tuple[str, ...]
+
+
+def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
+    """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
+    boxes: dict[str, Box] = {}
+    links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
+    footer: list[str] = []
+    for one in result.services:
+        painter = _Painter(result, one, fold=fold)
+        for box in painter.boxes():
+            boxes.setdefault(box.id, box)
+        for link in painter.links():
+            links.setdefault((link.tail, link.head, link.lines), link)
+        footer += painter.legend()
+    title = f"{printable(result.target)} in {printable(result.dump.source)}"
+    notes = [f"note: {printable(note)}" for note in result.notes]
+    return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(dict.fromkeys(footer + notes)))
+
+
+def _chain_id(chain: str) -> str:
+    """Return the node id of a chain: its name, or where that could be misread a digest of it."""
+    if _PLAIN_ID.fullmatch(chain):
+        return f"nat/{chain}"
+    return f"nat/{hashlib.sha256(chain.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+
+
+class _Painter:
+    """Draws one frontend."""
+
+    def __init__(self, result: TraceResult, one: ServiceTrace, *, fold: bool) -> None:
+        self.one = one
+        self.wanted = result.wanted
+        self.entry = one.frontend.rule.chain
+        self.entry_id = _chain_id(self.entry)
+        self.frontend_id = f"frontend/{one.frontend.text}"
+        self.several = len(one.outcomes) > 1
+        self.endpoints = _by_chain(one.outcomes)
+        self.folded = self._folded() if fold else set()
+
+    def _folded(self) -> set[str]:
+        chains = [chain for chain, ends in self.endpoints.items() if not self.wanted & {end.rule for end in ends}]
+        return set(chains[FOLD_FROM:]) if len(self.endpoints) > FOLD_FROM + 1 else set()
+
+    def boxes(self) -> Iterator[Box]:
+        heading = (service_label(self.one), frontend_label(self.one.frontend))
+        yield Box(self.frontend_id, "frontend", heading)
+        yield Box(self.entry_id, "chain", (printable(self.entry),))
+        for chain in self._chains():
+            yield Box(_chain_id(chain), "chain", (printable(chain),))
+        for chain, ends in self.endpoints.items():
+            if chain not in self.folded:
+                kind = "wanted" if self.wanted & {end.rule for end in ends} else "endpoint"
+                yield Box(_chain_id(chain), kind, self._endpoint_lines(chain, ends))
+        yield from self._folded_box()
+        yield from self._ends()
+
+    def _endpoint_lines(self, chain: str, ends: list[Endpoint]) -> tuple[str, ...]:
+        labels = dict.fromkeys(endpoint_label(end) for end in ends)
+        return (*labels, *self._shares(chain), printable(chain))
+
+    def _shares(self, chain: str) -> Iterator[str]:
+        """Yield the endpoint's share, in each case where there are several."""
+        for letter, outcome in self._lettered():
+            share = sum((end.share for end in outcome.endpoints if end.rule.chain == chain), CERTAIN * 0)
+            yield f"{letter}: {percent(share)}" if self.several else percent(share)
+
+    def _folded_box(self) -> Iterator[Box]:
+        if self.folded:
+            usual = [end for end in self.one.usual.endpoints if end.rule.chain in self.folded]
+            together = percent(sum((end.share for end in usual), CERTAIN * 0))
+            lines = (f"{counted(len(self.folded), 'more endpoint')}", f"{together} together", "--all shows them")
+            yield Box(f"folded/{self.one.chain}", "fold", lines)
+
+    def _ends(self) -> Iterator[Box]:
+        for outcome in self.one.outcomes:
+            if outcome.leftover:
+                yield Box(*self._leftover(outcome))
+            for mark in outcome.masquerade:
+                yield Box(f"masquerade/{self.one.frontend.text}/{mark.rule.line}", "mark", ("masquerade",))
+
+    def _leftover(self, outcome: Outcome) -> tuple[str, str, tuple[str, ...]]:
+        verdict = outcome.verdict
+        if verdict is None:
+            return f"leftover/{self.one.frontend.text}", "leftover", ("no endpoint", "passes on unchanged")
+        why = printable(verdict.rule.comment or "")
+        return f"verdict/{verdict.rule.line}", "verdict", (verdict.kind, why, f"line {verdict.rule.line}")
+
+    def links(self) -> Iterator[Link]:
+        yield Link(self.frontend_id, self.entry_id, (), "enter", 1.0)
+        yield from self._jumps()
+        for letter, outcome in self._lettered():
+            if outcome.leftover:
+                share = f"{letter}: {percent(outcome.leftover)}" if self.several else percent(outcome.leftover)
+                yield Link(
+                    self.entry_id, self._leftover(outcome)[0], (share,), "leftover", float(outcome.leftover)
+                )
+            for mark in outcome.masquerade:
+                head = f"masquerade/{self.one.frontend.text}/{mark.rule.line}"
+                lines = (*_wrapped(clauses(mark.needs)), f"line {mark.rule.line}")
+                yield Link(_chain_id(mark.rule.chain), head, lines, "mark", 0.0)
+
+    def _jumps(self) -> Iterator[Link]:
+        """Yield the jumps between the chains of this answer, with their conditions and raw chances."""
+        shown = {*self._chains(), *self.endpoints}
+        dispatching = [hop.via for outcome in self.one.outcomes for hop in outcome.hops if hop.via.chain == self.entry]
+        dispatching += [end.via for outcome in self.one.outcomes for end in outcome.endpoints]
+        for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
+            yield self._jump(rule)
+        nat = self.one.frontend.rule.table
+        graph = jump_graph(nat, self._chains() if nat.name == "nat" else ())
+        folded: set[str] = set()
+        for tail, head, rule in graph.edges(data="rule"):
+            if tail in shown and head in shown and (head not in self.folded or tail not in folded):
+                folded |= {tail} if head in self.folded else set()
+                yield self._jump(rule)
+
+    def _jump(self, rule: Rule) -> Link:
+        head = rule.jump or ""
+        weight = max((self._weight(outcome, head) for outcome in self.one.outcomes), default=0.0)
+        if head in self.folded:
+            return Link(_chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", weight)
+        return Link(_chain_id(rule.chain), _chain_id(head), self._jump_lines(rule), "jump", weight)
+
+    def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
+        truth = rule_truth(rule, self.one.packet)
+        conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
+        raw = (chance(truth.chance),) if truth.chance != CERTAIN else ()
+        return (*conditions, *raw, f"line {rule.line}")
+
+    @staticmethod
+    def _weight(outcome: Outcome, chain: str) -> float:
+        ends = (end.share for end in outcome.endpoints if end.rule.chain == chain)
+        hops = (hop.share for hop in outcome.hops if hop.chain == chain)
+        return float(sum((*ends, *hops), CERTAIN * 0))
+
+    def _chains(self) -> list[str]:
+        """Return the chains on the way, in the order in which they are met."""
+        hops = (hop.chain for outcome in self.one.outcomes for hop in outcome.hops)
+        return [chain for chain in dict.fromkeys(hops) if chain not in self.endpoints]
+
+    def _lettered(self) -> Iterator[tuple[str, Outcome]]:
+        yield from zip(_LETTERS, self.one.outcomes, strict=False)
+
+    def legend(self) -> Iterator[str]:
+        """Yield what the letters of the cases mean."""
+        if self.several:
+            for letter, outcome in self._lettered():
+                yield f"{letter}: when {printable(clauses(outcome.when))}"
+
+
+_LETTERS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+
+
+def _by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:
+    """Return the endpoints of all outcomes by their chain, in the order in which they are met."""
+    chains: dict[str, list[Endpoint]] = {}
+    for outcome in outcomes:
+        for endpoint in outcome.endpoints:
+            chains.setdefault(endpoint.rule.chain, []).append(endpoint)
+    return chains
+
+
+def _wrapped(text: str) -> tuple[str, ...]:
+    """Break a condition at its "and", so that labels stay narrow."""
+    return tuple(printable(text).replace(" and ", "\nand ").split("\n"))

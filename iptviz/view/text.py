@@ -1,0 +1,27 @@
+r"""Making untrusted text harmless: what a dump says must not steer a terminal or hide itself.
+
+Control characters (with them escape sequences), line and paragraph separators, marks that reorder or hide
+text, and bytes that are not UTF-8 become visible escapes such as `\x1b`.
+"""
+
+from __future__ import annotations
+
+import re
+
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls
+    "\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering, separating
+    "\U000e0000-\U000e007f\ud800-\udfff]"  # tags, and what is no character at all
+)
+
+
+def printable(text: str) -> str:
+    """Return `text` with everything that does not simply print shown as an escape."""
+    return _HARMFUL.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
