@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from enum import Enum
-from typing import Annotated, NoReturn
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +16,9 @@ from iptviz.render.formats import FORMATS, choose_format
 from iptviz.terminal import Style, say, style_for
 from iptviz.trace import TraceResult, trace
 from iptviz.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: answered; findings or target not there; the question could not be asked; Ctrl-C."""
@@ -33,7 +35,7 @@ app = typer.Typer(
 )
 
 
-class Color(str, Enum):
+class Color(StrEnum):
     """When to colour."""
 
     AUTO = "auto"
@@ -56,7 +58,9 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages on
 ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 where it would be 1.")]
 DumpArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[DUMP]", help="A file, or - for standard input (the default when piped).", show_default=False),
+    typer.Argument(
+        metavar="[DUMP]", help="A file, or - for standard input (the default when piped).", show_default=False
+    ),
 ]
 
 
@@ -68,7 +72,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _program(
-    version: Annotated[  # noqa: ARG001 - its callback answers
+    version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
@@ -100,7 +104,11 @@ def _trace(
     def ask() -> int:
         chosen = choose_format("json" if as_json else format_name, output)
         result = trace(_load(dump), target)
-        style = Style(ascii_only=ascii_only) if output else style_for(sys.stdout, color.value, ascii_only=ascii_only)
+        style = (
+            Style(ascii_only=ascii_only)
+            if output
+            else style_for(sys.stdout, color.value, ascii_only=ascii_only)
+        )
         if result.services or chosen.name == "json":
             write_answer(chosen.trace_writer(result, style, fold=not show_all), output)
         if not result.services and not quiet:
@@ -113,7 +121,9 @@ def _trace(
 def _load(name: str | None) -> Dump:
     if name is None:
         if sys.stdin.isatty():
-            raise DumpError("no DUMP is given", hint="name a file, or pipe one in: iptables-save | iptviz ...")
+            raise DumpError(
+                "no DUMP is given", hint="name a file, or pipe one in: iptables-save | iptviz ..."
+            )
         name = "-"
     return load(name)
 

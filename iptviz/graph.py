@@ -13,21 +13,21 @@ from iptviz.engine.matching import raw_chance
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import networkx
+    import networkx as nx
 
     from iptviz.dump.table import Table
 
 
-def jump_graph(table: Table, roots: Iterable[str] | None = None) -> networkx.MultiDiGraph[str]:
+def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGraph[str]:
     """Return the jumps of `table`, of all chains or of those that can be reached from `roots`.
 
     A node is a chain's name; its attribute `present` says whether the dump has that chain. An edge is one
     rule, its key the rule's line; its attributes are `rule`, `goto`, `chance` (a Fraction in [0, 1], the
     rule's own) and `matches` (the texts of its matches).
     """
-    import networkx
+    import networkx as nx
 
-    graph: networkx.MultiDiGraph[str] = networkx.MultiDiGraph()
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     pending = list(reversed(list(table.chains if roots is None else roots)))
     while pending:
         name = pending.pop()
@@ -52,9 +52,11 @@ def jump_graph(table: Table, roots: Iterable[str] | None = None) -> networkx.Mul
     return graph
 
 
-def loops(graph: networkx.MultiDiGraph[str]) -> list[list[str]]:
+def loops(graph: nx.MultiDiGraph[str]) -> list[list[str]]:
     """Return the chains that reach themselves, as groups that reach each other; the kernel refuses them."""
-    import networkx
+    import networkx as nx
 
-    groups = networkx.strongly_connected_components(graph)
-    return sorted(sorted(group) for group in groups if len(group) > 1 or graph.has_edge(*[next(iter(group))] * 2))
+    groups = nx.strongly_connected_components(graph)
+    return sorted(
+        sorted(group) for group in groups if len(group) > 1 or graph.has_edge(*[next(iter(group))] * 2)
+    )

@@ -45,7 +45,9 @@ def _write_whole(data: bytes, path: str) -> None:
                 os.unlink(beside)  # noqa: PTH108
             raise
     except OSError as error:
-        raise OutputError(f"cannot be written: {(error.strerror or str(error)).lower()}", where=path) from None
+        raise OutputError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}", where=path
+        ) from None
 
 
 def _write_through(data: bytes, path: str) -> None:
@@ -53,7 +55,9 @@ def _write_through(data: bytes, path: str) -> None:
         with open(path, "wb") as file:  # noqa: PTH123
             file.write(data)
     except OSError as error:
-        raise OutputError(f"cannot be written: {(error.strerror or str(error)).lower()}", where=path) from None
+        raise OutputError(
+            f"cannot be written: {(error.strerror or str(error)).lower()}", where=path
+        ) from None
 
 
 def _umask() -> int:

@@ -9,7 +9,7 @@ import sys
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console, RenderableType  # noqa: TID251 - see below
 
 ColorChoice = Literal["auto", "always", "never"]
 
@@ -20,7 +20,7 @@ _OFF = {"", "0", "false", "no"}
 _NARROWEST = 40
 
 # What --ascii writes for the few signs beyond ASCII that the views use.
-_ASCII_SIGNS = str.maketrans({"·": "-", "→": "->", "…": "...", "×": "x", "│": "|", "├": "+", "└": "+", "─": "-"})
+_ASCII_SIGNS = str.maketrans({"·": "-", "→": "->", "…": "...", "│": "|", "├": "+", "└": "+", "─": "-"})
 
 
 class Style(NamedTuple):

@@ -9,7 +9,7 @@ from iptviz.kube.absent import explain_absence
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import SERVICES
-from iptviz.kube.service import ServiceTrace, trace_frontend
+from iptviz.kube.service import Outcome, ServiceTrace, trace_frontend
 from iptviz.kube.target import parse_target
 
 if TYPE_CHECKING:
@@ -85,18 +85,27 @@ def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[str]:
 
 def _service_notes(services: tuple[ServiceTrace, ...]) -> Iterator[str]:
     for one in services:
-        for rule, loop in one.faults.loops.items():
-            yield f"line {rule.line}: {' -> '.join(loop)} is a loop, which the kernel refuses: edited by hand?"
-        for rule, chain in one.faults.missing.items():
-            yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
-        if one.unexplored:
-            yield f"{one.frontend.text}: {one.unexplored} combinations of conditions were left out"
+        yield from _fault_notes(one)
         for outcome in one.outcomes:
-            for hop in outcome.hollow:
-                yield f"line {hop.via.line}: leads to {hop.chain}, which has no rules"
-            for end in outcome.others:
-                target = end.rule.target.name if end.rule.target else ""
-                yield f"line {end.rule.line}: {target} ends the nat table before an endpoint is chosen"
-            for endpoint in outcome.endpoints:
-                if not endpoint.share:
-                    yield f"line {endpoint.via.line}: never reached, a rule above it takes every connection"
+            yield from _outcome_notes(outcome)
+
+
+def _fault_notes(one: ServiceTrace) -> Iterator[str]:
+    for rule, loop in one.faults.loops.items():
+        chains = " -> ".join(loop)
+        yield f"line {rule.line}: {chains} is a loop, which the kernel refuses: edited by hand?"
+    for rule, chain in one.faults.missing.items():
+        yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
+    if one.unexplored:
+        yield f"{one.frontend.text}: {one.unexplored} combinations of conditions were left out"
+
+
+def _outcome_notes(outcome: Outcome) -> Iterator[str]:
+    for hop in outcome.hollow:
+        yield f"line {hop.via.line}: leads to {hop.chain}, which has no rules"
+    for end in outcome.others:
+        target = end.rule.target.name if end.rule.target else ""
+        yield f"line {end.rule.line}: {target} ends the nat table before an endpoint is chosen"
+    for endpoint in outcome.endpoints:
+        if not endpoint.share:
+            yield f"line {endpoint.via.line}: never reached, a rule above it takes every connection"

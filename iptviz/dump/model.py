@@ -81,4 +81,3 @@ def load(origin: DumpLike) -> Dump:
     """
     source = read_source(origin)
     return Dump(source.data, source.name)
-

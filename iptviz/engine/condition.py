@@ -10,15 +10,15 @@ _WORDS = {
     "destination-cidr": ("destination in {}", "destination not in {}"),
     "source-type": ("source is {}", "source is not {}"),
     "destination-type": ("destination is {}", "destination is not {}"),
-    "in-interface": ("arrives on {}", "does not arrive on {}"),
-    "out-interface": ("leaves on {}", "does not leave on {}"),
-    "bridge-port": ("arrived through a bridge port", "did not arrive through a bridge port"),
+    "in-interface": ("input interface is {}", "input interface is not {}"),
+    "out-interface": ("output interface is {}", "output interface is not {}"),
+    "bridge-port": ("input is a bridge port", "input is not a bridge port"),
     "source-port": ("source port {}", "source port not {}"),
     "mark": ("mark is {}", "mark is not {}"),
     "recent": ("source is in the recent list {}", "source is not in the recent list {}"),
     "set": ("packet is in ipset {}", "packet is not in ipset {}"),
-    "match": ("matches {}", "does not match {}"),
-    "target": ("goes on after target {}", "does not go on after target {}"),
+    "match": ("packet matches {}", "packet does not match {}"),
+    "target": ("rules go on after target {}", "rules end at target {}"),
 }
 _NODE = {"LOCAL": "an address of this node"}
 

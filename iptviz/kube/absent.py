@@ -35,7 +35,8 @@ def _missing_ground(dump: Dump) -> Iterator[str]:
     """Say what every service would need and this dump lacks."""
     nat = dump.tables.get("nat")
     if nat is None:
-        yield f"The dump has no nat table, only {', '.join(dump.tables)}: services are in nat (iptables-save -t nat)."
+        tables = ", ".join(dump.tables)
+        yield f"The dump has no nat table, only {tables}: services are in nat (iptables-save -t nat)."
         return
     if "KUBE-NODE-PORT" in nat.chains or any(nat.rules_with("--match-set KUBE-")):
         yield "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn."
@@ -47,7 +48,9 @@ def _missing_ground(dump: Dump) -> Iterator[str]:
             if kubelet
             else ""
         )
-    elif not any(name.startswith("KUBE-SVC-") for name in nat.chain_names()) and MARK_MASQUERADE in nat.chains:
+    elif (
+        not any(name.startswith("KUBE-SVC-") for name in nat.chain_names()) and MARK_MASQUERADE in nat.chains
+    ):
         yield f"{SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced its services."
 
 
@@ -77,7 +80,8 @@ def _elsewhere(dump: Dump, text: str) -> Iterator[str]:
     for table in dump.tables.values():
         rule = next(table.rules_with(f" {text}"), None)
         if rule:
-            yield f"It does stand in table {table.name}, chain {rule.chain}, line {rule.line}, but leads to no service."
+            where = f"table {table.name}, chain {rule.chain}, line {rule.line}"
+            yield f"It does stand in {where}, but leads to no service."
             return
 
 
@@ -87,7 +91,9 @@ def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[str]:
     if as_port:
         yield f"{target.port} is no node port but a service's own port: {_list(as_port)}."
     near = [
-        one for one in frontends if one.kind == "node-port" and _one_edit_apart(str(one.port), str(target.port))
+        one
+        for one in frontends
+        if one.kind == "node-port" and _one_edit_apart(str(one.port), str(target.port))
     ]
     if near:
         yield f"Near it: {_list(near)}."
@@ -100,7 +106,9 @@ def _about_name(dump: Dump, target: NameTarget) -> Iterator[str]:
 
     frontends = all_frontends(dump)
     services = [one.service for one in frontends]
-    ports = sorted({one.text for one in services if (one.namespace, one.name) == (target.namespace, target.name)})
+    ports = sorted(
+        {one.text for one in services if (one.namespace, one.name) == (target.namespace, target.name)}
+    )
     if ports:
         yield f"The service has these ports: {', '.join(ports)}."
         return
@@ -108,7 +116,9 @@ def _about_name(dump: Dump, target: NameTarget) -> Iterator[str]:
     if elsewhere:
         yield f"There is {', '.join(elsewhere[:_MOST_SUGGESTIONS])}."
         return
-    names = sorted({f"{one.namespace}/{one.name}" if target.namespace else one.name for one in services} - {"", "/"})
+    names = sorted(
+        {f"{one.namespace}/{one.name}" if target.namespace else one.name for one in services} - {"", "/"}
+    )
     near = difflib.get_close_matches(target.text.partition(":")[0], names, _MOST_SUGGESTIONS, 0.7)
     if near:
         yield f"Did you mean {' or '.join(near)}?"

@@ -64,7 +64,7 @@ class Verdict(NamedTuple):
 
 
 class Hop(NamedTuple):
-    """A chain on the way, the share of all connections that enters it, and the first rule that leads there."""
+    """A chain on the way, the share of all connections that enters it, and the first rule leading there."""
 
     chain: str
     share: Fraction
@@ -96,7 +96,10 @@ class Outcome(NamedTuple):
 
 
 class ServiceTrace(NamedTuple):
-    """A frontend, the packet that was asked about, and its outcomes: several where something unknown decides."""
+    """A frontend, the packet asked about, and what comes of it.
+
+    There is more than one outcome where something unknown decides; the first is the usual one.
+    """
 
     frontend: Frontend
     packet: Packet
@@ -107,7 +110,7 @@ class ServiceTrace(NamedTuple):
 
     @property
     def usual(self) -> Outcome:
-        """The outcome for the ordinary client: one from outside that no rule singles out."""
+        """The outcome for the ordinary client: see `_how_special`."""
         return self.outcomes[0]
 
     @property
@@ -222,15 +225,17 @@ class _OutcomeReader:
         step = next(step for step in walk.steps if step.rule == via)
         address, port = split_endpoint((end.rule.target and end.rule.target.value("--to-destination")) or "")
         port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
-        hairpin = self._hairpin(case.chains.get(end.rule.chain))
+        hairpin = self._hairpin(end.rule, address)
         return Endpoint(address, port, end.share, end.rule, via, entering * step.before, step.chance, hairpin)
 
-    def _hairpin(self, walk: ChainWalk | None) -> Rule | None:
+    def _hairpin(self, dnat: Rule, address: str) -> Rule | None:
         """Return the rule by which an endpoint that reaches itself through its service is masqueraded."""
-        effects = walk.effects if walk and self.marks else ()
-        return next(
-            (effect.via for effect in effects if self.marks and self.marks.masquerades(effect.rule)), None
-        )
+        own = parse_network(address)
+        for rule in dnat.table.rules_of(dnat.chain):
+            networks = [parse_network(need.condition.value) for need in rule_truth(rule, self.packet).needs]
+            if self.marks and self.marks.masquerades(rule) and networks == [own]:
+                return rule
+        return None
 
     def _effects_on_the_way(self, case: Case, inflow: Mapping[str, Hop]) -> Iterator[Effect]:
         """Yield the effects in all chains that connections enter but the endpoints' own."""

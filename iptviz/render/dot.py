@@ -21,15 +21,33 @@ _GRAPH = {
     "ranksep": "0.9",
     "bgcolor": "white",
 }
-_NODE = {"shape": "box", "style": "rounded,filled", "fontname": "Helvetica", "fontsize": "11", "margin": "0.15,0.08"}
-_EDGE = {"fontname": "Helvetica", "fontsize": "9", "color": "#475569", "fontcolor": "#334155", "arrowsize": "0.7"}
+_NODE = {
+    "shape": "box",
+    "style": "rounded,filled",
+    "fontname": "Helvetica",
+    "fontsize": "11",
+    "margin": "0.15,0.08",
+}
+_EDGE = {
+    "fontname": "Helvetica",
+    "fontsize": "9",
+    "color": "#475569",
+    "fontcolor": "#334155",
+    "arrowsize": "0.7",
+}
 
 # Colour is never the only sign: each kind has a shape or a line of its own too.
 _BOXES = {
     "frontend": {"shape": "cds", "style": "filled", "fillcolor": "#dbeafe", "color": "#1d4ed8"},
     "chain": {"fillcolor": "#f1f5f9", "color": "#64748b"},
     "endpoint": {"shape": "box", "style": "filled", "fillcolor": "#dcfce7", "color": "#15803d"},
-    "wanted": {"shape": "box", "style": "filled", "fillcolor": "#dcfce7", "color": "#15803d", "penwidth": "3"},
+    "wanted": {
+        "shape": "box",
+        "style": "filled",
+        "fillcolor": "#dcfce7",
+        "color": "#15803d",
+        "penwidth": "3",
+    },
     "fold": {"shape": "box", "style": "dashed", "color": "#15803d"},
     "mark": {"shape": "note", "style": "filled", "fillcolor": "#f5d0fe", "color": "#a21caf"},
     "verdict": {"shape": "octagon", "style": "filled", "fillcolor": "#fee2e2", "color": "#b91c1c"},
@@ -60,7 +78,7 @@ def _dot(picture: Picture) -> str:
     for link in picture.links:
         width = f"{1 + (_THICKEST - 1) * min(link.weight, 1.0):.2f}"
         dot.edge(_safe(link.tail), _safe(link.head), _label(link.lines), penwidth=width, **_LINKS[link.kind])
-    return dot.source
+    return str(dot.source)
 
 
 def _safe(identifier: str) -> str:

@@ -20,7 +20,7 @@ _COLUMN_GAP = "   "
 _GUIDE = 4
 """Columns that each level of a rich Tree takes."""
 
-# The columns of an endpoint's row that a narrow terminal loses, the first first: chain, then how it comes about.
+# What an endpoint's row loses on a narrow terminal: its chain first, then how the share comes about.
 _DROP_ORDER = (3, 2)
 
 _STYLES = {
@@ -72,21 +72,22 @@ class _Layout:
         self.lines = list(_walk(nodes, 1))
         rows = [(depth, node) for depth, node in self.lines if _is_row(node)]
         self.dropped = self._columns_to_drop(rows, width)
-        self.widths = [max((len(node.cells[i]) for _, node in rows), default=0) for i in range(len(_CELL_STYLES))]
-        self.text_width = max((_GUIDE * depth + len(node.cells[0]) for depth, node in self.lines if _has_line(node)), default=0)
+        self.widths = [
+            max((len(node.cells[i]) for _, node in rows), default=0) for i in range(len(_CELL_STYLES))
+        ]
+        lined = [_GUIDE * depth + len(node.cells[0]) for depth, node in self.lines if _is_lined(node)]
+        self.text_width = max(lined, default=0)
 
     @staticmethod
     def _columns_to_drop(rows: list[tuple[int, Node]], width: int) -> set[int]:
         dropped: set[int] = set()
         for column in _DROP_ORDER:
-            needed = max(
-                (
-                    _GUIDE * depth + sum(len(cell) + len(_COLUMN_GAP) for i, cell in enumerate(node.cells) if i not in dropped)
-                    for depth, node in rows
-                ),
-                default=0,
-            )
-            if needed <= width:
+            kept = [i for i in range(len(_CELL_STYLES)) if i not in dropped]
+            needed = [
+                _GUIDE * depth + sum(len(node.cells[i]) + len(_COLUMN_GAP) for i in kept)
+                for depth, node in rows
+            ]
+            if max(needed, default=0) <= width:
                 break
             dropped.add(column)
         return dropped
@@ -105,9 +106,9 @@ class _Layout:
         if _is_row(node):
             return self._row(node)
         text = Text(node.cells[0], style=_STYLES[node.kind])
-        if _has_line(node):
-            text.append(" " * (self.text_width - _GUIDE * depth - len(node.cells[0])) + _COLUMN_GAP)
-            text.append(node.cells[1], style="dim")
+        if node.cells[1]:
+            padding = self.text_width - _GUIDE * depth - len(node.cells[0]) if _is_lined(node) else 0
+            text.append(" " * padding + _COLUMN_GAP + node.cells[1], style="dim")
         return text
 
     def _row(self, node: Node) -> Text:
@@ -128,8 +129,9 @@ def _is_row(node: Node) -> bool:
     return node.kind in {"endpoint", "wanted"}
 
 
-def _has_line(node: Node) -> bool:
-    return not _is_row(node) and bool(node.cells[1])
+def _is_lined(node: Node) -> bool:
+    """Whether the node's line number is set in the column of line numbers; a verdict is too long for it."""
+    return node.kind in {"chain", "mark"}
 
 
 def _walk(nodes: tuple[Node, ...], depth: int) -> Iterator[tuple[int, Node]]:

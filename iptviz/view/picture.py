@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.dump.rule import Rule
-from iptviz.engine.chance import CERTAIN
+from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.graph import jump_graph
-from iptviz.kube.service import Endpoint, Outcome, ServiceTrace
-from iptviz.trace import TraceResult
+from iptviz.view.cases import CaseView, case_views
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
 from iptviz.view.trace import FOLD_FROM, endpoint_label, frontend_label, service_label
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.service import Endpoint, Outcome, ServiceTrace
+    from iptviz.trace import TraceResult
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -81,12 +86,14 @@ class _Painter:
         self.entry = one.frontend.rule.chain
         self.entry_id = _chain_id(self.entry)
         self.frontend_id = f"frontend/{one.frontend.text}"
-        self.several = len(one.outcomes) > 1
+        self.cases = case_views(one.outcomes)
         self.endpoints = _by_chain(one.outcomes)
         self.folded = self._folded() if fold else set()
 
     def _folded(self) -> set[str]:
-        chains = [chain for chain, ends in self.endpoints.items() if not self.wanted & {end.rule for end in ends}]
+        chains = [
+            chain for chain, ends in self.endpoints.items() if not self.wanted & {end.rule for end in ends}
+        ]
         return set(chains[FOLD_FROM:]) if len(self.endpoints) > FOLD_FROM + 1 else set()
 
     def boxes(self) -> Iterator[Box]:
@@ -108,15 +115,19 @@ class _Painter:
 
     def _shares(self, chain: str) -> Iterator[str]:
         """Yield the endpoint's share, in each case where there are several."""
-        for letter, outcome in self._lettered():
-            share = sum((end.share for end in outcome.endpoints if end.rule.chain == chain), CERTAIN * 0)
-            yield f"{letter}: {percent(share)}" if self.several else percent(share)
+        for case in self.cases:
+            ends = (end.share for end in case.outcome.endpoints if end.rule.chain == chain)
+            yield _in_case(case, sum(ends, NEVER))
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
             usual = [end for end in self.one.usual.endpoints if end.rule.chain in self.folded]
-            together = percent(sum((end.share for end in usual), CERTAIN * 0))
-            lines = (f"{counted(len(self.folded), 'more endpoint')}", f"{together} together", "--all shows them")
+            together = percent(sum((end.share for end in usual), NEVER))
+            lines = (
+                f"{counted(len(self.folded), 'more endpoint')}",
+                f"{together} together",
+                "--all shows them",
+            )
             yield Box(f"folded/{self.one.chain}", "fold", lines)
 
     def _ends(self) -> Iterator[Box]:
@@ -136,12 +147,12 @@ class _Painter:
     def links(self) -> Iterator[Link]:
         yield Link(self.frontend_id, self.entry_id, (), "enter", 1.0)
         yield from self._jumps()
-        for letter, outcome in self._lettered():
+        for case in self.cases:
+            outcome = case.outcome
             if outcome.leftover:
-                share = f"{letter}: {percent(outcome.leftover)}" if self.several else percent(outcome.leftover)
-                yield Link(
-                    self.entry_id, self._leftover(outcome)[0], (share,), "leftover", float(outcome.leftover)
-                )
+                head = self._leftover(outcome)[0]
+                share = _in_case(case, outcome.leftover)
+                yield Link(self.entry_id, head, (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
                 head = f"masquerade/{self.one.frontend.text}/{mark.rule.line}"
                 lines = (*_wrapped(clauses(mark.needs)), f"line {mark.rule.line}")
@@ -150,7 +161,9 @@ class _Painter:
     def _jumps(self) -> Iterator[Link]:
         """Yield the jumps between the chains of this answer, with their conditions and raw chances."""
         shown = {*self._chains(), *self.endpoints}
-        dispatching = [hop.via for outcome in self.one.outcomes for hop in outcome.hops if hop.via.chain == self.entry]
+        dispatching = [
+            hop.via for outcome in self.one.outcomes for hop in outcome.hops if hop.via.chain == self.entry
+        ]
         dispatching += [end.via for outcome in self.one.outcomes for end in outcome.endpoints]
         for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
             yield self._jump(rule)
@@ -179,24 +192,24 @@ class _Painter:
     def _weight(outcome: Outcome, chain: str) -> float:
         ends = (end.share for end in outcome.endpoints if end.rule.chain == chain)
         hops = (hop.share for hop in outcome.hops if hop.chain == chain)
-        return float(sum((*ends, *hops), CERTAIN * 0))
+        return float(sum((*ends, *hops), NEVER))
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""
         hops = (hop.chain for outcome in self.one.outcomes for hop in outcome.hops)
         return [chain for chain in dict.fromkeys(hops) if chain not in self.endpoints]
 
-    def _lettered(self) -> Iterator[tuple[str, Outcome]]:
-        yield from zip(_LETTERS, self.one.outcomes, strict=False)
-
     def legend(self) -> Iterator[str]:
         """Yield what the letters of the cases mean."""
-        if self.several:
-            for letter, outcome in self._lettered():
-                yield f"{letter}: when {printable(clauses(outcome.when))}"
+        for case in self.cases:
+            if case.letter:
+                first, *others = case.when
+                yield f"{case.letter}: when {first}"
+                yield from (f"   or when {other}" for other in others)
 
 
-_LETTERS = [*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+def _in_case(case: CaseView, share: Fraction) -> str:
+    return f"{case.letter}: {percent(share)}" if case.letter else percent(share)
 
 
 def _by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:

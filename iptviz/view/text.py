@@ -10,7 +10,7 @@ import re
 
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls
-    "\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering, separating
+    "\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering
     "\U000e0000-\U000e007f\ud800-\udfff]"  # tags, and what is no character at all
 )
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.dump.rule import Rule
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition import Assumption, Condition, clauses
 from iptviz.kube.balance import Balance, balance_of
-from iptviz.kube.frontends import Frontend
-from iptviz.kube.service import Endpoint, Masquerade, Outcome, ServiceTrace
-from iptviz.trace import TraceResult
+from iptviz.view.cases import CaseView, case_views
 from iptviz.view.numbers import chance, counted, one_in, percent, seconds
 from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.service import Endpoint, Masquerade, Outcome, ServiceTrace
+    from iptviz.trace import TraceResult
 
 FOLD_FROM = 16
 """More endpoints than this are folded to the first ten and a line for the rest."""
@@ -100,7 +104,9 @@ def raw_label(endpoint: Endpoint) -> str:
     if endpoint.chance * endpoint.before != endpoint.share:
         return "by several ways"
     if endpoint.chance == CERTAIN:
-        return "all connections" if endpoint.before == CERTAIN else f"all of the last {percent(endpoint.before)}"
+        return (
+            "all connections" if endpoint.before == CERTAIN else f"all of the last {percent(endpoint.before)}"
+        )
     left = "all" if endpoint.before == CERTAIN else f"the {percent(endpoint.before)} left"
     return f"{chance(endpoint.chance)} of {left}"
 
@@ -125,28 +131,31 @@ class _ServiceViewer:
         self.one = one
         self.siblings = siblings
         self.fold = fold
+        self.cases = case_views(one.outcomes)
 
     def view(self) -> ServiceView:
         return ServiceView(
-            service_label(self.one), frontend_label(self.one.frontend), tuple(self._cases()), tuple(self._facts())
+            service_label(self.one),
+            frontend_label(self.one.frontend),
+            tuple(self._cases()),
+            tuple(self._facts()),
         )
 
     # --- the tree ----------------------------------------------------------------------------------------
 
     def _cases(self) -> Iterator[Node]:
-        outcomes = self.one.outcomes
-        if len(outcomes) == 1:
-            yield from self._chains(outcomes[0])
-            return
-        for outcome in outcomes:
-            when = f"when {printable(clauses(outcome.when))}"
-            yield Node("case", (when, ""), tuple(self._chains(outcome)))
+        for letter, when, outcome in self.cases:
+            if letter:
+                heading = f"{letter}: when " + "\n   or when ".join(when)
+                yield Node("case", (heading, ""), tuple(self._chains(outcome)))
+            else:
+                yield from self._chains(outcome)
 
     def _chains(self, outcome: Outcome) -> Iterator[Node]:
         """Return the chains on the way, callers before callees, each with what it decides below it."""
         rule = self.one.frontend.rule
-        table = "" if rule.table.name == "nat" else f"{rule.table.name} "
-        yield Node("chain", (printable(table + rule.chain), _line(rule)), self._decisions(outcome, rule.chain))
+        if rule.table.name == "nat":
+            yield Node("chain", (printable(rule.chain), _line(rule)), self._decisions(outcome, rule.chain))
         hops = outcome.hops
         hidden = len(hops) - _SHOWN if self.fold and len(hops) > FOLD_FROM else 0
         for place, hop in enumerate(hops):
@@ -155,7 +164,7 @@ class _ServiceViewer:
                 yield Node("fold", (f"{counted(hidden, 'chain')} more on the way (--all shows them)", ""))
             if below or not hidden or not _SHOWN // 2 <= place < _SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {percent(hop.share)}"
-                yield Node("chain", (printable(hop.chain) + share, _line(hop.via)), below)
+                yield Node("chain", (printable(hop.chain) + share, f"from line {hop.via.line}"), below)
         yield from self._rest(outcome)
 
     def _decisions(self, outcome: Outcome, chain: str) -> tuple[Node, ...]:
@@ -182,7 +191,8 @@ class _ServiceViewer:
             endpoint_label(endpoint),
             raw_label(endpoint),
             printable(endpoint.rule.chain),
-            f"lines {endpoint.via.line}, {endpoint.rule.line}",
+            f"lines {endpoint.via.line}, {endpoint.rule.line}"
+            + ("  <- asked for" if kind == "wanted" else ""),
         )
         return Node(kind, cells)
 
@@ -207,27 +217,28 @@ class _ServiceViewer:
         if self.result.wanted:
             share = sum((one.share for one in usual.endpoints if one.rule in self.result.wanted), NEVER)
             yield Fact("Target", f"{printable(self.result.target)} gets {percent(share)} of new connections")
-        for outcome in self.one.outcomes:
-            yield _balance_fact(outcome, named=len(self.one.outcomes) > 1)
-        yield from self._masquerade_facts(usual)
+        for case in self.cases:
+            yield _balance_fact(case)
+        if len(self.cases) == 1 and usual.endpoints:
+            yield Fact("Masquerade", _masquerade_text(usual))
+        yield from self._hairpin_facts()
         if self.one.affinity_seconds is not None:
             span = seconds(self.one.affinity_seconds)
             yield Fact("Affinity", f"a client stays with its endpoint for {span}; shares are for new clients")
         if self.siblings:
             yield Fact("Also at", ", ".join(map(frontend_label, self.siblings)))
-        yield Fact("Hangs on", self._conditions())
+        yield Fact("Depends on", self._conditions())
 
-    def _masquerade_facts(self, usual: Outcome) -> Iterator[Fact]:
-        if usual.masquerade:
-            yield Fact("Masquerade", ", or ".join(map(_when, usual.masquerade)))
-        elif usual.endpoints:
-            yield Fact("Masquerade", "none: endpoints see the client's address")
-        without = [endpoint for endpoint in usual.endpoints if endpoint.hairpin is None]
-        if usual.endpoints and not without:
+    def _hairpin_facts(self) -> Iterator[Fact]:
+        endpoints = [endpoint for case in self.cases for endpoint in case.outcome.endpoints]
+        without = dict.fromkeys(endpoint_label(one) for one in endpoints if one.hairpin is None)
+        if without:
+            who = ", ".join(list(without)[:3]) + (" ..." if len(without) > 3 else "")
+            yield Fact(
+                "Hairpin", f"no masquerade for {who}: it cannot reach itself through this service", "bad"
+            )
+        elif endpoints:
             yield Fact("Hairpin", "an endpoint that reaches itself is masqueraded")
-        elif without:
-            who = ", ".join(map(endpoint_label, without[:3])) + (" ..." if len(without) > 3 else "")
-            yield Fact("Hairpin", f"no masquerade for {who}: it cannot reach itself through this service", "bad")
 
     def _conditions(self) -> str:
         """Say what the answer depends on that the dump does not hold."""
@@ -254,14 +265,24 @@ def _folded(hidden: list[Endpoint]) -> str:
     return f"and {len(hidden):,} more, {each}, {percent(sum(shares, NEVER))} together (--all shows them)"
 
 
-def _balance_fact(outcome: Outcome, *, named: bool) -> Fact:
-    label = f"When {printable(clauses(outcome.when))}" if named else "Verdict"
+def _masquerade_text(outcome: Outcome) -> str:
+    if not outcome.masquerade:
+        return "none: endpoints see the client's address"
+    return ", or ".join(map(_when, outcome.masquerade))
+
+
+def _balance_fact(case: CaseView) -> Fact:
+    outcome = case.outcome
+    label = f"Case {case.letter}" if case.letter else "Verdict"
     balance = balance_of([endpoint.share for endpoint in outcome.endpoints])
     if balance is None:
-        refused = outcome.verdict.kind if outcome.verdict else "no endpoint, and nothing refuses it"
-        return Fact(label, f"no endpoints: {refused}", "bad")
+        refused = (
+            outcome.verdict.kind if outcome.verdict else "nothing takes the connection and nothing refuses it"
+        )
+        return Fact(label, f"no endpoint: {refused}", "bad")
     mood = "good" if balance.even and not outcome.leftover else "bad"
-    return Fact(label, _balance_text(balance, outcome), mood)
+    masquerade = f"; masquerade {_masquerade_text(outcome)}" if case.letter else ""
+    return Fact(label, _balance_text(balance, outcome) + masquerade, mood)
 
 
 def _balance_text(balance: Balance, outcome: Outcome) -> str:
@@ -269,7 +290,8 @@ def _balance_text(balance: Balance, outcome: Outcome) -> str:
         return "1 endpoint, which gets every connection"
     count = counted(balance.endpoints, "endpoint")
     if outcome.leftover:
-        return f"{count}, {percent(balance.least)} to {percent(balance.most)}, {percent(outcome.leftover)} get none"
+        spread = f"{percent(balance.least)} to {percent(balance.most)}"
+        return f"{count}, {spread}, {percent(outcome.leftover)} get none"
     if not balance.even:
         return f"{count}, UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
     each = f"{count}, {percent(balance.most)} each"

@@ -1,0 +1,1 @@
+"""Tests mirror the package; `kernel` needs network namespaces, `bench` is run by hand."""

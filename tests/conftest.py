@@ -1,0 +1,56 @@
+"""What all tests share: a scrubbed environment, golden files, and the kernel's conditions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
+GOLDEN = Path(__file__).parent / "golden"
+SHARED = ROOT.parent / "shared" / "corpus"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="write what is printed now into tests/golden"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colour, width and paths of whoever runs the tests shall not decide what is printed."""
+    for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "GITHUB_ACTIONS", "IPTVIZ_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with a golden file; with --update-golden, write it."""
+
+    def check(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.exists(), f"{path} is missing: run pytest --update-golden and read what it wrote"
+        assert text == path.read_text(encoding="utf-8")
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def kernel() -> None:
+    """Skip where no kernel can be asked; fail instead where IPTVIZ_REQUIRE_KERNEL is set."""
+    from tests.kernel.lab import why_not
+
+    reason = why_not()
+    if reason and os.environ.get("IPTVIZ_REQUIRE_KERNEL"):
+        pytest.fail(f"the kernel tests are required here, but: {reason}")
+    if reason:
+        pytest.skip(reason)

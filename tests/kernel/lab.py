@@ -1,0 +1,112 @@
+"""A node in a network namespace: load rules, open connections, read counters."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BACKENDS = ("legacy", "nft")
+TOOLS = ("ip", "iptables-legacy-restore", "iptables-nft-restore", "iptables-legacy-save", "iptables-nft-save")
+SENDER = Path(__file__).with_name("sender.py")
+
+
+def why_not() -> str:
+    """Return why no kernel can be asked here, or an empty text."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        return "needs root on Linux"
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        return f"needs {', '.join(missing)} (apt-get install iptables iproute2)"
+    name = f"iptviz-{uuid.uuid4().hex[:8]}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
+    if made.returncode:
+        return f"cannot make a network namespace: {made.stderr.strip()}"
+    subprocess.run(["ip", "netns", "del", name], check=False)
+    return ""
+
+
+class Node:
+    """One namespace that plays a node: every pod and node address is its own, so packets stay inside."""
+
+    def __init__(self, name: str, backend: str, family: int) -> None:
+        self.name = name
+        self.backend = backend
+        self.family = family
+
+    def run(self, *command: str, stdin: str | None = None) -> str:
+        """Run a command in the namespace; its standard output."""
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.name, *command],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr}"
+        return done.stdout
+
+    def tool(self, verb: str) -> str:
+        return f"ip{'6' if self.family == 6 else ''}tables-{self.backend}-{verb}"
+
+    def load(self, rules: str) -> None:
+        self.run(self.tool("restore"), stdin=rules)
+
+    def save(self, *options: str) -> str:
+        return self.run(self.tool("save"), *options)
+
+    def connect(
+        self,
+        target: tuple[str, int],
+        count: int,
+        *,
+        source: str,
+        protocol: str = "tcp",
+        listeners: list[tuple[str, int]] | None = None,
+    ) -> None:
+        """Open `count` connections to `target`, each from a source port of its own."""
+        order = {
+            "target": target,
+            "count": count,
+            "source": source,
+            "protocol": protocol,
+            "listeners": listeners or [],
+        }
+        self.run(sys.executable, str(SENDER), json.dumps(order))
+
+
+@contextlib.contextmanager
+def node(backend: str, family: int = 4) -> Iterator[Node]:
+    """Make a namespace that owns every address: all packets leave and come back by its loopback device.
+
+    The device gets one ordinary address too, since MASQUERADE needs one to write into packets.
+    """
+    made = Node(f"iptviz-{uuid.uuid4().hex[:8]}", backend, family)
+    subprocess.run(["ip", "netns", "add", made.name], check=True)
+    try:
+        for command in _SET_UP[family]:
+            made.run("ip", f"-{family}", *command.split())
+        yield made
+    finally:
+        subprocess.run(["ip", "netns", "del", made.name], check=False)
+
+
+_SET_UP = {
+    4: ("link set lo up", "addr add 192.168.1.10/24 dev lo", "route add local 0.0.0.0/0 dev lo"),
+    6: ("link set lo up", "addr add fd00:192:168:1::10/64 dev lo", "route add local default dev lo"),
+}
+
+
+def body(dump: str) -> list[str]:
+    """Return a dump's lines without comments and policy counters, which no two saves share."""
+    return [re.sub(r"\[\d+:\d+\]$", "[0:0]", line) for line in dump.splitlines() if not line.startswith("#")]
