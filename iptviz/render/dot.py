@@ -38,7 +38,13 @@ _EDGE = {
 
 # Colour is never the only sign: each kind has a shape or a line of its own too.
 _BOXES = {
-    "frontend": {"shape": "cds", "style": "filled", "fillcolor": "#dbeafe", "color": "#1d4ed8"},
+    "frontend": {
+        "shape": "cds",
+        "margin": "0.3,0.12",
+        "style": "filled",
+        "fillcolor": "#dbeafe",
+        "color": "#1d4ed8",
+    },
     "chain": {"fillcolor": "#f1f5f9", "color": "#64748b"},
     "endpoint": {"shape": "box", "style": "filled", "fillcolor": "#dcfce7", "color": "#15803d"},
     "wanted": {

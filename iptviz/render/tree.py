@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from iptviz.trace import TraceResult
-    from iptviz.view.trace import Fact, ServiceView, TraceView
+    from iptviz.view.facts import Fact
+    from iptviz.view.trace import ServiceView, TraceView
 
 _COLUMN_GAP = "   "
 _GUIDE = 4

@@ -11,9 +11,10 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.graph import jump_graph
 from iptviz.view.cases import CaseView, case_views
+from iptviz.view.labels import endpoint_label, frontend_label, service_label
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
-from iptviz.view.trace import FOLD_FROM, endpoint_label, frontend_label, service_label
+from iptviz.view.trace import FOLD_FROM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +71,11 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(dict.fromkeys(footer + notes)))
 
 
-def _chain_id(chain: str) -> str:
+def _chain_id(chain: str, table: str = "nat") -> str:
     """Return the node id of a chain: its name, or where that could be misread a digest of it."""
     if _PLAIN_ID.fullmatch(chain):
-        return f"nat/{chain}"
-    return f"nat/{hashlib.sha256(chain.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
+        return f"{table}/{chain}"
+    return f"{table}/{hashlib.sha256(chain.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
 
 
 class _Painter:
@@ -84,7 +85,8 @@ class _Painter:
         self.one = one
         self.wanted = result.wanted
         self.entry = one.frontend.rule.chain
-        self.entry_id = _chain_id(self.entry)
+        self.table = one.frontend.rule.table
+        self.entry_id = _chain_id(self.entry, self.table.name)
         self.frontend_id = f"frontend/{one.frontend.text}"
         self.cases = case_views(one.outcomes)
         self.endpoints = _by_chain(one.outcomes)
@@ -99,7 +101,8 @@ class _Painter:
     def boxes(self) -> Iterator[Box]:
         heading = (service_label(self.one), frontend_label(self.one.frontend))
         yield Box(self.frontend_id, "frontend", heading)
-        yield Box(self.entry_id, "chain", (printable(self.entry),))
+        name = self.entry if self.table.name == "nat" else f"{self.table.name} {self.entry}"
+        yield Box(self.entry_id, "chain", (printable(name),))
         for chain in self._chains():
             yield Box(_chain_id(chain), "chain", (printable(chain),))
         for chain, ends in self.endpoints.items():
@@ -155,7 +158,9 @@ class _Painter:
                 yield Link(self.entry_id, head, (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
                 head = f"masquerade/{self.one.frontend.text}/{mark.rule.line}"
-                lines = (*_wrapped(clauses(mark.needs)), f"line {mark.rule.line}")
+                first, *more = _wrapped(clauses(mark.needs))
+                condition = f"{case.letter}: {first}" if case.letter else first
+                lines = (condition, *more, f"line {mark.rule.line}")
                 yield Link(_chain_id(mark.rule.chain), head, lines, "mark", 0.0)
 
     def _jumps(self) -> Iterator[Link]:
@@ -167,8 +172,7 @@ class _Painter:
         dispatching += [end.via for outcome in self.one.outcomes for end in outcome.endpoints]
         for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
             yield self._jump(rule)
-        nat = self.one.frontend.rule.table
-        graph = jump_graph(nat, self._chains() if nat.name == "nat" else ())
+        graph = jump_graph(self.table, self._chains() if self.table.name == "nat" else ())
         folded: set[str] = set()
         for tail, head, rule in graph.edges(data="rule"):
             if tail in shown and head in shown and (head not in self.folded or tail not in folded):
@@ -177,7 +181,7 @@ class _Painter:
 
     def _jump(self, rule: Rule) -> Link:
         head = rule.jump or ""
-        weight = max((self._weight(outcome, head) for outcome in self.one.outcomes), default=0.0)
+        weight = max((_weight(outcome, rule) for outcome in self.one.outcomes), default=0.0)
         if head in self.folded:
             return Link(_chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", weight)
         return Link(_chain_id(rule.chain), _chain_id(head), self._jump_lines(rule), "jump", weight)
@@ -187,12 +191,6 @@ class _Painter:
         conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
         raw = (chance(truth.chance),) if truth.chance != CERTAIN else ()
         return (*conditions, *raw, f"line {rule.line}")
-
-    @staticmethod
-    def _weight(outcome: Outcome, chain: str) -> float:
-        ends = (end.share for end in outcome.endpoints if end.rule.chain == chain)
-        hops = (hop.share for hop in outcome.hops if hop.chain == chain)
-        return float(sum((*ends, *hops), NEVER))
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""
@@ -206,6 +204,13 @@ class _Painter:
                 first, *others = case.when
                 yield f"{case.letter}: when {first}"
                 yield from (f"   or when {other}" for other in others)
+
+
+def _weight(outcome: Outcome, via: Rule) -> float:
+    """Return the share that the rule `via` carries, as far as it is the first to lead where it does."""
+    ends = (end.share for end in outcome.endpoints if end.via == via)
+    hops = (hop.share for hop in outcome.hops if hop.via == via)
+    return float(sum((*ends, *hops), NEVER))
 
 
 def _in_case(case: CaseView, share: Fraction) -> str:

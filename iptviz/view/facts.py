@@ -1,0 +1,107 @@
+"""The facts below a tree: how even the shares are, what is masqueraded, what the answer depends on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import NEVER
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.kube.balance import Balance, balance_of
+from iptviz.view.cases import CaseView, case_views
+from iptviz.view.labels import endpoint_label, frontend_label, when_label
+from iptviz.view.numbers import counted, one_in, percent, seconds
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.service import Outcome, ServiceTrace
+    from iptviz.trace import TraceResult
+
+
+class Fact(NamedTuple):
+    """A sentence below the tree: its label, its text, and whether it is good, bad or neither."""
+
+    label: str
+    text: str
+    mood: str = ""
+
+
+def facts_of(result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, ...]) -> Iterator[Fact]:
+    """Yield what is to be said below the tree of one frontend."""
+    cases = case_views(one.outcomes)
+    usual = one.usual
+    if result.wanted:
+        share = sum((end.share for end in usual.endpoints if end.rule in result.wanted), NEVER)
+        yield Fact("Target", f"{printable(result.target)} gets {percent(share)} of new connections")
+    for case in cases:
+        yield _balance_fact(case)
+    if len(cases) == 1 and usual.endpoints:
+        yield Fact("Masquerade", _masquerade_text(usual))
+    yield from _hairpin_facts(cases)
+    if one.affinity_seconds is not None:
+        span = seconds(one.affinity_seconds)
+        yield Fact("Affinity", f"a client stays with its endpoint for {span}; shares are for new clients")
+    if siblings:
+        yield Fact("Also at", ", ".join(map(frontend_label, siblings)))
+    yield Fact("Depends on", _conditions(one))
+
+
+def _hairpin_facts(cases: list[CaseView]) -> Iterator[Fact]:
+    endpoints = [endpoint for case in cases for endpoint in case.outcome.endpoints]
+    without = dict.fromkeys(endpoint_label(end) for end in endpoints if end.hairpin is None)
+    if without:
+        who = ", ".join(list(without)[:3]) + (" ..." if len(without) > 3 else "")
+        yield Fact("Hairpin", f"no masquerade for {who}: it cannot reach itself through this service", "bad")
+    elif endpoints:
+        yield Fact("Hairpin", "an endpoint that reaches itself is masqueraded")
+
+
+def _conditions(one: ServiceTrace) -> str:
+    """Say what the answer depends on that the dump does not hold."""
+    unknown = [need.condition for outcome in one.outcomes for need in outcome.when]
+    asked = dict.fromkeys(unknown)
+    if not asked:
+        return "nothing outside this dump"
+    return "; ".join(printable(_question(condition)) for condition in asked)
+
+
+def _question(condition: Condition) -> str:
+    return f"whether {Assumption(condition, holds=True).text}"
+
+
+def _masquerade_text(outcome: Outcome) -> str:
+    if not outcome.masquerade:
+        return "none: endpoints see the client's address"
+    return ", or ".join(map(when_label, outcome.masquerade))
+
+
+def _balance_fact(case: CaseView) -> Fact:
+    outcome = case.outcome
+    label = f"Case {case.letter}" if case.letter else "Verdict"
+    balance = balance_of([endpoint.share for endpoint in outcome.endpoints])
+    if balance is None:
+        refused = (
+            outcome.verdict.kind if outcome.verdict else "nothing takes the connection and nothing refuses it"
+        )
+        return Fact(label, f"no endpoint: {refused}", "bad")
+    mood = "good" if balance.even and not outcome.leftover else "bad"
+    masquerade = f"; masquerade {_masquerade_text(outcome)}" if case.letter else ""
+    return Fact(label, _balance_text(balance, outcome) + masquerade, mood)
+
+
+def _balance_text(balance: Balance, outcome: Outcome) -> str:
+    if balance.endpoints == 1 and not outcome.leftover:
+        return "1 endpoint, which gets every connection"
+    count = counted(balance.endpoints, "endpoint")
+    if outcome.leftover:
+        spread = f"{percent(balance.least)} to {percent(balance.most)}"
+        return f"{count}, {spread}, {percent(outcome.leftover)} get none"
+    if not balance.even:
+        return f"{count}, UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
+    each = f"{count}, {percent(balance.most)} each"
+    if not balance.deviation:
+        return f"{each}, exactly even"
+    why = " (five-digit probabilities, rounded)" if balance.rounded else ""
+    return f"{each}, even to {one_in(balance.deviation)}{why}"

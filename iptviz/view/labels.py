@@ -1,0 +1,60 @@
+"""How services, frontends, endpoints and rules are called, wherever they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.engine.chance import CERTAIN
+from iptviz.engine.condition import clauses
+from iptviz.view.numbers import chance, percent
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.service import Endpoint, Masquerade, ServiceTrace
+
+KIND_WORDS = {
+    "cluster-ip": "cluster IP",
+    "external-ip": "external IP",
+    "load-balancer-ip": "load-balancer IP",
+    "node-port": "node port",
+}
+
+
+def service_label(one: ServiceTrace) -> str:
+    """Return the service's name, or what stands in for it."""
+    return printable(one.service.text or one.chain or "a service without a name")
+
+
+def frontend_label(frontend: Frontend) -> str:
+    """Return a frontend with its kind."""
+    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}")
+
+
+def raw_label(endpoint: Endpoint) -> str:
+    """Say how the share comes about: the rule's own chance, of what is left when it is asked."""
+    if endpoint.chance * endpoint.before != endpoint.share:
+        return "by several ways"
+    if endpoint.chance == CERTAIN:
+        return (
+            "all connections" if endpoint.before == CERTAIN else f"all of the last {percent(endpoint.before)}"
+        )
+    left = "all" if endpoint.before == CERTAIN else f"the {percent(endpoint.before)} left"
+    return f"{chance(endpoint.chance)} of {left}"
+
+
+def endpoint_label(endpoint: Endpoint) -> str:
+    """Return the endpoint's address and port."""
+    address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
+    return printable(address if endpoint.port is None else f"{address}:{endpoint.port}")
+
+
+def line_label(rule: Rule) -> str:
+    """Return where a rule stands."""
+    return f"line {rule.line}"
+
+
+def when_label(mark: Masquerade) -> str:
+    """Say when a mark is set."""
+    return printable(f"if {clauses(mark.needs)}" if mark.needs else "always")
