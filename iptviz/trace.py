@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.documents.trace_v1 import trace_document
+from iptviz.engine.condition import clauses
 from iptviz.kube.absent import explain_absence
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import SERVICES
+from iptviz.kube.preempt import HOOKS, hooks_without_services
 from iptviz.kube.service import Outcome, ServiceTrace, trace_frontend
 from iptviz.kube.target import parse_target
 
@@ -77,15 +79,18 @@ def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[str]:
         yield f"line {gap.line}: {gap.text}"
     nat = dump.tables.get("nat")
     if answered and nat and SERVICES in nat.chains:
-        callers = {rule.chain for rule in nat.rules_to(SERVICES)}
-        for hook, whose in (("PREROUTING", "pods and other hosts"), ("OUTPUT", "the node itself")):
-            if hook not in callers:
-                yield f"nothing in nat {hook} leads to {SERVICES}: traffic of {whose} is not asked here"
+        for hook in hooks_without_services(nat):
+            yield f"nothing in nat {hook} leads to {SERVICES}: connections of {HOOKS[hook]} do not come here"
 
 
 def _service_notes(services: tuple[ServiceTrace, ...]) -> Iterator[str]:
     for one in services:
         yield from _fault_notes(one)
+        for hook, rule, when in one.preempted:
+            target = rule.target.name if rule.target else ""
+            condition = f" when {clauses(when)}" if when else ""
+            order = f"asked by {hook} before {SERVICES}"
+            yield f"line {rule.line}: {target}, {order}, takes the connection{condition}"
         for outcome in one.outcomes:
             yield from _outcome_notes(outcome)
 

@@ -22,6 +22,7 @@ from iptviz.kube.names import (
     ServiceName,
     service_of_comment,
 )
+from iptviz.kube.preempt import Preemption, preemptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,6 +108,7 @@ class ServiceTrace(NamedTuple):
     affinity_seconds: int | None
     faults: Faults
     unexplored: int
+    preempted: tuple[Preemption, ...]
 
     @property
     def usual(self) -> Outcome:
@@ -145,6 +147,7 @@ def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
         _affinity(nat, cases.cases),
         cases.faults,
         len(cases.skipped),
+        tuple(preemptions(nat, packet)) if nat and rules else (),
     )
 
 

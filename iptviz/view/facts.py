@@ -60,11 +60,12 @@ def _hairpin_facts(cases: list[CaseView]) -> Iterator[Fact]:
 
 def _conditions(one: ServiceTrace) -> str:
     """Say what the answer depends on that the dump does not hold."""
-    unknown = [need.condition for outcome in one.outcomes for need in outcome.when]
-    asked = dict.fromkeys(unknown)
-    if not asked:
-        return "nothing outside this dump"
-    return "; ".join(printable(_question(condition)) for condition in asked)
+    asked = dict.fromkeys(need.condition for outcome in one.outcomes for need in outcome.when)
+    asked |= dict.fromkeys(need.condition for preemption in one.preempted for need in preemption.when)
+    questions = [printable(_question(condition)) for condition in asked]
+    if one.affinity_seconds is not None:
+        questions.append("for a returning client, this node's recent lists")
+    return "; ".join(questions) or "nothing outside this dump"
 
 
 def _question(condition: Condition) -> str:

@@ -72,24 +72,25 @@ class Node:
         *,
         source: str,
         protocol: str = "tcp",
-        listeners: list[tuple[str, int]] | None = None,
+        per_source: int = 40_000,
     ) -> None:
-        """Open `count` connections to `target`, each from a source port of its own."""
+        """Open `count` connections to `target`, `per_source` from each address from `source` on."""
         order = {
             "target": target,
             "count": count,
             "source": source,
             "protocol": protocol,
-            "listeners": listeners or [],
+            "per_source": per_source,
         }
         self.run(sys.executable, str(SENDER), json.dumps(order))
 
 
 @contextlib.contextmanager
 def node(backend: str, family: int = 4) -> Iterator[Node]:
-    """Make a namespace that owns every address: all packets leave and come back by its loopback device.
+    """Make a namespace with one ordinary address; whatever is sent leaves by its loopback device.
 
-    The device gets one ordinary address too, since MASQUERADE needs one to write into packets.
+    The rules are asked when a packet leaves, so nobody needs to be there to receive it. MASQUERADE needs the
+    ordinary address to write it into packets, and `--src-type LOCAL` is true of that address alone.
     """
     made = Node(f"iptviz-{uuid.uuid4().hex[:8]}", backend, family)
     subprocess.run(["ip", "netns", "add", made.name], check=True)
@@ -101,12 +102,19 @@ def node(backend: str, family: int = 4) -> Iterator[Node]:
         subprocess.run(["ip", "netns", "del", made.name], check=False)
 
 
+NODE = {4: "192.168.1.10", 6: "fd00:192:168:1::10"}
 _SET_UP = {
-    4: ("link set lo up", "addr add 192.168.1.10/24 dev lo", "route add local 0.0.0.0/0 dev lo"),
-    6: ("link set lo up", "addr add fd00:192:168:1::10/64 dev lo", "route add local default dev lo"),
+    4: ("link set lo up", f"addr add {NODE[4]}/24 dev lo", "route add default dev lo"),
+    6: ("link set lo up", f"addr add {NODE[6]}/64 dev lo", "route add default dev lo"),
 }
 
 
-def body(dump: str) -> list[str]:
-    """Return a dump's lines without comments and policy counters, which no two saves share."""
-    return [re.sub(r"\[\d+:\d+\]$", "[0:0]", line) for line in dump.splitlines() if not line.startswith("#")]
+def tables_of(dump: str) -> dict[str, list[str]]:
+    """Return each table's lines, without comments and policy counters, which no two saves share."""
+    tables: dict[str, list[str]] = {}
+    for line in dump.splitlines():
+        if line.startswith("*"):
+            tables[line] = lines = []
+        elif not line.startswith("#"):
+            lines.append(re.sub(r"\[\d+:\d+\]$", "[0:0]", line))
+    return tables

@@ -1,0 +1,47 @@
+"""What is asked before kube-proxy's chains: a rule of somebody else that takes the connection first."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.cases import explore
+from iptviz.kube.names import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+    from iptviz.engine.condition import Assumption
+    from iptviz.engine.packet import Packet
+
+HOOKS = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
+"""The built-in chains that lead to KUBE-SERVICES, and whose connections pass them."""
+
+
+class Preemption(NamedTuple):
+    """`rule` ends the nat table for connections that come through `hook` when all of `when` hold."""
+
+    hook: str
+    rule: Rule
+    when: tuple[Assumption, ...]
+
+
+def preemptions(nat: Table, packet: Packet) -> Iterator[Preemption]:
+    """Yield the rules above the jump to KUBE-SERVICES that may take `packet`'s connection."""
+    for hook in HOOKS:
+        rules = nat.rules_of(hook)
+        above = list(takewhile(lambda rule: rule.jump != SERVICES, rules))
+        if not above or len(above) == len(rules):
+            continue
+        for case in explore(nat, packet, above).cases:
+            for end in case.walk.ends.values():
+                if end.share:
+                    yield Preemption(hook, end.rule, case.when)
+
+
+def hooks_without_services(nat: Table) -> list[str]:
+    """Return the hooks from which nothing leads to KUBE-SERVICES directly."""
+    callers = {rule.chain for rule in nat.rules_to(SERVICES)}
+    return [hook for hook in HOOKS if hook not in callers]
