@@ -164,8 +164,3 @@ def _fail(message: str) -> int:
 
     say("iptviz: " + "\n".join(map(printable, message.split("\n"))))
     return FAILED
-
-
-def main() -> None:
-    """Run the program."""
-    app(prog_name="iptviz")

@@ -9,12 +9,15 @@ import sys
 from typing import IO, TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType  # noqa: TID251 - see below
+    from collections.abc import Iterable
+
+Piece = tuple[str, str]
+"""A stretch of text and its style, in rich's words: `bold red`, `dim`, or empty."""
 
 ColorChoice = Literal["auto", "always", "never"]
 
 _PIPED_WIDTH = 10_000
-"""rich wraps or cuts at a console's width; what goes into a pipe or a file must never be cut."""
+"""What goes into a pipe or a file is laid out as if there were room for everything."""
 
 _OFF = {"", "0", "false", "no"}
 _NARROWEST = 40
@@ -53,41 +56,36 @@ def _wants_color(choice: ColorChoice, *, interactive: bool) -> bool:
     return interactive and os.environ.get("TERM") != "dumb"
 
 
-class _AsciiText(io.StringIO):
-    """A text that says it is ASCII: rich then draws its guides with ASCII signs."""
+def paint(lines: Iterable[Iterable[Piece]], style: Style) -> str:
+    """Return `lines` as text, each piece in its style where colour is wanted, without blanks at line ends.
 
-    encoding = "ascii"
-
-
-def render(renderable: RenderableType, style: Style) -> str:
-    """Return what a Console of this style prints for `renderable`, without blanks at line ends."""
-    text = _AsciiText() if style.ascii_only else io.StringIO()
-    _console(text, style).print(renderable)
-    lines = text.getvalue().splitlines()
-    return to_style("\n".join(line.rstrip() for line in lines) + "\n", style)
+    rich is imported for colour alone: what goes into a pipe or a file does not wait for it.
+    """
+    if style.color:
+        return _colored(lines, style)
+    plain = ("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
+    return _in_ascii("".join(plain)) if style.ascii_only else "".join(plain)
 
 
-def to_style(text: str, style: Style) -> str:
-    """Return `text` in ASCII where the style asks for it."""
-    if not style.ascii_only:
-        return text
+def _in_ascii(text: str) -> str:
     return text.translate(_ASCII_SIGNS).encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _console(file: IO[str], style: Style) -> Console:
+def _colored(lines: Iterable[Iterable[Piece]], style: Style) -> str:
     from rich.console import Console  # noqa: TID251 - the one place
+    from rich.text import Text
 
-    return Console(
-        file=file,
-        width=style.width,
-        force_terminal=style.color,
-        color_system="256" if style.color else None,
-        no_color=not style.color,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
-    )
+    # No width and no wrapping: a terminal wraps better than we can, and what is copied stays whole.
+    console = Console(file=io.StringIO(), force_terminal=True, color_system="256", legacy_windows=False)
+    with console.capture() as capture:
+        for line in lines:
+            pieces = [
+                (_in_ascii(text) if style.ascii_only else text, piece_style) for text, piece_style in line
+            ]
+            text = Text.assemble(*pieces)
+            text.rstrip()
+            console.print(text, soft_wrap=True, highlight=False)
+    return capture.get()
 
 
 def say(message: str) -> None:

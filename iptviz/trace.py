@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.documents.trace_v1 import trace_document
 from iptviz.engine.condition import clauses
-from iptviz.kube.absent import explain_absence
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import SERVICES
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 from iptviz.kube.service import Outcome, ServiceTrace, trace_frontend
-from iptviz.kube.target import parse_target
+from iptviz.kube.target import Target, parse_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +42,8 @@ class TraceResult(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.trace.v1`."""
+        from iptviz.documents.trace_v1 import trace_document
+
         return trace_document(self)
 
 
@@ -57,9 +57,15 @@ def trace(dump: Dump, target: str) -> TraceResult:
     found = find(dump, parsed)
     services = tuple(trace_frontend(dump, frontend) for frontend in found.frontends)
     siblings = _siblings(dump, services)
-    absence = [] if services else explain_absence(dump, parsed, target)
+    absence = [] if services else _absence(dump, parsed, target)
     notes = (*absence, *_dump_notes(dump, answered=bool(services)), *_service_notes(services))
     return TraceResult(dump, target, services, found.wanted, siblings, tuple(dict.fromkeys(notes)))
+
+
+def _absence(dump: Dump, parsed: Target, typed: str) -> list[str]:
+    from iptviz.kube.absent import explain_absence
+
+    return explain_absence(dump, parsed, typed)
 
 
 def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:

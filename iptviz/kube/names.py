@@ -6,8 +6,6 @@ Kubernetes 1.18 and `namespace/service` from 1.20 on (pkg/proxy/types.go, Servic
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from typing import NamedTuple
 
@@ -63,12 +61,3 @@ def service_of_comment(comment: str | None) -> ServiceName | None:
         if found:
             return ServiceName(found["namespace"], found["name"], found["port"] or "", "comment")
     return None
-
-
-def chain_hash(service_port: str, protocol: str, endpoint: str = "") -> str:
-    """Return the 16 characters that end the name of a service's chains or, with endpoint, of a KUBE-SEP one.
-
-    Source: portProtoHash and servicePortEndpointChainName in pkg/proxy/iptables/proxier.go.
-    """
-    digest = hashlib.sha256(f"{service_port}{protocol}{endpoint}".encode()).digest()
-    return base64.b32encode(digest).decode()[:16]

@@ -54,7 +54,9 @@ def pair(name: str, ours: list[str], theirs: list[str], rounds: int) -> list[Run
 
 
 def main() -> None:
-    services, endpoints, rounds = (int(text) for text in (*sys.argv[1:], *("10000", "10", "5")[len(sys.argv) - 1 :]))
+    services, endpoints, rounds = (
+        int(text) for text in (*sys.argv[1:], *("10000", "10", "5")[len(sys.argv) - 1 :])
+    )
     cluster = kubeproxy.numbered(services, endpoints)
     with tempfile.TemporaryDirectory() as folder:
         big = Path(folder) / "big.rules"
@@ -70,12 +72,22 @@ def compare(big: Path, target: str, rounds: int) -> None:
     trace = [sys.executable, "-m", "iptviz", "trace"]
     ours = [*trace, target, str(big)]
     if shutil.which("iptables-legacy-restore") and os.geteuid() == 0:
-        pair("trace / iptables-legacy-restore --test", ours, ["iptables-legacy-restore", "--test", str(big)], rounds)
+        pair(
+            "trace / iptables-legacy-restore --test",
+            ours,
+            ["iptables-legacy-restore", "--test", str(big)],
+            rounds,
+        )
     runs = pair("trace / grep -F", ours, ["grep", "-F", target, str(big)], rounds)
     print(f"{'peak memory of trace / the file':58} {max(one.peak for one in runs) / size:.2f}")
     bare = [sys.executable, "-c", "pass"]
     pair("trace on the fixture / python -c pass", [*trace, "10.97.13.198", str(FIXTURE)], bare, rounds * 4)
-    pair("trace --json on the fixture / python -c pass", [*trace, "--json", "10.97.13.198", str(FIXTURE)], bare, rounds * 4)
+    pair(
+        "trace --json on the fixture / python -c pass",
+        [*trace, "--json", "10.97.13.198", str(FIXTURE)],
+        bare,
+        rounds * 4,
+    )
 
 
 if __name__ == "__main__":
