@@ -76,12 +76,12 @@ def _colored(lines: Iterable[Iterable[Piece]], style: Style) -> str:
     from rich.text import Text
 
     # No width and no wrapping: a terminal wraps better than we can, and what is copied stays whole.
-    console = Console(file=io.StringIO(), force_terminal=True, color_system="256", legacy_windows=False)
+    console = Console(
+        file=io.StringIO(), force_terminal=True, color_system="256", no_color=False, legacy_windows=False
+    )
     with console.capture() as capture:
         for line in lines:
-            pieces = [
-                (_in_ascii(text) if style.ascii_only else text, piece_style) for text, piece_style in line
-            ]
+            pieces = [(_in_ascii(words), how) if style.ascii_only else (words, how) for words, how in line]
             text = Text.assemble(*pieces)
             text.rstrip()
             console.print(text, soft_wrap=True, highlight=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -407,3 +408,13 @@ class _Writer:
         text = frontend if frontend.startswith(":") else f"{frontend}:{service.port}"
         text = f"[{frontend}]:{service.port}" if frontend.count(":") > 1 else text
         self.cluster.truth[text, service.protocol] = shares
+
+
+def main() -> None:
+    """Print a dump: `python -m tests.kubeproxy SERVICES ENDPOINTS`."""
+    services, endpoints = map(int, sys.argv[1:])
+    sys.stdout.write(saved(numbered(services, endpoints)))
+
+
+if __name__ == "__main__":
+    main()

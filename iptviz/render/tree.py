@@ -111,15 +111,19 @@ def _is_lined(node: Node) -> bool:
 
 def _walk(nodes: tuple[Node, ...]) -> Iterator[tuple[str, Node]]:
     """Yield every node with the guide that stands before it."""
-    pending = [("", nodes)]
+    pending = _level("", nodes)
     while pending:
-        indent, level = pending.pop()
-        if not level:
-            continue
-        node, *later = level
-        branch, below = _BRANCH if later else _LAST
-        yield indent + branch, node
-        pending += [(indent, tuple(later)), (indent + below, node.children)]
+        branch, below, node = pending.pop()
+        yield branch, node
+        pending += _level(below, node.children)
+
+
+def _level(indent: str, nodes: tuple[Node, ...]) -> list[tuple[str, str, Node]]:
+    """Return the nodes of one level, the last first, with the guides before each and before what is below."""
+    guides = [_BRANCH] * (len(nodes) - 1) + [_LAST]
+    return [(indent + at, indent + below, node) for (at, below), node in zip(guides, nodes, strict=False)][
+        ::-1
+    ]
 
 
 def _facts(facts: tuple[Fact, ...]) -> Iterator[Line]:
