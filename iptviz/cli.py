@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 from iptviz.dump.model import Dump, load
 from iptviz.errors import DumpError, IptvizError
@@ -33,6 +34,14 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+
+
+class _Command(TyperCommand):
+    """A command whose usage reads `TARGET [DUMP]`; typer would write `{TARGET} [DUMP]`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the pieces of the usage line."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
 
 class Color(StrEnum):
@@ -79,7 +88,7 @@ def _program(
     pass
 
 
-@app.command("trace")
+@app.command("trace", cls=_Command)
 def _trace(
     target: Annotated[
         str,

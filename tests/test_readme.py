@@ -1,0 +1,42 @@
+"""The README shows what the program prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"^```console\n\$ (iptviz .*)\n((?s:.*?))^```$", README, re.MULTILINE)
+HELP = re.findall(r"^```text\n(Usage: .*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def program(*arguments: str) -> str:
+    environment = os.environ | {"COLUMNS": "100"}
+    command = [sys.executable, "-m", "iptviz", *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", check=True, env=environment).stdout
+
+
+@pytest.mark.parametrize(("command", "shown"), SESSIONS, ids=[command for command, _ in SESSIONS])
+def test_a_session_in_the_readme_is_what_the_program_prints(command: str, shown: str) -> None:
+    assert program(*shlex.split(command)[1:]) == shown
+
+
+def test_the_readme_has_sessions_to_check() -> None:
+    assert len(SESSIONS) == 2
+
+
+def test_the_help_in_the_readme_is_the_programs() -> None:
+    assert [program("trace", "--help")] == HELP
+
+
+def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    exec(compile(example, "README.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines()[0] == "10.244.1.17 1/4"
