@@ -9,7 +9,7 @@ from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import SERVICES
 from iptviz.kube.preempt import HOOKS, hooks_without_services
-from iptviz.kube.service import Outcome, ServiceTrace, trace_frontend
+from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import Target, parse_target
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.kube.outcome import Outcome
 
 
 class TraceResult(NamedTuple):

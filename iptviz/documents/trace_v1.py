@@ -18,7 +18,8 @@ from iptviz.engine.chance import NEVER
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.service import Endpoint, Outcome, ServiceTrace, Verdict
+    from iptviz.kube.outcome import Endpoint, Outcome, Verdict
+    from iptviz.kube.service import ServiceTrace
     from iptviz.trace import TraceResult
 
 

@@ -37,36 +37,27 @@ class UndecidedError(Exception):
         super().__init__(condition)
 
 
-class Path(NamedTuple):
-    """The rules passed on the way to an end, outermost first, as a linked list."""
-
-    rule: Rule
-    rest: Path | None
-
-    def rules(self) -> list[Rule]:
-        """Return the rules of the path, outermost first."""
-        rules: list[Rule] = []
-        path: Path | None = self
-        while path is not None:
-            rules.append(path.rule)
-            path = path.rest
-        return rules
-
-
 class End(NamedTuple):
-    """A rule that ends the table for `share` of the connections; `path` is the first way to it."""
+    """A rule that ends the table for `share` of the connections.
+
+    `via` is the rule by which they first come to its chain; None if the walk began there.
+    """
 
     rule: Rule
     share: Fraction
-    path: Path
+    via: Rule | None
 
 
 class Step(NamedTuple):
-    """A rule that may match: its chance, and which share of the chain's connections reaches it."""
+    """A rule that may match: its chance, and which share of the chain's connections reaches it.
+
+    `callee` is the chain it enters; None where it enters none, be it that the kernel would refuse the jump.
+    """
 
     rule: Rule
     chance: Fraction
     before: Fraction
+    callee: str | None
 
 
 class Effect(NamedTuple):
@@ -124,6 +115,10 @@ class Walker:
         if rule not in self._truths:
             self._truths[rule] = self.assumed.settle(rule_truth(rule, self.packet))
         return self._truths[rule]
+
+    def callee(self, rule: Rule) -> str | None:
+        """Return the chain that `rule` enters, once worked out; None for a jump the kernel would refuse."""
+        return rule.jump if rule.jump in self.chains and rule not in self.faults.loops else None
 
     def _work_out_callees(self, rules: list[Rule]) -> None:
         """Fill `chains` with all that `rules` lead to, callees before callers."""
@@ -201,9 +196,10 @@ class _Summation:
                 raise UndecidedError(truth.needs[0].condition)
             return  # nothing reaches it, so its condition does not matter
         taken = self.left * truth.chance
-        self.steps.append(Step(rule, truth.chance, self.left))
+        callee = self.walker.callee(rule)
+        self.steps.append(Step(rule, truth.chance, self.left, callee))
         self.left -= taken
-        self._take(rule, taken)
+        self._take(rule, callee, taken)
 
     def _note_effects(self, rule: Rule, truth: RuleTruth) -> None:
         """Note the rule, or the rules of the passive chain it jumps to."""
@@ -218,34 +214,31 @@ class _Summation:
         callee = rule.jump
         return (callee is not None and self.walker.table.chains[callee].rules) or [rule]
 
-    def _take(self, rule: Rule, taken: Fraction) -> None:
+    def _take(self, rule: Rule, callee: str | None, taken: Fraction) -> None:
         """Give `taken` to the rule's target."""
-        target, callee = rule.target, rule.jump
+        target = rule.target
         if callee is not None:
             self._call(rule, callee, taken)
-        elif target is None or target.name == "RETURN":
-            self.returned += taken
+        elif target is None or target.name == "RETURN" or rule.jump is not None:
+            self.returned += taken  # a jump that the kernel would refuse leads nowhere
         elif target_spec(target.name) is None:
             self._unknown_target(rule, taken)
         else:
-            self._add_end(rule, taken, Path(rule, None))
+            self._add_end(End(rule, taken, None))
 
     def _call(self, rule: Rule, callee: str, taken: Fraction) -> None:
-        walk = self.walker.chains.get(callee)
-        if walk is None or rule in self.walker.faults.loops:
-            self.returned += taken  # a jump that the kernel would refuse leads nowhere
-            return
+        walk = self.walker.chains[callee]
         for end in walk.ends.values():
-            self._add_end(end.rule, taken * end.share, Path(rule, end.path))
+            self._add_end(End(end.rule, taken * end.share, end.via or rule))
         back = taken * walk.leftover
         if rule.target is not None and rule.target.goto:
             self.returned += back
         else:
             self.left += back
 
-    def _add_end(self, rule: Rule, share: Fraction, path: Path) -> None:
-        known = self.ends.get(rule)
-        self.ends[rule] = End(rule, known.share + share, known.path) if known else End(rule, share, path)
+    def _add_end(self, end: End) -> None:
+        known = self.ends.get(end.rule)
+        self.ends[end.rule] = known._replace(share=known.share + end.share) if known else end
 
     def _unknown_target(self, rule: Rule, taken: Fraction) -> None:
         """A target that no table knows may end the table or not: that is a condition of its own."""
@@ -256,4 +249,4 @@ class _Summation:
         if answer:
             self.left += taken
         else:
-            self._add_end(rule, taken, Path(rule, None))
+            self._add_end(End(rule, taken, None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, all_frontends
 from iptviz.kube.names import MARK_MASQUERADE, SERVICES
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
@@ -66,13 +67,22 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[str]:
         yield f"{target.address} has other ports: {_list(same)}."
         return
     if target.port is not None:
-        node_ports = [one for one in frontends if one.kind == "node-port" and one.port == target.port]
-        if node_ports:
-            yield f"{target.port} is a node port of {_list(node_ports)}; ask for :{target.port}."
+        yield from _about_port(dump, target, frontends)
     near = [one for one in frontends if one.address and _one_edit_apart(one.address, target.address)]
     if near:
         yield f"Near it: {_list(near)}."
     yield from _elsewhere(dump, target.address)
+
+
+def _about_port(dump: Dump, target: AddressTarget, frontends: list[Frontend]) -> Iterator[str]:
+    """Say whether the address is an endpoint's on other ports, or the port a node port."""
+    wanted = find(dump, target._replace(port=None, protocol=None)).wanted
+    texts = {rule.target.value("--to-destination") or "" for rule in wanted if rule.target}
+    if texts:
+        yield f"{target.address} is an endpoint: {', '.join(sorted(texts))}."
+    node_ports = [one for one in frontends if one.kind == "node-port" and one.port == target.port]
+    if node_ports:
+        yield f"{target.port} is a node port: {_list(node_ports)}; ask for :{target.port}."
 
 
 def _elsewhere(dump: Dump, text: str) -> Iterator[str]:

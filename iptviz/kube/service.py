@@ -1,17 +1,15 @@
-"""What happens to a new connection to one frontend: endpoints with exact shares, marks, refusals, cases."""
+"""What happens to a new connection to one frontend, in every case that makes a difference."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import parse_network, split_endpoint
-from iptviz.engine.assumed import Assumed
+from iptviz.engine.address import parse_network
 from iptviz.engine.cases import Case, Cases, explore
-from iptviz.engine.chance import CERTAIN, NEVER
-from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
-from iptviz.engine.walk import ChainWalk, Effect, End, Faults
+from iptviz.engine.walk import ChainWalk, Faults
 from iptviz.kube.frontends import Frontend, rules_about
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import (
@@ -22,78 +20,15 @@ from iptviz.kube.names import (
     ServiceName,
     service_of_comment,
 )
+from iptviz.kube.outcome import Outcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from fractions import Fraction
+    from collections.abc import Sequence
 
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Counters, Rule
     from iptviz.dump.table import Table
-
-Needs = tuple[Assumption, ...]
-
-
-class Endpoint(NamedTuple):
-    """One DNAT rule and the share (in [0, 1]) of new connections that it gets.
-
-    `via` is the rule that jumps to the endpoint's chain: it is reached by the share `before` of all
-    connections and takes `chance` of them. Where `share` is not their product, other ways lead here too.
-    """
-
-    address: str
-    port: int | None
-    share: Fraction
-    rule: Rule
-    via: Rule
-    before: Fraction
-    chance: Fraction
-    hairpin: Rule | None
-
-    @property
-    def counters(self) -> Counters | None:
-        """Packets and bytes of the DNAT rule; nat counts a connection once."""
-        return self.rule.counters
-
-
-class Verdict(NamedTuple):
-    """What happens to connections that get no endpoint: REJECT or DROP, by which rule."""
-
-    kind: str
-    rule: Rule
-
-
-class Hop(NamedTuple):
-    """A chain on the way, the share of all connections that enters it, and the first rule leading there."""
-
-    chain: str
-    share: Fraction
-    via: Rule
-
-
-class Masquerade(NamedTuple):
-    """The source is rewritten where all of `needs` hold (without any: always), says `rule`."""
-
-    needs: Needs
-    rule: Rule
-
-
-class Outcome(NamedTuple):
-    """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
-
-    `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover.
-    `hollow` are chains that connections enter although they hold no rule.
-    """
-
-    when: Needs
-    endpoints: tuple[Endpoint, ...]
-    leftover: Fraction
-    verdict: Verdict | None
-    masquerade: tuple[Masquerade, ...]
-    hops: tuple[Hop, ...]
-    others: tuple[End, ...]
-    hollow: tuple[Hop, ...]
+    from iptviz.engine.condition import Condition
 
 
 class ServiceTrace(NamedTuple):
@@ -137,7 +72,7 @@ def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
     packet = _first_packet(frontend)
     rules = rules_about(dump, frontend, "nat")
     cases = explore(nat, packet, rules) if nat and rules else _nothing()
-    reader = _OutcomeReader(dump, frontend, packet, Marks(nat) if nat else None)
+    reader = OutcomeReader(dump, frontend, packet, Marks(nat) if nat else None)
     admitted = _source_ranges(nat, cases.cases)
     outcomes = sorted(map(reader.read, cases.cases), key=lambda outcome: _how_special(outcome, admitted))
     return ServiceTrace(
@@ -192,105 +127,3 @@ def _how_special(outcome: Outcome, admitted: set[Condition]) -> tuple[int, bool]
     """
     special = [need for need in outcome.when if need.holds and need.condition not in admitted]
     return len(special), not outcome.endpoints
-
-
-class _OutcomeReader:
-    """Reads the walk of one case as endpoints, marks and refusals."""
-
-    def __init__(self, dump: Dump, frontend: Frontend, packet: Packet, marks: Marks | None) -> None:
-        self.packet = packet
-        self.marks = marks
-        self.refusals = rules_about(dump, frontend, "filter")
-
-    def read(self, case: Case) -> Outcome:
-        inflow = _inflow(case)
-        ends = case.walk.ends.values()
-        endpoints = tuple(self._endpoint(end, case, inflow) for end in ends if _is_dnat(end.rule))
-        others = tuple(end for end in ends if not _is_dnat(end.rule))
-        leftover = case.walk.leftover + sum((end.share for end in others), NEVER)
-        effects = [*case.walk.effects, *self._effects_on_the_way(case, inflow)]
-        return Outcome(
-            case.when,
-            endpoints,
-            leftover,
-            self._verdict(case, effects) if leftover else None,
-            self._masquerade(effects),
-            tuple(hop for name, hop in inflow.items() if hop.share and not name.startswith(ENDPOINT_CHAIN)),
-            others,
-            tuple(hop for name, hop in inflow.items() if hop.share and not hop.via.table.rules_of(name)),
-        )
-
-    def _endpoint(self, end: End, case: Case, inflow: Mapping[str, Hop]) -> Endpoint:
-        path = end.path.rules()
-        via = path[-2] if len(path) > 1 else path[-1]
-        entering = inflow[via.chain].share if via.chain in inflow else CERTAIN
-        walk = case.chains.get(via.chain, case.walk)
-        step = next(step for step in walk.steps if step.rule == via)
-        address, port = split_endpoint((end.rule.target and end.rule.target.value("--to-destination")) or "")
-        port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
-        hairpin = self._hairpin(end.rule, address)
-        return Endpoint(address, port, end.share, end.rule, via, entering * step.before, step.chance, hairpin)
-
-    def _hairpin(self, dnat: Rule, address: str) -> Rule | None:
-        """Return the rule by which an endpoint that reaches itself through its service is masqueraded."""
-        own = parse_network(address)
-        for rule in dnat.table.rules_of(dnat.chain):
-            networks = [parse_network(need.condition.value) for need in rule_truth(rule, self.packet).needs]
-            if self.marks and self.marks.masquerades(rule) and networks == [own]:
-                return rule
-        return None
-
-    def _effects_on_the_way(self, case: Case, inflow: Mapping[str, Hop]) -> Iterator[Effect]:
-        """Yield the effects in all chains that connections enter but the endpoints' own."""
-        for name, walk in case.chains.items():
-            if name in inflow and inflow[name].share and not name.startswith(ENDPOINT_CHAIN):
-                yield from walk.effects
-
-    def _masquerade(self, effects: Sequence[Effect]) -> tuple[Masquerade, ...]:
-        """Return what masquerades, each condition once; what always does makes the others pointless."""
-        found: dict[Needs, Masquerade] = {}
-        for effect in effects:
-            if self.marks and self.marks.masquerades(effect.rule):
-                found.setdefault(effect.needs, Masquerade(effect.needs, effect.via))
-        return (found[()],) if () in found else tuple(found.values())
-
-    def _verdict(self, case: Case, effects: Sequence[Effect]) -> Verdict | None:
-        """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
-        for effect in effects:
-            if self.marks and self.marks.drops(effect.rule) and not effect.needs:
-                return Verdict("DROP", effect.via)
-        assumed = Assumed(case.when)
-        for rule in self.refusals:
-            target = rule.target
-            truth = assumed.settle(rule_truth(rule, self.packet))
-            if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
-                return Verdict(target.name, rule)
-        return None
-
-
-def _is_dnat(rule: Rule) -> bool:
-    return rule.target is not None and rule.target.name == "DNAT"
-
-
-def _inflow(case: Case) -> dict[str, Hop]:
-    """Return for each chain which share of all connections enters it, callers before callees.
-
-    A walk finishes callees first, so the reverse of its order never meets a chain before its callers.
-    """
-    inflow: dict[str, Hop] = {}
-
-    def pour(walk: ChainWalk, entering: Fraction) -> None:
-        for step in walk.steps:
-            callee = step.rule.jump
-            if callee in case.chains:
-                known = inflow.get(callee)
-                share = entering * step.before * step.chance
-                inflow[callee] = (
-                    known._replace(share=known.share + share) if known else Hop(callee, share, step.rule)
-                )
-
-    pour(case.walk, CERTAIN)
-    for name in reversed(case.chains):
-        if name in inflow:
-            pour(case.chains[name], inflow[name].share)
-    return inflow

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.service import Outcome, ServiceTrace
+    from iptviz.kube.outcome import Outcome
+    from iptviz.kube.service import ServiceTrace
     from iptviz.trace import TraceResult
 
 

@@ -12,7 +12,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.service import Endpoint, Masquerade, ServiceTrace
+    from iptviz.kube.outcome import Endpoint, Masquerade
+    from iptviz.kube.service import ServiceTrace
 
 KIND_WORDS = {
     "cluster-ip": "cluster IP",

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.service import Endpoint, Outcome, ServiceTrace
+    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.service import ServiceTrace
     from iptviz.trace import TraceResult
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.service import Endpoint, Outcome, ServiceTrace
+    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.service import ServiceTrace
     from iptviz.trace import TraceResult
 
 FOLD_FROM = 16

@@ -17,7 +17,7 @@ from tests.kubeproxy import NEW, OLD, Cluster
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
-    from iptviz.kube.service import Outcome
+    from iptviz.kube.outcome import Outcome
 
 CONNECTIONS = 20_000
 OUTSIDE = {4: "198.51.100.7", 6: "2001:db8::7"}
