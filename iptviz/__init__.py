@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump, load
     from iptviz.errors import DumpError, IptvizError, OutputError, TargetError
     from iptviz.graph import jump_graph
-    from iptviz.trace import TraceResult, trace
+    from iptviz.questions.trace import TraceResult, trace
 
 __all__ = [
     "Dump",
@@ -40,8 +40,8 @@ _HOMES = {
     "IptvizError": "iptviz.errors",
     "OutputError": "iptviz.errors",
     "TargetError": "iptviz.errors",
-    "TraceResult": "iptviz.trace",
-    "trace": "iptviz.trace",
+    "TraceResult": "iptviz.questions.trace",
+    "trace": "iptviz.questions.trace",
     "jump_graph": "iptviz.graph",
 }
 

@@ -11,11 +11,11 @@ import typer
 from typer.core import TyperCommand
 
 from iptviz.dump.model import Dump, load
-from iptviz.errors import DumpError, IptvizError
-from iptviz.output import write_answer
-from iptviz.render.formats import FORMATS, choose_format
+from iptviz.errors import DumpError, IptvizError, OutputError
+from iptviz.output import drop_standard_output, write_answer
+from iptviz.questions.trace import TraceResult, trace
+from iptviz.render.formats import FORMATS, Format, choose_format
 from iptviz.terminal import Style, say, style_for
-from iptviz.trace import TraceResult, trace
 from iptviz.version import __version__
 
 if TYPE_CHECKING:
@@ -111,12 +111,14 @@ def _trace(
     """Show where connections to TARGET go, with the exact share of each endpoint, and why."""
 
     def ask() -> int:
-        chosen = choose_format("json" if as_json else format_name, output)
+        chosen = _chosen_format(format_name, output, as_json=as_json)
         result = trace(_load(dump), target)
+        to_file = output is not None and output != "-"
+        colored = color == Color.ALWAYS
         style = (
-            Style(ascii_only=ascii_only)
-            if output
-            else style_for(sys.stdout, color.value, ascii_only=ascii_only)
+            Style(colored, ascii_only=ascii_only)
+            if to_file
+            else style_for(color.value, ascii_only=ascii_only)
         )
         if result.services or chosen.name == "json":
             write_answer(chosen.trace_writer(result, style, fold=not show_all), output)
@@ -125,6 +127,14 @@ def _trace(
         return ANSWERED if result.services or exit_zero else FOUND
 
     _answer(ask)
+
+
+def _chosen_format(name: str | None, output: str | None, *, as_json: bool) -> Format:
+    if output == "":
+        raise OutputError("-o needs the name of a file", hint="without -o the answer goes to standard output")
+    if as_json and name not in {None, "json"}:
+        raise OutputError(f"--json and -f {name} ask for two formats", hint="choose one of them")
+    return choose_format("json" if as_json else name, output)
 
 
 def _load(name: str | None) -> Dump:
@@ -152,7 +162,7 @@ def _answer(ask: Callable[[], int]) -> NoReturn:
         status = _fail(str(error))
     except BrokenPipeError:
         # Whoever read has seen enough. Point stdout elsewhere, or the interpreter complains at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_standard_output()
         status = ANSWERED
     except KeyboardInterrupt:
         status = INTERRUPTED

@@ -18,11 +18,32 @@ def write_answer(text: str, output: str | None) -> None:
     """
     data = text.encode("utf-8", "backslashreplace")
     if output is None or output == "-":
+        _write_standard(data)
+    else:
+        _write_whole(data, output)
+
+
+def _write_standard(data: bytes) -> None:
+    if sys.stdout is None:  # closed by whoever started the program
+        raise OutputError("cannot be written: it is closed", where="standard output")
+    try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    else:
-        _write_whole(data, output)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        drop_standard_output()
+        raise _failed(error, "standard output") from None
+
+
+def drop_standard_output() -> None:
+    """Send what is still to be written nowhere, or the interpreter complains at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _failed(error: OSError, where: str) -> OutputError:
+    return OutputError(f"cannot be written: {(error.strerror or str(error)).lower()}", where=where)
 
 
 def _write_whole(data: bytes, path: str) -> None:
@@ -45,9 +66,7 @@ def _write_whole(data: bytes, path: str) -> None:
                 os.unlink(beside)  # noqa: PTH108
             raise
     except OSError as error:
-        raise OutputError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}", where=path
-        ) from None
+        raise _failed(error, path) from None
 
 
 def _write_through(data: bytes, path: str) -> None:
@@ -55,9 +74,7 @@ def _write_through(data: bytes, path: str) -> None:
         with open(path, "wb") as file:  # noqa: PTH123
             file.write(data)
     except OSError as error:
-        raise OutputError(
-            f"cannot be written: {(error.strerror or str(error)).lower()}", where=path
-        ) from None
+        raise _failed(error, path) from None
 
 
 def _umask() -> int:

@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from typing import IO, TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,9 +34,9 @@ class Style(NamedTuple):
     ascii_only: bool = False
 
 
-def style_for(stream: IO[str], color: ColorChoice, *, ascii_only: bool) -> Style:
-    """Return the style for `stream`: its width if it is a terminal, no limit otherwise."""
-    interactive = stream.isatty()
+def style_for(color: ColorChoice, *, ascii_only: bool) -> Style:
+    """Return the style for standard output: its width if it is a terminal, no limit otherwise."""
+    interactive = sys.stdout is not None and sys.stdout.isatty()
     width = max(shutil.get_terminal_size().columns, _NARROWEST) if interactive else _PIPED_WIDTH
     return Style(_wants_color(color, interactive=interactive), width, ascii_only)
 

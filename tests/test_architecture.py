@@ -22,7 +22,7 @@ ORDER = (
     {"engine"},
     {"graph", "kube"},
     {"documents"},
-    {"trace"},
+    {"questions"},
     {"view"},
     {"terminal", "output"},
     {"render"},
@@ -32,7 +32,7 @@ ORDER = (
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
 # For a type alone: the document of a trace describes the result that it is made from.
-TYPES_ONLY = {("documents", "trace")}
+TYPES_ONLY = {("documents", "questions")}
 
 
 def part_of(path: Path) -> str:

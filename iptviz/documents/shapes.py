@@ -29,7 +29,24 @@ def dump_shape(dump: Dump, *, complete: bool) -> Shape:
 
 def share_shape(share: Fraction) -> Shape:
     """Return a probability twice, as a float and as numerator/denominator in lowest terms."""
-    return {"probability": float(share), "exact": f"{share.numerator}/{share.denominator}"}
+    return {
+        "probability": float(share),
+        "exact": f"{_decimal(share.numerator)}/{_decimal(share.denominator)}",
+    }
+
+
+_LONGEST_STR = 4000
+"""Python refuses to write longer numbers at once, unless the whole process is told otherwise."""
+
+
+def _decimal(number: int, digits: int = 0) -> str:
+    """Return a number of any length in decimal, by halves; `digits` is what it is filled up to."""
+    length = max(digits, int(number.bit_length() * 0.30103) + 1)
+    if length <= _LONGEST_STR:
+        return f"{number:0{digits}d}"
+    half = length // 2
+    high, low = divmod(number, 10**half)
+    return _decimal(high, max(digits - half, 0)) + _decimal(low, half)
 
 
 def service_shape(service: ServiceName) -> Shape:

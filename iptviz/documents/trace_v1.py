@@ -13,14 +13,14 @@ from iptviz.documents.shapes import (
     service_shape,
     share_shape,
 )
-from iptviz.engine.chance import NEVER
+from iptviz.engine.chance import total
 
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, Outcome, Verdict
     from iptviz.kube.service import ServiceTrace
-    from iptviz.trace import TraceResult
+    from iptviz.questions.trace import TraceResult
 
 
 def trace_document(result: TraceResult) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _service(one: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozense
     }
     if wanted:
         shares = (endpoint.share for endpoint in one.usual.endpoints if endpoint.rule in wanted)
-        shape["target_share"] = share_shape(sum(shares, NEVER))
+        shape["target_share"] = share_shape(total(shares))
     return shape
 
 

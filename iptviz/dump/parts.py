@@ -175,10 +175,15 @@ class _RuleReader:
         return ""
 
     def _keep_unknown(self, word: str, *, negated: bool) -> None:
+        """Keep the option and the words up to the next one; an unknown match is given it."""
         start = self.at
         while self.at < len(self.words) and not self._starts_option(self.words[self.at]):
             self.at += 1
-        self.unknown.append(Option(word, negated, tuple(self.words[start : self.at])))
+        option = Option(word, negated, tuple(self.words[start : self.at]))
+        if self.loaded and self.target is None and match_options(self.loaded[-1][0]) is None:
+            self.loaded[-1][2].append(option)
+        else:
+            self.unknown.append(option)
 
     @staticmethod
     def _starts_option(word: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -33,8 +34,7 @@ def parse_network(text: str) -> Network | None:
         address = ipaddress.ip_address(address_text)
         if not mask_text:
             mask = (1 << address.max_prefixlen) - 1
-        elif mask_text.isdigit():
-            length = int(mask_text)
+        elif (length := parse_number(mask_text)) is not None:
             if length > address.max_prefixlen:
                 return None
             mask = ((1 << length) - 1) << (address.max_prefixlen - length)
@@ -45,15 +45,24 @@ def parse_network(text: str) -> Network | None:
     return Network(address.version, int(address) & mask, mask)
 
 
+_PORT = re.compile("[0-9]{1,5}")
+_NUMBER = re.compile("[0-9]{1,10}")
+
+
+def parse_number(text: str) -> int | None:
+    """Read a number of at most ten ASCII digits; other digits, which Python would take, are none here."""
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
 def split_endpoint(text: str) -> tuple[str, int | None]:
     """Split `10.0.0.1:80`, `[fd00::1]:80` or a bare address; what is no number is no port."""
     if text.startswith("["):
         address, bracket, rest = text[1:].partition("]")
-        if bracket and rest.startswith(":") and rest[1:].isdigit():
+        if bracket and rest.startswith(":") and _PORT.fullmatch(rest[1:]):
             return address, int(rest[1:])
         return (address, None) if bracket and not rest else (text, None)
     address, colon, port = text.rpartition(":")
-    if colon and port.isdigit() and ":" not in address:
+    if colon and _PORT.fullmatch(port) and ":" not in address:
         return address, int(port)
     return text, None
 

@@ -10,6 +10,7 @@ from iptviz.engine.walk import ChainWalk, Effect, Faults, UndecidedError, Walker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
@@ -28,16 +29,21 @@ class Case(NamedTuple):
 
 
 class Cases(NamedTuple):
-    """All cases; `skipped` has the assumptions of those left unexplored because there were too many."""
+    """All cases; `skipped` has the assumptions of those left unexplored because there were too many.
+
+    `rounded` says that some shares are not exact: see `chance.product`.
+    """
 
     cases: list[Case]
     faults: Faults
     skipped: list[tuple[Assumption, ...]]
+    rounded: bool = False
 
 
 def explore(table: Table, packet: Packet, rules: Sequence[Rule]) -> Cases:
     """Walk `rules` as one chain of `table` under every combination of answers that makes a difference."""
     found = Cases([], Faults({}, {}), [])
+    rounded = False
     pending: list[tuple[Assumption, ...]] = [()]
     while pending:
         when = pending.pop()
@@ -53,8 +59,9 @@ def explore(table: Table, packet: Packet, rules: Sequence[Rule]) -> Cases:
         found.cases.append(Case(when, walk, walker.chains))
         found.faults.loops.update(walker.faults.loops)
         found.faults.missing.update(walker.faults.missing)
+        rounded |= walker.rounded
     merged = [case._replace(when=essential(case.when)) for case in _merge(found.cases)]
-    return found._replace(cases=merged)
+    return found._replace(cases=merged, rounded=rounded)
 
 
 def _merge(cases: list[Case]) -> list[Case]:
@@ -73,25 +80,17 @@ def _merge(cases: list[Case]) -> list[Case]:
 
 
 def _join(one: Case, other: Case) -> Case | None:
-    """Return one case for both, or None where they differ."""
+    """Return one case for both, or None where they differ in a share or in what is marked on the way."""
     if not one.when or one.when[:-1] != other.when[:-1] or one.when[-1] != other.when[-1].opposite():
         return None
-    if not _same_shares(one.walk, other.walk):
+    if _shares(one) != _shares(other) or _effects(one) != _effects(other):
         return None
-    effects = _join_effects(one.walk.effects, other.walk.effects, one.when[-1])
-    return Case(one.when[:-1], one.walk._replace(effects=effects), one.chains | other.chains)
+    return one._replace(when=one.when[:-1])
 
 
-def _same_shares(one: ChainWalk, other: ChainWalk) -> bool:
-    shares = [{rule: end.share for rule, end in walk.ends.items()} for walk in (one, other)]
-    return shares[0] == shares[1] and one.leftover == other.leftover
+def _shares(case: Case) -> tuple[dict[Rule, Fraction], Fraction]:
+    return {rule: end.share for rule, end in case.walk.ends.items()}, case.walk.leftover
 
 
-def _join_effects(one: tuple[Effect, ...], other: tuple[Effect, ...], last: Assumption) -> tuple[Effect, ...]:
-    """Effects of both cases stay; one of a single case now needs that case's answer."""
-    both = [effect for effect in one if effect in other]
-    alone = [effect._replace(needs=(last, *effect.needs)) for effect in one if effect not in other]
-    alone += [
-        effect._replace(needs=(last.opposite(), *effect.needs)) for effect in other if effect not in one
-    ]
-    return tuple(both + alone)
+def _effects(case: Case) -> set[Effect]:
+    return {effect for walk in (case.walk, *case.chains.values()) for effect in walk.effects}

@@ -12,11 +12,17 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from iptviz.dump.parts import Match
 
 RANDOM_BITS = 31
 CERTAIN = Fraction(1)
 NEVER = Fraction(0)
+
+_SMALL = 64
+_MOST_BITS = 1 << 14
+_ROUNDED_BITS = 1 << 12
 
 
 def random_chance(probability: str) -> Fraction:
@@ -48,3 +54,55 @@ def statistic_chance(match: Match) -> Fraction | None:
     except (ValueError, ZeroDivisionError):
         return None
     return CERTAIN - chance if option.negated else chance
+
+
+def trimmed(share: Fraction, bits: int) -> Fraction:
+    """Return `share` rounded down to a multiple of 2^-bits, or as it is where its denominator is smaller."""
+    if share.denominator.bit_length() <= bits:
+        return share
+    return _dyadic((share.numerator << bits) // share.denominator, bits)
+
+
+def _dyadic(numerator: int, bits: int) -> Fraction:
+    """Return numerator / 2^bits in lowest terms, by shifting.
+
+    Fraction would look for a common divisor, which takes seconds where a number has 100,000 digits, and there
+    is none once the zeros at its end are gone; so its two slots are filled as its own arithmetic does it.
+    """
+    zeros = min((numerator & -numerator).bit_length() - 1, bits) if numerator else bits
+    made = object.__new__(Fraction)
+    made._numerator, made._denominator = numerator >> zeros, 1 << (bits - zeros)  # type: ignore[attr-defined]
+    return made
+
+
+def product(one: Fraction, other: Fraction) -> tuple[Fraction, bool]:
+    """Return the product of two shares, and whether it is exact.
+
+    A cascade multiplies by one chance after the other, which stays exact whatever its length. But chains that
+    share out what other chains leave over double their digits at each level: 60 levels would need 2^60 of
+    them. Products of two long numbers are therefore rounded down to 2^-4096.
+    """
+    if one == CERTAIN or other == CERTAIN:
+        return (other if one == CERTAIN else one), True
+    lengths = one.denominator.bit_length(), other.denominator.bit_length()
+    if min(lengths) <= _SMALL or sum(lengths) <= _MOST_BITS:
+        return one * other, True
+    return trimmed(one * other, _ROUNDED_BITS), False
+
+
+def total(shares: Iterable[Fraction]) -> Fraction:
+    """Return the exact sum of `shares`.
+
+    Adding thousands of Fractions one by one reduces each sum, which is slow for long numbers; nearly all
+    denominators are powers of two, and those are brought to the longest of them by shifting.
+    """
+    dyadic: list[Fraction] = []
+    rest = NEVER
+    for share in shares:
+        if share.denominator & (share.denominator - 1):
+            rest += share
+        else:
+            dyadic.append(share)
+    bits = max((share.denominator.bit_length() for share in dyadic), default=1)
+    numerator = sum(share.numerator << (bits - share.denominator.bit_length()) for share in dyadic)
+    return rest + _dyadic(numerator, bits - 1) if rest else _dyadic(numerator, bits - 1)

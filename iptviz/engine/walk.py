@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.chance import CERTAIN, NEVER, product, total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.matching import RuleTruth, rule_truth
 from iptviz.xtables.targets import target_spec
@@ -51,12 +51,14 @@ class End(NamedTuple):
 class Step(NamedTuple):
     """A rule that may match: its chance, and which share of the chain's connections reaches it.
 
-    `callee` is the chain it enters; None where it enters none, be it that the kernel would refuse the jump.
+    `taken`, their product, is the share that its target gets. `callee` is the chain it enters; None where it
+    enters none, be it that the kernel would refuse the jump.
     """
 
     rule: Rule
     chance: Fraction
     before: Fraction
+    taken: Fraction
     callee: str | None
 
 
@@ -97,6 +99,7 @@ class Walker:
         self.assumed = assumed
         self.chains: dict[str, ChainWalk] = {}
         self.faults = Faults({}, {})
+        self.rounded = False
         self._truths: dict[Rule, RuleTruth] = {}
         self._passive: dict[str, bool] = {}
 
@@ -122,20 +125,20 @@ class Walker:
 
     def _work_out_callees(self, rules: list[Rule]) -> None:
         """Fill `chains` with all that `rules` lead to, callees before callers."""
-        names: list[str] = []
+        names: dict[str, None] = {}  # the chains that are being worked out, outermost first
         pending: list[Iterator[Rule]] = [iter(rules)]
         while pending:
             callee = self._next_callee(pending[-1], names)
             if callee is not None:
-                names.append(callee)
+                names[callee] = None
                 pending.append(iter(self.table.chains[callee].rules))
                 continue
             pending.pop()
             if names:
-                name = names.pop()
+                name, _ = names.popitem()
                 self.chains[name] = _Summation(self, self.table.chains[name].rules).result()
 
-    def _next_callee(self, rules: Iterator[Rule], open_chains: list[str]) -> str | None:
+    def _next_callee(self, rules: Iterator[Rule], open_chains: dict[str, None]) -> str | None:
         """Return the next chain that must be known before these rules are summed up, noting faults."""
         for rule in rules:
             callee = rule.jump
@@ -144,7 +147,8 @@ class Walker:
             if callee not in self.table.chains:
                 self.faults.missing[rule] = callee
             elif callee in open_chains:
-                self.faults.loops[rule] = (*open_chains[open_chains.index(callee) :], callee)
+                names = list(open_chains)
+                self.faults.loops[rule] = (*names[names.index(callee) :], callee)
             elif not self.is_passive(rule):
                 return callee
         return None
@@ -184,7 +188,7 @@ class _Summation:
             truth = self.walker.truth(rule)
             if truth.chance:
                 self._apply(rule, truth)
-        return ChainWalk(tuple(self.steps), self.ends, self.left + self.returned, tuple(self.effects))
+        return ChainWalk(tuple(self.steps), self.ends, total((self.left, self.returned)), tuple(self.effects))
 
     def _apply(self, rule: Rule, truth: RuleTruth) -> None:
         if self.walker.is_passive(rule):
@@ -197,8 +201,8 @@ class _Summation:
             return  # nothing reaches it, so its condition does not matter
         taken = self.left * truth.chance
         callee = self.walker.callee(rule)
-        self.steps.append(Step(rule, truth.chance, self.left, callee))
-        self.left -= taken
+        self.steps.append(Step(rule, truth.chance, self.left, taken, callee))
+        self.left *= CERTAIN - truth.chance  # a product: taking `taken` off would reduce ever longer numbers
         self._take(rule, callee, taken)
 
     def _note_effects(self, rule: Rule, truth: RuleTruth) -> None:
@@ -228,17 +232,21 @@ class _Summation:
 
     def _call(self, rule: Rule, callee: str, taken: Fraction) -> None:
         walk = self.walker.chains[callee]
-        for end in walk.ends.values():
-            self._add_end(End(end.rule, taken * end.share, end.via or rule))
-        back = taken * walk.leftover
+        ends = [(end, *product(taken, end.share)) for end in walk.ends.values()]
+        for end, share, _ in ends:
+            self._add_end(End(end.rule, share, end.via or rule))
+        back, exact = product(taken, walk.leftover)
+        if not (exact and all(end_exact for _, _, end_exact in ends)):
+            self.walker.rounded = True
+            back = taken - total(share for _, share, _ in ends)  # so that all shares still sum to 1
         if rule.target is not None and rule.target.goto:
-            self.returned += back
-        else:
-            self.left += back
+            self.returned = total((self.returned, back))
+        elif back:
+            self.left = total((self.left, back))
 
     def _add_end(self, end: End) -> None:
         known = self.ends.get(end.rule)
-        self.ends[end.rule] = known._replace(share=known.share + end.share) if known else end
+        self.ends[end.rule] = known._replace(share=total((known.share, end.share))) if known else end
 
     def _unknown_target(self, rule: Rule, taken: Fraction) -> None:
         """A target that no table knows may end the table or not: that is a condition of its own."""

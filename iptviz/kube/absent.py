@@ -67,7 +67,10 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[str]:
         yield f"{target.address} has other ports: {_list(same)}."
         return
     if target.port is not None:
-        yield from _about_port(dump, target, frontends)
+        said = list(_about_port(dump, target, frontends))
+        if said:
+            yield from said
+            return
     near = [one for one in frontends if one.address and _one_edit_apart(one.address, target.address)]
     if near:
         yield f"Near it: {_list(near)}."
@@ -85,14 +88,15 @@ def _about_port(dump: Dump, target: AddressTarget, frontends: list[Frontend]) ->
         yield f"{target.port} is a node port: {_list(node_ports)}; ask for :{target.port}."
 
 
-def _elsewhere(dump: Dump, text: str) -> Iterator[str]:
-    """Say where else in the dump the text stands."""
+def _elsewhere(dump: Dump, address: str) -> Iterator[str]:
+    """Say where else in the dump the address stands as a word."""
+    words = {address, f"{address}/32", f"{address}/128"}
     for table in dump.tables.values():
-        rule = next(table.rules_with(f" {text}"), None)
-        if rule:
-            where = f"table {table.name}, chain {rule.chain}, line {rule.line}"
-            yield f"It does stand in {where}, but leads to no service."
-            return
+        for rule in table.rules_with(f" {address}"):
+            if not words.isdisjoint(rule.text.split()):
+                where = f"table {table.name}, chain {rule.chain}, line {rule.line}"
+                yield f"It does stand in {where}, but leads to no service."
+                return
 
 
 def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, random_chance
+from iptviz.engine.chance import CERTAIN, random_chance, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # kube-proxy hands 1/n to iptables with five decimals up to 1.16 and with ten since 1.17.
 _OLD_DIGITS, _NEW_DIGITS = 5, 10
+
+# Exact up to 16 endpoints; for judging thousands, numbers of 150,000 bits would only be slow.
+_ENOUGH_BITS = 512
 
 
 class Balance(NamedTuple):
@@ -32,6 +35,7 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     """Return how even `shares` (each in [0, 1]) are, or None without any."""
     if not shares:
         return None
+    shares = [trimmed(share, _ENOUGH_BITS) for share in shares]
     deviation = _deviation(shares)
     old = _deviation(kube_proxy_shares(len(shares), _OLD_DIGITS))
     new = _deviation(kube_proxy_shares(len(shares), _NEW_DIGITS))
@@ -41,6 +45,7 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
 
 
 def _deviation(shares: Sequence[Fraction]) -> Fraction:
+    shares = [trimmed(share, _ENOUGH_BITS) for share in shares]
     fair = Fraction(1, len(shares))
     return max(abs(share - fair) for share in shares)
 
@@ -51,5 +56,5 @@ def kube_proxy_shares(endpoints: int, digits: int) -> list[Fraction]:
     for remaining in range(endpoints, 0, -1):
         chance = CERTAIN if remaining == 1 else random_chance(f"{1 / remaining:.{digits}f}")
         shares.append(left * chance)
-        left -= shares[-1]
+        left *= CERTAIN - chance
     return shares

@@ -58,7 +58,12 @@ def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
 def _rewrites_to(rule: Rule, target: AddressTarget) -> bool:
     destination = rule.target.value("--to-destination") if rule.target else None
     address, port = split_endpoint(destination or "")
-    return address == target.address and target.port in {None, port}
+    protocols = {option.values[0] for option in rule.parts.basics if option.name == "-p" and option.values}
+    return (
+        address == target.address
+        and target.port in {None, port}
+        and (target.protocol is None or protocols <= {target.protocol})
+    )
 
 
 def _by_node_port(dump: Dump, target: NodePortTarget) -> Found:

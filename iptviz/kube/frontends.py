@@ -32,6 +32,10 @@ _KIND_OF_COMMENT = {
 _KIND_OF_CHAIN = {"KUBE-FW-": "load-balancer-ip", "KUBE-EXT-": "external-ip", "KUBE-XLB-": "external-ip"}
 
 
+KINDS = (*_KIND_OF_COMMENT.values(), "node-port")
+"""All kinds of frontends, in the order in which they are listed."""
+
+
 class Frontend(NamedTuple):
     """One way into a service port; `address` is None for a node port, which every address of the node has.
 
@@ -107,7 +111,13 @@ def _host(rule: Rule) -> str | None:
 def _port(rule: Rule) -> int | None:
     for match in rule.matches:
         option = match.option("--dport")
-        if option and not option.negated and option.values and option.values[0].isdigit():
+        if (
+            option
+            and not option.negated
+            and option.values
+            and option.values[0].isascii()
+            and option.values[0].isdecimal()
+        ):
             return int(option.values[0])
     return None
 
@@ -167,4 +177,5 @@ def frontends_leading_to(dump: Dump, chains: Iterable[str]) -> list[Frontend]:
             elif rule.chain not in seen:
                 seen.add(rule.chain)
                 pending.append(rule.chain)
-    return frontends_among(sorted(found, key=lambda rule: rule.line))
+    frontends = frontends_among(sorted(found, key=lambda rule: rule.line))
+    return sorted(frontends, key=lambda frontend: KINDS.index(frontend.kind))

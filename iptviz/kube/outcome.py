@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.address import parse_network, split_endpoint
 from iptviz.engine.assumed import Assumed
-from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.chance import CERTAIN, NEVER, product, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth
 from iptviz.kube.frontends import Frontend, rules_about
@@ -104,14 +104,16 @@ class OutcomeReader:
         ends = case.walk.ends.values()
         endpoints = tuple(self._endpoint(end, steps, inflow) for end in ends if _is_dnat(end.rule))
         others = tuple(end for end in ends if not _is_dnat(end.rule))
-        leftover = case.walk.leftover + sum((end.share for end in others), NEVER)
+        leftover = case.walk.leftover + total(end.share for end in others)
         effects = [*case.walk.effects, *self._effects_on_the_way(case, inflow)]
+        verdict = self._verdict(case, effects) if leftover else None
+        refused = verdict is not None and not endpoints
         return Outcome(
             case.when,
             endpoints,
             leftover,
-            self._verdict(case, effects) if leftover else None,
-            self._masquerade(effects),
+            verdict,
+            () if refused else self._masquerade(effects),  # a mark on what is refused comes to nothing
             tuple(hop for name, hop in inflow.items() if hop.share and not name.startswith(ENDPOINT_CHAIN)),
             others,
             tuple(hop for name, hop in inflow.items() if hop.share and not hop.via.table.rules_of(name)),
@@ -124,7 +126,9 @@ class OutcomeReader:
         address, port = split_endpoint((end.rule.target and end.rule.target.value("--to-destination")) or "")
         port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
         hairpin = self._hairpin(end.rule, address)
-        return Endpoint(address, port, end.share, end.rule, via, entering * step.before, step.chance, hairpin)
+        return Endpoint(
+            address, port, end.share, end.rule, via, product(entering, step.before)[0], step.chance, hairpin
+        )
 
     def _hairpin(self, dnat: Rule, address: str) -> Rule | None:
         """Return the rule by which an endpoint that reaches itself through its service is masqueraded."""
@@ -178,9 +182,9 @@ def _inflow(case: Case) -> dict[str, Hop]:
         for step in walk.steps:
             if step.callee is None:
                 continue
-            share = entering * step.before * step.chance
+            share, _ = product(entering, step.taken)
             known = inflow.get(step.callee, Hop(step.callee, NEVER, step.rule))
-            inflow[step.callee] = known._replace(share=known.share + share)
+            inflow[step.callee] = known._replace(share=total((known.share, share)))
 
     pour(case.walk, CERTAIN)
     for name in reversed(case.chains):

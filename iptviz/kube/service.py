@@ -43,6 +43,7 @@ class ServiceTrace(NamedTuple):
     affinity_seconds: int | None
     faults: Faults
     unexplored: int
+    rounded: bool
     preempted: tuple[Preemption, ...]
 
     @property
@@ -56,6 +57,12 @@ class ServiceTrace(NamedTuple):
         rules = [self.frontend.rule, *(endpoint.via for endpoint in self.usual.endpoints[:1])]
         rules += [endpoint.rule for endpoint in self.usual.endpoints[:1]]
         return next(filter(None, (service_of_comment(rule.comment) for rule in rules)), NAMELESS)
+
+    @property
+    def chains(self) -> frozenset[str]:
+        """The chains that share connections out, in any case."""
+        hops = (hop.chain for outcome in self.outcomes for hop in outcome.hops)
+        return frozenset(chain for chain in hops if chain.startswith(SERVICE_CHAINS))
 
     @property
     def chain(self) -> str | None:
@@ -82,6 +89,7 @@ def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
         _affinity(nat, cases.cases),
         cases.faults,
         len(cases.skipped),
+        cases.rounded,
         tuple(preemptions(nat, packet)) if nat and rules else (),
     )
 
@@ -108,7 +116,12 @@ def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     rules = (rule for name in sorted(chains) for rule in (nat.rules_of(name) if nat else ()))
     for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
         seconds = match.option("--seconds")
-        if match.option("--rcheck") and seconds and seconds.values[0].isdigit():
+        if (
+            match.option("--rcheck")
+            and seconds
+            and seconds.values[0].isascii()
+            and seconds.values[0].isdecimal()
+        ):
             return int(seconds.values[0])
     return None
 

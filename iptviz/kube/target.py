@@ -10,7 +10,7 @@ from iptviz.engine.address import join_endpoint, split_endpoint
 from iptviz.errors import TargetError
 
 _PROTOCOL = re.compile(r"(?P<rest>.+\d|.*\])/(?P<protocol>tcp|udp|sctp)")
-_NODE_PORT = re.compile(r":(?P<port>\d+)")
+_NODE_PORT = re.compile(r":(?P<port>[0-9]{1,9})")
 _CHAIN = re.compile(r"[A-Z][A-Z0-9_-]*-[A-Z0-9_-]+")
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<name>{_LABEL})(?P<colon>:(?P<port>{_LABEL})?)?")
@@ -75,23 +75,25 @@ def parse_target(text: str) -> Target:
     Raises:
         TargetError: it has none of them.
     """
-    rest, protocol = text.strip(), None
-    if found := _PROTOCOL.fullmatch(rest):
-        rest, protocol = found["rest"], found["protocol"]
+    typed = text.strip()
+    found = _PROTOCOL.fullmatch(typed)
+    rest, protocol = (found["rest"], found["protocol"]) if found else (typed, None)
     if found := _NODE_PORT.fullmatch(rest):
         return NodePortTarget(_checked_port(int(found["port"]), text), protocol)
     if address := _parse_address(rest, protocol, text):
         return address
-    if _CHAIN.fullmatch(rest):
-        return ChainTarget(rest)
-    if (found := _NAME.fullmatch(rest)) and not rest.isdigit():
+    if _CHAIN.fullmatch(typed):
+        return ChainTarget(typed)
+    if (found := _NAME.fullmatch(typed)) and not typed.isdecimal():
         port_name = (found["port"] or "") if found["colon"] else None
         return NameTarget(found["namespace"], found["name"], port_name)
     raise TargetError("names no service, endpoint or chain", where=repr(text), hint=FORMS)
 
 
 def _parse_address(rest: str, protocol: str | None, text: str) -> AddressTarget | None:
-    for address, port in ((rest.strip("[]"), None), split_endpoint(rest)):
+    """Read an address, an IPv6 one in brackets or bare, with a port or without."""
+    bare = rest[1:-1] if rest.startswith("[") and rest.endswith("]") else rest
+    for address, port in ((bare, None), split_endpoint(rest)):
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from iptviz.view.picture import trace_picture
 
 if TYPE_CHECKING:
+    from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
-    from iptviz.trace import TraceResult
     from iptviz.view.picture import Picture
 
 _GRAPH = {
@@ -77,7 +77,7 @@ def _dot(picture: Picture) -> str:
     import graphviz
 
     title = (picture.title, *picture.footer)
-    label = "".join(graphviz.escape(line) + r"\l" for line in title)
+    label = graphviz.nohtml("".join(_escaped(line) + r"\l" for line in title))
     dot = graphviz.Digraph("iptviz", graph_attr=_GRAPH | {"label": label}, node_attr=_NODE, edge_attr=_EDGE)
     for box in picture.boxes:
         dot.node(_safe(box.id), _label(box.lines), **_BOXES[box.kind])
@@ -95,4 +95,12 @@ def _safe(identifier: str) -> str:
 def _label(lines: tuple[str, ...]) -> str:
     import graphviz
 
-    return r"\n".join(graphviz.escape(line) for line in lines if line)
+    label: str = graphviz.nohtml(r"\n".join(_escaped(line) for line in lines if line))
+    return label
+
+
+def _escaped(line: str) -> str:
+    """Return `line` so that Graphviz shows it as it is, be it an escape or an entity such as &lt;."""
+    import graphviz
+
+    return str(graphviz.escape(line.replace("&", "&amp;")))

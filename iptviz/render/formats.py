@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from iptviz.errors import OutputError
 
 if TYPE_CHECKING:
+    from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
-    from iptviz.trace import TraceResult
 
 
 class TraceWriter(Protocol):

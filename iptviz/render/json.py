@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
-    from iptviz.trace import TraceResult
 
 
 def trace_json(result: TraceResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - JSON leaves nothing out

@@ -10,7 +10,7 @@ from iptviz.view.trace import trace_view
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.trace import TraceResult
+    from iptviz.questions.trace import TraceResult
     from iptviz.view.facts import Fact
     from iptviz.view.trace import Node, ServiceView, TraceView
 
@@ -57,7 +57,8 @@ class _Layout:
         self.kept = _columns_that_fit(rows, width)
         self.widths = [max((len(cells[i]) for _, cells in rows), default=0) for i in range(len(_CELL_STYLES))]
         lined = [len(guide) + len(node.cells[0]) for guide, node in self.nodes if _is_lined(node)]
-        self.text_width = max(lined, default=0)
+        longest = max((len(node.cells[1]) for _, node in self.nodes if _is_lined(node)), default=0)
+        self.text_width = min(max(lined, default=0), width - longest - len(_GAP))
         self.dropped = len(_CELL_STYLES) - len(self.kept)
 
     def lines(self) -> Iterator[Line]:

@@ -32,12 +32,12 @@ def case_views(outcomes: tuple[Outcome, ...]) -> list[CaseView]:
     if len(groups) == 1:
         return [CaseView("", (), outcomes[0])]
     return [
-        CaseView(_letter(number), tuple(printable(clauses(one.when)) for one in group), group[0])
+        CaseView(letter_of(number), tuple(printable(clauses(one.when)) for one in group), group[0])
         for number, group in enumerate(groups.values())
     ]
 
 
-def _letter(number: int) -> str:
+def letter_of(number: int) -> str:
     """Return A to Z, then AA, AB and so on."""
     rest, last = divmod(number, 26)
-    return (_letter(rest - 1) if rest else "") + chr(ord("A") + last)
+    return (letter_of(rest - 1) if rest else "") + chr(ord("A") + last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import NEVER
+from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.view.cases import CaseView, case_views
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Outcome
     from iptviz.kube.service import ServiceTrace
-    from iptviz.trace import TraceResult
+    from iptviz.questions.trace import TraceResult
 
 
 class Fact(NamedTuple):
@@ -34,7 +34,7 @@ def facts_of(result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, .
     cases = case_views(one.outcomes)
     usual = one.usual
     if result.wanted:
-        share = sum((end.share for end in usual.endpoints if end.rule in result.wanted), NEVER)
+        share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", f"{printable(result.target)} gets {percent(share)} of new connections")
     for case in cases:
         yield _balance_fact(case)
@@ -63,7 +63,10 @@ def _conditions(one: ServiceTrace) -> str:
     """Say what the answer depends on that the dump does not hold."""
     asked = dict.fromkeys(need.condition for outcome in one.outcomes for need in outcome.when)
     asked |= dict.fromkeys(need.condition for preemption in one.preempted for need in preemption.when)
+    marks = (mark for outcome in one.outcomes for mark in outcome.masquerade)
+    marking = dict.fromkeys(need.condition for mark in marks for need in mark.needs)
     questions = [printable(_question(condition)) for condition in asked]
+    questions += [f"for masquerading, {printable(_question(one))}" for one in marking if one not in asked]
     if one.affinity_seconds is not None:
         questions.append("for a returning client, this node's recent lists")
     return "; ".join(questions) or "nothing outside this dump"

@@ -9,13 +9,18 @@ _HUNDREDTH = Fraction(1, 10_000)
 
 def percent(share: Fraction) -> str:
     """Return a share in [0, 1] as `25.00 %`; what is not quite 0 or 1 never reads as if it were."""
-    if share == 0:
-        return "0 %"
+    if share == 0 or share == 1:
+        return "100 %" if share else "0 %"
     if share < _HUNDREDTH / 2:
         return "<0.01 %"
     if _HUNDREDTH > 1 - share > 0:
         return ">99.99 %"
     return f"{_decimal(share * 100, 2)} %"
+
+
+def visits(count: Fraction) -> str:
+    """Return how often a connection enters a chain: a share, or where it may come again a number of times."""
+    return percent(count) if count <= 1 else f"{_decimal(count, 2)} times on average"
 
 
 def chance(share: Fraction) -> str:
@@ -24,7 +29,9 @@ def chance(share: Fraction) -> str:
 
 
 def one_in(deviation: Fraction) -> str:
-    """Return how small a deviation is as the power of ten it stays below: `1 in 100,000`."""
+    """Return how small a deviation, more than 0, is as the power of ten it stays below: `1 in 100,000`."""
+    if deviation <= 0:
+        raise ValueError(deviation)
     power = 1
     while Fraction(1, power * 10) >= deviation:
         power *= 10

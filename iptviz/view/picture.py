@@ -6,15 +6,15 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.graph import jump_graph
-from iptviz.view.cases import CaseView, case_views
-from iptviz.view.labels import endpoint_label, frontend_label, service_label
-from iptviz.view.numbers import chance, counted, percent
+from iptviz.view.cases import case_views, letter_of
+from iptviz.view.labels import endpoint_label, frontend_label, line_label, raw_label, service_label
+from iptviz.view.numbers import counted, percent
 from iptviz.view.text import printable
-from iptviz.view.trace import FOLD_FROM
+from iptviz.view.trace import FOLD_FROM, SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.outcome import Endpoint, Outcome
     from iptviz.kube.service import ServiceTrace
-    from iptviz.trace import TraceResult
+    from iptviz.questions.trace import TraceResult
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -57,19 +57,69 @@ class Picture(NamedTuple):
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
+    cases = _lettered(result)
+    shares = _Shares(cases)
     boxes: dict[str, Box] = {}
     links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
-    footer: list[str] = []
     for one in result.services:
-        painter = _Painter(result, one, fold=fold)
+        painter = _Painter(one, [case for case in cases if case.one is one], shares, result.wanted, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-        footer += painter.legend()
     title = f"{printable(result.target)} in {printable(result.dump.source)}"
-    notes = [f"note: {printable(note)}" for note in result.notes]
-    return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(dict.fromkeys(footer + notes)))
+    footer = [line for case in cases for line in case.legend()]
+    footer += [f"note: {printable(note)}" for note in result.notes]
+    return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(footer))
+
+
+class _Case(NamedTuple):
+    """A case of one frontend; its letter is its own in the whole picture, and empty if it is the only one."""
+
+    letter: str
+    one: ServiceTrace
+    when: tuple[str, ...]
+    outcome: Outcome
+
+    def legend(self) -> Iterator[str]:
+        """Yield what the letter means."""
+        if self.letter:
+            first, *others = self.when or ("",)
+            yield f"{self.letter}: {frontend_label(self.one.frontend)}" + (f", when {first}" if first else "")
+            yield from (f"   or when {other}" for other in others)
+
+    def told(self, text: str) -> str:
+        """Return `text` as being said of this case."""
+        return f"{self.letter}: {text}" if self.letter else text
+
+
+def _lettered(result: TraceResult) -> list[_Case]:
+    """Return the cases of all frontends in order, lettered through."""
+    cases = [(one, case) for one in result.services for case in case_views(one.outcomes)]
+    return [
+        _Case(letter_of(number) if len(cases) > 1 else "", one, case.when, case.outcome)
+        for number, (one, case) in enumerate(cases)
+    ]
+
+
+class _Shares:
+    """What each endpoint's chain gets in every case of every frontend that leads there."""
+
+    def __init__(self, cases: list[_Case]) -> None:
+        self._of: dict[str, dict[str, Fraction]] = {}
+        for case in cases:
+            for chain, ends in _by_chain(case.one.outcomes).items():
+                share = total(end.share for end in case.outcome.endpoints if end.rule.chain == chain)
+                self._of.setdefault(chain, {})[case.letter] = share
+                self._of[chain].setdefault("", ends[0].share)
+
+    def lines(self, chain: str) -> Iterator[str]:
+        """Yield one share where all cases agree, else each case's."""
+        shares = {letter: share for letter, share in self._of[chain].items() if letter} or self._of[chain]
+        if len(set(map(percent, shares.values()))) == 1:
+            yield percent(next(iter(shares.values())))
+        else:
+            yield from (f"{letter}: {percent(share)}" for letter, share in shares.items())
 
 
 def _chain_id(chain: str, table: str = "nat") -> str:
@@ -82,22 +132,26 @@ def _chain_id(chain: str, table: str = "nat") -> str:
 class _Painter:
     """Draws one frontend."""
 
-    def __init__(self, result: TraceResult, one: ServiceTrace, *, fold: bool) -> None:
+    def __init__(
+        self, one: ServiceTrace, cases: list[_Case], shares: _Shares, wanted: frozenset[Rule], *, fold: bool
+    ) -> None:
         self.one = one
-        self.wanted = result.wanted
+        self.cases = cases
+        self.shares = shares
+        self.wanted = wanted
         self.entry = one.frontend.rule.chain
         self.table = one.frontend.rule.table
         self.entry_id = _chain_id(self.entry, self.table.name)
         self.frontend_id = f"frontend/{one.frontend.text}"
-        self.cases = case_views(one.outcomes)
         self.endpoints = _by_chain(one.outcomes)
         self.folded = self._folded() if fold else set()
 
     def _folded(self) -> set[str]:
-        chains = [
-            chain for chain, ends in self.endpoints.items() if not self.wanted & {end.rule for end in ends}
-        ]
-        return set(chains[FOLD_FROM:]) if len(self.endpoints) > FOLD_FROM + 1 else set()
+        """Return the chains of endpoints that share one box: all but the first few and those asked for."""
+        if len(self.endpoints) <= FOLD_FROM:
+            return set()
+        later = list(self.endpoints.items())[SHOWN:]
+        return {chain for chain, ends in later if not self.wanted & {end.rule for end in ends}}
 
     def boxes(self) -> Iterator[Box]:
         heading = (service_label(self.one), frontend_label(self.one.frontend))
@@ -115,18 +169,12 @@ class _Painter:
 
     def _endpoint_lines(self, chain: str, ends: list[Endpoint]) -> tuple[str, ...]:
         labels = dict.fromkeys(endpoint_label(end) for end in ends)
-        return (*labels, *self._shares(chain), printable(chain))
-
-    def _shares(self, chain: str) -> Iterator[str]:
-        """Yield the endpoint's share, in each case where there are several."""
-        for case in self.cases:
-            ends = (end.share for end in case.outcome.endpoints if end.rule.chain == chain)
-            yield _in_case(case, sum(ends, NEVER))
+        return (*labels, *self.shares.lines(chain), printable(chain))
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
             usual = [end for end in self.one.usual.endpoints if end.rule.chain in self.folded]
-            together = percent(sum((end.share for end in usual), NEVER))
+            together = percent(total(end.share for end in usual))
             lines = (
                 f"{counted(len(self.folded), 'more endpoint')}",
                 f"{together} together",
@@ -144,9 +192,9 @@ class _Painter:
     def _leftover(self, outcome: Outcome) -> tuple[str, str, tuple[str, ...]]:
         verdict = outcome.verdict
         if verdict is None:
-            return f"leftover/{self.one.frontend.text}", "leftover", ("no endpoint", "passes on unchanged")
+            return f"leftover/{self.one.frontend.text}", "leftover", ("no endpoint", "destination unchanged")
         why = printable(verdict.rule.comment or "")
-        return f"verdict/{verdict.rule.line}", "verdict", (verdict.kind, why, f"line {verdict.rule.line}")
+        return f"verdict/{verdict.rule.line}", "verdict", (verdict.kind, why, line_label(verdict.rule))
 
     def links(self) -> Iterator[Link]:
         yield Link(self.frontend_id, self.entry_id, (), "enter", 1.0)
@@ -154,14 +202,12 @@ class _Painter:
         for case in self.cases:
             outcome = case.outcome
             if outcome.leftover:
-                head = self._leftover(outcome)[0]
-                share = _in_case(case, outcome.leftover)
-                yield Link(self.entry_id, head, (share,), "leftover", float(outcome.leftover))
+                tail = _chain_id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
+                share = case.told(percent(outcome.leftover))
+                yield Link(tail, self._leftover(outcome)[0], (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
                 head = f"masquerade/{self.one.frontend.text}/{mark.rule.line}"
-                first, *more = _wrapped(clauses(mark.needs))
-                condition = f"{case.letter}: {first}" if case.letter else first
-                lines = (condition, *more, f"line {mark.rule.line}")
+                lines = (*_wrapped(case.told(clauses(mark.needs))), line_label(mark.rule))
                 yield Link(_chain_id(mark.rule.chain), head, lines, "mark", 0.0)
 
     def _jumps(self) -> Iterator[Link]:
@@ -176,7 +222,8 @@ class _Painter:
         graph = jump_graph(self.table, self._chains() if self.table.name == "nat" else ())
         folded: set[str] = set()
         for tail, head, rule in graph.edges(data="rule"):
-            if tail in shown and head in shown and (head not in self.folded or tail not in folded):
+            known = tail in shown and head in shown and rule_truth(rule, self.one.packet).chance
+            if known and (head not in self.folded or tail not in folded):
                 folded |= {tail} if head in self.folded else set()
                 yield self._jump(rule)
 
@@ -190,32 +237,23 @@ class _Painter:
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(rule, self.one.packet)
         conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
-        raw = (chance(truth.chance),) if truth.chance != CERTAIN else ()
-        return (*conditions, *raw, f"line {rule.line}")
+        raw = next((raw_label(end) for end in self._ends_by(rule) if end.chance != CERTAIN), "")
+        return (*conditions, *([raw] if raw else []), line_label(rule))
+
+    def _ends_by(self, via: Rule) -> Iterator[Endpoint]:
+        return (end for case in self.cases for end in case.outcome.endpoints if end.via == via)
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""
         hops = (hop.chain for outcome in self.one.outcomes for hop in outcome.hops)
         return [chain for chain in dict.fromkeys(hops) if chain not in self.endpoints]
 
-    def legend(self) -> Iterator[str]:
-        """Yield what the letters of the cases mean."""
-        for case in self.cases:
-            if case.letter:
-                first, *others = case.when
-                yield f"{case.letter}: when {first}"
-                yield from (f"   or when {other}" for other in others)
-
 
 def _weight(outcome: Outcome, via: Rule) -> float:
     """Return the share that the rule `via` carries, as far as it is the first to lead where it does."""
     ends = (end.share for end in outcome.endpoints if end.via == via)
     hops = (hop.share for hop in outcome.hops if hop.via == via)
-    return float(sum((*ends, *hops), NEVER))
-
-
-def _in_case(case: CaseView, share: Fraction) -> str:
-    return f"{case.letter}: {percent(share)}" if case.letter else percent(share)
+    return float(total((*ends, *hops)))
 
 
 def _by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:

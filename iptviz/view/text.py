@@ -10,8 +10,9 @@ import re
 
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls
-    "\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering
-    "\U000e0000-\U000e007f\ud800-\udfff]"  # tags, and what is no character at all
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"  # invisible
+    "\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering
+    "\U000e0000-\U000e0fff\ud800-\udfff]"  # tags, and what is no character at all
 )
 
 
@@ -24,4 +25,6 @@ def _escape(found: re.Match[str]) -> str:
     code = ord(found[0])
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8
         return f"\\x{code - 0xDC00:02x}"
+    if code > 0xFFFF:
+        return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

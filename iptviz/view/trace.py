@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.chance import CERTAIN, total, trimmed
 from iptviz.view.cases import case_views
 from iptviz.view.facts import Fact, facts_of
 from iptviz.view.labels import (
@@ -15,7 +15,7 @@ from iptviz.view.labels import (
     service_label,
     when_label,
 )
-from iptviz.view.numbers import counted, percent
+from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, Outcome
     from iptviz.kube.service import ServiceTrace
-    from iptviz.trace import TraceResult
+    from iptviz.questions.trace import TraceResult
 
 FOLD_FROM = 16
 """More endpoints than this are folded to the first ten and a line for the rest."""
 
-_SHOWN = 10
+SHOWN = 10
+"""How many of them then remain; of chains, too, where an edited dump nests more."""
+
+_ENOUGH_BITS = 128
+"""For the least and the most of thousands of shares: comparing them exactly would only be slow."""
 
 
 class Node(NamedTuple):
@@ -119,13 +123,13 @@ class _ServiceViewer:
                 "chain", (printable(rule.chain), line_label(rule)), self._decisions(outcome, rule.chain)
             )
         hops = outcome.hops
-        hidden = len(hops) - _SHOWN if self.fold and len(hops) > FOLD_FROM else 0
+        hidden = len(hops) - SHOWN if self.fold and len(hops) > FOLD_FROM else 0
         for place, hop in enumerate(hops):
             below = self._decisions(outcome, hop.chain)
-            if place == _SHOWN // 2 and hidden:
+            if place == SHOWN // 2 and hidden:
                 yield Node("fold", (f"{counted(hidden, 'chain')} more on the way (--all shows them)", ""))
-            if below or not hidden or not _SHOWN // 2 <= place < _SHOWN // 2 + hidden:
-                share = "" if hop.share == CERTAIN else f"  {percent(hop.share)}"
+            if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
+                share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
                 yield Node("chain", (printable(hop.chain) + share, f"from line {hop.via.line}"), below)
         yield from self._rest(outcome)
 
@@ -142,8 +146,8 @@ class _ServiceViewer:
         if not self.fold or len(endpoints) <= FOLD_FROM:
             return [self._endpoint(endpoint) for endpoint in endpoints]
         wanted = self.result.wanted
-        shown = [one for i, one in enumerate(endpoints) if i < _SHOWN or one.rule in wanted]
-        hidden = [one for i, one in enumerate(endpoints) if i >= _SHOWN and one.rule not in wanted]
+        shown = [one for i, one in enumerate(endpoints) if i < SHOWN or one.rule in wanted]
+        hidden = [one for i, one in enumerate(endpoints) if i >= SHOWN and one.rule not in wanted]
         return [*map(self._endpoint, shown), Node("fold", (_folded(hidden), ""))]
 
     def _endpoint(self, endpoint: Endpoint) -> Node:
@@ -163,7 +167,7 @@ class _ServiceViewer:
             return
         share = "every connection" if outcome.leftover == CERTAIN else percent(outcome.leftover)
         if outcome.verdict is None:
-            yield Node("verdict", (f"{share}: no endpoint, passes on unchanged", ""))
+            yield Node("verdict", (f"{share}: no endpoint, destination unchanged", ""))
             return
         kind, rule = outcome.verdict
         reject = rule.target.value("--reject-with") if rule.target else None
@@ -176,6 +180,7 @@ class _ServiceViewer:
 def _folded(hidden: list[Endpoint]) -> str:
     """Say what a fold hides: how many endpoints, with which shares."""
     shares = [endpoint.share for endpoint in hidden]
-    least, most = percent(min(shares)), percent(max(shares))
+    roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
+    least, most = percent(min(roughly)), percent(max(roughly))
     each = f"{least} each" if least == most else f"{least} to {most} each"
-    return f"and {len(hidden):,} more, {each}, {percent(sum(shares, NEVER))} together (--all shows them)"
+    return f"and {len(hidden):,} more, {each}, {percent(total(shares))} together (--all shows them)"

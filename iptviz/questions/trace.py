@@ -70,14 +70,13 @@ def _absence(dump: Dump, parsed: Target, typed: str) -> list[str]:
 
 
 def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:
-    """Return for each service the other frontends that lead to its chain."""
-    known: dict[str, list[Frontend]] = {}
+    """Return for each service the other frontends that lead to the chains which share its connections out."""
+    known: dict[frozenset[str], list[Frontend]] = {}
     for one in services:
-        if one.chain and one.chain not in known:
-            known[one.chain] = frontends_leading_to(dump, [one.chain])
+        if one.chains not in known:
+            known[one.chains] = frontends_leading_to(dump, one.chains) if one.chains else []
     return tuple(
-        tuple(other for other in known.get(one.chain or "", []) if other.text != one.frontend.text)
-        for one in services
+        tuple(other for other in known[one.chains] if other.text != one.frontend.text) for one in services
     )
 
 
@@ -108,6 +107,8 @@ def _fault_notes(one: ServiceTrace) -> Iterator[str]:
         yield f"line {rule.line}: {chains} is a loop, which the kernel refuses: edited by hand?"
     for rule, chain in one.faults.missing.items():
         yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
+    if one.rounded:
+        yield f"{one.frontend.text}: shares are rounded at 2^-4096, exact ones would have too many digits"
     if one.unexplored:
         yield f"{one.frontend.text}: {one.unexplored} combinations of conditions were left out"
 
