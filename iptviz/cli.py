@@ -139,7 +139,7 @@ def _chosen_format(name: str | None, output: str | None, *, as_json: bool) -> Fo
 
 def _load(name: str | None) -> Dump:
     if name is None:
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             raise DumpError(
                 "no DUMP is given", hint="name a file, or pipe one in: iptables-save | iptviz ..."
             )

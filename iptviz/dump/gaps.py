@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.index import NOT_PART
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from iptviz.dump.index import Index, Stray
     from iptviz.dump.lines import Lines
+
+
+_INCOMPATIBLE = re.compile(rb"^# Table .* (?:is|contains) incompatible", re.MULTILINE)
 
 
 class Remark(NamedTuple):
@@ -74,11 +78,9 @@ def _repeated(index: Index, lines: Lines) -> Iterator[Remark]:
 def _incompatible(data: bytes, index: Index, lines: Lines) -> Iterator[Remark]:
     """Find iptables-nft's word for tables that nft owns and iptables cannot show."""
     for start, end in index.comments:
-        at = data.find(b"incompatible, use 'nft' tool", start, end)
-        if at >= 0:
-            yield Remark(
-                lines.at(at), "a table here is not shown: iptables cannot read it, nft list ruleset can"
-            )
+        for found in _INCOMPATIBLE.finditer(data, start, end):
+            what = "a table here is not shown: iptables cannot read it, nft list ruleset can"
+            yield Remark(lines.at(found.start()), what)
 
 
 def _strays(index: Index, lines: Lines) -> Iterator[Remark]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MATCH_WORDS = {"-m", "--match"}
 _TARGET_WORDS = {"-j": False, "--jump": False, "-g": True, "--goto": True}
+_APPEND_WORDS = {"-A", "--append"}
 _COUNTER_WORDS = {"-c", "--set-counters"}
 
 
@@ -114,18 +115,33 @@ class _RuleReader:
         negated = word == "!"
         if negated:
             word = self._next()
+        if not self._read_structure(word):
+            self._read_option(word, negated=negated)
+        elif negated:
+            self._complain(f"! stands before {word}")
+
+    def _read_structure(self, word: str) -> bool:
+        """Read on after a word that gives the rule its structure; False for an option."""
         if word in _TARGET_WORDS:
-            self._begin_target(goto=_TARGET_WORDS[word])
+            self._begin_target(word, goto=_TARGET_WORDS[word])
         elif word in _MATCH_WORDS:
             self._begin_match(self._next())
-        elif word in {"-A", "--append"}:
+        elif word in _APPEND_WORDS:
             self.chain = self._next()
         elif word in _COUNTER_WORDS:
-            self.at += 2
+            self._next()
+            self._next()
         else:
-            self._read_option(word, negated=negated)
+            return False
+        return True
 
-    def _begin_target(self, *, goto: bool) -> None:
+    def _complain(self, problem: str) -> None:
+        """Keep the first problem of the rule."""
+        self.problem = self.problem or problem
+
+    def _begin_target(self, word: str, *, goto: bool) -> None:
+        if self.target is not None:
+            self._complain(f"a second target, at {word}")
         name = self._next()
         spec = target_spec(name)
         self.target = (name, goto, [])
@@ -143,8 +159,10 @@ class _RuleReader:
         if spec is None or owner is None:
             self._keep_unknown(word, negated=negated)
             return
-        if spec.most and self._peek() == "!":  # the old place of the negation: `-s ! 10.0.0.0/8`
+        if spec.most and spec.negatable and self._peek() == "!":  # its old place: `-s ! 10.0.0.0/8`
             self._next()
+            if negated:
+                self._complain(f"{word} is negated twice")
             negated = True
         owner.append(Option(spec.name, negated, self._values(spec)))
 
@@ -196,7 +214,7 @@ class _RuleReader:
         values = tuple(self.words[self.at : self.at + count])
         self.at += count
         if len(values) < spec.least:
-            self.problem = f"{spec.name} lacks its value"
+            self._complain(f"{spec.name} lacks its value")
         return values
 
     def _peek(self) -> str:
@@ -205,7 +223,7 @@ class _RuleReader:
     def _next(self) -> str:
         """Return the next word; the line ending too early is a problem of the rule, not an exception."""
         if self.at >= len(self.words):
-            self.problem = self.problem or f"{self.words[-1]} lacks its value"
+            self._complain(f"{self.words[-1]} lacks its value")
             return ""
         self.at += 1
         return self.words[self.at - 1]

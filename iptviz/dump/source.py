@@ -51,6 +51,8 @@ def read_source(origin: DumpLike) -> Source:
 def _read_path(path: str) -> Source:
     """Read standard input for "-", else the file."""
     if path == "-":
+        if sys.stdin is None:  # closed by whoever started the program
+            raise DumpError("cannot be read: it is closed", where="<stdin>")
         # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
         return Source("<stdin>", sys.stdin.buffer.read())
     try:

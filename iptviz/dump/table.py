@@ -137,10 +137,10 @@ class Table:
 
     def rules_to(self, chain: str) -> Iterator[Rule]:
         """Yield the rules that jump or go to `chain`."""
-        needle = b" " + to_bytes(chain)
-        for at, line in self._find(needle, self._section.blocks):
+        needle = to_bytes(chain)
+        for at, line in self._find(needle, self._section.blocks) if chain else ():
             # The chain's own rules hold its name too, after -A: they are many, so they are not taken apart.
-            own = self.data[at - 2 : at] == b"-A" and self.data.find(needle, at + 1, line[1]) < 0
+            own = self.data[at - 3 : at] == b"-A " and self.data.find(needle, at + 1, line[1]) < 0
             if not own and (rule := Rule(self, line)).jump == chain:
                 yield rule
 

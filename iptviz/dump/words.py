@@ -1,19 +1,17 @@
 r"""Splitting a rule's line into words as iptables-restore does.
 
-Words are separated by blanks. A double quote opens and closes a quoted stretch, inside which a backslash
-takes the next character literally; outside quotes a backslash is an ordinary character
-(`add_param_to_argv` in iptables' xshared.c; `xtables_save_string` writes the inverse).
+Words are separated by blanks. A double quote opens a quoted stretch, inside which a backslash takes the next
+character literally; the quote that closes it ends the word. Outside quotes a backslash is an ordinary
+character (`add_param_to_argv` in iptables' xshared.c; `xtables_save_string` writes the inverse).
 """
 
 from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r'(?:[^\s"]|"(?:[^"\\]|\\.)*")+', re.DOTALL)
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+# A quoted word, perhaps with plain characters before its quote, or a plain word; or a quote left open.
+_WORD = re.compile(r'([^\s"]*)"((?:[^"\\]|\\.)*)"|([^\s"]+)|(")', re.DOTALL | re.ASCII)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-
-
 _NEEDS_ESCAPE = re.compile(r"([\"\\'])")
 
 
@@ -27,21 +25,12 @@ def split_words(text: str) -> list[str]:
     Raises:
         UnclosedQuoteError: a quote is never closed.
     """
-    if '"' not in text:
-        return text.split()
-    words = _WORD.findall(text)
-    if _leftover_quote(text):
-        raise UnclosedQuoteError(text)
-    return [_unquote(word) if '"' in word else word for word in words]
-
-
-def _leftover_quote(text: str) -> bool:
-    """Say whether a quote remains once every closed stretch is taken out."""
-    return '"' in _QUOTED.sub("", text)
-
-
-def _unquote(word: str) -> str:
-    return _QUOTED.sub(lambda quoted: _ESCAPE.sub(r"\1", quoted[1]), word)
+    words = []
+    for before, quoted, plain, lost in _WORD.findall(text):
+        if lost:
+            raise UnclosedQuoteError(text)
+        words.append(plain or before + (_ESCAPE.sub(r"\1", quoted) if "\\" in quoted else quoted))
+    return words
 
 
 def quote_word(word: str) -> str:

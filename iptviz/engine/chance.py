@@ -34,8 +34,8 @@ def random_chance(probability: str) -> Fraction:
     value = float(probability)
     if not 0.0 <= value <= 1.0:
         raise ValueError(probability)
-    # Scaling by a power of two is exact, and adding a half before floor is lround for positive numbers.
-    return Fraction(math.floor(value * (1 << RANDOM_BITS) + 0.5), 1 << RANDOM_BITS)
+    # lround: half up for positive numbers. As a Fraction, since a float would round when the half is added.
+    return Fraction(math.floor(Fraction(value) * (1 << RANDOM_BITS) + Fraction(1, 2)), 1 << RANDOM_BITS)
 
 
 def statistic_chance(match: Match) -> Fraction | None:
@@ -48,7 +48,7 @@ def statistic_chance(match: Match) -> Fraction | None:
         return None
     try:
         if option.name == "--every":
-            chance = Fraction(1, int(option.values[0], 0))
+            chance = Fraction(1, max(int(option.values[0], 0), 0))  # 0, and what is below it, makes no sense
         else:
             chance = random_chance(option.values[0])
     except (ValueError, ZeroDivisionError):

@@ -41,8 +41,16 @@ def rule_truth(rule: Rule, packet: Packet) -> RuleTruth:
         if isinstance(truth, Fraction):
             chance *= truth
         elif isinstance(truth, Assumption):
-            needs.append(truth)
+            needs.append(_dated(truth, rule))
     return RuleTruth(chance, tuple(dict.fromkeys(needs))) if chance else RuleTruth(NEVER, ())
+
+
+def _dated(truth: Assumption, rule: Rule) -> Assumption:
+    """Tie a question about the mark to the rule that asks it: a rule in between may have changed the mark."""
+    kind, value = truth.condition
+    return (
+        Assumption(Condition(kind, f"{value} at line {rule.line}"), truth.holds) if kind == "mark" else truth
+    )
 
 
 def raw_chance(rule: Rule) -> Fraction:
@@ -50,7 +58,8 @@ def raw_chance(rule: Rule) -> Fraction:
     chance = CERTAIN
     for match in rule.matches:
         if match.name == "statistic":
-            chance *= statistic_chance(match) or CERTAIN
+            own = statistic_chance(match)
+            chance *= CERTAIN if own is None else own
     return chance
 
 
@@ -82,19 +91,24 @@ _PROTOCOL_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "33": "dccp", "58": "
 
 
 def _source(option: Option, _packet: Packet) -> Truth:
+    network = parse_network(option.values[0])
+    if network is not None and network.mask == 0:
+        return _known(option, holds=True)
     return _question("source-cidr", option.values[0], option)
 
 
 def _destination(option: Option, packet: Packet) -> Truth:
     network = parse_network(option.values[0])
     known = packet.destination
+    if network is not None and network.mask == 0:
+        return _known(option, holds=True)
     if network is None or known is None or (network.meets(known) and not network.contains(known)):
         return _question("destination-cidr", option.values[0], option)
     return _known(option, holds=network.contains(known))
 
 
 def _protocol(option: Option, packet: Packet) -> Truth:
-    asked = _PROTOCOL_NUMBERS.get(option.values[0], option.values[0])
+    asked = _PROTOCOL_NUMBERS.get(option.values[0], option.values[0].lower())
     if asked in {"all", "0"}:
         return _known(option, holds=True)
     if packet.protocol is None:
@@ -214,7 +228,9 @@ def _recent(match: Match, packet: Packet) -> list[Truth]:
         return [_unknown(match.text())]
     if name.startswith(packet.unlisted):
         return [_known(option, holds=False)]
-    return [_question("recent", name, option)]
+    # How long ago and how often are part of the question: two rules may ask differently of one list.
+    details = " ".join(one.text() for one in match.options if one not in {option, listed})
+    return [_question("recent", f"{name} ({details})" if details else name, option)]
 
 
 def _conntrack(match: Match, packet: Packet) -> list[Truth]:
@@ -223,7 +239,7 @@ def _conntrack(match: Match, packet: Packet) -> list[Truth]:
 
 def _conntrack_option(match_name: str, option: Option, packet: Packet) -> Truth:
     if option.name in {"--ctstate", "--state"}:
-        return _known(option, holds=packet.state in option.values[0].split(","))
+        return _known(option, holds=packet.state in option.values[0].upper().split(","))
     return _question("match", f"-m {match_name} {option._replace(negated=False).text()}", option)
 
 

@@ -108,18 +108,19 @@ class _Shares:
     def __init__(self, cases: list[_Case]) -> None:
         self._of: dict[str, dict[str, Fraction]] = {}
         for case in cases:
-            for chain, ends in _by_chain(case.one.outcomes).items():
+            for chain in _by_chain(case.one.outcomes):
                 share = total(end.share for end in case.outcome.endpoints if end.rule.chain == chain)
                 self._of.setdefault(chain, {})[case.letter] = share
-                self._of[chain].setdefault("", ends[0].share)
 
     def lines(self, chain: str) -> Iterator[str]:
         """Yield one share where all cases agree, else each case's."""
-        shares = {letter: share for letter, share in self._of[chain].items() if letter} or self._of[chain]
-        if len(set(map(percent, shares.values()))) == 1:
-            yield percent(next(iter(shares.values())))
+        letters: dict[str, list[str]] = {}
+        for letter, share in self._of[chain].items():
+            letters.setdefault(percent(share), []).append(letter)
+        if len(letters) == 1:
+            yield from letters
         else:
-            yield from (f"{letter}: {percent(share)}" for letter, share in shares.items())
+            yield from (f"{', '.join(those)}: {share}" for share, those in letters.items())
 
 
 def _chain_id(chain: str, table: str = "nat") -> str:
@@ -187,7 +188,7 @@ class _Painter:
             if outcome.leftover:
                 yield Box(*self._leftover(outcome))
             for mark in outcome.masquerade:
-                yield Box(f"masquerade/{self.one.frontend.text}/{mark.rule.line}", "mark", ("masquerade",))
+                yield Box(f"masquerade/{mark.rule.line}", "mark", ("masquerade",))
 
     def _leftover(self, outcome: Outcome) -> tuple[str, str, tuple[str, ...]]:
         verdict = outcome.verdict
@@ -206,7 +207,7 @@ class _Painter:
                 share = case.told(percent(outcome.leftover))
                 yield Link(tail, self._leftover(outcome)[0], (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
-                head = f"masquerade/{self.one.frontend.text}/{mark.rule.line}"
+                head = f"masquerade/{mark.rule.line}"
                 lines = (*_wrapped(case.told(clauses(mark.needs))), line_label(mark.rule))
                 yield Link(_chain_id(mark.rule.chain), head, lines, "mark", 0.0)
 

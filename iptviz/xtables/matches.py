@@ -20,6 +20,7 @@ BASIC = table_of(
 )
 
 _PORTS = ("!--sport|--source-port 1", "!--dport|--destination-port 1")
+_SRH_LENGTHS = ("hdr-len", "segs-left", "last-entry")
 _TRANSPORT = {
     "tcp": (*_PORTS, "!--tcp-flags 2", "!--syn 0", "!--tcp-option 1"),
     "udp": _PORTS,
@@ -199,7 +200,14 @@ _MATCHES: dict[str, tuple[str, ...]] = {
         "--bytes-gt 1",
     ),
     "socket": ("--transparent 0", "--nowildcard 0", "--restore-skmark 0"),
-    "srh": ("!--srh-next-hdr 1", "!--srh-hdr-len-eq 1", "!--srh-segs-left-eq 1", "!--srh-tag 1"),
+    "srh": (
+        "!--srh-next-hdr 1",
+        *(f"!--srh-{field}-{test} 1" for field in _SRH_LENGTHS for test in ("eq", "gt", "lt")),
+        "!--srh-tag 1",
+        "!--srh-psid 1",
+        "!--srh-nsid 1",
+        "!--srh-lsid 1",
+    ),
     "state": ("!--state 1",),
     "statistic": ("--mode 1", "!--probability 1", "!--every 1", "--packet 1"),
     "string": (

@@ -26,6 +26,7 @@ class TargetSpec(NamedTuple):
 
 _PERSISTENT = ("--random 0", "--random-fully 0", "--persistent 0")
 _CTMASKS = ("--nfmask 1", "--ctmask 1", "--mask 1")
+_SHIFTS = ("--left-shift-mark 1", "--right-shift-mark 1")
 _BITS = ("--set-mark 1", "--and-mark 1", "--or-mark 1", "--xor-mark 1")
 
 _TARGETS: dict[str, _TargetRow] = {
@@ -64,7 +65,7 @@ _TARGETS: dict[str, _TargetRow] = {
     "CLASSIFY": _TargetRow(continues=True, rows=("--set-class 1",)),
     "CONNMARK": _TargetRow(
         continues=True,
-        rows=("--set-xmark 1", "--save-mark 0", "--restore-mark 0", *_BITS, *_CTMASKS),
+        rows=("--set-xmark 1", "--save-mark 0", "--restore-mark 0", *_BITS, *_CTMASKS, *_SHIFTS),
     ),
     "CONNSECMARK": _TargetRow(continues=True, rows=("--save 0", "--restore 0")),
     "CT": _TargetRow(

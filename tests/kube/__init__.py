@@ -1,0 +1,1 @@
+"""Tests of what the chains of kube-proxy mean."""

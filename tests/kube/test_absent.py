@@ -1,0 +1,150 @@
+"""What is said when TARGET is not in the dump."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import iptviz
+from tests.conftest import FIXTURES
+from tests.kubeproxy import NEW, Cluster, Service, saved
+
+HTTPD = (FIXTURES / "httpd-service" / "dump.rules").read_text()
+DUAL_6 = (FIXTURES / "httpd-dual-stack" / "dump6.rules").read_text()
+
+FILTER_ONLY = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
+NO_KUBERNETES = (
+    "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp --dport 80 -j DNAT --to 10.0.0.1\nCOMMIT\n"
+)
+NFTABLES_NODE = """\
+*mangle
+:KUBE-IPTABLES-HINT - [0:0]
+:KUBE-KUBELET-CANARY - [0:0]
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-KUBELET-CANARY - [0:0]
+COMMIT
+"""
+IPVS_NODE = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-LOAD-BALANCER - [0:0]
+:KUBE-MARK-MASQ - [0:0]
+:KUBE-NODE-PORT - [0:0]
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+-A KUBE-SERVICES ! -s 10.244.0.0/16 -m comment --comment "Kubernetes service cluster ip + port" \
+-m set --match-set KUBE-CLUSTER-IP dst,dst -j KUBE-MARK-MASQ
+-A KUBE-SERVICES -m addrtype --dst-type LOCAL -j KUBE-NODE-PORT
+-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT
+COMMIT
+"""
+UNSYNCED = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-MARK-MASQ - [0:0]
+:KUBE-NODEPORTS - [0:0]
+:KUBE-SERVICES - [0:0]
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+COMMIT
+"""
+STALE_CHAIN = "KUBE-SVC-STALE2VLQEZCHLPK"
+STALE = HTTPD.replace(":KUBE-SERVICES - ", f":{STALE_CHAIN} - [0:0]\n:KUBE-SERVICES - ", 1)
+STALE_LINE = STALE.splitlines().index(f":{STALE_CHAIN} - [0:0]") + 1
+
+
+def said(dump: str, target: str) -> str:
+    """Return everything that is said about a target that is not there."""
+    result = iptviz.trace(iptviz.load(dump.encode()), target)
+    assert result.services == ()
+    assert result.notes[0] == f"{target} is not in this dump."
+    return "\n".join(result.notes)
+
+
+@pytest.mark.parametrize(
+    ("dump", "target", "parts"),
+    [
+        # addresses
+        (HTTPD, "10.97.13.199", ["Near it: 10.97.13.198:79/tcp (default/httpd-service)"]),
+        (HTTPD, "10.97.31.198", ["Near it: 10.97.13.198:79/tcp"]),
+        (HTTPD, "10.97.13.98", ["Near it: 10.97.13.198:79/tcp"]),
+        (HTTPD, "10.97.13.198:80", ["10.97.13.198 has other ports: 10.97.13.198:79/tcp"]),
+        (HTTPD, "10.97.13.198:79/udp", ["10.97.13.198:79/tcp"]),
+        (HTTPD, "fd00:10:96::79", ["IPv6 address", "dump is IPv4", "ip6tables-save"]),
+        (DUAL_6, "10.97.13.198", ["IPv4 address", "dump is IPv6", "node's iptables-save"]),
+        (HTTPD, "192.168.1.10:32123", ["32123 is a node port", ":32123/tcp", "ask for :32123"]),
+        # node ports
+        (HTTPD, ":32124", ["Near it: :32123/tcp (default/httpd-service)"]),
+        (HTTPD, ":79", ["no node port but a service's own port: 10.97.13.198:79/tcp"]),
+        (HTTPD, ":53", ["10.96.0.10:53/udp (kube-system/kube-dns:dns)"]),
+        # names
+        (HTTPD, "default/httpd-servce", ["Did you mean default/httpd-service?"]),
+        (HTTPD, "httpd-servise", ["Did you mean httpd-service?"]),
+        (HTTPD, "kube-system/httpd-service", ["There is default/httpd-service."]),
+        (HTTPD, "kube-dns:dsn", ["kube-system/kube-dns:dns, kube-system/kube-dns:dns-tcp"]),
+        (HTTPD, "kube-system/kube-dns:http", ["The service has these ports: kube-system/kube-dns:dns, "]),
+        # chains
+        (HTTPD, "KUBE-SVC-X2P42VLQEZCHLPKX", ["Did you mean KUBE-SVC-X2P42VLQEZCHLPKZ?"]),
+        (HTTPD, "KUBE-FORWARD", ["is in table filter", "trace follows the nat table"]),
+        (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service's traffic leads to it"]),
+        # what the node lacks
+        (FILTER_ONLY, "10.97.13.198", ["no nat table, only filter", "iptables-save -t nat"]),
+        (NO_KUBERNETES, "10.97.13.198", ["no KUBE-SERVICES chain", "never wrote here"]),
+        (NFTABLES_NODE, "10.97.13.198", ["no KUBE-SERVICES", "kubelet runs", "nft list table ip kube-proxy"]),
+        (IPVS_NODE, "10.97.13.198", ["IPVS mode", "ipvsadm -Sn"]),
+        (UNSYNCED, "10.97.13.198", ["has not synced"]),
+    ],
+)  # fmt: skip
+def test_the_likely_reason_is_given(dump: str, target: str, parts: list[str]) -> None:
+    text = said(dump, target)
+    assert [part for part in parts if part not in text] == []
+
+
+@pytest.mark.parametrize(
+    ("dump", "target", "part"),
+    [
+        (HTTPD, "10.97.13.198:80", "kube-proxy"),  # the dump is in order: nothing is said about the node
+        (NO_KUBERNETES, "10.97.13.198", "kubelet runs"),
+        (HTTPD, "10.97.13.19", "does stand"),  # only longer addresses begin with it
+        (HTTPD, "10.244.1.17:8080", "leads to no service"),  # its other port does
+        (HTTPD, "203.0.113.7", "Near it"),
+        (HTTPD, "default/entirely-else", "Did you mean"),
+        (HTTPD, ":1", "Near it"),
+    ],
+)
+def test_nothing_wrong_is_said(dump: str, target: str, part: str) -> None:
+    assert part not in said(dump, target)
+
+
+def test_an_address_that_stands_elsewhere_is_pointed_at() -> None:
+    dump = HTTPD.replace("*filter\n", "*filter\n-A INPUT -s 192.0.2.7/32 -j DROP\n", 1)
+    line = dump.splitlines().index("-A INPUT -s 192.0.2.7/32 -j DROP") + 1
+    assert f"table filter, chain INPUT, line {line}" in said(dump, "192.0.2.7")
+
+
+def test_another_port_of_an_endpoint_is_pointed_at() -> None:
+    _, *reasons = said(HTTPD, "10.244.1.17:8080").splitlines()
+    assert any(re.search(r"10\.244\.1\.17:80\b", reason) for reason in reasons)
+
+
+def test_many_neighbours_are_cut_to_five_and_counted() -> None:
+    services = tuple(
+        Service(f"web-{number}", f"10.97.20.{number}", (("10.244.0.5", 80),)) for number in range(1, 9)
+    )
+    text = said(saved(Cluster(services, NEW)), "10.97.20.9")
+    assert "Near it: 10.97.20.1:80/tcp (default/web-1), " in text
+    assert text.count("10.97.20.") == 6  # itself and five
+    assert "and 3 more" in text
+
+
+def test_without_a_single_node_port_that_is_said() -> None:
+    services = (Service("web", "10.97.20.1", (("10.244.0.5", 80),)),)
+    assert "no node ports at all" in said(saved(Cluster(services)), ":30080")
+
+
+def test_without_comments_names_are_not_there_to_be_found() -> None:
+    bare = HTTPD.replace("default/httpd-service: cluster IP", "x").replace("default/httpd-service:", "x")
+    bare = "\n".join(line for line in bare.splitlines() if "kube-dns" not in line and "default/" not in line)
+    assert "No comment in this dump names a service; ask by address." in said(bare, "default/web")

@@ -1,0 +1,142 @@
+"""Long lists of endpoints: folded with right numbers, never losing what was asked for; --all shows all."""
+
+from __future__ import annotations
+
+import json
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.render.formats import FORMATS
+from iptviz.terminal import Style
+from iptviz.view.numbers import percent
+from tests.kubeproxy import NEW, OLD, numbered, saved
+
+if TYPE_CHECKING:
+    from iptviz.questions.trace import TraceResult
+
+SERVICE = "10.96.1.0"
+ADDRESS = re.compile(r"\b10\.128\.\d+\.\d+:8080\b")
+FOLDED = re.compile(r"and (\S+) more, (\S+ %)(?: to (\S+ %))? each, (\S+ %) together \(--all shows them\)")
+
+
+def traced(endpoints: int, target: str = SERVICE, era: str = NEW) -> TraceResult:
+    return iptviz.trace(
+        iptviz.load(saved(numbered(1, endpoints, era=era, node_ports=False)).encode()), target
+    )
+
+
+def address(number: int) -> str:
+    """Return endpoint `number`, counted from 0."""
+    return f"10.128.{1 + number // 256}.{number % 256}:8080"
+
+
+def tree(result: TraceResult, *, fold: bool = True) -> list[str]:
+    return FORMATS["tree"].trace_writer(result, Style(), fold=fold).splitlines()
+
+
+def shown_in(lines: list[str]) -> list[str]:
+    """Return the endpoints that have a row of their own."""
+    return [found[0] for line in lines if "KUBE-SEP-" in line and (found := ADDRESS.search(line))]
+
+
+@pytest.mark.parametrize("era", [OLD, NEW])
+@pytest.mark.parametrize("endpoints", [17, 200, 400])
+def test_a_long_list_is_ten_rows_and_one_line(endpoints: int, era: str) -> None:
+    result = traced(endpoints, era=era)
+    lines = tree(result)
+    assert shown_in(lines) == [address(number) for number in range(10)]
+    (folded,) = (found for line in lines if (found := FOLDED.search(line)))
+    hidden = [end.share for end in result.services[0].usual.endpoints[10:]]
+    least, most = percent(min(hidden)), percent(max(hidden))
+    assert int(folded[1]) == endpoints - 10 == len(hidden)
+    assert (folded[2], folded[3] or folded[2]) == (least, most)
+    assert folded[4] == percent(sum(hidden, Fraction(0)))
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "text"),
+    [
+        (200, "and 190 more, 0.50 % each, 95.00 % together (--all shows them)"),
+        (400, "and 390 more, 0.25 % each, 97.50 % together (--all shows them)"),
+    ],
+)
+def test_the_line_says_how_many_and_how_much(endpoints: int, text: str) -> None:
+    assert sum(text in line for line in tree(traced(endpoints))) == 1
+
+
+@pytest.mark.parametrize("endpoints", [1, 10, 16])
+def test_a_short_list_is_not_folded(endpoints: int) -> None:
+    lines = tree(traced(endpoints))
+    assert shown_in(lines) == [address(number) for number in range(endpoints)]
+    assert not any("more" in line for line in lines)
+
+
+@pytest.mark.parametrize("endpoints", [17, 200, 400])
+def test_all_shows_all(endpoints: int) -> None:
+    lines = tree(traced(endpoints), fold=False)
+    assert shown_in(lines) == [address(number) for number in range(endpoints)]
+    assert not any("--all" in line for line in lines)
+
+
+@pytest.mark.parametrize("number", [0, 9, 10, 150, 199])
+def test_the_endpoint_that_was_asked_for_is_always_shown(number: int) -> None:
+    lines = tree(traced(200, address(number)))
+    assert shown_in(lines) == sorted({*map(address, range(10)), address(number)}, key=by_number)
+    assert [shown_in([line]) for line in lines if "<- asked for" in line] == [[address(number)]]
+    hidden = 190 if number < 10 else 189
+    assert sum(f"and {hidden} more, 0.50 % each" in line for line in lines) == 1
+
+
+def by_number(endpoint: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", endpoint)))
+
+
+def test_the_verdict_still_speaks_of_all() -> None:
+    assert sum("200 endpoints, 0.50 % each" in line for line in tree(traced(200))) == 1
+
+
+def test_json_is_never_folded() -> None:
+    found = json.loads(FORMATS["json"].trace_writer(traced(200), Style(), fold=True))
+    assert [f"{end['address']}:{end['port']}" for end in found["services"][0]["endpoints"]] == [
+        address(number) for number in range(200)
+    ]
+
+
+# --- pictures ----------------------------------------------------------------------------------------------
+
+
+def dot(result: TraceResult, *, fold: bool = True) -> str:
+    return FORMATS["dot"].trace_writer(result, Style(), fold=fold)
+
+
+@pytest.mark.parametrize("endpoints", [200, 400])
+def test_a_picture_folds_too_and_says_how_much(endpoints: int) -> None:
+    text = dot(traced(endpoints))
+    shown = set(ADDRESS.findall(text))
+    assert shown == {address(number) for number in range(len(shown))}
+    assert 10 <= len(shown) <= 16
+    rest = sum(
+        (end.share for end in traced(endpoints).services[0].usual.endpoints[len(shown) :]), Fraction(0)
+    )
+    assert f"{endpoints - len(shown)} more endpoints\\n{percent(rest)} together\\n--all shows them" in text
+    boxes = {
+        line.split(" [")[0].strip() for line in text.splitlines() if " -> " not in line and " [label=" in line
+    }
+    ends = {
+        end.strip() for line in text.splitlines() if " -> " in line for end in line.split(" [")[0].split("->")
+    }
+    assert ends <= boxes  # no link to an endpoint that is not drawn
+
+
+def test_a_picture_keeps_the_endpoint_that_was_asked_for() -> None:
+    assert address(150) in ADDRESS.findall(dot(traced(200, address(150))))
+
+
+def test_a_whole_picture_has_all() -> None:
+    text = dot(traced(200), fold=False)
+    assert set(ADDRESS.findall(text)) == {address(number) for number in range(200)}
+    assert "--all" not in text

@@ -1,0 +1,71 @@
+"""What is not imported: starting fast is a feature, and each of these libraries costs 20 to 110 ms."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+FIXTURE = "fixtures/httpd-service/dump.rules"
+SLOW = ("rich", "networkx", "graphviz", "typer")
+
+# Runs the command line in a fresh interpreter; then standard error gets the names of what is loaded.
+RUN = """
+import sys
+sys.argv = ["iptviz", *sys.argv[1:]]
+from iptviz.__main__ import main
+try:
+    main()
+finally:
+    print(*sys.modules, file=sys.stderr)
+"""
+
+
+def loaded_by(code: str, *arguments: str) -> set[str]:
+    """Run `code` in a fresh interpreter and return the modules that it says it loaded."""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "ours"),
+    [
+        ("import iptviz", {"iptviz"}),
+        ("import iptviz; iptviz.load", {"iptviz", "iptviz.dump.model"}),
+        ("import iptviz; iptviz.trace", {"iptviz.questions.trace"}),
+    ],
+)
+def test_importing_the_package_loads_no_library(code: str, ours: set[str]) -> None:
+    loaded = loaded_by(f"{code}\nimport sys\nprint(*sys.modules, file=sys.stderr)")
+    assert ours <= loaded
+    assert loaded.isdisjoint(SLOW)
+
+
+def test_importing_the_package_loads_none_of_its_own_modules() -> None:
+    loaded = loaded_by("import iptviz\nimport sys\nprint(*sys.modules, file=sys.stderr)")
+    assert {name for name in loaded if name.startswith("iptviz")} == {"iptviz", "iptviz.version"}
+
+
+@pytest.mark.parametrize(
+    ("options", "needed", "unneeded"),
+    [
+        ((), "iptviz.render.tree", ("rich", "networkx", "graphviz", "json", "tempfile")),
+        (("--json",), "json", ("rich", "networkx", "graphviz", "tempfile")),
+        (("--color", "always"), "rich", ("networkx", "graphviz")),
+        (("-f", "dot"), "graphviz", ("rich",)),
+    ],
+)
+def test_a_trace_loads_only_what_its_format_needs(
+    options: tuple[str, ...], needed: str, unneeded: tuple[str, ...]
+) -> None:
+    loaded = loaded_by(RUN, "trace", "10.97.13.198", FIXTURE, *options)
+    assert needed in loaded
+    assert loaded.isdisjoint(unneeded)
+
+
+def test_the_names_of_the_slow_libraries_are_right() -> None:
+    loaded = loaded_by(f"import {', '.join(SLOW)}\nimport sys\nprint(*sys.modules, file=sys.stderr)")
+    assert loaded.issuperset(SLOW)
