@@ -189,7 +189,8 @@ class _RuleReader:
     def _protocol(self) -> str:
         for option in self.basics:
             if option.name == "-p" and option.values:
-                return PROTOCOL_MATCH.get(option.values[0], option.values[0])
+                name = option.values[0].lower()
+                return PROTOCOL_MATCH.get(name, name)
         return ""
 
     def _keep_unknown(self, word: str, *, negated: bool) -> None:

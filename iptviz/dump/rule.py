@@ -46,7 +46,7 @@ class Rule:
     @property
     def _raw(self) -> str:
         start, end = self._span
-        return to_text(self.table.data[start:end]).strip()
+        return to_text(self.table.data[start:end].strip())  # bytes: other blanks belong to the words
 
     @property
     def text(self) -> str:

@@ -12,6 +12,8 @@ from iptviz.engine.matching import rule_truth
 from iptviz.kube.frontends import Frontend, rules_about
 from iptviz.kube.names import (
     ENDPOINT_CHAIN,
+    MARK_DROP,
+    MARK_MASQUERADE,
 )
 
 if TYPE_CHECKING:
@@ -116,7 +118,7 @@ class OutcomeReader:
             () if refused else self._masquerade(effects),  # a mark on what is refused comes to nothing
             tuple(hop for name, hop in inflow.items() if hop.share and not name.startswith(ENDPOINT_CHAIN)),
             others,
-            tuple(hop for name, hop in inflow.items() if hop.share and not hop.via.table.rules_of(name)),
+            tuple(_hollow(effects)),
         )
 
     def _endpoint(self, end: End, steps: Mapping[Rule, Step], inflow: Mapping[str, Hop]) -> Endpoint:
@@ -165,6 +167,17 @@ class OutcomeReader:
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
                 return Verdict(target.name, rule)
         return None
+
+
+def _hollow(effects: Sequence[Effect]) -> Iterator[Hop]:
+    """Yield the jumps into chains without rules: they return at once, so the next rule is asked.
+
+    Marking chains may be empty: kube-proxy only sees to it that KUBE-MARK-DROP exists, its rule is kubelet's.
+    """
+    for effect in effects:
+        chain = effect.rule.jump
+        if chain is not None and chain not in {MARK_MASQUERADE, MARK_DROP}:
+            yield Hop(chain, effect.chance, effect.rule)
 
 
 def _is_dnat(rule: Rule) -> bool:

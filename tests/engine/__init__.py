@@ -1,0 +1,1 @@
+"""What rules do to connections: chances, truths, assumptions, walks."""

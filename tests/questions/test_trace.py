@@ -1,0 +1,117 @@
+"""What a trace notes beside its answer: what the dump lacks, and who else takes the connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+
+if TYPE_CHECKING:
+    from iptviz.questions.trace import TraceResult
+
+HTTPD = Path("fixtures/httpd-service/dump.rules")
+SERVICE, ENDPOINT = "KUBE-SVC-X2P42VLQEZCHLPKZ", "KUBE-SEP-2ZFMABIBAPGHKA6E"
+
+
+def traced(*changes: tuple[str, str]) -> TraceResult:
+    """Trace the standard service in its dump, changed: each text is replaced by another, once."""
+    text = HTTPD.read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    return iptviz.trace(iptviz.load(text.encode()), "10.97.13.198")
+
+
+def above_services(rule: str) -> tuple[str, str]:
+    """A rule put above the jump to KUBE-SERVICES."""
+    jump = '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES'
+    return jump, f"{rule}\n{jump}"
+
+
+def test_a_healthy_dump_leaves_nothing_to_note() -> None:
+    result = traced()
+    assert (result.notes, result.complete) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "note"),
+    [
+        (
+            [above_services("-A PREROUTING -d 10.97.0.0/16 -p tcp -j REDIRECT --to-ports 9")],
+            "line 28: REDIRECT, asked by PREROUTING before KUBE-SERVICES, takes the connection",
+        ),
+        (
+            [above_services("-A PREROUTING -i eth0 -p tcp -m tcp --dport 79 -j ACCEPT")],
+            (
+                "line 28: ACCEPT, asked by PREROUTING before KUBE-SERVICES, takes the connection "
+                "when input interface is eth0"
+            ),
+        ),
+        (
+            [('-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\n', "")],
+            "nothing in nat OUTPUT leads to KUBE-SERVICES: connections of the node itself do not come here",
+        ),
+        (
+            [
+                (
+                    f"-A {ENDPOINT} -p tcp -m tcp -j DNAT --to-destination 10.244.1.17:80",
+                    f"-A {ENDPOINT} -j ACCEPT",
+                )
+            ],
+            "line 37: ACCEPT ends the nat table before an endpoint is chosen",
+        ),
+        (
+            [(f"-A {SERVICE} -m statistic --mode random --probability 0.25000000000 -j", f"-A {SERVICE} -j")],
+            "line 77: never reached, a rule above it takes every connection",
+        ),
+        (
+            [(f"-A {SERVICE} -m statistic --mode random --probability 0.25000000000 -j {ENDPOINT}\n", "")],
+            None,
+        ),
+    ],
+    ids=["taken", "taken on a condition", "no hook", "no DNAT", "shadowed", "a rule missing is no note"],
+)
+def test_what_stands_in_the_way_is_noted(changes: list[tuple[str, str]], note: str | None) -> None:
+    notes = traced(*changes).notes
+    assert notes == () if note is None else note in notes
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-A PREROUTING -d 10.98.0.0/16 -p tcp -j REDIRECT --to-ports 9",
+        "-A PREROUTING -p udp -j ACCEPT",
+        "-A PREROUTING -j MARK --set-xmark 0x1/0x1",
+        "-A PREROUTING -p tcp -m tcp --dport 80 -j ACCEPT",
+    ],
+)
+def test_rules_above_that_cannot_take_this_connection_are_not_noted(rule: str) -> None:
+    assert traced(above_services(rule)).notes == ()
+
+
+def test_an_endpoint_chain_whose_rules_are_cut_off_is_noted() -> None:
+    text = HTTPD.read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(f"-A {ENDPOINT}")]
+    result = iptviz.trace(iptviz.load("\n".join(lines).encode() + b"\n"), "10.97.13.198")
+    assert result.notes == (f"line 74: leads to {ENDPOINT}, which has no rules",)
+    # As in the kernel: an empty chain returns at once, and the rules after it share among themselves.
+    assert [round(float(end.share), 3) for end in result.services[0].usual.endpoints] == [0.333] * 3
+
+
+def test_each_service_knows_its_other_frontends() -> None:
+    result = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), "10.97.20.1")
+    kinds = [frontend.kind for frontend in result.siblings[0]]
+    assert kinds == ["external-ip", "load-balancer-ip", "node-port"]
+
+
+def test_the_public_names_stay_what_they_are_whatever_was_imported_before() -> None:
+    import iptviz.questions.trace
+
+    assert callable(iptviz.trace)
+    assert callable(iptviz.load)
+    assert set(iptviz.__all__) <= set(dir(iptviz)) | {"trace", "load"} | set(iptviz._HOMES)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = iptviz.nonsense

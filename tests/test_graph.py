@@ -1,0 +1,57 @@
+"""The jump graph: chains are nodes, jumps are edges, and networkx's algorithms work on it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import networkx as nx
+
+import iptviz
+from iptviz.dump.model import Dump
+from iptviz.graph import jump_graph, loops
+
+if TYPE_CHECKING:
+    from iptviz.dump.table import Table
+
+
+def table(*rules: str) -> Table:
+    return Dump("\n".join(("*nat", *rules, "COMMIT\n")).encode()).tables["nat"]
+
+
+def test_an_edge_is_a_rule_with_its_matches_and_its_raw_chance() -> None:
+    dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    graph = iptviz.jump_graph(dump.tables["nat"])
+    edges = graph.out_edges("KUBE-SVC-X2P42VLQEZCHLPKZ", data=True)
+    assert [round(float(data["chance"]), 5) for _, _, data in edges] == [0.25, 0.33333, 0.5, 1.0]
+    assert [data["goto"] for _, _, data in edges] == [False] * 4
+    (_, _, first), *_ = edges
+    assert first["matches"] == ("-m statistic --mode random --probability 0.25000000000",)
+    assert first["chance"] == Fraction(1, 4)
+    assert first["rule"].line == 76
+
+
+def test_from_a_frontend_down_to_the_endpoints_is_a_path() -> None:
+    dump = iptviz.load("fixtures/httpd-today/dump.rules")
+    graph = jump_graph(dump.tables["nat"], ["KUBE-NODEPORTS"])
+    ends = [chain for chain in nx.descendants(graph, "KUBE-NODEPORTS") if chain.startswith("KUBE-SEP-")]
+    assert len(ends) == 4
+    assert "KUBE-SVC-NPX46M4PTMTKRN6Y" not in graph
+
+
+def test_a_chain_that_is_not_there_is_a_node_that_says_so() -> None:
+    graph = jump_graph(table(":A - [0:0]", "-A A -g B"))
+    assert {name: data["present"] for name, data in graph.nodes(data=True)} == {"A": True, "B": False}
+    assert [data["goto"] for _, _, data in graph.edges(data=True)] == [True]
+
+
+def test_loops_are_found_and_chains_that_only_share_callees_are_none() -> None:
+    graph = jump_graph(table("-A A -j B", "-A B -j C", "-A C -j A", "-A D -j D", "-A E -j A", "-A E -j B"))
+    assert loops(graph) == [["A", "B", "C"], ["D"]]
+
+
+def test_a_graph_of_2_to_the_60_paths_has_60_times_2_edges() -> None:
+    rules = [f"-A A{n} -j A{n + 1}" for n in range(60) for _ in range(2)]
+    graph = jump_graph(table(*rules), ["A0"])
+    assert (graph.number_of_nodes(), graph.number_of_edges()) == (61, 120)
+    assert loops(graph) == []

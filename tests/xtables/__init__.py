@@ -1,0 +1,1 @@
+"""The option tables, row by row."""
