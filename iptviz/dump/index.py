@@ -20,7 +20,7 @@ _RUN = re.compile(
   | ((?::[^\n]++\n?+)++)                                      # 2: chain declarations
   | \*(filter|nat|mangle|raw|security)[ \t\r]*+(?:\n|\Z)      # 3: a table begins
   | (COMMIT)[ \t\r]*+(?:\n|\Z)                                # 4: a table ends
-  | ((?:\#[^\n]*+\n?+|[ \t\r]*+\n|[ \t\r]++\Z)++)             # 5: comments and blank lines
+  | ((?:\#[^\n]*+\n?+|[ \t\r]*+\n|[ \t\r]++\Z|\xef\xbb\xbf)++)  # 5: comments, blanks, a byte order mark
   | ([^\n]++\n?+)                                             # 6: anything else
     """,
     re.VERBOSE,

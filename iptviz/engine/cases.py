@@ -89,7 +89,7 @@ def _join(one: Case, other: Case) -> Case | None:
 
 
 def _shares(case: Case) -> tuple[dict[Rule, Fraction], Fraction]:
-    return {rule: end.share for rule, end in case.walk.ends.items()}, case.walk.leftover
+    return {rule: end.share for rule, end in case.walk.ends.items() if end.share}, case.walk.leftover
 
 
 def _effects(case: Case) -> set[Effect]:

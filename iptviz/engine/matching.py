@@ -87,7 +87,22 @@ def _known(option: Option, *, holds: bool) -> bool:
 
 # --- basic options ---------------------------------------------------------------------------------------
 
-_PROTOCOL_NUMBERS = {"1": "icmp", "6": "tcp", "17": "udp", "33": "dccp", "58": "ipv6-icmp", "132": "sctp"}
+# Numbers and other spellings that iptables takes for the names it prints (/etc/protocols).
+_PROTOCOLS = {
+    "1": "icmp",
+    "6": "tcp",
+    "17": "udp",
+    "33": "dccp",
+    "50": "esp",
+    "51": "ah",
+    "58": "ipv6-icmp",
+    "icmpv6": "ipv6-icmp",
+    "132": "sctp",
+    "135": "ipv6-mh",
+    "mobility-header": "ipv6-mh",
+    "mh": "ipv6-mh",
+    "136": "udplite",
+}
 
 
 def _source(option: Option, _packet: Packet) -> Truth:
@@ -108,7 +123,8 @@ def _destination(option: Option, packet: Packet) -> Truth:
 
 
 def _protocol(option: Option, packet: Packet) -> Truth:
-    asked = _PROTOCOL_NUMBERS.get(option.values[0], option.values[0].lower())
+    name = option.values[0].lower()
+    asked = _PROTOCOLS.get(name, name)
     if asked in {"all", "0"}:
         return _known(option, holds=True)
     if packet.protocol is None:
@@ -200,14 +216,14 @@ def _multiport_option(option: Option, packet: Packet) -> Truth:
 
 
 def _addrtype(match: Match, packet: Packet) -> list[Truth]:
+    if match.option("--limit-iface-in") or match.option("--limit-iface-out"):
+        return [_unknown(match.text())]  # then LOCAL means local to one interface
     return [_addrtype_option(option, packet) for option in match.options]
 
 
 def _addrtype_option(option: Option, packet: Packet) -> Truth:
     if option.name == "--src-type":
         return _question("source-type", option.values[0], option)
-    if option.name != "--dst-type":
-        return _unknown(f"-m addrtype {option.text()}")
     if packet.to_this_node is None or option.values[0] != "LOCAL":
         return _question("destination-type", option.values[0], option)
     return _known(option, holds=packet.to_this_node)

@@ -246,7 +246,12 @@ PROTOCOL_MATCH = {
     "17": "udp",
     "132": "sctp",
     "1": "icmp",
+    "33": "dccp",
+    "50": "esp",
+    "51": "ah",
     "58": "icmp6",
+    "135": "mh",
+    "136": "udplite",
 }
 
 

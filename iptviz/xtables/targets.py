@@ -87,7 +87,19 @@ _TARGETS: dict[str, _TargetRow] = {
     "HL": _TargetRow(continues=True, rows=("--hl-set 1", "--hl-dec 1", "--hl-inc 1")),
     "HMARK": _TargetRow(
         continues=True,
-        rows=("--hmark-tuple 1", "--hmark-mod 1", "--hmark-offset 1", "--hmark-rnd 1"),
+        rows=(
+            "--hmark-tuple 1",
+            "--hmark-mod 1",
+            "--hmark-offset 1",
+            "--hmark-rnd 1",
+            "--hmark-src-prefix 1",
+            "--hmark-dst-prefix 1",
+            *(
+                f"--hmark-{part} 1"
+                for part in ("sport", "sport-mask", "dport", "dport-mask", "spi", "spi-mask")
+            ),
+            "--hmark-proto-mask 1",
+        ),
     ),
     "IDLETIMER": _TargetRow(continues=True, rows=("--timeout 1", "--label 1", "--alarm 0")),
     "LED": _TargetRow(continues=True, rows=("--led-trigger-id 1", "--led-delay 1", "--led-always-blink 0")),
