@@ -11,7 +11,8 @@ from iptviz.dump.model import Dump
 from iptviz.dump.parts import take_apart
 from iptviz.engine.address import parse_network
 from iptviz.engine.condition import clauses
-from iptviz.engine.matching import _BASIC, _MATCHES, raw_chance, rule_truth
+from iptviz.engine.matching import raw_chance, rule_truth
+from iptviz.engine.meanings import BASICS, MATCHES
 from iptviz.engine.packet import Packet
 
 if TYPE_CHECKING:
@@ -189,8 +190,8 @@ def test_a_chance_and_a_condition_stand_together() -> None:
 
 def test_no_row_of_the_tables_is_untested() -> None:
     parts = [take_apart(f"-A CHAIN {text}") for text, _, _ in CASES]
-    assert {option.name for one in parts for option in one.basics} >= set(_BASIC)
-    assert {match.name for one in parts for match in one.matches} >= set(_MATCHES)
+    assert {option.name for one in parts for option in one.basics} >= set(BASICS)
+    assert {match.name for one in parts for match in one.matches} >= set(MATCHES)
 
 
 @pytest.mark.parametrize(
