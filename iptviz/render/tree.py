@@ -21,8 +21,8 @@ _GAP = "   "
 _BRANCH, _LAST = ("├── ", "│   "), ("└── ", "    ")
 _GUIDE = len(_BRANCH[0])
 
-# What an endpoint's row loses on a narrow terminal: its chain first, then how the share comes about.
-_DROP_ORDER = (3, 2)
+# What an endpoint's row loses on a narrow terminal, the first first.
+_DROP_ORDER = {3: "the endpoints' chains", 2: "how the shares come about"}
 
 _STYLES = {"case": "bold yellow", "chain": "cyan", "mark": "magenta", "fold": "dim", "verdict": "bold red"}
 _CELL_STYLES = ("bold green", "bold", "", "dim", "dim")
@@ -59,7 +59,6 @@ class _Layout:
         lined = [len(guide) + len(node.cells[0]) for guide, node in self.nodes if _is_lined(node)]
         longest = max((len(node.cells[1]) for _, node in self.nodes if _is_lined(node)), default=0)
         self.text_width = min(max(lined, default=0), width - longest - len(_GAP))
-        self.dropped = len(_CELL_STYLES) - len(self.kept)
 
     def lines(self) -> Iterator[Line]:
         for guide, node in self.nodes:
@@ -67,8 +66,9 @@ class _Layout:
                 yield [(guide, "dim"), *self._row(node)]
             else:
                 yield from self._text(guide, node)
-        if self.dropped:
-            yield [("(columns left out to fit this terminal: widen it, or pipe the output)", "dim")]
+        dropped = " and ".join(what for column, what in _DROP_ORDER.items() if column not in self.kept)
+        if dropped:
+            yield [(f"({dropped} left out to fit this terminal)", "dim")]
 
     def _row(self, node: Node) -> Iterator[Piece]:
         for i in self.kept:
