@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from fractions import Fraction
@@ -193,16 +194,22 @@ def test_lines_are_the_lines_of_the_dump(fixture: str, target: str) -> None:
 
 
 @pytest.mark.parametrize("fixture", TARGETS)
-def test_counters_are_there_where_the_dump_was_saved_with_them(fixture: str) -> None:
-    counters = [
-        end["counters"]
-        for target in TARGETS[fixture]
-        for one in document(fixture, target)["services"]
-        for end in one["endpoints"]
-    ]
-    with_counters = "[0:0] -A " in (FIXTURES / fixture).read_text()
-    expected = {"packets": 0, "bytes": 0} if with_counters else None
-    assert all(one == expected for one in counters)
+def test_counters_are_those_of_the_dnat_rule_where_the_dump_has_them(fixture: str) -> None:
+    lines = (FIXTURES / fixture).read_text().splitlines()
+    for end in (end for target in TARGETS[fixture] for end in endpoints(fixture, target)):
+        counted = re.match(r"\[(\d+):(\d+)\] ", lines[end["lines"][1] - 1])
+        expected = counted and {"packets": int(counted[1]), "bytes": int(counted[2])}
+        assert end["counters"] == expected
+
+
+def test_the_fixture_with_counters_counts_a_thousand_connections() -> None:
+    packets = [end["counters"]["packets"] for end in endpoints("httpd-nft/dump.rules", "10.97.13.198")]
+    assert sum(packets) == 1000
+
+
+def endpoints(fixture: str, target: str) -> list[Any]:
+    """The endpoints of all services of a document."""
+    return [end for one in document(fixture, target)["services"] for end in one["endpoints"]]
 
 
 def test_an_endpoint_asked_for_has_its_share() -> None:
