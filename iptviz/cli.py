@@ -14,7 +14,7 @@ from iptviz.dump.model import Dump, load
 from iptviz.errors import DumpError, IptvizError, OutputError
 from iptviz.output import drop_standard_output, write_answer
 from iptviz.questions.trace import TraceResult, trace
-from iptviz.render.formats import FORMATS, Format, choose_format
+from iptviz.render.formats import FORMAT_HELP, Format, choose_format
 from iptviz.terminal import Style, say, style_for
 from iptviz.version import __version__
 
@@ -54,7 +54,7 @@ class Color(StrEnum):
 
 FormatOption = Annotated[
     str | None,
-    typer.Option("-f", "--format", metavar="FORMAT", help=f"How to answer: {', '.join(FORMATS)}."),
+    typer.Option("-f", "--format", metavar="FORMAT", help=f"How to answer: {FORMAT_HELP}."),
 ]
 OutputOption = Annotated[
     str | None,

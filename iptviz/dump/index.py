@@ -84,11 +84,6 @@ class Index(NamedTuple):
     strays: list[Stray]
 
 
-def runs_of(data: bytes) -> list[tuple[int, Span]]:
-    """Return (kind, span) of every run; the spans tile `data` from first byte to last."""
-    return [(match.lastindex or 0, match.span()) for match in _runs(data)]
-
-
 def _runs(data: bytes) -> Iterator[re.Match[bytes]]:
     """Yield the matches of _RUN, each beginning where the one before ended."""
     # The scanner object is what re.finditer uses; its match() admits no gaps, finditer would skip them.

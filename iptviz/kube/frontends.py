@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import join_endpoint
+from iptviz.engine.address import join_endpoint, parse_number
 from iptviz.kube.names import (
     ENTRY_CHAINS,
     EXTERNAL_SERVICES,
@@ -111,14 +111,8 @@ def _host(rule: Rule) -> str | None:
 def _port(rule: Rule) -> int | None:
     for match in rule.matches:
         option = match.option("--dport")
-        if (
-            option
-            and not option.negated
-            and option.values
-            and option.values[0].isascii()
-            and option.values[0].isdecimal()
-        ):
-            return int(option.values[0])
+        if option and not option.negated and option.values:
+            return parse_number(option.values[0])
     return None
 
 

@@ -32,9 +32,9 @@ def bits_set(rule: Rule) -> int:
 class Marks:
     """Tells masquerade and drop marks apart, by the bits that the dump's own marking chains set."""
 
-    def __init__(self, nat: Table) -> None:
+    def __init__(self, nat: Table | None) -> None:
         self._bits = {
-            chain: next(filter(None, map(bits_set, nat.rules_of(chain))), default)
+            chain: next(filter(None, map(bits_set, nat.rules_of(chain) if nat else ())), default)
             for chain, default in _DEFAULT_BITS.items()
         }
 

@@ -94,7 +94,7 @@ class Outcome(NamedTuple):
 class OutcomeReader:
     """Reads the walk of one case as endpoints, marks and refusals."""
 
-    def __init__(self, dump: Dump, frontend: Frontend, packet: Packet, marks: Marks | None) -> None:
+    def __init__(self, dump: Dump, frontend: Frontend, packet: Packet, marks: Marks) -> None:
         self.packet = packet
         self.marks = marks
         self.refusals = rules_about(dump, frontend, "filter")
@@ -110,15 +110,18 @@ class OutcomeReader:
         effects = [*case.walk.effects, *self._effects_on_the_way(case, inflow)]
         verdict = self._verdict(case, effects) if leftover else None
         refused = verdict is not None and not endpoints
+        hops = (hop for hop in inflow.values() if hop.share and not hop.chain.startswith(ENDPOINT_CHAIN))
         return Outcome(
-            case.when,
-            endpoints,
-            leftover,
-            verdict,
-            () if refused else self._masquerade(effects),  # a mark on what is refused comes to nothing
-            tuple(hop for name, hop in inflow.items() if hop.share and not name.startswith(ENDPOINT_CHAIN)),
-            others,
-            tuple(_hollow(effects)),
+            when=case.when,
+            endpoints=endpoints,
+            leftover=leftover,
+            verdict=verdict,
+            masquerade=()
+            if refused
+            else self._masquerade(effects),  # a mark on what is refused is for nothing
+            hops=tuple(hops),
+            others=others,
+            hollow=tuple(_hollow(effects)),
         )
 
     def _endpoint(self, end: End, steps: Mapping[Rule, Step], inflow: Mapping[str, Hop]) -> Endpoint:
@@ -127,9 +130,15 @@ class OutcomeReader:
         step = steps[via]
         address, port = split_endpoint((end.rule.target and end.rule.target.value("--to-destination")) or "")
         port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
-        hairpin = self._hairpin(end.rule, address)
         return Endpoint(
-            address, port, end.share, end.rule, via, product(entering, step.before)[0], step.chance, hairpin
+            address=address,
+            port=port,
+            share=end.share,
+            rule=end.rule,
+            via=via,
+            before=product(entering, step.before)[0],
+            chance=step.chance,
+            hairpin=self._hairpin(end.rule, address),
         )
 
     def _hairpin(self, dnat: Rule, address: str) -> Rule | None:
@@ -137,7 +146,7 @@ class OutcomeReader:
         own = parse_network(address)
         for rule in dnat.table.rules_of(dnat.chain):
             networks = [parse_network(need.condition.value) for need in rule_truth(rule, self.packet).needs]
-            if self.marks and self.marks.masquerades(rule) and networks == [own]:
+            if self.marks.masquerades(rule) and networks == [own]:
                 return rule
         return None
 
@@ -151,14 +160,14 @@ class OutcomeReader:
         """Return what masquerades, each condition once; what always does makes the others pointless."""
         found: dict[Needs, Masquerade] = {}
         for effect in effects:
-            if self.marks and self.marks.masquerades(effect.rule):
+            if self.marks.masquerades(effect.rule):
                 found.setdefault(effect.needs, Masquerade(effect.needs, effect.via))
         return (found[()],) if () in found else tuple(found.values())
 
     def _verdict(self, case: Case, effects: Sequence[Effect]) -> Verdict | None:
         """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
         for effect in effects:
-            if self.marks and self.marks.drops(effect.rule) and not effect.needs:
+            if self.marks.drops(effect.rule) and not effect.needs:
                 return Verdict("DROP", effect.via)
         assumed = Assumed(case.when)
         for rule in self.refusals:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import parse_network
+from iptviz.engine.address import parse_network, parse_number
 from iptviz.engine.cases import Case, Cases, explore
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import rule_truth
@@ -79,18 +79,18 @@ def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
     packet = _first_packet(frontend)
     rules = rules_about(dump, frontend, "nat")
     cases = explore(nat, packet, rules) if nat and rules else _nothing()
-    reader = OutcomeReader(dump, frontend, packet, Marks(nat) if nat else None)
+    reader = OutcomeReader(dump, frontend, packet, Marks(nat))
     admitted = _source_ranges(nat, cases.cases)
     outcomes = sorted(map(reader.read, cases.cases), key=lambda outcome: _how_special(outcome, admitted))
     return ServiceTrace(
-        frontend,
-        packet,
-        tuple(outcomes),
-        _affinity(nat, cases.cases),
-        cases.faults,
-        len(cases.skipped),
-        cases.rounded,
-        tuple(preemptions(nat, packet)) if nat and rules else (),
+        frontend=frontend,
+        packet=packet,
+        outcomes=tuple(outcomes),
+        affinity_seconds=_affinity(nat, cases.cases),
+        faults=cases.faults,
+        unexplored=len(cases.skipped),
+        rounded=cases.rounded,
+        preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
     )
 
 
@@ -116,13 +116,8 @@ def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     rules = (rule for name in sorted(chains) for rule in (nat.rules_of(name) if nat else ()))
     for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
         seconds = match.option("--seconds")
-        if (
-            match.option("--rcheck")
-            and seconds
-            and seconds.values[0].isascii()
-            and seconds.values[0].isdecimal()
-        ):
-            return int(seconds.values[0])
+        if match.option("--rcheck") and seconds and seconds.values:
+            return parse_number(seconds.values[0])
     return None
 
 

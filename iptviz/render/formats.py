@@ -37,12 +37,13 @@ class Format(NamedTuple):
 FORMATS = {
     one.name: one
     for one in (
-        Format("tree", (".txt",), "for reading at a terminal", "iptviz.render.tree:trace_tree"),
-        Format("dot", (".dot", ".gv"), "a picture for Graphviz", "iptviz.render.dot:trace_dot"),
-        Format("json", (".json",), "for scripts: iptviz.trace.v1", "iptviz.render.json:trace_json"),
+        Format("tree", (".txt",), "for a terminal", "iptviz.render.tree:trace_tree"),
+        Format("dot", (".dot", ".gv"), "for Graphviz", "iptviz.render.dot:trace_dot"),
+        Format("json", (".json",), "for scripts", "iptviz.render.json:trace_json"),
     )
 }
 DEFAULT = FORMATS["tree"]
+FORMAT_HELP = ", ".join(f"{one.name} ({one.purpose})" for one in FORMATS.values())
 
 
 def choose_format(name: str | None, output: str | None) -> Format:

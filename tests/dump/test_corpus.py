@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.dump.index import runs_of
+from iptviz.dump.index import _runs
 from iptviz.dump.model import Dump, load
 from iptviz.errors import DumpError
 from tests.conftest import SHARED
@@ -64,7 +64,7 @@ def lines_in_gaps(dump: Dump) -> set[int]:
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_runs_tile_a_real_dump(file: Path) -> None:
     data = file.read_bytes()
-    assert b"".join(data[start:end] for _, (start, end) in runs_of(data)) == data
+    assert b"".join(data[start:end] for start, end in (run.span() for run in _runs(data))) == data
 
 
 @pytest.mark.parametrize("file", READABLE, ids=name_of)

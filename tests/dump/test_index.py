@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iptviz.dump.index import Index, Section, build_index, runs_of
+from iptviz.dump.index import Index, Section, _runs, build_index
 
 CHAINS = ("INPUT", "A", "AB", "KUBE-SVC-X", "KUBE-SVC-XY", "a:b", "\u00e9", "-A")
 TAILS = ("", " ", " -j DROP", " -s 10.0.0.1/32 -j AB", ' -m comment --comment "-A AB COMMIT"', "\t-j A")
@@ -29,6 +29,11 @@ dump_like = st.tuples(st.lists(ended_lines, max_size=30).map("".join), st.one_of
 
 _RULE_LINE = re.compile(rb"(?:\[\d+:\d+\] )?-A (\S+)")
 _TABLE_LINE = re.compile(rb"\*(filter|nat|mangle|raw|security)[ \t\r]*\n?\Z")
+
+
+def tiles(data: bytes) -> list[tuple[int, tuple[int, int]]]:
+    """The runs that the scanner cuts `data` into, with their kinds."""
+    return [(run.lastindex or 0, run.span()) for run in _runs(data)]
 
 
 def rules_line_by_line(data: bytes) -> list[dict[bytes, list[bytes]]]:
@@ -53,7 +58,7 @@ def lines_of(data: bytes, section: Section, chain: bytes) -> list[bytes]:
 
 def assert_tiles(data: bytes) -> None:
     reached = 0
-    for kind, (start, end) in runs_of(data):
+    for kind, (start, end) in tiles(data):
         assert start == reached
         assert end > start
         assert 1 <= kind <= 6
@@ -107,7 +112,7 @@ def test_many_rules_of_one_chain_are_one_run() -> None:
     data, found = index("*nat", *rules, "COMMIT")
     (section,) = found.sections
     assert section.spans(b"KUBE-SERVICES") == [(len("*nat\n"), len(data) - len("COMMIT\n"))]
-    assert len(runs_of(data)) == 3
+    assert len(tiles(data)) == 3
 
 
 def test_a_table_that_stands_twice_is_two_sections() -> None:
