@@ -15,6 +15,7 @@ _OLD_DIGITS, _NEW_DIGITS = 5, 10
 
 # Exact up to 16 endpoints; for judging thousands, numbers of 150,000 bits would only be slow.
 _ENOUGH_BITS = 512
+_SLACK = Fraction(1, 1 << 256)
 
 
 class Balance(NamedTuple):
@@ -35,26 +36,36 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     """Return how even `shares` (each in [0, 1]) are, or None without any."""
     if not shares:
         return None
-    shares = [trimmed(share, _ENOUGH_BITS) for share in shares]
-    deviation = _deviation(shares)
-    old = _deviation(kube_proxy_shares(len(shares), _OLD_DIGITS))
-    new = _deviation(kube_proxy_shares(len(shares), _NEW_DIGITS))
+    roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
+    deviation = _deviation(roughly)
+    old, new = (
+        _deviation(kube_proxy_shares(len(shares), digits, bits=_ENOUGH_BITS)) + _SLACK
+        for digits in (_OLD_DIGITS, _NEW_DIGITS)
+    )
     return Balance(
-        len(shares), min(shares), max(shares), deviation, deviation <= max(old, new), new < deviation <= old
+        endpoints=len(shares),
+        least=min(roughly),
+        most=max(roughly),
+        deviation=deviation,
+        even=deviation <= max(old, new),
+        rounded=new < deviation <= old,
     )
 
 
 def _deviation(shares: Sequence[Fraction]) -> Fraction:
-    shares = [trimmed(share, _ENOUGH_BITS) for share in shares]
     fair = Fraction(1, len(shares))
     return max(abs(share - fair) for share in shares)
 
 
-def kube_proxy_shares(endpoints: int, digits: int) -> list[Fraction]:
-    """Return the exact shares of a healthy chain whose probabilities were written with `digits` decimals."""
+def kube_proxy_shares(endpoints: int, digits: int, *, bits: int | None = None) -> list[Fraction]:
+    """Return the shares of a healthy chain whose probabilities were written with `digits` decimals.
+
+    They are exact, or with `bits` what is left over is rounded to that many after each endpoint.
+    """
     shares, left = [], CERTAIN
     for remaining in range(endpoints, 0, -1):
         chance = CERTAIN if remaining == 1 else random_chance(f"{1 / remaining:.{digits}f}")
         shares.append(left * chance)
         left *= CERTAIN - chance
+        left = left if bits is None else trimmed(left, bits)
     return shares
