@@ -8,7 +8,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.view.cases import CaseView, case_views
-from iptviz.view.labels import endpoint_label, frontend_label, when_label
+from iptviz.view.labels import endpoint_label, frontend_label, leftover_label, when_label
 from iptviz.view.numbers import counted, one_in, percent, seconds
 from iptviz.view.text import printable
 
@@ -37,7 +37,7 @@ def facts_of(result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, .
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", f"{printable(result.target)} gets {percent(share)} of new connections")
     for case in cases:
-        yield _balance_fact(case)
+        yield _balance_fact(case, complete=result.complete)
     if len(cases) == 1 and usual.endpoints:
         yield Fact("Masquerade", _masquerade_text(usual))
     yield from _hairpin_facts(cases)
@@ -46,7 +46,7 @@ def facts_of(result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, .
         yield Fact("Affinity", f"a client stays with its endpoint for {span}; shares are for new clients")
     if siblings:
         yield Fact("Also at", ", ".join(map(frontend_label, siblings)))
-    yield Fact("Depends on", _conditions(one))
+    yield Fact("Depends on", _conditions(result, one))
 
 
 def _hairpin_facts(cases: list[CaseView]) -> Iterator[Fact]:
@@ -59,16 +59,18 @@ def _hairpin_facts(cases: list[CaseView]) -> Iterator[Fact]:
         yield Fact("Hairpin", "an endpoint that reaches itself is masqueraded")
 
 
-def _conditions(one: ServiceTrace) -> str:
+def _conditions(result: TraceResult, one: ServiceTrace) -> str:
     """Say what the answer depends on that the dump does not hold."""
     asked = dict.fromkeys(need.condition for outcome in one.outcomes for need in outcome.when)
     asked |= dict.fromkeys(need.condition for preemption in one.preempted for need in preemption.when)
     marks = (mark for outcome in one.outcomes for mark in outcome.masquerade)
     marking = dict.fromkeys(need.condition for mark in marks for need in mark.needs)
     questions = [printable(_question(condition)) for condition in asked]
-    questions += [f"for masquerading, {printable(_question(one))}" for one in marking if one not in asked]
+    questions += [f"for masquerading, {printable(_question(mark))}" for mark in marking if mark not in asked]
     if one.affinity_seconds is not None:
         questions.append("for a returning client, this node's recent lists")
+    if not result.complete:
+        questions.append("what this dump lacks: see the notes")
     return "; ".join(questions) or "nothing outside this dump"
 
 
@@ -82,15 +84,13 @@ def _masquerade_text(outcome: Outcome) -> str:
     return ", or ".join(map(when_label, outcome.masquerade))
 
 
-def _balance_fact(case: CaseView) -> Fact:
+def _balance_fact(case: CaseView, *, complete: bool) -> Fact:
     outcome = case.outcome
     label = f"Case {case.letter}" if case.letter else "Verdict"
     balance = balance_of([endpoint.share for endpoint in outcome.endpoints])
     if balance is None:
-        refused = (
-            outcome.verdict.kind if outcome.verdict else "nothing takes the connection and nothing refuses it"
-        )
-        return Fact(label, f"no endpoint: {refused}", "bad")
+        nobody = f"no endpoint: {outcome.verdict.kind}" if outcome.verdict else None
+        return Fact(label, nobody or leftover_label(outcome, complete=complete), "bad")
     mood = "good" if balance.even and not outcome.leftover else "bad"
     masquerade = f"; masquerade {_masquerade_text(outcome)}" if case.letter else ""
     return Fact(label, _balance_text(balance, outcome) + masquerade, mood)

@@ -12,7 +12,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.outcome import Endpoint, Masquerade
+    from iptviz.kube.outcome import Endpoint, Masquerade, Outcome
     from iptviz.kube.service import ServiceTrace
 
 KIND_WORDS = {
@@ -59,3 +59,14 @@ def line_label(rule: Rule) -> str:
 def when_label(mark: Masquerade) -> str:
     """Say when a mark is set."""
     return printable(f"if {clauses(mark.needs)}" if mark.needs else "always")
+
+
+def leftover_label(outcome: Outcome, *, complete: bool) -> str:
+    """Say what becomes of connections that get no endpoint and that nothing refuses.
+
+    To a kernel a chain without rules just returns; in a dump that lacks something, they may be what it lacks.
+    """
+    if outcome.hollow and not complete:
+        chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.hollow))
+        return printable(f"not known, since this incomplete dump has no rules of {chains}")
+    return "no endpoint, destination unchanged"

@@ -10,6 +10,7 @@ from iptviz.view.facts import Fact, facts_of
 from iptviz.view.labels import (
     endpoint_label,
     frontend_label,
+    leftover_label,
     line_label,
     raw_label,
     service_label,
@@ -167,7 +168,8 @@ class _ServiceViewer:
             return
         share = "every connection" if outcome.leftover == CERTAIN else percent(outcome.leftover)
         if outcome.verdict is None:
-            yield Node("verdict", (f"{share}: no endpoint, destination unchanged", ""))
+            fate = leftover_label(outcome, complete=self.result.complete)
+            yield Node("verdict", (f"{share}: {fate}", ""))
             return
         kind, rule = outcome.verdict
         reject = rule.target.value("--reject-with") if rule.target else None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.render.formats import FORMATS
+from iptviz.terminal import Style
 
 if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
@@ -115,3 +117,14 @@ def test_the_public_names_stay_what_they_are_whatever_was_imported_before() -> N
     assert set(iptviz.__all__) <= set(dir(iptviz)) | {"trace", "load"} | set(iptviz._HOMES)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = iptviz.nonsense
+
+
+def test_a_dump_cut_above_the_service_chain_does_not_pretend_to_know() -> None:
+    text = HTTPD.read_text()
+    cut = text[: text.index(f"-A {SERVICE} ")]
+    result = iptviz.trace(iptviz.load(cut.encode()), "10.97.13.198")
+    shown = FORMATS["tree"].trace_writer(result, Style(), fold=True)
+    assert not result.complete
+    assert f"every connection: not known, since this incomplete dump has no rules of {SERVICE}" in shown
+    assert "what this dump lacks: see the notes" in shown
+    assert "nothing outside this dump" not in shown
