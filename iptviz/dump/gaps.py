@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _INCOMPATIBLE = re.compile(rb"^# Table .* (?:is|contains) incompatible", re.MULTILINE)
+_QUOTED_TABLE = re.compile(rb"^[ \t>|]+\*(?:filter|nat|mangle|raw|security)\s*$", re.MULTILINE)
 
 
 class Remark(NamedTuple):
@@ -37,8 +38,15 @@ def find_gaps(data: bytes, index: Index, lines: Lines) -> list[Remark]:
     )
 
 
-def no_table_error(source: str, index: Index, lines: Lines) -> DumpError:
+def no_table_error(data: bytes, source: str, index: Index, lines: Lines) -> DumpError:
     """Return the error for input without any table, which says what it holds instead."""
+    quoted = _QUOTED_TABLE.search(data)
+    if quoted:
+        return DumpError(
+            "a table begins here, but not at the beginning of its line",
+            where=f"{source}:{lines.at(quoted.start())}",
+            hint="the text is indented or quoted; take away what stands in front of every line",
+        )
     stray: Stray | None = next((stray for stray in index.strays if stray.reason != NOT_PART), None)
     if stray:
         return DumpError(

@@ -30,7 +30,7 @@ class Dump:
         self.lines = Lines(data)
         self._index = build_index(data)
         if not self._index.sections:
-            raise no_table_error(source, self._index, self.lines)
+            raise no_table_error(data, source, self._index, self.lines)
         # Of two sections of one table the later counts: iptables-restore would replace the first by it.
         self.tables: Mapping[str, Table] = {
             section.name: Table(data, self.lines, section) for section in self._index.sections

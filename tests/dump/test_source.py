@@ -146,3 +146,10 @@ def test_rules_without_a_table_header_are_named_with_file_and_line(
 def test_a_stream_without_a_name_is_called_a_stream() -> None:
     assert read_source(io.BytesIO(b"*nat\n")) == ("<stream>", b"*nat\n")
     assert refusal(io.BytesIO(b"")).where == "<stream>"
+
+
+@pytest.mark.parametrize("before", ["    ", "\t", "> ", "| "])
+def test_a_quoted_dump_is_refused_with_its_line(before: str) -> None:
+    text = f"Hello,\n\n{before}*nat\n{before}-A A -j B\n{before}COMMIT\n"
+    with pytest.raises(DumpError, match="<bytes>:3: a table begins here"):
+        load(text.encode())
