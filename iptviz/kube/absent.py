@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, all_frontends
-from iptviz.kube.names import MARK_MASQUERADE, SERVICES
+from iptviz.kube.names import MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _MOST_SUGGESTIONS = 5
 
 def explain_absence(dump: Dump, target: Target, typed: str) -> list[str]:
     """Return lines that say why `target` was not found and what to try next, the most telling first."""
-    lines = [f"{typed} is not in this dump."]
+    lines = [f"{typed} names no service of this dump."]
     lines += _missing_ground(dump)
     if isinstance(target, AddressTarget):
         lines += _about_address(dump, target)
@@ -66,23 +66,28 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[str]:
     if same:
         yield f"{target.address} has other ports: {_list(same)}."
         return
-    if target.port is not None:
-        said = list(_about_port(dump, target, frontends))
-        if said:
-            yield from said
-            return
+    said = [*_as_endpoint(dump, target), *_as_node_port(target, frontends)]
+    if said:
+        yield from said
+        return
     near = [one for one in frontends if one.address and _one_edit_apart(one.address, target.address)]
     if near:
         yield f"Near it: {_list(near)}."
     yield from _elsewhere(dump, target.address)
 
 
-def _about_port(dump: Dump, target: AddressTarget, frontends: list[Frontend]) -> Iterator[str]:
-    """Say whether the address is an endpoint's on other ports, or the port a node port."""
-    wanted = find(dump, target._replace(port=None, protocol=None)).wanted
-    texts = {rule.target.value("--to-destination") or "" for rule in wanted if rule.target}
+def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[str]:
+    """Say whether the address is an endpoint's, on other ports or with no service that leads to it."""
+    found = find(dump, target._replace(port=None, protocol=None))
+    rules = sorted(found.wanted, key=lambda rule: rule.line)
+    texts = {rule.target.value("--to-destination") or "" for rule in rules if rule.target}
     if texts:
-        yield f"{target.address} is an endpoint: {', '.join(sorted(texts))}."
+        lost = "" if found.frontends else f", but nothing in this dump leads to it (line {rules[0].line})"
+        yield f"{target.address} is an endpoint, {', '.join(sorted(texts))}{lost}."
+
+
+def _as_node_port(target: AddressTarget, frontends: list[Frontend]) -> Iterator[str]:
+    """Say whether the port is a node port."""
     node_ports = [one for one in frontends if one.kind == "node-port" and one.port == target.port]
     if node_ports:
         yield f"{target.port} is a node port: {_list(node_ports)}; ask for :{target.port}."
@@ -145,6 +150,8 @@ def _about_chain(dump: Dump, target: ChainTarget) -> Iterator[str]:
         if target.chain in table.chains:
             line = table.chains[target.chain].line
             why = "no service's traffic leads to it" if table.name == "nat" else "trace follows the nat table"
+            if table.name == "nat" and target.chain in {SERVICES, NODE_PORTS}:
+                why = "it is the way to all services: name one of them"
             yield f"Chain {target.chain} is in table {table.name} (line {line}), but {why}."
             return
     import difflib

@@ -59,7 +59,7 @@ def said(dump: str, target: str) -> str:
     """Return everything that is said about a target that is not there."""
     result = iptviz.trace(iptviz.load(dump.encode()), target)
     assert result.services == ()
-    assert result.notes[0] == f"{target} is not in this dump."
+    assert result.notes[0] == f"{target} names no service of this dump."
     return "\n".join(result.notes)
 
 
@@ -75,6 +75,9 @@ def said(dump: str, target: str) -> str:
         (HTTPD, "fd00:10:96::79", ["IPv6 address", "dump is IPv4", "ip6tables-save"]),
         (DUAL_6, "10.97.13.198", ["IPv4 address", "dump is IPv6", "node's iptables-save"]),
         (HTTPD, "192.168.1.10:32123", ["32123 is a node port", ":32123/tcp", "ask for :32123"]),
+        (HTTPD, "10.244.1.17:81", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
+        (HTTPD.replace("-j KUBE-SEP-2ZFMABIBAPGHKA6E", "-j RETURN"), "10.244.1.17",
+         ["is an endpoint, 10.244.1.17:80, but nothing in this dump leads to it (line 37)"]),
         # node ports
         (HTTPD, ":32124", ["Near it: :32123/tcp (default/httpd-service)"]),
         (HTTPD, ":79", ["no node port but a service's own port: 10.97.13.198:79/tcp"]),
@@ -87,6 +90,7 @@ def said(dump: str, target: str) -> str:
         (HTTPD, "kube-system/kube-dns:http", ["The service has these ports: kube-system/kube-dns:dns, "]),
         # chains
         (HTTPD, "KUBE-SVC-X2P42VLQEZCHLPKX", ["Did you mean KUBE-SVC-X2P42VLQEZCHLPKZ?"]),
+        (HTTPD, "KUBE-SERVICES", ["is in table nat (line 22)", "the way to all services: name one of them"]),
         (HTTPD, "KUBE-FORWARD", ["is in table filter", "trace follows the nat table"]),
         (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service's traffic leads to it"]),
         # what the node lacks
@@ -109,6 +113,7 @@ def test_the_likely_reason_is_given(dump: str, target: str, parts: list[str]) ->
         (NO_KUBERNETES, "10.97.13.198", "kubelet runs"),
         (HTTPD, "10.97.13.19", "does stand"),  # only longer addresses begin with it
         (HTTPD, "10.244.1.17:8080", "leads to no service"),  # its other port does
+        (HTTPD, "10.244.1.17:8080", "nothing in this dump leads to it"),
         (HTTPD, "203.0.113.7", "Near it"),
         (HTTPD, "default/entirely-else", "Did you mean"),
         (HTTPD, ":1", "Near it"),
