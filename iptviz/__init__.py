@@ -16,6 +16,8 @@ from iptviz.version import __version__
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump, load
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.single import parse_rule
     from iptviz.errors import DumpError, IptvizError, OutputError, TargetError
     from iptviz.graph import jump_graph
     from iptviz.questions.trace import TraceResult, trace
@@ -25,17 +27,21 @@ __all__ = [
     "DumpError",
     "IptvizError",
     "OutputError",
+    "Rule",
     "TargetError",
     "TraceResult",
     "__version__",
     "jump_graph",
     "load",
+    "parse_rule",
     "trace",
 ]
 
 _HOMES = {
     "Dump": "iptviz.dump.model",
     "load": "iptviz.dump.model",
+    "Rule": "iptviz.dump.rule",
+    "parse_rule": "iptviz.dump.single",
     "DumpError": "iptviz.errors",
     "IptvizError": "iptviz.errors",
     "OutputError": "iptviz.errors",

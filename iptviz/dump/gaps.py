@@ -1,111 +1,86 @@
-"""What reading a dump leaves open: lines of no use, missing ends, tables that stand twice."""
+"""What reading a dump leaves open: missing ends, tables and declarations, and what its form cannot show."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from iptviz.dump.index import NOT_PART
 from iptviz.errors import DumpError
+from iptviz.intake.remark import Remark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.dump.index import Index, Stray
-    from iptviz.dump.lines import Lines
-
+    from iptviz.dump.model import Dump
+    from iptviz.intake.read import Reading, Text
 
 _INCOMPATIBLE = re.compile(rb"^# Table .* (?:is|contains) incompatible", re.MULTILINE)
-_QUOTED_TABLE = re.compile(rb"^[ \t>|]+\*(?:filter|nat|mangle|raw|security)\s*$", re.MULTILINE)
+_NFT_RULESET = re.compile(rb"^table (?:ip6?|inet|bridge|arp|netdev) \S+ \{", re.MULTILINE)
+# kube-proxy keeps REJECT and DROP in filter and everything else in nat: one without the other is half a node.
+_BOTH = ("nat", "filter")
+_KUBE = b"KUBE-SERVICES"
 
 
-class Remark(NamedTuple):
-    """Something to be said about a dump, and the line (counted from 1) it is about."""
-
-    line: int
-    text: str
-
-
-def find_gaps(data: bytes, index: Index, lines: Lines) -> list[Remark]:
+def find_gaps(dump: Dump, reading: Reading) -> list[Remark]:
     """Return why the dump may lack something, in the order of its lines; empty means complete."""
-    return sorted(
-        [
-            *_uncommitted(data, index, lines),
-            *_repeated(index, lines),
-            *_incompatible(data, index, lines),
-            *_strays(index, lines),
-        ]
+    found = (
+        *_uncommitted(dump, reading),
+        *_incompatible(dump, reading),
+        *_undeclared(dump),
+        *_missing_table(dump),
+        *reading.gaps,
     )
+    return sorted(found)
 
 
-def no_table_error(data: bytes, source: str, index: Index, lines: Lines) -> DumpError:
-    """Return the error for input without any table, which says what it holds instead."""
-    quoted = _QUOTED_TABLE.search(data)
-    if quoted:
+def no_table_error(text: Text, source: str) -> DumpError:
+    """Return the error for input without any dump, which says what it holds instead."""
+    nft = _NFT_RULESET.search(text.raw)
+    if nft:
+        line = text.raw.count(b"\n", 0, nft.start()) + 1
         return DumpError(
-            "a table begins here, but not at the beginning of its line",
-            where=f"{source}:{lines.at(quoted.start())}",
-            hint="the text is indented or quoted; take away what stands in front of every line",
-        )
-    stray: Stray | None = next((stray for stray in index.strays if stray.reason != NOT_PART), None)
-    if stray:
-        return DumpError(
-            f"{stray.reason}: the line *nat or *filter that belongs above it is missing",
-            where=f"{source}:{lines.at(stray.span[0])}",
-            hint="give the whole output of iptables-save; grep loses the table headers",
+            "is nft's own ruleset, which iptviz does not read",
+            where=f"{source}:{line}",
+            hint="give the output of iptables-save (as root, on the node)",
         )
     return DumpError(
-        "holds no iptables-save text: no line such as *nat or *filter",
+        "holds no dump: no line such as *nat or -A CHAIN",
         where=source,
-        hint="make a dump with: iptables-save > FILE (as root, on the node)",
+        hint="make one with: iptables-save > FILE (as root, on the node)",
     )
 
 
-def _uncommitted(data: bytes, index: Index, lines: Lines) -> Iterator[Remark]:
-    for section in index.sections:
+def _uncommitted(dump: Dump, reading: Reading) -> Iterator[Remark]:
+    for section in reading.index.sections:
         if not section.committed:
             yield Remark(
-                lines.at(section.start), f"table {section.name} has no COMMIT: its end may be missing"
+                dump.lines.at(section.start), f"table {section.name} has no COMMIT: its end may be missing"
             )
-    if not index.sections[-1].committed and not data.endswith(b"\n"):
-        yield Remark(lines.at(len(data) - 1), "the last line has no end: the dump may be cut there")
+    if not reading.index.sections[-1].committed and not bytes(dump).endswith(b"\n"):
+        yield Remark(dump.lines.at(len(dump.data) - 1), "the last line has no end: the dump may be cut there")
 
 
-def _repeated(index: Index, lines: Lines) -> Iterator[Remark]:
-    earlier: dict[str, int] = {}
-    for section in index.sections:
-        line = lines.at(section.start)
-        if section.name in earlier:
-            first = earlier[section.name]
-            yield Remark(
-                line, f"table {section.name} stands twice (first at line {first}): this later one is used"
-            )
-        earlier[section.name] = line
-
-
-def _incompatible(data: bytes, index: Index, lines: Lines) -> Iterator[Remark]:
+def _incompatible(dump: Dump, reading: Reading) -> Iterator[Remark]:
     """Find iptables-nft's word for tables that nft owns and iptables cannot show."""
-    for start, end in index.comments:
-        for found in _INCOMPATIBLE.finditer(data, start, end):
+    for start, end in reading.index.comments:
+        for found in _INCOMPATIBLE.finditer(dump.data, start, end):
             what = "a table here is not shown: iptables cannot read it, nft list ruleset can"
-            yield Remark(lines.at(found.start()), what)
+            yield Remark(dump.lines.at(found.start()), what)
 
 
-def _strays(index: Index, lines: Lines) -> Iterator[Remark]:
-    """Join neighbouring lines of the same reason into one remark."""
-    start = end = -1
-    reason = ""
-    for stray in index.strays:
-        if stray.span[0] == end and stray.reason == reason:
-            end = stray.span[1]
-            continue
-        if reason:
-            yield _stray(lines, start, end, reason)
-        (start, end), reason = stray.span, stray.reason
-    if reason:
-        yield _stray(lines, start, end, reason)
+def _undeclared(dump: Dump) -> Iterator[Remark]:
+    """Find chains that have rules and no declaration: somebody, or grep, left lines out."""
+    for table in dump.tables.values():
+        names = table.undeclared()
+        if names:
+            first = table.chains[names[0]]
+            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            what = f"table {table.name} has rules of {names[0]}{others}, but no declaration: lines may be missing"
+            yield Remark(first.line, what)
 
 
-def _stray(lines: Lines, start: int, end: int, reason: str) -> Remark:
-    first, last = lines.at(start), lines.at(end - 1)
-    return Remark(first, reason if first == last else f"{reason}, up to line {last}")
+def _missing_table(dump: Dump) -> Iterator[Remark]:
+    there = [dump.tables[name] for name in _BOTH if name in dump.tables]
+    if len(there) == 1 and next(there[0].rules_with(_KUBE.decode()), None):
+        (missing,) = set(_BOTH) - {there[0].name}
+        yield Remark(there[0].line, f"table {missing} is not here, where kube-proxy has rules too")

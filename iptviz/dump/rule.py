@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from iptviz.dump.parts import Match, RuleParts, Target, take_apart
-from iptviz.dump.text import to_text
+from iptviz.grammar.parts import Counters, Match, RuleParts, Target, read_counters
+from iptviz.grammar.reader import take_apart
+from iptviz.intake.text import to_text
 from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
-    from iptviz.dump.index import Span
+    from iptviz.intake.index import Span
     from iptviz.dump.table import Table
 
-_COUNTERS = re.compile(r"\[(\d+):(\d+)\] ")
-
-
-class Counters(NamedTuple):
-    """How often a rule matched, or a policy decided: packets and bytes, as the dump has them."""
-
-    packets: int
-    bytes: int
+_COUNTERS = re.compile(r"\[([\d~]+:[\d~]+)\] ")
 
 
 class Rule:
@@ -68,9 +62,9 @@ class Rule:
 
     @property
     def counters(self) -> Counters | None:
-        """Packets and bytes, where the dump was saved with `-c`."""
+        """Packets and bytes, where the dump was saved with `-c` or is a listing."""
         found = _COUNTERS.match(self._raw)
-        return Counters(int(found[1]), int(found[2])) if found else None
+        return read_counters(found[1]) if found else self.parts.counters
 
     @property
     def parts(self) -> RuleParts:
@@ -78,6 +72,20 @@ class Rule:
         if self._parts is None:
             self._parts = take_apart(self.text)
         return self._parts
+
+    def canonical(self, backend: str | None = None) -> str:
+        """Return the text that iptables-save prints for this rule, however it is typed here.
+
+        `backend` is `legacy` or `nf_tables`, which print a few rules differently; without it, the one that
+        saved the dump. Several lines where iptables makes several rules of it (`-s 10.0.0.1,10.0.0.2`). What is
+        not understood stands as it was typed; a rule with an unclosed quote is returned as it is.
+        """
+        from iptviz.grammar.canonical import canonical_text  # its tables are not needed to read
+
+        saving = self.table.saving
+        return canonical_text(
+            self.text, self.parts, saving if backend is None else saving._replace(backend=backend)
+        )
 
     @property
     def chain(self) -> str:

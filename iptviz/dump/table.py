@@ -7,16 +7,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.rule import Counters, Rule
-from iptviz.dump.text import to_bytes, to_text
+from iptviz.grammar.parts import Counters, read_counters
+from iptviz.dump.rule import Rule
+from iptviz.intake.text import to_bytes, to_text
+from iptviz.xtables.saving import Saving
 
 if TYPE_CHECKING:
-    from iptviz.dump.index import Section, Span
-    from iptviz.dump.lines import Lines
+    from collections.abc import Callable
 
-_DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[(\d++):(\d++)\])?", re.MULTILINE)
-_RULE_CHAIN = re.compile(rb"(?:\[\d++:\d++\] )?+-A (\S++)")
+    from iptviz.intake.index import Section, Span
+    from iptviz.intake.lines import Lines
+
+_DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[([\d~]++:[\d~]++)\])?", re.MULTILINE)
+_DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
+_RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?+-A (\S++)")
 _NEWLINE = ord("\n")
+
+
+def _as_legacy() -> Saving:
+    return Saving("ipv4", "legacy")
 
 
 class Chain:
@@ -60,7 +69,7 @@ class Chain:
     def counters(self) -> Counters | None:
         """Packets and bytes that the policy decided, where the declaration has them."""
         found = self._declaration
-        return Counters(int(found[3]), int(found[4])) if found and found[3] else None
+        return read_counters(to_text(found[3])) if found and found[3] else None
 
 
 class _Chains(Mapping[str, Chain]):
@@ -95,15 +104,24 @@ class _Chains(Mapping[str, Chain]):
 class Table:
     """One table of a dump."""
 
-    def __init__(self, data: bytes, lines: Lines, section: Section) -> None:
+    def __init__(
+        self, data: bytes, lines: Lines, section: Section, saving: Callable[[], Saving] = _as_legacy
+    ) -> None:
+        """Make a view on `data`; `saving` tells, when asked, which iptables-save writes such a dump."""
         self.data = data
         self.lines = lines
+        self._saving = saving
         self.name = section.name
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
 
     def __repr__(self) -> str:
         return f"<Table {self.name}>"
+
+    @property
+    def saving(self) -> Saving:
+        """The family, and the backend whose iptables-save wrote the dump."""
+        return self._saving()
 
     @property
     def line(self) -> int:
@@ -160,6 +178,13 @@ class Table:
         )
         names = dict.fromkeys(to_text(name[1]) for name in found)
         return list(names | dict.fromkeys(map(to_text, self._section.runs)))
+
+    def undeclared(self) -> list[str]:
+        """Return the names of the chains that have rules but no declaration, in the order of their rules."""
+        declared: set[bytes] = set()
+        for start, end in self._section.declarations:
+            declared.update(_DECLARED_NAME.findall(self.data, start, end))
+        return [to_text(name) for name in self._section.runs if name not in declared]
 
     def has_chain(self, name: str) -> bool:
         """Whether a chain of this name is declared or has rules."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.address import Network, parse_network
+from iptviz.xtables.address import Network, parse_network
 from iptviz.engine.chance import NEVER
 from iptviz.engine.matching import RuleTruth
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.dump.parts import Match
+    from iptviz.grammar.parts import Match
 
 RANDOM_BITS = 31
 CERTAIN = Fraction(1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.engine.address import parse_network
+from iptviz.xtables.address import parse_network
 from iptviz.engine.chance import statistic_chance
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.xtables.matches import match_options
@@ -17,7 +17,8 @@ from iptviz.xtables.matches import match_options
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.dump.parts import Match, Option
+    from iptviz.grammar.parts import Match
+    from iptviz.xtables.option import Option
     from iptviz.engine.packet import Packet
 
 Truth = bool | Fraction | Assumption

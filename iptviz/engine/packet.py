@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from iptviz.engine.address import Network
+    from iptviz.xtables.address import Network
 
 
 class Packet(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import join_endpoint, split_endpoint
+from iptviz.xtables.address import join_endpoint, split_endpoint
 from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
 from iptviz.kube.names import ENDPOINT_CHAIN
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target

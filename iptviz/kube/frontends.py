@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import join_endpoint, parse_number
+from iptviz.xtables.address import join_endpoint, parse_number
 from iptviz.kube.names import (
     ENTRY_CHAINS,
     EXTERNAL_SERVICES,

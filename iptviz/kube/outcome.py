@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import parse_network, split_endpoint
+from iptviz.xtables.address import parse_network, split_endpoint
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import CERTAIN, NEVER, product, total
 from iptviz.engine.condition import Assumption
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Counters, Rule
+    from iptviz.grammar.parts import Counters
+    from iptviz.dump.rule import Rule
     from iptviz.engine.cases import Case
     from iptviz.engine.packet import Packet
     from iptviz.engine.walk import ChainWalk, Effect, End, Step

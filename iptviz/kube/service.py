@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.address import parse_network, parse_number
+from iptviz.xtables.address import parse_network, parse_number
 from iptviz.engine.cases import Case, Cases, explore
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import rule_truth

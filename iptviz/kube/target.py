@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-from iptviz.engine.address import join_endpoint, split_endpoint
+from iptviz.xtables.address import join_endpoint, split_endpoint
 from iptviz.errors import TargetError
 
 _PROTOCOL = re.compile(r"(?P<rest>.+\d|.*\])/(?P<protocol>tcp|udp|sctp)")

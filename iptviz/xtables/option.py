@@ -1,35 +1,70 @@
 """One row of the option tables, and how a row is spelled.
 
-A row is `"!--destination-port|--dport 1"`: a leading `!` where iptables allows negation, the name that
-iptables-save prints first or its aliases separated by `|`, and how many values follow: a number, or `?`
-for a value that may be absent.
+A row is `"!--dport|--destination-port ports"`: a leading `!` where iptables allows negation, the name that
+iptables-save prints and its aliases separated by `|`, then the kind of each value (a key of
+`iptviz.xtables.values.KINDS`, which says how iptables-save prints it). A kind that ends in `?` may be absent.
+`=VALUE` at the end: iptables-save leaves the option out where it has this value; `+VALUE`: it adds the option
+where it is absent. The rows of an extension stand in the order in which iptables-save prints them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from iptviz.xtables.saving import Saving
+from iptviz.xtables.words import quote_word
+
+
+class Option(NamedTuple):
+    """One option as it stands in a rule; `name` is the spelling that iptables-save prints first."""
+
+    name: str
+    negated: bool
+    values: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return the option as one would type it."""
+        return ("! " if self.negated else "") + " ".join((self.name, *map(quote_word, self.values)))
 
 
 class OptionSpec(NamedTuple):
-    """How one option is written: `name` as iptables-save prints it, `values` it takes (least, most)."""
+    """How one option is written: `name` as iptables-save prints it, `kinds` of the values it takes.
+
+    `least` values must be there. A value equal to `omitted` is not printed; `added` is printed where the
+    option is absent.
+    """
 
     name: str
     negatable: bool
+    kinds: tuple[str, ...]
     least: int
-    most: int
+    omitted: str | None
+    added: str | None
+
+    @property
+    def most(self) -> int:
+        """How many values the option takes at most."""
+        return len(self.kinds)
 
 
 OptionTable = dict[str, OptionSpec]
-
-_ARITY = {"?": (0, 1), "0": (0, 0), "1": (1, 1), "2": (2, 2)}
+Rewrite = Callable[[list[Option], Saving], list[Option]]
 
 
 def table_of(rows: tuple[str, ...]) -> OptionTable:
     """Return `rows` as a mapping from every spelling of an option to its spec."""
     table: OptionTable = {}
     for row in rows:
-        spellings, arity = row.removeprefix("!").split(" ")
+        spellings, *words = row.removeprefix("!").split(" ")
+        kinds = [word for word in words if word[0] not in "=+"]
         names = spellings.split("|")
-        spec = OptionSpec(names[0], row.startswith("!"), *_ARITY[arity])
+        spec = OptionSpec(
+            names[0],
+            row.startswith("!"),
+            tuple(kind.removesuffix("?") for kind in kinds),
+            sum(not kind.endswith("?") for kind in kinds),
+            *(next((word[1:] for word in words if word[0] == sign), None) for sign in "=+"),
+        )
         table.update(dict.fromkeys(names, spec))
     return table

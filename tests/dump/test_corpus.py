@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.dump.index import _runs
+from iptviz.intake.index import runs
 from iptviz.dump.model import Dump, load
 from iptviz.errors import DumpError
 from tests.conftest import SHARED
@@ -64,7 +64,7 @@ def lines_in_gaps(dump: Dump) -> set[int]:
 @pytest.mark.parametrize("file", FILES, ids=name_of)
 def test_runs_tile_a_real_dump(file: Path) -> None:
     data = file.read_bytes()
-    assert b"".join(data[start:end] for start, end in (run.span() for run in _runs(data))) == data
+    assert b"".join(data[start:end] for start, end in (run.span() for run in runs(data))) == data
 
 
 @pytest.mark.parametrize("file", READABLE, ids=name_of)
@@ -86,7 +86,7 @@ def test_every_rule_of_a_real_dump_is_found_and_all_noise_is_said(file: Path) ->
 def test_rules_of_a_real_dump_are_understood(file: Path) -> None:
     parts = [rule.parts for table in load(file).tables.values() for rule in table.rules()]
     assert [one for one in parts if one.problem] == []
-    assert [option.name for one in parts for option in one.unknown] == MADE_UP.get(file.name, [])
+    assert [unknown.option.name for one in parts for unknown in one.unknown] == MADE_UP.get(file.name, [])
 
 
 @pytest.mark.parametrize("file", HEADLESS, ids=name_of)

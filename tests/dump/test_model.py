@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.dump.model import Dump, load
-from iptviz.dump.parts import RuleParts, take_apart
+from iptviz.grammar.parts import RuleParts
+from iptviz.grammar.reader import take_apart
 from iptviz.questions.trace import trace
 from tests.kubeproxy import NEW, OLD, numbered, saved
 

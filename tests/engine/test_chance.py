@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iptviz.dump.parts import take_apart
+from iptviz.grammar.reader import take_apart
 from iptviz.engine.chance import product, random_chance, statistic_chance, total, trimmed
 
 SCALE = 2**31

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.dump.model import Dump
-from iptviz.dump.parts import take_apart
-from iptviz.engine.address import parse_network
+from iptviz.grammar.reader import take_apart
+from iptviz.xtables.address import parse_network
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import raw_chance, rule_truth
 from iptviz.engine.meanings import BASICS, MATCHES

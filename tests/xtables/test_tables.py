@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from iptviz.dump.parts import Option, RuleParts, take_apart
+from iptviz.grammar.parts import RuleParts
+from iptviz.grammar.reader import take_apart
+from iptviz.xtables.option import Option
 from iptviz.xtables.matches import BASIC, PROTOCOL_MATCH, match_names, match_options
 from iptviz.xtables.option import OptionSpec, OptionTable, table_of
 from iptviz.xtables.targets import target_names, target_spec

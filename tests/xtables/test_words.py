@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.dump.text import to_bytes, to_text
-from iptviz.dump.words import UnclosedQuoteError, quote_word, split_words
+from iptviz.intake.text import to_bytes, to_text
+from iptviz.xtables.words import UnclosedQuoteError, quote_word, split_words
 
 texts = st.one_of(st.text(), st.text(alphabet="ab \"\\'\t\n-"), st.binary().map(to_text))
 

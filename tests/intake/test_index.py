@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iptviz.dump.index import Index, Section, _runs, build_index
+from iptviz.intake.index import Index, Section, _runs, build_index
 
 CHAINS = ("INPUT", "A", "AB", "KUBE-SVC-X", "KUBE-SVC-XY", "a:b", "\u00e9", "-A")
 TAILS = ("", " ", " -j DROP", " -s 10.0.0.1/32 -j AB", ' -m comment --comment "-A AB COMMIT"', "\t-j A")
@@ -33,7 +33,7 @@ _TABLE_LINE = re.compile(rb"\*(filter|nat|mangle|raw|security)[ \t\r]*\n?\Z")
 
 def tiles(data: bytes) -> list[tuple[int, tuple[int, int]]]:
     """The runs that the scanner cuts `data` into, with their kinds."""
-    return [(run.lastindex or 0, run.span()) for run in _runs(data)]
+    return [(run.lastindex or 0, run.span()) for run in runs(data)]
 
 
 def rules_line_by_line(data: bytes) -> list[dict[bytes, list[bytes]]]:

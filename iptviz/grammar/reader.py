@@ -1,77 +1,29 @@
-"""One rule taken apart: basic options, matches and a target, with whatever is unknown kept as it stood."""
+"""Reading a rule word by word, by the whole grammar: old places of `!`, options of any order, what is unknown."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from iptviz.dump.words import UnclosedQuoteError, quote_word, split_words
+from iptviz.grammar.parts import Counters, Match, RuleParts, Target, Unknown
+from iptviz.grammar.segments import by_segments
 from iptviz.xtables.matches import BASIC, PROTOCOL_MATCH, match_options
+from iptviz.xtables.option import Option
 from iptviz.xtables.targets import target_spec
+from iptviz.xtables.words import UnclosedQuoteError, split_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iptviz.xtables.option import OptionSpec, OptionTable
-
-_MATCH_WORDS = {"-m", "--match"}
-_TARGET_WORDS = {"-j": False, "--jump": False, "-g": True, "--goto": True}
-_APPEND_WORDS = {"-A", "--append"}
-_COUNTER_WORDS = {"-c", "--set-counters"}
-
-
-class Option(NamedTuple):
-    """One option as it stands in a rule; `name` is the spelling that iptables-save prints first."""
-
-    name: str
-    negated: bool
-    values: tuple[str, ...]
-
-    def text(self) -> str:
-        """Return the option as one would type it."""
-        return ("! " if self.negated else "") + " ".join((self.name, *map(quote_word, self.values)))
-
-
-class Match(NamedTuple):
-    """One `-m NAME` with its options; a rule may hold the same match twice."""
-
-    name: str
-    options: tuple[Option, ...]
-
-    def option(self, name: str) -> Option | None:
-        """Return the first option called `name`, or None."""
-        return next((option for option in self.options if option.name == name), None)
-
-    def text(self) -> str:
-        """Return the match as one would type it."""
-        return " ".join((f"-m {self.name}", *(option.text() for option in self.options)))
-
-
-class Target(NamedTuple):
-    """What follows `-j` or `-g`: an extension, a verdict or a user chain."""
-
-    name: str
-    goto: bool
-    options: tuple[Option, ...]
-
-    def value(self, option: str) -> str | None:
-        """Return the first value of `option`, or None where the target lacks it."""
-        for candidate in self.options:
-            if candidate.name == option and candidate.values:
-                return candidate.values[0]
-        return None
-
-
-class RuleParts(NamedTuple):
-    """A rule taken apart. `unknown` holds options that no table knows; `problem` says what is malformed."""
-
-    chain: str
-    basics: tuple[Option, ...]
-    matches: tuple[Match, ...]
-    target: Target | None
-    unknown: tuple[Option, ...]
-    problem: str
 
 
 def take_apart(text: str) -> RuleParts:
     """Take the text of one `-A CHAIN ...` line apart; never raises: what is malformed is named."""
+    return by_segments(text) or read_thoroughly(text)
+
+
+def read_thoroughly(text: str) -> RuleParts:
+    """Take a rule apart word by word."""
     try:
         words = split_words(text)
     except UnclosedQuoteError:
@@ -91,11 +43,13 @@ class _RuleReader:
         self.words = words
         self.at = 0
         self.chain = ""
+        self.table: str | None = None
+        self.counters: Counters | None = None
         self.basics: list[Option] = []
         self.loaded: list[tuple[str, OptionTable, list[Option]]] = []
         self.target: tuple[str, bool, list[Option]] | None = None
         self.target_table: OptionTable = {}
-        self.unknown: list[Option] = []
+        self.unknown: list[Unknown] = []
         self.problem = ""
 
     def read(self) -> RuleParts:
@@ -108,6 +62,8 @@ class _RuleReader:
             Target(self.target[0], self.target[1], tuple(self.target[2])) if self.target else None,
             tuple(self.unknown),
             self.problem,
+            self.counters,
+            self.table,
         )
 
     def _read_one(self) -> None:
@@ -115,43 +71,88 @@ class _RuleReader:
         negated = word == "!"
         if negated:
             word = self._next()
-        if not self._read_structure(word):
-            self._read_option(word, negated=negated)
-        elif negated:
+        if word not in _STRUCTURE:
+            self._read_option(self._spelled_out(word), negated=negated)
+            return
+        if negated:
             self._complain(f"! stands before {word}")
-
-    def _read_structure(self, word: str) -> bool:
-        """Read on after a word that gives the rule its structure; False for an option."""
-        if word in _TARGET_WORDS:
-            self._begin_target(word, goto=_TARGET_WORDS[word])
-        elif word in _MATCH_WORDS:
-            self._begin_match(self._next())
-        elif word in _APPEND_WORDS:
-            self.chain = self._next()
-        elif word in _COUNTER_WORDS:
-            self._next()
-            self._next()
-        else:
-            return False
-        return True
+        _STRUCTURE[word](self)
 
     def _complain(self, problem: str) -> None:
         """Keep the first problem of the rule."""
         self.problem = self.problem or problem
 
-    def _begin_target(self, word: str, *, goto: bool) -> None:
+    # --- the words that give a rule its structure ---
+
+    def _append(self) -> None:
+        self.chain = self._next()
+
+    def _insert(self) -> None:
+        self.chain = self._next()
+        if self._peek().isdecimal():
+            self._next()
+
+    def _name_table(self) -> None:
+        self.table = self._next()
+
+    def _count(self) -> None:
+        packets, bytes_ = self._next(), self._next()
+        if _is_count(packets) and _is_count(bytes_):
+            self.counters = Counters(int(packets), int(bytes_))
+        else:
+            self._complain(f"{packets} {bytes_} are no counters")
+
+    def _jump(self) -> None:
+        self._begin_target(goto=False)
+
+    def _goto(self) -> None:
+        self._begin_target(goto=True)
+
+    def _begin_target(self, *, goto: bool) -> None:
         if self.target is not None:
-            self._complain(f"a second target, at {word}")
+            self._complain(f"a second target, at {self.words[self.at - 1]}")
         name = self._next()
         spec = target_spec(name)
         self.target = (name, goto, [])
         self.target_table = spec.options if spec else {}
 
-    def _begin_match(self, name: str) -> None:
+    def _begin_match(self) -> None:
+        name = self._next()
         table = match_options(name)
         if table is None:
-            self.unknown.append(Option(f"-m {name}", negated=False, values=()))
+            self._keep(Option(f"-m {name}", negated=False, values=()))
         self.loaded.append((name, table or {}, []))
+
+    # --- options ---
+
+    def _spelled_out(self, word: str) -> str:
+        """Undo what getopt allows: `--dport=80`, `-ptcp`, and the beginning of one option's name alone."""
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            name = name if self._known(name) else self._complete(name)
+            if equals and self._known(name):
+                self.words.insert(self.at, value)
+                return name
+            return name if not equals else word
+        if word[:2] in _SHORT and len(word) > len("-s") and not self._known(word):
+            self.words.insert(self.at, word[2:])
+            return word[:2]
+        return word
+
+    def _tables(self) -> list[OptionTable]:
+        """Return the tables that may know an option, the nearest first."""
+        loaded = [table for _, table, _ in reversed(self.loaded)]
+        return [self.target_table, *loaded, BASIC, self._implied()[1]]
+
+    def _known(self, word: str) -> bool:
+        return any(word in table for table in self._tables())
+
+    def _complete(self, word: str) -> str:
+        """Return the one option whose name begins with `word`, or `word`."""
+        found = {
+            spec.name for table in self._tables() for name, spec in table.items() if name.startswith(word)
+        }
+        return found.pop() if len(found) == 1 and len(word) > len("--") else word
 
     def _read_option(self, word: str, *, negated: bool) -> None:
         """Give `word` and its values to whoever knows it; an unknown one keeps the words after it."""
@@ -159,7 +160,7 @@ class _RuleReader:
         if spec is None or owner is None:
             self._keep_unknown(word, negated=negated)
             return
-        if spec.most and spec.negatable and self._peek() == "!":  # its old place: `-s ! 10.0.0.0/8`
+        if spec.kinds and spec.negatable and self._peek() == "!":  # its old place: `-s ! 10.0.0.0/8`
             self._next()
             if negated:
                 self._complain(f"{word} is negated twice")
@@ -175,23 +176,20 @@ class _RuleReader:
                 return table[word], options
         if word in BASIC:
             return BASIC[word], self.basics
-        return self._implied_owner(word)
-
-    def _implied_owner(self, word: str) -> tuple[OptionSpec | None, list[Option] | None]:
-        """Load the protocol's match for an option that only it knows, as `-p tcp --dport 80` does."""
-        protocol = self._protocol()
-        table = match_options(protocol)
-        if table is None or word not in table:
+        protocol, table = self._implied()
+        if word not in table:
             return None, None
-        self.loaded.append((protocol, table, []))
+        self.loaded.append((protocol, table, []))  # as `-p tcp --dport 80` loads the match of the protocol
         return table[word], self.loaded[-1][2]
 
-    def _protocol(self) -> str:
+    def _implied(self) -> tuple[str, OptionTable]:
+        """Return the match that the protocol would load, and its options."""
         for option in self.basics:
             if option.name == "-p" and option.values:
                 name = option.values[0].lower()
-                return PROTOCOL_MATCH.get(name, name)
-        return ""
+                name = PROTOCOL_MATCH.get(name, name)
+                return name, match_options(name) or {}
+        return "", {}
 
     def _keep_unknown(self, word: str, *, negated: bool) -> None:
         """Keep the option and the words up to the next one; an unknown match is given it."""
@@ -202,15 +200,18 @@ class _RuleReader:
         if self.loaded and self.target is None and match_options(self.loaded[-1][0]) is None:
             self.loaded[-1][2].append(option)
         else:
-            self.unknown.append(option)
+            self._keep(option)
+
+    def _keep(self, option: Option) -> None:
+        self.unknown.append(Unknown(option, len(self.loaded) + (self.target is not None)))
 
     @staticmethod
     def _starts_option(word: str) -> bool:
         return word == "!" or (len(word) > 1 and word[0] == "-" and not word[1].isdigit())
 
     def _values(self, spec: OptionSpec) -> tuple[str, ...]:
-        count = spec.most
-        if spec.least < spec.most and self._starts_option(self._peek() or "-x"):
+        count = len(spec.kinds)
+        if spec.least < count and self._starts_option(self._peek() or "-x"):
             count = spec.least
         values = tuple(self.words[self.at : self.at + count])
         self.at += count
@@ -228,3 +229,23 @@ class _RuleReader:
             return ""
         self.at += 1
         return self.words[self.at - 1]
+
+
+def _is_count(word: str) -> bool:
+    return word.isascii() and word.isdecimal() and len(word) <= len(str(1 << 64))
+
+
+_SHORT = frozenset(("-s", "-d", "-p", "-i", "-o"))
+_STRUCTURE: dict[str, Callable[[_RuleReader], None]] = {
+    word: action
+    for words, action in (
+        ("-A --append", _RuleReader._append),
+        ("-I --insert", _RuleReader._insert),
+        ("-t --table", _RuleReader._name_table),
+        ("-c --set-counters", _RuleReader._count),
+        ("-m --match", _RuleReader._begin_match),
+        ("-j --jump", _RuleReader._jump),
+        ("-g --goto", _RuleReader._goto),
+    )
+    for word in words.split()
+}

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _RUN = re.compile(
     rb"""
-    (?:\[\d++:\d++\]\ )?+-A\ (\S++)[^\n]*+\n?+                # 1: rules of one chain, with counters or not
-        (?:(?:\[\d++:\d++\]\ )?+-A\ \1(?!\S)[^\n]*+\n?+)*+
+    (?:\[[\d~]++:[\d~]++\]\ )?+-A\ (\S++)[^\n]*+\n?+                # 1: rules of one chain, with counters or not
+        (?:(?:\[[\d~]++:[\d~]++\]\ )?+-A\ \1(?!\S)[^\n]*+\n?+)*+
   | ((?::[^\n]++\n?+)++)                                      # 2: chain declarations
   | \*(filter|nat|mangle|raw|security)[ \t\r]*+(?:\n|\Z)      # 3: a table begins
   | (COMMIT)[ \t\r]*+(?:\n|\Z)                                # 4: a table ends
@@ -25,9 +25,11 @@ _RUN = re.compile(
     """,
     re.VERBOSE,
 )
+TABLE_NAMES = ("filter", "nat", "mangle", "raw", "security")
 NOT_PART = "not part of a dump"
 
-_RULES, _DECLARATIONS, _TABLE, _COMMIT, _COMMENT, _NOISE = range(1, 7)
+RULES, DECLARATIONS, TABLE, COMMIT, COMMENT, NOISE = range(1, 7)
+"""What a run is: the number of its group in the pattern."""
 
 Span = tuple[int, int]
 """First byte and the byte after the last."""
@@ -84,7 +86,7 @@ class Index(NamedTuple):
     strays: list[Stray]
 
 
-def _runs(data: bytes) -> Iterator[re.Match[bytes]]:
+def runs(data: bytes) -> Iterator[re.Match[bytes]]:
     """Yield the matches of _RUN, each beginning where the one before ended."""
     # The scanner object is what re.finditer uses; its match() admits no gaps, finditer would skip them.
     return iter(_RUN.scanner(data).match, None)  # type: ignore[attr-defined]
@@ -94,19 +96,19 @@ def build_index(data: bytes) -> Index:
     """Cut `data` into sections; nothing is lost, and what fits nowhere is kept as stray."""
     index = Index([], [], [])
     section: Section | None = None
-    for match in _runs(data):
+    for match in runs(data):
         kind = match.lastindex or 0
-        if kind == _RULES and section is not None:
+        if kind == RULES and section is not None:
             section.add_run(match[1], match.span())
-        elif kind == _DECLARATIONS and section is not None:
+        elif kind == DECLARATIONS and section is not None:
             section.declarations.append(match.span())
-        elif kind == _TABLE:
+        elif kind == TABLE:
             section = Section(match[3].decode("ascii"), match.start())
             index.sections.append(section)
-        elif kind == _COMMIT and section is not None:
+        elif kind == COMMIT and section is not None:
             section.committed = True
             section = None
-        elif kind == _COMMENT:
+        elif kind == COMMENT:
             index.comments.append(match.span())
         else:
             index.strays.append(Stray(match.span(), _STRAY_REASON[kind]))
@@ -114,8 +116,8 @@ def build_index(data: bytes) -> Index:
 
 
 _STRAY_REASON = {
-    _RULES: "a rule outside any table",
-    _DECLARATIONS: "a chain declaration outside any table",
-    _COMMIT: "a COMMIT outside any table",
-    _NOISE: NOT_PART,
+    RULES: "a rule outside any table",
+    DECLARATIONS: "a chain declaration outside any table",
+    COMMIT: "a COMMIT outside any table",
+    NOISE: NOT_PART,
 }

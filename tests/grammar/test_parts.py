@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iptviz.dump.parts import Option, RuleParts, take_apart
+from iptviz.grammar.parts import RuleParts
+from iptviz.grammar.reader import take_apart
+from iptviz.xtables.option import Option
 
 
 def written(parts: RuleParts) -> str:

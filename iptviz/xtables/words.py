@@ -13,6 +13,10 @@ import re
 _WORD = re.compile(r'([^\s"]*)"((?:[^"\\]|\\.)*)"|([^\s"]+)|(")', re.DOTALL | re.ASCII)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE = re.compile(r"([\"\\'])")
+_NEEDS_NO_QUOTES = re.compile(r"[-_0-9a-zA-Z]+")
+
+
+_ESCAPED = r"\\\1"
 
 
 class UnclosedQuoteError(ValueError):
@@ -37,5 +41,11 @@ def quote_word(word: str) -> str:
     """Return `word` so that `split_words` gives it back; only what needs quotes gets them."""
     if word and '"' not in word and not any(character.isspace() for character in word):
         return word
-    escaped = _NEEDS_ESCAPE.sub(r"\\\1", word)
-    return f'"{escaped}"'
+    return f'"{_NEEDS_ESCAPE.sub(_ESCAPED, word)}"'
+
+
+def save_string(word: str) -> str:
+    """Return `word` as `xtables_save_string` prints it: quoted unless it is letters, digits, `-` and `_`."""
+    if _NEEDS_NO_QUOTES.fullmatch(word):
+        return word
+    return f'"{_NEEDS_ESCAPE.sub(_ESCAPED, word)}"'

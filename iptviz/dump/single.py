@@ -1,0 +1,41 @@
+"""One rule by itself, as somebody types it: with `-t TABLE`, with `-I`, without a dump around it."""
+
+from __future__ import annotations
+
+from iptviz.intake.index import TABLE_NAMES, Section
+from iptviz.intake.lines import Lines
+from iptviz.dump.rule import Rule
+from iptviz.grammar.reader import take_apart
+from iptviz.dump.table import Table
+from iptviz.intake.text import to_bytes
+from iptviz.errors import DumpError
+from iptviz.xtables.saving import Saving
+
+_FAMILIES = ("ipv4", "ipv6")
+
+
+def parse_rule(text: str, family: str = "ipv4", table: str = "filter") -> Rule:
+    """Read one rule: `-A INPUT -p tcp --dport ssh -j ACCEPT`, with or without counters or `-t TABLE`.
+
+    `family` is `ipv4` or `ipv6`; `table` is the rule's table unless it names one itself.
+
+    Raises:
+        DumpError: it is no rule: no `-A CHAIN`, a quote never closed, more than a line, an unknown table.
+    """
+    stripped = text.strip()
+    parts = take_apart(stripped)
+    name = parts.table or table
+    for wrong, what in (
+        ("\n" in stripped, "is more than one line"),
+        (parts.problem and not parts.chain, "is no rule: it has no -A CHAIN"),
+        (not parts.chain, "is no rule: it has no -A CHAIN"),
+        (parts.problem, f"is no rule: {parts.problem}"),
+        (name not in TABLE_NAMES, f"names the table {name!r}, not one of {', '.join(TABLE_NAMES)}"),
+        (family not in _FAMILIES, f"is of family {family!r}, not one of {', '.join(_FAMILIES)}"),
+    ):
+        if wrong:
+            raise DumpError(what, where=repr(text))
+    data = to_bytes(stripped)
+    section = Section(name, 0)
+    section.add_run(to_bytes(parts.chain), (0, len(data)))
+    return Rule(Table(data, Lines(data), section, lambda: Saving(family, "legacy")), (0, len(data)), 1)

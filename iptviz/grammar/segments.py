@@ -1,0 +1,91 @@
+"""The quick way to take a rule apart: by segments, of which most stand in thousands of rules.
+
+iptables-save writes every option right after the `-m` or `-j` it belongs to. A rule written so falls into
+segments (`-p tcp`, `-m tcp --dport 80`, `-j KUBE-MARK-MASQ`) that can be read each by itself, and remembered.
+Whatever is not written so is left to the thorough reader in `reader.py`, which knows every rule of the grammar;
+where both answer, they answer the same.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from iptviz.grammar.parts import Match, RuleParts, Target
+from iptviz.xtables.matches import BASIC, match_options
+from iptviz.xtables.option import Option
+from iptviz.xtables.targets import target_spec
+from iptviz.xtables.words import UnclosedQuoteError, split_words
+
+if TYPE_CHECKING:
+    from iptviz.xtables.option import OptionTable
+
+# As many segments are remembered as a node with 30,000 services has; an entry costs some 500 bytes.
+_REMEMBERED = 1 << 16
+_NO_OPTIONS: OptionTable = {}
+
+
+def by_segments(text: str) -> RuleParts | None:
+    """Return the rule taken apart, or None where it is not written as iptables-save writes."""
+    head, *tails = text.split(" -m ")
+    last, jump, target = (tails[-1] if tails else head).partition(" -j ")
+    if tails:
+        tails[-1] = last
+    else:
+        head = last
+    dash, _, rest = head.partition(" ")
+    chain, _, basics = rest.partition(" ")
+    if dash != "-A" or not chain or '"' in chain:
+        return None
+    read_basics = _basics(basics)
+    read_matches = [_match(tail) for tail in tails]
+    read_target = _target(target) if jump else None
+    if read_basics is None or None in read_matches or (jump and read_target is None):
+        return None
+    return RuleParts(chain, read_basics, tuple(read_matches), read_target)  # type: ignore[arg-type]
+
+
+@lru_cache(_REMEMBERED)
+def _basics(segment: str) -> tuple[Option, ...] | None:
+    return _options(segment, BASIC) if segment else ()
+
+
+@lru_cache(_REMEMBERED)
+def _match(segment: str) -> Match | None:
+    name, _, rest = segment.partition(" ")
+    table = match_options(name)
+    options = None if table is None else _options(rest, table)
+    return None if options is None else Match(name, options)
+
+
+@lru_cache(_REMEMBERED)
+def _target(segment: str) -> Target | None:
+    name, _, rest = segment.partition(" ")
+    spec = target_spec(name)
+    options = _options(rest, spec.options if spec else _NO_OPTIONS)
+    return None if options is None or not name or name[0] in '"!-' else Target(name, False, options)
+
+
+def _options(segment: str, table: OptionTable) -> tuple[Option, ...] | None:
+    """Read options that all stand in `table`, each with all its values; None for anything else."""
+    try:
+        words = split_words(segment) if '"' in segment else segment.split()
+    except UnclosedQuoteError:
+        return None
+    options = []
+    at = 0
+    while at < len(words):
+        negated = words[at] == "!"
+        spec = table.get(words[at + negated]) if at + negated < len(words) else None
+        start = at + negated + 1
+        at = start + len(spec.kinds) if spec else 0
+        if spec is None or at > len(words) or spec.least < len(spec.kinds) or "!" in words[start:at]:
+            return None
+        options.append(_option(spec.name, negated, *words[start:at]))
+    return tuple(options)
+
+
+@lru_cache(_REMEMBERED)
+def _option(name: str, negated: bool, *values: str) -> Option:
+    """Return the option, one object for all that are equal."""
+    return Option(name, negated, values)

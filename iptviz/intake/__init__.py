@@ -1,0 +1,1 @@
+"""Text as people have it, made into plain iptables-save: every line used, repaired or left out with a reason."""

@@ -1,0 +1,319 @@
+"""The lines of a text, whatever their form, put into tables; every line is used or noted.
+
+The scanner's runs that are plain iptables-save pass as they are; single lines between them are taken out of
+their decoration, and put into the words of iptables-save where they mean a part of a dump.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.grammar.reader import take_apart
+from iptviz.intake import index
+from iptviz.intake.decoration import Decorations, shape
+from iptviz.intake.dialect import (
+    NO_PART,
+    SEPARATOR,
+    Kind,
+    Line,
+    classify,
+    read_command,
+    reason_to_skip,
+)
+from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, Form, Piece
+from iptviz.intake.header import read_tool
+from iptviz.intake.remark import LineNote, Remark, add_note
+from iptviz.intake.text import to_bytes, to_text
+from iptviz.listing.rows import Columns, read_columns, read_heading, read_row
+
+if TYPE_CHECKING:
+    from iptviz.intake.dialect import Command
+
+_DECORATED = "taken out of what stands before it: "
+_MOST_WRAPS = 4
+
+
+class Assembled(NamedTuple):
+    """Tables in the order of the text, comments that stand between them, and what happened to lines."""
+
+    drafts: list[Draft]
+    notes: list[LineNote]
+
+
+class _Unit(NamedTuple):
+    kind: int
+    text: bytes
+    line: int
+    chain: bytes
+
+
+def assemble(data: bytes) -> Assembled:
+    """Put the lines of `data` into tables."""
+    units = []
+    line = 1
+    for run in index.runs(data):
+        kind = run.lastindex or 0
+        units.append(_Unit(kind, run[0], line, run[1] if kind == index.RULES else b""))
+        line += data.count(b"\n", *run.span())
+    return _Assembler(units).run()
+
+
+class _Assembler:
+    """Goes through the units once; `draft` is the table that is open."""
+
+    def __init__(self, units: list[_Unit]) -> None:
+        self.units = units
+        self.at = 0
+        self.decorations = Decorations([unit.text for unit in units if unit.kind == index.NOISE])
+        self.notes: list[LineNote] = []
+        self.drafts: list[Draft] = []
+        self.draft: Draft | None = None
+        self.lead: list[Piece] = []
+        self.command: Command | None = None
+        self.tool: bytes | None = None
+        self.rule_end = 0
+        self.prefix = b""
+        self.listed: str | None = None
+        self.columns: Columns | None = None
+
+    def run(self) -> Assembled:
+        while self.at < len(self.units):
+            unit = self.units[self.at]
+            self.at += 1
+            if unit.kind == index.NOISE:
+                self._noise(unit)
+            else:
+                self._use(_KINDS[unit.kind], unit.text, unit.line, unit.chain)
+        if self.lead and self.drafts:
+            self.drafts[-1].pieces += self.lead
+        return Assembled(self.drafts, self.notes)
+
+    # --- lines of a dump ---
+
+    def _use(self, kind: Kind, text: bytes, line: int, chain: bytes = b"") -> None:
+        """Put a part of a dump where it belongs; `text` ends with a line end, or the whole text ends."""
+        text = text if text.endswith(b"\n") else text + b"\n"
+        if kind is Kind.TABLE:
+            self._open(text.strip()[1:].decode(), Form.SAVE, line)
+        elif kind is Kind.COMMIT:
+            self._commit(line)
+        elif kind is Kind.COMMENT:
+            self._comment(text, line)
+        else:
+            self._loose_if_needed(line)
+            assert self.draft is not None
+            self.draft.add(Piece(kind, text, line))
+            self.rule_end = line + text.count(b"\n") - 1
+
+    def _open(self, table: str | None, form: str, line: int) -> None:
+        self.draft = Draft(table, form, line, self.command)
+        self.draft.tool, self.tool = self.tool, None
+        self.draft.pieces, self.lead = self.lead, []
+        self.drafts.append(self.draft)
+        self.listed = None
+
+    def _commit(self, line: int) -> None:
+        if self.draft is None:
+            add_note(self.notes, line, "a COMMIT outside any table", skipped=True)
+            return
+        self.draft.committed = self.draft.ended_by_commit = True
+        self.draft = None
+
+    def _comment(self, text: bytes, line: int) -> None:
+        tool = read_tool(text)
+        for one in text.splitlines() if b"tables" in text else ():
+            if command := read_command(one):
+                self._obey(command)
+        self.listed = None
+        if self.draft is not None and not (tool and self.draft.form != Form.SAVE):
+            self.draft.add(Piece(Kind.COMMENT, text, line))
+            return
+        self.draft = None
+        self.tool = tool or self.tool
+        self.lead.append(Piece(Kind.COMMENT, text, line))
+
+    def _loose_if_needed(self, line: int) -> None:
+        """Open a table for lines that no header stands above."""
+        if self.draft is None or self.draft.form == Form.LISTING:
+            self._open(None, Form.RULES, line)
+
+    def _obey(self, command: Command) -> None:
+        """A command stands above its output: the tables that follow are of its kind."""
+        self.command = command
+        if self.draft is None or self.draft.form != Form.SAVE:
+            self.draft = None
+
+    # --- lines that the scanner did not know ---
+
+    def _noise(self, unit: _Unit) -> None:
+        text = unit.text.rstrip(b"\r\n")
+        if self._listing(text, unit.line):
+            return
+        line = classify(text.rstrip(b" \t"))
+        if line.kind in {Kind.OTHER, Kind.COMMAND}:
+            line = self._undecorated(text, unit.line)
+        if line.kind is Kind.COMMAND:
+            self._command(line, unit.line)
+        elif line.kind is not Kind.OTHER:
+            self._repaired(line, unit.line)
+        elif not self._joined(line.text, unit.line):
+            self._skip(text, unit.line)
+
+    def _undecorated(self, text: bytes, number: int) -> Line:
+        """Return the line without what stands before it; a listing's heading is dealt with at once."""
+        found = self.decorations.strip(text)
+        if found is None:
+            return classify(self._without_known_prefix(text).strip())
+        self.prefix = found.prefix
+        if self._listing(found.core, number):
+            return Line(Kind.COMMENT, b"#")
+        line = classify(found.core)
+        return line._replace(reason=line.reason or _DECORATED + _make_of(found.prefix))
+
+    def _without_known_prefix(self, text: bytes) -> bytes:
+        """Take away a prefix like that of the line before."""
+        prefix = text[: len(self.prefix)]
+        return text[len(self.prefix) :] if self.prefix and shape(prefix) == shape(self.prefix) else text
+
+    def _repaired(self, line: Line, number: int) -> None:
+        if line.text == b"#":
+            return
+        if line.reason and line.reason != "of iptables -S":
+            add_note(self.notes, number, line.reason, skipped=False)
+        if line.kind is Kind.DECLARATION and line.reason == "of iptables -S":
+            self._begin_rules_again(number)
+        self._use(line.kind, line.text + b"\n", number)
+        if self.draft is not None and line.reason == "of iptables -S":
+            self.draft.of_rules = True
+
+    def _begin_rules_again(self, line: int) -> None:
+        """`iptables -S` prints its declarations first: one after a rule begins another table."""
+        if self.draft is not None and self.draft.form == Form.RULES and self.draft.has_rules:
+            self._open(None, Form.RULES, line)
+
+    def _command(self, line: Line, number: int) -> None:
+        command = read_command(line.text)
+        if command:
+            self._obey(command)
+        add_note(self.notes, number, "a command", skipped=True)
+
+    def _skip(self, text: bytes, number: int) -> None:
+        reason = reason_to_skip(self._without_known_prefix(text).strip())
+        add_note(self.notes, number, reason, skipped=True)
+        if self.draft is None:
+            return
+        if reason == SEPARATOR:
+            self.draft.gaps.append(Remark(number, "lines are missing here: grep left them out"))
+        elif reason == NO_PART and self.draft.form == Form.SAVE:
+            self.draft.gaps.append(Remark(number, f"within table {self.draft.table}: a line that is {NO_PART}"))
+
+    # --- wrapped lines ---
+
+    def _joined(self, text: bytes, number: int) -> bool:
+        """Undo a wrap: join lines to the rule above them if only together they make a whole rule."""
+        draft = self.draft
+        piece = draft.pieces[-1] if draft is not None and draft.pieces else None
+        if draft is None or piece is None or piece.kind is not Kind.RULE or self.rule_end + 1 != number:
+            return False
+        *before, last = piece.text.splitlines(keepends=True)
+        joined, count = _join(last, [text, *self._noise_ahead()])
+        if not count:
+            return False
+        if before:
+            draft.pieces[-1] = piece._replace(text=b"".join(before))
+        else:
+            draft.pieces.pop()
+        draft.pieces.append(Piece(Kind.RULE, joined, piece.line + len(before)))
+        for more in range(count):
+            add_note(self.notes, number + more, "joined to the rule above, which it continues", skipped=False)
+        self.at += count - 1
+        self.rule_end = number + count - 1
+        return True
+
+    def _noise_ahead(self) -> list[bytes]:
+        ahead = self.units[self.at : self.at + _MOST_WRAPS - 1]
+        texts = []
+        for unit in ahead:
+            if unit.kind != index.NOISE:
+                break
+            texts.append(self._without_known_prefix(unit.text.rstrip(b"\r\n")).strip())
+        return texts
+
+    # --- listings ---
+
+    def _listing(self, text: bytes, number: int) -> bool:
+        """Use a line of `iptables -L`: a chain's heading, the columns, a row."""
+        heading = read_heading(to_text(text)) if text.startswith(b"Chain ") else None
+        if heading:
+            self._begin_listing(to_bytes(heading.name), number)
+            policy = f"{heading.policy or '-'} {heading.counters or '[0:0]'}"
+            self._use_listed(Kind.DECLARATION, f":{heading.name} {policy}", number)
+            self.listed, self.columns = heading.name, None
+            return True
+        if self.listed is None:
+            return False
+        if self.columns is None:
+            self.columns = read_columns(to_text(text.strip()))
+            if self.columns and not self.columns.interfaces and self.draft is not None:
+                self._say_lost("interfaces are not shown: a rule may hold for some only", number)
+            return self.columns is not None
+        row = read_row(self.listed, to_text(self._without_known_prefix(text)), self.columns)
+        if row is not None:
+            self._use_listed(Kind.RULE, row, number)
+        return row is not None
+
+    def _use_listed(self, kind: Kind, text: str, number: int) -> None:
+        assert self.draft is not None
+        self.draft.add(Piece(kind, to_bytes(text) + b"\n", number))
+
+    def _begin_listing(self, chain: bytes, number: int) -> None:
+        """Begin another table where the chain cannot belong to the one that is open."""
+        draft = self.draft
+        declared = draft.declared() if draft is not None and draft.form == Form.LISTING else None
+        if declared is None or chain in declared or not _may_follow(chain, declared):
+            self._open(None, Form.LISTING, number)
+            self._say_lost("made from a listing (iptables -L), which does not show everything", number)
+
+    def _say_lost(self, what: str, number: int) -> None:
+        assert self.draft is not None
+        if all(gap.text != what for gap in self.draft.gaps):
+            self.draft.gaps.append(Remark(number, what))
+
+
+def _may_follow(chain: bytes, declared: set[bytes]) -> bool:
+    """Whether iptables prints `chain` after those `declared`: built-in chains first, in the hooks' order."""
+    if chain not in HOOK_ORDER:
+        return True
+    later = {*HOOK_ORDER[HOOK_ORDER.index(chain) :]}
+    return declared <= BUILT_IN and not declared & later
+
+
+def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:
+    """Return `last` joined with as few of the following lines as make it whole, and how many those are."""
+    text = to_text(last.rstrip(b"\r\n"))
+    alone = take_apart(text.strip())
+    if not alone.problem and not following[0].startswith((b"-", b"!")):
+        return b"", 0
+    for count in range(1, len(following) + 1):
+        space = "" if text.endswith(" ") else " "
+        text += space + to_text(following[count - 1])
+        whole = take_apart(text.strip())
+        if not whole.problem and not whole.unknown:
+            return to_bytes(text) + b"\n", count
+    return b"", 0
+
+
+def _make_of(prefix: bytes) -> str:
+    """Return what a prefix is made of, in a word."""
+    if prefix.isspace():
+        return "indentation"
+    return "quoting" if not prefix.strip(b"> |\t") else "a prefix"
+
+
+_KINDS = {
+    index.RULES: Kind.RULE,
+    index.DECLARATIONS: Kind.DECLARATION,
+    index.TABLE: Kind.TABLE,
+    index.COMMIT: Kind.COMMIT,
+    index.COMMENT: Kind.COMMENT,
+}

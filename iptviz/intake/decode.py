@@ -1,0 +1,120 @@
+"""From the bytes of a file to bytes of UTF-8 lines: UTF-16, bare carriage returns, NUL bytes, HTML entities.
+
+Nothing here adds or takes away lines, apart from line ends that were written as carriage returns.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_BYTE_ORDER_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_LOOKED_AT = 4096
+_ENTITY = re.compile(rb"&(?:quot|#0?34|#x22|apos|#0?39|#x27|lt|gt|amp|nbsp|#160);")
+_ENTITIES = {
+    b"quot": b'"',
+    b"apos": b"'",
+    b"lt": b"<",
+    b"gt": b">",
+    b"amp": b"&",
+    b"nbsp": b" ",
+    b"34": b'"',
+    b"034": b'"',
+    b"x22": b'"',
+    b"39": b"'",
+    b"039": b"'",
+    b"x27": b"'",
+    b"160": b" ",
+}
+_QUOTE_ENTITY = re.compile(rb"&(?:quot|#0?34|#x22);")
+# What `grep --color=always` writes around what it found; no iptables writes it.
+_GREP_COLOR = b"\x1b[m\x1b[K"
+_COLOR = re.compile(rb"\x1b\[[0-9;]*[mK]")
+
+
+class Decoded(NamedTuple):
+    """The text, and what was done to all of it, or nothing."""
+
+    data: bytes
+    repairs: tuple[str, ...]
+
+
+def decode(raw: bytes) -> Decoded:
+    """Return `raw` as UTF-8 text with line feeds at its line ends; bytes that are not UTF-8 stay."""
+    repairs = []
+    data = raw
+    for wanted, repair, reason in _STEPS:
+        if wanted(data):
+            data = repair(data)
+            repairs.append(reason)
+    return Decoded(data, tuple(repairs))
+
+
+def _encoding(data: bytes) -> str | None:
+    """Return the name of a two-byte or four-byte encoding, by its mark or by where its NUL bytes stand."""
+    for mark, name in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return name
+    head = data[:_LOOKED_AT]
+    half = len(head) // 2
+    if half and head[1::2].count(0) > half * 0.9 and head[::2].count(0) < half * 0.1:
+        return "utf-16-le"
+    if half and head[::2].count(0) > half * 0.9 and head[1::2].count(0) < half * 0.1:
+        return "utf-16-be"
+    return None
+
+
+def _is_wide(data: bytes) -> bool:
+    return _encoding(data) is not None
+
+
+def _from_wide(data: bytes) -> bytes:
+    text = data.decode(_encoding(data) or "utf-16-le", "replace")
+    return text.removeprefix("\ufeff").encode()
+
+
+def _has_nul(data: bytes) -> bool:
+    return b"\0" in data
+
+
+def _without_nul(data: bytes) -> bytes:
+    return data.replace(b"\0", b"")
+
+
+def _has_bare_returns(data: bytes) -> bool:
+    return b"\r" in data and b"\n" not in data
+
+
+def _returns_to_feeds(data: bytes) -> bytes:
+    return data.replace(b"\r", b"\n")
+
+
+def _is_html(data: bytes) -> bool:
+    """Whether quotes are written as entities, and none is written as itself."""
+    return b"&" in data and _QUOTE_ENTITY.search(data) is not None and b'"' not in data
+
+
+def _from_html(data: bytes) -> bytes:
+    return _ENTITY.sub(lambda found: _ENTITIES[found[0].strip(b"&#;")], data)
+
+
+def _is_grep_colored(data: bytes) -> bool:
+    return _GREP_COLOR in data
+
+
+def _without_color(data: bytes) -> bytes:
+    return _COLOR.sub(b"", data)
+
+
+_STEPS = (
+    (_is_wide, _from_wide, "the text is UTF-16 or UTF-32"),
+    (_has_nul, _without_nul, "NUL bytes are left out"),
+    (_has_bare_returns, _returns_to_feeds, "lines end in carriage returns"),
+    (_is_html, _from_html, "HTML entities are undone"),
+    (_is_grep_colored, _without_color, "grep's colours are left out"),
+)

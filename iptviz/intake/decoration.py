@@ -1,0 +1,98 @@
+r"""What stands in front of a dump's lines when it was quoted, logged, numbered or indented.
+
+A line is taken out of its decoration where the part of a dump in it is plain (`ANCHOR`) and what stands before
+that is of known make: blanks, `>` and `|`, times and log headers, line numbers and file names of grep, HTML
+tags, code marks. A prefix of unknown make counts too once many lines carry the same, digits aside.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+# The beginnings of what a dump, `iptables -S` or a listing consists of.
+ANCHOR = re.compile(
+    rb"""
+    (?:\[\d+:\d+\]\ )?-[AI]\ \S
+  | :[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
+  | \*(?:filter|nat|mangle|raw|security)\s*(?:[<|`]|$)
+  | COMMIT\s*(?:[<|`]|$)
+  | \#\ (?:Generated\ by|Completed\ on)\ \S
+  | -[PN]\ \S | -[XF]\ \S
+  | Chain\ \S+\ \(
+  | (?:num\s+)?(?:pkts\s+bytes\s+)?target\s+prot
+    """,
+    re.VERBOSE,
+)
+_DECORATION = re.compile(
+    rb"""(?:
+        [ \t\xc2\xa0]++ | [>|]++ | `{1,3}
+      | \x1b\[[0-9;?]*[A-Za-z]
+      | </?[A-Za-z][^<>]{0,200}>                                   # HTML
+      | \d{4}[-/]\d\d[-/]\d\d[T\ ]\d\d:\d\d:\d\d[.,\d]*(?:Z|[+-]\d\d:?\d\d)?   # 2024-11-12T10:11:12.123Z
+      | (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ | (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d+
+      | \d\d:\d\d:\d\d[.,\d]*
+      | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d+\ +\d+\ [\w.-]+:\d+\]        # klog
+      | std(?:out|err)\ [FP]\                                       # container logs
+      | \[[\w/.:@+-]{1,100}\]:?
+      | [\w./@-]{1,200}\[\d+\]:
+      | \d+[:.)-]? | [\w./-]{1,200}:(?:\d+:)?
+    )*+""",
+    re.VERBOSE,
+)
+_HOST_AFTER_TIME = re.compile(rb"(\d\d:\d\d:\d\d[.,\dZ:+-]* )[\w.-]+ (?=[\w./-]+(?:\[\d+\])?: )")
+_DIGITS = re.compile(rb"\d+")
+_TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]*[A-Za-z]|`{1,3}|\s)+\Z")
+_COMMAND = re.compile(rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b")
+_LONGEST = 400
+_OFTEN = 3
+
+
+class Undecorated(NamedTuple):
+    """A line's dump part, and the prefix that stood before it."""
+
+    core: bytes
+    prefix: bytes
+
+
+class Decorations:
+    """Knows which prefixes of unknown make many lines carry."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        shapes = Counter(shape(prefix) for line in lines if (prefix := _prefix(line)) is not None)
+        self._frequent = {one for one, count in shapes.items() if count >= _OFTEN}
+
+    def strip(self, line: bytes) -> Undecorated | None:
+        """Return the dump part of `line`, or None where there is none."""
+        prefix = _prefix(line)
+        if prefix is None or not (is_decoration(prefix) or shape(prefix) in self._frequent):
+            return None
+        return Undecorated(without_trailer(line[len(prefix) :], prefix), prefix)
+
+
+def shape(prefix: bytes) -> bytes:
+    """Return `prefix` with every number as 0, so that times and line numbers look alike."""
+    return _DIGITS.sub(b"0", prefix)
+
+
+def is_decoration(prefix: bytes) -> bool:
+    """Whether `prefix` consists of known decoration alone."""
+    return _DECORATION.fullmatch(_HOST_AFTER_TIME.sub(rb"\1", prefix, count=1)) is not None
+
+
+def without_trailer(core: bytes, prefix: bytes) -> bytes:
+    """Take away what closes a decoration at the end of the line: tags, code marks, the last `|` of a table."""
+    core = _TRAILER.sub(b"", core)
+    if prefix.lstrip().startswith(b"|") and core.endswith(b" |"):
+        core = core[:-2].rstrip()
+    return core
+
+
+def _prefix(line: bytes) -> bytes | None:
+    """Return what stands before the first anchor, or None: no anchor, too far in, or a command's argument."""
+    found = ANCHOR.search(line, 0, _LONGEST)
+    if found is None:
+        return None
+    prefix = line[: found.start()]
+    return None if prefix[-1:].isalnum() or _COMMAND.search(prefix) else prefix

@@ -1,0 +1,101 @@
+"""What a single line is: the lines of `iptables -S`, of restore input, and of the noise around a dump."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from iptviz.intake.index import TABLE_NAMES
+
+
+class Kind(Enum):
+    """What a line is."""
+
+    RULE = "rule"
+    DECLARATION = "declaration"
+    TABLE = "table"
+    COMMIT = "commit"
+    COMMENT = "comment"
+    OPERATION = "operation"  # -I, -D, -F, -X, -R, -E: they change what stands above
+    COMMAND = "command"
+    OTHER = "other"
+
+
+class Line(NamedTuple):
+    """A line in the words of iptables-save, and what it is; `reason` where it was put into those words."""
+
+    kind: Kind
+    text: bytes
+    reason: str = ""
+
+
+class Command(NamedTuple):
+    """What a shell command for iptables tells of the output below it; None where it tells nothing."""
+
+    table: str | None
+    family: str
+    backend: str | None
+
+
+_COUNTERS = rb"(?: -c (?P<packets>\d+) (?P<bytes>\d+))?"
+_ROWS: tuple[tuple[Kind, str, str], ...] = (
+    (Kind.RULE, r"(?:\[\d+:\d+\] )?-A \S.*", ""),
+    (Kind.DECLARATION, r":\S+ +(?:ACCEPT|DROP|QUEUE|RETURN|-)(?: +\[\d+:\d+\])?", ""),
+    (Kind.TABLE, rf"\*(?:{'|'.join(TABLE_NAMES)})", ""),
+    (Kind.COMMIT, "COMMIT", ""),
+    (Kind.OPERATION, r"-(?:I|D|R|E) \S.*|-[FXZ](?: \S+)?", ""),
+    (Kind.COMMENT, r"#.*", ""),
+)
+_PATTERNS = tuple((kind, re.compile(pattern.encode(), re.DOTALL)) for kind, pattern, _ in _ROWS)
+_POLICY = re.compile(rb"-P (\S+) ([A-Z]+)" + _COUNTERS)
+_NEW_CHAIN = re.compile(rb"-N (\S+)")
+_COMMAND = re.compile(
+    rb"(?:^|[#$>%;|&(]\s*|\bsudo\s+(?:-\S+\s+)*|/)(?P<tool>ip6?tables|xtables)(?P<kind>(?:-(?:nft|legacy|save|restore))*)"
+    rb"(?P<arguments>(?:\s+[-|>&;<].*)?)\s*$"
+)
+_TABLE_ARGUMENT = re.compile(rb"(?:-t|--table)[ =]?\s*(filter|nat|mangle|raw|security)\b")
+
+# Why a line is no part of a dump, by what it looks like; the first that fits.
+_REASONS = (
+    (re.compile(rb"--\s*$"), "a separator of grep: lines are missing here"),
+    (re.compile(rb"(?:```|~~~)"), "a Markdown fence"),
+    (re.compile(rb"</?[A-Za-z][^<>]*>\s*$"), "an HTML tag"),
+    (re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app)\b.*[:!.]"), "a message of a program"),
+)
+SEPARATOR = _REASONS[0][1]
+NO_PART = "not part of a dump"
+
+
+def classify(text: bytes) -> Line:
+    """Return what `text`, a line without decoration and line end, is."""
+    if found := _POLICY.fullmatch(text):
+        counters = b"[%s:%s]" % (found["packets"] or b"0", found["bytes"] or b"0")
+        return Line(Kind.DECLARATION, b":%s %s %s" % (found[1], found[2], counters), "of iptables -S")
+    if found := _NEW_CHAIN.fullmatch(text):
+        return Line(Kind.DECLARATION, b":%s - [0:0]" % found[1], "of iptables -S")
+    for kind, pattern in _PATTERNS:
+        if pattern.fullmatch(text):
+            return Line(kind, text)
+    return Line(Kind.COMMAND if _COMMAND.search(text) else Kind.OTHER, text)
+
+
+def reason_to_skip(text: bytes) -> str:
+    """Return why a line that is no part of a dump stands there."""
+    if _COMMAND.search(text) and not _REASONS[3][0].match(text):
+        return "a command"
+    return next((reason for pattern, reason in _REASONS if pattern.match(text)), NO_PART)
+
+
+def read_command(text: bytes) -> Command | None:
+    """Return what a shell command, with its prompt or without, tells of the output below it."""
+    found = _COMMAND.search(text)
+    if found is None:
+        return None
+    table = _TABLE_ARGUMENT.search(found["arguments"])
+    backend = {b"-nft": "nf_tables", b"-legacy": "legacy"}.get(found["kind"][: -5 if found["kind"].endswith(b"-save") else None])
+    return Command(
+        table[1].decode() if table else None,
+        "ipv6" if found["tool"] == b"ip6tables" else "ipv4",
+        backend,
+    )

@@ -1,0 +1,83 @@
+"""A table while it is put together from lines of any form."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.intake.dialect import Kind
+
+if TYPE_CHECKING:
+    from iptviz.intake.dialect import Command
+    from iptviz.intake.remark import Remark
+
+_CHAIN = re.compile(rb"(?:\[[^\]]*\] )?(?:-A |:)(\S+)")
+BUILT_IN = frozenset((b"INPUT", b"FORWARD", b"OUTPUT", b"PREROUTING", b"POSTROUTING"))
+
+
+# The order of the hooks, in which iptables prints them.
+HOOK_ORDER = (b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING")
+
+
+class Form:
+    """What a table was written as."""
+
+    SAVE = "iptables-save"
+    RULES = "iptables -S"
+    LISTING = "iptables -L"
+
+
+class Piece(NamedTuple):
+    """One or several lines, each with its line end, and the line (counted from 1) where they stood."""
+
+    kind: Kind
+    text: bytes
+    line: int
+
+
+class Draft:
+    """A table's pieces in order; `table` is None until it is found out."""
+
+    def __init__(self, table: str | None, form: str, line: int, command: Command | None = None) -> None:
+        self.table = table
+        self.form = form
+        self.line = line
+        self.command = command
+        self.pieces: list[Piece] = []
+        self.gaps: list[Remark] = []
+        self.committed = form != Form.SAVE
+        self.has_rules = False
+        self.has_operations = False
+        self.tool: bytes | None = None
+        self.ended_by_commit = False
+        self.of_rules = False  # made of the lines of `iptables -S`, which never names the table
+
+    def add(self, piece: Piece) -> None:
+        """Append a piece."""
+        self.pieces.append(piece)
+        self.has_rules = self.has_rules or piece.kind is Kind.RULE
+        self.has_operations = self.has_operations or piece.kind is Kind.OPERATION
+
+    def lines(self, kind: Kind) -> list[tuple[bytes, int]]:
+        """Return the single lines of all pieces of `kind`, each with its number."""
+        return [
+            (text, piece.line + number)
+            for piece in self.pieces
+            if piece.kind is kind
+            for number, text in enumerate(piece.text.splitlines(keepends=True))
+        ]
+
+    def declared(self) -> set[bytes]:
+        """Return the names of the chains that are declared."""
+        return {chain_of(text) for text, _ in self.lines(Kind.DECLARATION)}
+
+    @property
+    def is_part(self) -> bool:
+        """Whether this is input of `iptables-restore --noflush`, which adds to what is there already."""
+        return self.form == Form.SAVE and self.tool is None and not self.declared() & BUILT_IN
+
+
+def chain_of(line: bytes) -> bytes:
+    """Return the chain that a rule or a declaration is about."""
+    found = _CHAIN.match(line)
+    return found[1] if found else b""

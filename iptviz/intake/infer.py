@@ -1,0 +1,115 @@
+"""Which table rules belong to when the line that says so is missing: from their chains and targets."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.intake.dialect import Kind
+from iptviz.intake.draft import BUILT_IN, Draft, Form, Piece, chain_of
+from iptviz.intake.remark import Remark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What stands in one table alone, by the kernel's word for targets and by kube-proxy's and others' for chains.
+_EVIDENCE: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
+    (table, re.compile(pattern))
+    for table, pattern in (
+        ("nat", rb" -j (?:DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP)\b"),
+        ("filter", rb" -j REJECT\b"),
+        ("raw", rb" -j (?:CT|NOTRACK)\b"),
+        ("mangle", rb" -j (?:TCPMSS|TPROXY|TTL|HL|DSCP|TOS|CHECKSUM|CLASSIFY|TCPOPTSTRIP)\b"),
+        (
+            "nat",
+            rb" -[Ajg] (?:KUBE-(?:SVC|SEP|XLB|EXT|SVL|FW)-|KUBE-(?:MARK-MASQ|MARK-DROP|POSTROUTING|PORTALS-|HOSTPORTS)"
+            rb"|CNI-|FLANNEL-POSTRTG|cali-(?:nat|PREROUTING|POSTROUTING))",
+        ),
+        (
+            "filter",
+            rb" -[Ajg] (?:KUBE-(?:FORWARD|FIREWALL|EXTERNAL-SERVICES|PROXY-FIREWALL|NWPLCY|POD-FW-|ROUTER-)"
+            rb"|FLANNEL-FWD|DOCKER-(?:USER|FORWARD|ISOLATION)|cali-(?:FORWARD|INPUT|f[wh]-|t[wh]-))",
+        ),
+    )
+)
+# Which built-in chains stand together, when nothing else tells.
+_BY_BUILT_IN: tuple[tuple[str, frozenset[bytes], frozenset[bytes]], ...] = (
+    ("mangle", frozenset((b"PREROUTING", b"FORWARD")), frozenset()),
+    ("filter", frozenset((b"FORWARD",)), frozenset()),
+    ("nat", frozenset((b"POSTROUTING",)), frozenset()),
+    ("raw", frozenset((b"PREROUTING", b"OUTPUT")), frozenset((b"INPUT",))),
+    ("nat", frozenset((b"PREROUTING",)), frozenset()),
+)
+_HOOKS = {
+    "filter": frozenset((b"INPUT", b"FORWARD", b"OUTPUT")),
+    "nat": BUILT_IN - {b"FORWARD"},
+    "mangle": BUILT_IN,
+    "raw": frozenset((b"PREROUTING", b"OUTPUT")),
+    "security": frozenset((b"INPUT", b"FORWARD", b"OUTPUT")),
+}
+_DEFAULT = "filter"  # as `iptables` without -t
+
+
+def with_tables(draft: Draft) -> list[Draft]:
+    """Return `draft`, or the tables that its lines fall into where it names none."""
+    if draft.table is not None:
+        return [draft]
+    parts = [draft] if draft.form != Form.RULES else list(_split(draft))
+    for part in parts:
+        built_in = part.declared() & BUILT_IN
+        told = draft.command.table if draft.command else None
+        fits = told is not None and built_in <= _HOOKS[told]
+        part.table = told if fits else _table_of(part)
+        if not (fits or (built_in and (part.of_rules or part.form == Form.LISTING))):
+            first, last = part.pieces[0].line, part.pieces[-1].line
+            what = f"lines {first} to {last}" if last > first else f"line {first}"
+            part.gaps.append(
+                Remark(first, f"the table of {what} is not named: {part.table}, to judge by what stands there")
+            )
+    return parts
+
+
+def _split(draft: Draft) -> Iterator[Draft]:
+    """Cut where a table must end: declarations or built-in chains come first, and targets must fit."""
+    part = Draft(None, draft.form, draft.line, draft.command)
+    part.tool, part.gaps, part.of_rules = draft.tool, draft.gaps, draft.of_rules
+    table: str | None = None
+    in_user_chain = False
+    for piece in _single_lines(draft):
+        chain = chain_of(piece.text)
+        evidence = _evidence(piece.text) if piece.kind is Kind.RULE else None
+        starts = {
+            Kind.DECLARATION: part.has_rules,
+            Kind.RULE: (in_user_chain and chain in BUILT_IN) or bool(table and evidence and table != evidence),
+        }.get(piece.kind, False)
+        if starts:
+            yield part
+            part = Draft(None, draft.form, piece.line, draft.command)
+            part.tool, part.of_rules, table = draft.tool, draft.of_rules, None
+        part.add(piece)
+        table = table or evidence
+        in_user_chain = piece.kind is Kind.RULE and chain not in BUILT_IN
+    part.ended_by_commit = draft.ended_by_commit
+    yield part
+
+
+def _single_lines(draft: Draft) -> Iterator[Piece]:
+    for piece in draft.pieces:
+        for number, text in enumerate(piece.text.splitlines(keepends=True)):
+            yield Piece(piece.kind, text, piece.line + number)
+
+
+def _evidence(rule: bytes) -> str | None:
+    """Return the one table that a rule can stand in, or None."""
+    return next((table for table, pattern in _EVIDENCE if pattern.search(b" " + rule)), None)
+
+
+def _table_of(draft: Draft) -> str:
+    """Return the table that the rules point to, else that of the built-in chains."""
+    found = [table for text, _ in draft.lines(Kind.RULE) if (table := _evidence(text))]
+    if found:
+        return max(set(found), key=found.count)
+    named = {chain_of(text) for kind in (Kind.DECLARATION, Kind.RULE) for text, _ in draft.lines(kind)}
+    return next(
+        (table for table, there, absent in _BY_BUILT_IN if there <= named and not absent & named), _DEFAULT
+    )

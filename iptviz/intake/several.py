@@ -1,0 +1,122 @@
+"""Which tables make one dump: several dumps may stand in one text, after one another."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.intake.dialect import Kind
+from iptviz.intake.draft import BUILT_IN, Draft, Form, Piece
+from iptviz.intake.index import build_index
+from iptviz.intake.infer import with_tables
+from iptviz.intake.read import Reading
+from iptviz.intake.remark import LineNote, Remark
+
+if TYPE_CHECKING:
+    from iptviz.intake.lines import LineMap
+
+Group = list[Draft]
+_FAMILY = {b"ip6tables": "ipv6", b"iptables": "ipv4"}
+_TOOL_FAMILY = re.compile(rb"ip6?tables")
+
+
+def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[Reading]:
+    """Return the dumps that `drafts` make up, in the order of the text."""
+    groups: list[Group] = []
+    for draft in drafts:
+        for named in with_tables(draft):
+            _place(named, groups)
+    return [_write([_settle(draft, notes) for draft in group]) for group in groups]
+
+
+def _place(draft: Draft, groups: list[Group]) -> None:
+    """Add `draft` to the last dump, or begin another."""
+    group = groups[-1] if groups else None
+    if group is None or _is_foreign(draft, group):
+        groups.append([draft])
+        return
+    same = next((one for one in group if one.table == draft.table), None)
+    if same is None:
+        group.append(draft)
+    elif draft.is_part or (draft.form == Form.RULES and not draft.declared() & BUILT_IN):
+        _merge(same, draft)
+    else:
+        groups.append([draft])
+
+
+def _is_foreign(draft: Draft, group: Group) -> bool:
+    """Whether the table was written by another program than the dump so far, or for another family."""
+    if draft.form != group[-1].form and not (group[-1].form == Form.RULES and group[-1].ended_by_commit):
+        return True  # the exception is a dump whose beginning is cut off
+    tools = {one.tool for one in group if one.tool}
+    if draft.tool and tools and draft.tool not in tools:
+        return True
+    families = {family for one in group if (family := _family(one))}
+    family = _family(draft)
+    return bool(family and families and family not in families)
+
+
+def _family(draft: Draft) -> str | None:
+    found = _TOOL_FAMILY.match(draft.tool) if draft.tool else None
+    if found:
+        return _FAMILY[found[0]]
+    return draft.command.family if draft.command and not draft.tool else None
+
+
+def _merge(same: Draft, part: Draft) -> None:
+    """Carry the lines of `part` out after those of `same`, as `iptables-restore --noflush` does."""
+    same.pieces += part.pieces
+    same.gaps += part.gaps
+    same.has_rules = same.has_rules or part.has_rules
+    same.has_operations = True
+    same.committed = same.committed and part.committed
+
+
+def _settle(draft: Draft, notes: list[LineNote]) -> Draft:
+    """Carry out what changes rules above it, so that rules and declarations remain."""
+    if draft.has_operations:
+        from iptviz.intake.operations import Played
+
+        played = Played(notes)
+        played.play(draft)
+        comments = [piece for piece in draft.pieces if piece.kind is Kind.COMMENT]
+        draft.pieces = comments + played.pieces()
+    return draft
+
+
+def _write(group: Group) -> Reading:
+    """Write the tables as plain iptables-save, and note for each stretch where its lines stood."""
+    texts: list[bytes] = []
+    line_map: LineMap = []
+    here = 1
+
+    def add(text: bytes, there: int) -> None:
+        nonlocal here
+        line_map.append((here, there))
+        texts.append(text)
+        here += text.count(b"\n")
+
+    for draft in group:
+        before = [piece for piece in draft.pieces if piece.kind is Kind.COMMENT and piece.line < draft.line]
+        for piece in before:
+            add(piece.text, piece.line)
+        add(b"*%s\n" % (draft.table or "").encode(), draft.line)
+        for piece in draft.pieces[len(before) :]:
+            add(piece.text, piece.line)
+        if draft.committed:
+            add(b"COMMIT\n", _last_line(draft))
+    text = b"".join(texts)
+    return Reading(text, build_index(text), line_map, _gaps(group), _group_family(group), group[0].form)
+
+
+def _last_line(draft: Draft) -> int:
+    last = draft.pieces[-1] if draft.pieces else Piece(Kind.COMMENT, b"", draft.line)
+    return last.line + last.text.count(b"\n")
+
+
+def _gaps(group: Group) -> tuple[Remark, ...]:
+    return tuple(dict.fromkeys(gap for draft in group for gap in draft.gaps))
+
+
+def _group_family(group: Group) -> str | None:
+    return next((family for draft in group if (family := _family(draft))), None)

@@ -1,0 +1,1 @@
+"""The output of `iptables -L`, row by row, into lines of iptables-save."""

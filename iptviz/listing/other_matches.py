@@ -1,0 +1,209 @@
+"""The rarer matches as `iptables -L` prints them: of headers, of the node's devices and of its processes.
+
+A listing never shows the ttl and the log of osf.
+"""
+
+from __future__ import annotations
+
+from iptviz.listing.words import (
+    DCCP_TYPES,
+    HEX,
+    NUMBER,
+    QUOTED,
+    WORD,
+    Section,
+    Words,
+    ahead,
+    same,
+    section,
+    transport,
+)
+
+# Printed without a word before them: no other match's word may be taken for one.
+_DCCP_TYPE = rf"(?:\d+|{'|'.join(sorted(DCCP_TYPES, reverse=True))})"
+_IPVS = "vproto vaddr vport vdir vmethod vportctl"
+
+
+def _compared(head: str, name: str) -> tuple[Section, ...]:
+    """Make the sections of TTL or hop limit, which are compared by a sign."""
+    signs = {"==": "--{}-eq", "!=": "! --{}-eq", "<": "--{}-lt", ">": "--{}-gt"}
+    return tuple(
+        section(rf"{head} {sign} (?P<a>\d+)", f"-m {name} {option.format(name)} {{a}}")
+        for sign, option in signs.items()
+    )
+
+
+def _inverted(word: str, option: str, value: str = r"\d[\d:]*") -> Words:
+    """Make an option printed as `word:!5`."""
+    return rf"{word}:(?P<n>!)?(?P<a>{value})", f"{{n:!}}--{option} {{a}}"
+
+
+def _ipv6_options(name: str) -> Section:
+    opts = (r"opts (?P<a>[\d:,]+)", f"--{name}-opts {{a}}")
+    return section(name, f"-m {name}", _inverted("length", f"{name}-len"), opts)
+
+
+_HEADERS = (
+    section(r"length (?P<n>!)?(?P<a>\d[\d:]*)", "-m length {n:!}--length {a}"),
+    *_compared("TTL match TTL", "ttl"),
+    *_compared("HL match HL", "hl"),
+    section(r"DSCP match (?P<n>!)?(?P<a>\S+)", "-m dscp {n:!}--dscp {a}"),
+    section(r"(?:tos|TOS) match\s*+(?P<n>!)?(?P<a>[\w-]+(?:/\w+)?)", "-m tos {n:!}--tos {a}"),
+    section(
+        "ECN match",
+        "-m ecn",
+        ("(?P<n>!)?ECE", "{n:!}--ecn-tcp-ece"),
+        ("(?P<n>!)?CWR", "{n:!}--ecn-tcp-cwr"),
+        (r"(?P<n>!)?ECT=(?P<a>\d)", "{n:!}--ecn-ip-ect {a}"),
+    ),
+    section(r"tcpmss match (?P<n>!)?(?P<a>\d[\d:]*)", "-m tcpmss {n:!}--mss {a}"),
+    section(r"OS fingerprint match (?P<n>!)?(?P<a>\S+)", "-m osf {n:!}--genre {a}"),
+    transport("sctp", (r"(?P<n>!)?(?P<w>all|any|only) (?P<a>\S+)", "{n:!}--chunk-types {w} {a:chunks}")),
+    transport(
+        "dccp",
+        (rf"(?P<n>!)?(?P<a>{_DCCP_TYPE}(?:,{_DCCP_TYPE})*+)", "{n:!}--dccp-types {a:dccp}"),
+        (r"option=(?P<n>!)?(?P<a>\d+)", "{n:!}--dccp-option {a}"),
+    ),
+    section("esp", "-m esp", _inverted("spis?", "espspi")),
+    section("comp", "-m ipcomp", _inverted("spis?", "ipcompspi")),
+    section(
+        "ah", "-m ah", _inverted("spis?", "ahspi"), _inverted("length", "ahlen"), ("reserved", "--ahres")
+    ),
+    section(
+        "STRING match",
+        "-m string",
+        (r'(?P<n>!)?(?P<a>"\|(?:[0-9a-f]{2})++\|")', "{n:!}--hex-string {a:raw}"),
+        (rf"(?P<n>!)?(?P<a>{QUOTED})", "{n:!}--string {a:raw}"),
+        ("ALGO name (?P<a>bm|kmp)", "--algo {a}"),
+        (r"FROM (?P<a>\d+)", "--from {a}"),
+        (r"TO (?P<a>\d+)", "--to {a}"),
+        ("ICASE", "--icase"),
+    ),
+    section(rf"u32 (?P<n>!)?(?P<a>{QUOTED})", "-m u32 {n:!}--u32 {a:raw}"),
+    # A program's print ends in a byte 0.
+    section(r"match bpf (?P<a>\d[\d\s,\0]*)", "-m bpf --bytecode {a:program}"),
+    section(r"match bpf pinned (?P<a>\S+)", "-m bpf --object-pinned {a}"),
+)
+
+_IPV6 = (
+    _ipv6_options("dst"),
+    _ipv6_options("hbh"),
+    section("eui64", "-m eui64"),
+    section(
+        "frag",
+        "-m frag",
+        _inverted("ids?", "fragid"),
+        _inverted("length", "fraglen"),
+        *((printed, f"--frag{word}") for printed, word in (("reserved", "res"), ("first", "first"))),
+        *((word, f"--frag{word}") for word in ("more", "last")),
+    ),
+    section(
+        r"ipv6header flags:(?P<n>!)?(?P<a>\S+)",
+        "-m ipv6header {n:!}--header {a:headers}",
+        ("soft", "--soft"),
+    ),
+    section(
+        "rt",
+        "-m rt",
+        _inverted("type", "rt-type"),
+        _inverted("segslefts?", "rt-segsleft"),
+        _inverted("length", "rt-len"),
+        ("reserved", "--rt-0-res"),
+        (r"0-addrs (?P<a>[\w:.,]+)", "--rt-0-addrs {a}"),
+        ("0-not-strict", "--rt-0-not-strict"),
+    ),
+    section(r"mh (?P<n>!)?(?P<a>[\w:-]+)", "-m mh {n:!}--mh-type {a}"),
+    section(
+        "srh",
+        "-m srh",
+        _inverted("next-hdr", "srh-next-hdr"),
+        *(
+            _inverted(f"{word}-{test}", f"srh-{word}-{test}")
+            for word in ("hdr-len", "segs-left", "last-entry")
+            for test in ("eq", "gt", "lt")
+        ),
+        _inverted("tag", "srh-tag"),
+        *(
+            (rf"{word} (?P<n>!)?(?P<a>\S+)", f"{{n:!}}--srh-{word} {{a}}")
+            for word in ("psid", "nsid", "lsid")
+        ),
+    ),
+)
+
+_POLICY: tuple[Words, ...] = (
+    *same("reqid", NUMBER),
+    *same("spi", HEX),
+    (r"(?P<n>!)?proto (?P<a>\S+)", "{n:!}--proto {a:ipsec}"),
+    *same("mode tunnel-dst tunnel-src", WORD),
+)
+
+_NODE = (
+    section(
+        ahead("owner OWNER"),
+        "-m owner",
+        (r"(?P<n>!)?(?:owner|OWNER) UID match (?P<a>\S+)", "{n:!}--uid-owner {a}"),
+        (r"(?P<n>!)?(?:owner|OWNER) GID match (?P<a>\S+)", "{n:!}--gid-owner {a}"),
+        ("(?P<n>!)?owner socket exists", "{n:!}--socket-exists"),
+        (r"incl\. suppl\. groups", "--suppl-groups"),
+    ),
+    section(
+        "(?=(?:source|destination) IP range )",
+        "-m iprange",
+        (r"source IP range (?P<n>!)?(?P<a>[\w:.]+-[\w:.]+)", "{n:!}--src-range {a}"),
+        (r"destination IP range (?P<n>!)?(?P<a>[\w:.]+-[\w:.]+)", "{n:!}--dst-range {a}"),
+    ),
+    section(
+        "PHYSDEV match",
+        "-m physdev",
+        *(
+            row
+            for word in ("in", "out")
+            for row in (*same(f"--physdev-is-{word}"), *same(f"--physdev-{word}", WORD))
+        ),
+        *same("--physdev-is-bridged"),
+    ),
+    section(
+        "policy match dir (?P<a>in|out) pol (?P<b>none|ipsec)",
+        "-m policy --dir {a} --pol {b}",
+        *same("strict"),
+        # The elements of a policy, of which the kernel takes four, are numbered where there is more than one.
+        *((r"\[0\]", ""), *_POLICY),
+        *(row for place in (1, 2, 3) for row in ((rf"\[{place}\]", "--next"), *_POLICY)),
+    ),
+    section("rpfilter", "-m rpfilter", *same("loose validmark accept-local invert")),
+    section("socket", "-m socket", *same("--transparent --nowildcard --restore-skmark")),
+    section(r"MAC\s*+(?P<n>!)?(?P<a>(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})", "-m mac {n:!}--mac-source {a}"),
+    section("PKTTYPE = (?P<a>[a-z]+)", "-m pkttype --pkt-type {a}"),
+    section("PKTTYPE != (?P<a>[a-z]+)", "-m pkttype ! --pkt-type {a}"),
+    section(ahead("src-group dst-group"), "-m devgroup", *same("src-group dst-group", WORD)),
+    section(r"(?P<n>!)?realm (?P<a>\S+)", "-m realm {n:!}--realm {a}"),
+    section(r"cpu (?P<n>!)?(?P<a>\d+)", "-m cpu {n:!}--cpu {a}"),
+    section(r"cgroup (?P<n>!)?(?P<a>\d+)", "-m cgroup {n:!}--cgroup {a}"),
+    section(r"cgroup (?P<n>!)?(?P<a>\S+)", "-m cgroup {n:!}--path {a}"),
+    section(rf"helper match (?P<n>!)?(?P<a>{QUOTED})", "-m helper {n:!}--helper {a:raw}"),
+    section(r"(?P<n>!)?nfacct-name (?P<a>\S+)", "-m nfacct {n:!}--nfacct-name {a}"),
+    section(
+        rf"cluster (?P<n>!)?node_mask=(?P<a>{HEX}) total_nodes=(?P<b>\d+) hash_seed=(?P<c>{HEX})",
+        "-m cluster {n:!}--cluster-local-nodemask {a} --cluster-total-nodes {b} --cluster-hash-seed {c}",
+    ),
+    section(
+        r"connlabel (?P<n>!)?(?P<a>\S+)",
+        "-m connlabel {n:!}--label {a}",
+        (r"set(?! \S+ (?:src|dst)(?:[,\s]|\Z))", "--set"),  # not the old print of match set
+    ),
+    section(ahead(f"ipvs {_IPVS}"), "-m ipvs", *same("ipvs"), *same(_IPVS, WORD)),
+)
+
+_TIME: tuple[Words, ...] = (
+    (r"from (?P<a>[\d:]+)", "--timestart {a}"),
+    (r"to (?P<a>[\d:]+)", "--timestop {a}"),
+    (r"on (?P<a>\d\w*(?:,\w+)*+)", "--monthdays {a:days}"),
+    (r"on (?P<a>[A-Z]\w*(?:,\w+)*+)", "--weekdays {a}"),
+    (r"starting from (?P<a>[\d-]+) (?P<b>[\d:]+)", "--datestart {a}T{b}"),
+    (r"until date (?P<a>[\d-]+) (?P<b>[\d:]+)", "--datestop {a}T{b}"),
+    ("(?!UTC)", "--kerneltz"),
+    ("UTC", ""),
+    ("contiguous", "--contiguous"),
+)
+
+OTHER_MATCHES: tuple[Section, ...] = (*_HEADERS, *_IPV6, *_NODE, section("TIME", "-m time", *_TIME))

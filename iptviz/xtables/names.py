@@ -1,0 +1,111 @@
+"""Names that iptables takes for numbers, and numbers it prints as names.
+
+Protocols as in Debian's and the kernel's `/etc/protocols`, of which iptables prints the name; services of
+`/etc/services`, of which it prints the number.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+PROTOCOLS = {
+    0: "all",
+    1: "icmp",
+    2: "igmp",
+    4: "ipencap",
+    6: "tcp",
+    17: "udp",
+    33: "dccp",
+    41: "ipv6",
+    43: "ipv6-route",
+    44: "ipv6-frag",
+    46: "rsvp",
+    47: "gre",
+    50: "esp",
+    51: "ah",
+    58: "ipv6-icmp",
+    59: "ipv6-nonxt",
+    60: "ipv6-opts",
+    88: "eigrp",
+    89: "ospf",
+    94: "ipip",
+    103: "pim",
+    108: "ipcomp",
+    112: "vrrp",
+    115: "l2tp",
+    132: "sctp",
+    135: "mobility-header",
+    136: "udplite",
+    137: "mpls-in-ip",
+}
+_PROTOCOL_ALIASES = {"icmpv6": "ipv6-icmp", "ipv6-mh": "mobility-header", "mh": "mobility-header"}
+
+_SERVICES = {
+    "ftp-data": 20,
+    "ftp": 21,
+    "ssh": 22,
+    "telnet": 23,
+    "smtp": 25,
+    "domain": 53,
+    "bootps": 67,
+    "bootpc": 68,
+    "tftp": 69,
+    "http": 80,
+    "www": 80,
+    "kerberos": 88,
+    "pop3": 110,
+    "sunrpc": 111,
+    "ntp": 123,
+    "netbios-ns": 137,
+    "netbios-dgm": 138,
+    "netbios-ssn": 139,
+    "imap2": 143,
+    "imap": 143,
+    "snmp": 161,
+    "snmp-trap": 162,
+    "bgp": 179,
+    "ldap": 389,
+    "https": 443,
+    "microsoft-ds": 445,
+    "submissions": 465,
+    "isakmp": 500,
+    "syslog": 514,
+    "submission": 587,
+    "ldaps": 636,
+    "domain-s": 853,
+    "rsync": 873,
+    "imaps": 993,
+    "pop3s": 995,
+    "openvpn": 1194,
+    "ms-sql-s": 1433,
+    "nfs": 2049,
+    "mysql": 3306,
+    "ms-wbt-server": 3389,
+    "ipsec-nat-t": 4500,
+    "sip": 5060,
+    "mdns": 5353,
+    "postgresql": 5432,
+    "http-alt": 8080,
+    "webcache": 8080,
+}
+
+
+def protocol_name(text: str) -> str:
+    """Return the protocol `text`, a name or a number, as iptables-save prints it."""
+    name = text.lower()
+    if name.isascii() and name.isdigit():
+        return PROTOCOLS.get(int(name), str(int(name)))
+    return _PROTOCOL_ALIASES.get(name, name)
+
+
+@cache
+def service_port(name: str) -> int | None:
+    """Return the port of service `name`, by our own table or the machine's `/etc/services`, or None."""
+    if name in _SERVICES:
+        return _SERVICES[name]
+    import socket
+
+    try:
+        return socket.getservbyname(name)
+    except (OSError, ValueError):  # ValueError: a name with NUL or a character that is no byte
+        return None

@@ -1,0 +1,1 @@
+"""Rules taken apart."""

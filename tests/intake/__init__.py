@@ -1,0 +1,1 @@
+"""Dumps as they come: decorated, broken, several in one text."""
