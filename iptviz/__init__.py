@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from iptviz.version import __version__
 
 if TYPE_CHECKING:
-    from iptviz.dump.model import Dump, load
+    from iptviz.dump.load import load, load_all
+    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.single import parse_rule
     from iptviz.errors import DumpError, IptvizError, OutputError, TargetError
@@ -33,13 +34,15 @@ __all__ = [
     "__version__",
     "jump_graph",
     "load",
+    "load_all",
     "parse_rule",
     "trace",
 ]
 
 _HOMES = {
     "Dump": "iptviz.dump.model",
-    "load": "iptviz.dump.model",
+    "load": "iptviz.dump.load",
+    "load_all": "iptviz.dump.load",
     "Rule": "iptviz.dump.rule",
     "parse_rule": "iptviz.dump.single",
     "DumpError": "iptviz.errors",

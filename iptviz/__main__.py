@@ -12,7 +12,7 @@ def main() -> None:
     a tenth of its time and find nothing.
     """
     gc.disable()
-    from iptviz.cli import app
+    from iptviz.cli.app import app
 
     app(prog_name="iptviz")
 

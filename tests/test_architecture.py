@@ -18,6 +18,9 @@ PACKAGE = ROOT / "iptviz"
 ORDER = (
     {"version", "errors"},
     {"xtables"},
+    {"grammar"},
+    {"source", "listing"},
+    {"intake"},
     {"dump"},
     {"engine"},
     {"graph", "kube"},

@@ -28,12 +28,13 @@ def find_gaps(dump: Dump, reading: Reading) -> list[Remark]:
         *_incompatible(dump, reading),
         *_undeclared(dump),
         *_missing_table(dump),
+        *([Remark(dump.lines.at(len(dump.data) - 1), dump.damage)] if dump.damage else []),
         *reading.gaps,
     )
     return sorted(found)
 
 
-def no_table_error(text: Text, source: str) -> DumpError:
+def no_dump_error(text: Text, source: str) -> DumpError:
     """Return the error for input without any dump, which says what it holds instead."""
     nft = _NFT_RULESET.search(text.raw)
     if nft:

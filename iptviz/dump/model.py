@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.gaps import find_gaps, no_table_error
-from iptviz.dump.source import DumpLike, read_source
+from iptviz.dump.gaps import find_gaps, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
 from iptviz.intake.read import read_text
+from iptviz.source.bundle import node_of_path
+from iptviz.source.origin import Source
 from iptviz.xtables.saving import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from iptviz.errors import DumpError
     from iptviz.intake.read import Reading, Text
     from iptviz.intake.remark import LineNote, Remark
 
@@ -28,29 +30,29 @@ class Dump:
     """
 
     def __init__(self, data: bytes, source: str = "<bytes>") -> None:
-        """Read the only or the first dump in `data`; `source` is what messages call it.
+        """Read the first dump in `data`; `source` is what messages call it.
 
         Raises:
             DumpError: no dump is in it.
         """
         text = read_text(data)
         if not text.readings:
-            raise no_table_error(text, source)
-        self._begin(text, text.readings[0], source)
+            raise no_dump_error(text, source)
+        self._begin(text, text.readings[0], Source(source, "", data))
 
     @classmethod
-    def all_of(cls, text: Text, source: str) -> list[Dump]:
-        """Return the dumps of `text`, in its order."""
-        return [cls._made(text, reading, source) for reading in text.readings]
-
-    @classmethod
-    def _made(cls, text: Text, reading: Reading, source: str) -> Dump:
+    def of(cls, text: Text, reading: Reading, origin: Source) -> Dump:
+        """Return the dump of one reading of `text`, which came from `origin`."""
         dump = cls.__new__(cls)
-        dump._begin(text, reading, source)
+        dump._begin(text, reading, origin)
         return dump
 
-    def _begin(self, text: Text, reading: Reading, source: str) -> None:
-        self.source = source
+    def _begin(self, text: Text, reading: Reading, origin: Source) -> None:
+        self.origin = origin
+        self.source = origin.name
+        self.number = 1
+        self.siblings = 0
+        self.problems: list[DumpError] = []
         self.data = reading.text
         self.lines = Lines(reading.text, reading.line_map)
         self._text = text
@@ -86,6 +88,11 @@ class Dump:
         """How the dump was written: `iptables-save`, `iptables -L`, or rules without a table header."""
         return self._reading.form
 
+    @property
+    def first_line(self) -> int:
+        """The line of the text at which the dump begins."""
+        return self._reading.first_line
+
     def _saving(self) -> Saving:
         return Saving(self.family, self.header.backend or "legacy")
 
@@ -109,6 +116,32 @@ class Dump:
         """How many lines the text has, where any was skipped or repaired; else 0."""
         return self._text.line_count
 
+    @property
+    def damage(self) -> str:
+        """Why the packed file is not whole, or nothing."""
+        return self.origin.damage
+
+    @property
+    def node(self) -> str | None:
+        """The name of the node, where a shell prompt above the dump or its path in a bundle has it."""
+        return self._reading.node or node_of_path(self.origin.inside)
+
+    @property
+    def time(self) -> str | None:
+        """When the dump was saved, as it says, else when its file in a bundle was last written (UTC)."""
+        if self.header.time or self.origin.modified is None:
+            return self.header.time
+        from datetime import UTC, datetime
+
+        return datetime.fromtimestamp(self.origin.modified, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+    def describe(self) -> str:
+        """Return what tells this dump from others of its file, in a line."""
+        tables = ", ".join(f"{name} {table.rule_count}" for name, table in self.tables.items())
+        what = self.tool or f"{self.form}, {self.family}"
+        where = (self.origin.inside, f"line {self.first_line}" if self.siblings else "")
+        return " · ".join(filter(None, (*where, what, f"rules: {tables}", self.time or "", self.node or "")))
+
     @cached_property
     def gaps(self) -> list[Remark]:
         """Why the dump may lack something, by line: no COMMIT, a cut end, a missing declaration, other text."""
@@ -119,7 +152,3 @@ class Dump:
         """Whether nothing suggests that a part is missing."""
         return not self.gaps
 
-
-def load(origin: DumpLike) -> Dump:
-    source = read_source(origin)
-    return Dump(source.data, source.name)

@@ -62,7 +62,7 @@ def _match(segment: str) -> Match | None:
 def _target(segment: str) -> Target | None:
     name, _, rest = segment.partition(" ")
     spec = target_spec(name)
-    options = _options(rest, spec.options if spec else _NO_OPTIONS)
+    options = _options(rest, spec.options if spec else _NO_OPTIONS) if rest else ()
     return None if options is None or not name or name[0] in '"!-' else Target(name, False, options)
 
 
@@ -74,14 +74,19 @@ def _options(segment: str, table: OptionTable) -> tuple[Option, ...] | None:
         return None
     options = []
     at = 0
-    while at < len(words):
+    count = len(words)
+    while at < count:
         negated = words[at] == "!"
-        spec = table.get(words[at + negated]) if at + negated < len(words) else None
-        start = at + negated + 1
-        at = start + len(spec.kinds) if spec else 0
-        if spec is None or at > len(words) or spec.least < len(spec.kinds) or "!" in words[start:at]:
+        at += negated
+        spec = table.get(words[at]) if at < count else None
+        start = at + 1
+        if spec is None or spec.least < len(spec.kinds):
             return None
-        options.append(_option(spec.name, negated, *words[start:at]))
+        at = start + spec.least
+        values = words[start:at]
+        if at > count or "!" in values:
+            return None
+        options.append(_option(spec.name, negated, *values))
     return tuple(options)
 
 

@@ -47,21 +47,21 @@ class _Unit(NamedTuple):
     chain: bytes
 
 
-def assemble(data: bytes) -> Assembled:
-    """Put the lines of `data` into tables."""
+def assemble(data: bytes, command: bytes = b"") -> Assembled:
+    """Put the lines of `data` into tables; `command` is what wrote them, where that is known."""
     units = []
     line = 1
     for run in index.runs(data):
         kind = run.lastindex or 0
         units.append(_Unit(kind, run[0], line, run[1] if kind == index.RULES else b""))
         line += data.count(b"\n", *run.span())
-    return _Assembler(units).run()
+    return _Assembler(units, read_command(command)).run()
 
 
 class _Assembler:
     """Goes through the units once; `draft` is the table that is open."""
 
-    def __init__(self, units: list[_Unit]) -> None:
+    def __init__(self, units: list[_Unit], command: Command | None) -> None:
         self.units = units
         self.at = 0
         self.decorations = Decorations([unit.text for unit in units if unit.kind == index.NOISE])
@@ -69,7 +69,7 @@ class _Assembler:
         self.drafts: list[Draft] = []
         self.draft: Draft | None = None
         self.lead: list[Piece] = []
-        self.command: Command | None = None
+        self.command = command
         self.tool: bytes | None = None
         self.rule_end = 0
         self.prefix = b""

@@ -36,6 +36,7 @@ class Command(NamedTuple):
     table: str | None
     family: str
     backend: str | None
+    node: str | None = None
 
 
 _COUNTERS = rb"(?: -c (?P<packets>\d+) (?P<bytes>\d+))?"
@@ -56,12 +57,17 @@ _COMMAND = re.compile(
 )
 _TABLE_ARGUMENT = re.compile(rb"(?:-t|--table)[ =]?\s*(filter|nat|mangle|raw|security)\b")
 
+_PROMPT = re.compile(rb"\[?[\w.-]+@([A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s]")
+
+_MESSAGE = re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app)\b.*[:!.]")
+
 # Why a line is no part of a dump, by what it looks like; the first that fits.
 _REASONS = (
     (re.compile(rb"--\s*$"), "a separator of grep: lines are missing here"),
     (re.compile(rb"(?:```|~~~)"), "a Markdown fence"),
+    (re.compile(rb"(?:\[?[\w.-]+@[\w.-]+[^#$]{0,200}[#$]|\$|[\w.-]{1,60}:[~/][^#$]{0,200}[#$])(?:\s|\Z)"), "a shell prompt"),
     (re.compile(rb"</?[A-Za-z][^<>]*>\s*$"), "an HTML tag"),
-    (re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app)\b.*[:!.]"), "a message of a program"),
+    (_MESSAGE, "a message of a program"),
 )
 SEPARATOR = _REASONS[0][1]
 NO_PART = "not part of a dump"
@@ -82,7 +88,7 @@ def classify(text: bytes) -> Line:
 
 def reason_to_skip(text: bytes) -> str:
     """Return why a line that is no part of a dump stands there."""
-    if _COMMAND.search(text) and not _REASONS[3][0].match(text):
+    if _COMMAND.search(text) and not _MESSAGE.match(text):
         return "a command"
     return next((reason for pattern, reason in _REASONS if pattern.match(text)), NO_PART)
 
@@ -98,4 +104,11 @@ def read_command(text: bytes) -> Command | None:
         table[1].decode() if table else None,
         "ipv6" if found["tool"] == b"ip6tables" else "ipv4",
         backend,
+        _node(text),
     )
+
+
+def _node(text: bytes) -> str | None:
+    """Return the host in a prompt such as `root@node-1:~#`."""
+    found = _PROMPT.match(text.strip())
+    return found[1].decode() if found else None

@@ -8,6 +8,7 @@ from iptviz.intake.decode import decode
 from iptviz.intake.header import read_tool
 from iptviz.intake.index import Index, build_index
 from iptviz.intake.remark import LineNote, Remark
+from iptviz.source.bundle import command_of_path
 
 if TYPE_CHECKING:
     from iptviz.intake.lines import LineMap
@@ -18,7 +19,7 @@ class Reading(NamedTuple):
 
     `text` is plain iptables-save and `index` says where its tables stand; `line_map` leads to the lines of what
     was read. `gaps` is what the form lacks; `family` is told by what stands around the dump, or None. `form` is
-    how it was written.
+    how it was written; `node` the name in a shell prompt above it.
     """
 
     text: bytes
@@ -27,6 +28,8 @@ class Reading(NamedTuple):
     gaps: tuple[Remark, ...]
     family: str | None
     form: str
+    node: str | None = None
+    first_line: int = 1
 
 
 class Text(NamedTuple):
@@ -39,8 +42,11 @@ class Text(NamedTuple):
     line_count: int
 
 
-def read_text(raw: bytes) -> Text:
-    """Find the dumps in `raw`; a text without any has no readings."""
+def read_text(raw: bytes, path: str = "") -> Text:
+    """Find the dumps in `raw`; a text without any has no readings.
+
+    `path` is that in a bundle, whose last part may be the command that wrote the text.
+    """
     data, repairs = decode(raw)
     index = build_index(data)
     if _is_plain(data, index):
@@ -48,7 +54,8 @@ def read_text(raw: bytes) -> Text:
     from iptviz.intake.assemble import assemble  # what plain dumps do not need
     from iptviz.intake.several import split_dumps
 
-    drafts, notes = assemble(data)
+    command = command_of_path(path)
+    drafts, notes = assemble(data, command.encode())
     readings = split_dumps(drafts, notes)
     notes.sort()
     return Text(raw, readings, notes, repairs, data.count(b"\n") + (not data.endswith(b"\n")))

@@ -106,7 +106,16 @@ def _write(group: Group) -> Reading:
         if draft.committed:
             add(b"COMMIT\n", _last_line(draft))
     text = b"".join(texts)
-    return Reading(text, build_index(text), line_map, _gaps(group), _group_family(group), group[0].form)
+    return Reading(
+        text,
+        build_index(text),
+        line_map,
+        _gaps(group),
+        _group_family(group),
+        group[0].form,
+        next((draft.command.node for draft in group if draft.command and draft.command.node), None),
+        group[0].line,
+    )
 
 
 def _last_line(draft: Draft) -> int:

@@ -106,3 +106,13 @@ def _checked_port(port: int, text: str) -> int:
     if not 0 < port < 65536:
         raise TargetError(f"port {port} is out of range: ports are 1 to 65535", where=repr(text))
     return port
+
+
+def family_of(text: str) -> str | None:
+    """Return the family of the address that TARGET names, `ipv4` or `ipv6`; None where it names none.
+
+    Raises:
+        TargetError: it has none of the forms of a TARGET.
+    """
+    target = parse_target(text)
+    return f"ipv{target.version}" if isinstance(target, AddressTarget) else None

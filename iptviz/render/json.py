@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from iptviz.questions.sources import SourcesResult
     from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
 
 
 def trace_json(result: TraceResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - JSON leaves nothing out
     """Return the document `iptviz.trace.v1`; it is never folded."""
+    return _written(result.to_dict())
+
+
+def sources_json(result: SourcesResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return the document `iptviz.sources.v1`."""
+    return _written(result.to_dict())
+
+
+def _written(document: dict[str, Any]) -> str:
     import json
 
-    return json.dumps(result.to_dict(), indent=2) + "\n"
+    return json.dumps(document, indent=2) + "\n"

@@ -8,23 +8,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.option import Option
+from iptviz.xtables.match_groups import rewrite_policy, rewrite_rateest
+from iptviz.xtables.match_ranges import rewrite_limit, rewrite_tcp, without_full_ranges
+from iptviz.xtables.match_values import (
+    rewrite_ipvs,
+    rewrite_recent,
+    rewrite_set,
+    rewrite_srh,
+    rewrite_string,
+    rewrite_time,
+)
 
 if TYPE_CHECKING:
     from iptviz.xtables.option import Rewrite
-    from iptviz.xtables.saving import Saving
-
-
-def _tcp(options: list[Option], _saving: Saving) -> list[Option]:
-    """`--syn` is `--tcp-flags FIN,SYN,RST,ACK SYN`."""
-    return [
-        Option("--tcp-flags", option.negated, ("FIN,SYN,RST,ACK", "SYN"))
-        if option.name == "--syn"
-        else option
-        for option in options
-    ]
-
 
 MATCH_REWRITES: dict[str, Rewrite] = {
-    "tcp": _tcp,
+    "ipcomp": without_full_ranges("ipcomp"),
+    "ipvs": rewrite_ipvs,
+    "limit": rewrite_limit,
+    "mh": without_full_ranges("mh"),
+    "policy": rewrite_policy,
+    "rateest": rewrite_rateest,
+    "recent": rewrite_recent,
+    "rt": without_full_ranges("rt"),
+    "set": rewrite_set,
+    "srh": rewrite_srh,
+    "string": rewrite_string,
+    "tcp": rewrite_tcp,
+    "time": rewrite_time,
+    "udp": without_full_ranges("udp"),
 }

@@ -6,7 +6,10 @@ Protocols as in Debian's and the kernel's `/etc/protocols`, of which iptables pr
 
 from __future__ import annotations
 
+import re
 from functools import cache
+
+from iptviz.xtables.numbers import read_uint
 
 PROTOCOLS = {
     0: "all",
@@ -93,8 +96,9 @@ _SERVICES = {
 def protocol_name(text: str) -> str:
     """Return the protocol `text`, a name or a number, as iptables-save prints it."""
     name = text.lower()
-    if name.isascii() and name.isdigit():
-        return PROTOCOLS.get(int(name), str(int(name)))
+    number = read_uint(name)
+    if number is not None:
+        return PROTOCOLS.get(number, str(number))
     return _PROTOCOL_ALIASES.get(name, name)
 
 
@@ -109,3 +113,30 @@ def service_port(name: str) -> int | None:
         return socket.getservbyname(name)
     except (OSError, ValueError):  # ValueError: a name with NUL or a character that is no byte
         return None
+
+
+def user_number(name: str) -> int | None:
+    """Return the number of the machine's user `name`, or None."""
+    if name == "root" or not _ACCOUNT.fullmatch(name):
+        return 0 if name == "root" else None
+    try:
+        import pwd
+
+        return pwd.getpwnam(name).pw_uid
+    except (ImportError, KeyError):  # no such user, or Windows
+        return None
+
+
+def group_number(name: str) -> int | None:
+    """Return the number of the machine's group `name`, or None."""
+    if name == "root" or not _ACCOUNT.fullmatch(name):
+        return 0 if name == "root" else None
+    try:
+        import grp
+
+        return grp.getgrnam(name).gr_gid
+    except (ImportError, KeyError):  # no such group, or Windows
+        return None
+
+
+_ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,63}")

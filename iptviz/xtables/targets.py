@@ -24,92 +24,113 @@ class TargetSpec(NamedTuple):
     options: OptionTable
 
 
-_PERSISTENT = ("--random", "--random-fully", "--persistent")
-_CTMASKS = ("--nfmask word", "--ctmask word", "--mask word")
-_SHIFTS = ("--left-shift-mark word", "--right-shift-mark word")
+_SHIFTS = ("--left-shift-mark uint =0", "--right-shift-mark uint =0")
 _BITS = ("--set-mark word", "--and-mark word", "--or-mark word", "--xor-mark word")
+_PREFIXES = ("--src-pfx network", "--dst-pfx network")
 
 _TARGETS: dict[str, _TargetRow] = {
     "ACCEPT": _TargetRow(continues=False),
     "DROP": _TargetRow(continues=False),
     "RETURN": _TargetRow(continues=False),
     "QUEUE": _TargetRow(continues=False),
-    "REJECT": _TargetRow(continues=False, rows=("--reject-with reject-type",)),
-    "DNAT": _TargetRow(continues=False, rows=("--to-destination word", *_PERSISTENT)),
-    "SNAT": _TargetRow(continues=False, rows=("--to-source word", *_PERSISTENT)),
-    "MASQUERADE": _TargetRow(continues=False, rows=("--to-ports word", "--random", "--random-fully")),
-    "REDIRECT": _TargetRow(continues=False, rows=("--to-ports word", "--random")),
-    "NETMAP": _TargetRow(continues=False, rows=("--to word",)),
+    "REJECT": _TargetRow(continues=False, rows=("--reject-with reject-type +port-unreach",)),
+    "DNAT": _TargetRow(continues=False, rows=("--to-destination nat-range", "--random", "--persistent")),
+    "SNAT": _TargetRow(
+        continues=False, rows=("--to-source nat-range", "--random", "--random-fully", "--persistent")
+    ),
+    "MASQUERADE": _TargetRow(continues=False, rows=("--to-ports nat-ports", "--random", "--random-fully")),
+    "REDIRECT": _TargetRow(continues=False, rows=("--to-ports nat-ports", "--random")),
+    "NETMAP": _TargetRow(continues=False, rows=("--to network",)),
     "NFQUEUE": _TargetRow(
         continues=False,
-        rows=("--queue-num uint +0", "--queue-balance word", "--queue-bypass", "--queue-cpu-fanout"),
+        rows=("--queue-num uint", "--queue-balance queue-range", "--queue-bypass", "--queue-cpu-fanout"),
     ),
-    "TPROXY": _TargetRow(continues=False, rows=("--on-port word", "--on-ip word", "--tproxy-mark word")),
+    "TPROXY": _TargetRow(
+        continues=False,
+        rows=("--on-port port-decimal", "--on-ip host-or-any +", "--tproxy-mark xmark +0x0/0x0"),
+    ),
+    # It answers SYN and ACK itself; what else it gets, such as RST, goes on to the next rule.
     "SYNPROXY": _TargetRow(
         continues=False,
-        rows=("--mss word", "--wscale word", "--sack-perm", "--timestamp", "--ecn"),
+        rows=("--sack-perm", "--timestamp", "--wscale uint", "--mss uint", "--ecn"),
     ),
+    # What another node of the cluster is responsible for is dropped.
     "CLUSTERIP": _TargetRow(
         continues=True,
         rows=(
             "--new",
             "--hashmode word",
-            "--clustermac word",
-            "--total-nodes word",
-            "--local-node word",
-            "--hash-init word",
+            "--clustermac mac-upper",
+            "--total-nodes uint",
+            "--local-node uint",
+            "--hash-init uint",
         ),
     ),
-    "AUDIT": _TargetRow(continues=True, rows=("--type word",)),
+    "AUDIT": _TargetRow(continues=True, rows=("--type lower",)),
     "CHECKSUM": _TargetRow(continues=True, rows=("--checksum-fill",)),
-    "CLASSIFY": _TargetRow(continues=True, rows=("--set-class word",)),
+    "CLASSIFY": _TargetRow(continues=True, rows=("--set-class class",)),
     "CONNMARK": _TargetRow(
         continues=True,
-        rows=("--set-xmark xmark", "--save-mark", "--restore-mark", *_BITS, *_CTMASKS, *_SHIFTS),
+        rows=(
+            "--set-xmark xmark",
+            "--save-mark",
+            "--restore-mark",
+            *_BITS,
+            "--nfmask hex",
+            "--ctmask hex",
+            "--mask hex",
+            *_SHIFTS,
+        ),
     ),
     "CONNSECMARK": _TargetRow(continues=True, rows=("--save", "--restore")),
     "CT": _TargetRow(
         continues=True,
         rows=(
             "--notrack",
-            "--helper word",
-            "--ctevents word",
-            "--expevents word",
-            "--zone word",
-            "--zone-orig word",
-            "--zone-reply word",
-            "--timeout word",
+            '--helper word15 =""',
+            '--timeout word31 =""',
+            "--ctevents ct-events",
+            "--expevents ct-events",
+            "--zone uint =0",
+            "--zone-orig uint =0",
+            "--zone-reply uint =0",
         ),
     ),
-    "DNPT": _TargetRow(continues=True, rows=("--src-pfx word", "--dst-pfx word")),
-    "DSCP": _TargetRow(continues=True, rows=("--set-dscp word", "--set-dscp-class word")),
-    "ECN": _TargetRow(continues=True, rows=("--ecn-tcp-remove",)),
-    "HL": _TargetRow(continues=True, rows=("--hl-set word", "--hl-dec word", "--hl-inc word")),
+    "DNPT": _TargetRow(continues=True, rows=_PREFIXES),
+    "DSCP": _TargetRow(continues=True, rows=("--set-dscp hex2", "--set-dscp-class word")),
+    "ECN": _TargetRow(
+        continues=True,
+        rows=("--ecn-tcp-remove", "--ecn-tcp-ece uint", "--ecn-tcp-cwr uint", "--ecn-ip-ect uint"),
+    ),
+    "HL": _TargetRow(continues=True, rows=("--hl-set uint", "--hl-dec uint", "--hl-inc uint")),
     "HMARK": _TargetRow(
         continues=True,
         rows=(
+            "--hmark-src-prefix prefix-length",
+            "--hmark-dst-prefix prefix-length",
+            "--hmark-sport-mask hex4",
+            "--hmark-dport-mask hex4",
+            "--hmark-spi-mask hex8",
+            "--hmark-sport hex4",
+            "--hmark-dport hex4",
+            "--hmark-spi hex8",
+            "--hmark-proto-mask hex2",
+            "--hmark-rnd hex8",
+            "--hmark-mod uint",
+            "--hmark-offset uint",
             "--hmark-tuple word",
-            "--hmark-mod word",
-            "--hmark-offset word",
-            "--hmark-rnd word",
-            "--hmark-src-prefix word",
-            "--hmark-dst-prefix word",
-            *(
-                f"--hmark-{part} word"
-                for part in ("sport", "sport-mask", "dport", "dport-mask", "spi", "spi-mask")
-            ),
-            "--hmark-proto-mask word",
         ),
     ),
-    "IDLETIMER": _TargetRow(continues=True, rows=("--timeout word", "--label word", "--alarm")),
+    "IDLETIMER": _TargetRow(continues=True, rows=("--timeout uint", "--label word27", "--alarm")),
     "LED": _TargetRow(
-        continues=True, rows=("--led-trigger-id word", "--led-delay word", "--led-always-blink")
+        continues=True,
+        rows=("--led-trigger-id always-quoted", "--led-delay led-delay =0", "--led-always-blink"),
     ),
     "LOG": _TargetRow(
         continues=True,
         rows=(
-            "--log-level word",
-            "--log-prefix string",
+            "--log-prefix string29",
+            "--log-level log-level =4",
             "--log-tcp-sequence",
             "--log-tcp-options",
             "--log-ip-options",
@@ -121,43 +142,48 @@ _TARGETS: dict[str, _TargetRow] = {
     "NFLOG": _TargetRow(
         continues=True,
         rows=(
-            "--nflog-group word",
-            "--nflog-prefix string",
-            "--nflog-range word",
-            "--nflog-size word",
-            "--nflog-threshold word",
+            "--nflog-prefix nflog-prefix",
+            "--nflog-group uint =0",
+            "--nflog-size uint",
+            "--nflog-range uint =0",
+            "--nflog-threshold uint =0",
         ),
     ),
     "NOTRACK": _TargetRow(continues=True),
     "RATEEST": _TargetRow(
-        continues=True, rows=("--rateest-name word", "--rateest-interval word", "--rateest-ewmalog word")
+        continues=True, rows=("--rateest-name word15", "--rateest-interval word", "--rateest-ewmalog word")
     ),
     "SECMARK": _TargetRow(continues=True, rows=("--selctx word",)),
     "SET": _TargetRow(
         continues=True,
         rows=(
             "--add-set word word",
+            "--exist",
+            "--timeout uint",
             "--del-set word word",
             "--map-set word word",
-            "--exist",
-            "--timeout word",
             "--map-mark",
             "--map-prio",
             "--map-queue",
         ),
     ),
-    "SNPT": _TargetRow(continues=True, rows=("--src-pfx word", "--dst-pfx word")),
-    "TCPMSS": _TargetRow(continues=True, rows=("--set-mss word", "--clamp-mss-to-pmtu")),
-    "TCPOPTSTRIP": _TargetRow(continues=True, rows=("--strip-options word",)),
-    "TEE": _TargetRow(continues=True, rows=("--gateway word", "--oif word")),
+    "SNPT": _TargetRow(continues=True, rows=_PREFIXES),
+    "TCPMSS": _TargetRow(continues=True, rows=("--clamp-mss-to-pmtu", "--set-mss uint")),
+    "TCPOPTSTRIP": _TargetRow(continues=True, rows=("--strip-options tcp-options",)),
+    "TEE": _TargetRow(continues=True, rows=("--gateway host", "--oif word")),
     "TOS": _TargetRow(
-        continues=True, rows=("--set-tos word", "--and-tos word", "--or-tos word", "--xor-tos word")
+        continues=True, rows=("--set-tos set-tos", "--and-tos word", "--or-tos word", "--xor-tos word")
     ),
     "TRACE": _TargetRow(continues=True),
-    "TTL": _TargetRow(continues=True, rows=("--ttl-set word", "--ttl-dec word", "--ttl-inc word")),
+    "TTL": _TargetRow(continues=True, rows=("--ttl-set uint", "--ttl-dec uint", "--ttl-inc uint")),
     "ULOG": _TargetRow(
         continues=True,
-        rows=("--ulog-nlgroup word", "--ulog-prefix word", "--ulog-cprange word", "--ulog-qthreshold word"),
+        rows=(
+            "--ulog-prefix string31",
+            "--ulog-nlgroup uint =1",
+            "--ulog-cprange uint =0",
+            "--ulog-qthreshold uint =1",
+        ),
     ),
 }
 

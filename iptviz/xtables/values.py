@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING
 
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.names import protocol_name, service_port
+from iptviz.xtables.numbers import read_uint
+from iptviz.xtables.values_nat import NAT_KINDS
+from iptviz.xtables.values_payload import PAYLOAD_KINDS
+from iptviz.xtables.values_protocols import PROTOCOL_KINDS
+from iptviz.xtables.values_ranges import RANGE_KINDS
+from iptviz.xtables.values_rates import RATE_KINDS
+from iptviz.xtables.values_targets import TARGET_KINDS
+from iptviz.xtables.values_time import TIME_KINDS
 from iptviz.xtables.words import quote_word, save_string
 
 if TYPE_CHECKING:
@@ -22,20 +30,6 @@ if TYPE_CHECKING:
 def print_value(kind: str, value: str, saving: Saving) -> str:
     """Return `value` of `kind` as iptables-save prints it."""
     return KINDS[kind](value, saving)
-
-
-def read_uint(text: str) -> int | None:
-    """Read a number as strtoul with base 0 does: decimal, 0x hexadecimal, 0 octal; None for anything else."""
-    if not _UINT.fullmatch(text):
-        return None
-    octal = len(text) > 1 and text[0] == "0" and text[1] not in "xX"
-    try:
-        return int(text, 8 if octal else 0)
-    except ValueError:
-        return None
-
-
-_UINT = re.compile(r"0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20}")
 
 
 def _word(text: str, _saving: Saving) -> str:
@@ -111,11 +105,13 @@ def _networks(text: str, saving: Saving) -> str:
     return ",".join(_network(one, saving) for one in text.split(","))
 
 
-def _mac(text: str, saving: Saving) -> str:
-    # Lower case since 1.8.?; kept as it stands where it is no address.
-    return (
-        text.lower() if re.fullmatch(r"(?:[0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}", text) else quote_word(text)
-    )
+def _mac(text: str, _saving: Saving) -> str:
+    if not _MAC.fullmatch(text):
+        return quote_word(text)
+    return ":".join(f"{int(part, 16):02x}" for part in text.split(":"))
+
+
+_MAC = re.compile(r"(?:[0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}")
 
 
 # --- numbers with a meaning --------------------------------------------------------------------------------
@@ -142,17 +138,6 @@ def _xmark(text: str, _saving: Saving) -> str:
     return quote_word(text) if mark is None else f"{mark[0]:#x}/{mark[1]:#x}"
 
 
-def _probability(text: str, _saving: Saving) -> str:
-    """Print k/2^31 with 11 decimals, k the nearest (libxt_statistic.c)."""
-    try:
-        chance = float(text)
-    except ValueError:
-        return quote_word(text)
-    if not 0 <= chance <= 1:
-        return quote_word(text)
-    return f"{round(chance * 0x80000000) / 0x80000000:.11f}"
-
-
 def _rate(text: str, _saving: Saving) -> str:
     """Print `3/m` as `3/min` in the largest unit that the kernel's number of 1/10000 s admits."""
     return quote_word(text)
@@ -165,17 +150,15 @@ def _spis(text: str, _saving: Saving) -> str:
 # --- names -------------------------------------------------------------------------------------------------
 
 
-def _tcp_flags(text: str, _saving: Saving) -> str:
-    return quote_word(text)
-
-
 def _icmp_type(text: str, _saving: Saving) -> str:
     return quote_word(text)
 
 
 def _ct_states(text: str, _saving: Saving) -> str:
-    asked = text.upper().split(",")
-    return ",".join(sorted(asked, key=lambda state: _CT_STATES.index(state) if state in _CT_STATES else 99))
+    """Print the states in their order; the beginning of a name is enough (libxt_conntrack.c)."""
+    words = text.upper().split(",")
+    asked = {next((state for state in _CT_STATES if word and state.startswith(word)), None) for word in words}
+    return quote_word(text) if None in asked else ",".join(state for state in _CT_STATES if state in asked)
 
 
 _CT_STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
@@ -194,12 +177,16 @@ KINDS: dict[str, Callable[[str, Saving], str]] = {
     "mac": _mac,
     "mark": _mark,
     "xmark": _xmark,
-    "probability": _probability,
     "rate": _rate,
     "spis": _spis,
-    "tcp-flags": _tcp_flags,
     "icmp-type": _icmp_type,
     "icmpv6-type": _icmp_type,
-    "reject-type": _word,
     "ct-states": _ct_states,
+    **NAT_KINDS,
+    **PAYLOAD_KINDS,
+    **PROTOCOL_KINDS,
+    **RANGE_KINDS,
+    **RATE_KINDS,
+    **TARGET_KINDS,
+    **TIME_KINDS,
 }

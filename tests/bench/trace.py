@@ -1,4 +1,4 @@
-"""How fast `iptviz trace` is, as whole processes, against other programs on the same file in one run.
+"""How fast iptviz is, as whole processes, against other programs on the same file in one run.
 
 `python -m tests.bench.trace [SERVICES [ENDPOINTS [ROUNDS]]]`; needs iptables-legacy-restore and root for one
 of the comparisons. The two commands of a pair run in turn, and the median of their ratios is printed, so
@@ -21,6 +21,16 @@ from tests import kubeproxy
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/httpd-service/dump.rules"
 TRACE = [sys.executable, "-m", "iptviz", "trace"]
+INDEX = """
+import gc, sys
+gc.disable()
+import iptviz
+dump = iptviz.load(sys.argv[1])
+"""
+UNDERSTAND = INDEX + """
+kept = [rule.parts for table in dump.tables.values() for rule in table.rules()]
+assert not any(parts.unknown or parts.problem for parts in kept)
+"""
 BARE = [sys.executable, "-c", "pass"]
 
 
@@ -63,12 +73,13 @@ def compare(big: Path, target: str, rounds: int) -> None:
     print(f"{rules:,} rules, {size / 1e6:.1f} MB, {rounds} rounds after one to warm up; medians")
     ours = [*TRACE, target, str(big)]
     if shutil.which("iptables-legacy-restore") and os.geteuid() == 0:
-        pair(
-            "trace / iptables-legacy-restore --test",
-            ours,
-            ["iptables-legacy-restore", "--test", str(big)],
-            rounds,
-        )
+        restore = ["iptables-legacy-restore", "--test", str(big)]
+        index = [sys.executable, "-c", INDEX, str(big)]
+        understand = [sys.executable, "-c", UNDERSTAND, str(big)]
+        pair("trace / iptables-legacy-restore --test", ours, restore, rounds)
+        pair("open and index / iptables-legacy-restore --test", index, restore, rounds)
+        runs = pair("understand every rule / ...-restore --test", understand, restore, rounds)
+        print(f"{'peak memory of understanding / the file':46} {max(one.peak for one in runs) / size:.2f}")
     runs = pair("trace / grep -F", ours, ["grep", "-F", target, str(big)], rounds)
     print(f"{'peak memory of trace / the file':46} {max(one.peak for one in runs) / size:.2f}")
     small = ["10.97.13.198", str(FIXTURE)]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.intake.index import runs
-from iptviz.dump.model import Dump, load
+from iptviz.dump.load import load
+from iptviz.dump.model import Dump
 from iptviz.errors import DumpError
 from tests.conftest import SHARED
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.dump.model import Dump, load
+from iptviz.dump.load import load
+from iptviz.dump.model import Dump
 from iptviz.grammar.parts import RuleParts
 from iptviz.grammar.reader import take_apart
 from iptviz.questions.trace import trace
@@ -83,13 +84,13 @@ def test_a_chain_says_what_its_declaration_says(
 ) -> None:
     chain = NAT.chains[name]
     assert (chain.name, chain.line, chain.declared, chain.policy) == (name, line, declared, policy)
-    assert chain.counters == counters
+    assert (chain.counters and chain.counters[:2]) == counters
     assert len(chain.rules) == rules
 
 
 def test_a_rule_knows_its_line_number_counters_comment_and_text() -> None:
     (first,) = NAT.rules_of("PREROUTING")
-    assert (first.line, first.number, first.counters) == (7, 1, (3, 180))
+    assert (first.line, first.number, first.counters) == (7, 1, (3, 180, 0, 0))
     assert first.comment == 'to KUBE-SVC "now"'
     assert first.text == '-A PREROUTING -m comment --comment "to KUBE-SVC \\"now\\"" -j KUBE-SVC'
     split = NAT.rules_of("KUBE-SVC")

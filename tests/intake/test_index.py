@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iptviz.intake.index import Index, Section, _runs, build_index
+from iptviz.intake.index import Index, Section, build_index, runs
 
 CHAINS = ("INPUT", "A", "AB", "KUBE-SVC-X", "KUBE-SVC-XY", "a:b", "\u00e9", "-A")
 TAILS = ("", " ", " -j DROP", " -s 10.0.0.1/32 -j AB", ' -m comment --comment "-A AB COMMIT"', "\t-j A")

@@ -123,7 +123,7 @@ def test_a_dump_cut_above_the_service_chain_does_not_pretend_to_know() -> None:
     text = HTTPD.read_text()
     cut = text[: text.index(f"-A {SERVICE} ")]
     result = iptviz.trace(iptviz.load(cut.encode()), "10.97.13.198")
-    shown = FORMATS["tree"].trace_writer(result, Style(), fold=True)
+    shown = FORMATS["tree"].writer("trace")(result, Style(), fold=True)
     assert not result.complete
     assert f"every connection: not known, since this incomplete dump has no rules of {SERVICE}" in shown
     assert "what this dump lacks: see the notes" in shown

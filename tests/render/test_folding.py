@@ -35,7 +35,7 @@ def address(number: int) -> str:
 
 
 def tree(result: TraceResult, *, fold: bool = True) -> list[str]:
-    return FORMATS["tree"].trace_writer(result, Style(), fold=fold).splitlines()
+    return FORMATS["tree"].writer("trace")(result, Style(), fold=fold).splitlines()
 
 
 def shown_in(lines: list[str]) -> list[str]:
@@ -100,7 +100,7 @@ def test_the_verdict_still_speaks_of_all() -> None:
 
 
 def test_json_is_never_folded() -> None:
-    found = json.loads(FORMATS["json"].trace_writer(traced(200), Style(), fold=True))
+    found = json.loads(FORMATS["json"].writer("trace")(traced(200), Style(), fold=True))
     assert [f"{end['address']}:{end['port']}" for end in found["services"][0]["endpoints"]] == [
         address(number) for number in range(200)
     ]
@@ -110,7 +110,7 @@ def test_json_is_never_folded() -> None:
 
 
 def dot(result: TraceResult, *, fold: bool = True) -> str:
-    return FORMATS["dot"].trace_writer(result, Style(), fold=fold)
+    return FORMATS["dot"].writer("trace")(result, Style(), fold=fold)
 
 
 @pytest.mark.parametrize("endpoints", [200, 400])

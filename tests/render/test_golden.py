@@ -49,7 +49,7 @@ def printed(row: str, ending: str) -> str:
     fixture, target = ROWS[row]
     format_name, style = OPTIONS[ending]
     result = iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
-    return FORMATS[format_name].trace_writer(result, style, fold=True)
+    return FORMATS[format_name].writer("trace")(result, style, fold=True)
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -79,7 +79,7 @@ def test_ascii_is_the_same_tree_in_other_signs(row: str) -> None:
 def test_a_picture_of_several_frontends_tells_the_share_at_each(fixture: str) -> None:
     result = iptviz.trace(iptviz.load(f"fixtures/{fixture}/dump.rules"), "shop")
     assert len(result.services) == 4
-    text = FORMATS["dot"].trace_writer(result, Style(), fold=True)
+    text = FORMATS["dot"].writer("trace")(result, Style(), fold=True)
     assert re.search(r'"10\.244\.0\.7:8080\\n[^"]*33\.33 %', text)  # by the cluster IP
     assert re.search(r'"10\.244\.0\.7:8080\\n[^"]* 100 %', text)  # by the node port, from outside
 
@@ -88,7 +88,7 @@ def test_a_picture_of_several_frontends_tells_the_share_at_each(fixture: str) ->
 def test_a_letter_in_a_picture_has_one_meaning(fixture: str) -> None:
     result = iptviz.trace(iptviz.load(f"fixtures/{fixture}/dump.rules"), "shop")
     (label,) = re.findall(
-        r'graph \[.*?label="(.*?)" ', FORMATS["dot"].trace_writer(result, Style(), fold=True)
+        r'graph \[.*?label="(.*?)" ', FORMATS["dot"].writer("trace")(result, Style(), fold=True)
     )
     legend = [tuple(line.split(": ", 1)) for line in label.split(r"\l") if ": " in line]
     assert len(legend) > 4

@@ -87,7 +87,7 @@ def traced(text: str, target: str) -> TraceResult:
 
 
 def written(result: TraceResult, format_name: str, style: Style = Style()) -> str:  # noqa: B008 - a tuple
-    return FORMATS[format_name].trace_writer(result, style, fold=True)
+    return FORMATS[format_name].writer("trace")(result, style, fold=True)
 
 
 def expected(text: str, target: str) -> str:

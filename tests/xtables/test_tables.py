@@ -185,10 +185,13 @@ def test_rules_that_iptables_save_printed_are_read_whole(rule: str) -> None:
 
 
 def test_a_row_spells_negation_names_and_values() -> None:
-    table = table_of(("!--name|--alias 2", "--flag 0", "--maybe ?"))
+    table = table_of(("!--name|--alias word uint", "--flag", "--maybe word?", "--rate uint =5", "--at uint +0"))
     assert table == {
-        "--name": ("--name", True, 2, 2),
-        "--alias": ("--name", True, 2, 2),
-        "--flag": ("--flag", False, 0, 0),
-        "--maybe": ("--maybe", False, 0, 1),
+        "--name": ("--name", True, ("word", "uint"), 2, None, None),
+        "--alias": ("--name", True, ("word", "uint"), 2, None, None),
+        "--flag": ("--flag", False, (), 0, None, None),
+        "--maybe": ("--maybe", False, ("word",), 0, None, None),
+        "--rate": ("--rate", False, ("uint",), 1, "5", None),
+        "--at": ("--at", False, ("uint",), 1, None, "0"),
     }
+    assert (table["--name"].most, table["--flag"].most, table["--maybe"].most) == (2, 0, 1)

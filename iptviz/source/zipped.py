@@ -5,8 +5,8 @@ from __future__ import annotations
 import stat
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
-from iptviz.dump.inflate import CUT, WRONG_SUM, ZIP_METHODS
-from iptviz.dump.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.inflate import CUT, WRONG_SUM, ZIP_METHODS
+from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
 
 if TYPE_CHECKING:
     import zipfile

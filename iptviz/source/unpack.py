@@ -5,16 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from iptviz.dump.inflate import STREAMS, gzip_time, inflate
-from iptviz.dump.stream import CHUNK, DamageError, Entry, Reader
-from iptviz.dump.tarred import BLOCK, is_tar, tar_entries
-from iptviz.dump.zipped import ZIP_MAGIC, zip_entries
+from iptviz.source.inflate import STREAMS, gzip_time, inflate
+from iptviz.source.size import print_size
+from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.tarred import BLOCK, is_tar, tar_entries
+from iptviz.source.zipped import ZIP_MAGIC, zip_entries
 from iptviz.errors import DumpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-DEFAULT_LIMIT = 2 << 30
 
 # A .tar.gz counts as one. A log in a bundle in a bundle is the third.
 _LAYERS = 4
@@ -181,7 +180,7 @@ class _Run:
             self._used += len(data)
             if self._used > self._limit:
                 raise DumpError(
-                    f"unpacks to more than {_human(self._limit)}",
+                    f"unpacks to more than {print_size(self._limit)}",
                     where=self._where(path),
                     hint="--max-size raises the limit, e.g. --max-size 8G",
                 )
@@ -219,11 +218,3 @@ def _printable(name: str) -> str:
     path = "/".join(part for part in name.split("/") if part not in ("", "."))
     shown = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in path)
     return shown[:_LONGEST_PATH] or "?"
-
-
-def _human(size: int) -> str:
-    """Return a size in the largest unit of which it is a multiple."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size and size % unit == 0:
-            return f"{size // unit} {name}"
-    return f"{size} bytes"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from iptviz.dump.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
 from iptviz.errors import DumpError
 
 if TYPE_CHECKING:

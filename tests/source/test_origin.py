@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.dump.model import load
-from iptviz.dump.source import read_source
+from iptviz.dump.load import load
+from iptviz.source.origin import read_sources
 from iptviz.errors import DumpError
 
 if TYPE_CHECKING:

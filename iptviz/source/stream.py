@@ -13,7 +13,7 @@ MEND = "copy the file again, or make it anew: only what stands before the damage
 
 
 class DamageError(Exception):
-    """What is packed cannot be read, or not further; never leaves `iptviz.dump.unpack`.
+    """What is packed cannot be read, or not further; never leaves `iptviz.source.unpack`.
 
     `what` completes "FILE: ..."; `hint` is what to do about it.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from iptviz.dump.stream import DamageError
+from iptviz.source.stream import DamageError
 
 if TYPE_CHECKING:
     from types import ModuleType

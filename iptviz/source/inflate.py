@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.dump.decoders import Decoder, new_bzip2, new_deflate, new_lzma, new_xz, new_zstd
-from iptviz.dump.stream import CHUNK, DamageError, Reader
+from iptviz.source.decoders import Decoder, new_bzip2, new_deflate, new_lzma, new_xz, new_zstd
+from iptviz.source.stream import CHUNK, DamageError, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

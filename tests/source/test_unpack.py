@@ -23,7 +23,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from iptviz.dump.unpack import DEFAULT_LIMIT, Member, is_packed, unpack
+from iptviz.source.origin import DEFAULT_LIMIT
+from iptviz.source.unpack import Member, is_packed, unpack
 from iptviz.errors import DumpError
 
 if TYPE_CHECKING:
@@ -444,7 +445,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 
 MEASURE = """
 import sys
-from iptviz.dump.unpack import unpack
+from iptviz.source.unpack import unpack
 from iptviz.errors import DumpError
 def peak():
     # Not getrusage: what that tells begins with the memory of the process that started this one.
@@ -876,7 +877,7 @@ def test_any_bytes_after_a_magic_are_survived(data: bytes, magic: bytes) -> None
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     code = """
     import sys
-    import iptviz.dump.unpack
+    import iptviz.source.unpack
     heavy = {"tarfile", "zipfile", "lzma", "bz2", "gzip", "zlib", "struct", "shutil", "zstandard"}
     print(sorted(heavy & set(sys.modules)))
     """

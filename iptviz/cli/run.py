@@ -1,0 +1,115 @@
+"""What every command does: ask, answer or say what is wrong, and exit with the right status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
+
+import typer
+
+from iptviz.dump.load import load
+from iptviz.errors import DumpError, IptvizError, OutputError
+from iptviz.output import drop_standard_output
+from iptviz.render.formats import Format, choose_format
+from iptviz.source.size import read_size
+from iptviz.terminal import Style, say, style_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iptviz.cli.options import Color
+    from iptviz.dump.model import Dump
+
+ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
+"""Exit statuses: answered; findings or target not there; the question could not be asked; Ctrl-C."""
+
+
+class Reading(NamedTuple):
+    """How dumps are to be read, and how much is said about it."""
+
+    number: int | None
+    max_size: str
+    strict: bool
+    verbose: bool
+    quiet: bool
+
+
+def load_dump(name: str | None, reading: Reading, family: str | None = None) -> Dump:
+    """Return the dump that is meant, having said what its reading left out or repaired.
+
+    Raises:
+        DumpError: there is none, or --strict forbids what its reading took.
+    """
+    dump = load(
+        named_or_piped(name), number=reading.number, family=family, max_size=read_size(reading.max_size)
+    )
+    from iptviz.view.reading import details, objection, summary
+
+    if reading.strict and (what := objection(dump)):
+        raise DumpError(what, where=dump.source, hint="without --strict, what is left is answered from")
+    for message in [] if reading.quiet else details(dump) if reading.verbose else summary(dump):
+        say(message)
+    return dump
+
+
+def named_or_piped(name: str | None) -> str:
+    """Return the name of the input: standard input where something is piped in.
+
+    Raises:
+        DumpError: nothing is named or piped.
+    """
+    if name is None and sys.stdin is not None and sys.stdin.isatty():
+        raise DumpError("no DUMP is given", hint="name a file, or pipe one in: iptables-save | iptviz ...")
+    return name or "-"
+
+
+def chosen_format(question: str, name: str | None, output: str | None, *, as_json: bool) -> Format:
+    """Return the format that the options ask for.
+
+    Raises:
+        OutputError: they ask for none that there is, or for two.
+    """
+    if output == "":
+        raise OutputError("-o needs the name of a file", hint="without -o the answer goes to standard output")
+    if as_json and name not in {None, "json"}:
+        raise OutputError(f"--json and -f {name} ask for two formats", hint="choose one of them")
+    return choose_format(question, "json" if as_json else name, output)
+
+
+def chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Style:
+    """Return how the answer is laid out: a file gets colour only where it is demanded."""
+    if output is not None and output != "-":
+        return Style(color.value == "always", ascii_only=ascii_only)
+    return style_for(color.value, ascii_only=ascii_only)
+
+
+def answer(ask: Callable[[], int]) -> NoReturn:
+    """Run `ask` and exit with its status; a user never sees a traceback, unless IPTVIZ_DEBUG asks for it."""
+    try:
+        status = ask()
+    except IptvizError as error:
+        status = _fail(str(error))
+    except BrokenPipeError:
+        # Whoever read has seen enough. Point stdout elsewhere, or the interpreter complains at its end.
+        drop_standard_output()
+        status = ANSWERED
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except MemoryError:
+        status = _fail("not enough memory for this dump")
+    except Exception as error:
+        if os.environ.get("IPTVIZ_DEBUG"):
+            raise
+        status = _fail(
+            f"internal error: {type(error).__name__}: {error}\n"
+            "  This is a bug in iptviz. IPTVIZ_DEBUG=1 shows where; please report it with the dump's line."
+        )
+    raise typer.Exit(status)
+
+
+def _fail(message: str) -> int:
+    from iptviz.view.text import printable
+
+    say("iptviz: " + "\n".join(map(printable, message.split("\n"))))
+    return FAILED

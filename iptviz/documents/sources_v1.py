@@ -1,0 +1,39 @@
+"""The document `iptviz.sources.v1`: the dumps of a file or a bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.documents.shapes import Shape, dump_shape
+
+if TYPE_CHECKING:
+    from iptviz.dump.model import Dump
+    from iptviz.questions.sources import SourcesResult
+
+
+def sources_document(result: SourcesResult) -> Shape:
+    """Return the document as a dict."""
+    return {
+        "schema": "iptviz.sources.v1",
+        "sources": [_source_shape(dump) for dump in result.dumps],
+        "notes": [str(result.problem)] if result.problem else [],
+    }
+
+
+def _source_shape(dump: Dump) -> Shape:
+    return {
+        "number": dump.number,
+        "inside": dump.origin.inside or None,
+        "line": dump.first_line,
+        "dump": dump_shape(dump, complete=dump.complete),
+        "form": dump.form,
+        "backend": dump.header.backend,
+        "node": dump.node,
+        "time": dump.time,
+        "gaps": [{"line": gap.line, "text": gap.text} for gap in dump.gaps],
+        "repairs": list(dump.repairs),
+        "lines": [
+            {"first": note.first, "last": note.last, "skipped": note.skipped, "reason": note.reason}
+            for note in dump.line_notes
+        ],
+    }

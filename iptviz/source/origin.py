@@ -1,0 +1,188 @@
+"""Where text comes from: a path, a path into a bundle, standard input, bytes or an open binary file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from iptviz.errors import DumpError
+from iptviz.source.head import Headed
+from iptviz.source.size import print_size
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DumpLike = str | os.PathLike[str] | bytes | BinaryIO
+DEFAULT_LIMIT = 2 << 30
+"""How many bytes are read, or unpacked, unless somebody asks for more."""
+
+_HOW_TO_SAVE = "make one with: iptables-save > FILE (as root, on the node)"
+_HEAD = 1024
+
+# What people hand over by mistake, by its first bytes (file(1)'s magic numbers).
+_NO_DUMPS = {
+    b"\x7fELF": "is a program, not a dump",
+    b"%PDF": "is a PDF document, not a dump",
+    b"\x89PNG": "is a picture, not a dump",
+    b"\xff\xd8\xff": "is a picture, not a dump",
+    b"\xd4\xc3\xb2\xa1": "is a packet capture, not a dump",
+    b"\n\r\r\n": "is a packet capture, not a dump",
+}
+
+
+class Source(NamedTuple):
+    """Text, and how messages call it; `inside` is its path in a bundle, or empty.
+
+    `modified` is in seconds since the epoch, where a bundle or a compressed file says so; `damage` says why the
+    text is not whole.
+    """
+
+    name: str
+    inside: str
+    data: bytes
+    modified: float | None = None
+    damage: str = ""
+
+
+class Found(NamedTuple):
+    """The texts of one origin; `problem` is what kept others from being read."""
+
+    sources: list[Source]
+    problem: DumpError | None
+
+
+def read_sources(origin: DumpLike, limit: int, wanted: Callable[[bytes], bool]) -> Found:
+    """Return the text of `origin`, or of a bundle those texts that are `wanted`; "-" is standard input.
+
+    `BUNDLE:path/inside` names one text of a bundle.
+
+    Raises:
+        DumpError: it cannot be opened or read, is empty, is larger than `limit` bytes, or is plainly not text.
+    """
+    if isinstance(origin, bytes):
+        from io import BytesIO
+
+        return _read(BytesIO(origin), "<bytes>", limit, wanted)
+    if not isinstance(origin, (str, os.PathLike)):
+        return _read(origin, str(getattr(origin, "name", "<stream>")), limit, wanted)
+    path = os.fspath(origin)
+    if path == "-":
+        if sys.stdin is None:  # closed by whoever started the program
+            raise DumpError("cannot be read: it is closed", where="<stdin>")
+        # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
+        return _read(sys.stdin.buffer, "<stdin>", limit, wanted)
+    bundle, inside = _split(path)
+    with _open(bundle) as file:
+        found = _read(file, bundle, limit, wanted)
+    return _pick(found, inside, bundle) if inside else found
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Split `BUNDLE:path/inside`; a file that has such a name itself goes before."""
+    if ":" in path and not os.path.exists(path):  # noqa: PTH110 - pathlib costs 3 ms at start-up
+        colon = path.find(":")
+        while colon > 0:
+            if os.path.isfile(path[:colon]):  # noqa: PTH113
+                return path[:colon], path[colon + 1 :]
+            colon = path.find(":", colon + 1)
+    return path, ""
+
+
+def _pick(found: Found, inside: str, bundle: str) -> Found:
+    """Keep the text of that path, or of the one path that ends so."""
+    exact = [source for source in found.sources if source.inside == inside]
+    chosen = exact or [source for source in found.sources if source.inside.endswith(f"/{inside}")]
+    if len(chosen) == 1:
+        return Found(chosen, None)
+    raise DumpError(
+        f"holds {len(chosen)} dumps called {inside}" if chosen else f"holds no dump called {inside}",
+        where=bundle,
+        hint=f"iptviz sources {bundle} lists what it holds",
+    )
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+    except IsADirectoryError:
+        raise DumpError("is a directory; name a file in it", where=path) from None
+    except OSError as error:
+        raise _failed(error, path) from None
+    except ValueError as error:
+        raise DumpError(f"is no file name: {error}", where=repr(path)) from None
+
+
+def _failed(error: OSError, where: str) -> DumpError:
+    reason = (error.strerror or str(error)).lower()
+    return DumpError(f"cannot be read: {reason}", where=where, hint=_hint(error))
+
+
+def _hint(error: OSError) -> str:
+    """Return what to do about an error of opening."""
+    if isinstance(error, FileNotFoundError):
+        return _HOW_TO_SAVE
+    if isinstance(error, PermissionError):
+        return "iptables-save run by root leaves files of root; try with sudo, or chmod a copy"
+    return ""
+
+
+def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Found:
+    """Read `file`, unpacked where it is packed."""
+    from iptviz.source.unpack import is_packed
+
+    try:
+        headed = Headed(file, _HEAD)
+        if is_packed(headed.head):
+            found = _unpack(headed, name, limit, wanted)
+        else:
+            found = Found([Source(name, "", _read_plain(headed, name, limit))], None)
+    except OSError as error:
+        raise _failed(error, name) from None
+    if not found.sources:
+        raise found.problem or DumpError(
+            "holds no dump, in none of its files", where=name, hint="name one that does, or unpack it and look"
+        )
+    for source in found.sources:
+        _refuse_what_is_no_text(source)
+    return found
+
+
+def _read_plain(file: Headed, name: str, limit: int) -> bytes:
+    data = file.read(limit + 1)
+    if len(data) > limit:
+        raise DumpError(
+            f"is larger than {print_size(limit)}",
+            where=name,
+            hint="--max-size raises the limit, e.g. --max-size 8G",
+        )
+    return data
+
+
+def _unpack(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Found:
+    """Gather what is wanted; an error ends the gathering, and what was found before it stays."""
+    sources: list[Source] = []
+    problem = None
+    try:
+        for source in _members(file, name, limit, wanted):
+            sources.append(source)  # noqa: PERF402 - an error must not lose those before it
+    except DumpError as error:
+        problem = error
+    return Found(sources, problem)
+
+
+def _members(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Source]:
+    from iptviz.source.unpack import unpack
+
+    for member in unpack(file, name, limit, wanted):  # type: ignore[arg-type]
+        full = f"{name}:{member.path}" if member.path else name
+        yield Source(full, member.path, member.data, member.modified, member.damage)
+
+
+def _refuse_what_is_no_text(source: Source) -> None:
+    """Raise DumpError for empty input and for known binary formats."""
+    if not source.data or source.data.isspace():
+        raise DumpError("is empty", where=source.name, hint=_HOW_TO_SAVE)
+    for magic, what in _NO_DUMPS.items():
+        if source.data.startswith(magic):
+            raise DumpError(what, where=source.name, hint=_HOW_TO_SAVE)

@@ -1,0 +1,62 @@
+"""The rows of a list of dumps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.questions.sources import SourcesResult, not_understood
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from iptviz.dump.model import Dump
+
+HEADINGS = ("N", "INSIDE", "LINE", "FAMILY", "BACKEND", "WRITTEN BY", "NODE", "TIME", "TABLES AND RULES", "STATE")
+
+
+class SourceRow(NamedTuple):
+    """A dump: a cell for each heading, and remarks to stand below."""
+
+    cells: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+
+def sources_rows(result: SourcesResult, *, fold: bool) -> list[SourceRow]:
+    """Return a row for each dump; folded, without remarks about single lines."""
+    told: set[int] = set()
+    rows = []
+    for dump in result.dumps:
+        about_text = not fold and id(dump.line_notes) not in told
+        told.add(id(dump.line_notes))
+        rows.append(SourceRow(_cells(dump), tuple(_remarks(dump, about_text=about_text, fold=fold))))
+    return rows
+
+
+def _cells(dump: Dump) -> tuple[str, ...]:
+    return tuple(
+        map(
+            printable,
+            (
+                str(dump.number),
+                dump.origin.inside,
+                str(dump.first_line),
+                dump.family,
+                dump.header.backend or "",
+                dump.tool or dump.form,
+                dump.node or "",
+                dump.time or "",
+                ", ".join(f"{name} {table.rule_count:,}" for name, table in dump.tables.items()),
+                "complete" if dump.complete else "INCOMPLETE",
+            ),
+        )
+    )
+
+
+def _remarks(dump: Dump, *, about_text: bool, fold: bool) -> list[str]:
+    """Return why the dump is incomplete; what happened to lines of its text, once; what is not understood."""
+    gaps = [f"line {gap.line}: {gap.text}" for gap in dump.gaps]
+    lines = [
+        f"{note.places()}: {'left out' if note.skipped else 'repaired'}: {note.reason}"
+        for note in (dump.line_notes if about_text else ())
+    ]
+    unknown = [] if fold else [f"line {one.line}: not understood: {one.text}" for one in not_understood(dump)]
+    return [printable(text) for text in (*gaps, *(dump.repairs if about_text else ()), *lines, *unknown)]
