@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.dump.single import parse_rule
     from iptviz.errors import DumpError, IptvizError, OutputError, TargetError
     from iptviz.graph import jump_graph
+    from iptviz.questions.sources import SourcesResult, sources
     from iptviz.questions.trace import TraceResult, trace
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "IptvizError",
     "OutputError",
     "Rule",
+    "SourcesResult",
     "TargetError",
     "TraceResult",
     "__version__",
@@ -36,6 +38,7 @@ __all__ = [
     "load",
     "load_all",
     "parse_rule",
+    "sources",
     "trace",
 ]
 
@@ -49,6 +52,8 @@ _HOMES = {
     "IptvizError": "iptviz.errors",
     "OutputError": "iptviz.errors",
     "TargetError": "iptviz.errors",
+    "SourcesResult": "iptviz.questions.sources",
+    "sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",
     "trace": "iptviz.questions.trace",
     "jump_graph": "iptviz.graph",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption
+    from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
 
@@ -25,6 +26,18 @@ def dump_shape(dump: Dump, *, complete: bool) -> Shape:
         "rules": dump.rule_count,
         "complete": complete,
     }
+
+
+def counters_shape(counters: Counters) -> Shape:
+    """Return packets and bytes; of numbers that a listing rounded also the least and the most they can be."""
+    shape: Shape = {"packets": counters.packets, "bytes": counters.bytes}
+    if counters.packets_error or counters.bytes_error:
+        for name, count, error in (
+            ("packets_range", counters.packets, counters.packets_error),
+            ("bytes_range", counters.bytes, counters.bytes_error),
+        ):
+            shape[name] = [max(count - error, 0), count + error]
+    return shape
 
 
 def share_shape(share: Fraction) -> Shape:

@@ -8,6 +8,7 @@ from iptviz.documents.shapes import (
     Shape,
     condition_shape,
     conditions_shape,
+    counters_shape,
     dump_shape,
     frontend_shape,
     service_shape,
@@ -72,7 +73,7 @@ def _endpoint(endpoint: Endpoint) -> Shape:
         "chain": endpoint.rule.chain,
         **share_shape(endpoint.share),
         "lines": [endpoint.via.line, endpoint.rule.line],
-        "counters": None if counters is None else {"packets": counters.packets, "bytes": counters.bytes},
+        "counters": None if counters is None else counters_shape(counters),
         "rule_chance": share_shape(endpoint.chance),
         "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
     }

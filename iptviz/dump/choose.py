@@ -24,7 +24,9 @@ def choose(dumps: Sequence[Dump], name: str, *, number: int | None, family: str 
     """
     if number is not None:
         if not 1 <= number <= len(dumps):
-            raise DumpError(f"holds {_count(dumps)}, there is no dump {number}", where=name, hint=_listing(dumps))
+            raise DumpError(
+                f"holds {_count(dumps)}, there is no dump {number}", where=name, hint=_listing(dumps)
+            )
         return dumps[number - 1]
     if len(dumps) == 1:
         return dumps[0]

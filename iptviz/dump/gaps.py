@@ -52,18 +52,18 @@ def no_dump_error(text: Text, source: str) -> DumpError:
 
 
 def _uncommitted(dump: Dump, reading: Reading) -> Iterator[Remark]:
-    for section in reading.index.sections:
+    for section in reading.layout.sections:
         if not section.committed:
             yield Remark(
                 dump.lines.at(section.start), f"table {section.name} has no COMMIT: its end may be missing"
             )
-    if not reading.index.sections[-1].committed and not bytes(dump).endswith(b"\n"):
+    if not reading.layout.sections[-1].committed and not bytes(dump).endswith(b"\n"):
         yield Remark(dump.lines.at(len(dump.data) - 1), "the last line has no end: the dump may be cut there")
 
 
 def _incompatible(dump: Dump, reading: Reading) -> Iterator[Remark]:
     """Find iptables-nft's word for tables that nft owns and iptables cannot show."""
-    for start, end in reading.index.comments:
+    for start, end in reading.layout.comments:
         for found in _INCOMPATIBLE.finditer(dump.data, start, end):
             what = "a table here is not shown: iptables cannot read it, nft list ruleset can"
             yield Remark(dump.lines.at(found.start()), what)

@@ -59,7 +59,7 @@ class Dump:
         self._reading = reading
         self.tables: Mapping[str, Table] = {
             section.name: Table(self.data, self.lines, section, self._saving)
-            for section in reading.index.sections
+            for section in reading.layout.sections
         }
 
     def __bytes__(self) -> bytes:
@@ -71,7 +71,7 @@ class Dump:
     @cached_property
     def header(self) -> Header:
         """Who wrote the dump, when, and its family."""
-        return read_header(self.data, self._reading.index.comments, self._reading.family)
+        return read_header(self.data, self._reading.layout.comments, self._reading.family)
 
     @property
     def family(self) -> str:
@@ -151,4 +151,3 @@ class Dump:
     def complete(self) -> bool:
         """Whether nothing suggests that a part is missing."""
         return not self.gaps
-

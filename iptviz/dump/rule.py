@@ -11,8 +11,8 @@ from iptviz.intake.text import to_text
 from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
-    from iptviz.intake.index import Span
     from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
 
 _COUNTERS = re.compile(r"\[([\d~]+:[\d~]+)\] ")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from iptviz.dump.rule import Rule
+from iptviz.dump.table import Table
+from iptviz.errors import DumpError
+from iptviz.grammar.reader import take_apart
 from iptviz.intake.index import TABLE_NAMES, Section
 from iptviz.intake.lines import Lines
-from iptviz.dump.rule import Rule
-from iptviz.grammar.reader import take_apart
-from iptviz.dump.table import Table
 from iptviz.intake.text import to_bytes
-from iptviz.errors import DumpError
 from iptviz.xtables.saving import Saving
 
 _FAMILIES = ("ipv4", "ipv6")
@@ -31,6 +31,7 @@ def parse_rule(text: str, family: str = "ipv4", table: str = "filter") -> Rule:
         (not parts.chain, "is no rule: it has no -A CHAIN"),
         (parts.problem, f"is no rule: {parts.problem}"),
         (name not in TABLE_NAMES, f"names the table {name!r}, not one of {', '.join(TABLE_NAMES)}"),
+        (_has_lone_surrogate(stripped), "holds what is no character"),
         (family not in _FAMILIES, f"is of family {family!r}, not one of {', '.join(_FAMILIES)}"),
     ):
         if wrong:
@@ -39,3 +40,12 @@ def parse_rule(text: str, family: str = "ipv4", table: str = "filter") -> Rule:
     section = Section(name, 0)
     section.add_run(to_bytes(parts.chain), (0, len(data)))
     return Rule(Table(data, Lines(data), section, lambda: Saving(family, "legacy")), (0, len(data)), 1)
+
+
+def _has_lone_surrogate(text: str) -> bool:
+    """Whether `text` cannot be written: only surrogates that stand for bytes can (`to_text` makes them)."""
+    try:
+        to_bytes(text)
+    except UnicodeEncodeError:
+        return True
+    return False

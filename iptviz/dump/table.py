@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.grammar.parts import Counters, read_counters
 from iptviz.dump.rule import Rule
+from iptviz.grammar.parts import Counters, read_counters
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.xtables.saving import Saving
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.address import Network, parse_network
 from iptviz.engine.chance import NEVER
 from iptviz.engine.matching import RuleTruth
+from iptviz.xtables.address import Network, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

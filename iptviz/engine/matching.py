@@ -56,7 +56,9 @@ def _truths(rule: Rule, packet: Packet) -> list[Truth]:
     truths = [basic_truth(option, packet) for option in rule.parts.basics]
     for match in rule.matches:
         truths += match_truths(match, packet)
-    truths += [unknown(one.option.text()) for one in rule.parts.unknown if not one.option.name.startswith("-m ")]
+    truths += [
+        unknown(one.option.text()) for one in rule.parts.unknown if not one.option.name.startswith("-m ")
+    ]
     if rule.parts.problem:
         truths.append(unknown(f"a rule that cannot be read ({rule.parts.problem})"))
     return truths

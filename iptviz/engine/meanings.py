@@ -9,17 +9,18 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.address import parse_network
 from iptviz.engine.chance import statistic_chance
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.xtables.address import Network, parse_network, parse_number
 from iptviz.xtables.matches import match_options
+from iptviz.xtables.names import service_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
-    from iptviz.engine.packet import Packet
 
 Truth = bool | Fraction | Assumption
 """True, False, a chance in [0, 1], or the assumption under which it is true."""
@@ -66,13 +67,22 @@ def _source(option: Option, _packet: Packet) -> Truth:
 
 
 def _destination(option: Option, packet: Packet) -> Truth:
-    network = parse_network(option.values[0])
-    known = packet.destination
-    if network is not None and network.mask == 0:
+    # Of several addresses iptables makes several rules, of which one is enough.
+    holds = [_lies_in(packet.destination, parse_network(one)) for one in option.values[0].split(",")]
+    if True in holds:
         return _known(option, holds=True)
-    if network is None or known is None or (network.meets(known) and not network.contains(known)):
+    if None in holds:
         return _question("destination-cidr", option.values[0], option)
-    return _known(option, holds=network.contains(known))
+    return _known(option, holds=False)
+
+
+def _lies_in(known: Network | None, network: Network | None) -> bool | None:
+    """Whether the destination is in `network`; None where that is not known."""
+    if network is not None and network.mask == 0:
+        return True
+    if network is None or known is None or (network.meets(known) and not network.contains(known)):
+        return None
+    return network.contains(known)
 
 
 def _protocol(option: Option, packet: Packet) -> Truth:
@@ -148,13 +158,16 @@ def _port_option(match_name: str, option: Option, packet: Packet) -> Truth:
 
 
 def _port_range(text: str) -> tuple[int, int] | None:
-    """Read `80`, `80:90`, `:90` or `80:`; None for a name."""
+    """Read `80`, `http`, `80:90`, `:90` or `80:`; None for a name that nobody knows."""
     low, colon, high = text.partition(":")
-    try:
-        first = int(low) if low or not colon else 0
-        return first, (int(high) if high else 65535) if colon else first
-    except ValueError:
-        return None
+    first = _port_number(low) if low or not colon else 0
+    last = (_port_number(high) if high else 65535) if colon else first
+    return None if first is None or last is None else (first, last)
+
+
+def _port_number(text: str) -> int | None:
+    number = parse_number(text)
+    return service_port(text) if number is None else number
 
 
 def _multiport(match: Match, packet: Packet) -> list[Truth]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING
 
+from iptviz.xtables.match_joins import joined
 from iptviz.xtables.match_rewrites import MATCH_REWRITES
 from iptviz.xtables.matches import BASIC, PROTOCOL_MATCH, match_options
 from iptviz.xtables.option import Option, OptionSpec, OptionTable, Rewrite
@@ -16,7 +17,7 @@ from iptviz.xtables.words import quote_word
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.grammar.parts import Match, RuleParts, Target
+    from iptviz.grammar.parts import RuleParts, Target
     from iptviz.xtables.saving import Saving
 
 _ORDER = {name: place for place, name in enumerate(("-s", "-d", "-i", "-o", "-p", "-f"))}
@@ -40,11 +41,11 @@ def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
     """
     if parts.problem and not parts.target and not parts.basics and not parts.matches:
         return text  # its words cannot be told apart
+    matches = [(PROTOCOL_MATCH.get(match.name, match.name), match.options) for match in parts.matches]
+    if not parts.unknown:  # the place of an unknown option is told by the matches before it
+        matches = joined(matches, saving)
     groups = [
-        *(
-            [f"-m {PROTOCOL_MATCH.get(match.name, match.name)}", *_print_match(match, saving)]
-            for match in parts.matches
-        ),
+        *([f"-m {quote_word(name)}", *_print_match(name, options, saving)] for name, options in matches),
         *([_print_target(parts.target, saving)] if parts.target else []),
     ]
     strays = [one for one in parts.unknown if not one.option.name.startswith("-m ")]
@@ -54,7 +55,7 @@ def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
     first = [stray.option.text() for stray in strays if not stray.place]
     return "\n".join(
         " ".join(
-            ("-A", quote_word(parts.chain), *basics, *first, *(word for group in groups for word in group))
+            ("-A", quote_word(parts.chain), *filter(None, basics), *first, *(word for group in groups for word in group))
         )
         for basics in _print_basics(parts.basics, saving)
     )
@@ -70,16 +71,16 @@ def _print_basics(basics: Sequence[Option], saving: Saving) -> Iterator[tuple[st
 
 
 def _print_basic(option: Option, saving: Saving) -> list[str]:
-    """Return the option, once for each of its addresses; nothing for what every packet satisfies."""
-    printed = _print_option(option, BASIC[option.name], saving)
-    prefix, _, value = printed.rpartition(" ")
-    if not option.negated and (option.name, value) in _ANY:
-        return []
-    return [f"{prefix} {one}" for one in value.split(",")] if option.name in {"-s", "-d"} else [printed]
+    """Return the option, once for each of its addresses; an empty text for what every packet satisfies."""
+    each = [option]
+    if option.name in {"-s", "-d"} and option.values:
+        each = [option._replace(values=(one,)) for one in option.values[0].split(",")]
+    printed = [_print_option(one, BASIC[option.name], saving) for one in each]
+    return ["" if tuple(text.split(" ", 1)) in _ANY else text for text in printed]
 
 
-def _print_match(match: Match, saving: Saving) -> list[str]:
-    return _print_options(match.options, match_options(match.name), MATCH_REWRITES.get(match.name), saving)
+def _print_match(name: str, options: tuple[Option, ...], saving: Saving) -> list[str]:
+    return _print_options(options, match_options(name), MATCH_REWRITES.get(name), saving)
 
 
 def _print_target(target: Target, saving: Saving) -> list[str]:
@@ -121,6 +122,6 @@ def _print_option(option: Option, spec: OptionSpec, saving: Saving) -> str:
     values = [
         print_value(kind, value, saving) for kind, value in zip(spec.kinds, option.values, strict=False)
     ]
-    if spec.omitted is not None and values == [spec.omitted]:
+    if spec.omitted is not None and values == [spec.omitted] and not option.negated:
         return ""
     return " ".join((*(["!"] if option.negated else []), spec.name, *values))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.option import Option
+if TYPE_CHECKING:
+    from iptviz.xtables.option import Option
 
 
 class Counters(NamedTuple):

@@ -129,7 +129,7 @@ class _RuleReader:
         """Undo what getopt allows: `--dport=80`, `-ptcp`, and the beginning of one option's name alone."""
         if word.startswith("--"):
             name, equals, value = word.partition("=")
-            name = name if self._known(name) else self._complete(name)
+            name = self._complete(name)
             if equals and self._known(name):
                 self.words.insert(self.at, value)
                 return name
@@ -139,20 +139,26 @@ class _RuleReader:
             return word[:2]
         return word
 
-    def _tables(self) -> list[OptionTable]:
-        """Return the tables that may know an option, the nearest first."""
-        loaded = [table for _, table, _ in reversed(self.loaded)]
-        return [self.target_table, *loaded, BASIC, self._implied()[1]]
+    def _loaded_tables(self) -> list[OptionTable]:
+        """Return the tables that know an option now, the nearest first."""
+        return [self.target_table, *(table for _, table, _ in reversed(self.loaded)), BASIC]
 
     def _known(self, word: str) -> bool:
-        return any(word in table for table in self._tables())
+        return any(word in table for table in (*self._loaded_tables(), self._implied()[1]))
 
     def _complete(self, word: str) -> str:
-        """Return the one option whose name begins with `word`, or `word`."""
-        found = {
-            spec.name for table in self._tables() for name, spec in table.items() if name.startswith(word)
-        }
-        return found.pop() if len(found) == 1 and len(word) > len("--") else word
+        """Return the one option whose name begins with `word`, or `word`.
+
+        What is loaded goes before the match that the protocol would load: after `-p tcp -m multiport` the
+        option `--dport` is the beginning of `--dports`.
+        """
+        for tables in (self._loaded_tables(), [self._implied()[1]]):
+            if any(word in table for table in tables):
+                return word
+            found = {spec.name for table in tables for name, spec in table.items() if name.startswith(word)}
+            if len(found) == 1 and len(word) > len("--"):
+                return found.pop()
+        return word
 
     def _read_option(self, word: str, *, negated: bool) -> None:
         """Give `word` and its values to whoever knows it; an unknown one keeps the words after it."""

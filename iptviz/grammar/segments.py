@@ -63,13 +63,17 @@ def _target(segment: str) -> Target | None:
     name, _, rest = segment.partition(" ")
     spec = target_spec(name)
     options = _options(rest, spec.options if spec else _NO_OPTIONS) if rest else ()
-    return None if options is None or not name or name[0] in '"!-' else Target(name, False, options)
+    return (
+        None if options is None or not name or name[0] in '"!-' else Target(name, goto=False, options=options)
+    )
 
 
 def _options(segment: str, table: OptionTable) -> tuple[Option, ...] | None:
     """Read options that all stand in `table`, each with all its values; None for anything else."""
     try:
-        words = split_words(segment) if '"' in segment else segment.split()
+        # str.split knows more blanks than iptables does, none of which is printable.
+        plain = '"' not in segment and segment.isprintable()
+        words = segment.split() if plain else split_words(segment)
     except UnclosedQuoteError:
         return None
     options = []
@@ -91,6 +95,6 @@ def _options(segment: str, table: OptionTable) -> tuple[Option, ...] | None:
 
 
 @lru_cache(_REMEMBERED)
-def _option(name: str, negated: bool, *values: str) -> Option:
+def _option(name: str, negated: bool, *values: str) -> Option:  # noqa: FBT001 - a cache has no names
     """Return the option, one object for all that are equal."""
     return Option(name, negated, values)

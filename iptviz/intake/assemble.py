@@ -100,17 +100,16 @@ class _Assembler:
         elif kind is Kind.COMMENT:
             self._comment(text, line)
         else:
-            self._loose_if_needed(line)
-            assert self.draft is not None
-            self.draft.add(Piece(kind, text, line))
+            self._opened(line).add(Piece(kind, text, line))
             self.rule_end = line + text.count(b"\n") - 1
 
-    def _open(self, table: str | None, form: str, line: int) -> None:
-        self.draft = Draft(table, form, line, self.command)
-        self.draft.tool, self.tool = self.tool, None
-        self.draft.pieces, self.lead = self.lead, []
-        self.drafts.append(self.draft)
-        self.listed = None
+    def _open(self, table: str | None, form: str, line: int) -> Draft:
+        draft = Draft(table, form, line, self.command)
+        draft.tool, self.tool = self.tool, None
+        draft.pieces, self.lead = self.lead, []
+        self.drafts.append(draft)
+        self.draft, self.listed = draft, None
+        return draft
 
     def _commit(self, line: int) -> None:
         if self.draft is None:
@@ -132,10 +131,11 @@ class _Assembler:
         self.tool = tool or self.tool
         self.lead.append(Piece(Kind.COMMENT, text, line))
 
-    def _loose_if_needed(self, line: int) -> None:
-        """Open a table for lines that no header stands above."""
+    def _opened(self, line: int) -> Draft:
+        """Return the open table, a new one for lines that no header stands above."""
         if self.draft is None or self.draft.form == Form.LISTING:
-            self._open(None, Form.RULES, line)
+            return self._open(None, Form.RULES, line)
+        return self.draft
 
     def _obey(self, command: Command) -> None:
         """A command stands above its output: the tables that follow are of its kind."""
@@ -205,7 +205,9 @@ class _Assembler:
         if reason == SEPARATOR:
             self.draft.gaps.append(Remark(number, "lines are missing here: grep left them out"))
         elif reason == NO_PART and self.draft.form == Form.SAVE:
-            self.draft.gaps.append(Remark(number, f"within table {self.draft.table}: a line that is {NO_PART}"))
+            self.draft.gaps.append(
+                Remark(number, f"within table {self.draft.table}: a line that is {NO_PART}")
+            )
 
     # --- wrapped lines ---
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 ANCHOR = re.compile(
     rb"""
     (?:\[\d+:\d+\]\ )?-[AI]\ \S
-  | :[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
+  | :(?!\d+:)[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
   | \*(?:filter|nat|mangle|raw|security)\s*(?:[<|`]|$)
   | COMMIT\s*(?:[<|`]|$)
   | \#\ (?:Generated\ by|Completed\ on)\ \S
@@ -43,7 +43,8 @@ _DECORATION = re.compile(
 )
 _HOST_AFTER_TIME = re.compile(rb"(\d\d:\d\d:\d\d[.,\dZ:+-]* )[\w.-]+ (?=[\w./-]+(?:\[\d+\])?: )")
 _DIGITS = re.compile(rb"\d+")
-_TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]*[A-Za-z]|`{1,3}|\s)+\Z")
+_TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]{0,200}[A-Za-z]|[`\s]{1,200}+)\Z")
+_LONGEST_TRAILER = 204  # so that a long line is not searched again for each
 _COMMAND = re.compile(rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b")
 _LONGEST = 400
 _OFTEN = 3
@@ -83,10 +84,18 @@ def is_decoration(prefix: bytes) -> bool:
 
 def without_trailer(core: bytes, prefix: bytes) -> bytes:
     """Take away what closes a decoration at the end of the line: tags, code marks, the last `|` of a table."""
-    core = _TRAILER.sub(b"", core)
+    core = _without_closing(core)
     if prefix.lstrip().startswith(b"|") and core.endswith(b" |"):
-        core = core[:-2].rstrip()
+        core = _without_closing(core[:-2])
     return core
+
+
+def _without_closing(core: bytes) -> bytes:
+    """Take away tags, code marks and blanks at the end."""
+    end = len(core)
+    while found := _TRAILER.search(core, max(end - _LONGEST_TRAILER, 0), end):
+        end = found.start()
+    return core[:end]
 
 
 def _prefix(line: bytes) -> bytes | None:

@@ -65,7 +65,10 @@ _MESSAGE = re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FA
 _REASONS = (
     (re.compile(rb"--\s*$"), "a separator of grep: lines are missing here"),
     (re.compile(rb"(?:```|~~~)"), "a Markdown fence"),
-    (re.compile(rb"(?:\[?[\w.-]+@[\w.-]+[^#$]{0,200}[#$]|\$|[\w.-]{1,60}:[~/][^#$]{0,200}[#$])(?:\s|\Z)"), "a shell prompt"),
+    (
+        re.compile(rb"(?:\[?[\w.-]+@[\w.-]+[^#$]{0,200}[#$]|\$|[\w.-]{1,60}:[~/][^#$]{0,200}[#$])(?:\s|\Z)"),
+        "a shell prompt",
+    ),
     (re.compile(rb"</?[A-Za-z][^<>]*>\s*$"), "an HTML tag"),
     (_MESSAGE, "a message of a program"),
 )
@@ -99,7 +102,9 @@ def read_command(text: bytes) -> Command | None:
     if found is None:
         return None
     table = _TABLE_ARGUMENT.search(found["arguments"])
-    backend = {b"-nft": "nf_tables", b"-legacy": "legacy"}.get(found["kind"][: -5 if found["kind"].endswith(b"-save") else None])
+    backend = {b"-nft": "nf_tables", b"-legacy": "legacy"}.get(
+        found["kind"][: -5 if found["kind"].endswith(b"-save") else None]
+    )
     return Command(
         table[1].decode() if table else None,
         "ipv6" if found["tool"] == b"ip6tables" else "ipv4",
@@ -110,5 +115,5 @@ def read_command(text: bytes) -> Command | None:
 
 def _node(text: bytes) -> str | None:
     """Return the host in a prompt such as `root@node-1:~#`."""
-    found = _PROMPT.match(text.strip())
+    found = _PROMPT.match(text.lstrip(b"> |\t"))
     return found[1].decode() if found else None

@@ -22,13 +22,17 @@ _EVIDENCE: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         ("mangle", rb" -j (?:TCPMSS|TPROXY|TTL|HL|DSCP|TOS|CHECKSUM|CLASSIFY|TCPOPTSTRIP)\b"),
         (
             "nat",
-            rb" -[Ajg] (?:KUBE-(?:SVC|SEP|XLB|EXT|SVL|FW)-|KUBE-(?:MARK-MASQ|MARK-DROP|POSTROUTING|PORTALS-|HOSTPORTS)"
-            rb"|CNI-|FLANNEL-POSTRTG|cali-(?:nat|PREROUTING|POSTROUTING))",
+            (
+                rb" -[Ajg] (?:KUBE-(?:SVC|SEP|XLB|EXT|SVL|FW)-|KUBE-(?:MARK-MASQ|MARK-DROP|POSTROUTING|PORTALS-|HOSTPORTS)"
+                rb"|CNI-|FLANNEL-POSTRTG|cali-(?:nat|PREROUTING|POSTROUTING))"
+            ),
         ),
         (
             "filter",
-            rb" -[Ajg] (?:KUBE-(?:FORWARD|FIREWALL|EXTERNAL-SERVICES|PROXY-FIREWALL|NWPLCY|POD-FW-|ROUTER-)"
-            rb"|FLANNEL-FWD|DOCKER-(?:USER|FORWARD|ISOLATION)|cali-(?:FORWARD|INPUT|f[wh]-|t[wh]-))",
+            (
+                rb" -[Ajg] (?:KUBE-(?:FORWARD|FIREWALL|EXTERNAL-SERVICES|PROXY-FIREWALL|NWPLCY|POD-FW-|ROUTER-)"
+                rb"|FLANNEL-FWD|DOCKER-(?:USER|FORWARD|ISOLATION)|cali-(?:FORWARD|INPUT|f[wh]-|t[wh]-))"
+            ),
         ),
     )
 )
@@ -64,7 +68,9 @@ def with_tables(draft: Draft) -> list[Draft]:
             first, last = part.pieces[0].line, part.pieces[-1].line
             what = f"lines {first} to {last}" if last > first else f"line {first}"
             part.gaps.append(
-                Remark(first, f"the table of {what} is not named: {part.table}, to judge by what stands there")
+                Remark(
+                    first, f"the table of {what} is not named: {part.table}, to judge by what stands there"
+                )
             )
     return parts
 
@@ -80,7 +86,8 @@ def _split(draft: Draft) -> Iterator[Draft]:
         evidence = _evidence(piece.text) if piece.kind is Kind.RULE else None
         starts = {
             Kind.DECLARATION: part.has_rules,
-            Kind.RULE: (in_user_chain and chain in BUILT_IN) or bool(table and evidence and table != evidence),
+            Kind.RULE: (in_user_chain and chain in BUILT_IN)
+            or bool(table and evidence and table != evidence),
         }.get(piece.kind, False)
         if starts:
             yield part

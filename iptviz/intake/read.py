@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.intake.decode import decode
 from iptviz.intake.header import read_tool
 from iptviz.intake.index import Index, build_index
-from iptviz.intake.remark import LineNote, Remark
 from iptviz.source.bundle import command_of_path
 
 if TYPE_CHECKING:
     from iptviz.intake.lines import LineMap
+    from iptviz.intake.remark import LineNote, Remark
 
 
 class Reading(NamedTuple):
     """One dump of a text.
 
-    `text` is plain iptables-save and `index` says where its tables stand; `line_map` leads to the lines of what
+    `text` is plain iptables-save and `layout` says where its tables stand; `line_map` leads to the lines of what
     was read. `gaps` is what the form lacks; `family` is told by what stands around the dump, or None. `form` is
     how it was written; `node` the name in a shell prompt above it.
     """
 
     text: bytes
-    index: Index
+    layout: Index
     line_map: LineMap | None
     gaps: tuple[Remark, ...]
     family: str | None
@@ -68,5 +68,3 @@ def _is_plain(data: bytes, index: Index) -> bool:
         return False
     tools = {read_tool(data[start:end]) for start, end in index.comments} - {None}
     return len(tools) <= 1
-
-

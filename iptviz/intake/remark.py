@@ -21,7 +21,7 @@ class LineNote(NamedTuple):
     skipped: bool
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many lines."""
         return self.last - self.first + 1
 

@@ -10,10 +10,10 @@ from iptviz.intake.draft import BUILT_IN, Draft, Form, Piece
 from iptviz.intake.index import build_index
 from iptviz.intake.infer import with_tables
 from iptviz.intake.read import Reading
-from iptviz.intake.remark import LineNote, Remark
 
 if TYPE_CHECKING:
     from iptviz.intake.lines import LineMap
+    from iptviz.intake.remark import LineNote, Remark
 
 Group = list[Draft]
 _FAMILY = {b"ip6tables": "ipv6", b"iptables": "ipv4"}

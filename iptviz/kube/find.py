@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.address import join_endpoint, split_endpoint
 from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
 from iptviz.kube.names import ENDPOINT_CHAIN
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
+from iptviz.xtables.address import join_endpoint, split_endpoint
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump

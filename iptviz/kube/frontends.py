@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.address import join_endpoint, parse_number
 from iptviz.kube.names import (
     ENTRY_CHAINS,
     EXTERNAL_SERVICES,
@@ -16,6 +15,7 @@ from iptviz.kube.names import (
     ServiceName,
     service_of_comment,
 )
+from iptviz.xtables.address import join_endpoint, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.address import parse_network, split_endpoint
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import CERTAIN, NEVER, product, total
 from iptviz.engine.condition import Assumption
@@ -15,17 +14,18 @@ from iptviz.kube.names import (
     MARK_DROP,
     MARK_MASQUERADE,
 )
+from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.dump.model import Dump
-    from iptviz.grammar.parts import Counters
     from iptviz.dump.rule import Rule
     from iptviz.engine.cases import Case
     from iptviz.engine.packet import Packet
     from iptviz.engine.walk import ChainWalk, Effect, End, Step
+    from iptviz.grammar.parts import Counters
     from iptviz.kube.marks import Marks
 
 Needs = tuple[Assumption, ...]

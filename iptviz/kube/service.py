@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.address import parse_network, parse_number
 from iptviz.engine.cases import Case, Cases, explore
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import rule_truth
@@ -22,6 +21,7 @@ from iptviz.kube.names import (
 )
 from iptviz.kube.outcome import Outcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
+from iptviz.xtables.address import parse_network, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

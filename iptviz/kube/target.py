@@ -6,8 +6,8 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-from iptviz.xtables.address import join_endpoint, split_endpoint
 from iptviz.errors import TargetError
+from iptviz.xtables.address import join_endpoint, split_endpoint
 
 _PROTOCOL = re.compile(r"(?P<rest>.+\d|.*\])/(?P<protocol>tcp|udp|sctp)")
 _NODE_PORT = re.compile(r":(?P<port>[0-9]{1,9})")

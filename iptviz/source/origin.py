@@ -104,7 +104,7 @@ def _pick(found: Found, inside: str, bundle: str) -> Found:
 
 def _open(path: str) -> BinaryIO:
     try:
-        return open(path, "rb")  # noqa: PTH123, SIM115 - the caller closes it
+        return open(path, "rb")  # noqa: PTH123 - the caller closes it
     except IsADirectoryError:
         raise DumpError("is a directory; name a file in it", where=path) from None
     except OSError as error:
@@ -141,7 +141,9 @@ def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]
         raise _failed(error, name) from None
     if not found.sources:
         raise found.problem or DumpError(
-            "holds no dump, in none of its files", where=name, hint="name one that does, or unpack it and look"
+            "holds no dump, in none of its files",
+            where=name,
+            hint="name one that does, or unpack it and look",
         )
     for source in found.sources:
         _refuse_what_is_no_text(source)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
 from iptviz.errors import DumpError
+from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
 
 if TYPE_CHECKING:
     import tarfile

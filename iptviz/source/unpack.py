@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from iptviz.errors import DumpError
 from iptviz.source.inflate import STREAMS, gzip_time, inflate
 from iptviz.source.size import print_size
 from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
 from iptviz.source.tarred import BLOCK, is_tar, tar_entries
 from iptviz.source.zipped import ZIP_MAGIC, zip_entries
-from iptviz.errors import DumpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -41,13 +41,15 @@ def objection(dump: Dump) -> str:
 def _choice(dump: Dump) -> list[str]:
     if not dump.siblings:
         return []
-    return [f"dump {dump.number} of {dump.siblings + 1} is used ({printable(dump.describe())}; --dump N for another)"]
+    return [
+        f"dump {dump.number} of {dump.siblings + 1} is used ({printable(dump.describe())}; --dump N for another)"
+    ]
 
 
 def _left_out(dump: Dump) -> Iterator[str]:
     skipped = [note for note in dump.line_notes if note.skipped]
     if skipped:
-        count = sum(note.count for note in skipped)
+        count = sum(note.size for note in skipped)
         are = "line was" if count == 1 else "lines were"
         yield f"{count:,} {are} not part of a dump, of {dump.line_count:,}: {_places(skipped)}"
 
@@ -55,7 +57,7 @@ def _left_out(dump: Dump) -> Iterator[str]:
 def _repaired(dump: Dump) -> Iterator[str]:
     repaired = [note for note in dump.line_notes if not note.skipped]
     if repaired:
-        count = sum(note.count for note in repaired)
+        count = sum(note.size for note in repaired)
         reasons = ", ".join(dict.fromkeys(note.reason for note in repaired))
         yield f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(repaired)}"
 

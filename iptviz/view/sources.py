@@ -10,7 +10,18 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
 
-HEADINGS = ("N", "INSIDE", "LINE", "FAMILY", "BACKEND", "WRITTEN BY", "NODE", "TIME", "TABLES AND RULES", "STATE")
+HEADINGS = (
+    "N",
+    "INSIDE",
+    "LINE",
+    "FAMILY",
+    "BACKEND",
+    "WRITTEN BY",
+    "NODE",
+    "TIME",
+    "TABLES AND RULES",
+    "STATE",
+)
 
 
 class SourceRow(NamedTuple):

@@ -120,10 +120,9 @@ _MATCHES: dict[str, tuple[str, ...]] = {
     "mark": ("!--mark mark",),
     "mh": ("!--mh-type mh-types",),
     "multiport": (
-        # Beginnings of these names are commoner than the names, and are options of tcp, too.
-        "!--sports|--source-ports|--source-port|--sport port-list",
-        "!--dports|--destination-ports|--destination-port|--dport port-list",
-        "!--ports|--port port-list",
+        "!--sports|--source-ports port-list",
+        "!--dports|--destination-ports port-list",
+        "!--ports port-list",
     ),
     "nfacct": ("--nfacct-name nfacct-name",),
     "osf": ("!--genre word", "--ttl uint", "--log uint"),

@@ -25,7 +25,7 @@ class Option(NamedTuple):
 
     def text(self) -> str:
         """Return the option as one would type it."""
-        return ("! " if self.negated else "") + " ".join((self.name, *map(quote_word, self.values)))
+        return ("! " if self.negated else "") + " ".join((self.name or '""', *map(quote_word, self.values)))
 
 
 class OptionSpec(NamedTuple):

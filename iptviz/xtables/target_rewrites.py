@@ -12,7 +12,8 @@ from iptviz.xtables.numbers import read_uint
 from iptviz.xtables.option import Option
 from iptviz.xtables.rateest import rewrite_rateest
 from iptviz.xtables.values import split_mark
-from iptviz.xtables.values_targets import dscp_of_class, split_tos
+from iptviz.xtables.values_nat import full_address
+from iptviz.xtables.values_symbols import dscp_of_class, split_tos
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -141,12 +142,23 @@ def _ecn(options: list[Option], _saving: Saving) -> list[Option]:
     """`--ecn-tcp-remove` clears both bits, which with a third operation are printed singly (libipt_ECN.c)."""
     parts: dict[str, Option] = {}
     for option in options:
-        cleared = ("--ecn-tcp-ece", "--ecn-tcp-cwr") if option.name == "--ecn-tcp-remove" else ()
-        parts.update({name: _option(name, "0") for name in cleared} or {option.name: option})
+        if option.name == "--ecn-tcp-remove":  # forgets what was asked before
+            parts = {name: _option(name, "0") for name in ("--ecn-tcp-ece", "--ecn-tcp-cwr")}
+        else:
+            parts[option.name] = option
     bits = {name: read_uint(_value(option)) for name, option in parts.items()}
     if bits == {"--ecn-tcp-ece": 0, "--ecn-tcp-cwr": 0}:
         return [_option("--ecn-tcp-remove")]
     return list(parts.values())
+
+
+def _netmap(options: list[Option], saving: Saving) -> list[Option]:
+    """The address may be short, as `10.1` for 10.0.0.1 (libipt_NETMAP.c)."""
+    split = [_value(option).partition("/") for option in options]
+    return [
+        _option(option.name, "".join((full_address(address, saving.family) or address, *mask)))
+        for option, (address, *mask) in zip(options, split, strict=True)
+    ]
 
 
 def _nfqueue(options: list[Option], _saving: Saving) -> list[Option]:
@@ -203,6 +215,7 @@ TARGET_REWRITES: dict[str, Rewrite] = {
     "ECN": _ecn,
     "HMARK": _hmark,
     "MARK": _mark,
+    "NETMAP": _netmap,
     "NFLOG": _nflog,
     "NFQUEUE": _nfqueue,
     "RATEEST": rewrite_rateest,

@@ -36,7 +36,7 @@ _TARGETS: dict[str, _TargetRow] = {
     "REJECT": _TargetRow(continues=False, rows=("--reject-with reject-type +port-unreach",)),
     "DNAT": _TargetRow(continues=False, rows=("--to-destination nat-range", "--random", "--persistent")),
     "SNAT": _TargetRow(
-        continues=False, rows=("--to-source nat-range", "--random", "--random-fully", "--persistent")
+        continues=False, rows=("--to-source source-range", "--random", "--random-fully", "--persistent")
     ),
     "MASQUERADE": _TargetRow(continues=False, rows=("--to-ports nat-ports", "--random", "--random-fully")),
     "REDIRECT": _TargetRow(continues=False, rows=("--to-ports nat-ports", "--random")),
@@ -52,7 +52,7 @@ _TARGETS: dict[str, _TargetRow] = {
     # It answers SYN and ACK itself; what else it gets, such as RST, goes on to the next rule.
     "SYNPROXY": _TargetRow(
         continues=False,
-        rows=("--sack-perm", "--timestamp", "--wscale uint", "--mss uint", "--ecn"),
+        rows=("--sack-perm", "--timestamp", "--wscale uint8", "--mss uint16", "--ecn"),
     ),
     # What another node of the cluster is responsible for is dropped.
     "CLUSTERIP": _TargetRow(

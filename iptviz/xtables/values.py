@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.names import protocol_name, service_port
 from iptviz.xtables.numbers import read_uint
-from iptviz.xtables.values_nat import NAT_KINDS
+from iptviz.xtables.values_nat import NAT_KINDS, print_ipv6
 from iptviz.xtables.values_payload import PAYLOAD_KINDS
 from iptviz.xtables.values_protocols import PROTOCOL_KINDS
 from iptviz.xtables.values_ranges import RANGE_KINDS
 from iptviz.xtables.values_rates import RATE_KINDS
+from iptviz.xtables.values_symbols import SYMBOL_KINDS
 from iptviz.xtables.values_targets import TARGET_KINDS
 from iptviz.xtables.values_time import TIME_KINDS
 from iptviz.xtables.words import quote_word, save_string
@@ -60,11 +61,11 @@ def _protocol(text: str, _saving: Saving) -> str:
 # --- ports -----------------------------------------------------------------------------------------------
 
 
-def _port(text: str) -> str:
+def _port(text: str) -> str | None:
     number = read_uint(text)
-    if number is None and not text.isdigit():
+    if number is None and not text[:1].isdigit():
         number = service_port(text)
-    return quote_word(text) if number is None else str(number)
+    return None if number is None else str(number)
 
 
 def _ports(text: str, _saving: Saving) -> str:
@@ -72,12 +73,19 @@ def _ports(text: str, _saving: Saving) -> str:
     low, colon, high = text.partition(":")
     first = _port(low) if low or not colon else "0"
     last = (_port(high) if high else "65535") if colon else first
+    if first is None or last is None:
+        return quote_word(text)
     return first if first == last else f"{first}:{last}"
 
 
 def _port_list(text: str, _saving: Saving) -> str:
     """Print multiport's list, whose ranges keep both ends."""
-    return ",".join(":".join(map(_port, ports.split(":"))) for ports in text.split(","))
+    words = re.split("([,:])", text)
+    ports = [_port(word) for word in words[::2]]
+    separators = [*words[1::2], ""]
+    if None in ports:
+        return quote_word(text)
+    return "".join(f"{port}{separator}" for port, separator in zip(ports, separators, strict=True))
 
 
 # --- addresses -------------------------------------------------------------------------------------------
@@ -87,8 +95,8 @@ def print_network(network: Network, *, always: bool) -> str:
     """Return `address/length`, or `address/mask` for a mask with holes; a full mask only if `always`."""
     import ipaddress
 
-    make = ipaddress.IPv4Address if network.version == 4 else ipaddress.IPv6Address  # noqa: PLR2004
-    bits = 32 if network.version == 4 else 128  # noqa: PLR2004
+    make = ipaddress.IPv4Address if network.version == 4 else print_ipv6
+    bits = 32 if network.version == 4 else 128
     length = network.mask.bit_count()
     holes = network.mask != ((1 << length) - 1) << (bits - length)
     if length == bits and not always:
@@ -187,6 +195,7 @@ KINDS: dict[str, Callable[[str, Saving], str]] = {
     **PROTOCOL_KINDS,
     **RANGE_KINDS,
     **RATE_KINDS,
+    **SYMBOL_KINDS,
     **TARGET_KINDS,
     **TIME_KINDS,
 }

@@ -52,7 +52,15 @@ def _port_range(text: str) -> str | None:
 
 
 def _nat_ports(text: str, _saving: Saving) -> str:
-    return _port_range(text) or quote_word(text)
+    return _without_base(_port_range(text) or quote_word(text))
+
+
+def _without_base(text: str) -> str:
+    """Print the base of shifted ports as 0: only DNAT has room for it."""
+    return _BASE.sub("/0", text)
+
+
+_BASE = re.compile(r"(?<=[0-9])/[0-9]{1,5}$")
 
 
 # --- addresses -------------------------------------------------------------------------------------------
@@ -65,13 +73,13 @@ def _read_address(text: str, family: str) -> str | None:
     try:
         if family == "ipv4":
             return str(ipaddress.IPv4Address(text))
-        return _ipv6(int(ipaddress.IPv6Address(text)))
+        return print_ipv6(int(ipaddress.IPv6Address(text)))
     except ValueError:
         return None
 
 
-def _ipv6(number: int) -> str:
-    """Print as glibc does: an address that may hold one of IPv4 ends in dotted form, as `::ffff:1.2.3.4`."""
+def print_ipv6(number: int) -> str:
+    """Print an address as glibc does: one that may hold an address of IPv4 ends in it, as `::ffff:1.2.3.4`."""
     import ipaddress
 
     low = number & 0xFFFFFFFF
@@ -85,7 +93,12 @@ _MAPPED = 0xFFFF
 
 def _host(text: str, saving: Saving) -> str:
     """Print an address that getaddrinfo reads: of IPv4 also `10.1` for 10.0.0.1."""
-    return quote_word(_read_address(text, saving.family) or _short_address(text, saving.family) or text)
+    return quote_word(full_address(text, saving.family) or text)
+
+
+def full_address(text: str, family: str) -> str | None:
+    """Return the address as printed, or None for the name of a host."""
+    return _read_address(text, family) or _short_address(text, family)
 
 
 def _short_address(text: str, family: str) -> str | None:
@@ -122,6 +135,10 @@ def _nat_range(text: str, saving: Saving) -> str:
     return f"[{printed}]:{ports}" if printed and saving.family == "ipv6" else f"{printed}:{ports}"
 
 
+def _source_range(text: str, saving: Saving) -> str:
+    return _without_base(_nat_range(text, saving))
+
+
 def _split_range(text: str, family: str) -> tuple[str, str | None]:
     """Split addresses from ports; one colon alone is that of the ports, more are those of IPv6."""
     if family == "ipv6" and text.startswith("["):
@@ -148,4 +165,5 @@ NAT_KINDS: dict[str, Callable[[str, Saving], str]] = {
     "nat-ports": _nat_ports,
     "nat-range": _nat_range,
     "port-decimal": _port_decimal,
+    "source-range": _source_range,
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.xtables.names import group_number, user_number
 from iptviz.xtables.numbers import read_uint
+from iptviz.xtables.values_nat import print_ipv6
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
@@ -74,12 +75,12 @@ def _classic_ipv4(text: str) -> str | None:
 def _ipv6(text: str) -> str | None:
     import ipaddress
 
+    if "%" in text:  # a scope, which no rule has
+        return None
     try:
-        address = ipaddress.IPv6Address(text)
+        return print_ipv6(int(ipaddress.IPv6Address(text)))
     except ValueError:
         return None
-    mapped = address.ipv4_mapped  # which inet_ntop prints as an address of IPv4
-    return f"::ffff:{mapped}" if mapped else str(address)
 
 
 def _ip_range(text: str, saving: Saving) -> str:
@@ -98,8 +99,12 @@ def _ip_mask(text: str, saving: Saving) -> str:
 
 
 def _ipv6_list(text: str, _saving: Saving) -> str:
-    addresses = [_ipv6(one) for one in text.split(",")]
-    return quote_word(text) if None in addresses else ",".join(map(str, addresses))
+    addresses: list[str] = []
+    for word in text.split(","):
+        if (address := _ipv6(word)) is None:
+            return quote_word(text)
+        addresses.append(address)
+    return ",".join(addresses)
 
 
 def _host_mask(text: str, _saving: Saving, *, always: bool) -> str:
@@ -108,12 +113,13 @@ def _host_mask(text: str, _saving: Saving, *, always: bool) -> str:
 
     address_text, _, mask_text = text.partition("/")
     try:
-        address = ipaddress.ip_address(address_text)
+        address = ipaddress.ip_address(address_text.replace("%", "/"))  # a scope, which no rule has
         mask = _mask_text(mask_text, address.max_prefixlen)
     except ValueError:
         return quote_word(text)
+    printed = str(address) if isinstance(address, ipaddress.IPv4Address) else print_ipv6(int(address))
     whole = mask == str(address.max_prefixlen)
-    return str(address) if whole and not always else f"{address}/{mask}"
+    return printed if whole and not always else f"{printed}/{mask}"
 
 
 def _mask_text(text: str, bits: int) -> str:

@@ -1,4 +1,4 @@
-"""How iptables-save prints values that only targets take: log levels, reject types, and more."""
+"""How iptables-save prints values that only targets take: texts that are cut, numbers, lists."""
 
 from __future__ import annotations
 
@@ -55,6 +55,12 @@ def _hexadecimal(digits: int, text: str, _saving: Saving) -> str:
     return quote_word(text) if number is None else f"0x{number:0{digits}x}"
 
 
+def _wrapped(limit: int, text: str, _saving: Saving) -> str:
+    """Print the number without the bits that the kernel has no room for."""
+    number = read_uint(text)
+    return quote_word(text) if number is None else str(number & limit)
+
+
 def _led_delay(text: str, _saving: Saving) -> str:
     """Print the delay, of which `inf` is the number -1 (libxt_LED.c)."""
     number = 0xFFFFFFFF if text[:3].lower() == "inf" else read_uint(text)
@@ -83,15 +89,15 @@ def _prefix_length(text: str, saving: Saving) -> str:
     """Print a mask as its length; masks with holes have none."""
     import ipaddress
 
-    if (number := read_uint(text)) is not None:
+    make, bits = (ipaddress.IPv4Address, 32) if saving.family == "ipv4" else (ipaddress.IPv6Address, 128)
+    if (number := read_uint(text)) is not None and number <= bits:
         return str(number)
-    make = ipaddress.IPv4Address if saving.family == "ipv4" else ipaddress.IPv6Address
     try:
-        mask = make(text)
+        mask = int(make(text))
     except ValueError:
         return quote_word(text)
-    length = int(mask).bit_count()
-    whole = int(mask) == ((1 << length) - 1) << (mask.max_prefixlen - length)
+    length = mask.bit_count()
+    whole = mask == ((1 << length) - 1) << (bits - length)
     return str(length) if whole else quote_word(text)
 
 
@@ -102,94 +108,6 @@ def _mac_upper(text: str, _saving: Saving) -> str:
 
 
 _MAC = re.compile(r"(?:[0-9a-fA-F]{1,2}:){5}[0-9a-fA-F]{1,2}")
-
-# --- names of numbers --------------------------------------------------------------------------------------
-
-_LOG_LEVELS = {
-    "emerg": 0,
-    "panic": 0,
-    "alert": 1,
-    "crit": 2,
-    "error": 3,
-    "warning": 4,
-    "notice": 5,
-    "info": 6,
-    "debug": 7,
-}
-
-
-def _log_level(text: str, _saving: Saving) -> str:
-    level = _LOG_LEVELS.get(text, read_uint(text))
-    return quote_word(text) if level is None else str(level)
-
-
-_TOS_NAMES = {
-    "minimize-delay": 0x10,
-    "maximize-throughput": 0x08,
-    "maximize-reliability": 0x04,
-    "minimize-cost": 0x02,
-    "normal-service": 0x00,
-}
-_TOS_NAME_MASK = 0x3F
-
-
-def split_tos(text: str) -> tuple[int, int] | None:
-    """Read `VALUE[/MASK]` or a name as two numbers of 8 bits; a name leaves the two bits of ECN alone."""
-    if (named := _TOS_NAMES.get(text.lower())) is not None:
-        return named, _TOS_NAME_MASK
-    value_text, slash, mask_text = text.partition("/")
-    value, mask = read_uint(value_text), read_uint(mask_text) if slash else 0xFF
-    return None if value is None or mask is None else (value & 0xFF, mask & 0xFF)
-
-
-def _set_tos(text: str, _saving: Saving) -> str:
-    tos = split_tos(text)
-    return quote_word(text) if tos is None else f"0x{tos[0]:02x}/0x{tos[1]:02x}"
-
-
-_DSCP_CLASSES = {
-    "be": 0x00,
-    "ef": 0x2E,
-    **{f"cs{number}": number << 3 for number in range(8)},
-    **{f"af{number}{drop}": (number << 3) | (drop << 1) for number in range(1, 5) for drop in range(1, 4)},
-}
-
-
-def dscp_of_class(name: str) -> int | None:
-    """Return the number of a class of DSCP such as `EF` or `AF11`, or None."""
-    return _DSCP_CLASSES.get(name.lower())
-
-
-# In the order in which iptables compares them: the beginning of a name or of its alias is enough.
-_REJECT_TYPES = {
-    "ipv4": (
-        ("icmp-net-unreachable", "net-unreach"),
-        ("icmp-host-unreachable", "host-unreach"),
-        ("icmp-proto-unreachable", "proto-unreach"),
-        ("icmp-port-unreachable", "port-unreach"),
-        ("icmp-net-prohibited", "net-prohib"),
-        ("icmp-host-prohibited", "host-prohib"),
-        ("tcp-reset", "tcp-rst"),
-        ("icmp-admin-prohibited", "admin-prohib"),
-    ),
-    "ipv6": (
-        ("icmp6-no-route", "no-route"),
-        ("icmp6-adm-prohibited", "adm-prohibited"),
-        ("icmp6-addr-unreachable", "addr-unreach"),
-        ("icmp6-port-unreachable", "port-unreach"),
-        ("tcp-reset", "tcp-reset"),
-        ("icmp6-policy-fail", "policy-fail"),
-        ("icmp6-reject-route", "reject-route"),
-    ),
-}
-
-
-def _reject_type(text: str, saving: Saving) -> str:
-    asked = text.lower()
-    types = _REJECT_TYPES.get(saving.family, ())
-    found = (names[0] for names in types if any(name.startswith(asked) for name in names))
-    return next(found, quote_word(text))
-
 
 # --- lists -------------------------------------------------------------------------------------------------
 
@@ -234,16 +152,15 @@ TARGET_KINDS: dict[str, Callable[[str, Saving], str]] = {
     "hex4": partial(_hexadecimal, 4),
     "hex8": partial(_hexadecimal, 8),
     "led-delay": _led_delay,
-    "log-level": _log_level,
     "mac-upper": _mac_upper,
     "nflog-prefix": _nflog_prefix,
     "prefix-length": _prefix_length,
     "queue-range": _queue_range,
-    "reject-type": _reject_type,
-    "set-tos": _set_tos,
     "string29": partial(_cut_string, 29),
     "string31": partial(_cut_string, 31),
     "tcp-options": _tcp_options,
+    "uint16": partial(_wrapped, 0xFFFF),
+    "uint8": partial(_wrapped, 0xFF),
     "word15": partial(_cut_word, 15),
     "word27": partial(_cut_word, 27),
     "word31": partial(_cut_word, 31),

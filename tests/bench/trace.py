@@ -27,10 +27,13 @@ gc.disable()
 import iptviz
 dump = iptviz.load(sys.argv[1])
 """
-UNDERSTAND = INDEX + """
+UNDERSTAND = (
+    INDEX
+    + """
 kept = [rule.parts for table in dump.tables.values() for rule in table.rules()]
 assert not any(parts.unknown or parts.problem for parts in kept)
 """
+)
 BARE = [sys.executable, "-c", "pass"]
 
 

@@ -156,7 +156,9 @@ WORDS = ("-s", "!", "-m", "tcp", "--dport", "--syn", "-j", "-g", "LOG", "--log-l
 @given(st.lists(st.sampled_from(WORDS), max_size=12))
 def test_no_word_of_a_rule_is_lost_unless_the_rule_has_a_problem(words: list[str]) -> None:
     parts = take_apart(" ".join(["-A", "CHAIN", *words]))
-    shown = parts._replace(unknown=tuple(one for one in parts.unknown if not one.option.name.startswith("-m ")))
+    shown = parts._replace(
+        unknown=tuple(one for one in parts.unknown if not one.option.name.startswith("-m "))
+    )
     lost = Counter(words) - Counter(written(shown).split())
     assert not lost or parts.problem
 

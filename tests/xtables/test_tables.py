@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from iptviz.grammar.parts import RuleParts
 from iptviz.grammar.reader import take_apart
-from iptviz.xtables.option import Option
 from iptviz.xtables.matches import BASIC, PROTOCOL_MATCH, match_names, match_options
-from iptviz.xtables.option import OptionSpec, OptionTable, table_of
+from iptviz.xtables.option import Option, OptionSpec, OptionTable, table_of
 from iptviz.xtables.targets import target_names, target_spec
+
+if TYPE_CHECKING:
+    from iptviz.grammar.parts import RuleParts
 
 
 def options_of_match(name: str) -> OptionTable:
@@ -185,7 +188,9 @@ def test_rules_that_iptables_save_printed_are_read_whole(rule: str) -> None:
 
 
 def test_a_row_spells_negation_names_and_values() -> None:
-    table = table_of(("!--name|--alias word uint", "--flag", "--maybe word?", "--rate uint =5", "--at uint +0"))
+    table = table_of(
+        ("!--name|--alias word uint", "--flag", "--maybe word?", "--rate uint =5", "--at uint +0")
+    )
     assert table == {
         "--name": ("--name", True, ("word", "uint"), 2, None, None),
         "--alias": ("--name", True, ("word", "uint"), 2, None, None),

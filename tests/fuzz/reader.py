@@ -1,0 +1,8 @@
+"""Fuzzes `check_reader`: `python -m tests.fuzz.reader [libFuzzer options] CORPUS_DIR`."""
+
+from __future__ import annotations
+
+from tests.fuzz.harness import run
+
+if __name__ == "__main__":
+    run("reader")

@@ -1,0 +1,8 @@
+"""Fuzzes `check_words`: `python -m tests.fuzz.words [libFuzzer options] CORPUS_DIR`."""
+
+from __future__ import annotations
+
+from tests.fuzz.harness import run
+
+if __name__ == "__main__":
+    run("words")
