@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.xtables.match_joins import joined
 from iptviz.xtables.match_rewrites import MATCH_REWRITES
-from iptviz.xtables.matches import BASIC, PROTOCOL_MATCH, match_options
+from iptviz.xtables.matches import BASIC, match_options
 from iptviz.xtables.option import Option, OptionSpec, OptionTable, Rewrite
 from iptviz.xtables.target_rewrites import TARGET_REWRITES
 from iptviz.xtables.targets import target_spec
@@ -41,7 +41,7 @@ def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
     """
     if parts.problem and not parts.target and not parts.basics and not parts.matches:
         return text  # its words cannot be told apart
-    matches = [(PROTOCOL_MATCH.get(match.name, match.name), match.options) for match in parts.matches]
+    matches = [(match.name, match.options) for match in parts.matches]
     if not parts.unknown:  # the place of an unknown option is told by the matches before it
         matches = joined(matches, saving)
     groups = [
@@ -85,8 +85,8 @@ def _print_match(name: str, options: tuple[Option, ...], saving: Saving) -> list
 
 def _print_target(target: Target, saving: Saving) -> list[str]:
     word = "-g" if target.goto else "-j"
-    spec = target_spec(target.name)
-    rewrite = TARGET_REWRITES.get(target.name)
+    spec = None if target.goto else target_spec(target.name)  # one goes to chains alone
+    rewrite = TARGET_REWRITES.get(target.name) if spec else None
     return [
         f"{word} {quote_word(target.name)}",
         *_print_options(target.options, spec and spec.options, rewrite, saving),

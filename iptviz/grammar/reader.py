@@ -118,6 +118,7 @@ class _RuleReader:
 
     def _begin_match(self) -> None:
         name = self._next()
+        name = name if name.isdecimal() else PROTOCOL_MATCH.get(name, name)  # ipv6-icmp is icmp6, 6 is no match
         table = match_options(name)
         if table is None:
             self._keep(Option(f"-m {name}", negated=False, values=()))

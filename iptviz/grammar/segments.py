@@ -35,7 +35,7 @@ def by_segments(text: str) -> RuleParts | None:
         head = last
     dash, _, rest = head.partition(" ")
     chain, _, basics = rest.partition(" ")
-    if dash != "-A" or not chain or '"' in chain:
+    if dash != "-A" or not _is_word(chain):
         return None
     read_basics = _basics(basics)
     read_matches = [_match(tail) for tail in tails]
@@ -43,6 +43,11 @@ def by_segments(text: str) -> RuleParts | None:
     if read_basics is None or None in read_matches or (jump and read_target is None):
         return None
     return RuleParts(chain, read_basics, tuple(read_matches), read_target)  # type: ignore[arg-type]
+
+
+def _is_word(text: str) -> bool:
+    """Whether `text` is one word as it stands: blanks other than a space are not printable."""
+    return text != "" and '"' not in text and text.isprintable()
 
 
 @lru_cache(_REMEMBERED)
@@ -63,9 +68,9 @@ def _target(segment: str) -> Target | None:
     name, _, rest = segment.partition(" ")
     spec = target_spec(name)
     options = _options(rest, spec.options if spec else _NO_OPTIONS) if rest else ()
-    return (
-        None if options is None or not name or name[0] in '"!-' else Target(name, goto=False, options=options)
-    )
+    if options is None or not _is_word(name) or name[0] in "!-":
+        return None
+    return Target(name, goto=False, options=options)
 
 
 def _options(segment: str, table: OptionTable) -> tuple[Option, ...] | None:

@@ -6,6 +6,7 @@ their decoration, and put into the words of iptables-save where they mean a part
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.grammar.reader import take_apart
@@ -23,7 +24,7 @@ from iptviz.intake.dialect import (
 from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, Form, Piece
 from iptviz.intake.header import read_tool
 from iptviz.intake.remark import LineNote, Remark, add_note
-from iptviz.intake.text import to_bytes, to_text
+from iptviz.intake.text import split_lines, to_bytes, to_text
 from iptviz.listing.rows import Columns, read_columns, read_heading, read_row
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _DECORATED = "taken out of what stands before it: "
 _MOST_WRAPS = 4
+_COUNTERS = re.compile(rb"\[\d+:\d+\] ")
 
 
 class Assembled(NamedTuple):
@@ -120,7 +122,7 @@ class _Assembler:
 
     def _comment(self, text: bytes, line: int) -> None:
         tool = read_tool(text)
-        for one in text.splitlines() if b"tables" in text else ():
+        for one in split_lines(text) if b"tables" in text else ():
             if command := read_command(one):
                 self._obey(command)
         self.listed = None
@@ -217,7 +219,7 @@ class _Assembler:
         piece = draft.pieces[-1] if draft is not None and draft.pieces else None
         if draft is None or piece is None or piece.kind is not Kind.RULE or self.rule_end + 1 != number:
             return False
-        *before, last = piece.text.splitlines(keepends=True)
+        *before, last = split_lines(piece.text)
         joined, count = _join(last, [text, *self._noise_ahead()])
         if not count:
             return False
@@ -271,7 +273,7 @@ class _Assembler:
     def _begin_listing(self, chain: bytes, number: int) -> None:
         """Begin another table where the chain cannot belong to the one that is open."""
         draft = self.draft
-        declared = draft.declared() if draft is not None and draft.form == Form.LISTING else None
+        declared = draft.names if draft is not None and draft.form == Form.LISTING else None
         if declared is None or chain in declared or not _may_follow(chain, declared):
             self._open(None, Form.LISTING, number)
             self._say_lost("made from a listing (iptables -L), which does not show everything", number)
@@ -292,7 +294,8 @@ def _may_follow(chain: bytes, declared: set[bytes]) -> bool:
 
 def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:
     """Return `last` joined with as few of the following lines as make it whole, and how many those are."""
-    text = to_text(last.rstrip(b"\r\n"))
+    counters = _COUNTERS.match(last)
+    text = to_text(last[counters.end() if counters else 0 :].rstrip(b"\r\n"))
     alone = take_apart(text.strip())
     if not alone.problem and not following[0].startswith((b"-", b"!")):
         return b"", 0
@@ -301,7 +304,7 @@ def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:
         text += space + to_text(following[count - 1])
         whole = take_apart(text.strip())
         if not whole.problem and not whole.unknown:
-            return to_bytes(text) + b"\n", count
+            return (counters[0] if counters else b"") + to_bytes(text) + b"\n", count
     return b"", 0
 
 

@@ -46,6 +46,7 @@ _DIGITS = re.compile(rb"\d+")
 _TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]{0,200}[A-Za-z]|[`\s]{1,200}+)\Z")
 _LONGEST_TRAILER = 204  # so that a long line is not searched again for each
 _COMMAND = re.compile(rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b")
+_DIFF_SIGNS = {b"+", b"-"}  # a rule in a comparison is not one that is there
 _LONGEST = 400
 _OFTEN = 3
 
@@ -67,7 +68,7 @@ class Decorations:
     def strip(self, line: bytes) -> Undecorated | None:
         """Return the dump part of `line`, or None where there is none."""
         prefix = _prefix(line)
-        if prefix is None or not (is_decoration(prefix) or shape(prefix) in self._frequent):
+        if prefix is None or prefix.strip() in _DIFF_SIGNS or not (is_decoration(prefix) or shape(prefix) in self._frequent):
             return None
         return Undecorated(without_trailer(line[len(prefix) :], prefix), prefix)
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake.dialect import Kind
+from iptviz.intake.text import split_lines
 
 if TYPE_CHECKING:
     from iptviz.intake.dialect import Command
@@ -44,6 +45,7 @@ class Draft:
         self.line = line
         self.command = command
         self.pieces: list[Piece] = []
+        self.names: set[bytes] = set()  # of the chains that are declared
         self.gaps: list[Remark] = []
         self.committed = form != Form.SAVE
         self.has_rules = False
@@ -55,6 +57,8 @@ class Draft:
     def add(self, piece: Piece) -> None:
         """Append a piece."""
         self.pieces.append(piece)
+        if piece.kind is Kind.DECLARATION:
+            self.names.update(map(chain_of, split_lines(piece.text)))
         self.has_rules = self.has_rules or piece.kind is Kind.RULE
         self.has_operations = self.has_operations or piece.kind is Kind.OPERATION
 
@@ -64,17 +68,13 @@ class Draft:
             (text, piece.line + number)
             for piece in self.pieces
             if piece.kind is kind
-            for number, text in enumerate(piece.text.splitlines(keepends=True))
+            for number, text in enumerate(split_lines(piece.text))
         ]
-
-    def declared(self) -> set[bytes]:
-        """Return the names of the chains that are declared."""
-        return {chain_of(text) for text, _ in self.lines(Kind.DECLARATION)}
 
     @property
     def is_part(self) -> bool:
         """Whether this is input of `iptables-restore --noflush`, which adds to what is there already."""
-        return self.form == Form.SAVE and self.tool is None and not self.declared() & BUILT_IN
+        return self.form == Form.SAVE and self.tool is None and not self.names & BUILT_IN
 
 
 def chain_of(line: bytes) -> bytes:

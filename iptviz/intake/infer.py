@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.intake.dialect import Kind
 from iptviz.intake.draft import BUILT_IN, Draft, Form, Piece, chain_of
 from iptviz.intake.remark import Remark
+from iptviz.intake.text import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,7 @@ def with_tables(draft: Draft) -> list[Draft]:
         return [draft]
     parts = [draft] if draft.form != Form.RULES else list(_split(draft))
     for part in parts:
-        built_in = part.declared() & BUILT_IN
+        built_in = part.names & BUILT_IN
         told = draft.command.table if draft.command else None
         fits = told is not None and built_in <= _HOOKS[told]
         part.table = told if fits else _table_of(part)
@@ -102,7 +103,7 @@ def _split(draft: Draft) -> Iterator[Draft]:
 
 def _single_lines(draft: Draft) -> Iterator[Piece]:
     for piece in draft.pieces:
-        for number, text in enumerate(piece.text.splitlines(keepends=True)):
+        for number, text in enumerate(split_lines(piece.text)):
             yield Piece(piece.kind, text, piece.line + number)
 
 

@@ -9,7 +9,7 @@ from iptviz.grammar.reader import take_apart
 from iptviz.intake.dialect import Kind
 from iptviz.intake.draft import BUILT_IN, Piece, chain_of
 from iptviz.intake.remark import LineNote, add_note
-from iptviz.intake.text import to_text
+from iptviz.intake.text import split_lines, to_text
 from iptviz.xtables.saving import Saving
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Played:
     def play(self, draft: Draft) -> None:
         """Carry out the lines of `draft`."""
         for piece in draft.pieces:
-            for number, text in enumerate(piece.text.splitlines(keepends=True)):
+            for number, text in enumerate(split_lines(piece.text)):
                 self._play_line(piece.kind, text, piece.line + number)
 
     def pieces(self) -> list[Piece]:
@@ -54,8 +54,8 @@ class Played:
         """Declare a chain; one that is there already is emptied, as iptables-restore does with user chains."""
         name = chain_of(text)
         self.declared[name] = (text, line)
-        if name not in BUILT_IN:
-            self.rules.pop(name, None)
+        if name not in BUILT_IN and self.rules.pop(name, None):
+            add_note(self.notes, line, "carried out: a chain declared again is emptied", skipped=False)
 
     def _insert(self, chain: bytes, rest: list[bytes], line: int) -> bool:
         words = b"".join(rest).split(maxsplit=1)

@@ -32,22 +32,34 @@ def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[Reading]:
 def _place(draft: Draft, groups: list[Group]) -> None:
     """Add `draft` to the last dump, or begin another."""
     group = groups[-1] if groups else None
-    if group is None or _is_foreign(draft, group):
+    if group is None or _is_foreign(draft, group, first=len(groups) == 1):
         groups.append([draft])
         return
     same = next((one for one in group if one.table == draft.table), None)
     if same is None:
         group.append(draft)
-    elif draft.is_part or (draft.form == Form.RULES and not draft.declared() & BUILT_IN):
+    elif draft.is_part or _is_more_of(same, draft):
         _merge(same, draft)
     else:
         groups.append([draft])
 
 
-def _is_foreign(draft: Draft, group: Group) -> bool:
-    """Whether the table was written by another program than the dump so far, or for another family."""
-    if draft.form != group[-1].form and not (group[-1].form == Form.RULES and group[-1].ended_by_commit):
-        return True  # the exception is a dump whose beginning is cut off
+def _is_more_of(same: Draft, draft: Draft) -> bool:
+    """Whether rules without a header are more of the table before: no chain is declared in both."""
+    if draft.form != Form.RULES:
+        return False
+    declared = draft.declared()
+    return not declared & BUILT_IN and not declared & same.declared()
+
+
+def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
+    """Whether the table was written by another program than the dump so far, or for another family.
+
+    What comes `first` in a text may be a dump whose beginning, with the name of its first table, is cut off.
+    """
+    cut = first and group[-1].form == Form.RULES and group[-1].ended_by_commit
+    if draft.form != group[-1].form and not cut:
+        return True
     tools = {one.tool for one in group if one.tool}
     if draft.tool and tools and draft.tool not in tools:
         return True
@@ -67,6 +79,7 @@ def _merge(same: Draft, part: Draft) -> None:
     """Carry the lines of `part` out after those of `same`, as `iptables-restore --noflush` does."""
     same.pieces += part.pieces
     same.gaps += part.gaps
+    same.names |= part.names
     same.has_rules = same.has_rules or part.has_rules
     same.has_operations = True
     same.committed = same.committed and part.committed

@@ -68,9 +68,12 @@ _RULE = (
     r"(?:(?P<target>\S++)\s++)?"
     rf"(?:(?P<proto>!?\w\S*+)\s++(?P<opt>--|-f|!f)|(?P<known>!?(?:{_KNOWN}))(?!\S))"
 )
-_INTERFACES = r"\s++(?P<in>\S++)\s++(?P<out>\S++)"
+_INTERFACES = r"\s++(?P<in>!?[^\s!]\S*+)\s++(?P<out>!?[^\s!]\S*+)"
 _ADDRESSES = r"\s++(?P<source>!?[\w.:/-]++)\s++(?P<destination>!?[\w.:/-]++)(?!\S)"
 _TAIL = r"\s*+(?P<goto>\[goto\](?!\S))?\s*+(?P<tail>.*)"
+
+# What a rule's words begin with where they are options that every rule may have.
+_OPTION = re.compile(r"!\Z|--|-[46AIacdfgijmopst]")
 
 
 class Heading(NamedTuple):
@@ -119,7 +122,7 @@ def read_row(chain: str, text: str, columns: Columns) -> str | None:
         f"-A {quote_word(chain)}",
         *_basics(found, columns),
         *tail.matches,
-        f"-m listing --text {quote_word(tail.rest)}" if tail.rest else "",
+        f"-m listing --text {quote_word(_as_value(tail.rest))}" if tail.rest else "",
         f"-{'g' if found['goto'] else 'j'} {quote_word(target)}" if target else "",
         *tail.options,
     ]
@@ -165,6 +168,11 @@ def _prefix(address: str) -> str:
     if _ADDRESS_V4.fullmatch(address):
         return f"{address}/32"
     return f"{address}/128" if _ADDRESS_V6.fullmatch(address) else address
+
+
+def _as_value(rest: str) -> str:
+    """Return `rest` as a word that no reader takes for `!` or for an option."""
+    return f" {rest}" if _OPTION.match(rest) else rest
 
 
 def _counters(found: re.Match[str]) -> str:

@@ -12,12 +12,16 @@ if TYPE_CHECKING:
     from iptviz.xtables.saving import Saving
 
 _PORTS = ("ports", "0:65535")
+_NUMBERS = ("range32", "0:4294967295")
 _FULL = {
     "tcp": {"--sport": _PORTS, "--dport": _PORTS, "--tcp-flags": ("tcp-flags", "NONE")},
     "udp": {"--sport": _PORTS, "--dport": _PORTS},
-    "ipcomp": {"--ipcompspi": ("range32", "0:4294967295")},
+    "ah": {"--ahspi": _NUMBERS},
+    "esp": {"--espspi": _NUMBERS},
+    "frag": {"--fragid": _NUMBERS},
+    "ipcomp": {"--ipcompspi": _NUMBERS},
     "mh": {"--mh-type": ("mh-types", "0:255")},
-    "rt": {"--rt-segsleft": ("range32", "0:4294967295")},
+    "rt": {"--rt-segsleft": _NUMBERS},
 }
 _SYN = ("FIN,SYN,RST,ACK", "SYN")
 

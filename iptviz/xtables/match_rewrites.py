@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.xtables.hashlimit import rewrite_hashlimit
 from iptviz.xtables.match_groups import rewrite_policy, rewrite_rateest
+from iptviz.xtables.match_limits import rewrite_cluster, rewrite_connbytes, rewrite_connlimit, rewrite_dscp
 from iptviz.xtables.match_ranges import rewrite_limit, rewrite_tcp, without_full_ranges
 from iptviz.xtables.match_values import (
     rewrite_ipvs,
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
     from iptviz.xtables.option import Rewrite
 
 MATCH_REWRITES: dict[str, Rewrite] = {
+    "ah": without_full_ranges("ah"),
+    "cluster": rewrite_cluster,
+    "connbytes": rewrite_connbytes,
+    "connlimit": rewrite_connlimit,
+    "dscp": rewrite_dscp,
+    "esp": without_full_ranges("esp"),
+    "frag": without_full_ranges("frag"),
+    "hashlimit": rewrite_hashlimit,
     "ipcomp": without_full_ranges("ipcomp"),
     "ipvs": rewrite_ipvs,
     "limit": rewrite_limit,

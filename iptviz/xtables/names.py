@@ -15,33 +15,69 @@ PROTOCOLS = {
     0: "all",
     1: "icmp",
     2: "igmp",
+    3: "ggp",
     4: "ipencap",
+    5: "st",
     6: "tcp",
+    8: "egp",
+    9: "igp",
+    12: "pup",
     17: "udp",
+    20: "hmp",
+    22: "xns-idp",
+    27: "rdp",
+    29: "iso-tp4",
     33: "dccp",
+    36: "xtp",
+    37: "ddp",
+    38: "idpr-cmtp",
     41: "ipv6",
     43: "ipv6-route",
     44: "ipv6-frag",
+    45: "idrp",
     46: "rsvp",
     47: "gre",
     50: "esp",
     51: "ah",
+    57: "skip",
     58: "ipv6-icmp",
     59: "ipv6-nonxt",
     60: "ipv6-opts",
+    73: "rspf",
+    81: "vmtp",
     88: "eigrp",
     89: "ospf",
+    93: "ax.25",
     94: "ipip",
+    97: "etherip",
+    98: "encap",
     103: "pim",
     108: "ipcomp",
     112: "vrrp",
     115: "l2tp",
+    124: "isis",
     132: "sctp",
+    133: "fc",
     135: "mobility-header",
     136: "udplite",
     137: "mpls-in-ip",
+    138: "manet",
+    139: "hip",
+    140: "shim6",
+    141: "wesp",
+    142: "rohc",
+    143: "ethernet",
 }
-_PROTOCOL_ALIASES = {"icmpv6": "ipv6-icmp", "ipv6-mh": "mobility-header", "mh": "mobility-header"}
+_PROTOCOL_ALIASES = {
+    "ip": "all",
+    "hopopt": "all",
+    "icmpv6": "ipv6-icmp",
+    "ipv6-mh": "mobility-header",
+    "mh": "mobility-header",
+}
+_PROTOCOL_NUMBERS = {name: number for number, name in PROTOCOLS.items()}
+# The protocols whose names iptables has itself (`xtables_chain_protos`), without asking `/etc/protocols`.
+_BUILT_IN = frozenset((0, 1, 6, 17, 33, 50, 51, 58, 108, 132, 135, 136))
 
 _SERVICES = {
     "ftp-data": 20,
@@ -100,6 +136,20 @@ def protocol_name(text: str) -> str:
     if number is not None:
         return PROTOCOLS.get(number, str(number))
     return _PROTOCOL_ALIASES.get(name, name)
+
+
+def protocol_number(text: str) -> int | None:
+    """Return the number of the protocol `text`, a name or a number, or None."""
+    number = read_uint(text)
+    return _PROTOCOL_NUMBERS.get(protocol_name(text)) if number is None else number
+
+
+def rule_protocol_name(text: str) -> str:
+    """Return the protocol of `-p` as iptables-save prints it, since 1.8.11 a number for most."""
+    number = protocol_number(text)
+    if number is None:
+        return text.lower()
+    return PROTOCOLS[number] if number in _BUILT_IN else str(number)
 
 
 @cache

@@ -7,12 +7,16 @@ included; what it cannot read it returns as it stands.
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.address import Network, parse_network
-from iptviz.xtables.names import protocol_name, service_port
+from iptviz.xtables.names import protocol_name, rule_protocol_name, service_port
 from iptviz.xtables.numbers import read_uint
-from iptviz.xtables.values_nat import NAT_KINDS, print_ipv6
+from iptviz.xtables.values_connections import CONNECTION_KINDS
+from iptviz.xtables.values_headers import HEADER_KINDS
+from iptviz.xtables.values_icmp import ICMP_KINDS
+from iptviz.xtables.values_nat import NAT_KINDS
+from iptviz.xtables.values_networks import NETWORK_KINDS
 from iptviz.xtables.values_payload import PAYLOAD_KINDS
 from iptviz.xtables.values_protocols import PROTOCOL_KINDS
 from iptviz.xtables.values_ranges import RANGE_KINDS
@@ -58,6 +62,11 @@ def _protocol(text: str, _saving: Saving) -> str:
     return quote_word(protocol_name(text))
 
 
+def _rule_protocol(text: str, _saving: Saving) -> str:
+    """Print the protocol of `-p`, by name only if iptables itself knows it (`save_rule_details`)."""
+    return quote_word(rule_protocol_name(text))
+
+
 # --- ports -----------------------------------------------------------------------------------------------
 
 
@@ -68,11 +77,19 @@ def _port(text: str) -> str | None:
     return None if number is None else str(number)
 
 
-def _ports(text: str, _saving: Saving) -> str:
+def _decimal_port(text: str) -> str | None:
+    """Read a port as getaddrinfo does, to which `010` is 10 and `0x10` nothing (xtopt_parse_port)."""
+    if text.isascii() and text.isdecimal():
+        return text.lstrip("0") or "0"
+    number = None if text[:1].isdigit() else service_port(text)
+    return None if number is None else str(number)
+
+
+def _ports(read: Callable[[str], str | None], text: str, _saving: Saving) -> str:
     """Print `80:80` as `80`, `:90` as `0:90`, `80:` as `80:65535`."""
     low, colon, high = text.partition(":")
-    first = _port(low) if low or not colon else "0"
-    last = (_port(high) if high else "65535") if colon else first
+    first = read(low) if low or not colon else "0"
+    last = (read(high) if high else "65535") if colon else first
     if first is None or last is None:
         return quote_word(text)
     return first if first == last else f"{first}:{last}"
@@ -86,31 +103,6 @@ def _port_list(text: str, _saving: Saving) -> str:
     if None in ports:
         return quote_word(text)
     return "".join(f"{port}{separator}" for port, separator in zip(ports, separators, strict=True))
-
-
-# --- addresses -------------------------------------------------------------------------------------------
-
-
-def print_network(network: Network, *, always: bool) -> str:
-    """Return `address/length`, or `address/mask` for a mask with holes; a full mask only if `always`."""
-    import ipaddress
-
-    make = ipaddress.IPv4Address if network.version == 4 else print_ipv6
-    bits = 32 if network.version == 4 else 128
-    length = network.mask.bit_count()
-    holes = network.mask != ((1 << length) - 1) << (bits - length)
-    if length == bits and not always:
-        return str(make(network.value))
-    return f"{make(network.value)}/{make(network.mask) if holes else length}"
-
-
-def _network(text: str, saving: Saving) -> str:
-    network = parse_network(text)
-    return quote_word(text) if network is None else print_network(network, always=True)
-
-
-def _networks(text: str, saving: Saving) -> str:
-    return ",".join(_network(one, saving) for one in text.split(","))
 
 
 def _mac(text: str, _saving: Saving) -> str:
@@ -146,30 +138,10 @@ def _xmark(text: str, _saving: Saving) -> str:
     return quote_word(text) if mark is None else f"{mark[0]:#x}/{mark[1]:#x}"
 
 
-def _rate(text: str, _saving: Saving) -> str:
-    """Print `3/m` as `3/min` in the largest unit that the kernel's number of 1/10000 s admits."""
-    return quote_word(text)
+def _device_group(text: str, saving: Saving) -> str:
+    """Print a group of devices: 0 is `default` in the table of groups that iproute2 brings (libxt_devgroup.c)."""
+    return "default" if split_mark(text) == (0, _FULL) else _mark(text, saving)
 
-
-def _spis(text: str, _saving: Saving) -> str:
-    return quote_word(text)
-
-
-# --- names -------------------------------------------------------------------------------------------------
-
-
-def _icmp_type(text: str, _saving: Saving) -> str:
-    return quote_word(text)
-
-
-def _ct_states(text: str, _saving: Saving) -> str:
-    """Print the states in their order; the beginning of a name is enough (libxt_conntrack.c)."""
-    words = text.upper().split(",")
-    asked = {next((state for state in _CT_STATES if word and state.startswith(word)), None) for word in words}
-    return quote_word(text) if None in asked else ",".join(state for state in _CT_STATES if state in asked)
-
-
-_CT_STATES = ("INVALID", "NEW", "RELATED", "ESTABLISHED", "UNTRACKED", "SNAT", "DNAT")
 
 KINDS: dict[str, Callable[[str, Saving], str]] = {
     "word": _word,
@@ -178,19 +150,19 @@ KINDS: dict[str, Callable[[str, Saving], str]] = {
     "upper": _upper,
     "uint": _uint,
     "protocol": _protocol,
-    "ports": _ports,
+    "rule-protocol": _rule_protocol,
+    "ports": partial(_ports, _port),
+    "decimal-ports": partial(_ports, _decimal_port),
     "port-list": _port_list,
-    "network": _network,
-    "networks": _networks,
     "mac": _mac,
     "mark": _mark,
     "xmark": _xmark,
-    "rate": _rate,
-    "spis": _spis,
-    "icmp-type": _icmp_type,
-    "icmpv6-type": _icmp_type,
-    "ct-states": _ct_states,
+    "device-group": _device_group,
+    **CONNECTION_KINDS,
+    **HEADER_KINDS,
+    **ICMP_KINDS,
     **NAT_KINDS,
+    **NETWORK_KINDS,
     **PAYLOAD_KINDS,
     **PROTOCOL_KINDS,
     **RANGE_KINDS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.xtables.names import protocol_number
 from iptviz.xtables.numbers import read_uint
 from iptviz.xtables.words import quote_word
 
@@ -136,12 +137,8 @@ def _packet_type(text: str, _saving: Saving) -> str:
 
 
 def _protocol_number(text: str, _saving: Saving) -> str:
-    """Print ipvs's protocol, a number whatever was typed (libxt_ipvs.c)."""
-    from iptviz.xtables.names import PROTOCOLS
-
-    number = read_uint(text)
-    names = {name: known for known, name in PROTOCOLS.items()}
-    number = names.get(text.lower()) if number is None else number
+    """Print the protocol of ipvs and conntrack, a number whatever was typed."""
+    number = protocol_number(text)
     return quote_word(text) if number is None else str(number)
 
 

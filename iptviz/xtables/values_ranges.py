@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.xtables.names import group_number, user_number
 from iptviz.xtables.numbers import read_uint
-from iptviz.xtables.values_nat import print_ipv6
+from iptviz.xtables.values_nat import full_address, print_ipv6
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _read_parts(text: str) -> list[int] | None:
     return parts if len(parts) == len(words) <= _BYTES else None
 
 
-def _padded_ipv4(text: str) -> str | None:
+def padded_ipv4(text: str) -> str | None:
     """Read an address whose missing numbers are zeros at its end: `10.1` is 10.1.0.0 (xtables.c)."""
     parts = _read_parts(text)
     if parts is None or max(parts) > _FULL_BYTE:
@@ -85,7 +85,7 @@ def _ipv6(text: str) -> str | None:
 
 def _ip_range(text: str, saving: Saving) -> str:
     """Print iprange's two addresses; one alone is both ends."""
-    read = _padded_ipv4 if saving.family == "ipv4" else _ipv6
+    read = padded_ipv4 if saving.family == "ipv4" else _ipv6
     first_text, dash, last_text = text.partition("-")
     first = read(first_text)
     last = read(last_text) if dash else first
@@ -107,19 +107,18 @@ def _ipv6_list(text: str, _saving: Saving) -> str:
     return ",".join(addresses)
 
 
-def _host_mask(text: str, _saving: Saving, *, always: bool) -> str:
+def _host_mask(text: str, saving: Saving, *, always: bool) -> str:
     """Print `address/mask` with the bits of the host left in; a full mask only if `always`."""
-    import ipaddress
-
     address_text, _, mask_text = text.partition("/")
+    bits = 32 if saving.family == "ipv4" else 128
+    address = full_address(address_text, saving.family)
     try:
-        address = ipaddress.ip_address(address_text.replace("%", "/"))  # a scope, which no rule has
-        mask = _mask_text(mask_text, address.max_prefixlen)
+        mask = _mask_text(mask_text, bits)
     except ValueError:
         return quote_word(text)
-    printed = str(address) if isinstance(address, ipaddress.IPv4Address) else print_ipv6(int(address))
-    whole = mask == str(address.max_prefixlen)
-    return printed if whole and not always else f"{printed}/{mask}"
+    if address is None:
+        return quote_word(text)
+    return address if mask == str(bits) and not always else f"{address}/{mask}"
 
 
 def _mask_text(text: str, bits: int) -> str:

@@ -18,29 +18,39 @@ if TYPE_CHECKING:
 # Units as typed, of which the beginning is enough, and as printed; the kernel counts in 1/10000 s.
 _SCALE = 10000
 _UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-_PRINTED = (("day", 86400 * _SCALE), ("hour", 3600 * _SCALE), ("min", 60 * _SCALE), ("sec", _SCALE))
+_PRINTED = (("day", 86400), ("hour", 3600), ("min", 60), ("sec", 1))
 _RATE = re.compile(r"[ \t]*\+?([0-9]{1,10})[^/]*(?:/([a-z]+))?", re.IGNORECASE | re.ASCII)
 
 
 def _limit_rate(text: str, _saving: Saving) -> str:
     """Print the number of 1/10000 s between two packets, which rounds the rate (libxt_limit.c)."""
     found = _RATE.fullmatch(text)
-    unit = (found[2] or "second").lower() if found else ""
-    seconds = next((_UNITS[name] for name in _UNITS if name.startswith(unit)), 0)
+    seconds = read_unit(text)
     number = int(found[1]) if found else 0
     if not seconds or not number or number > seconds * _SCALE:
         return quote_word(text)
-    return _print_period(_SCALE * seconds // number)
+    return print_period(_SCALE * seconds // number, _SCALE)[0]
 
 
-def _print_period(period: int) -> str:
-    """Print the rate in the last unit that is neither shorter than the period nor divided too coarsely."""
-    name, length = _PRINTED[0]
-    for next_name, next_length in _PRINTED[1:]:
-        if period > next_length or next_length // period < next_length % period:
+def read_unit(text: str) -> int:
+    """Return the seconds of what follows the slash, 1 without a slash, and 0 for what is no unit."""
+    _, slash, unit = text.partition("/")
+    name = unit.lower() if slash else "second"
+    return next((_UNITS[unit] for unit in _UNITS if name and unit.startswith(name)), 0)
+
+
+def print_period(period: int, scale: int) -> tuple[str, int]:
+    """Return the rate, and its unit in seconds; `period` lies between two packets, `scale` makes a second.
+
+    The unit is the last that is neither shorter than the period nor divided too coarsely.
+    """
+    name, seconds = _PRINTED[0]
+    for next_name, next_seconds in _PRINTED[1:]:
+        length = next_seconds * scale
+        if period > length or length // period < length % period:
             break
-        name, length = next_name, next_length
-    return f"{length // period}/{name}"
+        name, seconds = next_name, next_seconds
+    return f"{seconds * scale // period}/{name}", seconds
 
 
 # --- bits in a second ------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iptviz.grammar.reader import take_apart
 from iptviz.engine.chance import product, random_chance, statistic_chance, total, trimmed
+from iptviz.grammar.reader import take_apart
 
 SCALE = 2**31
 # n, and what iptables-save prints for 1/n given with five decimals (kube-proxy up to 1.16) and with ten

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.dump.model import Dump
-from iptviz.grammar.reader import take_apart
-from iptviz.xtables.address import parse_network
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import raw_chance, rule_truth
 from iptviz.engine.meanings import BASICS, MATCHES
 from iptviz.engine.packet import Packet
+from iptviz.grammar.reader import take_apart
+from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iptviz.listing import words as listing_words
-from iptviz.listing.rows import Columns, read_row
 from iptviz.listing.matches import MATCHES
+from iptviz.listing.rows import Columns, read_row
 from iptviz.listing.targets import TARGETS
 from iptviz.xtables.words import quote_word, split_words
 

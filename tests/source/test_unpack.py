@@ -23,9 +23,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from iptviz.errors import DumpError
 from iptviz.source.origin import DEFAULT_LIMIT
 from iptviz.source.unpack import Member, is_packed, unpack
-from iptviz.errors import DumpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

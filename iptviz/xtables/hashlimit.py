@@ -1,0 +1,150 @@
+"""How iptables-save prints the match `hashlimit` (libxt_hashlimit.c, revision 3).
+
+The kernel keeps a rate as the time between two packets, in microseconds, or as what one byte costs, and a burst of
+bytes as a number of rates: neither gives back each rate that can be typed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.xtables.match_limits import FULL_LENGTHS, without_negation
+from iptviz.xtables.numbers import read_uint
+from iptviz.xtables.option import Option
+from iptviz.xtables.values import print_value
+from iptviz.xtables.values_rates import print_period, read_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.xtables.saving import Saving
+
+_RATES = {"--hashlimit-upto", "--hashlimit-above"}
+_MASKS = {"--hashlimit-srcmask", "--hashlimit-dstmask"}
+_BURST, _EXPIRE = "--hashlimit-burst", "--hashlimit-htable-expire"
+_MATCH, _INTERVAL = "--hashlimit-rate-match", "--hashlimit-rate-interval"
+_COMPUTED = {*_RATES, _BURST, _EXPIRE, _INTERVAL}
+
+
+class _Printed(NamedTuple):
+    """A rate and its burst as printed; entries expire after `expire` ms unless told otherwise.
+
+    iptables-save takes `default` for what need not be told: it knows only the rate that is left.
+    """
+
+    rate: str
+    burst: str
+    expire: int
+    default: int
+    interval: int
+
+
+def rewrite_hashlimit(options: list[Option], saving: Saving) -> list[Option]:
+    """Return the options as they are printed: with a burst, without what is the default."""
+    options = [without_negation(option) for option in options]
+    typed = {option.name: option.values[0] if option.values else "" for option in options}
+    rate = next((option for option in options if option.name in _RATES), None)
+    printed = _print_rate(rate.values[0], typed) if rate and rate.values else None
+    if rate is None or printed is None:
+        return options
+    kept = [option for option in options if option.name not in _COMPUTED and not _is_default(option, saving)]
+    return [*kept, *_computed(rate.name, printed, typed)]
+
+
+def _is_default(option: Option, saving: Saving) -> bool:
+    value = option.values[0] if option.values else ""
+    if option.name in _MASKS:
+        return print_value("mask-length", value, saving) == FULL_LENGTHS[saving.family]
+    return option.name == "--hashlimit-mode" and not value.strip(",|")
+
+
+def _computed(name: str, printed: _Printed, typed: dict[str, str]) -> Iterator[Option]:
+    """Yield the options whose values depend on each other."""
+    yield Option(name, negated=False, values=(printed.rate,))
+    if printed.burst:
+        yield Option(_BURST, negated=False, values=(printed.burst,))
+    expire = typed.get(_EXPIRE, str(printed.expire))
+    if read_uint(expire) != printed.default:
+        yield Option(_EXPIRE, negated=False, values=(expire,))
+    interval = typed.get(_INTERVAL, str(printed.interval) if _MATCH in typed else "1")
+    if interval != "1":
+        yield Option(_INTERVAL, negated=False, values=(interval,))
+
+
+def _print_rate(text: str, typed: dict[str, str]) -> _Printed | None:
+    cost = _read_cost(text)
+    if cost is not None:
+        return _print_bytes(cost, typed.get(_BURST))
+    return _print_packets(text, typed.get(_BURST, "5"), matching=_MATCH in typed)
+
+
+# --- packets ---------------------------------------------------------------------------------------------
+
+_SCALE = 1_000_000
+_NUMBER = re.compile(r"\s*\+?([0-9]{1,18})", re.ASCII)
+_MOST_PACKETS = 1_000_000
+
+
+def _print_packets(text: str, burst_text: str, *, matching: bool) -> _Printed | None:
+    """Print packets in a time; a rate that is matched is kept as that of one second, its unit as interval."""
+    number, seconds = _read_number(text), read_unit(text)
+    burst = _read_burst(burst_text)
+    period = _SCALE * seconds // number if number else 0
+    period = period // max(seconds, 1) if matching else period
+    if not period or burst is None or burst > _MOST_PACKETS:
+        return None
+    rate, unit = print_period(period, _SCALE)
+    return _Printed(rate, str(burst), seconds * 1000, unit * 1000, seconds)
+
+
+def _read_number(text: str) -> int:
+    found = _NUMBER.match(text)
+    return int(found[1]) if found else 0
+
+
+# --- bytes -----------------------------------------------------------------------------------------------
+
+_FACTORS = {"m": 1 << 20, "k": 1 << 10}
+_UNITS = (("m", 1 << 20), ("k", 1 << 10), ("", 1))
+_DEAREST = 0xFFFFFFFF
+_SHIFT = 4
+_BURST_WORD = re.compile(r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,18})(.?).*", re.ASCII | re.DOTALL)
+
+
+def _read_burst(text: str) -> int | None:
+    found = _BURST_WORD.fullmatch(text)
+    number = read_uint(found[1]) if found else None
+    return number * _FACTORS.get(found[2], 1) if found and number else None
+
+
+def _read_cost(text: str) -> int | None:
+    """Read `512kb/s` as what a byte costs; None where it is no rate of bytes."""
+    place = text.find("b/s")
+    number = _read_number(text)
+    if place < 1 or not number:
+        return None
+    units = (number * _FACTORS.get(text[place - 1], 1) >> _SHIFT) & _DEAREST
+    return None if units == _DEAREST else _DEAREST // (units + 1)
+
+
+def _bytes_of(cost: int) -> int:
+    return (_DEAREST // cost - 1) << _SHIFT
+
+
+def _print_bytes(cost: int, burst_text: str | None) -> _Printed | None:
+    rate = _bytes_of(cost)
+    name, size = next(unit for unit in _UNITS if unit[1] == 1 or _is_whole(rate, cost, unit[1]))
+    burst = None if burst_text is None else _read_burst(burst_text)
+    if burst_text is None:
+        return _Printed(f"{rate // size}{name}b/s", "", 15_000, 15_000, 1)
+    if burst is None or not 0 < rate <= burst:
+        return None
+    whole = -(-burst // rate) * rate
+    burst_name, burst_size = next(unit for unit in _UNITS if whole >= unit[1])
+    return _Printed(f"{rate // size}{name}b/s", f"{whole // burst_size}{burst_name}b", 60_000, 60_000, 1)
+
+
+def _is_whole(rate: int, cost: int, size: int) -> bool:
+    """Whether the rate in this unit, without what is left over, costs the same."""
+    return rate >= size and _DEAREST // (((rate & ~(size - 1)) >> _SHIFT) + 1) == cost
