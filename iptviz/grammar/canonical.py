@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 from iptviz.xtables.match_joins import joined
@@ -31,6 +32,8 @@ _ANY = {
     ("-i", "+"),
     ("-o", "+"),
 }
+# So many characters may the lines of one rule have: two long lists of addresses make a rule of each pair.
+_LONGEST = 1 << 26
 
 
 def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
@@ -53,20 +56,22 @@ def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
         if stray.place:
             groups[stray.place - 1].append(stray.option.text())
     first = [stray.option.text() for stray in strays if not stray.place]
+    rest = " ".join((*first, *(word for group in groups for word in group)))
     return "\n".join(
-        " ".join(
-            ("-A", quote_word(parts.chain), *filter(None, basics), *first, *(word for group in groups for word in group))
-        )
-        for basics in _print_basics(parts.basics, saving)
+        " ".join(filter(None, ("-A", quote_word(parts.chain), *basics, rest)))
+        for basics in _print_basics(parts.basics, saving, len(rest))
     )
 
 
-def _print_basics(basics: Sequence[Option], saving: Saving) -> Iterator[tuple[str, ...]]:
-    """Yield the basic options in their order, once for each pair of addresses."""
+def _print_basics(basics: Sequence[Option], saving: Saving, rest: int) -> Iterator[tuple[str, ...]]:
+    """Yield the basic options in their order, once for each pair of addresses; as typed if these are too many."""
     ordered = sorted(
         (option for option in basics if option.name in _ORDER), key=lambda option: _ORDER[option.name]
     )
     choices = [_print_basic(option, saving) for option in ordered]
+    longest = rest + sum(max(map(len, choice)) for choice in choices)
+    if longest * prod(map(len, choices)) > _LONGEST:
+        choices = [[option.text()] for option in ordered]
     return product(*(choice for choice in choices if choice))
 
 

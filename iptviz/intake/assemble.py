@@ -21,11 +21,11 @@ from iptviz.intake.dialect import (
     read_command,
     reason_to_skip,
 )
-from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, Form, Piece
+from iptviz.intake.draft import Draft, Form, Piece
 from iptviz.intake.header import read_tool
+from iptviz.intake.listed import ListedChain, begin_chain
 from iptviz.intake.remark import LineNote, Remark, add_note
 from iptviz.intake.text import split_lines, to_bytes, to_text
-from iptviz.listing.rows import Columns, read_columns, read_heading, read_row
 
 if TYPE_CHECKING:
     from iptviz.intake.dialect import Command
@@ -46,7 +46,6 @@ class _Unit(NamedTuple):
     kind: int
     text: bytes
     line: int
-    chain: bytes
 
 
 def assemble(data: bytes, command: bytes = b"") -> Assembled:
@@ -55,7 +54,7 @@ def assemble(data: bytes, command: bytes = b"") -> Assembled:
     line = 1
     for run in index.runs(data):
         kind = run.lastindex or 0
-        units.append(_Unit(kind, run[0], line, run[1] if kind == index.RULES else b""))
+        units.append(_Unit(kind, run[0], line))
         line += data.count(b"\n", *run.span())
     return _Assembler(units, read_command(command)).run()
 
@@ -75,8 +74,7 @@ class _Assembler:
         self.tool: bytes | None = None
         self.rule_end = 0
         self.prefix = b""
-        self.listed: str | None = None
-        self.columns: Columns | None = None
+        self.listed: ListedChain | None = None
 
     def run(self) -> Assembled:
         while self.at < len(self.units):
@@ -85,14 +83,14 @@ class _Assembler:
             if unit.kind == index.NOISE:
                 self._noise(unit)
             else:
-                self._use(_KINDS[unit.kind], unit.text, unit.line, unit.chain)
+                self._use(_KINDS[unit.kind], unit.text, unit.line)
         if self.lead and self.drafts:
             self.drafts[-1].pieces += self.lead
         return Assembled(self.drafts, self.notes)
 
     # --- lines of a dump ---
 
-    def _use(self, kind: Kind, text: bytes, line: int, chain: bytes = b"") -> None:
+    def _use(self, kind: Kind, text: bytes, line: int) -> None:
         """Put a part of a dump where it belongs; `text` ends with a line end, or the whole text ends."""
         text = text if text.endswith(b"\n") else text + b"\n"
         if kind is Kind.TABLE:
@@ -243,53 +241,13 @@ class _Assembler:
             texts.append(self._without_known_prefix(unit.text.rstrip(b"\r\n")).strip())
         return texts
 
-    # --- listings ---
-
     def _listing(self, text: bytes, number: int) -> bool:
         """Use a line of `iptables -L`: a chain's heading, the columns, a row."""
-        heading = read_heading(to_text(text)) if text.startswith(b"Chain ") else None
-        if heading:
-            self._begin_listing(to_bytes(heading.name), number)
-            policy = f"{heading.policy or '-'} {heading.counters or '[0:0]'}"
-            self._use_listed(Kind.DECLARATION, f":{heading.name} {policy}", number)
-            self.listed, self.columns = heading.name, None
+        begun = begin_chain(text, number, self.draft, self._open)
+        if begun:
+            self.listed = begun
             return True
-        if self.listed is None:
-            return False
-        if self.columns is None:
-            self.columns = read_columns(to_text(text.strip()))
-            if self.columns and not self.columns.interfaces and self.draft is not None:
-                self._say_lost("interfaces are not shown: a rule may hold for some only", number)
-            return self.columns is not None
-        row = read_row(self.listed, to_text(self._without_known_prefix(text)), self.columns)
-        if row is not None:
-            self._use_listed(Kind.RULE, row, number)
-        return row is not None
-
-    def _use_listed(self, kind: Kind, text: str, number: int) -> None:
-        assert self.draft is not None
-        self.draft.add(Piece(kind, to_bytes(text) + b"\n", number))
-
-    def _begin_listing(self, chain: bytes, number: int) -> None:
-        """Begin another table where the chain cannot belong to the one that is open."""
-        draft = self.draft
-        declared = draft.names if draft is not None and draft.form == Form.LISTING else None
-        if declared is None or chain in declared or not _may_follow(chain, declared):
-            self._open(None, Form.LISTING, number)
-            self._say_lost("made from a listing (iptables -L), which does not show everything", number)
-
-    def _say_lost(self, what: str, number: int) -> None:
-        assert self.draft is not None
-        if all(gap.text != what for gap in self.draft.gaps):
-            self.draft.gaps.append(Remark(number, what))
-
-
-def _may_follow(chain: bytes, declared: set[bytes]) -> bool:
-    """Whether iptables prints `chain` after those `declared`: built-in chains first, in the hooks' order."""
-    if chain not in HOOK_ORDER:
-        return True
-    later = {*HOOK_ORDER[HOOK_ORDER.index(chain) :]}
-    return declared <= BUILT_IN and not declared & later
+        return self.listed is not None and self.listed.read(self._without_known_prefix(text), number)
 
 
 def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:

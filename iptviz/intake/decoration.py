@@ -68,7 +68,9 @@ class Decorations:
     def strip(self, line: bytes) -> Undecorated | None:
         """Return the dump part of `line`, or None where there is none."""
         prefix = _prefix(line)
-        if prefix is None or prefix.strip() in _DIFF_SIGNS or not (is_decoration(prefix) or shape(prefix) in self._frequent):
+        if prefix is None or prefix.strip() in _DIFF_SIGNS:
+            return None
+        if not is_decoration(prefix) and shape(prefix) not in self._frequent:
             return None
         return Undecorated(without_trailer(line[len(prefix) :], prefix), prefix)
 

@@ -24,7 +24,8 @@ _EVIDENCE: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
         (
             "nat",
             (
-                rb" -[Ajg] (?:KUBE-(?:SVC|SEP|XLB|EXT|SVL|FW)-|KUBE-(?:MARK-MASQ|MARK-DROP|POSTROUTING|PORTALS-|HOSTPORTS)"
+                rb" -[Ajg] (?:KUBE-(?:SVC|SEP|XLB|EXT|SVL|FW)-"
+                rb"|KUBE-(?:MARK-MASQ|MARK-DROP|POSTROUTING|PORTALS-|HOSTPORTS)"
                 rb"|CNI-|FLANNEL-POSTRTG|cali-(?:nat|PREROUTING|POSTROUTING))"
             ),
         ),

@@ -48,8 +48,7 @@ def _is_more_of(same: Draft, draft: Draft) -> bool:
     """Whether rules without a header are more of the table before: no chain is declared in both."""
     if draft.form != Form.RULES:
         return False
-    declared = draft.declared()
-    return not declared & BUILT_IN and not declared & same.declared()
+    return not draft.names & (BUILT_IN | same.names)
 
 
 def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
@@ -78,8 +77,8 @@ def _family(draft: Draft) -> str | None:
 def _merge(same: Draft, part: Draft) -> None:
     """Carry the lines of `part` out after those of `same`, as `iptables-restore --noflush` does."""
     same.pieces += part.pieces
-    same.gaps += part.gaps
     same.names |= part.names
+    same.gaps += part.gaps
     same.has_rules = same.has_rules or part.has_rules
     same.has_operations = True
     same.committed = same.committed and part.committed

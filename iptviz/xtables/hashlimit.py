@@ -1,7 +1,7 @@
 """How iptables-save prints the match `hashlimit` (libxt_hashlimit.c, revision 3).
 
-The kernel keeps a rate as the time between two packets, in microseconds, or as what one byte costs, and a burst of
-bytes as a number of rates: neither gives back each rate that can be typed.
+The kernel keeps a rate as the time between two packets, in microseconds, or as what one byte costs, and a burst
+of bytes as a number of rates: neither gives back each rate that can be typed.
 """
 
 from __future__ import annotations
@@ -146,5 +146,5 @@ def _print_bytes(cost: int, burst_text: str | None) -> _Printed | None:
 
 
 def _is_whole(rate: int, cost: int, size: int) -> bool:
-    """Whether the rate in this unit, without what is left over, costs the same."""
-    return rate >= size and _DEAREST // (((rate & ~(size - 1)) >> _SHIFT) + 1) == cost
+    """Whether the rate in this unit, without what is left over and in 32 bits, costs the same."""
+    return rate >= size and _DEAREST // (((rate & _DEAREST & ~(size - 1)) >> _SHIFT) + 1) == cost

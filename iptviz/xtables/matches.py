@@ -13,7 +13,7 @@ BASIC = table_of(
         "!-p|--protocol|--proto rule-protocol",
         "!-i|--in-interface word",
         "!-o|--out-interface word",
-        "!-f|--fragment",
+        "!-f|--fragments|--fragment",
         "-4|--ipv4",
         "-6|--ipv6",
     )

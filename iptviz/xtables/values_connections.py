@@ -50,7 +50,7 @@ def _label(text: str, _saving: Saving) -> str:
 
 
 def _count(text: str, _saving: Saving) -> str:
-    """Print a range of bytes or packets; one without an end, or with the end 0, by its start (libxt_connbytes.c)."""
+    """Print a range of bytes or packets; of one without an end, or with the end 0, its start."""
     low, colon, high = text.partition(":")
     first = read_uint(low) if low or not colon else 0
     last = read_uint(high) if high else _LAST_COUNT
