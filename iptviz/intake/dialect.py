@@ -55,6 +55,7 @@ _COMMAND = re.compile(
     rb"(?:^|[#$>%;|&(]\s*|\bsudo\s+(?:-\S+\s+)*|/)(?P<tool>ip6?tables|xtables)(?P<kind>(?:-(?:nft|legacy|save|restore))*)"
     rb"(?P<arguments>(?:\s+[-|>&;<].*)?)\s*$"
 )
+_LONGEST_COMMAND = 1 << 16
 _TABLE_ARGUMENT = re.compile(rb"(?:-t|--table)[ =]?\s*(filter|nat|mangle|raw|security)\b")
 
 _PROMPT = re.compile(rb"\[?[\w.-]+@([A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s]")
@@ -66,7 +67,10 @@ _REASONS = (
     (re.compile(rb"--\s*$"), "a separator of grep: lines are missing here"),
     (re.compile(rb"(?:```|~~~)"), "a Markdown fence"),
     (
-        re.compile(rb"(?:\[?[\w.-]+@[\w.-]+[^#$]{0,200}[#$]|\$|[\w.-]{1,60}:[~/][^#$]{0,200}[#$])(?:\s|\Z)"),
+        re.compile(
+            rb"(?:\[?[\w.-]{1,100}+@[\w.-]{1,253}+[^#$]{0,200}[#$]|\$"
+            rb"|[\w.-]{1,60}:[~/][^#$]{0,200}[#$])(?:\s|\Z)"
+        ),
         "a shell prompt",
     ),
     (re.compile(rb"</?[A-Za-z][^<>]*>\s*$"), "an HTML tag"),
@@ -86,19 +90,24 @@ def classify(text: bytes) -> Line:
     for kind, pattern in _PATTERNS:
         if pattern.fullmatch(text):
             return Line(kind, text)
-    return Line(Kind.COMMAND if _COMMAND.search(text) else Kind.OTHER, text)
+    return Line(Kind.COMMAND if _find_command(text) else Kind.OTHER, text)
 
 
 def reason_to_skip(text: bytes) -> str:
     """Return why a line that is no part of a dump stands there."""
-    if _COMMAND.search(text) and not _MESSAGE.match(text):
+    if _find_command(text) and not _MESSAGE.match(text):
         return "a command"
     return next((reason for pattern, reason in _REASONS if pattern.match(text)), NO_PART)
 
 
+def _find_command(text: bytes) -> re.Match[bytes] | None:
+    """Find a shell command; one in a text of megabytes is not looked for, which would take a minute."""
+    return _COMMAND.search(text) if len(text) <= _LONGEST_COMMAND else None
+
+
 def read_command(text: bytes) -> Command | None:
     """Return what a shell command, with its prompt or without, tells of the output below it."""
-    found = _COMMAND.search(text)
+    found = _find_command(text)
     if found is None:
         return None
     table = _TABLE_ARGUMENT.search(found["arguments"])

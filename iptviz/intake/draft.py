@@ -58,7 +58,10 @@ class Draft:
         """Append a piece."""
         self.pieces.append(piece)
         if piece.kind is Kind.DECLARATION:
-            self.names.update(map(chain_of, split_lines(piece.text)))
+            names = {chain_of(line) for line in split_lines(piece.text)}
+            # After rules, a chain that is declared again is emptied: an operation like any other.
+            self.has_operations = self.has_operations or (self.has_rules and not names.isdisjoint(self.names))
+            self.names |= names
         self.has_rules = self.has_rules or piece.kind is Kind.RULE
         self.has_operations = self.has_operations or piece.kind is Kind.OPERATION
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake.decode import decode
 from iptviz.intake.header import read_tool
-from iptviz.intake.index import Index, build_index
+from iptviz.intake.index import Index, Section, build_index
 from iptviz.source.bundle import command_of_path
 
 if TYPE_CHECKING:
@@ -66,5 +66,13 @@ def _is_plain(data: bytes, index: Index) -> bool:
     names = [section.name for section in index.sections]
     if index.strays or not names or len(set(names)) < len(names):
         return False
+    if any(map(_declares_late, index.sections)):
+        return False
     tools = {read_tool(data[start:end]) for start, end in index.comments} - {None}
     return len(tools) <= 1
+
+
+def _declares_late(section: Section) -> bool:
+    """Whether a declaration stands below a rule, and may empty a chain: iptables-save writes none there."""
+    declarations, blocks = section.declarations, section.blocks
+    return bool(declarations and blocks) and declarations[-1][0] > blocks[0][0]
