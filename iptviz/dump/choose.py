@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
 
 _SHOWN = 12
-_VOLATILE = re.compile(rb"^#[^\n]*\n|\[\d+:\d+\]", re.MULTILINE)
+_VOLATILE = re.compile(rb"^#[^\n]*\n|\[\d+:\d+\] ?", re.MULTILINE)
 
 
 def choose(dumps: Sequence[Dump], name: str, *, number: int | None, family: str | None) -> Dump:

@@ -34,6 +34,7 @@ _ANY = {
 }
 # So many characters may the lines of one rule have: two long lists of addresses make a rule of each pair.
 _LONGEST = 1 << 26
+_MOST_ADDRESSES = 1 << 14  # a word of a command line has no room for more
 
 
 def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
@@ -79,7 +80,9 @@ def _print_basic(option: Option, saving: Saving) -> list[str]:
     """Return the option, once for each of its addresses; an empty text for what every packet satisfies."""
     each = [option]
     if option.name in {"-s", "-d"} and option.values:
-        each = [option._replace(values=(one,)) for one in option.values[0].split(",")]
+        each = [option._replace(values=(one,)) for one in option.values[0].split(",", _MOST_ADDRESSES)]
+    if len(each) > _MOST_ADDRESSES:
+        return [option.text()]
     printed = [_print_option(one, BASIC[option.name], saving) for one in each]
     return ["" if tuple(text.split(" ", 1)) in _ANY else text for text in printed]
 

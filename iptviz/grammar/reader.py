@@ -16,9 +16,14 @@ if TYPE_CHECKING:
 
     from iptviz.xtables.option import OptionSpec, OptionTable
 
+# iptables-restore reads lines of up to 10 KB. Words cost far more memory than their text.
+_LONGEST = 1 << 20
+
 
 def take_apart(text: str) -> RuleParts:
     """Take the text of one `-A CHAIN ...` line apart; never raises: what is malformed is named."""
+    if len(text) > _LONGEST:
+        return RuleParts(_chain_of(text), (), (), None, (), f"{len(text)} characters are no rule")
     return by_segments(text) or read_thoroughly(text)
 
 
@@ -118,7 +123,8 @@ class _RuleReader:
 
     def _begin_match(self) -> None:
         name = self._next()
-        name = name if name.isdecimal() else PROTOCOL_MATCH.get(name, name)  # ipv6-icmp is icmp6, 6 is no match
+        if not name.isdecimal():  # `-m ipv6-icmp` is icmp6, but `-m 6` is no match
+            name = PROTOCOL_MATCH.get(name, name)
         table = match_options(name)
         if table is None:
             self._keep(Option(f"-m {name}", negated=False, values=()))

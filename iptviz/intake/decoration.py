@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import NamedTuple
 
 # The beginnings of what a dump, `iptables -S` or a listing consists of.
 ANCHOR = re.compile(
     rb"""
-    (?:\[\d+:\d+\]\ )?-[AI]\ \S
+    (?:\[\d+:\d+\]\ )?-[AI]\ [^-!\s]
   | :(?!\d+:)[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
   | \*(?:filter|nat|mangle|raw|security)\s*(?:[<|`]|$)
   | COMMIT\s*(?:[<|`]|$)
@@ -45,8 +46,13 @@ _HOST_AFTER_TIME = re.compile(rb"(\d\d:\d\d:\d\d[.,\dZ:+-]* )[\w.-]+ (?=[\w./-]+
 _DIGITS = re.compile(rb"\d+")
 _TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]{0,200}[A-Za-z]|[`\s]{1,200}+)\Z")
 _LONGEST_TRAILER = 204  # so that a long line is not searched again for each
-_COMMAND = re.compile(rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b")
+_COMMAND = re.compile(
+    rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b"
+    rb"|(?:^|[\s;|&(])(?:curl|wget|git|cp|ls|ps|ssh|diff|sort|find|kubectl|nft)\s++(?!\|)"
+)
 _DIFF_SIGNS = {b"+", b"-"}  # a rule in a comparison is not one that is there
+_ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
+_REMEMBERED = 1 << 10
 _LONGEST = 400
 _OFTEN = 3
 
@@ -82,6 +88,12 @@ def shape(prefix: bytes) -> bytes:
 
 def is_decoration(prefix: bytes) -> bool:
     """Whether `prefix` consists of known decoration alone."""
+    return _is_decoration(prefix.translate(_ALL_DIGITS_ZERO))
+
+
+@lru_cache(_REMEMBERED)
+def _is_decoration(prefix: bytes) -> bool:
+    """Tell by a prefix whose digits are all 0: which one makes no difference, so a log has few of them."""
     return _DECORATION.fullmatch(_HOST_AFTER_TIME.sub(rb"\1", prefix, count=1)) is not None
 
 

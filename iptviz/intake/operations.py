@@ -60,7 +60,7 @@ class Played:
         """Declare a chain; one that is there already is emptied, as iptables-restore does with user chains."""
         name = chain_of(text)
         self.declared[name] = (text, line)
-        if name not in BUILT_IN and self.rules.pop(name, None):
+        if name not in BUILT_IN and self.rules.pop(name, Sequence()):
             add_note(self.notes, line, "carried out: a chain declared again is emptied", skipped=False)
 
     def _insert(self, chain: bytes, rest: bytes, line: int) -> bool:

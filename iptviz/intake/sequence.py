@@ -41,9 +41,9 @@ class Sequence:
         return any(entry.alive for entry in self._entries)
 
     def lines(self, chain: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield each rule, as one of `chain`, and its line."""
+        """Yield each rule, as one of `chain`, with a line end, and its line."""
         return (
-            (b"%s-A %s%s" % (entry.head, chain, entry.tail), entry.line)
+            (b"%s-A %s%s\n" % (entry.head, chain, entry.tail.rstrip(b"\n")), entry.line)
             for entry in self._entries
             if entry.alive
         )

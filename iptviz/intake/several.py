@@ -48,7 +48,7 @@ def _is_more_of(same: Draft, draft: Draft) -> bool:
     """Whether rules without a header are more of the table before: no chain is declared in both."""
     if draft.form != Form.RULES:
         return False
-    return not draft.names & (BUILT_IN | same.names)
+    return draft.names.isdisjoint(BUILT_IN) and draft.names.isdisjoint(same.names)
 
 
 def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:

@@ -6,7 +6,7 @@ import re
 
 # sosreport-NODE-...-DATE-..., must-gather nodes/NODE/ and host_service_logs, Cilium bugtool NODE-DATE.
 _NODE = (
-    re.compile(r"(?:^|/)sosreport-(?P<node>[\w.-]+?)(?:-\d+)?-\d{4}-\d\d-\d\d-\w+/"),
+    re.compile(r"(?:^|/)sosreport-(?P<node>[\w.-]+?)(?:-\d{5,})?-\d{4}-\d\d-\d\d-\w+/"),
     re.compile(r"(?:^|/)nodes?/(?P<node>[\w.-]+)/"),
     re.compile(r"(?:^|/)cilium-bugtool-(?P<node>[\w.-]+?)-\d{8}"),
     re.compile(r"(?:^|/)eks_(?P<node>i-[0-9a-f]+)_"),

@@ -19,6 +19,7 @@ DEFAULT_LIMIT = 2 << 30
 
 _HOW_TO_SAVE = "make one with: iptables-save > FILE (as root, on the node)"
 _HEAD = 1024
+_PIECE = 1 << 27
 
 # What people hand over by mistake, by its first bytes (file(1)'s magic numbers).
 _NO_DUMPS = {
@@ -151,7 +152,13 @@ def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]
 
 
 def _read_plain(file: Headed, name: str, limit: int) -> bytes:
-    data = file.read(limit + 1)
+    parts = []
+    left = limit + 1
+    # By pieces, because memory for all that is allowed would be reserved at once.
+    while left > 0 and (part := file.read(min(left, _PIECE))):
+        parts.append(part)
+        left -= len(part)
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
     if len(data) > limit:
         raise DumpError(
             f"is larger than {print_size(limit)}",

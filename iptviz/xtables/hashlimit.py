@@ -44,12 +44,12 @@ def rewrite_hashlimit(options: list[Option], saving: Saving) -> list[Option]:
     """Return the options as they are printed: with a burst, without what is the default."""
     options = [without_negation(option) for option in options]
     typed = {option.name: option.values[0] if option.values else "" for option in options}
-    rate = next((option for option in options if option.name in _RATES), None)
-    printed = _print_rate(rate.values[0], typed) if rate and rate.values else None
-    if rate is None or printed is None:
+    rates = [option for option in options if option.name in _RATES and option.values]
+    printed = _print_rate(rates[0].values[0], typed) if len(rates) == 1 else None
+    if printed is None:
         return options
     kept = [option for option in options if option.name not in _COMPUTED and not _is_default(option, saving)]
-    return [*kept, *_computed(rate.name, printed, typed)]
+    return [*kept, *_computed(rates[0].name, printed, typed)]
 
 
 def _is_default(option: Option, saving: Saving) -> bool:
@@ -135,14 +135,22 @@ def _bytes_of(cost: int) -> int:
 def _print_bytes(cost: int, burst_text: str | None) -> _Printed | None:
     rate = _bytes_of(cost)
     name, size = next(unit for unit in _UNITS if unit[1] == 1 or _is_whole(rate, cost, unit[1]))
-    burst = None if burst_text is None else _read_burst(burst_text)
+    printed = _Printed(f"{rate // size}{name}b/s", "", expire=15_000, default=15_000, interval=1)
     if burst_text is None:
-        return _Printed(f"{rate // size}{name}b/s", "", 15_000, 15_000, 1)
+        return printed
+    burst = _read_burst(burst_text)
     if burst is None or not 0 < rate <= burst:
         return None
-    whole = -(-burst // rate) * rate
-    burst_name, burst_size = next(unit for unit in _UNITS if whole >= unit[1])
-    return _Printed(f"{rate // size}{name}b/s", f"{whole // burst_size}{burst_name}b", 60_000, 60_000, 1)
+    whole = _whole_rates(burst, rate) * rate
+    name, size = next(unit for unit in _UNITS if whole >= unit[1] or unit[1] == 1)
+    if not whole:
+        return printed._replace(expire=60_000)
+    return printed._replace(burst=f"{whole // size}{name}b", expire=60_000, default=60_000)
+
+
+def _whole_rates(burst: int, rate: int) -> int:
+    """Return how many rates a burst is, rounded up; iptables divides only the lower 32 bits of the burst."""
+    return (burst & _DEAREST) // rate + (burst % rate > 0)
 
 
 def _is_whole(rate: int, cost: int, size: int) -> bool:

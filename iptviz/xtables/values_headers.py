@@ -35,11 +35,11 @@ def _dccp_types(text: str, _saving: Saving) -> str:
 
 
 def _hash_mode(text: str, _saving: Saving) -> str:
-    """Print what hashlimit tells flows apart by; nothing where nothing does (libxt_hashlimit.c)."""
+    """Print by what hashlimit tells flows apart (libxt_hashlimit.c)."""
     asked = {mode for mode in _MODE_SEPARATOR.split(text) if mode}
     if not asked <= set(_HASH_MODES):
         return quote_word(text)
-    return ",".join(mode for mode in _HASH_MODES if mode in asked)
+    return ",".join(mode for mode in _HASH_MODES if mode in asked) or '""'
 
 
 # --- options of IPv6 headers -----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _BITS = {4: 32, 6: 128}
 _DOTS = 3
+_LONGEST = 64  # an address and a scope
 
 
 def print_network(network: Network, *, always: bool) -> str:
@@ -61,6 +62,8 @@ def _read_address(text: str, version: int) -> int | None:
     """Read an address: of IPv4 first as `10.1` for 10.1.0.0, then as inet_aton does; of IPv6 without a scope."""
     import ipaddress
 
+    if len(text) > _LONGEST:
+        return None
     if version == 4:
         printed = padded_ipv4(text) or full_address(text, "ipv4")
         return None if printed is None else int(ipaddress.IPv4Address(printed))

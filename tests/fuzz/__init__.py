@@ -1,1 +1,1 @@
-"""Fuzzing: what must hold for any input, programs that look for one where it does not, and what they found."""
+"""Fuzzing: what must hold for any input, programs that look for exceptions, and what they found."""

@@ -95,10 +95,14 @@ def check_rule(data: bytes) -> None:
 def _check_canonical(rule: Rule, family: str) -> None:
     understood = not (rule.parts.problem or rule.parts.unknown)
     for backend in BACKENDS:
-        for printed in rule.canonical(backend).split("\n"):
+        for printed in rule.canonical(backend).split("\n")[:_ENOUGH]:
             if understood:
                 again = parse_rule(printed, family, rule.table.name).canonical(backend)
                 assert again == printed, f"{backend}, {family}: {printed!r} is printed as {again!r}"
+
+
+_ENOUGH = 20
+"""How many of the rules that iptables makes of one are checked: many addresses make many rules."""
 
 
 def check_words(data: bytes) -> None:

@@ -9,7 +9,18 @@ import pytest
 from iptviz.dump.model import Dump
 from tests.conftest import FIXTURES
 from tests.intake import wild
-from tests.intake.wild import after, always, before, between, counted, decorate, each, entities, trailing, without
+from tests.intake.wild import (
+    after,
+    always,
+    before,
+    between,
+    counted,
+    decorate,
+    each,
+    entities,
+    trailing,
+    without,
+)
 
 PLAIN = {
     "ipv4": (FIXTURES / "httpd-service" / "dump.rules").read_text(encoding="utf-8"),

@@ -94,7 +94,11 @@ def each(prefix: Callable[[int], str], suffix: str = "") -> Callable[[Rows], Row
 
     def put(rows: Rows) -> Rows:
         return [
-            Row(prefix(number) + row.text + suffix, row.of, row.fate or (REPAIRED if row.text.strip() else SKIPPED))
+            Row(
+                prefix(number) + row.text + suffix,
+                row.of,
+                row.fate or (REPAIRED if row.text.strip() else SKIPPED),
+            )
             for number, row in enumerate(rows)
         ]
 
