@@ -2,11 +2,11 @@
 
 Each case runs the command line in a process of its own, whose address space is limited to a fixed part, for
 Python and the program itself, and a factor of what it has to hold: what --max-size lets in, which is the
-file's size in whole megabytes, and less for the bomb. (Reading reserves address space for all that --max-size lets
-in, 2 GiB by default, though it uses no more than the file takes; so each case names a limit.) A process that
-went beyond would fail with "not enough memory", which counts as a failure here. The factor is that of memory
-to text: lines of an ordinary dump cost their bytes and a few chains; where every line is looked at by itself,
-as in noise, lines of 25 bytes cost some forty times that.
+file's size in whole megabytes, and less for the bomb. (Reading reserves address space for all that
+--max-size lets in, 2 GiB by default, though it uses no more than the file takes: so each case names a
+limit.) A process that went beyond would fail with "not enough memory", which counts as a failure here. The
+factor is that of memory to text: lines of an ordinary dump cost their bytes and a few chains; where every
+line is looked at by itself, as in noise, lines of 25 bytes cost some forty times that.
 """
 
 from __future__ import annotations

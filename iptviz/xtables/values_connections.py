@@ -20,8 +20,12 @@ _LAST_COUNT = (1 << 64) - 1
 
 def names_in_order(names: Sequence[str], text: str) -> list[str] | None:
     """Return the names that `text` lists, in their order: the beginning of a name is enough, in any case."""
-    asked = {_begun(names, word) for word in text.upper().split(",")}
-    return None if None in asked else [name for name in names if name in asked]
+    asked = set()
+    for word in set(text.upper().split(",")):
+        if (name := _begun(names, word)) is None:
+            return None
+        asked.add(name)
+    return [name for name in names if name in asked]
 
 
 def _begun(names: Sequence[str], word: str) -> str | None:

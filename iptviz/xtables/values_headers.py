@@ -70,6 +70,7 @@ def _ipv6_option(text: str) -> str | None:
 
 _INSTRUCTION = re.compile(r"\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,10})", re.ASCII)
 _FIELDS = (0xFFFF, 0xFF, 0xFF, 0xFFFFFFFF)
+_MOST_INSTRUCTIONS = 64
 _LENGTH = re.compile(r"\s*([0-9]{1,5})", re.ASCII)
 
 
@@ -77,7 +78,8 @@ def _bytecode(text: str, _saving: Saving) -> str:
     """Print the number of instructions and the instructions, numbers decimal, in quotes (libxt_bpf.c)."""
     length_text, _, rest = text.partition(",")
     length = _LENGTH.fullmatch(length_text)
-    found = [_INSTRUCTION.fullmatch(word) for word in rest.removesuffix(",").split(",")]
+    words = rest.removesuffix(",").split(",", _MOST_INSTRUCTIONS)
+    found = [_INSTRUCTION.fullmatch(word) for word in words]
     instructions = [_instruction(one) for one in found if one]
     if length is None or not int(length[1]) == len(found) == len(instructions):
         return quote_word(text)

@@ -9,7 +9,7 @@ import lzma
 import sys
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -91,8 +91,14 @@ def test_a_dump_is_read_however_it_is_packed(
     path = tmp_path / "dump.bin"  # the name tells nothing: the content does
     path.write_bytes(packed)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed)))
-    origins = {"path": path, "string": str(path), "bytes": packed, "file": io.BytesIO(packed), "stdin": "-"}
-    dump = load(cast("DumpLike", origins[way]))
+    origins: dict[str, DumpLike] = {
+        "path": path,
+        "string": str(path),
+        "bytes": packed,
+        "file": io.BytesIO(packed),
+        "stdin": "-",
+    }
+    dump = load(origins[way])
     assert bytes(dump) == HTTPD
     assert (dump.number, dump.siblings, dump.damage, dump.problems) == (1, 0, "", [])
     assert dump.complete
