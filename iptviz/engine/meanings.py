@@ -13,7 +13,7 @@ from iptviz.engine.chance import statistic_chance
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.xtables.address import Network, parse_network, parse_number
 from iptviz.xtables.matches import match_options
-from iptviz.xtables.names import service_port
+from iptviz.xtables.names import protocol_name, service_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,23 +40,6 @@ def _known(option: Option, *, holds: bool) -> bool:
 
 
 # --- basic options ---------------------------------------------------------------------------------------
-
-# Numbers and other spellings that iptables takes for the names it prints (/etc/protocols).
-_PROTOCOLS = {
-    "1": "icmp",
-    "6": "tcp",
-    "17": "udp",
-    "33": "dccp",
-    "50": "esp",
-    "51": "ah",
-    "58": "ipv6-icmp",
-    "icmpv6": "ipv6-icmp",
-    "132": "sctp",
-    "135": "ipv6-mh",
-    "mobility-header": "ipv6-mh",
-    "mh": "ipv6-mh",
-    "136": "udplite",
-}
 
 
 def _source(option: Option, _packet: Packet) -> Truth:
@@ -86,9 +69,8 @@ def _lies_in(known: Network | None, network: Network | None) -> bool | None:
 
 
 def _protocol(option: Option, packet: Packet) -> Truth:
-    name = option.values[0].lower()
-    asked = _PROTOCOLS.get(name, name)
-    if asked in {"all", "0"}:
+    asked = protocol_name(option.values[0])
+    if asked == "all":
         return _known(option, holds=True)
     if packet.protocol is None:
         return _question("match", f"-p {asked}", option)
