@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.single import parse_rule
-    from iptviz.errors import DumpError, IptvizError, OutputError, TargetError
+    from iptviz.errors import DumpError, IptvizError, OutputError, PacketError, TargetError
     from iptviz.graph import jump_graph
+    from iptviz.questions.packet import PacketResult, packet
     from iptviz.questions.sources import SourcesResult, sources
     from iptviz.questions.trace import TraceResult, trace
 
@@ -29,6 +30,8 @@ __all__ = [
     "DumpError",
     "IptvizError",
     "OutputError",
+    "PacketError",
+    "PacketResult",
     "Rule",
     "SourcesResult",
     "TargetError",
@@ -37,6 +40,7 @@ __all__ = [
     "jump_graph",
     "load",
     "load_all",
+    "packet",
     "parse_rule",
     "sources",
     "trace",
@@ -52,6 +56,9 @@ _HOMES = {
     "IptvizError": "iptviz.errors",
     "OutputError": "iptviz.errors",
     "TargetError": "iptviz.errors",
+    "PacketError": "iptviz.errors",
+    "PacketResult": "iptviz.questions.packet",
+    "packet": "iptviz.questions.packet",
     "SourcesResult": "iptviz.questions.sources",
     "sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",

@@ -29,5 +29,9 @@ class TargetError(IptvizError):
     """The text given as TARGET has none of the forms that name a service, a chain or an endpoint."""
 
 
+class PacketError(IptvizError):
+    """A packet that cannot be: an address of the wrong family, a port out of range, a word that means nothing."""
+
+
 class OutputError(IptvizError):
     """The answer cannot be written where it was asked for."""

@@ -21,7 +21,7 @@ ORDER = (
     {"grammar"},
     {"source", "listing"},
     {"intake"},
-    {"dump"},
+    {"dump", "knowledge"},
     {"engine"},
     {"graph", "kube"},
     {"documents"},

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.matching import RuleTruth
-from iptviz.xtables.address import Network, parse_network
+from iptviz.engine.regions import READERS, Region, split_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from iptviz.engine.condition import Assumption, Condition
-
-_NETWORK_KINDS = {"source-cidr", "destination-cidr"}
 
 
 class Assumed:
@@ -21,14 +19,16 @@ class Assumed:
 
     def __init__(self, assumptions: Iterable[Assumption] = ()) -> None:
         self._answers = {assumption.condition: assumption.holds for assumption in assumptions}
-        self._networks = [
-            (condition.kind, network, holds)
-            for condition, holds in self._answers.items()
-            if condition.kind in _NETWORK_KINDS and (network := parse_network(condition.value))
-        ]
+        self._regions: dict[tuple[str, str], list[tuple[Region, bool]]] = {}
+        for condition, holds in self._answers.items():
+            topic, region = _about(condition)
+            if region is not None:
+                self._regions.setdefault(topic, []).append((region, holds))
 
     def settle(self, truth: RuleTruth) -> RuleTruth:
         """Drop the needs that are known to hold; a rule with a need that does not hold never matches."""
+        if not truth.needs:
+            return truth
         unanswered = []
         for need in truth.needs:
             answer = self.answer(need.condition)
@@ -42,19 +42,29 @@ class Assumed:
         """Return the truth of `condition` as far as what is assumed implies it."""
         if condition in self._answers:
             return self._answers[condition]
-        asked = parse_network(condition.value) if condition.kind in _NETWORK_KINDS else None
-        return None if asked is None else self._network_answer(condition.kind, asked)
+        if not self._regions:
+            return None
+        topic, asked = _about(condition)
+        return None if asked is None else _implied(self._regions.get(topic, ()), asked)
 
-    def _network_answer(self, kind: str, asked: Network) -> bool | None:
-        """Inside a known network means inside all that contain it and outside all that do not meet it."""
-        for known_kind, known, holds in self._networks:
-            if known_kind != kind:
-                continue
-            if holds and asked.contains(known):
-                return True
-            if (holds and not asked.meets(known)) or (not holds and known.contains(asked)):
-                return False
-        return None
+
+def _about(condition: Condition) -> tuple[tuple[str, str], Region | None]:
+    """Return what a condition is about, the same for all that may imply each other, and which values it names."""
+    reader = READERS.get(condition.kind)
+    if reader is None:
+        return (condition.kind, ""), None
+    text, since = split_since(condition.value)
+    return (condition.kind, since), reader(text)
+
+
+def _implied(regions: Iterable[tuple[Region, bool]], asked: Region) -> bool | None:
+    """Inside a known set means inside all that contain it and outside all that do not meet it."""
+    for known, holds in regions:
+        if holds and asked.contains(known):
+            return True
+        if (holds and not asked.meets(known)) or (not holds and known.contains(asked)):
+            return False
+    return None
 
 
 def essential(when: tuple[Assumption, ...]) -> tuple[Assumption, ...]:

@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.meanings import Truth, basic_truth, match_truths, unknown
+from iptviz.engine.known import NOTHING, Known
+from iptviz.engine.meanings.addresses import basic_truth
+from iptviz.engine.meanings.table import match_truths
+from iptviz.engine.meanings.truth import Truth, unknown
+from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from iptviz.dump.rule import Rule
+    from iptviz.engine.assumed import Assumed
     from iptviz.engine.packet import Packet
+    from iptviz.grammar.parts import Match
+    from iptviz.xtables.option import Option
 
 
 class RuleTruth(NamedTuple):
@@ -21,10 +30,10 @@ class RuleTruth(NamedTuple):
     needs: tuple[Assumption, ...]
 
 
-def rule_truth(rule: Rule, packet: Packet) -> RuleTruth:
+def rule_truth(rule: Rule, packet: Packet, given: Known = NOTHING) -> RuleTruth:
     """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
-    for truth in _truths(rule, packet):
+    for truth in _truths(rule, packet, given):
         if truth is False:
             return RuleTruth(NEVER, ())
         if isinstance(truth, Fraction):
@@ -34,11 +43,29 @@ def rule_truth(rule: Rule, packet: Packet) -> RuleTruth:
     return RuleTruth(chance, tuple(dict.fromkeys(needs))) if chance else RuleTruth(NEVER, ())
 
 
+_PER_RULE = {"rate", "quota"}
+
+
 def _dated(truth: Assumption, rule: Rule) -> Assumption:
-    """Tie a question about the mark to the rule that asks it: a rule in between may have changed the mark."""
+    """Tie a question about a counter to the rule that keeps it."""
     kind, value = truth.condition
+    if kind not in _PER_RULE:
+        return truth
+    return Assumption(Condition(kind, f"{value} at line {rule.line}"), truth.holds)
+
+
+def why_not(rule: Rule, packet: Packet, given: Known, assumed: Assumed) -> str:
+    """Return what of `rule` is not so for `packet`: an option as it stands, or a chance that did not come."""
+    for part, truths in _parts(rule, packet, given):
+        for truth in truths:
+            if truth is False or truth == NEVER:
+                return part.text() if part else "cannot be read"
+            if isinstance(truth, Assumption) and assumed.answer(_dated(truth, rule).condition) != truth.holds:
+                return _dated(truth, rule).opposite().text
     return (
-        Assumption(Condition(kind, f"{value} at line {rule.line}"), truth.holds) if kind == "mark" else truth
+        "its chance did not come"
+        if rule_truth(rule, packet, given).chance != CERTAIN
+        else "another way was taken"
     )
 
 
@@ -52,13 +79,23 @@ def raw_chance(rule: Rule) -> Fraction:
     return chance
 
 
-def _truths(rule: Rule, packet: Packet) -> list[Truth]:
-    truths = [basic_truth(option, packet) for option in rule.parts.basics]
-    for match in rule.matches:
-        truths += match_truths(match, packet)
-    truths += [
-        unknown(one.option.text()) for one in rule.parts.unknown if not one.option.name.startswith("-m ")
-    ]
-    if rule.parts.problem:
-        truths.append(unknown(f"a rule that cannot be read ({rule.parts.problem})"))
-    return truths
+def _truths(rule: Rule, packet: Packet, given: Known) -> Iterator[Truth]:
+    for _, truths in _parts(rule, packet, given):
+        yield from truths
+
+
+def _parts(rule: Rule, packet: Packet, given: Known) -> Iterator[tuple[Option | Match | None, list[Truth]]]:
+    """Yield each part of a rule, None for what cannot be read, with what it says of the packet."""
+    parts = rule.parts
+    for option in parts.basics:
+        yield option, [basic_truth(option, packet)]
+    for match in parts.matches:
+        yield match, match_truths(match, packet, given)
+    for one in parts.unknown:
+        # What follows an unknown target belongs to it; the target is a condition of its own.
+        of_target = one.place > len(parts.matches) and rule.target and not target_spec(rule.target.name)
+        if not one.option.name.startswith("-m ") and not of_target:
+            yield one.option, [unknown(one.option.text())]
+    if parts.problem:
+        problem = f"a rule that cannot be read ({parts.problem})"
+        yield None, [unknown(problem)]

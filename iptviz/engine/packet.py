@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark
+
 if TYPE_CHECKING:
     from iptviz.xtables.address import Network
 
 
-class Packet(NamedTuple):
-    """The first packet of a connection as the nat table meets it.
+class Tuple(NamedTuple):
+    """Addresses and ports of one direction of a connection."""
 
+    source: Network | None = None
+    destination: Network | None = None
+    source_port: int | None = None
+    destination_port: int | None = None
+
+
+class Packet(NamedTuple):
+    """One packet on its way; nat meets only the first of a connection.
+
+    An address is a host, a network in which it lies, or unknown. An interface is a name, empty where the
+    packet has none at this point (a packet that leaves the node came in by none), or unknown.
     `to_this_node` says whether the destination is one of the node's own addresses (`--dst-type LOCAL`).
     `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client.
+    `state` is the conntrack state, `statuses` the virtual ones (SNAT, DNAT) that its connection got so far.
+    `original` is what the connection's first packet looked like, once nat has rewritten it.
+    `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
+    is another one than before. `route` is where routing sent it: `INPUT`, `FORWARD`, `OUTPUT`, or not yet.
     """
 
     protocol: str | None = None
@@ -20,4 +37,35 @@ class Packet(NamedTuple):
     destination_port: int | None = None
     to_this_node: bool | None = None
     unlisted: tuple[str, ...] = ()
-    state: str = "NEW"
+    state: str | None = "NEW"
+    source: Network | None = None
+    source_port: int | None = None
+    in_interface: str | None = None
+    out_interface: str | None = None
+    mark: Mark = UNKNOWN_MARK
+    connmark: Mark = UNKNOWN_CONNMARK
+    tcp_flags: frozenset[str] | None = None
+    icmp_type: tuple[int, int | None] | None = None
+    length: int | None = None
+    ttl: int | None = None
+    tos: int | None = None
+    mac: str | None = None
+    packet_type: str | None = None
+    owner: tuple[int | None, int | None] | None = None
+    fragment: bool | None = False
+    statuses: frozenset[str] = frozenset()
+    original: Tuple | None = None
+    dnat: str | None = None
+    snat: str | None = None
+    listed: frozenset[str] = frozenset()
+    changed: tuple[tuple[str, int], ...] = ()
+    route: str = ""
+
+    def since(self, field: str) -> str:
+        """Return what a question about `field` adds to its text: since which rule it is unknown."""
+        line = dict(self.changed).get(field)
+        return f" (as line {line} left it)" if line else ""
+
+    def lost(self, field: str, line: int) -> tuple[tuple[str, int], ...]:
+        """Return `changed` with the note that the rule at `line` set `field` to something unknown."""
+        return tuple(sorted({**dict(self.changed), field: line}.items()))

@@ -116,7 +116,9 @@ class Walker:
     def truth(self, rule: Rule) -> RuleTruth:
         """Return whether `rule` matches, once what is assumed is taken into account."""
         if rule not in self._truths:
-            self._truths[rule] = self.assumed.settle(rule_truth(rule, self.packet))
+            truth = rule_truth(rule, self.packet)
+            needs = tuple(_dated(need, rule) for need in truth.needs)
+            self._truths[rule] = self.assumed.settle(truth._replace(needs=needs))
         return self._truths[rule]
 
     def callee(self, rule: Rule) -> str | None:
@@ -169,6 +171,14 @@ class Walker:
             inner = self.table.chains[callee].rules
             self._passive[callee] = all(one.jump is None and self.is_passive(one) for one in inner)
         return self._passive[callee]
+
+
+def _dated(need: Assumption, rule: Rule) -> Assumption:
+    """Tie a question about the mark to the rule that asks it: this walk does not carry what marks are set."""
+    kind, value = need.condition
+    if kind != "mark":
+        return need
+    return Assumption(Condition(kind, f"{value} at line {rule.line}"), need.holds)
 
 
 class _Summation:

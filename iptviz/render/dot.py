@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.view.packet_picture import packet_picture
 from iptviz.view.picture import trace_picture
 
 if TYPE_CHECKING:
+    from iptviz.questions.packet import PacketResult
     from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
     from iptviz.view.picture import Picture
@@ -71,6 +73,11 @@ _THICKEST = 4.0
 def trace_dot(result: TraceResult, _style: Style, *, fold: bool) -> str:
     """Return the DOT text of a trace."""
     return _dot(trace_picture(result, fold=fold))
+
+
+def packet_dot(result: PacketResult, _style: Style, *, fold: bool) -> str:
+    """Return the DOT text of a packet's outcomes."""
+    return _dot(packet_picture(result, fold=fold))
 
 
 def _dot(picture: Picture) -> str:

@@ -1,4 +1,4 @@
-"""The table of formats: name, suffixes, how a trace is written. Choices, help and `-o` come from it."""
+"""The table of formats: name, suffixes, how each answer is written. Choices, help and `-o` come from it."""
 
 from __future__ import annotations
 
@@ -35,14 +35,37 @@ class Format(NamedTuple):
 FORMATS = {
     one.name: one
     for one in (
-        Format("tree", (".txt",), "for a terminal", {"trace": "iptviz.render.tree:trace_tree"}),
+        Format(
+            "tree",
+            (".txt",),
+            "for a terminal",
+            {"trace": "iptviz.render.tree:trace_tree", "packet": "iptviz.render.tree:packet_tree"},
+        ),
         Format("table", (".txt",), "for a terminal", {"sources": "iptviz.render.table:sources_table"}),
-        Format("dot", (".dot", ".gv"), "for Graphviz", {"trace": "iptviz.render.dot:trace_dot"}),
+        Format(
+            "dot",
+            (".dot", ".gv"),
+            "for Graphviz",
+            {"trace": "iptviz.render.dot:trace_dot", "packet": "iptviz.render.dot:packet_dot"},
+        ),
         Format(
             "json",
             (".json",),
             "for scripts",
-            {"trace": "iptviz.render.json:trace_json", "sources": "iptviz.render.json:sources_json"},
+            {
+                "trace": "iptviz.render.json:trace_json",
+                "packet": "iptviz.render.json:packet_json",
+                "sources": "iptviz.render.json:sources_json",
+            },
+        ),
+        Format(
+            "markdown",
+            (".md", ".markdown"),
+            "for tickets",
+            {
+                "trace": "iptviz.render.markdown:trace_markdown",
+                "packet": "iptviz.render.markdown:packet_markdown",
+            },
         ),
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from iptviz.questions.packet import PacketResult
     from iptviz.questions.sources import SourcesResult
     from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 
 def trace_json(result: TraceResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - JSON leaves nothing out
     """Return the document `iptviz.trace.v1`; it is never folded."""
+    return _written(result.to_dict())
+
+
+def packet_json(result: PacketResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return the document `iptviz.packet.v1`."""
     return _written(result.to_dict())
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.terminal import Piece, Style, paint
+from iptviz.view.packet import packet_view
 from iptviz.view.trace import trace_view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.questions.packet import PacketResult
     from iptviz.questions.trace import TraceResult
     from iptviz.view.facts import Fact
-    from iptviz.view.trace import Node, ServiceView, TraceView
+    from iptviz.view.packet import PacketView
+    from iptviz.view.trace import Node, TraceView
 
 Line = list[Piece]
 
@@ -21,13 +24,37 @@ _GAP = "   "
 _BRANCH, _LAST = ("├── ", "│   "), ("└── ", "    ")
 _GUIDE = len(_BRANCH[0])
 
-# What an endpoint's row loses on a narrow terminal, the first first.
-_DROP_ORDER = {3: "the endpoints' chains", 2: "how the shares come about"}
-
 _STYLES = {"case": "bold yellow", "chain": "cyan", "mark": "magenta", "fold": "dim", "verdict": "bold red"}
-_CELL_STYLES = ("bold green", "bold", "", "dim", "dim")
-_WANTED = "reverse"
 _MOODS = {"good": "green", "bad": "bold red"}
+
+
+class _Sort(NamedTuple):
+    """Rows that line up: what a narrow terminal loses, the first first; what may be cut: the last column."""
+
+    drop_order: dict[int, str]
+    cut: str = ""
+
+
+_SORTS = {
+    "endpoint": _Sort({3: "the endpoints' chains", 2: "how the shares come about"}),
+    "outcome": _Sort({5: "what decided", 4: "the marks"}),
+    "step": _Sort({5: "the rules", 2: "their numbers"}, cut="the rules"),
+}
+_REFUSED = ("bold green", "bold red", "bold", "magenta", "magenta", "dim")
+# The kinds of nodes that are rows: of which sort, and the style of each cell.
+_ROWS = {
+    "endpoint": ("endpoint", ("bold green", "bold", "", "dim", "dim")),
+    "wanted": ("endpoint", ("reverse",) * 5),
+    "accepted": ("outcome", ("bold green", "bold", *_REFUSED[2:])),
+    "refused": ("outcome", _REFUSED),
+    "step": ("step", ("cyan", "cyan", "dim", "dim", "", "dim")),
+    "miss": ("step", ("dim",) * 6),
+}
+_WIDEST = 48
+"""A cell longer than this does not push the cells to its right in all other rows."""
+
+_LEAST_CUT = 24
+"""A column that would be cut to less than this is dropped instead."""
 
 
 def trace_tree(result: TraceResult, style: Style, *, fold: bool) -> str:
@@ -35,47 +62,61 @@ def trace_tree(result: TraceResult, style: Style, *, fold: bool) -> str:
     return paint(_lines(trace_view(result, fold=fold), style.width), style)
 
 
+def packet_tree(result: PacketResult, style: Style, *, fold: bool) -> str:
+    """Return the tree of a packet's outcomes."""
+    return paint(_packet_lines(packet_view(result, fold=fold), style.width), style)
+
+
 def _lines(view: TraceView, width: int) -> Iterator[Line]:
     yield [(view.source, "dim")]
     for service in view.services:
         yield []
         yield [(service.heading, "bold"), (_GAP, ""), (service.frontend, "bold cyan")]
-        yield from _Layout(service, width).lines()
+        yield from _Layout(service.nodes, width).lines()
         yield []
         yield from _facts(service.facts)
-    if view.notes:
+    yield from _notes(view.notes)
+
+
+def _packet_lines(view: PacketView, width: int) -> Iterator[Line]:
+    yield [(view.source, "dim")]
+    yield []
+    yield [(view.asked, "bold"), (_GAP, ""), (view.circumstances, "cyan")]
+    yield from _Layout(view.nodes, width).lines()
+    yield []
+    yield from _facts(view.facts)
+    yield from _notes(view.notes)
+
+
+def _notes(notes: tuple[str, ...]) -> Iterator[Line]:
+    if notes:
         yield []
-        yield from ([(f"note: {note}", "yellow")] for note in view.notes)
+        yield from ([(f"note: {note}", "yellow")] for note in notes)
 
 
 class _Layout:
-    """Lines up the cells of a service's tree, within a width."""
+    """Lines up the cells of a tree, within a width."""
 
-    def __init__(self, service: ServiceView, width: int) -> None:
-        self.nodes = list(_walk(service.nodes))
-        rows = [(len(guide), node.cells) for guide, node in self.nodes if _is_row(node)]
-        self.kept = _columns_that_fit(rows, width)
-        self.widths = [max((len(cells[i]) for _, cells in rows), default=0) for i in range(len(_CELL_STYLES))]
+    def __init__(self, nodes: tuple[Node, ...], width: int) -> None:
+        self.nodes = list(_walk(nodes))
+        rows: dict[str, list[tuple[int, tuple[str, ...]]]] = {}
+        for guide, node in self.nodes:
+            if node.kind in _ROWS:
+                rows.setdefault(_ROWS[node.kind][0], []).append((len(guide), node.cells))
+        self.fits = {sort: _Fit(_SORTS[sort], those, width) for sort, those in rows.items()}
         lined = [len(guide) + len(node.cells[0]) for guide, node in self.nodes if _is_lined(node)]
         longest = max((len(node.cells[1]) for _, node in self.nodes if _is_lined(node)), default=0)
         self.text_width = min(max(lined, default=0), width - longest - len(_GAP))
 
     def lines(self) -> Iterator[Line]:
         for guide, node in self.nodes:
-            if _is_row(node):
-                yield [(guide, "dim"), *self._row(node)]
+            if node.kind in _ROWS:
+                sort, styles = _ROWS[node.kind]
+                yield [(guide, "dim"), *self.fits[sort].row(len(guide), node.cells, styles)]
             else:
                 yield from self._text(guide, node)
-        dropped = " and ".join(what for column, what in _DROP_ORDER.items() if column not in self.kept)
-        if dropped:
-            yield [(f"({dropped} left out to fit this terminal)", "dim")]
-
-    def _row(self, node: Node) -> Iterator[Piece]:
-        for i in self.kept:
-            cell, width = node.cells[i], self.widths[i]
-            gap = _GAP if i != self.kept[-1] else ""
-            text = cell.rjust(width) if i == 0 else cell.ljust(width)
-            yield text + gap, _WANTED if node.kind == "wanted" else _CELL_STYLES[i]
+        for loss in (loss for fit in self.fits.values() for loss in fit.losses()):
+            yield [(f"({loss} to fit this terminal)", "dim")]
 
     def _text(self, guide: str, node: Node) -> Iterator[Line]:
         """Yield a node's text, with its line number set in a column; further lines go below the first."""
@@ -89,20 +130,51 @@ class _Layout:
         yield from ([(below, "dim"), (text, _STYLES[node.kind])] for text in more)
 
 
-def _columns_that_fit(rows: list[tuple[int, tuple[str, ...]]], width: int) -> list[int]:
-    """Return the columns of endpoint rows to be shown in `width`; each row comes with its indentation."""
-    kept = list(range(len(_CELL_STYLES)))
-    widths = [max((len(cells[i]) for _, cells in rows), default=0) for i in kept]
-    indent = max((depth for depth, _ in rows), default=0)
-    for column in _DROP_ORDER:
-        if indent + sum(widths[i] + len(_GAP) for i in kept) - len(_GAP) <= width:
-            break
-        kept.remove(column)
-    return kept
+class _Fit:
+    """How rows of one sort fit: the columns kept (those with anything in them), and where the last is cut."""
 
+    def __init__(self, sort: _Sort, rows: list[tuple[int, tuple[str, ...]]], width: int) -> None:
+        self.sort = sort
+        self.widths = [
+            min(max(map(len, column)), _WIDEST) for column in zip(*(cells for _, cells in rows), strict=True)
+        ]
+        longest = max(len(cells[-1]) for _, cells in rows)
+        self.kept = [i for i, widest in enumerate(self.widths) if widest]
+        self.dropped: list[str] = []
+        self.width = width
+        self.cuts = False
+        indent = max(depth for depth, _ in rows)
+        for column, what in sort.drop_order.items():
+            left = width - indent - sum(self.widths[i] + len(_GAP) for i in self.kept[:-1])
+            last = self.kept[-1]
+            if left >= (longest if sort.cut and last == column else self.widths[last]):
+                break
+            if sort.cut and last == column and left >= _LEAST_CUT:
+                self.cuts = True
+                break
+            if column in self.kept:
+                self.kept.remove(column)
+                self.dropped.append(what)
 
-def _is_row(node: Node) -> bool:
-    return node.kind in {"endpoint", "wanted"}
+    def row(self, indent: int, cells: tuple[str, ...], styles: tuple[str, ...]) -> Iterator[Piece]:
+        """Yield the cells that are kept, shares flush right, the last cut to what is left of the width."""
+        used = indent
+        for i in self.kept[:-1]:
+            flush_right = i == 0 and cells[0].endswith("%")
+            text = cells[i].rjust(self.widths[i]) if flush_right else cells[i].ljust(self.widths[i])
+            used += len(text) + len(_GAP)
+            yield text + _GAP, styles[i]
+        last = cells[self.kept[-1]]
+        if self.cuts and len(last) > self.width - used:
+            last = last[: max(self.width - used - 1, 0)] + "…"
+        yield last, styles[self.kept[-1]]
+
+    def losses(self) -> Iterator[str]:
+        """Yield what the width has cost."""
+        if self.dropped:
+            yield f"{' and '.join(self.dropped)} left out"
+        if self.cuts:
+            yield f"{self.sort.cut} cut"
 
 
 def _is_lined(node: Node) -> bool:

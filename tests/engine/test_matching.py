@@ -10,7 +10,7 @@ import pytest
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import raw_chance, rule_truth
-from iptviz.engine.meanings import BASICS, MATCHES
+from iptviz.engine.meanings.addresses import BASICS
 from iptviz.engine.packet import Packet
 from iptviz.grammar.reader import take_apart
 from iptviz.xtables.address import parse_network
@@ -66,8 +66,8 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-p 17", NODE_PORT, YES),
     ("! -p tcp", WEB, NO),
     ("! -p udp", WEB, YES),
-    ("-p tcp", UNKNOWN, "packet matches -p tcp"),
-    ("! -p tcp", UNKNOWN, "packet does not match -p tcp"),
+    ("-p tcp", UNKNOWN, "protocol is tcp"),
+    ("! -p tcp", UNKNOWN, "protocol is not tcp"),
     # interfaces, fragments, families
     ("-i eth0", WEB, "input interface is eth0"),
     ("! -i cni+", WEB, "input interface is not cni+"),
@@ -93,11 +93,11 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m tcp --dport 80:", WEB, YES),
     ("-m tcp ! --dport :80", WEB, NO),
     ("-m tcp --dport nosuchservice", WEB, "packet matches -m tcp --dport nosuchservice"),
-    ("-m tcp --dport 80", UNKNOWN, "packet matches -m tcp --dport 80"),
-    ("-m tcp ! --dport 80", UNKNOWN, "packet does not match -m tcp --dport 80"),
+    ("-m tcp --dport 80", UNKNOWN, "destination port 80"),
+    ("-m tcp ! --dport 80", UNKNOWN, "destination port not 80"),
     ("-m tcp --sport 80", WEB, "source port 80"),
     ("-m tcp ! --sport 1024:65535", WEB, "source port not 1024:65535"),
-    ("-m tcp ! --syn", WEB, "packet does not match -m tcp --syn"),
+    ("-m tcp ! --syn", WEB, "packet does not match --tcp-flags FIN,SYN,RST,ACK SYN"),
     ("-m udp --dport 32123", NODE_PORT, YES),
     ("-m udplite --dport 32124", NODE_PORT, NO),
     ("-m sctp --dport 32000:33000", NODE_PORT, YES),
@@ -136,7 +136,7 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m recent --rcheck --name OTHER", WEB, "source is in the recent list OTHER"),
     ("-m recent ! --update --name OTHER", WEB, "source is not in the recent list OTHER"),
     ("-m recent --rcheck", WEB, "source is in the recent list DEFAULT"),
-    ("-m recent --remove --name X", WEB, "packet matches -m recent --remove --name X"),
+    ("-m recent --remove --name X", WEB, "source is in the recent list X"),
     # connection tracking: nat sees new connections
     ("-m conntrack --ctstate NEW", WEB, YES),
     ("-m conntrack --ctstate RELATED,NEW", WEB, YES),
@@ -145,15 +145,15 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m conntrack ! --ctstate NEW", WEB, NO),
     ("-m conntrack ! --ctstate INVALID", WEB, YES),
     ("-m conntrack --ctstate ESTABLISHED", WEB._replace(state="ESTABLISHED"), YES),
-    ("-m conntrack ! --ctdir REPLY", WEB, "packet does not match -m conntrack --ctdir REPLY"),
+    ("-m conntrack ! --ctdir REPLY", WEB, YES),
     ("-m state --state NEW", WEB, YES),
     ("-m state --state ESTABLISHED", WEB, NO),
     # bridges, marks, sets
     ("-m physdev --physdev-is-in", WEB, "input is a bridge port"),
     ("-m physdev ! --physdev-is-in", WEB, "input is not a bridge port"),
     ("-m physdev --physdev-in eth0", WEB, "packet matches -m physdev --physdev-in eth0"),
-    ("-m mark --mark 0x4000/0x4000", WEB, "mark is 0x4000/0x4000 at line 2"),
-    ("-m mark ! --mark 0x4000/0x4000", WEB, "mark is not 0x4000/0x4000 at line 2"),
+    ("-m mark --mark 0x4000/0x4000", WEB, "mark is 0x4000/0x4000"),
+    ("-m mark ! --mark 0x4000/0x4000", WEB, "mark is not 0x4000/0x4000"),
     ("-m set --match-set A dst,dst", WEB, "packet is in ipset A dst,dst"),
     ("-m set ! --match-set A src", WEB, "packet is not in ipset A src"),
     ("-m set --packets-gt 5", WEB, "packet matches -m set --packets-gt 5"),
@@ -168,7 +168,7 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ('-m comment --comment "', WEB, f"{UNREADABLE} (a quote is never closed)"),
     # several needs
     ("-s 10.0.0.0/8 -i eth0", WEB, "source in 10.0.0.0/8 and input interface is eth0"),
-    ("-m mark --mark 0x1 -m mark --mark 0x1", WEB, "mark is 0x1 at line 2"),
+    ("-m mark --mark 0x1 -m mark --mark 0x1", WEB, "mark is 0x1"),
 ]  # fmt: skip
 
 
@@ -188,10 +188,9 @@ def test_a_chance_and_a_condition_stand_together() -> None:
     assert (truth.chance, clauses(truth.needs)) == (HALF, "source in 10.0.0.0/8")
 
 
-def test_no_row_of_the_tables_is_untested() -> None:
+def test_no_basic_option_is_untested() -> None:
     parts = [take_apart(f"-A CHAIN {text}") for text, _, _ in CASES]
     assert {option.name for one in parts for option in one.basics} >= set(BASICS)
-    assert {match.name for one in parts for match in one.matches} >= set(MATCHES)
 
 
 @pytest.mark.parametrize(

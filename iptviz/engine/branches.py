@@ -1,0 +1,133 @@
+"""Branches of a walk: what is so far known to happen under each combination of answers.
+
+A walk starts with one branch. A rule that hangs on an unanswered condition splits its branch in two, and as
+soon as two branches agree in all that matters they are one again, without the condition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from iptviz.engine.chance import total
+from iptviz.engine.path import Path, either
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+    from fractions import Fraction
+
+    from iptviz.dump.rule import Rule
+    from iptviz.engine.condition import Assumption, Condition
+    from iptviz.engine.packet import Packet
+
+When = tuple["Assumption", ...]
+Key = TypeVar("Key", "Packet", "End")
+
+MOST_BRANCHES = 64
+"""More cases than this are not told apart: nobody reads them, and each condition may double them."""
+
+
+class Weight(NamedTuple):
+    """A share (in [0, 1]) of all packets, and the way of most of them."""
+
+    share: Fraction
+    path: Path | None
+
+
+class End(NamedTuple):
+    """A verdict that ended the table: by which rule, about which packet; ACCEPT goes on to the next table."""
+
+    verdict: str
+    rule: Rule | None
+    packet: Packet
+
+
+class Branch:
+    """What happens when all of `when` hold.
+
+    `here` are the packets that go on to the next rule, `back` those that have left the chain by RETURN,
+    `ends` those that ended the table; all their shares sum to 1.
+    """
+
+    __slots__ = ("back", "ends", "here", "when")
+
+    def __init__(self, when: When, here: dict[Packet, Weight]) -> None:
+        self.when = when
+        self.here = here
+        self.back: dict[Packet, Weight] = {}
+        self.ends: dict[End, Weight] = {}
+
+    def under(self, when: When) -> Branch:
+        """Return a copy that holds under other answers."""
+        copy = Branch(when, dict(self.here))
+        copy.back, copy.ends = dict(self.back), dict(self.ends)
+        return copy
+
+    def left(self) -> dict[Packet, Weight]:
+        """Return the packets that leave the chain without an end."""
+        if not self.back:
+            return self.here
+        left = dict(self.back)
+        for packet, weight in self.here.items():
+            add(left, packet, weight)
+        return left
+
+    def take_ways_of(self, other: Branch, depth: int) -> None:
+        """Become what holds whatever the answer at `depth` is: the same shares on either of two ways."""
+        condition, holds = self.when[depth]
+        self.when = self.when[:depth] + self.when[depth + 1 :]
+        for mine, theirs in ((self.here, other.here), (self.back, other.back)):
+            _take_ways(mine, theirs, condition, holds=holds)
+        _take_ways(self.ends, other.ends, condition, holds=holds)
+
+    def agrees(self, other: Branch) -> bool:
+        """Whether the same happens to the same packets with the same shares, on whatever way."""
+        pairs = ((self.here, other.here), (self.back, other.back), (self.ends, other.ends))
+        return all(len(mine) == len(theirs) for mine, theirs in pairs) and all(
+            _shares(mine) == _shares(theirs) for mine, theirs in pairs
+        )
+
+
+def _shares(weights: dict[Packet, Weight] | dict[End, Weight]) -> dict[Hashable, Fraction]:
+    return {key: weight.share for key, weight in weights.items()}
+
+
+def _take_ways(
+    mine: dict[Key, Weight], theirs: dict[Key, Weight], condition: Condition, *, holds: bool
+) -> None:
+    for key, (share, path) in mine.items():
+        ways = (path, theirs[key].path) if holds else (theirs[key].path, path)
+        mine[key] = Weight(share, either(condition, *ways))
+
+
+def add(weights: dict[Key, Weight], key: Key, weight: Weight) -> None:
+    """Add a share to what is known under `key`; the way of the larger one stands for both."""
+    known = weights.get(key)
+    if known is None:
+        weights[key] = weight
+    else:
+        path = known.path if known.share >= weight.share else weight.path
+        weights[key] = Weight(total((known.share, weight.share)), path)
+
+
+def joined_branches(branches: list[Branch], depth: int) -> list[Branch]:
+    """Join branches that agree; they come in the order of a depth-first search, `depth` answers are common."""
+    if len(branches) < 2:
+        return branches
+    split = branches[0].when[depth]
+    sides = (
+        joined_branches([one for one in branches if one.when[depth] == split], depth + 1),
+        joined_branches([one for one in branches if one.when[depth] != split], depth + 1),
+    )
+    if not _same(*sides, depth + 1):
+        return [*sides[0], *sides[1]]
+    for branch, other in zip(*sides, strict=True):
+        branch.take_ways_of(other, depth)
+    return sides[0]
+
+
+def _same(one: list[Branch], other: list[Branch], depth: int) -> bool:
+    """Whether the same happens on both sides of a condition, whatever it hangs on further down."""
+    return len(one) == len(other) and all(
+        mine.when[depth:] == theirs.when[depth:] and mine.agrees(theirs)
+        for mine, theirs in zip(one, other, strict=True)
+    )

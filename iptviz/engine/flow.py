@@ -1,0 +1,240 @@
+"""The walk of a packet through one table: exact shares, rewritten packets, conditions, and the way.
+
+Within a chain each branch holds the packets that reach the next rule. A rule takes its chance of each; the
+target changes the packet, ends the table, or calls a chain, whose result is worked out once per packet and
+set of answers, however many ways lead there. Calls wait on a stack of their own, so that neither depth nor a
+loop hangs the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.assumed import Assumed
+from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
+from iptviz.engine.chance import CERTAIN, product, total
+from iptviz.engine.condition import Assumption
+from iptviz.engine.dispatch import Dispatch
+from iptviz.engine.effects import GoOn, Shot, Stop, UndecidedError
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.lists import list_name
+from iptviz.engine.path import Step, joined
+from iptviz.engine.targets.table import apply_target
+
+if TYPE_CHECKING:
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+    from iptviz.engine.known import Known
+    from iptviz.engine.packet import Packet
+    from iptviz.engine.walk import Faults
+
+
+class Request(NamedTuple):
+    """A chain to be walked by `packet` when all of `when` hold."""
+
+    chain: str
+    packet: Packet
+    when: When
+
+
+class _SplitError(Exception):
+    """What a called chain does hangs on conditions: the branch is to be split into these cases."""
+
+    def __init__(self, whens: list[When]) -> None:
+        self.whens = whens
+        super().__init__(whens)
+
+
+class _Back(NamedTuple):
+    packet: Packet
+    text: str
+
+
+class _Called(NamedTuple):
+    branch: Branch
+    goto: bool
+    text: str
+
+
+_Action = GoOn | Stop | _Back | _Called
+_Walk = Generator[Request, "list[Branch]", "list[Branch]"]
+_Acting = Generator[Request, "list[Branch]", _Action]
+
+
+class Flow:
+    """Walks chains of one table, entered by one built-in chain."""
+
+    def __init__(self, table: Table, hook: str, known: Known, faults: Faults) -> None:
+        self.table = table
+        self.hook = hook
+        self.known = known
+        self.faults = faults
+        self.skipped = 0
+        self.rounded = False
+        self._results: dict[Request, list[Branch]] = {}
+        self._dispatches: dict[str, Dispatch] = {}
+        self._open: dict[str, None] = {}  # the chains that are being walked, outermost first
+
+    def run(self, request: Request) -> list[Branch]:
+        """Return what happens to the packet in a chain and all that it calls."""
+        pending = [(request, self._walk(request))]
+        self._open = {request.chain: None}
+        result: list[Branch] | None = None
+        while pending:
+            current, walk = pending[-1]
+            try:
+                wanted = next(walk) if result is None else walk.send(result)
+            except StopIteration as done:
+                result = self._results[current] = done.value
+                pending.pop()
+                self._open.pop(current.chain, None)
+                continue
+            result = self._results.get(wanted)
+            if result is None:
+                pending.append((wanted, self._walk(wanted)))
+                self._open[wanted.chain] = None
+        return self._results[request]
+
+    def _walk(self, request: Request) -> _Walk:
+        branches = [Branch(request.when, {request.packet: Weight(CERTAIN, None)})]
+        for rule in self._rules(request):
+            walked: list[Branch] = []
+            for branch in branches:
+                walked += yield from self._pass(rule, branch)
+            if len(walked) > 1:
+                walked = self._bounded(joined_branches(walked, len(request.when)))
+            branches = walked
+            if not any(branch.here for branch in branches):
+                break
+        return branches
+
+    def _rules(self, request: Request) -> list[Rule]:
+        if request.chain not in self._dispatches:
+            self._dispatches[request.chain] = Dispatch(self.table, request.chain)
+        return list(self._dispatches[request.chain].towards(request.packet.destination))
+
+    def _bounded(self, branches: list[Branch]) -> list[Branch]:
+        """Leave out what is beyond the bound; those with the fewest special answers come last, and stay."""
+        beyond = len(branches) - MOST_BRANCHES
+        if beyond <= 0:
+            return branches
+        self.skipped += beyond
+        return branches[beyond:]
+
+    # --- one rule ----------------------------------------------------------------------------------------
+
+    def _pass(self, rule: Rule, branch: Branch) -> _Walk:
+        """Return the branch, or the branches that it splits into, after `rule`."""
+        done: list[Branch] = []
+        pending = [branch]
+        while pending:
+            current = pending.pop()
+            try:
+                yield from self._apply(rule, current)
+            except UndecidedError as undecided:
+                whens = [(*current.when, Assumption(undecided.condition, holds)) for holds in (False, True)]
+                pending += [current.under(when) for when in whens]
+            except _SplitError as split:
+                pending += [current.under(when) for when in reversed(split.whens)]
+            else:
+                done.append(current)
+        return done
+
+    def _apply(self, rule: Rule, branch: Branch) -> Generator[Request, list[Branch], None]:
+        """Give each packet's chance to the target; nothing changes if a condition has to be answered first."""
+        assumed = Assumed(branch.when)
+        taken: dict[Packet, tuple[Fraction, _Action]] = {}
+        for packet in branch.here:
+            truth = assumed.settle(rule_truth(rule, packet, self.known))
+            if truth.needs:
+                raise UndecidedError(truth.needs[0].condition)
+            if truth.chance:
+                taken[packet] = (
+                    truth.chance,
+                    (yield from self._act(rule, _seen(rule, packet), branch, assumed)),
+                )
+        if taken:
+            before, branch.here = branch.here, {}
+            for packet, weight in before.items():
+                chance, action = taken.get(packet, (Fraction(0), None))
+                if chance != CERTAIN:
+                    add(branch.here, packet, weight._replace(share=weight.share * (CERTAIN - chance)))
+                if action is not None:
+                    self._commit(rule, branch, packet, weight._replace(share=weight.share * chance), action)
+
+    def _act(self, rule: Rule, packet: Packet, branch: Branch, assumed: Assumed) -> _Acting:
+        """Return what the rule's target does to a packet that matched."""
+        target = rule.target
+        if target is None:
+            return GoOn(packet, "counted")
+        callee = rule.jump
+        if callee is not None:
+            if self._is_faulty(rule, callee):
+                return _Back(packet, f"{callee} cannot be entered")
+            called = yield Request(callee, packet, branch.when)
+            if len(called) != 1 or called[0].when != branch.when:
+                raise _SplitError([one.when for one in called])
+            return _Called(called[0], target.goto, f"{'goto' if target.goto else 'jump'} {callee}")
+        if target.name == "RETURN":
+            return _Back(packet, "RETURN")
+        return apply_target(Shot(rule, target, packet, self.hook, self.known, assumed.answer))
+
+    def _is_faulty(self, rule: Rule, callee: str) -> bool:
+        """Whether the kernel would refuse the jump, which is noted."""
+        if callee not in self.table.chains:
+            self.faults.missing[rule] = callee
+            return True
+        if callee in self._open:
+            names = list(self._open)
+            self.faults.loops[rule] = (*names[names.index(callee) :], callee)
+            return True
+        return False
+
+    def _commit(self, rule: Rule, branch: Branch, packet: Packet, weight: Weight, action: _Action) -> None:
+        """Put what the target took where it belongs."""
+        ends = isinstance(action, Stop)
+        step = Step(self.table.name, rule.chain, rule, action.text, packet, ends=ends)
+        path = joined(weight.path, step)
+        if isinstance(action, _Called):
+            self._commit_call(branch, Weight(weight.share, path), action)
+        elif isinstance(action, Stop):
+            add(branch.ends, End(action.verdict, rule, action.packet), Weight(weight.share, path))
+        else:
+            where = branch.back if isinstance(action, _Back) else branch.here
+            add(where, action.packet, Weight(weight.share, path))
+
+    def _commit_call(self, branch: Branch, weight: Weight, called: _Called) -> None:
+        left = called.branch.left()
+        ends = [(end, *product(weight.share, one.share), one.path) for end, one in called.branch.ends.items()]
+        backs = [(packet, *product(weight.share, one.share), one.path) for packet, one in left.items()]
+        exact = all(one[2] for one in ends) and all(one[2] for one in backs)
+        if not exact:
+            self.rounded = True
+            ends, backs = self._summing_up(weight.share, ends, backs)
+        for end, share, _, path in ends:
+            add(branch.ends, end, Weight(share, joined(weight.path, path)))
+        where = branch.back if called.goto else branch.here
+        for packet, share, _, path in backs:
+            add(where, packet, Weight(share, joined(weight.path, path)))
+
+    def _summing_up(self, whole: Fraction, ends: list, backs: list) -> tuple[list, list]:  # type: ignore[type-arg]
+        """Give what rounding lost to the last share, so that all still sum to the whole."""
+        shares = backs or ends
+        key, share, exact, path = shares[-1]
+        rest = whole - total(one[1] for one in (*ends, *backs)) + share
+        shares[-1] = (key, rest, exact, path)
+        return ends, backs
+
+
+def _seen(rule: Rule, packet: Packet) -> Packet:
+    """Return the packet after what matching it does: `-m recent --set` puts its source on a list."""
+    if "recent" not in rule.text:
+        return packet
+    names = {
+        list_name(match)
+        for match in rule.matches
+        if match.name == "recent" and match.option("--set") and not match.option("--rdest")
+    }
+    return packet._replace(listed=packet.listed | names) if names - packet.listed else packet

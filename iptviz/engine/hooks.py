@@ -1,0 +1,273 @@
+"""The way through netfilter's hooks: which table is asked when, and the routing decision between them.
+
+Source: the priorities of include/uapi/linux/netfilter_ipv4.h (raw -300, connection tracking -200, mangle
+-150, nat for destinations -100, filter 0, security 50, nat for sources 100), and net/ipv4/ip_forward.c, which
+takes one off the time to live before FORWARD is asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.assumed import Assumed, essential
+from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
+from iptviz.engine.chance import CERTAIN, product
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.effects import UndecidedError
+from iptviz.engine.flow import Flow, Request
+from iptviz.engine.marks import known_mark
+from iptviz.engine.path import Path, Step, joined
+from iptviz.engine.walk import Faults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
+    from iptviz.engine.known import Known
+    from iptviz.engine.packet import Packet
+
+
+class Stage(NamedTuple):
+    """A built-in chain of a table; only packets that routing sent to `route` pass it (empty: all)."""
+
+    table: str
+    chain: str
+    route: str = ""
+
+
+_CONNECTION, _ROUTING = Stage("", "connection"), Stage("", "routing")
+_FILTERING = ("mangle", "filter", "security")
+
+STAGES: dict[str, tuple[Stage, ...]] = {
+    "prerouting": (
+        Stage("raw", "PREROUTING"),
+        _CONNECTION,
+        Stage("mangle", "PREROUTING"),
+        Stage("nat", "PREROUTING"),
+        _ROUTING,
+        *(Stage(table, "INPUT", "INPUT") for table in (*_FILTERING, "nat")),
+        *(Stage(table, "FORWARD", "FORWARD") for table in _FILTERING),
+        Stage("mangle", "POSTROUTING", "FORWARD"),
+        Stage("nat", "POSTROUTING", "FORWARD"),
+    ),
+    "output": (
+        Stage("raw", "OUTPUT"),
+        _CONNECTION,
+        *(Stage(table, "OUTPUT") for table in ("mangle", "nat", "filter", "security")),
+        Stage("mangle", "POSTROUTING"),
+        Stage("nat", "POSTROUTING"),
+    ),
+}
+"""For each hook where a packet may start, the stages in the kernel's order."""
+
+_REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
+
+
+class Journey:
+    """One packet's way through the tables of a dump."""
+
+    def __init__(self, dump: Dump, known: Known) -> None:
+        self.dump = dump
+        self.known = known
+        self.faults = Faults({}, {})
+        self.skipped = 0
+        self._flows: dict[tuple[str, str], Flow] = {}
+
+    @property
+    def rounded(self) -> bool:
+        """Whether some shares are rounded: see `chance.product`."""
+        return any(flow.rounded for flow in self._flows.values())
+
+    def run(self, packet: Packet, hook: str, given: When = ()) -> list[Branch]:
+        """Return all that may happen: branches whose `ends` sum to 1, each with the answers it hangs on.
+
+        `given` are answers that hold throughout; they are not repeated in the branches.
+        """
+        route = "OUTPUT" if hook == "output" else ""
+        branches = [Branch(given, {packet._replace(route=route): Weight(CERTAIN, None)})]
+        for stage in STAGES[hook]:
+            passed = [after for branch in branches for after in self._pass(stage, branch)]
+            branches = self._bounded(joined_branches(passed, len(given)))
+        for branch in branches:
+            for packet_there, weight in branch.here.items():
+                add(branch.ends, End("ACCEPT", None, packet_there), weight)
+            branch.here = {}
+            branch.when = branch.when[len(given) :]
+        self.skipped += sum(flow.skipped for flow in self._flows.values())
+        return branches
+
+    def _bounded(self, branches: list[Branch]) -> list[Branch]:
+        beyond = max(len(branches) - MOST_BRANCHES, 0)
+        self.skipped += beyond
+        return branches[beyond:]
+
+    def _pass(self, stage: Stage, branch: Branch) -> list[Branch]:
+        """Return what becomes of a branch in one stage, split where conditions decide."""
+        done: list[Branch] = []
+        pending = [branch]
+        while pending:
+            current = pending.pop()
+            try:
+                moved = [
+                    (one, weight, self._at(stage, one, current.when)) for one, weight in current.here.items()
+                ]
+            except UndecidedError as undecided:
+                whens = [(*current.when, Assumption(undecided.condition, holds)) for holds in (False, True)]
+                pending += [current.under(when) for when in whens]
+                continue
+            splitting = next((result for _, _, result in moved if _splits(result, current.when)), None)
+            if splitting is not None:
+                pending += [current.under(one.when) for one in reversed(splitting)]
+                continue
+            self._gather(current, moved)
+            done.append(current)
+        return done
+
+    def _gather(self, branch: Branch, moved: list[tuple[Packet, Weight, list[Branch]]]) -> None:
+        branch.here = {}
+        for _, weight, (result,) in moved:
+            for packet, one in result.here.items():
+                share, _ = product(weight.share, one.share)
+                add(branch.here, packet, Weight(share, joined(weight.path, one.path)))
+            for end, one in result.ends.items():
+                share, _ = product(weight.share, one.share)
+                add(branch.ends, end, Weight(share, joined(weight.path, one.path)))
+
+    # --- one packet at one stage -------------------------------------------------------------------------
+
+    def _at(self, stage: Stage, packet: Packet, when: When) -> list[Branch]:
+        """Return what a stage does to a packet.
+
+        Raises:
+            UndecidedError: that hangs on a condition without an answer.
+        """
+        if stage.route and packet.route != stage.route:
+            return _unchanged(packet, when)
+        if stage is _CONNECTION:
+            return _unchanged(_tracked(packet), when)
+        if stage is _ROUTING:
+            return [self._routed(packet, when)]
+        table = self.dump.tables.get(stage.table)
+        if table is None or stage.chain not in table.chains or _lets_all_pass(table, stage.chain):
+            return _unchanged(packet, when)
+        answer = Assumed(when).answer
+        if stage.table == "nat":
+            packet, asked = _asks_nat(packet, answer)
+            if not asked:
+                return _unchanged(packet, when)
+        return self._through(stage, self._seen_at(stage, packet), when)
+
+    def _seen_at(self, stage: Stage, packet: Packet) -> Packet:
+        """Return the packet with the interfaces that it has at this point."""
+        if stage.chain == "PREROUTING" or packet.route == "INPUT":
+            return packet._replace(out_interface="")
+        outgoing = self.known.out_interface
+        if outgoing is None and self.known.routes and packet.destination is not None:
+            route = self.known.routes.lookup(packet.destination)
+            outgoing = route.device if route else None
+        incoming = "" if packet.route == "OUTPUT" else packet.in_interface
+        return packet._replace(out_interface=outgoing, in_interface=incoming)
+
+    def _through(self, stage: Stage, packet: Packet, when: When) -> list[Branch]:
+        """Walk a built-in chain, and apply its policy to what it leaves."""
+        table = self.dump.tables[stage.table]
+        key = stage.table, stage.chain
+        if key not in self._flows:
+            self._flows[key] = Flow(table, stage.chain, self.known, self.faults)
+        policy = table.chains[stage.chain].policy
+        return [
+            self._decided(stage, policy, one)
+            for one in self._flows[key].run(Request(stage.chain, packet, when))
+        ]
+
+    def _decided(self, stage: Stage, policy: str | None, walked: Branch) -> Branch:
+        after = Branch(walked.when, {})
+        for packet, weight in walked.left().items():
+            step = Step(stage.table, stage.chain, None, f"policy {policy or 'ACCEPT'}", packet, ends=True)
+            told = Weight(weight.share, joined(weight.path, step))
+            if policy == "DROP":
+                add(after.ends, End("DROP", None, packet), told)
+            else:
+                add(after.here, packet, told)
+        for end, weight in walked.ends.items():
+            if end.verdict == "ACCEPT":
+                add(after.here, end.packet, weight)
+            else:
+                add(after.ends, end, weight)
+        return after
+
+    def _routed(self, packet: Packet, when: When) -> Branch:
+        """Deliver to this node or forward."""
+        if self._is_local(packet, Assumed(when).answer):
+            return _unchanged(packet._replace(route="INPUT", to_this_node=True), when)[0]
+        route = (
+            self.known.routes.lookup(packet.destination) if self.known.routes and packet.destination else None
+        )
+        forwarded = packet._replace(
+            route="FORWARD", to_this_node=False, ttl=None if packet.ttl is None else packet.ttl - 1
+        )
+        if packet.ttl is not None and packet.ttl <= 1:
+            return _lost(packet, when, "time to live exceeded, not forwarded")
+        if route is not None and route.kind in _REFUSING_ROUTES:
+            return _lost(packet, when, f"route is {route.kind}")
+        return _unchanged(forwarded, when)[0]
+
+    def _is_local(self, packet: Packet, answer: Callable[[Condition], bool | None]) -> bool:
+        local = packet.to_this_node
+        if local is None:
+            local = self.known.is_local(packet.destination)
+        if local is not None:
+            return local
+        asked = (
+            Condition("endpoint-local", "DNAT")
+            if packet.dnat
+            else Condition("destination-type", "LOCAL" + packet.since("destination"))
+        )
+        answered = answer(asked)
+        if answered is None:
+            raise UndecidedError(asked)
+        return answered
+
+
+def _lets_all_pass(table: Table, chain: str) -> bool:
+    return not table.chains[chain].rules and table.chains[chain].policy != "DROP"
+
+
+def _splits(result: list[Branch], when: When) -> bool:
+    return len(result) != 1 or result[0].when != when
+
+
+def _unchanged(packet: Packet, when: When) -> list[Branch]:
+    return [Branch(when, {packet: Weight(CERTAIN, None)})]
+
+
+def _lost(packet: Packet, when: When, why: str) -> Branch:
+    branch = Branch(when, {})
+    path = Path(None, Step("", "routing", None, why, packet))
+    branch.ends[End("DROP", None, packet)] = Weight(CERTAIN, path)
+    return branch
+
+
+def _tracked(packet: Packet) -> Packet:
+    """Return the packet once connection tracking has seen it: a new connection's mark is 0."""
+    if packet.state == "NEW" and packet.connmark.keep:
+        return packet._replace(connmark=known_mark(0))
+    return packet
+
+
+def _asks_nat(packet: Packet, answer: Callable[[Condition], bool | None]) -> tuple[Packet, bool]:
+    """Return the packet, and whether nat's rules are asked: only for the first packet of a connection."""
+    if packet.state is not None:
+        return packet, packet.state == "NEW"
+    condition = Condition("state", "NEW")
+    answered = answer(condition)
+    if answered is None:
+        raise UndecidedError(condition)
+    return packet, answered
+
+
+def cases_of(branches: list[Branch]) -> Iterator[tuple[When, Branch]]:
+    """Yield each branch with the answers that matter, the one with the fewest special answers first."""
+    whens = [(essential(branch.when), branch) for branch in branches]
+    yield from sorted(whens, key=lambda one: sum(assumption.holds for assumption in one[0]))

@@ -1,0 +1,75 @@
+"""What is known beside the packet and the dump: the node's addresses and routes, its sets and lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.xtables.address import Network, parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iptviz.knowledge.ipsets import IpSet
+    from iptviz.knowledge.recent import RecentList
+    from iptviz.knowledge.routes import Routes
+
+
+class Known(NamedTuple):
+    """What was handed in; None where nothing was.
+
+    `local` are all addresses of the node. `out_interface` is where the packet leaves, `in_interface` where it
+    came in.
+    """
+
+    local: frozenset[Network] | None = None
+    routes: Routes | None = None
+    sets: Mapping[str, IpSet] | None = None
+    recent: Mapping[str, RecentList] | None = None
+    out_interface: str | None = None
+
+    def is_local(self, address: Network | None) -> bool | None:
+        """Whether `address` is one of the node's own; None where that is not known."""
+        if address is None:
+            return None
+        if _LOOPBACK[address.version].contains(address):
+            return True
+        kind = self.address_type(address)
+        if kind is not None:
+            return kind == "LOCAL"
+        if self.local is None:
+            return None
+        meeting = [own for own in self.local if own.meets(address)]
+        return None if meeting and not _is_host(address) else bool(meeting)
+
+    def address_type(self, address: Network) -> str | None:
+        """Return the type that the kernel's routing gives `address` (`-m addrtype`), where it is known."""
+        for kind, network in _FIXED_TYPES:
+            if network.contains(address):
+                return kind
+        if self.local is not None and _is_host(address) and address in self.local:
+            return "LOCAL"
+        route = self.routes.lookup(address) if self.routes else None
+        # `ip route` alone lists no local addresses; only what it says of the others is sure.
+        return route.kind.upper() if route and route.kind not in {"unicast", "throw", "nat"} else None
+
+
+def _is_host(address: Network) -> bool:
+    return address.mask == (1 << (32 if address.version == 4 else 128)) - 1
+
+
+def _network(text: str) -> Network:
+    network = parse_network(text)
+    assert network is not None  # noqa: S101 - a constant of this module
+    return network
+
+
+_LOOPBACK = {4: _network("127.0.0.0/8"), 6: _network("::1")}
+_FIXED_TYPES = (
+    ("LOCAL", _LOOPBACK[4]),
+    ("LOCAL", _LOOPBACK[6]),
+    ("MULTICAST", _network("224.0.0.0/4")),
+    ("MULTICAST", _network("ff00::/8")),
+    ("BROADCAST", _network("255.255.255.255")),
+)
+
+NOTHING = Known()

@@ -1,0 +1,83 @@
+"""The algebra of marks: every operation is `(mark & ~mask) ^ value`, whatever the mark was before.
+
+Source: net/netfilter/xt_mark.c and xt_connmark.c. A mark of which not everything is known is therefore a
+function of the mark that the packet came with, `(origin & keep) ^ value`, and so is every test of it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from iptviz.xtables.numbers import read_uint
+
+ALL_BITS = 0xFFFFFFFF
+
+
+class Mark(NamedTuple):
+    """A mark as `(origin & keep) ^ value`; with `keep` 0 it is known. `origin` is what is unknown."""
+
+    origin: str
+    keep: int
+    value: int
+
+    @property
+    def known(self) -> int | None:
+        """The mark as a number, or None where some of its bits are unknown."""
+        return None if self.keep else self.value
+
+    @property
+    def text(self) -> str | None:
+        """The mark as iptables prints it, or None where none of its bits is known."""
+        if not self.keep:
+            return f"{self.value:#x}"
+        return (
+            None
+            if self.keep == ALL_BITS and not self.value
+            else f"({self.origin} & {self.keep:#x}) ^ {self.value:#x}"
+        )
+
+    def set_xmark(self, value: int, mask: int) -> Mark:
+        """Zero the bits in `mask` and exclusive-or `value`."""
+        return Mark(self.origin, self.keep & ~mask & ALL_BITS, (self.value & ~mask & ALL_BITS) ^ value)
+
+    def masked(self, mask: int) -> Mark:
+        """Return the bits in `mask`, all others zero."""
+        return Mark(self.origin, self.keep & mask, self.value & mask)
+
+    def shifted(self, bits: int) -> Mark:
+        """Shift left by `bits`, right where negative; known marks only."""
+        moved = self.value << bits if bits >= 0 else self.value >> -bits
+        return Mark(self.origin, 0, moved & ALL_BITS)
+
+    def combined(self, other: Mark, origin: str) -> Mark:
+        """Exclusive-or two marks; where both have unknown bits the result is of the new `origin`."""
+        if self.keep and other.keep:
+            return Mark(origin, self.keep | other.keep, 0)
+        whose = self.origin if self.keep else other.origin
+        return Mark(whose, self.keep | other.keep, self.value ^ other.value)
+
+    def equals(self, value: int, mask: int) -> bool | tuple[int, int]:
+        """Whether `(mark & mask) == value`: known, or the same test as (value, mask) of the origin."""
+        settled = mask & ~self.keep
+        if value & ~mask or (self.value ^ value) & settled:
+            return False
+        open_bits = mask & self.keep
+        return ((self.value ^ value) & open_bits, open_bits) if open_bits else True
+
+
+def known_mark(value: int) -> Mark:
+    """Return a mark that is known."""
+    return Mark("mark", 0, value)
+
+
+UNKNOWN_MARK = Mark("mark", ALL_BITS, 0)
+UNKNOWN_CONNMARK = Mark("connmark", ALL_BITS, 0)
+
+
+def read_mark(text: str) -> tuple[int, int] | None:
+    """Read `0x1`, or `0x1/0xff`, as value and mask; None for anything else."""
+    value, slash, mask = text.partition("/")
+    number, bits = read_uint(value), read_uint(mask) if slash else ALL_BITS
+    if number is None or bits is None or max(number, bits) > ALL_BITS:
+        return None
+    return number, bits

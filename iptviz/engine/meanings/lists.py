@@ -1,0 +1,104 @@
+"""Lists that the kernel keeps: ipsets, and the addresses that `-m recent` has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.meanings.truth import Truth, known, question, unknown
+from iptviz.xtables.address import parse_network, parse_number
+
+if TYPE_CHECKING:
+    from iptviz.engine.known import Known
+    from iptviz.engine.packet import Packet
+    from iptviz.grammar.parts import Match
+    from iptviz.xtables.option import Option
+
+
+def list_name(match: Match) -> str:
+    """Return the list that a `-m recent` is about."""
+    named = match.option("--name")
+    return named.values[0] if named and named.values else "DEFAULT"
+
+
+def recent(match: Match, packet: Packet, given: Known) -> list[Truth]:
+    """Whether the source, or the destination, was seen, how long ago and how often."""
+    if (option := match.option("--set")) is not None:
+        return [known(option, holds=True)]  # records the source, and then matches
+    option = match.option("--rcheck") or match.option("--update") or match.option("--remove")
+    if option is None:
+        return [unknown(match.text())]
+    name = list_name(match)
+    if name.startswith(packet.unlisted):
+        return [known(option, holds=False)]
+    once = match.option("--hitcount") is None and match.option("--rttl") is None
+    if name in packet.listed and once and match.option("--rdest") is None:
+        return [known(option, holds=True)]  # a rule above has just put it there
+    listed = _listed(match, name, packet, given)
+    return [_recent_question(match, option, name, packet) if listed is None else known(option, holds=listed)]
+
+
+def _listed(match: Match, name: str, packet: Packet, given: Known) -> bool | None:
+    """Return what the lists that were handed in say; how long ago was that, they do not."""
+    asked = packet.destination if match.option("--rdest") else packet.source
+    mask = match.option("--mask")
+    if given.recent is None or name not in given.recent or asked is None or packet.since(f"recent {name}"):
+        return None
+    network = parse_network(mask.values[0]) if mask and mask.values else None
+    entry = given.recent[name].entries.get(asked.value & network.value if network else asked.value)
+    if entry is None:
+        return False
+    hits = match.option("--hitcount")
+    enough = parse_number(hits.values[0]) if hits and hits.values else 0
+    if enough is not None and entry.hits < enough:
+        return False
+    return None if match.option("--seconds") or match.option("--rttl") or enough is None else True
+
+
+def _recent_question(match: Match, option: Option, name: str, packet: Packet) -> Assumption:
+    # How long ago and how often are part of the question: two rules may ask differently of one list.
+    left_out = {option, match.option("--name")}
+    details = " ".join(one.text() for one in match.options if one not in left_out)
+    text = f"{name} ({details})" if details else name
+    return question("recent", text + packet.since(f"recent {name}"), option)
+
+
+def ipset(match: Match, packet: Packet, given: Known) -> list[Truth]:
+    """Whether the packet is in a set; what is counted per entry is a condition."""
+    flags = {option.name for option in match.options}
+    return [
+        _member(option, packet, given, return_nomatch="--return-nomatch" in flags)
+        if option.name == "--match-set"
+        else unknown(f"-m set {option.text()}")
+        for option in match.options
+        if option.name not in {"--return-nomatch", "--update-counters", "--update-subcounters"}
+    ]
+
+
+def _member(option: Option, packet: Packet, given: Known, *, return_nomatch: bool) -> Truth:
+    name, directions = option.values[0], tuple(option.values[1].split(",")) if len(option.values) > 1 else ()
+    since = packet.since(f"set {name}")
+    if given.sets is not None and name in given.sets and not since:
+        from iptviz.knowledge.ipsets import Subject
+
+        subject = Subject(
+            source=packet.source,
+            destination=packet.destination,
+            protocol=packet.protocol,
+            source_port=packet.source_port,
+            destination_port=packet.destination_port,
+            in_interface=packet.in_interface,
+            out_interface=packet.out_interface,
+            mark=packet.mark.known,
+            mac=packet.mac,
+            icmp=None if packet.icmp_type is None else (packet.icmp_type[0], packet.icmp_type[1] or 0),
+        )
+        answer = given.sets[name].matches(subject, directions, given.sets, return_nomatch=return_nomatch)
+        if answer is not None:
+            return known(option, holds=answer)
+    flag = " --return-nomatch" if return_nomatch else ""
+    # A question about a set is one about the addresses that the packet then has.
+    rewritten = f" (rewritten to {packet.dnat})" if packet.dnat and "dst" in directions else ""
+    return Assumption(
+        Condition("set", " ".join(option.values) + flag + rewritten + since), holds=not option.negated
+    )

@@ -1,0 +1,51 @@
+"""What a match says of a packet: true, false, a chance, or true under a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from iptviz.engine.condition import Assumption, Condition
+
+if TYPE_CHECKING:
+    from iptviz.engine.known import Known
+    from iptviz.engine.packet import Packet
+    from iptviz.grammar.parts import Match
+    from iptviz.xtables.option import Option
+
+Truth = bool | Fraction | Assumption
+"""True, False, a chance in [0, 1], or the assumption under which it is true."""
+
+Meaning = Callable[["Match", "Packet", "Known"], list[Truth]]
+"""From a match, a packet and what is known to the truths, all of which must hold."""
+
+
+def unknown(text: str) -> Truth:
+    """Return the condition that stands for what nobody here understands."""
+    return Assumption(Condition("match", text), holds=True)
+
+
+def question(kind: str, value: str, option: Option) -> Assumption:
+    """Return the condition that `option` asks about, with its negation."""
+    return Assumption(Condition(kind, value), holds=not option.negated)
+
+
+def known(option: Option, *, holds: bool) -> bool:
+    """Return a known truth, with the option's negation."""
+    return holds != option.negated
+
+
+def asked(match: Match, option: Option, since: str = "") -> Assumption:
+    """Return the condition that quotes an option as it stands."""
+    return question("match", f"-m {match.name} {option._replace(negated=False).text()}{since}", option)
+
+
+def either(match: Match, option: Option, *, holds: bool | None) -> Truth:
+    """Return a known truth, or the condition that quotes the option where `holds` is None."""
+    return asked(match, option) if holds is None else known(option, holds=holds)
+
+
+def each_option(meaning: Callable[[Match, Option, Packet, Known], Truth]) -> Meaning:
+    """Return the meaning of a match all of whose options must hold, each by itself."""
+    return lambda match, packet, given: [meaning(match, option, packet, given) for option in match.options]

@@ -1,0 +1,161 @@
+"""Targets of the nat table: where a connection is sent, and as whom it appears.
+
+Source: net/netfilter/nf_nat_core.c. Of a range of addresses the kernel picks one by a hash of the client's
+address, the same for the same client: no chance, so the packet's address is then one of the range.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from iptviz.engine.effects import Effect, Shot, Stop
+from iptviz.engine.packet import Packet, Tuple
+from iptviz.xtables.address import Network, join_endpoint, parse_network, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _remembered(packet: Packet) -> Tuple:
+    """Return what the connection's first packet looked like before any rewriting."""
+    return packet.original or Tuple(
+        packet.source, packet.destination, packet.source_port, packet.destination_port
+    )
+
+
+def split_range(text: str) -> tuple[str, str]:
+    """Split `10.0.0.1-10.0.0.3:80-90`, or `[fd00::1-fd00::3]:80`, into addresses and ports."""
+    if text.startswith("["):
+        addresses, _, rest = text[1:].partition("]")
+        return addresses, rest.removeprefix(":")
+    if text.count(":") > 1:
+        return text, ""
+    addresses, _, ports = text.partition(":")
+    return addresses, ports
+
+
+def _covering(text: str) -> Network | None:
+    """Return the address, or the smallest network that holds all addresses of a range."""
+    low, _, high = text.partition("-")
+    first, last = parse_network(low), parse_network(high or low)
+    if first is None or last is None or first.version != last.version:
+        return None
+    open_bits = (first.value ^ last.value).bit_length()
+    mask = first.mask >> open_bits << open_bits
+    return Network(first.version, first.value & mask, mask)
+
+
+def _port(text: str, current: int | None) -> int | None:
+    """Return the port that is chosen: the only one there is, the packet's own, or an unknown one."""
+    ports = text.partition("/")[0]
+    if not ports:
+        return current
+    low, _, high = ports.partition("-")
+    return parse_number(low) if high in {"", low} else None
+
+
+def _host_text(network: Network | None) -> str | None:
+    if network is None:
+        return None
+    kind = ipaddress.IPv4Address if network.version == 4 else ipaddress.IPv6Address
+    full = (1 << (32 if network.version == 4 else 128)) - 1
+    return str(kind(network.value)) if network.mask == full else None
+
+
+def _shown(addresses: str, port: int | None, ports: str) -> str:
+    text = join_endpoint(addresses, port)
+    return text if port is not None or not ports else f"{text}:{ports}"
+
+
+def dnat(shot: Shot) -> Effect:
+    """DNAT: the destination becomes an address, and perhaps a port."""
+    addresses, ports = split_range(shot.target.value("--to-destination") or "")
+    destination = _covering(addresses) if addresses else shot.packet.destination
+    port = _port(ports, shot.packet.destination_port)
+    shown = _shown(addresses or _host_text(destination) or "its address", port, ports)
+    return _to(shot, destination, port, shown)
+
+
+def _to(
+    shot: Shot, destination: Network | None, port: int | None, shown: str, *, local: bool | None = None
+) -> Effect:
+    """Send the connection elsewhere; what stays as it was does not count as rewritten."""
+    packet = shot.packet
+    changed: tuple[tuple[str, int], ...] = packet.changed
+    fields: Mapping[str, object] = {"destination": destination, "destination_port": port}
+    for field, value in fields.items():
+        if value is None or (field == "destination" and _host_text(destination) is None):
+            changed = packet._replace(changed=changed).lost(field, shot.rule.line)
+    same = destination == packet.destination and port == packet.destination_port and destination is not None
+    after = packet._replace(
+        destination=destination,
+        destination_port=port,
+        to_this_node=packet.to_this_node if same else local,
+        statuses=packet.statuses if same else packet.statuses | {"DNAT"},
+        original=_remembered(packet),
+        dnat=shown,
+        changed=changed,
+    )
+    return Stop("ACCEPT", after, f"{shot.target.name}: destination becomes {shown}")
+
+
+def redirect(shot: Shot) -> Effect:
+    """REDIRECT: to this node itself, by loopback or by the address of the interface it came in by."""
+    ports = shot.target.value("--to-ports") or ""
+    port = _port(ports, shot.packet.destination_port)
+    family = shot.rule.table.saving.family
+    if shot.hook == "OUTPUT":
+        address = "::1" if family == "ipv6" else "127.0.0.1"
+        return _to(shot, parse_network(address), port, _shown(address, port, ports), local=True)
+    where = f"this node:{port}" if port is not None else f"this node:{ports}" if ports else "this node"
+    return _to(shot, None, port, where, local=True)
+
+
+def _from(shot: Shot, source: Network | None, shown: str, port: int | None) -> Effect:
+    packet = shot.packet
+    changed = packet.changed
+    if _host_text(source) is None:
+        changed = packet.lost("source", shot.rule.line)
+    same = source == packet.source and source is not None and port in {None, packet.source_port}
+    after = packet._replace(
+        source=source,
+        source_port=port,
+        statuses=packet.statuses if same else packet.statuses | {"SNAT"},
+        original=_remembered(packet),
+        snat=shown,
+        changed=changed,
+    )
+    told = "that of the interface it leaves by" if shown == "MASQUERADE" else shown
+    return Stop("ACCEPT", after, f"{shot.target.name}: source becomes {told}")
+
+
+def snat(shot: Shot) -> Effect:
+    """SNAT: the source becomes an address; its port stays if it is free."""
+    addresses, ports = split_range(shot.target.value("--to-source") or "")
+    source = _covering(addresses) if addresses else shot.packet.source
+    port = _port(ports, shot.packet.source_port)
+    shown = _shown(addresses or _host_text(source) or "its address", parse_number(ports), ports)
+    return _from(shot, source, shown, port)
+
+
+def masquerade(shot: Shot) -> Effect:
+    """MASQUERADE: the source becomes the address of the interface by which the packet leaves."""
+    ports = shot.target.value("--to-ports") or ""
+    return _from(shot, None, "MASQUERADE", _port(ports, shot.packet.source_port))
+
+
+def netmap(shot: Shot) -> Effect:
+    """NETMAP: the network part of the address is exchanged, the destination's before routing."""
+    network = parse_network(shot.target.value("--to") or "")
+    before = shot.hook in {"PREROUTING", "OUTPUT"}
+    own = shot.packet.destination if before else shot.packet.source
+    mapped = None
+    if network is not None and own is not None:
+        value = network.value | (own.value & ~network.mask & own.mask)
+        mapped = Network(own.version, value, own.mask | network.mask)
+    shown = _host_text(mapped) or shot.target.value("--to") or "something unknown"
+    if before:
+        port = shot.packet.destination_port
+        return _to(shot, mapped, port, _shown(shown, port, ""))
+    return _from(shot, mapped, shown, shot.packet.source_port)

@@ -1,0 +1,147 @@
+"""One set of the kernel, and whether a packet is in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.knowledge.blocks import Block, Level
+from iptviz.knowledge.ipset_parts import WIDTHS
+from iptviz.knowledge.ipset_subject import Subject, asked
+from iptviz.xtables.address import Network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from iptviz.knowledge.ipset_parts import Form
+
+LIST = "list:set"
+
+
+class IpSet:
+    """A set: its type, as `hash:net,port`, and its entries, or the names of the sets it lists."""
+
+    def __init__(self, name: str, kind: str, form: Form) -> None:
+        self.name = name
+        self.kind = kind
+        self.form = form
+        self.dimensions = () if kind == LIST else tuple(kind.partition(":")[2].split(","))
+        self.members: list[str] = []
+        self._entries = Level()
+        # Entries with `physdev:` ask for the port of a bridge, about which nothing is known.
+        self._bridged = Level()
+        self._has_nomatch = False
+
+    def add(self, blocks: tuple[Block, ...], *, nomatch: bool = False, bridged: bool = False) -> None:
+        """Add an entry, one block for each dimension."""
+        (self._bridged if bridged else self._entries).add(blocks, nomatch=nomatch)
+        self._has_nomatch |= nomatch
+
+    def matches(
+        self,
+        subject: Subject,
+        directions: tuple[str, ...],
+        sets: Mapping[str, IpSet],
+        *,
+        return_nomatch: bool = False,
+    ) -> bool | None:
+        """Return what `-m set --match-set` answers for a packet; None where what is known does not tell.
+
+        Args:
+            subject: what is known about the packet.
+            directions: "src" or "dst" for each dimension; further ones are not used.
+            sets: all sets by name, for one that lists others.
+            return_nomatch: whether the rule has `--return-nomatch`, by which entries with the flag `nomatch`
+                match and no others do.
+        """
+        if self.kind == LIST:
+            return self._any_member(subject, directions, sets, return_nomatch=return_nomatch)
+        if len(directions) < len(self.dimensions):
+            return None
+        if self.form.family is None or subject.family is not None:
+            return self._answer(subject, directions, return_nomatch=return_nomatch)
+        # The packet may be of the other family, and then it is not in the set.
+        everything = Network(self.form.family, 0, 0)
+        supposed = subject._replace(source=everything, destination=everything)
+        return (
+            None if self._answer(supposed, directions, return_nomatch=return_nomatch) is not False else False
+        )
+
+    def _any_member(
+        self,
+        subject: Subject,
+        directions: tuple[str, ...],
+        sets: Mapping[str, IpSet],
+        *,
+        return_nomatch: bool,
+    ) -> bool | None:
+        """Whether some member matches; one that needs more directions than the rule has never does.
+
+        list_set_ktest in net/netfilter/ipset/ip_set_list_set.c asks them in turn. A `nomatch` of one member does
+        not keep the next from matching.
+        """
+        answers: set[bool | None] = set()
+        for name in self.members:
+            member = sets.get(name)
+            if member is None or member.kind == LIST:  # a list cannot hold a list: the kernel refuses that
+                answers.add(None)
+            elif len(member.dimensions) <= len(directions):
+                answers.add(member.matches(subject, directions, sets, return_nomatch=return_nomatch))
+        return True if True in answers else None if None in answers else False
+
+    def _answer(self, subject: Subject, directions: tuple[str, ...], *, return_nomatch: bool) -> bool | None:
+        if self.form.family is not None and subject.family != self.form.family:
+            return False
+        flagged = return_nomatch and "net" in self.dimensions  # IPSET_TYPE_NOMATCH: types with networks
+        pairs = zip(self.dimensions, directions, strict=False)
+        sought = tuple(_within(asked(part, subject, way), part, self.form) for part, way in pairs)
+        # hash:net,iface asks no wider network once one is found, whatever its interfaces (`multi` in
+        # mtype_test_cidrs, net/netfilter/ipset/ip_set_hash_gen.h).
+        first_only = self.dimensions[-1] == "iface"
+        end = _sure_end(self._entries, sought, first_only=first_only)
+        answer = end is not None and end is flagged
+        if answer and not self._has_nomatch and not first_only:
+            return True
+        for other, sure in _ends(self._entries, sought, first_only=first_only):
+            if (other is not None and other is flagged) != answer:
+                return None
+            if sure:
+                break
+        if not answer and any(True for _ in _ends(self._bridged, sought, first_only=False)):
+            return None
+        return answer
+
+
+def _within(block: Block, dimension: str, form: Form) -> Block:
+    """Return `block` as the set looks it up: the option `markmask` counts for the packet's mark, too."""
+    return Block(block.value & form.mark_bits, block.mask) if dimension == "mark" else block
+
+
+def _sure_end(level: Level, sought: tuple[Block, ...], *, first_only: bool) -> bool | None:
+    """Return the end at which all packets arrive that arrive at no smaller block before it."""
+    for below in level.around(sought[0]):
+        end = below if isinstance(below, bool) else _sure_end(below, sought[1:], first_only=False)
+        if end is not None or first_only:
+            return end
+    return None
+
+
+def _ends(level: Level, sought: tuple[Block, ...], *, first_only: bool) -> Iterator[tuple[bool | None, bool]]:
+    """Yield the ends that some packets may arrive at, in the kernel's order, and whether all that are left do.
+
+    An end of None is that of packets for which the search is over without any.
+    """
+    for below, whole in level.meeting(sought[0]):
+        over = False
+        ends = [(below, True)] if isinstance(below, bool) else _ends(below, sought[1:], first_only=False)
+        for end, sure in ends:
+            yield end, sure and whole
+            over = over or sure
+        if first_only and not over:
+            yield None, whole
+        if first_only and whole:
+            return
+
+
+def full_bits(family: int | None) -> int:
+    """Return the mask of one address of a family."""
+    return 0 if family is None else (1 << WIDTHS[family]) - 1

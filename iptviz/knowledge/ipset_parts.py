@@ -1,0 +1,152 @@
+"""The parts of an entry of `ipset save`, one for each dimension of its set, as blocks of integers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.knowledge.blocks import Block, full, spanning
+from iptviz.knowledge.ipset_words import ICMP, TCP, UDP, WITH_PORTS, icmp_number, protocol_number
+from iptviz.xtables.address import Network, parse_network, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# How wide the integers are: of an address, of a protocol before a port, of a mark, of a name, of a MAC address.
+WIDTHS = {4: 32, 6: 128}
+PORT_WIDTH, MARK_WIDTH, NAME_WIDTH, MAC_WIDTH = 24, 32, 128, 49
+PROTOCOL_ONLY = 0xFF << 16
+
+_NAME_BYTES = NAME_WIDTH // 8  # IFNAMSIZ of the kernel
+_MAC = re.compile("[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}")
+_MARK = re.compile("0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
+# Above the 48 bits of an address: with it alone, an entry stands for any packet that has an address.
+HAS_MAC = 1 << 48
+
+
+class Form(NamedTuple):
+    """What the options of `create` say about all entries of a set.
+
+    Attributes:
+        family: 4 or 6; None for a set that takes both, as one of ports does.
+        bits: the bits of an address that count (options `netmask` and `bitmask`).
+        mark_bits: the bits of a mark that count (option `markmask`).
+        both_ports: whether a port stands for that of TCP and of UDP alike, as in bitmap:port.
+    """
+
+    family: int | None
+    bits: int
+    mark_bits: int
+    both_ports: bool
+
+
+def address_part(text: str, form: Form) -> list[Block] | None:
+    """Read an address, a network or a range `10.0.0.1-10.0.0.9`; None for what is none of the set's family."""
+    first_text, dash, last_text = text.partition("-")
+    first = parse_network(first_text)
+    last = parse_network(last_text) if dash else first
+    if first is None or last is None or not first.version == last.version == form.family:
+        return None
+    if not dash:
+        return [Block(first.value & form.bits, first.mask & form.bits)]
+    low, high = sorted((first.value, last.value))
+    masked = (
+        Block(value & form.bits, mask & form.bits) for value, mask in spanning(low, high, WIDTHS[form.family])
+    )
+    return list(dict.fromkeys(masked))
+
+
+def port_part(text: str, form: Form) -> list[Block] | None:
+    """Read `80`, `tcp:80`, `udp:80-90`, `icmp:8/0`, `icmp:echo-request` or `gre:0`; no protocol is TCP."""
+    name, colon, rest = text.rpartition(":")
+    protocol = protocol_number(name) if colon else TCP
+    if protocol is None:
+        return None
+    ports = _ports(protocol, rest)
+    if ports is None:
+        return None
+    protocols = (TCP, UDP) if form.both_ports else (protocol,)
+    return [
+        Block(number << 16 | value, PROTOCOL_ONLY | mask)
+        for number in protocols
+        for value, mask in spanning(*ports, 16)
+    ]
+
+
+def _ports(protocol: int, text: str) -> tuple[int, int] | None:
+    """Return first and last port; type and code of ICMP stand for a port, and other protocols have port 0."""
+    if protocol in ICMP:
+        joined = icmp_number(protocol, text)
+        return None if joined is None else (joined, joined)
+    first_text, dash, last_text = text.partition("-")
+    first = parse_number(first_text)
+    last = parse_number(last_text) if dash else first
+    if first is None or last is None or max(first, last) > 0xFFFF:
+        return None
+    return (min(first, last), max(first, last)) if protocol in WITH_PORTS else (0, 0)
+
+
+def mac_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
+    """Read a MAC address; an empty text is any address, as the kernel fills it in with the first packet's."""
+    if not text:
+        return [Block(HAS_MAC, HAS_MAC)]
+    number = mac_number(text)
+    return None if number is None else [Block(number, full(MAC_WIDTH))]
+
+
+def mac_number(text: str) -> int | None:
+    """Return a MAC address as an integer, marked as one that is there; None for what is no MAC address."""
+    if not _MAC.fullmatch(text):
+        return None
+    return HAS_MAC | int.from_bytes(bytes(int(byte, 16) for byte in text.split(":")), "big")
+
+
+def mark_part(text: str, form: Form) -> list[Block] | None:
+    """Read a mark, decimal or hexadecimal, or a range of marks."""
+    words = text.split("-")
+    if len(words) > 2 or not all(_MARK.fullmatch(word) for word in words):
+        return None
+    low, *_, high = sorted(
+        int(word, 16 if word[:2] in ("0x", "0X") else 10) for word in (words[0], words[-1])
+    )
+    if high > full(MARK_WIDTH):
+        return None
+    return [
+        Block(value & form.mark_bits, mask & form.mark_bits)
+        for value, mask in spanning(low, high, MARK_WIDTH)
+    ]
+
+
+def name_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
+    """Read the name of an interface."""
+    number = name_number(text)
+    return None if number is None else [Block(number, full(NAME_WIDTH))]
+
+
+def name_number(text: str) -> int | None:
+    """Return a name as the kernel holds it, filled up with zeros; None for one that no interface can have."""
+    name = text.encode("utf-8", "surrogateescape")
+    if not 0 < len(name) < _NAME_BYTES or b"\0" in name:
+        return None
+    return int.from_bytes(name.ljust(_NAME_BYTES, b"\0"), "big")
+
+
+def beginning(block: Block) -> Block:
+    """Return the block of all names that begin with that of `block` (entries with the flag `wildcard`)."""
+    zeros = len(block.value.to_bytes(_NAME_BYTES, "big").rstrip(b"\0"))
+    return Block(block.value, full(NAME_WIDTH) ^ full(8 * (_NAME_BYTES - zeros)))
+
+
+PARTS: dict[str, Callable[[str, Form], list[Block] | None]] = {
+    "ip": address_part,
+    "net": address_part,
+    "port": port_part,
+    "mac": mac_part,
+    "mark": mark_part,
+    "iface": name_part,
+}
+
+
+def network_block(network: Network | None) -> Block:
+    """Return what is known of an address; all of it may be unknown."""
+    return Block(0, 0) if network is None else Block(network.value, network.mask)

@@ -1,0 +1,168 @@
+"""The sets of `-m set`, as `ipset save` or `ipset list` print them."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise, product
+from typing import TYPE_CHECKING
+
+from iptviz.knowledge.ipset import LIST, IpSet, full_bits
+from iptviz.knowledge.ipset_parts import MARK_WIDTH, PARTS, Form, beginning
+from iptviz.knowledge.ipset_subject import Subject
+from iptviz.knowledge.lines import Place, places, quoted
+from iptviz.xtables.address import parse_network, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iptviz.knowledge.blocks import Block
+
+__all__ = ["IpSet", "Subject", "read_ipsets"]
+
+_HINT = "give what `ipset save` prints"
+
+_TYPES = frozenset(
+    {
+        *("bitmap:ip", "bitmap:ip,mac", "bitmap:port", LIST),
+        *("hash:ip", "hash:mac", "hash:ip,mac", "hash:ip,mark", "hash:ip,port", "hash:ip,port,ip"),
+        *("hash:ip,port,net", "hash:net", "hash:net,net", "hash:net,port", "hash:net,port,net"),
+        "hash:net,iface",
+    }
+)
+# Their entries hold no addresses, so that packets of both families are in them.
+_OF_NO_FAMILY = frozenset({"hash:mac", "bitmap:port", LIST})
+_FAMILIES = {"inet": 4, "inet6": 6, "ipv4": 4, "ipv6": 6}
+
+_COMMENT = re.compile(r'\bcomment "[^"]*"')
+_PHYSDEV = "physdev:"
+
+# What `ipset list` prints about a set before its entries, next to `Name:`, `Type:` and `Header:`.
+_LISTED = re.compile(
+    r"(?P<key>Name|Type|Header|Members|Revision|Size in memory|References|Number of entries):(?P<value>.*)"
+)
+
+
+def read_ipsets(text: str, source: str) -> dict[str, IpSet]:
+    """Read all sets, by name.
+
+    Entries with a timeout count: whether they have run out since is not to be told from the text.
+
+    Raises:
+        DumpError: a line creates no set of a known type, or adds what its set cannot hold.
+    """
+    sets: dict[str, IpSet] = {}
+    for place, words in _commands(text, source):
+        if words[0] == "COMMIT":
+            continue
+        command = _COMMANDS.get(words[0])
+        if command is None or len(words) < 3:
+            raise place.error(f"{quoted(' '.join(words))} neither creates a set nor adds to one", _HINT)
+        command(words[1:], sets, place)
+    return sets
+
+
+def _commands(text: str, source: str) -> Iterator[tuple[Place, list[str]]]:
+    """Yield the words of each line; of `ipset list`, of the lines that `ipset save` would print instead."""
+    if text.lstrip().startswith("Name:"):
+        yield from _listed(text, source)
+        return
+    for place, line in places(text, source):
+        yield place, _words(line)
+
+
+def _words(line: str) -> list[str]:
+    """Split a line without its comment, in which any word may stand."""
+    return (_COMMENT.sub("", line) if '"' in line else line).split()
+
+
+def _listed(text: str, source: str) -> Iterator[tuple[Place, list[str]]]:
+    seen: dict[str, str] = {}
+    for place, line in places(text, source):
+        found = _LISTED.fullmatch(line)
+        if found is None:
+            yield place, ["add", seen["Name"], *_words(line)]
+            continue
+        seen[found["key"]] = found["value"].strip()
+        if found["key"] == "Header":
+            yield place, ["create", seen["Name"], seen.get("Type", ""), *_words(seen["Header"])]
+
+
+def _create(words: list[str], sets: dict[str, IpSet], place: Place) -> None:
+    name, kind, *options = words
+    if kind not in _TYPES:
+        raise place.error(f"{quoted(kind)} is no type of set that is known", _HINT)
+    if name in sets:
+        raise place.error(f"the set {quoted(name)} is created twice", "give the sets of one host alone")
+    sets[name] = IpSet(name, kind, _form(kind, options, place))
+
+
+def _form(kind: str, options: list[str], place: Place) -> Form:
+    """Read the options of `create` that decide what matches; all others are of no account here."""
+    values = dict(pairwise(options))
+    family = None if kind in _OF_NO_FAMILY else _FAMILIES.get(values.get("family", "inet"))
+    if family is None and kind not in _OF_NO_FAMILY:
+        raise place.error(f"{quoted(values['family'])} is no family of addresses", _HINT)
+    bits, marks = full_bits(family), (1 << MARK_WIDTH) - 1
+    if family is not None and ("netmask" in values or "bitmask" in values):
+        bits = _bits(family, values, place)
+    if "markmask" in values:
+        marks = _mark_bits(values["markmask"], place)
+    return Form(family, bits, marks, both_ports=kind == "bitmap:port")
+
+
+def _bits(family: int, values: dict[str, str], place: Place) -> int:
+    """Return the bits that the option `netmask` (a length) or `bitmask` (an address) names."""
+    zero = "0.0.0.0" if family == 4 else "::"  # noqa: S104
+    text = f"{zero}/{values['netmask']}" if "netmask" in values else values["bitmask"]
+    network = parse_network(text)
+    if network is None or network.version != family:
+        raise place.error(f"{quoted(text)} is no mask", _HINT)
+    return network.mask if "netmask" in values else network.value
+
+
+def _mark_bits(text: str, place: Place) -> int:
+    number = parse_number(text) if text[:2] not in ("0x", "0X") else _hexadecimal(text[2:])
+    if number is None or number >= 1 << MARK_WIDTH:
+        raise place.error(f"{quoted(text)} is no mask of marks", _HINT)
+    return number
+
+
+def _hexadecimal(text: str) -> int | None:
+    return int(text, 16) if re.fullmatch("[0-9a-fA-F]{1,8}", text) else None
+
+
+def _add(words: list[str], sets: dict[str, IpSet], place: Place) -> None:
+    name, entry, *flags = words
+    made = sets.get(name)
+    if made is None:
+        raise place.error(f"adds to the set {quoted(name)}, which no line before creates", _HINT)
+    if made.kind == LIST:
+        made.members.append(entry)
+        return
+    bridged = _PHYSDEV in entry
+    parts = _parts(entry.replace(_PHYSDEV, "", 1) if bridged else entry, made, place)
+    if "wildcard" in flags and made.dimensions[-1] == "iface":
+        parts[-1] = [beginning(block) for block in parts[-1]]
+    nomatch = "nomatch" in flags
+    for blocks in product(*parts):
+        made.add(blocks, nomatch=nomatch, bridged=bridged)
+
+
+def _parts(entry: str, made: IpSet, place: Place) -> list[list[Block]]:
+    """Read an entry's part in each dimension; that of a MAC address may be missing in bitmap:ip,mac."""
+    texts = entry.split(",", len(made.dimensions) - 1)
+    if made.kind == "bitmap:ip,mac" and len(texts) == 1:
+        texts.append("")
+    read = [PARTS[part](text, made.form) for part, text in zip(made.dimensions, texts, strict=False)]
+    parts = [blocks for blocks in read if blocks]
+    if len(parts) != len(made.dimensions):
+        raise place.error(f"{quoted(entry)} is no entry of a set of type {made.kind}", _HINT)
+    return parts
+
+
+_COMMANDS: dict[str, Callable[[list[str], dict[str, IpSet], Place], None]] = {
+    "create": _create,
+    "-N": _create,
+    "add": _add,
+    "-A": _add,
+}

@@ -1,0 +1,75 @@
+"""What the readers share: the lines that say something, and the error for one that cannot be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.errors import DumpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SHOWN = 60
+
+
+class Place(NamedTuple):
+    """Where a text stands, for messages: the name of its source and the line, counted from 1."""
+
+    source: str
+    line: int
+
+    def error(self, what: str, hint: str) -> DumpError:
+        """Return the error to raise about this place."""
+        return DumpError(what, where=f"{self.source}:{self.line}", hint=hint)
+
+
+def places(text: str, source: str) -> Iterator[tuple[Place, str]]:
+    """Yield the lines of `text`, stripped, without empty ones and without comments.
+
+    Only line feeds end lines: `str.splitlines` would also split at characters that a comment may hold.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        stripped = line.strip()
+        if stripped and not stripped.startswith("#"):
+            yield Place(source, number), stripped
+
+
+def quoted(text: str) -> str:
+    """Return `text` as it may stand in a message: escaped, and cut where it is long."""
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+
+
+def read_json(text: str, source: str, command: str) -> list[dict[str, object]]:
+    """Read the list of objects that `command`, one of the `ip -j` ones, prints.
+
+    Raises:
+        DumpError: the text is no such list.
+    """
+    import json
+
+    hint = f"give what `{command}` prints, unchanged"
+    try:
+        document: object = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Place(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
+    except (ValueError, RecursionError):
+        raise Place(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
+    return [_object(item, Place(source, 1), hint) for item in objects(document, Place(source, 1), hint)]
+
+
+def objects(document: object, place: Place, hint: str) -> list[object]:
+    """Return `document` if it is a list."""
+    if not isinstance(document, list):
+        raise place.error("is JSON, but not the list that is expected", hint)
+    return document
+
+
+def _object(item: object, place: Place, hint: str) -> dict[str, object]:
+    if not isinstance(item, dict):
+        raise place.error(f"holds {quoted(repr(item))} where an object is expected", hint)
+    return item
+
+
+def is_json(text: str) -> bool:
+    """Whether `text` is meant to be JSON: no other form that is read here begins like this."""
+    return text.lstrip().startswith(("[", "{"))

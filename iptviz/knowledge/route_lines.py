@@ -1,0 +1,133 @@
+"""One route, of a line of `ip route` or of an object of `ip -j route`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.knowledge.lines import Place, quoted, read_json
+from iptviz.xtables.address import Network, parse_network, parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HINT = "give what `ip route`, `ip -6 route` or `ip route show table all` prints"
+_COMMAND = "ip -j route"
+
+# The kinds of route that ip-route(8) knows; a line that begins with none of them is a unicast route.
+_KINDS = frozenset(
+    {
+        *("unicast", "local", "broadcast", "multicast", "anycast"),
+        *("unreachable", "blackhole", "prohibit", "throw", "nat", "xresolve"),
+    }
+)
+# The kernel keeps these in the table `local`; `ip route show table local` prints them without its name.
+_LOCAL_KINDS = frozenset({"local", "broadcast", "multicast", "anycast"})
+_ALL = {4: Network(4, 0, 0), 6: Network(6, 0, 0)}
+
+
+class Route(NamedTuple):
+    """One route.
+
+    Attributes:
+        network: the destinations.
+        kind: "unicast", "local", "broadcast", "unreachable" and so on, as ip-route(8) calls it.
+        device: the device packets leave by; None where there is none, or several that differ.
+        gateway: the next hop's address; None where there is none, or several that differ.
+        metric: the lower, the better; 0 where none is printed.
+        table: its name or number.
+    """
+
+    network: Network
+    kind: str
+    device: str | None
+    gateway: str | None
+    metric: int
+    table: str
+
+    def or_by(self, device: str | None, gateway: str | None) -> Route:
+        """Return the route that packets take by its own next hop or by another one."""
+        return self._replace(
+            device=device if device == self.device else None,
+            gateway=gateway if gateway == self.gateway else None,
+        )
+
+
+def read_line(line: str, place: Place) -> Route:
+    """Read a line of `ip route`.
+
+    Raises:
+        DumpError: it names no destination, or its metric is no number.
+    """
+    words = line.split()
+    kind = words.pop(0) if words[0] in _KINDS else "unicast"
+    if not words:
+        raise place.error(f"{quoted(line)} names no destination", HINT)
+    device, gateway = read_hop(words)
+    # Only IPv6 routes have a preference, and a gateway of the other family is printed after its family's name.
+    six = "pref" in words or (gateway is not None and ":" in gateway and "inet6" not in words)
+    network = _destination(words[0], 6 if six else 4, place)
+    metric = _metric(_after(words, "metric") or "0", place)
+    return Route(network, kind, device, gateway, metric, _after(words, "table") or _usual_table(kind))
+
+
+def read_hop(words: list[str]) -> tuple[str | None, str | None]:
+    """Return device and gateway of a line's words."""
+    gateway = _after(words, "via")
+    return _after(words, "dev"), _after(words, gateway) if gateway in ("inet", "inet6") else gateway
+
+
+def read_objects(text: str, source: str) -> Iterator[Route]:
+    """Read `ip -j route`.
+
+    Raises:
+        DumpError: the text is no list of routes.
+    """
+    place = Place(source, 1)
+    for item in read_json(text, source, _COMMAND):
+        if "dead" not in str(item.get("flags", "")):
+            yield _of_object(item, place)
+
+
+def _of_object(item: dict[str, object], place: Place) -> Route:
+    hops = item.get("nexthops")
+    pairs = [_hop(hop) for hop in hops if isinstance(hop, dict)] if isinstance(hops, list) else []
+    (device, gateway), *others = pairs or [_hop(item)]
+    six = "pref" in item or (gateway is not None and ":" in gateway and "via" not in item)
+    kind = str(item.get("type", "unicast"))
+    network = _destination(str(item.get("dst")), 6 if six else 4, place)
+    table = str(item.get("table", _usual_table(kind)))
+    route = Route(network, kind, device, gateway, _metric(str(item.get("metric", 0)), place), table)
+    for other in others:
+        route = route.or_by(*other)
+    return route
+
+
+def _hop(item: dict[str, object]) -> tuple[str | None, str | None]:
+    via = item.get("via")
+    gateway = via.get("host") if isinstance(via, dict) else item.get("gateway")
+    device = item.get("dev")
+    return device if isinstance(device, str) else None, gateway if isinstance(gateway, str) else None
+
+
+def _destination(text: str, version: int, place: Place) -> Network:
+    network = _ALL[version] if text == "default" else parse_network(text)
+    if network is None:
+        raise place.error(f"{quoted(text)} is no destination of a route", HINT)
+    return network
+
+
+def _usual_table(kind: str) -> str:
+    return "local" if kind in _LOCAL_KINDS else "main"
+
+
+def _after(words: list[str], word: str) -> str | None:
+    """Return what follows `word`."""
+    at = words.index(word) + 1 if word in words else len(words)
+    return words[at] if at < len(words) else None
+
+
+def _metric(text: str, place: Place) -> int:
+    number = parse_number(text)
+    if number is None:
+        raise place.error(f"{quoted(text)} is no metric", HINT)
+    return number

@@ -1,0 +1,100 @@
+"""The routes of the host, as `ip route` prints them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.knowledge.lines import is_json, places
+from iptviz.knowledge.route_lines import HINT, Route, read_hop, read_line, read_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.xtables.address import Network
+
+# The rules that every namespace starts with (`ip rule`): local, then main, then default. Other tables are only
+# asked where a rule of the user's says so.
+_TABLES = ("local", "main", "default")
+
+# Routes by mask, then by family and address.
+_Masks = dict[int, dict[tuple[int, int], "Route"]]
+
+
+class Routes:
+    """All routes, ready to be asked."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.routes = tuple(routes)
+        tables: dict[str, _Masks] = {}
+        for route in self.routes:
+            values = tables.setdefault(route.table, {}).setdefault(route.network.mask, {})
+            key = (route.network.version, route.network.value)
+            values[key] = _better(values[key], route) if key in values else route
+        self._tables = {name: _longest_first(masks) for name, masks in tables.items()}
+
+    def lookup(self, address: Network) -> Route | None:
+        """Return the route that packets to `address` take; None where there is none or where routes disagree.
+
+        `address` may be a network: then all of it must take one route.
+        """
+        for table in _TABLES:
+            for route, whole in self._candidates(table, address):
+                if not whole:
+                    return None
+                if route.kind == "throw":  # ends the lookup in this table as if it held no route
+                    break
+                return route
+        return None
+
+    def _candidates(self, table: str, address: Network) -> Iterator[tuple[Route, bool]]:
+        """Yield the routes that some of `address` may take, longest first, and whether all of it is inside."""
+        for mask, values in self._tables.get(table, {}).items():
+            if mask & address.mask == mask:
+                found = values.get((address.version, address.value & mask))
+                if found is not None:
+                    yield found, True
+            else:
+                yield from ((route, False) for route in values.values() if route.network.meets(address))
+
+
+def _better(one: Route, other: Route) -> Route:
+    """Choose by metric, as the kernel does; IPv6 prints the next hops of one route as routes that are equal."""
+    if one.metric == other.metric and one.kind == other.kind:
+        return one.or_by(other.device, other.gateway)
+    return min(one, other, key=lambda route: route.metric)
+
+
+def _longest_first(masks: _Masks) -> _Masks:
+    return dict(sorted(masks.items(), key=lambda item: item[0].bit_count(), reverse=True))
+
+
+def read_routes(text: str, source: str) -> Routes:
+    """Read what `ip route`, `ip -6 route` or `ip route show table all` print, as text or, with -j, as JSON.
+
+    Raises:
+        DumpError: a line is no route.
+    """
+    return Routes(read_objects(text, source) if is_json(text) else _of_lines(text, source))
+
+
+def _of_lines(text: str, source: str) -> Iterator[Route]:
+    """Read the lines; those of several next hops follow their route's."""
+    route: Route | None = None
+    hops = 0
+    for place, line in places(text, source):
+        words = line.split()
+        # The kernel does not use a next hop that is dead.
+        if "dead" in words:
+            continue
+        if words[0] != "nexthop":
+            if route is not None:
+                yield route
+            route, hops = read_line(line, place), 0
+        elif route is None:
+            raise place.error("a next hop without a route before it", HINT)
+        else:
+            device, gateway = read_hop(words)
+            route = route.or_by(device, gateway) if hops else route._replace(device=device, gateway=gateway)
+            hops += 1
+    if route is not None:
+        yield route

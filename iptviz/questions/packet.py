@@ -1,0 +1,237 @@
+"""The question `packet` asks: what happens to one packet, in every table that it meets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.engine.assumed import Assumed
+from iptviz.engine.chance import total
+from iptviz.engine.condition import read_assumption
+from iptviz.engine.hooks import STAGES, Journey, cases_of
+from iptviz.engine.outcome import Outcome
+from iptviz.engine.path import either, settled
+from iptviz.questions.asked import Asked, known_of, packet_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.engine.branches import Branch, When
+    from iptviz.engine.condition import Assumption
+    from iptviz.engine.known import Known
+    from iptviz.engine.packet import Packet
+
+
+class PacketResult(NamedTuple):
+    """The answer: outcomes grouped by their conditions, those with the same `when` sum to 1.
+
+    `asked` is the packet as it was described, `hook` where it starts: `prerouting` or `output`.
+    `given` are the answers that were assumed; `notes` are sentences on what the answer lacks or hangs on.
+    """
+
+    dump: Dump
+    asked: Packet
+    hook: str
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...]
+    complete: bool
+    given: tuple[Assumption, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as the document `iptviz.packet.v1`."""
+        from iptviz.documents.packet_v1 import packet_document
+
+        return packet_document(self)
+
+
+def packet(
+    dump: Dump,
+    *,
+    src: str | None = None,
+    dst: str | None = None,
+    protocol: str | None = None,
+    sport: int | None = None,
+    dport: int | None = None,
+    hook: str = "prerouting",
+    in_iface: str | None = None,
+    out_iface: str | None = None,
+    mark: str | int | None = None,
+    ctstate: str | None = "NEW",
+    length: int | None = None,
+    local_ips: Sequence[str] = (),
+    tcp_flags: str | None = None,
+    icmp_type: str | None = None,
+    ttl: int | None = None,
+    tos: int | None = None,
+    mac: str | None = None,
+    uid: int | None = None,
+    gid: int | None = None,
+    addresses: str | None = None,
+    routes: str | None = None,
+    ipset: str | None = None,
+    recent: str | None = None,
+    assume: Sequence[str] = (),
+    explain: bool = False,
+) -> PacketResult:
+    """Follow one packet through all tables of `dump`; what is None is unknown, and becomes conditions.
+
+    `hook` is where it starts: `prerouting` for a packet that arrives, `output` for one that the node sends.
+    `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset` and `recent` are paths
+    of what `ip addr`, `ip route`, `ipset save` and /proc/net/xt_recent say. `assume` are conditions, in the
+    words of an answer, that are to hold. `explain` adds the rules that were asked and did not match.
+
+    Raises:
+        PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
+        DumpError: one of the files cannot be read.
+    """
+    asked = Asked(
+        src, dst, protocol, sport, dport, hook, in_iface, out_iface, mark, ctstate, length, tcp_flags,
+        icmp_type, ttl, tos, mac, uid, gid,
+    )  # fmt: skip
+    start = packet_of(asked, dump.family)
+    known = known_of(dump, asked, local_ips, addresses=addresses, routes=routes, ipset=ipset, recent=recent)
+    given = tuple(map(read_assumption, assume))
+    journey = Journey(dump, known)
+    branches = journey.run(start, hook, given)
+    outcomes = tuple(_outcomes(branches, given))
+    if explain:
+        from iptviz.questions.explain import explained
+
+        outcomes = tuple(explained(dump, known, given, one) for one in outcomes)
+    faulty = bool(journey.faults.loops or journey.faults.missing or journey.skipped)
+    notes = dict.fromkeys(_notes(dump, journey, start, hook, known, outcomes, given))
+    return PacketResult(dump, start, hook, outcomes, tuple(notes), dump.complete and not faulty, given)
+
+
+def _outcomes(branches: list[Branch], given: When) -> Iterator[Outcome]:
+    """Yield the fates of the packet, case by case; ends that look the same from outside are one."""
+    for when, outcomes in _joined([(when, list(_ends(when, branch))) for when, branch in cases_of(branches)]):
+        answer = Assumed((*given, *when)).answer
+        yield from (one._replace(when=when, path=settled(one.path, answer)) for one in outcomes)
+
+
+def _ends(when: When, branch: Branch) -> Iterator[Outcome]:
+    found: dict[object, list[Outcome]] = {}
+    for end, weight in branch.ends.items():
+        outcome = Outcome(
+            end.verdict, weight.share, when, end.packet.route, end.rule, end.packet, weight.path
+        )
+        by = None if end.verdict == "ACCEPT" else end.rule
+        found.setdefault((_visible(outcome), by), []).append(outcome)
+    for same in found.values():
+        likeliest = max(same, key=lambda one: one.share)
+        yield likeliest._replace(share=total(one.share for one in same))
+
+
+def _visible(outcome: Outcome) -> tuple[object, ...]:
+    """Return what can be told from outside."""
+    end = outcome.packet
+    return outcome.verdict, outcome.route, end.dnat, end.snat, end.mark
+
+
+Case = tuple["When", list[Outcome]]
+
+
+def _joined(cases: list[Case]) -> list[Case]:
+    """Join cases that differ in one answer and look the same from outside, until none do."""
+    joined = list(cases)
+    at = 0
+    while at < len(joined):
+        partner = next((other for other in joined[at + 1 :] if _are_partners(joined[at], other)), None)
+        if partner is None:
+            at += 1
+            continue
+        joined.remove(partner)
+        joined[at] = _as_one(joined[at], partner)
+        at = 0
+    return joined
+
+
+def _as_one(one: Case, other: Case) -> Case:
+    """Return the case of both, in which either way is remembered."""
+    ((condition, holds),) = (need for need in one[0] if need not in other[0])
+    ways = {(_visible(outcome)): outcome.path for outcome in other[1]}
+    outcomes = [
+        outcome._replace(
+            path=either(condition, *((outcome.path, ways[key]) if holds else (ways[key], outcome.path)))
+        )
+        for outcome in one[1]
+        for key in [_visible(outcome)]
+    ]
+    return tuple(need for need in one[0] if need.condition != condition), outcomes
+
+
+def _are_partners(one: Case, other: Case) -> bool:
+    """Whether two cases differ in the answer to one condition alone, and nothing can be told from outside."""
+    mine, theirs = set(one[0]), set(other[0])
+    only_mine, only_theirs = mine - theirs, theirs - mine
+    if len(only_mine) != 1 or len(only_theirs) != 1 or only_mine.pop().opposite() != only_theirs.pop():
+        return False
+    return _shares(one[1]) == _shares(other[1])
+
+
+def _shares(outcomes: Iterable[Outcome]) -> dict[object, object]:
+    shares: dict[object, list[Any]] = {}
+    for one in outcomes:
+        shares.setdefault(_visible(one), []).append(one.share)
+    return {key: total(values) for key, values in shares.items()}
+
+
+def _notes(
+    dump: Dump,
+    journey: Journey,
+    start: Packet,
+    hook: str,
+    known: Known,
+    outcomes: tuple[Outcome, ...],
+    given: tuple[Assumption, ...],
+) -> Iterator[str]:
+    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
+    yield from _fault_notes(journey)
+    if start.state in {"ESTABLISHED", "RELATED"}:
+        yield (
+            f"nat is asked for the first packet of a connection only: what a packet of state {start.state} is "
+            "rewritten to was decided then, and the other tables see it rewritten"
+        )
+    tables = {stage.table for stage in STAGES[hook]} - {""}
+    if not any(
+        dump.tables[stage.table].rules_of(stage.chain) for stage in STAGES[hook] if stage.table in dump.tables
+    ):
+        yield f"no built-in chain that {hook} asks has a rule in this dump: policies alone decide"
+    missing = [name for name in ("mangle", "nat", "filter") if name in tables and name not in dump.tables]
+    if missing:
+        yield f"the dump has no table {', '.join(missing)}: taken as empty, which the node's may not be"
+    yield from _set_notes(dump, known)
+    if hook == "output" and any(
+        one.packet.to_this_node or known.is_local(one.packet.destination) for one in outcomes
+    ):
+        yield "what the node sends to itself comes back in by lo: ask again with --hook prerouting --in lo"
+    yield from (f"assumed: {one.text}" for one in given)
+
+
+def _fault_notes(journey: Journey) -> Iterator[str]:
+    for rule, loop in journey.faults.loops.items():
+        yield f"line {rule.line}: {' -> '.join(loop)} is a loop, which the kernel refuses: edited by hand?"
+    for rule, chain in journey.faults.missing.items():
+        yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
+    if journey.rounded:
+        yield "shares are rounded at 2^-4096, exact ones would have too many digits"
+    if journey.skipped:
+        yield f"{journey.skipped} combinations of conditions were left out: say more of the packet"
+
+
+def _set_notes(dump: Dump, known: Known) -> Iterator[str]:
+    """Name the sets that rules ask about and the file handed in lacks."""
+    if known.sets is None:
+        return
+    asked = {
+        option.values[0]: rule
+        for table in dump.tables.values()
+        for rule in table.rules_with("--match-set ")
+        for match in rule.matches
+        for option in match.options
+        if option.name == "--match-set" and option.values
+    }
+    for name, rule in asked.items():
+        if name not in known.sets:
+            yield f"line {rule.line}: the sets handed in lack {name}: what asks about it is a condition"

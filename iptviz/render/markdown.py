@@ -1,0 +1,159 @@
+"""Markdown as GitHub reads it, to be pasted into an issue or a ticket.
+
+Text that might mean something to Markdown or to GitHub (markup, links, mentions, references, emoji) is written as
+code: in backticks, or, where those do not hold (cells of a table split at every `|`, and inside HTML nothing
+is Markdown), as `<code>` with entities.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.view.packet import packet_view
+from iptviz.view.trace import trace_view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.questions.packet import PacketResult
+    from iptviz.questions.trace import TraceResult
+    from iptviz.terminal import Style
+    from iptviz.view.facts import Fact
+    from iptviz.view.trace import Node, ServiceView
+
+_ENDPOINT_HEADINGS = ("Share", "Endpoint", "How", "Chain", "Lines")
+_OUTCOME_HEADINGS = ("Share", "Verdict", "Destination", "Source", "Mark", "Decided")
+_STEP_HEADINGS = ("Table", "Chain", "Number", "Line", "Effect", "Rule")
+
+# A beginning that makes no list; a colon before a blank, a port or the end: `a://b` is a link, `:name:` an emoji.
+_HARMLESS = re.compile(
+    r"(?![^\w]|[0-9]+[.)](?: |$)|.*www\.)(?:[^\W_]|[ ,.;/%=+()'\"·→?-]|:(?= |$|[0-9]+(?![0-9]*:)))+",
+    re.IGNORECASE,
+)
+_NOT_LITERAL = re.compile(r"[^A-Za-z0-9 ,;/%=+-]")
+
+
+def trace_markdown(result: TraceResult, _style: Style, *, fold: bool) -> str:
+    """Return the Markdown of a trace."""
+    view = trace_view(result, fold=fold)
+    services = (block for service in view.services for block in _service(service))
+    return _document([_plain(view.source), *services, *_notes(view.notes)])
+
+
+def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
+    """Return the Markdown of a packet's outcomes."""
+    view = packet_view(result, fold=fold)
+    cases = [node for node in view.nodes if node.kind == "case"]
+    blocks = [f"### {_plain(view.asked)}", _plain(view.circumstances), _plain(view.source)]
+    for case in cases:
+        blocks += [_bold(case.cells[0]), *_outcomes(case.children)]
+    blocks += [] if cases else _outcomes(view.nodes)
+    return _document([*blocks, _facts(view.facts), *_notes(view.notes)])
+
+
+def _document(blocks: Iterable[str]) -> str:
+    return "\n\n".join(blocks) + "\n"
+
+
+# --- blocks --------------------------------------------------------------------------------------------------
+
+
+def _service(service: ServiceView) -> Iterator[str]:
+    yield f"### {_plain(service.heading)} {_plain(service.frontend)}"
+    cases = [node for node in service.nodes if node.kind == "case"]
+    for case in cases:
+        yield "\n".join(_bold(line) for line in case.cells[0].split("\n"))
+        yield from _chains(case.children)
+    if not cases:
+        yield from _chains(service.nodes)
+    yield _facts(service.facts)
+
+
+def _chains(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """Yield the chains with their marks and verdicts as a list, then all endpoints as a table."""
+    items = []
+    for node in nodes:
+        items.append(_item(node))
+        items += [
+            f"  {_item(one)}" for one in node.children if one.kind not in {"endpoint", "wanted", "fold"}
+        ]
+    yield "\n".join(items)
+    below = [one for node in nodes for one in node.children]
+    endpoints = [one.cells for one in below if one.kind in {"endpoint", "wanted"}]
+    if endpoints:
+        yield _table(_ENDPOINT_HEADINGS, endpoints)
+    yield from (_plain(one.cells[0]) for one in below if one.kind == "fold")
+
+
+def _item(node: Node) -> str:
+    text, line = node.cells
+    return f"- {_plain(text)}" + (f" ({_plain(line)})" if line else "")
+
+
+def _outcomes(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """Yield a table of the outcomes, what it leaves out, and each way that is shown, to be unfolded."""
+    rows = [node for node in nodes if node.kind != "fold"]
+    yield _table(_OUTCOME_HEADINGS, [node.cells for node in rows])
+    yield from (_plain(node.cells[0]) for node in nodes if node.kind == "fold")
+    yield from (block for node in rows if node.children for block in _way(node))
+
+
+def _way(outcome: Node) -> Iterator[str]:
+    summary = ", ".join(cell for cell in outcome.cells[:3] if cell)
+    yield f"<details>\n<summary>{_html(summary)}</summary>"
+    yield _table(_STEP_HEADINGS, [_step_cells(one) for one in outcome.children])
+    yield "</details>"
+
+
+def _step_cells(node: Node) -> tuple[str, ...]:
+    return ("", "", "", "", node.cells[0], "") if node.kind == "fold" else node.cells
+
+
+def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """Return a table; a column that is empty everywhere is left out."""
+    used = [i for i in range(len(headings)) if any(row[i] for row in rows)]
+    lines = [[headings[i] for i in used], ["---:" if headings[i] == "Share" else "---" for i in used]]
+    lines += [[_cell(row[i]) for i in used] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _facts(facts: tuple[Fact, ...]) -> str:
+    return "\n".join(f"- **{fact.label}:** {_plain(fact.text)}" for fact in facts)
+
+
+def _notes(notes: tuple[str, ...]) -> list[str]:
+    return ["\n".join(f"- note: {_plain(note)}" for note in notes)] if notes else []
+
+
+# --- text ----------------------------------------------------------------------------------------------------
+
+
+def _plain(text: str) -> str:
+    """Return one line of text for a paragraph, a heading or an item of a list."""
+    return text if not text or _HARMLESS.fullmatch(text) else _code(text)
+
+
+def _bold(text: str) -> str:
+    """Return a heading of its own: bold where it is no code."""
+    plain = _plain(text.strip())
+    return plain if plain.startswith("`") else f"**{plain}**"
+
+
+def _cell(text: str) -> str:
+    """Return a text for a table: no bar may be in it, not even in code."""
+    return _html(text) if "|" in text else _plain(text)
+
+
+def _code(text: str) -> str:
+    """Return a text as code: between more backticks than it has in a row."""
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    pad = " " if text.startswith(("`", " ")) or text.endswith(("`", " ")) else ""
+    return f"{fence}{pad}{text}{pad}{fence}"
+
+
+def _html(text: str) -> str:
+    """Return a text for HTML, and for where no other escape holds."""
+    if _HARMLESS.fullmatch(text):
+        return text
+    return f"<code>{_NOT_LITERAL.sub(lambda found: f'&#{ord(found[0])};', text)}</code>"

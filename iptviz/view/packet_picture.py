@@ -1,0 +1,157 @@
+"""The view of a packet's fate as a picture: the chains on its ways, and a box for each end."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import total
+from iptviz.engine.condition import clauses
+from iptviz.engine.path import steps_of
+from iptviz.view.numbers import counted, percent
+from iptviz.view.packet import (
+    MISSED,
+    PacketCase,
+    asked_label,
+    circumstances_label,
+    effect_label,
+    fate_label,
+    packet_cases,
+    rewritten_labels,
+)
+from iptviz.view.picture import Box, Link, Picture, _chain_id
+from iptviz.view.text import printable
+from iptviz.view.trace import FOLD_FROM, SHOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from fractions import Fraction
+
+    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.path import Step
+    from iptviz.questions.packet import PacketResult
+
+_PACKET, _FOLDED = "packet", "folded"
+
+
+class _Way(NamedTuple):
+    """An outcome with its case and the rules that matched on its way."""
+
+    letter: str
+    outcome: Outcome
+    steps: list[Step]
+
+    @property
+    def chains(self) -> list[str]:
+        """The ids of the chains in which the steps were made."""
+        return [_chain_id(step.chain, step.table) for step in self.steps]
+
+
+def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
+    """Return the picture of `result`; `fold` joins many ends into one box."""
+    cases = packet_cases(result.outcomes)
+    ways = [_way(case, outcome) for case in cases for outcome in case.outcomes]
+    painter = _Painter(result, ways, fold=fold)
+    links = painter.links()
+    title = f"{asked_label(result.asked)} in {printable(result.dump.source)}"
+    footer = [circumstances_label(result.asked, result.hook)]
+    footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
+    footer += [case.heading for case in cases if case.letter or case.outcomes[0].when]
+    footer += [f"note: {printable(note)}" for note in result.notes]
+    return Picture(title, tuple(painter.boxes()), tuple(links), tuple(footer))
+
+
+def _way(case: PacketCase, outcome: Outcome) -> _Way:
+    steps, _ = steps_of(outcome.path)
+    return _Way(case.letter, outcome, [step for step in steps if not step.effect.startswith(MISSED)])
+
+
+class _Painter:
+    """Draws the ways of the first ends; the others come to one box."""
+
+    def __init__(self, result: PacketResult, ways: list[_Way], *, fold: bool) -> None:
+        self.asked = result.asked
+        self.ends: dict[tuple[str, ...], list[_Way]] = {}
+        for way in ways:
+            self.ends.setdefault(self._end_lines(way.outcome), []).append(way)
+        shown = SHOWN if fold and len(self.ends) > FOLD_FROM else len(self.ends)
+        self.drawn = dict(list(self.ends.items())[:shown])
+        self.hidden = [way for those in list(self.ends.values())[shown:] for way in those]
+
+    def _end_lines(self, outcome: Outcome) -> tuple[str, ...]:
+        return (fate_label(outcome), *filter(None, rewritten_labels(outcome, self.asked)))
+
+    def boxes(self) -> Iterator[Box]:
+        yield Box(_PACKET, "frontend", (asked_label(self.asked),))
+        steps = {_chain_id(step.chain, step.table): step for way in self._drawn_ways() for step in way.steps}
+        for identifier, step in steps.items():
+            yield Box(identifier, "chain", (printable(f"{step.table} {step.chain}"),))
+        for number, (lines, ways) in enumerate(self.drawn.items()):
+            kind = "endpoint" if ways[0].outcome.verdict == "ACCEPT" else "verdict"
+            yield Box(f"end/{number}", kind, (*lines, *_shares(ways)))
+        if self.hidden:
+            number = len(self.ends) - len(self.drawn)
+            lines = (counted(number, "more end"), *_shares(self.hidden), "--all shows them")
+            yield Box(_FOLDED, "fold", lines)
+
+    def _drawn_ways(self) -> list[_Way]:
+        return [way for ways in self.drawn.values() for way in ways]
+
+    def links(self) -> list[Link]:
+        """Return a link for each change of chain, with all ways that go by it, and those to the ends."""
+        used: dict[tuple[str, str, tuple[str, ...]], list[_Way]] = {}
+        for number, ways in enumerate(self.drawn.values()):
+            for way in ways:
+                for key in dict.fromkeys(_moves(way, f"end/{number}")):
+                    used.setdefault(key, []).append(way)
+        for way in self.hidden:
+            for key in dict.fromkeys(_moves(way, _FOLDED)):
+                if key in used:
+                    used[key].append(way)
+        links = [
+            Link(tail, head, (*lines, *_shares(ways)), "jump", _most(ways))
+            for (tail, head, lines), ways in used.items()
+        ]
+        if self.hidden:
+            links.append(Link(self._fork(), _FOLDED, (), "jump", _most(self.hidden)))
+        return links
+
+    def _fork(self) -> str:
+        """Return the last box that is drawn, of those that all hidden ways have in common."""
+        drawn = {identifier for way in self._drawn_ways() for identifier in way.chains}
+        together = zip(*(way.chains for way in self.hidden), strict=False)
+        common = takewhile(lambda ids: len(set(ids)) == 1 and ids[0] in drawn, together)
+        return next(reversed([ids[0] for ids in common]), _PACKET)
+
+
+def _moves(way: _Way, end: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield from where to where a way goes, and by which step, whenever it comes to another chain."""
+    places = [_PACKET, *way.chains, end]
+    effects = [(), *map(_effect_lines, way.steps)]
+    for tail, head, lines in zip(places, places[1:], effects, strict=False):
+        if tail != head:
+            yield tail, head, lines
+
+
+def _effect_lines(step: Step) -> tuple[str, ...]:
+    return effect_label(step), f"line {step.rule.line}" if step.rule else ""
+
+
+def _most(ways: Iterable[_Way]) -> float:
+    """Return the largest share that the ways of one case have together."""
+    return max(float(share) for share in _by_letter(ways).values())
+
+
+def _shares(ways: Iterable[_Way]) -> tuple[str, ...]:
+    """Return what the ways have together: one share where there is one case, else each case's."""
+    letters: dict[str, list[str]] = {}
+    for letter, share in _by_letter(ways).items():
+        letters.setdefault(percent(share), []).append(letter)
+    return tuple(f"{', '.join(those)}: {share}" if those[0] else share for share, those in letters.items())
+
+
+def _by_letter(ways: Iterable[_Way]) -> dict[str, Fraction]:
+    groups: dict[str, list[Fraction]] = {}
+    for way in ways:
+        groups.setdefault(way.letter, []).append(way.outcome.share)
+    return {letter: total(shares) for letter, shares in groups.items()}

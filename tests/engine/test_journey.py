@@ -1,0 +1,288 @@
+"""One packet through all tables: order of hooks, routing, rewriting, marks, conditions, and every target."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import iptviz
+from iptviz.engine.condition import clauses
+from iptviz.engine.path import steps_of
+from iptviz.engine.targets.table import TARGETS
+from iptviz.errors import PacketError
+from iptviz.grammar.reader import take_apart
+
+if TYPE_CHECKING:
+    from iptviz.questions.packet import PacketResult
+
+WEB: dict[str, Any] = {
+    "src": "10.1.0.2", "dst": "10.2.0.2", "protocol": "tcp", "sport": 40000, "dport": 80, "mark": 0,
+    "local_ips": ("10.1.0.1", "10.2.0.1"), "in_iface": "cli", "out_iface": "srv", "tcp_flags": "SYN",
+    "length": 60, "ttl": 64, "tos": 0,
+}  # fmt: skip
+HOME = WEB | {"dst": "10.1.0.1"}
+
+
+def ask(text: str, **about: Any) -> PacketResult:
+    """Ask about a dump of rules `table|-A CHAIN ...`, `table|:CHAIN POLICY`."""
+    tables: dict[str, list[str]] = {}
+    for line in text.strip().splitlines():
+        table, _, rule = line.strip().partition("|")
+        tables.setdefault(table, []).append(rule)
+    dump = "".join(
+        "\n".join([f"*{table}", *sorted(rules, key=lambda rule: not rule.startswith(":")), "COMMIT", ""])
+        for table, rules in tables.items()
+    )
+    return iptviz.packet(iptviz.load(dump.encode()), **(WEB | about))
+
+
+def told(result: PacketResult) -> dict[str, str]:
+    """Return for each case its outcomes."""
+    cases: dict[str, list[str]] = {}
+    for one in result.outcomes:
+        words = [one.verdict, one.route, *(["to " + one.packet.dnat] if one.packet.dnat else [])]
+        words += ["as " + one.packet.snat] if one.packet.snat else []
+        words += [f"mark {one.packet.mark.text}"] if one.packet.mark.text != "0x0" else []
+        cases.setdefault(clauses(one.when), []).append(f"{one.share} {' '.join(words)}")
+    for shares in (
+        Fraction(sum(o.share for o in result.outcomes if o.when == w))
+        for w in {o.when for o in result.outcomes}
+    ):
+        assert shares == 1
+    return {when: ", ".join(sorted(outcomes)) for when, outcomes in cases.items()}
+
+
+def effects(result: PacketResult) -> list[str]:
+    (outcome,) = result.outcomes
+    return [step.effect for step in steps_of(outcome.path)[0]]
+
+
+def chains(result: PacketResult) -> list[str]:
+    (outcome,) = result.outcomes
+    return [f"{step.table} {step.chain}" for step in steps_of(outcome.path)[0] if step.rule]
+
+
+EVERYWHERE = "\n".join(
+    f"{table}|:{chain} ACCEPT\n{table}|-A {chain}"
+    for table, names in {
+        "raw": "PREROUTING OUTPUT", "mangle": "PREROUTING INPUT FORWARD OUTPUT POSTROUTING",
+        "nat": "PREROUTING INPUT OUTPUT POSTROUTING", "filter": "INPUT FORWARD OUTPUT",
+        "security": "INPUT FORWARD OUTPUT",
+    }.items()
+    for chain in names.split()
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("about", "order"),
+    [
+        (WEB, ("raw PREROUTING, mangle PREROUTING, nat PREROUTING, mangle FORWARD, filter FORWARD, security FORWARD, "
+              "mangle POSTROUTING, nat POSTROUTING")),
+        (HOME, "raw PREROUTING, mangle PREROUTING, nat PREROUTING, mangle INPUT, filter INPUT, security INPUT, nat INPUT"),
+        ({"hook": "output", "in_iface": None}, ("raw OUTPUT, mangle OUTPUT, nat OUTPUT, filter OUTPUT, security OUTPUT, "
+                            "mangle POSTROUTING, nat POSTROUTING")),
+        ({"ctstate": "ESTABLISHED"}, ("raw PREROUTING, mangle PREROUTING, mangle FORWARD, filter FORWARD, "
+                                     "security FORWARD, mangle POSTROUTING")),
+    ],
+)  # fmt: skip
+def test_the_hooks_come_in_the_kernels_order(about: dict[str, Any], order: str) -> None:
+    assert chains(ask(EVERYWHERE, **about)) == order.split(", ")
+
+
+CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
+    ("filter|:FORWARD DROP", {}, {"always": "1 DROP FORWARD"}),
+    ("filter|:INPUT DROP", {}, {"always": "1 ACCEPT FORWARD"}),
+    ("filter|:INPUT DROP", HOME, {"always": "1 DROP INPUT"}),
+    ("filter|-A FORWARD -j DROP", {"local_ips": ()},
+     {"destination is not an address of this node": "1 DROP FORWARD",
+      "destination is an address of this node": "1 ACCEPT INPUT"}),
+    # DNAT is seen by routing and by the tables behind it
+    (("nat|-A PREROUTING -d 10.2.0.2/32 -j DNAT --to-destination 10.2.0.3:81\n"
+     "filter|-A FORWARD -d 10.2.0.3/32 -p tcp -m tcp --dport 81 -j DROP"), {},
+     {"always": "1 DROP FORWARD to 10.2.0.3:81"}),
+    ("nat|-A PREROUTING -j DNAT --to-destination 10.1.0.1", {}, {"always": "1 ACCEPT INPUT to 10.1.0.1:80"}),
+    ("nat|-A PREROUTING -p tcp -j REDIRECT --to-ports 8080\nfilter|-A INPUT -p tcp -m tcp --dport 8080 -j DROP", {},
+     {"always": "1 DROP INPUT to this node:8080"}),
+    ("nat|-A OUTPUT -p tcp -j REDIRECT --to-ports 8080\nfilter|-A OUTPUT -d 127.0.0.1/32 -j DROP",
+     {"hook": "output", "in_iface": None}, {"always": "1 DROP OUTPUT to 127.0.0.1:8080"}),
+    ("nat|-A PREROUTING -j NETMAP --to 10.9.8.0/24\nfilter|-A FORWARD -d 10.9.8.2/32 -j DROP", {},
+     {"always": "1 DROP FORWARD to 10.9.8.2:80"}),
+    ("nat|-A POSTROUTING -j NETMAP --to 10.9.8.0/24", {}, {"always": "1 ACCEPT FORWARD as 10.9.8.2"}),
+    ("nat|-A POSTROUTING -o srv -j MASQUERADE", {}, {"always": "1 ACCEPT FORWARD as MASQUERADE"}),
+    ("nat|-A POSTROUTING -j SNAT --to-source 10.2.0.1:1024-2000", {},
+     {"always": "1 ACCEPT FORWARD as 10.2.0.1:1024-2000"}),
+    ("nat|-A POSTROUTING -o eth0 -j MASQUERADE", {"out_iface": None},
+     {"output interface is eth0": "1 ACCEPT FORWARD as MASQUERADE",
+      "output interface is not eth0": "1 ACCEPT FORWARD"}),
+    # a range is no chance: which address it is hangs on the client
+    ("nat|-A PREROUTING -j DNAT --to-destination 10.2.0.4-10.2.0.5\nfilter|-A FORWARD -d 10.2.0.4/31 -j DROP", {},
+     {"always": "1 DROP FORWARD to 10.2.0.4-10.2.0.5:80"}),
+    ("nat|-A PREROUTING -j DNAT --to-destination 10.2.0.4-10.2.0.5\nfilter|-A FORWARD -d 10.2.0.4/32 -j DROP", {},
+     {"destination not in 10.2.0.4/32 (as line 2 left it)": "1 ACCEPT FORWARD to 10.2.0.4-10.2.0.5:80",
+      "destination in 10.2.0.4/32 (as line 2 left it)": "1 DROP FORWARD to 10.2.0.4-10.2.0.5:80"}),
+    # marks
+    ("mangle|-A PREROUTING -j MARK --set-xmark 0x4000/0x4000\nfilter|-A FORWARD -m mark --mark 0x4000/0x4000 -j DROP",
+     {"mark": None}, {"always": "1 DROP FORWARD mark (mark & 0xffffbfff) ^ 0x4000"}),
+    ("mangle|-A PREROUTING -j MARK --xor-mark 0x1\nfilter|-A FORWARD -m mark --mark 0x1/0x1 -j DROP",
+     {"mark": None}, {"mark is not 0x0/0x1": "1 ACCEPT FORWARD mark (mark & 0xffffffff) ^ 0x1",
+                      "mark is 0x0/0x1": "1 DROP FORWARD mark (mark & 0xffffffff) ^ 0x1"}),
+    (("mangle|-A PREROUTING -j MARK --set-mark 0x5\nmangle|-A PREROUTING -j MARK --and-mark 0x4\n"
+     "mangle|-A PREROUTING -j MARK --or-mark 0x8"), {}, {"always": "1 ACCEPT FORWARD mark 0xc"}),
+    (("mangle|-A PREROUTING -j MARK --set-mark 0x5\nmangle|-A PREROUTING -j CONNMARK --save-mark\n"
+     "mangle|-A PREROUTING -j MARK --set-mark 0x0\nmangle|-A PREROUTING -j CONNMARK --restore-mark --nfmask 0xf "
+     "--ctmask 0x4"), {}, {"always": "1 ACCEPT FORWARD mark 0x4"}),
+    ("mangle|-A PREROUTING -j CONNMARK --set-xmark 0x2/0xffffffff\nmangle|-A FORWARD -m connmark --mark 0x2 -j DROP",
+     {}, {"always": "1 DROP FORWARD"}),
+    (("raw|-A PREROUTING -j CT --notrack\nmangle|-A PREROUTING -j CONNMARK --set-xmark 0x2/0xffffffff\n"
+     "nat|-A PREROUTING -j DNAT --to-destination 10.2.0.9\nfilter|-A FORWARD -m conntrack --ctstate UNTRACKED -j DROP"),
+     {}, {"always": "1 DROP FORWARD"}),
+    ("raw|-A PREROUTING -j NOTRACK\nfilter|-A FORWARD -m conntrack --ctstate NEW -j DROP", {},
+     {"always": "1 ACCEPT FORWARD"}),
+    (("mangle|-A PREROUTING -m mark --mark 0x0 -j HMARK --hmark-tuple src --hmark-mod 10\n"
+     "filter|-A FORWARD -m mark --mark 0x1 -j DROP"), {},
+     {"mark is not 0x1 (as line 2 left it)": "1 ACCEPT FORWARD mark None",
+      "mark is 0x1 (as line 2 left it)": "1 DROP FORWARD mark None"}),
+    # fields that targets change
+    ("mangle|-A FORWARD -j TTL --ttl-set 9\nfilter|-A FORWARD -m ttl --ttl-eq 9 -j DROP", {}, {"always": "1 DROP FORWARD"}),
+    ("mangle|-A FORWARD -j TTL --ttl-inc 5\nfilter|-A FORWARD -m ttl --ttl-eq 68 -j DROP", {}, {"always": "1 DROP FORWARD"}),
+    ("mangle|-A FORWARD -j HL --hl-dec 1\nfilter|-A FORWARD -m ttl --ttl-eq 62 -j DROP", {}, {"always": "1 DROP FORWARD"}),
+    ("filter|-A FORWARD -m ttl --ttl-eq 63 -j DROP", {}, {"always": "1 DROP FORWARD"}),
+    ("filter|-A FORWARD -j ACCEPT", {"ttl": 1}, {"always": "1 DROP "}),
+    ("mangle|-A FORWARD -j DSCP --set-dscp 0x0a\nfilter|-A FORWARD -m dscp --dscp-class AF11 -j DROP", {},
+     {"always": "1 DROP FORWARD"}),
+    ("mangle|-A FORWARD -j TOS --set-tos 0x10/0xff\nfilter|-A FORWARD -m tos --tos 0x10/0xff -j DROP", {},
+     {"always": "1 DROP FORWARD"}),
+    # what stops
+    ("filter|-A FORWARD -j REJECT --reject-with icmp-host-prohibited", {}, {"always": "1 REJECT FORWARD"}),
+    ("filter|-A FORWARD -j QUEUE", {}, {"always": "1 QUEUE FORWARD"}),
+    ("filter|-A FORWARD -j NFQUEUE --queue-num 3 --queue-bypass\nfilter|-A FORWARD -j DROP", {},
+     {"no program listens on netfilter queue 3": "1 ACCEPT FORWARD",
+      "a program listens on netfilter queue 3": "1 QUEUE FORWARD"}),
+    ("mangle|-A PREROUTING -p tcp -j TPROXY --on-port 15001 --on-ip 0.0.0.0 --tproxy-mark 0x1/0x1", {},
+     {"no program listens on TPROXY port 15001": "1 DROP ",
+      "a program listens on TPROXY port 15001": "1 ACCEPT INPUT mark 0x1"}),
+    ("filter|-A FORWARD -p tcp -j SYNPROXY --mss 1460", {}, {"always": "1 STOLEN FORWARD"}),
+    ("filter|-A FORWARD -p tcp -j SYNPROXY --mss 1460\nfilter|-A FORWARD -j DROP", {"tcp_flags": "RST"},
+     {"always": "1 DROP FORWARD"}),
+    ("filter|-A FORWARD -j NOSUCH --level 1\nfilter|-A FORWARD -j DROP", {},
+     {"rules end at target NOSUCH": "1 STOLEN FORWARD", "rules go on after target NOSUCH": "1 DROP FORWARD"}),
+    # chances and conditions
+    (("nat|-A PREROUTING -m statistic --mode random --probability 0.25 -j DNAT --to-destination 10.2.0.3\n"
+     "nat|-A PREROUTING -j DNAT --to-destination 10.2.0.4\nfilter|-A FORWARD -d 10.2.0.4/32 -j DROP"), {},
+     {"always": "1/4 ACCEPT FORWARD to 10.2.0.3:80, 3/4 DROP FORWARD to 10.2.0.4:80"}),
+    ("filter|-A FORWARD -i eth0 -j ACCEPT\nfilter|-A FORWARD -i eth1 -j ACCEPT\nfilter|-A FORWARD -i eth+ -j DROP",
+     {"in_iface": None},
+     {"input interface is not eth0 and input interface is not eth1 and input interface is eth+": "1 DROP FORWARD"}),
+    ("filter|-A FORWARD -i eth0 -j A\nfilter|-A FORWARD -j DROP\nfilter|-A A -m mark --mark 0x1 -j RETURN",
+     {"in_iface": None, "mark": None}, {"always": "1 DROP FORWARD mark None"}),
+    ("filter|-A FORWARD -m recent --set --name X\nfilter|-A FORWARD -m recent --rcheck --name X -j DROP", {},
+     {"always": "1 DROP FORWARD"}),
+    ("filter|-A FORWARD -j SET --add-set s src\nfilter|-A FORWARD -m set --match-set s src -j DROP", {},
+     {"packet is not in ipset s src (as line 2 left it)": "1 ACCEPT FORWARD",
+      "packet is in ipset s src (as line 2 left it)": "1 DROP FORWARD"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "about", "expected"), CASES)
+def test_a_packet_ends_where_the_kernel_ends_it(
+    rules: str, about: dict[str, Any], expected: dict[str, str]
+) -> None:
+    result = told(ask(rules, **about))
+    if "input interface is not eth0 and input interface is not eth1 and input interface is eth+" in expected:
+        assert {when: fate for when, fate in result.items() if "DROP" in fate} == expected
+    else:
+        assert result == expected
+
+
+GOES_ON = (
+    "LOG", "NFLOG", "ULOG", "AUDIT --type accept", "CHECKSUM --checksum-fill", "CLASSIFY --set-class 1:1",
+    "CONNSECMARK --save", "ECN --ecn-tcp-remove", "IDLETIMER --timeout 5 --label x", "LED --led-trigger-id x",
+    "RATEEST --rateest-name x --rateest-interval 250ms --rateest-ewmalog 1s", "SECMARK --selctx x",
+    "TCPMSS --set-mss 1000", "TCPOPTSTRIP --strip-options 5", "TEE --gateway 10.0.0.9", "TRACE", "ACCEPT", "DROP",
+    "SNPT --src-pfx fd00::/64 --dst-pfx fd01::/64", "DNPT --src-pfx fd00::/64 --dst-pfx fd01::/64",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("target", GOES_ON)
+def test_a_target_that_only_looks_on_lets_the_next_rule_be_asked(target: str) -> None:
+    result = ask(f"mangle|-A PREROUTING -j {target}\nmangle|-A PREROUTING -j DROP")
+    assert len(effects(result)) == {"ACCEPT": 1, "DROP": 1}.get(target, 2)
+
+
+def test_no_target_is_untested() -> None:
+    rules = [line.partition("|")[2] for text, _, _ in CASES for line in text.splitlines() if "|-A" in line]
+    parts = [take_apart(rule) for rule in (*rules, *(f"-A C -j {target}" for target in GOES_ON))]
+    assert {one.target.name for one in parts if one.target} >= set(TARGETS)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"src": "fd00::1"}, "IPv6, the dump is ipv4"),
+        ({"dst": "10.0.0"}, "is no address"),
+        ({"dport": 65536}, "out of range"),
+        ({"protocol": "icmp"}, "icmp has no ports"),
+        ({"protocol": "nosuch"}, "no protocol"),
+        ({"protocol": "ipv6-icmp", "dport": None, "sport": None}, "does not go with"),
+        ({"hook": "forward"}, "no hook"),
+        ({"hook": "output"}, "came in by no interface"),
+        ({"ctstate": "OLD"}, "no connection state"),
+        ({"mark": "many"}, "is no mark"),
+        ({"tcp_flags": "SIN"}, "names no TCP flags"),
+        ({"protocol": "udp"}, "has no TCP flags"),
+        ({"icmp_type": "8"}, "tcp has no ICMP type"),
+        (
+            {"protocol": "icmp", "sport": None, "dport": None, "tcp_flags": None, "icmp_type": "no"},
+            "is no type",
+        ),
+        ({"uid": 0}, "has no owner"),
+        ({"length": -1}, "out of range"),
+        ({"local_ips": ("fd00::1",)}, "IPv6, the dump is ipv4"),
+        ({"assume": ("it rains",)}, "no condition reads"),
+    ],
+)
+def test_a_packet_that_cannot_be_is_refused(about: dict[str, Any], message: str) -> None:
+    with pytest.raises(PacketError, match=message):
+        ask("filter|:FORWARD ACCEPT", **about)
+
+
+def test_what_is_assumed_holds_and_is_said() -> None:
+    rules = "filter|-A FORWARD -s 10.1.0.0/24 -j DROP"
+    for text, verdict in (("source in 10.1.0.2/32", "DROP"), ("not source in 10.1.0.0/16", "ACCEPT")):
+        result = ask(rules, src=None, assume=(text,))
+        assert told(result) == {"always": f"1 {verdict} FORWARD"}
+        assert result.notes[-1].startswith("assumed: source ")
+
+
+def test_why_a_rule_did_not_match_is_told() -> None:
+    result = ask(
+        "filter|-A FORWARD -p udp -j DROP\nfilter|-A FORWARD -j A\nfilter|-A FORWARD -s 10.1.0.9/32\n"
+        "filter|-A A -m mark --mark 0x1 -j DROP\nfilter|-A A -i cli\nfilter|-A A ! -i cli -j DROP\n"
+        "filter|-A FORWARD -j DROP",
+        explain=True,
+    )
+    assert effects(result) == [
+        "no match: -p udp", "jump A", "no match: -m mark --mark 0x1", "counted", "no match: ! -i cli",
+        "no match: -s 10.1.0.9/32", "DROP",
+    ]  # fmt: skip
+
+
+def test_notes_say_what_the_answer_lacks() -> None:
+    notes = "\n".join(
+        ask("raw|-A PREROUTING -j NOWHERE\nfilter|-A FORWARD -g A\nfilter|-A A -j A", ctstate="RELATED").notes
+    )
+    for words in ("jumps to NOWHERE", "A -> A is a loop", "no table mangle, nat", "first packet"):
+        assert words in notes
+    assert "no built-in chain" in "\n".join(ask("filter|:FORWARD ACCEPT").notes)
+
+
+def test_sixty_chains_that_call_the_next_one_twice_are_one_answer() -> None:
+    rules = [
+        f"filter|-A C{n} -j C{n + 1}\nfilter|-A C{n} -s 10.0.0.{n}/32\nfilter|-A C{n} -j C{n + 1}"
+        for n in range(60)
+    ]
+    result = ask("\n".join(["filter|-A FORWARD -j C0", *rules, "filter|-A C60"]), src=None)
+    assert told(result) == {"always": "1 ACCEPT FORWARD"}
+    assert not steps_of(result.outcomes[0].path)[1]

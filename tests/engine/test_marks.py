@@ -1,0 +1,53 @@
+"""The algebra of marks, against the kernel's own expression on numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK, Mark, known_mark, read_mark
+
+BITS = st.integers(0, ALL_BITS)
+FEW = st.sampled_from([0, 1, 0x4000, 0xC000, ALL_BITS])
+
+
+def number(mark: Mark, origin: int) -> int:
+    """The mark where the unknown one was `origin`."""
+    return (origin & mark.keep) ^ mark.value
+
+
+@given(BITS | FEW, st.lists(st.tuples(BITS | FEW, BITS | FEW), max_size=4), BITS | FEW, BITS | FEW)
+def test_a_partly_known_mark_behaves_as_every_mark_it_may_be(
+    origin: int, operations: list[tuple[int, int]], value: int, mask: int
+) -> None:
+    mark, plain = UNKNOWN_MARK, origin
+    for set_value, set_mask in operations:
+        mark, plain = mark.set_xmark(set_value, set_mask), (plain & ~set_mask & ALL_BITS) ^ set_value
+    assert number(mark, origin) == plain
+    truth = mark.equals(value, mask)
+    if isinstance(truth, tuple):
+        truth = origin & truth[1] == truth[0]
+    assert truth == (plain & mask == value)
+
+
+@given(BITS, BITS, BITS, BITS)
+def test_restoring_combines_two_marks(mark: int, connmark: int, nfmask: int, ctmask: int) -> None:
+    kept = known_mark(mark).masked(~nfmask & ALL_BITS)
+    restored = kept.combined(known_mark(connmark).masked(ctmask), "mark (as line 1 left it)")
+    assert restored.known == (mark & ~nfmask) ^ (connmark & ctmask)
+
+
+def test_what_two_unknown_marks_make_is_unknown_anew() -> None:
+    low, high = UNKNOWN_MARK.masked(0xFF), Mark("connmark", 0xFF00, 0)
+    assert low.combined(high, "mark (as line 1 left it)") == Mark("mark (as line 1 left it)", 0xFFFF, 0)
+    assert UNKNOWN_MARK.masked(0).combined(high, "x") == high
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0x1", (1, ALL_BITS)), ("1/0xff", (1, 255)), ("010", (8, ALL_BITS)), ("", None), ("0x1/", None),
+     ("0x100000000", None), ("x", None)],
+)  # fmt: skip
+def test_marks_are_read_as_iptables_reads_them(text: str, expected: tuple[int, int] | None) -> None:
+    assert read_mark(text) == expected

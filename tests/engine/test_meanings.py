@@ -1,0 +1,181 @@
+"""What matches say of packets of which more is known, and of those of which nothing is."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from iptviz.dump.model import Dump
+from iptviz.engine.condition import clauses, read_assumption
+from iptviz.engine.known import Known
+from iptviz.engine.marks import known_mark
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.table import MATCHES
+from iptviz.engine.packet import Packet, Tuple
+from iptviz.errors import PacketError
+from iptviz.grammar.reader import take_apart
+from iptviz.xtables.address import Network, parse_network
+
+
+def host(text: str) -> Network:
+    network = parse_network(text)
+    assert network is not None
+    return network
+
+
+SYN = Packet(
+    "tcp", host("10.96.0.10"), 80, source=host("10.244.0.9"), source_port=40000, in_interface="cni0",
+    out_interface="", mark=known_mark(0x4001), connmark=known_mark(0x10), tcp_flags=frozenset({"SYN"}),
+    length=60, ttl=64, tos=0x2D, mac="02:00:00:00:00:01", packet_type="unicast", owner=(1000, 100),
+)  # fmt: skip
+PING = Packet("icmp", host("10.96.0.10"), icmp_type=(8, 0), source=host("10.244.0.0/16"))
+UNKNOWN = Packet(state=None)
+DONE = SYN._replace(
+    destination=host("10.244.1.17"),
+    dnat="10.244.1.17:80",
+    statuses=frozenset({"DNAT"}),
+    original=Tuple(SYN.source, SYN.destination, 40000, 80),
+)
+UNTRACKED = SYN._replace(state="UNTRACKED")
+LATER = SYN._replace(state="ESTABLISHED")
+LOCAL = Known(local=frozenset({host("192.168.1.10")}))
+SIX = Packet("ipv6-icmp", host("fd00::1"), icmp_type=(128, 0))
+
+CASES: list[tuple[str, Packet, bool | str]] = [
+    ("-s 10.244.0.0/16", SYN, True),
+    ("! -s 10.244.0.9/32", SYN, False),
+    ("-s 10.244.0.0/24", PING, "source in 10.244.0.0/24"),
+    ("-s 10.0.0.0/8", PING, True),
+    ("! -s 10.0.0.0/255.0.0.255", PING, "source not in 10.0.0.0/255.0.0.255"),
+    ("-i cni+", SYN, True),
+    ("-i cni", SYN, False),
+    ("! -i eth0", SYN, True),
+    ("-o eth0", SYN, False),
+    ("! -o eth0", SYN, True),
+    ("-o +", SYN, True),
+    ("-i +", UNKNOWN, True),
+    ("-p tcp", UNKNOWN, "protocol is tcp"),
+    ("-p tcp -m tcp --sport 40000", SYN, True),
+    ("-p tcp -m tcp --sport 0:65535", UNKNOWN._replace(protocol="tcp"), True),
+    ("-p tcp -m tcp --sport 1024:2000", UNKNOWN._replace(protocol="tcp"), "source port 1024:2000"),
+    ("-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN", SYN, True),
+    ("-p tcp -m tcp --syn", SYN, True),
+    ("-p tcp -m tcp ! --syn", SYN, False),
+    ("-p tcp -m tcp --tcp-flags ALL NONE", SYN, False),
+    ("-p tcp -m tcp --tcp-flags SYN,ACK SYN,ACK", SYN, False),
+    ("-p tcp -m tcp --tcp-option 5", SYN, "packet matches -m tcp --tcp-option 5"),
+    ("-p tcp -m multiport --dports 79,80", SYN, True),
+    ("-p tcp -m multiport --sports 79,80", SYN, False),
+    ("-p tcp -m multiport --ports 40000:40001", SYN, True),
+    ("-p tcp -m multiport ! --ports 81", SYN, True),
+    ("-p tcp -m multiport --ports 81", SYN._replace(source_port=None), "packet matches -m multiport --ports 81"),
+    ("-p icmp -m icmp --icmp-type 8", PING, True),
+    ("-p icmp -m icmp --icmp-type echo-request", PING, True),
+    ("-p icmp -m icmp --icmp-type 8/1", PING, False),
+    ("-p icmp -m icmp --icmp-type any", PING, True),
+    ("-p icmp -m icmp ! --icmp-type 0", PING, True),
+    ("-p icmp -m icmp --icmp-type 3/4", PING._replace(icmp_type=(3, None)), "packet matches -m icmp --icmp-type 3/4"),
+    ("-p ipv6-icmp -m icmp6 --icmpv6-type 128", SIX, True),
+    ("-m length --length 60", SYN, True),
+    ("-m length --length 61:", SYN, False),
+    ("-m length ! --length 0:59", SYN, True),
+    ("-m ttl --ttl-eq 64", SYN, True),
+    ("-m ttl --ttl-lt 64", SYN, False),
+    ("-m ttl --ttl-gt 63", SYN, True),
+    ("-m hl --hl-eq 64", UNKNOWN, "packet matches -m hl --hl-eq 64"),
+    ("-m dscp --dscp 0x0b", SYN, True),
+    ("-m dscp --dscp-class EF", SYN, False),
+    ("-m dscp --dscp-class AF11", SYN._replace(tos=0x28), True),
+    ("-m tos --tos 0x2d/0xff", SYN, True),
+    ("-m tos --tos Minimize-Delay", SYN, False),
+    ("-m ecn --ecn-ip-ect 1", SYN, True),
+    ("-m ecn --ecn-tcp-cwr", SYN, "packet matches -m ecn --ecn-tcp-cwr"),
+    ("-m mac --mac-source 02:00:00:00:00:01", SYN, True),
+    ("-m mac --mac-source 02:00:00:00:00:02", SYN, False),
+    ("-m pkttype --pkt-type unicast", SYN, True),
+    ("-m pkttype --pkt-type multicast", UNKNOWN, "packet matches -m pkttype --pkt-type multicast"),
+    ("-m owner --uid-owner 1000", SYN, True),
+    ("-m owner --uid-owner 0-999", SYN, False),
+    ("-m owner --gid-owner 100", SYN, True),
+    ("-m owner --socket-exists", SYN, "packet matches -m owner --socket-exists"),
+    ("-m iprange --src-range 10.244.0.1-10.244.0.20", SYN, True),
+    ("-m iprange --src-range 10.244.0.10-10.244.0.20", SYN, False),
+    ("-m iprange --src-range 10.244.0.0-10.244.0.20", PING, "source in 10.244.0.0-10.244.0.20"),
+    ("-m iprange --dst-range 10.0.0.0-10.255.255.255", PING, True),
+    ("-m iprange --dst-range fd00::1-fd00::9", SIX, True),
+    ("-m addrtype --dst-type LOCAL", SYN, False),
+    ("-m addrtype --dst-type LOCAL", SYN._replace(destination=host("192.168.1.10")), True),
+    ("-m addrtype --dst-type LOCAL", SYN._replace(destination=host("127.0.0.2")), True),
+    ("-m addrtype --src-type LOCAL", SYN._replace(source=host("192.168.1.10")), True),
+    ("-m addrtype --dst-type MULTICAST", SYN._replace(destination=host("224.0.0.1")), True),
+    ("-m addrtype --dst-type BROADCAST", SYN._replace(destination=host("255.255.255.255")), True),
+    ("-m addrtype --dst-type UNICAST", SYN, "destination is of type UNICAST"),
+    ("-m mark --mark 0x4001", SYN, True),
+    ("-m mark --mark 0x4000/0x4000", SYN, True),
+    ("-m mark ! --mark 0x4000/0x4000", SYN, False),
+    ("-m mark --mark 0x8000/0x4000", SYN, False),
+    ("-m connmark --mark 0x10/0xff", SYN, True),
+    ("-m connmark ! --mark 0x10/0xff", UNTRACKED, False),
+    ("-m connmark --mark 0x10", UNKNOWN, "connection mark is 0x10"),
+    ("-m conntrack --ctstate NEW", UNKNOWN, "connection state is NEW"),
+    ("-m conntrack --ctstate RELATED,ESTABLISHED", SYN, False),
+    ("-m conntrack --ctstate DNAT", SYN, False),
+    ("-m conntrack --ctstate DNAT", DONE, True),
+    ("-m conntrack ! --ctstate SNAT", DONE, True),
+    ("-m conntrack --ctstate DNAT", LATER, "packet matches -m conntrack --ctstate DNAT"),
+    ("-m conntrack --ctstate UNTRACKED --ctorigsrc 1.2.3.4", UNTRACKED, True),
+    ("-m conntrack --ctorigsrc 10.244.0.9", UNTRACKED, False),
+    ("-m state --state UNTRACKED", UNTRACKED, True),
+    ("-m conntrack --ctdir ORIGINAL", SYN, True),
+    ("-m conntrack --ctorigdst 10.96.0.10", DONE, True),
+    ("-m conntrack --ctreplsrc 10.244.1.17", DONE, True),
+    ("-m conntrack --ctorigdstport 80", DONE, True),
+    ("-m conntrack --ctreplsrcport 81", DONE, False),
+    ("-m conntrack --ctorigdst 10.96.0.10", LATER, "packet matches -m conntrack --ctorigdst 10.96.0.10"),
+    ("-m conntrack --ctstatus ASSURED", SYN, False),
+    ("-m conntrack --ctstatus SEEN_REPLY", LATER, True),
+    ("-m conntrack --ctproto 6", SYN, True),
+    ("-m conntrack --ctexpire 5", SYN, "packet matches -m conntrack --ctexpire 5"),
+    ("-m recent --set --name X", SYN, True),
+    ("-m recent --rcheck --name X", SYN._replace(listed=frozenset("X")), True),
+    ("-m recent --rcheck --hitcount 2 --name X", SYN._replace(listed=frozenset("X")),
+     "source is in the recent list X (--hitcount 2)"),
+    ("-m limit --limit 3/hour", SYN, "limit 3/hour at line 2 is not exceeded"),
+    ("-m hashlimit --hashlimit-above 3/sec --hashlimit-name x", SYN,
+     "hashlimit-above 3/sec hashlimit-name x at line 2 is exceeded"),
+    ("-m quota --quota 5", SYN, "5 at line 2 bytes are not used up"),
+    ("-m time --timestart 08:00", SYN, "now is timestart 08:00"),
+    ("-m physdev --physdev-is-in", SYN, "input is a bridge port"),
+    ("-m set --match-set A dst", DONE, "packet is in ipset A dst (rewritten to 10.244.1.17:80)"),
+    ("-m comment --comment x", UNKNOWN, True),
+    ("-m nfacct --nfacct-name x", UNKNOWN, True),
+    ("-p udp -m udp --dport 80", SYN._replace(protocol="udp"), True),
+    ("-p udplite -m udplite --dport 81", SYN._replace(protocol="udplite"), False),
+    ("-p sctp -m sctp --dport 80", SYN._replace(protocol="sctp"), True),
+    ("-p dccp -m dccp --dport 80", SYN._replace(protocol="dccp"), True),
+    ("-m statistic --mode random --probability 1", SYN, True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "packet", "expected"), CASES)
+def test_a_match_says_what_the_kernel_says(text: str, packet: Packet, expected: bool | str) -> None:
+    (rule,) = Dump(f"*filter\n-A CHAIN {text}\nCOMMIT\n".encode()).tables["filter"].rules_of("CHAIN")
+    chance, needs = rule_truth(rule, packet, LOCAL)
+    if isinstance(expected, str):
+        assert (clauses(needs), chance) == (expected, Fraction(1))
+        assert read_assumption(clauses(needs)) == needs[0]
+        assert read_assumption(f"not {clauses(needs)}") == needs[0].opposite()
+    else:
+        assert (chance, needs) == (Fraction(expected), ())
+
+
+def test_no_row_is_untested() -> None:
+    parts = [take_apart(f"-A CHAIN {text}") for text, _, _ in CASES]
+    assert {match.name for one in parts for match in one.matches} >= set(MATCHES)
+
+
+@pytest.mark.parametrize("text", ["", "the moon is full", "source", "source of type"])
+def test_what_is_no_condition_is_refused(text: str) -> None:
+    with pytest.raises(PacketError, match="no condition reads"):
+        read_assumption(text)
