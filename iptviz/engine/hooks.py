@@ -16,6 +16,7 @@ from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UndecidedError
 from iptviz.engine.flow import Flow, Request
 from iptviz.engine.marks import known_mark
+from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.engine.path import Path, Step, joined
 from iptviz.engine.walk import Faults
 
@@ -72,6 +73,7 @@ class Journey:
         self.known = known
         self.faults = Faults({}, {})
         self.skipped = 0
+        self._state: str | None = None
         self._flows: dict[tuple[str, str], Flow] = {}
 
     @property
@@ -85,7 +87,9 @@ class Journey:
         `given` are answers that hold throughout; they are not repeated in the branches.
         """
         route = "OUTPUT" if hook == "output" else ""
-        branches = [Branch(given, {packet._replace(route=route): Weight(CERTAIN, None)})]
+        self._state = packet.state
+        start = packet._replace(route=route, state=INVALID)  # before tracking a packet has no connection
+        branches = [Branch(given, {start: Weight(CERTAIN, None)})]
         for stage in STAGES[hook]:
             passed = [after for branch in branches for after in self._pass(stage, branch)]
             branches = self._bounded(joined_branches(passed, len(given)))
@@ -145,7 +149,7 @@ class Journey:
         if stage.route and packet.route != stage.route:
             return _unchanged(packet, when)
         if stage is _CONNECTION:
-            return _unchanged(_tracked(packet), when)
+            return _unchanged(_tracked(packet, self._state), when)
         if stage is _ROUTING:
             return [self._routed(packet, when)]
         table = self.dump.tables.get(stage.table)
@@ -249,11 +253,13 @@ def _lost(packet: Packet, when: When, why: str) -> Branch:
     return branch
 
 
-def _tracked(packet: Packet) -> Packet:
+def _tracked(packet: Packet, state: str | None) -> Packet:
     """Return the packet once connection tracking has seen it: a new connection's mark is 0."""
-    if packet.state == "NEW" and packet.connmark.keep:
-        return packet._replace(connmark=known_mark(0))
-    return packet
+    if packet.state == UNTRACKED:
+        return packet
+    if state == "NEW" and packet.connmark.keep:
+        return packet._replace(state=state, connmark=known_mark(0))
+    return packet._replace(state=state)
 
 
 def _asks_nat(packet: Packet, answer: Callable[[Condition], bool | None]) -> tuple[Packet, bool]:

@@ -41,6 +41,11 @@ class Known(NamedTuple):
         meeting = [own for own in self.local if own.meets(address)]
         return None if meeting and not _is_host(address) else bool(meeting)
 
+    @staticmethod
+    def may_be_multicast(address: Network) -> bool:
+        """Whether a multicast address may be among those of `address`."""
+        return any(network.meets(address) for kind, network in _FIXED_TYPES if kind == "MULTICAST")
+
     def address_type(self, address: Network) -> str | None:
         """Return the type that the kernel's routing gives `address` (`-m addrtype`), where it is known."""
         for kind, network in _FIXED_TYPES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iptviz.knowledge.lines import Place, is_json, places, quoted, read_json
+from iptviz.knowledge.lines import Place, is_json, places, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network
 
 _HINT = "give what `ip addr` prints, or one address a line"
@@ -14,8 +14,9 @@ _COMMAND = "ip -j addr"
 _INET = re.compile(r"(?:^|\s)inet6?\s+(?P<address>\S+)")
 # The heading of a device, also in `ip -o addr`. Where one stands, lines without an address are details.
 _DEVICE = re.compile(r"^[0-9]+: \S", re.MULTILINE)
-# A line of `ip -br addr`: device, state, addresses; a point-to-point address is followed by `peer NETWORK`.
+# A line of `ip -br addr`: device, state, addresses. What follows one is the other end's address, or a metric.
 _BRIEF = re.compile(r"\S+\s+(?:UP|DOWN|UNKNOWN|LOWERLAYERDOWN|NOTPRESENT|DORMANT|TESTING)(?P<rest>(?:\s.*)?)")
+_OF_OTHERS = re.compile(r"\s(?:peer|metric)\s+\S+")
 
 
 def read_addresses(text: str, source: str) -> frozenset[Network]:
@@ -39,18 +40,11 @@ def _of_line(line: str, place: Place, *, headed: bool) -> list[Network]:
     if found := _INET.search(line):
         return [host_of(found["address"], place, _HINT)]
     if found := _BRIEF.fullmatch(line):
-        words = found["rest"].split()
-        before = ["", *words]
-        own = (word for word, last in zip(words, before, strict=False) if _is_own(word, last))
-        return [host_of(word, place, _HINT) for word in own]
+        own = _OF_OTHERS.sub("", found["rest"]).split()
+        return [host_of(word, place, _HINT) for word in own if not word.startswith("<")]
     if headed:
         return []
     return [host_of(line.partition("#")[0].strip(), place, _HINT)]
-
-
-def _is_own(word: str, last: str) -> bool:
-    """Whether a word after a device's state is its address; what follows `peer` is the other end's."""
-    return last != "peer" and word != "peer" and word[:1] != "<" and not word.isalpha()
 
 
 def host_of(text: str, place: Place, hint: str) -> Network:
@@ -74,5 +68,5 @@ def _of_json(text: str, source: str) -> frozenset[Network]:
             local = info.get("local") if isinstance(info, dict) else info
             # An entry may lack `local`: iproute2 prints an empty object for an address it was told to filter.
             if info != {}:
-                found.add(host_of(str(local), place, hint))
+                found.add(host_of(shown(local), place, hint))
     return frozenset(found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.knowledge.blocks import Block, Level
-from iptviz.knowledge.ipset_parts import WIDTHS
 from iptviz.knowledge.ipset_subject import Subject, asked
 from iptviz.xtables.address import Network
 
@@ -62,9 +61,8 @@ class IpSet:
         # The packet may be of the other family, and then it is not in the set.
         everything = Network(self.form.family, 0, 0)
         supposed = subject._replace(source=everything, destination=everything)
-        return (
-            None if self._answer(supposed, directions, return_nomatch=return_nomatch) is not False else False
-        )
+        answer = self._answer(supposed, directions, return_nomatch=return_nomatch)
+        return None if answer else answer
 
     def _any_member(
         self,
@@ -94,8 +92,18 @@ class IpSet:
         flagged = return_nomatch and "net" in self.dimensions  # IPSET_TYPE_NOMATCH: types with networks
         pairs = zip(self.dimensions, directions, strict=False)
         sought = tuple(_within(asked(part, subject, way), part, self.form) for part, way in pairs)
-        # hash:net,iface asks no wider network once one is found, whatever its interfaces (`multi` in
-        # mtype_test_cidrs, net/netfilter/ipset/ip_set_hash_gen.h).
+        answer = self._entry(sought, flagged=flagged)
+        # An entry for a bridge's port may match whatever interface is known.
+        if answer is False and any(True for _ in self._bridged.meeting(sought[0])):
+            return None
+        return answer
+
+    def _entry(self, sought: tuple[Block, ...], *, flagged: bool) -> bool | None:
+        """Whether the entry that decides has the flag `nomatch` or, unless `flagged`, lacks it.
+
+        hash:net,iface asks no wider network once one is found, whatever its interfaces (`multi` in
+        mtype_test_cidrs, net/netfilter/ipset/ip_set_hash_gen.h).
+        """
         first_only = self.dimensions[-1] == "iface"
         end = _sure_end(self._entries, sought, first_only=first_only)
         answer = end is not None and end is flagged
@@ -106,8 +114,6 @@ class IpSet:
                 return None
             if sure:
                 break
-        if not answer and any(True for _ in _ends(self._bridged, sought, first_only=False)):
-            return None
         return answer
 
 
@@ -140,8 +146,3 @@ def _ends(level: Level, sought: tuple[Block, ...], *, first_only: bool) -> Itera
             yield None, whole
         if first_only and whole:
             return
-
-
-def full_bits(family: int | None) -> int:
-    """Return the mask of one address of a family."""
-    return 0 if family is None else (1 << WIDTHS[family]) - 1

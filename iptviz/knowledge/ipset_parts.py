@@ -24,6 +24,11 @@ _MARK = re.compile("0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
 HAS_MAC = 1 << 48
 
 
+def address_bits(family: int | None) -> int:
+    """Return the mask of one address; that of no family is empty."""
+    return 0 if family is None else full(WIDTHS[family])
+
+
 class Form(NamedTuple):
     """What the options of `create` say about all entries of a set.
 
@@ -125,7 +130,7 @@ def name_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
 
 def name_number(text: str) -> int | None:
     """Return a name as the kernel holds it, filled up with zeros; None for one that no interface can have."""
-    name = text.encode("utf-8", "surrogateescape")
+    name = text.encode("utf-8", "surrogatepass")
     if not 0 < len(name) < _NAME_BYTES or b"\0" in name:
         return None
     return int.from_bytes(name.ljust(_NAME_BYTES, b"\0"), "big")

@@ -6,8 +6,8 @@ import re
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
-from iptviz.knowledge.ipset import LIST, IpSet, full_bits
-from iptviz.knowledge.ipset_parts import MARK_WIDTH, PARTS, Form, beginning
+from iptviz.knowledge.ipset import LIST, IpSet
+from iptviz.knowledge.ipset_parts import MARK_WIDTH, PARTS, Form, address_bits, beginning
 from iptviz.knowledge.ipset_subject import Subject
 from iptviz.knowledge.lines import Place, places, quoted
 from iptviz.xtables.address import parse_network, parse_number
@@ -102,7 +102,7 @@ def _form(kind: str, options: list[str], place: Place) -> Form:
     family = None if kind in _OF_NO_FAMILY else _FAMILIES.get(values.get("family", "inet"))
     if family is None and kind not in _OF_NO_FAMILY:
         raise place.error(f"{quoted(values['family'])} is no family of addresses", _HINT)
-    bits, marks = full_bits(family), (1 << MARK_WIDTH) - 1
+    bits, marks = address_bits(family), (1 << MARK_WIDTH) - 1
     if family is not None and ("netmask" in values or "bitmask" in values):
         bits = _bits(family, values, place)
     if "markmask" in values:

@@ -39,6 +39,11 @@ def quoted(text: str) -> str:
     return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
+def shown(value: object) -> str:
+    """Return a value of JSON as text; of one that holds others only its type, as it may be nested deep."""
+    return type(value).__name__ if isinstance(value, (list, dict)) else str(value)
+
+
 def read_json(text: str, source: str, command: str) -> list[dict[str, object]]:
     """Read the list of objects that `command`, one of the `ip -j` ones, prints.
 
@@ -66,7 +71,7 @@ def objects(document: object, place: Place, hint: str) -> list[object]:
 
 def _object(item: object, place: Place, hint: str) -> dict[str, object]:
     if not isinstance(item, dict):
-        raise place.error(f"holds {quoted(repr(item))} where an object is expected", hint)
+        raise place.error(f"holds {quoted(shown(item))} where an object is expected", hint)
     return item
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.lines import Place, quoted, read_json
+from iptviz.knowledge.lines import Place, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def read_objects(text: str, source: str) -> Iterator[Route]:
     """
     place = Place(source, 1)
     for item in read_json(text, source, _COMMAND):
-        if "dead" not in str(item.get("flags", "")):
+        flags = item.get("flags")
+        if not (isinstance(flags, list) and "dead" in flags):
             yield _of_object(item, place)
 
 
@@ -93,10 +94,10 @@ def _of_object(item: dict[str, object], place: Place) -> Route:
     pairs = [_hop(hop) for hop in hops if isinstance(hop, dict)] if isinstance(hops, list) else []
     (device, gateway), *others = pairs or [_hop(item)]
     six = "pref" in item or (gateway is not None and ":" in gateway and "via" not in item)
-    kind = str(item.get("type", "unicast"))
-    network = _destination(str(item.get("dst")), 6 if six else 4, place)
-    table = str(item.get("table", _usual_table(kind)))
-    route = Route(network, kind, device, gateway, _metric(str(item.get("metric", 0)), place), table)
+    kind = shown(item.get("type", "unicast"))
+    network = _destination(shown(item.get("dst")), 6 if six else 4, place)
+    table = shown(item.get("table", _usual_table(kind)))
+    route = Route(network, kind, device, gateway, _metric(shown(item.get("metric", 0)), place), table)
     for other in others:
         route = route.or_by(*other)
     return route

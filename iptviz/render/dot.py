@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.view.packet_picture import packet_picture
 from iptviz.view.picture import trace_picture
 
 if TYPE_CHECKING:
@@ -77,6 +76,8 @@ def trace_dot(result: TraceResult, _style: Style, *, fold: bool) -> str:
 
 def packet_dot(result: PacketResult, _style: Style, *, fold: bool) -> str:
     """Return the DOT text of a packet's outcomes."""
+    from iptviz.view.packet_picture import packet_picture  # a trace shall not wait for it
+
     return _dot(packet_picture(result, fold=fold))
 
 

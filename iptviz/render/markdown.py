@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.view.packet import packet_view
 from iptviz.view.trace import trace_view
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ def trace_markdown(result: TraceResult, _style: Style, *, fold: bool) -> str:
 
 def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
     """Return the Markdown of a packet's outcomes."""
+    from iptviz.view.packet import packet_view  # a trace shall not wait for it
+
     view = packet_view(result, fold=fold)
     cases = [node for node in view.nodes if node.kind == "case"]
     blocks = [f"### {_plain(view.asked)}", _plain(view.circumstances), _plain(view.source)]

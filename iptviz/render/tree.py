@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.terminal import Piece, Style, paint
-from iptviz.view.packet import packet_view
 from iptviz.view.trace import trace_view
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ def trace_tree(result: TraceResult, style: Style, *, fold: bool) -> str:
 
 def packet_tree(result: PacketResult, style: Style, *, fold: bool) -> str:
     """Return the tree of a packet's outcomes."""
+    from iptviz.view.packet import packet_view  # a trace shall not wait for it
+
     return paint(_packet_lines(packet_view(result, fold=fold), style.width), style)
 
 
@@ -138,20 +139,22 @@ class _Fit:
         self.widths = [
             min(max(map(len, column)), _WIDEST) for column in zip(*(cells for _, cells in rows), strict=True)
         ]
-        longest = max(len(cells[-1]) for _, cells in rows)
         self.kept = [i for i, widest in enumerate(self.widths) if widest]
         self.dropped: list[str] = []
         self.width = width
         self.cuts = False
-        indent = max(depth for depth, _ in rows)
-        for column, what in sort.drop_order.items():
-            left = width - indent - sum(self.widths[i] + len(_GAP) for i in self.kept[:-1])
-            last = self.kept[-1]
-            if left >= (longest if sort.cut and last == column else self.widths[last]):
-                break
-            if sort.cut and last == column and left >= _LEAST_CUT:
-                self.cuts = True
-                break
+        self._shrink(max(depth for depth, _ in rows), max(len(cells[-1]) for _, cells in rows))
+
+    def _shrink(self, indent: int, longest: int) -> None:
+        """Cut the last column, whose longest cell is given, or else drop columns, until the rest fits."""
+        end = len(self.widths) - 1
+        for column, what in self.sort.drop_order.items():
+            left = self.width - indent - sum(self.widths[i] + len(_GAP) for i in self.kept[:-1])
+            may_cut = bool(self.sort.cut) and self.kept[-1] == end
+            needed = longest if may_cut else self.widths[self.kept[-1]]
+            self.cuts = may_cut and _LEAST_CUT <= left < needed
+            if left >= needed or self.cuts:
+                return
             if column in self.kept:
                 self.kept.remove(column)
                 self.dropped.append(what)

@@ -147,6 +147,8 @@ def _address_type(option: Option, packet: Packet, given: Known) -> Truth:
         return known(option, holds=kind in wanted)
     if local is False and wanted == ["LOCAL"]:
         return known(option, holds=False)
+    if wanted == ["MULTICAST"] and address is not None and not given.may_be_multicast(address):
+        return known(option, holds=False)  # the address alone tells; a broadcast hangs on the node's networks
     if side == "destination" and packet.dnat and wanted == ["LOCAL"]:
         return question("endpoint-local", "DNAT", option)  # another question than before the rewriting
     rewritten = f" (rewritten to {packet.dnat})" if side == "destination" and packet.dnat else ""

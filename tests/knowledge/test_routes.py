@@ -1,0 +1,127 @@
+"""Routes: what `ip route` prints, and which route a packet takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from iptviz.errors import DumpError
+from iptviz.knowledge.routes import read_routes
+from iptviz.xtables.address import parse_network
+
+ALL = """\
+default via 192.0.2.1 dev eth0 proto static metric 100\x20
+default via 192.0.2.9 dev eth9 metric 600\x20
+192.0.2.0/24 dev eth0 proto kernel scope link src 192.0.2.2\x20
+blackhole 10.7.0.0/16 metric 3\x20
+unreachable 10.8.0.0/16\x20
+prohibit 10.6.0.0/16\x20
+throw 10.5.0.0/16\x20
+10.4.0.0/16\x20
+\tnexthop via 10.1.1.5 dev d0 weight 1\x20
+\tnexthop via 10.1.1.6 dev d0 weight 2\x20
+10.3.0.0/16\x20
+\tnexthop via 10.1.1.5 dev d0 weight 1\x20
+\tnexthop via 10.1.1.6 dev d1 weight 2\x20
+10.2.0.0/16 via inet6 fe80::1 dev d0\x20
+10.1.0.0/16 dev d1 scope link dead linkdown\x20
+10.9.0.0/16 via 10.1.1.5 dev d0 table 100\x20
+local 127.0.0.0/8 dev lo table local proto kernel scope host src 127.0.0.1\x20
+local 192.0.2.2 dev eth0 table local proto kernel scope host src 192.0.2.2\x20
+broadcast 192.0.2.255 dev eth0 table local proto kernel scope link src 192.0.2.2\x20
+fd00::/64 dev eth0 proto kernel metric 256 pref medium
+default via fd00::1 dev eth0 metric 1024 pref medium
+fd01::/64 via fe80::5 dev d0 metric 1024 pref medium
+fd01::/64 via fe80::6 dev d0 metric 1024 pref medium
+local fd00::2 dev eth0 table local proto kernel metric 0 pref medium
+multicast ff00::/8 dev eth0 table local proto kernel metric 256 pref medium
+"""
+
+# address, and kind, device, gateway and table of its route.
+CASES = {
+    "8.8.8.8": ("unicast", "eth0", "192.0.2.1", "main"),
+    "192.0.2.7": ("unicast", "eth0", None, "main"),
+    "192.0.2.2": ("local", "eth0", None, "local"),
+    "192.0.2.255": ("broadcast", "eth0", None, "local"),
+    "127.9.9.9": ("local", "lo", None, "local"),
+    "10.7.0.1": ("blackhole", None, None, "main"),
+    "10.8.0.1": ("unreachable", None, None, "main"),
+    "10.6.0.1": ("prohibit", None, None, "main"),
+    "10.5.0.1": None,
+    "10.4.0.1": ("unicast", "d0", None, "main"),
+    "10.3.0.1": ("unicast", None, None, "main"),
+    "10.2.0.1": ("unicast", "d0", "fe80::1", "main"),
+    "10.1.0.1": ("unicast", "eth0", "192.0.2.1", "main"),
+    "10.9.0.1": ("unicast", "eth0", "192.0.2.1", "main"),
+    "10.4.7.0/24": ("unicast", "d0", None, "main"),
+    "192.0.2.0/24": None,
+    "192.0.2.64/26": ("unicast", "eth0", None, "main"),
+    "0.0.0.0/0": None,
+    "fd00::7": ("unicast", "eth0", None, "main"),
+    "fd00::2": ("local", "eth0", None, "local"),
+    "fd01::7": ("unicast", "d0", None, "main"),
+    "ff02::1": ("multicast", "eth0", None, "local"),
+    "2001:db8::1": ("unicast", "eth0", "fd00::1", "main"),
+}
+
+
+@pytest.mark.parametrize(("address", "expected"), CASES.items(), ids=CASES)
+def test_a_packet_takes_the_route_that_the_kernel_takes(
+    address: str, expected: tuple[str, str | None, str | None, str] | None
+) -> None:
+    network = parse_network(address)
+    assert network is not None
+    found = read_routes(ALL, "routes").lookup(network)
+    assert (found and (found.kind, found.device, found.gateway, found.table)) == expected
+
+
+JSON = """\
+[{"dst":"default","gateway":"192.0.2.1","dev":"eth0","flags":[]},
+ {"type":"local","dst":"192.0.2.2","dev":"eth0","table":"local","flags":[]},
+ {"dst":"fd00::/64","dev":"eth0","metric":256,"flags":[],"pref":"medium"},
+ {"dst":"10.2.0.0/16","via":{"family":"inet6","host":"fe80::1"},"dev":"d0","flags":[]},
+ {"dst":"10.3.0.0/16","flags":[],"nexthops":[{"gateway":"10.1.1.5","dev":"d0"},{"gateway":"10.1.1.6","dev":"d0"}]},
+ {"type":"blackhole","dst":"10.7.0.0/16","metric":3,"flags":["dead"]}]
+"""
+TEXT = """\
+default via 192.0.2.1 dev eth0
+local 192.0.2.2 dev eth0 table local
+fd00::/64 dev eth0 metric 256 pref medium
+10.2.0.0/16 via inet6 fe80::1 dev d0
+10.3.0.0/16
+\tnexthop via 10.1.1.5 dev d0
+\tnexthop via 10.1.1.6 dev d0
+blackhole 10.7.0.0/16 metric 3 dead
+"""
+
+
+def test_json_says_the_same_as_text() -> None:
+    assert read_routes(JSON, "routes").routes == read_routes(TEXT, "routes").routes
+
+
+def test_the_local_table_is_known_without_its_name() -> None:
+    routes = read_routes("local 10.0.0.1 dev lo proto kernel\nlocal 0.0.0.0/0 dev lo table 100\n", "routes")
+    assert [route.table for route in routes.routes] == ["local", "100"]
+
+
+def test_a_default_route_of_ipv6_is_known_by_its_gateway_or_its_preference() -> None:
+    text = "default via fe80::1 dev d0\ndefault dev d0 metric 1024 pref medium\ndefault dev d0 scope link\n"
+    assert [route.network.version for route in read_routes(text, "routes").routes] == [6, 6, 4]
+
+
+WRONG = {
+    "word": ("default dev lo\nnonsense dev lo\n", "routes:2: 'nonsense' is no destination"),
+    "kind alone": ("blackhole\n", "routes:1: 'blackhole' names no destination"),
+    "metric": ("default dev lo metric 99999999999\n", "is no metric"),
+    "other digits": ("default dev lo metric \u0661\n", "is no metric"),
+    "hop first": ("nexthop via 10.0.0.1 dev lo\n", "routes:1: a next hop without a route"),
+    "zero byte": ("10.0.0.0\0/8 dev lo\n", "is no destination"),
+    "JSON without destination": ('[{"dev":"lo"}]', "routes:1: 'None' is no destination"),
+    "JSON of numbers": ("[7]", "routes:1: holds '7'"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
+def test_what_is_no_route_is_told(text: str, message: str) -> None:
+    with pytest.raises(DumpError) as raised:
+        read_routes(text, "routes")
+    assert message in str(raised.value)

@@ -1,0 +1,383 @@
+"""The view of a packet's fate: how it is called, its cases, what is folded and what is said below."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
+from iptviz.engine.outcome import Outcome
+from iptviz.engine.packet import Packet
+from iptviz.engine.path import Path, Step, joined
+from iptviz.questions.packet import PacketResult
+from iptviz.view.packet import (
+    PATHS,
+    asked_label,
+    circumstances_label,
+    fate_label,
+    mark_label,
+    packet_cases,
+    packet_view,
+    rewritten_labels,
+)
+from iptviz.view.packet_picture import packet_picture
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iptviz.view.trace import Node
+
+FIXTURE = "fixtures/httpd-service/dump.rules"
+SVC = "KUBE-SVC-X2P42VLQEZCHLPKZ"
+INSIDE = Assumption(Condition("source-cidr", "10.244.0.0/16"), holds=True)
+ASKED = Packet(
+    "tcp", parse_network("10.97.13.198"), 79, source=parse_network("10.244.0.9"), in_interface="eth0"
+)
+
+
+def path(steps: Iterable[Step]) -> Path | None:
+    """Return the way through `steps`."""
+    way: Path | None = None
+    for step in steps:
+        way = joined(way, step)
+    return way
+
+
+class Stops:
+    """Makes stops at rules of a dump."""
+
+    def __init__(self, dump: iptviz.Dump, packet: Packet) -> None:
+        self.dump = dump
+        self.packet = packet
+
+    def at(self, table: str, chain: str, number: int, effect: str = "") -> Step:
+        """Return the stop at rule `number` of a chain; 0 is its policy."""
+        rule = self.dump.tables[table].chains[chain].rules[number - 1] if number else None
+        return Step(table, chain, rule, effect or (f"jump {rule.jump}" if rule else "ACCEPT"), self.packet)
+
+
+def httpd(number: int, when: tuple[Assumption, ...], *, masquerade: bool, dump: iptviz.Dump) -> Outcome:
+    """Return what becomes of a connection that gets endpoint `number` (from 1) of the httpd service."""
+    stops = Stops(dump, ASKED)
+    choice = stops.at("nat", SVC, number)
+    sep = choice.rule.jump if choice.rule else None
+    assert sep
+    dnat = stops.at("nat", sep, 2)
+    address = dnat.rule.target.value("--to-destination") if dnat.rule and dnat.rule.target else ""
+    mark = [
+        stops.at("nat", "KUBE-SERVICES", 9),
+        stops.at("nat", "KUBE-MARK-MASQ", 1, "mark 0x4000/0x4000"),
+    ]
+    steps = [
+        stops.at("nat", "PREROUTING", 1),
+        *(mark if masquerade else []),
+        stops.at("nat", "KUBE-SERVICES", 10),
+        choice,
+        dnat._replace(effect=f"DNAT to {address}"),
+        stops.at("filter", "FORWARD", 1),
+        stops.at("filter", "FORWARD", 0),
+        stops.at("nat", "POSTROUTING", 1),
+        stops.at("nat", "KUBE-POSTROUTING", 1, "MASQUERADE")
+        if masquerade
+        else stops.at("nat", "POSTROUTING", 0),
+    ]
+    packet = ASKED._replace(dnat=address)
+    if masquerade:
+        packet = packet._replace(snat="MASQUERADE", mark=UNKNOWN_MARK.set_xmark(0x4000, 0x4000))
+    return Outcome("ACCEPT", Fraction(1, 4), when, "FORWARD", None, packet, path(steps))
+
+
+def httpd_result() -> PacketResult:
+    """Return the answer about the httpd service of the fixture, inside and outside the cluster."""
+    dump = iptviz.load(FIXTURE)
+    inside = [httpd(number, (INSIDE,), masquerade=False, dump=dump) for number in range(1, 5)]
+    outside = [
+        httpd(number, (INSIDE.opposite(),), masquerade=True, dump=dump)._replace(when=(INSIDE.opposite(),))
+        for number in range(1, 5)
+    ]
+    return PacketResult(dump, ASKED, "prerouting", (*outside, *inside), ("A note.",), complete=True)
+
+
+def one_case() -> PacketResult:
+    """Return the answer inside the cluster alone."""
+    result = httpd_result()
+    inside = tuple(one._replace(when=()) for one in result.outcomes[4:])
+    return result._replace(outcomes=inside, notes=())
+
+
+def many(count: int = 200) -> PacketResult:
+    """Return an answer with many outcomes of one case, which all begin alike."""
+    result = one_case()
+    first = result.outcomes[0]
+    outcomes = tuple(
+        first._replace(
+            share=Fraction(1, count), packet=first.packet._replace(dnat=f"10.0.{i // 250}.{i % 250}:80")
+        )
+        for i in range(count)
+    )
+    return result._replace(outcomes=outcomes)
+
+
+def refused() -> PacketResult:
+    """Return an answer of which a part is rejected."""
+    dump = iptviz.load("fixtures/httpd-no-endpoints/dump.rules")
+    rule = next(
+        rule
+        for rules in dump.tables["filter"].chains.values()
+        for rule in rules.rules
+        if rule.target and rule.target.name == "REJECT"
+    )
+    step = Step("filter", rule.chain, rule, "REJECT", ASKED)
+    outcome = Outcome("REJECT", Fraction(1), (), "", rule, ASKED, path([step]))
+    return PacketResult(dump, ASKED, "output", (outcome,), (), complete=False)
+
+
+def all_nodes(nodes: Iterable[Node]) -> list[Node]:
+    """Return nodes and all below them."""
+    return [one for node in nodes for one in (node, *all_nodes(node.children))]
+
+
+def kinds(result: PacketResult, *wanted: str, fold: bool = True) -> list[Node]:
+    """Return the nodes of these kinds."""
+    return [node for node in all_nodes(packet_view(result, fold=fold).nodes) if node.kind in wanted]
+
+
+# --- what things are called ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("packet", "text"),
+    [
+        (ASKED, "tcp packet from 10.244.0.9 to 10.97.13.198:79"),
+        (Packet(), "packet from an unknown source to an unknown destination"),
+        (Packet(source_port=9), "packet from an unknown source, port 9 to an unknown destination"),
+        (
+            Packet("udp", parse_network("fd00::1"), 53, source=parse_network("10.0.0.0/8")),
+            "udp packet from 10.0.0.0/8 to [fd00::1]:53",
+        ),
+    ],
+)
+def test_a_packet_is_called_by_what_is_known(packet: Packet, text: str) -> None:
+    assert asked_label(packet) == text
+
+
+def test_the_circumstances_name_all_that_is_known() -> None:
+    packet = ASKED._replace(
+        mark=known_mark(0x10),
+        tcp_flags=frozenset({"SYN", "ACK"}),
+        ttl=64,
+        owner=(0, None),
+        out_interface="cni0",
+    )
+    assert circumstances_label(packet, "prerouting") == (
+        "arrives at this node by eth0 (hook prerouting), leaves by cni0, connection state NEW, mark 0x10, "
+        "TCP flags ACK,SYN, TTL 64, uid 0"
+    )
+    bare = Packet(state=None, tcp_flags=frozenset())
+    assert circumstances_label(bare, "output") == "sent by this node (hook output), TCP flags none"
+
+
+@pytest.mark.parametrize(
+    ("mark", "text"),
+    [
+        (known_mark(0), "0x0"),
+        (UNKNOWN_MARK, None),
+        (UNKNOWN_MARK.set_xmark(0x4000, 0x4000), "0x4000/0x4000"),
+        (UNKNOWN_MARK.set_xmark(0, 0x4000), "0x0/0x4000"),
+        (UNKNOWN_MARK.set_xmark(1, 0), "(mark & 0xffffffff) ^ 0x1"),
+        (Mark("connmark", 0xFF, 0), "(connmark & 0xff) ^ 0x0"),
+    ],
+)
+def test_a_mark_is_written_as_iptables_does_where_that_says_it(mark: Mark, text: str | None) -> None:
+    assert mark_label(mark) == text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "route", "text"),
+    [
+        ("ACCEPT", "INPUT", "ACCEPT, delivered to this node"),
+        ("ACCEPT", "FORWARD", "ACCEPT, forwarded"),
+        ("ACCEPT", "OUTPUT", "ACCEPT, sent"),
+        ("ACCEPT", "", "ACCEPT"),
+        ("DROP", "INPUT", "DROP"),
+        ("STOLEN", "", "STOLEN"),
+    ],
+)
+def test_a_fate_is_the_verdict_and_where_the_packet_is(verdict: str, route: str, text: str) -> None:
+    assert fate_label(Outcome(verdict, Fraction(1), (), route, None, ASKED, None)) == text
+
+
+def test_a_refusal_says_how_and_by_which_line() -> None:
+    (node,) = kinds(refused(), "refused")
+    assert node.cells == ("100 %", "REJECT with icmp-port-unreachable", "", "", "", "line 83")
+
+
+def test_what_is_rewritten_is_told_and_what_is_as_before_is_not() -> None:
+    outcome = httpd_result().outcomes[0]
+    assert rewritten_labels(outcome, ASKED) == ("to 10.244.1.17:80", "masqueraded", "mark 0x4000/0x4000")
+    assert rewritten_labels(outcome, outcome.packet)[2] == ""
+    snat = outcome._replace(packet=ASKED._replace(snat="192.0.2.1"))
+    assert rewritten_labels(snat, ASKED) == ("", "from 192.0.2.1", "")
+
+
+# --- cases and ways ------------------------------------------------------------------------------------------
+
+
+def test_outcomes_with_the_same_conditions_are_one_case() -> None:
+    cases = packet_cases(httpd_result().outcomes)
+    assert [(case.letter, case.when, len(case.outcomes)) for case in cases] == [
+        ("A", "source not in 10.244.0.0/16", 4),
+        ("B", "source in 10.244.0.0/16", 4),
+    ]
+
+
+def test_a_single_case_has_no_letter_and_no_heading_unless_it_has_conditions() -> None:
+    assert kinds(one_case(), "case") == []
+    result = httpd_result()
+    (case,) = kinds(result._replace(outcomes=result.outcomes[4:]), "case")
+    assert case.cells[0] == "when source in 10.244.0.0/16"
+
+
+def test_the_first_way_is_shown_whole_with_number_line_effect_and_rule() -> None:
+    first, *_ = kinds(one_case(), "accepted")
+    assert [node.kind for node in first.children] == ["step"] * 8
+    assert first.children[3].cells == (
+        "nat",
+        "KUBE-SEP-2ZFMABIBAPGHKA6E",
+        "rule 2",
+        "line 37",
+        "DNAT to 10.244.1.17:80",
+        "-p tcp -m tcp -j DNAT --to-destination 10.244.1.17:80",
+    )
+    assert first.children[-1].cells == ("nat", "POSTROUTING", "", "", "policy ACCEPT", "")
+
+
+def test_later_ways_show_where_they_differ() -> None:
+    _, second, *_ = kinds(one_case(), "accepted")
+    texts = [node.cells[0] if node.kind == "fold" else node.cells[3] for node in second.children]
+    assert texts == [
+        "the first 2 steps as above, up to nat KUBE-SERVICES, line 67",
+        "line 77",
+        "line 39",
+        "the last 4 steps as above, from filter FORWARD, line 94",
+    ]
+
+
+def test_unfolded_every_way_is_whole() -> None:
+    outcomes = kinds(one_case(), "accepted", fold=False)
+    assert [len(node.children) for node in outcomes] == [8] * 4
+    assert kinds(many(), "fold", fold=False) == []
+    assert len(kinds(many(), "accepted", fold=False)) == 200
+
+
+def test_the_same_way_again_is_one_line() -> None:
+    _, second, *_ = kinds(many(), "accepted")
+    (node,) = second.children
+    assert node.cells[0] == "the first 8 steps as above, up to nat POSTROUTING, policy"
+
+
+@pytest.mark.parametrize("count", [16, 17, 200])
+def test_many_outcomes_are_folded_with_the_right_numbers(count: int) -> None:
+    nodes = packet_view(many(count)).nodes
+    shown = [node for node in nodes if node.kind == "accepted"]
+    assert len(shown) == (16 if count == 16 else 10)
+    assert [bool(node.children) for node in shown] == [True] * 4 + [False] * (len(shown) - 4)
+    told = [node.cells[0] for node in nodes if node.kind == "fold"]
+    assert told[0] == f"the ways of the last {len(shown) - 4} are left out (--all shows them)"
+    if count == 200:
+        assert told[1] == "and 190 more, 0.50 % each, 95.00 % together (--all shows them)"
+    assert len(told) == (1 if count == 16 else 2)
+
+
+def test_of_many_cases_not_every_way_is_shown() -> None:
+    result = one_case()
+    outcomes = tuple(
+        outcome._replace(when=(Assumption(Condition("in-interface", f"eth{i}"), holds=True),))
+        for i in range(10)
+        for outcome in result.outcomes
+    )
+    nodes = kinds(result._replace(outcomes=outcomes), "accepted")
+    assert len(nodes) == 40
+    assert sum(bool(node.children) for node in nodes) == PATHS
+
+
+def test_rules_that_did_not_match_are_of_their_own_kind_and_long_runs_are_shortened() -> None:
+    result = one_case()
+    (first, *_) = result.outcomes
+    stops = Stops(result.dump, ASKED)
+    missed = [stops.at("nat", "KUBE-SERVICES", 1, "no match: destination")] * 40
+    outcome = first._replace(share=Fraction(1), path=path([*missed, stops.at("nat", "POSTROUTING", 0)]))
+    result = result._replace(outcomes=(outcome,))
+    assert len(kinds(result, "miss")) == 10
+    assert [node.cells[0] for node in kinds(result, "fold")] == [
+        "30 more rules that did not match (--all shows them)"
+    ]
+    assert len(kinds(result, "miss", fold=False)) == 40
+
+
+def test_a_long_way_is_shortened_in_its_middle_and_one_cut_off_says_so() -> None:
+    result = one_case()
+    stops = Stops(result.dump, ASKED)
+    way = path([stops.at("nat", "POSTROUTING", 1)] * 2_500)
+    outcome = result.outcomes[0]._replace(share=Fraction(1), path=way)
+    result = result._replace(outcomes=(outcome,))
+    assert len(kinds(result, "step")) == 10
+    assert [node.cells[0] for node in kinds(result, "fold")] == [
+        "1,990 more steps (--all shows them)",
+        "and so on: the way is too long to be kept whole",
+    ]
+    assert len(kinds(result, "step", fold=False)) == 2_000
+
+
+# --- what is said below --------------------------------------------------------------------------------------
+
+
+def test_the_facts_sum_up_each_case_and_name_all_conditions() -> None:
+    facts = packet_view(httpd_result()).facts
+    assert [tuple(fact) for fact in facts] == [
+        ("Case A", "100 % ACCEPT, forwarded: to 4 destinations, masqueraded", "good"),
+        ("Case B", "100 % ACCEPT, forwarded: to 4 destinations", "good"),
+        ("Depends on", "whether source in 10.244.0.0/16", ""),
+    ]
+
+
+def test_what_was_assumed_is_said() -> None:
+    facts = packet_view(one_case()._replace(given=(INSIDE,))).facts
+    assert ("Assumed", "source in 10.244.0.0/16") in [fact[:2] for fact in facts]
+
+
+def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
+    view = packet_view(refused())
+    assert "INCOMPLETE, see the notes" in view.source
+    assert [tuple(fact) for fact in view.facts] == [
+        ("Verdict", "100 % REJECT with icmp-port-unreachable", "bad"),
+        ("Depends on", "what this dump lacks: see the notes", ""),
+    ]
+
+
+# --- the picture ---------------------------------------------------------------------------------------------
+
+
+def test_the_picture_leads_from_the_packet_to_every_end() -> None:
+    picture = packet_picture(httpd_result())
+    ends = [box for box in picture.boxes if box.id.startswith("end/")]
+    assert len(ends) == 8
+    assert ends[0].lines[-1] == "A: 25.00 %"
+    assert {link.tail for link in picture.links} | {link.head for link in picture.links} == {
+        box.id for box in picture.boxes
+    }
+    (entry,) = [link for link in picture.links if link.tail == "packet"]
+    assert entry.lines == ("A, B: 100 %",)
+
+
+def test_many_ends_are_folded_into_one_box_and_shares_stay_whole() -> None:
+    picture = packet_picture(many())
+    (folded,) = [box for box in picture.boxes if box.kind == "fold"]
+    assert folded.lines == ("190 more ends", "95.00 %", "--all shows them")
+    assert {link.lines[-1] for link in picture.links if link.head.startswith("nat/")} == {"100 %"}
+    assert len(packet_picture(many(), fold=False).boxes) == 200 + 7
