@@ -21,6 +21,13 @@ from tests import kubeproxy
 
 FIXTURE = Path(__file__).parents[2] / "fixtures/httpd-service/dump.rules"
 TRACE = [sys.executable, "-m", "iptviz", "trace"]
+PACKET = [
+    sys.executable,
+    "-m",
+    "iptviz",
+    "packet",
+    *["--src", "10.244.0.9", "--protocol", "tcp", "--dport", "80", "--mark", "0"],
+]
 INDEX = """
 import gc, sys
 gc.disable()
@@ -80,6 +87,8 @@ def compare(big: Path, target: str, rounds: int) -> None:
         index = [sys.executable, "-c", INDEX, str(big)]
         understand = [sys.executable, "-c", UNDERSTAND, str(big)]
         pair("trace / iptables-legacy-restore --test", ours, restore, rounds)
+        packet = [*PACKET, "--dst", target, str(big)]
+        pair("packet / iptables-legacy-restore --test", packet, restore, rounds)
         pair("open and index / iptables-legacy-restore --test", index, restore, rounds)
         runs = pair("understand every rule / ...-restore --test", understand, restore, rounds)
         print(f"{'peak memory of understanding / the file':46} {max(one.peak for one in runs) / size:.2f}")

@@ -55,13 +55,24 @@ def _inside(dice: Dice, match: str, option: str) -> str:
 _SOURCES = [f"{CLIENT}/32", "10.1.0.0/24", "10.0.0.0/8", "10.1.0.9/32", "10.0.0.2/255.0.0.255"]
 _NETWORKS = ["10.2.0.0/24", "10.3.0.0/24", "10.2.0.2/31", *(f"{one}/32" for one in DESTINATIONS)]
 
+
+def _ports(dice: Dice) -> str:
+    protocol = dice.choice(["tcp", "udp"])
+    port, side = dice.choice(PORTS), dice.choice(["sport", "dport", "dport"])
+    if dice.random() < 0.3:
+        ports = ",".join(map(str, dice.sample(PORTS, 2)))
+        option = dice.choice([f"--{side}s {ports}", f"--ports {ports}", "--dports 80:100,443"])
+        return f"-p {protocol} -m multiport {_not(dice, option)}"
+    return f"-p {protocol} -m {protocol} {_not(dice, f'--{side} ' + dice.choice([str(port), f'{port}:', ':100']))}"
+
+
 MATCHES: list[Callable[[Dice], str]] = [
     lambda dice: _not(dice, f"-s {dice.choice(_SOURCES)}"),
     lambda dice: _not(dice, f"-d {dice.choice(_NETWORKS)}"),
     lambda dice: _not(dice, f"-d {dice.choice(_NETWORKS)}"),
     lambda dice: _not(dice, f"-p {dice.choice(['tcp', 'udp', 'icmp'])}"),
-    lambda dice: _ports(dice),
-    lambda dice: _ports(dice),
+    _ports,
+    _ports,
     lambda dice: f"-p tcp {_inside(dice, 'tcp', '--tcp-flags ' + dice.choice(['SYN,ACK SYN', 'ALL SYN', 'SYN,RST,ACK,FIN ACK']))}",
     lambda dice: f"-p icmp {_inside(dice, 'icmp', '--icmp-type ' + dice.choice(['8', '8/0', '13', '0', 'any']))}",
     lambda dice: _inside(dice, "mark", f"--mark {dice.choice(MARKS)}"),
@@ -83,16 +94,6 @@ MATCHES: list[Callable[[Dice], str]] = [
     lambda dice: f"-m statistic --mode random {_not(dice, '--probability ' + dice.choice(['0', '1']))}",
     lambda dice: f"-m comment --comment {dice.choice(['one', 'two'])}",
 ]  # fmt: skip
-
-
-def _ports(dice: Dice) -> str:
-    protocol = dice.choice(["tcp", "udp"])
-    port, side = dice.choice(PORTS), dice.choice(["sport", "dport", "dport"])
-    if dice.random() < 0.3:
-        ports = ",".join(map(str, dice.sample(PORTS, 2)))
-        option = dice.choice([f"--{side}s {ports}", f"--ports {ports}", "--dports 80:100,443"])
-        return f"-p {protocol} -m multiport {_not(dice, option)}"
-    return f"-p {protocol} -m {protocol} {_not(dice, f'--{side} ' + dice.choice([str(port), f'{port}:', ':100']))}"
 
 
 def _match(dice: Dice, place: Place) -> str:

@@ -64,8 +64,8 @@ class Seen(NamedTuple):
 
 
 def checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data if len(data) % 2 == 0 else data[:-1]))
-    total += data[-1] << 8 if len(data) % 2 else 0
+    padded = data + bytes(len(data) % 2)
+    total = sum(int.from_bytes(padded[at : at + 2]) for at in range(0, len(padded), 2))
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 
@@ -107,8 +107,9 @@ def read(data: bytes) -> Seen | None:
     addresses = socket.inet_ntoa(header[12:16]), socket.inet_ntoa(header[16:20])
     if name == "icmp":
         return Seen(*addresses, name, 0, 0, header[8], header[1], (body[0], body[1]))
-    ports = struct.unpack("!HH", body[:4])
-    return Seen(*addresses, name, *ports, header[8], header[1], None, body[13] if name == "tcp" else 0)
+    sport, dport = struct.unpack("!HH", body[:4])
+    flags = body[13] if name == "tcp" else 0
+    return Seen(*addresses, name, sport, dport, header[8], header[1], None, flags)
 
 
 class Wire:
@@ -176,9 +177,8 @@ def _set_up(node: Node, ends: str) -> None:
         f"neigh add {CLIENT} lladdr {_mac(CLIENT_MAC)} dev cli",
         *(f"neigh add 10.2.0.{n} lladdr {_mac(SERVER_MAC)} dev srv" for n in range(2, 12)),
         "route add default via 10.2.0.2 dev srv",
+        *(f"-n {ends} link set {name} up" for name in ("c0", "s0")),
     ]
-    for name in ("c0", "s0"):
-        commands.append(f"-n {ends} link set {name} up")
     for command in commands:
         node.run("ip", *command.split())
     node.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.rp_filter=0",
