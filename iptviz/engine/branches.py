@@ -41,25 +41,53 @@ class End(NamedTuple):
     packet: Packet
 
 
+class Passage(NamedTuple):
+    """A rule that takes `chance` of what reaches it, which is the share `before` of what enters its chain.
+
+    `taken` is the product of the two; `called` is what happens to it in the chain that the rule enters.
+    """
+
+    rule: Rule
+    chance: Fraction
+    before: Fraction
+    taken: Fraction
+    called: Branch | None
+
+
+class Note(NamedTuple):
+    """A rule that marks, logs or counts and goes on, where all of `needs` hold.
+
+    `via` is the rule that led to it, by a jump or because it is the rule itself.
+    """
+
+    rule: Rule
+    via: Rule
+    needs: When
+
+
 class Branch:
     """What happens when all of `when` hold.
 
     `here` are the packets that go on to the next rule, `back` those that have left the chain by RETURN,
-    `ends` those that ended the table; all their shares sum to 1.
+    `ends` those that ended the table; all their shares sum to 1. A survey adds the `passages` through rules,
+    and `notes` with the share that comes to each.
     """
 
-    __slots__ = ("back", "ends", "here", "when")
+    __slots__ = ("back", "ends", "here", "notes", "passages", "when")
 
     def __init__(self, when: When, here: dict[Packet, Weight]) -> None:
         self.when = when
         self.here = here
         self.back: dict[Packet, Weight] = {}
         self.ends: dict[End, Weight] = {}
+        self.passages: list[Passage] = []
+        self.notes: dict[Note, Fraction] = {}
 
     def under(self, when: When) -> Branch:
         """Return a copy that holds under other answers."""
         copy = Branch(when, dict(self.here))
         copy.back, copy.ends = dict(self.back), dict(self.ends)
+        copy.passages, copy.notes = list(self.passages), dict(self.notes)
         return copy
 
     def left(self) -> dict[Packet, Weight]:
@@ -82,19 +110,19 @@ class Branch:
     def agrees(self, other: Branch) -> bool:
         """Whether the same happens to the same packets with the same shares, on whatever way."""
         pairs = ((self.here, other.here), (self.back, other.back), (self.ends, other.ends))
-        return all(len(mine) == len(theirs) for mine, theirs in pairs) and all(
-            _shares(mine) == _shares(theirs) for mine, theirs in pairs
-        )
+        return self.notes == other.notes and all(_shares(mine) == _shares(theirs) for mine, theirs in pairs)
 
 
 def _shares(weights: dict[Packet, Weight] | dict[End, Weight]) -> dict[Hashable, Fraction]:
-    return {key: weight.share for key, weight in weights.items()}
+    return {key: weight.share for key, weight in weights.items() if weight.share}
 
 
 def _take_ways(
     mine: dict[Key, Weight], theirs: dict[Key, Weight], condition: Condition, *, holds: bool
 ) -> None:
     for key, (share, path) in mine.items():
+        if key not in theirs:
+            continue  # which nothing reaches
         ways = (path, theirs[key].path) if holds else (theirs[key].path, path)
         mine[key] = Weight(share, either(condition, *ways))
 

@@ -23,6 +23,13 @@ class UndecidedError(Exception):
         super().__init__(condition)
 
 
+class Faults(NamedTuple):
+    """Jumps that the kernel would refuse: those that close a loop, and those to a chain that is not there."""
+
+    loops: dict[Rule, tuple[str, ...]]
+    missing: dict[Rule, str]
+
+
 class GoOn(NamedTuple):
     """The next rule is asked, about `packet`."""
 

@@ -9,12 +9,11 @@ loop hangs the walk.
 from __future__ import annotations
 
 from collections.abc import Generator
-from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
-from iptviz.engine.chance import CERTAIN, product, total
+from iptviz.engine.chance import CERTAIN, NEVER, product, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.dispatch import Dispatch
 from iptviz.engine.effects import GoOn, Shot, Stop, UndecidedError
@@ -24,11 +23,14 @@ from iptviz.engine.path import Step, joined
 from iptviz.engine.targets.table import apply_target
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from fractions import Fraction
+
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.engine.effects import Faults
     from iptviz.engine.known import Known
     from iptviz.engine.packet import Packet
-    from iptviz.engine.walk import Faults
 
 
 class Request(NamedTuple):
@@ -47,24 +49,39 @@ class _SplitError(Exception):
         super().__init__(whens)
 
 
+class Lot(NamedTuple):
+    """What a rule takes of the packets that reach it: `chance` of those that are like `packet`."""
+
+    rule: Rule
+    packet: Packet
+    before: Fraction
+    chance: Fraction
+    taken: Weight
+
+
 class _Back(NamedTuple):
     packet: Packet
     text: str
 
 
-class _Called(NamedTuple):
+class Called(NamedTuple):
+    """A chain is entered, and this is what happens there."""
+
     branch: Branch
     goto: bool
     text: str
 
 
-_Action = GoOn | Stop | _Back | _Called
+Action = GoOn | Stop | _Back | Called
 _Walk = Generator[Request, "list[Branch]", "list[Branch]"]
-_Acting = Generator[Request, "list[Branch]", _Action]
+_Acting = Generator[Request, "list[Branch]", Action]
 
 
 class Flow:
     """Walks chains of one table, entered by one built-in chain."""
+
+    asks_in_vain = False
+    """Whether rules are asked that nothing reaches."""
 
     def __init__(self, table: Table, hook: str, known: Known, faults: Faults) -> None:
         self.table = table
@@ -99,10 +116,10 @@ class Flow:
 
     def _walk(self, request: Request) -> _Walk:
         branches = [Branch(request.when, {request.packet: Weight(CERTAIN, None)})]
-        for rule in self._rules(request):
+        for rule in self.rules(request):
             walked: list[Branch] = []
             for branch in branches:
-                walked += yield from self._pass(rule, branch)
+                walked += yield from self.pass_rule(rule, branch)
             if len(walked) > 1:
                 walked = self._bounded(joined_branches(walked, len(request.when)))
             branches = walked
@@ -110,10 +127,11 @@ class Flow:
                 break
         return branches
 
-    def _rules(self, request: Request) -> list[Rule]:
+    def rules(self, request: Request) -> Sequence[Rule]:
+        """Return the rules of a chain that may concern the packet, in order."""
         if request.chain not in self._dispatches:
             self._dispatches[request.chain] = Dispatch(self.table, request.chain)
-        return list(self._dispatches[request.chain].towards(request.packet.destination))
+        return self._dispatches[request.chain].towards(request.packet.destination)
 
     def _bounded(self, branches: list[Branch]) -> list[Branch]:
         """Leave out what is beyond the bound; those with the fewest special answers come last, and stay."""
@@ -125,14 +143,14 @@ class Flow:
 
     # --- one rule ----------------------------------------------------------------------------------------
 
-    def _pass(self, rule: Rule, branch: Branch) -> _Walk:
+    def pass_rule(self, rule: Rule, branch: Branch) -> _Walk:
         """Return the branch, or the branches that it splits into, after `rule`."""
         done: list[Branch] = []
         pending = [branch]
         while pending:
             current = pending.pop()
             try:
-                yield from self._apply(rule, current)
+                yield from self.apply(rule, current)
             except UndecidedError as undecided:
                 whens = [(*current.when, Assumption(undecided.condition, holds)) for holds in (False, True)]
                 pending += [current.under(when) for when in whens]
@@ -142,27 +160,33 @@ class Flow:
                 done.append(current)
         return done
 
-    def _apply(self, rule: Rule, branch: Branch) -> Generator[Request, list[Branch], None]:
+    def apply(self, rule: Rule, branch: Branch) -> Generator[Request, list[Branch], None]:
         """Give each packet's chance to the target; nothing changes if a condition has to be answered first."""
         assumed = Assumed(branch.when)
-        taken: dict[Packet, tuple[Fraction, _Action]] = {}
-        for packet in branch.here:
-            truth = assumed.settle(rule_truth(rule, packet, self.known))
-            if truth.needs:
-                raise UndecidedError(truth.needs[0].condition)
-            if truth.chance:
-                taken[packet] = (
-                    truth.chance,
-                    (yield from self._act(rule, _seen(rule, packet), branch, assumed)),
-                )
+        taken: dict[Packet, tuple[Fraction, Action]] = {}
+        for packet, weight in branch.here.items():
+            try:
+                truth = assumed.settle(rule_truth(rule, packet, self.known))
+                if truth.needs:
+                    raise UndecidedError(truth.needs[0].condition)
+                if truth.chance:
+                    action = yield from self._act(rule, _seen(rule, packet), branch, assumed)
+                    taken[packet] = truth.chance, action
+            except (UndecidedError, _SplitError):
+                if weight.share:
+                    raise  # what nothing reaches hangs on nothing
         if taken:
-            before, branch.here = branch.here, {}
-            for packet, weight in before.items():
-                chance, action = taken.get(packet, (Fraction(0), None))
-                if chance != CERTAIN:
-                    add(branch.here, packet, weight._replace(share=weight.share * (CERTAIN - chance)))
-                if action is not None:
-                    self._commit(rule, branch, packet, weight._replace(share=weight.share * chance), action)
+            self._share_out(rule, branch, taken)
+
+    def _share_out(self, rule: Rule, branch: Branch, taken: dict[Packet, tuple[Fraction, Action]]) -> None:
+        before, branch.here = branch.here, {}
+        for packet, weight in before.items():
+            chance, action = taken.get(packet, (NEVER, None))
+            if chance != CERTAIN or self.asks_in_vain:
+                add(branch.here, packet, weight._replace(share=weight.share * (CERTAIN - chance)))
+            if action is not None:
+                took = weight._replace(share=weight.share * chance)
+                self.commit(branch, Lot(rule, packet, weight.share, chance, took), action)
 
     def _act(self, rule: Rule, packet: Packet, branch: Branch, assumed: Assumed) -> _Acting:
         """Return what the rule's target does to a packet that matched."""
@@ -176,7 +200,7 @@ class Flow:
             called = yield Request(callee, packet, branch.when)
             if len(called) != 1 or called[0].when != branch.when:
                 raise _SplitError([one.when for one in called])
-            return _Called(called[0], target.goto, f"{'goto' if target.goto else 'jump'} {callee}")
+            return Called(called[0], target.goto, f"{'goto' if target.goto else 'jump'} {callee}")
         if target.name == "RETURN":
             return _Back(packet, "RETURN")
         return apply_target(Shot(rule, target, packet, self.hook, self.known, assumed.answer))
@@ -192,20 +216,20 @@ class Flow:
             return True
         return False
 
-    def _commit(self, rule: Rule, branch: Branch, packet: Packet, weight: Weight, action: _Action) -> None:
+    def commit(self, branch: Branch, lot: Lot, action: Action) -> None:
         """Put what the target took where it belongs."""
+        rule = lot.rule
         ends = isinstance(action, Stop)
-        step = Step(self.table.name, rule.chain, rule, action.text, packet, ends=ends)
-        path = joined(weight.path, step)
-        if isinstance(action, _Called):
-            self._commit_call(branch, Weight(weight.share, path), action)
+        step = Step(self.table.name, rule.chain, rule, action.text, lot.packet, ends=ends)
+        weight = lot.taken._replace(path=joined(lot.taken.path, step))
+        if isinstance(action, Called):
+            self._commit_call(branch, weight, action)
         elif isinstance(action, Stop):
-            add(branch.ends, End(action.verdict, rule, action.packet), Weight(weight.share, path))
+            add(branch.ends, End(action.verdict, rule, action.packet), weight)
         else:
-            where = branch.back if isinstance(action, _Back) else branch.here
-            add(where, action.packet, Weight(weight.share, path))
+            add(branch.back if isinstance(action, _Back) else branch.here, action.packet, weight)
 
-    def _commit_call(self, branch: Branch, weight: Weight, called: _Called) -> None:
+    def _commit_call(self, branch: Branch, weight: Weight, called: Called) -> None:
         left = called.branch.left()
         ends = [(end, *product(weight.share, one.share), one.path) for end, one in called.branch.ends.items()]
         backs = [(packet, *product(weight.share, one.share), one.path) for packet, one in left.items()]

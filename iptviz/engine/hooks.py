@@ -13,12 +13,11 @@ from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
 from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.effects import UndecidedError
+from iptviz.engine.effects import Faults, UndecidedError
 from iptviz.engine.flow import Flow, Request
 from iptviz.engine.marks import known_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.engine.path import Path, Step, joined
-from iptviz.engine.walk import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

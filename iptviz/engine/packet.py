@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark
+from iptviz.engine.marks import ALL_BITS, UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark
 
 if TYPE_CHECKING:
     from iptviz.xtables.address import Network
+
+
+_MARKS = {"mark", "connmark"}
 
 
 class Tuple(NamedTuple):
@@ -60,6 +63,20 @@ class Packet(NamedTuple):
     listed: frozenset[str] = frozenset()
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
+
+    def or_else(self, other: Packet, line: int) -> Packet:
+        """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""
+        if self == other:
+            return self
+        changed = {**dict(self.changed), **dict(other.changed)}
+        unknown: dict[str, object] = {}
+        for field, mine, theirs in zip(self._fields, self, other, strict=True):
+            if field in _MARKS and mine != theirs:
+                unknown[field] = Mark(f"{field} (as line {line} left it)", ALL_BITS, 0)
+            elif field != "changed" and mine != theirs:
+                unknown[field] = None
+                changed[field] = line
+        return self._replace(**unknown, changed=tuple(sorted(changed.items())))  # type: ignore[arg-type]
 
     def since(self, field: str) -> str:
         """Return what a question about `field` adds to its text: since which rule it is unknown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed
-from iptviz.engine.chance import CERTAIN, NEVER, product, total
+from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth
 from iptviz.kube.frontends import Frontend, rules_about
@@ -17,14 +17,14 @@ from iptviz.kube.names import (
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
-    from iptviz.engine.cases import Case
+    from iptviz.engine.branches import Note
     from iptviz.engine.packet import Packet
-    from iptviz.engine.walk import ChainWalk, Effect, End, Step
+    from iptviz.engine.survey import Case
     from iptviz.grammar.parts import Counters
     from iptviz.kube.marks import Marks
 
@@ -68,6 +68,13 @@ class Hop(NamedTuple):
     via: Rule
 
 
+class End(NamedTuple):
+    """A rule that ends the nat table for `share` (in [0, 1]) of the connections, without an endpoint."""
+
+    rule: Rule
+    share: Fraction
+
+
 class Masquerade(NamedTuple):
     """The source is rewritten where all of `needs` hold (without any: always), says `rule`."""
 
@@ -102,44 +109,42 @@ class OutcomeReader:
 
     def read(self, case: Case) -> Outcome:
         """Return what comes of a connection in this case."""
-        inflow = _inflow(case)
-        steps = {step.rule: step for walk in (case.walk, *case.chains.values()) for step in walk.steps}
-        ends = case.walk.ends.values()
-        endpoints = tuple(self._endpoint(end, steps, inflow) for end in ends if _is_dnat(end.rule))
-        others = tuple(end for end in ends if not _is_dnat(end.rule))
-        leftover = case.walk.leftover + total(end.share for end in others)
-        effects = [*case.walk.effects, *self._effects_on_the_way(case, inflow)]
-        verdict = self._verdict(case, effects) if leftover else None
+        endpoints = tuple(self._endpoint(rule, case) for rule in case.ends if _is_dnat(rule))
+        others = tuple(End(rule, share) for rule, share in case.ends.items() if not _is_dnat(rule))
+        leftover = total((case.leftover, *(end.share for end in others)))
+        notes = [note for note in case.notes if not note.via.chain.startswith(ENDPOINT_CHAIN)]
+        verdict = self._verdict(case, notes) if leftover else None
         refused = verdict is not None and not endpoints
-        hops = (hop for hop in inflow.values() if hop.share and not hop.chain.startswith(ENDPOINT_CHAIN))
+        hops = (
+            Hop(chain, *entry)
+            for chain, entry in case.entered.items()
+            if entry.share and not chain.startswith(ENDPOINT_CHAIN)
+        )
         return Outcome(
             when=case.when,
             endpoints=endpoints,
             leftover=leftover,
             verdict=verdict,
-            masquerade=()
-            if refused
-            else self._masquerade(effects),  # a mark on what is refused is for nothing
+            masquerade=() if refused else self._masquerade(notes),  # a mark on what is refused is for nothing
             hops=tuple(hops),
             others=others,
-            hollow=tuple(_hollow(effects)),
+            hollow=tuple(_hollow(notes, case)),
         )
 
-    def _endpoint(self, end: End, steps: Mapping[Rule, Step], inflow: Mapping[str, Hop]) -> Endpoint:
-        via = end.via or end.rule
-        entering = inflow[via.chain].share if via.chain in inflow else CERTAIN
-        step = steps[via]
-        address, port = split_endpoint((end.rule.target and end.rule.target.value("--to-destination")) or "")
+    def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
+        via = case.entered[rule.chain].via if rule.chain in case.entered else rule
+        arrival = case.arrivals[via]
+        address, port = split_endpoint((rule.target and rule.target.value("--to-destination")) or "")
         port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
         return Endpoint(
             address=address,
             port=port,
-            share=end.share,
-            rule=end.rule,
+            share=case.ends[rule],
+            rule=rule,
             via=via,
-            before=product(entering, step.before)[0],
-            chance=step.chance,
-            hairpin=self._hairpin(end.rule, address),
+            before=arrival.before,
+            chance=arrival.chance,
+            hairpin=self._hairpin(rule, address),
         )
 
     def _hairpin(self, dnat: Rule, address: str) -> Rule | None:
@@ -151,25 +156,19 @@ class OutcomeReader:
                 return rule
         return None
 
-    def _effects_on_the_way(self, case: Case, inflow: Mapping[str, Hop]) -> Iterator[Effect]:
-        """Yield the effects in all chains that connections enter but the endpoints' own."""
-        for name, walk in case.chains.items():
-            if name in inflow and inflow[name].share and not name.startswith(ENDPOINT_CHAIN):
-                yield from walk.effects
-
-    def _masquerade(self, effects: Sequence[Effect]) -> tuple[Masquerade, ...]:
+    def _masquerade(self, notes: Sequence[Note]) -> tuple[Masquerade, ...]:
         """Return what masquerades, each condition once; what always does makes the others pointless."""
         found: dict[Needs, Masquerade] = {}
-        for effect in effects:
-            if self.marks.masquerades(effect.rule):
-                found.setdefault(effect.needs, Masquerade(effect.needs, effect.via))
+        for note in notes:
+            if self.marks.masquerades(note.rule):
+                found.setdefault(note.needs, Masquerade(note.needs, note.via))
         return (found[()],) if () in found else tuple(found.values())
 
-    def _verdict(self, case: Case, effects: Sequence[Effect]) -> Verdict | None:
+    def _verdict(self, case: Case, notes: Sequence[Note]) -> Verdict | None:
         """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
-        for effect in effects:
-            if self.marks.drops(effect.rule) and not effect.needs:
-                return Verdict("DROP", effect.via)
+        for note in notes:
+            if self.marks.drops(note.rule) and not note.needs:
+                return Verdict("DROP", note.via)
         assumed = Assumed(case.when)
         for rule in self.refusals:
             target = rule.target
@@ -179,38 +178,16 @@ class OutcomeReader:
         return None
 
 
-def _hollow(effects: Sequence[Effect]) -> Iterator[Hop]:
+def _hollow(notes: Sequence[Note], case: Case) -> Iterator[Hop]:
     """Yield the jumps into chains without rules: they return at once, so the next rule is asked.
 
     Marking chains may be empty: kube-proxy only sees to it that KUBE-MARK-DROP exists, its rule is kubelet's.
     """
-    for effect in effects:
-        chain = effect.rule.jump
+    for note in notes:
+        chain = note.rule.jump
         if chain is not None and chain not in {MARK_MASQUERADE, MARK_DROP}:
-            yield Hop(chain, effect.chance, effect.rule)
+            yield Hop(chain, case.notes[note], note.rule)
 
 
 def _is_dnat(rule: Rule) -> bool:
     return rule.target is not None and rule.target.name == "DNAT"
-
-
-def _inflow(case: Case) -> dict[str, Hop]:
-    """Return for each chain which share of all connections enters it, callers before callees.
-
-    A walk finishes callees first, so the reverse of its order never meets a chain before its callers.
-    """
-    inflow: dict[str, Hop] = {}
-
-    def pour(walk: ChainWalk, entering: Fraction) -> None:
-        for step in walk.steps:
-            if step.callee is None:
-                continue
-            share, _ = product(entering, step.taken)
-            known = inflow.get(step.callee, Hop(step.callee, NEVER, step.rule))
-            inflow[step.callee] = known._replace(share=total((known.share, share)))
-
-    pour(case.walk, CERTAIN)
-    for name in reversed(case.chains):
-        if name in inflow:
-            pour(case.chains[name], inflow[name].share)
-    return inflow

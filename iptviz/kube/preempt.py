@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.cases import explore
+from iptviz.engine.survey import survey
 from iptviz.kube.names import SERVICES
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def preemptions(nat: Table, packet: Packet) -> Iterator[Preemption]:
         above = list(takewhile(lambda rule: rule.jump != SERVICES, rules))
         if not above or len(above) == len(rules):
             continue
-        for case in explore(nat, packet, above).cases:
-            for end in case.walk.ends.values():
-                if end.share:
-                    yield Preemption(hook, end.rule, case.when)
+        for case in survey(nat, packet, above).cases:
+            for rule, share in case.ends.items():
+                if share:
+                    yield Preemption(hook, rule, case.when)
 
 
 def hooks_without_services(nat: Table) -> list[str]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.cases import Case, Cases, explore
-from iptviz.engine.chance import CERTAIN
+from iptviz.engine.effects import Faults
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
-from iptviz.engine.walk import ChainWalk, Faults
+from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
 from iptviz.kube.frontends import Frontend, rules_about
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import (
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.engine.condition import Condition
+    from iptviz.engine.survey import Case
 
 
 class ServiceTrace(NamedTuple):
@@ -78,25 +78,20 @@ def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
     nat = dump.tables.get("nat")
     packet = _first_packet(frontend)
     rules = rules_about(dump, frontend, "nat")
-    cases = explore(nat, packet, rules) if nat and rules else _nothing()
+    found = survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], Faults({}, {}))
     reader = OutcomeReader(dump, frontend, packet, Marks(nat))
-    admitted = _source_ranges(nat, cases.cases)
-    outcomes = sorted(map(reader.read, cases.cases), key=lambda outcome: _how_special(outcome, admitted))
+    admitted = _source_ranges(nat, found.cases)
+    outcomes = sorted(map(reader.read, found.cases), key=lambda outcome: _how_special(outcome, admitted))
     return ServiceTrace(
         frontend=frontend,
         packet=packet,
         outcomes=tuple(outcomes),
-        affinity_seconds=_affinity(nat, cases.cases),
-        faults=cases.faults,
-        unexplored=len(cases.skipped),
-        rounded=cases.rounded,
+        affinity_seconds=_affinity(nat, found.cases),
+        faults=found.faults,
+        unexplored=found.skipped,
+        rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
     )
-
-
-def _nothing() -> Cases:
-    """Return the cases of a frontend that the nat table does not know: everything is left over."""
-    return Cases([Case((), ChainWalk((), {}, CERTAIN, ()), {})], Faults({}, {}), [])
 
 
 def _first_packet(frontend: Frontend) -> Packet:
@@ -112,7 +107,7 @@ def _first_packet(frontend: Frontend) -> Packet:
 
 def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     """Return the seconds for which a client stays with its endpoint, or None without session affinity."""
-    chains = {name for case in cases for name in case.chains if name.startswith(SERVICE_CHAINS)}
+    chains = {name for case in cases for name in case.entered if name.startswith(SERVICE_CHAINS)}
     rules = (rule for name in sorted(chains) for rule in (nat.rules_of(name) if nat else ()))
     for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
         seconds = match.option("--seconds")
@@ -123,7 +118,7 @@ def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
 
 def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[Condition]:
     """Return the sources that load-balancer source ranges admit."""
-    chains = {name for case in cases for name in case.chains if name.startswith(FIREWALL_CHAIN)}
+    chains = {name for case in cases for name in case.entered if name.startswith(FIREWALL_CHAIN)}
     rules = (rule for name in chains for rule in (nat.rules_of(name) if nat else ()))
     return {need.condition for rule in rules for need in rule_truth(rule, Packet()).needs}
 

@@ -1,4 +1,4 @@
-"""Walks through chains: exact shares, calls and returns, conditions, and dumps made to hang a program."""
+"""Surveys of chains: exact shares, calls and returns, conditions, and dumps made to hang a program."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iptviz.dump.model import Dump
-from iptviz.engine.cases import MOST_CASES, Cases, explore
+from iptviz.engine.branches import MOST_BRANCHES
 from iptviz.engine.condition import clauses
 from iptviz.engine.packet import Packet
+from iptviz.engine.survey import Survey, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.engine.walk import ChainWalk
+    from iptviz.engine.survey import Case
 
 Shares = dict[str, Fraction | int]
 SCALE = 2**31
@@ -28,48 +29,48 @@ HALF = f"{RANDOM} 0.50000000000"
 MARK = "-j MARK --set-xmark 0x4000/0x4000"
 
 
-def explored(*rules: str) -> Cases:
-    """Explore chain A of a nat table with `rules`."""
+def surveyed(*rules: str) -> Survey:
+    """Survey chain A of a nat table with `rules`."""
     table = Dump("\n".join(["*nat", *rules, "COMMIT", ""]).encode()).tables["nat"]
-    return explore(table, Packet("tcp", None, 80), table.rules_of("A"))
+    return survey(table, Packet("tcp", None, 80), table.rules_of("A"))
 
 
-def walk(*rules: str) -> ChainWalk:
-    (case,) = explored(*rules).cases
+def only_case(*rules: str) -> Case:
+    (case,) = surveyed(*rules).cases
     assert case.when == ()
-    return case.walk
+    return case
 
 
 def dnat(number: int) -> str:
     return f"-j DNAT --to-destination 10.0.0.{number}:80"
 
 
-def shares(walked: ChainWalk) -> Shares:
+def shares(case: Case) -> Shares:
     """Return who gets which share: the last byte of an endpoint's address, or a target's name."""
     found: Shares = defaultdict(Fraction)
-    for end in walked.ends.values():
-        assert end.rule.target is not None
-        value = end.rule.target.value("--to-destination")
-        found[value.split(":")[0].rpartition(".")[2] if value else end.rule.target.name] += end.share
-    assert sum(found.values()) + walked.leftover == 1
+    for rule, share in case.ends.items():
+        assert rule.target is not None
+        value = rule.target.value("--to-destination")
+        found[value.split(":")[0].rpartition(".")[2] if value else rule.target.name] += share
+    assert sum(found.values()) + case.leftover == 1
     return dict(found)
 
 
-def takers(cases: Cases) -> dict[str, set[str]]:
+def takers(cases: Survey) -> dict[str, set[str]]:
     """Return for each case who gets any connection."""
     whens = [clauses(tuple(sorted(case.when))) for case in cases.cases]
-    ends = [{end for end, share in shares(case.walk).items() if share} for case in cases.cases]
+    ends = [{end for end, share in shares(case).items() if share} for case in cases.cases]
     return dict(zip(whens, ends, strict=True))
 
 
 def test_a_cascade_multiplies_out_exactly() -> None:
     ways = (f"{RANDOM} 0.25000000000", f"{RANDOM} 0.33332999982", HALF, "")
-    walked = walk(*(f"-A A {match} {dnat(number)}" for number, match in enumerate(ways, 1)))
+    case = only_case(*(f"-A A {match} {dnat(number)}" for number, match in enumerate(ways, 1)))
     third = Fraction(round(0.33333 * SCALE), SCALE)
     left = Fraction(3, 4) * (1 - third)
-    assert shares(walked) == {"1": Fraction(1, 4), "2": Fraction(3, 4) * third, "3": left / 2, "4": left / 2}
-    assert walked.leftover == 0
-    assert [step.before for step in walked.steps] == [1, Fraction(3, 4), left, left / 2]
+    assert shares(case) == {"1": Fraction(1, 4), "2": Fraction(3, 4) * third, "3": left / 2, "4": left / 2}
+    assert case.leftover == 0
+    assert [arrival.before for arrival in case.arrivals.values()] == [1, Fraction(3, 4), left, left / 2]
 
 
 @pytest.mark.parametrize(
@@ -100,16 +101,18 @@ def test_a_cascade_multiplies_out_exactly() -> None:
     ],
 )  # fmt: skip
 def test_calls_gotos_and_returns_lead_where_the_kernel_leads(rules: list[str], expected: Shares) -> None:
-    assert shares(walk(*rules)) == expected
+    assert shares(only_case(*rules)) == expected
 
 
-def test_an_end_names_the_rule_that_first_leads_to_its_chain() -> None:
-    walked = walk(f"-A A {HALF} -j B", f"-A A {HALF} -g C", f"-A A {dnat(2)}", "-A B -j C", f"-A C {dnat(1)}")
-    assert [(end.rule.chain, end.via and end.via.text) for end in walked.ends.values()] == [
-        ("C", "-A B -j C"),
-        ("A", None),
-    ]
-    assert shares(walked) == {"1": Fraction(3, 4), "2": Fraction(1, 4)}
+def test_a_chain_knows_its_share_and_the_rule_that_first_leads_there() -> None:
+    case = only_case(
+        f"-A A {HALF} -j B", f"-A A {HALF} -g C", f"-A A {dnat(2)}", "-A B -j C", f"-A C {dnat(1)}"
+    )
+    assert {chain: (entry.share, entry.via.text) for chain, entry in case.entered.items()} == {
+        "B": (Fraction(1, 2), f"-A A {HALF} -j B"),
+        "C": (Fraction(3, 4), f"-A A {HALF} -g C"),
+    }
+    assert shares(case) == {"1": Fraction(3, 4), "2": Fraction(1, 4)}
 
 
 # --- an independent oracle: every path of a packet, one after another --------------------------------------
@@ -167,10 +170,12 @@ def test_shares_are_the_sum_over_all_paths(chains: Chains) -> None:
     for end, chance in play(chains, (("A", 0),)):
         expected[end] += chance
     declared = (f":{chain} - [0:0]" for chain in CHAINS)
-    walked = walk(*declared, *(f"-A {chain} {match} {do}" for chain in CHAINS for match, do in chains[chain]))
-    found: dict[str, Fraction] = defaultdict(Fraction, {"left over": walked.leftover})
-    for one in walked.ends.values():
-        found[one.rule.text[one.rule.text.index("-j DNAT") :]] += one.share
+    case = only_case(
+        *declared, *(f"-A {chain} {match} {do}" for chain in CHAINS for match, do in chains[chain])
+    )
+    found: dict[str, Fraction] = defaultdict(Fraction, {"left over": case.leftover})
+    for rule, share in case.ends.items():
+        found[rule.text[rule.text.index("-j DNAT") :]] += share
     assert {end: share for end, share in found.items() if share} == {
         end: share for end, share in expected.items() if share
     }
@@ -190,24 +195,24 @@ def called_twice(length: int, match: str) -> list[str]:
 
 
 def test_2_to_the_60_paths_are_one_answer() -> None:
-    cases = explored(*called_twice(60, HALF), *cascade("Z"))
-    assert shares(cases.cases[0].walk) == shares(walk(*cascade("A")))
+    cases = surveyed(*called_twice(60, HALF), *cascade("Z"))
+    assert shares(cases.cases[0]) == shares(only_case(*cascade("A")))
     assert not cases.rounded
 
 
 @pytest.mark.parametrize("match", ["", HALF])
 def test_a_share_of_2_to_the_60_digits_is_rounded_and_said_to_be(match: str) -> None:
-    cases = explored(*called_twice(60, match), f"-A Z {RANDOM} 0.3 {dnat(1)}")
+    cases = surveyed(*called_twice(60, match), f"-A Z {RANDOM} 0.3 {dnat(1)}")
     assert cases.rounded
-    assert shares(cases.cases[0].walk).keys() == {"1"}
-    assert 0 <= cases.cases[0].walk.leftover < Fraction(1, 10**6)
+    assert shares(cases.cases[0]).keys() == {"1"}
+    assert 0 <= cases.cases[0].leftover < Fraction(1, 10**6)
 
 
 def test_ten_thousand_chains_deep_is_no_depth() -> None:
     names = ["A", *(f"C{number}" for number in range(1, 10_000))]
-    walked = walk(*(f"-A {name} -j {to}" for name, to in pairwise(names)), f"-A C9999 {dnat(1)}")
-    assert shares(walked) == {"1": 1}
-    assert [end.via and end.via.text for end in walked.ends.values()] == ["-A C9998 -j C9999"]
+    case = only_case(*(f"-A {name} -j {to}" for name, to in pairwise(names)), f"-A C9999 {dnat(1)}")
+    assert shares(case) == {"1": 1}
+    assert case.entered["C9999"].via.text == "-A C9998 -j C9999"
 
 
 @pytest.mark.parametrize(
@@ -221,15 +226,15 @@ def test_ten_thousand_chains_deep_is_no_depth() -> None:
     ],
 )
 def test_a_loop_is_a_fault_and_no_hang(rules: list[str], loops: list[tuple[str, ...]]) -> None:
-    cases = explored(*rules, f"-A A {dnat(1)}")
+    cases = surveyed(*rules, f"-A A {dnat(1)}")
     assert list(cases.faults.loops.values()) == loops
-    assert "1" in shares(cases.cases[0].walk)
+    assert "1" in shares(cases.cases[0])
 
 
 def test_a_jump_to_a_chain_that_is_not_there_is_a_fault() -> None:
-    cases = explored(f"-A A {RANDOM} 0.25 -j GONE", f"-A A {HALF} -g LOST", f"-A A {dnat(1)}")
+    cases = surveyed(f"-A A {RANDOM} 0.25 -j GONE", f"-A A {HALF} -g LOST", f"-A A {dnat(1)}")
     assert {rule.number: name for rule, name in cases.faults.missing.items()} == {1: "GONE", 2: "LOST"}
-    assert shares(cases.cases[0].walk) == {"1": Fraction(3, 8)}
+    assert shares(cases.cases[0]) == {"1": Fraction(3, 8)}
 
 
 # --- conditions --------------------------------------------------------------------------------------------
@@ -249,18 +254,19 @@ def test_a_jump_to_a_chain_that_is_not_there_is_a_fault() -> None:
     ],
 )  # fmt: skip
 def test_a_condition_that_decides_makes_cases(rules: list[str], expected: dict[str, set[str]]) -> None:
-    assert takers(explored(*rules)) == expected
+    assert takers(surveyed(*rules)) == expected
 
 
 def test_what_only_marks_needs_its_condition_and_splits_nothing() -> None:
-    (effect,) = walk("-A A ! -s 10.0.0.0/8 -j M", f"-A A {dnat(1)}", f"-A M {MARK}").effects
-    assert (effect.rule.chain, effect.via.chain) == ("M", "A")
-    assert effect.chance == 1
-    assert clauses(effect.needs) == "source not in 10.0.0.0/8"
+    case = only_case("-A A ! -s 10.0.0.0/8 -j M", f"-A A {dnat(1)}", f"-A M {MARK}")
+    ((note, share),) = case.notes.items()
+    assert (note.rule.chain, note.via.chain) == ("M", "A")
+    assert share == 1
+    assert clauses(note.needs) == "source not in 10.0.0.0/8"
 
 
 def test_cases_that_differ_in_nothing_are_one() -> None:
-    assert takers(explored("-A A -s 10.0.0.0/8 -j B", "-A A -j B", f"-A B {dnat(1)}")) == {"always": {"1"}}
+    assert takers(surveyed("-A A -s 10.0.0.0/8 -j B", "-A A -j B", f"-A B {dnat(1)}")) == {"always": {"1"}}
 
 
 @pytest.mark.parametrize(
@@ -273,23 +279,22 @@ def test_a_mark_that_hangs_on_a_condition_says_so_where_the_shares_do_not(
     """As in kube-proxy's KUBE-EXT chains where all endpoints are local: only the mark differs."""
     call = ["-A A -j B"] if top == "B" else []
     rules = [f"-A {top} {match}-s 10.0.0.0/8 -j C", f"-A {top} {MARK}", f"-A {top} -j C", f"-A C {dnat(1)}"]
-    cases = explored(*call, *rules)
-    walks = [(case.when, walked) for case in cases.cases for walked in (case.walk, *case.chains.values())]
-    needs = [dict.fromkeys((*when, *effect.needs)) for when, walked in walks for effect in walked.effects]
+    cases = surveyed(*call, *rules)
+    needs = [dict.fromkeys((*case.when, *note.needs)) for case in cases.cases for note in case.notes]
     assert [clauses(tuple(one)) for one in needs] == [need]
     assert set().union(*takers(cases).values()) == {"1"}
 
 
 def test_a_rule_in_between_may_change_what_a_mark_was() -> None:
     marked = "-m mark --mark 0x4000/0x4000"
-    cases = explored(
+    cases = surveyed(
         f"-A A {marked} {dnat(1)}", f"-A A {MARK}", f"-A A {marked} {dnat(2)}", f"-A A {dnat(3)}"
     )
     assert set().union(*takers(cases).values()) >= {"1", "2"}
 
 
 def test_a_target_that_nobody_knows_may_end_the_table_or_not() -> None:
-    cases = explored("-A A -j NOSUCH --level 1", f"-A A {dnat(1)}")
+    cases = surveyed("-A A -j NOSUCH --level 1", f"-A A {dnat(1)}")
     ending = {text for text, ends in takers(cases).items() if ends == {"NOSUCH"}}
     assert ending == {text for text in takers(cases) if "rules end at target NOSUCH" in text} != set()
     assert all(ends == {"1"} for text, ends in takers(cases).items() if text not in ending)
@@ -297,8 +302,6 @@ def test_a_target_that_nobody_knows_may_end_the_table_or_not() -> None:
 
 
 def test_too_many_conditions_are_counted_and_not_tried() -> None:
-    cases = explored(*(f"-A A -m set --match-set S{n} src {HALF} {dnat(n)}" for n in range(12)))
+    cases = surveyed(*(f"-A A -m set --match-set S{n} src {HALF} {dnat(n)}" for n in range(12)))
     assert cases.skipped
-    assert len(takers(cases)) == len(cases.cases) <= MOST_CASES
-    told = [*(case.when for case in cases.cases), *cases.skipped]
-    assert sum(Fraction(1, 2 ** len(when)) for when in told) == 1
+    assert len(takers(cases)) == len(cases.cases) <= MOST_BRANCHES

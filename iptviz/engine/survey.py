@@ -1,0 +1,173 @@
+"""Where all connections go: the share that comes to each rule and chain, under which conditions.
+
+A survey follows a packet as any flow does. But it is asked where connections end, so a rule that can only
+mark, log or count splits nothing: it is noted with the conditions that it hangs on, and what it may have
+changed is unknown from there on. A rule that nothing reaches is told as well, with share 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.assumed import Assumed, essential
+from iptviz.engine.branches import Branch, Note, Passage, When, add
+from iptviz.engine.chance import CERTAIN, NEVER, product, total
+from iptviz.engine.effects import Faults
+from iptviz.engine.flow import Action, Called, Flow, Lot, Request
+from iptviz.engine.known import NOTHING
+from iptviz.engine.passive import PassiveRules
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+    from fractions import Fraction
+
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+    from iptviz.engine.packet import Packet
+
+_ENTRY = ""
+"""The name under which the rules that are asked about stand as a chain."""
+
+
+class Arrival(NamedTuple):
+    """The share `before` (in [0, 1]) of all connections reaches a rule, which takes `chance` of it."""
+
+    before: Fraction
+    chance: Fraction
+
+
+class Entry(NamedTuple):
+    """The share (in [0, 1]) of all connections that enters a chain, and the first rule that leads any there."""
+
+    share: Fraction
+    via: Rule
+
+
+class Case(NamedTuple):
+    """What happens when all of `when` hold.
+
+    `ends` has the share of each rule that ends the table, `leftover` what none ends; they sum to 1.
+    `arrivals` has every rule that may match and decide something, `entered` every chain that they lead to,
+    callers before callees, be it with share 0; `notes` has the share of what marks, logs or counts.
+    """
+
+    when: When
+    ends: dict[Rule, Fraction]
+    leftover: Fraction
+    arrivals: dict[Rule, Arrival]
+    entered: dict[str, Entry]
+    notes: dict[Note, Fraction]
+
+
+NOTHING_HAPPENS = Case((), {}, CERTAIN, {}, {}, {})
+
+
+class Survey(NamedTuple):
+    """All cases; `skipped` counts those left out because there were too many.
+
+    `rounded` says that some shares are not exact: see `chance.product`.
+    """
+
+    cases: list[Case]
+    faults: Faults
+    skipped: int = 0
+    rounded: bool = False
+
+
+def survey(table: Table, packet: Packet, rules: Sequence[Rule]) -> Survey:
+    """Follow `packet` through `rules`, as if they were one chain of `table`, and all that they lead to."""
+    flow = _SurveyingFlow(table, rules)
+    branches = flow.run(Request(_ENTRY, packet, ()))
+    return Survey([_case(branch) for branch in branches], flow.faults, flow.skipped, flow.rounded)
+
+
+class _SurveyingFlow(Flow):
+    """A flow that keeps account of what comes to each rule, and is not split by what only marks."""
+
+    asks_in_vain = True
+
+    def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
+        super().__init__(table, "PREROUTING", NOTHING, Faults({}, {}))
+        self._entry = entry
+        self._passive = PassiveRules(table, NOTHING)
+
+    def rules(self, request: Request) -> Sequence[Rule]:
+        return super().rules(request) if request.chain else self._entry
+
+    def apply(self, rule: Rule, branch: Branch) -> Generator[Request, list[Branch], None]:
+        if self._passive.has(rule):
+            self._pass_by(rule, branch)
+        else:
+            yield from super().apply(rule, branch)
+            reached = {packet: weight for packet, weight in branch.here.items() if weight.share}
+            branch.here = reached or dict(list(branch.here.items())[:1])
+
+    def _pass_by(self, rule: Rule, branch: Branch) -> None:
+        assumed = Assumed(branch.when)
+        before, branch.here = branch.here, {}
+        for packet, weight in before.items():
+            after, notes = self._passive.pass_by(rule, packet, assumed)
+            add(branch.here, after, weight)
+            for note, chance in notes if weight.share else ():
+                _count(branch, note, weight.share * chance)
+
+    def commit(self, branch: Branch, lot: Lot, action: Action) -> None:
+        super().commit(branch, lot, action)
+        called = action.branch if isinstance(action, Called) else None
+        branch.passages.append(Passage(lot.rule, lot.chance, lot.before, lot.taken.share, called))
+        for note, share in called.notes.items() if called and lot.taken.share else ():
+            _count(branch, note, product(lot.taken.share, share)[0])
+
+
+def _count(branch: Branch, note: Note, share: Fraction) -> None:
+    branch.notes[note] = total((branch.notes.get(note, NEVER), share))
+
+
+# --- the account of one case -------------------------------------------------------------------------------
+
+
+def _case(branch: Branch) -> Case:
+    ends: dict[Rule, Fraction] = {}
+    for end, weight in branch.ends.items():
+        if end.rule is not None:
+            ends[end.rule] = total((ends.get(end.rule, NEVER), weight.share))
+    leftover = total(weight.share for weight in branch.left().values())
+    arrivals, entered = _account(branch)
+    return Case(essential(branch.when), ends, leftover, arrivals, entered, branch.notes)
+
+
+def _account(top: Branch) -> tuple[dict[Rule, Arrival], dict[str, Entry]]:
+    """Pour all connections in at the top, and return what comes to each rule and chain."""
+    arrivals: dict[Rule, Arrival] = {}
+    entered: dict[str, Entry] = {}
+    entering: dict[Branch, Fraction] = {top: CERTAIN}
+    for branch in _callers_first(top):
+        whole = entering[branch]
+        for rule, chance, before, taken, called in branch.passages:
+            reaching, _ = product(whole, before)
+            known = arrivals.get(rule)
+            arrivals[rule] = Arrival(total((known.before, reaching)) if known else reaching, chance)
+            if called is not None and rule.jump is not None:
+                share, _ = product(whole, taken)
+                entering[called] = total((entering.get(called, NEVER), share))
+                entry = entered.get(rule.jump, Entry(NEVER, rule))
+                via = entry.via if entry.share else rule
+                entered[rule.jump] = Entry(total((entry.share, share)), via)
+    return arrivals, entered
+
+
+def _callers_first(top: Branch) -> Iterable[Branch]:
+    """Return all branches below `top`, none before one that calls it; from a stack, however deep they lie."""
+    done: dict[Branch, None] = {}
+    pending = [(top, reversed(top.passages))]
+    opened = {top}
+    while pending:
+        branch, passages = pending[-1]
+        called = next((one.called for one in passages if one.called and one.called not in opened), None)
+        if called is not None:
+            opened.add(called)
+            pending.append((called, reversed(called.passages)))
+        else:
+            pending.pop()
+            done[branch] = None
+    return reversed(done)
