@@ -60,7 +60,16 @@ def trimmed(share: Fraction, bits: int) -> Fraction:
     """Return `share` rounded down to a multiple of 2^-bits, or as it is where its denominator is smaller."""
     if share.denominator.bit_length() <= bits:
         return share
+    length = _exponent(share)
+    if length is not None:
+        return _dyadic(share.numerator >> (length - bits), bits)
     return _dyadic((share.numerator << bits) // share.denominator, bits)
+
+
+def _exponent(share: Fraction) -> int | None:
+    """Return n where the denominator is 2^n, as nearly all are, and None otherwise."""
+    denominator: int = share.denominator
+    return None if denominator & (denominator - 1) else denominator.bit_length() - 1
 
 
 def _dyadic(numerator: int, bits: int) -> Fraction:
@@ -75,6 +84,16 @@ def _dyadic(numerator: int, bits: int) -> Fraction:
     return made
 
 
+def times(one: Fraction, other: Fraction) -> Fraction:
+    """Return the exact product of two shares, by shifting where their denominators are powers of two."""
+    if one is CERTAIN or other is CERTAIN:
+        return other if one is CERTAIN else one
+    mine, theirs = _exponent(one), _exponent(other)
+    if mine is None or theirs is None:
+        return one * other
+    return _dyadic(one.numerator * other.numerator, mine + theirs)
+
+
 def product(one: Fraction, other: Fraction) -> tuple[Fraction, bool]:
     """Return the product of two shares, and whether it is exact.
 
@@ -86,8 +105,8 @@ def product(one: Fraction, other: Fraction) -> tuple[Fraction, bool]:
         return (other if one == CERTAIN else one), True
     lengths = one.denominator.bit_length(), other.denominator.bit_length()
     if min(lengths) <= _SMALL or sum(lengths) <= _MOST_BITS:
-        return one * other, True
-    return trimmed(one * other, _ROUNDED_BITS), False
+        return times(one, other), True
+    return trimmed(times(one, other), _ROUNDED_BITS), False
 
 
 def total(shares: Iterable[Fraction]) -> Fraction:
@@ -99,10 +118,12 @@ def total(shares: Iterable[Fraction]) -> Fraction:
     dyadic: list[Fraction] = []
     rest = NEVER
     for share in shares:
-        if share.denominator & (share.denominator - 1):
+        if _exponent(share) is None:
             rest += share
         else:
             dyadic.append(share)
+    if len(dyadic) == 1:
+        return rest + dyadic[0] if rest else dyadic[0]
     bits = max((share.denominator.bit_length() for share in dyadic), default=1)
     numerator = sum(share.numerator << (bits - share.denominator.bit_length()) for share in dyadic)
     return rest + _dyadic(numerator, bits - 1) if rest else _dyadic(numerator, bits - 1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
-from iptviz.engine.chance import CERTAIN, NEVER, product, total
+from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.dispatch import Dispatch
 from iptviz.engine.effects import GoOn, Shot, Stop, UndecidedError
@@ -183,9 +183,9 @@ class Flow:
         for packet, weight in before.items():
             chance, action = taken.get(packet, (NEVER, None))
             if chance != CERTAIN or self.asks_in_vain:
-                add(branch.here, packet, weight._replace(share=weight.share * (CERTAIN - chance)))
+                add(branch.here, packet, weight._replace(share=times(weight.share, CERTAIN - chance)))
             if action is not None:
-                took = weight._replace(share=weight.share * chance)
+                took = weight._replace(share=times(weight.share, chance))
                 self.commit(branch, Lot(rule, packet, weight.share, chance, took), action)
 
     def _act(self, rule: Rule, packet: Packet, branch: Branch, assumed: Assumed) -> _Acting:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.branches import Branch, Note, Passage, When, add
-from iptviz.engine.chance import CERTAIN, NEVER, product, total
+from iptviz.engine.chance import CERTAIN, product, times, total
 from iptviz.engine.effects import Faults
 from iptviz.engine.flow import Action, Called, Flow, Lot, Request
 from iptviz.engine.known import NOTHING
@@ -109,7 +109,7 @@ class _SurveyingFlow(Flow):
             after, notes = self._passive.pass_by(rule, packet, assumed)
             add(branch.here, after, weight)
             for note, chance in notes if weight.share else ():
-                _count(branch, note, weight.share * chance)
+                _count(branch, note, times(weight.share, chance))
 
     def commit(self, branch: Branch, lot: Lot, action: Action) -> None:
         super().commit(branch, lot, action)
@@ -120,7 +120,8 @@ class _SurveyingFlow(Flow):
 
 
 def _count(branch: Branch, note: Note, share: Fraction) -> None:
-    branch.notes[note] = total((branch.notes.get(note, NEVER), share))
+    known = branch.notes.get(note)
+    branch.notes[note] = total((known, share)) if known else share
 
 
 # --- the account of one case -------------------------------------------------------------------------------
@@ -130,7 +131,7 @@ def _case(branch: Branch) -> Case:
     ends: dict[Rule, Fraction] = {}
     for end, weight in branch.ends.items():
         if end.rule is not None:
-            ends[end.rule] = total((ends.get(end.rule, NEVER), weight.share))
+            ends[end.rule] = total((ends[end.rule], weight.share)) if end.rule in ends else weight.share
     leftover = total(weight.share for weight in branch.left().values())
     arrivals, entered = _account(branch)
     return Case(essential(branch.when), ends, leftover, arrivals, entered, branch.notes)
@@ -149,10 +150,11 @@ def _account(top: Branch) -> tuple[dict[Rule, Arrival], dict[str, Entry]]:
             arrivals[rule] = Arrival(total((known.before, reaching)) if known else reaching, chance)
             if called is not None and rule.jump is not None:
                 share, _ = product(whole, taken)
-                entering[called] = total((entering.get(called, NEVER), share))
-                entry = entered.get(rule.jump, Entry(NEVER, rule))
-                via = entry.via if entry.share else rule
-                entered[rule.jump] = Entry(total((entry.share, share)), via)
+                entering[called] = total((entering[called], share)) if called in entering else share
+                entry = entered.get(rule.jump)
+                if entry is not None and entry.share:
+                    entry = entry._replace(share=total((entry.share, share)))
+                entered[rule.jump] = entry if entry is not None and entry.share else Entry(share, rule)
     return arrivals, entered
 
 

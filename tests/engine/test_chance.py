@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iptviz.engine.chance import product, random_chance, statistic_chance, total, trimmed
+from iptviz.engine.chance import product, random_chance, statistic_chance, times, total, trimmed
 from iptviz.grammar.reader import take_apart
 
 SCALE = 2**31
@@ -153,3 +153,13 @@ def test_a_trimmed_share_is_the_next_lower_multiple(share: Fraction, bits: int) 
     found = trimmed(share, bits)
     assert found == share or found == Fraction(math.floor(share * 2**bits), 2**bits)
     assert found.denominator.bit_length() <= bits + 1
+
+
+@given(st.fractions(0, 1), st.fractions(0, 1), st.integers(0, SCALE), st.integers(0, 2**200))
+def test_a_product_of_shares_is_exact_whatever_their_denominators(
+    one: Fraction, other: Fraction, numerator: int, long: int
+) -> None:
+    dyadic, longer = Fraction(numerator, SCALE), Fraction(long, 2**200)
+    for left, right in ((one, other), (one, dyadic), (dyadic, longer), (longer, longer)):
+        assert times(left, right) == left * right
+        assert math.gcd(times(left, right).numerator, times(left, right).denominator) == 1
