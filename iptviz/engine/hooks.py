@@ -36,7 +36,7 @@ class Stage(NamedTuple):
     route: str = ""
 
 
-_CONNECTION, _ROUTING = Stage("", "connection"), Stage("", "routing")
+_CONNECTION, _ROUTING, _LOOPBACK = Stage("", "connection"), Stage("", "routing"), Stage("", "loopback")
 _FILTERING = ("mangle", "filter", "security")
 
 STAGES: dict[str, tuple[Stage, ...]] = {
@@ -57,9 +57,15 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         *(Stage(table, "OUTPUT") for table in ("mangle", "nat", "filter", "security")),
         Stage("mangle", "POSTROUTING"),
         Stage("nat", "POSTROUTING"),
+        _LOOPBACK,
+        *(Stage(table, "PREROUTING", "INPUT") for table in ("raw", "mangle")),
+        *(Stage(table, "INPUT", "INPUT") for table in _FILTERING),
     ),
 }
-"""For each hook where a packet may start, the stages in the kernel's order."""
+"""For each hook where a packet may start, the stages in the kernel's order.
+
+What the node sends to itself comes back in by lo, with its connection; nat has chosen by then and is not asked.
+"""
 
 _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 
@@ -151,6 +157,8 @@ class Journey:
             return _unchanged(_tracked(packet, self._state), when)
         if stage is _ROUTING:
             return [self._routed(packet, when)]
+        if stage is _LOOPBACK:
+            return _unchanged(self._looped(packet), when)
         table = self.dump.tables.get(stage.table)
         if table is None or stage.chain not in table.chains or _lets_all_pass(table, stage.chain):
             return _unchanged(packet, when)
@@ -165,12 +173,26 @@ class Journey:
         """Return the packet with the interfaces that it has at this point."""
         if stage.chain == "PREROUTING" or packet.route == "INPUT":
             return packet._replace(out_interface="")
-        outgoing = self.known.out_interface
-        if outgoing is None and self.known.routes and packet.destination is not None:
-            route = self.known.routes.lookup(packet.destination)
-            outgoing = route.device if route else None
         incoming = "" if packet.route == "OUTPUT" else packet.in_interface
-        return packet._replace(out_interface=outgoing, in_interface=incoming)
+        return packet._replace(out_interface=self._outgoing(stage, packet), in_interface=incoming)
+
+    def _outgoing(self, stage: Stage, packet: Packet) -> str | None:
+        """Return where the packet leaves; None where that is not known."""
+        destination = packet.destination
+        if stage.chain == "OUTPUT" and packet.original is not None:
+            destination = packet.original.destination  # all of this hook sees the route from before nat
+        if packet.route == "OUTPUT" and self.known.is_local(destination):
+            return "lo"
+        if self.known.out_interface is None and self.known.routes and destination is not None:
+            route = self.known.routes.lookup(destination)
+            return route.device if route else None
+        return self.known.out_interface
+
+    def _looped(self, packet: Packet) -> Packet:
+        """Return a packet that the node sends to itself as it comes in again, any other as it is."""
+        if packet.route != "OUTPUT" or not self.known.is_local(packet.destination):
+            return packet
+        return packet._replace(route="INPUT", in_interface="lo", to_this_node=True)
 
     def _through(self, stage: Stage, packet: Packet, when: When) -> list[Branch]:
         """Walk a built-in chain, and apply its policy to what it leaves."""

@@ -202,10 +202,11 @@ def _notes(
     if missing:
         yield f"the dump has no table {', '.join(missing)}: taken as empty, which the node's may not be"
     yield from _set_notes(dump, known)
-    if hook == "output" and any(
-        one.packet.to_this_node or known.is_local(one.packet.destination) for one in outcomes
-    ):
-        yield "what the node sends to itself comes back in by lo: ask again with --hook prerouting --in lo"
+    if hook == "output" and any(known.is_local(one.packet.destination) is None for one in outcomes):
+        yield (
+            "which addresses are this node's own is not known: the packet is taken to leave it "
+            "(--local-ip or --addresses tells)"
+        )
     yield from (f"assumed: {one.text}" for one in given)
 
 

@@ -6,7 +6,9 @@ import random
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.kernel.wire import CLIENT, ROUTER, Sent
+from tests.kernel.frames import CLIENT, Sent
+from tests.kernel.universe import icmp_type, in_family
+from tests.kernel.wire import ROUTER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,15 +35,20 @@ class Place(NamedTuple):
 
     @property
     def has_output(self) -> bool:
-        return self.chain in {"FORWARD", "POSTROUTING"}
+        return self.chain in {"FORWARD", "OUTPUT", "POSTROUTING"}
 
 
-PLACES = [
+ON_THE_WAY = [
     Place("raw", "PREROUTING"),
     *(Place("mangle", chain) for chain in ("PREROUTING", "INPUT", "FORWARD", "POSTROUTING")),
     *(Place("nat", chain) for chain in ("PREROUTING", "INPUT", "POSTROUTING")),
     *(Place("filter", chain) for chain in ("INPUT", "FORWARD")),
 ]
+SENT_OUT = [
+    *(Place(table, "OUTPUT") for table in ("raw", "mangle", "nat", "filter")),
+    *(Place(table, "POSTROUTING") for table in ("mangle", "nat")),
+]
+PLACES = {"prerouting": ON_THE_WAY, "output": SENT_OUT}
 
 
 def _not(dice: Dice, text: str) -> str:
@@ -102,6 +109,10 @@ def _match(dice: Dice, place: Place) -> str:
         words.append(_not(dice, f"-i {dice.choice(['cli', 'srv', 'c+'])}"))
     if place.has_output and dice.random() < 0.15:
         words.append(_not(dice, f"-o {dice.choice(['srv', 's+', 'cli'])}"))
+    if place in SENT_OUT and dice.random() < 0.1:
+        words.append(
+            _inside(dice, "owner", dice.choice(["--uid-owner 0", "--uid-owner 1000", "--gid-owner 0"]))
+        )
     # iptables takes each basic option once, and a match of a protocol only with that protocol.
     basics = [
         word.removeprefix("! ")[:2] for text in words for word in [text] if text.removeprefix("! ")[0] == "-"
@@ -126,6 +137,7 @@ _TARGETS = {
     "filter": ["REJECT", "REJECT --reject-with icmp-host-prohibited"],
 }  # fmt: skip
 _NAT = {
+    "OUTPUT": ["DNAT --to-destination 10.2.0.3", "DNAT --to-destination 10.2.0.4", "NETMAP --to 10.2.0.8/29"],
     "PREROUTING": ["DNAT --to-destination 10.2.0.3", "DNAT --to-destination 10.2.0.4", "NETMAP --to 10.2.0.0/29",
                    "DNAT --to-destination 10.2.0.1"],
     "POSTROUTING": ["SNAT --to-source 10.9.0.9", "MASQUERADE", "NETMAP --to 10.9.0.0/24"],
@@ -144,16 +156,18 @@ def _target(dice: Dice, place: Place, later: list[str]) -> str:
     ]
     choices += [f"-{letter} {dice.choice(later)}" for letter in "jjjjgg"] if later else []
     choices += [f"-j {dice.choice(_MARKING)}" for _ in range(4)]
-    special = _TARGETS[place.table] + (_NAT[place.chain] if place.table == "nat" else [])
+    special = _NAT[place.chain] if place.table == "nat" else _TARGETS[place.table]
+    if place.chain == "OUTPUT":
+        special = [one for one in special if not one.startswith("REJECT")]  # whose answer passes OUTPUT, too
     choices += [f"-j {dice.choice(special)}" for _ in range(3)] if special else []
     return dice.choice(choices)
 
 
-def random_rules(seed: int) -> str:
+def random_rules(seed: int, family: int = 4, hook: str = "prerouting") -> str:
     """Return a whole dump; chains call only chains of a later level, so there is no loop."""
     dice = Dice(seed)
     count = dice.choice([1, 2, 3, 5, 8, 13, 20, 40])
-    places = dice.sample(PLACES, dice.randint(2, len(PLACES)))
+    places = dice.sample(PLACES[hook], dice.randint(2, len(PLACES[hook])))
     owners = [(f"C{number}", dice.choice(places)) for number in range(count)]
     tables: dict[str, list[str]] = {}
     for place in places:
@@ -167,10 +181,9 @@ def random_rules(seed: int) -> str:
         for number, name in enumerate(own):
             step = -(-len(own) // DEEPEST)
             lines += _chain(dice, place, name, own[(number // step + 1) * step :])
-    tables.setdefault("raw", []).append(
-        "-A OUTPUT -j DROP"
-    )  # what the router itself answers counts nowhere else
-    return "".join(_section(table, lines) for table, lines in tables.items())
+    if hook != "output":  # what the router itself answers counts nowhere else
+        tables.setdefault("raw", []).append("-A OUTPUT -j DROP")
+    return in_family("".join(_section(table, lines) for table, lines in tables.items()), family)
 
 
 def _section(table: str, lines: list[str]) -> str:
@@ -185,16 +198,25 @@ def _chain(dice: Dice, place: Place, name: str, later: list[str]) -> Iterator[st
         yield f"-A {name} {rule}"
 
 
-def random_packets(seed: int, count: int) -> list[Sent]:
+def random_packets(seed: int, count: int, family: int = 4, hook: str = "prerouting") -> list[Sent]:
     """Return packets, each of a connection of its own."""
     dice = Dice(seed + 1_000_000)
     # No two packets of neighbouring seeds share a connection.
-    return [_packet(dice, 1024 + (seed * count + number) % 60_000) for number in range(count)]
+    sents = [_packet(dice, hook, 1024 + (seed * count + number) % 60_000) for number in range(count)]
+    return [in_other_family(sent) if family == 6 else sent for sent in sents]
 
 
-def _packet(dice: Dice, sport: int) -> Sent:
+def in_other_family(sent: Sent) -> Sent:
+    """The packet that plays the same part over IPv6."""
+    source, destination = in_family(sent.source, 6), in_family(sent.destination, 6)
+    return sent._replace(
+        source=source, destination=destination, icmp=(icmp_type(sent.icmp[0], 6), sent.icmp[1])
+    )
+
+
+def _packet(dice: Dice, hook: str, sport: int) -> Sent:
     return Sent(
-        dice.choice(DESTINATIONS),
+        dice.choice(DESTINATIONS if hook == "prerouting" else DESTINATIONS[:4]),
         dice.choice(["tcp", "tcp", "udp", "udp", "icmp"]),
         sport,
         dice.choice(PORTS),
@@ -203,4 +225,5 @@ def _packet(dice: Dice, sport: int) -> Sent:
         ttl=dice.choice([64, 64, 64, 5, 1]),
         tos=dice.choice([0, 0x10, 0x28]),
         payload=dice.choice([0, 0, 20]),
+        source=CLIENT if hook == "prerouting" else ROUTER[1],
     )

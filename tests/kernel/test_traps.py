@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import pytest
 
 import iptviz
+from tests.kernel.frames import FLAGS, Sent
 from tests.kernel.lab import BACKENDS
-from tests.kernel.test_packets import asked, compare, matched
-from tests.kernel.wire import FLAGS, Sent, wire
+from tests.kernel.test_packets import asked, compare, matched, trouble_with
+from tests.kernel.wire import wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
@@ -111,6 +116,55 @@ def test_every_trap_does_what_is_predicted(backend: str) -> None:
                 port += 1
                 before, trouble = compare(lab, Sent(destination, protocol, port, dport), before)
                 assert not trouble, f"{name}: {trouble}"
+
+
+# What the node itself sends: the interface is that of before nat in OUTPUT, that of after it in POSTROUTING;
+# what goes to the node itself comes back in by lo, and nat is not asked again.
+SENT_OUT = """*nat
+-A OUTPUT -d 10.3.0.1/32 -p udp -j DNAT --to-destination 10.1.0.2
+-A OUTPUT -d 10.3.0.2/32 -p udp -j DNAT --to-destination 10.1.0.1
+-A PREROUTING -p udp
+-A INPUT -p udp
+-A POSTROUTING -o lo -p udp
+COMMIT
+*raw
+-A PREROUTING -i lo -p udp -m conntrack --ctstate NEW
+-A OUTPUT -o srv
+COMMIT
+*mangle
+-A PREROUTING -i lo -p udp -m conntrack --ctstate NEW
+-A OUTPUT -p udp -j MARK --set-mark 0x9
+-A INPUT -i lo -p udp -m mark --mark 0x9
+-A POSTROUTING -o srv
+-A POSTROUTING -o cli
+-A POSTROUTING -o lo -p udp
+COMMIT
+*filter
+-A OUTPUT -o srv
+-A OUTPUT -o cli
+-A OUTPUT -o lo -p udp
+-A INPUT -i lo -p udp -j DROP
+COMMIT
+"""
+ROUTES = "default via 10.2.0.2 dev srv\n10.1.0.0/24 dev cli\n10.2.0.0/24 dev srv\n"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_the_node_sends_leaves_by_its_route_or_comes_back(backend: str, tmp_path: Path) -> None:
+    routes = tmp_path / "routes"
+    routes.write_text(ROUTES)
+    with wire(backend) as lab:
+        lab.router.load(SENT_OUT)
+        before = iptviz.load(lab.router.save("-c").encode())
+        for number, destination in enumerate(["10.2.0.2", "10.3.0.1", "10.3.0.2", "10.2.0.1", "10.1.0.2"]):
+            sent = Sent(destination, "udp", 5000 + number, 80, source="10.2.0.1")
+            there, back = lab.send_out(sent)
+            after = iptviz.load(lab.router.save("-c").encode())
+            result = iptviz.packet(after, **asked(sent, out_iface=None, routes=str(routes)))
+            seen = there or back
+            trouble = trouble_with(sent, result.outcomes, matched(before, after), seen)
+            assert not trouble, trouble
+            before = after
 
 
 ANSWERS = [

@@ -202,7 +202,14 @@ def packet_type(match: Match, option: Option, packet: Packet, _known: Known) -> 
 
 
 def owner(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
-    """The user and the group of the program that sends; only what this node sends has an owner."""
+    """The user and the group of the program that sends; what only passes through has none.
+
+    Source: net/netfilter/xt_owner.c, where a packet without a socket matches if all options are inverted.
+    """
+    if packet.route == "FORWARD":
+        return known(option, holds=False)
+    if option.name == "--socket-exists" and packet.owner:
+        return known(option, holds=True)
     place = {"--uid-owner": 0, "--gid-owner": 1}.get(option.name)
     own = packet.owner[place] if packet.owner and place is not None else None
     if own is None:
