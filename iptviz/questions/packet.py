@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
 from iptviz.engine.condition import read_assumption
-from iptviz.engine.hooks import STAGES, Journey, cases_of
+from iptviz.engine.hooks import Journey, cases_of
 from iptviz.engine.outcome import Outcome
 from iptviz.engine.path import either, settled
 from iptviz.questions.asked import Asked, known_of, packet_of
+from iptviz.questions.packet_notes import packet_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.engine.branches import Branch, When
     from iptviz.engine.condition import Assumption
-    from iptviz.engine.known import Known
     from iptviz.engine.packet import Packet
 
 
@@ -99,7 +99,7 @@ def packet(
 
         outcomes = tuple(explained(dump, known, given, one) for one in outcomes)
     faulty = bool(journey.faults.loops or journey.faults.missing or journey.skipped)
-    notes = dict.fromkeys(_notes(dump, journey, start, hook, known, outcomes, given))
+    notes = dict.fromkeys(packet_notes(dump, journey, start, hook, known, outcomes, given))
     return PacketResult(dump, start, hook, outcomes, tuple(notes), dump.complete and not faulty, given)
 
 
@@ -175,64 +175,3 @@ def _shares(outcomes: Iterable[Outcome]) -> dict[object, object]:
     for one in outcomes:
         shares.setdefault(_visible(one), []).append(one.share)
     return {key: total(values) for key, values in shares.items()}
-
-
-def _notes(
-    dump: Dump,
-    journey: Journey,
-    start: Packet,
-    hook: str,
-    known: Known,
-    outcomes: tuple[Outcome, ...],
-    given: tuple[Assumption, ...],
-) -> Iterator[str]:
-    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
-    yield from _fault_notes(journey)
-    if start.state in {"ESTABLISHED", "RELATED"}:
-        yield (
-            f"nat is asked for the first packet of a connection only: what a packet of state {start.state} is "
-            "rewritten to was decided then, and the other tables see it rewritten"
-        )
-    tables = {stage.table for stage in STAGES[hook]} - {""}
-    if not any(
-        dump.tables[stage.table].rules_of(stage.chain) for stage in STAGES[hook] if stage.table in dump.tables
-    ):
-        yield f"no built-in chain that {hook} asks has a rule in this dump: policies alone decide"
-    missing = [name for name in ("mangle", "nat", "filter") if name in tables and name not in dump.tables]
-    if missing:
-        yield f"the dump has no table {', '.join(missing)}: taken as empty, which the node's may not be"
-    yield from _set_notes(dump, known)
-    if hook == "output" and any(known.is_local(one.packet.destination) is None for one in outcomes):
-        yield (
-            "which addresses are this node's own is not known: the packet is taken to leave it "
-            "(--local-ip or --addresses tells)"
-        )
-    yield from (f"assumed: {one.text}" for one in given)
-
-
-def _fault_notes(journey: Journey) -> Iterator[str]:
-    for rule, loop in journey.faults.loops.items():
-        yield f"line {rule.line}: {' -> '.join(loop)} is a loop, which the kernel refuses: edited by hand?"
-    for rule, chain in journey.faults.missing.items():
-        yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
-    if journey.rounded:
-        yield "shares are rounded at 2^-4096, exact ones would have too many digits"
-    if journey.skipped:
-        yield f"{journey.skipped} combinations of conditions were left out: say more of the packet"
-
-
-def _set_notes(dump: Dump, known: Known) -> Iterator[str]:
-    """Name the sets that rules ask about and the file handed in lacks."""
-    if known.sets is None:
-        return
-    asked = {
-        option.values[0]: rule
-        for table in dump.tables.values()
-        for rule in table.rules_with("--match-set ")
-        for match in rule.matches
-        for option in match.options
-        if option.name == "--match-set" and option.values
-    }
-    for name, rule in asked.items():
-        if name not in known.sets:
-            yield f"line {rule.line}: the sets handed in lack {name}: what asks about it is a condition"

@@ -9,7 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import steps_of
 from iptviz.view.numbers import counted, percent
-from iptviz.view.packet import (
+from iptviz.view.packet_labels import (
     MISSED,
     PacketCase,
     asked_label,
@@ -19,7 +19,7 @@ from iptviz.view.packet import (
     packet_cases,
     rewritten_labels,
 )
-from iptviz.view.picture import Box, Link, Picture, _chain_id
+from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.text import printable
 from iptviz.view.trace import FOLD_FROM, SHOWN
 
@@ -44,7 +44,7 @@ class _Way(NamedTuple):
     @property
     def chains(self) -> list[str]:
         """The ids of the chains in which the steps were made."""
-        return [_chain_id(step.chain, step.table) for step in self.steps]
+        return [chain_id(step.chain, step.table) for step in self.steps]
 
 
 def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
@@ -83,7 +83,7 @@ class _Painter:
 
     def boxes(self) -> Iterator[Box]:
         yield Box(_PACKET, "frontend", (asked_label(self.asked),))
-        steps = {_chain_id(step.chain, step.table): step for way in self._drawn_ways() for step in way.steps}
+        steps = {chain_id(step.chain, step.table): step for way in self._drawn_ways() for step in way.steps}
         for identifier, step in steps.items():
             yield Box(identifier, "chain", (printable(f"{step.table} {step.chain}"),))
         for number, (lines, ways) in enumerate(self.drawn.items()):

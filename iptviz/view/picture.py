@@ -123,7 +123,7 @@ class _Shares:
             yield from (f"{', '.join(those)}: {share}" for share, those in letters.items())
 
 
-def _chain_id(chain: str, table: str = "nat") -> str:
+def chain_id(chain: str, table: str = "nat") -> str:
     """Return the node id of a chain: its name, or where that could be misread a digest of it."""
     if _PLAIN_ID.fullmatch(chain):
         return f"{table}/{chain}"
@@ -142,7 +142,7 @@ class _Painter:
         self.wanted = wanted
         self.entry = one.frontend.rule.chain
         self.table = one.frontend.rule.table
-        self.entry_id = _chain_id(self.entry, self.table.name)
+        self.entry_id = chain_id(self.entry, self.table.name)
         self.frontend_id = f"frontend/{one.frontend.text}"
         self.endpoints = _by_chain(one.outcomes)
         self.folded = self._folded() if fold else set()
@@ -160,11 +160,11 @@ class _Painter:
         name = self.entry if self.table.name == "nat" else f"{self.table.name} {self.entry}"
         yield Box(self.entry_id, "chain", (printable(name),))
         for chain in self._chains():
-            yield Box(_chain_id(chain), "chain", (printable(chain),))
+            yield Box(chain_id(chain), "chain", (printable(chain),))
         for chain, ends in self.endpoints.items():
             if chain not in self.folded:
                 kind = "wanted" if self.wanted & {end.rule for end in ends} else "endpoint"
-                yield Box(_chain_id(chain), kind, self._endpoint_lines(chain, ends))
+                yield Box(chain_id(chain), kind, self._endpoint_lines(chain, ends))
         yield from self._folded_box()
         yield from self._ends()
 
@@ -203,13 +203,13 @@ class _Painter:
         for case in self.cases:
             outcome = case.outcome
             if outcome.leftover:
-                tail = _chain_id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
+                tail = chain_id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
                 share = case.told(percent(outcome.leftover))
                 yield Link(tail, self._leftover(outcome)[0], (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
                 head = f"masquerade/{mark.rule.line}"
                 lines = (*_wrapped(case.told(clauses(mark.needs))), line_label(mark.rule))
-                yield Link(_chain_id(mark.rule.chain), head, lines, "mark", 0.0)
+                yield Link(chain_id(mark.rule.chain), head, lines, "mark", 0.0)
 
     def _jumps(self) -> Iterator[Link]:
         """Yield the jumps between the chains of this answer, with their conditions and raw chances."""
@@ -232,8 +232,8 @@ class _Painter:
         head = rule.jump or ""
         weight = max((_weight(outcome, rule) for outcome in self.one.outcomes), default=0.0)
         if head in self.folded:
-            return Link(_chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", weight)
-        return Link(_chain_id(rule.chain), _chain_id(head), self._jump_lines(rule), "jump", weight)
+            return Link(chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", weight)
+        return Link(chain_id(rule.chain), chain_id(head), self._jump_lines(rule), "jump", weight)
 
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(rule, self.one.packet)

@@ -185,6 +185,24 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
 ]  # fmt: skip
 
 
+def test_what_the_node_sends_to_itself_comes_back_in_by_lo_and_nat_is_not_asked_again() -> None:
+    result = ask(
+        """nat|-A OUTPUT -d 10.3.0.1/32 -p tcp -j DNAT --to-destination 10.1.0.1
+        nat|-A PREROUTING -j DNAT --to-destination 10.2.0.2
+        mangle|-A POSTROUTING -o lo -j MARK --set-mark 0x9
+        filter|-A OUTPUT -o lo -j DROP
+        filter|-A INPUT -i lo -m mark --mark 0x9 -j DROP""",
+        dst="10.3.0.1", src="10.2.0.1", hook="output", in_iface=None,
+    )  # fmt: skip
+    assert told(result) == {"always": "1 DROP INPUT to 10.1.0.1:80 mark 0x9"}
+
+
+def test_what_leaves_or_comes_back_is_said_to_be_unknown_without_the_nodes_addresses() -> None:
+    result = ask("filter|-A INPUT -j DROP", dst="10.3.0.1", hook="output", in_iface=None, local_ips=())
+    assert told(result) == {"always": "1 ACCEPT OUTPUT"}
+    assert any("--local-ip" in note for note in result.notes)
+
+
 @pytest.mark.parametrize(("rules", "about", "expected"), CASES)
 def test_a_packet_ends_where_the_kernel_ends_it(
     rules: str, about: dict[str, Any], expected: dict[str, str]

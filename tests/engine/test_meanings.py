@@ -37,6 +37,8 @@ DONE = SYN._replace(
     statuses=frozenset({"DNAT"}),
     original=Tuple(SYN.source, SYN.destination, 40000, 80),
 )
+NOBODY = SYN._replace(owner=None)
+PASSING = NOBODY._replace(route="FORWARD")
 UNTRACKED = SYN._replace(state="UNTRACKED")
 LATER = SYN._replace(state="ESTABLISHED")
 LOCAL = Known(local=frozenset({host("192.168.1.10")}))
@@ -98,7 +100,12 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("-m owner --uid-owner 1000", SYN, True),
     ("-m owner --uid-owner 0-999", SYN, False),
     ("-m owner --gid-owner 100", SYN, True),
-    ("-m owner --socket-exists", SYN, "packet matches -m owner --socket-exists"),
+    ("-m owner --socket-exists", SYN, True),
+    ("-m owner --socket-exists", NOBODY, "packet matches -m owner --socket-exists"),
+    ("-m owner --uid-owner 0", NOBODY, "packet matches -m owner --uid-owner 0"),
+    ("-m owner --uid-owner 0", PASSING, False),
+    ("-m owner ! --uid-owner 0", PASSING, True),
+    ("-m owner --socket-exists", PASSING, False),
     ("-m iprange --src-range 10.244.0.1-10.244.0.20", SYN, True),
     ("-m iprange --src-range 10.244.0.10-10.244.0.20", SYN, False),
     ("-m iprange --src-range 10.244.0.0-10.244.0.20", PING, "source in 10.244.0.0-10.244.0.20"),

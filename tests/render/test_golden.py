@@ -6,7 +6,7 @@ To write them anew, and then to read what changed: `pytest tests/render/test_gol
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,8 +18,10 @@ from tests.conftest import GOLDEN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from iptviz import PacketResult, TraceResult
+
 # name -> fixture, TARGET
-ROWS = {
+TRACES = {
     "httpd-service": ("httpd-service/dump.rules", "10.97.13.198"),
     "httpd-today": ("httpd-today/dump.rules", "default/httpd-service"),
     "endpoint": ("httpd-affinity/dump.rules", "10.244.1.18:80"),
@@ -33,6 +35,28 @@ ROWS = {
     "none-local": ("policies-today/dump.rules", "203.0.113.30"),
 }
 
+CLIENT = {"src": "203.0.113.77", "protocol": "tcp", "sport": 40000, "mark": 0, "in_iface": "eth0"}
+# name -> fixture, the packet
+PACKETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "packet-service": ("httpd-service/dump.rules", {**CLIENT, "dst": "10.97.13.198", "dport": 79}),
+    "packet-unknown": ("httpd-service/dump.rules", {"dst": "10.97.13.198", "protocol": "tcp", "dport": 79}),
+    "packet-explained": (
+        "httpd-no-endpoints/dump.rules",
+        {**CLIENT, "dst": "10.97.13.198", "dport": 79, "explain": True},
+    ),
+    "packet-local-policy": ("policies-today/dump.rules", {**CLIENT, "dst": "203.0.113.10", "dport": 80}),
+    "packet-from-the-node": (
+        "policies-today/dump.rules",
+        {"src": "192.168.1.10", "dst": "203.0.113.10", "protocol": "tcp", "dport": 80, "hook": "output",
+         "mark": 0, "local_ips": ("192.168.1.10",)},
+    ),
+    "packet-ipv6": (
+        "httpd-dual-stack/dump6.rules",
+        {"src": "2001:db8::77", "dst": "fd00:10:96::79", "protocol": "tcp", "dport": 79, "mark": 0},
+    ),
+}  # fmt: skip
+ROWS = [*TRACES, *PACKETS]
+
 # ending -> format, style
 OPTIONS = {
     "tree.txt": ("tree", Style()),
@@ -42,24 +66,34 @@ OPTIONS = {
     "json": ("json", Style()),
     "dot": ("dot", Style()),
 }
-FILES = {f"{row}.{ending}" for row in ROWS for ending in OPTIONS}
+PACKET_OPTIONS = OPTIONS | {"md": ("markdown", Style())}
+CASES = [
+    *((row, ending) for row in TRACES for ending in OPTIONS),
+    *((row, ending) for row in PACKETS for ending in PACKET_OPTIONS),
+]
+FILES = {f"{row}.{ending}" for row, ending in CASES}
 
 
 def printed(row: str, ending: str) -> str:
-    fixture, target = ROWS[row]
-    format_name, style = OPTIONS[ending]
-    result = iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
-    return FORMATS[format_name].writer("trace")(result, style, fold=True)
+    format_name, style = PACKET_OPTIONS[ending]
+    question = "trace" if row in TRACES else "packet"
+    return FORMATS[format_name].writer(question)(answer(row), style, fold=True)
 
 
-@pytest.mark.parametrize("row", ROWS)
-@pytest.mark.parametrize("ending", OPTIONS)
+def answer(row: str) -> TraceResult | PacketResult:
+    if row in TRACES:
+        fixture, target = TRACES[row]
+        return iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
+    fixture, about = PACKETS[row]
+    return iptviz.packet(iptviz.load(f"fixtures/{fixture}"), **about)
+
+
+@pytest.mark.parametrize(("row", "ending"), CASES)
 def test_it_prints_what_it_printed(row: str, ending: str, golden: Callable[[str, str], None]) -> None:
     golden(f"{row}.{ending}", printed(row, ending))
 
 
-@pytest.mark.parametrize("row", ROWS)
-@pytest.mark.parametrize("ending", OPTIONS)
+@pytest.mark.parametrize(("row", "ending"), CASES)
 def test_every_text_ends_with_one_newline_and_no_line_with_a_blank(row: str, ending: str) -> None:
     text = printed(row, ending)
     assert text.endswith("\n")

@@ -14,17 +14,17 @@ from iptviz.engine.outcome import Outcome
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import Path, Step, joined
 from iptviz.questions.packet import PacketResult
-from iptviz.view.packet import (
-    PATHS,
+from iptviz.view.packet import packet_view
+from iptviz.view.packet_labels import (
     asked_label,
     circumstances_label,
     fate_label,
     mark_label,
     packet_cases,
-    packet_view,
     rewritten_labels,
 )
 from iptviz.view.packet_picture import packet_picture
+from iptviz.view.packet_tree import PATHS
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:

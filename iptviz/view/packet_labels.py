@@ -1,0 +1,121 @@
+"""How packets and their fates are called, wherever they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.documents.packet_v1 import address_text, icmp_text
+from iptviz.engine.condition import Assumption, clauses
+from iptviz.engine.marks import ALL_BITS
+from iptviz.view.cases import letter_of
+from iptviz.view.text import printable
+from iptviz.xtables.address import join_endpoint
+
+if TYPE_CHECKING:
+    from iptviz.engine.marks import Mark
+    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.packet import Packet
+    from iptviz.engine.path import Step
+    from iptviz.xtables.address import Network
+
+MISSED = "no match: "
+"""How the effect of a rule begins that was looked at and did not match; the reason follows."""
+
+_STARTS = {"prerouting": "arrives at this node", "output": "sent by this node"}
+_ROUTES = {"INPUT": "delivered to this node", "FORWARD": "forwarded", "OUTPUT": "sent"}
+
+
+class PacketCase(NamedTuple):
+    """The outcomes that have the same conditions; the letter is empty where there is only one case."""
+
+    letter: str
+    when: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def heading(self) -> str:
+        """When the case comes about."""
+        return f"{self.letter}: when {self.when}" if self.letter else f"when {self.when}"
+
+
+def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
+    """Return the outcomes by their conditions, lettered in order."""
+    groups: dict[tuple[Assumption, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.when, []).append(outcome)
+    return [
+        PacketCase(letter_of(number) if len(groups) > 1 else "", printable(clauses(when)), tuple(group))
+        for number, (when, group) in enumerate(groups.items())
+    ]
+
+
+def asked_label(packet: Packet) -> str:
+    """Return protocol, source and destination of the packet as it was described."""
+    source = _end_label(packet.source, packet.source_port, "an unknown source")
+    destination = _end_label(packet.destination, packet.destination_port, "an unknown destination")
+    protocol = f"{packet.protocol} " if packet.protocol else ""
+    return printable(f"{protocol}packet from {source} to {destination}")
+
+
+def _end_label(network: Network | None, port: int | None, unknown: str) -> str:
+    address = address_text(network)
+    if port is None or address is None or "/" in address:
+        return (address or unknown) + ("" if port is None else f", port {port}")
+    return join_endpoint(address, port)
+
+
+def circumstances_label(packet: Packet, hook: str) -> str:
+    """Return how the packet comes to the node, and what else is known of it."""
+    by = f" by {packet.in_interface}" if packet.in_interface else ""
+    start = f"{_STARTS.get(hook, 'starts')}{by} (hook {hook})"
+    return printable(", ".join([start, *_details(packet)]))
+
+
+def _details(packet: Packet) -> list[str]:
+    uid, gid = packet.owner or (None, None)
+    flags = packet.tcp_flags
+    known = {
+        "leaves by": packet.out_interface or None,
+        "connection state": packet.state,
+        "mark": mark_label(packet.mark),
+        "TCP flags": None if flags is None else ",".join(sorted(flags)) or "none",
+        "ICMP type": icmp_text(packet.icmp_type),
+        "length": packet.length,
+        "TTL": packet.ttl,
+        "TOS": packet.tos,
+        "MAC": packet.mac,
+        "uid": uid,
+        "gid": gid,
+    }
+    return [f"{name} {value}" for name, value in known.items() if value is not None]
+
+
+def mark_label(mark: Mark) -> str | None:
+    """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
+    settled = ALL_BITS & ~mark.keep
+    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
+        return mark.text
+    return f"{mark.value:#x}/{settled:#x}" if settled else None
+
+
+def fate_label(outcome: Outcome) -> str:
+    """Return the verdict, with where an accepted packet is and how a rejected one is answered."""
+    target = outcome.by.target if outcome.by else None
+    how = target.value("--reject-with") if target and outcome.verdict == "REJECT" else None
+    if how:
+        return printable(f"REJECT with {how}")
+    where = _ROUTES.get(outcome.route) if outcome.verdict == "ACCEPT" else None
+    return f"{outcome.verdict}, {where}" if where else outcome.verdict
+
+
+def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:
+    """Return the new destination, source and mark, each empty where it is as before."""
+    end = outcome.packet
+    source = "" if end.snat is None else "masqueraded" if end.snat == "MASQUERADE" else f"from {end.snat}"
+    mark = mark_label(end.mark) if end.mark != asked.mark else None
+    return printable(f"to {end.dnat}" if end.dnat else ""), printable(source), f"mark {mark}" if mark else ""
+
+
+def effect_label(step: Step) -> str:
+    """Return what a step did; a policy is said to be one."""
+    return printable(step.effect if step.rule or "policy" in step.effect else f"policy {step.effect}")

@@ -1,0 +1,53 @@
+"""What an answer about a packet hangs on is said together with the options that settle it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import iptviz
+from iptviz.cli.app import app
+from iptviz.engine.condition import Condition
+from iptviz.questions.packet_notes import _MATCHES_SETTLED_BY, _SETTLED_BY, settled_by
+
+SERVICE: dict[str, Any] = {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}
+DUMP = "fixtures/httpd-service/dump.rules"
+
+
+def narrowing(**about: Any) -> list[str]:
+    result = iptviz.packet(iptviz.load(DUMP), **(SERVICE | about))
+    return [note for note in result.notes if note.startswith("to narrow it down")]
+
+
+def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
+    (note,) = narrowing()
+    assert note == (
+        "to narrow it down: --src, --local-ip or --addresses, --mark (0 for most packets off a wire)"
+    )
+    assert narrowing(src="203.0.113.7", mark=0) == ["to narrow it down: --local-ip or --addresses"]
+    assert narrowing(src="203.0.113.7", mark=0, local_ips=("192.168.1.10",)) == []
+
+
+def test_every_option_that_is_named_exists() -> None:
+    help_text = CliRunner().invoke(app, ["packet", "--help"], env={"COLUMNS": "200"}).output
+    named = {*_SETTLED_BY.values(), *_MATCHES_SETTLED_BY.values()}
+    options = {option for text in named for option in re.findall(r"--[a-z-]+", text)}
+    assert {option for option in options if option not in help_text} == set()
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "option"),
+    [
+        ("match", "-m length --length 40", "--length"),
+        ("match", "-m icmp6 --icmpv6-type 128", "--icmp-type"),
+        ("match", "-m tcp --tcp-flags SYN,ACK SYN", "--tcp-flags"),
+        ("match", "-m string --string x", None),
+        ("rate", "5/sec at line 3", None),
+        ("recent", "KUBE-SEP-A", "--recent"),
+    ],
+)
+def test_what_no_option_settles_is_left_to_assume(kind: str, value: str, option: str | None) -> None:
+    assert settled_by(Condition(kind, value)) == option
