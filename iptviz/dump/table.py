@@ -139,6 +139,10 @@ class Table:
         blocks = self._section.blocks
         return sum(self.data.count(b"\n", *block) + (self.data[block[1] - 1] != _NEWLINE) for block in blocks)
 
+    def blocks(self) -> Sequence[Span]:
+        """Return where the rules stand: stretches of whole lines."""
+        return self._section.blocks
+
     def rules(self) -> Iterator[Rule]:
         """Yield every rule, chain by chain."""
         return (rule for name in self.chains for rule in self.chains[name].rules)

@@ -70,11 +70,11 @@ def frontend_of(rule: Rule) -> Frontend | None:
     kind = _kind(rule)
     if kind is None:
         return None
-    address = None if kind == "node-port" else _host(rule)
-    protocol = _value(rule, "-p")
+    address = None if kind == "node-port" else host_of(rule)
+    protocol = value_of(rule, "-p")
     if protocol is None or (kind != "node-port" and address is None):
         return None
-    return Frontend(kind, address, _port(rule), protocol, rule)
+    return Frontend(kind, address, port_of(rule), protocol, rule)
 
 
 def _kind(rule: Rule) -> str | None:
@@ -83,7 +83,7 @@ def _kind(rule: Rule) -> str | None:
         return "node-port"
     if rule.chain not in {SERVICES, EXTERNAL_SERVICES, PROXY_FIREWALL}:
         return None
-    if _host(rule) is None:
+    if host_of(rule) is None:
         return "node-port" if rule.table.name == "filter" else None
     for ending, kind in _KIND_OF_COMMENT.items():
         if (rule.comment or "").endswith(ending):
@@ -94,7 +94,7 @@ def _kind(rule: Rule) -> str | None:
     return _KIND_OF_CHAIN.get(prefix, "cluster-ip")
 
 
-def _value(rule: Rule, name: str) -> str | None:
+def value_of(rule: Rule, name: str) -> str | None:
     """Return the value of a basic option that is not negated."""
     for option in rule.parts.basics:
         if option.name == name and not option.negated and option.values:
@@ -102,13 +102,14 @@ def _value(rule: Rule, name: str) -> str | None:
     return None
 
 
-def _host(rule: Rule) -> str | None:
+def host_of(rule: Rule) -> str | None:
     """Return the single address that `-d` names; a network is no frontend."""
-    address, slash, length = (_value(rule, "-d") or "").partition("/")
+    address, slash, length = (value_of(rule, "-d") or "").partition("/")
     return address if address and (not slash or length in {"32", "128"}) else None
 
 
-def _port(rule: Rule) -> int | None:
+def port_of(rule: Rule) -> int | None:
+    """Return the single destination port that the rule names, or None."""
     for match in rule.matches:
         option = match.option("--dport")
         if option and not option.negated and option.values:
@@ -150,7 +151,39 @@ def rules_about(dump: Dump, frontend: Frontend, table: str) -> list[Rule]:
         return list(dispatching_rules(dump, f"-d {frontend.address}", [table]))
     rules = dispatching_rules(dump, f"--dport {frontend.port}", [table])
     # Outside the node ports' own chain, a rule with a destination speaks of some service's address.
-    return [rule for rule in rules if rule.chain == NODE_PORTS or (table == "filter" and _host(rule) is None)]
+    return [
+        rule for rule in rules if rule.chain == NODE_PORTS or (table == "filter" and host_of(rule) is None)
+    ]
+
+
+class DispatchingRules:
+    """An index of the rules that dispatch or refuse, for who asks about many frontends."""
+
+    def __init__(self, dump: Dump) -> None:
+        self.rules: dict[str, list[Rule]] = {}
+        self._by_address: dict[tuple[str, str], list[Rule]] = {}
+        self._by_port: dict[tuple[str, int], list[Rule]] = {}
+        for table in _DISPATCHERS:
+            self.rules[table] = list(dispatching_rules(dump, tables=[table]))
+            for rule in self.rules[table]:
+                self._enter(table, rule)
+
+    def _enter(self, table: str, rule: Rule) -> None:
+        address, port = host_of(rule), port_of(rule)
+        if address is not None:
+            self._by_address.setdefault((table, address), []).append(rule)
+        elif port is not None and (table == "filter" or rule.chain == NODE_PORTS):
+            self._by_port.setdefault((table, port), []).append(rule)
+
+    def about(self, frontend: Frontend, table: str) -> list[Rule]:
+        """Return the rules of `table` that may speak of the frontend's traffic, in order: see `rules_about`."""
+        if frontend.address is not None:
+            return self._by_address.get((table, frontend.address), [])
+        return self._by_port.get((table, frontend.port or 0), [])
+
+    def frontends(self) -> list[Frontend]:
+        """Return every frontend of the dump."""
+        return frontends_among(rule for rules in self.rules.values() for rule in rules)
 
 
 def all_frontends(dump: Dump) -> list[Frontend]:

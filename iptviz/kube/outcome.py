@@ -8,7 +8,6 @@ from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth
-from iptviz.kube.frontends import Frontend, rules_about
 from iptviz.kube.names import (
     ENDPOINT_CHAIN,
     MARK_DROP,
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.engine.branches import Note
     from iptviz.engine.packet import Packet
@@ -102,10 +100,10 @@ class Outcome(NamedTuple):
 class OutcomeReader:
     """Reads the walk of one case as endpoints, marks and refusals."""
 
-    def __init__(self, dump: Dump, frontend: Frontend, packet: Packet, marks: Marks) -> None:
+    def __init__(self, packet: Packet, marks: Marks, refusals: Sequence[Rule]) -> None:
         self.packet = packet
         self.marks = marks
-        self.refusals = rules_about(dump, frontend, "filter")
+        self.refusals = refusals
 
     def read(self, case: Case) -> Outcome:
         """Return what comes of a connection in this case."""

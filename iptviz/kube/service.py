@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.effects import Faults
@@ -23,12 +24,15 @@ from iptviz.kube.preempt import Preemption, preemptions
 from iptviz.xtables.address import parse_network, parse_number
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.condition import Condition
     from iptviz.engine.survey import Case
+
+    RulesAbout = Callable[[Frontend, str], Sequence[Rule]]
 
 
 class ServiceTrace(NamedTuple):
@@ -73,13 +77,17 @@ class ServiceTrace(NamedTuple):
         )
 
 
-def trace_frontend(dump: Dump, frontend: Frontend) -> ServiceTrace:
-    """Follow new connections to `frontend` through the nat table, then see who refuses the rest."""
+def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = None) -> ServiceTrace:
+    """Follow new connections to `frontend` through the nat table, then see who refuses the rest.
+
+    `about` finds the rules that may speak of a frontend; who traces many has it look them up in an index.
+    """
     nat = dump.tables.get("nat")
     packet = _first_packet(frontend)
-    rules = rules_about(dump, frontend, "nat")
+    find = about or partial(rules_about, dump)
+    rules = find(frontend, "nat")
     found = survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], Faults({}, {}))
-    reader = OutcomeReader(dump, frontend, packet, Marks(nat))
+    reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"))
     admitted = _source_ranges(nat, found.cases)
     outcomes = sorted(map(reader.read, found.cases), key=lambda outcome: _how_special(outcome, admitted))
     return ServiceTrace(

@@ -1,0 +1,168 @@
+"""What comes of an ordinary client's connection to one frontend, in few words and fast."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import NEVER
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.kube.frontends import port_of, value_of
+from iptviz.kube.names import MARK_MASQUERADE, ServiceName
+from iptviz.kube.plain_chains import External, PlainChains
+from iptviz.kube.service import trace_frontend
+from iptviz.xtables.address import split_endpoint
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.frontends import DispatchingRules, Frontend
+    from iptviz.kube.outcome import Needs, Verdict
+    from iptviz.kube.plain_chains import Balancing, Mask
+    from iptviz.kube.service import ServiceTrace
+
+_LOCAL_CHAINS = ("KUBE-SVL-", "KUBE-XLB-")
+_NO_LOCAL = " has no local endpoints"
+
+
+class EndpointShare(NamedTuple):
+    """An endpoint and the share (in [0, 1]) of new connections that it gets."""
+
+    address: str
+    port: int | None
+    share: Fraction
+
+
+class FrontendAnswer(NamedTuple):
+    """What comes of an outside client's new connection; the endpoints' shares and `leftover` sum to 1.
+
+    `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
+    ones for always. `local_only` says that outside clients get this node's endpoints alone.
+    """
+
+    frontend: Frontend
+    service: ServiceName
+    chain: str | None
+    endpoints: tuple[EndpointShare, ...]
+    leftover: Fraction
+    verdict: Verdict | None
+    affinity: int | None
+    masquerade: tuple[Needs, ...]
+    local_only: bool
+
+
+class Answers:
+    """Answers for the frontends of one dump."""
+
+    def __init__(self, dump: Dump, rules: DispatchingRules) -> None:
+        self._dump = dump
+        self._rules = rules
+        nat = dump.tables.get("nat")
+        self._plain = PlainChains(nat) if nat else None
+
+    def of(self, frontend: Frontend) -> FrontendAnswer:
+        """Return what comes of a connection to `frontend`."""
+        return self._plain_answer(frontend) or _told(trace_frontend(self._dump, frontend, self._rules.about))
+
+    def _plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
+        """Return the answer where every rule on the way has kube-proxy's form, else None."""
+        rules = [rule for rule in self._rules.about(frontend, "nat") if _may_concern(rule, frontend)]
+        if self._plain is None or not rules or not all(map(_is_plain, rules)):
+            return None
+        *marking, last = rules
+        if any(rule.jump != MARK_MASQUERADE for rule in marking) or last.jump is None:
+            return None
+        onward = self._plain.external(last.jump) if last.jump.startswith("KUBE-EXT-") else External(last.jump)
+        if onward is None or onward.chain is None:
+            return None
+        balancing = self._plain.balancing(onward.chain, frontend.protocol)
+        if balancing is None or balancing.leftover:
+            return None
+        needs = [
+            *([()] if onward.masquerade else []),
+            *map(_sources, marking),
+            *(mask.needs for mask in balancing.masks if _is_about(mask, frontend)),
+        ]
+        return _shared_out(frontend, onward, balancing, needs)
+
+
+def _shared_out(
+    frontend: Frontend, onward: External, balancing: Balancing, needs: list[Needs]
+) -> FrontendAnswer:
+    endpoints = []
+    for destination, share in balancing.ways:
+        address, port = split_endpoint(destination)
+        endpoints.append(EndpointShare(address, frontend.port if port is None else port, share))
+    return FrontendAnswer(
+        frontend=frontend,
+        service=frontend.service,
+        chain=onward.chain,
+        endpoints=tuple(endpoints),
+        leftover=NEVER,
+        verdict=None,
+        affinity=balancing.affinity,
+        masquerade=((),) if () in needs else tuple(dict.fromkeys(needs)),  # what always does is enough
+        local_only=onward.local_only or (onward.chain or "").startswith(_LOCAL_CHAINS),
+    )
+
+
+def _is_about(mask: Mask, frontend: Frontend) -> bool:
+    return mask.port == frontend.port and mask.address in {None, frontend.address}
+
+
+_LOOPBACK = ("127.", "::1")
+_PLAIN_BASICS = {"-d", "-p"}
+_PLAIN_MATCHES = {"comment", "tcp", "udp", "sctp"}
+_KINDS = {"-s": "source-cidr", "-i": "in-interface"}
+
+
+def _may_concern(rule: Rule, frontend: Frontend) -> bool:
+    """Whether a rule may match an ordinary client's packets to `frontend`: not those by way of the loopback."""
+    if frontend.address is None and (value_of(rule, "-d") or "").startswith(_LOOPBACK):
+        return False
+    return port_of(rule) in {None, frontend.port} and value_of(rule, "-p") in {None, frontend.protocol}
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Whether a rule tests nothing but destination, protocol and port, and where it marks also the source."""
+    parts = rule.parts
+    basics = {option.name for option in parts.basics if not (option.negated and option.name in _KINDS)}
+    sources = len(parts.basics) - len([one for one in parts.basics if one.name in _PLAIN_BASICS])
+    options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
+    return (
+        basics <= _PLAIN_BASICS
+        and sources <= (rule.jump == MARK_MASQUERADE)
+        and {match.name for match in parts.matches} <= _PLAIN_MATCHES
+        and options == ["--dport"]
+        and not parts.unknown
+        and not parts.problem
+        and not (rule.target and rule.target.goto)
+    )
+
+
+def _sources(rule: Rule) -> Needs:
+    """Return what must hold of the source for a rule that marks."""
+    return tuple(
+        Assumption(Condition(_KINDS[option.name], option.values[0]), holds=False)
+        for option in rule.parts.basics
+        if option.name in _KINDS
+    )
+
+
+def _told(one: ServiceTrace) -> FrontendAnswer:
+    """Return the engine's answer in few words."""
+    usual = one.usual
+    refused = usual.verdict.rule.comment if usual.verdict else ""
+    hops = [hop.chain for outcome in one.outcomes for hop in outcome.hops]
+    return FrontendAnswer(
+        frontend=one.frontend,
+        service=one.service,
+        chain=one.chain if one.chains else None,
+        endpoints=tuple(EndpointShare(end.address, end.port, end.share) for end in usual.endpoints),
+        leftover=usual.leftover,
+        verdict=usual.verdict,
+        affinity=one.affinity_seconds,
+        masquerade=tuple(mark.needs for mark in usual.masquerade),
+        local_only=(refused or "").endswith(_NO_LOCAL) or any(hop.startswith(_LOCAL_CHAINS) for hop in hops),
+    )

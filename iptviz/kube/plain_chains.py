@@ -1,0 +1,212 @@
+"""Chains in the very form that kube-proxy writes, read at once from the bytes of a dump.
+
+A cluster has ten thousand services and a hundred thousand endpoints; to follow a packet through each of their
+chains takes half a minute. Nearly all of them are alike: so these are read by one regular expression, and what
+departs from the form in any line is left to the engine. Both say the same of a chain that has the form.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import CERTAIN, NEVER, random_chance, times
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.intake.text import to_bytes, to_text
+from iptviz.kube.names import MARK_MASQUERADE
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from iptviz.dump.table import Table
+    from iptviz.kube.outcome import Needs
+
+_COMMENT = rb'(?:-m comment --comment (?:"[^"\\\n]*+"|[^"\s]++) )?+'
+_LINE = re.compile(
+    rb"^(?:\[\d++:\d++\] )?+-A (?:"
+    rb"(?P<balancing>KUBE-SV[CL]-\S++) "
+    rb"(?:" + _COMMENT + rb"(?:-m statistic --mode random --probability (?P<chance>[\d.]++) )?+"
+    rb"-j (?P<way>KUBE-SEP-\S++)"
+    rb"|"
+    + _COMMENT
+    + rb"-m recent --rcheck --seconds (?P<seconds>\d++) --reap --name (?P<list>KUBE-SEP-\S++) "
+    rb"--mask \S++ --rsource -j (?P=list)"
+    rb"|(?P<mask>(?:! -[si] \S++ )?+(?:-d (?P<to>[^\s/]++)/(?:32|128) )?+(?:! -i \S++ )?+)-p \w++ "
+    + _COMMENT
+    + rb"-m \w++ --dport (?P<port>\d++) -j KUBE-MARK-MASQ)"
+    rb"|(?P<endpoint>KUBE-SEP-\S++) -p (?P<protocol>\w++) "
+    + _COMMENT
+    + rb"(?:-m recent --set --name \S++ --mask \S++ "
+    rb"--rsource )?+-m \w++ -j DNAT --to-destination (?P<destination>[0-9a-fA-F.:\[\]]++)"
+    rb"|(?P<hairpin>KUBE-SEP-\S++) -s \S++ " + _COMMENT + rb"-j KUBE-MARK-MASQ"
+    rb"|(?P<external>KUBE-EXT-\S++) (?P<client>-[si] \S++ )?+"
+    + _COMMENT
+    + rb"(?P<local>-m addrtype --src-type LOCAL )?+"
+    rb"-j (?P<onward>KUBE-\S++)"
+    rb"|(?P<odd>KUBE-(?:SV[CL]|SEP|EXT)-\S++).*+"
+    rb")$",
+    re.MULTILINE,
+)
+_SOURCE_OR_INTERFACE = re.compile(rb"! -([si]) (\S+)")
+_KINDS = {b"s": "source-cidr", b"i": "in-interface"}
+
+
+class Way(NamedTuple):
+    """An endpoint's address and port as text, and the share (in [0, 1]) that comes to it."""
+
+    destination: str
+    share: Fraction
+
+
+class Mask(NamedTuple):
+    """A rule that masquerades what goes to `address` (None: any) and `port` where all of `needs` hold."""
+
+    needs: Needs
+    address: str | None
+    port: int
+
+
+class Balancing(NamedTuple):
+    """What a chain of endpoints does: ways and leftover sum to 1; `affinity` is in seconds."""
+
+    ways: tuple[Way, ...]
+    leftover: Fraction
+    masks: tuple[Mask, ...]
+    affinity: int | None
+
+
+class External(NamedTuple):
+    """What a KUBE-EXT chain does with an outside client: the chain it goes to, None where it is refused.
+
+    `local_only` says that pods and the node itself go elsewhere: the external policy is Local.
+    """
+
+    chain: str | None
+    masquerade: bool = False
+    local_only: bool = False
+
+
+class _Chain(NamedTuple):
+    chances: list[bytes]
+    ways: list[bytes]
+    masks: list[tuple[bytes, bytes | None, bytes]]
+    seconds: list[bytes]
+
+
+class PlainChains:
+    """The chains of one nat table that have kube-proxy's form."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._shares: dict[tuple[bytes, ...], tuple[tuple[Fraction, ...], Fraction]] = {}
+        self._masks: dict[bytes, Needs] = {}
+
+    @cached_property
+    def _read(self) -> _Lines:
+        lines = _Lines()
+        marking = self._table.rules_of(MARK_MASQUERADE)
+        if any(rule.target is None or rule.target.name != "MARK" for rule in marking):
+            return lines  # a jump there does more than mark
+        for start, end in self._table.blocks():
+            for found in _LINE.finditer(self._table.data, start, end):
+                lines.add(found)
+        return lines
+
+    def balancing(self, chain: str, protocol: str) -> Balancing | None:
+        """Return what a KUBE-SVC or KUBE-SVL chain does with connections of `protocol`; None if not plain."""
+        name, lines = to_bytes(chain), self._read
+        found = lines.chains.get(name)
+        if found is None or name in lines.odd or not found.ways:
+            return None
+        try:
+            shares, leftover = self._shares_of(tuple(found.chances))
+        except ValueError:
+            return None  # no number
+        ways = []
+        for way, share in zip(found.ways, shares, strict=True):
+            endpoint = lines.endpoints.get(way)
+            if endpoint is None or way in lines.odd or endpoint[0] != to_bytes(protocol):
+                return None
+            ways.append(Way(to_text(endpoint[1]), share))
+        if len(set(found.ways)) < len(ways):
+            return None  # two ways to one endpoint: rare enough to be left to the engine
+        affinity = int(found.seconds[0]) if found.seconds else None
+        return Balancing(tuple(ways), leftover, tuple(map(self._mask, found.masks)), affinity)
+
+    def external(self, chain: str) -> External | None:
+        """Return what a KUBE-EXT chain does; None if not plain."""
+        name, lines = to_bytes(chain), self._read
+        if name in lines.odd or name not in lines.externals:
+            return None
+        onward = masquerade = local_only = None
+        for client, local, target in lines.externals[name]:
+            special = client or local
+            if target == b"KUBE-MARK-MASQ":
+                masquerade = masquerade or not special
+            elif special:
+                local_only = True
+            elif onward is None:
+                onward = to_text(target)
+        return External(onward, bool(masquerade), bool(local_only))
+
+    def _shares_of(self, chances: tuple[bytes, ...]) -> tuple[tuple[Fraction, ...], Fraction]:
+        """Return the shares of a cascade, and what it leaves; clusters have few different cascades."""
+        if chances not in self._shares:
+            left, shares = CERTAIN, []
+            for text in chances:
+                chance = random_chance(to_text(text)) if text else CERTAIN
+                shares.append(times(left, chance))
+                left = times(left, CERTAIN - chance) if text else NEVER
+            self._shares[chances] = tuple(shares), left
+        return self._shares[chances]
+
+    def _mask(self, found: tuple[bytes, bytes | None, bytes]) -> Mask:
+        mask, address, port = found
+        return Mask(self._needs(mask), None if address is None else to_text(address), int(port))
+
+    def _needs(self, mask: bytes) -> Needs:
+        match = _SOURCE_OR_INTERFACE.search(mask)
+        if match is None:
+            return ()
+        if match[0] not in self._masks:
+            condition = Condition(_KINDS[match[1]], to_text(match[2]))
+            self._masks[match[0]] = (Assumption(condition, holds=False),)
+        return self._masks[match[0]]
+
+
+class _Lines:
+    """The lines of all such chains, by chain."""
+
+    def __init__(self) -> None:
+        self.chains: dict[bytes, _Chain] = {}
+        self.endpoints: dict[bytes, tuple[bytes, bytes]] = {}
+        self.externals: dict[bytes, list[tuple[bytes | None, bytes | None, bytes]]] = {}
+        self.odd: set[bytes] = set()
+
+    def add(self, found: re.Match[bytes]) -> None:
+        """Put a line where it belongs."""
+        if chain := found["balancing"]:
+            self._add_balancing(chain, found)
+        elif endpoint := found["endpoint"]:
+            if endpoint in self.endpoints:
+                self.odd.add(endpoint)
+            self.endpoints[endpoint] = found["protocol"], found["destination"]
+        elif external := found["external"]:
+            self.externals.setdefault(external, []).append((found["client"], found["local"], found["onward"]))
+        elif odd := found["odd"]:
+            self.odd.add(odd)
+        elif found["hairpin"] in self.endpoints:
+            self.odd.add(found["hairpin"])  # a mark that comes too late
+
+    def _add_balancing(self, name: bytes, found: re.Match[bytes]) -> None:
+        chain = self.chains.get(name)
+        if chain is None:
+            chain = self.chains[name] = _Chain([], [], [], [])
+        if found["way"]:
+            chain.chances.append(found["chance"] or b"")
+            chain.ways.append(found["way"])
+        elif found["seconds"]:
+            chain.seconds.append(found["seconds"])
+        else:
+            chain.masks.append((found["mask"], found["to"], found["port"]))

@@ -1,0 +1,168 @@
+"""Service ports: grouped as people think of them, and the fast reading of plain chains equals the engine's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.kube.frontend_answer import Answers, _told
+from iptviz.kube.frontends import DispatchingRules
+from iptviz.kube.service import trace_frontend
+from iptviz.kube.service_ports import ServicePort, service_ports
+from tests import kubeproxy
+from tests.conftest import ROOT, SHARED
+from tests.kubeproxy import NEW, OLD, Cluster
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = sorted([*ROOT.glob("fixtures/*/dump*"), *SHARED.glob("corpus/kubernetes/*.rules")])
+OPTIONS: list[dict[str, object]] = [
+    {}, {"affinity": 10800}, {"local_only": True, "local": 2}, {"local_only": True, "local": 0},
+    {"protocol": "udp"}, {"external_ips": ("192.0.2.1",), "load_balancer_ips": ("203.0.113.1",)},
+    {"load_balancer_ips": ("203.0.113.1",), "source_ranges": ("198.51.100.0/24",)},
+]  # fmt: skip
+
+
+def both_ways(dump: iptviz.Dump) -> int:
+    """Compare the fast reading of every frontend with the engine's answer; how many were read fast."""
+    rules = DispatchingRules(dump)
+    answers = Answers(dump, rules)
+    compared = 0
+    for frontend in rules.frontends():
+        plain = answers._plain_answer(frontend)
+        if plain is not None:
+            told = _told(trace_frontend(dump, frontend))
+            assert plain._replace(service=told.service) == told
+            compared += 1
+    return compared
+
+
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}-{path.name}" for path in FILES])
+def test_plain_chains_are_read_as_the_engine_follows_them(path: Path) -> None:
+    dumps, _ = iptviz.load_all(str(path))
+    assert sum(map(both_ways, dumps)) > 0
+
+
+@pytest.mark.parametrize("era", [OLD, NEW])
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ",".join(options) or "plain")
+def test_generated_chains_are_read_as_the_engine_follows_them(options: dict[str, object], era: str) -> None:
+    assert both_ways(iptviz.load(kubeproxy.saved(kubeproxy.numbered(3, 3, era=era, **options)).encode())) >= 3
+
+
+ODD = {
+    "a second target": "-A KUBE-SVC-A -p udp -j RETURN",
+    "an endpoint twice": "-A KUBE-SVC-A -j KUBE-SEP-A",
+    "no number": "-A KUBE-SVC-A -m statistic --mode random --probability 0.5.5 -j KUBE-SEP-A",
+    "nth": "-A KUBE-SVC-A -m statistic --mode nth --every 2 --packet 0 -j KUBE-SEP-A",
+    "a range": "-A KUBE-SEP-A -p tcp -m tcp -j DNAT --to-destination 10.0.0.1-10.0.0.9:80",
+    "a mark that drops": "-A KUBE-MARK-MASQ -j DROP",
+    "a goto": "-A KUBE-SVC-A -g KUBE-SEP-A",
+    "a late mark": "-A KUBE-SEP-A -s 10.0.0.1/32 -j KUBE-MARK-MASQ",
+}
+
+
+@pytest.mark.parametrize("rule", ODD.values(), ids=ODD)
+def test_what_departs_from_the_form_is_left_to_the_engine(rule: str) -> None:
+    dump = iptviz.load(
+        f"""*nat
+:KUBE-SERVICES - [0:0]
+:KUBE-MARK-MASQ - [0:0]
+-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment "a/b cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+-A KUBE-SVC-A -m comment --comment "a/b -> 10.0.0.1:80" -j KUBE-SEP-A
+-A KUBE-SEP-A -s 10.0.0.1/32 -m comment --comment a/b -j KUBE-MARK-MASQ
+-A KUBE-SEP-A -p tcp -m comment --comment a/b -m tcp -j DNAT --to-destination 10.0.0.1:80
+{rule}
+COMMIT
+""".encode()
+    )
+    rules = DispatchingRules(dump)
+    (frontend,) = rules.frontends()
+    answers = Answers(dump, rules)
+    assert answers._plain_answer(frontend) is None
+    assert answers.of(frontend).frontend == frontend
+
+
+# --- what a service port is --------------------------------------------------------------------------------
+
+
+def only(dump_text: str) -> ServicePort:
+    (one,) = service_ports(iptviz.load(dump_text.encode()))
+    return one
+
+
+def full(**options: object) -> kubeproxy.Service:
+    service = replace(kubeproxy.numbered(1, 3).services[0], node_port=30080)
+    service = replace(service, external_ips=("192.0.2.80",), load_balancer_ips=("203.0.113.10",))
+    return replace(service, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("era", [OLD, NEW])
+def test_all_frontends_of_a_service_port_are_one(era: str) -> None:
+    one = only(kubeproxy.saved(Cluster((full(),), era)))
+    assert one.name == "team-0/service-0:http"
+    assert [answer.frontend.kind for answer in one.answers] == [
+        "cluster-ip", "external-ip", "load-balancer-ip", "node-port",
+    ]  # fmt: skip
+    assert {len(answer.endpoints) for answer in one.answers} == {3}
+    assert (one.internal_policy, one.external_policy) == ("Cluster", "Cluster")
+    assert sum(end.share for end in one.endpoints) == 1
+
+
+@pytest.mark.parametrize("era", [OLD, NEW])
+@pytest.mark.parametrize("local", [0, 1])
+def test_a_local_policy_is_seen_and_its_endpoints_are_known(era: str, local: int) -> None:
+    one = only(kubeproxy.saved(Cluster((full(local_only=True, local=local),), era)))
+    assert (one.internal_policy, one.external_policy) == ("Cluster", "Local")
+    node_port = one.answers[-1]
+    assert [end.share for end in node_port.endpoints] == [Fraction(1)] * local
+    assert (node_port.verdict is None) == bool(local)
+    assert len(one.endpoints) == 3
+
+
+@pytest.mark.parametrize("era", [OLD, NEW])
+def test_what_a_service_admits_and_remembers_is_told(era: str) -> None:
+    ranges = ("198.51.100.0/24", "192.0.2.0/25")
+    one = only(kubeproxy.saved(Cluster((full(source_ranges=ranges, affinity=600),), era)))
+    assert set(one.source_ranges) == set(ranges)
+    assert one.affinity == 600
+
+
+@pytest.mark.parametrize("era", [OLD, NEW])
+def test_a_service_without_endpoints_is_one_too(era: str) -> None:
+    one = only(kubeproxy.saved(kubeproxy.numbered(1, 0, era=era)))
+    assert [answer.frontend.text for answer in one.answers] == ["10.96.1.0:80/tcp", ":30000/tcp"]
+    assert not one.endpoints
+    assert one.verdict is not None
+    assert one.verdict.kind == "REJECT"
+    assert one.balance is None
+
+
+def test_one_port_of_two_protocols_is_two_service_ports() -> None:
+    udp = replace(full(), protocol="udp")
+    found = service_ports(iptviz.load(kubeproxy.saved(Cluster((full(), udp))).encode()))
+    assert [(one.name, one.protocol, len(one.answers)) for one in found] == [
+        ("team-0/service-0:http", "tcp", 4),
+        ("team-0/service-0:http", "udp", 4),
+    ]
+
+
+def test_a_health_check_port_belongs_to_its_service() -> None:
+    text = kubeproxy.saved(Cluster((full(local_only=True, local=1),)))
+    rule = (
+        '-A KUBE-NODEPORTS -p tcp -m comment --comment "team-0/service-0 health check node port" '
+        "-m tcp --dport 32000 -j ACCEPT\nCOMMIT"
+    )
+    assert only(text.replace("COMMIT", rule, 1)).health_check == 32000
+
+
+def test_every_corpus_service_is_a_service_port_once() -> None:
+    for path in FILES:
+        for dump in iptviz.load_all(str(path))[0]:
+            texts = [answer.frontend.text for one in service_ports(dump) for answer in one.answers]
+            assert sorted(texts) == sorted(one.text for one in DispatchingRules(dump).frontends())
