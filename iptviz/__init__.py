@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from iptviz.errors import DumpError, IptvizError, OutputError, PacketError, TargetError
     from iptviz.graph import jump_graph
     from iptviz.questions.packet import PacketResult, packet
+    from iptviz.questions.services import ServicesResult, services
     from iptviz.questions.sources import SourcesResult, sources
     from iptviz.questions.trace import TraceResult, trace
 
@@ -33,6 +34,7 @@ __all__ = [
     "PacketError",
     "PacketResult",
     "Rule",
+    "ServicesResult",
     "SourcesResult",
     "TargetError",
     "TraceResult",
@@ -42,6 +44,7 @@ __all__ = [
     "load_all",
     "packet",
     "parse_rule",
+    "services",
     "sources",
     "trace",
 ]
@@ -59,6 +62,8 @@ _HOMES = {
     "PacketError": "iptviz.errors",
     "PacketResult": "iptviz.questions.packet",
     "packet": "iptviz.questions.packet",
+    "ServicesResult": "iptviz.questions.services",
+    "services": "iptviz.questions.services",
     "SourcesResult": "iptviz.questions.sources",
     "sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",

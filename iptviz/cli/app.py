@@ -8,6 +8,7 @@ import typer
 
 from iptviz.cli.options import Command
 from iptviz.cli.packet import packet_command
+from iptviz.cli.services import services_command
 from iptviz.cli.sources import sources_command
 from iptviz.cli.trace import trace_command
 from iptviz.version import __version__
@@ -40,5 +41,6 @@ def _program(
 
 
 app.command("trace", cls=Command)(trace_command)
+app.command("services", cls=Command)(services_command)
 app.command("packet", cls=Command)(packet_command)
 app.command("sources", cls=Command)(sources_command)

@@ -32,6 +32,11 @@ def explain_absence(dump: Dump, target: Target, typed: str) -> list[str]:
     return lines
 
 
+def explain_emptiness(dump: Dump) -> list[str]:
+    """Return lines that say why a dump has no services at all."""
+    return list(_missing_ground(dump)) or ["No rule of this dump leads to a service."]
+
+
 def _missing_ground(dump: Dump) -> Iterator[str]:
     """Say what every service would need and this dump lacks."""
     nat = dump.tables.get("nat")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, random_chance, trimmed
@@ -38,10 +39,7 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
         return None
     roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
     deviation = _deviation(roughly)
-    old, new = (
-        _deviation(kube_proxy_shares(len(shares), digits, bits=_ENOUGH_BITS)) + _SLACK
-        for digits in (_OLD_DIGITS, _NEW_DIGITS)
-    )
+    old, new = (_rounding(len(shares), digits) for digits in (_OLD_DIGITS, _NEW_DIGITS))
     return Balance(
         endpoints=len(shares),
         least=min(roughly),
@@ -50,6 +48,12 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
         even=deviation <= max(old, new),
         rounded=new < deviation <= old,
     )
+
+
+@cache
+def _rounding(endpoints: int, digits: int) -> Fraction:
+    """Return the deviation that kube-proxy's own rounding brings."""
+    return _deviation(kube_proxy_shares(endpoints, digits, bits=_ENOUGH_BITS)) + _SLACK
 
 
 def _deviation(shares: Sequence[Fraction]) -> Fraction:

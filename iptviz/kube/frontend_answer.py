@@ -38,7 +38,8 @@ class FrontendAnswer(NamedTuple):
     """What comes of an outside client's new connection; the endpoints' shares and `leftover` sum to 1.
 
     `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
-    ones for always. `local_only` says that outside clients get this node's endpoints alone.
+    ones for always. `local_only` says that outside clients get this node's endpoints alone. `unseen` is what
+    connections come to and an incomplete dump lacks.
     """
 
     frontend: Frontend
@@ -50,6 +51,7 @@ class FrontendAnswer(NamedTuple):
     affinity: int | None
     masquerade: tuple[Needs, ...]
     local_only: bool
+    unseen: tuple[str, ...] = ()
 
 
 class Answers:
@@ -63,9 +65,12 @@ class Answers:
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to `frontend`."""
-        return self._plain_answer(frontend) or _told(trace_frontend(self._dump, frontend, self._rules.about))
+        plain = self.plain_answer(frontend)
+        if plain is not None:
+            return plain
+        return told(trace_frontend(self._dump, frontend, self._rules.about), complete=self._dump.complete)
 
-    def _plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
+    def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
         rules = [rule for rule in self._rules.about(frontend, "nat") if _may_concern(rule, frontend)]
         if self._plain is None or not rules or not all(map(_is_plain, rules)):
@@ -150,10 +155,13 @@ def _sources(rule: Rule) -> Needs:
     )
 
 
-def _told(one: ServiceTrace) -> FrontendAnswer:
-    """Return the engine's answer in few words."""
+def told(one: ServiceTrace, *, complete: bool) -> FrontendAnswer:
+    """Return the engine's answer in few words; `complete` says whether the dump lacks nothing."""
     usual = one.usual
     refused = usual.verdict.rule.comment if usual.verdict else ""
+    missing = [*(hop.chain for hop in usual.hollow), *one.faults.missing.values()]
+    if not missing and usual.leftover and not usual.verdict and one.chain:
+        missing = [f"rules of {one.chain}"]
     hops = [hop.chain for outcome in one.outcomes for hop in outcome.hops]
     return FrontendAnswer(
         frontend=one.frontend,
@@ -165,4 +173,5 @@ def _told(one: ServiceTrace) -> FrontendAnswer:
         affinity=one.affinity_seconds,
         masquerade=tuple(mark.needs for mark in usual.masquerade),
         local_only=(refused or "").endswith(_NO_LOCAL) or any(hop.startswith(_LOCAL_CHAINS) for hop in hops),
+        unseen=() if complete else tuple(dict.fromkeys(missing)),
     )

@@ -41,7 +41,16 @@ FORMATS = {
             "for a terminal",
             {"trace": "iptviz.render.tree:trace_tree", "packet": "iptviz.render.tree:packet_tree"},
         ),
-        Format("table", (".txt",), "for a terminal", {"sources": "iptviz.render.table:sources_table"}),
+        Format(
+            "table",
+            (".txt",),
+            "for a terminal",
+            {
+                "sources": "iptviz.render.table:sources_table",
+                "services": "iptviz.render.table:services_table",
+            },
+        ),
+        Format("csv", (".csv",), "for spreadsheets", {"services": "iptviz.render.csv:services_csv"}),
         Format(
             "dot",
             (".dot", ".gv"),
@@ -55,6 +64,7 @@ FORMATS = {
             {
                 "trace": "iptviz.render.json:trace_json",
                 "packet": "iptviz.render.json:packet_json",
+                "services": "iptviz.render.json:services_json",
                 "sources": "iptviz.render.json:sources_json",
             },
         ),
@@ -65,6 +75,7 @@ FORMATS = {
             {
                 "trace": "iptviz.render.markdown:trace_markdown",
                 "packet": "iptviz.render.markdown:packet_markdown",
+                "services": "iptviz.render.markdown:services_markdown",
             },
         ),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from iptviz.questions.packet import PacketResult
+    from iptviz.questions.services import ServicesResult
     from iptviz.questions.sources import SourcesResult
     from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
@@ -18,6 +19,11 @@ def trace_json(result: TraceResult, _style: Style, *, fold: bool) -> str:  # noq
 
 def packet_json(result: PacketResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
     """Return the document `iptviz.packet.v1`."""
+    return _written(result.to_dict())
+
+
+def services_json(result: ServicesResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return the document `iptviz.services.v1`."""
     return _written(result.to_dict())
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.questions.packet import PacketResult
+    from iptviz.questions.services import ServicesResult
     from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
     from iptviz.view.facts import Fact
@@ -51,6 +52,21 @@ def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
         blocks += [_bold(case.cells[0]), *_outcomes(case.children)]
     blocks += [] if cases else _outcomes(view.nodes)
     return _document([*blocks, _facts(view.facts), *_notes(view.notes)])
+
+
+def services_markdown(result: ServicesResult, _style: Style, *, fold: bool) -> str:
+    """Return the Markdown of a list of services; unfolded, with the endpoints of each."""
+    from iptviz.view.services import HEADINGS, services_view
+
+    view = services_view(result, fold=fold)
+    table = [_table(HEADINGS, [row.cells for row in view.rows])] if view.rows else []
+    endpoints = [_unfolding(row.cells[0], row.endpoints) for row in view.rows if row.endpoints]
+    return _document([_plain(view.source), *table, *endpoints, _facts(view.facts), *_notes(view.notes)])
+
+
+def _unfolding(summary: str, lines: tuple[str, ...]) -> str:
+    items = "\n".join(f"- {_plain(line.strip())}" for line in lines)
+    return f"<details>\n<summary>{_html(summary)}</summary>\n\n{items}\n\n</details>"
 
 
 def _document(blocks: Iterable[str]) -> str:

@@ -1,31 +1,93 @@
-"""Tables for a terminal: the dumps of a bundle."""
+"""Tables for a terminal: the dumps of a bundle, the services of a dump."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from iptviz.terminal import paint
-from iptviz.view.sources import HEADINGS, sources_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.questions.services import ServicesResult
     from iptviz.questions.sources import SourcesResult
     from iptviz.terminal import Piece, Style
+    from iptviz.view.services import ServicesView
+
+_GAP = "  "
+_MOODS = {"good": "", "bad": "bold red"}
+# What can be spared first where a terminal is too narrow.
+_SPARED = ("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO")
 
 
 def sources_table(result: SourcesResult, style: Style, *, fold: bool) -> str:
     """Return the table of dumps; unfolded, with every line that was left out, repaired or not understood."""
+    from iptviz.view.sources import HEADINGS, sources_rows
+
     rows = sources_rows(result, fold=fold)
-    cells = [HEADINGS, *(row.cells for row in rows)]
-    used = [any(row[column] for row in cells[1:]) for column in range(len(HEADINGS))]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-    lines = [_line(HEADINGS, widths, used, "bold")]
+    grid = _Grid(HEADINGS, [row.cells for row in rows])
+    lines = [grid.line(HEADINGS, "bold")]
     for row in rows:
-        lines.append(_line(row.cells, widths, used, ""))
+        lines.append(grid.line(row.cells, ""))
         lines += ([("     ", ""), (remark, "dim")] for remark in row.remarks)
     return paint(lines, style)
 
 
-def _line(cells: tuple[str, ...], widths: list[int], used: list[bool], style: str) -> list[Piece]:
-    """Return one row; a column that is empty everywhere is left out."""
-    padded = [cell.ljust(width) for cell, width, shown in zip(cells, widths, used, strict=True) if shown]
-    return [("  ".join(padded), style)]
+def services_table(result: ServicesResult, style: Style, *, fold: bool) -> str:
+    """Return the table of services; unfolded, with every endpoint."""
+    from iptviz.view.services import services_view
+
+    return paint(_services_lines(services_view(result, fold=fold), style.width), style)
+
+
+def _services_lines(view: ServicesView, width: int) -> Iterator[list[Piece]]:
+    from iptviz.view.services import HEADINGS
+
+    yield [(view.source, "dim")]
+    yield []
+    if view.rows:
+        grid = _Grid(HEADINGS, [row.cells for row in view.rows])
+        spared = grid.spare(width, _SPARED)
+        yield grid.line(HEADINGS, "bold")
+        for row in view.rows:
+            yield grid.line(row.cells, _MOODS[row.mood])
+            yield from ([("    ", ""), (line, "dim")] for line in row.endpoints)
+        if spared:
+            yield [(f"({', '.join(name.lower() for name in spared)} left out to fit this terminal)", "dim")]
+        yield []
+    label_width = max((len(fact.label) for fact in view.facts), default=0)
+    for fact in view.facts:
+        yield [(fact.label.ljust(label_width) + _GAP, "bold"), (fact.text, _MOODS.get(fact.mood, ""))]
+    if view.notes:
+        yield []
+    yield from ([(f"note: {note}", "dim")] for note in view.notes)
+
+
+class _Grid:
+    """Columns as wide as their widest cell; one that is empty everywhere is left out."""
+
+    def __init__(self, headings: Sequence[str], rows: list[tuple[str, ...]]) -> None:
+        self.headings = headings
+        self.widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+        self.used = [any(column) for column in zip(*rows, strict=True)] if rows else [True] * len(headings)
+
+    def spare(self, width: int, spared: Sequence[str]) -> list[str]:
+        """Leave out columns, in the order of `spared`, until a line fits `width`; return which."""
+        gone = []
+        for name in spared:
+            column = self.headings.index(name)
+            if self._total() > width and self.used[column]:
+                self.used[column] = False
+                gone.append(name)
+        return gone
+
+    def _total(self) -> int:
+        shown = [width for width, used in zip(self.widths, self.used, strict=True) if used]
+        return sum(shown) + len(_GAP) * (len(shown) - 1)
+
+    def line(self, cells: Sequence[str], style: str) -> list[Piece]:
+        """Return one row."""
+        padded = [
+            cell.ljust(width) for cell, width, used in zip(cells, self.widths, self.used, strict=True) if used
+        ]
+        return [(_GAP.join(padded), style)]

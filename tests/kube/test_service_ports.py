@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.kube.frontend_answer import Answers, _told
+from iptviz.kube.frontend_answer import Answers, told
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.service import trace_frontend
 from iptviz.kube.service_ports import ServicePort, service_ports
@@ -34,10 +34,10 @@ def both_ways(dump: iptviz.Dump) -> int:
     answers = Answers(dump, rules)
     compared = 0
     for frontend in rules.frontends():
-        plain = answers._plain_answer(frontend)
+        plain = answers.plain_answer(frontend)
         if plain is not None:
-            told = _told(trace_frontend(dump, frontend))
-            assert plain._replace(service=told.service) == told
+            followed = told(trace_frontend(dump, frontend), complete=dump.complete)
+            assert plain._replace(service=followed.service) == followed
             compared += 1
     return compared
 
@@ -51,7 +51,8 @@ def test_plain_chains_are_read_as_the_engine_follows_them(path: Path) -> None:
 @pytest.mark.parametrize("era", [OLD, NEW])
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ",".join(options) or "plain")
 def test_generated_chains_are_read_as_the_engine_follows_them(options: dict[str, object], era: str) -> None:
-    assert both_ways(iptviz.load(kubeproxy.saved(kubeproxy.numbered(3, 3, era=era, **options)).encode())) >= 3
+    cluster = kubeproxy.numbered(3, 3, era=era, **options)  # type: ignore[arg-type]
+    assert both_ways(iptviz.load(kubeproxy.saved(cluster).encode())) >= 3
 
 
 ODD = {
@@ -84,7 +85,7 @@ COMMIT
     rules = DispatchingRules(dump)
     (frontend,) = rules.frontends()
     answers = Answers(dump, rules)
-    assert answers._plain_answer(frontend) is None
+    assert answers.plain_answer(frontend) is None
     assert answers.of(frontend).frontend == frontend
 
 
@@ -159,6 +160,18 @@ def test_a_health_check_port_belongs_to_its_service() -> None:
         "-m tcp --dport 32000 -j ACCEPT\nCOMMIT"
     )
     assert only(text.replace("COMMIT", rule, 1)).health_check == 32000
+
+
+def test_what_an_incomplete_dump_lacks_is_named() -> None:
+    text = kubeproxy.saved(kubeproxy.numbered(1, 2))
+    gone = next(
+        line for line in text.splitlines() if line.startswith("-A KUBE-SEP-") and "DNAT" in line
+    ).split()[1]
+    kept = [line for line in text.splitlines() if not line.startswith((f"-A {gone} ", f":{gone} ", "COMMIT"))]
+    one = only("\n".join([*kept, ""]))
+    assert one.usual.unseen == (gone,)
+    assert len(one.endpoints) == 1
+    assert only(text).usual.unseen == ()
 
 
 def test_every_corpus_service_is_a_service_port_once() -> None:

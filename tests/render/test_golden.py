@@ -18,7 +18,7 @@ from tests.conftest import GOLDEN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz import PacketResult, TraceResult
+    from iptviz import PacketResult, ServicesResult, TraceResult
 
 # name -> fixture, TARGET
 TRACES = {
@@ -55,6 +55,15 @@ PACKETS: dict[str, tuple[str, dict[str, Any]]] = {
         {"src": "2001:db8::77", "dst": "fd00:10:96::79", "protocol": "tcp", "dport": 79, "mark": 0},
     ),
 }  # fmt: skip
+# name -> fixture, options
+SERVICES: dict[str, tuple[str, dict[str, Any]]] = {
+    "services-today": ("policies-today/dump.rules", {}),
+    "services-old": ("policies-old/dump.rules", {"sort": "line"}),
+    "services-ipv6": ("httpd-dual-stack/dump6.rules", {"namespace": "default"}),
+    "services-refused": ("httpd-no-endpoints/dump.rules", {"no_endpoints": True}),
+    "services-endpoint": ("httpd-affinity/dump.rules", {"endpoint": "10.244.1.18"}),
+}
+QUESTIONS: dict[str, dict[str, Any]] = {"trace": TRACES, "packet": PACKETS, "services": SERVICES}
 ROWS = [*TRACES, *PACKETS]
 
 # ending -> format, style
@@ -67,23 +76,35 @@ OPTIONS = {
     "dot": ("dot", Style()),
 }
 PACKET_OPTIONS = OPTIONS | {"md": ("markdown", Style())}
+SERVICES_OPTIONS = {
+    "table.txt": ("table", Style()),
+    "table-80.txt": ("table", Style(width=80)),
+    "json": ("json", Style()),
+    "csv": ("csv", Style()),
+    "md": ("markdown", Style()),
+}
+ALL_OPTIONS = PACKET_OPTIONS | SERVICES_OPTIONS
 CASES = [
     *((row, ending) for row in TRACES for ending in OPTIONS),
     *((row, ending) for row in PACKETS for ending in PACKET_OPTIONS),
+    *((row, ending) for row in SERVICES for ending in SERVICES_OPTIONS),
 ]
 FILES = {f"{row}.{ending}" for row, ending in CASES}
 
 
 def printed(row: str, ending: str) -> str:
-    format_name, style = PACKET_OPTIONS[ending]
-    question = "trace" if row in TRACES else "packet"
+    format_name, style = ALL_OPTIONS[ending]
+    question = next(name for name, rows in QUESTIONS.items() if row in rows)
     return FORMATS[format_name].writer(question)(answer(row), style, fold=True)
 
 
-def answer(row: str) -> TraceResult | PacketResult:
+def answer(row: str) -> TraceResult | PacketResult | ServicesResult:
     if row in TRACES:
         fixture, target = TRACES[row]
         return iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
+    if row in SERVICES:
+        fixture, options = SERVICES[row]
+        return iptviz.services(iptviz.load(f"fixtures/{fixture}"), **options)
     fixture, about = PACKETS[row]
     return iptviz.packet(iptviz.load(f"fixtures/{fixture}"), **about)
 
@@ -130,5 +151,5 @@ def test_a_letter_in_a_picture_has_one_meaning(fixture: str) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    ours = {path.name for path in GOLDEN.glob("*") if path.name.partition(".")[0] in ROWS}
+    ours = {path.name for path in GOLDEN.glob("*") if path.name.partition(".")[0] in {*ROWS, *SERVICES}}
     assert ours == FILES

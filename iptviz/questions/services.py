@@ -1,0 +1,120 @@
+"""The question `services` asks: which service ports does the dump hold, and how do they balance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.errors import TargetError
+from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.xtables.address import parse_network, split_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iptviz.dump.model import Dump
+
+
+class ServicesResult(NamedTuple):
+    """The service ports that were asked for; `total` counts those that the dump has."""
+
+    dump: Dump
+    services: tuple[ServicePort, ...]
+    total: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as the document `iptviz.services.v1`."""
+        from iptviz.documents.services_v1 import services_document
+
+        return services_document(self)
+
+
+def _name_key(one: ServicePort) -> tuple[object, ...]:
+    """Sort by name; those without one come last."""
+    name = one.service
+    return not name.text, name.namespace, name.name, name.port_name, one.name, one.protocol
+
+
+def _address_key(one: ServicePort) -> tuple[object, ...]:
+    address = one.usual.frontend.address
+    network = parse_network(address) if address else None
+    return network is None, network, one.usual.frontend.port or 0
+
+
+def _unevenness(one: ServicePort) -> tuple[object, ...]:
+    balance = one.balance
+    return (-balance.deviation if balance else 1, *_name_key(one))
+
+
+SORTS: dict[str, Callable[[ServicePort], tuple[object, ...]]] = {
+    "name": _name_key,
+    "address": _address_key,
+    "endpoints": lambda one: (-len(one.endpoints), *_name_key(one)),
+    "uneven": _unevenness,
+    "line": lambda one: (min(answer.frontend.rule.line for answer in one.answers),),
+}
+"""What services can be sorted by: the key to each word."""
+
+
+def services(
+    dump: Dump,
+    *,
+    namespace: str | None = None,
+    uneven: bool = False,
+    no_endpoints: bool = False,
+    endpoint: str | None = None,
+    sort: str = "name",
+) -> ServicesResult:
+    """Return the service ports of `dump`: all, or those to which all that is asked for applies.
+
+    `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
+    `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an endpoint.
+
+    Raises:
+        TargetError: `endpoint` is no address, or there is no such way to sort.
+    """
+    if sort not in SORTS:
+        raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
+    found = service_ports(dump)
+    wanted = [
+        one
+        for one in found
+        if namespace in {None, one.service.namespace}
+        and (not uneven or is_uneven(one))
+        and (not no_endpoints or not (one.all_endpoints or one.usual.unseen))
+    ]
+    if endpoint is not None:
+        wanted = list(_leading_to(wanted, endpoint))
+    wanted.sort(key=SORTS[sort])
+    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(dump, found)))
+
+
+def is_uneven(one: ServicePort) -> bool:
+    """Whether the endpoints share less evenly than kube-proxy's rounding explains, or not all connections."""
+    balance = one.balance
+    return (
+        balance is not None
+        and not one.usual.unseen
+        and (bool(one.usual.leftover) or not (balance.even or balance.rounded))
+    )
+
+
+def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort]:
+    address, port = split_endpoint(endpoint)
+    network = parse_network(address)
+    if network is None:
+        raise TargetError(
+            f"{endpoint!r} is no endpoint", hint="write its address, or its address and port: 10.244.1.17:80"
+        )
+    for one in found:
+        ends = one.all_endpoints
+        if any(parse_network(end.address) == network and port in {None, end.port} for end in ends):
+            yield one
+
+
+def _notes(dump: Dump, found: list[ServicePort]) -> Iterator[str]:
+    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
+    if not found:
+        from iptviz.kube.absent import explain_emptiness
+
+        yield from explain_emptiness(dump)

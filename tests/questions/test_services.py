@@ -1,0 +1,110 @@
+"""Which services are listed, in which order, and what is said where there are none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import iptviz
+from tests import kubeproxy
+from tests.kubeproxy import Cluster
+
+TODAY = "fixtures/policies-today/dump.rules"
+
+
+def names(path: str = TODAY, **options: Any) -> list[str]:
+    return [one.name for one in iptviz.services(iptviz.load(path), **options).services]
+
+
+ALL = [
+    "default/admin:http", "default/away:http", "default/kubernetes:https", "default/shop:http",
+    "kube-system/kube-dns:dns", "kube-system/kube-dns:dns-tcp", "kube-system/kube-dns:metrics",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ALL),
+        ({"namespace": "default"}, ALL[:4]),
+        ({"namespace": "nowhere"}, []),
+        ({"uneven": True}, []),
+        ({"no_endpoints": True}, []),
+        ({"endpoint": "10.244.0.7"}, ["default/shop:http"]),
+        ({"endpoint": "10.244.0.2:53"}, ALL[4:6]),
+        ({"endpoint": "10.244.0.2:54"}, []),
+        ({"sort": "endpoints", "namespace": "default"}, [ALL[3], ALL[0], ALL[1], ALL[2]]),
+        ({"sort": "address"}, [ALL[2], *ALL[4:], ALL[3], ALL[0], ALL[1]]),
+        ({"sort": "uneven"}, [ALL[3], *ALL[:3], *ALL[4:]]),
+    ],
+)
+def test_services_are_chosen_and_sorted(options: dict[str, Any], expected: list[str]) -> None:
+    assert names(**options) == expected
+
+
+def test_the_order_of_lines_is_that_of_the_dump() -> None:
+    result = iptviz.services(iptviz.load(TODAY), sort="line")
+    lines = [min(answer.frontend.rule.line for answer in one.answers) for one in result.services]
+    assert lines == sorted(lines)
+    assert result.total == 7
+
+
+def test_an_uneven_service_is_found() -> None:
+    text = kubeproxy.saved(kubeproxy.numbered(3, 3))
+    broken = text.replace("0.33333333349", "0.50000000000", 1)
+    result = iptviz.services(iptviz.load(broken.encode()), uneven=True)
+    assert len(result.services) == 1
+    assert result.total == 3
+    assert iptviz.services(iptviz.load(text.encode()), uneven=True).services == ()
+
+
+def test_a_service_without_endpoints_is_found() -> None:
+    cluster = Cluster((*kubeproxy.numbered(1, 2).services, *kubeproxy.numbered(2, 0).services[1:]))
+    result = iptviz.services(iptviz.load(kubeproxy.saved(cluster).encode()), no_endpoints=True)
+    assert [one.name for one in result.services] == ["team-1/service-1:http"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"endpoint": "web"}, "'web' is no endpoint"), ({"sort": "age"}, "cannot sort by 'age'")],
+)
+def test_what_cannot_be_asked_is_said(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(iptviz.TargetError, match=said):
+        names(**options)
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", "no nat table"),
+        ("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n", "no KUBE-SERVICES chain"),
+        (
+            "*nat\n-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\nCOMMIT\n",
+            "IPVS mode",
+        ),
+        ("*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", "leads to a service"),
+    ],
+)
+def test_where_there_are_none_it_is_said_why(text: str, note: str) -> None:
+    result = iptviz.services(iptviz.load(text.encode()))
+    assert result.services == ()
+    assert any(note in one for one in result.notes)
+
+
+def test_the_document_has_the_shape_of_the_contract() -> None:
+    document = iptviz.services(iptviz.load(TODAY)).to_dict()
+    assert document["schema"] == "iptviz.services.v1"
+    one = next(one for one in document["services"] if one["service"]["name"] == "away")
+    assert one["frontends"][0] == {
+        "kind": "cluster-ip", "address": "10.97.20.3", "port": 80, "protocol": "tcp",
+        "line": one["frontends"][0]["line"],
+    }  # fmt: skip
+    assert one["endpoints"] == [{"address": "10.244.2.9", "port": 8080, "probability": 1.0, "exact": "1/1"}]
+    assert one["policy"] == {"internal": "Cluster", "external": "Local"}
+    assert [(met["verdict"]["kind"], met["endpoints"]) for met in one["outside"]] == [
+        ("DROP", []),
+        ("DROP", []),
+    ]
+    assert one["verdict"] is None
+    assert one["session_affinity"] is None
