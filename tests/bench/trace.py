@@ -89,6 +89,8 @@ def compare(big: Path, target: str, rounds: int) -> None:
         pair("trace / iptables-legacy-restore --test", ours, restore, rounds)
         packet = [*PACKET, "--dst", target, str(big)]
         pair("packet / iptables-legacy-restore --test", packet, restore, rounds)
+        services = [sys.executable, "-m", "iptviz", "services", str(big)]
+        pair("services / iptables-legacy-restore --test", services, restore, rounds)
         pair("open and index / iptables-legacy-restore --test", index, restore, rounds)
         runs = pair("understand every rule / ...-restore --test", understand, restore, rounds)
         print(f"{'peak memory of understanding / the file':46} {max(one.peak for one in runs) / size:.2f}")
