@@ -40,6 +40,9 @@ def services_command(
         str | None,
         typer.Option("--endpoint", metavar="IP[:PORT]", help="Only those that lead to this endpoint."),
     ] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Also ports that others publish: host ports, Docker's.")
+    ] = False,
     sort: Annotated[
         str, typer.Option("--sort", metavar="KEY", help="By name, address, endpoints, uneven or line.")
     ] = "name",
@@ -68,6 +71,7 @@ def services_command(
             uneven=uneven,
             no_endpoints=no_endpoints,
             endpoint=endpoint,
+            published=published,
             sort=sort,
         )
         style = chosen_style(color, output, ascii_only=ascii_only)

@@ -16,6 +16,7 @@ from iptviz.documents.shapes import (
 if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Verdict
+    from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
     from iptviz.questions.services import ServicesResult
 
@@ -27,7 +28,20 @@ def services_document(result: ServicesResult) -> Shape:
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         "services": [_service(one) for one in result.services],
         "total": result.total,
+        "published": [_published(one) for one in result.published],
         "notes": list(result.notes),
+    }
+
+
+def _published(one: PublishedPort) -> Shape:
+    return {
+        "protocol": one.protocol,
+        "address": one.address,
+        "ports": one.ports,
+        "destination": one.destination,
+        "by": one.by,
+        "of": one.of,
+        "line": one.rule.line,
     }
 
 

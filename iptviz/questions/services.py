@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import TargetError
+from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.xtables.address import parse_network, split_endpoint
 
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class ServicesResult(NamedTuple):
-    """The service ports that were asked for; `total` counts those that the dump has."""
+    """The service ports that were asked for; `total` counts those that the dump has.
+
+    `published` are ports that others than kube-proxy publish, where they were asked for.
+    """
 
     dump: Dump
     services: tuple[ServicePort, ...]
     total: int
     notes: tuple[str, ...]
+    published: tuple[PublishedPort, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""
@@ -64,11 +69,13 @@ def services(
     no_endpoints: bool = False,
     endpoint: str | None = None,
     sort: str = "name",
+    published: bool = False,
 ) -> ServicesResult:
     """Return the service ports of `dump`: all, or those to which all that is asked for applies.
 
     `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
     `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an endpoint.
+    `published` adds the ports that others than kube-proxy publish: host ports, Docker's.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
@@ -86,7 +93,8 @@ def services(
     if endpoint is not None:
         wanted = list(_leading_to(wanted, endpoint))
     wanted.sort(key=SORTS[sort])
-    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(dump, found)))
+    others = tuple(published_ports(dump)) if published else ()
+    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(dump, found)), others)
 
 
 def is_uneven(one: ServicePort) -> bool:

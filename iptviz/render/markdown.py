@@ -56,11 +56,12 @@ def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
 
 def services_markdown(result: ServicesResult, _style: Style, *, fold: bool) -> str:
     """Return the Markdown of a list of services; unfolded, with the endpoints of each."""
-    from iptviz.view.services import HEADINGS, services_view
+    from iptviz.view.services import HEADINGS, PUBLISHED_HEADINGS, services_view
 
     view = services_view(result, fold=fold)
     table = [_table(HEADINGS, [row.cells for row in view.rows])] if view.rows else []
     endpoints = [_unfolding(row.cells[0], row.endpoints) for row in view.rows if row.endpoints]
+    table += [_table(PUBLISHED_HEADINGS, list(view.published))] if view.published else []
     return _document([_plain(view.source), *table, *endpoints, _facts(view.facts), *_notes(view.notes)])
 
 

@@ -41,7 +41,7 @@ def services_table(result: ServicesResult, style: Style, *, fold: bool) -> str:
 
 
 def _services_lines(view: ServicesView, width: int) -> Iterator[list[Piece]]:
-    from iptviz.view.services import HEADINGS
+    from iptviz.view.services import HEADINGS, PUBLISHED_HEADINGS
 
     yield [(view.source, "dim")]
     yield []
@@ -54,6 +54,11 @@ def _services_lines(view: ServicesView, width: int) -> Iterator[list[Piece]]:
             yield from ([("    ", ""), (line, "dim")] for line in row.endpoints)
         if spared:
             yield [(f"({', '.join(name.lower() for name in spared)} left out to fit this terminal)", "dim")]
+        yield []
+    if view.published:
+        grid = _Grid(PUBLISHED_HEADINGS, list(view.published))
+        yield grid.line(PUBLISHED_HEADINGS, "bold")
+        yield from (grid.line(cells, "") for cells in view.published)
         yield []
     label_width = max((len(fact.label) for fact in view.facts), default=0)
     for fact in view.facts:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
     from iptviz.questions.services import ServicesResult
 
@@ -31,10 +32,11 @@ class ServiceRow(NamedTuple):
 
 
 class ServicesView(NamedTuple):
-    """A line on the dump, the rows below `HEADINGS`, facts about all of them, and notes."""
+    """A line on the dump, the rows below `HEADINGS`, those of published ports, facts about all, and notes."""
 
     source: str
     rows: tuple[ServiceRow, ...]
+    published: tuple[tuple[str, ...], ...]
     facts: tuple[Fact, ...]
     notes: tuple[str, ...]
 
@@ -44,6 +46,7 @@ def services_view(result: ServicesResult, *, fold: bool = True) -> ServicesView:
     return ServicesView(
         _source_line(result),
         tuple(_row(one, fold=fold) for one in result.services),
+        tuple(_published(one) for one in result.published),
         tuple(_facts(result)),
         tuple(map(printable, result.notes)),
     )
@@ -139,6 +142,14 @@ COLUMNS: dict[str, Callable[[ServicePort], str]] = {
 """The columns and what their cells say; one that is empty everywhere is left out."""
 
 HEADINGS = tuple(COLUMNS)
+
+
+PUBLISHED_HEADINGS = ("PUBLISHED PORT", "GOES TO", "BY", "OF", "LINE")
+
+
+def _published(one: PublishedPort) -> tuple[str, ...]:
+    cells = (one.text, one.destination or "this node", one.by, one.of, str(one.rule.line))
+    return tuple(map(printable, cells))
 
 
 def _endpoint_lines(one: ServicePort) -> Iterator[str]:

@@ -20,7 +20,7 @@ from tests.kubeproxy import NEW, OLD, Cluster
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILES = sorted([*ROOT.glob("fixtures/*/dump*"), *SHARED.glob("corpus/kubernetes/*.rules")])
+FILES = sorted([*ROOT.glob("fixtures/*/dump*"), *SHARED.glob("kubernetes/*.rules")])
 OPTIONS: list[dict[str, object]] = [
     {}, {"affinity": 10800}, {"local_only": True, "local": 2}, {"local_only": True, "local": 0},
     {"protocol": "udp"}, {"external_ips": ("192.0.2.1",), "load_balancer_ips": ("203.0.113.1",)},

@@ -1,0 +1,94 @@
+"""Ports of the node that somebody other than kube-proxy publishes: host ports of pods, ports of containers.
+
+Sources: the CNI plug-in portmap (chains CNI-HOSTPORT-DNAT and CNI-DN-<hash>), Docker (DOCKER), dockershim
+(KUBE-HOSTPORTS, KUBE-HP-<hash>); any other DNAT or REDIRECT rule of the nat table is somebody's, too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.dump.rule import Rule
+from iptviz.kube.frontends import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.dump.model import Dump
+
+PUBLISHERS = {
+    "CNI-": "CNI host port", "DOCKER": "Docker", "KUBE-HP-": "dockershim host port", "cali-": "Calico",
+    "CILIUM_": "Cilium", "ISTIO_": "Istio", "KUBE-ROUTER-": "kube-router", "OPENSHIFT-": "OpenShift",
+}  # fmt: skip
+"""Who writes chains whose names begin so."""
+
+_OTHERS = re.compile(
+    rb"^(?:\[\d++:\d++\] )?+-A (?!KUBE-S(?:EP|VC|VL)-)\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
+)
+_PORTS = ("--dport", "--dports", "--destination-port", "--destination-ports")
+_NAME = re.compile(r'dnat name: \\?"(?P<network>[^"\\]*)\\?" id: \\?"(?P<id>[^"\\]*)')
+
+
+class PublishedPort(NamedTuple):
+    """A rule that sends what comes to a port of the node elsewhere.
+
+    `address` is None where every address of the node has it; `ports` and `destination` are as the rule has
+    them, `destination` empty for the node itself; `by` is who published it, `of` what its comment tells.
+    """
+
+    protocol: str
+    address: str | None
+    ports: str
+    destination: str
+    by: str
+    of: str
+    rule: Rule
+
+    @property
+    def text(self) -> str:
+        """The port as people write it: `:8080/tcp`, `192.168.1.10:8080/tcp`."""
+        return f"{self.address or ''}:{self.ports or 'any port'}/{self.protocol or 'any'}"
+
+
+def published_ports(dump: Dump) -> list[PublishedPort]:
+    """Return the published ports of a dump, in order."""
+    return list(_published(dump))
+
+
+def _published(dump: Dump) -> Iterator[PublishedPort]:
+    nat = dump.tables.get("nat")
+    if nat is None:
+        return
+    for start, end in nat.blocks():
+        for found in _OTHERS.finditer(nat.data, start, end):
+            yield _port_of(Rule(nat, found.span()))
+
+
+def _port_of(rule: Rule) -> PublishedPort:
+    target = rule.target
+    option = next((found for match in rule.matches for name in _PORTS if (found := match.option(name))), None)
+    own = target.value("--to-ports") if target else None
+    destination = f":{own}" if own else (target and target.value("--to-destination")) or ""
+    return PublishedPort(
+        protocol=value_of(rule, "-p") or "",
+        address=value_of(rule, "-d"),
+        ports=",".join(option.values) if option else "",
+        destination=destination,
+        by=next((name for prefix, name in PUBLISHERS.items() if rule.chain.startswith(prefix)), rule.chain),
+        of=_of(rule),
+        rule=rule,
+    )
+
+
+def _of(rule: Rule) -> str:
+    """Return what a comment tells: of portmap's, which stands at the jump, network and container."""
+    told = [rule, *rule.table.rules_to(rule.chain)]
+    for one in told:
+        comment = one.comment or ""
+        found = _NAME.search(comment)
+        if found:
+            return f"{found['network']} {found['id'][:12]}"
+        if one is rule and comment:
+            return comment
+    return ""
