@@ -7,11 +7,14 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TODAY = "fixtures/policies-today/dump.rules"
 
@@ -26,7 +29,7 @@ def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProces
 def test_it_lists_what_is_piped_in() -> None:
     done = run(stdin=(ROOT / TODAY).read_text())
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("standard input ·")
+    assert done.stdout.startswith("<stdin> ·")
     assert "7 service ports" in done.stdout
 
 
