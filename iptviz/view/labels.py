@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.condition import clauses
-from iptviz.view.numbers import chance, percent
+from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
+    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, Masquerade, Outcome
@@ -21,6 +22,18 @@ KIND_WORDS = {
     "load-balancer-ip": "load-balancer IP",
     "node-port": "node port",
 }
+
+
+def dump_label(dump: Dump, *, complete: bool) -> str:
+    """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something."""
+    parts = [
+        dump.source,
+        dump.tool or f"{dump.family}, no header",
+        ", ".join(dump.tables),
+        counted(dump.rule_count, "rule"),
+        "complete" if complete else "INCOMPLETE, see the notes",
+    ]
+    return printable(" · ".join(parts))
 
 
 def service_label(one: ServiceTrace) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.view.facts import Fact
+from iptviz.view.labels import dump_label
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
     PacketCase,
@@ -47,25 +48,13 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> PacketView:
     """Return the view of `result`; `fold` shortens long lists and says so."""
     cases = packet_cases(result.outcomes)
     return PacketView(
-        _source_line(result),
+        dump_label(result.dump, complete=result.complete),
         asked_label(result.asked),
         circumstances_label(result.asked, result.hook),
         PacketTree(result, fold=fold).nodes(cases),
         tuple(_facts(result, cases)),
         tuple(map(printable, result.notes)),
     )
-
-
-def _source_line(result: PacketResult) -> str:
-    dump = result.dump
-    parts = [
-        dump.source,
-        dump.tool or f"{dump.family}, no header",
-        ", ".join(dump.tables),
-        counted(dump.rule_count, "rule"),
-        "complete" if result.complete else "INCOMPLETE, see the notes",
-    ]
-    return printable(" · ".join(parts))
 
 
 def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.condition import clauses
 from iptviz.questions.services import is_uneven
 from iptviz.view.facts import Fact
+from iptviz.view.labels import dump_label
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
@@ -44,19 +45,12 @@ class ServicesView(NamedTuple):
 def services_view(result: ServicesResult, *, fold: bool = True) -> ServicesView:
     """Return the view of `result`; unfolded, with every frontend and every endpoint."""
     return ServicesView(
-        _source_line(result),
+        dump_label(result.dump, complete=result.dump.complete),
         tuple(_row(one, fold=fold) for one in result.services),
         tuple(_published(one) for one in result.published),
         tuple(_facts(result)),
         tuple(map(printable, result.notes)),
     )
-
-
-def _source_line(result: ServicesResult) -> str:
-    dump = result.dump
-    state = "complete" if dump.complete else "INCOMPLETE, see the notes"
-    parts = [dump.source, dump.tool or f"{dump.family}, no header", counted(dump.rule_count, "rule"), state]
-    return printable(" · ".join(parts))
 
 
 # --- one service port ----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from iptviz.engine.chance import CERTAIN, total, trimmed
 from iptviz.view.cases import case_views
 from iptviz.view.facts import Fact, facts_of
 from iptviz.view.labels import (
+    dump_label,
     endpoint_label,
     frontend_label,
     leftover_label,
@@ -71,19 +72,9 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> TraceView:
         _ServiceViewer(result, one, siblings, fold=fold).view()
         for one, siblings in zip(result.services, result.siblings, strict=True)
     )
-    return TraceView(_source_line(result), services, tuple(map(printable, result.notes)))
-
-
-def _source_line(result: TraceResult) -> str:
-    dump = result.dump
-    parts = [
-        dump.source,
-        dump.tool or f"{dump.family}, no header",
-        ", ".join(dump.tables),
-        counted(dump.rule_count, "rule"),
-        "complete" if result.complete else "INCOMPLETE, see the notes",
-    ]
-    return printable(" · ".join(parts))
+    return TraceView(
+        dump_label(result.dump, complete=result.complete), services, tuple(map(printable, result.notes))
+    )
 
 
 class _ServiceViewer:
