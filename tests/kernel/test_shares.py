@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +17,7 @@ from tests.kubeproxy import NEW, OLD, Cluster
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
+    from iptviz.engine.condition import Assumption
     from iptviz.kube.outcome import Outcome
 
 CONNECTIONS = 20_000
@@ -146,10 +147,57 @@ def test_a_local_policy_sends_each_kind_of_client_where_its_case_says(
     assert marked(dump) == (count if outcome.masquerade else 0)
 
 
+POLICIES = {
+    "Cluster": {},
+    "Local": {"local_only": True, "local": 2},
+    "none local": {"local_only": True, "local": 0},
+}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("era", [OLD, NEW])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_client_lands_where_its_case_says_at_every_frontend(
+    backend: str, era: str, policy: str
+) -> None:
+    service = replace(
+        HTTPD,
+        node_port=30080,
+        external_ips=("192.0.2.80",),
+        load_balancer_ips=("203.0.113.10",),
+        **POLICIES[policy],
+    )
+    targets = [(HTTPD.cluster_ip, 79), ("192.0.2.80", 79), ("203.0.113.10", 79), (None, 30080)]
+    text = kubeproxy.saved(Cluster((service,), era))
+    for target in targets:
+        for who, source in CLIENTS.items():
+            with node(backend) as lab:
+                lab.load(text)
+                lab.connect((target[0] or NODE[4], target[1]), 1_000, source=source)
+                dump = counted(lab)
+            (one,) = iptviz.trace(dump, f"{target[0] or ''}:{target[1]}").services
+            outcome = next(outcome for outcome in one.outcomes if _describes(outcome, who))
+            observed = connections(outcome)
+            lost = 1_000 - sum(observed)
+            expected = [*(end.share for end in outcome.endpoints), outcome.leftover]
+            assert chi_square_p([*observed, lost], expected) > LEVEL, (target, who, observed)
+            assert marked(dump) == (1_000 if _masquerades(outcome, who) else 0), (target, who)
+
+
+def _masquerades(outcome: Outcome, who: str) -> bool:
+    return any(_holds(mark.needs, who) for mark in outcome.masquerade)
+
+
 def _describes(outcome: Outcome, who: str) -> bool:
     """Whether the outcome is the case of such a client."""
-    facts = {"source-cidr": who == "pod", "source-type": who == "node"}
-    return all(facts[need.condition.kind] == need.holds for need in outcome.when)
+    return _holds(outcome.when, who)
+
+
+def _holds(needs: tuple[Assumption, ...], who: str) -> bool:
+    facts = {
+        "source-cidr": who == "pod", "source-type": who == "node", "bridge-port": False, "destination-type": False
+    }  # fmt: skip
+    return all(facts[need.condition.kind] == need.holds for need in needs)
 
 
 RANDOM, NTH = "-m statistic --mode random", "-m statistic --mode nth"
