@@ -147,7 +147,7 @@ def test_a_local_policy_sends_each_kind_of_client_where_its_case_says(
     assert marked(dump) == (count if outcome.masquerade else 0)
 
 
-POLICIES = {
+POLICIES: dict[str, dict[str, Any]] = {
     "Cluster": {},
     "Local": {"local_only": True, "local": 2},
     "none local": {"local_only": True, "local": 0},
