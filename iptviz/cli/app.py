@@ -2,26 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from iptviz.cli.options import Command
-from iptviz.cli.packet import packet_command
-from iptviz.cli.services import services_command
-from iptviz.cli.sources import sources_command
-from iptviz.cli.trace import trace_command
 from iptviz.version import __version__
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMANDS = {
+    "trace": "iptviz.cli.trace:trace_command",
+    "services": "iptviz.cli.services:services_command",
+    "packet": "iptviz.cli.packet:packet_command",
+    "sources": "iptviz.cli.sources:sources_command",
+}
+"""The function behind each command, as `module:name`, in the order of the help."""
+
 # Rich's help panels would cost 30 ms at every start and colour piped help on some CI systems.
+_PLAIN: dict[str, Any] = {
+    "rich_markup_mode": None,
+    "pretty_exceptions_enable": False,
+    "add_completion": False,
+}
+
+
+class Commands(TyperGroup):
+    """A group that imports a command when it is asked for: none waits for the options of the others."""
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        """Return the names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None where there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return _command(cmd_name, getattr(import_module(module), name))
+
+
+def _command(name: str, function: Callable[..., None]) -> Any:
+    alone = typer.Typer(**_PLAIN)
+    alone.command(name, cls=Command)(function)
+    return typer.main.get_command(alone)
+
+
 app = typer.Typer(
     name="iptviz",
+    cls=Commands,
     help="Where does a Kubernetes service connection go? Exact answers from iptables-save.",
     no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    **_PLAIN,
 )
 
 
@@ -38,9 +74,3 @@ def _program(
     ] = False,
 ) -> None:
     pass
-
-
-app.command("trace", cls=Command)(trace_command)
-app.command("services", cls=Command)(services_command)
-app.command("packet", cls=Command)(packet_command)
-app.command("sources", cls=Command)(sources_command)
