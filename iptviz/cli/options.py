@@ -59,6 +59,16 @@ DumpNumberOption = Annotated[
 MaxSizeOption = Annotated[
     str, typer.Option("--max-size", metavar="SIZE", help="Read or unpack at most so much, e.g. 500M or 8G.")
 ]
+NamesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--services",
+        metavar="FILE",
+        help="A list that names services without comments: `kubectl get services -A`, also as json or "
+        "yaml, or a namespace/name:port per line.",
+        show_default=False,
+    ),
+]
 DEFAULT_SIZE = "2G"
 DumpArgument = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from iptviz.cli.options import (
     DumpNumberOption,
     JsonOption,
     MaxSizeOption,
+    NamesOption,
     OutputOption,
     QuietOption,
     StrictOption,
@@ -50,6 +51,7 @@ def services_command(
     output: OutputOption = None,
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="List every frontend and endpoint.")] = False,
+    names: NamesOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -73,6 +75,7 @@ def services_command(
             endpoint=endpoint,
             published=published,
             sort=sort,
+            names=names,
         )
         style = chosen_style(color, output, ascii_only=ascii_only)
         write_answer(chosen.writer("services")(result, style, fold=not show_all), output)

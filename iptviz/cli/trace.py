@@ -16,6 +16,7 @@ from iptviz.cli.options import (
     ExitZeroOption,
     JsonOption,
     MaxSizeOption,
+    NamesOption,
     OutputOption,
     QuietOption,
     StrictOption,
@@ -43,6 +44,7 @@ def trace_command(
     output: OutputOption = None,
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
+    names: NamesOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -57,7 +59,7 @@ def trace_command(
     def ask() -> int:
         chosen = chosen_format("trace", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        result = trace(load_dump(dump, reading, family_of(target)), target)
+        result = trace(load_dump(dump, reading, family_of(target)), target, names=names)
         if result.services or chosen.name == "json":
             style = chosen_style(color, output, ascii_only=ascii_only)
             write_answer(chosen.writer("trace")(result, style, fold=not show_all), output)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
+from iptviz.kube.hashes import PROTOCOLS, SERVICE_PREFIXES, suffixes
 from iptviz.kube.names import ENDPOINT_CHAIN
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.knowledge.service_names import Candidate
 
 
 class Found(NamedTuple):
@@ -21,14 +25,17 @@ class Found(NamedTuple):
     wanted: frozenset[Rule] = frozenset()
 
 
-def find(dump: Dump, target: Target) -> Found:
-    """Return what `target` names in `dump`; nothing found is an empty list."""
+def find(dump: Dump, target: Target, candidates: Sequence[Candidate] = ()) -> Found:
+    """Return what `target` names in `dump`; nothing found is an empty list.
+
+    `candidates` are service ports that may be meant by a name whose comments the dump has lost.
+    """
     if isinstance(target, AddressTarget):
         return _by_address(dump, target)
     if isinstance(target, NodePortTarget):
         return _by_node_port(dump, target)
     if isinstance(target, NameTarget):
-        return _by_name(dump, target)
+        return _by_name(dump, target, candidates)
     return _by_chain(dump, target)
 
 
@@ -79,9 +86,35 @@ def _by_node_port(dump: Dump, target: NodePortTarget) -> Found:
     )
 
 
-def _by_name(dump: Dump, target: NameTarget) -> Found:
+def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:
     frontends = frontends_among(dispatching_rules(dump, f"{target.namespace or ''}/{target.name}"))
-    return Found([frontend for frontend in frontends if _is_named(frontend, target)])
+    named = [frontend for frontend in frontends if _is_named(frontend, target)]
+    return Found(named or _by_hash(dump, target, candidates))
+
+
+def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> list[Frontend]:
+    """Find a service whose comments are lost by the hash that its chains bear."""
+    nat = dump.tables.get("nat")
+    if nat is None:
+        return []
+    chains = [
+        prefix + suffix
+        for name in _meant(target, candidates)
+        for protocol in PROTOCOLS
+        for suffix in suffixes(*name, protocol)
+        for prefix in SERVICE_PREFIXES
+    ]
+    return frontends_leading_to(dump, [chain for chain in chains if nat.has_chain(chain)])
+
+
+def _meant(target: NameTarget, candidates: Sequence[Candidate]) -> Iterator[tuple[str, str, str]]:
+    """Yield the service ports that a name may mean: namespace, name, name of the port."""
+    if target.namespace is not None:
+        yield target.namespace, target.name, target.port_name or ""
+    for one in candidates:
+        fits = one.name == target.name and target.namespace in {None, one.namespace}
+        if fits and target.port_name in {None, one.port_name or target.port_name}:
+            yield one.namespace, one.name, one.port_name or target.port_name or ""
 
 
 def _is_named(frontend: Frontend, target: NameTarget) -> bool:

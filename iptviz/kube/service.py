@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 class ServiceTrace(NamedTuple):
     """A frontend, the packet asked about, and what comes of it.
 
-    There is more than one outcome where something unknown decides; the first is the usual one.
+    There is more than one outcome where something unknown decides; the first is the usual one. `hashed` is
+    the name that the chain's hash confirms, looked for where no comment tells one.
     """
 
     frontend: Frontend
@@ -49,6 +50,7 @@ class ServiceTrace(NamedTuple):
     unexplored: int
     rounded: bool
     preempted: tuple[Preemption, ...]
+    hashed: ServiceName = NAMELESS
 
     @property
     def usual(self) -> Outcome:
@@ -57,10 +59,10 @@ class ServiceTrace(NamedTuple):
 
     @property
     def service(self) -> ServiceName:
-        """The service port, named by the frontend's comment or by one further down."""
+        """The service port, named by the frontend's comment or one further down, else by its chain's hash."""
         rules = [self.frontend.rule, *(endpoint.via for endpoint in self.usual.endpoints[:1])]
         rules += [endpoint.rule for endpoint in self.usual.endpoints[:1]]
-        return next(filter(None, (service_of_comment(rule.comment) for rule in rules)), NAMELESS)
+        return next(filter(None, (service_of_comment(rule.comment) for rule in rules)), self.hashed)
 
     @property
     def chains(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ Chains in kube-proxy's own form are read at once; whatever departs from it is fo
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontend_answer import EndpointShare
+    from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
 
 _HEALTH_CHECK = " health check node port"
@@ -90,22 +92,25 @@ def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
     return None if not policies else "Local" if "Local" in policies else "Cluster"
 
 
-def service_ports(dump: Dump) -> list[ServicePort]:
+def service_ports(dump: Dump, naming: Naming) -> list[ServicePort]:
     """Return every service port, in the order in which the dump first speaks of them."""
     rules = DispatchingRules(dump)
     answers = Answers(dump, rules)
     health = dict(_health_checks(dump))
     return [
-        _service_port(dump, [answers.of(one) for one in frontends], health)
+        _service_port(dump, [answers.of(one) for one in frontends], health, naming)
         for frontends in _by_service(rules.frontends())
     ]
 
 
 def _service_port(
-    dump: Dump, answers: list[FrontendAnswer], health: dict[tuple[str, str], int]
+    dump: Dump, answers: list[FrontendAnswer], health: dict[tuple[str, str], int], naming: Naming
 ) -> ServicePort:
     answers.sort(key=lambda one: KINDS.index(one.frontend.kind))
-    name = next((one.service for one in answers if one.service is not NAMELESS), NAMELESS)
+    chains = (name for one in answers for name in (one.frontend.rule.jump, one.chain) if name)
+    told = (one.service for one in answers)
+    hashed = map(naming.name_of, chains)
+    name = next((one for one in chain(told, hashed) if one is not NAMELESS), NAMELESS)
     return ServicePort(
         service=name,
         protocol=answers[0].frontend.protocol,

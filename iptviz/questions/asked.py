@@ -9,13 +9,13 @@ from iptviz.engine.known import Known
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
 from iptviz.engine.meanings.headers import TCP_FLAGS, printed_value
 from iptviz.engine.packet import Packet
-from iptviz.errors import DumpError, PacketError
+from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.names import protocol_name, protocol_number
 from iptviz.xtables.numbers import read_uint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import TypeVar
 
     from iptviz.dump.model import Dump
@@ -179,28 +179,18 @@ def known_of(
         DumpError: a file cannot be read.
     """
     from iptviz.knowledge.addresses import read_addresses
+    from iptviz.knowledge.files import read_file
     from iptviz.knowledge.ipsets import read_ipsets
     from iptviz.knowledge.recent import read_recent_lists
     from iptviz.knowledge.routes import read_routes
 
     own = [one for one in (_address("--local-ip", text, dump.family) for text in local_ips) if one]
-    listed = _read(addresses, read_addresses)
+    listed = read_file(addresses, read_addresses)
     local = None if listed is None and not own else frozenset(own) | (listed or frozenset())
     return Known(
         local=local,
-        routes=_read(routes, read_routes),
-        sets=_read(ipset, read_ipsets),
-        recent=_read(recent, lambda text, source: read_recent_lists(text, source, "DEFAULT")),
+        routes=read_file(routes, read_routes),
+        sets=read_file(ipset, read_ipsets),
+        recent=read_file(recent, lambda text, source: read_recent_lists(text, source, "DEFAULT")),
         out_interface=asked.out_iface,
     )
-
-
-def _read(path: str | None, reader: Callable[[str, str], Read]) -> Read | None:
-    if path is None:
-        return None
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            text = file.read()
-    except OSError as error:
-        raise DumpError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=path) from None
-    return reader(text, path)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import TargetError
+from iptviz.knowledge.files import read_file
+from iptviz.knowledge.service_names import read_service_names
+from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -70,19 +73,22 @@ def services(
     endpoint: str | None = None,
     sort: str = "name",
     published: bool = False,
+    names: str | None = None,
 ) -> ServicesResult:
     """Return the service ports of `dump`: all, or those to which all that is asked for applies.
 
     `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
     `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an endpoint.
-    `published` adds the ports that others than kube-proxy publish: host ports, Docker's.
+    `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
+    a list of services, which names those whose comments are lost.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
+        DumpError: the list of services cannot be read.
     """
     if sort not in SORTS:
         raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
-    found = service_ports(dump)
+    found = service_ports(dump, Naming(dump, read_file(names, read_service_names) or ()))
     wanted = [
         one
         for one in found

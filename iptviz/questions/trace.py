@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.condition import clauses
+from iptviz.knowledge.files import read_file
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
-from iptviz.kube.names import SERVICES
+from iptviz.kube.names import NAMELESS, SERVICES
+from iptviz.kube.naming import Naming, fits
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import Target, parse_target
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.knowledge.service_names import Candidate
     from iptviz.kube.outcome import Outcome
 
 
@@ -48,19 +51,40 @@ class TraceResult(NamedTuple):
         return trace_document(self)
 
 
-def trace(dump: Dump, target: str) -> TraceResult:
+def trace(dump: Dump, target: str, *, names: str | None = None) -> TraceResult:
     """Follow new connections to `target` through `dump`.
+
+    `names` is the path of a list of services, such as `kubectl get services -A` prints, which names those whose
+    comments are lost: see `iptviz.kube.naming`.
 
     Raises:
         TargetError: `target` has none of the forms that name a service, an endpoint or a chain.
+        DumpError: the list of services cannot be read.
     """
     parsed = parse_target(target)
-    found = find(dump, parsed)
-    services = tuple(trace_frontend(dump, frontend) for frontend in found.frontends)
+    candidates = read_file(names, _names_reader) or []
+    naming = Naming(dump, candidates)
+    found = find(dump, parsed, candidates)
+    services = tuple(_named(trace_frontend(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
     absence = [] if services else _absence(dump, parsed, target)
     notes = (*absence, *_dump_notes(dump, answered=bool(services)), *_service_notes(services))
     return TraceResult(dump, target, services, found.wanted, siblings, tuple(dict.fromkeys(notes)))
+
+
+def _names_reader(text: str, source: str) -> list[Candidate]:
+    from iptviz.knowledge.service_names import read_service_names
+
+    return read_service_names(text, source)
+
+
+def _named(one: ServiceTrace, naming: Naming) -> ServiceTrace:
+    """Return a trace with the name that a hash confirms, where comments tell none."""
+    if one.service is not NAMELESS:
+        return one
+    chains = (one.frontend.rule.jump, one.chain)
+    hashed = (naming.name_of(chain) for chain in chains if chain)
+    return one._replace(hashed=next((name for name in hashed if name is not NAMELESS), NAMELESS))
 
 
 def _absence(dump: Dump, parsed: Target, typed: str) -> list[str]:
@@ -92,6 +116,10 @@ def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[str]:
 def _service_notes(services: tuple[ServiceTrace, ...]) -> Iterator[str]:
     for one in services:
         yield from _fault_notes(one)
+        if one.service.named_by == "comment" and not fits(
+            one.chain or "", one.service, one.frontend.protocol
+        ):
+            yield f"the hash of {one.chain} is not that of {one.service.text}: edited, or names made up?"
         for hook, rule, when in one.preempted:
             target = rule.target.name if rule.target else ""
             condition = f" when {clauses(when)}" if when else ""

@@ -11,6 +11,7 @@ import pytest
 import iptviz
 from iptviz.kube.frontend_answer import Answers, told
 from iptviz.kube.frontends import DispatchingRules
+from iptviz.kube.naming import Naming
 from iptviz.kube.service import trace_frontend
 from iptviz.kube.service_ports import ServicePort, service_ports
 from tests import kubeproxy
@@ -92,8 +93,12 @@ COMMIT
 # --- what a service port is --------------------------------------------------------------------------------
 
 
+def ports_of(dump: iptviz.Dump) -> list[ServicePort]:
+    return service_ports(dump, Naming(dump))
+
+
 def only(dump_text: str) -> ServicePort:
-    (one,) = service_ports(iptviz.load(dump_text.encode()))
+    (one,) = ports_of(iptviz.load(dump_text.encode()))
     return one
 
 
@@ -146,7 +151,7 @@ def test_a_service_without_endpoints_is_one_too(era: str) -> None:
 
 def test_one_port_of_two_protocols_is_two_service_ports() -> None:
     udp = replace(full(), protocol="udp")
-    found = service_ports(iptviz.load(kubeproxy.saved(Cluster((full(), udp))).encode()))
+    found = ports_of(iptviz.load(kubeproxy.saved(Cluster((full(), udp))).encode()))
     assert [(one.name, one.protocol, len(one.answers)) for one in found] == [
         ("team-0/service-0:http", "tcp", 4),
         ("team-0/service-0:http", "udp", 4),
@@ -177,5 +182,5 @@ def test_what_an_incomplete_dump_lacks_is_named() -> None:
 def test_every_corpus_service_is_a_service_port_once() -> None:
     for path in FILES:
         for dump in iptviz.load_all(str(path))[0]:
-            texts = [answer.frontend.text for one in service_ports(dump) for answer in one.answers]
+            texts = [answer.frontend.text for one in ports_of(dump) for answer in one.answers]
             assert sorted(texts) == sorted(one.text for one in DispatchingRules(dump).frontends())

@@ -1,0 +1,31 @@
+"""Reading a file that is handed in beside the dump."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+from iptviz.errors import DumpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Read = TypeVar("Read")
+
+
+def read_file(path: str | None, reader: Callable[[str, str], Read]) -> Read | None:
+    """Return what `reader` makes of a file's text and name, None without a file; `-` is standard input.
+
+    Raises:
+        DumpError: the file cannot be read, or `reader` can make nothing of it.
+    """
+    if path is None:
+        return None
+    try:
+        if path == "-":
+            return reader(sys.stdin.buffer.read().decode("utf-8", "replace"), "<stdin>")
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            text = file.read()
+    except OSError as error:
+        raise DumpError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=path) from None
+    return reader(text, path)

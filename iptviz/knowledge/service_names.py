@@ -1,0 +1,131 @@
+"""A list of services: `kubectl get services -A` as a table, JSON or YAML, or one name per line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.knowledge.lines import Place, is_json, places, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HINT = (
+    "give what `kubectl get services -A` prints (a table, -o json or yaml), or a namespace/name:port per line"
+)
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAME = re.compile(rf"(?P<namespace>{_LABEL})/(?P<name>{_LABEL})(?::(?P<port>(?:{_LABEL})?))?")
+_LABELS = re.compile(_LABEL)
+
+
+class Candidate(NamedTuple):
+    """A service port that may be in a dump; `port_name` is None where the list does not tell it."""
+
+    namespace: str
+    name: str
+    port_name: str | None
+
+
+def read_service_names(text: str, source: str) -> list[Candidate]:
+    """Read a list of services.
+
+    Raises:
+        DumpError: it holds no service, or something that is none.
+    """
+    if is_json(text):
+        found = list(_of_documents([_json(text, source)], Place(source, 1)))
+    elif re.search(r"^(?:apiVersion|kind|items):", text, re.MULTILINE):
+        found = list(_of_documents(_yaml(text, source), Place(source, 1)))
+    else:
+        found = list(_of_lines(text, source))
+    if not found:
+        raise Place(source, 1).error("names no service", _HINT)
+    return found
+
+
+# --- lines and tables ----------------------------------------------------------------------------------------
+
+
+def _of_lines(text: str, source: str) -> Iterator[Candidate]:
+    columns: tuple[int, int] | None = None
+    for place, line in places(text, source):
+        words = line.split()
+        if words[:2] == ["NAMESPACE", "NAME"]:
+            columns = (0, 1)
+        elif columns:
+            yield _of_row(words, place)
+        else:
+            yield _of_name(line, place)
+
+
+def _of_row(words: list[str], place: Place) -> Candidate:
+    if len(words) < 2 or not all(map(_LABELS.fullmatch, words[:2])):
+        raise place.error(f"{quoted(' '.join(words))} is no row of services", _HINT)
+    return Candidate(words[0], words[1], None)
+
+
+def _of_name(line: str, place: Place) -> Candidate:
+    found = _NAME.fullmatch(line)
+    if found is None:
+        raise place.error(f"{quoted(line)} is no namespace/name or namespace/name:port", _HINT)
+    return Candidate(found["namespace"], found["name"], found["port"])
+
+
+# --- documents -----------------------------------------------------------------------------------------------
+
+
+def _json(text: str, source: str) -> object:
+    import json
+
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Place(source, error.lineno).error(f"is no JSON: {error.msg}", _HINT) from None
+    except (ValueError, RecursionError):
+        raise Place(source, 1).error("is JSON with a number too long or nested too deep", _HINT) from None
+
+
+def _yaml(text: str, source: str) -> list[object]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return list(yaml.load_all(text, Loader=loader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise Place(source, mark.line + 1 if mark else 1).error(f"is no YAML: {problem}", _HINT) from None
+    except (ValueError, RecursionError):
+        raise Place(source, 1).error(
+            "is YAML with a value that makes no sense or nested too deep", _HINT
+        ) from None
+
+
+def _of_documents(documents: list[object], place: Place) -> Iterator[Candidate]:
+    """Yield the ports of all services in lists and single objects."""
+    pending: list[object] = list(reversed(documents))
+    seen: set[int] = set()  # a list that YAML repeats by reference is read once, however often it stands
+    while pending:
+        document = pending.pop()
+        items = document.get("items") if isinstance(document, dict) else document
+        if isinstance(items, list):
+            pending += reversed(items) if id(items) not in seen else ()
+            seen.add(id(items))
+        elif isinstance(document, dict):
+            if document.get("kind", "Service") == "Service":
+                yield from _of_service(document, place)
+        elif document is not None:
+            raise place.error(f"holds {type(document).__name__} where a service is expected", _HINT)
+
+
+def _of_service(service: dict[object, object], place: Place) -> Iterator[Candidate]:
+    metadata, spec = service.get("metadata"), service.get("spec")
+    if not isinstance(metadata, dict) or not isinstance(spec, dict):
+        raise place.error("holds a service without metadata and spec", _HINT)
+    namespace, name = metadata.get("namespace", "default"), metadata.get("name")
+    if not isinstance(namespace, str) or not isinstance(name, str):
+        raise place.error("holds a service without a name", _HINT)
+    ports = spec.get("ports")
+    for port in ports if isinstance(ports, list) else ():
+        told = port.get("name", "") if isinstance(port, dict) else ""
+        yield Candidate(namespace, name, told if isinstance(told, str) else "")

@@ -1,0 +1,123 @@
+"""Lists of services in every form that is accepted, and lines that say what is wrong with others."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iptviz.errors import DumpError
+from iptviz.knowledge.service_names import Candidate, read_service_names
+
+TABLE = """NAMESPACE     NAME         TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)                  AGE
+default       kubernetes   ClusterIP   10.96.0.1    <none>        443/TCP                  3y
+kube-system   kube-dns     ClusterIP   10.96.0.10   <none>        53/UDP,53/TCP,9153/TCP   3y
+"""
+WEB = {
+    "kind": "Service",
+    "metadata": {"namespace": "shop", "name": "web"},
+    "spec": {"ports": [{"name": "http", "port": 80}, {"name": "https", "port": 443}]},
+}
+BARE = {"kind": "Service", "metadata": {"name": "bare"}, "spec": {"ports": [{"port": 80}]}}
+YAML = """apiVersion: v1
+kind: Service
+metadata:
+  name: web
+  namespace: shop
+spec:
+  ports:
+  - name: http
+    port: 80
+  - name: https
+    port: 443
+---
+apiVersion: v1
+kind: List
+items:
+- kind: Service
+  metadata: {name: bare}
+  spec: {ports: [{port: 80}]}
+- kind: Endpoints
+  metadata: {name: bare}
+"""
+PORTS = [Candidate("shop", "web", "http"), Candidate("shop", "web", "https")]
+UNNAMED = Candidate("default", "bare", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (TABLE, [Candidate("default", "kubernetes", None), Candidate("kube-system", "kube-dns", None)]),
+        (json.dumps(WEB), PORTS),
+        (json.dumps({"kind": "List", "items": [WEB, BARE, {"kind": "Node"}]}), [*PORTS, UNNAMED]),
+        (json.dumps([WEB]), PORTS),
+        (YAML, [*PORTS, UNNAMED]),
+        ("# ours\nshop/web:http\n\nshop/web:https\n", PORTS),
+        ("default/bare:\ndefault/bare\n", [UNNAMED, Candidate("default", "bare", None)]),
+    ],
+)
+def test_every_form_names_its_services(text: str, expected: list[Candidate]) -> None:
+    assert read_service_names(text, "names") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("", "names:1", "names no service"),
+        ("shop/web:http\nweb\n", "names:2", "'web' is no namespace/name"),
+        (TABLE + "odd\n", "names:4", "no row of services"),
+        ("{", "names:1", "is no JSON"),
+        ('{"kind": "Service"}', "names:1", "without metadata"),
+        ('{"kind": "Service", "metadata": {"name": 1}, "spec": {}}', "names:1", "without a name"),
+        ("[1]", "names:1", "holds int"),
+        ("kind: [", "names:2", "is no YAML"),
+        ("kind: List\nitems: []\n", "names:1", "names no service"),
+        ("[" * 100_000, "names:1", "too deep"),
+        ("items: &a [*a]\n", "names:1", "names no service"),
+    ],
+)
+def test_what_is_no_list_is_said_in_a_line(text: str, where: str, said: str) -> None:
+    with pytest.raises(DumpError) as raised:
+        read_service_names(text, "names")
+    assert raised.value.where == where
+    assert said in raised.value.what
+
+
+def test_a_bomb_of_references_is_read_once() -> None:
+    levels = ["items:", "- &a0 [shop]"]
+    levels += [f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    with pytest.raises(DumpError, match="holds str"):
+        read_service_names("\n".join([*levels, ""]), "names")
+
+
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["kind", "items", "metadata", "spec", "ports", "name"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(documents)
+def test_no_document_breaks_the_reader(document: object) -> None:
+    try:
+        found = read_service_names(json.dumps(document), "names")
+    except DumpError as error:
+        assert error.where.startswith("names:")
+    else:
+        assert all(isinstance(one, Candidate) for one in found)
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    for form in (text, f"kind: {text}", f"NAMESPACE NAME\n{text}"):
+        try:
+            assert read_service_names(form, "names")
+        except DumpError as error:
+            assert error.where.startswith("names:")
