@@ -12,8 +12,10 @@ from iptviz.documents.shapes import (
     service_shape,
     share_shape,
 )
+from iptviz.kube.era import NEWEST_KNOWN, spans_text
 
 if TYPE_CHECKING:
+    from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Verdict
     from iptviz.kube.published import PublishedPort
@@ -28,8 +30,21 @@ def services_document(result: ServicesResult) -> Shape:
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         "services": [_service(one) for one in result.services],
         "total": result.total,
+        "era": _era(result.era),
         "published": [_published(one) for one in result.published],
         "notes": list(result.notes),
+    }
+
+
+def _era(era: Era) -> Shape:
+    return {
+        "mode": era.mode,
+        "text": era.text,
+        "releases": [f"1.{minor}" for minor in sorted(era.releases) if minor <= NEWEST_KNOWN],
+        "mixed": era.mixed,
+        "evidence": [
+            {"text": cue.text, "line": cue.line, "releases": spans_text(cue.releases)} for cue in era.evidence
+        ],
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.errors import TargetError
 from iptviz.knowledge.files import read_file
 from iptviz.knowledge.service_names import read_service_names
+from iptviz.kube.era import Era, era_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
 class ServicesResult(NamedTuple):
     """The service ports that were asked for; `total` counts those that the dump has.
 
-    `published` are ports that others than kube-proxy publish, where they were asked for.
+    `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
+    were asked for.
     """
 
     dump: Dump
     services: tuple[ServicePort, ...]
     total: int
     notes: tuple[str, ...]
+    era: Era
     published: tuple[PublishedPort, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def services(
         wanted = list(_leading_to(wanted, endpoint))
     wanted.sort(key=SORTS[sort])
     others = tuple(published_ports(dump)) if published else ()
-    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(dump, found)), others)
+    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(dump, found)), era_of(dump), others)
 
 
 def is_uneven(one: ServicePort) -> bool:

@@ -15,6 +15,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
@@ -173,8 +174,17 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
     yield Fact("Services", ", ".join(parts), "bad" if without or uneven else "good")
+    evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in result.era.evidence)
+    yield Fact(
+        "Era", printable(result.era.text + (f" ({evidence})" if evidence and not result.era.mixed else ""))
+    )
     if masquerade := _masquerade(result):
         yield Fact("Masquerade", printable(masquerade))
+
+
+def _era(era: Era) -> str:
+    evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
+    return era.text + (f" ({evidence})" if evidence and not era.mixed else "")
 
 
 def _masquerade(result: ServicesResult) -> str:
