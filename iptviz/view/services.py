@@ -174,10 +174,7 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
     yield Fact("Services", ", ".join(parts), "bad" if without or uneven else "good")
-    evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in result.era.evidence)
-    yield Fact(
-        "Era", printable(result.era.text + (f" ({evidence})" if evidence and not result.era.mixed else ""))
-    )
+    yield Fact("Era", printable(_era(result.era)))
     if masquerade := _masquerade(result):
         yield Fact("Masquerade", printable(masquerade))
 
