@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iptviz.questions.services import ServicesResult, services
     from iptviz.questions.sources import SourcesResult, sources
     from iptviz.questions.trace import TraceResult, trace
+    from iptviz.questions.verify import VerifyResult, verify
 
 __all__ = [
     "Dump",
@@ -38,6 +39,7 @@ __all__ = [
     "SourcesResult",
     "TargetError",
     "TraceResult",
+    "VerifyResult",
     "__version__",
     "jump_graph",
     "load",
@@ -47,6 +49,7 @@ __all__ = [
     "services",
     "sources",
     "trace",
+    "verify",
 ]
 
 _HOMES = {
@@ -68,6 +71,8 @@ _HOMES = {
     "sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",
     "trace": "iptviz.questions.trace",
+    "VerifyResult": "iptviz.questions.verify",
+    "verify": "iptviz.questions.verify",
     "jump_graph": "iptviz.graph",
 }
 

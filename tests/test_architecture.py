@@ -22,6 +22,7 @@ ORDER = (
     {"source", "listing"},
     {"intake"},
     {"dump", "knowledge"},
+    {"cluster"},
     {"engine"},
     {"graph", "kube"},
     {"documents"},

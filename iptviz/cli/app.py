@@ -18,6 +18,7 @@ COMMANDS = {
     "trace": "iptviz.cli.trace:trace_command",
     "services": "iptviz.cli.services:services_command",
     "packet": "iptviz.cli.packet:packet_command",
+    "verify": "iptviz.cli.verify:verify_command",
     "sources": "iptviz.cli.sources:sources_command",
 }
 """The function behind each command, as `module:name`, in the order of the help."""

@@ -42,6 +42,7 @@ def _era(era: Era) -> Shape:
         "text": era.text,
         "releases": [f"1.{minor}" for minor in sorted(era.releases) if minor <= NEWEST_KNOWN],
         "mixed": era.mixed,
+        "kubelet": spans_text(era.kubelet) if any(cue.of == "kubelet" for cue in era.cues) else None,
         "evidence": [
             {"text": cue.text, "line": cue.line, "releases": spans_text(cue.releases)} for cue in era.evidence
         ],

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.lines import Place, is_json, places, quoted
+from iptviz.knowledge.documents import Item, is_document, read_items
+from iptviz.knowledge.lines import Place, places, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +33,8 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
     Raises:
         DumpError: it holds no service, or something that is none.
     """
-    if is_json(text):
-        found = list(_of_documents([_json(text, source)], Place(source, 1)))
-    elif re.search(r"^(?:apiVersion|kind|items):", text, re.MULTILINE):
-        found = list(_of_documents(_yaml(text, source), Place(source, 1)))
+    if is_document(text):
+        found = list(_of_items(read_items(text, source, _HINT), Place(source, 1)))
     else:
         found = list(_of_lines(text, source))
     if not found:
@@ -74,51 +73,14 @@ def _of_name(line: str, place: Place) -> Candidate:
 # --- documents -----------------------------------------------------------------------------------------------
 
 
-def _json(text: str, source: str) -> object:
-    import json
-
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise Place(source, error.lineno).error(f"is no JSON: {error.msg}", _HINT) from None
-    except (ValueError, RecursionError):
-        raise Place(source, 1).error("is JSON with a number too long or nested too deep", _HINT) from None
+def _of_items(items: list[Item], place: Place) -> Iterator[Candidate]:
+    """Yield the ports of all services."""
+    for item in items:
+        if item.get("kind", "Service") == "Service":
+            yield from _of_service(item, place)
 
 
-def _yaml(text: str, source: str) -> list[object]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return list(yaml.load_all(text, Loader=loader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "cannot be read"
-        raise Place(source, mark.line + 1 if mark else 1).error(f"is no YAML: {problem}", _HINT) from None
-    except (ValueError, RecursionError):
-        raise Place(source, 1).error(
-            "is YAML with a value that makes no sense or nested too deep", _HINT
-        ) from None
-
-
-def _of_documents(documents: list[object], place: Place) -> Iterator[Candidate]:
-    """Yield the ports of all services in lists and single objects."""
-    pending: list[object] = list(reversed(documents))
-    seen: set[int] = set()  # a list that YAML repeats by reference is read once, however often it stands
-    while pending:
-        document = pending.pop()
-        items = document.get("items") if isinstance(document, dict) else document
-        if isinstance(items, list):
-            pending += reversed(items) if id(items) not in seen else ()
-            seen.add(id(items))
-        elif isinstance(document, dict):
-            if document.get("kind", "Service") == "Service":
-                yield from _of_service(document, place)
-        elif document is not None:
-            raise place.error(f"holds {type(document).__name__} where a service is expected", _HINT)
-
-
-def _of_service(service: dict[object, object], place: Place) -> Iterator[Candidate]:
+def _of_service(service: Item, place: Place) -> Iterator[Candidate]:
     metadata, spec = service.get("metadata"), service.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise place.error("holds a service without metadata and spec", _HINT)

@@ -48,6 +48,7 @@ FORMATS = {
             {
                 "sources": "iptviz.render.table:sources_table",
                 "services": "iptviz.render.table:services_table",
+                "verify": "iptviz.render.table:verify_table",
             },
         ),
         Format("csv", (".csv",), "for spreadsheets", {"services": "iptviz.render.csv:services_csv"}),
@@ -65,6 +66,7 @@ FORMATS = {
                 "trace": "iptviz.render.json:trace_json",
                 "packet": "iptviz.render.json:packet_json",
                 "services": "iptviz.render.json:services_json",
+                "verify": "iptviz.render.json:verify_json",
                 "sources": "iptviz.render.json:sources_json",
             },
         ),
@@ -76,6 +78,7 @@ FORMATS = {
                 "trace": "iptviz.render.markdown:trace_markdown",
                 "packet": "iptviz.render.markdown:packet_markdown",
                 "services": "iptviz.render.markdown:services_markdown",
+                "verify": "iptviz.render.markdown:verify_markdown",
             },
         ),
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.sources import SourcesResult
     from iptviz.questions.trace import TraceResult
+    from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Style
 
 
@@ -24,6 +25,11 @@ def packet_json(result: PacketResult, _style: Style, *, fold: bool) -> str:  # n
 
 def services_json(result: ServicesResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
     """Return the document `iptviz.services.v1`."""
+    return _written(result.to_dict())
+
+
+def verify_json(result: VerifyResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return the document `iptviz.verify.v1`."""
     return _written(result.to_dict())
 
 

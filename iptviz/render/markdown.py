@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.trace import TraceResult
+    from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Style
     from iptviz.view.facts import Fact
     from iptviz.view.trace import Node, ServiceView
@@ -63,6 +64,15 @@ def services_markdown(result: ServicesResult, _style: Style, *, fold: bool) -> s
     endpoints = [_unfolding(row.cells[0], row.endpoints) for row in view.rows if row.endpoints]
     table += [_table(PUBLISHED_HEADINGS, list(view.published))] if view.published else []
     return _document([_plain(view.source), *table, *endpoints, _facts(view.facts), *_notes(view.notes)])
+
+
+def verify_markdown(result: VerifyResult, _style: Style, *, fold: bool) -> str:
+    """Return the Markdown of a comparison with the API."""
+    from iptviz.view.verify import HEADINGS, verify_view
+
+    view = verify_view(result, fold=fold)
+    table = [_table(HEADINGS, list(view.rows))] if view.rows else []
+    return _document([_plain(view.source), *table, _facts(view.facts), *_notes(view.notes)])
 
 
 def _unfolding(summary: str, lines: tuple[str, ...]) -> str:

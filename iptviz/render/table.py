@@ -1,4 +1,4 @@
-"""Tables for a terminal: the dumps of a bundle, the services of a dump."""
+"""Tables for a terminal: the dumps of a bundle, the services of a dump, how it differs from the API."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.sources import SourcesResult
+    from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Piece, Style
+    from iptviz.view.facts import Fact
     from iptviz.view.services import ServicesView
 
 _GAP = "  "
@@ -53,19 +55,43 @@ def _services_lines(view: ServicesView, width: int) -> Iterator[list[Piece]]:
             yield grid.line(row.cells, _MOODS[row.mood])
             yield from ([("    ", ""), (line, "dim")] for line in row.endpoints)
         if spared:
-            yield [(f"({', '.join(name.lower() for name in spared)} left out to fit this terminal)", "dim")]
+            yield _spared(spared)
         yield []
     if view.published:
         grid = _Grid(PUBLISHED_HEADINGS, list(view.published))
         yield grid.line(PUBLISHED_HEADINGS, "bold")
         yield from (grid.line(cells, "") for cells in view.published)
         yield []
-    label_width = max((len(fact.label) for fact in view.facts), default=0)
-    for fact in view.facts:
+    yield from _below(view.facts, view.notes)
+
+
+def verify_table(result: VerifyResult, style: Style, *, fold: bool) -> str:
+    """Return the table of differences."""
+    from iptviz.view.verify import HEADINGS, verify_view
+
+    view = verify_view(result, fold=fold)
+    lines: list[list[Piece]] = [[(view.source, "dim")], []]
+    if view.rows:
+        grid = _Grid(HEADINGS, list(view.rows))
+        spared = grid.spare(style.width, ("SHARE", "LINE", "AT", "PROTO"))
+        lines += [grid.line(HEADINGS, "bold"), *(grid.line(cells, "") for cells in view.rows)]
+        lines += [_spared(spared)] if spared else []
+        lines.append([])
+    return paint([*lines, *_below(view.facts, view.notes)], style)
+
+
+def _spared(names: list[str]) -> list[Piece]:
+    return [(f"({', '.join(name.lower() for name in names)} left out to fit this terminal)", "dim")]
+
+
+def _below(facts: Sequence[Fact], notes: Sequence[str]) -> Iterator[list[Piece]]:
+    """Yield what is said below a table."""
+    label_width = max((len(fact.label) for fact in facts), default=0)
+    for fact in facts:
         yield [(fact.label.ljust(label_width) + _GAP, "bold"), (fact.text, _MOODS.get(fact.mood, ""))]
-    if view.notes:
+    if notes:
         yield []
-    yield from ([(f"note: {note}", "dim")] for note in view.notes)
+    yield from ([(f"note: {note}", "dim")] for note in notes)
 
 
 class _Grid:

@@ -162,6 +162,15 @@ def test_real_dumps_and_fixtures_are_dated(name: str) -> None:
     assert era_of(iptviz.load(str(path))).text == f"written by kube-proxy {EXPECTED[name]}"
 
 
+def test_the_kubelets_release_is_told_apart() -> None:
+    text = (
+        "*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-EXT-A -j KUBE-SVC-A\n"
+        "-A KUBE-MARK-DROP -j MARK --set-xmark 0x8000/0x8000\nCOMMIT\n"
+    )
+    told = iptviz.services(iptviz.load(text.encode())).to_dict()["era"]
+    assert (told["kubelet"], told["releases"][0], told["mixed"]) == ("1.4 to 1.27", "1.24", False)
+
+
 def test_evidence_is_what_bounds() -> None:
     found = era_of(iptviz.load("fixtures/policies-old/dump.rules"))
     assert [cue.text for cue in found.evidence] == [

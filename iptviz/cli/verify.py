@@ -1,0 +1,70 @@
+"""`iptviz verify`: a dump against what the API says."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from iptviz.cli.options import (
+    DEFAULT_SIZE,
+    AsciiOption,
+    Color,
+    ColorOption,
+    DumpNumberOption,
+    ExitZeroOption,
+    JsonOption,
+    MaxSizeOption,
+    OutputOption,
+    QuietOption,
+    StrictOption,
+    VerboseOption,
+    format_option,
+)
+from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.output import write_answer
+
+
+def verify_command(
+    dump: Annotated[str, typer.Argument(metavar="DUMP", help="The node's iptables-save.")],
+    objects: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KUBECTL...",
+            help="What `kubectl get services,endpointslices -A -o json` prints, in one file or several; "
+            "Endpoints and YAML will do, too; - for standard input.",
+        ),
+    ],
+    node: Annotated[
+        str | None,
+        typer.Option(
+            "--node", metavar="NAME", help="The node's name, for policies Local.", show_default=False
+        ),
+    ] = None,
+    format_name: Annotated[str | None, format_option("verify")] = None,
+    output: OutputOption = None,
+    as_json: JsonOption = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
+    number: DumpNumberOption = None,
+    strict: StrictOption = False,
+    max_size: MaxSizeOption = DEFAULT_SIZE,
+    color: ColorOption = Color.AUTO,
+    ascii_only: AsciiOption = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    exit_zero: ExitZeroOption = False,
+) -> None:
+    """Say in what the dump differs from what the API says that this node should have."""
+
+    def ask() -> int:
+        from iptviz.questions.verify import verify
+
+        chosen = chosen_format("verify", format_name, output, as_json=as_json)
+        result = verify(
+            load_dump(dump, Reading(number, max_size, strict, verbose, quiet)), objects, node=node
+        )
+        style = chosen_style(color, output, ascii_only=ascii_only)
+        write_answer(chosen.writer("verify")(result, style, fold=not show_all), output)
+        return FOUND if result.differences and not exit_zero else ANSWERED
+
+    answer(ask)

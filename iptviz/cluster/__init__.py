@@ -1,0 +1,1 @@
+"""What the Kubernetes API says of a cluster, and what kube-proxy on a node should make of it."""

@@ -1,0 +1,216 @@
+"""Services and endpoints as the API tells them, read with care: what has not the expected type is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.errors import DumpError
+from iptviz.knowledge.documents import Item, read_items
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+HINT = "give what `kubectl get services,endpointslices -A -o json` prints (Endpoints and YAML will do, too)"
+_DEFAULT_AFFINITY = 10800
+_SERVICE_OF_SLICE = "kubernetes.io/service-name"
+_PROXY_NAME, _HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
+
+
+class ApiPort(NamedTuple):
+    """A port of a service; `node_port` is None where it has none."""
+
+    name: str
+    protocol: str
+    port: int
+    node_port: int | None
+
+
+class ApiService(NamedTuple):
+    """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does."""
+
+    namespace: str
+    name: str
+    ignored: str
+    cluster_ips: tuple[str, ...]
+    external_ips: tuple[str, ...]
+    load_balancer_ips: tuple[str, ...]
+    source_ranges: tuple[str, ...]
+    internal_policy: str
+    external_policy: str
+    affinity: int | None
+    health_check: int | None
+    ports: tuple[ApiPort, ...]
+
+
+class ApiEndpoint(NamedTuple):
+    """An endpoint of one port of a service."""
+
+    address: str
+    port: int
+    node: str | None
+    ready: bool
+    serving: bool
+    terminating: bool
+    hinted: bool
+
+
+Port = tuple[str, str, str, str]
+"""Namespace, name, name of the port, protocol."""
+
+
+class ApiCluster(NamedTuple):
+    """All services, and the endpoints of each of their ports."""
+
+    services: tuple[ApiService, ...]
+    endpoints: dict[Port, list[ApiEndpoint]]
+
+
+def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
+    """Read texts, each with the name of its source.
+
+    Raises:
+        DumpError: one is neither JSON nor YAML of objects, or there is no service in any.
+    """
+    items: list[Item] = []
+    sources = []
+    for text, source in texts:
+        sources.append(source)
+        items += read_items(text, source, HINT)
+    services = tuple(_service(item) for item in items if item.get("kind") == "Service")
+    if not services:
+        raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
+    return ApiCluster(services, _endpoints(items))
+
+
+# --- services ------------------------------------------------------------------------------------------------
+
+
+def _service(item: Item) -> ApiService:
+    metadata, spec = _object(item, "metadata"), _object(item, "spec")
+    affinity = _object(_object(spec, "sessionAffinityConfig"), "clientIP")
+    sticky = spec.get("sessionAffinity") == "ClientIP"
+    return ApiService(
+        namespace=_text(metadata, "namespace") or "default",
+        name=_text(metadata, "name"),
+        ignored=_ignored(metadata, spec),
+        cluster_ips=_texts(spec, "clusterIPs") or tuple(filter(None, [_text(spec, "clusterIP")])),
+        external_ips=_texts(spec, "externalIPs"),
+        load_balancer_ips=tuple(_load_balancer_ips(item)),
+        source_ranges=_texts(spec, "loadBalancerSourceRanges"),
+        internal_policy=_text(spec, "internalTrafficPolicy") or "Cluster",
+        external_policy=_text(spec, "externalTrafficPolicy") or "Cluster",
+        affinity=(_number(affinity, "timeoutSeconds") or _DEFAULT_AFFINITY) if sticky else None,
+        health_check=_number(spec, "healthCheckNodePort"),
+        ports=tuple(_ports(spec)),
+    )
+
+
+def _ignored(metadata: Item, spec: Item) -> str:
+    labels = _object(metadata, "labels")
+    if spec.get("type") == "ExternalName":
+        return "ExternalName"
+    if spec.get("clusterIP") in {"None", "", None}:
+        return "headless"
+    if _PROXY_NAME in labels:
+        return f"left to the proxy {_text(labels, _PROXY_NAME)}"
+    return f"label {_HEADLESS}" if _HEADLESS in labels else ""
+
+
+def _load_balancer_ips(item: Item) -> Iterator[str]:
+    """Yield the addresses of load balancers that kube-proxy takes over: not those in mode Proxy."""
+    balancer = _object(_object(item, "status"), "loadBalancer")
+    for ingress in _objects(balancer, "ingress"):
+        if ingress.get("ipMode", "VIP") == "VIP" and _text(ingress, "ip"):
+            yield _text(ingress, "ip")
+
+
+def _ports(spec: Item) -> Iterator[ApiPort]:
+    for port in _objects(spec, "ports"):
+        number = _number(port, "port")
+        if number is not None:
+            protocol = (_text(port, "protocol") or "TCP").lower()
+            yield ApiPort(_text(port, "name"), protocol, number, _number(port, "nodePort") or None)
+
+
+# --- endpoints -----------------------------------------------------------------------------------------------
+
+
+def _endpoints(items: list[Item]) -> dict[Port, list[ApiEndpoint]]:
+    """Return the endpoints by port: of slices, and of Endpoints where a service has no slice."""
+    found: dict[Port, dict[tuple[str, int], ApiEndpoint]] = {}
+    sliced: set[tuple[str, str]] = set()
+    for item in (item for item in items if item.get("kind") == "EndpointSlice"):
+        metadata = _object(item, "metadata")
+        service = _text(_object(metadata, "labels"), _SERVICE_OF_SLICE)
+        owner = _text(metadata, "namespace") or "default", service
+        sliced.add(owner)
+        for port, endpoint in _of_slice(item):
+            found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
+    for item in (item for item in items if item.get("kind") == "Endpoints"):
+        metadata = _object(item, "metadata")
+        owner = _text(metadata, "namespace") or "default", _text(metadata, "name")
+        for port, endpoint in _of_endpoints(item) if owner not in sliced else ():
+            found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
+    return {port: list(endpoints.values()) for port, endpoints in found.items()}
+
+
+def _of_slice(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
+    ports = [(_port_key(port), _number(port, "port")) for port in _objects(item, "ports")]
+    for endpoint in _objects(item, "endpoints"):
+        conditions = _object(endpoint, "conditions")
+        ready = conditions.get("ready") is not False
+        serving = conditions.get("serving")
+        told = ApiEndpoint(
+            address=next(iter(_texts(endpoint, "addresses")), ""),  # only the first is used
+            port=0,
+            node=_text(endpoint, "nodeName") or None,
+            ready=ready,
+            serving=ready if serving is None else serving is True,
+            terminating=conditions.get("terminating") is True,
+            hinted=bool(_object(endpoint, "hints")),
+        )
+        yield from (
+            (key, told._replace(port=port)) for key, port in ports if port is not None and told.address
+        )
+
+
+def _of_endpoints(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
+    for subset in _objects(item, "subsets"):
+        for port in _objects(subset, "ports"):
+            number = _number(port, "port")
+            for address in _objects(subset, "addresses") if number is not None else ():
+                node = _text(address, "nodeName") or None
+                end = ApiEndpoint(_text(address, "ip"), number or 0, node, True, True, False, False)  # noqa: FBT003
+                yield _port_key(port), end
+
+
+def _port_key(port: Item) -> tuple[str, str]:
+    return _text(port, "name"), (_text(port, "protocol") or "TCP").lower()
+
+
+# --- what is there -------------------------------------------------------------------------------------------
+
+
+def _object(item: Item, key: str) -> Item:
+    value = item.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(item: Item, key: str) -> list[Item]:
+    value = item.get(key)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(item: Item, key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(item: Item, key: str) -> tuple[str, ...]:
+    value = item.get(key)
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+
+
+def _number(item: Item, key: str) -> int | None:
+    value = item.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,70 @@
+"""Kubernetes objects as `kubectl -o json` and `-o yaml` print them: single ones, lists, several documents."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.knowledge.lines import Place, is_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Item = dict[str, object]
+
+_YAML = re.compile(r"^(?:apiVersion|kind|items|metadata):", re.MULTILINE)
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is meant to be JSON or YAML of Kubernetes objects."""
+    return is_json(text) or _YAML.search(text) is not None
+
+
+def read_items(text: str, source: str, hint: str) -> list[Item]:
+    """Return the objects of a text, out of lists however deep.
+
+    Raises:
+        DumpError: it is neither JSON nor YAML, or holds something that is no object.
+    """
+    documents = [_json(text, source, hint)] if is_json(text) else _yaml(text, source, hint)
+    return list(_items(documents, Place(source, 1), hint))
+
+
+def _json(text: str, source: str, hint: str) -> object:
+    import json
+
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Place(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
+    except (ValueError, RecursionError):
+        raise Place(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
+
+
+def _yaml(text: str, source: str, hint: str) -> list[object]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return list(yaml.load_all(text, Loader=loader))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "cannot be read"
+        raise Place(source, mark.line + 1 if mark else 1).error(f"is no YAML: {problem}", hint) from None
+    except (ValueError, RecursionError):
+        raise Place(source, 1).error("is YAML with a senseless value, or nested too deep", hint) from None
+
+
+def _items(documents: list[object], place: Place, hint: str) -> Iterator[Item]:
+    pending: list[object] = list(reversed(documents))
+    seen: set[int] = set()  # a list that YAML repeats by reference is read once, however often it stands
+    while pending:
+        document = pending.pop()
+        items = document.get("items") if isinstance(document, dict) else document
+        if isinstance(items, list):
+            pending += reversed(items) if id(items) not in seen else ()
+            seen.add(id(items))
+        elif isinstance(document, dict):
+            yield document
+        elif document is not None:
+            raise place.error(f"holds {type(document).__name__} where an object is expected", hint)

@@ -1,0 +1,130 @@
+"""One service port as it is and as it should be: everything in which they differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.xtables.address import join_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from iptviz.cluster.expected import ExpectedPort, Frontend
+    from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.kube.service_ports import ServicePort
+
+
+class Difference(NamedTuple):
+    """What is `expected` by the API and what is `found` in the dump; one is empty where it is not there.
+
+    `kind` is `missing-service`, `extra-service`, `missing-frontend`, `extra-frontend`, `missing-endpoint`,
+    `extra-endpoint`, `wrong-port`, `affinity`, `policy`, `source-ranges` or `health-check`. `at` is the frontend
+    that is concerned, `share` what an extra endpoint gets of its connections, `line` where it stands.
+    """
+
+    kind: str
+    service: str
+    protocol: str
+    at: str
+    expected: str
+    found: str
+    line: int | None
+    share: Fraction | None = None
+
+
+def missing(wanted: ExpectedPort) -> Difference:
+    """Return the difference of a service port that the dump does not have."""
+    texts = sorted(join_endpoint(address, port) for _, address, port in wanted.frontends)
+    return Difference("missing-service", _name(wanted), wanted.protocol, "", ", ".join(texts), "", None)
+
+
+def extra(have: ServicePort, reason: str) -> Difference:
+    """Return the difference of a service port that the API does not have, or that is to be ignored: why."""
+    line = have.usual.frontend.rule.line
+    why = f"ignored: {reason}" if reason else ""
+    return Difference("extra-service", have.name, have.protocol, "", why, have.usual.frontend.text, line)
+
+
+def differences_of(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
+    """Yield all in which a service port differs from what it should be."""
+    yield from _frontends(wanted, have)
+    for answer in _telling(have):
+        yield from _endpoints(wanted, have, answer)
+    yield from _properties(wanted, have)
+
+
+def _name(wanted: ExpectedPort) -> str:
+    return f"{wanted.namespace}/{wanted.name}" + (f":{wanted.port_name}" if wanted.port_name else "")
+
+
+def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
+    found = {_frontend_key(answer): answer.frontend.rule.line for answer in have.answers}
+    for frontend in sorted(wanted.frontends - found.keys()):
+        # Up to 1.13 nothing was written of some frontends of a service without endpoints.
+        if wanted.endpoints or frontend[0] == "cluster-ip":
+            yield Difference("missing-frontend", have.name, have.protocol, "", _told(frontend), "", None)
+    for frontend in sorted(found.keys() - wanted.frontends):
+        yield Difference("extra-frontend", have.name, have.protocol, "", "", _told(frontend), found[frontend])
+
+
+def _frontend_key(answer: FrontendAnswer) -> Frontend:
+    frontend = answer.frontend
+    return frontend.kind, frontend.address or "", frontend.port or 0
+
+
+def _told(frontend: Frontend) -> str:
+    kind, address, port = frontend
+    return f"{kind} {join_endpoint(address, port)}"
+
+
+def _telling(have: ServicePort) -> Iterator[FrontendAnswer]:
+    """Yield the answer for the cluster IP, and one for outside clients where these meet other endpoints."""
+    yield have.usual
+    seen = {have.usual.endpoints}
+    for answer in have.answers[1:]:
+        if answer.endpoints not in seen:
+            seen.add(answer.endpoints)
+            yield answer
+
+
+def _endpoints(wanted: ExpectedPort, have: ServicePort, answer: FrontendAnswer) -> Iterator[Difference]:
+    inside = answer.frontend.kind == "cluster-ip"
+    expected = wanted.used_by(wanted.internal_policy if inside else wanted.external_policy)
+    found = {join_endpoint(end.address, end.port): end.share for end in answer.endpoints}
+    lacking = set() if expected is None or wanted.hinted or answer.unseen else expected - found.keys()
+    allowed = wanted.endpoints if expected is None or wanted.hinted else expected
+    others = found.keys() - allowed
+    line = answer.frontend.rule.line
+    at = join_endpoint(answer.frontend.address or "", answer.frontend.port)
+    for end in sorted(others):
+        moved = {one for one in lacking if one.rpartition(":")[0] == end.rpartition(":")[0]}
+        lacking -= moved
+        kind = "wrong-port" if moved else "extra-endpoint"
+        yield Difference(kind, have.name, have.protocol, at, ", ".join(sorted(moved)), end, line, found[end])
+    for end in sorted(lacking):
+        yield Difference("missing-endpoint", have.name, have.protocol, at, end, "", line)
+
+
+def _properties(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
+    line = have.usual.frontend.rule.line
+    for kind, expected, found in _compared(wanted, have):
+        if expected != found:
+            yield Difference(kind, have.name, have.protocol, "", expected, found, line)
+
+
+def _compared(wanted: ExpectedPort, have: ServicePort) -> Iterator[tuple[str, str, str]]:
+    if have.endpoints:  # without any there is no rule that could show it
+        yield "affinity", _seconds(wanted.affinity), _seconds(have.affinity)
+        if have.internal_policy:
+            yield "policy", f"internal {wanted.internal_policy}", f"internal {have.internal_policy}"
+        if have.external_policy and any(one.endpoints or one.local_only for one in have.answers[1:]):
+            yield "policy", f"external {wanted.external_policy}", f"external {have.external_policy}"
+    if any(kind == "load-balancer-ip" for kind, _, _ in wanted.frontends) and have.endpoints:
+        yield "source-ranges", ", ".join(sorted(wanted.source_ranges)), ", ".join(sorted(have.source_ranges))
+    if have.health_check is not None:
+        yield "health-check", str(wanted.health_check or "none"), str(have.health_check)
+
+
+def _seconds(count: int | None) -> str:
+    return "none" if count is None else f"{count} s"

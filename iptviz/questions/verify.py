@@ -1,0 +1,106 @@
+"""The question `verify` asks: does the dump say what the API says that it should?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.cluster.api import ApiCluster, read_cluster
+from iptviz.cluster.expected import ExpectedPort, expected_ports
+from iptviz.errors import DumpError
+from iptviz.knowledge.files import read_file
+from iptviz.knowledge.service_names import Candidate
+from iptviz.kube.naming import Naming
+from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.questions.differences import Difference, differences_of, extra, missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.dump.model import Dump
+
+
+class VerifyResult(NamedTuple):
+    """What the dump and the API disagree about; `compared` counts the service ports that both have.
+
+    `ignored` are the services that kube-proxy rightly ignores, each with the reason.
+    """
+
+    dump: Dump
+    node: str | None
+    compared: int
+    differences: tuple[Difference, ...]
+    ignored: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as the document `iptviz.verify.v1`."""
+        from iptviz.documents.verify_v1 import verify_document
+
+        return verify_document(self)
+
+
+def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> VerifyResult:
+    """Compare `dump` with what `kubectl get services,endpointslices -A -o json` says, in one file or several.
+
+    `node` is the name of the dump's node, for policies Local; where it is None they are compared as far as that
+    goes.
+
+    Raises:
+        DumpError: a file cannot be read, or holds no services.
+    """
+    if not objects:
+        raise DumpError(
+            "no file of Kubernetes objects is given", hint="kubectl get services,endpointslices -A -o json"
+        )
+    cluster = read_cluster(text for path in objects if (text := read_file(path, _kept)) is not None)
+    version = {"ipv4": 4, "ipv6": 6}[dump.family]
+    expected = {one.key: one for one in expected_ports(cluster, version, node)}
+    candidates = [Candidate(one.namespace, one.name, one.port_name) for one in expected.values()]
+    found = {_key(one): one for one in service_ports(dump, Naming(dump, candidates))}
+    differences = tuple(_differences(expected, found, cluster))
+    compared = len(expected.keys() & found.keys())
+    return VerifyResult(
+        dump, node, compared, differences, tuple(_ignored(cluster)), tuple(_notes(dump, expected, node))
+    )
+
+
+def _kept(text: str, source: str) -> tuple[str, str]:
+    return text, source
+
+
+def _key(one: ServicePort) -> tuple[str, str, str, str]:
+    return one.service.namespace, one.service.name, one.service.port_name, one.protocol
+
+
+def _differences(
+    expected: dict[tuple[str, str, str, str], ExpectedPort],
+    found: dict[tuple[str, str, str, str], ServicePort],
+    cluster: ApiCluster,
+) -> Iterator[Difference]:
+    reasons = dict(_ignored(cluster))
+    for key in sorted(expected.keys() | found.keys()):
+        wanted, have = expected.get(key), found.get(key)
+        if wanted is None and have is not None:
+            yield extra(have, reasons.get(f"{key[0]}/{key[1]}", ""))
+        elif have is None and wanted is not None:
+            yield missing(wanted)
+        elif have is not None and wanted is not None:
+            yield from differences_of(wanted, have)
+
+
+def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
+    for one in cluster.services:
+        if one.ignored:
+            yield f"{one.namespace}/{one.name}", one.ignored
+
+
+def _notes(
+    dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
+) -> Iterator[str]:
+    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
+    if node is None and any(
+        "Local" in {one.internal_policy, one.external_policy} for one in expected.values()
+    ):
+        yield "some services have policy Local: --node NAME tells which endpoints are this node's"
+    if any(one.hinted for one in expected.values()):
+        yield "some endpoints have topology hints: a node may rightly use some of them only"
