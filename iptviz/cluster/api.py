@@ -109,7 +109,7 @@ def _ignored(metadata: Item, spec: Item) -> str:
     labels = _object(metadata, "labels")
     if spec.get("type") == "ExternalName":
         return "ExternalName"
-    if spec.get("clusterIP") in {"None", "", None}:
+    if _text(spec, "clusterIP") in {"None", ""}:
         return "headless"
     if _PROXY_NAME in labels:
         return f"left to the proxy {_text(labels, _PROXY_NAME)}"
