@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import iptviz
@@ -186,3 +188,19 @@ def test_evidence_is_what_bounds() -> None:
 )  # fmt: skip
 def test_releases_read_as_people_write_them(minors: frozenset[int], text: str) -> None:
     assert spans_text(minors) == text
+
+
+def test_a_large_cluster_without_endpoints_comments_is_not_taken_for_an_old_one() -> None:
+    text = kubeproxy.saved(kubeproxy.numbered(101, 10))
+    comment = re.compile(
+        r'(-A KUBE-(?:SVC|SEP)-.*?)-m comment --comment "[^"]*(?<!cluster IP)" (.*-j (?:KUBE-SEP|DNAT|KUBE-MARK))'
+    )
+    large = iptviz.load("\n".join(comment.sub(r"\1\2", line) for line in text.split("\n")).encode())
+    assert "service-1:http ->" not in bytes(large).decode()
+    found = era_of(large)
+    assert not found.mixed
+    assert 29 in found.releases
+    result = iptviz.services(large, sort="line")
+    assert len(result.services) == 101
+    assert {one.service.named_by for one in result.services} == {"comment"}
+    assert {len(one.endpoints) for one in result.services} == {10}

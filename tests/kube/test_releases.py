@@ -216,3 +216,36 @@ def test_the_list_of_services_says_the_same_of_outside_clients(name: str) -> Non
         0
     ]
     assert one.name == "shop/api:https"
+
+
+# --- which addresses have node ports -------------------------------------------------------------------------
+
+TAIL = '-m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain"'
+JUMPS = {
+    "all": f"-A KUBE-SERVICES {TAIL} -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS\n",
+    "chosen": f"-A KUBE-SERVICES -d 192.168.1.10/32 {TAIL} -j KUBE-NODEPORTS\n-A KUBE-SERVICES -d 10.9.0.1/32 {TAIL} -j KUBE-NODEPORTS\n",
+    "all but localhost": f"-A KUBE-SERVICES ! -d 127.0.0.0/8 {TAIL} -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS\n",
+}
+OWN = ("192.168.1.10", "10.9.0.1", "172.16.0.1")
+
+
+@pytest.mark.parametrize(
+    ("jumps", "address", "reached"),
+    [
+        ("all", "192.168.1.10", True), ("all", "172.16.0.1", True), ("all", "127.0.0.1", True),
+        ("all", "192.168.1.99", False), ("chosen", "10.9.0.1", True), ("chosen", "172.16.0.1", False),
+        ("chosen", "127.0.0.1", False), ("all but localhost", "172.16.0.1", True),
+        ("all but localhost", "127.0.0.1", False),
+    ],
+)  # fmt: skip
+def test_a_node_port_is_reached_at_the_addresses_that_have_it(
+    jumps: str, address: str, *, reached: bool
+) -> None:
+    head = "".join(line for line in HEAD.splitlines(keepends=True) if "KUBE-NODEPORTS" not in line)
+    rules = f"{head}{JUMPS[jumps]}{NODE_PORT} -j KUBE-EXT-X\n{EXT_CLUSTER}{arrows('KUBE-SVC-X')}COMMIT\n"
+    result = iptviz.packet(
+        iptviz.load(rules.encode()), src="10.244.0.9", dst=address, protocol="tcp", dport=30443, mark=0,
+        local_ips=OWN, hook="output",
+    )  # fmt: skip
+    found = {one.packet.dnat: one.share for one in result.outcomes}
+    assert found == (BOTH if reached else {None: Fraction(1)})
