@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BACKENDS = ("legacy", "nft")
-TOOLS = ("ip", "iptables-legacy-restore", "iptables-nft-restore", "iptables-legacy-save", "iptables-nft-save")
+TOOLS = (
+    "ip", "iptables-legacy-restore", "iptables-nft-restore", "iptables-legacy-save", "iptables-nft-save",
+    "xtables-monitor",
+)  # fmt: skip
 SENDER = Path(__file__).with_name("sender.py")
 
 
