@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ROUTER = ("10.1.0.1", "10.2.0.1")
 PATIENCE = 0.02
 """How long to wait, in seconds, for a packet that may have been dropped."""
+LONG_PATIENCE = 2.0
+"""How long to wait, in seconds, for a packet that should have come."""
 
 
 class Wire:
@@ -65,8 +67,12 @@ class Wire:
                 while True:
                     end.recv(65535)
 
-    def _outcome(self) -> tuple[Seen | None, Seen | None]:
-        until = time.monotonic() + PATIENCE
+    def late(self) -> tuple[Seen | None, Seen | None]:
+        """Wait for what a busy machine has not delivered yet."""
+        return self._outcome(LONG_PATIENCE)
+
+    def _outcome(self, patience: float = PATIENCE) -> tuple[Seen | None, Seen | None]:
+        until = time.monotonic() + patience
         while time.monotonic() < until:
             there, back = _received(self.far), _received(self.near)
             if there or back:
