@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.kubeproxy.eras import era
+
 if TYPE_CHECKING:
     from tests.kubeproxy import Cluster, Service
 
@@ -17,10 +19,10 @@ def objects(cluster: Cluster) -> list[dict[str, Any]]:
         ports.setdefault((service.namespace, service.name), []).append(service)
     family = "IPv4" if cluster.family == 4 else "IPv6"
     slices = [endpoint_slice(service, family) for service in cluster.services]
-    return [*(service_object(group) for group in ports.values()), *slices]
+    return [*(service_object(cluster, group) for group in ports.values()), *slices]
 
 
-def service_object(group: list[Service]) -> dict[str, Any]:
+def service_object(cluster: Cluster, group: list[Service]) -> dict[str, Any]:
     first = group[0]
     spec: dict[str, Any] = {
         "clusterIP": first.cluster_ip,
@@ -38,10 +40,12 @@ def service_object(group: list[Service]) -> dict[str, Any]:
         "externalIPs": list(first.external_ips),
         "loadBalancerSourceRanges": list(first.source_ranges),
         "externalTrafficPolicy": "Local" if first.local_only else "Cluster",
-        "internalTrafficPolicy": "Cluster",
+        "internalTrafficPolicy": "Local" if first.internal_local else "Cluster",
         "sessionAffinity": "ClientIP" if first.affinity else "None",
     }
-    if first.affinity:
+    if first.health_check:
+        spec["healthCheckNodePort"] = first.health_check
+    if first.affinity and era(cluster.era).has("affinity timeouts"):
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": first.affinity}}
     balancer = {"ingress": [{"ip": ip} for ip in first.load_balancer_ips]}
     return {

@@ -62,7 +62,7 @@ FORMS = (
     Form("KUBE-MARK-MASQ chain", since(2), "nat", "KUBE-MARK-MASQ"),
     Form("cluster IPs masqueraded in KUBE-SERVICES", releases((2, 21)), "nat", "KUBE-SERVICES",
          'cluster IP".* -j KUBE-MARK-MASQ'),
-    Form("external IPs dispatched by two rules", releases((2, 20)), "nat", "KUBE-SERVICES", "! --physdev-is-in"),
+    Form("external IPs dispatched by two rules", until(20), "nat", "KUBE-SERVICES", "! --physdev-is-in"),
     Form("an unnamed port written `namespace/name:`", until(19), "nat", "KUBE-SERVICES",
          r'--comment "[^"\s/]+/[^"\s:]+: cluster IP"'),
     Form("an unnamed port written `namespace/name`", since(19), "nat", "KUBE-SERVICES",

@@ -124,7 +124,27 @@ def unique(frontends: Iterable[Frontend]) -> list[Frontend]:
 
 def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
     """Return the frontends that `rules` dispatch or refuse, without repetition."""
-    return unique(frontend for rule in rules if (frontend := frontend_of(rule)))
+    found = unique(frontend for rule in rules if (frontend := frontend_of(rule)))
+    refused = next((one for one in found if _is_refused_cluster_ip(one)), None)
+    if refused is None:
+        return found
+    firsts = _first_refused(refused.rule)
+    return [
+        one._replace(kind="external-ip")
+        if _is_refused_cluster_ip(one) and firsts.get(one.rule.comment) != one.address
+        else one
+        for one in found
+    ]
+
+
+def _is_refused_cluster_ip(one: Frontend) -> bool:
+    return one.kind == "cluster-ip" and one.rule.table.name == "filter" and one.rule.comment is not None
+
+
+def _first_refused(rule: Rule) -> dict[str | None, str | None]:
+    """Return the first address that each comment refuses: up to 1.18 external ones followed the cluster IP."""
+    refusing = reversed(list(rule.table.rules_of(rule.chain)))
+    return {rule.comment: host_of(rule) for rule in refusing}
 
 
 _DISPATCHERS = {

@@ -168,13 +168,18 @@ def _health_checks(dump: Dump) -> Iterable[tuple[tuple[str, str], int]]:
 
 
 def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]:
-    """Return the networks that the firewall chain of a load balancer lets on."""
+    """Return the networks that the firewall chain of a load balancer lets on.
+
+    Where the node itself is let on, so is the load balancer's own address: that is no range of the service.
+    """
     nat = dump.tables.get("nat")
+    own = {f"{one.frontend.address}/{length}" for one in answers for length in (32, 128)}
     chains = {
         one.frontend.rule.jump for one in answers if (one.frontend.rule.jump or "").startswith(FIREWALL_CHAIN)
     }
     rules = (rule for chain in sorted(filter(None, chains)) for rule in (nat.rules_of(chain) if nat else ()))
-    return tuple(dict.fromkeys(filter(None, map(_admitted, rules))))
+    admitted = dict.fromkeys(filter(None, map(_admitted, rules)))
+    return tuple(source for source in admitted if source not in own)
 
 
 def _admitted(rule: Rule) -> str | None:

@@ -46,12 +46,17 @@ def extra(have: ServicePort, reason: str) -> Difference:
     return Difference("extra-service", have.name, have.protocol, "", why, have.usual.frontend.text, line)
 
 
-def differences_of(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
-    """Yield all in which a service port differs from what it should be."""
+def differences_of(
+    wanted: ExpectedPort, have: ServicePort, *, policy_unseen: bool = False
+) -> Iterator[Difference]:
+    """Yield all in which a service port differs from what it should be.
+
+    `policy_unseen`: this kube-proxy may have picked the endpoints of an internal policy Local without a trace.
+    """
     yield from _frontends(wanted, have)
     for answer in _telling(have):
         yield from _endpoints(wanted, have, answer)
-    yield from _properties(wanted, have)
+    yield from _properties(wanted, have, policy_unseen=policy_unseen)
 
 
 def _name(wanted: ExpectedPort) -> str:
@@ -59,7 +64,7 @@ def _name(wanted: ExpectedPort) -> str:
 
 
 def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
-    found = {_frontend_key(answer): answer.frontend.rule.line for answer in have.answers}
+    found = {_frontend_key(answer, wanted): answer.frontend.rule.line for answer in have.answers}
     for frontend in sorted(wanted.frontends - found.keys()):
         # Up to 1.13 nothing was written of some frontends of a service without endpoints.
         if wanted.endpoints or frontend[0] == "cluster-ip":
@@ -68,9 +73,12 @@ def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
         yield Difference("extra-frontend", have.name, have.protocol, "", "", _told(frontend), found[frontend])
 
 
-def _frontend_key(answer: FrontendAnswer) -> Frontend:
+def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> Frontend:
+    """Rules that refuse do not tell external IPs from load balancers' IPs: then the API's word counts."""
     frontend = answer.frontend
-    return frontend.kind, frontend.address or "", frontend.port or 0
+    key = frontend.kind, frontend.address or "", frontend.port or 0
+    other = "load-balancer-ip", *key[1:]
+    return other if frontend.rule.table.name == "filter" and other in wanted.frontends else key
 
 
 def _told(frontend: Frontend) -> str:
@@ -106,17 +114,19 @@ def _endpoints(wanted: ExpectedPort, have: ServicePort, answer: FrontendAnswer) 
         yield Difference("missing-endpoint", have.name, have.protocol, at, end, "", line)
 
 
-def _properties(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
+def _properties(wanted: ExpectedPort, have: ServicePort, *, policy_unseen: bool) -> Iterator[Difference]:
     line = have.usual.frontend.rule.line
-    for kind, expected, found in _compared(wanted, have):
+    for kind, expected, found in _compared(wanted, have, policy_unseen=policy_unseen):
         if expected != found:
             yield Difference(kind, have.name, have.protocol, "", expected, found, line)
 
 
-def _compared(wanted: ExpectedPort, have: ServicePort) -> Iterator[tuple[str, str, str]]:
+def _compared(
+    wanted: ExpectedPort, have: ServicePort, *, policy_unseen: bool
+) -> Iterator[tuple[str, str, str]]:
     if have.endpoints:  # without any there is no rule that could show it
         yield "affinity", _seconds(wanted.affinity), _seconds(have.affinity)
-        if have.internal_policy:
+        if have.internal_policy and not (policy_unseen and wanted.internal_policy == "Local"):
             yield "policy", f"internal {wanted.internal_policy}", f"internal {have.internal_policy}"
         if have.external_policy and any(one.endpoints or one.local_only for one in have.answers[1:]):
             yield "policy", f"external {wanted.external_policy}", f"external {have.external_policy}"

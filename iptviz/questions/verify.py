@@ -9,6 +9,8 @@ from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
 from iptviz.knowledge.files import read_file
 from iptviz.knowledge.service_names import Candidate
+from iptviz.kube.cues import releases
+from iptviz.kube.era import era_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.questions.differences import Difference, differences_of, extra, missing
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.dump.model import Dump
+
+_POLICY_UNSEEN = releases((21, 23))
 
 
 class VerifyResult(NamedTuple):
@@ -57,11 +61,16 @@ def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> Ve
     expected = {one.key: one for one in expected_ports(cluster, version, node)}
     candidates = [Candidate(one.namespace, one.name, one.port_name) for one in expected.values()]
     found = {_key(one): one for one in service_ports(dump, Naming(dump, candidates))}
-    differences = tuple(_differences(expected, found, cluster))
+    differences = tuple(_differences(expected, found, cluster, policy_unseen=_policy_unseen(dump)))
     compared = len(expected.keys() & found.keys())
     return VerifyResult(
         dump, node, compared, differences, tuple(_ignored(cluster)), tuple(_notes(dump, expected, node))
     )
+
+
+def _policy_unseen(dump: Dump) -> bool:
+    """Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
+    return bool(era_of(dump).releases & _POLICY_UNSEEN)
 
 
 def _kept(text: str, source: str) -> tuple[str, str]:
@@ -76,6 +85,8 @@ def _differences(
     expected: dict[tuple[str, str, str, str], ExpectedPort],
     found: dict[tuple[str, str, str, str], ServicePort],
     cluster: ApiCluster,
+    *,
+    policy_unseen: bool,
 ) -> Iterator[Difference]:
     reasons = dict(_ignored(cluster))
     for key in sorted(expected.keys() | found.keys()):
@@ -85,7 +96,7 @@ def _differences(
         elif have is None and wanted is not None:
             yield missing(wanted)
         elif have is not None and wanted is not None:
-            yield from differences_of(wanted, have)
+            yield from differences_of(wanted, have, policy_unseen=policy_unseen)
 
 
 def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:

@@ -124,7 +124,7 @@ CASES = {
         + NODE_PORT.replace("KUBE-NODEPORTS", "KUBE-SVC-X") + " -j KUBE-MARK-MASQ\n" + ways("KUBE-SVC-X"),
         ":30443", (BOTH, True), (BOTH, True), (BOTH, True), 22),
     "1.23 Local node port": Case(
-        f"{NODE_PORT} -d 127.0.0.0/8 -j KUBE-MARK-MASQ\n{NODE_PORT} -j KUBE-XLB-X\n{REDIRECT}{LOCAL_TRAFFIC}"
+        f"{NODE_PORT} -s 127.0.0.0/8 -j KUBE-MARK-MASQ\n{NODE_PORT} -j KUBE-XLB-X\n{REDIRECT}{LOCAL_TRAFFIC}"
         '-A KUBE-XLB-X -m comment --comment "shop/api:https" -j KUBE-SEP-A\n' + ways("KUBE-SVC-X"),
         ":30443", (HERE, False), (BOTH, False), (BOTH, True), 23),
     "1.24 external traffic": Case(

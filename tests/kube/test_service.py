@@ -16,14 +16,13 @@ from tests.kube.clients import (
     CLIENTS,
     PODS,
     RANGES,
-    documented,
-    frontends_of,
     full_service,
     met_by,
     service,
     shares_of,
 )
 from tests.kubeproxy import NEW, OLD, Cluster, Service, basics, saved
+from tests.kubeproxy.truth import frontends_of, met
 
 if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
@@ -56,10 +55,10 @@ def check_truth(cluster: Cluster) -> iptviz.Dump:
 
 def check_clients(dump: iptviz.Dump, cluster: Cluster, one: Service) -> None:
     """Compare what each kind of client meets at each frontend with what kube-proxy documents."""
-    for target in frontends_of(one):
+    for target in frontends_of(cluster, one):
         trace = asked(dump, f"{target}/{one.protocol}")
         for client in CLIENTS[cluster.family]:
-            assert met_by(trace, client) == documented(cluster, one, target, client), (target, client)
+            assert met_by(trace, client) == met(cluster, one, target, client), (target, client)
 
 
 @ERAS

@@ -1,0 +1,122 @@
+"""Every feature in every era: the view equals the generator's truth, shares exactly, for every client."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.kube.era import era_of
+from tests.kube.clients import CLIENTS, answer_shares, met_by
+from tests.kubectl import HERE, objects
+from tests.kubeproxy import ERAS, Cluster, Service, saved
+from tests.kubeproxy.eras import era
+from tests.kubeproxy.features import FEATURES, PAIRS, POSSIBLE, cluster_with
+from tests.kubeproxy.truth import frontends_of, keeps_local, met
+from tests.kubeproxy.words import affinity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from iptviz.kube.service_ports import ServicePort
+
+TESTED: set[tuple[str, str]] = set()
+
+DIFFERENT = {
+    **{("affinity", f"1.{minor}"): {"affinity"} for minor in range(1, 5)},
+    ("affinity, policy Local", "1.4"): {"affinity"},
+    **{
+        (f"both policies Local{which}", release): {"extra-endpoint"}
+        for which in ("", ", none local")
+        for release in ("1.22", "1.23")
+    },
+}
+"""Where a release did not do what the API says: affinity of 180 s; an internal policy beside an external one."""
+
+
+@pytest.mark.parametrize(("feature", "release"), POSSIBLE)
+def test_a_feature_of_an_era_is_seen_as_it_is(feature: str, release: str, tmp_path: Path) -> None:
+    cluster, one = cluster_with(feature, release)
+    dump = iptviz.load(saved(cluster).encode())
+    _check_clients(dump, cluster, one)
+    _check_service(dump, cluster, one)
+    _check_era(dump, release)
+    _check_against_api(dump, cluster, tmp_path / "kubectl.json", DIFFERENT.get((feature, release), set()))
+    TESTED.add((feature, release))
+
+
+def _check_clients(dump: iptviz.Dump, cluster: Cluster, one: Service) -> None:
+    for target in frontends_of(cluster, one):
+        (trace,) = iptviz.trace(dump, f"{target}/{one.protocol}").services
+        for client in CLIENTS[cluster.family]:
+            assert met_by(trace, client) == met(cluster, one, target, client), (target, client)
+
+
+def _check_service(dump: iptviz.Dump, cluster: Cluster, one: Service) -> None:
+    """The list of services says of an outside client what trace does, and what the service is set to."""
+    result = iptviz.services(dump, namespace=one.namespace)
+    (found,) = (port for port in result.services if port.protocol == one.protocol)
+    assert (found.service.namespace, found.service.name, found.service.port_name) == (
+        one.namespace, one.name, one.port_name,
+    )  # fmt: skip
+    frontends = frontends_of(cluster, one)
+    outside = CLIENTS[cluster.family][0]
+    for answer in found.answers:
+        frontend = answer.frontend
+        target = f":{frontend.port}" if frontend.address is None else _target(frontend.address, frontend.port)
+        expected = met(cluster, one, target, outside)
+        kind = frontends.pop(target)
+        refused = expected.verdict is not None and kind == "load-balancer-ip"
+        # Rules that refuse do not say what kind of external address they refuse.
+        assert frontend.kind == kind or (refused and frontend.kind == "external-ip"), target
+        assert answer_shares(answer.endpoints) == expected.shares, target
+        assert (answer.verdict.kind if answer.verdict else None) == expected.verdict, target
+    assert not frontends
+    _check_settings(found, cluster, one)
+
+
+def _target(address: str, port: int | None) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _check_settings(found: ServicePort, cluster: Cluster, one: Service) -> None:
+    every, _ = cluster.usable(one)
+    release = era(cluster.era)
+    if every:
+        assert found.affinity == affinity(cluster, one)
+        kinds = set(frontends_of(cluster, one).values())
+        policies = [
+            "Local" if any(keeps_local(cluster, one, kind) for kind in some) else "Cluster" if some else None
+            for some in ({"cluster-ip"}, kinds - {"cluster-ip"})
+        ]
+        assert [found.internal_policy, found.external_policy] == policies
+        assert set(found.source_ranges) == set(one.source_ranges)
+    assert found.health_check == (one.health_check if release.has("health checks") else None)
+
+
+def _check_against_api(dump: iptviz.Dump, cluster: Cluster, path: Path, different: set[str]) -> None:
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects(cluster)}))
+    result = iptviz.verify(dump, [str(path)], node=HERE)
+    assert {one.kind for one in result.differences} == different, result.differences
+
+
+def _check_era(dump: iptviz.Dump, release: str) -> None:
+    found = era_of(dump)
+    assert not found.mixed, found.text
+    assert era(release).minor in found.releases, found.text
+
+
+@pytest.mark.parametrize(("feature", "release"), sorted(set(PAIRS) - set(POSSIBLE)))
+def test_a_feature_that_an_era_did_not_have_is_not_written(feature: str, release: str) -> None:
+    with pytest.raises(LookupError, match=f"came with 1.{FEATURES[feature].since}"):
+        cluster_with(feature, release)
+
+
+def test_no_pair_of_feature_and_era_is_untested(request: pytest.FixtureRequest) -> None:
+    wanted = {(feature, release) for feature in FEATURES for release in ERAS} - (set(PAIRS) - set(POSSIBLE))
+    chosen = [item for item in request.session.items if item.path == request.path]
+    if len(chosen) < len(PAIRS) + 1:
+        pytest.skip("only some of the pairs were chosen")
+    assert wanted == TESTED
