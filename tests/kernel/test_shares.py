@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from tests.kubeproxy import NEW, OLD, Cluster
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
-    from iptviz.engine.condition import Assumption
+    from iptviz.engine.condition import Assumption, Condition
     from iptviz.kube.outcome import Outcome
 
 CONNECTIONS = 20_000
@@ -154,8 +155,12 @@ POLICIES: dict[str, dict[str, Any]] = {
 }
 
 
+# One of each form that external traffic has had: see the traits of tests.kubeproxy.eras.
+FORMS = ["1.2", "1.4", "1.5", OLD, "1.16", "1.20", "1.21", "1.22", "1.24", "1.25", NEW]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("era", [OLD, NEW])
+@pytest.mark.parametrize("era", FORMS)
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_client_lands_where_its_case_says_at_every_frontend(
     backend: str, era: str, policy: str
@@ -194,10 +199,13 @@ def _describes(outcome: Outcome, who: str) -> bool:
 
 
 def _holds(needs: tuple[Assumption, ...], who: str) -> bool:
-    facts = {
-        "source-cidr": who == "pod", "source-type": who == "node", "bridge-port": False, "destination-type": False
-    }  # fmt: skip
-    return all(facts[need.condition.kind] == need.holds for need in needs)
+    return all(_is_true(need.condition, who) == need.holds for need in needs)
+
+
+def _is_true(condition: Condition, who: str) -> bool:
+    if condition.kind == "source-cidr":
+        return ip_address(CLIENTS[who]) in ip_network(condition.value)
+    return {"source-type": who == "node", "bridge-port": False, "destination-type": False}[condition.kind]
 
 
 RANDOM, NTH = "-m statistic --mode random", "-m statistic --mode nth"
