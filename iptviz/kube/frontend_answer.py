@@ -15,7 +15,6 @@ from iptviz.xtables.address import split_endpoint
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import DispatchingRules, Frontend
     from iptviz.kube.outcome import Needs, Verdict
@@ -57,10 +56,10 @@ class FrontendAnswer(NamedTuple):
 class Answers:
     """Answers for the frontends of one dump."""
 
-    def __init__(self, dump: Dump, rules: DispatchingRules) -> None:
-        self._dump = dump
+    def __init__(self, rules: DispatchingRules) -> None:
+        self._dump = rules.dump
         self._rules = rules
-        nat = dump.tables.get("nat")
+        nat = rules.dump.tables.get("nat")
         self._plain = PlainChains(nat) if nat else None
 
     def of(self, frontend: Frontend) -> FrontendAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.names import (
@@ -52,6 +53,11 @@ class Frontend(NamedTuple):
     def text(self) -> str:
         """The frontend as people write it: `10.96.0.1:443/tcp`, or `:30080/tcp` for a node port."""
         return f"{join_endpoint(self.address or '', self.port)}/{self.protocol}"
+
+    @property
+    def claimant(self) -> str:
+        """Whose frontend the rule says that it is: the service, or the chain that it leads to."""
+        return self.service.text or self.rule.jump or ""
 
     @property
     def service(self) -> ServiceName:
@@ -124,7 +130,11 @@ def unique(frontends: Iterable[Frontend]) -> list[Frontend]:
 
 def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
     """Return the frontends that `rules` dispatch or refuse, without repetition."""
-    found = unique(frontend for rule in rules if (frontend := frontend_of(rule)))
+    return _told_apart(unique(frontend for rule in rules if (frontend := frontend_of(rule))))
+
+
+def _told_apart(found: list[Frontend]) -> list[Frontend]:
+    """Tell refused external addresses from the cluster IP that they are refused with."""
     refused = next((one for one in found if _is_refused_cluster_ip(one)), None)
     if refused is None:
         return found
@@ -180,6 +190,7 @@ class DispatchingRules:
     """An index of the rules that dispatch or refuse, for who asks about many frontends."""
 
     def __init__(self, dump: Dump) -> None:
+        self.dump = dump
         self.rules: dict[str, list[Rule]] = {}
         self._by_address: dict[tuple[str, str], list[Rule]] = {}
         self._by_port: dict[tuple[str, int], list[Rule]] = {}
@@ -203,7 +214,22 @@ class DispatchingRules:
 
     def frontends(self) -> list[Frontend]:
         """Return every frontend of the dump."""
-        return frontends_among(rule for rules in self.rules.values() for rule in rules)
+        return _told_apart(unique(self._claims))
+
+    @cached_property
+    def _claims(self) -> list[Frontend]:
+        """What each rule says of a frontend."""
+        rules = (rule for rules in self.rules.values() for rule in rules)
+        return [frontend for rule in rules if (frontend := frontend_of(rule))]
+
+    def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
+        """Yield the frontends that two services claim: what the first rule says, and the other."""
+        first: dict[tuple[object, ...], Frontend] = {}
+        for one in self._claims:
+            if one.rule.table.name == "nat":
+                other = first.setdefault(one[1:4], one)
+                if other is not one and other.claimant != one.claimant:
+                    yield other, one
 
 
 def all_frontends(dump: Dump) -> list[Frontend]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PUBLISHERS = {
     "CNI-": "CNI host port", "DOCKER": "Docker", "KUBE-HP-": "dockershim host port", "cali-": "Calico",
     "CILIUM_": "Cilium", "ISTIO_": "Istio", "KUBE-ROUTER-": "kube-router", "OPENSHIFT-": "OpenShift",
+    "KUBE-PORTALS-": "kube-proxy, userspace mode", "KUBE-NODEPORT-": "kube-proxy, userspace mode",
 }  # fmt: skip
 """Who writes chains whose names begin so."""
 
@@ -67,18 +68,27 @@ def _published(dump: Dump) -> Iterator[PublishedPort]:
 
 def _port_of(rule: Rule) -> PublishedPort:
     target = rule.target
-    option = next((found for match in rule.matches for name in _PORTS if (found := match.option(name))), None)
     own = target.value("--to-ports") if target else None
     destination = f":{own}" if own else (target and target.value("--to-destination")) or ""
     return PublishedPort(
         protocol=value_of(rule, "-p") or "",
         address=value_of(rule, "-d"),
-        ports=",".join(option.values) if option else "",
+        ports=_ports_of(rule) or next(filter(None, map(_ports_of, _jumps_to(rule))), ""),
         destination=destination,
         by=next((name for prefix, name in PUBLISHERS.items() if rule.chain.startswith(prefix)), rule.chain),
         of=_of(rule),
         rule=rule,
     )
+
+
+def _ports_of(rule: Rule) -> str:
+    option = next((found for match in rule.matches for name in _PORTS if (found := match.option(name))), None)
+    return ",".join(option.values) if option else ""
+
+
+def _jumps_to(rule: Rule) -> list[Rule]:
+    """Return what leads to the chain of a rule, where that chain is about a single pod."""
+    return list(rule.table.rules_to(rule.chain)) if rule.chain.startswith("KUBE-HP-") else []
 
 
 def _of(rule: Rule) -> str:

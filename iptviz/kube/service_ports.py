@@ -92,13 +92,12 @@ def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
     return None if not policies else "Local" if "Local" in policies else "Cluster"
 
 
-def service_ports(dump: Dump, naming: Naming) -> list[ServicePort]:
+def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
     """Return every service port, in the order in which the dump first speaks of them."""
-    rules = DispatchingRules(dump)
-    answers = Answers(dump, rules)
-    health = dict(_health_checks(dump))
+    answers = Answers(rules)
+    health = dict(_health_checks(rules.dump))
     return [
-        _service_port(dump, [answers.of(one) for one in frontends], health, naming)
+        _service_port(rules.dump, [answers.of(one) for one in frontends], health, naming)
         for frontends in _by_service(rules.frontends())
     ]
 

@@ -8,6 +8,8 @@ from iptviz.errors import TargetError
 from iptviz.knowledge.files import read_file
 from iptviz.knowledge.service_names import read_service_names
 from iptviz.kube.era import Era, era_of
+from iptviz.kube.frontends import DispatchingRules
+from iptviz.kube.leftovers import leftovers
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
@@ -91,7 +93,8 @@ def services(
     """
     if sort not in SORTS:
         raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
-    found = service_ports(dump, Naming(dump, read_file(names, read_service_names) or ()))
+    rules = DispatchingRules(dump)
+    found = service_ports(rules, Naming(dump, read_file(names, read_service_names) or ()))
     wanted = [
         one
         for one in found
@@ -103,7 +106,7 @@ def services(
         wanted = list(_leading_to(wanted, endpoint))
     wanted.sort(key=SORTS[sort])
     others = tuple(published_ports(dump)) if published else ()
-    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(dump, found)), era_of(dump), others)
+    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(rules, found)), era_of(dump), others)
 
 
 def is_uneven(one: ServicePort) -> bool:
@@ -129,8 +132,15 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
             yield one
 
 
-def _notes(dump: Dump, found: list[ServicePort]) -> Iterator[str]:
+def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[str]:
+    dump = rules.dump
     yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
+    for first, other in rules.contested():
+        yield (
+            f"line {other.rule.line}: {other.text} of {other.claimant} is {first.claimant}'s, too: "
+            f"line {first.rule.line} comes first and gets the connections"
+        )
+    yield from (f"line {left.line}: {left.text}" for left in leftovers(dump))
     if not found:
         from iptviz.kube.absent import explain_emptiness
 

@@ -11,6 +11,7 @@ from iptviz.knowledge.files import read_file
 from iptviz.knowledge.service_names import Candidate
 from iptviz.kube.cues import releases
 from iptviz.kube.era import era_of
+from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.questions.differences import Difference, differences_of, extra, missing
@@ -60,7 +61,7 @@ def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> Ve
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
     expected = {one.key: one for one in expected_ports(cluster, version, node)}
     candidates = [Candidate(one.namespace, one.name, one.port_name) for one in expected.values()]
-    found = {_key(one): one for one in service_ports(dump, Naming(dump, candidates))}
+    found = {_key(one): one for one in service_ports(DispatchingRules(dump), Naming(dump, candidates))}
     differences = tuple(_differences(expected, found, cluster, policy_unseen=_policy_unseen(dump)))
     compared = len(expected.keys() & found.keys())
     return VerifyResult(

@@ -127,6 +127,11 @@ CASES = {
         f"{NODE_PORT} -s 127.0.0.0/8 -j KUBE-MARK-MASQ\n{NODE_PORT} -j KUBE-XLB-X\n{REDIRECT}{LOCAL_TRAFFIC}"
         '-A KUBE-XLB-X -m comment --comment "shop/api:https" -j KUBE-SEP-A\n' + ways("KUBE-SVC-X"),
         ":30443", (HERE, False), (BOTH, False), (BOTH, True), 23),
+    "1.22 OpenShift: local with fallback, none local": Case(
+        f'{VIP} -j KUBE-FW-X\n-A KUBE-FW-X -m comment --comment "shop/api:https loadbalancer IP" -j KUBE-XLB-X\n{FW_DROP}'
+        f'{REDIRECT}{LOCAL_TRAFFIC}-A KUBE-XLB-X -m comment --comment "local-with-fallback NAT" -j KUBE-MARK-MASQ\n'
+        '-A KUBE-XLB-X -m comment --comment "Balancing rule 0 for shop/api:https" -j KUBE-SVC-X\n' + ways("KUBE-SVC-X"),
+        "203.0.113.10", (BOTH, True), (BOTH, False), (BOTH, True), 22),
     "1.24 external traffic": Case(
         f"{VIP} -j KUBE-EXT-X\n{EXT_CLUSTER}" + arrows("KUBE-SVC-X"),
         "203.0.113.10", (BOTH, True), (BOTH, True), (BOTH, True), 24),

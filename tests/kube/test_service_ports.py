@@ -32,7 +32,7 @@ OPTIONS: list[dict[str, object]] = [
 def both_ways(dump: iptviz.Dump) -> int:
     """Compare the fast reading of every frontend with the engine's answer; how many were read fast."""
     rules = DispatchingRules(dump)
-    answers = Answers(dump, rules)
+    answers = Answers(rules)
     compared = 0
     for frontend in rules.frontends():
         plain = answers.plain_answer(frontend)
@@ -85,7 +85,7 @@ COMMIT
     )
     rules = DispatchingRules(dump)
     (frontend,) = rules.frontends()
-    answers = Answers(dump, rules)
+    answers = Answers(rules)
     assert answers.plain_answer(frontend) is None
     assert answers.of(frontend).frontend == frontend
 
@@ -94,7 +94,7 @@ COMMIT
 
 
 def ports_of(dump: iptviz.Dump) -> list[ServicePort]:
-    return service_ports(dump, Naming(dump))
+    return service_ports(DispatchingRules(dump), Naming(dump))
 
 
 def only(dump_text: str) -> ServicePort:

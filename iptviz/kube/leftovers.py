@@ -1,0 +1,52 @@
+"""Chains that something else than today's kube-proxy wrote and nothing removed, named for what they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+
+WRITERS = {
+    "kube-proxy's userspace mode, the default before 1.2": (
+        "KUBE-PORTALS-CONTAINER", "KUBE-PORTALS-HOST", "KUBE-NODEPORT-CONTAINER", "KUBE-NODEPORT-HOST",
+        "KUBE-NODEPORT-NON-LOCAL",
+    ),
+    "host ports of dockershim, which Kubernetes 1.24 removed": ("KUBE-HOSTPORTS", "KUBE-HP-"),
+}  # fmt: skip
+"""Who wrote chains whose names begin so."""
+
+
+class Leftover(NamedTuple):
+    """Chains of one writer, in order; `asked` is a rule elsewhere that leads to one of them, or None."""
+
+    writer: str
+    chains: tuple[str, ...]
+    line: int
+    asked: Rule | None
+
+    @property
+    def text(self) -> str:
+        """What is left, and whether it still acts."""
+        more = f" and {len(self.chains) - 1} more" if len(self.chains) > 1 else ""
+        still = f"line {self.asked.line} still leads there" if self.asked else "nothing leads there any more"
+        return f"{self.chains[0]}{more}: {self.writer}; {still}"
+
+
+def leftovers(dump: Dump) -> Iterator[Leftover]:
+    """Yield what is left in the nat table, for each writer."""
+    nat = dump.tables.get("nat")
+    if nat is None:
+        return
+    for writer, prefixes in WRITERS.items():
+        chains = tuple(chain for chain in nat.chain_names() if chain.startswith(prefixes))
+        if chains:
+            yield Leftover(writer, chains, nat.chains[chains[0]].line, _asked(nat, chains))
+
+
+def _asked(nat: Table, chains: tuple[str, ...]) -> Rule | None:
+    return next((rule for chain in chains for rule in nat.rules_to(chain) if rule.chain not in chains), None)
