@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 HINT = "give what `kubectl get services,endpointslices -A -o json` prints (Endpoints and YAML will do, too)"
 _DEFAULT_AFFINITY = 10800
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
+_ZONE = "topology.kubernetes.io/zone"
 _PROXY_NAME, _HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
 
 
@@ -51,7 +52,13 @@ class ApiEndpoint(NamedTuple):
     ready: bool
     serving: bool
     terminating: bool
-    hinted: bool
+    zone_hints: frozenset[str] = frozenset()
+    node_hints: frozenset[str] = frozenset()
+
+    @property
+    def hinted(self) -> bool:
+        """Whether it is meant for the nodes of some zones, or some nodes, alone."""
+        return bool(self.zone_hints or self.node_hints)
 
 
 Port = tuple[str, str, str, str]
@@ -59,10 +66,11 @@ Port = tuple[str, str, str, str]
 
 
 class ApiCluster(NamedTuple):
-    """All services, and the endpoints of each of their ports."""
+    """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told."""
 
     services: tuple[ApiService, ...]
     endpoints: dict[Port, list[ApiEndpoint]]
+    zones: dict[str, str]
 
 
 def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
@@ -79,7 +87,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     services = tuple(_service(item) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
-    return ApiCluster(services, _endpoints(items))
+    return ApiCluster(services, _endpoints(items), dict(_zones(items)))
 
 
 # --- services ------------------------------------------------------------------------------------------------
@@ -167,7 +175,8 @@ def _of_slice(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
             ready=ready,
             serving=ready if serving is None else serving is True,
             terminating=conditions.get("terminating") is True,
-            hinted=bool(_object(endpoint, "hints")),
+            zone_hints=_names(_object(endpoint, "hints"), "forZones"),
+            node_hints=_names(_object(endpoint, "hints"), "forNodes"),
         )
         yield from (
             (key, told._replace(port=port)) for key, port in ports if port is not None and told.address
@@ -180,8 +189,24 @@ def _of_endpoints(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
             number = _number(port, "port")
             for address in _objects(subset, "addresses") if number is not None else ():
                 node = _text(address, "nodeName") or None
-                end = ApiEndpoint(_text(address, "ip"), number or 0, node, True, True, False, False)  # noqa: FBT003
+                end = ApiEndpoint(_text(address, "ip"), number or 0, node, True, True, False)  # noqa: FBT003
                 yield _port_key(port), end
+
+
+def _names(item: Item, key: str) -> frozenset[str]:
+    return frozenset(filter(None, (_text(one, "name") for one in _objects(item, key))))
+
+
+def _zones(items: list[Item]) -> Iterator[tuple[str, str]]:
+    """Yield nodes and their zones: of Node objects, and of nodes that have endpoints."""
+    for item in items:
+        metadata = _object(item, "metadata")
+        told = [(_text(metadata, "name"), _text(_object(metadata, "labels"), _ZONE))]
+        if item.get("kind") == "EndpointSlice":
+            told = [(_text(end, "nodeName"), _text(end, "zone")) for end in _objects(item, "endpoints")]
+        elif item.get("kind") != "Node":
+            continue
+        yield from ((node, zone) for node, zone in told if node and zone)
 
 
 def _port_key(port: Item) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 Source: pkg/proxy/topology.go and pkg/proxy/iptables/proxier.go: ready endpoints are used; where there is none,
 those that terminate and still serve. A policy Local uses the node's own endpoints. Hints of topology make a node
-use some of the endpoints only, which the API does not tell of a node whose zone is not known.
+use some of the ready endpoints only, if every one has a hint and some are meant for the node or its zone;
+kube-proxy minds hints of zones since 1.24, hints of nodes since 1.34.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ Frontend = tuple[str, str, int]
 class ExpectedPort(NamedTuple):
     """A service port as the API says it should be.
 
-    `endpoints` are those of policy Cluster as `ip:port`, `local` those of this node, None where the node's name
-    is not known. `hinted` says that this node may rightly use some of the endpoints only.
+    `endpoints` are those of policy Cluster as `ip:port`; `rightly` are sets of them that this node may use
+    instead. `local` are those of this node, None where the node's name is not known. `hinted` says that this node
+    may rightly use some of the endpoints only, and nothing tells which: its zone is not known.
     """
 
     namespace: str
@@ -33,6 +35,7 @@ class ExpectedPort(NamedTuple):
     protocol: str
     frontends: frozenset[Frontend]
     endpoints: frozenset[str]
+    rightly: tuple[frozenset[str], ...]
     local: frozenset[str] | None
     hinted: bool
     internal_policy: str
@@ -60,21 +63,29 @@ def expected_ports(cluster: ApiCluster, version: int, node: str | None) -> Itera
             key = service.namespace, service.name, port.name, port.protocol
             ends = [end for end in cluster.endpoints.get(key, ()) if _of_version([end.address], version)]
             own = None if node is None else [end for end in ends if end.node == node]
-            yield _expected(service, port, ends, own, version)
+            place = None if node is None else Place(node, cluster.zones.get(node))
+            yield _expected(service, port, ends, own, place, version)
 
 
 def _expected(
-    service: ApiService, port: ApiPort, ends: list[ApiEndpoint], own: list[ApiEndpoint] | None, version: int
+    service: ApiService,
+    port: ApiPort,
+    ends: list[ApiEndpoint],
+    own: list[ApiEndpoint] | None,
+    place: Place | None,
+    version: int,
 ) -> ExpectedPort:
+    first, *others = _choices(ends, place)
     return ExpectedPort(
         namespace=service.namespace,
         name=service.name,
         port_name=port.name,
         protocol=port.protocol,
         frontends=frozenset(_frontends(service, port, version)),
-        endpoints=_texts(_usable(ends)),
+        endpoints=_texts(first),
+        rightly=tuple(map(_texts, others)),
         local=None if own is None else _texts(_usable(own)),
-        hinted=any(end.hinted for end in ends),
+        hinted=any(end.hinted and (place is None or (place.zone is None and end.zone_hints)) for end in ends),
         internal_policy=service.internal_policy,
         external_policy=service.external_policy,
         affinity=service.affinity,
@@ -86,6 +97,31 @@ def _expected(
 def _usable(ends: list[ApiEndpoint]) -> list[ApiEndpoint]:
     ready = [end for end in ends if end.ready]
     return ready or [end for end in ends if end.serving and end.terminating]
+
+
+class Place(NamedTuple):
+    """Where a kube-proxy runs: its node, and the node's zone if it is known."""
+
+    node: str
+    zone: str | None
+
+
+def _choices(ends: list[ApiEndpoint], place: Place | None) -> list[list[ApiEndpoint]]:
+    """Return the sets of endpoints that policy Cluster may use on a node, the likeliest first.
+
+    Source: topologyModeFromHints in pkg/proxy/topology.go. All ready endpoints have hints, or none counts.
+    """
+    usable = _usable(ends)
+    if not usable or place is None or not all(end.ready and end.hinted for end in usable):
+        return [usable]
+    in_zone = [end for end in usable if place.zone in end.zone_hints] if _all_for_zones(usable) else []
+    on_node = [end for end in usable if place.node in end.node_hints]
+    on_node = on_node if all(end.node_hints for end in usable) else []
+    return [chosen for chosen in (on_node, in_zone or usable) if chosen]
+
+
+def _all_for_zones(ends: list[ApiEndpoint]) -> bool:
+    return all(end.zone_hints for end in ends)
 
 
 def _texts(ends: Iterable[ApiEndpoint]) -> frozenset[str]:

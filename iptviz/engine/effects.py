@@ -24,10 +24,14 @@ class UndecidedError(Exception):
 
 
 class Faults(NamedTuple):
-    """Jumps that the kernel would refuse: those that close a loop, and those to a chain that is not there."""
+    """Jumps that lead nowhere: those that close a loop, those to a chain that is not there or holds no rule.
+
+    The kernel would refuse the first two; a chain without rules is nothing special but in a dump that is cut.
+    """
 
     loops: dict[Rule, tuple[str, ...]]
     missing: dict[Rule, str]
+    hollow: dict[Rule, str]
 
 
 class GoOn(NamedTuple):

@@ -210,6 +210,8 @@ class Flow:
         if callee not in self.table.chains:
             self.faults.missing[rule] = callee
             return True
+        if not self.table.rules_of(callee):
+            self.faults.hollow[rule] = callee
         if callee in self._open:
             names = list(self._open)
             self.faults.loops[rule] = (*names[names.index(callee) :], callee)

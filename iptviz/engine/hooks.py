@@ -77,7 +77,7 @@ class Journey:
     def __init__(self, dump: Dump, known: Known) -> None:
         self.dump = dump
         self.known = known
-        self.faults = Faults({}, {})
+        self.faults = Faults({}, {}, {})
         self.skipped = 0
         self._state: str | None = None
         self._flows: dict[tuple[str, str], Flow] = {}

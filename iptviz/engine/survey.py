@@ -87,7 +87,7 @@ class _SurveyingFlow(Flow):
     asks_in_vain = True
 
     def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
-        super().__init__(table, "PREROUTING", NOTHING, Faults({}, {}))
+        super().__init__(table, "PREROUTING", NOTHING, Faults({}, {}, {}))
         self._entry = entry
         self._passive = PassiveRules(table, NOTHING)
 

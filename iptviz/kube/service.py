@@ -88,7 +88,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     packet = _first_packet(frontend)
     find = about or partial(rules_about, dump)
     rules = find(frontend, "nat")
-    found = survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], Faults({}, {}))
+    found = survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], Faults({}, {}, {}))
     reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"))
     admitted = _source_ranges(nat, found.cases)
     outcomes = sorted(map(reader.read, found.cases), key=lambda outcome: _how_special(outcome, admitted))

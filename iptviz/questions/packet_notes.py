@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.hooks import STAGES
+from iptviz.engine.path import steps_of
+from iptviz.kube.names import SERVICE_CHAINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,6 +52,8 @@ def packet_notes(
     """Yield sentences on what an answer lacks or hangs on."""
     yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
     yield from _fault_notes(journey)
+    if not dump.complete:
+        yield from _cut_notes(journey, outcomes)
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield (
             f"nat is asked for the first packet of a connection only: what a packet of state {start.state} is "
@@ -82,6 +86,15 @@ def _fault_notes(journey: Journey) -> Iterator[str]:
         yield "shares are rounded at 2^-4096, exact ones would have too many digits"
     if journey.skipped:
         yield f"{journey.skipped} combinations of conditions were left out: say more of the packet"
+
+
+def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[str]:
+    """Name the chains on the way that a dump which lacks lines has without rules, or without their end."""
+    for rule, chain in journey.faults.hollow.items():
+        yield f"line {rule.line}: {chain} has no rules in this dump, which lacks lines: what it does is not known"
+    steps = (step for one in outcomes if one.packet.dnat is None for step in steps_of(one.path)[0])
+    for chain in dict.fromkeys(step.chain for step in steps if step.chain.startswith(SERVICE_CHAINS)):
+        yield f"{chain} leads to no endpoint in this dump, which lacks lines: connections may well go to one"
 
 
 def _set_notes(dump: Dump, known: Known) -> Iterator[str]:

@@ -115,4 +115,5 @@ def _notes(
     ):
         yield "some services have policy Local: --node NAME tells which endpoints are this node's"
     if any(one.hinted for one in expected.values()):
-        yield "some endpoints have topology hints: a node may rightly use some of them only"
+        how = "--node NAME tells which" if node is None else f"the Node object of {node} tells its zone"
+        yield f"some endpoints have topology hints: a node may rightly use some of them only; {how}"

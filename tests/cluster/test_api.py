@@ -125,9 +125,7 @@ def test_what_is_ignored_has_a_reason(spec: dict[str, Any], labels: dict[str, st
 def test_an_endpoint_is_all_that_a_slice_says_of_it() -> None:
     cluster = read_cluster([(json.dumps([WEB, endpoint_slice(A)]), "a")])
     (one,) = cluster.endpoints["shop", "web", "http", "tcp"]
-    assert one == ApiEndpoint(
-        "10.0.0.1", 8080, "node-1", ready=True, serving=True, terminating=False, hinted=False
-    )
+    assert one == ApiEndpoint("10.0.0.1", 8080, "node-1", ready=True, serving=True, terminating=False)
 
 
 values = (

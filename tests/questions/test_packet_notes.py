@@ -51,3 +51,29 @@ def test_every_option_that_is_named_exists() -> None:
 )
 def test_what_no_option_settles_is_left_to_assume(kind: str, value: str, option: str | None) -> None:
     assert settled_by(Condition(kind, value)) == option
+
+
+CUT = """-A PREROUTING -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-A
+-A KUBE-SERVICES -d 10.96.0.2/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-B
+-A KUBE-SVC-A ! -s 10.244.0.0/16 -j KUBE-MARK-MASQ
+-A KUBE-MARK-MASQ -j MARK --set-xmark 0x4000/0x4000
+"""
+DECLARED = ":KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n:KUBE-SVC-B - [0:0]\n:KUBE-MARK-MASQ - [0:0]\n"
+
+
+@pytest.mark.parametrize(
+    ("address", "note"),
+    [
+        ("10.96.0.1", "KUBE-SVC-A leads to no endpoint in this dump, which lacks lines"),
+        ("10.96.0.2", "line 8: KUBE-SVC-B has no rules in this dump, which lacks lines"),
+    ],
+)
+def test_a_cut_dump_says_which_chains_on_the_way_it_lacks(address: str, note: str) -> None:
+    def notes(text: str) -> tuple[str, ...]:
+        dump = iptviz.load(text.encode())
+        return iptviz.packet(dump, src="192.0.2.1", dst=address, protocol="tcp", dport=80, mark=0).notes
+
+    assert any(one.startswith(note) for one in notes(f"*nat\n{DECLARED}{CUT}"))
+    whole = f"*filter\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n{DECLARED}{CUT}COMMIT\n"
+    assert not any("which lacks lines" in one for one in notes(whole))

@@ -191,7 +191,57 @@ def test_topology_hints_allow_a_node_some_of_the_endpoints(tmp_path: Path) -> No
 
     result = verified(cluster(), tmp_path, hinted)
     assert kinds(result) == []
-    assert any("hints" in note for note in result.notes)
+    assert any("hints" in note and "Node object of node-1" in note for note in result.notes)
+    assert any("--node NAME tells" in note for note in verified(cluster(), tmp_path, hinted, None).notes)
+
+
+ZONES = {"metadata": {"name": HERE, "labels": {"topology.kubernetes.io/zone": "a"}}, "kind": "Node"}
+
+
+def hint(end: dict[str, Any], kind: str, *names: str) -> dict[str, Any]:
+    end["hints"] = {**end.get("hints", {}), kind: [{"name": name} for name in names]}
+    return end
+
+
+@pytest.mark.parametrize(
+    ("hints", "expected"),
+    [
+        # the dump has three endpoints; a fourth is not in it
+        ([("forZones", "a")] * 3 + [("forZones", "b")], []),
+        ([("forZones", "a")] * 4, ["missing-endpoint"]),
+        ([("forZones", "a")] * 2 + [("forZones", "b")] * 2, ["extra-endpoint"]),
+        ([("forZones", "a")] * 3 + [None], ["missing-endpoint"]),  # one without a hint: none counts
+        ([("forZones", "b")] * 4, ["missing-endpoint"]),  # none for this zone: all are used
+        ([("forNodes", HERE)] * 3 + [("forNodes", "node-9")], []),
+        ([("forNodes", "node-9")] * 4, ["missing-endpoint"]),
+    ],
+)
+@pytest.mark.parametrize("told", ["by the node", "by its endpoints"])
+def test_hints_are_minded_where_the_zone_is_known(
+    tmp_path: Path, told: str, hints: list[tuple[str, str] | None], expected: list[str]
+) -> None:
+    def hinted(found: Objects) -> Objects:
+        ends = slice_of(found)["endpoints"]
+        ends.append({"addresses": ["10.128.9.9"]})
+        for end, one in zip(ends, hints, strict=True):
+            if one is not None:
+                hint(end, *one)
+        if told == "by the node":
+            return [*found, ZONES]
+        ends[0] |= {"nodeName": HERE, "zone": "a"}
+        return found
+
+    assert [kind for kind, _, _ in kinds(verified(cluster(), tmp_path, hinted))] == expected
+
+
+def test_a_node_of_before_1_34_minds_hints_of_zones_alone(tmp_path: Path) -> None:
+    def hinted(found: Objects) -> Objects:
+        for end in slice_of(found)["endpoints"]:
+            hint(hint(end, "forZones", "a"), "forNodes", "node-9")
+        hint(slice_of(found)["endpoints"][0], "forNodes", HERE)
+        return [*found, ZONES]
+
+    assert kinds(verified(cluster(), tmp_path, hinted)) == []
 
 
 def test_endpoints_do_where_there_are_no_slices(tmp_path: Path) -> None:
