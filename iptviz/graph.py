@@ -11,11 +11,30 @@ from typing import TYPE_CHECKING
 from iptviz.engine.matching import raw_chance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import networkx as nx
 
+    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+
+
+def jumps(table: Table, roots: Iterable[str] | None = None) -> Iterator[Rule]:
+    """Yield the rules of `table` that jump or go to a chain, chain by chain, as they are met from `roots`.
+
+    Without `roots`, all chains are.
+    """
+    seen: set[str] = set()
+    pending = list(reversed(list(table.chains if roots is None else roots)))
+    while pending:
+        name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for rule in table.rules_of(name):
+            if rule.jump is not None:
+                yield rule
+                pending.append(rule.jump)
 
 
 def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGraph[str]:
@@ -28,27 +47,16 @@ def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGr
     import networkx as nx
 
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-    pending = list(reversed(list(table.chains if roots is None else roots)))
-    while pending:
-        name = pending.pop()
-        if name in graph and "present" in graph.nodes[name]:
-            continue
-        graph.add_node(name, present=name in table.chains)
-        for rule in table.rules_of(name):
-            callee = rule.jump
-            if callee is None or rule.target is None:
-                continue
-            matches = tuple(match.text() for match in rule.matches if match.name != "comment")
-            graph.add_edge(
-                name,
-                callee,
-                key=rule.line,
-                rule=rule,
-                goto=rule.target.goto,
-                chance=raw_chance(rule),
-                matches=matches,
-            )
-            pending.append(callee)
+    names = list(table.chains if roots is None else roots)
+    graph.add_nodes_from((name, {"present": name in table.chains}) for name in names)
+    for rule in jumps(table, names):
+        callee, target = rule.jump or "", rule.target
+        graph.add_node(callee, present=callee in table.chains)
+        matches = tuple(match.text() for match in rule.matches if match.name != "comment")
+        goto = target is not None and target.goto
+        graph.add_edge(
+            rule.chain, callee, key=rule.line, rule=rule, goto=goto, chance=raw_chance(rule), matches=matches
+        )
     return graph
 
 

@@ -9,14 +9,14 @@ from contextlib import suppress
 from iptviz.errors import OutputError
 
 
-def write_answer(text: str, output: str | None) -> None:
-    """Write `text` to the file `output`, or to standard output for None and "-".
+def write_answer(answer: str | bytes, output: str | None) -> None:
+    """Write `answer` to the file `output`, or to standard output for None and "-".
 
     Raises:
         OutputError: the file cannot be written.
         BrokenPipeError: nobody reads standard output any more.
     """
-    data = text.encode("utf-8", "backslashreplace")
+    data = answer if isinstance(answer, bytes) else answer.encode("utf-8", "backslashreplace")
     if output is None or output == "-":
         _write_standard(data)
     else:

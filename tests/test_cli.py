@@ -77,7 +77,7 @@ def _read(terminal: int) -> bytes:
         ((*ASK, "--color", "sometimes"), 2, False, "'sometimes' is not one of"),
         (("trace", "no service!", FIXTURE), 2, False, "names no service, endpoint or chain"),
         (("trace", ":70000", FIXTURE), 2, False, "port 70000 is out of range"),
-        ((*ASK, "-f", "svg"), 2, False, "there is no format 'svg'"),
+        ((*ASK, "-f", "gif"), 2, False, "there is no format 'gif'"),
         ((*ASK, "-o", "answer.xyz"), 2, False, "answer.xyz: no format has this suffix"),
         (("trace", "10.0.0.1", "missing.rules"), 2, False, "missing.rules: cannot be read: no such file"),
         (("trace", "10.0.0.1", "fixtures"), 2, False, "fixtures: is a directory"),

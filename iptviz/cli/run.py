@@ -74,7 +74,12 @@ def chosen_format(question: str, name: str | None, output: str | None, *, as_jso
         raise OutputError("-o needs the name of a file", hint="without -o the answer goes to standard output")
     if as_json and name not in {None, "json"}:
         raise OutputError(f"--json and -f {name} ask for two formats", hint="choose one of them")
-    return choose_format(question, "json" if as_json else name, output)
+    chosen = choose_format(question, "json" if as_json else name, output)
+    if chosen.binary and output is None and sys.stdout is not None and sys.stdout.isatty():
+        raise OutputError(
+            f"{chosen.name} is nothing for a terminal", hint=f"write it to a file: -o out.{chosen.name}"
+        )
+    return chosen
 
 
 def chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Style:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.view.picture import trace_picture
-
 if TYPE_CHECKING:
-    from iptviz.questions.packet import PacketResult
-    from iptviz.questions.trace import TraceResult
-    from iptviz.terminal import Style
     from iptviz.view.picture import Picture
 
 _GRAPH = {
@@ -57,6 +52,8 @@ _BOXES = {
     },
     "fold": {"shape": "box", "style": "dashed", "color": "#15803d"},
     "mark": {"shape": "note", "style": "filled", "fillcolor": "#f5d0fe", "color": "#a21caf"},
+    "affinity": {"shape": "tab", "style": "filled", "fillcolor": "#e0e7ff", "color": "#4338ca"},
+    "missing": {"style": "rounded,dashed", "color": "#64748b"},
     "verdict": {"shape": "octagon", "style": "filled", "fillcolor": "#fee2e2", "color": "#b91c1c"},
     "leftover": {"shape": "octagon", "style": "dashed", "color": "#b91c1c"},
 }
@@ -64,35 +61,40 @@ _LINKS = {
     "enter": {},
     "jump": {},
     "mark": {"style": "dashed", "color": "#a21caf", "fontcolor": "#a21caf", "constraint": "true"},
+    "affinity": {"style": "dashed", "color": "#4338ca"},
+    "goto": {"arrowhead": "empty"},
     "leftover": {"style": "dashed", "color": "#b91c1c", "fontcolor": "#b91c1c"},
 }
 _THICKEST = 4.0
+_HOVER = 1_000
 
 
-def trace_dot(result: TraceResult, _style: Style, *, fold: bool) -> str:
-    """Return the DOT text of a trace."""
-    return _dot(trace_picture(result, fold=fold))
-
-
-def packet_dot(result: PacketResult, _style: Style, *, fold: bool) -> str:
-    """Return the DOT text of a packet's outcomes."""
-    from iptviz.view.packet_picture import packet_picture  # a trace shall not wait for it
-
-    return _dot(packet_picture(result, fold=fold))
-
-
-def _dot(picture: Picture) -> str:
+def dot_text(picture: Picture, **attributes: str) -> str:
+    """Return the DOT text of a picture; `attributes` are more of the graph's."""
     import graphviz
 
-    title = (picture.title, *picture.footer)
-    label = graphviz.nohtml("".join(_escaped(line) + r"\l" for line in title))
-    dot = graphviz.Digraph("iptviz", graph_attr=_GRAPH | {"label": label}, node_attr=_NODE, edge_attr=_EDGE)
+    heading = (picture.title, *picture.footer, *([" · ".join(picture.legend)] if picture.legend else []))
+    label = graphviz.nohtml("".join(_escaped(line) + r"\l" for line in heading))
+    graph = _GRAPH | {"label": label} | attributes
+    dot = graphviz.Digraph("iptviz", graph_attr=graph, node_attr=_NODE, edge_attr=_EDGE)
     for box in picture.boxes:
-        dot.node(_safe(box.id), _label(box.lines), **_BOXES[box.kind])
+        dot.node(
+            _safe(box.id), _label(box.lines), **_hover(box.hover), **_BOXES[box.kind], **{"class": box.kind}
+        )
     for link in picture.links:
         width = f"{1 + (_THICKEST - 1) * min(link.weight, 1.0):.2f}"
-        dot.edge(_safe(link.tail), _safe(link.head), _label(link.lines), penwidth=width, **_LINKS[link.kind])
+        look = {"penwidth": width, "class": link.kind, **_hover(link.hover, "label"), **_LINKS[link.kind]}
+        dot.edge(_safe(link.tail), _safe(link.head), _label(link.lines), **look)
     return str(dot.source)
+
+
+def _hover(rules: tuple[str, ...], *parts: str) -> dict[str, str]:
+    """Return what is shown under the mouse, of the thing itself and of its parts.
+
+    Graphviz refuses links of more than some 10,000 signs; nobody reads a thousand under a mouse.
+    """
+    clipped = tuple(rule if len(rule) <= _HOVER else rule[: _HOVER - 1] + "…" for rule in rules)
+    return {f"{part}tooltip": _label(clipped) for part in ("", *parts)} if rules else {}
 
 
 def _safe(identifier: str) -> str:

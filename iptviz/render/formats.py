@@ -8,28 +8,53 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from iptviz.errors import OutputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iptviz.terminal import Style
 
 
 class Writer(Protocol):
     """Writes the answer to a question; `fold` shortens long lists."""
 
-    def __call__(self, result: Any, style: Style, *, fold: bool) -> str:
-        """Return the text."""
+    def __call__(self, result: Any, style: Style, *, fold: bool) -> Any:
+        """Return the text, or the bytes of a format that is no text."""
 
 
 class Format(NamedTuple):
-    """A format: its suffixes, what it is for, and the functions that write it, as `module:name` by question."""
+    """A format: its suffixes, what it is for, and the functions that write it, as `module:name` by question.
+
+    A format of pictures has the functions that make the picture, and `drawn_by` to draw it.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     purpose: str
     writers: dict[str, str]
+    drawn_by: str = ""
 
     def writer(self, question: str) -> Writer:
         """Return the function, imported when it is needed: a tree shall not wait for graphviz."""
-        module, _, name = self.writers[question].partition(":")
-        return cast("Writer", getattr(import_module(module), name))
+        if not self.drawn_by:
+            return cast("Writer", _function(self.writers[question]))
+        picture, draw = _function(self.writers[question]), _function(self.drawn_by)
+        return lambda result, _style, *, fold: draw(picture(result, fold=fold))
+
+    @property
+    def binary(self) -> bool:
+        """Whether it is nothing for a terminal."""
+        return self.name in {"png", "pdf"}
+
+
+def _function(place: str) -> Callable[..., Any]:
+    module, _, name = place.partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(module), name))
+
+
+PICTURES = {
+    "trace": "iptviz.view.trace_picture:trace_picture",
+    "packet": "iptviz.view.packet_picture:packet_picture",
+}
+"""What makes a picture of the answer to a question."""
 
 
 FORMATS = {
@@ -52,11 +77,12 @@ FORMATS = {
             },
         ),
         Format("csv", (".csv",), "for spreadsheets", {"services": "iptviz.render.csv:services_csv"}),
+        Format("dot", (".dot", ".gv"), "for Graphviz", PICTURES, "iptviz.render.dot:dot_text"),
+        Format("svg", (".svg",), "a picture for pages", PICTURES, "iptviz.render.drawn:svg"),
+        Format("png", (".png",), "a picture for chats", PICTURES, "iptviz.render.drawn:png"),
+        Format("pdf", (".pdf",), "a picture for print", PICTURES, "iptviz.render.drawn:pdf"),
         Format(
-            "dot",
-            (".dot", ".gv"),
-            "for Graphviz",
-            {"trace": "iptviz.render.dot:trace_dot", "packet": "iptviz.render.dot:packet_dot"},
+            "mermaid", (".mmd", ".mermaid"), "a picture for GitHub", PICTURES, "iptviz.render.mermaid:mermaid"
         ),
         Format(
             "json",

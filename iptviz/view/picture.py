@@ -1,49 +1,35 @@
-"""The view of a trace as a picture: boxes for frontends, chains, endpoints and refusals, and their links."""
+"""A picture, whatever draws it: boxes and links in a fixed order, what they mean, and what was left out."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, NamedTuple
-
-from iptviz.engine.chance import CERTAIN, total
-from iptviz.engine.condition import clauses
-from iptviz.engine.matching import rule_truth
-from iptviz.graph import jump_graph
-from iptviz.view.cases import case_views, letter_of
-from iptviz.view.labels import endpoint_label, frontend_label, line_label, raw_label, service_label
-from iptviz.view.numbers import counted, percent
-from iptviz.view.text import printable
-from iptviz.view.trace import FOLD_FROM, SHOWN
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from fractions import Fraction
-
-    from iptviz.dump.rule import Rule
-    from iptviz.kube.outcome import Endpoint, Outcome
-    from iptviz.kube.service import ServiceTrace
-    from iptviz.questions.trace import TraceResult
+from typing import NamedTuple
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class Box(NamedTuple):
-    """A node of the picture; its id stays the same as long as the chain's name does."""
+    """A node of the picture; its id stays the same as long as the chain's name does.
+
+    `kind` is a key of `LEGEND`; `hover` are the rules behind it.
+    """
 
     id: str
     kind: str
     lines: tuple[str, ...]
+    hover: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):
-    """An edge of the picture; `weight` is the share it carries, in [0, 1]."""
+    """An edge of the picture; `weight` is the share it carries, in [0, 1]; `hover` are the rules behind it."""
 
     tail: str
     head: str
     lines: tuple[str, ...]
     kind: str
     weight: float
+    hover: tuple[str, ...] = ()
 
 
 class Picture(NamedTuple):
@@ -54,73 +40,25 @@ class Picture(NamedTuple):
     links: tuple[Link, ...]
     footer: tuple[str, ...]
 
-
-def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
-    """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
-    cases = _lettered(result)
-    shares = _Shares(cases)
-    boxes: dict[str, Box] = {}
-    links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
-    for one in result.services:
-        painter = _Painter(one, [case for case in cases if case.one is one], shares, result.wanted, fold=fold)
-        for box in painter.boxes():
-            boxes.setdefault(box.id, box)
-        for link in painter.links():
-            links.setdefault((link.tail, link.head, link.lines), link)
-    title = f"{printable(result.target)} in {printable(result.dump.source)}"
-    footer = [line for case in cases for line in case.legend()]
-    footer += [f"note: {printable(note)}" for note in result.notes]
-    return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(footer))
+    @property
+    def legend(self) -> tuple[str, ...]:
+        """What the shapes in the picture mean, as far as that is not written in them."""
+        kinds = {box.kind for box in self.boxes} | {link.kind for link in self.links}
+        told = [meaning for kind, meaning in LEGEND.items() if kind in kinds]
+        wide = any(0 < link.weight < 1 for link in self.links)
+        return tuple(["line width: share of the connections"] * wide + told)
 
 
-class _Case(NamedTuple):
-    """A case of one frontend; its letter is its own in the whole picture, and empty if it is the only one."""
-
-    letter: str
-    one: ServiceTrace
-    when: tuple[str, ...]
-    outcome: Outcome
-
-    def legend(self) -> Iterator[str]:
-        """Yield what the letter means."""
-        if self.letter:
-            first, *others = self.when or ("",)
-            yield f"{self.letter}: {frontend_label(self.one.frontend)}" + (f", when {first}" if first else "")
-            yield from (f"   or when {other}" for other in others)
-
-    def told(self, text: str) -> str:
-        """Return `text` as being said of this case."""
-        return f"{self.letter}: {text}" if self.letter else text
-
-
-def _lettered(result: TraceResult) -> list[_Case]:
-    """Return the cases of all frontends in order, lettered through."""
-    cases = [(one, case) for one in result.services for case in case_views(one.outcomes)]
-    return [
-        _Case(letter_of(number) if len(cases) > 1 else "", one, case.when, case.outcome)
-        for number, (one, case) in enumerate(cases)
-    ]
-
-
-class _Shares:
-    """What each endpoint's chain gets in every case of every frontend that leads there."""
-
-    def __init__(self, cases: list[_Case]) -> None:
-        self._of: dict[str, dict[str, Fraction]] = {}
-        for case in cases:
-            for chain in _by_chain(case.one.outcomes):
-                share = total(end.share for end in case.outcome.endpoints if end.rule.chain == chain)
-                self._of.setdefault(chain, {})[case.letter] = share
-
-    def lines(self, chain: str) -> Iterator[str]:
-        """Yield one share where all cases agree, else each case's."""
-        letters: dict[str, list[str]] = {}
-        for letter, share in self._of[chain].items():
-            letters.setdefault(percent(share), []).append(letter)
-        if len(letters) == 1:
-            yield from letters
-        else:
-            yield from (f"{', '.join(those)}: {share}" for share, those in letters.items())
+LEGEND = {
+    "wanted": "thick border: what was asked for",
+    "fold": "dashed box: folded",
+    "mark": "purple note: masqueraded under that condition",
+    "affinity": "blue tab: clients stay with their endpoint",
+    "verdict": "red octagon: refused",
+    "leftover": "dashed red: no endpoint",
+    "missing": "dashed grey: not in this dump",
+}
+"""What a kind of box or link means; each has a shape or a line of its own, not a colour alone."""
 
 
 def chain_id(chain: str, table: str = "nat") -> str:
@@ -128,144 +66,3 @@ def chain_id(chain: str, table: str = "nat") -> str:
     if _PLAIN_ID.fullmatch(chain):
         return f"{table}/{chain}"
     return f"{table}/{hashlib.sha256(chain.encode('utf-8', 'surrogateescape')).hexdigest()[:16]}"
-
-
-class _Painter:
-    """Draws one frontend."""
-
-    def __init__(
-        self, one: ServiceTrace, cases: list[_Case], shares: _Shares, wanted: frozenset[Rule], *, fold: bool
-    ) -> None:
-        self.one = one
-        self.cases = cases
-        self.shares = shares
-        self.wanted = wanted
-        self.entry = one.frontend.rule.chain
-        self.table = one.frontend.rule.table
-        self.entry_id = chain_id(self.entry, self.table.name)
-        self.frontend_id = f"frontend/{one.frontend.text}"
-        self.endpoints = _by_chain(one.outcomes)
-        self.folded = self._folded() if fold else set()
-
-    def _folded(self) -> set[str]:
-        """Return the chains of endpoints that share one box: all but the first few and those asked for."""
-        if len(self.endpoints) <= FOLD_FROM:
-            return set()
-        later = list(self.endpoints.items())[SHOWN:]
-        return {chain for chain, ends in later if not self.wanted & {end.rule for end in ends}}
-
-    def boxes(self) -> Iterator[Box]:
-        heading = (service_label(self.one), frontend_label(self.one.frontend))
-        yield Box(self.frontend_id, "frontend", heading)
-        name = self.entry if self.table.name == "nat" else f"{self.table.name} {self.entry}"
-        yield Box(self.entry_id, "chain", (printable(name),))
-        for chain in self._chains():
-            yield Box(chain_id(chain), "chain", (printable(chain),))
-        for chain, ends in self.endpoints.items():
-            if chain not in self.folded:
-                kind = "wanted" if self.wanted & {end.rule for end in ends} else "endpoint"
-                yield Box(chain_id(chain), kind, self._endpoint_lines(chain, ends))
-        yield from self._folded_box()
-        yield from self._ends()
-
-    def _endpoint_lines(self, chain: str, ends: list[Endpoint]) -> tuple[str, ...]:
-        labels = dict.fromkeys(endpoint_label(end) for end in ends)
-        return (*labels, *self.shares.lines(chain), printable(chain))
-
-    def _folded_box(self) -> Iterator[Box]:
-        if self.folded:
-            usual = [end for end in self.one.usual.endpoints if end.rule.chain in self.folded]
-            together = percent(total(end.share for end in usual))
-            lines = (
-                f"{counted(len(self.folded), 'more endpoint')}",
-                f"{together} together",
-                "--all shows them",
-            )
-            yield Box(f"folded/{self.one.chain}", "fold", lines)
-
-    def _ends(self) -> Iterator[Box]:
-        for outcome in self.one.outcomes:
-            if outcome.leftover:
-                yield Box(*self._leftover(outcome))
-            for mark in outcome.masquerade:
-                yield Box(f"masquerade/{mark.rule.line}", "mark", ("masquerade",))
-
-    def _leftover(self, outcome: Outcome) -> tuple[str, str, tuple[str, ...]]:
-        verdict = outcome.verdict
-        if verdict is None:
-            return f"leftover/{self.one.frontend.text}", "leftover", ("no endpoint", "destination unchanged")
-        why = printable(verdict.rule.comment or "")
-        return f"verdict/{verdict.rule.line}", "verdict", (verdict.kind, why, line_label(verdict.rule))
-
-    def links(self) -> Iterator[Link]:
-        yield Link(self.frontend_id, self.entry_id, (), "enter", 1.0)
-        yield from self._jumps()
-        for case in self.cases:
-            outcome = case.outcome
-            if outcome.leftover:
-                tail = chain_id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
-                share = case.told(percent(outcome.leftover))
-                yield Link(tail, self._leftover(outcome)[0], (share,), "leftover", float(outcome.leftover))
-            for mark in outcome.masquerade:
-                head = f"masquerade/{mark.rule.line}"
-                lines = (*_wrapped(case.told(clauses(mark.needs))), line_label(mark.rule))
-                yield Link(chain_id(mark.rule.chain), head, lines, "mark", 0.0)
-
-    def _jumps(self) -> Iterator[Link]:
-        """Yield the jumps between the chains of this answer, with their conditions and raw chances."""
-        shown = {*self._chains(), *self.endpoints}
-        dispatching = [
-            hop.via for outcome in self.one.outcomes for hop in outcome.hops if hop.via.chain == self.entry
-        ]
-        dispatching += [end.via for outcome in self.one.outcomes for end in outcome.endpoints]
-        for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
-            yield self._jump(rule)
-        graph = jump_graph(self.table, self._chains() if self.table.name == "nat" else ())
-        folded: set[str] = set()
-        for tail, head, rule in graph.edges(data="rule"):
-            known = tail in shown and head in shown and rule_truth(rule, self.one.packet).chance
-            if known and (head not in self.folded or tail not in folded):
-                folded |= {tail} if head in self.folded else set()
-                yield self._jump(rule)
-
-    def _jump(self, rule: Rule) -> Link:
-        head = rule.jump or ""
-        weight = max((_weight(outcome, rule) for outcome in self.one.outcomes), default=0.0)
-        if head in self.folded:
-            return Link(chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", weight)
-        return Link(chain_id(rule.chain), chain_id(head), self._jump_lines(rule), "jump", weight)
-
-    def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
-        truth = rule_truth(rule, self.one.packet)
-        conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
-        raw = next((raw_label(end) for end in self._ends_by(rule) if end.chance != CERTAIN), "")
-        return (*conditions, *([raw] if raw else []), line_label(rule))
-
-    def _ends_by(self, via: Rule) -> Iterator[Endpoint]:
-        return (end for case in self.cases for end in case.outcome.endpoints if end.via == via)
-
-    def _chains(self) -> list[str]:
-        """Return the chains on the way, in the order in which they are met."""
-        hops = (hop.chain for outcome in self.one.outcomes for hop in outcome.hops)
-        return [chain for chain in dict.fromkeys(hops) if chain not in self.endpoints]
-
-
-def _weight(outcome: Outcome, via: Rule) -> float:
-    """Return the share that the rule `via` carries, as far as it is the first to lead where it does."""
-    ends = (end.share for end in outcome.endpoints if end.via == via)
-    hops = (hop.share for hop in outcome.hops if hop.via == via)
-    return float(total((*ends, *hops)))
-
-
-def _by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:
-    """Return the endpoints of all outcomes by their chain, in the order in which they are met."""
-    chains: dict[str, list[Endpoint]] = {}
-    for outcome in outcomes:
-        for endpoint in outcome.endpoints:
-            chains.setdefault(endpoint.rule.chain, []).append(endpoint)
-    return chains
-
-
-def _wrapped(text: str) -> tuple[str, ...]:
-    """Break a condition at its "and", so that labels stay narrow."""
-    return tuple(printable(text).replace(" and ", "\nand ").split("\n"))

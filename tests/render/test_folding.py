@@ -36,7 +36,7 @@ def addresses(endpoints: int, era: str = NEW) -> list[str]:
 
 
 def tree(result: TraceResult, *, fold: bool = True) -> list[str]:
-    return FORMATS["tree"].writer("trace")(result, Style(), fold=fold).splitlines()
+    return str(FORMATS["tree"].writer("trace")(result, Style(), fold=fold)).splitlines()
 
 
 def shown_in(lines: list[str]) -> list[str]:
@@ -106,7 +106,7 @@ def test_json_is_never_folded() -> None:
 
 
 def dot(result: TraceResult, *, fold: bool = True) -> str:
-    return FORMATS["dot"].writer("trace")(result, Style(), fold=fold)
+    return str(FORMATS["dot"].writer("trace")(result, Style(), fold=fold))
 
 
 @pytest.mark.parametrize("endpoints", [200, 400])

@@ -74,6 +74,7 @@ OPTIONS = {
     "tree-color.txt": ("tree", Style(color=True)),
     "json": ("json", Style()),
     "dot": ("dot", Style()),
+    "mmd": ("mermaid", Style()),
 }
 PACKET_OPTIONS = OPTIONS | {"md": ("markdown", Style())}
 SERVICES_OPTIONS = {
@@ -95,7 +96,7 @@ FILES = {f"{row}.{ending}" for row, ending in CASES}
 def printed(row: str, ending: str) -> str:
     format_name, style = ALL_OPTIONS[ending]
     question = next(name for name, rows in QUESTIONS.items() if row in rows)
-    return FORMATS[format_name].writer(question)(answer(row), style, fold=True)
+    return str(FORMATS[format_name].writer(question)(answer(row), style, fold=True))
 
 
 def answer(row: str) -> TraceResult | PacketResult | ServicesResult:

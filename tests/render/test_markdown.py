@@ -51,11 +51,11 @@ TAGS = {"<details>", "<summary>", "</summary>", "</details>", "<code>", "</code>
 
 
 def trace_text(result: TraceResult) -> str:
-    return FORMATS["markdown"].writer("trace")(result, Style(), fold=True)
+    return str(FORMATS["markdown"].writer("trace")(result, Style(), fold=True))
 
 
 def packet_text(result: PacketResult, *, fold: bool = True) -> str:
-    return FORMATS["markdown"].writer("packet")(result, Style(), fold=fold)
+    return str(FORMATS["markdown"].writer("packet")(result, Style(), fold=fold))
 
 
 def tokens(text: str) -> list[Token]:

@@ -1,0 +1,95 @@
+"""Mermaid: the picture as text that GitHub and GitLab draw themselves, within the limits that they set.
+
+A label is written in double quotes with every sign that might mean something to Mermaid, Markdown or HTML as a
+numbered entity (`#34;`), so that a label is text whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.view.numbers import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iptviz.view.picture import Box, Link, Picture
+
+MOST_CHARACTERS, MOST_LINKS = 50_000, 500
+"""What GitHub draws: Mermaid's settings `maxTextSize` and `maxEdges`."""
+
+_LITERAL = re.compile(r"[^A-Za-z0-9 .,_/:()+=-]")
+_LONGEST = (10_000, 1_000, 200, 60)
+_CLIPPED = "…"
+_MOST_LINES = 40
+
+_SHAPES = {
+    "frontend": '>"{}"]', "chain": '("{}")', "mark": '[["{}"]]', "affinity": '[["{}"]]',
+    "verdict": '{{{{"{}"}}}}', "leftover": '{{{{"{}"}}}}',
+}  # fmt: skip
+_BOX = '["{}"]'
+_STYLES = {
+    "frontend": "fill:#dbeafe,stroke:#1d4ed8", "chain": "fill:#f1f5f9,stroke:#64748b",
+    "endpoint": "fill:#dcfce7,stroke:#15803d", "wanted": "fill:#dcfce7,stroke:#15803d,stroke-width:3px",
+    "fold": "fill:#ffffff,stroke:#15803d,stroke-dasharray:4",
+    "mark": "fill:#f5d0fe,stroke:#a21caf", "affinity": "fill:#e0e7ff,stroke:#4338ca",
+    "verdict": "fill:#fee2e2,stroke:#b91c1c", "leftover": "fill:#ffffff,stroke:#b91c1c,stroke-dasharray:4",
+    "missing": "fill:#ffffff,stroke:#64748b,stroke-dasharray:4",
+    "about": "fill:#ffffff,stroke:#ffffff,text-align:left",
+}  # fmt: skip
+_DASHED = {"mark", "affinity", "leftover"}
+_THICKEST = 6
+
+
+def mermaid(picture: Picture) -> str:
+    """Return a picture as a Mermaid flowchart; what would not be drawn is left out, and that is said."""
+    most = min(len(picture.links), MOST_LINKS - 1)
+    boxes, links = picture.boxes, picture.links[:most]
+    while True:
+        if len(links) < len(picture.links):
+            ends = {end for link in links for end in (link.tail, link.head)}
+            boxes = tuple(box for box in boxes if box.id in ends)
+        for longest in _LONGEST:
+            text = _flowchart(picture, boxes, links, longest)
+            if len(text) < MOST_CHARACTERS or not boxes:
+                return text
+        boxes, links = (boxes, links[: len(links) * 3 // 4]) if links else (boxes[: len(boxes) // 2], links)
+
+
+def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...], longest: int) -> str:
+    names = {box.id: f"n{number}" for number, box in enumerate(boxes)}
+    about = [picture.title, *picture.footer[:_MOST_LINES], *picture.legend]
+    if len(picture.footer) > _MOST_LINES:
+        about.append(f"{counted(len(picture.footer) - _MOST_LINES, 'line')} of this text left out here")
+    if len(boxes) < len(picture.boxes) or len(links) < len(picture.links):
+        left_out = counted(len(picture.boxes) - len(boxes), "node")
+        about.append(f"left out here: {left_out} and {counted(len(picture.links) - len(links), 'link')}")
+    lines = ["flowchart LR", f'  about["{_label(about, longest)}"]:::about']
+    for box in boxes:
+        shape = _SHAPES.get(box.kind, _BOX).format(_label(box.lines, longest))
+        lines.append(f"  {names[box.id]}{shape}:::{box.kind}")
+    lines += [f"  {_link(link, names, longest)}" for link in links]
+    lines += [
+        f"  linkStyle {number} stroke-width:{1 + (_THICKEST - 1) * min(link.weight, 1.0):.1f}px"
+        for number, link in enumerate(links)
+        if link.weight
+    ]
+    kinds = dict.fromkeys(["about", *(box.kind for box in boxes)])
+    lines += [f"  classDef {kind} {_STYLES[kind]},color:#0f172a" for kind in kinds]
+    return "\n".join(lines) + "\n"
+
+
+def _link(link: Link, names: dict[str, str], longest: int) -> str:
+    plain, labelled = ("-.->", '-. "{}" .->') if link.kind in _DASHED else ("-->", '-- "{}" -->')
+    arrow = labelled.format(_label(link.lines, longest)) if any(link.lines) else plain
+    return f"{names[link.tail]} {arrow} {names[link.head]}"
+
+
+def _label(lines: Iterable[str], longest: int) -> str:
+    return "<br>".join(_text(line, longest) for line in lines if line)
+
+
+def _text(line: str, longest: int) -> str:
+    clipped = line if len(line) <= longest else line[: longest - 1] + _CLIPPED
+    return _LITERAL.sub(lambda found: f"#{ord(found[0])};", clipped)

@@ -1,0 +1,200 @@
+"""Pictures as files: SVG that stands alone, PNG and PDF, Mermaid inside GitHub's limits; none without a clear word."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+import iptviz
+from iptviz.render.formats import FORMATS
+from iptviz.render.mermaid import MOST_CHARACTERS, MOST_LINKS, mermaid
+from iptviz.terminal import Style
+from iptviz.view.picture import Box, Link, Picture
+from tests.conftest import ROOT
+from tests.kubeproxy import numbered, saved
+from tests.render.test_hostile import (
+    HOSTILE,
+    every_target,
+    every_text,
+    expected,
+    needs_dot,
+    traced,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SVG = "{http://www.w3.org/2000/svg}"
+DUMP = "fixtures/policies-today/dump.rules"
+ENTITY = re.compile(r"#(\d+);")
+
+
+def drawn(name: str, target: str = "203.0.113.10", dump: str = DUMP) -> str | bytes:
+    result = iptviz.trace(iptviz.load(dump), target)
+    text: str | bytes = FORMATS[name].writer("trace")(result, Style(), fold=True)
+    return text
+
+
+def svg_texts(text: str) -> list[str]:
+    root = ET.fromstring(text)
+    return [(one.text or "").replace("\xa0", " ") for one in root.iter(f"{SVG}text")]
+
+
+@needs_dot
+def test_an_svg_shows_the_numbers_and_the_rules_under_the_mouse() -> None:
+    text = str(drawn("svg"))
+    root = ET.fromstring(text)
+    assert {"10.244.0.7:8080", "A: 100 %", "B, C: 33.33 %"} <= set(svg_texts(text))
+    titles = [one.text or "" for one in root.iter(f"{SVG}title")]
+    assert any(title.startswith("line 125: -A KUBE-SVC-BILYYKAKWI7RYELB -m comment") for title in titles)
+    assert any("-j DNAT --to-destination 10.244.0.7:8080" in title for title in titles)
+    assert root.get("role") == "img"
+    assert root.get("aria-label", "").startswith("203.0.113.10 in ")
+    assert "prefers-color-scheme: dark" in text
+    assert not list(root.iter(f"{SVG}a")), "a link that leads nowhere"
+    assert not re.search(r"(?:href|src|url)\s*[=(]\s*[\"']?(?!#)\w", text.replace("xmlns", "")), (
+        "asks for something"
+    )
+
+
+@needs_dot
+def test_every_kind_of_box_has_its_class_for_dark_pages() -> None:
+    classes = {group.get("class") for group in ET.fromstring(drawn("svg")).iter(f"{SVG}g")}
+    assert {
+        "graph",
+        "node frontend",
+        "node chain",
+        "node endpoint",
+        "node mark",
+        "edge jump",
+        "edge mark",
+    } <= classes
+
+
+@needs_dot
+@every_target
+@every_text
+def test_hostile_text_is_text_in_svg(text: str, target: str) -> None:
+    svg = str(FORMATS["svg"].writer("trace")(traced(text, target), Style(), fold=True))
+    assert any(expected(text, target) in line for line in svg_texts(svg))
+    allowed = {"svg", "style", "g", "title", "polygon", "polyline", "path", "text", "ellipse"}
+    assert {one.tag.removeprefix(SVG) for one in ET.fromstring(svg).iter()} <= allowed
+
+
+@needs_dot
+@pytest.mark.parametrize(("name", "begin"), [("png", b"\x89PNG\r\n"), ("pdf", b"%PDF-1.")])
+def test_png_and_pdf_are_what_they_say(name: str, begin: bytes) -> None:
+    assert bytes(drawn(name)).startswith(begin)  # type: ignore[arg-type]
+
+
+@needs_dot
+def test_affinity_and_refusal_have_their_own_marks() -> None:
+    sticky = svg_texts(str(drawn("svg", "10.97.13.198", "fixtures/httpd-affinity/dump.rules")))
+    assert "a client stays with its endpoint" in sticky
+    assert any("blue tab: clients stay" in line for line in sticky)
+    refused = svg_texts(str(drawn("svg", "10.97.13.198", "fixtures/httpd-no-endpoints/dump.rules")))
+    assert any("red octagon: refused" in line for line in refused)
+
+
+# --- Mermaid -------------------------------------------------------------------------------------------------
+
+
+def labels(text: str) -> list[str]:
+    """Return every label as a reader sees it."""
+    return [
+        unescape(ENTITY.sub(r"&#\1;", label)).replace("<br>", "\n")
+        for label in re.findall(r'"([^"]*)"', text)
+    ]
+
+
+@every_target
+@every_text
+def test_hostile_text_is_text_in_mermaid(text: str, target: str) -> None:
+    flowchart = mermaid(_picture(text, target))
+    shown = expected(text, target)
+    assert any(shown in label or (len(shown) > 9_000 and shown[:50] in label) for label in labels(flowchart))
+    for label in re.findall(r'"([^"]*)"', flowchart):
+        assert re.fullmatch(r"(?:[A-Za-z0-9 .,_/:()+=-]|#\d+;|<br>)*", label), label
+
+
+def _picture(text: str, target: str) -> Picture:
+    from iptviz.view.trace_picture import trace_picture
+
+    return trace_picture(traced(text, target))
+
+
+def limits(text: str) -> tuple[int, int]:
+    return len(text), len(re.findall(r"(?:-->|\.->)", text))
+
+
+@pytest.mark.parametrize("services", [1, 30, 300])
+def test_mermaid_stays_inside_githubs_limits_and_says_what_it_left_out(services: int) -> None:
+    cluster = numbered(services, 12, name="shop", node_ports=False)
+    result = iptviz.trace(iptviz.load(saved(cluster).encode()), "shop")
+    text = str(FORMATS["mermaid"].writer("trace")(result, Style(), fold=True))
+    characters, links = limits(text)
+    assert characters < MOST_CHARACTERS
+    assert links <= MOST_LINKS
+    assert ("left out here" in text) == (services > 1)
+
+
+def test_mermaid_ends_whatever_the_picture_is() -> None:
+    boxes = tuple(Box(f"b{number}", "chain", (HOSTILE["letters"] * 300,)) for number in range(700))
+    for picture in (Picture("a" * 90_000, (), (), ("f" * 90_000,) * 900), Picture("a", boxes, (), ())):
+        assert limits(mermaid(picture))[0] < MOST_CHARACTERS
+
+
+def test_mermaid_clips_what_is_too_long_and_keeps_every_end_of_a_link() -> None:
+    boxes = tuple(Box(f"b{number}", "chain", ("x" * 9_000,)) for number in range(20))
+    links = tuple(Link(f"b{number}", "b0", (), "jump", 0.5) for number in range(1, 20))
+    text = mermaid(Picture("a", boxes, links, ()))
+    assert len(text) < MOST_CHARACTERS
+    assert "#8230;" in text
+    named = set(re.findall(r"^  (n\d+)[(\[>{]", text, re.MULTILINE))
+    assert {end for pair in re.findall(r"^  (n\d+) --> (n\d+)$", text, re.MULTILINE) for end in pair} <= named
+
+
+# --- what is missing -----------------------------------------------------------------------------------------
+
+
+def program(*arguments: str, path: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "iptviz", "trace", "203.0.113.10", DUMP, *arguments]
+    return subprocess.run(
+        command,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+    )
+
+
+@pytest.mark.parametrize("name", ["svg", "png", "pdf"])
+def test_without_dot_one_line_says_what_to_do_and_no_file_is_left(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"picture.{name}"
+    done = program("-o", str(file), path=str(tmp_path))
+    assert done.returncode == 2
+    assert "the program dot is not here" in done.stderr
+    assert "apt-get install graphviz" in done.stderr
+    assert "-f mermaid" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs script (util-linux)")
+def test_a_picture_of_bytes_is_nothing_for_a_terminal() -> None:
+    command = f"{sys.executable} -m iptviz trace 203.0.113.10 {DUMP} -f png"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"], capture_output=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 2
+    assert b"png is nothing for a terminal" in done.stdout
+    assert b"-o picture.png" in done.stdout or b"-o out.png" in done.stdout
