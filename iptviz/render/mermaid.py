@@ -52,7 +52,7 @@ def mermaid(picture: Picture) -> str:
             boxes = tuple(box for box in boxes if box.id in ends)
         for longest in _LONGEST:
             text = _flowchart(picture, boxes, links, longest)
-            if len(text) < MOST_CHARACTERS or not boxes:
+            if len(text) < MOST_CHARACTERS:
                 return text
         boxes, links = (boxes, links[: len(links) * 3 // 4]) if links else (boxes[: len(boxes) // 2], links)
 
