@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.single import parse_rule
     from iptviz.errors import DumpError, IptvizError, OutputError, PacketError, TargetError
-    from iptviz.graph import jump_graph
+    from iptviz.jumps import jump_graph
+    from iptviz.questions.graph import GraphResult, graph
     from iptviz.questions.packet import PacketResult, packet
     from iptviz.questions.services import ServicesResult, services
     from iptviz.questions.sources import SourcesResult, sources
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Dump",
     "DumpError",
+    "GraphResult",
     "IptvizError",
     "OutputError",
     "PacketError",
@@ -41,6 +43,7 @@ __all__ = [
     "TraceResult",
     "VerifyResult",
     "__version__",
+    "graph",
     "jump_graph",
     "load",
     "load_all",
@@ -73,7 +76,9 @@ _HOMES = {
     "trace": "iptviz.questions.trace",
     "VerifyResult": "iptviz.questions.verify",
     "verify": "iptviz.questions.verify",
-    "jump_graph": "iptviz.graph",
+    "GraphResult": "iptviz.questions.graph",
+    "graph": "iptviz.questions.graph",
+    "jump_graph": "iptviz.jumps",
 }
 
 

@@ -24,7 +24,7 @@ ORDER = (
     {"dump", "knowledge"},
     {"cluster"},
     {"engine"},
-    {"graph", "kube"},
+    {"jumps", "kube"},
     {"documents"},
     {"questions"},
     {"view"},

@@ -29,7 +29,7 @@ def test_a_session_in_the_readme_is_what_the_program_prints(command: str, shown:
 
 
 def test_the_readme_has_sessions_to_check() -> None:
-    assert len(SESSIONS) == 5
+    assert len(SESSIONS) == 6
 
 
 def test_the_help_in_the_readme_is_the_programs() -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "services": "iptviz.cli.services:services_command",
     "packet": "iptviz.cli.packet:packet_command",
     "verify": "iptviz.cli.verify:verify_command",
+    "graph": "iptviz.cli.graph:graph_command",
     "sources": "iptviz.cli.sources:sources_command",
 }
 """The function behind each command, as `module:name`, in the order of the help."""

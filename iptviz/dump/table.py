@@ -22,6 +22,7 @@ _DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[([\d~]++:[\d~]++)\
 _DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?+-A (\S++)")
 _NEWLINE = ord("\n")
+_WORTH_INDEXING = 256
 
 
 def _as_legacy() -> Saving:
@@ -114,6 +115,7 @@ class Table:
         self.name = section.name
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
+        self._looked_for = 0
 
     def __repr__(self) -> str:
         return f"<Table {self.name}>"
@@ -195,7 +197,13 @@ class Table:
         return to_bytes(name) in self._section.runs or self.declaration(name) is not None
 
     def declaration(self, name: str) -> re.Match[bytes] | None:
-        """Return the `:NAME POLICY [packets:bytes]` line of chain `name`, or None."""
+        """Return the `:NAME POLICY [packets:bytes]` line of chain `name`, or None.
+
+        The first few are looked for; who asks for many has them all indexed.
+        """
+        self._looked_for += 1
+        if self._looked_for > _WORTH_INDEXING:
+            return self._declarations.get(to_bytes(name))
         needle = b":" + to_bytes(name)
         for start, end in self._section.declarations:
             at = start - 1
@@ -204,6 +212,14 @@ class Table:
                 if found and found[1] == needle[1:]:
                     return found
         return None
+
+    @cached_property
+    def _declarations(self) -> dict[bytes, re.Match[bytes]]:
+        found: dict[bytes, re.Match[bytes]] = {}
+        for block in self._section.declarations:
+            for one in _DECLARATION.finditer(self.data, *block):
+                found.setdefault(one[1], one)
+        return found
 
     def spans_of(self, chain: str) -> Iterator[Span]:
         """Yield where each rule of `chain` stands."""

@@ -53,6 +53,7 @@ def _function(place: str) -> Callable[..., Any]:
 PICTURES = {
     "trace": "iptviz.view.trace_picture:trace_picture",
     "packet": "iptviz.view.packet_picture:packet_picture",
+    "graph": "iptviz.view.graph_picture:graph_picture",
 }
 """What makes a picture of the answer to a question."""
 
@@ -64,7 +65,11 @@ FORMATS = {
             "tree",
             (".txt",),
             "for a terminal",
-            {"trace": "iptviz.render.tree:trace_tree", "packet": "iptviz.render.tree:packet_tree"},
+            {
+                "trace": "iptviz.render.tree:trace_tree",
+                "packet": "iptviz.render.tree:packet_tree",
+                "graph": "iptviz.render.tree:graph_tree",
+            },
         ),
         Format(
             "table",
@@ -94,6 +99,7 @@ FORMATS = {
                 "services": "iptviz.render.json:services_json",
                 "verify": "iptviz.render.json:verify_json",
                 "sources": "iptviz.render.json:sources_json",
+                "graph": "iptviz.render.json:graph_json",
             },
         ),
         Format(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from iptviz.questions.graph import GraphResult
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.sources import SourcesResult
@@ -30,6 +31,11 @@ def services_json(result: ServicesResult, _style: Style, *, fold: bool) -> str: 
 
 def verify_json(result: VerifyResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
     """Return the document `iptviz.verify.v1`."""
+    return _written(result.to_dict())
+
+
+def graph_json(result: GraphResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return the document `iptviz.graph.v1`."""
     return _written(result.to_dict())
 
 

@@ -10,8 +10,10 @@ from iptviz.view.trace import trace_view
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.questions.graph import GraphResult
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.chain_graph import GraphView
     from iptviz.view.facts import Fact
     from iptviz.view.packet import PacketView
     from iptviz.view.trace import Node, TraceView
@@ -66,6 +68,23 @@ def packet_tree(result: PacketResult, style: Style, *, fold: bool) -> str:
     from iptviz.view.packet import packet_view  # a trace shall not wait for it
 
     return paint(_packet_lines(packet_view(result, fold=fold), style.width), style)
+
+
+def graph_tree(result: GraphResult, style: Style, *, fold: bool) -> str:
+    """Return the tree of a jump graph."""
+    from iptviz.view.chain_graph import graph_view
+    from iptviz.view.graph_tree import graph_nodes
+
+    view = graph_view(result, fold=fold)
+    return paint(_graph_lines(view, graph_nodes(view), style.width), style)
+
+
+def _graph_lines(view: GraphView, nodes: tuple[Node, ...], width: int) -> Iterator[Line]:
+    yield [(view.source, "dim")]
+    yield []
+    yield [(view.asked, "bold")]
+    yield from _Layout(nodes, width).lines()
+    yield from _notes(view.notes)
 
 
 def _lines(view: TraceView, width: int) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
-from iptviz.graph import jumps
+from iptviz.jumps import jumps
 from iptviz.view.cases import case_views, letter_of
 from iptviz.view.labels import endpoint_label, frontend_label, line_label, raw_label, service_label
 from iptviz.view.numbers import counted, percent, seconds

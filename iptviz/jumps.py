@@ -6,7 +6,7 @@ pictures and callers who want graph algorithms do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.engine.matching import raw_chance
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+
+
+H = TypeVar("H", str, "tuple[str, str]")
 
 
 def jumps(table: Table, roots: Iterable[str] | None = None) -> Iterator[Rule]:
@@ -60,10 +63,15 @@ def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGr
     return graph
 
 
-def loops(graph: nx.MultiDiGraph[str]) -> list[list[str]]:
-    """Return the chains that reach themselves, as groups that reach each other; the kernel refuses them."""
+def loops(pairs: Iterable[tuple[H, H]]) -> list[list[H]]:
+    """Return what reaches itself, as groups that reach each other; the kernel refuses such chains.
+
+    `pairs` say what leads to what.
+    """
     import networkx as nx
 
+    graph: nx.DiGraph[H] = nx.DiGraph()
+    graph.add_edges_from(pairs)
     groups = nx.strongly_connected_components(graph)
     return sorted(
         sorted(group) for group in groups if len(group) > 1 or graph.has_edge(*[next(iter(group))] * 2)

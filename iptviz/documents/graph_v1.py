@@ -1,0 +1,42 @@
+"""The document `iptviz.graph.v1`: what `iptviz graph --json` prints. Fields may be added only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.documents.shapes import Shape, dump_shape
+
+if TYPE_CHECKING:
+    from iptviz.questions.graph import ChainNode, GraphResult, Jump
+
+
+def graph_document(result: GraphResult) -> Shape:
+    """Return the document as a dict; nothing is folded in it."""
+    return {
+        "schema": "iptviz.graph.v1",
+        "dump": dump_shape(result.dump, complete=result.dump.complete),
+        "asked": result.asked or None,
+        "chains": [_chain(one) for one in result.chains],
+        "jumps": [_jump(one) for one in result.jumps],
+        "notes": list(result.notes),
+    }
+
+
+def _chain(one: ChainNode) -> Shape:
+    return {
+        "table": one.table,
+        "chain": one.chain,
+        "policy": one.policy,
+        "rules": one.rules,
+        "present": one.present,
+    }
+
+
+def _jump(one: Jump) -> Shape:
+    return {
+        "table": one.tail[0],
+        "from": one.tail[1],
+        "to": one.head[1],
+        "goto": all(rule.target is not None and rule.target.goto for rule in one.rules),
+        "lines": [rule.line for rule in one.rules],
+    }

@@ -1,0 +1,167 @@
+"""The question `graph` asks: which chain leads to which, everywhere, around a chain, or on a target's way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.errors import TargetError
+from iptviz.jumps import jumps, loops
+from iptviz.kube.find import find
+from iptviz.kube.target import parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+
+Place = tuple[str, str]
+"""A chain: its table and its name."""
+
+
+class ChainNode(NamedTuple):
+    """A chain; `policy` is that of a built-in one, `present` whether the dump has it."""
+
+    table: str
+    chain: str
+    policy: str | None
+    rules: int
+    present: bool
+
+    @property
+    def place(self) -> Place:
+        """The table and the name."""
+        return self.table, self.chain
+
+
+class Jump(NamedTuple):
+    """All rules of one chain that lead to another."""
+
+    tail: Place
+    head: Place
+    rules: tuple[Rule, ...]
+
+
+class GraphResult(NamedTuple):
+    """Chains and jumps, table by table; `asked` says which part of the dump that is, empty for all."""
+
+    dump: Dump
+    asked: str
+    chains: tuple[ChainNode, ...]
+    jumps: tuple[Jump, ...]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as the document `iptviz.graph.v1`."""
+        from iptviz.documents.graph_v1 import graph_document
+
+        return graph_document(self)
+
+
+def graph(
+    dump: Dump,
+    *,
+    tables: Iterable[str] = (),
+    around: str | None = None,
+    depth: int = 2,
+    focus: str | None = None,
+) -> GraphResult:
+    """Return which chain leads to which: in `tables`, or in all.
+
+    `around` is a chain, of which those are returned that lead to it, or that it leads to, within `depth` jumps;
+    `focus` is a TARGET, of which the chains on its way are returned.
+
+    Raises:
+        TargetError: there is no such table or chain, TARGET has no form that names anything, or is not there.
+    """
+    wanted = tuple(tables) or tuple(dump.tables)
+    for name in wanted:
+        if name not in dump.tables:
+            raise TargetError(f"there is no table {name!r}", where=dump.source, hint=_known(dump))
+    found = [one for name in wanted for one in _jumps(dump.tables[name])]
+    places, asked = None, ""
+    if around is not None:
+        places, asked = _around(dump, wanted, found, around, depth), f"around {around}, {depth} jumps"
+    elif focus is not None:
+        places, asked = _focus(dump, found, focus), f"on the way of {focus}"
+    kept = [one for one in found if places is None or {one.tail, one.head} <= places]
+    nodes = [one for one in _nodes(dump, wanted, found) if places is None or one.place in places]
+    return GraphResult(dump, asked, tuple(nodes), tuple(kept), tuple(_notes(dump, kept, nodes)))
+
+
+def _known(dump: Dump) -> str:
+    return f"it has {', '.join(dump.tables)}"
+
+
+def _jumps(table: Table) -> Iterator[Jump]:
+    found: dict[tuple[str, str], list[Rule]] = {}
+    for rule in jumps(table):
+        found.setdefault((rule.chain, rule.jump or ""), []).append(rule)
+    for (tail, head), rules in found.items():
+        yield Jump((table.name, tail), (table.name, head), tuple(rules))
+
+
+def _nodes(dump: Dump, tables: Iterable[str], found: list[Jump]) -> Iterator[ChainNode]:
+    missing = {one.head for one in found}
+    for name in tables:
+        table = dump.tables[name]
+        for chain in table.chains.values():
+            missing.discard((name, chain.name))
+            yield ChainNode(name, chain.name, chain.policy, len(chain.rules), present=True)
+    yield from (ChainNode(*place, None, 0, present=False) for place in sorted(missing))
+
+
+def _around(dump: Dump, tables: Iterable[str], found: list[Jump], chain: str, depth: int) -> set[Place]:
+    """Return what is at most so many jumps up or down from a chain, in every table that has it."""
+    start = {(name, chain) for name in tables if chain in dump.tables[name].chains}
+    start |= {one.head for one in found if one.head[1] == chain}
+    if not start:
+        raise TargetError(
+            f"there is no chain {chain!r}", where=dump.source, hint="iptviz graph lists them all"
+        )
+    up: dict[Place, set[Place]] = {}
+    down: dict[Place, set[Place]] = {}
+    for one in found:
+        down.setdefault(one.tail, set()).add(one.head)
+        up.setdefault(one.head, set()).add(one.tail)
+    return _reached(start, up, depth) | _reached(start, down, depth)
+
+
+def _reached(start: set[Place], ways: dict[Place, set[Place]], depth: int | None = None) -> set[Place]:
+    """Return what can be reached from `start`, in at most `depth` steps."""
+    seen, edge = set(start), set(start)
+    while edge and depth != 0:
+        edge = {place for one in edge for place in ways.get(one, ())} - seen
+        seen |= edge
+        depth = None if depth is None else depth - 1
+    return seen
+
+
+def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
+    """Return the chains on the ways of a target's frontends: those before them, and all behind."""
+    frontends = find(dump, parse_target(target)).frontends
+    if not frontends:
+        raise TargetError(f"{target} names no service of this dump", where=dump.source)
+    up: dict[Place, set[Place]] = {}
+    down: dict[Place, set[Place]] = {}
+    for one in found:
+        down.setdefault(one.tail, set()).add(one.head)
+        up.setdefault(one.head, set()).add(one.tail)
+    rules = [one.rule for one in frontends]
+    entries = {(rule.table.name, rule.chain) for rule in rules}
+    behind = {(rule.table.name, rule.jump) for rule in rules if rule.jump}
+    return _reached(entries, up) | _reached(behind, down)
+
+
+def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[str]:
+    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
+    rules = {(one.tail, one.head): one.rules[0] for one in kept}
+    missing = {node.place for node in nodes if not node.present}
+    for one in kept:
+        if one.head in missing:
+            text = f"jumps to {one.head[1]}, which this dump does not have: cut or edited?"
+            yield f"line {one.rules[0].line}: {text}"
+    for group in loops(rules):
+        names = " -> ".join(chain for _, chain in group)
+        yield f"{names} is a loop, which the kernel refuses: edited by hand?"
