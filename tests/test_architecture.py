@@ -25,6 +25,7 @@ ORDER = (
     {"cluster"},
     {"engine"},
     {"jumps", "kube"},
+    {"redact"},
     {"documents"},
     {"questions"},
     {"view"},

@@ -69,6 +69,16 @@ NamesOption = Annotated[
         show_default=False,
     ),
 ]
+MapOption = Annotated[
+    str | None,
+    typer.Option(
+        "--map",
+        metavar="FILE",
+        help="Keep the key and what became what in FILE (secret, mode 0600): the same names then become the "
+        "same pseudonyms in the next dump.",
+        show_default=False,
+    ),
+]
 DEFAULT_SIZE = "2G"
 DumpArgument = Annotated[
     str | None,

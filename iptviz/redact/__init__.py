@@ -1,0 +1,1 @@
+"""Pseudonyms: the same dump, with names and addresses that mean nothing to an outsider."""

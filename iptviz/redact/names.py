@@ -1,0 +1,219 @@
+"""Pseudonyms of what Kubernetes, CNI plug-ins and people name: services, chains, interfaces, sets, comments.
+
+Hashes in the names of kube-proxy's chains are computed anew from the pseudonyms, with the spelling that the
+original's hash confirms; a hash that nothing confirms becomes another one, the same everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.kube.hashes import suffix_of, suffixes
+from iptviz.kube.names import NAMELESS, ServiceName, service_of_comment
+from iptviz.kube.naming import Naming
+from iptviz.xtables.address import join_endpoint, split_endpoint
+
+if TYPE_CHECKING:
+    from iptviz.dump.model import Dump
+    from iptviz.redact.secrets import Secrets
+
+_PUBLIC = re.compile(
+    r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING"
+    r"|KUBE-(?:SERVICES|NODEPORTS|EXTERNAL-SERVICES|POSTROUTING|MARK-(?:MASQ|DROP)|FORWARD|FIREWALL|PROXY-FIREWALL"
+    r"|(?:PROXY|KUBELET)-CANARY|IPTABLES-HINT|HOSTPORTS|PORTALS-\w+|NODEPORT-(?:CONTAINER|HOST|NON-LOCAL)"
+    r"|NODE-PORT|LOAD-BALANCER|SOURCE-RANGES-FIREWALL|IPVS-\w+|ROUTER-(?:INPUT|FORWARD|OUTPUT|SERVICES|HAIRPIN))"
+    r"|CNI-(?:HOSTPORT-(?:DNAT|MASQ|SETMARK|SNAT)|FORWARD|ADMIN)|FLANNEL-(?:FWD|POSTRTG)|DOCKER(?:-[A-Z0-9-]+)?"
+    r"|WEAVE(?:-[A-Z0-9-]+)?|CILIUM_[A-Za-z_]+|ISTIO_[A-Z_]+|OPENSHIFT-[A-Z-]+|ufw6?-[a-z-]+|LOGGING|LOG_?DROP"
+    r"|cali-(?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|nat-outgoing|fip-(?:dnat|snat)"
+    r"|(?:from|to|set)-[a-z-]+|wl-to-host|forward-[a-z-]+|cidr-block|rpf-skip)"
+)
+"""Chains that everybody has: their names tell nothing."""
+
+_FAMILIES = re.compile(
+    r"cali-[a-z]{2,4}-|CNI-(?:DN|SN|[A-Z]+)-|KUBE-(?:POD-FW|NWPLCY(?:-COMMON)?|HP|SRC|DST)-|f2b-|ts-|WEAVE-"
+)
+_COMMON_COMMENTS = re.compile(
+    r"kubernetes (?:service portals|externally-visible service portals|postrouting rules|forward(?:ing)? rules"
+    r"|load balancer firewall|health check service ports|service traffic requiring SNAT"
+    r"|service nodeports; NOTE: this must be the last rule in this chain"
+    r"|firewall for dropping marked packets|forwarding conntrack (?:pod (?:source|destination) )?rule)"
+    r"|block incoming localnet connections|Redirect pods trying to reach external loadbalancer VIP to clusterIP"
+    r"|flanneld (?:forward|masq)|handle ClusterIPs; NOTE: this must be before the NodePort rules"
+)
+_FRAME = re.compile(
+    r"(?P<before>Balancing rule \d+ for |(?:masquerade|pod|other) traffic (?:for|to) "
+    r"|(?:masquerade|route) LOCAL traffic for )?"
+    r"(?P<name>\S+?)"
+    r"(?P<after> cluster IP| external IP| loadbalancer IP| has no(?: local)? endpoints| health check node port"
+    r"| external destinations| LB IP(?: to service chain)?| will be dropped by KUBE-PROXY-FIREWALL"
+    r"| -> (?P<endpoint>\S+)| traffic not accepted by (?P<chain>\S+))?"
+)
+REDACTED = "redacted"
+_LOOPBACK = "lo"
+_NODE_PORTS = (30000, 32767)
+
+
+class Names:
+    """The pseudonyms of the names in one dump; `ports` says whether ports get some, too."""
+
+    def __init__(self, dump: Dump, secrets: Secrets, *, ports: bool = False) -> None:
+        self._dump = dump
+        self._secrets = secrets
+        self._ports = ports
+        self._naming = Naming(dump)
+        self._chains: dict[str, str] = {}
+        self._prefixes = _wildcards(dump)
+        self._enter_services()
+
+    # --- services and their chains ---------------------------------------------------------------------------
+
+    def service(self, text: str) -> str | None:
+        """Return `namespace/name:port` in pseudonyms, with the colon of an unnamed port; None for other text."""
+        found = service_of_comment(text)
+        if found is None or found.text != text.removesuffix(":"):
+            return None
+        return self._spelled(found, text)
+
+    def _spelled(self, name: ServiceName, text: str) -> str:
+        parts = self.namespace(name.namespace), self.object(name.name)
+        port = f":{self.port_name(name.port_name)}" if name.port_name else ":" if text.endswith(":") else ""
+        return f"{parts[0]}/{parts[1]}{port}"
+
+    def namespace(self, name: str) -> str:
+        """Return the pseudonym of a namespace."""
+        return f"ns-{self._secrets.word('namespace', name)}"
+
+    def object(self, name: str) -> str:
+        """Return the pseudonym of a service's own name."""
+        return f"svc-{self._secrets.word('service', name)}"
+
+    def port_name(self, name: str) -> str:
+        """Return the pseudonym of the name of a port."""
+        return f"p-{self._secrets.word('port name', name)}" if name else ""
+
+    def _enter_services(self) -> None:
+        """Compute the hashes of all chains whose services are known anew."""
+        nat = self._dump.tables.get("nat")
+        if nat is None:
+            return
+        hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
+        for chain in hashed:
+            if not chain.startswith("KUBE-SEP-"):
+                name = self._naming.name_of(chain)
+                self._chains[chain] = self._renamed(chain, name, "")
+        owners: dict[str, ServiceName] = {}
+        for chain in hashed:
+            if not chain.startswith("KUBE-SEP-"):
+                for rule in nat.rules_of(chain):
+                    owners.setdefault(rule.jump or "", self._naming.name_of(chain))
+        for chain in hashed:
+            if chain.startswith("KUBE-SEP-"):
+                rules = nat.rules_of(chain)
+                ends = (
+                    end for rule in rules if (end := rule.target and rule.target.value("--to-destination"))
+                )
+                told = (one for rule in rules if (one := service_of_comment(rule.comment)))
+                owner = next(told, owners.get(chain, NAMELESS))
+                self._chains[chain] = self._renamed(chain, owner, next(ends, ""))
+
+    def _renamed(self, chain: str, name: ServiceName, endpoint: str) -> str:
+        """Return the chain's new name: its hash anew where that of the original is what it should be."""
+        prefix, _, suffix = chain.rpartition("-")
+        fresh = self._namesakes(name, endpoint).get(suffix) if name is not NAMELESS else None
+        return f"{prefix}-{fresh or self._secrets.word('hash', suffix, length=16, upper=True)}"
+
+    def _namesakes(self, name: ServiceName, endpoint: str) -> dict[str, str]:
+        """Return what the hashes that a service's chain may have become."""
+        pseudonym = self.namespace(name.namespace), self.object(name.name), self.port_name(name.port_name)
+        end = self.endpoint(endpoint)
+        return {
+            old: new
+            for protocol in ("tcp", "udp", "sctp")
+            for old, new in zip(
+                suffixes(*name[:3], protocol, endpoint), suffixes(*pseudonym, protocol, end), strict=True
+            )
+        }
+
+    def endpoint(self, text: str) -> str:
+        """Return `address:port` with the address' pseudonym."""
+        address, port = split_endpoint(text)
+        if not address:
+            return text
+        mapped = None if port is None else int(self.port(str(port)))
+        return join_endpoint(self._secrets.addresses.of(address), mapped)
+
+    def port(self, text: str) -> str:
+        """Return the pseudonym of a port; a node port stays one."""
+        number = int(text)
+        if not self._ports or number == 0:
+            return text
+        is_node_port = _NODE_PORTS[0] <= number <= _NODE_PORTS[1]
+        least, most = _NODE_PORTS if is_node_port else (1024, 29999)
+        return str(self._secrets.number("node port" if is_node_port else "port", number, least, most))
+
+    # --- everything else that has a name -----------------------------------------------------------------------
+
+    def chain(self, name: str) -> str:
+        """Return the pseudonym of a chain; of those that everybody has, the name."""
+        if name in self._chains:
+            return self._chains[name]
+        if _PUBLIC.fullmatch(name):
+            return name
+        if suffix_of(name):
+            return self._renamed(name, self._naming.name_of(name), "")
+        family = _FAMILIES.match(name)
+        prefix = family[0] if family else "CHAIN-"
+        return self._chains.setdefault(name, prefix + self._secrets.word("chain", name))
+
+    def interface(self, name: str) -> str:
+        """Return the pseudonym of an interface; what begins alike in a wildcard begins alike still."""
+        if name in {_LOOPBACK, "+", ""}:
+            return name
+        stem, wild = name.removesuffix("+"), "+" if name.endswith("+") else ""
+        parent = max(
+            (one for one in self._prefixes if stem.startswith(one) and one != stem), key=len, default=""
+        )
+        before = self.interface(parent) if parent else "i"
+        return before + self._secrets.word(f"interface {parent}", stem[len(parent) :], length=4) + wild
+
+    def set(self, name: str) -> str:
+        """Return the pseudonym of an ipset."""
+        return f"set-{self._secrets.word('set', name)}"
+
+    def text(self, text: str) -> str:
+        """Return the pseudonym of a text that has no form of its own."""
+        return f"text-{self._secrets.word('text', text)}" if text else text
+
+    def mac(self, text: str) -> str:
+        """Return the pseudonym of a hardware address: one that no maker assigns."""
+        digits = [f"{ord(letter) & 0xF:x}" for letter in self._secrets.word("mac", text.lower(), length=10)]
+        return ":".join(["02", *("".join(digits[at : at + 2]) for at in range(0, 10, 2))])
+
+    def comment(self, text: str) -> str:
+        """Return the recognised parts of a comment, in pseudonyms; of any other comment nothing is left."""
+        if _COMMON_COMMENTS.fullmatch(text):
+            return text
+        found = _FRAME.fullmatch(text)
+        name = self.service(found["name"]) if found else None
+        if found is None or name is None:
+            return REDACTED
+        after = found["after"] or ""
+        if found["endpoint"]:
+            after = f" -> {self.endpoint(found['endpoint'])}"
+        elif found["chain"]:
+            after = f" traffic not accepted by {self.chain(found['chain'])}"
+        return f"{found['before'] or ''}{name}{after}"
+
+
+def _wildcards(dump: Dump) -> tuple[str, ...]:
+    """Return what stands before the `+` of the interfaces that a dump names, the shorter first."""
+    found = {
+        option.values[0].removesuffix("+")
+        for table in dump.tables.values()
+        for rule in table.rules_with("+ ")
+        for options in (rule.parts.basics, *(match.options for match in rule.matches))
+        for option in options
+        if option.values and option.values[0].endswith("+")
+    }
+    return tuple(sorted(found - {""}, key=len))

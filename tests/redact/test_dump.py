@@ -1,0 +1,242 @@
+"""A redacted dump: the same structure and shares, and nothing of the original left in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import iptviz
+from iptviz.kube.era import era_of
+from iptviz.redact.dump import Redactor
+from iptviz.redact.mapping import fresh_secrets
+from iptviz.redact.secrets import Secrets
+from tests.conftest import ROOT, SHARED
+from tests.kubeproxy import ERAS, Cluster, saved
+from tests.kubeproxy.features import FEATURES, POSSIBLE, cluster_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.engine.condition import Condition
+    from iptviz.kube.service import ServiceTrace
+
+FILES = sorted([*ROOT.glob("fixtures/*/dump*"), *SHARED.glob("kubernetes/*.rules")])
+KEY = bytes(range(32))
+KEPT = re.compile(r"^(?:0\.|127\.|169\.254\.|22[4-9]\.|23\d\.|2[45]\d\.)|^(?:::1?$|fe80:|ff)")
+
+
+def redacted(dump: iptviz.Dump, **options: Any) -> tuple[iptviz.Dump, Redactor]:
+    redactor = Redactor(dump, Secrets(KEY), **options)
+    return iptviz.load(redactor.text().encode()), redactor
+
+
+# --- redact, then ask, is ask, then redact ---------------------------------------------------------------------
+
+
+def told(one: ServiceTrace, redactor: Redactor | None) -> Any:
+    """Return what an answer says, in pseudonyms if there is somebody to make them."""
+    names = redactor.names if redactor else None
+
+    def address(text: str | None) -> str | None:
+        return text if names is None or text is None else names.endpoint(text)
+
+    def chain(text: str | None) -> str | None:
+        return text if names is None or text is None else names.chain(text)
+
+    def value(condition: Condition) -> str:
+        if names is None or redactor is None:
+            return condition.value
+        if condition.kind == "in-interface":
+            return names.interface(condition.value)
+        return redactor.addresses(condition.value)
+
+    service = one.service
+    parts = (service.namespace, service.name, service.port_name)
+    if names is not None and service.name:
+        parts = (names.namespace(parts[0]), names.object(parts[1]), names.port_name(parts[2]))
+    return (
+        parts, service.named_by, one.frontend.kind, address(one.frontend.address), one.frontend.port, chain(one.chain),
+        one.affinity_seconds,
+        [
+            (
+                [(need.condition.kind, value(need.condition), need.holds) for need in outcome.when],
+                [
+                    (address(end.address), end.port, end.share, chain(end.rule.chain), end.rule.line)
+                    for end in outcome.endpoints
+                ],
+                outcome.leftover,
+                (outcome.verdict.kind, outcome.verdict.rule.line) if outcome.verdict else None,
+                [mark.rule.line for mark in outcome.masquerade],
+            )
+            for outcome in one.outcomes
+        ],
+    )  # fmt: skip
+
+
+def compare(dump: iptviz.Dump, targets: list[str]) -> None:
+    other, redactor = redacted(dump)
+    for target in targets:
+        before = iptviz.trace(dump, target).services
+        after = iptviz.trace(other, redactor.target(target)).services
+        assert [told(one, redactor) for one in before] == [told(one, None) for one in after], target
+    assert era_of(other).releases == era_of(dump).releases
+    assert other.rule_count == dump.rule_count
+
+
+def targets_of(dump: iptviz.Dump) -> list[str]:
+    services = iptviz.services(dump).services
+    frontends = [answer.frontend for one in services for answer in one.answers]
+    return list(dict.fromkeys(
+        [f"{one.address or ''}:{one.port}" if ":" not in (one.address or "") else f"[{one.address}]:{one.port}"
+         for one in frontends]
+        + [one.service.text for one in services if one.service.text and one.service.namespace]
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}-{path.name}" for path in FILES])
+def test_the_answers_are_the_same_in_pseudonyms(path: Any) -> None:
+    dumps, _ = iptviz.load_all(str(path))
+    for dump in dumps:
+        if dump.complete:
+            compare(dump, targets_of(dump))
+
+
+SMALL = [
+    pair
+    for pair in POSSIBLE
+    if not FEATURES[pair[0]].crowd and pair[1] in {"1.2", "1.5", "1.14", "1.20", "1.23", "1.24", "1.31"}
+]
+
+
+@pytest.mark.parametrize(("feature", "release"), SMALL)
+def test_the_answers_are_the_same_for_every_feature(feature: str, release: str) -> None:
+    cluster, one = cluster_with(feature, release)
+    dump = iptviz.load(saved(cluster).encode())
+    node_port = [f":{one.node_port}"] if one.node_port else []
+    compare(dump, [f"{one.namespace}/{one.name}", *node_port, *one.external_ips, *one.load_balancer_ips])
+
+
+# --- nothing is left -----------------------------------------------------------------------------------------------
+
+
+def secrets_of(text: str) -> Iterator[str]:
+    """Yield what must not be seen: addresses, names, hashes."""
+    for address in re.findall(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])", text):
+        if not KEPT.match(address):
+            yield address
+    yield from re.findall(r"(?<=KUBE-)(?:SVC|SVL|EXT|FW|XLB|SEP)-([A-Z2-7]{16})", text)
+    for name in re.findall(r'--comment "?([a-z0-9-]+/[a-z0-9-]+)', text):
+        yield from (name, name.partition("/")[2])
+
+
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}-{path.name}" for path in FILES])
+def test_nothing_of_the_original_is_left(path: Any) -> None:
+    dumps, _ = iptviz.load_all(str(path))
+    for dump in dumps:
+        text = redacted(dump)[0]
+        words = set(re.split(r"[^\w.-]+", bytes(text).decode()))
+        public = {"kubernetes", "10.0.0.0"}  # a word of everybody's comments, and everybody's network
+        secrets = set(secrets_of(bytes(dump).decode("utf-8", "replace"))) - public
+        left = secrets & words
+        assert not left
+
+
+ODD = r"""*filter
+:INPUT ACCEPT [3:180]
+:acme-corp - [0:0]
+:f2b-secret-jail - [0:0]
+-A INPUT -i acme0 -m set --match-set acme-blocklist src -j DROP
+-A INPUT -i acme+ -m mac --mac-source 00:50:56:AA:BB:CC -j ACCEPT
+[7:420] -A INPUT -p tcp -m comment --comment "call Bob at 555-1234" -m tcp --dport 22 -j acme-corp
+-A acme-corp -j LOG --log-prefix "acme secret: "
+-A acme-corp -m recent --rcheck --seconds 60 --name BOB --mask 255.255.255.255 --rsource -j DROP
+-A acme-corp -m string --string "topsecret" --algo bm -j DROP
+-A acme-corp -m iprange --src-range 203.0.113.10-203.0.113.200 -j f2b-secret-jail
+-A acme-corp -m nonsense --frob topsecret -j DROP
+-A acme-corp -d 203.0.113.77/24 -j DROP
+COMMIT
+"""
+
+
+def test_what_only_the_owner_knows_is_gone_and_what_iptables_needs_is_kept() -> None:
+    text = redacted(iptviz.load(ODD.encode()))[0]
+    shown = bytes(text).decode()
+    for secret in ("acme", "secret", "Bob", "BOB", "555", "00:50:56", "AA:BB", "203.0.113", "jail"):
+        assert secret not in shown, secret
+    assert "[7:420] -A INPUT -p tcp" in shown
+    assert ":INPUT ACCEPT [3:180]" in shown
+    assert "--dport 22" in shown
+    assert "--algo bm" in shown
+    assert "--seconds 60" in shown
+    assert re.search(r"--mac-source 02:", shown)
+    assert re.search(r'--comment "?redacted', shown)
+    wild, single = re.search(r"-i (\w+)\+", shown), re.search(r"-i (\w+) ", shown)
+    assert wild
+    assert single
+    assert single[1].startswith(wild[1])
+    assert re.search(r"-d [\d.]+\.0/24", shown)
+    first, last = re.search(r"--src-range (\S+)-(\S+)", shown).groups()  # type: ignore[union-attr]
+    assert [int(one.rpartition(".")[2]) for one in (first, last)] == [10, 200]
+
+
+def test_ports_too_when_asked() -> None:
+    dump = iptviz.load("fixtures/policies-today/dump.rules")
+    other, redactor = redacted(dump, ports=True)
+    shown = bytes(other).decode()
+    assert not re.search(r"--dport (?:30080|30700|80|443|53)\b", shown)
+    assert ":8080" not in shown
+    before = iptviz.trace(dump, ":30080").services[0]
+    after = iptviz.trace(other, redactor.target(":30080")).services[0]
+    assert [end.share for end in before.usual.endpoints] == [end.share for end in after.usual.endpoints]
+    assert 30000 <= (after.frontend.port or 0) <= 32767
+
+
+def test_another_key_makes_other_pseudonyms() -> None:
+    dump = iptviz.load("fixtures/httpd-today/dump.rules")
+    texts = {Redactor(dump, fresh_secrets()).text() for _ in range(3)}
+    assert len(texts) == 3
+
+
+# --- addresses ---------------------------------------------------------------------------------------------------------
+
+
+def differing(one: int, other: int) -> int:
+    return (one ^ other).bit_length()
+
+
+@given(st.ip_addresses(v=4), st.ip_addresses(v=4), st.binary(min_size=32, max_size=32))
+@settings(max_examples=300)
+def test_two_addresses_share_as_many_bits_as_before(one: Any, other: Any, key: bytes) -> None:
+    from ipaddress import ip_address
+
+    addresses = Secrets(key).addresses
+    mapped = [int(ip_address(addresses.of(str(address)))) for address in (one, other)]
+    assert differing(*mapped) == differing(int(one), int(other))
+    for before, after in zip((one, other), map(ip_address, mapped), strict=True):
+        assert (before.is_loopback, before.is_multicast, before.is_link_local) == (
+            after.is_loopback, after.is_multicast, after.is_link_local,
+        )  # fmt: skip
+        if before.is_loopback or before.is_multicast or before.is_link_local or int(before) == 2**32 - 1:
+            assert before == after
+
+
+@given(st.ip_addresses(v=6), st.ip_addresses(v=6))
+@settings(max_examples=200)
+def test_the_same_holds_for_ipv6(one: Any, other: Any) -> None:
+    from ipaddress import ip_address
+
+    addresses = Secrets(KEY).addresses
+    mapped = [int(ip_address(addresses.of(str(address)))) for address in (one, other)]
+    assert differing(*mapped) == differing(int(one), int(other))
+
+
+def test_the_eras_of_clusters_stay_known() -> None:
+    for release in ERAS:
+        dump = iptviz.load(
+            saved(Cluster(cluster_with("all frontends", release)[0].services, release)).encode()
+        )
+        assert era_of(redacted(dump)[0]).text == era_of(dump).text
