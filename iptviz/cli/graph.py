@@ -14,14 +14,17 @@ from iptviz.cli.options import (
     DumpArgument,
     DumpNumberOption,
     JsonOption,
+    MapOption,
     MaxSizeOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     StrictOption,
     VerboseOption,
     format_option,
 )
-from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.cli.pseudonyms import asked_dump
+from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style
 from iptviz.errors import TargetError
 from iptviz.output import write_answer
 
@@ -51,6 +54,8 @@ def graph_command(
     output: OutputOption = None,
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="Fold nothing, leave nothing out.")] = False,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -68,7 +73,14 @@ def graph_command(
             raise TargetError("--around and --focus ask for two graphs", hint="choose one of them")
         chosen = chosen_format("graph", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        result = graph(load_dump(dump, reading), tables=tables or (), around=around, depth=depth, focus=focus)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping)
+        result = graph(
+            about.dump,
+            tables=tables or (),
+            around=about.chain(around),
+            depth=depth,
+            focus=about.target(focus) if focus is not None else None,
+        )
         style = chosen_style(color, output, ascii_only=ascii_only)
         write_answer(chosen.writer("graph")(result, style, fold=not show_all), output)
         return ANSWERED

@@ -69,6 +69,10 @@ NamesOption = Annotated[
         show_default=False,
     ),
 ]
+RedactOption = Annotated[
+    bool,
+    typer.Option("--redact", help="Answer in pseudonyms, as of `iptviz redact`: for outsiders to read."),
+]
 MapOption = Annotated[
     str | None,
     typer.Option(

@@ -14,14 +14,18 @@ from iptviz.cli.options import (
     DumpArgument,
     DumpNumberOption,
     JsonOption,
+    MapOption,
     MaxSizeOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     StrictOption,
     VerboseOption,
     format_option,
 )
-from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.cli.pseudonyms import asked_dump
+from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style
+from iptviz.errors import PacketError
 from iptviz.output import write_answer
 from iptviz.xtables.address import parse_network
 
@@ -92,6 +96,8 @@ def packet_command(
     output: OutputOption = None,
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -107,20 +113,26 @@ def packet_command(
 
         chosen = chosen_format("packet", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
+        if (redact or mapping) and any((addresses, routes, ipset, recent, assume, mac)):
+            raise PacketError(
+                "--redact knows the dump alone: not --addresses, --routes, --ipset, --recent, --assume or --mac",
+                hint="ask the output of `iptviz redact --map` with files that you redacted yourself",
+            )
+        about = asked_dump(dump, reading, _family(dst or src or ""), redact=redact, mapping=mapping)
         result = packet(
-            load_dump(dump, reading, _family(dst or src or "")),
-            src=src,
-            dst=dst,
+            about.dump,
+            src=about.address(src),
+            dst=about.address(dst),
             protocol=protocol,
             sport=sport,
             dport=dport,
             hook=hook,
-            in_iface=in_iface,
-            out_iface=out_iface,
+            in_iface=about.interface(in_iface),
+            out_iface=about.interface(out_iface),
             mark=mark,
             ctstate=ctstate,
             length=length,
-            local_ips=tuple(local_ip or ()),
+            local_ips=tuple(about.address(one) or one for one in local_ip or ()),
             tcp_flags=tcp_flags,
             icmp_type=icmp_type,
             ttl=ttl,

@@ -14,15 +14,18 @@ from iptviz.cli.options import (
     DumpArgument,
     DumpNumberOption,
     JsonOption,
+    MapOption,
     MaxSizeOption,
     NamesOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     StrictOption,
     VerboseOption,
     format_option,
 )
-from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.cli.pseudonyms import asked_dump
+from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style
 from iptviz.output import write_answer
 
 
@@ -52,6 +55,8 @@ def services_command(
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="List every frontend and endpoint.")] = False,
     names: NamesOption = None,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -66,13 +71,14 @@ def services_command(
         from iptviz.questions.services import services  # other commands shall not wait for it
 
         chosen = chosen_format("services", format_name, output, as_json=as_json)
-        loaded = load_dump(dump, Reading(number, max_size, strict, verbose, quiet))
+        reading = Reading(number, max_size, strict, verbose, quiet)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping)
         result = services(
-            loaded,
-            namespace=namespace,
+            about.dump,
+            namespace=about.namespace(namespace),
             uneven=uneven,
             no_endpoints=no_endpoints,
-            endpoint=endpoint,
+            endpoint=about.address(endpoint),
             published=published,
             sort=sort,
             names=names,

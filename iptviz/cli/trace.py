@@ -15,15 +15,18 @@ from iptviz.cli.options import (
     DumpNumberOption,
     ExitZeroOption,
     JsonOption,
+    MapOption,
     MaxSizeOption,
     NamesOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     StrictOption,
     VerboseOption,
     format_option,
 )
-from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.cli.pseudonyms import asked_dump
+from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style
 from iptviz.kube.target import family_of
 from iptviz.output import write_answer
 from iptviz.questions.trace import TraceResult, trace
@@ -45,6 +48,8 @@ def trace_command(
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
     names: NamesOption = None,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -59,7 +64,8 @@ def trace_command(
     def ask() -> int:
         chosen = chosen_format("trace", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        result = trace(load_dump(dump, reading, family_of(target)), target, names=names)
+        about = asked_dump(dump, reading, family_of(target), redact=redact, mapping=mapping)
+        result = trace(about.dump, about.target(target), names=names)
         if result.services or chosen.name == "json":
             style = chosen_style(color, output, ascii_only=ascii_only)
             write_answer(chosen.writer("trace")(result, style, fold=not show_all), output)

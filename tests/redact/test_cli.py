@@ -73,3 +73,53 @@ def test_lines_are_those_of_the_original() -> None:
     for number, line in enumerate(original):
         if line.startswith(("-A ", "*", ":", "COMMIT")):
             assert lines[number].split(" ")[0] == line.split(" ")[0] or line.startswith(":")
+
+
+# --- every answer in pseudonyms ----------------------------------------------------------------------------------
+
+ANSWERS = [
+    ("trace", "203.0.113.10", DUMP),
+    ("trace", "default/shop", DUMP),
+    ("trace", "KUBE-SVC-BILYYKAKWI7RYELB", DUMP, "-f", "dot"),
+    ("trace", ":30080", DUMP, "-f", "mermaid"),
+    ("trace", "10.244.0.7:8080", DUMP, "--json"),
+    ("services", DUMP),
+    ("services", DUMP, "-n", "default"),
+    ("services", DUMP, "--endpoint", "10.244.0.7:8080", "--json"),
+    ("graph", DUMP),
+    ("graph", DUMP, "--around", "KUBE-EXT-BILYYKAKWI7RYELB"),
+    ("graph", DUMP, "--focus", "default/shop", "--all"),
+    ("packet", DUMP, "--src", "203.0.113.77", "--dst", "203.0.113.10", "--protocol", "tcp", "--dport", "80", "--mark", "0",
+     "--in", "eth0", "--local-ip", "192.168.1.10"),
+]  # fmt: skip
+SECRET = re.compile(
+    r"203\.0\.113|10\.244\.|10\.97\.|192\.168\.1\.10|shop|default|BILYYKAKWI7RYELB|policies-today"
+)
+
+
+@pytest.mark.parametrize("arguments", ANSWERS, ids=lambda arguments: " ".join(arguments)[:60])
+def test_an_answer_in_pseudonyms_is_as_long_as_the_plain_one_and_tells_nothing(
+    arguments: tuple[str, ...],
+) -> None:
+    status, plain, _ = run(*arguments)
+    assert (status, bool(SECRET.search(plain))) == (0, True)
+    status, text, message = run(*arguments, "--redact")
+    assert (status, message) == (0, "")
+    assert not SECRET.search(text), SECRET.search(text)
+    assert len(text.splitlines()) == len(plain.splitlines())
+
+
+def test_a_map_alone_asks_for_pseudonyms_those_of_redact(tmp_path: Path) -> None:
+    mapping = str(tmp_path / "secret.json")
+    public = tmp_path / "public.rules"
+    run("redact", DUMP, "--map", mapping, "-o", str(public))
+    mine = run("trace", "203.0.113.10", DUMP, "--map", mapping)[1]
+    address = json.loads((tmp_path / "secret.json").read_text())["addresses"]["203.0.113.10"]
+    theirs = run("trace", address, str(public))[1]
+    assert mine.splitlines()[1:] == theirs.splitlines()[1:]
+
+
+def test_what_the_dump_alone_does_not_tell_cannot_be_redacted() -> None:
+    status, _, message = run("packet", DUMP, "--dst", "203.0.113.10", "--routes", "routes.txt", "--redact")
+    assert status == 2
+    assert "--redact knows the dump alone" in message
