@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,11 +26,16 @@ from iptviz.cli.options import (
     format_option,
 )
 from iptviz.cli.pseudonyms import asked_dump
-from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style
+from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.errors import TargetError
 from iptviz.kube.target import family_of
 from iptviz.output import write_answer
 from iptviz.questions.trace import TraceResult, trace
 from iptviz.terminal import say
+
+if TYPE_CHECKING:
+    from iptviz.cli.pseudonyms import Asked
+    from iptviz.dump.model import Dump
 
 
 def trace_command(
@@ -48,6 +53,16 @@ def trace_command(
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
     names: NamesOption = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            metavar="OLD",
+            help="An older dump of the node: compare what endpoints got between the two (both of "
+            "`iptables-save -c`) with their shares.",
+            show_default=False,
+        ),
+    ] = None,
     redact: RedactOption = False,
     mapping: MapOption = None,
     number: DumpNumberOption = None,
@@ -65,7 +80,8 @@ def trace_command(
         chosen = chosen_format("trace", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
         about = asked_dump(dump, reading, family_of(target), redact=redact, mapping=mapping)
-        result = trace(about.dump, about.target(target), names=names)
+        older = _older(since, reading, target, about) if since is not None else None
+        result = trace(about.dump, about.target(target), names=names, since=older)
         if result.services or chosen.name == "json":
             style = chosen_style(color, output, ascii_only=ascii_only)
             write_answer(chosen.writer("trace")(result, style, fold=not show_all), output)
@@ -74,6 +90,16 @@ def trace_command(
         return ANSWERED if result.services or exit_zero else FOUND
 
     answer(ask)
+
+
+def _older(since: str, reading: Reading, target: str, about: Asked) -> Dump:
+    """Return the older dump, in the same pseudonyms as the newer one."""
+    if about.redactor is not None:
+        raise TargetError(
+            "--since and --redact do not go together",
+            hint="redact both dumps with `iptviz redact --map FILE`",
+        )
+    return load_dump(since, reading, family_of(target))
 
 
 def _say_absence(result: TraceResult) -> None:

@@ -15,10 +15,13 @@ from iptviz.documents.shapes import (
     share_shape,
 )
 from iptviz.engine.chance import total
+from iptviz.kube.observed import LEVEL
 
 if TYPE_CHECKING:
+    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Endpoint, Outcome, Verdict
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
@@ -31,10 +34,42 @@ def trace_document(result: TraceResult) -> dict[str, Any]:
         "dump": dump_shape(result.dump, complete=result.complete),
         "target": result.target,
         "services": [
-            _service(one, siblings, result.wanted)
-            for one, siblings in zip(result.services, result.siblings, strict=True)
+            _service(one, siblings, result.wanted) | _observations(result, place)
+            for place, (one, siblings) in enumerate(zip(result.services, result.siblings, strict=True))
         ],
         "notes": list(result.notes),
+    }
+
+
+def _observations(result: TraceResult, place: int) -> Shape:
+    """Return what the counters tell; nothing where the dump has none."""
+    if not any(result.observed):
+        return {}
+    return {"observed": [_observation(one, result.since) for one in result.observed[place]]}
+
+
+def _observation(one: Observation, since: Dump | None) -> Shape:
+    everything = one.connections
+    return {
+        "chain": one.chain,
+        "since": since.source if since is not None else None,
+        "connections": everything,
+        "verdict": one.verdict,
+        "p": one.p,
+        "test": "chi-square",
+        "level": LEVEL,
+        "needed": one.needed,
+        "problems": list(one.problems),
+        "rules": [
+            {
+                "line": seen.via.line,
+                "chain": seen.via.jump,
+                "connections": seen.connections,
+                "observed": seen.connections / everything if everything else None,
+                "expected": share_shape(seen.expected),
+            }
+            for seen in one.seen
+        ],
     }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.knowledge.service_names import Candidate
+    from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Outcome
 
 
@@ -28,7 +29,8 @@ class TraceResult(NamedTuple):
 
     `wanted` holds the DNAT rules of the endpoint that TARGET names, if it names one.
     `siblings` has, for each trace, the other frontends of the same service port.
-    `notes` are sentences on what the answer lacks or hangs on.
+    `notes` are sentences on what the answer lacks or hangs on. `observed` has, for each trace, what the counters
+    of the dump tell, between it and the older dump `since` where that is not None.
     """
 
     dump: Dump
@@ -37,6 +39,8 @@ class TraceResult(NamedTuple):
     wanted: frozenset[Rule]
     siblings: tuple[tuple[Frontend, ...], ...]
     notes: tuple[str, ...]
+    observed: tuple[tuple[Observation, ...], ...] = ()
+    since: Dump | None = None
 
     @property
     def complete(self) -> bool:
@@ -51,8 +55,11 @@ class TraceResult(NamedTuple):
         return trace_document(self)
 
 
-def trace(dump: Dump, target: str, *, names: str | None = None) -> TraceResult:
+def trace(dump: Dump, target: str, *, names: str | None = None, since: Dump | None = None) -> TraceResult:
     """Follow new connections to `target` through `dump`.
+
+    `since` is an older dump of the same node, with counters, as `dump` then has: what endpoints got between the
+    two is compared with their shares.
 
     `names` is the path of a list of services, such as `kubectl get services -A` prints, which names those whose
     comments are lost: see `iptviz.kube.naming`.
@@ -69,7 +76,31 @@ def trace(dump: Dump, target: str, *, names: str | None = None) -> TraceResult:
     siblings = _siblings(dump, services)
     absence = [] if services else _absence(dump, parsed, target)
     notes = (*absence, *_dump_notes(dump, answered=bool(services)), *_service_notes(services))
-    return TraceResult(dump, target, services, found.wanted, siblings, tuple(dict.fromkeys(notes)))
+    notes = (*notes, *_since_notes(dump, since))
+    observed = tuple(tuple(_observed(dump, one, since)) for one in services)
+    texts = tuple(dict.fromkeys(notes))
+    return TraceResult(dump, target, services, found.wanted, siblings, texts, observed, since)
+
+
+def _observed(dump: Dump, one: ServiceTrace, since: Dump | None) -> list[Observation]:
+    nat = dump.tables.get("nat")
+    if nat is None or all(end.via.counters is None for case in one.outcomes for end in case.endpoints):
+        return []
+    from iptviz.kube.observed import observe
+
+    return observe(one.outcomes, nat, since.tables.get("nat") if since is not None else None)
+
+
+def _since_notes(dump: Dump, since: Dump | None) -> Iterator[str]:
+    if since is not None and not any(rule.counters for rule in _first_rules(dump)):
+        yield "this dump has no counters: `iptables-save -c` writes them"
+    if since is not None and not any(rule.counters for rule in _first_rules(since)):
+        yield f"{since.source} has no counters: `iptables-save -c` writes them"
+
+
+def _first_rules(dump: Dump) -> Iterator[Rule]:
+    """Yield one rule of each table: a dump has counters everywhere, or nowhere."""
+    return (rule for table in dump.tables.values() if (rule := next(table.rules(), None)) is not None)
 
 
 def _names_reader(text: str, source: str) -> list[Candidate]:

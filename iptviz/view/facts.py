@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.balance import Balance, balance_of
+from iptviz.kube.observed import LEVEL as OBSERVED_LEVEL
 from iptviz.view.cases import CaseView, case_views
 from iptviz.view.labels import endpoint_label, frontend_label, leftover_label, when_label
 from iptviz.view.numbers import counted, one_in, percent, seconds
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
@@ -29,7 +31,12 @@ class Fact(NamedTuple):
     mood: str = ""
 
 
-def facts_of(result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, ...]) -> Iterator[Fact]:
+def facts_of(
+    result: TraceResult,
+    one: ServiceTrace,
+    siblings: tuple[Frontend, ...],
+    observed: tuple[Observation, ...] = (),
+) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend."""
     cases = case_views(one.outcomes)
     usual = one.usual
@@ -44,6 +51,7 @@ def facts_of(result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, .
     if one.affinity_seconds is not None:
         span = seconds(one.affinity_seconds)
         yield Fact("Affinity", f"a client stays with its endpoint for {span}; shares are for new clients")
+    yield from (_observed_fact(seen, several=len(observed) > 1) for seen in observed)
     if siblings:
         yield Fact("Also at", ", ".join(map(frontend_label, siblings)))
     yield Fact("Depends on", _conditions(result, one))
@@ -72,6 +80,21 @@ def _conditions(result: TraceResult, one: ServiceTrace) -> str:
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
     return "; ".join(questions) or "nothing outside this dump"
+
+
+def _observed_fact(seen: Observation, *, several: bool) -> Fact:
+    """Say what the counters tell, by which test, and whether chance explains it."""
+    what = counted(seen.connections, "connection") + (f" by {printable(seen.chain)}" if several else "")
+    if seen.problems:
+        return Fact("Observed", f"{what}; not to be compared: {printable('; '.join(seen.problems))}", "bad")
+    if len(seen.seen) == 1:
+        return Fact("Observed", what)
+    if seen.p is None:
+        return Fact("Observed", f"{what}: too few to tell chance from error, it takes {seen.needed:,}")
+    test = f"chi-square test, p = {seen.p:.2g}, level 1 in {1 / OBSERVED_LEVEL:,.0f}"
+    if seen.verdict == "chance":
+        return Fact("Observed", f"{what}: as expected, chance explains the difference ({test})", "good")
+    return Fact("Observed", f"{what}: NOT as expected, by more than chance ({test})", "bad")
 
 
 def _question(condition: Condition) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
@@ -56,6 +57,12 @@ def raw_label(endpoint: Endpoint) -> str:
         )
     left = "all" if endpoint.before == CERTAIN else f"the {percent(endpoint.before)} left"
     return f"{chance(endpoint.chance)} of {left}"
+
+
+def seen_label(connections: int, everything: int) -> str:
+    """Return how many connections the counters saw, and which share that is of the chain's."""
+    share = f" = {percent(Fraction(connections, everything))}" if everything else ""
+    return f"seen {connections:,}{share}"
 
 
 def endpoint_label(endpoint: Endpoint) -> str:

@@ -14,6 +14,7 @@ from iptviz.view.labels import (
     leftover_label,
     line_label,
     raw_label,
+    seen_label,
     service_label,
     when_label,
 )
@@ -23,9 +24,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, Outcome
-    from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 
 FOLD_FROM = 16
@@ -68,10 +67,7 @@ class TraceView(NamedTuple):
 
 def trace_view(result: TraceResult, *, fold: bool = True) -> TraceView:
     """Return the view of `result`; `fold` shortens long lists of endpoints and says so."""
-    services = tuple(
-        _ServiceViewer(result, one, siblings, fold=fold).view()
-        for one, siblings in zip(result.services, result.siblings, strict=True)
-    )
+    services = tuple(_ServiceViewer(result, place, fold=fold).view() for place in range(len(result.services)))
     return TraceView(
         dump_label(result.dump, complete=result.complete), services, tuple(map(printable, result.notes))
     )
@@ -80,21 +76,26 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> TraceView:
 class _ServiceViewer:
     """Builds the view of one frontend."""
 
-    def __init__(
-        self, result: TraceResult, one: ServiceTrace, siblings: tuple[Frontend, ...], *, fold: bool
-    ) -> None:
+    def __init__(self, result: TraceResult, place: int, *, fold: bool) -> None:
         self.result = result
-        self.one = one
-        self.siblings = siblings
+        self.one = result.services[place]
+        self.siblings = result.siblings[place]
+        self.observed = result.observed[place] if result.observed else ()
         self.fold = fold
-        self.cases = case_views(one.outcomes)
+        self.cases = case_views(self.one.outcomes)
+        self.seen = {
+            seen.via: seen_label(seen.connections, one.connections)
+            for one in self.observed
+            if len(one.seen) > 1
+            for seen in one.seen
+        }
 
     def view(self) -> ServiceView:
         return ServiceView(
             service_label(self.one),
             frontend_label(self.one.frontend),
             tuple(self._cases()),
-            tuple(facts_of(self.result, self.one, self.siblings)),
+            tuple(facts_of(self.result, self.one, self.siblings, self.observed)),
         )
 
     # --- the tree ----------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ class _ServiceViewer:
         cells = (
             percent(endpoint.share),
             endpoint_label(endpoint),
-            raw_label(endpoint),
+            ", ".join(filter(None, (raw_label(endpoint), self.seen.get(endpoint.via)))),
             printable(endpoint.rule.chain),
             f"lines {endpoint.via.line}, {endpoint.rule.line}"
             + ("  <- asked for" if kind == "wanted" else ""),

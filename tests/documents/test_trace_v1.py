@@ -133,7 +133,7 @@ TRACE = fields(
     target=text,
     services=many(
         fields(
-            {"target_share": fields(**SHARE)},
+            {"target_share": fields(**SHARE), "observed": many(kind(dict))},
             service=SERVICE,
             frontend=FRONTEND,
             chain=or_null(text),

@@ -256,3 +256,18 @@ def test_the_chi_square_test_itself_is_right() -> None:
     table = [(3.841, 1, 0.05), (5.991, 2, 0.05), (16.266, 3, 0.001), (18.307, 10, 0.05), (66.339, 49, 0.05)]
     for distance, freedom, expected in table:
         assert survival(distance, freedom) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_counters_between_two_dumps_are_what_chance_makes(backend: str) -> None:
+    with node(backend) as lab:
+        lab.load(kubeproxy.saved(Cluster((HTTPD,))))
+        lab.connect((HTTPD.cluster_ip, 79), 300, source=OUTSIDE[4])
+        before = counted(lab)
+        lab.connect((HTTPD.cluster_ip, 79), 5_000, source=OUTSIDE[4])
+        result = iptviz.trace(counted(lab), HTTPD.cluster_ip, since=before)
+    (seen,) = result.observed[0]
+    assert seen.connections == 5_000
+    assert not seen.problems
+    assert seen.p is not None
+    assert seen.p > LEVEL
