@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from iptviz.render.formats import FORMATS
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -34,6 +35,16 @@ def test_the_readme_has_sessions_to_check() -> None:
 
 def test_the_help_in_the_readme_is_the_programs() -> None:
     assert [program("trace", "--help")] == HELP
+
+
+def test_the_table_of_formats_is_the_programs() -> None:
+    rows = [
+        f"| `{one.name}` | {', '.join(f'`{suffix}`' for suffix in one.suffixes)} | {one.purpose} "
+        f"| {', '.join(f'`{question}`' for question in one.writers)} |"
+        for one in FORMATS.values()
+    ]
+    table = ["| Format | Suffixes | What it is for | Of |", "| --- | --- | --- | --- |", *rows]
+    assert "\n".join(table) in README
 
 
 def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""CSV for spreadsheets and scripts: a line for each service port."""
+"""CSV for spreadsheets and scripts: a line for each service port, endpoint or outcome."""
 
 from __future__ import annotations
 
@@ -6,15 +6,22 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
+from iptviz.documents.shapes import share_shape
 from iptviz.engine.condition import clauses
+from iptviz.view.packet_labels import mark_label
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+    from fractions import Fraction
 
+    from iptviz.engine.outcome import Outcome
+    from iptviz.kube.service import ServiceTrace
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.packet import PacketResult
     from iptviz.questions.services import ServicesResult
+    from iptviz.questions.trace import TraceResult
     from iptviz.terminal import Style
 
 _COLUMNS: dict[str, Callable[[ServicePort], object]] = {
@@ -43,13 +50,64 @@ _COLUMNS: dict[str, Callable[[ServicePort], object]] = {
 _FORMULA = ("=", "+", "-", "@")
 
 
+_ENDPOINT_COLUMNS = (
+    "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
+    "connections", "verdict", "verdict_line", "masquerade",
+)  # fmt: skip
+_OUTCOME_COLUMNS = (
+    "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule",
+)  # fmt: skip
+
+
 def services_csv(result: ServicesResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - a csv is whole
     """Return the services as CSV, with a line of headings."""
+    rows = ([column(one) for column in _COLUMNS.values()] for one in result.services)
+    return _written(_COLUMNS, rows)
+
+
+def trace_csv(result: TraceResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor is it here
+    """Return a line for each endpoint of each case of each frontend, and one for what gets none."""
+    return _written(_ENDPOINT_COLUMNS, (row for one in result.services for row in _ways(one)))
+
+
+def _ways(one: ServiceTrace) -> Iterator[list[object]]:
+    frontend = one.frontend
+    for outcome in one.outcomes:
+        masquerade = " or ".join(clauses(mark.needs) for mark in outcome.masquerade)
+        begin = [one.service.text, frontend.protocol, frontend.text, frontend.kind, clauses(outcome.when)]
+        for end in outcome.endpoints:
+            connections = "" if end.via.counters is None else end.via.counters.packets
+            address = join_endpoint(end.address, end.port)
+            lines = [end.rule.chain, end.via.line, end.rule.line]
+            yield [*begin, address, *_share(end.share), *lines, connections, "", "", masquerade]
+        if outcome.leftover:
+            verdict = outcome.verdict
+            told = [verdict.kind, verdict.rule.line] if verdict else ["none", ""]
+            yield [*begin, "", *_share(outcome.leftover), "", "", "", "", *told, masquerade]
+
+
+def packet_csv(result: PacketResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return a line for each outcome."""
+    return _written(_OUTCOME_COLUMNS, (_fate(one) for one in result.outcomes))
+
+
+def _fate(one: Outcome) -> list[object]:
+    packet, by = one.packet, one.by
+    rewritten = [packet.dnat or "", packet.snat or "", mark_label(packet.mark) or ""]
+    decided = [by.line, by.text] if by is not None else ["", ""]
+    return [clauses(one.when), *_share(one.share), one.verdict, one.route, *rewritten, *decided]
+
+
+def _share(share: Fraction) -> list[object]:
+    """Return a share twice: for people, and exactly."""
+    return [f"{float(share):.10f}", share_shape(share)["exact"]]
+
+
+def _written(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for one in result.services:
-        writer.writerow(_cell(column(one)) for column in _COLUMNS.values())
+    writer.writerow(columns)
+    writer.writerows(map(_cell, row) for row in rows)
     return text.getvalue()
 
 

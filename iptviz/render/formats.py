@@ -81,7 +81,16 @@ FORMATS = {
                 "verify": "iptviz.render.table:verify_table",
             },
         ),
-        Format("csv", (".csv",), "for spreadsheets", {"services": "iptviz.render.csv:services_csv"}),
+        Format(
+            "csv",
+            (".csv",),
+            "for spreadsheets",
+            {
+                "trace": "iptviz.render.csv:trace_csv",
+                "packet": "iptviz.render.csv:packet_csv",
+                "services": "iptviz.render.csv:services_csv",
+            },
+        ),
         Format("dot", (".dot", ".gv"), "for Graphviz", PICTURES, "iptviz.render.dot:dot_text"),
         Format("svg", (".svg",), "a picture for pages", PICTURES, "iptviz.render.drawn:svg"),
         Format("png", (".png",), "a picture for chats", PICTURES, "iptviz.render.drawn:png"),
@@ -111,6 +120,7 @@ FORMATS = {
                 "packet": "iptviz.render.markdown:packet_markdown",
                 "services": "iptviz.render.markdown:services_markdown",
                 "verify": "iptviz.render.markdown:verify_markdown",
+                "graph": "iptviz.render.markdown:graph_markdown",
             },
         ),
     )

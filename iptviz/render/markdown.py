@@ -10,17 +10,22 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iptviz.render.mermaid import mermaid
 from iptviz.view.trace import trace_view
+from iptviz.view.trace_picture import trace_picture
+from iptviz.view.trace_rules import rule_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from iptviz.questions.graph import GraphResult
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.trace import TraceResult
     from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Style
     from iptviz.view.facts import Fact
+    from iptviz.view.picture import Picture
     from iptviz.view.trace import Node, ServiceView
 
 _ENDPOINT_HEADINGS = ("Share", "Endpoint", "How", "Chain", "Lines")
@@ -39,12 +44,16 @@ def trace_markdown(result: TraceResult, _style: Style, *, fold: bool) -> str:
     """Return the Markdown of a trace."""
     view = trace_view(result, fold=fold)
     services = (block for service in view.services for block in _service(service))
-    return _document([_plain(view.source), *services, *_notes(view.notes)])
+    picture = [_mermaid(trace_picture(result, fold=fold))] if view.services else []
+    rules = rule_lines(result, fold=fold)
+    quoted = [_quoted("The rules", rules)] if rules else []
+    return _document([_plain(view.source), *services, *_notes(view.notes), *picture, *quoted])
 
 
 def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
     """Return the Markdown of a packet's outcomes."""
-    from iptviz.view.packet import packet_view  # a trace shall not wait for it
+    from iptviz.view.packet import packet_view  # a trace shall not wait for these
+    from iptviz.view.packet_picture import packet_picture
 
     view = packet_view(result, fold=fold)
     cases = [node for node in view.nodes if node.kind == "case"]
@@ -52,7 +61,18 @@ def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
     for case in cases:
         blocks += [_bold(case.cells[0]), *_outcomes(case.children)]
     blocks += [] if cases else _outcomes(view.nodes)
-    return _document([*blocks, _facts(view.facts), *_notes(view.notes)])
+    picture = _mermaid(packet_picture(result, fold=fold))
+    return _document([*blocks, _facts(view.facts), *_notes(view.notes), picture])
+
+
+def graph_markdown(result: GraphResult, _style: Style, *, fold: bool) -> str:
+    """Return the Markdown of a jump graph: a picture, and what has to be said of it."""
+    from iptviz.view.chain_graph import graph_view
+    from iptviz.view.graph_picture import graph_picture
+
+    view = graph_view(result, fold=fold)
+    picture = _mermaid(graph_picture(result, fold=fold))
+    return _document([_plain(view.source), f"### {_plain(view.asked)}", picture, *_notes(view.notes)])
 
 
 def services_markdown(result: ServicesResult, _style: Style, *, fold: bool) -> str:
@@ -78,6 +98,19 @@ def verify_markdown(result: VerifyResult, _style: Style, *, fold: bool) -> str:
 def _unfolding(summary: str, lines: tuple[str, ...]) -> str:
     items = "\n".join(f"- {_plain(line.strip())}" for line in lines)
     return f"<details>\n<summary>{_html(summary)}</summary>\n\n{items}\n\n</details>"
+
+
+def _mermaid(picture: Picture) -> str:
+    """Return a picture that GitHub and GitLab draw; no label of it can hold a fence."""
+    return f"```mermaid\n{mermaid(picture)}```"
+
+
+def _quoted(summary: str, lines: tuple[str, ...]) -> str:
+    """Return lines as they are, to be unfolded: between more backticks than they have in a row."""
+    most = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(most + 1, 3)
+    text = "\n".join(lines)
+    return f"<details>\n<summary>{_html(summary)}</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
 
 
 def _document(blocks: Iterable[str]) -> str:

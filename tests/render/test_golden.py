@@ -18,7 +18,7 @@ from tests.conftest import GOLDEN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz import PacketResult, ServicesResult, TraceResult
+    from iptviz import GraphResult, PacketResult, ServicesResult, TraceResult
 
 # name -> fixture, TARGET
 TRACES = {
@@ -63,8 +63,17 @@ SERVICES: dict[str, tuple[str, dict[str, Any]]] = {
     "services-refused": ("httpd-no-endpoints/dump.rules", {"no_endpoints": True}),
     "services-endpoint": ("httpd-affinity/dump.rules", {"endpoint": "10.244.1.18"}),
 }
-QUESTIONS: dict[str, dict[str, Any]] = {"trace": TRACES, "packet": PACKETS, "services": SERVICES}
-ROWS = [*TRACES, *PACKETS]
+# name -> fixture, options
+GRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
+    "graph-today": ("policies-today/dump.rules", {}),
+    "graph-old": ("policies-old/dump.rules", {"tables": ["filter"]}),
+    "graph-around": ("policies-today/dump.rules", {"around": "KUBE-NODEPORTS", "depth": 1}),
+    "graph-focus": ("httpd-service/dump.rules", {"focus": "default/httpd-service"}),
+}
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS,
+}  # fmt: skip
+ROWS = [*TRACES, *PACKETS, *GRAPHS]
 
 # ending -> format, style
 OPTIONS = {
@@ -75,8 +84,10 @@ OPTIONS = {
     "json": ("json", Style()),
     "dot": ("dot", Style()),
     "mmd": ("mermaid", Style()),
+    "csv": ("csv", Style()),
+    "md": ("markdown", Style()),
 }
-PACKET_OPTIONS = OPTIONS | {"md": ("markdown", Style())}
+GRAPH_OPTIONS = {ending: option for ending, option in OPTIONS.items() if ending != "csv"}
 SERVICES_OPTIONS = {
     "table.txt": ("table", Style()),
     "table-80.txt": ("table", Style(width=80)),
@@ -84,10 +95,11 @@ SERVICES_OPTIONS = {
     "csv": ("csv", Style()),
     "md": ("markdown", Style()),
 }
-ALL_OPTIONS = PACKET_OPTIONS | SERVICES_OPTIONS
+ALL_OPTIONS = OPTIONS | SERVICES_OPTIONS
 CASES = [
     *((row, ending) for row in TRACES for ending in OPTIONS),
-    *((row, ending) for row in PACKETS for ending in PACKET_OPTIONS),
+    *((row, ending) for row in PACKETS for ending in OPTIONS),
+    *((row, ending) for row in GRAPHS for ending in GRAPH_OPTIONS),
     *((row, ending) for row in SERVICES for ending in SERVICES_OPTIONS),
 ]
 FILES = {f"{row}.{ending}" for row, ending in CASES}
@@ -99,13 +111,16 @@ def printed(row: str, ending: str) -> str:
     return str(FORMATS[format_name].writer(question)(answer(row), style, fold=True))
 
 
-def answer(row: str) -> TraceResult | PacketResult | ServicesResult:
+def answer(row: str) -> TraceResult | PacketResult | ServicesResult | GraphResult:
     if row in TRACES:
         fixture, target = TRACES[row]
         return iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
     if row in SERVICES:
         fixture, options = SERVICES[row]
         return iptviz.services(iptviz.load(f"fixtures/{fixture}"), **options)
+    if row in GRAPHS:
+        fixture, options = GRAPHS[row]
+        return iptviz.graph(iptviz.load(f"fixtures/{fixture}"), **options)
     fixture, about = PACKETS[row]
     return iptviz.packet(iptviz.load(f"fixtures/{fixture}"), **about)
 

@@ -13,6 +13,7 @@ from iptviz.render.formats import FORMATS
 from iptviz.render.markdown import _cell, _html, _plain
 from iptviz.terminal import Style
 from iptviz.view.text import printable
+from tests.kubeproxy import numbered, saved
 from tests.render.test_hostile import HOSTILE, traced
 from tests.render.test_packet import hostile
 from tests.view.test_packet import httpd_result, many, one_case
@@ -45,7 +46,7 @@ every_evil = pytest.mark.parametrize("text", EVIL.values(), ids=EVIL)
 # What the renderer itself writes, and nothing else may appear.
 OURS = {
     "paragraph", "heading", "bullet_list", "list_item", "table", "thead", "tbody", "tr", "th", "td", "strong",
-    "inline", "text", "code_inline", "html_block", "html_inline", "softbreak",
+    "inline", "text", "code_inline", "fence", "html_block", "html_inline", "softbreak",
 }  # fmt: skip
 TAGS = {"<details>", "<summary>", "</summary>", "</details>", "<code>", "</code>"}
 
@@ -69,12 +70,15 @@ def assert_harmless(text: str) -> None:
     for token in tokens(text):
         kind = token.type.removesuffix("_open").removesuffix("_close")
         assert kind in OURS, token
+        if kind == "fence":
+            assert token.info in {"mermaid", "text"}
         if kind.startswith("html"):
             assert set(re.findall("<[^>]*>?", token.content)) <= TAGS, token.content
-    for block in text.split("\n\n"):
+    outside = re.sub(r"(?ms)^(`{3,})(?:text|mermaid)$.*?^\1$", "", text)
+    for block in outside.split("\n\n"):
         if block.startswith("|"):
             assert len({line.count("|") for line in block.split("\n")}) == 1
-    lines = text.split("\n")
+    lines = outside.split("\n")
     assert lines.count("<details>") == lines.count("</details>")
 
 
@@ -152,7 +156,7 @@ def test_a_packets_fate_has_a_table_for_each_case_and_the_ways_to_unfold() -> No
     assert text.count("<details>") == 8
     assert "<summary>25.00 %, ACCEPT, forwarded, to 10.244.1.17:80</summary>" in text
     assert "- **Depends on:** whether source in 10.244.0.0/16" in text
-    assert text.endswith("- note: A note.\n")
+    assert "\n- note: A note.\n\n```mermaid\n" in text
 
 
 def test_columns_that_are_empty_everywhere_are_left_out() -> None:
@@ -177,3 +181,34 @@ def test_a_trace_has_its_chains_and_a_table_of_endpoints() -> None:
 def test_a_trace_with_cases_and_refusals_is_harmless(target: str) -> None:
     for fixture in ("policies-today", "policies-old"):
         assert_harmless(trace_text(iptviz.trace(iptviz.load(f"fixtures/{fixture}/dump.rules"), target)))
+
+
+def test_a_trace_has_a_picture_and_the_rules_to_unfold() -> None:
+    text = trace_text(iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), "203.0.113.20"))
+    fences = [(token.info, token.content) for token in tokens(text) if token.type == "fence"]
+    assert [info for info, _ in fences] == ["mermaid", "text"]
+    assert fences[0][1].startswith("flowchart LR\n")
+    assert re.search(
+        r"^ 78  nat     -A KUBE-FW-4CU5DJFIWYNNV2YR -s 192\.0\.2\.0/25 ", fences[1][1], re.MULTILINE
+    )
+    assert "<summary>The rules</summary>" in text
+
+
+def test_many_rules_are_folded_and_that_is_said() -> None:
+    dump = iptviz.load(saved(numbered(1, 100)).encode())
+    text = trace_text(iptviz.trace(dump, ":30000"))
+    assert re.search(r"^and \d+ more rules \(--all shows them\)$", text, re.MULTILINE)
+    whole = str(FORMATS["markdown"].writer("trace")(iptviz.trace(dump, ":30000"), Style(), fold=False))
+    assert whole.count("-j DNAT --to-destination") == 100
+    assert len(text) < 65_536, "GitHub takes no longer comment"
+
+
+def test_a_graph_is_a_picture_and_its_notes() -> None:
+    text = str(
+        FORMATS["markdown"].writer("graph")(
+            iptviz.graph(iptviz.load("fixtures/policies-today/dump.rules")), Style(), fold=True
+        )
+    )
+    assert_harmless(text)
+    assert "```mermaid\nflowchart LR\n" in text
+    assert "nothing leads to" in text

@@ -1,0 +1,42 @@
+"""The rules behind a trace, by line: what one quotes where the dump itself is not at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.view.numbers import counted
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.service import ServiceTrace
+    from iptviz.questions.trace import TraceResult
+
+MOST_RULES = 60
+"""More rules than this are not quoted where long lists are folded."""
+
+
+def rule_lines(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
+    """Return the rules on the way, each with its line and table, in order; folded, the first of them."""
+    rules = {rule for one in result.services for rule in _rules(one)}
+    ordered = sorted(rules, key=lambda rule: rule.line)
+    shown = ordered[:MOST_RULES] if fold else ordered
+    width = len(str(shown[-1].line)) if shown else 0
+    lines = [f"{rule.line:>{width}}  {rule.table.name:6}  {printable(rule.text)}" for rule in shown]
+    if len(shown) < len(ordered):
+        lines.append(f"and {counted(len(ordered) - len(shown), 'more rule')} (--all shows them)")
+    return tuple(lines)
+
+
+def _rules(one: ServiceTrace) -> Iterator[Rule]:
+    yield one.frontend.rule
+    for outcome in one.outcomes:
+        yield from (hop.via for hop in outcome.hops)
+        yield from (mark.rule for mark in outcome.masquerade)
+        yield from (end.rule for end in outcome.others)
+        for end in outcome.endpoints:
+            yield from (rule for rule in (end.via, end.rule, end.hairpin) if rule is not None)
+        if outcome.verdict is not None:
+            yield outcome.verdict.rule

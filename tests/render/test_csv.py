@@ -1,0 +1,59 @@
+"""CSV of traces and packets: every share, exactly, and no cell that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from fractions import Fraction
+
+import iptviz
+from iptviz.render.formats import FORMATS
+from iptviz.terminal import Style
+from tests.render.test_hostile import BY_CHAIN, BY_COMMENT, every_text, traced
+
+
+def rows(question: str, result: object) -> list[dict[str, str]]:
+    text = str(FORMATS["csv"].writer(question)(result, Style(), fold=True))
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_each_case_sums_to_one() -> None:
+    result = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), "default/shop")
+    found = rows("trace", result)
+    sums: dict[tuple[str, str], Fraction] = {}
+    for row in found:
+        key = row["frontend"], row["when"]
+        sums[key] = sums.get(key, Fraction(0)) + Fraction(row["exact"])
+        assert float(row["share"]) == round(float(Fraction(row["exact"])), 10)
+    assert len(sums) > 4
+    assert set(sums.values()) == {Fraction(1)}
+
+
+def test_what_gets_no_endpoint_has_a_row_with_its_verdict() -> None:
+    result = iptviz.trace(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"), "10.97.13.198")
+    (row,) = rows("trace", result)
+    assert (row["endpoint"], row["exact"], row["verdict"], row["verdict_line"]) == ("", "1/1", "REJECT", "87")
+
+
+def test_counters_are_there_where_the_dump_has_them() -> None:
+    result = iptviz.trace(iptviz.load("fixtures/httpd-nft/dump.rules"), ":32123")
+    assert [row["connections"] for row in rows("trace", result)] == ["260", "230", "250", "260"]
+
+
+def test_a_packets_outcomes_are_rows() -> None:
+    dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    result = iptviz.packet(dump, src="10.9.9.9", dst="10.97.13.198", protocol="tcp", dport=79, mark=0)
+    found = rows("packet", result)
+    assert sum(Fraction(row["exact"]) for row in found) == len({row["when"] for row in found})
+    assert {row["destination"] for row in found} == {
+        f"10.244.{end}:80" for end in ("1.17", "1.18", "2.20", "2.21")
+    }
+    assert {row["mark"] for row in found} == {"0x4000"}
+
+
+@every_text
+def test_a_hostile_text_is_a_text(text: str) -> None:
+    for target in (BY_CHAIN, BY_COMMENT):
+        for row in rows("trace", traced(text, target)):
+            assert None not in row
+            assert not any(cell.startswith(("=", "+", "-", "@")) for cell in row.values())
