@@ -22,7 +22,12 @@ MOST_CHARACTERS, MOST_LINKS = 50_000, 500
 _LITERAL = re.compile(r"[^A-Za-z0-9 .,_/:()+=-]")
 _LONGEST = (10_000, 1_000, 200, 60)
 _CLIPPED = "…"
+_NO_BREAK = "\\\u200bn"
+"""Mermaid breaks a line at a backslash and an n, even as entities: something without width keeps them apart."""
 _MOST_LINES = 40
+_SETTINGS = '%%{init: {"flowchart": {"wrappingWidth": 560}}}%%'
+"""Names of chains stay on one line, and the text about the picture does not become a column."""
+
 
 _SHAPES = {
     "frontend": '>"{}"]', "chain": '("{}")', "mark": '[["{}"]]', "affinity": '[["{}"]]',
@@ -36,7 +41,7 @@ _STYLES = {
     "mark": "fill:#f5d0fe,stroke:#a21caf", "affinity": "fill:#e0e7ff,stroke:#4338ca",
     "verdict": "fill:#fee2e2,stroke:#b91c1c", "leftover": "fill:#ffffff,stroke:#b91c1c,stroke-dasharray:4",
     "missing": "fill:#ffffff,stroke:#64748b,stroke-dasharray:4",
-    "about": "fill:#ffffff,stroke:#ffffff,text-align:left",
+    "about": "fill:#f8fafc,stroke:#cbd5e1,text-align:left",
 }  # fmt: skip
 _DASHED = {"mark", "affinity", "leftover"}
 _THICKEST = 6
@@ -65,7 +70,7 @@ def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...]
     if len(boxes) < len(picture.boxes) or len(links) < len(picture.links):
         left_out = counted(len(picture.boxes) - len(boxes), "node")
         about.append(f"left out here: {left_out} and {counted(len(picture.links) - len(links), 'link')}")
-    lines = ["flowchart LR", f'  about["{_label(about, longest)}"]:::about']
+    lines = [_SETTINGS, "flowchart LR", f'  about["{_label(about, longest)}"]:::about']
     for box in boxes:
         shape = _SHAPES.get(box.kind, _BOX).format(_label(box.lines, longest))
         lines.append(f"  {names[box.id]}{shape}:::{box.kind}")
@@ -92,4 +97,4 @@ def _label(lines: Iterable[str], longest: int) -> str:
 
 def _text(line: str, longest: int) -> str:
     clipped = line if len(line) <= longest else line[: longest - 1] + _CLIPPED
-    return _LITERAL.sub(lambda found: f"#{ord(found[0])};", clipped)
+    return _LITERAL.sub(lambda found: f"#{ord(found[0])};", clipped.replace("\\n", _NO_BREAK))

@@ -1,0 +1,49 @@
+"""A real browser: Debian's Chromium, without a display and without the network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def _missing(what: str) -> None:
+    if os.environ.get("IPTVIZ_REQUIRE_BROWSER"):
+        pytest.fail(f"needs {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A running browser."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        _missing("chromium (apt-get install chromium)")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _missing("playwright (pip install 'iptviz[browser]')")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=program, args=list(_ARGUMENTS))
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def mermaid_script() -> str:
+    """Mermaid itself, as npm has it."""
+    path = os.environ.get("IPTVIZ_MERMAID", "")
+    if not Path(path).is_file():
+        _missing("mermaid (npm install mermaid; IPTVIZ_MERMAID is the path of its mermaid.min.js)")
+    return path

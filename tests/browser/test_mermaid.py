@@ -1,0 +1,86 @@
+"""Mermaid itself draws what is written for it, and shows every text as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import iptviz
+from iptviz.render.formats import FORMATS
+from iptviz.render.mermaid import MOST_CHARACTERS, MOST_LINKS
+from iptviz.terminal import Style
+from iptviz.view.chain_graph import graph_view
+from tests.kubeproxy import numbered, saved
+from tests.render.test_hostile import every_target, every_text, expected, traced
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DRAW = """async (text) => {
+    const { svg } = await window.mermaid.render('drawn', text);
+    document.body.innerHTML = svg;
+    const texts = [...document.querySelectorAll('.nodeLabel, .edgeLabel, text')];
+    return {
+        texts: texts.map((one) => one.textContent.replaceAll('\\u200b', '').replaceAll('\\u00a0', ' ')),
+        foreign: document.body.querySelectorAll('script, a, img, iframe, b, h1').length,
+        links: document.querySelectorAll('.edgePaths path').length,
+    };
+}"""
+_SETTINGS = (
+    f"{{startOnLoad: false, securityLevel: 'strict', maxTextSize: {MOST_CHARACTERS}, maxEdges: {MOST_LINKS}}}"
+)
+
+
+@pytest.fixture(scope="module")
+def draw(browser: Any, mermaid_script: str) -> Callable[[str], dict[str, Any]]:
+    """Draw a flowchart as GitHub does; an error of Mermaid fails the test."""
+    page = browser.new_page()
+    page.set_content("<html><body></body></html>")
+    page.add_script_tag(path=mermaid_script)
+    page.evaluate(f"() => window.mermaid.initialize({_SETTINGS})")
+
+    def drawn(text: str) -> dict[str, Any]:
+        found: dict[str, Any] = page.evaluate(_DRAW, text)
+        return found
+
+    return drawn
+
+
+def flowchart(question: str, result: object) -> str:
+    return str(FORMATS["mermaid"].writer(question)(result, Style(), fold=True))
+
+
+@every_target
+@every_text
+def test_hostile_text_is_shown_as_it_is(
+    draw: Callable[[str], dict[str, Any]], text: str, target: str
+) -> None:
+    found = draw(flowchart("trace", traced(text, target)))
+    shown = expected(text, target)
+    assert any(shown[:900] in one for one in found["texts"])
+    assert not found["foreign"]
+
+
+@pytest.mark.parametrize("fixture", ["policies-today", "policies-old"])
+def test_a_service_with_many_cases_is_drawn(draw: Callable[[str], dict[str, Any]], fixture: str) -> None:
+    found = draw(flowchart("trace", iptviz.trace(iptviz.load(f"fixtures/{fixture}/dump.rules"), "shop")))
+    assert any("10.244.0.7:8080" in one and "33.33 %" in one for one in found["texts"])
+
+
+def test_a_jump_graph_is_drawn_with_every_link(draw: Callable[[str], dict[str, Any]]) -> None:
+    result = iptviz.graph(iptviz.load("fixtures/policies-today/dump.rules"))
+    assert draw(flowchart("graph", result))["links"] == len(graph_view(result).links)
+
+
+def test_what_is_folded_to_githubs_limits_is_drawn(draw: Callable[[str], dict[str, Any]]) -> None:
+    cluster = numbered(300, 12, name="shop", node_ports=False)
+    found = draw(flowchart("trace", iptviz.trace(iptviz.load(saved(cluster).encode()), "shop")))
+    assert 100 < found["links"] < MOST_LINKS
+    assert any("left out here" in one for one in found["texts"])
+
+
+def test_a_packets_fate_is_drawn(draw: Callable[[str], dict[str, Any]]) -> None:
+    dump = iptviz.load("fixtures/policies-today/dump.rules")
+    result = iptviz.packet(dump, src="10.9.9.9", dst="203.0.113.10", protocol="tcp", dport=80, mark=0)
+    assert any("ACCEPT, forwarded" in one for one in draw(flowchart("packet", result))["texts"])
