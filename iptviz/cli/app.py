@@ -20,6 +20,7 @@ COMMANDS = {
     "packet": "iptviz.cli.packet:packet_command",
     "verify": "iptviz.cli.verify:verify_command",
     "graph": "iptviz.cli.graph:graph_command",
+    "report": "iptviz.cli.report:report_command",
     "redact": "iptviz.cli.redact:redact_command",
     "sources": "iptviz.cli.sources:sources_command",
 }

@@ -41,6 +41,19 @@ def svg(picture: Picture) -> str:
     Raises:
         OutputError: the program dot is not there, or fails.
     """
+    root = _svg_of(picture)
+    style = ET.Element(f"{{{_SVG}}}style")
+    style.text = _DARK
+    root.insert(0, style)
+    return ET.tostring(root, encoding="unicode") + "\n"
+
+
+def bare_svg(picture: Picture) -> str:
+    """Return a picture as SVG for a page, without a style of its own; raises OutputError as `svg` does."""
+    return ET.tostring(_svg_of(picture), encoding="unicode") + "\n"
+
+
+def _svg_of(picture: Picture) -> ET.Element:
     root = ET.fromstring(_drawn(dot_text(picture), "svg"))  # noqa: S314 - written by dot
     ET.register_namespace("", _SVG)
     ET.register_namespace("xlink", _XLINK)
@@ -49,10 +62,7 @@ def svg(picture: Picture) -> str:
             _show_rules(group)
     root.set("role", "img")
     root.set("aria-label", picture.title)
-    style = ET.Element(f"{{{_SVG}}}style")
-    style.text = _DARK
-    root.insert(0, style)
-    return ET.tostring(root, encoding="unicode") + "\n"
+    return root
 
 
 def png(picture: Picture) -> bytes:

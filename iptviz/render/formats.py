@@ -42,7 +42,7 @@ class Format(NamedTuple):
     @property
     def binary(self) -> bool:
         """Whether it is nothing for a terminal."""
-        return self.name in {"png", "pdf"}
+        return self.name in {"png", "pdf", "zip"}
 
 
 def _function(place: str) -> Callable[..., Any]:
@@ -112,6 +112,12 @@ FORMATS = {
             },
         ),
         Format(
+            "html",
+            (".html", ".htm"),
+            "one page for an incident",
+            {"report": "iptviz.render.report:report_html"},
+        ),
+        Format(
             "markdown",
             (".md", ".markdown"),
             "for tickets",
@@ -121,8 +127,10 @@ FORMATS = {
                 "services": "iptviz.render.markdown:services_markdown",
                 "verify": "iptviz.render.markdown:verify_markdown",
                 "graph": "iptviz.render.markdown:graph_markdown",
+                "report": "iptviz.render.report:report_markdown",
             },
         ),
+        Format("zip", (".zip",), "an archive of everything", {"report": "iptviz.render.report:report_zip"}),
     )
 }
 

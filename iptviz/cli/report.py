@@ -1,0 +1,60 @@
+"""`iptviz report`: one file for an incident."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from iptviz.cli.options import (
+    DEFAULT_SIZE,
+    DumpNumberOption,
+    MapOption,
+    MaxSizeOption,
+    OutputOption,
+    QuietOption,
+    RedactOption,
+    StrictOption,
+    VerboseOption,
+    format_option,
+)
+from iptviz.cli.pseudonyms import asked_dump
+from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format
+from iptviz.output import write_answer
+from iptviz.terminal import Style
+
+
+def report_command(
+    dump: Annotated[
+        str, typer.Argument(metavar="DUMP", help="A file, or - for standard input; compressed or not.")
+    ],
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[TARGET]...", help="What to look into; without any, the services that look odd."
+        ),
+    ] = None,
+    format_name: Annotated[str | None, format_option("report")] = None,
+    output: OutputOption = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
+    number: DumpNumberOption = None,
+    strict: StrictOption = False,
+    max_size: MaxSizeOption = DEFAULT_SIZE,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Write one file for an incident: a summary, services with pictures and rules, all services, all chains."""
+
+    def ask() -> int:
+        from iptviz.questions.report import report
+
+        chosen = chosen_format("report", format_name, output, as_json=False)
+        reading = Reading(number, max_size, strict, verbose, quiet)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping)
+        result = report(about.dump, [about.target(one) for one in targets or ()])
+        write_answer(chosen.writer("report")(result, Style(), fold=not show_all), output)
+        return ANSWERED
+
+    answer(ask)

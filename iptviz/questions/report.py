@@ -1,0 +1,61 @@
+"""The question `report` asks: everything that an incident needs of one dump."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.questions.services import ServicesResult, is_uneven, services
+from iptviz.questions.trace import TraceResult, trace
+from iptviz.xtables.address import join_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.kube.service_ports import ServicePort
+
+MOST_ODD = 12
+"""More services that look odd than this are listed, not shown one by one."""
+
+
+class ReportResult(NamedTuple):
+    """All services of a dump, and the traces that were asked for; `odd` says that these only look odd.
+
+    `sha256` is the digest of the input as it was read, in hexadecimal; `left_out` counts odd services that are
+    not traced.
+    """
+
+    dump: Dump
+    sha256: str
+    services: ServicesResult
+    traces: tuple[TraceResult, ...]
+    odd: bool
+    left_out: int
+
+
+def report(dump: Dump, targets: Sequence[str] = ()) -> ReportResult:
+    """Return what a report on `dump` says: of `targets`, or where there are none of the services that look odd.
+
+    Raises:
+        TargetError: a target has none of the forms that name a service, an endpoint or a chain.
+    """
+    found = services(dump)
+    wanted = list(targets) or list(dict.fromkeys(_odd(found)))
+    shown = wanted if targets else wanted[:MOST_ODD]
+    traces = tuple(trace(dump, target) for target in shown)
+    digest = hashlib.sha256(bytes(dump)).hexdigest()
+    return ReportResult(dump, digest, found, traces, not targets, len(wanted) - len(shown))
+
+
+def _odd(found: ServicesResult) -> Iterator[str]:
+    """Yield a TARGET for each service whose connections fail, or do not share evenly."""
+    for one in found.services:
+        refused = any(answer.verdict or answer.leftover for answer in one.answers)
+        if refused or is_uneven(one) or one.usual.unseen:
+            yield _target(one)
+
+
+def _target(one: ServicePort) -> str:
+    frontend = one.usual.frontend
+    return f"{join_endpoint(frontend.address or '', frontend.port)}/{frontend.protocol}"

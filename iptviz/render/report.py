@@ -1,0 +1,100 @@
+"""A report as one file: a page that needs nothing else, Markdown, or an archive with all of it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from iptviz.errors import OutputError
+from iptviz.render.drawn import bare_svg
+from iptviz.render.markdown import services_markdown, trace_markdown
+from iptviz.version import __version__
+from iptviz.view.report import report_view
+from iptviz.view.trace_picture import trace_picture
+
+if TYPE_CHECKING:
+    from iptviz.questions.report import ReportResult
+    from iptviz.questions.trace import TraceResult
+    from iptviz.terminal import Style
+
+_FOLDER = "page"
+_DATED = (1980, 1, 1, 0, 0, 0)  # the same report makes the same archive
+
+
+def report_html(result: ReportResult, _style: Style, *, fold: bool) -> str:
+    """Return the page: no request leaves it, and nothing that a dump says is markup in it."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    view = report_view(result)
+    style, script = _part("page.css"), _part("page.js")
+    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_part("page.html.jinja"))
+    pictures = [_picture(traced, fold=fold) for traced in result.traces]
+    return template.render(
+        view=view,
+        version=__version__,
+        style=Markup(style),  # noqa: S704 - our own file
+        style_hash=_digest(style),
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=_digest(script),
+        pictures=[Markup(one) for one in pictures],  # noqa: S704 - parsed and written again by ElementTree
+        data=Markup(_data({"rows": view.rows, "chains": view.chains})),  # noqa: S704 - see _data
+    )
+
+
+def report_markdown(result: ReportResult, style: Style, *, fold: bool) -> str:
+    """Return the report as Markdown: every trace, then the list of services."""
+    traces = [trace_markdown(one, style, fold=fold) for one in result.traces]
+    return "\n".join([*traces, services_markdown(result.services, style, fold=fold)])
+
+
+def report_zip(result: ReportResult, style: Style, *, fold: bool) -> bytes:
+    """Return an archive of the page, the Markdown, every answer as JSON, the pictures, and the dump itself."""
+    import io
+    import json
+    import zipfile
+
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+
+        def write(name: str, content: str | bytes) -> None:
+            archive.writestr(zipfile.ZipInfo(name, _DATED), content, zipfile.ZIP_DEFLATED)
+
+        write("report.html", report_html(result, style, fold=fold))
+        write("report.md", report_markdown(result, style, fold=fold))
+        write("services.json", json.dumps(result.services.to_dict(), indent=2))
+        for number, one in enumerate(result.traces, 1):
+            write(f"trace-{number}.json", json.dumps(one.to_dict(), indent=2))
+            if picture := _picture(one, fold=fold):
+                write(f"trace-{number}.svg", picture)
+        write("dump.rules", bytes(result.dump))
+    return held.getvalue()
+
+
+def _picture(result: TraceResult, *, fold: bool) -> str:
+    """Return the picture of a trace for a page; without the program dot the page does without."""
+    if not result.services:
+        return ""
+    try:
+        return bare_svg(trace_picture(result, fold=fold))
+    except OutputError:
+        return ""
+
+
+def _part(name: str) -> str:
+    return (files("iptviz.render") / _FOLDER / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Return the digest by which a Content-Security-Policy allows a text."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _data(value: Any) -> str:
+    """Return JSON that ends no script, whatever is in it."""
+    import json
+
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

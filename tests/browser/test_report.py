@@ -1,0 +1,158 @@
+"""The page of a report in a real browser: it opens from a file, is used by hand and by keyboard, and asks for nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import iptviz
+from iptviz.questions.report import report
+from iptviz.render.formats import FORMATS
+from iptviz.terminal import Style
+from tests.kubeproxy import numbered, saved
+from tests.render.test_hostile import every_text
+from tests.render.test_report import hostile_dump
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+TODAY = "fixtures/policies-today/dump.rules"
+
+
+class Opened:
+    """A page, and all that it did which it must not."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.wrong: list[str] = []
+        page.on("console", lambda message: self.wrong.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: self.wrong.append(f"error: {error}"))
+        page.on("dialog", lambda dialog: self.wrong.append(f"dialog: {dialog.message}"))
+        page.on(
+            "request",
+            lambda asked: self.wrong.append(asked.url) if not asked.is_navigation_request() else None,
+        )
+
+    def rows(self) -> list[str]:
+        texts: list[str] = self.page.locator("#list tbody tr").all_text_contents()
+        return texts
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
+    pages = []
+
+    def load(dump: iptviz.Dump, *targets: str, place: str = "") -> Opened:
+        file = tmp_path / "report.html"
+        text = FORMATS["html"].writer("report")(report(dump, targets), Style(), fold=True)
+        file.write_text(text, encoding="utf-8", errors="backslashreplace")
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        pages.append(Opened(page))
+        page.goto(file.as_uri() + place)
+        return pages[-1]
+
+    yield load
+    for one in pages:
+        assert one.wrong == []
+        one.page.close()
+
+
+def test_it_opens_and_shows_the_shares(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), "203.0.113.10").page
+    assert page.title() == f"iptviz report: {TODAY}"
+    article = page.locator("article").first
+    assert "load-balancer IP 203.0.113.10:80/tcp" in article.inner_text()
+    shares = article.locator(".tree .share").all_text_contents()
+    assert shares == ["100 %", *["33.33 %"] * 6]
+    assert page.locator("figure svg").count() == 1
+    titles = page.locator("figure svg title").all_text_contents()
+    assert any("-j DNAT --to-destination 10.244.0.7:8080" in title for title in titles)
+
+
+def test_services_are_searched_and_sorted(opened: Callable[..., Opened]) -> None:
+    one = opened(iptviz.load(TODAY))
+    assert len(one.rows()) == 7
+    one.page.fill("#search", "shop 80")
+    assert [row.partition("tcp")[0] for row in one.rows()] == ["default/shop:http"]
+    assert one.page.text_content("#found") == "1 of 7"
+    one.page.fill("#search", "no such thing")
+    assert one.rows() == []
+    one.page.fill("#search", "")
+    heading = one.page.locator("#list th").first
+    heading.locator("button").press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    names = one.rows()
+    heading.locator("button").press("Enter")
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert one.rows() == names[::-1]
+
+
+def test_a_jump_is_followed_down_to_an_endpoint_and_back(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), place="#chain=nat/KUBE-SERVICES").page
+    browser = page.locator("#browser")
+    assert browser.locator("h3").inner_text() == "nat KUBE-SERVICES"
+    browser.locator("ol a", has_text="KUBE-SVC-BILYYKAKWI7RYELB").first.click()
+    page.wait_for_function(
+        "document.querySelector('#browser h3').textContent === 'nat KUBE-SVC-BILYYKAKWI7RYELB'"
+    )
+    assert [text.strip() for text in browser.locator("ol b").all_text_contents()] == ["33.33 %"] * 3
+    assert "KUBE-EXT-BILYYKAKWI7RYELB" in browser.locator("p").nth(1).inner_text()
+    browser.locator("ol a", has_text="KUBE-SEP-").first.click()
+    page.wait_for_function("document.querySelector('#browser h3').textContent.startsWith('nat KUBE-SEP-')")
+    assert "--to-destination 10.244.0.7:8080" in browser.inner_text()
+    page.go_back()
+    page.wait_for_function(
+        "document.querySelector('#browser h3').textContent === 'nat KUBE-SVC-BILYYKAKWI7RYELB'"
+    )
+    page.fill("#chain", "filter KUBE-FORWARD")
+    page.locator("#chain").press("Enter")
+    page.locator("#chain").blur()
+    page.wait_for_function("document.querySelector('#browser h3').textContent === 'filter KUBE-FORWARD'")
+
+
+def test_a_chain_that_is_not_there_is_said(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), place="#chain=nat/__proto__").page
+    assert page.locator("#browser").inner_text() == "The page does not hold a chain nat __proto__."
+
+
+def test_ten_thousand_services_are_listed_bit_by_bit(opened: Callable[..., Opened]) -> None:
+    one = opened(iptviz.load(saved(numbered(2_000, 1)).encode()))
+    assert len(one.rows()) == 200
+    one.page.click("#more")
+    assert len(one.rows()) == 400
+    one.page.fill("#search", "service-1999")
+    assert len(one.rows()) == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_sticks_out_of_the_page(opened: Callable[..., Opened], width: int, scheme: str) -> None:
+    page = opened(iptviz.load(TODAY), "shop").page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    text, back = (
+        page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor")
+    )
+    assert text != back
+
+
+def test_it_prints_with_every_rule(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), "203.0.113.10").page
+    page.emulate_media(media="print")
+    assert page.locator("nav").is_hidden()
+    assert page.pdf()[:4] == b"%PDF"
+
+
+@every_text
+def test_hostile_text_is_text(opened: Callable[..., Opened], text: str) -> None:
+    dump, shown = hostile_dump(text)
+    page = opened(dump, "10.0.0.1", "10.0.0.2").page
+    assert shown[:200] in page.locator("#asked").inner_text().replace("\u00a0", " ")
+    allowed = "script:not([src]):not([onload])"
+    assert page.locator("script").count() == page.locator(allowed).count() == 2
+    assert page.locator("img, iframe, object, embed, link, main h1").count() == 0
+    page.fill("#chain", f"nat {shown}"[:5_000])
+    assert page.locator("#list tbody tr").count() >= 1

@@ -1,0 +1,167 @@
+"""A report as a file: self-contained, small, whole, and with nothing of a dump as markup."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import iptviz
+from iptviz.cli.app import app
+from iptviz.questions.report import MOST_ODD, report
+from iptviz.render.formats import FORMATS
+from iptviz.terminal import Style
+from iptviz.view.text import printable
+from tests.kubeproxy import numbered, saved
+from tests.render.test_hostile import BY_COMMENT, TEMPLATE, every_text
+
+TODAY = "fixtures/policies-today/dump.rules"
+
+
+def page(dump: iptviz.Dump, *targets: str) -> str:
+    return str(FORMATS["html"].writer("report")(report(dump, targets), Style(), fold=True))
+
+
+def hostile_dump(text: str) -> tuple[iptviz.Dump, str]:
+    """Return a dump in which a chain, comments and the file are called `text`, and how that is shown."""
+    quoted = re.sub(r"([\"'\\])", r"\\\1", text)
+    name = text.replace('"', "'")
+    return iptviz.Dump(
+        TEMPLATE.format(name=name, quoted=quoted).encode("utf-8", "surrogateescape"), text
+    ), printable(text)
+
+
+class Reader(HTMLParser):
+    """Collects elements, attributes and the texts of scripts and styles."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.held: dict[str, list[str]] = {"script": [], "style": []}
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the parser's own name
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside in self.held:
+            self.held[self._inside].append(data)
+
+
+def test_the_page_needs_nothing_else_and_allows_nothing_else() -> None:
+    read = Reader(page(iptviz.load(TODAY), "shop"))
+    tags = {tag for tag, _ in read.elements}
+    assert not tags & {"link", "img", "iframe", "object", "embed", "base", "form", "video"}
+    links = [attributes["href"] for tag, attributes in read.elements if tag == "a"]
+    assert all(link and link.startswith("#") for link in links)
+    assert not [
+        name
+        for _, attributes in read.elements
+        for name in attributes
+        if name.startswith("on") or name in {"src", "style"}
+    ]
+    (policy,) = (one["content"] for tag, one in read.elements if tag == "meta" and "http-equiv" in one)
+    data, script = read.held["script"]
+    (style,) = read.held["style"]
+    digests = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (script, style)]
+    assert policy == (
+        f"default-src 'none'; script-src 'sha256-{digests[0]}'; style-src 'sha256-{digests[1]}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    assert set(json.loads(data)) == {"rows", "chains"}
+
+
+def test_it_says_where_it_comes_from_and_what_no_dump_shows() -> None:
+    text = page(iptviz.load(TODAY))
+    assert hashlib.sha256(Path(TODAY).read_bytes()).hexdigest() in text
+    for part in (
+        "iptables-nft-save v1.8.9 (nf_tables)",
+        "Mon Nov 23 12:00:00 2026",
+        "recent lists",
+        "KUBE-FW- ends in a rule",
+    ):
+        assert part in text
+
+
+@every_text
+def test_hostile_text_is_never_markup(text: str) -> None:
+    dump, shown = hostile_dump(text)
+    found = Reader(page(dump, "10.0.0.1", BY_COMMENT))
+    plain = Reader(page(hostile_dump("plain")[0], "10.0.0.1", BY_COMMENT))
+    assert {tag for tag, _ in found.elements} == {tag for tag, _ in plain.elements}
+    assert len(found.held["script"]) == 2
+    data = json.loads(found.held["script"][0])
+    assert any(printable(text.replace('"', "'")) == chain for chain in data["chains"]["nat"])
+    assert any(shown in rule[1] or printable(re.sub(r"([\"'\\])", r"\\\1", text)) in rule[1]
+               for chain in data["chains"]["filter"].values() for rule in chain["rules"])  # fmt: skip
+
+
+def test_without_targets_what_looks_odd_is_shown() -> None:
+    assert "Looking odd: 1 service port" in page(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"))
+    assert "No service looks odd" in page(iptviz.load("fixtures/httpd-service/dump.rules"))
+    many = report(iptviz.load(saved(numbered(30, 0)).encode()))
+    assert (len(many.traces), many.left_out) == (MOST_ODD, 30 - MOST_ODD)
+    assert f"(and {30 - MOST_ODD} more, see the list)" in page(many.dump)
+
+
+def test_a_thousand_services_stay_small() -> None:
+    text = page(iptviz.load(saved(numbered(1_000, 10)).encode()), "team-7/service-7")
+    assert len(text) < 2_000_000
+    assert "the page holds the chains of the services above and the general ones" in text
+    data = json.loads(Reader(text).held["script"][0])
+    assert len(data["rows"]) == 1_000
+    assert len([chain for chain in data["chains"]["nat"] if chain.startswith("KUBE-SEP-")]) == 10
+
+
+def test_the_archive_has_everything(tmp_path: Path) -> None:
+    file = tmp_path / "incident.zip"
+    done = CliRunner().invoke(app, ["report", TODAY, "203.0.113.10", "-o", str(file)])
+    assert (done.exit_code, done.output) == (0, "")
+    with zipfile.ZipFile(io.BytesIO(file.read_bytes())) as archive:
+        names = archive.namelist()
+        assert archive.read("dump.rules") == Path(TODAY).read_bytes()
+        assert json.loads(archive.read("trace-1.json"))["target"] == "203.0.113.10"
+        assert archive.read("report.html").startswith(b"<!doctype html>")
+    assert {"report.html", "report.md", "services.json", "trace-1.json", "dump.rules"} <= set(names)
+
+
+def test_markdown_and_pseudonyms(tmp_path: Path) -> None:
+    file = tmp_path / "incident.md"
+    assert (
+        CliRunner().invoke(app, ["report", TODAY, "default/shop", "-o", str(file), "--redact"]).exit_code == 0
+    )
+    text = file.read_text()
+    assert "```mermaid" in text
+    assert "| Service" in text or "| SERVICE" in text
+    assert not re.search(r"203\.0\.113|shop|policies-today", text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((TODAY, "no target!"), "names no service, endpoint or chain"),
+        (("missing.rules",), "missing.rules: cannot be read"),
+        ((TODAY, "-f", "png"), "there is no format 'png'"),
+    ],
+)
+def test_what_cannot_be_reported_is_said(arguments: tuple[str, ...], message: str) -> None:
+    done: Any = CliRunner().invoke(app, ["report", *arguments])
+    assert (done.exit_code, message in done.stderr) == (2, True)
+
+
+def test_a_target_that_is_not_there_is_told_in_the_page() -> None:
+    assert "names no service of this dump" in page(iptviz.load(TODAY), "10.9.9.9")
