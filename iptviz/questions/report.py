@@ -44,8 +44,13 @@ def report(dump: Dump, targets: Sequence[str] = ()) -> ReportResult:
     wanted = list(targets) or list(dict.fromkeys(_odd(found)))
     shown = wanted if targets else wanted[:MOST_ODD]
     traces = tuple(trace(dump, target) for target in shown)
+    return report_of(dump, found, traces)._replace(odd=not targets, left_out=len(wanted) - len(shown))
+
+
+def report_of(dump: Dump, found: ServicesResult, traces: tuple[TraceResult, ...]) -> ReportResult:
+    """Return the report of answers that are there already."""
     digest = hashlib.sha256(bytes(dump)).hexdigest()
-    return ReportResult(dump, digest, found, traces, not targets, len(wanted) - len(shown))
+    return ReportResult(dump, digest, found, traces, odd=False, left_out=0)
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:

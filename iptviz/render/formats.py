@@ -114,8 +114,12 @@ FORMATS = {
         Format(
             "html",
             (".html", ".htm"),
-            "one page for an incident",
-            {"report": "iptviz.render.report:report_html"},
+            "a page for an incident",
+            {
+                "trace": "iptviz.render.report:trace_html",
+                "services": "iptviz.render.report:services_html",
+                "report": "iptviz.render.report:report_html",
+            },
         ),
         Format(
             "markdown",

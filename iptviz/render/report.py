@@ -8,6 +8,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import OutputError
+from iptviz.questions.report import report_of
+from iptviz.questions.services import ServicesResult, services
 from iptviz.render.drawn import bare_svg
 from iptviz.render.markdown import services_markdown, trace_markdown
 from iptviz.version import __version__
@@ -42,6 +44,16 @@ def report_html(result: ReportResult, _style: Style, *, fold: bool) -> str:
         pictures=[Markup(one) for one in pictures],  # noqa: S704 - parsed and written again by ElementTree
         data=Markup(_data({"rows": view.rows, "chains": view.chains})),  # noqa: S704 - see _data
     )
+
+
+def trace_html(result: TraceResult, style: Style, *, fold: bool) -> str:
+    """Return the page of one trace."""
+    return report_html(report_of(result.dump, services(result.dump), (result,)), style, fold=fold)
+
+
+def services_html(result: ServicesResult, style: Style, *, fold: bool) -> str:
+    """Return the page of a list of services."""
+    return report_html(report_of(result.dump, result, ()), style, fold=fold)
 
 
 def report_markdown(result: ReportResult, style: Style, *, fold: bool) -> str:

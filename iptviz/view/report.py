@@ -73,7 +73,7 @@ def report_view(result: ReportResult) -> ReportView:
         notes=services.notes,
         asked=_asked(result),
         traced=tuple(map(_traced, result.traces)),
-        headings=tuple(HEADINGS[place].capitalize() for place in used),
+        headings=tuple(HEADINGS[place].capitalize().replace(" ip", " IP") for place in used),
         rows=tuple(rows),
         chains={table.name: _chains(table, chosen.get(table.name)) for table in dump.tables.values()},
         chains_note=note,
@@ -100,7 +100,7 @@ def _head(result: ReportResult) -> Iterator[tuple[str, str]]:
 
 def _asked(result: ReportResult) -> str:
     if not result.odd:
-        return "What was asked for"
+        return "What was asked for" if result.traces else "No service was asked for"
     if not result.traces:
         return "No service looks odd"
     more = f" (and {result.left_out:,} more, see the list)" if result.left_out else ""

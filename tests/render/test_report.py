@@ -165,3 +165,13 @@ def test_what_cannot_be_reported_is_said(arguments: tuple[str, ...], message: st
 
 def test_a_target_that_is_not_there_is_told_in_the_page() -> None:
     assert "names no service of this dump" in page(iptviz.load(TODAY), "10.9.9.9")
+
+
+def test_a_trace_and_a_list_of_services_are_pages_too() -> None:
+    dump = iptviz.load(TODAY)
+    one = str(FORMATS["html"].writer("trace")(iptviz.trace(dump, "203.0.113.10"), Style(), fold=True))
+    assert one == page(dump, "203.0.113.10")
+    some = str(
+        FORMATS["html"].writer("services")(iptviz.services(dump, namespace="kube-system"), Style(), fold=True)
+    )
+    assert len(json.loads(Reader(some).held["script"][0])["rows"]) == 3
