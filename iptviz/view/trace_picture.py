@@ -9,7 +9,14 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.view.cases import case_views, letter_of
-from iptviz.view.labels import endpoint_label, frontend_label, line_label, raw_label, service_label
+from iptviz.view.labels import (
+    endpoint_label,
+    frontend_label,
+    line_label,
+    raw_label,
+    seen_label,
+    service_label,
+)
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.text import printable
@@ -29,10 +36,12 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
     cases = _lettered(result)
     shares = _Shares(cases)
+    seen = _seen(result)
     boxes: dict[str, Box] = {}
     links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
     for one in result.services:
-        painter = _Painter(one, [case for case in cases if case.one is one], shares, result.wanted, fold=fold)
+        own = [case for case in cases if case.one is one]
+        painter = _Painter(one, own, shares, seen, result.wanted, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
@@ -41,6 +50,17 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     footer = [line for case in cases for line in case.legend()]
     footer += [f"note: {printable(note)}" for note in result.notes]
     return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(footer))
+
+
+def _seen(result: TraceResult) -> dict[Rule, str]:
+    """Return what the counters of each balancing rule saw, where there is more than one to share."""
+    return {
+        seen.via: seen_label(seen.connections, one.connections)
+        for some in result.observed
+        for one in some
+        if len(one.seen) > 1
+        for seen in one.seen
+    }
 
 
 class _Case(NamedTuple):
@@ -97,9 +117,17 @@ class _Painter:
     """Draws one frontend."""
 
     def __init__(
-        self, one: ServiceTrace, cases: list[_Case], shares: _Shares, wanted: frozenset[Rule], *, fold: bool
+        self,
+        one: ServiceTrace,
+        cases: list[_Case],
+        shares: _Shares,
+        seen: dict[Rule, str],
+        wanted: frozenset[Rule],
+        *,
+        fold: bool,
     ) -> None:
         self.one = one
+        self.seen = seen
         self.cases = cases
         self.shares = shares
         self.wanted = wanted
@@ -134,7 +162,8 @@ class _Painter:
 
     def _endpoint_lines(self, chain: str, ends: list[Endpoint]) -> tuple[str, ...]:
         labels = dict.fromkeys(endpoint_label(end) for end in ends)
-        return (*labels, *self.shares.lines(chain), printable(chain))
+        seen = dict.fromkeys(self.seen[end.via] for end in ends if end.via in self.seen)
+        return (*labels, *self.shares.lines(chain), *seen, printable(chain))
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
