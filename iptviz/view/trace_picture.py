@@ -231,7 +231,8 @@ class _Painter:
         head = rule.jump or ""
         weight = max((_weight(outcome, rule) for outcome in self.one.outcomes), default=0.0)
         if head in self.folded:
-            return Link(chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", weight)
+            hidden = (end.share for end in self.one.usual.endpoints if end.rule.chain in self.folded)
+            return Link(chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", float(total(hidden)))
         return Link(chain_id(rule.chain), chain_id(head), self._jump_lines(rule), "jump", weight, _raw(rule))
 
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:

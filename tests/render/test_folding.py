@@ -137,3 +137,8 @@ def test_a_whole_picture_has_all() -> None:
     text = dot(traced(200), fold=False)
     assert set(ADDRESS.findall(text)) == set(addresses(200))
     assert "--all" not in text
+
+
+def test_the_line_to_the_folded_ones_is_as_wide_as_they_are_together() -> None:
+    (link,) = re.findall(r"-> \"folded/\S+\" \[.*penwidth=([\d.]+)", dot(traced(200)))
+    assert float(link) > 3.8  # of 4: 190 of 200 endpoints
