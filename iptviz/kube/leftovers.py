@@ -22,18 +22,23 @@ WRITERS = {
 
 
 class Leftover(NamedTuple):
-    """Chains of one writer, in order; `asked` is a rule elsewhere that leads to one of them, or None."""
+    """Chains of one writer, in order; `asked` is a rule elsewhere that leads to one of them, or None.
+
+    `whole` says whether the table was read to its end: else such a rule may be what is missing.
+    """
 
     writer: str
     chains: tuple[str, ...]
     line: int
     asked: Rule | None
+    whole: bool
 
     @property
     def text(self) -> str:
         """What is left, and whether it still acts."""
         more = f" and {len(self.chains) - 1} more" if len(self.chains) > 1 else ""
-        still = f"line {self.asked.line} still leads there" if self.asked else "nothing leads there any more"
+        nobody = "nothing leads there any more" if self.whole else "nothing in this cut table leads there"
+        still = f"line {self.asked.line} still leads there" if self.asked else nobody
         return f"{self.chains[0]}{more}: {self.writer}; {still}"
 
 
@@ -45,7 +50,7 @@ def leftovers(dump: Dump) -> Iterator[Leftover]:
     for writer, prefixes in WRITERS.items():
         chains = tuple(chain for chain in nat.chain_names() if chain.startswith(prefixes))
         if chains:
-            yield Leftover(writer, chains, nat.chains[chains[0]].line, _asked(nat, chains))
+            yield Leftover(writer, chains, nat.chains[chains[0]].line, _asked(nat, chains), nat.committed)
 
 
 def _asked(nat: Table, chains: tuple[str, ...]) -> Rule | None:

@@ -120,12 +120,18 @@ def _around(dump: Dump, tables: Iterable[str], found: list[Jump], chain: str, de
         raise TargetError(
             f"there is no chain {chain!r}", where=dump.source, hint="iptviz graph lists them all"
         )
+    up, down = _ways(found)
+    return _reached(start, up, depth) | _reached(start, down, depth)
+
+
+def _ways(found: list[Jump]) -> tuple[dict[Place, set[Place]], dict[Place, set[Place]]]:
+    """Return what leads to each chain, and what each leads to."""
     up: dict[Place, set[Place]] = {}
     down: dict[Place, set[Place]] = {}
     for one in found:
         down.setdefault(one.tail, set()).add(one.head)
         up.setdefault(one.head, set()).add(one.tail)
-    return _reached(start, up, depth) | _reached(start, down, depth)
+    return up, down
 
 
 def _reached(start: set[Place], ways: dict[Place, set[Place]], depth: int | None = None) -> set[Place]:
@@ -143,11 +149,7 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
     frontends = find(dump, parse_target(target)).frontends
     if not frontends:
         raise TargetError(f"{target} names no service of this dump", where=dump.source)
-    up: dict[Place, set[Place]] = {}
-    down: dict[Place, set[Place]] = {}
-    for one in found:
-        down.setdefault(one.tail, set()).add(one.head)
-        up.setdefault(one.head, set()).add(one.tail)
+    up, down = _ways(found)
     rules = [one.rule for one in frontends]
     entries = {(rule.table.name, rule.chain) for rule in rules}
     behind = {(rule.table.name, rule.jump) for rule in rules if rule.jump}

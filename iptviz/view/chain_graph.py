@@ -88,8 +88,9 @@ def graph_view(result: GraphResult, *, fold: bool = True) -> GraphView:
             f"{counted(left_out, 'node')} left out: --around CHAIN shows what is near it, --all everything"
         )
     if alone:
+        here = "nothing" if result.dump.complete else "nothing in this dump, which lacks lines,"
         notes.append(
-            f"nothing leads to {_listed(alone)}, and {'it leads' if len(alone) == 1 else 'they lead'} nowhere"
+            f"{here} leads to {_listed(alone)}, and {'it leads' if len(alone) == 1 else 'they lead'} nowhere"
         )
     asked = result.asked or "the whole jump graph"
     source = dump_label(result.dump, complete=result.dump.complete)

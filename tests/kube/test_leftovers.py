@@ -37,6 +37,8 @@ def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
         "nothing leads there any more"
     )
     assert texts(f"{HEAD}{RULES}")[0].endswith("nothing leads there any more")
+    cut = f"{HEAD}{RULES}".removesuffix("COMMIT\n")
+    assert texts(cut)[0].endswith("nothing in this cut table leads there")
     assert texts(kubeproxy.saved(kubeproxy.numbered(1, 1))) == []
     assert texts("*filter\n:KUBE-PORTALS-HOST - [0:0]\nCOMMIT\n") == []
 

@@ -147,3 +147,10 @@ def test_hostile_names_are_text_everywhere(text: str) -> None:
     flowchart = str(FORMATS["mermaid"].writer("graph")(result, Style(), fold=True))
     for label in re.findall(r'"([^"]*)"', flowchart.partition("flowchart LR")[2]):
         assert re.fullmatch(r"(?:[A-Za-z0-9 .,_/:()+=-]|#\d+;|<br>)*", label), label
+
+
+def test_in_a_cut_dump_nothing_is_said_of_lines_that_are_not_there() -> None:
+    with open(TODAY, encoding="utf-8") as file:  # noqa: PTH123
+        text = file.read()
+    cut = tree(asked(text[: text.index("-A KUBE-EXTERNAL-SERVICES")]))
+    assert "note: nothing in this dump, which lacks lines, leads to" in cut
