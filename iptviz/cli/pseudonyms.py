@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.redact.dump import Redactor
 
+_KEYS = 8
+"""So many random keys are tried until no pseudonym is an address of the dump, which would look like a leak."""
+
+_FEW = 10_000
+"""Among more addresses than that, some pseudonyms are addresses of others with nearly every key."""
+
 SOURCE = "redacted"
 """What a redacted dump is called in an answer: a file's name may tell what it holds."""
 
@@ -54,12 +60,29 @@ def asked_dump(
     if not redact and mapping is None:
         return Asked(dump, None)
     from iptviz.dump.model import Dump
+
+    redactor, text = redacted(dump, mapping)
+    return Asked(Dump(text.encode(), SOURCE), redactor)
+
+
+def redacted(dump: Dump, mapping: str | None, *, ports: bool = False) -> tuple[Redactor, str]:
+    """Return who redacts a dump, and the dump redacted; the mapping, if one is named, is kept.
+
+    Raises:
+        DumpError: the mapping cannot be read.
+        OutputError: the mapping cannot be written.
+    """
     from iptviz.redact.dump import Redactor
     from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
 
     secrets = read_mapping(mapping) if mapping else fresh_secrets()
-    redactor = Redactor(dump, secrets)
-    redacted = Dump(redactor.text().encode(), SOURCE)
+    is_fresh = not secrets.known
+    for _ in range(_KEYS):
+        redactor = Redactor(dump, secrets, ports=ports)
+        text = redactor.text()
+        if not is_fresh or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
+            break
+        secrets = fresh_secrets()
     if mapping:
         write_mapping(mapping, secrets)
-    return Asked(redacted, redactor)
+    return redactor, text

@@ -17,6 +17,7 @@ from iptviz.cli.options import (
     StrictOption,
     VerboseOption,
 )
+from iptviz.cli.pseudonyms import redacted
 from iptviz.cli.run import ANSWERED, Reading, answer, load_dump
 from iptviz.output import write_answer
 
@@ -40,15 +41,8 @@ def redact_command(
     """
 
     def ask() -> int:
-        from iptviz.redact.dump import Redactor
-        from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
-
         original = load_dump(dump, Reading(number, max_size, strict, verbose, quiet))
-        secrets = read_mapping(mapping) if mapping else fresh_secrets()
-        text = Redactor(original, secrets, ports=ports).text()
-        if mapping:
-            write_mapping(mapping, secrets)
-        write_answer(text, output)
+        write_answer(redacted(original, mapping, ports=ports)[1], output)
         return ANSWERED
 
     answer(ask)

@@ -78,6 +78,10 @@ class Addresses:
         """Return `text` with every address and network in it replaced; masks stay."""
         return _ADDRESS.sub(self._replaced, text)
 
+    def mistakable(self) -> bool:
+        """Tell whether some pseudonym is the address of something else that was there before."""
+        return any(mapped != text and mapped in self.known for text, mapped in self.known.items())
+
     def _replaced(self, found: re.Match[str]) -> str:
         mapped, mask = self.of(found["address"]), found["mask"] or ""
         try:

@@ -163,7 +163,7 @@ def play(chains: Chains, frames: tuple[tuple[str, int], ...]) -> Iterator[tuple[
     yield from ((end, chance * MATCHES[match]) for end, chance in play(chains, after))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.fixed_dictionaries({chain: rules_of(chain) for chain in CHAINS}))
 def test_shares_are_the_sum_over_all_paths(chains: Chains) -> None:
     expected: dict[str, Fraction] = defaultdict(Fraction)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from iptviz.dump.model import Dump
@@ -57,14 +57,12 @@ def test_what_is_done_to_a_text(raw: bytes, data: bytes, repairs: tuple[str, ...
     assert decode(raw) == (data, repairs)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_decoding_takes_any_bytes(raw: bytes) -> None:
     decoded = decode(raw)
     assert decoded.data == raw or decoded.repairs
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.binary(max_size=300), dump_like, dump_like.map(lambda data: data.replace(b"-A", b"> -A")))
 )
@@ -82,7 +80,6 @@ def test_reading_takes_any_bytes(raw: bytes) -> None:
     assert sorted(text.notes) == text.notes
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.binary(max_size=300), dump_like, dump_like.map(lambda data: data.replace(b"\n", b"\n> ")))
 )

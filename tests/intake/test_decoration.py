@@ -146,7 +146,7 @@ random_dumps = st.lists(random_tables, min_size=1, max_size=3, unique_by=lambda 
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(random_dumps, st.lists(st.sampled_from(PREFIXES), max_size=2), st.sampled_from(("\n", "\r\n")))
 def test_decorating_and_reading_is_the_identity(text: str, prefixes: list[str], end: str) -> None:
     expected = Dump(text.encode())
@@ -159,7 +159,6 @@ def test_decorating_and_reading_is_the_identity(text: str, prefixes: list[str], 
     assert read.complete
 
 
-@settings(deadline=None)
 @given(random_dumps, st.integers(4, 12))
 def test_numbers_of_any_width_are_taken_away(text: str, width: int) -> None:
     made = decorate(text, each(lambda number: f"{number:{width}}  "), wild.trailing(" "))

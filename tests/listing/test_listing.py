@@ -203,6 +203,6 @@ MEGABYTE = 1_000_000
 )
 @pytest.mark.parametrize("start", ["", "tcp flags:", 'STRING match "', "LOG level 4 prefix "])
 def test_long_lines_are_read_in_passing(start: str, piece: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     read_row("X", f"LOG all -- anywhere anywhere {start}{piece * (MEGABYTE // len(piece))}z", PLAIN)
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10

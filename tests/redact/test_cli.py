@@ -11,10 +11,12 @@ import pytest
 from typer.testing import CliRunner
 
 from iptviz.cli.app import app
+from iptviz.redact.secrets import Secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("known_keys")
 DUMP = "fixtures/policies-today/dump.rules"
 OTHER = "fixtures/policies-old/dump.rules"
 
@@ -123,3 +125,19 @@ def test_what_the_dump_alone_does_not_tell_cannot_be_redacted() -> None:
     status, _, message = run("packet", DUMP, "--dst", "203.0.113.10", "--routes", "routes.txt", "--redact")
     assert status == 2
     assert "--redact knows the dump alone" in message
+
+
+def test_a_random_key_that_makes_one_address_of_the_dump_from_another_is_not_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mistaken = _pseudonym(0, "10.0.0.1")
+    rules = f"*filter\n-A INPUT -s 10.0.0.1/32 -j DROP\n-A INPUT -s {mistaken}/32 -j ACCEPT\nCOMMIT\n"
+    (tmp_path / "dump.rules").write_text(rules)
+    keys = iter([0, 1])
+    monkeypatch.setattr("secrets.token_bytes", lambda size: next(keys).to_bytes(size, "big"))
+    _, text, _ = run("redact", str(tmp_path / "dump.rules"))
+    assert f"-s {_pseudonym(1, '10.0.0.1')}/32 -j DROP" in text
+
+
+def _pseudonym(key: int, address: str) -> str:
+    return Secrets(key.to_bytes(32, "big")).addresses.of(address)

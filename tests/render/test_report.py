@@ -139,6 +139,7 @@ def test_the_archive_has_everything(tmp_path: Path) -> None:
     assert {"report.html", "report.md", "services.json", "trace-1.json", "dump.rules"} <= set(names)
 
 
+@pytest.mark.usefixtures("known_keys")
 def test_markdown_and_pseudonyms(tmp_path: Path) -> None:
     file = tmp_path / "incident.md"
     assert (

@@ -848,7 +848,7 @@ edits = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(SEEDS), edits, st.none() | st.integers(0, 3000), st.booleans())
 def test_nothing_but_our_own_error_comes_out(
     seed: bytes, changes: list[tuple[int, bytes, int]], end: int | None, mend: bool
@@ -862,7 +862,6 @@ def test_nothing_but_our_own_error_comes_out(
         assert not member.path.startswith("/")
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=600),
     st.sampled_from([b"", b"\x1f\x8b\x08", b"BZh9", b"\xfd7zXZ\0", b"PK\x03\x04", b"PK\x05\x06"]),
