@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.render.dot_bars import BARS, barred_label
+
 if TYPE_CHECKING:
     from iptviz.view.picture import Picture
 
@@ -73,14 +75,15 @@ def dot_text(picture: Picture, **attributes: str) -> str:
     """Return the DOT text of a picture; `attributes` are more of the graph's."""
     import graphviz
 
-    heading = (picture.title, *picture.footer, *([" · ".join(picture.legend)] if picture.legend else []))
+    legend = " · ".join((*picture.legend, *([BARS] if any(box.bar for box in picture.boxes) else [])))
+    heading = (picture.title, *picture.footer, *([legend] if legend else []))
     label = graphviz.nohtml("".join(_escaped(line) + r"\l" for line in heading))
     graph = _GRAPH | {"label": label} | attributes
     dot = graphviz.Digraph("iptviz", graph_attr=graph, node_attr=_NODE, edge_attr=_EDGE)
+    longest = max((box.bar.longer for box in picture.boxes if box.bar), default=1.0)
     for box in picture.boxes:
-        dot.node(
-            _safe(box.id), _label(box.lines), **_hover(box.hover), **_BOXES[box.kind], **{"class": box.kind}
-        )
+        label = barred_label(box.lines, box.bar, longest) if box.bar else _label(box.lines)
+        dot.node(_safe(box.id), label, **_hover(box.hover), **_BOXES[box.kind], **{"class": box.kind})
     for link in picture.links:
         width = f"{1 + (_THICKEST - 1) * min(link.weight, 1.0):.2f}"
         look = {"penwidth": width, "class": link.kind, **_hover(link.hover, "label"), **_LINKS[link.kind]}

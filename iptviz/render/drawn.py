@@ -24,7 +24,8 @@ svg { max-width: 100%; height: auto }
   .edge path { stroke: #94a3b8 } .edge polygon { fill: #94a3b8; stroke: #94a3b8 }
   .frontend polygon { fill: #1e3a8a; stroke: #93c5fd }
   .chain path { fill: #1e293b; stroke: #94a3b8 }
-  .endpoint polygon, .wanted polygon { fill: #14532d; stroke: #86efac }
+  .endpoint > polygon:first-of-type, .wanted > polygon:first-of-type { fill: #14532d; stroke: #86efac }
+  .node polygon[fill="#15803d"] { fill: #86efac } .node polygon[fill="#b91c1c"] { fill: #fca5a5 }
   .mark polygon, .mark polyline { fill: #581c87; stroke: #f0abfc }
   .affinity polygon, .affinity polyline { fill: #312e81; stroke: #a5b4fc }
   .verdict polygon { fill: #7f1d1d; stroke: #fca5a5 }

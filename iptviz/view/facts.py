@@ -51,7 +51,7 @@ def facts_of(
     if one.affinity_seconds is not None:
         span = seconds(one.affinity_seconds)
         yield Fact("Affinity", f"a client stays with its endpoint for {span}; shares are for new clients")
-    yield from (_observed_fact(seen, several=len(observed) > 1) for seen in observed)
+    yield from observed_facts(observed)
     if siblings:
         yield Fact("Also at", ", ".join(map(frontend_label, siblings)))
     yield Fact("Depends on", _conditions(result, one))
@@ -80,6 +80,11 @@ def _conditions(result: TraceResult, one: ServiceTrace) -> str:
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
     return "; ".join(questions) or "nothing outside this dump"
+
+
+def observed_facts(observed: tuple[Observation, ...]) -> Iterator[Fact]:
+    """Yield what the counters of each balancing chain tell."""
+    yield from (_observed_fact(seen, several=len(observed) > 1) for seen in observed)
 
 
 def _observed_fact(seen: Observation, *, several: bool) -> Fact:

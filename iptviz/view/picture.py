@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from iptviz.view.bars import Bar
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -12,13 +15,14 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 class Box(NamedTuple):
     """A node of the picture; its id stays the same as long as the chain's name does.
 
-    `kind` is a key of `LEGEND`; `hover` are the rules behind it.
+    `kind` is a key of `LEGEND`; `hover` are the rules behind it; `bar` is drawn below the lines.
     """
 
     id: str
     kind: str
     lines: tuple[str, ...]
     hover: tuple[str, ...] = ()
+    bar: Bar | None = None
 
 
 class Link(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, total, trimmed
+from iptviz.view.bars import Bar, seen_by
 from iptviz.view.cases import case_views
 from iptviz.view.facts import Fact, facts_of
 from iptviz.view.labels import (
@@ -14,7 +15,6 @@ from iptviz.view.labels import (
     leftover_label,
     line_label,
     raw_label,
-    seen_label,
     service_label,
     when_label,
 )
@@ -41,11 +41,13 @@ class Node(NamedTuple):
     """One line of the tree: its kind (a key of the renderers' styles), its cells, and the lines below it.
 
     Cells of an endpoint are share, address, how the share comes about, chain, line; of all others text, line.
+    `bar` is an endpoint's share, for those who draw.
     """
 
     kind: str
     cells: tuple[str, ...]
     children: tuple[Node, ...] = ()
+    bar: Bar | None = None
 
 
 class ServiceView(NamedTuple):
@@ -83,12 +85,7 @@ class _ServiceViewer:
         self.observed = result.observed[place] if result.observed else ()
         self.fold = fold
         self.cases = case_views(self.one.outcomes)
-        self.seen = {
-            seen.via: seen_label(seen.connections, one.connections)
-            for one in self.observed
-            if len(one.seen) > 1
-            for seen in one.seen
-        }
+        self.seen = seen_by(self.observed)
 
     def view(self) -> ServiceView:
         return ServiceView(
@@ -145,15 +142,16 @@ class _ServiceViewer:
 
     def _endpoint(self, endpoint: Endpoint) -> Node:
         kind = "wanted" if endpoint.rule in self.result.wanted else "endpoint"
+        seen = self.seen.get(endpoint.via)
         cells = (
             percent(endpoint.share),
             endpoint_label(endpoint),
-            ", ".join(filter(None, (raw_label(endpoint), self.seen.get(endpoint.via)))),
+            ", ".join([raw_label(endpoint), *([seen.text] if seen else [])]),
             printable(endpoint.rule.chain),
             f"lines {endpoint.via.line}, {endpoint.rule.line}"
             + ("  <- asked for" if kind == "wanted" else ""),
         )
-        return Node(kind, cells)
+        return Node(kind, cells, bar=(seen and seen.bar) or Bar(float(endpoint.share)))
 
     def _rest(self, outcome: Outcome) -> Iterator[Node]:
         if not outcome.leftover:

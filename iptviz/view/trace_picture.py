@@ -8,13 +8,14 @@ from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
+from iptviz.view.bars import Seen, seen_by
 from iptviz.view.cases import case_views, letter_of
+from iptviz.view.facts import observed_facts
 from iptviz.view.labels import (
     endpoint_label,
     frontend_label,
     line_label,
     raw_label,
-    seen_label,
     service_label,
 )
 from iptviz.view.numbers import counted, percent, seconds
@@ -36,7 +37,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
     cases = _lettered(result)
     shares = _Shares(cases)
-    seen = _seen(result)
+    seen = seen_by(one for some in result.observed for one in some)
     boxes: dict[str, Box] = {}
     links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
     for one in result.services:
@@ -48,19 +49,9 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             links.setdefault((link.tail, link.head, link.lines), link)
     title = f"{printable(result.target)} in {printable(result.dump.source)}"
     footer = [line for case in cases for line in case.legend()]
+    footer += dict.fromkeys(fact.text for some in result.observed for fact in observed_facts(some))
     footer += [f"note: {printable(note)}" for note in result.notes]
     return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(footer))
-
-
-def _seen(result: TraceResult) -> dict[Rule, str]:
-    """Return what the counters of each balancing rule saw, where there is more than one to share."""
-    return {
-        seen.via: seen_label(seen.connections, one.connections)
-        for some in result.observed
-        for one in some
-        if len(one.seen) > 1
-        for seen in one.seen
-    }
 
 
 class _Case(NamedTuple):
@@ -121,7 +112,7 @@ class _Painter:
         one: ServiceTrace,
         cases: list[_Case],
         shares: _Shares,
-        seen: dict[Rule, str],
+        seen: dict[Rule, Seen],
         wanted: frozenset[Rule],
         *,
         fold: bool,
@@ -156,14 +147,21 @@ class _Painter:
             if chain not in self.folded:
                 kind = "wanted" if self.wanted & {end.rule for end in ends} else "endpoint"
                 rules = dict.fromkeys(rule for end in ends for rule in (end.hairpin, end.rule) if rule)
-                yield Box(chain_id(chain), kind, self._endpoint_lines(chain, ends), _raw(*rules))
+                seen = self._seen_at(ends)
+                lines = self._endpoint_lines(chain, ends, seen)
+                bar = next((one.bar for one in seen if one.bar), None)
+                yield Box(chain_id(chain), kind, lines, _raw(*rules), bar)
         yield from self._folded_box()
         yield from self._ends()
 
-    def _endpoint_lines(self, chain: str, ends: list[Endpoint]) -> tuple[str, ...]:
+    def _seen_at(self, ends: list[Endpoint]) -> list[Seen]:
+        """Return what counters saw of the rules that lead to one endpoint."""
+        return [self.seen[via] for via in dict.fromkeys(end.via for end in ends) if via in self.seen]
+
+    def _endpoint_lines(self, chain: str, ends: list[Endpoint], seen: list[Seen]) -> tuple[str, ...]:
         labels = dict.fromkeys(endpoint_label(end) for end in ends)
-        seen = dict.fromkeys(self.seen[end.via] for end in ends if end.via in self.seen)
-        return (*labels, *self.shares.lines(chain), *seen, printable(chain))
+        told = dict.fromkeys(one.text for one in seen)
+        return (*labels, *self.shares.lines(chain), *told, printable(chain))
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:

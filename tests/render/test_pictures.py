@@ -8,16 +8,19 @@ import shutil
 import subprocess
 import sys
 from html import unescape
-from typing import TYPE_CHECKING
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 import iptviz
+from iptviz.render.dot import dot_text
 from iptviz.render.formats import FORMATS
 from iptviz.render.mermaid import MOST_CHARACTERS, MOST_LINKS, mermaid
 from iptviz.terminal import Style
+from iptviz.view.bars import Bar
 from iptviz.view.picture import Box, Link, Picture
+from iptviz.view.text import printable
 from tests.conftest import ROOT
 from tests.kubeproxy import numbered, saved
 from tests.render.test_hostile import (
@@ -26,11 +29,9 @@ from tests.render.test_hostile import (
     every_text,
     expected,
     needs_dot,
+    svg_of,
     traced,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SVG = "{http://www.w3.org/2000/svg}"
 DUMP = "fixtures/policies-today/dump.rules"
@@ -102,6 +103,61 @@ def test_affinity_and_refusal_have_their_own_marks() -> None:
     assert any("blue tab: clients stay" in line for line in sticky)
     refused = svg_texts(str(drawn("svg", "10.97.13.198", "fixtures/httpd-no-endpoints/dump.rules")))
     assert any("red octagon: refused" in line for line in refused)
+
+
+# --- bars ---------------------------------------------------------------------------------------------------
+
+
+def strips(text: str) -> list[list[tuple[str, float]]]:
+    """Return the colour and the length of each strip, box by box."""
+    boxes = []
+    for group in ET.fromstring(text).iter(f"{SVG}g"):
+        if group.get("class") == "node endpoint":
+            filled = group.findall(f"{SVG}polygon")[1:]
+            ends = [[float(pair.split(",")[0]) for pair in one.get("points", "").split()] for one in filled]
+            boxes.append(
+                [(one.get("fill", ""), max(x) - min(x)) for one, x in zip(filled, ends, strict=True)]
+            )
+    return boxes
+
+
+@needs_dot
+def test_bars_are_as_long_as_the_shares_expected_and_observed() -> None:
+    text = str(drawn("svg", "10.97.13.198", "fixtures/httpd-nft/dump.rules"))
+    lengths = [[round(length) for _, length in box] for box in strips(text)]
+    # 260, 230, 250 and 260 of 1,000 connections; the longest bar of the picture is 120 points.
+    assert lengths == [[115, 120], [115, 106], [115, 115], [115, 120]]
+    legend = " ".join(svg_texts(text))
+    assert "bars: expected above, observed below" in legend
+    assert "1,000 connections: as expected" in legend
+
+
+@needs_dot
+def test_a_bar_that_chance_does_not_explain_has_another_colour_and_counters_that_mislead_make_none() -> None:
+    data = Path("fixtures/httpd-nft/dump.rules").read_text(encoding="utf-8")
+    misled = data.replace("[260:15600] -A KUBE-SVC", "[900:1] -A KUBE-SVC")
+    odd = re.sub(r"\[[0-9:]*\]( -A KUBE-SERVICES -d 10\.97\.13\.198)", r"[5000:1]\1", misled)
+    pictures = [
+        str(
+            FORMATS["svg"].writer("trace")(
+                iptviz.trace(iptviz.load(text.encode()), "10.97.13.198"), Style(), fold=True
+            )
+        )
+        for text in (data, odd, misled)
+    ]
+    colours = [{box[1][0] for box in strips(text)[:4] if len(box) > 1} for text in pictures]
+    assert [len(some) for some in colours] == [1, 1, 0]
+    assert colours[0] != colours[1]
+    assert "not to be compared" in " ".join(svg_texts(pictures[2]))
+
+
+@needs_dot
+@every_text
+def test_hostile_text_is_text_above_a_bar(text: str) -> None:
+    shown = printable(text)
+    box = Box("b", "endpoint", (shown, "25.00 %"), (), Bar(0.25, 0.3))
+    groups = svg_of(dot_text(Picture("title", (box,), (), ())))
+    assert groups["b"] == [shown, "25.00 %"]
 
 
 # --- Mermaid -------------------------------------------------------------------------------------------------
