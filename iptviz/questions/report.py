@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.questions.services import ServicesResult, is_uneven, services
-from iptviz.questions.trace import TraceResult, trace
+from iptviz.questions.trace import trace
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.graph import GraphResult
+    from iptviz.questions.packet import PacketResult
+    from iptviz.questions.trace import TraceResult
+    from iptviz.questions.verify import VerifyResult
+
+    Answer = TraceResult | PacketResult | GraphResult | VerifyResult
 
 MOST_ODD = 12
 """More services that look odd than this are listed, not shown one by one."""
 
 
 class ReportResult(NamedTuple):
-    """All services of a dump, and the traces that were asked for; `odd` says that these only look odd.
+    """All services of a dump, and the answers that were asked for; `odd` says that these only look odd.
 
     `sha256` is the digest of the input as it was read, in hexadecimal; `left_out` counts odd services that are
     not traced.
@@ -29,7 +35,7 @@ class ReportResult(NamedTuple):
     dump: Dump
     sha256: str
     services: ServicesResult
-    traces: tuple[TraceResult, ...]
+    answers: tuple[Answer, ...]
     odd: bool
     left_out: int
 
@@ -47,10 +53,10 @@ def report(dump: Dump, targets: Sequence[str] = ()) -> ReportResult:
     return report_of(dump, found, traces)._replace(odd=not targets, left_out=len(wanted) - len(shown))
 
 
-def report_of(dump: Dump, found: ServicesResult, traces: tuple[TraceResult, ...]) -> ReportResult:
+def report_of(dump: Dump, found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:
     """Return the report of answers that are there already."""
     digest = hashlib.sha256(bytes(dump)).hexdigest()
-    return ReportResult(dump, digest, found, traces, odd=False, left_out=0)
+    return ReportResult(dump, digest, found, answers, odd=False, left_out=0)
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:

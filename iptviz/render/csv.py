@@ -1,4 +1,4 @@
-"""CSV for spreadsheets and scripts: a line for each service port, endpoint or outcome."""
+"""CSV for spreadsheets and scripts: a line for each service port, endpoint, outcome, difference or jump."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from fractions import Fraction
 
+    from iptviz.dump.rule import Rule
     from iptviz.engine.outcome import Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.differences import Difference
+    from iptviz.questions.graph import GraphResult, Jump
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.trace import TraceResult
+    from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Style
 
 _COLUMNS: dict[str, Callable[[ServicePort], object]] = {
@@ -57,6 +61,10 @@ _ENDPOINT_COLUMNS = (
 _OUTCOME_COLUMNS = (
     "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule",
 )  # fmt: skip
+_DIFFERENCE_COLUMNS = (
+    "service", "protocol", "difference", "at", "api", "dump", "share", "exact", "line",
+)  # fmt: skip
+_JUMP_COLUMNS = ("table", "chain", "kind", "to", "line", "rule")
 
 
 def services_csv(result: ServicesResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - a csv is whole
@@ -96,6 +104,28 @@ def _fate(one: Outcome) -> list[object]:
     rewritten = [packet.dnat or "", packet.snat or "", mark_label(packet.mark) or ""]
     decided = [by.line, by.text] if by is not None else ["", ""]
     return [clauses(one.when), *_share(one.share), one.verdict, one.route, *rewritten, *decided]
+
+
+def verify_csv(result: VerifyResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return a line for each difference between the dump and the API."""
+    return _written(_DIFFERENCE_COLUMNS, (_difference(one) for one in result.differences))
+
+
+def _difference(one: Difference) -> list[object]:
+    share = ["", ""] if one.share is None else _share(one.share)
+    line = "" if one.line is None else one.line
+    return [one.service, one.protocol, one.kind, one.at, one.expected, one.found, *share, line]
+
+
+def graph_csv(result: GraphResult, _style: Style, *, fold: bool) -> str:  # noqa: ARG001 - nor here
+    """Return a line for each rule that leads from one chain to another."""
+    rules = ((jump, rule) for jump in result.jumps for rule in jump.rules)
+    return _written(_JUMP_COLUMNS, (_leading(jump, rule) for jump, rule in rules))
+
+
+def _leading(jump: Jump, rule: Rule) -> list[object]:
+    kind = "goto" if rule.target and rule.target.goto else "jump"
+    return [*jump.tail, kind, jump.head[1], rule.line, rule.text]
 
 
 def _share(share: Fraction) -> list[object]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 INSTALL = "apt-get install graphviz (or dnf, brew); -f mermaid and -f dot need no program"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+_WIDEST = 1_400  # points
 _DOTS_PER_INCH = "144"  # twice the usual: text stays sharp on today's screens
 
 # Light is what Graphviz draws; a reader of dark pages gets the same kinds in dark.
@@ -50,8 +51,14 @@ def svg(picture: Picture) -> str:
 
 
 def bare_svg(picture: Picture) -> str:
-    """Return a picture as SVG for a page, without a style of its own; raises OutputError as `svg` does."""
-    return ET.tostring(_svg_of(picture), encoding="unicode") + "\n"
+    """Return a picture as SVG for a page, without a style of its own; raises OutputError as `svg` does.
+
+    Of the class `large` are those that could not be read if they were as wide as a page.
+    """
+    root = _svg_of(picture)
+    if float(root.get("width", "0").removesuffix("pt")) > _WIDEST:
+        root.set("class", "large")
+    return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _svg_of(picture: Picture) -> ET.Element:

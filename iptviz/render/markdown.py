@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from iptviz.view.picture import Picture
     from iptviz.view.trace import Node, ServiceView
 
+_LEFT_OUT = {"fold", "elided"}
 _ENDPOINT_HEADINGS = ("Share", "Endpoint", "How", "Chain", "Lines")
 _OUTCOME_HEADINGS = ("Share", "Verdict", "Destination", "Source", "Mark", "Decided")
 _STEP_HEADINGS = ("Table", "Chain", "Number", "Line", "Effect", "Rule")
@@ -154,9 +155,9 @@ def _item(node: Node) -> str:
 
 def _outcomes(nodes: tuple[Node, ...]) -> Iterator[str]:
     """Yield a table of the outcomes, what it leaves out, and each way that is shown, to be unfolded."""
-    rows = [node for node in nodes if node.kind != "fold"]
+    rows = [node for node in nodes if node.kind not in _LEFT_OUT]
     yield _table(_OUTCOME_HEADINGS, [node.cells for node in rows])
-    yield from (_plain(node.cells[0]) for node in nodes if node.kind == "fold")
+    yield from (_plain(node.cells[0]) for node in nodes if node.kind in _LEFT_OUT)
     yield from (block for node in rows if node.children for block in _way(node))
 
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from iptviz.errors import OutputError
 from iptviz.questions.report import report_of
 from iptviz.questions.services import ServicesResult, services
+from iptviz.questions.trace import TraceResult
 from iptviz.render.drawn import bare_svg
 from iptviz.render.markdown import services_markdown, trace_markdown
 from iptviz.version import __version__
+from iptviz.view.answers import answered
 from iptviz.view.report import report_view
-from iptviz.view.trace_picture import trace_picture
 
 if TYPE_CHECKING:
-    from iptviz.questions.report import ReportResult
-    from iptviz.questions.trace import TraceResult
+    from iptviz.questions.report import Answer, ReportResult
     from iptviz.terminal import Style
+    from iptviz.view.picture import Picture
 
 _FOLDER = "page"
 _DATED = (1980, 1, 1, 0, 0, 0)  # the same report makes the same archive
@@ -30,10 +31,12 @@ def report_html(result: ReportResult, _style: Style, *, fold: bool) -> str:
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    view = report_view(result)
+    view = report_view(result, fold=fold)
     style, script = _part("page.css"), _part("page.js")
-    template = Environment(autoescape=True, undefined=StrictUndefined).from_string(_part("page.html.jinja"))
-    pictures = [_picture(traced, fold=fold) for traced in result.traces]
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    ).from_string(_part("page.html.jinja"))
+    pictures = [_picture(one.picture) for one in view.answers]
     return template.render(
         view=view,
         version=__version__,
@@ -46,8 +49,8 @@ def report_html(result: ReportResult, _style: Style, *, fold: bool) -> str:
     )
 
 
-def trace_html(result: TraceResult, style: Style, *, fold: bool) -> str:
-    """Return the page of one trace."""
+def answer_html(result: Answer, style: Style, *, fold: bool) -> str:
+    """Return the page of one answer, with the list of all services."""
     return report_html(report_of(result.dump, services(result.dump), (result,)), style, fold=fold)
 
 
@@ -58,8 +61,9 @@ def services_html(result: ServicesResult, style: Style, *, fold: bool) -> str:
 
 def report_markdown(result: ReportResult, style: Style, *, fold: bool) -> str:
     """Return the report as Markdown: every trace, then the list of services."""
-    traces = [trace_markdown(one, style, fold=fold) for one in result.traces]
-    return "\n".join([*traces, services_markdown(result.services, style, fold=fold)])
+    traces = [one for one in result.answers if isinstance(one, TraceResult)]
+    answers = [trace_markdown(one, style, fold=fold) for one in traces]
+    return "\n".join([*answers, services_markdown(result.services, style, fold=fold)])
 
 
 def report_zip(result: ReportResult, style: Style, *, fold: bool) -> bytes:
@@ -77,20 +81,18 @@ def report_zip(result: ReportResult, style: Style, *, fold: bool) -> bytes:
         write("report.html", report_html(result, style, fold=fold))
         write("report.md", report_markdown(result, style, fold=fold))
         write("services.json", json.dumps(result.services.to_dict(), indent=2))
-        for number, one in enumerate(result.traces, 1):
+        for number, one in enumerate(result.answers, 1):
             write(f"trace-{number}.json", json.dumps(one.to_dict(), indent=2))
-            if picture := _picture(one, fold=fold):
+            if picture := _picture(answered(one, fold=fold).picture):
                 write(f"trace-{number}.svg", picture)
         write("dump.rules", bytes(result.dump))
     return held.getvalue()
 
 
-def _picture(result: TraceResult, *, fold: bool) -> str:
-    """Return the picture of a trace for a page; without the program dot the page does without."""
-    if not result.services:
-        return ""
+def _picture(picture: Picture | None) -> str:
+    """Return a picture for a page; without the program dot the page does without."""
     try:
-        return bare_svg(trace_picture(result, fold=fold))
+        return bare_svg(picture) if picture else ""
     except OutputError:
         return ""
 

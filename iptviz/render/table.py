@@ -1,4 +1,4 @@
-"""Tables for a terminal: the dumps of a bundle, the services of a dump, how it differs from the API."""
+"""Tables for a terminal."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from iptviz.terminal import paint
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from iptviz.questions.graph import GraphResult
+    from iptviz.questions.packet import PacketResult
     from iptviz.questions.services import ServicesResult
     from iptviz.questions.sources import SourcesResult
+    from iptviz.questions.trace import TraceResult
     from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Piece, Style
     from iptviz.view.facts import Fact
     from iptviz.view.services import ServicesView
+    from iptviz.view.tables import TablesView
 
 _GAP = "  "
 _MOODS = {"good": "", "bad": "bold red"}
@@ -78,6 +82,46 @@ def verify_table(result: VerifyResult, style: Style, *, fold: bool) -> str:
         lines += [_spared(spared)] if spared else []
         lines.append([])
     return paint([*lines, *_below(view.facts, view.notes)], style)
+
+
+def trace_table(result: TraceResult, style: Style, *, fold: bool) -> str:
+    """Return tables of endpoints, one for each frontend."""
+    from iptviz.view.tables import trace_tables
+
+    return paint(_tables_lines(trace_tables(result, fold=fold), style.width), style)
+
+
+def packet_table(result: PacketResult, style: Style, *, fold: bool) -> str:
+    """Return the table of a packet's outcomes."""
+    from iptviz.view.tables import packet_tables
+
+    return paint(_tables_lines(packet_tables(result, fold=fold), style.width), style)
+
+
+def graph_table(result: GraphResult, style: Style, *, fold: bool) -> str:
+    """Return the table of jumps."""
+    from iptviz.view.tables import graph_tables
+
+    return paint(_tables_lines(graph_tables(result, fold=fold), style.width), style)
+
+
+def _tables_lines(view: TablesView, width: int) -> Iterator[list[Piece]]:
+    yield [(view.source, "dim")]
+    for one in view.grids:
+        yield []
+        yield from ([(line, "bold")] for line in one.above)
+        grid = _Grid(one.headings, list(one.rows))
+        spared = grid.spare(width, one.spared)
+        if one.rows:
+            yield []
+            yield grid.line(one.headings, "bold")
+            yield from (grid.line(cells, "") for cells in one.rows)
+        if spared:
+            yield _spared(spared)
+        if one.facts:
+            yield []
+            yield from _below(one.facts, ())
+    yield from _below((), view.notes)
 
 
 def _spared(names: list[str]) -> list[Piece]:

@@ -25,7 +25,14 @@ _GAP = "   "
 _BRANCH, _LAST = ("├── ", "│   "), ("└── ", "    ")
 _GUIDE = len(_BRANCH[0])
 
-_STYLES = {"case": "bold yellow", "chain": "cyan", "mark": "magenta", "fold": "dim", "verdict": "bold red"}
+_STYLES = {
+    "case": "bold yellow",
+    "chain": "cyan",
+    "mark": "magenta",
+    "fold": "dim",
+    "elided": "dim",
+    "verdict": "bold red",
+}
 _MOODS = {"good": "green", "bad": "bold red"}
 
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class PacketView(NamedTuple):
     """The whole answer: a line on the dump, the packet and its circumstances, the tree, facts and notes.
 
-    Nodes are of the kinds `case`, `fold` (text, line), `accepted`, `refused` (share, fate, destination, source,
-    mark, what decided), and below those `step`, `miss` (table, chain, rule's number, line, effect, rule).
+    Nodes are of the kinds `case`, `fold`, `elided` (text, line), `accepted`, `refused` (share, fate, destination,
+    source, mark, what decided), and below those `step`, `miss` (table, chain, rule's number, line, effect, rule).
     """
 
     source: str

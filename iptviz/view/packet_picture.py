@@ -61,6 +61,12 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     return Picture(title, tuple(painter.boxes()), tuple(links), tuple(footer))
 
 
+def packet_chains(result: PacketResult) -> frozenset[tuple[str, str]]:
+    """Return the table and name of each chain in which a rule matched, whatever becomes of the packet."""
+    steps = (step for outcome in result.outcomes for step in steps_of(outcome.path)[0])
+    return frozenset((step.table, step.chain) for step in steps if not step.effect.startswith(MISSED))
+
+
 def _way(case: PacketCase, outcome: Outcome) -> _Way:
     steps, _ = steps_of(outcome.path)
     return _Way(case.letter, outcome, [step for step in steps if not step.effect.startswith(MISSED)])

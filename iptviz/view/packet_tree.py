@@ -54,7 +54,8 @@ class PacketTree:
         self.paths -= min(with_way, len(shown))
         if len(shown) > with_way:
             yield Node(
-                "fold", (f"the ways of the last {len(shown) - with_way} are left out (--all shows them)", "")
+                "elided",
+                (f"the ways of the last {len(shown) - with_way} are left out (--all shows them)", ""),
             )
         if len(shown) < len(outcomes):
             yield Node("fold", (_folded(outcomes[len(shown) :]), ""))

@@ -117,7 +117,7 @@ class _ServiceViewer:
         for place, hop in enumerate(hops):
             below = self._decisions(outcome, hop.chain)
             if place == SHOWN // 2 and hidden:
-                yield Node("fold", (f"{counted(hidden, 'chain')} more on the way (--all shows them)", ""))
+                yield Node("elided", (f"{counted(hidden, 'chain')} more on the way (--all shows them)", ""))
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
                 yield Node("chain", (printable(hop.chain) + share, f"from line {hop.via.line}"), below)

@@ -7,6 +7,8 @@ import io
 from fractions import Fraction
 
 import iptviz
+from iptviz.questions.differences import Difference
+from iptviz.questions.verify import VerifyResult
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from tests.render.test_hostile import BY_CHAIN, BY_COMMENT, every_text, traced
@@ -49,6 +51,26 @@ def test_a_packets_outcomes_are_rows() -> None:
         f"10.244.{end}:80" for end in ("1.17", "1.18", "2.20", "2.21")
     }
     assert {row["mark"] for row in found} == {"0x4000"}
+
+
+def test_a_jump_graph_has_a_row_for_each_rule_that_leads_somewhere() -> None:
+    dump = iptviz.load("fixtures/policies-today/dump.rules")
+    found = rows("graph", iptviz.graph(dump))
+    leading = [rule for table in dump.tables.values() for rule in table.rules() if rule.jump in table.chains]
+    assert sorted(int(row["line"]) for row in found) == sorted(rule.line for rule in leading)
+    assert {(row["table"], row["chain"], row["to"]) for row in found} == {
+        (rule.table.name, rule.chain, rule.jump) for rule in leading
+    }
+
+
+def test_a_difference_from_the_api_is_a_row() -> None:
+    missing = Difference("missing-endpoint", "default/a", "tcp", ":1", "10.0.0.1:80", "", 7)
+    extra = missing._replace(kind="extra-endpoint", share=Fraction(1, 3), line=None)
+    dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    found = rows("verify", VerifyResult(dump, None, 1, (missing, extra), (), ()))
+    assert [row["line"] for row in found] == ["7", ""]
+    assert [(row["share"], row["exact"]) for row in found] == [("", ""), ("0.3333333333", "1/3")]
+    assert found[0]["api"] == "10.0.0.1:80"
 
 
 @every_text

@@ -5,20 +5,30 @@ To write them anew, and then to read what changed: `pytest tests/render/test_gol
 
 from __future__ import annotations
 
+import io
+import os
 import re
+import shutil
+import zipfile
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
 import iptviz
+from iptviz.questions.report import report
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
+from iptviz.version import __version__
 from tests.conftest import GOLDEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz import GraphResult, PacketResult, ServicesResult, TraceResult
+    from iptviz.questions.report import ReportResult
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 # name -> fixture, TARGET
 TRACES = {
@@ -70,8 +80,13 @@ GRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
     "graph-around": ("policies-today/dump.rules", {"around": "KUBE-NODEPORTS", "depth": 1}),
     "graph-focus": ("httpd-service/dump.rules", {"focus": "default/httpd-service"}),
 }
+# name -> fixture, targets
+REPORTS = {
+    "report-today": ("policies-today/dump.rules", ["203.0.113.10", "default/admin"]),
+    "report-odd": ("httpd-no-endpoints/dump.rules", []),
+}
 QUESTIONS: dict[str, dict[str, Any]] = {
-    "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS,
+    "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS, "report": REPORTS,
 }  # fmt: skip
 ROWS = [*TRACES, *PACKETS, *GRAPHS]
 
@@ -86,8 +101,8 @@ OPTIONS = {
     "mmd": ("mermaid", Style()),
     "csv": ("csv", Style()),
     "md": ("markdown", Style()),
+    "table.txt": ("table", Style()),
 }
-GRAPH_OPTIONS = {ending: option for ending, option in OPTIONS.items() if ending != "csv"}
 SERVICES_OPTIONS = {
     "table.txt": ("table", Style()),
     "table-80.txt": ("table", Style(width=80)),
@@ -95,12 +110,23 @@ SERVICES_OPTIONS = {
     "csv": ("csv", Style()),
     "md": ("markdown", Style()),
 }
-ALL_OPTIONS = OPTIONS | SERVICES_OPTIONS
+# Of these the golden files hold an outline: coordinates are Graphviz's, style and script are files of their own.
+OUTLINED_OPTIONS = {"svg.txt": ("svg", Style()), "html.txt": ("html", Style())}
+OUTLINED = (
+    "httpd-service", "no-endpoints", "counters", "local-policy", "packet-service", "packet-explained", "graph-today",
+)  # fmt: skip
+REPORT_OPTIONS = {
+    "html.txt": ("html", Style()), "md": ("markdown", Style()), "zip.txt": ("zip", Style()),
+}  # fmt: skip
+ALL_OPTIONS = OPTIONS | SERVICES_OPTIONS | OUTLINED_OPTIONS | REPORT_OPTIONS
 CASES = [
     *((row, ending) for row in TRACES for ending in OPTIONS),
     *((row, ending) for row in PACKETS for ending in OPTIONS),
-    *((row, ending) for row in GRAPHS for ending in GRAPH_OPTIONS),
+    *((row, ending) for row in GRAPHS for ending in OPTIONS),
     *((row, ending) for row in SERVICES for ending in SERVICES_OPTIONS),
+    ("services-today", "html.txt"),
+    *((row, ending) for row in OUTLINED for ending in OUTLINED_OPTIONS),
+    *((row, ending) for row in REPORTS for ending in REPORT_OPTIONS),
 ]
 FILES = {f"{row}.{ending}" for row, ending in CASES}
 
@@ -108,10 +134,11 @@ FILES = {f"{row}.{ending}" for row, ending in CASES}
 def printed(row: str, ending: str) -> str:
     format_name, style = ALL_OPTIONS[ending]
     question = next(name for name, rows in QUESTIONS.items() if row in rows)
-    return str(FORMATS[format_name].writer(question)(answer(row), style, fold=True))
+    written = FORMATS[format_name].writer(question)(answer(row), style, fold=True)
+    return OUTLINES[format_name](written) if format_name in OUTLINES else str(written)
 
 
-def answer(row: str) -> TraceResult | PacketResult | ServicesResult | GraphResult:
+def answer(row: str) -> TraceResult | PacketResult | ServicesResult | GraphResult | ReportResult:
     if row in TRACES:
         fixture, target = TRACES[row]
         return iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
@@ -121,17 +148,65 @@ def answer(row: str) -> TraceResult | PacketResult | ServicesResult | GraphResul
     if row in GRAPHS:
         fixture, options = GRAPHS[row]
         return iptviz.graph(iptviz.load(f"fixtures/{fixture}"), **options)
+    if row in REPORTS:
+        fixture, targets = REPORTS[row]
+        return report(iptviz.load(f"fixtures/{fixture}"), targets)
     fixture, about = PACKETS[row]
     return iptviz.packet(iptviz.load(f"fixtures/{fixture}"), **about)
 
 
+def outline_of_svg(text: str) -> str:
+    """Return the class, the title and the texts of each node and link, in an order of our own."""
+    blocks = []
+    root = ET.fromstring(text)
+    for group in root.iter(f"{SVG}g"):
+        lines = [group.get("class", "")]
+        title = group.findtext(f"{SVG}title") or ""
+        lines += [f"  title: {line}" for line in title.splitlines()]
+        texts = [one.text or "" for one in group.findall(f"{SVG}text")]
+        lines += [f"  {text}".replace("\xa0", " ").rstrip() for text in texts]
+        blocks.append("\n".join(lines))
+    return "\n".join([f"{root.get('role')}: {root.get('aria-label')}", *sorted(blocks), ""])
+
+
+def outline_of_html(text: str) -> str:
+    """Return a page without its style, its script and what that shows, and without pictures."""
+    bare = re.sub(r"<(style|script|svg)\b([^>]*)>.*?</\1>", r"<\1/>", text, flags=re.DOTALL)
+    return re.sub(r"'sha256-[^']*'", "'sha256-...'", bare).replace(
+        f"iptviz {__version__}.", "iptviz VERSION."
+    )
+
+
+def outline_of_zip(archive: bytes) -> str:
+    """Return what an archive holds: names, and how each file begins."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        held = {name: opened.read(name).decode().splitlines()[0] for name in opened.namelist()}
+    return "".join(f"{name}: {first[:20].rstrip()}\n" for name, first in held.items())
+
+
+OUTLINES: dict[str, Callable[[Any], str]] = {
+    "svg": outline_of_svg,
+    "html": outline_of_html,
+    "zip": outline_of_zip,
+}
+
+
+def needs(row: str, ending: str) -> None:
+    """Skip what a program draws, where there is none."""
+    drawn = ending == "svg.txt" or row in REPORTS or ending == "html.txt"
+    if drawn and shutil.which("dot") is None and not os.environ.get("IPTVIZ_REQUIRE_DOT"):
+        pytest.skip("needs dot (apt-get install graphviz)")
+
+
 @pytest.mark.parametrize(("row", "ending"), CASES)
 def test_it_prints_what_it_printed(row: str, ending: str, golden: Callable[[str, str], None]) -> None:
+    needs(row, ending)
     golden(f"{row}.{ending}", printed(row, ending))
 
 
 @pytest.mark.parametrize(("row", "ending"), CASES)
 def test_every_text_ends_with_one_newline_and_no_line_with_a_blank(row: str, ending: str) -> None:
+    needs(row, ending)
     text = printed(row, ending)
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
@@ -167,5 +242,7 @@ def test_a_letter_in_a_picture_has_one_meaning(fixture: str) -> None:
 
 
 def test_no_golden_file_is_left_over() -> None:
-    ours = {path.name for path in GOLDEN.glob("*") if path.name.partition(".")[0] in {*ROWS, *SERVICES}}
+    ours = {
+        path.name for path in GOLDEN.glob("*") if path.name.partition(".")[0] in {*ROWS, *SERVICES, *REPORTS}
+    }
     assert ours == FILES

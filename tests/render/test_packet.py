@@ -75,7 +75,7 @@ def hostile(text: str) -> PacketResult:
 
 def test_the_formats_are_these_and_suffixes_choose_them() -> None:
     assert list(formats_of("packet")) == [
-        "tree", "csv", "dot", "svg", "png", "pdf", "mermaid", "json", "markdown",
+        "tree", "table", "csv", "dot", "svg", "png", "pdf", "mermaid", "json", "html", "markdown",
     ]  # fmt: skip
     assert choose_format("packet", None, "incident.md").name == "markdown"
     assert choose_format("packet", None, None).name == "tree"

@@ -114,14 +114,14 @@ def test_without_targets_what_looks_odd_is_shown() -> None:
     assert "Looking odd: 1 service port" in page(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"))
     assert "No service looks odd" in page(iptviz.load("fixtures/httpd-service/dump.rules"))
     many = report(iptviz.load(saved(numbered(30, 0)).encode()))
-    assert (len(many.traces), many.left_out) == (MOST_ODD, 30 - MOST_ODD)
+    assert (len(many.answers), many.left_out) == (MOST_ODD, 30 - MOST_ODD)
     assert f"(and {30 - MOST_ODD} more, see the list)" in page(many.dump)
 
 
 def test_a_thousand_services_stay_small() -> None:
     text = page(iptviz.load(saved(numbered(1_000, 10)).encode()), "team-7/service-7")
     assert len(text) < 2_000_000
-    assert "the page holds the chains of the services above and the general ones" in text
+    assert "the page holds the chains of the answers above and the general ones" in text
     data = json.loads(Reader(text).held["script"][0])
     assert len(data["rows"]) == 1_000
     assert len([chain for chain in data["chains"]["nat"] if chain.startswith("KUBE-SEP-")]) == 10
