@@ -42,8 +42,18 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def mermaid_script() -> str:
-    """Mermaid itself, as npm has it."""
-    path = os.environ.get("IPTVIZ_MERMAID", "")
+    """The path of Mermaid itself, as npm has it."""
+    return _installed("IPTVIZ_MERMAID", "mermaid", "mermaid.min.js")
+
+
+@pytest.fixture(scope="session")
+def axe_script() -> str:
+    """The path of axe, which judges how accessible a page is."""
+    return _installed("IPTVIZ_AXE", "axe-core", "axe.min.js")
+
+
+def _installed(variable: str, package: str, script: str) -> str:
+    path = os.environ.get(variable, "")
     if not Path(path).is_file():
-        _missing("mermaid (npm install mermaid; IPTVIZ_MERMAID is the path of its mermaid.min.js)")
+        _missing(f"{package} (npm install {package}; {variable} is the path of its {script})")
     return path

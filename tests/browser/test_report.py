@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from tests.render.test_report import hostile_dump
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 TODAY = "fixtures/policies-today/dump.rules"
 
@@ -44,9 +44,14 @@ class Opened:
 def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
     pages = []
 
-    def load(dump: iptviz.Dump, *targets: str, place: str = "") -> Opened:
+    def load(dump: iptviz.Dump, *targets: str, place: str = "", **asked: Any) -> Opened:
+        """Open a report on targets, or the answer to another question: `packet={...}`, say."""
         file = tmp_path / "report.html"
-        text = FORMATS["html"].writer("report")(report(dump, targets), Style(), fold=True)
+        question, result = next(
+            ((name, getattr(iptviz, name)(dump, **options)) for name, options in asked.items()),
+            ("report", report(dump, targets)),
+        )
+        text = FORMATS["html"].writer(question)(result, Style(), fold=True)
         file.write_text(text, encoding="utf-8", errors="backslashreplace")
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         pages.append(Opened(page))
@@ -66,9 +71,59 @@ def test_it_opens_and_shows_the_shares(opened: Callable[..., Opened]) -> None:
     assert "load-balancer IP 203.0.113.10:80/tcp" in article.inner_text()
     shares = article.locator(".tree .share").all_text_contents()
     assert shares == ["100 %", *["33.33 %"] * 6]
+    widths = [float(one.get_attribute("width")) for one in article.locator(".bar rect").all()]
+    assert widths == [100, *[33.33] * 6]
     assert page.locator("figure svg").count() == 1
     titles = page.locator("figure svg title").all_text_contents()
     assert any("-j DNAT --to-destination 10.244.0.7:8080" in title for title in titles)
+
+
+def test_what_counters_saw_is_a_bar_below_what_is_expected(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load("fixtures/httpd-nft/dump.rules"), "10.97.13.198").page
+    row = page.locator("table.endpoints tbody tr").nth(1)
+    assert "seen 230 = 23.00 %" in row.inner_text()
+    expected, observed = row.locator(".bar rect").all()
+    ratio = observed.bounding_box()["width"] / expected.bounding_box()["width"]
+    assert ratio == pytest.approx(230 / 250, rel=0.02)
+    assert expected.bounding_box()["y"] < observed.bounding_box()["y"]
+
+
+def test_a_packets_way_is_a_table_whose_chains_are_links(opened: Callable[..., Opened]) -> None:
+    asked = {"src": "203.0.113.77", "dst": "203.0.113.10", "protocol": "tcp", "dport": 80, "mark": 0}
+    page = opened(iptviz.load(TODAY), packet=asked).page
+    assert (
+        page.locator("article h3").inner_text().startswith("tcp packet from 203.0.113.77 to 203.0.113.10:80")
+    )
+    assert page.locator("li.accepted > .share").first.inner_text() == "100 %"
+    page.locator("table.steps a", has_text="KUBE-SVL-").first.click()
+    page.wait_for_function("document.querySelector('#browser h3')?.textContent.startsWith('nat KUBE-SVL-')")
+
+
+def test_a_jump_graph_is_a_page_with_its_picture(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), graph={"focus": "default/shop"}).page
+    assert "nat KUBE-NODEPORTS" in page.locator("#asked .tree").first.inner_text()
+    assert page.locator("#asked figure svg").count() == 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"targets": "shop"},
+        {"packet": {"dst": "203.0.113.10", "protocol": "tcp", "dport": 80, "mark": 0}},
+        {"graph": {}},
+    ],
+    ids=["report", "packet", "graph"],
+)
+def test_axe_finds_nothing(
+    opened: Callable[..., Opened], axe_script: str, asked: dict[str, Any], scheme: str
+) -> None:
+    page = opened(iptviz.load(TODAY), "shop", place="#chain=nat/KUBE-SERVICES", **asked).page
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate(Path(axe_script).read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run()")
+    assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found["violations"]] == []
+    assert len(found["passes"]) > 30
 
 
 def test_services_are_searched_and_sorted(opened: Callable[..., Opened]) -> None:
