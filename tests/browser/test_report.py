@@ -109,7 +109,7 @@ def test_a_jump_graph_is_a_page_with_its_picture(opened: Callable[..., Opened]) 
 @pytest.mark.parametrize(
     "asked",
     [
-        {"targets": "shop"},
+        {},
         {"packet": {"dst": "203.0.113.10", "protocol": "tcp", "dport": 80, "mark": 0}},
         {"graph": {}},
     ],
