@@ -25,7 +25,6 @@ from iptviz.cli.options import (
 )
 from iptviz.cli.pseudonyms import asked_dump
 from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style
-from iptviz.errors import PacketError
 from iptviz.output import write_answer
 from iptviz.xtables.address import parse_network
 
@@ -113,12 +112,9 @@ def packet_command(
 
         chosen = chosen_format("packet", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        if (redact or mapping) and any((addresses, routes, ipset, recent, assume, mac)):
-            raise PacketError(
-                "--redact knows the dump alone: not --addresses, --routes, --ipset, --recent, --assume or --mac",
-                hint="ask the output of `iptviz redact --map` with files that you redacted yourself",
-            )
-        about = asked_dump(dump, reading, _family(dst or src or ""), redact=redact, mapping=mapping)
+        files = {"addresses": addresses, "routes": routes, "ipset": ipset, "recent": recent}
+        family = _family(dst or src or "")
+        about = asked_dump(dump, reading, family, redact=redact, mapping=mapping, files=files)
         result = packet(
             about.dump,
             src=about.address(src),
@@ -137,14 +133,11 @@ def packet_command(
             icmp_type=icmp_type,
             ttl=ttl,
             tos=tos,
-            mac=mac,
+            mac=about.mac(mac),
             uid=uid,
             gid=gid,
-            addresses=addresses,
-            routes=routes,
-            ipset=ipset,
-            recent=recent,
-            assume=tuple(assume or ()),
+            **about.files,
+            assume=tuple(map(about.assumption, assume or ())),
             explain=explain,
         )
         style = chosen_style(color, output, ascii_only=ascii_only)

@@ -1,14 +1,21 @@
-"""`--redact`: the dump is put into pseudonyms first, and what is asked about it, too."""
+"""`--redact`: the dump is put into pseudonyms first, and so is what is asked about it and handed in beside it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.cli.run import Reading, load_dump
+from iptviz.knowledge.files import Handed, read_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from iptviz.cluster.api import ApiCluster
     from iptviz.dump.model import Dump
+    from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.dump import Redactor
+
+    File = str | Handed | None
 
 _KEYS = 8
 """So many random keys are tried until no pseudonym is an address of the dump, which would look like a leak."""
@@ -21,10 +28,16 @@ SOURCE = "redacted"
 
 
 class Asked(NamedTuple):
-    """The dump that is asked, and who puts questions into its pseudonyms, if it has some."""
+    """The dump that is asked, and who puts questions into its pseudonyms, if it has some.
+
+    `older` is another dump of the node; `names` lists services, `files` are what else is handed in, by kind.
+    """
 
     dump: Dump
-    redactor: Redactor | None
+    redactor: Redactor | None = None
+    older: Dump | None = None
+    names: File = None
+    files: Mapping[str, File] = {}
 
     def target(self, text: str) -> str:
         """Return a TARGET as the dump knows it."""
@@ -32,57 +45,136 @@ class Asked(NamedTuple):
 
     def address(self, text: str | None) -> str | None:
         """Return an address, a network or an endpoint as the dump knows it."""
-        return self.redactor.addresses(text) if self.redactor and text is not None else text
+        return self._said(text, lambda redactor: redactor.addresses)
 
     def interface(self, name: str | None) -> str | None:
         """Return an interface as the dump knows it."""
-        return self.redactor.names.interface(name) if self.redactor and name is not None else name
+        return self._said(name, lambda redactor: redactor.names.interface)
 
     def namespace(self, name: str | None) -> str | None:
         """Return a namespace as the dump knows it."""
-        return self.redactor.names.namespace(name) if self.redactor and name is not None else name
+        return self._said(name, lambda redactor: redactor.names.namespace)
 
     def chain(self, name: str | None) -> str | None:
         """Return a chain as the dump knows it."""
-        return self.redactor.names.chain(name) if self.redactor and name is not None else name
+        return self._said(name, lambda redactor: redactor.names.chain)
+
+    def mac(self, text: str | None) -> str | None:
+        """Return a hardware address as the dump knows it."""
+        return self._said(text, lambda redactor: redactor.names.mac)
+
+    def assumption(self, text: str) -> str:
+        """Return a condition as the dump's answer states it; raises PacketError where none is worded so."""
+        if self.redactor is None:
+            return text
+        from iptviz.redact.beside import Beside
+
+        return Beside(self.redactor).assumption(text)
+
+    def cluster(self, cluster: ApiCluster) -> ApiCluster:
+        """Return a cluster in the words of the dump."""
+        if self.redactor is None:
+            return cluster
+        from iptviz.redact.cluster import ClusterRedactor
+
+        return ClusterRedactor(self.redactor).cluster(cluster)
+
+    def node(self, name: str | None) -> str | None:
+        """Return the name of a node as the cluster knows it."""
+        from iptviz.redact.cluster import ClusterRedactor
+
+        return self._said(name, lambda redactor: ClusterRedactor(redactor).node)
+
+    def _said(self, text: str | None, change: Callable[[Redactor], Callable[[str], str]]) -> str | None:
+        return text if self.redactor is None or text is None else change(self.redactor)(text)
 
 
 def asked_dump(
-    name: str | None, reading: Reading, family: str | None = None, *, redact: bool, mapping: str | None
+    name: str | None,
+    reading: Reading,
+    family: str | None = None,
+    *,
+    redact: bool,
+    mapping: str | None,
+    since: str | None = None,
+    names: str | None = None,
+    files: Mapping[str, str | None] | None = None,
+    candidates: Iterable[Candidate] = (),
 ) -> Asked:
     """Return the dump that is meant, in pseudonyms where they are asked for.
 
+    `since` is an older dump, `names` a list of services, `files` are other files by the names of `Beside`'s
+    methods; `candidates` are services that may be in the dump.
+
     Raises:
-        DumpError: there is no dump, or the mapping cannot be read.
+        DumpError: there is no dump, or a file or the mapping cannot be read.
         OutputError: the mapping cannot be written.
     """
     dump = load_dump(name, reading, family)
+    older = load_dump(since, reading, family) if since is not None else None
     if not redact and mapping is None:
-        return Asked(dump, None)
+        return Asked(dump, None, older, names, files or {})
     from iptviz.dump.model import Dump
+    from iptviz.knowledge.service_names import read_service_names
+    from iptviz.redact.beside import Beside
 
-    redactor, text = redacted(dump, mapping)
-    return Asked(Dump(text.encode(), SOURCE), redactor)
+    listed = [*candidates, *(read_file(names, read_service_names) or ())]
+    handed = {kind: read_file(path, Handed) for kind, path in (files or {}).items()}
+    beside = [one.text for one in handed.values() if one] + (
+        [bytes(older).decode(errors="replace")] if older else []
+    )
+    redactor, text = redacted(dump, mapping, candidates=listed, beside=beside)
+    old_text = redactor.other(older) if older else ""
+    translate = Beside(redactor)
+    translated = {
+        kind: one and one._replace(text=getattr(translate, kind)(one.text)) for kind, one in handed.items()
+    }
+    services = Handed(translate.services(listed), SOURCE) if names else None
+    _keep(mapping, redactor)
+    return Asked(
+        Dump(text.encode(), SOURCE),
+        redactor,
+        Dump(old_text.encode(), SOURCE) if older else None,
+        services,
+        translated,
+    )
 
 
-def redacted(dump: Dump, mapping: str | None, *, ports: bool = False) -> tuple[Redactor, str]:
+def redacted(
+    dump: Dump,
+    mapping: str | None,
+    *,
+    ports: bool = False,
+    candidates: Iterable[Candidate] = (),
+    beside: Iterable[str] = (),
+) -> tuple[Redactor, str]:
     """Return who redacts a dump, and the dump redacted; the mapping, if one is named, is kept.
+
+    `candidates` are services that may be in the dump; ranges of addresses that are in the texts `beside` stay
+    ranges, too.
 
     Raises:
         DumpError: the mapping cannot be read.
         OutputError: the mapping cannot be written.
     """
     from iptviz.redact.dump import Redactor
-    from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
+    from iptviz.redact.mapping import fresh_secrets, read_mapping
 
     secrets = read_mapping(mapping) if mapping else fresh_secrets()
     is_fresh = not secrets.known
+    known = tuple(candidates)
     for _ in range(_KEYS):
-        redactor = Redactor(dump, secrets, ports=ports)
+        redactor = Redactor(dump, secrets, ports=ports, candidates=known, beside=beside)
         text = redactor.text()
         if not is_fresh or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
             break
         secrets = fresh_secrets()
-    if mapping:
-        write_mapping(mapping, secrets)
+    _keep(mapping, redactor)
     return redactor, text
+
+
+def _keep(mapping: str | None, redactor: Redactor) -> None:
+    from iptviz.redact.mapping import write_mapping
+
+    if mapping:
+        write_mapping(mapping, redactor.secrets)

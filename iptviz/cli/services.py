@@ -72,7 +72,7 @@ def services_command(
 
         chosen = chosen_format("services", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        about = asked_dump(dump, reading, redact=redact, mapping=mapping)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping, names=names)
         result = services(
             about.dump,
             namespace=about.namespace(namespace),
@@ -81,7 +81,7 @@ def services_command(
             endpoint=about.address(endpoint),
             published=published,
             sort=sort,
-            names=names,
+            names=about.names,
         )
         style = chosen_style(color, output, ascii_only=ascii_only)
         write_answer(chosen.writer("services")(result, style, fold=not show_all), output)

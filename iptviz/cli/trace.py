@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -26,16 +26,11 @@ from iptviz.cli.options import (
     format_option,
 )
 from iptviz.cli.pseudonyms import asked_dump
-from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style, load_dump
-from iptviz.errors import TargetError
+from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style
 from iptviz.kube.target import family_of
 from iptviz.output import write_answer
 from iptviz.questions.trace import TraceResult, trace
 from iptviz.terminal import say
-
-if TYPE_CHECKING:
-    from iptviz.cli.pseudonyms import Asked
-    from iptviz.dump.model import Dump
 
 
 def trace_command(
@@ -79,9 +74,10 @@ def trace_command(
     def ask() -> int:
         chosen = chosen_format("trace", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        about = asked_dump(dump, reading, family_of(target), redact=redact, mapping=mapping)
-        older = _older(since, reading, target, about) if since is not None else None
-        result = trace(about.dump, about.target(target), names=names, since=older)
+        about = asked_dump(
+            dump, reading, family_of(target), redact=redact, mapping=mapping, since=since, names=names
+        )
+        result = trace(about.dump, about.target(target), names=about.names, since=about.older)
         if result.services or chosen.name == "json":
             style = chosen_style(color, output, ascii_only=ascii_only)
             write_answer(chosen.writer("trace")(result, style, fold=not show_all), output)
@@ -90,16 +86,6 @@ def trace_command(
         return ANSWERED if result.services or exit_zero else FOUND
 
     answer(ask)
-
-
-def _older(since: str, reading: Reading, target: str, about: Asked) -> Dump:
-    """Return the older dump, in the same pseudonyms as the newer one."""
-    if about.redactor is not None:
-        raise TargetError(
-            "--since and --redact do not go together",
-            hint="redact both dumps with `iptviz redact --map FILE`",
-        )
-    return load_dump(since, reading, family_of(target))
 
 
 def _say_absence(result: TraceResult) -> None:

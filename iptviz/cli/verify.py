@@ -14,14 +14,17 @@ from iptviz.cli.options import (
     DumpNumberOption,
     ExitZeroOption,
     JsonOption,
+    MapOption,
     MaxSizeOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     StrictOption,
     VerboseOption,
     format_option,
 )
-from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style, load_dump
+from iptviz.cli.pseudonyms import asked_dump
+from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style
 from iptviz.output import write_answer
 
 
@@ -45,6 +48,8 @@ def verify_command(
     output: OutputOption = None,
     as_json: JsonOption = False,
     show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists.")] = False,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
     number: DumpNumberOption = None,
     strict: StrictOption = False,
     max_size: MaxSizeOption = DEFAULT_SIZE,
@@ -57,12 +62,13 @@ def verify_command(
     """Say in what the dump differs from what the API says that this node should have."""
 
     def ask() -> int:
-        from iptviz.questions.verify import verify
+        from iptviz.questions.verify import candidates_of, read_objects, verify_cluster
 
         chosen = chosen_format("verify", format_name, output, as_json=as_json)
-        result = verify(
-            load_dump(dump, Reading(number, max_size, strict, verbose, quiet)), objects, node=node
-        )
+        reading = Reading(number, max_size, strict, verbose, quiet)
+        cluster = read_objects(objects)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping, candidates=candidates_of(cluster))
+        result = verify_cluster(about.dump, about.cluster(cluster), node=about.node(node))
         style = chosen_style(color, output, ascii_only=ascii_only)
         write_answer(chosen.writer("verify")(result, style, fold=not show_all), output)
         return FOUND if result.differences and not exit_zero else ANSWERED

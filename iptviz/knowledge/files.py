@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from iptviz.errors import DumpError
 
@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
-def read_file(path: str | None, reader: Callable[[str, str], Read]) -> Read | None:
+class Handed(NamedTuple):
+    """A file that was read already: its text, and what it is called."""
+
+    text: str
+    source: str
+
+
+def read_file(path: str | Handed | None, reader: Callable[[str, str], Read]) -> Read | None:
     """Return what `reader` makes of a file's text and name, None without a file; `-` is standard input.
 
     Raises:
@@ -21,6 +28,8 @@ def read_file(path: str | None, reader: Callable[[str, str], Read]) -> Read | No
     """
     if path is None:
         return None
+    if isinstance(path, Handed):
+        return reader(*path)
     try:
         if path == "-":
             return reader(sys.stdin.buffer.read().decode("utf-8", "replace"), "<stdin>")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from iptviz.dump.model import Dump
+    from iptviz.knowledge.files import Handed
 
     Read = TypeVar("Read")
 
@@ -167,10 +168,10 @@ def known_of(
     asked: Asked,
     local_ips: Sequence[str],
     *,
-    addresses: str | None,
-    routes: str | None,
-    ipset: str | None,
-    recent: str | None,
+    addresses: str | Handed | None,
+    routes: str | Handed | None,
+    ipset: str | Handed | None,
+    recent: str | Handed | None,
 ) -> Known:
     """Return what was handed in beside the packet.
 

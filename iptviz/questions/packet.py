@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.engine.branches import Branch, When
     from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
+    from iptviz.knowledge.files import Handed
 
 
 class PacketResult(NamedTuple):
@@ -66,10 +67,10 @@ def packet(
     mac: str | None = None,
     uid: int | None = None,
     gid: int | None = None,
-    addresses: str | None = None,
-    routes: str | None = None,
-    ipset: str | None = None,
-    recent: str | None = None,
+    addresses: str | Handed | None = None,
+    routes: str | Handed | None = None,
+    ipset: str | Handed | None = None,
+    recent: str | Handed | None = None,
     assume: Sequence[str] = (),
     explain: bool = False,
 ) -> PacketResult:

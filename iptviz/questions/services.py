@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import TargetError
-from iptviz.knowledge.files import read_file
+from iptviz.knowledge.files import Handed, read_file
 from iptviz.knowledge.service_names import read_service_names
 from iptviz.kube.era import Era, era_of
 from iptviz.kube.frontends import DispatchingRules
@@ -78,7 +78,7 @@ def services(
     endpoint: str | None = None,
     sort: str = "name",
     published: bool = False,
-    names: str | None = None,
+    names: str | Handed | None = None,
 ) -> ServicesResult:
     """Return the service ports of `dump`: all, or those to which all that is asked for applies.
 

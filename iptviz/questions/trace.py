@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.condition import clauses
-from iptviz.knowledge.files import read_file
+from iptviz.knowledge.files import Handed, read_file
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS, SERVICES
@@ -55,7 +55,9 @@ class TraceResult(NamedTuple):
         return trace_document(self)
 
 
-def trace(dump: Dump, target: str, *, names: str | None = None, since: Dump | None = None) -> TraceResult:
+def trace(
+    dump: Dump, target: str, *, names: str | Handed | None = None, since: Dump | None = None
+) -> TraceResult:
     """Follow new connections to `target` through `dump`.
 
     `since` is an older dump of the same node, with counters, as `dump` then has: what endpoints got between the

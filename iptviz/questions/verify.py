@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
-from iptviz.knowledge.files import read_file
+from iptviz.knowledge.files import Handed, read_file
 from iptviz.knowledge.service_names import Candidate
 from iptviz.kube.cues import releases
 from iptviz.kube.era import era_of
@@ -53,11 +53,29 @@ def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> Ve
     Raises:
         DumpError: a file cannot be read, or holds no services.
     """
+    return verify_cluster(dump, read_objects(objects), node=node)
+
+
+def read_objects(objects: Sequence[str]) -> ApiCluster:
+    """Return the services and endpoints in files of Kubernetes objects.
+
+    Raises:
+        DumpError: a file cannot be read, or holds no services.
+    """
     if not objects:
         raise DumpError(
             "no file of Kubernetes objects is given", hint="kubectl get services,endpointslices -A -o json"
         )
-    cluster = read_cluster(text for path in objects if (text := read_file(path, _kept)) is not None)
+    return read_cluster(text for path in objects if (text := read_file(path, Handed)) is not None)
+
+
+def candidates_of(cluster: ApiCluster) -> list[Candidate]:
+    """Return the service ports of a cluster, which may be in a dump without their names."""
+    return [Candidate(one.namespace, one.name, port.name) for one in cluster.services for port in one.ports]
+
+
+def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
+    """Compare `dump` with a cluster, as `verify` does."""
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
     expected = {one.key: one for one in expected_ports(cluster, version, node)}
     candidates = [Candidate(one.namespace, one.name, one.port_name) for one in expected.values()]
@@ -72,10 +90,6 @@ def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> Ve
 def _policy_unseen(dump: Dump) -> bool:
     """Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
     return bool(era_of(dump).releases & _POLICY_UNSEEN)
-
-
-def _kept(text: str, source: str) -> tuple[str, str]:
-    return text, source
 
 
 def _key(one: ServicePort) -> tuple[str, str, str, str]:

@@ -10,26 +10,42 @@ from iptviz.redact.rules import Rules
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Chain
     from iptviz.grammar.parts import Counters
+    from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.secrets import Secrets
 
 
 class Redactor:
     """Writes one dump in pseudonyms, and translates what is asked about it."""
 
-    def __init__(self, dump: Dump, secrets: Secrets, *, ports: bool = False) -> None:
+    def __init__(
+        self,
+        dump: Dump,
+        secrets: Secrets,
+        *,
+        ports: bool = False,
+        candidates: Sequence[Candidate] = (),
+        beside: Iterable[str] = (),
+    ) -> None:
+        """Take services that may be in the dump, and texts whose ranges of addresses must stay ranges, too."""
         self._dump = dump
-        self._secrets = secrets
-        for table in dump.tables.values():
-            for rule in table.rules_with("."):
-                for ends in ranges_in(rule.text):
-                    secrets.addresses.keep_order(*ends)
-        self.names = Names(dump, secrets, ports=ports)
+        self.secrets = secrets
+        self._ports = ports
+        self._candidates = candidates
+        rules = (rule.text for table in dump.tables.values() for rule in table.rules_with("."))
+        for text in (*rules, *beside):
+            for ends in ranges_in(text):
+                secrets.addresses.keep_order(*ends)
+        self.names = Names(dump, secrets, ports=ports, candidates=candidates)
         self._rules = Rules(self.names, secrets)
+
+    def other(self, dump: Dump) -> str:
+        """Return another dump of the same node in the same pseudonyms."""
+        return Redactor(dump, self.secrets, ports=self._ports, candidates=self._candidates).text()
 
     def text(self) -> str:
         """Return the whole dump; every rule stands at the line where it stood."""
@@ -76,7 +92,7 @@ class Redactor:
 
     def addresses(self, text: str) -> str:
         """Return a text with the addresses and networks in it replaced."""
-        return self._secrets.addresses.in_text(text)
+        return self.secrets.addresses.in_text(text)
 
 
 def _counted(counters: Counters) -> str:

@@ -15,7 +15,10 @@ from iptviz.kube.naming import Naming
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.dump.model import Dump
+    from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.secrets import Secrets
 
 _PUBLIC = re.compile(
@@ -57,11 +60,13 @@ _NODE_PORTS = (30000, 32767)
 class Names:
     """The pseudonyms of the names in one dump; `ports` says whether ports get some, too."""
 
-    def __init__(self, dump: Dump, secrets: Secrets, *, ports: bool = False) -> None:
+    def __init__(
+        self, dump: Dump, secrets: Secrets, *, ports: bool = False, candidates: Sequence[Candidate] = ()
+    ) -> None:
         self._dump = dump
         self._secrets = secrets
         self._ports = ports
-        self._naming = Naming(dump)
+        self._naming = Naming(dump, candidates)
         self._chains: dict[str, str] = {}
         self._prefixes = _wildcards(dump)
         self._enter_services()
@@ -184,6 +189,10 @@ class Names:
     def text(self, text: str) -> str:
         """Return the pseudonym of a text that has no form of its own."""
         return f"text-{self._secrets.word('text', text)}" if text else text
+
+    def list_name(self, name: str) -> str:
+        """Return the pseudonym of a list of recent sources, which is called like its chain, or anyhow."""
+        return self.chain(name) if name.startswith("KUBE-") else self.text(name)
 
     def mac(self, text: str) -> str:
         """Return the pseudonym of a hardware address: one that no maker assigns."""

@@ -49,7 +49,7 @@ class Rules:
             names.set: _SETS,
             names.mac: _MACS,
             names.comment: ("--comment",),
-            self._text: _TEXTS,
+            names.list_name: _TEXTS,
             self._port_list: _PORTS,
         }
         self._first = {option: change for change, options in changes.items() for option in options}
@@ -96,11 +96,6 @@ class Rules:
         """Return an option that no table knows: its name tells nothing, its values may tell all."""
         values = (value if value.isdecimal() else self._names.text(value) for value in option.values)
         return option._replace(values=tuple(values)).text()
-
-    def _text(self, value: str) -> str:
-        """Return a text of somebody's own; a list of recent sources is called like its chain."""
-        renamed = self._names.chain(value)
-        return renamed if value.startswith("KUBE-") else self._names.text(value)
 
     # --- ports -------------------------------------------------------------------------------------------------
 

@@ -161,7 +161,5 @@ def test_the_command_takes_an_older_dump(tmp_path: Path) -> None:
     status, text, _ = run("trace", TARGET, str(new), "--since", str(old))
     assert status == 0
     assert "1,000 connections: as expected" in text
-    for more, message in ((("--redact",), "do not go together"), ((), "missing.rules: cannot be read")):
-        other = str(old) if more else "missing.rules"
-        status, _, said = run("trace", TARGET, str(new), "--since", other, *more)
-        assert (status, message in said) == (2, True)
+    status, _, said = run("trace", TARGET, str(new), "--since", "missing.rules")
+    assert (status, "missing.rules: cannot be read" in said) == (2, True)

@@ -121,12 +121,6 @@ def test_a_map_alone_asks_for_pseudonyms_those_of_redact(tmp_path: Path) -> None
     assert mine.splitlines()[1:] == theirs.splitlines()[1:]
 
 
-def test_what_the_dump_alone_does_not_tell_cannot_be_redacted() -> None:
-    status, _, message = run("packet", DUMP, "--dst", "203.0.113.10", "--routes", "routes.txt", "--redact")
-    assert status == 2
-    assert "--redact knows the dump alone" in message
-
-
 def test_a_random_key_that_makes_one_address_of_the_dump_from_another_is_not_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
