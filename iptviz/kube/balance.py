@@ -20,7 +20,7 @@ _SLACK = Fraction(1, 1 << 256)
 
 
 class Balance(NamedTuple):
-    """`deviation` is the largest distance of a share from 1/n; `even` allows for kube-proxy's own rounding.
+    """`deviation` is the largest distance of a share from 1/n, `allowed` what kube-proxy's own rounding brings.
 
     `rounded` says that the deviation is what five-digit probabilities bring, no more and no less.
     """
@@ -29,8 +29,13 @@ class Balance(NamedTuple):
     least: Fraction
     most: Fraction
     deviation: Fraction
-    even: bool
+    allowed: Fraction
     rounded: bool
+
+    @property
+    def even(self) -> bool:
+        """Whether nobody gets more or less than rounding explains."""
+        return self.deviation <= self.allowed
 
 
 def balance_of(shares: Sequence[Fraction]) -> Balance | None:
@@ -45,7 +50,7 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
         least=min(roughly),
         most=max(roughly),
         deviation=deviation,
-        even=deviation <= max(old, new),
+        allowed=max(old, new),
         rounded=new < deviation <= old,
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from iptviz.render.dot_bars import BARS, barred_label
+from iptviz.render.dot_labels import box_label, heading_label
 
 if TYPE_CHECKING:
     from iptviz.view.picture import Picture
 
 _GRAPH = {
     "rankdir": "LR",
+    "ordering": "out",
     "fontname": "Helvetica",
     "fontsize": "12",
     "labelloc": "t",
@@ -19,6 +20,7 @@ _GRAPH = {
     "ranksep": "0.9",
     "bgcolor": "white",
 }
+_DOWNWARD = {"rankdir": "TB", "ranksep": "0.45", "ordering": ""}
 _NODE = {
     "shape": "box",
     "style": "rounded,filled",
@@ -52,6 +54,13 @@ _BOXES = {
         "color": "#15803d",
         "penwidth": "3",
     },
+    "uneven": {
+        "shape": "box",
+        "style": "filled",
+        "fillcolor": "#fee2e2",
+        "color": "#b91c1c",
+        "peripheries": "2",
+    },
     "fold": {"shape": "box", "style": "dashed", "color": "#15803d"},
     "mark": {"shape": "note", "style": "filled", "fillcolor": "#f5d0fe", "color": "#a21caf"},
     "affinity": {"shape": "tab", "style": "filled", "fillcolor": "#e0e7ff", "color": "#4338ca"},
@@ -59,8 +68,9 @@ _BOXES = {
     "verdict": {"shape": "octagon", "style": "filled", "fillcolor": "#fee2e2", "color": "#b91c1c"},
     "leftover": {"shape": "octagon", "style": "dashed", "color": "#b91c1c"},
 }
+_DOWNWARD_BOXES = {"frontend": {"shape": "invhouse"}}
 _LINKS = {
-    "enter": {},
+    "enter": {"tailport": "e"},
     "jump": {},
     "mark": {"style": "dashed", "color": "#a21caf", "fontcolor": "#a21caf", "constraint": "true"},
     "affinity": {"style": "dashed", "color": "#4338ca"},
@@ -71,24 +81,34 @@ _THICKEST = 4.0
 _HOVER = 1_000
 
 
-def dot_text(picture: Picture, **attributes: str) -> str:
-    """Return the DOT text of a picture; `attributes` are more of the graph's."""
+def dot_text(picture: Picture, *, printed: bool = False, **attributes: str) -> str:
+    """Return the DOT text of a picture; `attributes` are more of the graph's.
+
+    `printed` adds the rules, since no mouse can show them there.
+    """
     import graphviz
 
-    legend = " · ".join((*picture.legend, *([BARS] if any(box.bar for box in picture.boxes) else [])))
-    heading = (picture.title, *picture.footer, *([legend] if legend else []))
-    label = graphviz.nohtml("".join(_escaped(line) + r"\l" for line in heading))
-    graph = _GRAPH | {"label": label} | attributes
+    heading = heading_label(picture, picture.rules if printed else ())
+    graph = _GRAPH | (_DOWNWARD if picture.downward else {}) | {"label": heading} | attributes
     dot = graphviz.Digraph("iptviz", graph_attr=graph, node_attr=_NODE, edge_attr=_EDGE)
+    _draw(dot, picture)
+    return str(dot.source)
+
+
+def _draw(dot: Any, picture: Picture) -> None:
+    """Put the boxes and links into a graph."""
     longest = max((box.bar.longer for box in picture.boxes if box.bar), default=1.0)
+    shapes = _DOWNWARD_BOXES if picture.downward else {}
     for box in picture.boxes:
-        label = barred_label(box.lines, box.bar, longest) if box.bar else _label(box.lines)
-        dot.node(_safe(box.id), label, **_hover(box.hover), **_BOXES[box.kind], **{"class": box.kind})
+        look = {**_hover(box.hover), **_BOXES[box.kind], **shapes.get(box.kind, {}), "class": box.kind}
+        dot.node(_safe(box.id), box_label(box, longest), **look)
+    # To the right of a line that goes down, a text needs room; one that goes to the right has it below.
+    room = " " if picture.downward else ""
     for link in picture.links:
+        lines = tuple(f"{room}{line}{room}" for line in link.lines if line)
         width = f"{1 + (_THICKEST - 1) * min(link.weight, 1.0):.2f}"
         look = {"penwidth": width, "class": link.kind, **_hover(link.hover, "label"), **_LINKS[link.kind]}
-        dot.edge(_safe(link.tail), _safe(link.head), _label(link.lines), **look)
-    return str(dot.source)
+        dot.edge(_safe(link.tail), _safe(link.head), _label(lines), **look)
 
 
 def _hover(rules: tuple[str, ...], *parts: str) -> dict[str, str]:

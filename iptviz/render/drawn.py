@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -16,25 +17,12 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _WIDEST = 1_400  # points
 _DOTS_PER_INCH = "144"  # twice the usual: text stays sharp on today's screens
 
-# Light is what Graphviz draws; a reader of dark pages gets the same kinds in dark.
-_DARK = """
-svg { max-width: 100%; height: auto }
-@media (prefers-color-scheme: dark) {
-  .graph > polygon { fill: #0f172a }
-  text { fill: #e2e8f0 }
-  .edge path { stroke: #94a3b8 } .edge polygon { fill: #94a3b8; stroke: #94a3b8 }
-  .frontend polygon { fill: #1e3a8a; stroke: #93c5fd }
-  .chain path { fill: #1e293b; stroke: #94a3b8 }
-  .endpoint > polygon:first-of-type, .wanted > polygon:first-of-type { fill: #14532d; stroke: #86efac }
-  .node polygon[fill="#15803d"] { fill: #86efac } .node polygon[fill="#b91c1c"] { fill: #fca5a5 }
-  .mark polygon, .mark polyline { fill: #581c87; stroke: #f0abfc }
-  .affinity polygon, .affinity polyline { fill: #312e81; stroke: #a5b4fc }
-  .verdict polygon { fill: #7f1d1d; stroke: #fca5a5 }
-  .edge.mark path { stroke: #f0abfc } .edge.mark polygon { fill: #f0abfc; stroke: #f0abfc }
-  .edge.leftover path { stroke: #fca5a5 } .edge.leftover polygon { fill: #fca5a5; stroke: #fca5a5 }
-  .node path, .node polygon { stroke-width: 1 }
-}
-"""
+_SCALED = "svg { max-width: 100%; height: auto }\n"
+
+
+def picture_style() -> str:
+    """Return the style sheet of pictures, alone or on a page."""
+    return (files("iptviz.render") / "page/picture.css").read_text(encoding="utf-8")
 
 
 def svg(picture: Picture) -> str:
@@ -45,7 +33,7 @@ def svg(picture: Picture) -> str:
     """
     root = _svg_of(picture)
     style = ET.Element(f"{{{_SVG}}}style")
-    style.text = _DARK
+    style.text = _SCALED + picture_style()
     root.insert(0, style)
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -69,7 +57,7 @@ def _svg_of(picture: Picture) -> ET.Element:
         if group.get("class", "").partition(" ")[0] in {"node", "edge"}:
             _show_rules(group)
     root.set("role", "img")
-    root.set("aria-label", picture.title)
+    root.set("aria-label", " · ".join(filter(None, (picture.title, picture.about))))
     return root
 
 
@@ -79,8 +67,8 @@ def png(picture: Picture) -> bytes:
 
 
 def pdf(picture: Picture) -> bytes:
-    """Return a picture as PDF; raises OutputError as `svg` does."""
-    return _drawn(dot_text(picture), "pdf")
+    """Return a picture as PDF with its rules in small print; raises OutputError as `svg` does."""
+    return _drawn(dot_text(picture, printed=True), "pdf")
 
 
 def _show_rules(group: ET.Element) -> None:

@@ -11,9 +11,9 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.render.mermaid import mermaid
+from iptviz.view.rules import rule_lines
 from iptviz.view.trace import trace_view
 from iptviz.view.trace_picture import trace_picture
-from iptviz.view.trace_rules import rule_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -39,6 +39,7 @@ _STYLES = {
     "endpoint": "fill:#dcfce7,stroke:#15803d", "wanted": "fill:#dcfce7,stroke:#15803d,stroke-width:3px",
     "fold": "fill:#ffffff,stroke:#15803d,stroke-dasharray:4",
     "mark": "fill:#f5d0fe,stroke:#a21caf", "affinity": "fill:#e0e7ff,stroke:#4338ca",
+    "uneven": "fill:#fee2e2,stroke:#b91c1c,stroke-width:3px",
     "verdict": "fill:#fee2e2,stroke:#b91c1c", "leftover": "fill:#ffffff,stroke:#b91c1c,stroke-dasharray:4",
     "missing": "fill:#ffffff,stroke:#64748b,stroke-dasharray:4",
     "about": "fill:#f8fafc,stroke:#cbd5e1,text-align:left",
@@ -64,7 +65,7 @@ def mermaid(picture: Picture) -> str:
 
 def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...], longest: int) -> str:
     names = {box.id: f"n{number}" for number, box in enumerate(boxes)}
-    about = [picture.title, *picture.footer[:_MOST_LINES], *picture.legend]
+    about = [picture.title, picture.about, *picture.footer[:_MOST_LINES], *picture.legend]
     if len(picture.footer) > _MOST_LINES:
         about.append(f"{counted(len(picture.footer) - _MOST_LINES, 'line')} of this text left out here")
     if len(boxes) < len(picture.boxes) or len(links) < len(picture.links):
@@ -72,7 +73,7 @@ def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...]
         about.append(f"left out here: {left_out} and {counted(len(picture.links) - len(links), 'link')}")
     lines = [_SETTINGS, "flowchart LR", f'  about["{_label(about, longest)}"]:::about']
     for box in boxes:
-        shape = _SHAPES.get(box.kind, _BOX).format(_label(box.lines, longest))
+        shape = _SHAPES.get(box.kind, _BOX).format(_label((*box.lines, *box.small), longest))
         lines.append(f"  {names[box.id]}{shape}:::{box.kind}")
     lines += [f"  {_link(link, names, longest)}" for link in links]
     lines += [

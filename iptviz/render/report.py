@@ -11,7 +11,7 @@ from iptviz.errors import OutputError
 from iptviz.questions.report import report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
-from iptviz.render.drawn import bare_svg
+from iptviz.render.drawn import bare_svg, picture_style
 from iptviz.render.markdown import services_markdown, trace_markdown
 from iptviz.version import __version__
 from iptviz.view.answers import answered
@@ -32,7 +32,7 @@ def report_html(result: ReportResult, _style: Style, *, fold: bool) -> str:
     from markupsafe import Markup
 
     view = report_view(result, fold=fold)
-    style, script = _part("page.css"), _part("page.js")
+    style, script = _part("page.css") + picture_style(), _part("page.js")
     template = Environment(
         autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     ).from_string(_part("page.html.jinja"))

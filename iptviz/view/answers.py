@@ -13,10 +13,10 @@ from iptviz.view.graph_picture import graph_picture
 from iptviz.view.graph_tree import graph_nodes
 from iptviz.view.packet import packet_view
 from iptviz.view.packet_picture import packet_chains, packet_picture
+from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable
 from iptviz.view.trace import trace_view
 from iptviz.view.trace_picture import trace_picture
-from iptviz.view.trace_rules import rule_lines
 from iptviz.view.verify import HEADINGS, verify_view
 
 if TYPE_CHECKING:

@@ -26,15 +26,19 @@ def case_views(outcomes: tuple[Outcome, ...]) -> list[CaseView]:
     """Return the cases in order; those with the same endpoints, shares, marks and refusal are joined."""
     groups: dict[object, list[Outcome]] = {}
     for outcome in outcomes:
-        shares = tuple((endpoint.rule, endpoint.share) for endpoint in outcome.endpoints)
-        key = (shares, outcome.leftover, outcome.verdict, outcome.masquerade)
-        groups.setdefault(key, []).append(outcome)
+        groups.setdefault(result_of(outcome), []).append(outcome)
     if len(groups) == 1:
         return [CaseView("", (), outcomes[0])]
     return [
         CaseView(letter_of(number), tuple(printable(clauses(one.when)) for one in group), group[0])
         for number, group in enumerate(groups.values())
     ]
+
+
+def result_of(outcome: Outcome) -> object:
+    """Return what an outcome comes to: equal for those that are one case."""
+    shares = tuple((endpoint.rule, endpoint.share) for endpoint in outcome.endpoints)
+    return shares, outcome.leftover, outcome.verdict, outcome.masquerade
 
 
 def letter_of(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
@@ -16,6 +17,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Outcome
@@ -115,13 +117,34 @@ def _masquerade_text(outcome: Outcome) -> str:
 def _balance_fact(case: CaseView, *, complete: bool) -> Fact:
     outcome = case.outcome
     label = f"Case {case.letter}" if case.letter else "Verdict"
-    balance = balance_of([endpoint.share for endpoint in outcome.endpoints])
-    if balance is None:
-        nobody = f"no endpoint: {outcome.verdict.kind}" if outcome.verdict else None
-        return Fact(label, nobody or leftover_label(outcome, complete=complete), "bad")
-    mood = "good" if balance.even and not outcome.leftover else "bad"
-    masquerade = f"; masquerade {_masquerade_text(outcome)}" if case.letter else ""
-    return Fact(label, _balance_text(balance, outcome) + masquerade, mood)
+    text = balance_label(outcome, complete=complete)
+    balance = _balance(outcome)
+    mood = "good" if balance and balance.even and not outcome.leftover else "bad"
+    masquerade = f"; masquerade {_masquerade_text(outcome)}" if case.letter and balance else ""
+    return Fact(label, text + masquerade, mood)
+
+
+def _balance(outcome: Outcome) -> Balance | None:
+    return balance_of([endpoint.share for endpoint in outcome.endpoints])
+
+
+def balance_label(outcome: Outcome, *, complete: bool) -> str:
+    """Say how an outcome's connections are shared, or what becomes of them where nobody gets them."""
+    balance = _balance(outcome)
+    if balance is not None:
+        return _balance_text(balance, outcome)
+    if outcome.verdict:
+        return f"no endpoint: {outcome.verdict.kind}"
+    return leftover_label(outcome, complete=complete)
+
+
+def unfair_ends(outcome: Outcome) -> set[Rule]:
+    """Return the rules of the endpoints that do not get their fair share, beyond what kube-proxy rounds."""
+    balance = _balance(outcome)
+    if balance is None or balance.even:
+        return set()
+    fair = Fraction(1, balance.endpoints)
+    return {end.rule for end in outcome.endpoints if abs(end.share - fair) > balance.allowed}
 
 
 def _balance_text(balance: Balance, outcome: Outcome) -> str:

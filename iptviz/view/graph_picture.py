@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.view.chain_graph import graph_view, hovered
 from iptviz.view.picture import Box, Link, Picture, chain_id
+from iptviz.view.rules import quoted
 
 if TYPE_CHECKING:
     from iptviz.questions.graph import GraphResult, Place
@@ -30,7 +31,8 @@ def graph_picture(result: GraphResult, *, fold: bool = True) -> Picture:
         for one in view.links
     ]
     notes = [f"note: {note}" for note in view.notes]
-    return Picture(f"{view.asked} of {view.source}", tuple(boxes), tuple(links), tuple(notes))
+    rules = quoted((rule for one in view.links for rule in one.rules), fold=fold)
+    return Picture(view.asked, tuple(boxes), tuple(links), tuple(notes), view.source, rules)
 
 
 def _id(place: Place) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import steps_of
+from iptviz.view.labels import dump_label
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
     MISSED,
@@ -20,6 +21,7 @@ from iptviz.view.packet_labels import (
     rewritten_labels,
 )
 from iptviz.view.picture import Box, Link, Picture, chain_id
+from iptviz.view.rules import quoted
 from iptviz.view.text import printable
 from iptviz.view.trace import FOLD_FROM, SHOWN
 
@@ -53,12 +55,20 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     ways = [_way(case, outcome) for case in cases for outcome in case.outcomes]
     painter = _Painter(result, ways, fold=fold)
     links = painter.links()
-    title = f"{asked_label(result.asked)} in {printable(result.dump.source)}"
     footer = [circumstances_label(result.asked, result.hook)]
     footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
     footer += [case.heading for case in cases if case.letter or case.outcomes[0].when]
     footer += [f"note: {printable(note)}" for note in result.notes]
-    return Picture(title, tuple(painter.boxes()), tuple(links), tuple(footer))
+    rules = [step.rule for way in ways for step in way.steps if step.rule]
+    return Picture(
+        asked_label(result.asked),
+        tuple(painter.boxes()),
+        tuple(links),
+        tuple(footer),
+        dump_label(result.dump, complete=result.dump.complete),
+        quoted(rules, fold=fold),
+        downward=True,
+    )
 
 
 def packet_chains(result: PacketResult) -> frozenset[tuple[str, str]]:

@@ -15,7 +15,8 @@ _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 class Box(NamedTuple):
     """A node of the picture; its id stays the same as long as the chain's name does.
 
-    `kind` is a key of `LEGEND`; `hover` are the rules behind it; `bar` is drawn below the lines.
+    `kind` says what it stands for; `small` is what is told in small letters below the lines; `hover` are the
+    rules behind it; `bar` is drawn below everything.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Box(NamedTuple):
     lines: tuple[str, ...]
     hover: tuple[str, ...] = ()
     bar: Bar | None = None
+    small: tuple[str, ...] = ()
 
 
 class Link(NamedTuple):
@@ -37,12 +39,19 @@ class Link(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """Boxes and links in a fixed order, with a title and what has to be said below."""
+    """Boxes and links in a fixed order, with a title and what has to be said below it.
+
+    `about` says which dump it was made from; `rules` are those behind all of it, for print, where nothing shows
+    under a mouse; `downward` says that the ways go down rather than to the right.
+    """
 
     title: str
     boxes: tuple[Box, ...]
     links: tuple[Link, ...]
     footer: tuple[str, ...]
+    about: str = ""
+    rules: tuple[str, ...] = ()
+    downward: bool = False
 
     @property
     def legend(self) -> tuple[str, ...]:
@@ -60,6 +69,7 @@ LEGEND = {
     "affinity": "blue tab: clients stay with their endpoint",
     "verdict": "red octagon: refused",
     "leftover": "dashed red: no endpoint",
+    "uneven": "double red border: not its fair share",
     "missing": "dashed grey: not in this dump",
 }
 """What a kind of box or link means; each has a shape or a line of its own, not a colour alone."""

@@ -9,9 +9,10 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.view.bars import Seen, seen_by
-from iptviz.view.cases import case_views, letter_of
-from iptviz.view.facts import observed_facts
+from iptviz.view.cases import case_views, letter_of, result_of
+from iptviz.view.facts import balance_label, observed_facts, unfair_ends
 from iptviz.view.labels import (
+    dump_label,
     endpoint_label,
     frontend_label,
     line_label,
@@ -20,6 +21,7 @@ from iptviz.view.labels import (
 )
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.picture import Box, Link, Picture, chain_id
+from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable
 from iptviz.view.trace import FOLD_FROM, SHOWN
 
@@ -47,27 +49,26 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    title = f"{printable(result.target)} in {printable(result.dump.source)}"
-    footer = [line for case in cases for line in case.legend()]
+    footer = list(_told(cases, complete=result.complete))
     footer += dict.fromkeys(fact.text for some in result.observed for fact in observed_facts(some))
     footer += [f"note: {printable(note)}" for note in result.notes]
-    return Picture(title, tuple(boxes.values()), tuple(links.values()), tuple(footer))
+    return Picture(
+        printable(result.target),
+        tuple(boxes.values()),
+        tuple(links.values()),
+        tuple(footer),
+        dump_label(result.dump, complete=result.complete),
+        rule_lines(result, fold=fold),
+    )
 
 
 class _Case(NamedTuple):
-    """A case of one frontend; its letter is its own in the whole picture, and empty if it is the only one."""
+    """A case of one frontend; in the whole picture its letter means one thing, and is empty if it is alone."""
 
     letter: str
     one: ServiceTrace
     when: tuple[str, ...]
     outcome: Outcome
-
-    def legend(self) -> Iterator[str]:
-        """Yield what the letter means."""
-        if self.letter:
-            first, *others = self.when or ("",)
-            yield f"{self.letter}: {frontend_label(self.one.frontend)}" + (f", when {first}" if first else "")
-            yield from (f"   or when {other}" for other in others)
 
     def told(self, text: str) -> str:
         """Return `text` as being said of this case."""
@@ -75,12 +76,31 @@ class _Case(NamedTuple):
 
 
 def _lettered(result: TraceResult) -> list[_Case]:
-    """Return the cases of all frontends in order, lettered through."""
+    """Return the cases of all frontends in order; those that come to the same have the same letter."""
     cases = [(one, case) for one in result.services for case in case_views(one.outcomes)]
-    return [
-        _Case(letter_of(number) if len(cases) > 1 else "", one, case.when, case.outcome)
-        for number, (one, case) in enumerate(cases)
-    ]
+    letters: dict[object, str] = {}
+    lettered = []
+    for one, case in cases:
+        letter = letters.setdefault((case.when, result_of(case.outcome)), letter_of(len(letters)))
+        lettered.append(_Case(letter, one, case.when, case.outcome))
+    return lettered if len(letters) > 1 else [case._replace(letter="") for case in lettered]
+
+
+def _told(cases: list[_Case], *, complete: bool) -> Iterator[str]:
+    """Yield what every case is and comes to, once for all frontends that share it."""
+    alike: dict[str, list[_Case]] = {}
+    for case in cases:
+        alike.setdefault(case.letter, []).append(case)
+    for letter, those in alike.items():
+        result = balance_label(those[0].outcome, complete=complete)
+        if not letter:
+            yield result
+            continue
+        where = ", ".join(dict.fromkeys(frontend_label(case.one.frontend) for case in those))
+        first, *others = those[0].when or ("",)
+        yield f"{letter}: {where}" + (f", when {first}" if first else "") + ("" if others else f": {result}")
+        for number, other in enumerate(others, 1):
+            yield f"   or when {other}" + (f": {result}" if number == len(others) else "")
 
 
 class _Shares:
@@ -128,6 +148,7 @@ class _Painter:
         self.frontend_id = f"frontend/{one.frontend.text}"
         self.endpoints = _by_chain(one.outcomes)
         self.folded = self._folded() if fold else set()
+        self.unfair = {rule for case in cases for rule in unfair_ends(case.outcome)}
 
     def _folded(self) -> set[str]:
         """Return the chains of endpoints that share one box: all but the first few and those asked for."""
@@ -145,12 +166,12 @@ class _Painter:
             yield Box(chain_id(chain), "chain", (printable(chain),))
         for chain, ends in self.endpoints.items():
             if chain not in self.folded:
-                kind = "wanted" if self.wanted & {end.rule for end in ends} else "endpoint"
                 rules = dict.fromkeys(rule for end in ends for rule in (end.hairpin, end.rule) if rule)
                 seen = self._seen_at(ends)
                 lines = self._endpoint_lines(chain, ends, seen)
                 bar = next((one.bar for one in seen if one.bar), None)
-                yield Box(chain_id(chain), kind, lines, _raw(*rules), bar)
+                kind, small = self._kind(ends), (printable(chain),)
+                yield Box(chain_id(chain), kind, lines, _raw(*rules), bar, small)
         yield from self._folded_box()
         yield from self._ends()
 
@@ -161,7 +182,13 @@ class _Painter:
     def _endpoint_lines(self, chain: str, ends: list[Endpoint], seen: list[Seen]) -> tuple[str, ...]:
         labels = dict.fromkeys(endpoint_label(end) for end in ends)
         told = dict.fromkeys(one.text for one in seen)
-        return (*labels, *self.shares.lines(chain), *told, printable(chain))
+        return (*labels, *self.shares.lines(chain), *told)
+
+    def _kind(self, ends: list[Endpoint]) -> str:
+        rules = {end.rule for end in ends}
+        if self.wanted & rules:
+            return "wanted"
+        return "uneven" if rules & self.unfair else "endpoint"
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
@@ -236,7 +263,7 @@ class _Painter:
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(rule, self.one.packet)
         conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
-        raw = next((raw_label(end) for end in self._ends_by(rule) if end.chance != CERTAIN), "")
+        raw = next((raw_label(end) for end in self._ends_by(rule) if end.share != CERTAIN), "")
         return (*conditions, *([raw] if raw else []), line_label(rule))
 
     def _ends_by(self, via: Rule) -> Iterator[Endpoint]:

@@ -118,7 +118,10 @@ def test_a_picture_folds_too_and_says_how_much(endpoints: int) -> None:
     rest = sum(
         (end.share for end in traced(endpoints).services[0].usual.endpoints[len(shown) :]), Fraction(0)
     )
-    assert f"{endpoints - len(shown)} more endpoints\\n{percent(rest)} together\\n--all shows them" in text
+    folded = (
+        f"<B>{endpoints - len(shown)} more endpoints</B><BR/>{percent(rest)} together<BR/>--all shows them"
+    )
+    assert folded in text
     boxes = {
         line.split(" [")[0].strip() for line in text.splitlines() if " -> " not in line and " [label=" in line
     }

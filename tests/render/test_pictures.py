@@ -67,7 +67,7 @@ def test_an_svg_shows_the_numbers_and_the_rules_under_the_mouse() -> None:
     assert any(title.startswith("line 125: -A KUBE-SVC-BILYYKAKWI7RYELB -m comment") for title in titles)
     assert any("-j DNAT --to-destination 10.244.0.7:8080" in title for title in titles)
     assert root.get("role") == "img"
-    assert root.get("aria-label", "").startswith("203.0.113.10 in ")
+    assert root.get("aria-label", "").startswith(f"203.0.113.10 · {DUMP} · ")
     assert "prefers-color-scheme: dark" in text
     assert not list(root.iter(f"{SVG}a")), "a link that leads nowhere"
     assert not re.search(r"(?:href|src|url)\s*[=(]\s*[\"']?(?!#)\w", text.replace("xmlns", "")), (
@@ -135,6 +135,55 @@ def test_a_pdf_is_one_page_with_the_same_numbers(target: str) -> None:
     texts = ["".join(text.split()) for text in svg_texts(str(drawn("svg", target)))]
     assert any("33.33%" in text for text in texts)
     assert [text for text in texts if text not in held] == []
+
+
+@needs_dot
+@pytest.mark.parametrize("target", ["203.0.113.10", "default/shop"])
+def test_a_pdf_quotes_the_rules_that_other_pictures_show_under_the_mouse(target: str) -> None:
+    (page,) = pypdf.PdfReader(io.BytesIO(bytes(drawn("pdf", target)))).pages  # type: ignore[arg-type]
+    held = "".join(unicodedata.normalize("NFKC", page.extract_text()).split())
+    titles = "\n".join(one.text or "" for one in ET.fromstring(drawn("svg", target)).iter(f"{SVG}title"))
+    rules = re.findall(r"^line \d+: (.*)$", titles, re.MULTILINE)
+    assert len(rules) > 8
+    assert [rule for rule in rules if "".join(rule.split()) not in held] == []
+    assert not any(rule in text for rule in rules for text in svg_texts(str(drawn("svg", target))))
+
+
+@needs_dot
+def test_a_picture_says_from_which_dump_it_is_and_whether_that_is_whole() -> None:
+    data = Path(DUMP).read_text(encoding="utf-8")
+    for text, said in ((data, "complete"), (data[: len(data) * 9 // 10], "INCOMPLETE, see the notes")):
+        result = iptviz.trace(iptviz.load(text.encode()), "10.97.20.1")
+        texts = svg_texts(str(FORMATS["svg"].writer("trace")(result, Style(), fold=True)))
+        assert texts[1].endswith(f" · {said}")
+
+
+@needs_dot
+def test_who_does_not_get_a_fair_share_is_told_apart_by_shape_and_colour() -> None:
+    data = Path("fixtures/httpd-service/dump.rules").read_text(encoding="utf-8")
+    uneven = data.replace("--probability 0.33332999982", "--probability 0.50000000000")
+    texts, classes = [], []
+    for text in (data, uneven):
+        result = iptviz.trace(iptviz.load(text.encode()), "10.97.13.198")
+        svg = str(FORMATS["svg"].writer("trace")(result, Style(), fold=True))
+        texts.append(" ".join(svg_texts(svg)))
+        groups = ET.fromstring(svg).iter(f"{SVG}g")
+        classes.append([name for one in groups if (name := one.get("class", "")).startswith("node ")])
+    assert "node uneven" not in classes[0]
+    # A quarter, three eighths, and what is left for two: the first has its fair share.
+    assert classes[1].count("node uneven") == 3
+    assert classes[1].count("node endpoint") == 1
+    assert "double red border" in texts[1]
+    assert "UNEVEN: 18.75 % to 37.50 %" in texts[1]
+
+
+@needs_dot
+def test_a_packet_goes_down() -> None:
+    asked = {"dst": "203.0.113.10", "protocol": "tcp", "dport": 80, "mark": 0}
+    result = iptviz.packet(iptviz.load(DUMP), **asked)  # type: ignore[arg-type]
+    root = ET.fromstring(str(FORMATS["svg"].writer("packet")(result, Style(), fold=True)))
+    width, height = (float(root.get(name, "").removesuffix("pt")) for name in ("width", "height"))
+    assert height > width / 2
 
 
 @needs_dot

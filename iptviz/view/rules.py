@@ -1,4 +1,4 @@
-"""The rules behind a trace, by line: what one quotes where the dump itself is not at hand."""
+"""The rules behind an answer, by line: what one quotes where the dump itself is not at hand."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from iptviz.view.numbers import counted
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from iptviz.dump.rule import Rule
     from iptviz.kube.service import ServiceTrace
@@ -20,8 +20,12 @@ MOST_RULES = 60
 
 def rule_lines(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
     """Return the rules on the way, each with its line and table, in order; folded, the first of them."""
-    rules = {rule for one in result.services for rule in _rules(one)}
-    ordered = sorted(rules, key=lambda rule: rule.line)
+    return quoted((rule for one in result.services for rule in _rules(one)), fold=fold)
+
+
+def quoted(rules: Iterable[Rule], *, fold: bool) -> tuple[str, ...]:
+    """Return rules as they stand, each once with its line and table, in order; folded, the first of them."""
+    ordered = sorted(set(rules), key=lambda rule: rule.line)
     shown = ordered[:MOST_RULES] if fold else ordered
     width = len(str(shown[-1].line)) if shown else 0
     lines = [f"{rule.line:>{width}}  {rule.table.name:6}  {printable(rule.text)}" for rule in shown]
