@@ -24,12 +24,15 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
     from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Style
+    from iptviz.view.answers import Part
     from iptviz.view.facts import Fact
     from iptviz.view.picture import Picture
+    from iptviz.view.report import ReportView
     from iptviz.view.trace import Node, ServiceView
 
 _LEFT_OUT = {"fold", "elided"}
 _ENDPOINT_HEADINGS = ("Share", "Endpoint", "How", "Chain", "Lines")
+_RESULT_HEADINGS = ("Service", "At", "Result")
 _OUTCOME_HEADINGS = ("Share", "Verdict", "Destination", "Source", "Mark", "Decided")
 _STEP_HEADINGS = ("Table", "Chain", "Number", "Line", "Effect", "Rule")
 
@@ -94,6 +97,22 @@ def verify_markdown(result: VerifyResult, _style: Style, *, fold: bool) -> str:
     view = verify_view(result, fold=fold)
     table = [_table(HEADINGS, list(view.rows))] if view.rows else []
     return _document([_plain(view.source), *table, _facts(view.facts), *_notes(view.notes)])
+
+
+def head_markdown(view: ReportView) -> str:
+    """Return the head of a report: its dump, and what was found, one line for each frontend."""
+    parts = [part for one in view.answers for part in one.parts if part.results]
+    results: list[tuple[str, ...]] = [
+        (part.heading, part.detail, "; ".join(_labelled(fact, part) for fact in part.results))
+        for part in parts
+    ]
+    table = [_table(_RESULT_HEADINGS, results)] if results else []
+    heading = f"## {_plain(view.asked)}"
+    return _document([f"# {_plain(view.title)}", _facts(view.head), *_notes(view.notes), heading, *table])
+
+
+def _labelled(fact: Fact, part: Part) -> str:
+    return f"{fact.label}: {fact.text}" if len(part.results) > 1 else fact.text
 
 
 def _unfolding(summary: str, lines: tuple[str, ...]) -> str:

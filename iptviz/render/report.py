@@ -12,7 +12,7 @@ from iptviz.questions.report import report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
 from iptviz.render.drawn import bare_svg, picture_style
-from iptviz.render.markdown import services_markdown, trace_markdown
+from iptviz.render.markdown import head_markdown, services_markdown, trace_markdown
 from iptviz.version import __version__
 from iptviz.view.answers import answered
 from iptviz.view.report import report_view
@@ -60,10 +60,11 @@ def services_html(result: ServicesResult, style: Style, *, fold: bool) -> str:
 
 
 def report_markdown(result: ReportResult, style: Style, *, fold: bool) -> str:
-    """Return the report as Markdown: every trace, then the list of services."""
+    """Return the report as Markdown: where it comes from and what was found, every trace, all services."""
     traces = [one for one in result.answers if isinstance(one, TraceResult)]
     answers = [trace_markdown(one, style, fold=fold) for one in traces]
-    return "\n".join([*answers, services_markdown(result.services, style, fold=fold)])
+    head = head_markdown(report_view(result, fold=fold))
+    return "\n".join([head, *answers, services_markdown(result.services, style, fold=fold)])
 
 
 def report_zip(result: ReportResult, style: Style, *, fold: bool) -> bytes:

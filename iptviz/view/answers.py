@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from iptviz.view.trace import Node
 
 
+_RESULTS = {"Verdict", "Case", "Observed"}
+
+
 class Part(NamedTuple):
     """One frontend, packet, graph or comparison: a tree, or `rows` below `headings`, and facts."""
 
@@ -37,6 +40,19 @@ class Part(NamedTuple):
     facts: tuple[Fact, ...] = ()
     headings: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def results(self) -> tuple[Fact, ...]:
+        """What it comes to, for a summary: the verdict of each case by when that comes about, what was seen."""
+        cases = {f"Case {letter}": text for letter, text in self._cases()}
+        facts = (fact for fact in self.facts if fact.label.partition(" ")[0] in _RESULTS)
+        return tuple(fact._replace(label=cases.get(fact.label, fact.label)) for fact in facts)
+
+    def _cases(self) -> Iterator[tuple[str, str]]:
+        for node in self.nodes:
+            if node.kind == "case":
+                letter, _, when = " ".join(node.cells[0].split()).partition(": ")
+                yield letter, when
 
     @property
     def longest(self) -> float:

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import raw_chance
-from iptviz.kube.names import ENDPOINT_CHAIN
+from iptviz.kube.names import ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.view.numbers import percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from fractions import Fraction
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
 MOST_RULES = 6_000
@@ -50,11 +52,31 @@ def browsed(table: Table, chosen: set[str] | None) -> dict[str, Any]:
 
 
 def _rules(table: Table, name: str) -> Iterator[list[Any]]:
-    """Yield each rule: its line, its text, where it leads, and the share that it sends to an endpoint."""
-    left = CERTAIN
+    """Yield each rule: its line, its text, where it leads, and the share that it sends to an endpoint.
+
+    The shares are a new client's, of what enters the chain; below a rule that may take some of it under a
+    condition there are none.
+    """
+    left: Fraction | None = CERTAIN
     for rule in table.rules_of(name):
         jump, share = rule.jump or "", ""
-        if jump.startswith(ENDPOINT_CHAIN) and not any(match.name == "recent" for match in rule.matches):
+        if left is not None and jump.startswith(ENDPOINT_CHAIN) and _by_chance_alone(rule):
             share = percent(left * raw_chance(rule))
             left -= left * raw_chance(rule)
+        elif not _lets_pass(rule):
+            left = None
         yield [rule.line, printable(rule.text), printable(jump), share]
+
+
+def _by_chance_alone(rule: Rule) -> bool:
+    parts = rule.parts
+    matches = {match.name for match in parts.matches}
+    return not (parts.basics or parts.unknown or parts.problem or matches - {"comment", "statistic"})
+
+
+def _lets_pass(rule: Rule) -> bool:
+    """Tell whether all of a new client's connections go on behind a rule."""
+    remembered = (rule.jump or "").startswith(ENDPOINT_CHAIN) and any(
+        m.name == "recent" for m in rule.matches
+    )
+    return rule.target is None or rule.jump == MARK_MASQUERADE or remembered

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.view.answers import Answered, answered
 from iptviz.view.chains import browsed, chosen_chains
-from iptviz.view.labels import dump_label
+from iptviz.view.facts import Fact
 from iptviz.view.numbers import counted
 from iptviz.view.services import HEADINGS, services_view
 from iptviz.view.text import printable
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.questions.report import ReportResult
-    from iptviz.view.facts import Fact
 
 
 class ReportView(NamedTuple):
@@ -25,8 +24,7 @@ class ReportView(NamedTuple):
     """
 
     title: str
-    source: str
-    head: tuple[tuple[str, str], ...]
+    head: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     notes: tuple[str, ...]
     asked: str
@@ -50,7 +48,6 @@ def report_view(result: ReportResult, *, fold: bool = True) -> ReportView:
     )
     return ReportView(
         title=f"iptviz report: {printable(dump.source)}",
-        source=dump_label(dump, complete=dump.complete),
         head=tuple(_head(result)),
         facts=services.facts,
         notes=services.notes,
@@ -63,22 +60,18 @@ def report_view(result: ReportResult, *, fold: bool = True) -> ReportView:
     )
 
 
-def _head(result: ReportResult) -> Iterator[tuple[str, str]]:
+def _head(result: ReportResult) -> Iterator[Fact]:
     dump = result.dump
-    yield "Source", printable(dump.source)
-    yield "SHA-256", result.sha256
-    yield "Written by", printable(dump.tool or "not said: there is no header")
-    yield "Saved", printable(dump.time or "not said")
-    yield "Family", dump.family
-    yield (
-        "Tables",
-        printable(", ".join(f"{name} ({table.rule_count:,})" for name, table in dump.tables.items())),
-    )
-    yield "Complete", "yes" if dump.complete else "NO: see the notes"
-    yield (
-        "Not in any dump",
-        "connections that exist, whether endpoints answer, routes, addresses, ipsets, recent lists",
-    )
+    tables = ", ".join(f"{name} ({table.rule_count:,})" for name, table in dump.tables.items())
+    yield Fact("Source", printable(dump.source))
+    yield Fact("SHA-256", result.sha256)
+    yield Fact("Written by", printable(dump.tool or "not said: there is no header"))
+    yield Fact("Saved", printable(dump.time or "not said"))
+    yield Fact("Family", dump.family)
+    yield Fact("Tables", printable(tables) + " rules")
+    yield Fact("Complete", "yes") if dump.complete else Fact("Complete", "NO: see the notes", "bad")
+    missing = "connections that exist, whether endpoints answer, routes, addresses, ipsets, recent lists"
+    yield Fact("In no dump", missing)
 
 
 def _asked(result: ReportResult) -> str:

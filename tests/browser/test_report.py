@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pypdf
 import pytest
 
 import iptviz
@@ -194,11 +197,43 @@ def test_nothing_sticks_out_of_the_page(opened: Callable[..., Opened], width: in
     assert text != back
 
 
+def printed(page: Any) -> str:
+    """Return what is on paper, without blanks: those that are read back depend on how letters are set."""
+    pages = pypdf.PdfReader(io.BytesIO(page.pdf())).pages
+    text = "".join(one.extract_text() for one in pages)
+    return "".join(unicodedata.normalize("NFKC", text).split())
+
+
 def test_it_prints_with_every_rule(opened: Callable[..., Opened]) -> None:
     page = opened(iptviz.load(TODAY), "203.0.113.10").page
+    rules = page.locator("details pre").first.text_content().splitlines()
+    assert page.locator("details[open]").count() == 0
+    paper = printed(page)
+    assert len(rules) > 8
+    assert [rule for rule in rules if "".join(rule.split()) not in paper] == []
+    assert "33.33%" in paper
+    page.wait_for_function("document.querySelectorAll('details[open]').length === 0")
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
-    assert page.pdf()[:4] == b"%PDF"
+
+
+def test_paper_says_which_services_it_leaves_out(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(saved(numbered(300, 1)).encode())).page
+    assert page.locator("#unprinted").is_hidden()
+    assert "and100more,whichthepageitselflists" in printed(page)
+
+
+def test_the_summary_says_what_was_found_and_leads_there(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), "default/away", "10.97.20.1").page
+    rows = page.locator("table.results tbody tr")
+    assert rows.count() == 4
+    (bad,) = rows.nth(1).locator(".result.bad").all_text_contents()
+    assert bad == (
+        "when source not in 10.244.0.0/16 and source is not an address of this node: no endpoint: DROP"
+    )
+    assert rows.nth(3).locator(".result").inner_text().startswith("3 endpoints, 33.33 % each")
+    rows.nth(3).locator("a").click()
+    assert "10.97.20.1:80/tcp" in page.locator(":target h3").inner_text()
 
 
 @every_text

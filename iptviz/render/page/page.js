@@ -46,6 +46,8 @@ function showMore() {
   shown += next.length;
   more.hidden = shown >= matching.length;
   more.textContent = "Show more (" + (matching.length - shown) + " left)";
+  document.getElementById("unprinted").textContent =
+    shown < matching.length ? "and " + (matching.length - shown) + " more, which the page itself lists" : "";
 }
 
 function refresh() {
@@ -137,3 +139,11 @@ input.addEventListener("change", () => {
   location.hash = "#chain=" + encodeURIComponent(table) + "/" + encodeURIComponent(input.value.slice(at + 1).trim());
 });
 follow();
+
+// --- print: paper shows what is folded ---
+let folded = [];
+window.addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((one) => { one.open = true; });
+});
+window.addEventListener("afterprint", () => folded.forEach((one) => { one.open = false; }));
