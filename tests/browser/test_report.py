@@ -217,6 +217,16 @@ def test_it_prints_with_every_rule(opened: Callable[..., Opened]) -> None:
     assert page.locator("nav").is_hidden()
 
 
+def test_paper_is_light_whatever_the_screen_is(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load(TODAY), "shop").page
+    colour = "getComputedStyle(document.body).backgroundColor"
+    picture = "getComputedStyle(document.querySelector('.graph > polygon')).fill"
+    page.emulate_media(color_scheme="dark")
+    assert {page.evaluate(colour), page.evaluate(picture)} == {"rgb(15, 23, 42)"}
+    page.emulate_media(color_scheme="dark", media="print")
+    assert {page.evaluate(colour), page.evaluate(picture)} == {"rgb(255, 255, 255)"}
+
+
 def test_paper_says_which_services_it_leaves_out(opened: Callable[..., Opened]) -> None:
     page = opened(iptviz.load(saved(numbered(300, 1)).encode())).page
     assert page.locator("#unprinted").is_hidden()
