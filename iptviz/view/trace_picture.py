@@ -109,8 +109,9 @@ class _Shares:
     def __init__(self, cases: list[_Case]) -> None:
         self._of: dict[str, dict[str, Fraction]] = {}
         for case in cases:
+            reached = _by_chain((case.outcome,))
             for chain in _by_chain(case.one.outcomes):
-                share = total(end.share for end in case.outcome.endpoints if end.rule.chain == chain)
+                share = total(end.share for end in reached.get(chain, ()))
                 self._of.setdefault(chain, {})[case.letter] = share
 
     def lines(self, chain: str) -> Iterator[str]:
@@ -148,6 +149,10 @@ class _Painter:
         self.frontend_id = f"frontend/{one.frontend.text}"
         self.endpoints = _by_chain(one.outcomes)
         self.folded = self._folded() if fold else set()
+        self.carried = [_carried(outcome) for outcome in one.outcomes]
+        self.ends_by: dict[Rule, list[Endpoint]] = {}
+        for end in (end for case in cases for end in case.outcome.endpoints):
+            self.ends_by.setdefault(end.via, []).append(end)
         self.unfair = {rule for case in cases for rule in unfair_ends(case.outcome)}
 
     def _folded(self) -> set[str]:
@@ -254,7 +259,7 @@ class _Painter:
 
     def _jump(self, rule: Rule) -> Link:
         head = rule.jump or ""
-        weight = max((_weight(outcome, rule) for outcome in self.one.outcomes), default=0.0)
+        weight = max((float(carried.get(rule, 0)) for carried in self.carried), default=0.0)
         if head in self.folded:
             hidden = (end.share for end in self.one.usual.endpoints if end.rule.chain in self.folded)
             return Link(chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", float(total(hidden)))
@@ -263,11 +268,8 @@ class _Painter:
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(rule, self.one.packet)
         conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
-        raw = next((raw_label(end) for end in self._ends_by(rule) if end.share != CERTAIN), "")
+        raw = next((raw_label(end) for end in self.ends_by.get(rule, ()) if end.share != CERTAIN), "")
         return (*conditions, *([raw] if raw else []), line_label(rule))
-
-    def _ends_by(self, via: Rule) -> Iterator[Endpoint]:
-        return (end for case in self.cases for end in case.outcome.endpoints if end.via == via)
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""
@@ -279,11 +281,12 @@ def _raw(*rules: Rule) -> tuple[str, ...]:
     return tuple(f"{line_label(rule)}: {printable(rule.text)}" for rule in rules)
 
 
-def _weight(outcome: Outcome, via: Rule) -> float:
-    """Return the share that the rule `via` carries, as far as it is the first to lead where it does."""
-    ends = (end.share for end in outcome.endpoints if end.via == via)
-    hops = (hop.share for hop in outcome.hops if hop.via == via)
-    return float(total((*ends, *hops)))
+def _carried(outcome: Outcome) -> dict[Rule, Fraction]:
+    """Return the share that each rule carries, as far as it is the first to lead where it does."""
+    shares: dict[Rule, list[Fraction]] = {}
+    for one in (*outcome.endpoints, *outcome.hops):
+        shares.setdefault(one.via, []).append(one.share)
+    return {via: total(those) for via, those in shares.items()}
 
 
 def _by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:

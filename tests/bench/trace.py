@@ -99,6 +99,37 @@ def compare(big: Path, target: str, rounds: int) -> None:
     small = ["10.97.13.198", str(FIXTURE)]
     pair("trace on the fixture / python -c pass", [*TRACE, *small], BARE, rounds * 4)
     pair("trace --json on the fixture / python -c pass", [*TRACE, "--json", *small], BARE, rounds * 4)
+    evidence(Path(big.parent) / "thousand.rules", rounds)
+
+
+def evidence(thousand: Path, rounds: int) -> None:
+    """Print how fast what travels is made: a report against the list of services, a picture against dot itself."""
+    thousand.write_text(kubeproxy.saved(kubeproxy.numbered(1_000, 10)), encoding="utf-8")
+    report = [sys.executable, "-m", "iptviz", "report", str(thousand), "-f", "html"]
+    services = [sys.executable, "-m", "iptviz", "services", str(thousand)]
+    pair("report / services, of 1,000 services", report, services, rounds)
+    for dump, target in ((FIXTURE, "10.97.13.198"), (thousand, "team-7/service-7")):
+        draw(dump, target, rounds * 4)
+
+
+def draw(dump: Path, target: str, rounds: int) -> None:
+    """Print how long an SVG takes, from bytes on, against dot on the same text; no interpreter is started."""
+    import iptviz
+    from iptviz.render.dot import dot_text
+    from iptviz.render.drawn import svg
+    from iptviz.view.trace_picture import trace_picture
+
+    text = dot_text(trace_picture(iptviz.trace(iptviz.load(dump.read_bytes()), target))).encode()
+    ratios = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        svg(trace_picture(iptviz.trace(iptviz.load(dump.read_bytes()), target)))
+        middle = time.perf_counter()
+        subprocess.run(["dot", "-Tsvg"], input=text, capture_output=True, check=True)
+        ratios.append((middle - start) / (time.perf_counter() - middle))
+    print(
+        f"{'svg of one service / dot':46} {'':20} {statistics.median(ratios):6.3f}  {dump.name}", flush=True
+    )
 
 
 def main() -> None:
