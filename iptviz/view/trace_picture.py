@@ -252,8 +252,9 @@ class _Painter:
         folded: set[str] = set()
         for rule in jumps(self.table, self._chains() if self.table.name == "nat" else ()):
             tail, head = rule.chain, rule.jump or ""
-            known = tail in shown and head in shown and rule_truth(rule, self.one.packet).chance
-            if known and (head not in self.folded or tail not in folded):
+            hidden = head in self.folded and tail in folded
+            known = tail in shown and head in shown and not hidden
+            if known and rule_truth(rule, self.one.packet).chance:
                 folded |= {tail} if head in self.folded else set()
                 yield self._jump(rule)
 
@@ -284,8 +285,10 @@ def _raw(*rules: Rule) -> tuple[str, ...]:
 def _carried(outcome: Outcome) -> dict[Rule, Fraction]:
     """Return the share that each rule carries, as far as it is the first to lead where it does."""
     shares: dict[Rule, list[Fraction]] = {}
-    for one in (*outcome.endpoints, *outcome.hops):
-        shares.setdefault(one.via, []).append(one.share)
+    for end in outcome.endpoints:
+        shares.setdefault(end.via, []).append(end.share)
+    for hop in outcome.hops:
+        shares.setdefault(hop.via, []).append(hop.share)
     return {via: total(those) for via, those in shares.items()}
 
 
