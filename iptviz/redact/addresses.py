@@ -3,6 +3,7 @@
 Bit by bit, a keyed function of the bits before decides whether a bit is flipped (the construction of Crypto-PAn).
 No bit is flipped above a block that keeps its meaning, so that these blocks stay what they are and nothing else
 becomes one of them: loopback, link-local, multicast, the unspecified and the broadcast address, private networks.
+An IPv4 address in an IPv6 one has the pseudonym that it has alone.
 """
 
 from __future__ import annotations
@@ -18,21 +19,28 @@ if TYPE_CHECKING:
 
 _FIXED = (
     "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
-    "::/96", "fe80::/10", "ff00::/8", "::ffff:0:0/96",
+    "fe80::/10", "ff00::/8",
 )  # fmt: skip
 """Blocks in which every address stays as it is."""
 
 _KEPT = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "2000::/3")
 """Blocks that stay where they are, while the addresses in them do not."""
 
+_EMBEDDING = ("::/96", "::ffff:0:0/96", "64:ff9b::/96")
+"""Blocks whose last 32 bits are an IPv4 address; `::` and `::1` are two of 0.0.0.0/8, which stays."""
+
 _V4 = r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\.\d|\w)"
 _V6 = (
-    r"(?<![\w:.])(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)[0-9A-Fa-f:]*[0-9A-Fa-f:]"
-    r"(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])"
+    r"(?<![\w:.])(?=[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:)"
+    r"(?:[0-9A-Fa-f:]*:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]+)(?![\w:]|\.\w)"
 )
 _MASK = r"/(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+|\d{1,3})"
 _ADDRESS = re.compile(f"(?P<address>{_V4}|{_V6})(?P<mask>{_MASK})?")
-_RANGE = re.compile(f"({_V4}|{_V6})-({_V4}|{_V6})")
+_RANGE = re.compile(rf"({_V4}|{_V6})\]?-\[?({_V4}|{_V6})")
+
+
+_LOW = 0xFFFFFFFF
+_EMBEDDED = {int(ip_network(text).network_address) >> 32 for text in _EMBEDDING}
 
 
 class Addresses:
@@ -45,7 +53,7 @@ class Addresses:
         self._flips: dict[tuple[int, int, int], int] = {}
         self._still: set[tuple[int, int, int]] = set()
         self._calm: list[tuple[int, int, int]] = []
-        for text in (*_FIXED, *_KEPT):
+        for text in (*_FIXED, *_KEPT, *_EMBEDDING):
             network = ip_network(text)
             self._keep_above(network.version, int(network.network_address), network.prefixlen)
         for text in _FIXED:
@@ -71,7 +79,8 @@ class Addresses:
         except ValueError:
             return text
         if text not in self.known:
-            self.known[text] = str(type(address)(self._mapped(address)))
+            mapped = type(address)(self._mapped(address))
+            self.known[text] = _dotted(mapped) if ":" in text and "." in text else str(mapped)
         return self.known[text]
 
     def in_text(self, text: str) -> str:
@@ -88,10 +97,14 @@ class Addresses:
             network = ip_network(mapped + mask, strict=False) if mask else None
         except ValueError:  # a mask with holes
             network = None
-        return mapped + mask if network is None else f"{network.network_address}{mask}"
+        if network is None or network.network_address == ip_address(mapped):
+            return mapped + mask
+        return f"{network.network_address}{mask}"
 
     def _mapped(self, address: Address) -> int:
         version, bits, number = address.version, address.max_prefixlen, int(address)
+        if version == 6 and number >> 32 in _EMBEDDED:
+            return number >> 32 << 32 | self._mapped(IPv4Address(number & _LOW))
         calm = (
             length
             for kind, length, at in self._calm
@@ -109,6 +122,13 @@ class Addresses:
         if place not in self._flips:
             self._flips[place] = self._random(f"{version}/{depth}/{prefix:x}".encode()) & 1
         return self._flips[place]
+
+
+def _dotted(address: Address) -> str:
+    """Return an IPv6 address whose last 32 bits are written as an IPv4 address."""
+    low = IPv4Address(int(address) & _LOW)
+    head = str(IPv6Address(int(address) >> 32 << 32 | _LOW))
+    return f"{head.removesuffix('ffff:ffff').removesuffix('255.255.255.255')}{low}"
 
 
 def ranges_in(text: str) -> list[tuple[str, str]]:

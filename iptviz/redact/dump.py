@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.secrets import Secrets
 
+_RANGE_SIGNS = ("-range", "--to-")
+"""What stands in the rules that may hold ranges of addresses."""
+
 
 class Redactor:
     """Writes one dump in pseudonyms, and translates what is asked about it."""
@@ -36,10 +39,10 @@ class Redactor:
         self.secrets = secrets
         self._ports = ports
         self._candidates = candidates
-        rules = (rule.text for table in dump.tables.values() for rule in table.rules_with("."))
-        for text in (*rules, *beside):
-            for ends in ranges_in(text):
-                secrets.addresses.keep_order(*ends)
+        for ends in dict.fromkeys(
+            ends for text in (*_with_ranges(dump), *beside) for ends in ranges_in(text)
+        ):
+            secrets.addresses.keep_order(*ends)
         self.names = Names(dump, secrets, ports=ports, candidates=candidates)
         self._rules = Rules(self.names, secrets)
 
@@ -93,6 +96,13 @@ class Redactor:
     def addresses(self, text: str) -> str:
         """Return a text with the addresses and networks in it replaced."""
         return self.secrets.addresses.in_text(text)
+
+
+def _with_ranges(dump: Dump) -> Iterator[str]:
+    """Yield the rules that may hold ranges of addresses."""
+    for table in dump.tables.values():
+        for sign in _RANGE_SIGNS:
+            yield from (rule.text for rule in table.rules_with(sign))
 
 
 def _counted(counters: Counters) -> str:

@@ -240,3 +240,36 @@ def test_the_eras_of_clusters_stay_known() -> None:
             saved(Cluster(cluster_with("all frontends", release)[0].services, release)).encode()
         )
         assert era_of(redacted(dump)[0]).text == era_of(dump).text
+
+
+@pytest.mark.parametrize("block", ["::", "::ffff:", "64:ff9b::"])
+def test_an_ipv4_address_in_an_ipv6_one_has_the_pseudonym_that_it_has_alone(block: str) -> None:
+    addresses = Secrets(KEY).addresses
+    alone = addresses.of("203.0.113.7")
+    assert addresses.in_text(f"{block}203.0.113.7/128, {block}cb00:7107") == (
+        f"{block}{alone}/128, {addresses.of(f'{block}cb00:7107')}"
+    )
+    assert addresses.in_text(f"{block}0.0.0.0/96") == f"{block}0.0.0.0/96"
+
+
+@pytest.mark.parametrize("text", ["::/0", "::1/128", "::/96", "::ffff:0:0/96", "64:ff9b::/96", "0.0.0.0/0"])
+def test_what_everybody_has_stays(text: str) -> None:
+    assert Secrets(KEY).addresses.in_text(text) == text
+
+
+def test_an_address_of_both_spellings_is_one_address() -> None:
+    from ipaddress import ip_address
+
+    addresses = Secrets(KEY).addresses
+    dotted = addresses.of("2001:db8:1:2:3:4:203.0.113.7")
+    assert dotted.count(".") == 3
+    assert ip_address(dotted) == ip_address(addresses.of("2001:db8:1:2:3:4:cb00:7107"))
+
+
+def test_a_range_in_brackets_stays_a_range() -> None:
+    from ipaddress import ip_address
+
+    rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j DNAT --to-destination [fd00::71]-[fd00::79]:80\nCOMMIT\n"
+    text = bytes(redacted(iptviz.load(rules.encode()))[0]).decode()
+    first, last = re.search(r"\[(\S+)\]-\[(\S+)\]:80", text).groups()  # type: ignore[union-attr]
+    assert int(ip_address(last)) - int(ip_address(first)) == 8
