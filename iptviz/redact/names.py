@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from iptviz.kube.hashes import suffix_of, suffixes
 from iptviz.kube.names import NAMELESS, ServiceName, service_of_comment
 from iptviz.kube.naming import Naming
-from iptviz.xtables.address import join_endpoint, split_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,17 +24,26 @@ if TYPE_CHECKING:
 _PUBLIC = re.compile(
     r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING"
     r"|KUBE-(?:SERVICES|NODEPORTS|EXTERNAL-SERVICES|POSTROUTING|MARK-(?:MASQ|DROP)|FORWARD|FIREWALL|PROXY-FIREWALL"
-    r"|(?:PROXY|KUBELET)-CANARY|IPTABLES-HINT|HOSTPORTS|PORTALS-\w+|NODEPORT-(?:CONTAINER|HOST|NON-LOCAL)"
-    r"|NODE-PORT|LOAD-BALANCER|SOURCE-RANGES-FIREWALL|IPVS-\w+|ROUTER-(?:INPUT|FORWARD|OUTPUT|SERVICES|HAIRPIN))"
-    r"|CNI-(?:HOSTPORT-(?:DNAT|MASQ|SETMARK|SNAT)|FORWARD|ADMIN)|FLANNEL-(?:FWD|POSTRTG)|DOCKER(?:-[A-Z0-9-]+)?"
-    r"|WEAVE(?:-[A-Z0-9-]+)?|CILIUM_[A-Za-z_]+|ISTIO_[A-Z_]+|OPENSHIFT-[A-Z-]+|ufw6?-[a-z-]+|LOGGING|LOG_?DROP"
-    r"|cali-(?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|nat-outgoing|fip-(?:dnat|snat)"
-    r"|(?:from|to|set)-[a-z-]+|wl-to-host|forward-[a-z-]+|cidr-block|rpf-skip)"
+    r"|(?:PROXY|KUBELET)-CANARY|IPTABLES-HINT|HOSTPORTS|PORTALS-(?:CONTAINER|HOST)|NODEPORT-(?:CONTAINER|HOST|NON-LOCAL)"
+    r"|NODE-PORT|LOAD-BALANCER|SOURCE-RANGES-FIREWALL|IPVS-(?:OUT-)?FILTER|ROUTER-(?:INPUT|FORWARD|OUTPUT|SERVICES|HAIRPIN))"
+    r"|CNI-(?:HOSTPORT-(?:DNAT|MASQ|SETMARK|SNAT)|FORWARD|ADMIN)|FLANNEL-(?:FWD|POSTRTG)|LOGGING|LOG_?DROP"
+    r"|DOCKER(?:-(?:USER|FORWARD|BRIDGE|CT|INTERNAL|INGRESS|ISOLATION(?:-STAGE-[12])?))?|DOCKER_(?:OUTPUT|POSTROUTING)"
+    r"|WEAVE(?:-(?:NPC(?:-(?:DEFAULT|INGRESS|EGRESS(?:-(?:DEFAULT|CUSTOM|ACCEPT))?))?|EXPOSE|CANARY"
+    r"|IPSEC-(?:IN|OUT)(?:-MARK)?))?"
+    r"|(?:OLD_)?CILIUM_(?:INPUT|OUTPUT|FORWARD|TRANSIENT_FORWARD|(?:PRE|POST|OUTPUT)_(?:raw|mangle|nat))"
+    r"|ISTIO_(?:(?:IN_)?REDIRECT|INBOUND|OUTPUT(?:_DNS)?|DIVERT|TPROXY|DROP|PRERT|POSTRT)"
+    r"|OPENSHIFT-(?:MASQUERADE(?:-2)?|FIREWALL-(?:ALLOW|FORWARD)|ADMIN-OUTPUT-RULES|BLOCK-OUTPUT|CANARY)"
+    r"|ufw6?-(?:(?:before|after|reject|track|user|(?:before|after|user)-logging)-(?:input|output|forward)"
+    r"|(?:user-limit|logging|user-limit-accept|skip-to-policy|not-local)"
+    r"(?:-(?:allow|deny|accept|input|output|forward))?)"
+    r"|cali-(?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|nat-outgoing|fip-(?:dnat|snat)|failsafe-(?:in|out)"
+    r"|(?:from|to)-(?:wl-dispatch|host-endpoint|hep-forward|endpoint-mark)|set-endpoint-mark|wl-to-host"
+    r"|forward-(?:check|endpoint-mark)|cidr-block|rpf-skip)"
 )
 """Chains that everybody has: their names tell nothing."""
 
 _FAMILIES = re.compile(
-    r"cali-[a-z]{2,4}-|CNI-(?:DN|SN|[A-Z]+)-|KUBE-(?:POD-FW|NWPLCY(?:-COMMON)?|HP|SRC|DST)-|f2b-|ts-|WEAVE-"
+    r"cali-(?:fw|tw|pi|po|pri|pro|fh|th|fhfw|thfw|sm|from|to|set)-|CNI-(?:DN|SN)-|KUBE-(?:POD-FW|NWPLCY(?:-COMMON)?|HP|SRC|DST)-|f2b-|ts-|WEAVE-"
 )
 _COMMON_COMMENTS = re.compile(
     r"kubernetes (?:service portals|externally-visible service portals|postrouting rules|forward(?:ing)? rules"
@@ -208,6 +217,8 @@ class Names:
         if found is None or name is None:
             return REDACTED
         after = found["after"] or ""
+        if found["endpoint"] and parse_network(split_endpoint(found["endpoint"])[0]) is None:
+            return REDACTED
         if found["endpoint"]:
             after = f" -> {self.endpoint(found['endpoint'])}"
         elif found["chain"]:

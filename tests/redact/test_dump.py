@@ -273,3 +273,43 @@ def test_a_range_in_brackets_stays_a_range() -> None:
     text = bytes(redacted(iptviz.load(rules.encode()))[0]).decode()
     first, last = re.search(r"\[(\S+)\]-\[(\S+)\]:80", text).groups()  # type: ignore[union-attr]
     assert int(ip_address(last)) - int(ip_address(first)) == 8
+
+
+# --- names of chains -------------------------------------------------------------------------------------------------
+
+OWN_CHAINS = [
+    "ACCEPT-acme", "acme-db-allow", "DOCKER-ACME", "WEAVE-ACME", "ufw-acme-input", "OPENSHIFT-ACME", "ISTIO_ACME",
+    "CILIUM_ACME", "cali-fw-cali0acme", "cali-from-acme", "cali-forward-acme", "cali-acme-x", "KUBE-IPVS-ACME",
+    "KUBE-PORTALS-ACME", "CNI-ACME-1", "CNI-DN-acme",
+]  # fmt: skip
+KNOWN_CHAINS = [
+    "DOCKER", "DOCKER-USER", "DOCKER-ISOLATION-STAGE-2", "WEAVE-NPC-EGRESS-ACCEPT", "WEAVE-IPSEC-IN-MARK",
+    "ufw-before-logging-input", "ufw6-user-limit-accept", "ufw-skip-to-policy-forward", "OPENSHIFT-FIREWALL-ALLOW",
+    "ISTIO_IN_REDIRECT", "CILIUM_PRE_mangle", "cali-from-wl-dispatch", "cali-set-endpoint-mark", "cali-forward-check",
+    "KUBE-IPVS-OUT-FILTER", "KUBE-PORTALS-HOST", "KUBE-ROUTER-INPUT", "CNI-HOSTPORT-SETMARK", "FLANNEL-FWD",
+]  # fmt: skip
+
+
+def chain_in_pseudonyms(name: str) -> str:
+    text = f"*filter\n:INPUT ACCEPT [0:0]\n:{name} - [0:0]\n-A INPUT -j {name}\nCOMMIT\n"
+    shown = bytes(redacted(iptviz.load(text.encode()))[0]).decode()
+    (declared,) = re.findall(r"^:(\S+) -", shown, re.MULTILINE)
+    assert f"-A INPUT -j {declared}\n" in shown
+    return str(declared)
+
+
+@pytest.mark.parametrize("name", OWN_CHAINS)
+def test_a_chain_that_is_called_like_those_of_a_program_is_nobody_elses(name: str) -> None:
+    assert "acme" not in chain_in_pseudonyms(name).lower()
+
+
+@pytest.mark.parametrize("name", KNOWN_CHAINS)
+def test_chains_that_everybody_has_keep_their_names(name: str) -> None:
+    assert chain_in_pseudonyms(name) == name
+
+
+def test_a_comment_that_leads_to_a_host_loses_its_name() -> None:
+    rule = '-A INPUT -m comment --comment "default/web:http -> db.example.com" -j DROP'
+    text = f"*filter\n:INPUT ACCEPT [0:0]\n{rule}\nCOMMIT\n"
+    shown = bytes(redacted(iptviz.load(text.encode()))[0]).decode()
+    assert "-A INPUT -m comment --comment redacted -j DROP\n" in shown
