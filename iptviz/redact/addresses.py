@@ -87,6 +87,10 @@ class Addresses:
         """Return `text` with every address and network in it replaced; masks stay."""
         return _ADDRESS.sub(self._replaced, text)
 
+    def left_of(self, text: str) -> str:
+        """Return what is left of `text` without the addresses and networks in it."""
+        return _ADDRESS.sub(lambda found: "" if _is_address(found["address"]) else found[0], text)
+
     def mistakable(self) -> bool:
         """Tell whether some pseudonym is the address of something else that was there before."""
         return any(mapped != text and mapped in self.known for text, mapped in self.known.items())
@@ -129,6 +133,14 @@ def _dotted(address: Address) -> str:
     low = IPv4Address(int(address) & _LOW)
     head = str(IPv6Address(int(address) >> 32 << 32 | _LOW))
     return f"{head.removesuffix('ffff:ffff').removesuffix('255.255.255.255')}{low}"
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def ranges_in(text: str) -> list[tuple[str, str]]:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.matches import match_options
+from iptviz.redact.names import REDACTED
+from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
+from iptviz.xtables.names import PROTOCOLS, service_port
+from iptviz.xtables.targets import target_spec
 from iptviz.xtables.words import save_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.dump.rule import Rule
+    from iptviz.grammar.parts import Target
     from iptviz.redact.names import Names
     from iptviz.redact.secrets import Secrets
     from iptviz.xtables.option import Option
@@ -27,14 +31,49 @@ _TEXTS = (
     "--name", "--hashlimit-name", "--nfacct-name", "--log-prefix", "--nflog-prefix", "--ulog-prefix", "--string",
     "--hex-string", "--path", "--object-pinned", "--selctx", "--rateest", "--rateest1", "--rateest2",
     "--rateest-name", "--led-trigger-id", "--label", "--timer", "--account", "--bytecode", "--aname", "--tname",
+    "--u32",
 )  # fmt: skip
 """Options whose value is somebody's own text."""
 
 _STRINGS = ("--comment", "--log-prefix", "--nflog-prefix", "--ulog-prefix")
 """Options whose value iptables-save quotes its own way."""
 
-# What needs no pseudonym: numbers, keywords of iptables in lower or upper case, lists of them.
-_PLAIN = re.compile(r"[0-9][0-9A-Fa-fx:/.,~*<>=|&^@ -]*|[A-Za-z][A-Za-z0-9]*(?:[-_,/=][A-Za-z0-9]+)*")
+_ADDRESSES = (
+    "-s", "-d", "--ctorigsrc", "--ctorigdst", "--ctreplsrc", "--ctrepldst", "--src-range", "--dst-range",
+    "--vaddr", "--tunnel-src", "--tunnel-dst", "--rt-0-addrs", "--srh-psid", "--srh-nsid", "--srh-lsid",
+    "--to-destination", "--to-source", "--on-ip", "--src-pfx", "--dst-pfx", "--gateway",
+)  # fmt: skip
+"""Options whose value is addresses, networks, ranges, some with ports."""
+
+_KEYWORDS = (
+    "--src-type", "--dst-type", "--connbytes-mode", "--connbytes-dir", "--ctstate", "--state", "--ctstatus",
+    "--ctdir", "--ctevents", "--expevents", "--dccp-types", "--chunk-types", "--dscp-class", "--set-dscp-class",
+    "--hashlimit-mode", "--icmp-type", "--icmpv6-type", "--header", "--log-level", "--type", "--mh-type",
+    "--tcp-flags", "--pkt-type", "--dir", "--pol", "--mode", "--vdir", "--vmethod", "--reject-with", "--algo",
+    "--monthdays", "--weekdays", "--hashmode", "--hmark-tuple", "--genre", "--strip-options", "--led-delay",
+    "--set-class",
+)  # fmt: skip
+"""Options whose value is a word of iptables."""
+
+_PROTOCOL_NAMES = {*PROTOCOLS.values(), *PROTOCOL_MATCH, "ip", "hopopt"}
+_PROTOCOLS = ("-p", "--ctproto", "--vproto", "--proto")
+
+# What needs no pseudonym: numbers, lists and rates of them; words of iptables in lower or upper case.
+_NUMBERS = re.compile(
+    r"-?[0-9:][0-9A-Fa-fTx:/.,~*<>=|^@ -]*"
+    r"|[0-9.]+(?:[kmgtKMGT]?b(?:it|ps)?|[mu]?s)?(?:/(?:s(?:ec(?:ond)?)?|m(?:in(?:ute)?)?|h(?:our)?|d(?:ay)?))?"
+)
+_WORDS = re.compile(r"[A-Za-z0-9]+(?:[-_,/=:][A-Za-z0-9]+)*")
+_MASK = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*|(?:\d{1,3}\.){3}\d{1,3}")
+_HELPERS = re.compile(
+    r"(?:amanda|ftp|h323|irc|netbios-ns|pptp|sane|sip|snmp|tftp|RAS|Q\.931|H\.245)(?:-\d+)?"
+)
+_NOTHING_READ = 2
+_PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
+_EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TARGET = re.compile(r"[A-Z][A-Z0-9_]*")
+_OPTION = re.compile(r"--[a-z][a-z0-9-]*|-[A-Za-z0-9]|")
+_BETWEEN_PORTS = re.compile(r"([,:]|(?<=\d)-(?=\d))")
 _PORT = re.compile(r"(?<=:)\d+(?:-\d+)?$|^\d+(?:-\d+)?$")
 
 
@@ -51,6 +90,12 @@ class Rules:
             names.comment: ("--comment",),
             names.list_name: _TEXTS,
             self._port_list: _PORTS,
+            self._addresses: _ADDRESSES,
+            self._keyword: _KEYWORDS,
+            self._protocol: _PROTOCOLS,
+            self._helper: ("--helper",),
+            self._mask: ("--mask",),
+            self._network_or_place: ("--to",),
         }
         self._first = {option: change for change, options in changes.items() for option in options}
 
@@ -58,49 +103,94 @@ class Rules:
         """Return a rule as iptables-save would write it, in pseudonyms, without its counters."""
         parts = rule.parts
         words = ["-A", self._names.chain(rule.chain), *map(self._option, parts.basics)]
+        if parts.problem and len(words) == _NOTHING_READ and not parts.matches and not parts.target:
+            return f'{" ".join(words)} "{REDACTED}'  # not understood either
         unknown: dict[int, list[str]] = {}
         for one in parts.unknown:
             if not one.option.name.startswith("-m "):  # the match stands among the matches, too
                 unknown.setdefault(one.place, []).append(self._unknown(one.option))
         for place, match in enumerate(parts.matches):
             words += unknown.pop(place, [])
-            change = self._option if match_options(match.name) is not None else self._unknown
-            words += [f"-m {match.name}", *map(change, match.options)]
+            known = match_options(match.name) is not None
+            change = self._option if known else self._unknown
+            name = match.name if known or _EXTENSION.fullmatch(match.name) else self._names.text(match.name)
+            words += [f"-m {name}", *map(change, match.options)]
         words += unknown.pop(len(parts.matches), [])
         if parts.target is not None:
-            target = parts.target
-            name = target.name if rule.jump is None else self._names.chain(target.name)
-            words += ["-g" if target.goto else "-j", name, *map(self._option, target.options)]
+            words += ["-g" if parts.target.goto else "-j", self._target(rule, parts.target)]
+            words += map(self._option, parts.target.options)
         words += [word for some in unknown.values() for word in some]
         return " ".join(filter(None, words))
 
+    def _target(self, rule: Rule, target: Target) -> str:
+        """Return the name of a target; only what takes options is surely an extension and nobody's chain."""
+        if rule.jump is None and target_spec(target.name):
+            return target.name
+        takes = any(one.place > len(rule.matches) for one in rule.parts.unknown)
+        if rule.jump is None and takes and _TARGET.fullmatch(target.name):
+            return target.name
+        return self._names.chain(target.name)
+
     def _option(self, option: Option) -> str:
         change = self._first.get(option.name)
-        if change is not None and option.values:
-            values = (change(option.values[0]), *option.values[1:])
+        if change is not None:
+            values = (*map(change, option.values[:1]), *map(self._keyword, option.values[1:]))
         else:
-            values = tuple(map(self._value, option.values))
+            values = tuple(map(self._number, option.values))
         changed = option._replace(values=values)
         if option.name not in _STRINGS:
             return changed.text()
         negation = "! " if option.negated else ""
         return f"{negation}{option.name} {' '.join(map(save_string, values))}"
 
-    def _value(self, value: str) -> str:
-        mapped = self._secrets.addresses.in_text(value)
-        if mapped != value or ":" in value or "." in value:
-            return self._with_port(mapped)
-        return value if _PLAIN.fullmatch(value) else self._names.text(value)
+    def _number(self, value: str) -> str:
+        known = _NUMBERS.fullmatch(value)
+        return self._secrets.addresses.in_text(value) if known else self._names.text(value)
+
+    def _mask(self, value: str) -> str:
+        return value if _MASK.fullmatch(value) else self._number(value)
+
+    def _network_or_place(self, value: str) -> str:
+        """Read `--to`, which is a network of NETMAP and a place in the packet of string."""
+        return value if value.isdecimal() else self._addresses(value)
+
+    def _keyword(self, value: str) -> str:
+        return value if _WORDS.fullmatch(value) else self._number(value)
+
+    def _protocol(self, value: str) -> str:
+        return value if value.lower() in _PROTOCOL_NAMES else self._number(value)
+
+    def _helper(self, value: str) -> str:
+        return value if _HELPERS.fullmatch(value) else self._names.text(value)
+
+    def _addresses(self, value: str) -> str:
+        """Replace the addresses of a value; one that holds anything else, such as a host's name, as a whole."""
+        addresses = self._secrets.addresses
+        rest = addresses.left_of(value)
+        if not _PUNCTUATION.fullmatch(rest) or (rest == value and not value.startswith(":")):
+            return self._names.text(value)
+        return self._with_port(addresses.in_text(value))
 
     def _unknown(self, option: Option) -> str:
-        """Return an option that no table knows: its name tells nothing, its values may tell all."""
+        """Return an option that no table knows: its name tells nothing if it is one, its values may tell all."""
         values = (value if value.isdecimal() else self._names.text(value) for value in option.values)
-        return option._replace(values=tuple(values)).text()
+        name = option.name
+        if not _OPTION.fullmatch(name):  # a word that went astray, or --name=value
+            dashes = name[: len(name) - len(name.lstrip("-"))]
+            name = dashes + self._names.text(name)
+        return option._replace(name=name, values=tuple(values)).text()
 
     # --- ports -------------------------------------------------------------------------------------------------
 
     def _port_list(self, value: str) -> str:
-        return re.sub(r"\d+", lambda found: self._names.port(found[0]), value)
+        return "".join(map(self._port, _BETWEEN_PORTS.split(value)))
+
+    def _port(self, text: str) -> str:
+        """Return a port, or what stands between two; no name that only this machine has for one."""
+        if text.isdecimal():
+            return self._names.port(text)
+        known = text in {"", ",", ":", "-"} or service_port(text) is not None
+        return text if known else self._names.text(text)
 
     def _with_port(self, value: str) -> str:
         """Replace the port of `address:port`."""

@@ -313,3 +313,59 @@ def test_a_comment_that_leads_to_a_host_loses_its_name() -> None:
     text = f"*filter\n:INPUT ACCEPT [0:0]\n{rule}\nCOMMIT\n"
     shown = bytes(redacted(iptviz.load(text.encode()))[0]).decode()
     assert "-A INPUT -m comment --comment redacted -j DROP\n" in shown
+
+
+# --- what only this machine knows ------------------------------------------------------------------------------------
+
+OWN = [
+    "-m owner --uid-owner acme", "-m owner --gid-owner acme --suppl-groups", "-m helper --helper acme",
+    "-m realm --realm acme", "-m devgroup --src-group acme", "-m connlabel --label acme", "-p acme",
+    '-m u32 --u32 "0xc&0xffffffff=0xcb007107"', "-s acme.example.com", "-s acme", "-d 203.0.113", "-d 0xcb007107",
+    "-d 3405803783", "-s fe80::1%acme0", "-j CT --helper acme --timeout acme", "-j CT --zone acme",
+    "-p tcp -m tcp --dport acme", '-m comment --comment call acme "at acme"', "-m geoip --source-country acme",
+    "-m geoip --source-country=acme", "-m geoip --source-country DE -j acme-allow", "-j acme-allow acme",
+    '-m comment --comment "acme', '-m comment --comment "default/web:http -> acme.example.com"', "--frob=203.0.113.7",
+    '-m "acme corp" --frob 1',
+]  # fmt: skip
+TOLD = re.compile("acme|203[.]0[.]113|cb007107|3405803783", re.IGNORECASE)
+
+
+def in_pseudonyms(*lines: str, chain: str = "INPUT") -> str:
+    text = "\n".join([f"*filter\n:{chain} ACCEPT [0:0]", *lines, "COMMIT\n"])
+    return bytes(redacted(iptviz.load(text.encode()))[0]).decode()
+
+
+@pytest.mark.parametrize("rule", OWN)
+def test_no_word_of_the_owner_stays_in_a_rule(rule: str) -> None:
+    text = in_pseudonyms(f"-A INPUT {rule}")
+    assert "-A INPUT" in text
+    assert not TOLD.search(text), text
+
+
+PLAIN = [
+    "-m limit --limit 5/min --limit-burst 7", "-m hashlimit --hashlimit-upto 512kb/s --hashlimit-burst 1mb",
+    "-m string --algo bm --from 3 --to 1500", "-m recent --mask ffff:ffff:ffff:ffff::", "-p 47 -m ttl --ttl-eq 64",
+    "-m conntrack --ctstate RELATED,ESTABLISHED --ctproto 6", "-p icmp -m icmp --icmp-type 8/0", "-m helper --helper ftp-2121",
+    "-m time --datestart 2024-01-01T00:00:00 --weekdays Mon,Tue", "-m owner --uid-owner 0-499", "-j CLASSIFY --set-class abcd:ffff",
+    "-p sctp -m sctp --chunk-types all DATA:UBE,INIT", "-p tcp -m tcp --tcp-flags FIN,SYN,RST,ACK SYN", "-p tcp -m tcp --dport ssh:100",
+    "-j MASQUERADE --to-ports 1024-2048", "-j DNAT --to-destination :80-90", "-j RATEEST --rateest-interval 250ms",
+    "-m frag --fragid 0:4294967295", "-m statistic --mode random --probability 0.33332999982", "-j LOG --log-level 7 --log-uid",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", PLAIN)
+def test_numbers_and_words_of_iptables_stay(rule: str) -> None:
+    assert f"-A INPUT {rule}\n" in in_pseudonyms(f"-A INPUT {rule}")
+
+
+def test_ports_of_a_range_become_ports() -> None:
+    rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination 203.0.113.1-203.0.113.9:80-90\nCOMMIT\n"
+    text = bytes(redacted(iptviz.load(rules.encode()))[0]).decode()
+    assert re.search(r"--to-destination [\d.]+-[\d.]+:80-90\n", text)
+
+
+def test_what_is_not_understood_is_not_understood_afterwards_either() -> None:
+    before = iptviz.load(b'*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment "acme\nCOMMIT\n')
+    after = redacted(before)[0]
+    problems = [next(dump.tables["filter"].rules()).parts.problem for dump in (before, after)]
+    assert problems == ["a quote is never closed"] * 2
