@@ -73,7 +73,7 @@ def graph_command(
             raise TargetError("--around and --focus ask for two graphs", hint="choose one of them")
         chosen = chosen_format("graph", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        about = asked_dump(dump, reading, redact=redact, mapping=mapping)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping, output=output)
         result = graph(
             about.dump,
             tables=tables or (),

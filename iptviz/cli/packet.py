@@ -114,7 +114,7 @@ def packet_command(
         reading = Reading(number, max_size, strict, verbose, quiet)
         files = {"addresses": addresses, "routes": routes, "ipset": ipset, "recent": recent}
         family = _family(dst or src or "")
-        about = asked_dump(dump, reading, family, redact=redact, mapping=mapping, files=files)
+        about = asked_dump(dump, reading, family, redact=redact, mapping=mapping, output=output, files=files)
         result = packet(
             about.dump,
             src=about.address(src),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.cli.run import Reading, load_dump
+from iptviz.errors import OutputError
 from iptviz.knowledge.files import Handed, read_file
+from iptviz.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,11 +103,12 @@ def asked_dump(
     names: str | None = None,
     files: Mapping[str, str | None] | None = None,
     candidates: Iterable[Candidate] = (),
+    output: str | None = None,
 ) -> Asked:
     """Return the dump that is meant, in pseudonyms where they are asked for.
 
     `since` is an older dump, `names` a list of services, `files` are other files by the names of `Beside`'s
-    methods; `candidates` are services that may be in the dump.
+    methods; `candidates` are services that may be in the dump; `output` is where the answer will be written.
 
     Raises:
         DumpError: there is no dump, or a file or the mapping cannot be read.
@@ -123,7 +127,9 @@ def asked_dump(
     beside = [one.text for one in handed.values() if one] + (
         [bytes(older).decode(errors="replace")] if older else []
     )
-    redactor, text = redacted(dump, mapping, candidates=listed, beside=beside)
+    redactor, text = redacted(
+        dump, mapping, candidates=listed, beside=beside, output=output, quiet=reading.quiet
+    )
     old_text = redactor.other(older) if older else ""
     translate = Beside(redactor)
     translated = {
@@ -147,30 +153,50 @@ def redacted(
     ports: bool = False,
     candidates: Iterable[Candidate] = (),
     beside: Iterable[str] = (),
+    output: str | None = None,
+    quiet: bool = False,
 ) -> tuple[Redactor, str]:
     """Return who redacts a dump, and the dump redacted; the mapping, if one is named, is kept.
 
     `candidates` are services that may be in the dump; ranges of addresses that are in the texts `beside` stay
-    ranges, too.
+    ranges, too; `output` is where the answer will be written.
 
     Raises:
         DumpError: the mapping cannot be read.
-        OutputError: the mapping cannot be written.
+        OutputError: the mapping cannot be written, or would be written where the answer will be.
     """
     from iptviz.redact.dump import Redactor
     from iptviz.redact.mapping import fresh_secrets, read_mapping
 
-    secrets = read_mapping(mapping) if mapping else fresh_secrets()
-    is_fresh = not secrets.known
+    _check_place(mapping, output)
+    kept = read_mapping(mapping) if mapping else None
+    secrets = kept or fresh_secrets()
     known = tuple(candidates)
     for _ in range(_KEYS):
         redactor = Redactor(dump, secrets, ports=ports, candidates=known, beside=beside)
         text = redactor.text()
-        if not is_fresh or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
+        if kept or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
             break
         secrets = fresh_secrets()
+    if (moved := redactor.secrets.addresses.moved()) and not quiet:
+        addresses = "1 address has" if moved == 1 else f"{moved:,} addresses have"
+        say(
+            f"{mapping}: {addresses} another pseudonym than in an earlier dump, since a range holds them here"
+        )
     _keep(mapping, redactor)
     return redactor, text
+
+
+def _check_place(mapping: str | None, output: str | None) -> None:
+    """Raise an error where the mapping has no file of its own."""
+    if mapping in {"", "-"}:
+        raise OutputError(
+            "--map needs the name of a file", hint="it keeps the key, so it must be a secret one"
+        )
+    if mapping and output and os.path.realpath(mapping) == os.path.realpath(output):
+        raise OutputError(
+            "--map and -o name the same file", where=mapping, hint="the map is secret; name another"
+        )
 
 
 def _keep(mapping: str | None, redactor: Redactor) -> None:

@@ -42,7 +42,8 @@ def redact_command(
 
     def ask() -> int:
         original = load_dump(dump, Reading(number, max_size, strict, verbose, quiet))
-        write_answer(redacted(original, mapping, ports=ports)[1], output)
+        text = redacted(original, mapping, ports=ports, output=output, quiet=quiet)[1]
+        write_answer(text, output)
         return ANSWERED
 
     answer(ask)

@@ -52,7 +52,7 @@ def report_command(
 
         chosen = chosen_format("report", format_name, output, as_json=False)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        about = asked_dump(dump, reading, redact=redact, mapping=mapping)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping, output=output)
         result = report(about.dump, [about.target(one) for one in targets or ()])
         write_answer(chosen.writer("report")(result, Style(), fold=not show_all), output)
         return ANSWERED

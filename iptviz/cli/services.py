@@ -72,7 +72,7 @@ def services_command(
 
         chosen = chosen_format("services", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
-        about = asked_dump(dump, reading, redact=redact, mapping=mapping, names=names)
+        about = asked_dump(dump, reading, redact=redact, mapping=mapping, output=output, names=names)
         result = services(
             about.dump,
             namespace=about.namespace(namespace),

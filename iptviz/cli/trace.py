@@ -75,7 +75,14 @@ def trace_command(
         chosen = chosen_format("trace", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
         about = asked_dump(
-            dump, reading, family_of(target), redact=redact, mapping=mapping, since=since, names=names
+            dump,
+            reading,
+            family_of(target),
+            redact=redact,
+            mapping=mapping,
+            output=output,
+            since=since,
+            names=names,
         )
         result = trace(about.dump, about.target(target), names=about.names, since=about.older)
         if result.services or chosen.name == "json":

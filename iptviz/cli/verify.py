@@ -67,7 +67,9 @@ def verify_command(
         chosen = chosen_format("verify", format_name, output, as_json=as_json)
         reading = Reading(number, max_size, strict, verbose, quiet)
         cluster = read_objects(objects)
-        about = asked_dump(dump, reading, redact=redact, mapping=mapping, candidates=candidates_of(cluster))
+        about = asked_dump(
+            dump, reading, redact=redact, mapping=mapping, output=output, candidates=candidates_of(cluster)
+        )
         result = verify_cluster(about.dump, about.cluster(cluster), node=about.node(node))
         style = chosen_style(color, output, ascii_only=ascii_only)
         write_answer(chosen.writer("verify")(result, style, fold=not show_all), output)

@@ -44,10 +44,14 @@ _EMBEDDED = {int(ip_network(text).network_address) >> 32 for text in _EMBEDDING}
 
 
 class Addresses:
-    """Maps addresses; `random` is a keyed function of bytes."""
+    """Maps addresses; `random` is a keyed function of bytes.
 
-    def __init__(self, random: Callable[[bytes], int]) -> None:
+    `earlier` are pseudonyms that were given with the same key to other dumps.
+    """
+
+    def __init__(self, random: Callable[[bytes], int], earlier: dict[str, str] | None = None) -> None:
         self._random = random
+        self.earlier = earlier or {}
         self.known: dict[str, str] = {}
         self.ordered: list[tuple[str, str]] = []
         self._flips: dict[tuple[int, int, int], int] = {}
@@ -86,6 +90,10 @@ class Addresses:
     def in_text(self, text: str) -> str:
         """Return `text` with every address and network in it replaced; masks stay."""
         return _ADDRESS.sub(self._replaced, text)
+
+    def moved(self) -> int:
+        """Count the addresses that had another pseudonym in another dump, before a range held them here."""
+        return sum(self.earlier.get(text, mapped) != mapped for text, mapped in self.known.items())
 
     def left_of(self, text: str) -> str:
         """Return what is left of `text` without the addresses and networks in it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets as random_source
+from contextlib import suppress
 from typing import Any
 
 from iptviz.errors import DumpError, OutputError
 from iptviz.redact.secrets import KEY_BYTES, Secrets
 
 _SCHEMA = "iptviz.redaction.v1"
+_ANOTHER = "name another file"
 
 
 def fresh_secrets() -> Secrets:
@@ -17,30 +19,47 @@ def fresh_secrets() -> Secrets:
     return Secrets(random_source.token_bytes(KEY_BYTES))
 
 
-def read_mapping(path: str) -> Secrets:
-    """Return the pseudonyms that a file keeps; with a random key where there is no such file yet.
+def read_mapping(path: str) -> Secrets | None:
+    """Return the pseudonyms that a file keeps; None where there is no such file yet.
 
     Raises:
         DumpError: the file is there, but cannot be read or is no mapping.
     """
     import json
 
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112, PTH113
+        raise DumpError("is a device or a pipe, which keeps nothing", where=path, hint=_ANOTHER)
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
-            found: Any = json.load(file)
-        secrets = Secrets(
-            bytes.fromhex(found["key"]), {kind: dict(words) for kind, words in found["names"].items()}
-        )
-        for ends in found["ordered"]:
-            secrets.addresses.keep_order(*ends)
+            return _read(json.load(file))
     except FileNotFoundError:
-        return fresh_secrets()
+        return None
     except OSError as error:
         raise DumpError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=path) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        hint = "it was not written by iptviz redact --map; name another file"
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        hint = f"it was not written by this release's iptviz redact --map; {_ANOTHER}"
         raise DumpError("is no mapping of pseudonyms", where=path, hint=hint) from None
+
+
+def _read(found: Any) -> Secrets:
+    """Return what a mapping holds; raises ValueError, KeyError or TypeError where it is none."""
+    if found["schema"] != _SCHEMA:
+        raise ValueError(found["schema"])
+    key = bytes.fromhex(found["key"])
+    if len(key) != KEY_BYTES:
+        raise ValueError(key)
+    names = {kind: _words(words) for kind, words in found["names"].items()}
+    secrets = Secrets(key, names, addresses=_words(found["addresses"]))
+    for first, last in found["ordered"]:
+        secrets.addresses.keep_order(first, last)
     return secrets
+
+
+def _words(found: Any) -> dict[str, str]:
+    words = dict(found)
+    if not all(isinstance(word, str) for word in words.values()):
+        raise TypeError(words)
+    return words
 
 
 def write_mapping(path: str, secrets: Secrets) -> None:
@@ -58,13 +77,19 @@ def write_mapping(path: str, secrets: Secrets) -> None:
         "key": secrets.key.hex(),
         "ordered": sorted(set(secrets.addresses.ordered)),
         "names": secrets.known,
-        "addresses": secrets.addresses.known,
+        "addresses": secrets.addresses.earlier | secrets.addresses.known,
     }
+    place = os.path.realpath(path)  # a link stays one
     try:
-        handle, beside = tempfile.mkstemp(prefix=".iptviz-", dir=os.path.dirname(path) or ".")  # noqa: PTH120
-        with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
-            json.dump(kept, file, indent=1)
-        os.replace(beside, path)  # noqa: PTH105
+        handle, beside = tempfile.mkstemp(prefix=".iptviz-", dir=os.path.dirname(place))  # noqa: PTH120
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
+                json.dump(kept, file, indent=1)
+            os.replace(beside, place)  # noqa: PTH105
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(beside)  # noqa: PTH108 - it holds the key
+            raise
     except OSError as error:
         what = f"cannot be written: {(error.strerror or str(error)).lower()}"
         raise OutputError(what, where=path) from None

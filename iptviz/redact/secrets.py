@@ -13,12 +13,21 @@ _LETTERS = str.maketrans("234567", "ghjkmn")
 
 
 class Secrets:
-    """Makes pseudonyms with one key and remembers them; `known` are those of an earlier time, by kind."""
+    """Makes pseudonyms with one key and remembers them.
 
-    def __init__(self, key: bytes, known: dict[str, dict[str, str]] | None = None) -> None:
+    `known` are those of an earlier time, by kind, and `addresses` those of addresses.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        known: dict[str, dict[str, str]] | None = None,
+        *,
+        addresses: dict[str, str] | None = None,
+    ) -> None:
         self.key = key
         self.known: dict[str, dict[str, str]] = known or {}
-        self.addresses = Addresses(self._random)
+        self.addresses = Addresses(self._random, addresses)
 
     def word(self, kind: str, name: str, *, length: int = 8, upper: bool = False) -> str:
         """Return the pseudonym of `name`, which is a `kind` of thing: letters, and as many as asked for."""

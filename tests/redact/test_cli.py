@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from typing import TYPE_CHECKING
@@ -52,7 +53,20 @@ def test_with_one_map_two_dumps_stay_comparable(tmp_path: Path) -> None:
     assert run("redact", DUMP)[1] != first
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"key": "zz", "names": {}, "ordered": []}', "\0"])
+KEPT = {"schema": "iptviz.redaction.v1", "key": "00" * 32, "names": {}, "ordered": [], "addresses": {}}
+CHANGES: list[dict[str, object]] = [
+    {"key": "zz"},
+    {"key": ""},
+    {"schema": "iptviz.redaction.v2"},
+    {"names": {"hash": {"X2P42VLQEZCHLPKZ": 5}}},
+    {"names": {"service": {"httpd-service": {}}}},
+    {"ordered": [["10.0.0.1"]]},
+    {"addresses": None},
+]
+NO_MAPS = ["", "{}", "[]", "\0", "[" * 200_000, *(json.dumps(KEPT | change) for change in CHANGES)]
+
+
+@pytest.mark.parametrize("text", NO_MAPS, ids=lambda text: text[:20] + text[-80:-10])
 def test_a_file_that_is_no_map_is_said_and_left_alone(tmp_path: Path, text: str) -> None:
     mapping = tmp_path / "notes.txt"
     mapping.write_text(text)
@@ -66,6 +80,102 @@ def test_a_map_that_cannot_be_written_stops_before_anything_is_told(tmp_path: Pa
     status, output, message = run("redact", DUMP, "--map", str(tmp_path / "missing" / "secret.json"))
     assert (status, output) == (2, "")
     assert "cannot be written" in message
+
+
+def test_a_map_extended_keeps_what_it_had(tmp_path: Path) -> None:
+    mapping = tmp_path / "secret.json"
+    mapping.write_text(json.dumps(KEPT))
+    mapping.chmod(0o666)
+    run("redact", DUMP, "--map", str(mapping))
+    first = json.loads(mapping.read_text())
+    run("redact", "fixtures/httpd-today/dump.rules", "--map", str(mapping))
+    second = json.loads(mapping.read_text())
+    assert stat.S_IMODE(mapping.stat().st_mode) == 0o600
+    assert first["key"] == second["key"] == KEPT["key"]
+    assert first["addresses"].items() < second["addresses"].items()
+    assert first["names"]["service"].items() < second["names"]["service"].items()
+    assert [one.name for one in tmp_path.iterdir()] == ["secret.json"]
+
+
+def test_the_key_of_a_map_without_names_stays(tmp_path: Path) -> None:
+    mapping = tmp_path / "secret.json"
+    mapping.write_text(json.dumps(KEPT | {"key": "00" * 31 + "01"}))
+    key = int(json.loads(mapping.read_text())["key"], 16)
+    rules = f"*filter\n-A INPUT -s 10.0.0.1/32 -j DROP\n-A INPUT -s {_pseudonym(key, '10.0.0.1')}/32 -j ACCEPT\nCOMMIT\n"
+    (tmp_path / "dump.rules").write_text(rules)
+    text = run("redact", str(tmp_path / "dump.rules"), "--map", str(mapping))[1]
+    assert f"-s {_pseudonym(key, '10.0.0.1')}/32 -j DROP" in text
+    assert int(json.loads(mapping.read_text())["key"], 16) == key
+
+
+def test_a_range_that_moves_an_address_of_an_earlier_dump_is_said(tmp_path: Path) -> None:
+    mapping = tmp_path / "secret.json"
+    rule = "*filter\n-A INPUT -s 10.0.0.5/32 -j DROP\n{}COMMIT\n"
+    ranged = "-A INPUT -m iprange --src-range 10.0.0.1-10.0.0.9 -j DROP\n"
+    for name, text in (("one", rule.format("")), ("two", rule.format(ranged))):
+        (tmp_path / name).write_text(text)
+    asked = ("--map", str(mapping))
+    assert "pseudonym" not in run("redact", str(tmp_path / "one"), *asked)[2]
+    before = mapping.read_text()
+    message = run("redact", str(tmp_path / "two"), *asked)[2]
+    assert "1 address has another pseudonym than in an earlier dump" in message
+    assert "10.0.0.5" not in message
+    mapping.write_text(before)
+    assert "pseudonym" not in run("redact", str(tmp_path / "two"), *asked, "-q")[2]
+
+
+@pytest.mark.parametrize("command", [("redact", DUMP), ("services", DUMP), ("trace", "default/shop", DUMP)])
+def test_a_map_has_a_file_of_its_own(tmp_path: Path, command: tuple[str, ...]) -> None:
+    mapping = tmp_path / "secret.json"
+    mapping.write_text(json.dumps(KEPT))
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    wrong = {
+        (
+            "--map",
+            str(mapping),
+            "-o",
+            str(tmp_path / "folder" / ".." / "secret.json"),
+        ): "--map and -o name the same file",
+        ("--map", "-"): "--map needs the name of a file",
+        ("--map", ""): "--map needs the name of a file",
+        ("--map", str(tmp_path / "folder")): "is a directory",
+        ("--map", str(tmp_path / "pipe")): "is a device or a pipe",
+    }
+    for options, said in wrong.items():
+        status, output, message = run(*command, *options)
+        assert (status, output) == (2, "")
+        assert said in message
+        assert "internal error" not in message
+    assert mapping.read_text() == json.dumps(KEPT)
+
+
+def test_a_map_behind_a_link_is_written_where_it_is(tmp_path: Path) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "secret.json")
+    assert run("redact", DUMP, "--map", str(tmp_path / "link.json"))[0] == 0
+    assert (tmp_path / "link.json").is_symlink()
+    assert stat.S_IMODE((tmp_path / "secret.json").stat().st_mode) == 0o600
+
+
+def test_a_map_that_cannot_be_replaced_leaves_no_copy_of_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    status, output, message = run("redact", DUMP, "--map", str(tmp_path / "secret.json"))
+    assert (status, output, "no space left" in message) == (2, "", True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dump_may_be_replaced_by_its_own_pseudonyms(tmp_path: Path) -> None:
+    dump = tmp_path / "dump.rules"
+    with open(DUMP, encoding="utf-8") as file:  # noqa: PTH123
+        dump.write_text(file.read())
+    assert run("redact", str(dump), "-o", str(dump))[0] == 0
+    assert "KUBE-SERVICES -d " in dump.read_text()
+    assert "203.0.113" not in dump.read_text()
 
 
 def test_lines_are_those_of_the_original() -> None:
