@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,11 +36,21 @@ _V6 = (
 )
 _MASK = r"/(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+|\d{1,3})"
 _ADDRESS = re.compile(f"(?P<address>{_V4}|{_V6})(?P<mask>{_MASK})?")
-_RANGE = re.compile(rf"({_V4}|{_V6})\]?-\[?({_V4}|{_V6})")
+_RANGE = re.compile(rf"({_V4}|{_V6})(\]?-\[?)({_V4}|{_V6})")
 
 
 _LOW = 0xFFFFFFFF
 _EMBEDDED = {int(ip_network(text).network_address) >> 32 for text in _EMBEDDING}
+
+
+class _Span(NamedTuple):
+    """A range: how many bits its ends do not share, and how many last bits of each end are free.
+
+    Free are those bits below which the range holds every address.
+    """
+
+    differing: int
+    free: tuple[int, int]
 
 
 class Addresses:
@@ -54,6 +64,7 @@ class Addresses:
         self.earlier = earlier or {}
         self.known: dict[str, str] = {}
         self.ordered: list[tuple[str, str]] = []
+        self._spans: dict[tuple[str, str], _Span] = {}
         self._flips: dict[tuple[int, int, int], int] = {}
         self._still: set[tuple[int, int, int]] = set()
         self._calm: list[tuple[int, int, int]] = []
@@ -69,11 +80,18 @@ class Addresses:
         self._still |= {(version, depth, address >> (bits - depth)) for depth in range(length)}
 
     def keep_order(self, first: str, last: str) -> None:
-        """Flip nothing below what both ends of a range have in common: it must stay a range."""
-        start, end = ip_address(first), ip_address(last)
-        bits = start.max_prefixlen
-        common = bits - (int(start) ^ int(end)).bit_length()
-        self._calm.append((start.version, common, int(start) >> (bits - common) << (bits - common)))
+        """Let a range of addresses stay one, of the same addresses.
+
+        Of the bits that both ends do not have in common, those on the way to either end are not flipped, as far
+        down as a part of the range begins that is a whole network. All others are.
+        """
+        span = _span(int(ip_address(first)), int(ip_address(last)), ip_address(first).max_prefixlen)
+        for end, free in ((first, span.free[0]), (last, span.free[1])):
+            address = _inner(ip_address(end))
+            bits, number = address.max_prefixlen, int(address)
+            depths = range(max(0, bits - span.differing), bits - free)
+            self._still |= {(address.version, depth, number >> (bits - depth)) for depth in depths}
+        self._spans[first, last] = span
         self.ordered.append((first, last))
 
     def of(self, text: str) -> str:
@@ -88,8 +106,20 @@ class Addresses:
         return self.known[text]
 
     def in_text(self, text: str) -> str:
-        """Return `text` with every address and network in it replaced; masks stay."""
-        return _ADDRESS.sub(self._replaced, text)
+        """Return `text` with every address, network and range in it replaced; masks stay."""
+        done, at = [], 0
+        for found in _RANGE.finditer(text) if self._spans else ():
+            if (found[1], found[3]) in self._spans:
+                done += [_ADDRESS.sub(self._replaced, text[at : found.start()]), self._ranged(found)]
+                at = found.end()
+        return "".join((*done, _ADDRESS.sub(self._replaced, text[at:])))
+
+    def _ranged(self, found: re.Match[str]) -> str:
+        """Return a range: from the first address of its first network to the last one of its last."""
+        start, end = ip_address(self.of(found[1])), ip_address(self.of(found[3]))
+        low, high = self._spans[found[1], found[3]].free
+        kind = type(start)
+        return f"{kind(int(start) >> low << low)}{found[2]}{kind(int(end) | (1 << high) - 1)}"
 
     def moved(self) -> int:
         """Count the addresses that had another pseudonym in another dump, before a range held them here."""
@@ -115,8 +145,8 @@ class Addresses:
 
     def _mapped(self, address: Address) -> int:
         version, bits, number = address.version, address.max_prefixlen, int(address)
-        if version == 6 and number >> 32 in _EMBEDDED:
-            return number >> 32 << 32 | self._mapped(IPv4Address(number & _LOW))
+        if (inner := _inner(address)) is not address:
+            return number >> 32 << 32 | self._mapped(inner)
         calm = (
             length
             for kind, length, at in self._calm
@@ -134,6 +164,23 @@ class Addresses:
         if place not in self._flips:
             self._flips[place] = self._random(f"{version}/{depth}/{prefix:x}".encode()) & 1
         return self._flips[place]
+
+
+def _span(first: int, last: int, bits: int) -> _Span:
+    differing = (first ^ last).bit_length()
+    zeros = (first & -first).bit_length() - 1 if first else bits
+    ones = (~last & -~last).bit_length() - 1
+    if min(zeros, ones) >= differing:
+        return _Span(differing, (differing, differing))
+    most = differing - 1
+    return _Span(differing, (min(zeros, most), min(ones, most)))
+
+
+def _inner(address: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address holds, if it holds one."""
+    if address.version == 6 and int(address) >> 32 in _EMBEDDED:
+        return IPv4Address(int(address) & _LOW)
+    return address
 
 
 def _dotted(address: Address) -> str:
@@ -156,9 +203,9 @@ def ranges_in(text: str) -> list[tuple[str, str]]:
     found = []
     for one in _RANGE.finditer(text):
         try:
-            same = ip_address(one[1]).version == ip_address(one[2]).version
+            first, last = ip_address(one[1]), ip_address(one[3])
         except ValueError:
             continue
-        if same:
-            found.append((one[1], one[2]))
+        if first.version == last.version and int(first) <= int(last):
+            found.append((one[1], one[3]))
     return found
