@@ -141,7 +141,8 @@ class Addresses:
             network = None
         if network is None or network.network_address == ip_address(mapped):
             return mapped + mask
-        return f"{network.network_address}{mask}"
+        self.known[found[0]] = f"{network.network_address}{mask}"
+        return self.known[found[0]]
 
     def _mapped(self, address: Address) -> int:
         version, bits, number = address.version, address.max_prefixlen, int(address)

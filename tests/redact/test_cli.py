@@ -50,6 +50,7 @@ def test_with_one_map_two_dumps_stay_comparable(tmp_path: Path) -> None:
     kept = json.loads(mapping.read_text())
     assert kept["names"]["service"]["shop"] in first
     assert kept["addresses"]["203.0.113.10"] in first
+    assert f" {kept['addresses']['198.51.100.0/24']} " in first
     assert run("redact", DUMP)[1] != first
 
 
