@@ -22,7 +22,7 @@ from iptviz.view.packet_labels import (
 )
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import quoted
-from iptviz.view.text import printable
+from iptviz.view.text import printable, wrapped
 from iptviz.view.trace import FOLD_FROM, SHOWN
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from iptviz.questions.packet import PacketResult
 
 _PACKET, _FOLDED = "packet", "folded"
+_MOST_LETTERS = 6
 
 
 class _Way(NamedTuple):
@@ -57,7 +58,7 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     links = painter.links()
     footer = [circumstances_label(result.asked, result.hook)]
     footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
-    footer += [case.heading for case in cases if case.letter or case.outcomes[0].when]
+    footer += _cases_told([case for case in cases if case.letter or case.outcomes[0].when], fold=fold)
     footer += [f"note: {printable(note)}" for note in result.notes]
     rules = [step.rule for way in ways for step in way.steps if step.rule]
     return Picture(
@@ -69,6 +70,14 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
         quoted(rules, fold=fold),
         downward=True,
     )
+
+
+def _cases_told(cases: list[PacketCase], *, fold: bool) -> Iterator[str]:
+    """Yield when each case comes about; of many, folded, the first."""
+    shown = SHOWN if fold and len(cases) > FOLD_FROM else len(cases)
+    yield from (line for case in cases[:shown] for line in wrapped(case.heading))
+    if shown < len(cases):
+        yield f"and {counted(len(cases) - shown, 'more case')} (--all shows them)"
 
 
 def packet_chains(result: PacketResult) -> frozenset[tuple[str, str]]:
@@ -163,7 +172,12 @@ def _shares(ways: Iterable[_Way]) -> tuple[str, ...]:
     letters: dict[str, list[str]] = {}
     for letter, share in _by_letter(ways).items():
         letters.setdefault(percent(share), []).append(letter)
-    return tuple(f"{', '.join(those)}: {share}" if those[0] else share for share, those in letters.items())
+    return tuple(f"{_letters(those)}: {share}" if those[0] else share for share, those in letters.items())
+
+
+def _letters(those: list[str]) -> str:
+    more = len(those) - _MOST_LETTERS
+    return ", ".join(those[:_MOST_LETTERS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _by_letter(ways: Iterable[_Way]) -> dict[str, Fraction]:

@@ -7,6 +7,7 @@ text, and bytes that are not UTF-8 become visible escapes such as `\x1b`.
 from __future__ import annotations
 
 import re
+import textwrap
 
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls
@@ -19,6 +20,11 @@ _HARMFUL = re.compile(
 def printable(text: str) -> str:
     """Return `text` with everything that does not simply print shown as an escape."""
     return _HARMFUL.sub(_escape, text)
+
+
+def wrapped(text: str, width: int = 120) -> list[str]:
+    """Return a sentence as lines of at most `width` signs, if its words allow, later ones set in."""
+    return textwrap.wrap(text, width, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
 
 
 def _escape(found: re.Match[str]) -> str:

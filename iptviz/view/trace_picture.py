@@ -22,7 +22,7 @@ from iptviz.view.labels import (
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import rule_lines
-from iptviz.view.text import printable
+from iptviz.view.text import printable, wrapped
 from iptviz.view.trace import FOLD_FROM, SHOWN
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    footer = list(_told(cases, complete=result.complete))
+    footer = [line for told in _told(cases, complete=result.complete) for line in wrapped(told)]
     footer += dict.fromkeys(fact.text for some in result.observed for fact in observed_facts(some))
     footer += [f"note: {printable(note)}" for note in result.notes]
     return Picture(

@@ -13,6 +13,7 @@ import iptviz
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.numbers import percent
+from iptviz.view.packet_picture import packet_picture
 from tests.kubeproxy import NEW, OLD, numbered, saved
 
 if TYPE_CHECKING:
@@ -145,3 +146,16 @@ def test_a_whole_picture_has_all() -> None:
 def test_the_line_to_the_folded_ones_is_as_wide_as_they_are_together() -> None:
     (link,) = re.findall(r"-> \"folded/\S+\" \[.*penwidth=([\d.]+)", dot(traced(200)))
     assert float(link) > 3.8  # of 4: 190 of 200 endpoints
+
+
+def test_a_packets_picture_folds_its_cases_and_the_letters_that_a_link_has() -> None:
+    rules = (f"-A INPUT -m set --match-set s{n} src -j MARK --set-xmark {1 << n:#x}/0x0" for n in range(5))
+    text = "\n".join(("*mangle", ":INPUT ACCEPT [0:0]", *rules, "COMMIT", ""))
+    asked = {"src": "10.0.0.9", "dst": "10.0.0.1", "protocol": "udp", "dport": 53, "mark": 0}
+    result = iptviz.packet(iptviz.load(text.encode()), local_ips=["10.0.0.1"], **asked)  # type: ignore[arg-type]
+    folded, whole = packet_picture(result), packet_picture(result, fold=False)
+    assert "and 22 more cases (--all shows them)" in folded.footer
+    letters = [line.partition(":")[0] for line in whole.footer if re.match("[A-Z]+: when", line)]
+    assert len(letters) == 32
+    first = folded.links[0].lines
+    assert first == ("A, B, C, D, E, F and 26 more: 100 %",)
