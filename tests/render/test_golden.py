@@ -235,7 +235,7 @@ def test_a_picture_of_several_frontends_tells_the_share_at_each(fixture: str) ->
 @pytest.mark.parametrize("fixture", ["policies-old", "policies-today"])
 def test_a_letter_in_a_picture_has_one_meaning_and_a_meaning_one_letter(fixture: str) -> None:
     result = iptviz.trace(iptviz.load(f"fixtures/{fixture}/dump.rules"), "shop")
-    footer = trace_picture(result).footer
+    footer = "\n".join(trace_picture(result).footer).replace("\n   ", " ").split("\n")
     legend = [line.partition(": ")[::2] for line in footer if re.match("[A-Z]+: ", line)]
     assert len(legend) > 2
     assert len(dict(legend)) == len(legend)
