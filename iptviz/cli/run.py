@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from iptviz.cli.options import Color
     from iptviz.dump.model import Dump
+    from iptviz.questions.trace import TraceResult
 
 ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: answered; findings or target not there; the question could not be asked; Ctrl-C."""
@@ -87,6 +88,14 @@ def chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Style
     if output is not None and output != "-":
         return Style(color.value == "always", ascii_only=ascii_only)
     return style_for(color.value, ascii_only=ascii_only)
+
+
+def say_absence(result: TraceResult) -> None:
+    """Say that a target is not in the dump, and what could have been meant."""
+    from iptviz.view.text import printable
+
+    first, *more = map(printable, result.notes)
+    say("\n  ".join([f"{printable(result.dump.source)}: {first}", *more]))
 
 
 def answer(ask: Callable[[], int]) -> NoReturn:

@@ -26,11 +26,10 @@ from iptviz.cli.options import (
     format_option,
 )
 from iptviz.cli.pseudonyms import asked_dump
-from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style
+from iptviz.cli.run import ANSWERED, FOUND, Reading, answer, chosen_format, chosen_style, say_absence
 from iptviz.kube.target import family_of
 from iptviz.output import write_answer
-from iptviz.questions.trace import TraceResult, trace
-from iptviz.terminal import say
+from iptviz.questions.trace import trace
 
 
 def trace_command(
@@ -89,14 +88,7 @@ def trace_command(
             style = chosen_style(color, output, ascii_only=ascii_only)
             write_answer(chosen.writer("trace")(result, style, fold=not show_all), output)
         if not result.services and not quiet:
-            _say_absence(result)
+            say_absence(result)
         return ANSWERED if result.services or exit_zero else FOUND
 
     answer(ask)
-
-
-def _say_absence(result: TraceResult) -> None:
-    from iptviz.view.text import printable
-
-    first, *more = map(printable, result.notes)
-    say("\n  ".join([f"{printable(result.dump.source)}: {first}", *more]))

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.render.mermaid import mermaid
+from iptviz.view.labels import ABSENT
 from iptviz.view.rules import rule_lines
 from iptviz.view.trace import trace_view
 from iptviz.view.trace_picture import trace_picture
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
     from iptviz.questions.verify import VerifyResult
     from iptviz.terminal import Style
-    from iptviz.view.answers import Part
+    from iptviz.view.answers import Answered, Part
     from iptviz.view.facts import Fact
     from iptviz.view.picture import Picture
     from iptviz.view.report import ReportView
@@ -101,14 +102,18 @@ def verify_markdown(result: VerifyResult, _style: Style, *, fold: bool) -> str:
 
 def head_markdown(view: ReportView) -> str:
     """Return the head of a report: its dump, and what was found, one line for each frontend."""
-    parts = [part for one in view.answers for part in one.parts if part.results]
-    results: list[tuple[str, ...]] = [
-        (part.heading, part.detail, "; ".join(_labelled(fact, part) for fact in part.results))
-        for part in parts
-    ]
+    results = [row for one in view.answers for row in _results(one)]
     table = [_table(_RESULT_HEADINGS, results)] if results else []
     heading = f"## {_plain(view.asked)}"
     return _document([f"# {_plain(view.title)}", _facts(view.head), *_notes(view.notes), heading, *table])
+
+
+def _results(one: Answered) -> Iterator[tuple[str, ...]]:
+    if not one.parts:
+        yield one.name, "", ABSENT
+    for part in one.parts:
+        if part.results:
+            yield part.heading, part.detail, "; ".join(_labelled(fact, part) for fact in part.results)
 
 
 def _labelled(fact: Fact, part: Part) -> str:

@@ -15,6 +15,7 @@ from iptviz.render.drawn import bare_svg, picture_style
 from iptviz.render.markdown import head_markdown, services_markdown, trace_markdown
 from iptviz.version import __version__
 from iptviz.view.answers import answered
+from iptviz.view.labels import ABSENT
 from iptviz.view.report import report_view
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def report_html(result: ReportResult, _style: Style, *, fold: bool) -> str:
     pictures = [_picture(one.picture) for one in view.answers]
     return template.render(
         view=view,
+        absent=ABSENT,
         version=__version__,
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=_digest(style),

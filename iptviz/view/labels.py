@@ -24,6 +24,9 @@ KIND_WORDS = {
     "node-port": "node port",
 }
 
+ABSENT = "names no service of this dump"
+"""What is said of a target that is not there."""
+
 
 def dump_label(dump: Dump, *, complete: bool) -> str:
     """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something."""

@@ -77,6 +77,8 @@ def _head(result: ReportResult) -> Iterator[Fact]:
 def _asked(result: ReportResult) -> str:
     if not result.odd:
         return "What was asked for" if result.answers else "No service was asked for"
+    if not result.services.services:
+        return "No service is in this dump" + ("" if result.dump.complete else ", which lacks lines")
     if not result.answers:
         return "No service looks odd"
     more = f" (and {result.left_out:,} more, see the list)" if result.left_out else ""

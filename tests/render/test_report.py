@@ -176,3 +176,24 @@ def test_a_trace_and_a_list_of_services_are_pages_too() -> None:
         FORMATS["html"].writer("services")(iptviz.services(dump, namespace="kube-system"), Style(), fold=True)
     )
     assert len(json.loads(Reader(some).held["script"][0])["rows"]) == 3
+
+
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_a_target_that_is_not_there_is_said_and_the_rest_is_written(suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"report.{suffix}"
+    asked = ["report", TODAY, "default/shop", "default/nobody", "-o", str(file)]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 1
+    assert "default/nobody names no service of this dump" in done.stderr
+    text = file.read_text(encoding="utf-8")
+    assert "names no service of this dump" in text
+    assert "203.0.113.10:80/tcp" in text
+    assert CliRunner().invoke(app, [*asked, "--exit-zero"]).exit_code == 0
+    assert CliRunner().invoke(app, [*asked, "--quiet"]).stderr == ""
+
+
+def test_a_dump_without_services_has_none_that_do_not_look_odd() -> None:
+    whole = page(iptviz.load(b"*nat\n:INPUT ACCEPT [0:0]\nCOMMIT\n*filter\nCOMMIT\n"))
+    assert "No service is in this dump<" in whole
+    cut = page(iptviz.load(Path(TODAY).read_bytes()[:900]))
+    assert "No service is in this dump, which lacks lines" in cut
