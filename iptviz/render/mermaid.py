@@ -71,7 +71,8 @@ def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...]
     if len(boxes) < len(picture.boxes) or len(links) < len(picture.links):
         left_out = counted(len(picture.boxes) - len(boxes), "node")
         about.append(f"left out here: {left_out} and {counted(len(picture.links) - len(links), 'link')}")
-    lines = [_SETTINGS, "flowchart LR", f'  about["{_label(about, longest)}"]:::about']
+    direction = "TB" if picture.downward else "LR"
+    lines = [_SETTINGS, f"flowchart {direction}", f'  about["{_label(about, longest)}"]:::about']
     for box in boxes:
         shape = _SHAPES.get(box.kind, _BOX).format(_label((*box.lines, *box.small), longest))
         lines.append(f"  {names[box.id]}{shape}:::{box.kind}")
