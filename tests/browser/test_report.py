@@ -175,7 +175,7 @@ def test_a_chain_that_is_not_there_is_said(opened: Callable[..., Opened]) -> Non
     assert page.locator("#browser").inner_text() == "The page does not hold a chain nat __proto__."
 
 
-def test_ten_thousand_services_are_listed_bit_by_bit(opened: Callable[..., Opened]) -> None:
+def test_thousands_of_services_are_listed_bit_by_bit(opened: Callable[..., Opened]) -> None:
     one = opened(iptviz.load(saved(numbered(2_000, 1)).encode()))
     assert len(one.rows()) == 200
     one.page.click("#more")
