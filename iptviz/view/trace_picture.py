@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.view.bars import Seen, seen_by
-from iptviz.view.cases import case_views, letter_of, result_of
-from iptviz.view.facts import balance_label, observed_facts, unfair_ends
+from iptviz.view.facts import observed_facts, unfair_ends
 from iptviz.view.labels import (
     dump_label,
     endpoint_label,
@@ -19,6 +18,7 @@ from iptviz.view.labels import (
     raw_label,
     service_label,
 )
+from iptviz.view.lettered import LetteredCase, Shares, by_chain, cases_told, lettered_cases
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import rule_lines
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
-    cases = _lettered(result)
-    shares = _Shares(cases)
+    cases = lettered_cases(result)
+    shares = Shares(cases)
     seen = seen_by(one for some in result.observed for one in some)
     boxes: dict[str, Box] = {}
     links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
@@ -49,7 +49,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    footer = [line for told in _told(cases, complete=result.complete) for line in wrapped(told)]
+    footer = [line for told in cases_told(cases, complete=result.complete) for line in wrapped(told)]
     footer += dict.fromkeys(fact.text for some in result.observed for fact in observed_facts(some))
     footer += [f"note: {printable(note)}" for note in result.notes]
     return Picture(
@@ -62,77 +62,14 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     )
 
 
-class _Case(NamedTuple):
-    """A case of one frontend; in the whole picture its letter means one thing, and is empty if it is alone."""
-
-    letter: str
-    one: ServiceTrace
-    when: tuple[str, ...]
-    outcome: Outcome
-
-    def told(self, text: str) -> str:
-        """Return `text` as being said of this case."""
-        return f"{self.letter}: {text}" if self.letter else text
-
-
-def _lettered(result: TraceResult) -> list[_Case]:
-    """Return the cases of all frontends in order; those that come to the same have the same letter."""
-    cases = [(one, case) for one in result.services for case in case_views(one.outcomes)]
-    letters: dict[object, str] = {}
-    lettered = []
-    for one, case in cases:
-        letter = letters.setdefault((case.when, result_of(case.outcome)), letter_of(len(letters)))
-        lettered.append(_Case(letter, one, case.when, case.outcome))
-    return lettered if len(letters) > 1 else [case._replace(letter="") for case in lettered]
-
-
-def _told(cases: list[_Case], *, complete: bool) -> Iterator[str]:
-    """Yield what every case is and comes to, once for all frontends that share it."""
-    alike: dict[str, list[_Case]] = {}
-    for case in cases:
-        alike.setdefault(case.letter, []).append(case)
-    for letter, those in alike.items():
-        result = balance_label(those[0].outcome, complete=complete)
-        if not letter:
-            yield result
-            continue
-        where = ", ".join(dict.fromkeys(frontend_label(case.one.frontend) for case in those))
-        first, *others = those[0].when or ("",)
-        yield f"{letter}: {where}" + (f", when {first}" if first else "") + ("" if others else f": {result}")
-        for number, other in enumerate(others, 1):
-            yield f"   or when {other}" + (f": {result}" if number == len(others) else "")
-
-
-class _Shares:
-    """What each endpoint's chain gets in every case of every frontend that leads there."""
-
-    def __init__(self, cases: list[_Case]) -> None:
-        self._of: dict[str, dict[str, Fraction]] = {}
-        for case in cases:
-            reached = _by_chain((case.outcome,))
-            for chain in _by_chain(case.one.outcomes):
-                share = total(end.share for end in reached.get(chain, ()))
-                self._of.setdefault(chain, {})[case.letter] = share
-
-    def lines(self, chain: str) -> Iterator[str]:
-        """Yield one share where all cases agree, else each case's."""
-        letters: dict[str, list[str]] = {}
-        for letter, share in self._of[chain].items():
-            letters.setdefault(percent(share), []).append(letter)
-        if len(letters) == 1:
-            yield from letters
-        else:
-            yield from (f"{', '.join(those)}: {share}" for share, those in letters.items())
-
-
 class _Painter:
     """Draws one frontend."""
 
     def __init__(
         self,
         one: ServiceTrace,
-        cases: list[_Case],
-        shares: _Shares,
+        cases: list[LetteredCase],
+        shares: Shares,
         seen: dict[Rule, Seen],
         wanted: frozenset[Rule],
         *,
@@ -147,7 +84,7 @@ class _Painter:
         self.table = one.frontend.rule.table
         self.entry_id = chain_id(self.entry, self.table.name)
         self.frontend_id = f"frontend/{one.frontend.text}"
-        self.endpoints = _by_chain(one.outcomes)
+        self.endpoints = by_chain(one.outcomes)
         self.folded = self._folded() if fold else set()
         self.carried = [_carried(outcome) for outcome in one.outcomes]
         self.ends_by: dict[Rule, list[Endpoint]] = {}
@@ -290,15 +227,6 @@ def _carried(outcome: Outcome) -> dict[Rule, Fraction]:
     for hop in outcome.hops:
         shares.setdefault(hop.via, []).append(hop.share)
     return {via: total(those) for via, those in shares.items()}
-
-
-def _by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:
-    """Return the endpoints of all outcomes by their chain, in the order in which they are met."""
-    chains: dict[str, list[Endpoint]] = {}
-    for outcome in outcomes:
-        for endpoint in outcome.endpoints:
-            chains.setdefault(endpoint.rule.chain, []).append(endpoint)
-    return chains
 
 
 def _wrapped(text: str) -> tuple[str, ...]:
