@@ -13,6 +13,7 @@ _GENERATED = re.compile(
 )
 # What only IPv6 rules hold: a prefix longer than 32, ICMPv6, or an address with two colons.
 _ONLY_IPV6 = re.compile(rb"/128\b|ipv6-icmp|icmp6|-[sd] [0-9a-f]*:[0-9a-f:]+|--to-destination \[")
+_QUOTED_OR_ONLY_IPV6 = re.compile(rb'"(?:[^"\\\n]|\\.)*+"?|(' + _ONLY_IPV6.pattern + b")")
 # xtables-save, of the first releases with nf_tables, wrote either.
 _FAMILY = {b"ip": "ipv4", b"ip6": "ipv6"}
 
@@ -49,4 +50,7 @@ def read_tool(comment: bytes) -> bytes | None:
 
 
 def _guess_family(data: bytes) -> str:
-    return "ipv6" if _ONLY_IPV6.search(data) else "ipv4"
+    """Guess by the rules, not by what a comment quotes; dumps without any hint, nearly all, are searched once."""
+    if not _ONLY_IPV6.search(data):
+        return "ipv4"
+    return "ipv6" if any(found[1] for found in _QUOTED_OR_ONLY_IPV6.finditer(data)) else "ipv4"

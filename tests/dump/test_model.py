@@ -205,6 +205,9 @@ def test_every_table_that_nft_keeps_to_itself_is_a_gap(words: str) -> None:
         (None, "-A A -s ::/0 -j B", "ipv6"),
         (None, "-A A -p ipv6-icmp -j B", "ipv6"),
         (None, "-A A -j DNAT --to-destination [fd00::1]:80", "ipv6"),
+        (None, '-A A -m comment --comment "is \\"-d fd00::1/128\\" -p icmp6" -j B', "ipv4"),
+        (None, '-A A -m comment --comment "x" -d fd00::1/128 -j B', "ipv6"),
+        (None, '-A A -m comment --comment "x -j B\n-A A -d fd00::1/128 -j B', "ipv6"),
         (None, "-A A -m mac --mac-source 00:11:22:33:44:55 -j B", "ipv4"),
     ],
 )
