@@ -13,7 +13,9 @@ _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"  # invisible
     "\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering
-    "\U000e0000-\U000e0fff\ud800-\udfff]"  # tags, and what is no character at all
+    "\U000e0000-\U000e0fff\ud800-\udfff\ufdd0-\ufdef"  # tags, and what is no character at all
+    + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
+    + "]"
 )
 
 

@@ -31,6 +31,7 @@ from iptviz.view.text import printable
         ("\ufff9\ufffa\ufffb", r"\ufff9\ufffa\ufffb"),
         (b"caf\xe9 \xff\xfe".decode("utf-8", "surrogateescape"), r"caf\xe9 \xff\xfe"),
         ("\ud800\udfff", r"\ud800\udfff"),
+        ("\ufdd0\ufffe\uffff\U0010ffff", r"\ufdd0\ufffe\uffff\U0010ffff"),  # XML has no such characters
     ],
 )
 def test_what_does_not_simply_print_is_shown_as_an_escape(text: str, shown: str) -> None:
