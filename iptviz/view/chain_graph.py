@@ -172,7 +172,7 @@ def _node(home: Place, one: ChainNode, groups: _Groups | None) -> GraphNode:
     name = printable(f"{one.table} {one.chain}")
     if not one.present:
         return GraphNode(home, "missing", (name, "not in this dump"))
-    policy = (f"policy {one.policy}",) if one.policy else ()
+    policy = (printable(f"policy {one.policy}"),) if one.policy else ()
     return GraphNode(home, "hook" if one.policy else "chain", (name, *policy, counted(one.rules, "rule")))
 
 

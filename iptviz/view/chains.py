@@ -45,7 +45,10 @@ def chosen_chains(dump: Dump, met: Iterable[tuple[str, str]]) -> tuple[dict[str,
 def browsed(table: Table, chosen: set[str] | None) -> dict[str, Any]:
     """Return the chosen chains of a table, or all: `{name: {"policy": text, "rules": [[line, ...]]}}`."""
     return {
-        printable(name): {"policy": table.chains[name].policy or "", "rules": list(_rules(table, name))}
+        printable(name): {
+            "policy": printable(table.chains[name].policy or ""),
+            "rules": list(_rules(table, name)),
+        }
         for name in table.chain_names()
         if chosen is None or name in chosen
     }
