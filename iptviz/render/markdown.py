@@ -38,8 +38,9 @@ _OUTCOME_HEADINGS = ("Share", "Verdict", "Destination", "Source", "Mark", "Decid
 _STEP_HEADINGS = ("Table", "Chain", "Number", "Line", "Effect", "Rule")
 
 # A beginning that makes no list; a colon before a blank, a port or the end: `a://b` is a link, `:name:` an emoji.
+# To GitHub, `GH-1` is a link to an issue.
 _HARMLESS = re.compile(
-    r"(?![^\w]|[0-9]+[.)](?: |$)|.*www\.)(?:[^\W_]|[ ,.;/%=+()'\"·→?-]|:(?= |$|[0-9]+(?![0-9]*:)))+",
+    r"(?![^\w]|[0-9]+[.)](?: |$)|.*www\.|.*\bGH-[0-9])(?:[^\W_]|[ ,.;/%=+()'\"·→?-]|:(?= |$|[0-9]+(?![0-9]*:)))+",
     re.IGNORECASE,
 )
 _NOT_LITERAL = re.compile(r"[^A-Za-z0-9 ,;/%=+-]")

@@ -127,6 +127,7 @@ def test_plain_texts_stay_plain(text: str) -> None:
         "WWW.x",
         "a@b",
         "#1",
+        "see GH-1",
         "a_b",
         "- x",
         "+ x",
