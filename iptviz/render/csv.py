@@ -51,7 +51,8 @@ _COLUMNS: dict[str, Callable[[ServicePort], object]] = {
     "chain": lambda one: one.usual.chain or "",
 }
 
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a formula begins; the last four are wide, for keyboards of East Asia."""
 
 
 _ENDPOINT_COLUMNS = (

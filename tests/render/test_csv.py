@@ -6,6 +6,8 @@ import csv
 import io
 from fractions import Fraction
 
+import pytest
+
 import iptviz
 from iptviz.questions.differences import Difference
 from iptviz.questions.verify import VerifyResult
@@ -71,6 +73,14 @@ def test_a_difference_from_the_api_is_a_row() -> None:
     assert [row["line"] for row in found] == ["7", ""]
     assert [(row["share"], row["exact"]) for row in found] == [("", ""), ("0.3333333333", "1/3")]
     assert found[0]["api"] == "10.0.0.1:80"
+
+
+@pytest.mark.parametrize("sign", "=+-@\uff1d\uff0b\uff0d\uff20")
+def test_a_cell_that_begins_like_a_formula_begins_with_a_quote(sign: str) -> None:
+    difference = Difference("extra-service", f"{sign}1", "tcp", "", "", "", None)
+    dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    (row,) = rows("verify", VerifyResult(dump, None, 1, (difference,), (), ()))
+    assert row["service"] == f"'{sign}1"
 
 
 @every_text
