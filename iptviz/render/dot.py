@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.render.dot_labels import box_label, heading_label
+from iptviz.render.dot_runs import strings_in_stretches
 
 if TYPE_CHECKING:
     from iptviz.view.picture import Picture
@@ -92,7 +93,7 @@ def dot_text(picture: Picture, *, printed: bool = False, **attributes: str) -> s
     graph = _GRAPH | (_DOWNWARD if picture.downward else {}) | {"label": heading} | attributes
     dot = graphviz.Digraph("iptviz", graph_attr=graph, node_attr=_NODE, edge_attr=_EDGE)
     _draw(dot, picture)
-    return str(dot.source)
+    return strings_in_stretches(str(dot.source))
 
 
 def _draw(dot: Any, picture: Picture) -> None:
@@ -114,10 +115,12 @@ def _draw(dot: Any, picture: Picture) -> None:
 def _hover(rules: tuple[str, ...], *parts: str) -> dict[str, str]:
     """Return what is shown under the mouse, of the thing itself and of its parts.
 
-    Graphviz refuses links of more than some 10,000 signs; nobody reads a thousand under a mouse.
+    Graphviz refuses links of more than some 10,000 signs; nobody reads a thousand under a mouse. It takes the
+    escapes of a tooltip for escapes twice, once for line ends and then for the names of things.
     """
     clipped = tuple(rule if len(rule) <= _HOVER else rule[: _HOVER - 1] + "…" for rule in rules)
-    return {f"{part}tooltip": _label(clipped) for part in ("", *parts)} if rules else {}
+    literal = tuple(rule.replace("\\", "\\\\") for rule in clipped)
+    return {f"{part}tooltip": _label(literal) for part in ("", *parts)} if rules else {}
 
 
 def _safe(identifier: str) -> str:
@@ -133,7 +136,8 @@ def _label(lines: tuple[str, ...]) -> str:
 
 
 def _escaped(line: str) -> str:
-    """Return `line` so that Graphviz shows it as it is, be it an escape or an entity such as &lt;."""
-    import graphviz
+    """Return `line` so that Graphviz shows it as it is, be it an escape or an entity such as &lt;.
 
-    return str(graphviz.escape(line.replace("&", "&amp;")))
+    A backslash is written as an entity: for ten thousand in a row, the library takes many seconds.
+    """
+    return line.replace("&", "&amp;").replace("\\", "&#92;&#92;")

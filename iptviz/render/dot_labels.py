@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from iptviz.render.dot_runs import html_in_stretches
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -61,7 +63,7 @@ def _sized(text: str, size: int) -> str:
 
 def _text(line: str) -> str:
     """Return a line so that it is shown as it is: as in other labels, a backslash is an escape."""
-    return escape(line).replace("\\", "\\\\") or " "
+    return html_in_stretches(escape(line).replace("\\", "&#92;&#92;")) or " "
 
 
 def _strips(bar: Bar, longest: float) -> list[str]:
