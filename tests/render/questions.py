@@ -1,0 +1,163 @@
+"""Every question, asked of a dump that holds the same words wherever somebody else may choose a text."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import tarfile
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import iptviz
+from iptviz.cluster.api import read_cluster
+from iptviz.questions.report import report
+from iptviz.questions.verify import verify_cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RULES = """\
+*nat
+:PREROUTING ACCEPT [0:0]
+:OUTPUT {name} [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-A - [0:0]
+:{name} - [0:0]
+:KUBE-SEP-A - [0:0]
+:KUBE-SEP-{name} - [0:0]
+:KUBE-SVC-{name} - [0:0]
+:ports-{name} - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A OUTPUT -j lost-{name}
+-A KUBE-SERVICES -d 10.0.0.1/32 -p tcp -m comment --comment "a/b:c cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
+-A KUBE-SERVICES -d 10.0.0.3/32 -p tcp -m tcp --dport 80 -j KUBE-SVC-{name}
+-A KUBE-SVC-A -i {name} -m comment --comment "{quoted}" -j {name}
+-A KUBE-SVC-A -m set --match-set {name} src -j KUBE-SEP-{name}
+-A KUBE-SVC-{name} -j KUBE-SEP-{name}
+-A {name} -j KUBE-SEP-A
+-A KUBE-SEP-A -p tcp -m comment --comment "{quoted}" -m tcp -j DNAT --to-destination 10.244.0.5:80
+-A KUBE-SEP-{name} -p tcp -m comment --comment "{quoted}" -m tcp -j DNAT --to-destination 10.244.0.6:80
+-A ports-{name} -p tcp -m tcp --dport 8080 -m comment --comment "{quoted}" -j DNAT --to-destination 10.244.0.7:80
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+:{name} - [0:0]
+-A FORWARD -m comment --comment "{quoted}" -j LOG --log-prefix {name}
+-A FORWARD -d 10.244.0.5/32 -g {name}
+-A {name} -m comment --comment "{quoted}" -j REJECT --reject-with {name}
+-A KUBE-SERVICES -d 10.0.0.2/32 -p tcp -m comment --comment "{quoted}" -m tcp --dport 80 -j REJECT
+COMMIT
+"""
+TARGETS = ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+"""A service of whose chains one has the name, one that a rule with the comment refuses, one without a name."""
+
+
+class Words(NamedTuple):
+    """What is put where: `name` is one word of a rule, `comment` one line, `file` and `free` are anything.
+
+    `inside` is the path of a file in a bundle, of which iptviz.source.unpack keeps what prints.
+    """
+
+    name: str
+    comment: str
+    inside: str
+    file: str
+    free: str
+
+    @property
+    def quoted(self) -> str:
+        """The comment as iptables-save writes it."""
+        return re.sub(r"([\"'\\])", r"\\\1", self.comment)
+
+
+MARKS = Words("Zname", "Zcomment", "Zinside", "Zfile", "Zfree")
+"""Words that mean nothing anywhere."""
+
+
+def hostile(text: str) -> Words:
+    """Return `text` as each of the words."""
+    line = text.replace("\n", " ").replace("\0", "")  # a dump has no others, see iptviz.intake
+    name = re.sub(r"\s", "_", line).replace('"', "'")  # a word: a bare quote would open a quoted stretch
+    inside = "".join(sign for sign in text if sign.isprintable() and sign != "/") or "-"
+    return Words(name, line, inside, text, text)
+
+
+def dump_of(words: Words) -> iptviz.Dump:
+    text = RULES.format(name=words.name, quoted=words.quoted)
+    return iptviz.Dump(text.encode("utf-8", "surrogateescape"), words.file)
+
+
+def _traces(words: Words) -> list[Any]:
+    return [iptviz.trace(dump_of(words), target, since=dump_of(words)) for target in TARGETS]
+
+
+def _packets(words: Words) -> list[Any]:
+    dump, asked = (
+        dump_of(words),
+        {"protocol": "tcp", "dport": 80, "in_iface": f"i{words.free}", "mac": words.free},
+    )
+    assume = [f"packet is not in ipset {words.name}"]
+    return [
+        iptviz.packet(dump, dst="10.0.0.1", **asked, explain=True),  # type: ignore[arg-type]
+        iptviz.packet(dump, dst="10.0.0.1", **asked, assume=assume),  # type: ignore[arg-type]
+        iptviz.packet(dump, dst="10.244.0.5", **asked),  # type: ignore[arg-type]
+    ]
+
+
+def _graphs(words: Words) -> list[Any]:
+    return [iptviz.graph(dump_of(words)), iptviz.graph(dump_of(words), around=words.name)]
+
+
+def _services(words: Words) -> list[Any]:
+    return [iptviz.services(dump_of(words), published=True)]
+
+
+def _verified(words: Words) -> list[Any]:
+    ports = [{"name": words.free, "port": 80}]
+    spec = {"clusterIP": "10.0.0.9", "ports": ports, "internalTrafficPolicy": words.free}
+    named = {"namespace": words.free, "name": words.free}
+    proxied = {**named, "labels": {"service.kubernetes.io/service-proxy-name": words.free}}
+    known = {"namespace": "a", "name": "b"}
+    hints = {"addresses": ["10.244.0.9"], "hints": {"forZones": [{"name": words.free}]}}
+    items = [
+        {"kind": "Service", "metadata": named, "spec": spec},
+        {"kind": "Service", "metadata": proxied, "spec": spec},
+        {"kind": "Service", "metadata": known, "spec": {**spec, "ports": [{"name": "c", "port": 80}]}},
+        {
+            "kind": "EndpointSlice",
+            "metadata": {"namespace": "a", "labels": {"kubernetes.io/service-name": "b"}},
+            "ports": [{"name": "c", "port": 80}],
+            "endpoints": [hints],
+        },
+    ]
+    cluster = read_cluster([(json.dumps({"kind": "List", "items": items}), words.free)])
+    return [verify_cluster(dump_of(words), cluster, node=words.free)]
+
+
+def _sources(words: Words) -> list[Any]:
+    held = io.BytesIO()
+    with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        data = bytes(dump_of(words))
+        info = tarfile.TarInfo(words.inside)
+        info.size = len(data)
+        archive.addfile(info, io.BytesIO(data))
+    held.seek(0)
+    held.name = words.file
+    return [iptviz.sources(held)]
+
+
+def _reports(words: Words) -> list[Any]:
+    return [report(dump_of(words), TARGETS)]
+
+
+QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
+    "trace": _traces,
+    "packet": _packets,
+    "graph": _graphs,
+    "services": _services,
+    "verify": _verified,
+    "sources": _sources,
+    "report": _reports,
+}
+"""Answers to each question, which together have the words wherever that question can show them."""

@@ -1,0 +1,101 @@
+"""Every format of every question shows what others chose as text: exactly that, and nothing else of it is there.
+
+A question is asked twice: of a dump with words that mean nothing, and of one with a hostile text in their places.
+What a parser reads of the second answer must be what it reads of the first, with the text in the words' places.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from iptviz.render.formats import FORMATS
+from iptviz.terminal import Style
+from iptviz.view.text import printable
+from tests.render.hostile_texts import HARMFUL, LONG
+from tests.render.questions import MARKS, QUESTIONS, Words, hostile
+from tests.render.readers import READERS, squeezed, unblanked
+from tests.render.test_hostile import needs_dot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BY_GRAPHVIZ = {"dot", "svg", "png", "pdf", "html", "zip"}
+TOGETHER = {f"{start} of 5": " ".join(list(HARMFUL.values())[start::5]) for start in range(5)}
+"""All texts in few, for the formats of which Graphviz draws a part."""
+
+ASCII = " ".join(text for text in HARMFUL.values() if text.isascii() and text.isprintable())[:300]
+"""What every font has."""
+
+CELLS = [(question, one.name) for one in FORMATS.values() for question in one.writers]
+READABLE = [cell for cell in CELLS if cell[1] not in {"png", "pdf"}]
+FORMULAS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
+CLIPPED = 950
+"""What is longer stands under the mouse without its end."""
+
+
+def test_every_question_and_every_format_is_here() -> None:
+    assert set(QUESTIONS) == {question for question, _ in CELLS}
+    assert set(READERS) == set(FORMATS)
+
+
+def written(question: str, format_name: str, words: Words) -> Iterator[Any]:
+    writer, style = FORMATS[format_name].writer(question), Style(width=1_000_000)
+    return (writer(result, style, fold=False) for result in answers(question, words))
+
+
+@cache
+def answers(question: str, words: Words) -> list[Any]:
+    return QUESTIONS[question](words)
+
+
+def read(question: str, format_name: str, words: Words) -> Counter[str]:
+    """Return how often each text is read in the answers."""
+    found = (text for one in written(question, format_name, words) for text in READERS[format_name](one))
+    return Counter(squeezed(text)[:CLIPPED] for text in found)
+
+
+def filled(texts: Iterable[str], words: Words, format_name: str) -> Counter[str]:
+    """Return texts with words instead of the marks in them, as that format is to show them."""
+    places = {f'"{MARKS.comment}"': f'"{words.quoted}"'} | dict(zip(MARKS, words, strict=True))
+    shown = {mark: word if format_name == "json" else printable(word) for mark, word in places.items()}
+    marks = re.compile("|".join(map(re.escape, places)))
+    done = (marks.sub(lambda found: shown[found[0]], text) for text in texts)
+    spared = (f"'{one}" if format_name == "csv" and one.startswith(FORMULAS) else one for one in done)
+    return Counter(squeezed(one)[:CLIPPED] for one in spared)
+
+
+@needs_dot
+@pytest.mark.parametrize(("question", "format_name"), READABLE)
+def test_a_text_is_shown_as_it_is_and_changes_nothing_else(question: str, format_name: str) -> None:
+    skeleton = read(question, format_name, MARKS)
+    assert any(mark in text for text in skeleton for mark in MARKS)
+    for name, text in (TOGETHER if format_name in BY_GRAPHVIZ else HARMFUL).items():
+        words = hostile(text)
+        found, wanted = read(question, format_name, words), filled(skeleton.elements(), words, format_name)
+        assert (name, found - wanted, wanted - found) == (name, Counter(), Counter())
+
+
+@needs_dot
+@pytest.mark.parametrize("question", FORMATS["pdf"].writers)
+def test_a_page_to_print_has_the_texts_of_the_picture_and_no_others(question: str) -> None:
+    words = hostile(ASCII)
+    drawn = [one for one in read(question, "svg", words).elements() if one.startswith("text: ")]
+    texts = [unblanked(one.removeprefix("text: ")) for one in drawn]
+    held = "".join(text for page in written(question, "pdf", words) for text in READERS["pdf"](page))
+    assert [text for text in texts if text not in held] == []
+    assert Counter(held) == Counter("".join(texts))
+
+
+@needs_dot
+@pytest.mark.parametrize(("question", "format_name"), [*READABLE, ("graph", "pdf"), ("graph", "png")])
+def test_a_text_of_ten_thousand_signs_is_shown_or_clipped(question: str, format_name: str) -> None:
+    found = READERS[format_name](next(written(question, format_name, hostile(LONG))))
+    assert format_name == "png" or any(LONG[:59] in text for text in found)
+    if format_name in {"tree", "table", "csv", "json", "html"}:
+        whole = LONG[:4_096] if question == "sources" else LONG  # paths in a bundle are cut
+        assert any(whole in text for text in found)
