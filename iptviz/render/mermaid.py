@@ -22,8 +22,13 @@ MOST_CHARACTERS, MOST_LINKS = 50_000, 500
 _LITERAL = re.compile(r"[^A-Za-z0-9 .,_/:()+=-]")
 _LONGEST = (10_000, 1_000, 200, 60)
 _CLIPPED = "…"
-_NO_BREAK = "\\\u200bn"
-"""Mermaid breaks a line at a backslash and an n, even as entities: something without width keeps them apart."""
+_JOINED = re.compile(r"\\(?=n)|:(?=fa-)|\$(?=\$)")
+"""Mermaid breaks a line at a backslash and an n, makes icons of `fa:fa-x` and formulas of `$$x$$`, even where
+they are entities: something without width keeps them apart."""
+
+_STATEMENT = re.compile("s(?=tyle)|c(?=lassDef)")
+"""Wherever they stand, Mermaid takes an entity's last sign from what looks like a statement of style."""
+
 _MOST_LINES = 40
 _SETTINGS = '%%{init: {"flowchart": {"wrappingWidth": 560}}}%%'
 """Names of chains stay on one line, and the text about the picture does not become a column."""
@@ -99,4 +104,8 @@ def _label(lines: Iterable[str], longest: int) -> str:
 
 def _text(line: str, longest: int) -> str:
     clipped = line if len(line) <= longest else line[: longest - 1] + _CLIPPED
-    return _LITERAL.sub(lambda found: f"#{ord(found[0])};", clipped.replace("\\n", _NO_BREAK))
+    return _STATEMENT.sub(_entity, _LITERAL.sub(_entity, _JOINED.sub("\\g<0>\u200b", clipped)))
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"#{ord(found[0])};"

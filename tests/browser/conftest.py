@@ -9,13 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from iptviz.render.mermaid import MOST_CHARACTERS, MOST_LINKS
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+_DRAW = """async (text) => {
+    const { svg } = await window.mermaid.render('drawn', text);
+    document.body.innerHTML = svg;
+    const texts = [...document.querySelectorAll('.nodeLabel, .edgeLabel, text')];
+    return {
+        texts: texts.map((one) => one.textContent.replaceAll('\\u200b', '').replaceAll('\\u00a0', ' ')),
+        foreign: document.body.querySelectorAll('script, a, img, iframe, b, i, h1, math').length,
+        links: document.querySelectorAll('.edgePaths path').length,
+    };
+}"""
+_SETTINGS = (
+    f"{{startOnLoad: false, securityLevel: 'strict', maxTextSize: {MOST_CHARACTERS}, maxEdges: {MOST_LINKS}}}"
+)
 
 
 def _missing(what: str) -> None:
@@ -44,6 +59,21 @@ def browser() -> Iterator[Any]:
 def mermaid_script() -> str:
     """The path of Mermaid itself, as npm has it."""
     return _installed("IPTVIZ_MERMAID", "mermaid", "mermaid.min.js")
+
+
+@pytest.fixture(scope="module")
+def draw(browser: Any, mermaid_script: str) -> Callable[[str], dict[str, Any]]:
+    """Draw a flowchart as GitHub does; an error of Mermaid fails the test."""
+    page = browser.new_page()
+    page.set_content("<html><body></body></html>")
+    page.add_script_tag(path=mermaid_script)
+    page.evaluate(f"() => window.mermaid.initialize({_SETTINGS})")
+
+    def drawn(text: str) -> dict[str, Any]:
+        found: dict[str, Any] = page.evaluate(_DRAW, text)
+        return found
+
+    return drawn
 
 
 @pytest.fixture(scope="session")

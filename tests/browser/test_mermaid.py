@@ -8,7 +8,7 @@ import pytest
 
 import iptviz
 from iptviz.render.formats import FORMATS
-from iptviz.render.mermaid import MOST_CHARACTERS, MOST_LINKS
+from iptviz.render.mermaid import MOST_LINKS
 from iptviz.terminal import Style
 from iptviz.view.chain_graph import graph_view
 from tests.kubeproxy import numbered, saved
@@ -16,35 +16,6 @@ from tests.render.test_hostile import every_target, every_text, expected, traced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_DRAW = """async (text) => {
-    const { svg } = await window.mermaid.render('drawn', text);
-    document.body.innerHTML = svg;
-    const texts = [...document.querySelectorAll('.nodeLabel, .edgeLabel, text')];
-    return {
-        texts: texts.map((one) => one.textContent.replaceAll('\\u200b', '').replaceAll('\\u00a0', ' ')),
-        foreign: document.body.querySelectorAll('script, a, img, iframe, b, h1').length,
-        links: document.querySelectorAll('.edgePaths path').length,
-    };
-}"""
-_SETTINGS = (
-    f"{{startOnLoad: false, securityLevel: 'strict', maxTextSize: {MOST_CHARACTERS}, maxEdges: {MOST_LINKS}}}"
-)
-
-
-@pytest.fixture(scope="module")
-def draw(browser: Any, mermaid_script: str) -> Callable[[str], dict[str, Any]]:
-    """Draw a flowchart as GitHub does; an error of Mermaid fails the test."""
-    page = browser.new_page()
-    page.set_content("<html><body></body></html>")
-    page.add_script_tag(path=mermaid_script)
-    page.evaluate(f"() => window.mermaid.initialize({_SETTINGS})")
-
-    def drawn(text: str) -> dict[str, Any]:
-        found: dict[str, Any] = page.evaluate(_DRAW, text)
-        return found
-
-    return drawn
 
 
 def flowchart(question: str, result: object) -> str:
