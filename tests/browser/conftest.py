@@ -21,6 +21,7 @@ _ARGUMENTS = (
 _DRAW = """async (text) => {
     const { svg } = await window.mermaid.render('drawn', text);
     document.body.innerHTML = svg;
+    document.querySelectorAll('br').forEach((one) => one.replaceWith(' '));
     const texts = [...document.querySelectorAll('.nodeLabel, .edgeLabel, text')];
     return {
         texts: texts.map((one) => one.textContent.replaceAll('\\u200b', '').replaceAll('\\u00a0', ' ')),

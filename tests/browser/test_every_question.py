@@ -25,13 +25,15 @@ if TYPE_CHECKING:
 
 _HELD = """() => {
     const found = [];
-    for (const one of document.querySelectorAll('*')) {
+    for (const one of document.querySelectorAll(':not(text)')) {
         found.push('<' + one.localName + '>');
         for (const name of ['href', 'aria-label', 'title', 'value'])
             if (one.hasAttribute(name)) found.push(name + '=' + one.getAttribute(name));
         if (['script', 'style'].includes(one.localName)) continue;
         for (const child of one.childNodes)
             if (child.nodeType === Node.TEXT_NODE) found.push(child.data);
+        const lines = [...one.children].filter((child) => child.localName === 'text');
+        found.push(lines.map((line) => line.textContent).join(' '));
     }
     return found;
 }"""
@@ -48,9 +50,8 @@ def shown(browser: Any, folder: Path, question: str, words: Words) -> Counter[st
         file = folder / f"{number}-{len(text)}.html"
         file.write_text(text, encoding="utf-8")
         page.goto(f"{file.as_uri()}#chain=nat/KUBE-SVC-A")
-        found.update(
-            squeezed(unquote(line))[:CLIPPED] for one in page.evaluate(_HELD) for line in one.split("\n")
-        )
+        lines = (squeezed(unquote(line)) for held in page.evaluate(_HELD) for line in held.split("\n"))
+        found.update(line[:CLIPPED] for line in lines if line)
     page.close()
     assert wrong == []
     return found

@@ -77,11 +77,15 @@ def dot_texts(text: str) -> list[str]:
 
 
 def svg_texts(text: str) -> list[str]:
+    """Return the tags, and the texts of each group as one: long ones are broken into lines."""
     found = []
     for one in ET.fromstring(text).iter():
         tag = one.tag.removeprefix(SVG)
-        found.append(f"<{tag}>")
+        if tag == "text":
+            continue
+        lines = " ".join("".join(line.itertext()) for line in one.findall(f"{SVG}text"))
         said = [one.get(name, "") for name in sorted(_SAID)]
+        found += [f"<{tag}>", f"text: {lines}"]
         found += [f"{tag}: {line}" for held in (one.text, *said) if held for line in held.split("\n")]
     return found
 
@@ -112,19 +116,21 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.inside = tag
-        if tag not in self.ignored:
+        if tag == "text":
+            self.found[-1] += " "  # lines of a label in a picture
+        elif tag not in self.ignored:
             self.found += [f"<{tag}>", *(f"{name}={value}" for name, value in attrs if name in _SAID)]
             self.found.append("")
 
     def handle_endtag(self, tag: str) -> None:
         self.inside = ""
-        if tag not in self.ignored:
+        if tag not in self.ignored | {"text"}:
             self.found += [f"</{tag}>", ""]
 
     def handle_data(self, data: str) -> None:
         if "code" in self.ignored and self.inside != "code":
             assert not _GITHUB.search(data), data
-        self.found[-1] += data
+        self.found[-1] += data.replace("\n", " ") if self.inside in {"", "text"} else data
 
 
 def html_texts(text: str, ignored: set[str] = frozenset()) -> list[str]:  # type: ignore[assignment]
@@ -147,9 +153,9 @@ def markdown_texts(text: str) -> list[str]:
 
 
 def mermaid_texts(text: str) -> list[str]:
-    written = re.findall(r'"([^"]*)"', text.partition("flowchart LR")[2])
+    written = re.findall(r'"([^"]*)"', text.partition("\nflowchart ")[2])
     assert [one for one in written if not re.fullmatch(r"(?:[A-Za-z0-9 .,_/:()+=-]|#\d+;|<br>)*", one)] == []
-    return [line for one in labels(text) for line in one.split("\n")]
+    return [one.replace("\n", " ") for one in labels(text)]  # long ones are broken into lines
 
 
 def zip_texts(data: bytes) -> list[str]:

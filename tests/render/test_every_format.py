@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from iptviz.render.dot import dot_text
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.text import printable
@@ -81,14 +83,15 @@ def test_a_text_is_shown_as_it_is_and_changes_nothing_else(question: str, format
 
 
 @needs_dot
-@pytest.mark.parametrize("question", FORMATS["pdf"].writers)
-def test_a_page_to_print_has_the_texts_of_the_picture_and_no_others(question: str) -> None:
-    words = hostile(ASCII)
-    drawn = [one for one in read(question, "svg", words).elements() if one.startswith("text: ")]
-    texts = [unblanked(one.removeprefix("text: ")) for one in drawn]
-    held = "".join(text for page in written(question, "pdf", words) for text in READERS["pdf"](page))
-    assert [text for text in texts if text not in held] == []
-    assert Counter(held) == Counter("".join(texts))
+@pytest.mark.parametrize(("question", "place"), FORMATS["pdf"].writers.items())
+def test_a_page_to_print_has_the_texts_of_the_picture_and_no_others(question: str, place: str) -> None:
+    words, picture = hostile(ASCII), resolve_name(place)
+    for result, page in zip(answers(question, words), written(question, "pdf", words), strict=True):
+        (held,) = READERS["pdf"](page)
+        drawn = READERS["dot"](dot_text(picture(result, fold=False), printed=True))
+        texts = [unblanked(one.removeprefix("text: ")) for one in drawn if one.startswith("text: ")]
+        assert [text for text in texts if text not in held] == []
+        assert Counter(held) == Counter("".join(texts))
 
 
 @needs_dot
