@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iptviz.dump.model import Dump
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
 from iptviz.redact.rules import Rules
@@ -13,7 +14,6 @@ from iptviz.xtables.address import parse_network, split_endpoint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Chain
     from iptviz.grammar.parts import Counters
@@ -26,6 +26,10 @@ _RANGE_SIGNS = ("-range", "--to-")
 _TOOL = re.compile(r"\S+-save v[\d.]+(?: \((?:legacy|nf_tables)\))?")
 _TIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}|[\d-]{10} [\d:]{8} UTC")
 _POLICIES = {"ACCEPT", "DROP", "QUEUE", "RETURN"}
+
+
+_INCOMPLETE = "redacted: the original is not complete here"
+"""A line that is no part of a dump: who reads it takes the dump for what it is."""
 
 
 class Redactor:
@@ -57,14 +61,24 @@ class Redactor:
         return Redactor(dump, self.secrets, ports=self._ports, candidates=self._candidates).text()
 
     def text(self) -> str:
-        """Return the whole dump; every rule stands at the line where it stood."""
+        """Return the whole dump; every rule stands at the line where it stood.
+
+        Where it lacks something that its rules do not show, such as lines that grep left out, a line says so.
+        """
+        lines = self._lines()
+        if not self._dump.complete and Dump(_joined(lines).encode()).complete:
+            for place in sorted({gap.line for gap in self._dump.gaps}):
+                _say_incomplete(lines, place)
+        return _joined(lines)
+
+    def _lines(self) -> list[str]:
         lines: list[str] = []
         for place, line in self._placed():
             if line.startswith("#") and place <= len(lines):
                 continue  # one table follows the other at once
             lines += ["#"] * (place - 1 - len(lines))
             lines.append(line)
-        return "\n".join(lines) + "\n"
+        return lines
 
     def _placed(self) -> Iterator[tuple[int, str]]:
         """Yield what is written, each with its line in the original."""
@@ -125,3 +139,17 @@ def _with_ranges(dump: Dump) -> Iterator[str]:
 
 def _counted(counters: Counters) -> str:
     return f"[{counters.packets}:{counters.bytes}]"
+
+
+def _joined(lines: list[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _say_incomplete(lines: list[str], place: int) -> None:
+    """Put a line that is no part of a dump in a place (from 1) that is free within a table, else at its end."""
+    ends = [at for at, line in enumerate(lines) if line == "COMMIT"]
+    start = next(at for at, line in enumerate(lines) if line.startswith("*"))
+    if start < place - 1 < ends[-1] and lines[place - 1] == "#":
+        lines[place - 1] = _INCOMPLETE
+    else:
+        lines.insert(ends[-1], _INCOMPLETE)
