@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.cli.run import Reading, load_dump
-from iptviz.errors import OutputError
+from iptviz.errors import DumpError, OutputError
 from iptviz.knowledge.files import Handed, read_file
 from iptviz.terminal import say
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.cluster.api import ApiCluster
     from iptviz.dump.model import Dump
     from iptviz.knowledge.service_names import Candidate
+    from iptviz.questions.sources import SourcesResult
     from iptviz.redact.dump import Redactor
 
     File = str | Handed | None
@@ -185,6 +186,25 @@ def redacted(
         )
     _keep(mapping, redactor)
     return redactor, text
+
+
+def redacted_sources(result: SourcesResult, mapping: str | None, output: str | None) -> SourcesResult:
+    """Return the list of the dumps of a bundle in pseudonyms; the mapping, if one is named, is kept.
+
+    Raises:
+        DumpError: the mapping cannot be read.
+        OutputError: the mapping cannot be written, or would be written where the answer will be.
+    """
+    from iptviz.redact.bundle import redacted_bundle
+    from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
+
+    _check_place(mapping, output)
+    secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
+    dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
+    if mapping:
+        write_mapping(mapping, secrets)
+    problem = DumpError("something in it cannot be read", where=SOURCE) if result.problem else None
+    return result._replace(dumps=dumps, problem=problem)
 
 
 def _check_place(mapping: str | None, output: str | None) -> None:

@@ -12,9 +12,11 @@ from iptviz.cli.options import (
     Color,
     ColorOption,
     JsonOption,
+    MapOption,
     MaxSizeOption,
     OutputOption,
     QuietOption,
+    RedactOption,
     format_option,
 )
 from iptviz.cli.run import ANSWERED, answer, chosen_format, chosen_style, named_or_piped
@@ -36,6 +38,8 @@ def sources_command(
     format_name: Annotated[str | None, format_option("sources")] = None,
     output: OutputOption = None,
     as_json: JsonOption = False,
+    redact: RedactOption = False,
+    mapping: MapOption = None,
     max_size: MaxSizeOption = DEFAULT_SIZE,
     color: ColorOption = Color.AUTO,
     ascii_only: AsciiOption = False,
@@ -49,6 +53,10 @@ def sources_command(
     def ask() -> int:
         chosen = chosen_format("sources", format_name, output, as_json=as_json)
         result = sources(named_or_piped(bundle), max_size=read_size(max_size))
+        if redact or mapping is not None:
+            from iptviz.cli.pseudonyms import redacted_sources
+
+            result = redacted_sources(result, mapping, output)
         style = chosen_style(color, output, ascii_only=ascii_only)
         write_answer(chosen.writer("sources")(result, style, fold=not lines), output)
         if result.problem and not quiet:

@@ -69,7 +69,12 @@ class Redactor:
         if not self._dump.complete and Dump(_joined(lines).encode()).complete:
             for place in sorted({gap.line for gap in self._dump.gaps}):
                 _say_incomplete(lines, place)
-        return _joined(lines)
+        return _joined(lines).removesuffix("\n") if self._is_cut() else _joined(lines)
+
+    def _is_cut(self) -> bool:
+        """Tell whether the original ends within a line of its last table."""
+        last = max(self._dump.tables.values(), key=lambda one: one.line)
+        return not last.committed and not bytes(self._dump).endswith(b"\n")
 
     def _lines(self) -> list[str]:
         lines: list[str] = []

@@ -1,0 +1,30 @@
+"""The dumps of a file or a bundle in pseudonyms, as they are listed: its paths and nodes have some, too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.dump.model import Dump
+from iptviz.intake.read import read_text
+from iptviz.redact.dump import Redactor
+from iptviz.source.origin import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.redact.secrets import Secrets
+
+
+def redacted_bundle(dumps: Iterable[Dump], secrets: Secrets, source: str) -> Iterator[Dump]:
+    """Yield each dump in pseudonyms, with its number, form, time and place; `source` is what all are called.
+
+    What was left out of the text around it, or repaired, is not told: that is the original's own text.
+    """
+    for dump in dumps:
+        text = read_text(Redactor(dump, secrets).text().encode())
+        inside = f"file-{secrets.word('file', dump.origin.inside)}" if dump.origin.inside else ""
+        node = f"node-{secrets.word('node', dump.node)}" if dump.node else None
+        reading = text.readings[0]._replace(form=dump.form, node=node, first_line=dump.first_line)
+        one = Dump.of(text, reading, Source(source, inside, text.raw, dump.origin.modified))
+        one.number, one.siblings = dump.number, dump.siblings
+        yield one
