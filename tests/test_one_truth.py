@@ -74,7 +74,7 @@ def compare(dump: iptviz.Dump, frontend: Frontend) -> None:
     from iptviz.kube.service import trace_frontend
 
     one = trace_frontend(dump, frontend)
-    if one.preempted or one.faults.loops or one.faults.missing:
+    if one.preempted or one.broken.loops or one.broken.missing:
         return  # trace follows the frontend's own rules and notes what is asked before them
     result = iptviz.packet(dump, **asked(dump, frontend))  # type: ignore[arg-type]
     for when in dict.fromkeys(outcome.when for outcome in result.outcomes):

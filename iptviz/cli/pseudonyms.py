@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.cli.run import Reading, load_dump
 from iptviz.errors import DumpError, OutputError
-from iptviz.knowledge.files import Handed, read_file
+from iptviz.supplied.files import Supplied, read_file
 from iptviz.terminal import say
 
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from iptviz.cluster.api import ApiCluster
     from iptviz.dump.model import Dump
-    from iptviz.knowledge.service_names import Candidate
     from iptviz.questions.sources import SourcesResult
     from iptviz.redact.dump import Redactor
+    from iptviz.supplied.service_names import Candidate
 
-    File = str | Handed | None
+    File = str | Supplied | None
 
 _KEYS = 8
 """So many random keys are tried until no pseudonym is an address of the dump, which would look like a leak."""
@@ -120,11 +120,11 @@ def asked_dump(
     if not redact and mapping is None:
         return Asked(dump, None, older, names, files or {})
     from iptviz.dump.model import Dump
-    from iptviz.knowledge.service_names import read_service_names
     from iptviz.redact.beside import Beside
+    from iptviz.supplied.service_names import read_service_names
 
     listed = [*candidates, *(read_file(names, read_service_names) or ())]
-    handed = {kind: read_file(path, Handed) for kind, path in (files or {}).items()}
+    handed = {kind: read_file(path, Supplied) for kind, path in (files or {}).items()}
     beside = [one.text for one in handed.values() if one] + (
         [bytes(older).decode(errors="replace")] if older else []
     )
@@ -136,7 +136,7 @@ def asked_dump(
     translated = {
         kind: one and one._replace(text=getattr(translate, kind)(one.text)) for kind, one in handed.items()
     }
-    services = Handed(translate.services(listed), SOURCE) if names else None
+    services = Supplied(translate.services(listed), SOURCE) if names else None
     _keep(mapping, redactor)
     return Asked(
         Dump(text.encode(), SOURCE),

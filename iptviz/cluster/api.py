@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.documents import Item, read_items
+from iptviz.supplied.documents import Item, read_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, share_shape
-from iptviz.engine.path import steps_of
+from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.xtables.values_networks import print_network
 
 if TYPE_CHECKING:
@@ -82,6 +82,14 @@ def _outcome(outcome: Outcome) -> Shape:
     }
 
 
+_EFFECTS = {MISSED: "no match: {}", POLICY: "policy {}"}
+
+
+def effect_text(step: Step) -> str:
+    """Return what happened at a step."""
+    return _EFFECTS.get(step.kind, "{}").format(step.effect)
+
+
 def _step(step: Step) -> Shape:
     rule = step.rule
     return {
@@ -89,6 +97,6 @@ def _step(step: Step) -> Shape:
         "chain": step.chain,
         "rule": rule.number if rule else None,
         "line": rule.line if rule else None,
-        "effect": step.effect,
+        "effect": effect_text(step),
         "text": rule.text if rule else None,
     }

@@ -26,7 +26,7 @@ MOST_BRANCHES = 64
 """More cases than this are not told apart: nobody reads them, and each condition may double them."""
 
 
-class Weight(NamedTuple):
+class Reaching(NamedTuple):
     """A share (in [0, 1]) of all packets, and the way of most of them."""
 
     share: Fraction
@@ -75,11 +75,11 @@ class Branch:
 
     __slots__ = ("back", "ends", "here", "notes", "passages", "when")
 
-    def __init__(self, when: When, here: dict[Packet, Weight]) -> None:
+    def __init__(self, when: When, here: dict[Packet, Reaching]) -> None:
         self.when = when
         self.here = here
-        self.back: dict[Packet, Weight] = {}
-        self.ends: dict[End, Weight] = {}
+        self.back: dict[Packet, Reaching] = {}
+        self.ends: dict[End, Reaching] = {}
         self.passages: list[Passage] = []
         self.notes: dict[Note, Fraction] = {}
 
@@ -90,13 +90,13 @@ class Branch:
         copy.passages, copy.notes = list(self.passages), dict(self.notes)
         return copy
 
-    def left(self) -> dict[Packet, Weight]:
+    def left(self) -> dict[Packet, Reaching]:
         """Return the packets that leave the chain without an end."""
         if not self.back:
             return self.here
         left = dict(self.back)
-        for packet, weight in self.here.items():
-            add(left, packet, weight)
+        for packet, reaching in self.here.items():
+            add(left, packet, reaching)
         return left
 
     def take_ways_of(self, other: Branch, depth: int) -> None:
@@ -113,28 +113,28 @@ class Branch:
         return self.notes == other.notes and all(_shares(mine) == _shares(theirs) for mine, theirs in pairs)
 
 
-def _shares(weights: dict[Packet, Weight] | dict[End, Weight]) -> dict[Hashable, Fraction]:
-    return {key: weight.share for key, weight in weights.items() if weight.share}
+def _shares(reached: dict[Packet, Reaching] | dict[End, Reaching]) -> dict[Hashable, Fraction]:
+    return {key: reaching.share for key, reaching in reached.items() if reaching.share}
 
 
 def _take_ways(
-    mine: dict[Key, Weight], theirs: dict[Key, Weight], condition: Condition, *, holds: bool
+    mine: dict[Key, Reaching], theirs: dict[Key, Reaching], condition: Condition, *, holds: bool
 ) -> None:
     for key, (share, path) in mine.items():
         if key not in theirs:
             continue  # which nothing reaches
         ways = (path, theirs[key].path) if holds else (theirs[key].path, path)
-        mine[key] = Weight(share, either(condition, *ways))
+        mine[key] = Reaching(share, either(condition, *ways))
 
 
-def add(weights: dict[Key, Weight], key: Key, weight: Weight) -> None:
+def add(reached: dict[Key, Reaching], key: Key, reaching: Reaching) -> None:
     """Add a share to what is known under `key`; the way of the larger one stands for both."""
-    known = weights.get(key)
+    known = reached.get(key)
     if known is None:
-        weights[key] = weight
+        reached[key] = reaching
     else:
-        path = known.path if known.share >= weight.share else weight.path
-        weights[key] = Weight(total((known.share, weight.share)), path)
+        path = known.path if known.share >= reaching.share else reaching.path
+        reached[key] = Reaching(total((known.share, reaching.share)), path)
 
 
 def joined_branches(branches: list[Branch], depth: int) -> list[Branch]:

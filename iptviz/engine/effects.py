@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.dump.rule import Rule
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Target
 
@@ -23,7 +23,7 @@ class UndecidedError(Exception):
         super().__init__(condition)
 
 
-class Faults(NamedTuple):
+class BrokenJumps(NamedTuple):
     """Jumps that lead nowhere: those that close a loop, those to a chain that is not there or holds no rule.
 
     The kernel would refuse the first two; a chain without rules is nothing special but in a dump that is cut.
@@ -31,7 +31,7 @@ class Faults(NamedTuple):
 
     loops: dict[Rule, tuple[str, ...]]
     missing: dict[Rule, str]
-    hollow: dict[Rule, str]
+    empty_chains: dict[Rule, str]
 
 
 class GoOn(NamedTuple):
@@ -52,14 +52,14 @@ class Stop(NamedTuple):
 Effect = GoOn | Stop
 
 
-class Shot(NamedTuple):
+class TargetCall(NamedTuple):
     """A target that is about to act: on which packet, in which built-in chain, and what can be asked."""
 
     rule: Rule
     target: Target
     packet: Packet
     hook: str
-    known: Known
+    host: Host
     answer: Callable[[Condition], bool | None]
 
     def ask(self, kind: str, value: str) -> bool:

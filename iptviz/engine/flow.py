@@ -12,11 +12,11 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed
-from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
+from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
+from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
 from iptviz.engine.condition import Assumption
-from iptviz.engine.dispatch import Dispatch
-from iptviz.engine.effects import GoOn, Shot, Stop, UndecidedError
+from iptviz.engine.effects import GoOn, Stop, TargetCall, UndecidedError
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.lists import list_name
 from iptviz.engine.path import Step, joined
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.effects import Faults
-    from iptviz.engine.known import Known
+    from iptviz.engine.effects import BrokenJumps
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
 
 
@@ -49,14 +49,14 @@ class _SplitError(Exception):
         super().__init__(whens)
 
 
-class Lot(NamedTuple):
+class Taken(NamedTuple):
     """What a rule takes of the packets that reach it: `chance` of those that are like `packet`."""
 
     rule: Rule
     packet: Packet
     before: Fraction
     chance: Fraction
-    taken: Weight
+    reaching: Reaching
 
 
 class _Back(NamedTuple):
@@ -83,15 +83,15 @@ class Flow:
     asks_in_vain = False
     """Whether rules are asked that nothing reaches."""
 
-    def __init__(self, table: Table, hook: str, known: Known, faults: Faults) -> None:
+    def __init__(self, table: Table, hook: str, host: Host, broken: BrokenJumps) -> None:
         self.table = table
         self.hook = hook
-        self.known = known
-        self.faults = faults
+        self.host = host
+        self.broken = broken
         self.skipped = 0
         self.rounded = False
         self._results: dict[Request, list[Branch]] = {}
-        self._dispatches: dict[str, Dispatch] = {}
+        self._dispatches: dict[str, RulesByDestination] = {}
         self._open: dict[str, None] = {}  # the chains that are being walked, outermost first
 
     def run(self, request: Request) -> list[Branch]:
@@ -115,7 +115,7 @@ class Flow:
         return self._results[request]
 
     def _walk(self, request: Request) -> _Walk:
-        branches = [Branch(request.when, {request.packet: Weight(CERTAIN, None)})]
+        branches = [Branch(request.when, {request.packet: Reaching(CERTAIN, None)})]
         for rule in self.rules(request):
             walked: list[Branch] = []
             for branch in branches:
@@ -130,7 +130,7 @@ class Flow:
     def rules(self, request: Request) -> Sequence[Rule]:
         """Return the rules of a chain that may concern the packet, in order."""
         if request.chain not in self._dispatches:
-            self._dispatches[request.chain] = Dispatch(self.table, request.chain)
+            self._dispatches[request.chain] = RulesByDestination(self.table, request.chain)
         return self._dispatches[request.chain].towards(request.packet.destination)
 
     def _bounded(self, branches: list[Branch]) -> list[Branch]:
@@ -164,29 +164,29 @@ class Flow:
         """Give each packet's chance to the target; nothing changes if a condition has to be answered first."""
         assumed = Assumed(branch.when)
         taken: dict[Packet, tuple[Fraction, Action]] = {}
-        for packet, weight in branch.here.items():
+        for packet, reaching in branch.here.items():
             try:
-                truth = assumed.settle(rule_truth(rule, packet, self.known))
+                truth = assumed.settle(rule_truth(rule, packet, self.host))
                 if truth.needs:
                     raise UndecidedError(truth.needs[0].condition)
                 if truth.chance:
                     action = yield from self._act(rule, _seen(rule, packet), branch, assumed)
                     taken[packet] = truth.chance, action
             except (UndecidedError, _SplitError):
-                if weight.share:
+                if reaching.share:
                     raise  # what nothing reaches hangs on nothing
         if taken:
             self._share_out(rule, branch, taken)
 
     def _share_out(self, rule: Rule, branch: Branch, taken: dict[Packet, tuple[Fraction, Action]]) -> None:
         before, branch.here = branch.here, {}
-        for packet, weight in before.items():
+        for packet, reaching in before.items():
             chance, action = taken.get(packet, (NEVER, None))
             if chance != CERTAIN or self.asks_in_vain:
-                add(branch.here, packet, weight._replace(share=times(weight.share, CERTAIN - chance)))
+                add(branch.here, packet, reaching._replace(share=times(reaching.share, CERTAIN - chance)))
             if action is not None:
-                took = weight._replace(share=times(weight.share, chance))
-                self.commit(branch, Lot(rule, packet, weight.share, chance, took), action)
+                took = reaching._replace(share=times(reaching.share, chance))
+                self.commit(branch, Taken(rule, packet, reaching.share, chance, took), action)
 
     def _act(self, rule: Rule, packet: Packet, branch: Branch, assumed: Assumed) -> _Acting:
         """Return what the rule's target does to a packet that matched."""
@@ -195,7 +195,7 @@ class Flow:
             return GoOn(packet, "counted")
         callee = rule.jump
         if callee is not None:
-            if self._is_faulty(rule, callee):
+            if self._is_broken(rule, callee):
                 return _Back(packet, f"{callee} cannot be entered")
             called = yield Request(callee, packet, branch.when)
             if len(called) != 1 or called[0].when != branch.when:
@@ -203,47 +203,49 @@ class Flow:
             return Called(called[0], target.goto, f"{'goto' if target.goto else 'jump'} {callee}")
         if target.name == "RETURN":
             return _Back(packet, "RETURN")
-        return apply_target(Shot(rule, target, packet, self.hook, self.known, assumed.answer))
+        return apply_target(TargetCall(rule, target, packet, self.hook, self.host, assumed.answer))
 
-    def _is_faulty(self, rule: Rule, callee: str) -> bool:
+    def _is_broken(self, rule: Rule, callee: str) -> bool:
         """Whether the kernel would refuse the jump, which is noted."""
         if callee not in self.table.chains:
-            self.faults.missing[rule] = callee
+            self.broken.missing[rule] = callee
             return True
         if not self.table.rules_of(callee):
-            self.faults.hollow[rule] = callee
+            self.broken.empty_chains[rule] = callee
         if callee in self._open:
             names = list(self._open)
-            self.faults.loops[rule] = (*names[names.index(callee) :], callee)
+            self.broken.loops[rule] = (*names[names.index(callee) :], callee)
             return True
         return False
 
-    def commit(self, branch: Branch, lot: Lot, action: Action) -> None:
+    def commit(self, branch: Branch, taken: Taken, action: Action) -> None:
         """Put what the target took where it belongs."""
-        rule = lot.rule
+        rule = taken.rule
         ends = isinstance(action, Stop)
-        step = Step(self.table.name, rule.chain, rule, action.text, lot.packet, ends=ends)
-        weight = lot.taken._replace(path=joined(lot.taken.path, step))
+        step = Step(self.table.name, rule.chain, rule, action.text, taken.packet, ends=ends)
+        reaching = taken.reaching._replace(path=joined(taken.reaching.path, step))
         if isinstance(action, Called):
-            self._commit_call(branch, weight, action)
+            self._commit_call(branch, reaching, action)
         elif isinstance(action, Stop):
-            add(branch.ends, End(action.verdict, rule, action.packet), weight)
+            add(branch.ends, End(action.verdict, rule, action.packet), reaching)
         else:
-            add(branch.back if isinstance(action, _Back) else branch.here, action.packet, weight)
+            add(branch.back if isinstance(action, _Back) else branch.here, action.packet, reaching)
 
-    def _commit_call(self, branch: Branch, weight: Weight, called: Called) -> None:
+    def _commit_call(self, branch: Branch, reaching: Reaching, called: Called) -> None:
         left = called.branch.left()
-        ends = [(end, *product(weight.share, one.share), one.path) for end, one in called.branch.ends.items()]
-        backs = [(packet, *product(weight.share, one.share), one.path) for packet, one in left.items()]
+        ends = [
+            (end, *product(reaching.share, one.share), one.path) for end, one in called.branch.ends.items()
+        ]
+        backs = [(packet, *product(reaching.share, one.share), one.path) for packet, one in left.items()]
         exact = all(one[2] for one in ends) and all(one[2] for one in backs)
         if not exact:
             self.rounded = True
-            ends, backs = self._summing_up(weight.share, ends, backs)
+            ends, backs = self._summing_up(reaching.share, ends, backs)
         for end, share, _, path in ends:
-            add(branch.ends, end, Weight(share, joined(weight.path, path)))
+            add(branch.ends, end, Reaching(share, joined(reaching.path, path)))
         where = branch.back if called.goto else branch.here
         for packet, share, _, path in backs:
-            add(where, packet, Weight(share, joined(weight.path, path)))
+            add(where, packet, Reaching(share, joined(reaching.path, path)))
 
     def _summing_up(self, whole: Fraction, ends: list, backs: list) -> tuple[list, list]:  # type: ignore[type-arg]
         """Give what rounding lost to the last share, so that all still sum to the whole."""

@@ -11,13 +11,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.assumed import Assumed, essential
-from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Weight, When, add, joined_branches
+from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
 from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.effects import Faults, UndecidedError
+from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.flow import Flow, Request
 from iptviz.engine.meanings.connections import INVALID
-from iptviz.engine.path import Path, Step, joined
+from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
 from iptviz.engine.tracking import asks_nat, tracked, wants_tracking
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
 
 
@@ -74,10 +74,10 @@ _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 class Journey:
     """One packet's way through the tables of a dump."""
 
-    def __init__(self, dump: Dump, known: Known) -> None:
+    def __init__(self, dump: Dump, host: Host) -> None:
         self.dump = dump
-        self.known = known
-        self.faults = Faults({}, {}, {})
+        self.host = host
+        self.broken = BrokenJumps({}, {}, {})
         self.skipped = 0
         self._state: str | None = None
         self._flows: dict[tuple[str, str], Flow] = {}
@@ -99,13 +99,13 @@ class Journey:
         route = "OUTPUT" if hook == "output" else ""
         self._state = packet.state
         start = packet._replace(route=route, state=INVALID)  # before tracking a packet has no connection
-        branches = [Branch(given, {start: Weight(CERTAIN, None)})]
+        branches = [Branch(given, {start: Reaching(CERTAIN, None)})]
         for stage in STAGES[hook]:
             passed = [after for branch in branches for after in self._pass(stage, branch)]
             branches = self._bounded(joined_branches(passed, len(given)))
         for branch in branches:
-            for packet_there, weight in branch.here.items():
-                add(branch.ends, End("ACCEPT", None, packet_there), weight)
+            for packet_there, reaching in branch.here.items():
+                add(branch.ends, End("ACCEPT", None, packet_there), reaching)
             branch.here = {}
             branch.when = branch.when[len(given) :]
         self.skipped += sum(flow.skipped for flow in self._flows.values())
@@ -124,7 +124,8 @@ class Journey:
             current = pending.pop()
             try:
                 moved = [
-                    (one, weight, self._at(stage, one, current.when)) for one, weight in current.here.items()
+                    (one, reaching, self._at(stage, one, current.when))
+                    for one, reaching in current.here.items()
                 ]
             except UndecidedError as undecided:
                 whens = [(*current.when, Assumption(undecided.condition, holds)) for holds in (False, True)]
@@ -138,15 +139,15 @@ class Journey:
             done.append(current)
         return done
 
-    def _gather(self, branch: Branch, moved: list[tuple[Packet, Weight, list[Branch]]]) -> None:
+    def _gather(self, branch: Branch, moved: list[tuple[Packet, Reaching, list[Branch]]]) -> None:
         branch.here = {}
-        for _, weight, (result,) in moved:
+        for _, reaching, (result,) in moved:
             for packet, one in result.here.items():
-                share, _ = product(weight.share, one.share)
-                add(branch.here, packet, Weight(share, joined(weight.path, one.path)))
+                share, _ = product(reaching.share, one.share)
+                add(branch.here, packet, Reaching(share, joined(reaching.path, one.path)))
             for end, one in result.ends.items():
-                share, _ = product(weight.share, one.share)
-                add(branch.ends, end, Weight(share, joined(weight.path, one.path)))
+                share, _ = product(reaching.share, one.share)
+                add(branch.ends, end, Reaching(share, joined(reaching.path, one.path)))
 
     # --- one packet at one stage -------------------------------------------------------------------------
 
@@ -183,16 +184,16 @@ class Journey:
         destination = packet.destination
         if stage.chain == "OUTPUT" and packet.original is not None:
             destination = packet.original.destination  # all of this hook sees the route from before nat
-        if packet.route == "OUTPUT" and self.known.is_local(destination):
+        if packet.route == "OUTPUT" and self.host.is_local(destination):
             return "lo"
-        if self.known.out_interface is None and self.known.routes and destination is not None:
-            route = self.known.routes.lookup(destination)
+        if self.host.out_interface is None and self.host.routes and destination is not None:
+            route = self.host.routes.lookup(destination)
             return route.device if route else None
-        return self.known.out_interface
+        return self.host.out_interface
 
     def _looped(self, packet: Packet) -> Packet:
         """Return a packet that the node sends to itself as it comes in again, any other as it is."""
-        if packet.route != "OUTPUT" or not self.known.is_local(packet.destination):
+        if packet.route != "OUTPUT" or not self.host.is_local(packet.destination):
             return packet
         return packet._replace(route="INPUT", in_interface="lo", to_this_node=True)
 
@@ -201,7 +202,7 @@ class Journey:
         table = self.dump.tables[stage.table]
         key = stage.table, stage.chain
         if key not in self._flows:
-            self._flows[key] = Flow(table, stage.chain, self.known, self.faults)
+            self._flows[key] = Flow(table, stage.chain, self.host, self.broken)
         policy = table.chains[stage.chain].policy
         return [
             self._decided(stage, policy, one)
@@ -210,18 +211,18 @@ class Journey:
 
     def _decided(self, stage: Stage, policy: str | None, walked: Branch) -> Branch:
         after = Branch(walked.when, {})
-        for packet, weight in walked.left().items():
-            step = Step(stage.table, stage.chain, None, f"policy {policy or 'ACCEPT'}", packet, ends=True)
-            told = Weight(weight.share, joined(weight.path, step))
+        for packet, reaching in walked.left().items():
+            step = Step(stage.table, stage.chain, None, policy or "ACCEPT", packet, ends=True, kind=POLICY)
+            told = Reaching(reaching.share, joined(reaching.path, step))
             if policy == "DROP":
                 add(after.ends, End("DROP", None, packet), told)
             else:
                 add(after.here, packet, told)
-        for end, weight in walked.ends.items():
+        for end, reaching in walked.ends.items():
             if end.verdict == "ACCEPT":
-                add(after.here, end.packet, weight)
+                add(after.here, end.packet, reaching)
             else:
-                add(after.ends, end, weight)
+                add(after.ends, end, reaching)
         return after
 
     def _routed(self, packet: Packet, when: When) -> Branch:
@@ -229,7 +230,7 @@ class Journey:
         if self._is_local(packet, Assumed(when).answer):
             return _unchanged(packet._replace(route="INPUT", to_this_node=True), when)[0]
         route = (
-            self.known.routes.lookup(packet.destination) if self.known.routes and packet.destination else None
+            self.host.routes.lookup(packet.destination) if self.host.routes and packet.destination else None
         )
         forwarded = packet._replace(
             route="FORWARD", to_this_node=False, ttl=None if packet.ttl is None else packet.ttl - 1
@@ -243,7 +244,7 @@ class Journey:
     def _is_local(self, packet: Packet, answer: Callable[[Condition], bool | None]) -> bool:
         local = packet.to_this_node
         if local is None:
-            local = self.known.is_local(packet.destination)
+            local = self.host.is_local(packet.destination)
         if local is not None:
             return local
         asked = (
@@ -266,13 +267,13 @@ def _splits(result: list[Branch], when: When) -> bool:
 
 
 def _unchanged(packet: Packet, when: When) -> list[Branch]:
-    return [Branch(when, {packet: Weight(CERTAIN, None)})]
+    return [Branch(when, {packet: Reaching(CERTAIN, None)})]
 
 
 def _lost(packet: Packet, when: When, why: str) -> Branch:
     branch = Branch(when, {})
-    path = Path(None, Step("", "routing", None, why, packet))
-    branch.ends[End("DROP", None, packet)] = Weight(CERTAIN, path)
+    path = Path(None, Step("", "routing", None, why, packet, kind=ROUTING))
+    branch.ends[End("DROP", None, packet)] = Reaching(CERTAIN, path)
     return branch
 
 

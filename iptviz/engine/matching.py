@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.known import NOTHING, Known
+from iptviz.engine.host import NOTHING, Host
 from iptviz.engine.meanings.addresses import basic_truth
 from iptviz.engine.meanings.table import match_truths
 from iptviz.engine.meanings.truth import Truth, unknown
@@ -30,10 +30,10 @@ class RuleTruth(NamedTuple):
     needs: tuple[Assumption, ...]
 
 
-def rule_truth(rule: Rule, packet: Packet, given: Known = NOTHING) -> RuleTruth:
+def rule_truth(rule: Rule, packet: Packet, host: Host = NOTHING) -> RuleTruth:
     """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
-    for truth in _truths(rule, packet, given):
+    for truth in _truths(rule, packet, host):
         if truth is False:
             return RuleTruth(NEVER, ())
         if isinstance(truth, Fraction):
@@ -54,9 +54,9 @@ def _dated(truth: Assumption, rule: Rule) -> Assumption:
     return Assumption(Condition(kind, f"{value} at line {rule.line}"), truth.holds)
 
 
-def why_not(rule: Rule, packet: Packet, given: Known, assumed: Assumed) -> str:
+def why_not(rule: Rule, packet: Packet, host: Host, assumed: Assumed) -> str:
     """Return what of `rule` is not so for `packet`: an option as it stands, or a chance that did not come."""
-    for part, truths in _parts(rule, packet, given):
+    for part, truths in _parts(rule, packet, host):
         for truth in truths:
             if truth is False or truth == NEVER:
                 return part.text() if part else "cannot be read"
@@ -64,7 +64,7 @@ def why_not(rule: Rule, packet: Packet, given: Known, assumed: Assumed) -> str:
                 return _dated(truth, rule).opposite().text
     return (
         "its chance did not come"
-        if rule_truth(rule, packet, given).chance != CERTAIN
+        if rule_truth(rule, packet, host).chance != CERTAIN
         else "another way was taken"
     )
 
@@ -79,18 +79,18 @@ def raw_chance(rule: Rule) -> Fraction:
     return chance
 
 
-def _truths(rule: Rule, packet: Packet, given: Known) -> Iterator[Truth]:
-    for _, truths in _parts(rule, packet, given):
+def _truths(rule: Rule, packet: Packet, host: Host) -> Iterator[Truth]:
+    for _, truths in _parts(rule, packet, host):
         yield from truths
 
 
-def _parts(rule: Rule, packet: Packet, given: Known) -> Iterator[tuple[Option | Match | None, list[Truth]]]:
+def _parts(rule: Rule, packet: Packet, host: Host) -> Iterator[tuple[Option | Match | None, list[Truth]]]:
     """Yield each part of a rule, None for what cannot be read, with what it says of the packet."""
     parts = rule.parts
     for option in parts.basics:
         yield option, [basic_truth(option, packet)]
     for match in parts.matches:
-        yield match, match_truths(match, packet, given)
+        yield match, match_truths(match, packet, host)
     for one in parts.unknown:
         # What follows an unknown target belongs to it; the target is a condition of its own.
         of_target = one.place > len(parts.matches) and rule.target and not target_spec(rule.target.name)

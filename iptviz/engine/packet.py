@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _MARKS = {"mark", "connmark"}
 
 
-class Tuple(NamedTuple):
+class ConnectionTuple(NamedTuple):
     """Addresses and ports of one direction of a connection."""
 
     source: Network | None = None
@@ -57,7 +57,7 @@ class Packet(NamedTuple):
     owner: tuple[int | None, int | None] | None = None
     fragment: bool | None = False
     statuses: frozenset[str] = frozenset()
-    original: Tuple | None = None
+    original: ConnectionTuple | None = None
     dnat: str | None = None
     snat: str | None = None
     listed: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.branches import Note
 from iptviz.engine.chance import CERTAIN
-from iptviz.engine.effects import GoOn, Shot
+from iptviz.engine.effects import GoOn, TargetCall
 from iptviz.engine.matching import RuleTruth, rule_truth
 from iptviz.engine.targets.table import apply_target
 from iptviz.xtables.targets import target_spec
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.assumed import Assumed
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
 
 _ALWAYS = RuleTruth(CERTAIN, ())
@@ -26,9 +26,9 @@ _ALWAYS = RuleTruth(CERTAIN, ())
 class PassiveRules:
     """Tells the passive rules of a table, and what packets are like after them."""
 
-    def __init__(self, table: Table, known: Known) -> None:
+    def __init__(self, table: Table, host: Host) -> None:
         self.table = table
-        self.known = known
+        self.host = host
         self._chains: dict[str, bool] = {}
 
     def has(self, rule: Rule) -> bool:
@@ -53,9 +53,9 @@ class PassiveRules:
     ) -> tuple[Packet, list[tuple[Note, Fraction]]]:
         """Return the packet after a passive rule, and what is to be noted, each with its chance in [0, 1]."""
         notes: list[tuple[Note, Fraction]] = []
-        jump = assumed.settle(rule_truth(rule, packet, self.known))
+        jump = assumed.settle(rule_truth(rule, packet, self.host))
         for inner in self._rules_behind(rule) if jump.chance else ():
-            own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet, self.known))
+            own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet, self.host))
             chance, needs = jump.chance * own.chance, jump.needs + own.needs
             if chance:
                 notes.append((Note(inner, rule, needs), chance))
@@ -72,5 +72,5 @@ class PassiveRules:
     def _after(self, rule: Rule, packet: Packet, assumed: Assumed) -> Packet:
         if rule.target is None or rule.jump is not None:
             return packet
-        effect = apply_target(Shot(rule, rule.target, packet, rule.chain, self.known, assumed.answer))
+        effect = apply_target(TargetCall(rule, rule.target, packet, rule.chain, self.host, assumed.answer))
         return effect.packet if isinstance(effect, GoOn) else packet

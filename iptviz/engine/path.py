@@ -12,10 +12,15 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
 
 
-class Step(NamedTuple):
-    """One stop: `rule` of `chain` in `table` matched and had `effect`; a policy has no rule.
+MATCHED, MISSED, POLICY, ROUTING = "matched", "missed", "policy", "routing"
+"""What happened at a stop: a rule matched, a rule did not, a built-in chain's policy decided, routing did."""
 
-    `packet` is what the rule looked at, before the effect; `ends` says that the table ended here.
+
+class Step(NamedTuple):
+    """One stop of `packet`, as it was before: in `chain` of `table`, by `rule` where one was asked.
+
+    `effect` is what a rule that matched did, what a rule that did not match failed on, the policy, or what
+    routing did; `kind` tells these apart. `ends` says that the table ended here.
     """
 
     table: str
@@ -24,6 +29,7 @@ class Step(NamedTuple):
     effect: str
     packet: Packet
     ends: bool = False
+    kind: str = MATCHED
 
 
 class Either(NamedTuple):

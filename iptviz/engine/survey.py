@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.branches import Branch, Note, Passage, When, add
 from iptviz.engine.chance import CERTAIN, product, times, total
-from iptviz.engine.effects import Faults
-from iptviz.engine.flow import Action, Called, Flow, Lot, Request
-from iptviz.engine.known import NOTHING
+from iptviz.engine.effects import BrokenJumps
+from iptviz.engine.flow import Action, Called, Flow, Request, Taken
+from iptviz.engine.host import NOTHING
 from iptviz.engine.passive import PassiveRules
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Survey(NamedTuple):
     """
 
     cases: list[Case]
-    faults: Faults
+    broken: BrokenJumps
     skipped: int = 0
     rounded: bool = False
 
@@ -78,7 +78,7 @@ def survey(table: Table, packet: Packet, rules: Sequence[Rule]) -> Survey:
     """Follow `packet` through `rules`, as if they were one chain of `table`, and all that they lead to."""
     flow = _SurveyingFlow(table, rules)
     branches = flow.run(Request(_ENTRY, packet, ()))
-    return Survey([_case(branch) for branch in branches], flow.faults, flow.skipped, flow.rounded)
+    return Survey([_case(branch) for branch in branches], flow.broken, flow.skipped, flow.rounded)
 
 
 class _SurveyingFlow(Flow):
@@ -87,7 +87,7 @@ class _SurveyingFlow(Flow):
     asks_in_vain = True
 
     def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
-        super().__init__(table, "PREROUTING", NOTHING, Faults({}, {}, {}))
+        super().__init__(table, "PREROUTING", NOTHING, BrokenJumps({}, {}, {}))
         self._entry = entry
         self._passive = PassiveRules(table, NOTHING)
 
@@ -99,24 +99,24 @@ class _SurveyingFlow(Flow):
             self._pass_by(rule, branch)
         else:
             yield from super().apply(rule, branch)
-            reached = {packet: weight for packet, weight in branch.here.items() if weight.share}
+            reached = {packet: reaching for packet, reaching in branch.here.items() if reaching.share}
             branch.here = reached or dict(list(branch.here.items())[:1])
 
     def _pass_by(self, rule: Rule, branch: Branch) -> None:
         assumed = Assumed(branch.when)
         before, branch.here = branch.here, {}
-        for packet, weight in before.items():
+        for packet, reaching in before.items():
             after, notes = self._passive.pass_by(rule, packet, assumed)
-            add(branch.here, after, weight)
-            for note, chance in notes if weight.share else ():
-                _count(branch, note, times(weight.share, chance))
+            add(branch.here, after, reaching)
+            for note, chance in notes if reaching.share else ():
+                _count(branch, note, times(reaching.share, chance))
 
-    def commit(self, branch: Branch, lot: Lot, action: Action) -> None:
-        super().commit(branch, lot, action)
+    def commit(self, branch: Branch, taken: Taken, action: Action) -> None:
+        super().commit(branch, taken, action)
         called = action.branch if isinstance(action, Called) else None
-        branch.passages.append(Passage(lot.rule, lot.chance, lot.before, lot.taken.share, called))
-        for note, share in called.notes.items() if called and lot.taken.share else ():
-            _count(branch, note, product(lot.taken.share, share)[0])
+        branch.passages.append(Passage(taken.rule, taken.chance, taken.before, taken.reaching.share, called))
+        for note, share in called.notes.items() if called and taken.reaching.share else ():
+            _count(branch, note, product(taken.reaching.share, share)[0])
 
 
 def _count(branch: Branch, note: Note, share: Fraction) -> None:
@@ -129,10 +129,10 @@ def _count(branch: Branch, note: Note, share: Fraction) -> None:
 
 def _case(branch: Branch) -> Case:
     ends: dict[Rule, Fraction] = {}
-    for end, weight in branch.ends.items():
+    for end, reaching in branch.ends.items():
         if end.rule is not None:
-            ends[end.rule] = total((ends[end.rule], weight.share)) if end.rule in ends else weight.share
-    leftover = total(weight.share for weight in branch.left().values())
+            ends[end.rule] = total((ends[end.rule], reaching.share)) if end.rule in ends else reaching.share
+    leftover = total(reaching.share for reaching in branch.left().values())
     arrivals, entered = _account(branch)
     return Case(essential(branch.when), ends, leftover, arrivals, entered, branch.notes)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PLACE = re.compile(rb"(\d{1,9})(?:\s+|\Z)")
 
 
-class Played:
+class Restore:
     """A table's chains as they are after every line so far was carried out."""
 
     def __init__(self, notes: list[LineNote]) -> None:
@@ -107,14 +107,14 @@ def _split_place(rest: bytes) -> tuple[int, bytes]:
     return (int(found[1]), rest[found.end() :]) if found else (0, rest)
 
 
-_OPERATIONS: dict[bytes, Callable[[Played, bytes, bytes, int], bool]] = {
-    b"-I": Played._insert,
-    b"-D": Played._delete,
-    b"-R": Played._replace,
-    b"-F": Played._flush,
-    b"-X": Played._remove,
-    b"-E": Played._rename,
-    b"-Z": Played._zero,
+_OPERATIONS: dict[bytes, Callable[[Restore, bytes, bytes, int], bool]] = {
+    b"-I": Restore._insert,
+    b"-D": Restore._delete,
+    b"-R": Restore._replace,
+    b"-F": Restore._flush,
+    b"-X": Restore._remove,
+    b"-E": Restore._rename,
+    b"-Z": Restore._zero,
 }
 _MEANING = {
     b"-I": "a rule is inserted above",

@@ -87,9 +87,9 @@ def _merge(same: Draft, part: Draft) -> None:
 def _settle(draft: Draft, notes: list[LineNote]) -> Draft:
     """Carry out what changes rules above it, so that rules and declarations remain."""
     if draft.has_operations:
-        from iptviz.intake.operations import Played
+        from iptviz.intake.operations import Restore
 
-        played = Played(notes)
+        played = Restore(notes)
         played.play(draft)
         comments = [piece for piece in draft.pieces if piece.kind is Kind.COMMENT]
         draft.pieces = comments + played.pieces()

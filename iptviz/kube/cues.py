@@ -109,7 +109,7 @@ _ABSENT = (
 
 
 def cues_of(dump: Dump) -> Iterator[Cue]:
-    """Yield what dates the dump, but for what takes counting: see `iptviz.kube.digits`."""
+    """Yield what dates the dump, but for what takes counting: see `iptviz.kube.counted_cues`."""
     for form in FORMS:
         table = dump.tables.get(form.table)
         if table is None or not table.has_chain(form.chain):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.kube.counted_cues import counted_cues
 from iptviz.kube.cues import NEWEST, OLDEST, Cue, Releases, cues_of, since
-from iptviz.kube.digits import counted_cues
 from iptviz.kube.names import SERVICES
 
 if TYPE_CHECKING:

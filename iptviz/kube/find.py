@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
-    from iptviz.knowledge.service_names import Candidate
+    from iptviz.supplied.service_names import Candidate
 
 
 class Found(NamedTuple):

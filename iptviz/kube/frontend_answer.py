@@ -158,7 +158,7 @@ def told(one: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     """Return the engine's answer in few words; `complete` says whether the dump lacks nothing."""
     usual = one.usual
     refused = usual.verdict.rule.comment if usual.verdict else ""
-    missing = [*(hop.chain for hop in usual.hollow), *one.faults.missing.values()]
+    missing = [*(hop.chain for hop in usual.empty_chains), *one.broken.missing.values()]
     if not missing and usual.leftover and not usual.verdict and one.chain:
         missing = [f"rules of {one.chain}"]
     hops = [hop.chain for outcome in one.outcomes for hop in outcome.hops]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.dump.model import Dump
-    from iptviz.knowledge.service_names import Candidate
+    from iptviz.supplied.service_names import Candidate
 
 _COMMENTED = re.compile(rb'--comment "?([^"\s/]++/[^"\s]++)')
 

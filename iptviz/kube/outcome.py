@@ -84,7 +84,7 @@ class Outcome(NamedTuple):
     """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
 
     `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover.
-    `hollow` are chains that connections enter although they hold no rule.
+    `empty_chains` are chains that connections enter although they hold no rule.
     """
 
     when: Needs
@@ -94,7 +94,7 @@ class Outcome(NamedTuple):
     masquerade: tuple[Masquerade, ...]
     hops: tuple[Hop, ...]
     others: tuple[End, ...]
-    hollow: tuple[Hop, ...]
+    empty_chains: tuple[Hop, ...]
 
 
 class OutcomeReader:
@@ -126,7 +126,7 @@ class OutcomeReader:
             masquerade=() if refused else self._masquerade(notes),  # a mark on what is refused is for nothing
             hops=tuple(hops),
             others=others,
-            hollow=tuple(_hollow(notes, case)),
+            empty_chains=tuple(_empty_chains(notes, case)),
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
@@ -176,7 +176,7 @@ class OutcomeReader:
         return None
 
 
-def _hollow(notes: Sequence[Note], case: Case) -> Iterator[Hop]:
+def _empty_chains(notes: Sequence[Note], case: Case) -> Iterator[Hop]:
     """Yield the jumps into chains without rules: they return at once, so the next rule is asked.
 
     Marking chains may be empty: kube-proxy only sees to it that KUBE-MARK-DROP exists, its rule is kubelet's.

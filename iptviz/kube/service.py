@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.effects import Faults
+from iptviz.engine.effects import BrokenJumps
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
@@ -46,7 +46,7 @@ class ServiceTrace(NamedTuple):
     packet: Packet
     outcomes: tuple[Outcome, ...]
     affinity_seconds: int | None
-    faults: Faults
+    broken: BrokenJumps
     unexplored: int
     rounded: bool
     preempted: tuple[Preemption, ...]
@@ -88,7 +88,9 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     packet = _first_packet(frontend)
     find = about or partial(rules_about, dump)
     rules = find(frontend, "nat")
-    found = survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], Faults({}, {}, {}))
+    found = (
+        survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
+    )
     reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"))
     admitted = _source_ranges(nat, found.cases)
     outcomes = sorted(map(reader.read, found.cases), key=lambda outcome: _how_special(outcome, admitted))
@@ -97,7 +99,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         packet=packet,
         outcomes=tuple(outcomes),
         affinity_seconds=_affinity(nat, found.cases),
-        faults=found.faults,
+        broken=found.broken,
         unexplored=found.skipped,
         rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.known import Known
+from iptviz.engine.host import Host
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
 from iptviz.engine.meanings.headers import TCP_FLAGS, printed_value
 from iptviz.engine.packet import Packet
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from iptviz.dump.model import Dump
-    from iptviz.knowledge.files import Handed
+    from iptviz.supplied.files import Supplied
 
     Read = TypeVar("Read")
 
@@ -168,27 +168,27 @@ def known_of(
     asked: Asked,
     local_ips: Sequence[str],
     *,
-    addresses: str | Handed | None,
-    routes: str | Handed | None,
-    ipset: str | Handed | None,
-    recent: str | Handed | None,
-) -> Known:
+    addresses: str | Supplied | None,
+    routes: str | Supplied | None,
+    ipset: str | Supplied | None,
+    recent: str | Supplied | None,
+) -> Host:
     """Return what was handed in beside the packet.
 
     Raises:
         PacketError: a local address is none.
         DumpError: a file cannot be read.
     """
-    from iptviz.knowledge.addresses import read_addresses
-    from iptviz.knowledge.files import read_file
-    from iptviz.knowledge.ipsets import read_ipsets
-    from iptviz.knowledge.recent import read_recent_lists
-    from iptviz.knowledge.routes import read_routes
+    from iptviz.ipset.saved import read_ipsets
+    from iptviz.supplied.addresses import read_addresses
+    from iptviz.supplied.files import read_file
+    from iptviz.supplied.recent import read_recent_lists
+    from iptviz.supplied.routes import read_routes
 
     own = [one for one in (_address("--local-ip", text, dump.family) for text in local_ips) if one]
     listed = read_file(addresses, read_addresses)
     local = None if listed is None and not own else frozenset(own) | (listed or frozenset())
-    return Known(
+    return Host(
         local=local,
         routes=read_file(routes, read_routes),
         sets=read_file(ipset, read_ipsets),

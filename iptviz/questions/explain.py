@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.assumed import Assumed
-from iptviz.engine.dispatch import Dispatch
+from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.matching import why_not
-from iptviz.engine.path import Path, Step, joined, steps_of
+from iptviz.engine.path import MISSED, Path, Step, joined, steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
 
-NO_MATCH = "no match: "
-"""How the effect of a rule that was asked in vain begins."""
 
-
-def explained(dump: Dump, known: Known, given: tuple[Assumption, ...], outcome: Outcome) -> Outcome:
+def explained(dump: Dump, host: Host, given: tuple[Assumption, ...], outcome: Outcome) -> Outcome:
     """Return `outcome` with the rules in its path that did not match, up to the last one that did.
 
     Of a long chain only the rules that may concern the packet's destination are told.
@@ -31,7 +28,7 @@ def explained(dump: Dump, known: Known, given: tuple[Assumption, ...], outcome: 
     steps, complete = steps_of(outcome.path)
     if not complete:
         return outcome
-    teller = _Teller(dump, known, Assumed((*given, *outcome.when)))
+    teller = _Teller(dump, host, Assumed((*given, *outcome.when)))
     path: Path | None = None
     for step in steps:
         for told in (*teller.before(step), step):
@@ -42,9 +39,9 @@ def explained(dump: Dump, known: Known, given: tuple[Assumption, ...], outcome: 
 class _Teller:
     """Follows a path and knows how far each open chain was walked."""
 
-    def __init__(self, dump: Dump, known: Known, assumed: Assumed) -> None:
+    def __init__(self, dump: Dump, host: Host, assumed: Assumed) -> None:
         self.dump = dump
-        self.known = known
+        self.host = host
         self.assumed = assumed
         self._open: list[tuple[str, str, int]] = []  # table, chain, the number of the last rule asked
 
@@ -81,10 +78,10 @@ class _Teller:
     ) -> Iterator[Step]:
         for rule in self._rules(table, chain, packet):
             if after < rule.number and (until is None or rule.number < until):
-                reason = why_not(rule, packet, self.known, self.assumed)
-                yield Step(table, chain, rule, NO_MATCH + reason, packet)
+                reason = why_not(rule, packet, self.host, self.assumed)
+                yield Step(table, chain, rule, reason, packet, kind=MISSED)
 
     def _rules(self, table: str, chain: str, packet: Packet) -> Sequence[Rule]:
         if chain not in self.dump.tables[table].chains:
             return ()
-        return Dispatch(self.dump.tables[table], chain).towards(packet.destination)
+        return RulesByDestination(self.dump.tables[table], chain).towards(packet.destination)

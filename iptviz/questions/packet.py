@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iptviz.engine.branches import Branch, When
     from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
-    from iptviz.knowledge.files import Handed
+    from iptviz.supplied.files import Supplied
 
 
 class PacketResult(NamedTuple):
@@ -67,10 +67,10 @@ def packet(
     mac: str | None = None,
     uid: int | None = None,
     gid: int | None = None,
-    addresses: str | Handed | None = None,
-    routes: str | Handed | None = None,
-    ipset: str | Handed | None = None,
-    recent: str | Handed | None = None,
+    addresses: str | Supplied | None = None,
+    routes: str | Supplied | None = None,
+    ipset: str | Supplied | None = None,
+    recent: str | Supplied | None = None,
     assume: Sequence[str] = (),
     explain: bool = False,
 ) -> PacketResult:
@@ -99,7 +99,7 @@ def packet(
         from iptviz.questions.explain import explained
 
         outcomes = tuple(explained(dump, known, given, one) for one in outcomes)
-    faulty = bool(journey.faults.loops or journey.faults.missing or journey.skipped)
+    faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
     notes = dict.fromkeys(packet_notes(dump, journey, start, hook, known, outcomes, given))
     return PacketResult(dump, start, hook, outcomes, tuple(notes), dump.complete and not faulty, given)
 

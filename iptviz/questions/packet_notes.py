@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.engine.hooks import Journey
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
 
@@ -45,7 +45,7 @@ def packet_notes(
     journey: Journey,
     start: Packet,
     hook: str,
-    known: Known,
+    host: Host,
     outcomes: tuple[Outcome, ...],
     given: tuple[Assumption, ...],
 ) -> Iterator[str]:
@@ -67,8 +67,8 @@ def packet_notes(
     missing = [name for name in ("mangle", "nat", "filter") if name in tables and name not in dump.tables]
     if missing:
         yield f"the dump has no table {', '.join(missing)}: taken as empty, which the node's may not be"
-    yield from _set_notes(dump, known)
-    if hook == "output" and any(known.is_local(one.packet.destination) is None for one in outcomes):
+    yield from _set_notes(dump, host)
+    if hook == "output" and any(host.is_local(one.packet.destination) is None for one in outcomes):
         yield (
             "which addresses are this node's own is not known: the packet is taken to leave it "
             "(--local-ip or --addresses tells)"
@@ -78,9 +78,9 @@ def packet_notes(
 
 
 def _fault_notes(journey: Journey) -> Iterator[str]:
-    for rule, loop in journey.faults.loops.items():
+    for rule, loop in journey.broken.loops.items():
         yield f"line {rule.line}: {' -> '.join(loop)} is a loop, which the kernel refuses: edited by hand?"
-    for rule, chain in journey.faults.missing.items():
+    for rule, chain in journey.broken.missing.items():
         yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
     if journey.rounded:
         yield "shares are rounded at 2^-4096, exact ones would have too many digits"
@@ -90,16 +90,16 @@ def _fault_notes(journey: Journey) -> Iterator[str]:
 
 def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[str]:
     """Name the chains on the way that a dump which lacks lines has without rules, or without their end."""
-    for rule, chain in journey.faults.hollow.items():
+    for rule, chain in journey.broken.empty_chains.items():
         yield f"line {rule.line}: {chain} has no rules in this dump, which lacks lines: what it does is not known"
     steps = (step for one in outcomes if one.packet.dnat is None for step in steps_of(one.path)[0])
     for chain in dict.fromkeys(step.chain for step in steps if step.chain.startswith(SERVICE_CHAINS)):
         yield f"{chain} leads to no endpoint in this dump, which lacks lines: connections may well go to one"
 
 
-def _set_notes(dump: Dump, known: Known) -> Iterator[str]:
+def _set_notes(dump: Dump, host: Host) -> Iterator[str]:
     """Name the sets that rules ask about and the file handed in lacks."""
-    if known.sets is None:
+    if host.sets is None:
         return
     asked = {
         option.values[0]: rule
@@ -110,7 +110,7 @@ def _set_notes(dump: Dump, known: Known) -> Iterator[str]:
         if option.name == "--match-set" and option.values
     }
     for name, rule in asked.items():
-        if name not in known.sets:
+        if name not in host.sets:
             yield f"line {rule.line}: the sets handed in lack {name}: what asks about it is a condition"
 
 

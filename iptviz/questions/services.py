@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import TargetError
-from iptviz.knowledge.files import Handed, read_file
-from iptviz.knowledge.service_names import read_service_names
 from iptviz.kube.era import Era, era_of
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.leftovers import leftovers
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.supplied.files import Supplied, read_file
+from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def services(
     endpoint: str | None = None,
     sort: str = "name",
     published: bool = False,
-    names: str | Handed | None = None,
+    names: str | Supplied | None = None,
 ) -> ServicesResult:
     """Return the service ports of `dump`: all, or those to which all that is asked for applies.
 

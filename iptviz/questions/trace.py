@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.condition import clauses
-from iptviz.knowledge.files import Handed, read_file
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS, SERVICES
@@ -13,15 +12,16 @@ from iptviz.kube.naming import Naming, fits
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import Target, parse_target
+from iptviz.supplied.files import Supplied, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
-    from iptviz.knowledge.service_names import Candidate
     from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Outcome
+    from iptviz.supplied.service_names import Candidate
 
 
 class TraceResult(NamedTuple):
@@ -45,7 +45,7 @@ class TraceResult(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether neither the dump nor the rules that were walked lack anything."""
-        broken = (one.faults.loops or one.faults.missing or one.unexplored for one in self.services)
+        broken = (one.broken.loops or one.broken.missing or one.unexplored for one in self.services)
         return self.dump.complete and not any(broken)
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class TraceResult(NamedTuple):
 
 
 def trace(
-    dump: Dump, target: str, *, names: str | Handed | None = None, since: Dump | None = None
+    dump: Dump, target: str, *, names: str | Supplied | None = None, since: Dump | None = None
 ) -> TraceResult:
     """Follow new connections to `target` through `dump`.
 
@@ -106,7 +106,7 @@ def _first_rules(dump: Dump) -> Iterator[Rule]:
 
 
 def _names_reader(text: str, source: str) -> list[Candidate]:
-    from iptviz.knowledge.service_names import read_service_names
+    from iptviz.supplied.service_names import read_service_names
 
     return read_service_names(text, source)
 
@@ -163,10 +163,10 @@ def _service_notes(services: tuple[ServiceTrace, ...]) -> Iterator[str]:
 
 
 def _fault_notes(one: ServiceTrace) -> Iterator[str]:
-    for rule, loop in one.faults.loops.items():
+    for rule, loop in one.broken.loops.items():
         chains = " -> ".join(loop)
         yield f"line {rule.line}: {chains} is a loop, which the kernel refuses: edited by hand?"
-    for rule, chain in one.faults.missing.items():
+    for rule, chain in one.broken.missing.items():
         yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
     if one.rounded:
         yield f"{one.frontend.text}: shares are rounded at 2^-4096, exact ones would have too many digits"
@@ -175,7 +175,7 @@ def _fault_notes(one: ServiceTrace) -> Iterator[str]:
 
 
 def _outcome_notes(outcome: Outcome) -> Iterator[str]:
-    for hop in outcome.hollow:
+    for hop in outcome.empty_chains:
         yield f"line {hop.via.line}: leads to {hop.chain}, which has no rules"
     for end in outcome.others:
         target = end.rule.target.name if end.rule.target else ""

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
-from iptviz.knowledge.files import Handed, read_file
-from iptviz.knowledge.service_names import Candidate
 from iptviz.kube.cues import releases
 from iptviz.kube.era import era_of
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.questions.differences import Difference, differences_of, extra, missing
+from iptviz.supplied.files import Supplied, read_file
+from iptviz.supplied.service_names import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ def read_objects(objects: Sequence[str]) -> ApiCluster:
         raise DumpError(
             "no file of Kubernetes objects is given", hint="kubectl get services,endpointslices -A -o json"
         )
-    return read_cluster(text for path in objects if (text := read_file(path, Handed)) is not None)
+    return read_cluster(text for path in objects if (text := read_file(path, Supplied)) is not None)
 
 
 def candidates_of(cluster: ApiCluster) -> list[Candidate]:

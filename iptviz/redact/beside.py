@@ -11,8 +11,8 @@ from iptviz.redact.ipsets import Sets
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.dump import Redactor
+    from iptviz.supplied.service_names import Candidate
 
 _HOST = re.compile(r"[0-9A-Fa-f:.]+")
 _DEVICE = re.compile(r'(\b(?:dev|iif|oif) |"(?:dev|iif|oif)": ?")([^\s"]+)')

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Chain
     from iptviz.grammar.parts import Counters
-    from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.secrets import Secrets
+    from iptviz.supplied.service_names import Candidate
 
 _RANGE_SIGNS = ("-range", "--to-")
 """What stands in the rules that may hold ranges of addresses."""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.dump.model import Dump
-    from iptviz.knowledge.service_names import Candidate
     from iptviz.redact.secrets import Secrets
+    from iptviz.supplied.service_names import Candidate
 
 _PUBLIC = re.compile(
     r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING"

@@ -89,7 +89,7 @@ def leftover_label(outcome: Outcome, *, complete: bool) -> str:
 
     To a kernel a chain without rules just returns; in a dump that lacks something, they may be what it lacks.
     """
-    if outcome.hollow and not complete:
-        chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.hollow))
+    if outcome.empty_chains and not complete:
+        chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
         return printable(f"not known, since this incomplete dump has no rules of {chains}")
     return "no endpoint, destination unchanged"

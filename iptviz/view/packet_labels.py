@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.documents.packet_v1 import address_text, icmp_text
+from iptviz.documents.packet_v1 import address_text, effect_text, icmp_text
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.marks import ALL_BITS
 from iptviz.view.cases import letter_of
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.xtables.address import Network
-
-MISSED = "no match: "
-"""How the effect of a rule begins that was looked at and did not match; the reason follows."""
 
 _STARTS = {"prerouting": "arrives at this node", "output": "sent by this node"}
 _ROUTES = {"INPUT": "delivered to this node", "FORWARD": "forwarded", "OUTPUT": "sent"}
@@ -117,5 +114,5 @@ def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:
 
 
 def effect_label(step: Step) -> str:
-    """Return what a step did; a policy is said to be one."""
-    return printable(step.effect if step.rule or "policy" in step.effect else f"policy {step.effect}")
+    """Return what a step did."""
+    return printable(effect_text(step))

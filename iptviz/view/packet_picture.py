@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
 from iptviz.engine.condition import clauses
-from iptviz.engine.path import steps_of
+from iptviz.engine.path import MISSED, steps_of
 from iptviz.view.labels import dump_label
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
-    MISSED,
     PacketCase,
     asked_label,
     circumstances_label,
@@ -83,12 +82,12 @@ def _cases_told(cases: list[PacketCase], *, fold: bool) -> Iterator[str]:
 def packet_chains(result: PacketResult) -> frozenset[tuple[str, str]]:
     """Return the table and name of each chain in which a rule matched, whatever becomes of the packet."""
     steps = (step for outcome in result.outcomes for step in steps_of(outcome.path)[0])
-    return frozenset((step.table, step.chain) for step in steps if not step.effect.startswith(MISSED))
+    return frozenset((step.table, step.chain) for step in steps if step.kind != MISSED)
 
 
 def _way(case: PacketCase, outcome: Outcome) -> _Way:
     steps, _ = steps_of(outcome.path)
-    return _Way(case.letter, outcome, [step for step in steps if not step.effect.startswith(MISSED)])
+    return _Way(case.letter, outcome, [step for step in steps if step.kind != MISSED])
 
 
 class _Painter:

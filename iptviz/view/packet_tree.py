@@ -6,9 +6,9 @@ from itertools import groupby, takewhile
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total, trimmed
-from iptviz.engine.path import steps_of
+from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.view.numbers import counted, percent
-from iptviz.view.packet_labels import MISSED, PacketCase, effect_label, fate_label, rewritten_labels
+from iptviz.view.packet_labels import PacketCase, effect_label, fate_label, rewritten_labels
 from iptviz.view.text import printable
 from iptviz.view.trace import FOLD_FROM, SHOWN, Node
 
@@ -78,7 +78,7 @@ class PacketTree:
         if first:
             place = _place(steps[first - 1])
             yield Node("fold", (f"the first {counted(first, 'step')} as above, up to {place}", ""))
-        for missed, run in groupby(steps[first:end], lambda step: step.effect.startswith(MISSED)):
+        for missed, run in groupby(steps[first:end], lambda step: step.kind == MISSED):
             yield from self._run([_step_node(step) for step in run], missed=missed)
         if end < len(steps):
             rest, place = counted(len(steps) - end, "step"), _place(steps[end])
@@ -128,7 +128,7 @@ def _step_node(step: Step) -> Node:
         effect_label(step),
         text,
     )
-    return Node("miss" if step.effect.startswith(MISSED) else "step", tuple(map(printable, cells)))
+    return Node("miss" if step.kind == MISSED else "step", tuple(map(printable, cells)))
 
 
 def _folded(hidden: tuple[Outcome, ...]) -> str:
@@ -143,4 +143,4 @@ def _folded(hidden: tuple[Outcome, ...]) -> str:
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
     if outcome.by:
         return f"line {outcome.by.line}"
-    return "by policy" if any(step.rule is None for step in steps) else ""
+    return "by policy" if any(step.kind == POLICY for step in steps) else ""

@@ -93,7 +93,7 @@ def test_the_document_is_that_of_the_contract() -> None:
         "chain": "FORWARD",
         "rule": None,
         "line": None,
-        "effect": "ACCEPT",
+        "effect": "policy ACCEPT",
         "text": None,
     }
 

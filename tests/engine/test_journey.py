@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import iptviz
+from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import steps_of
 from iptviz.engine.targets.table import TARGETS
@@ -56,7 +57,7 @@ def told(result: PacketResult) -> dict[str, str]:
 
 def effects(result: PacketResult) -> list[str]:
     (outcome,) = result.outcomes
-    return [step.effect for step in steps_of(outcome.path)[0]]
+    return [effect_text(step) for step in steps_of(outcome.path)[0]]
 
 
 def chains(result: PacketResult) -> list[str]:

@@ -8,11 +8,11 @@ import pytest
 
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses, read_assumption
-from iptviz.engine.known import Known
+from iptviz.engine.host import Host
 from iptviz.engine.marks import known_mark
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.table import MATCHES
-from iptviz.engine.packet import Packet, Tuple
+from iptviz.engine.packet import ConnectionTuple, Packet
 from iptviz.errors import PacketError
 from iptviz.grammar.reader import take_apart
 from iptviz.xtables.address import Network, parse_network
@@ -35,13 +35,13 @@ DONE = SYN._replace(
     destination=host("10.244.1.17"),
     dnat="10.244.1.17:80",
     statuses=frozenset({"DNAT"}),
-    original=Tuple(SYN.source, SYN.destination, 40000, 80),
+    original=ConnectionTuple(SYN.source, SYN.destination, 40000, 80),
 )
 NOBODY = SYN._replace(owner=None)
 PASSING = NOBODY._replace(route="FORWARD")
 UNTRACKED = SYN._replace(state="UNTRACKED")
 LATER = SYN._replace(state="ESTABLISHED")
-LOCAL = Known(local=frozenset({host("192.168.1.10")}))
+LOCAL = Host(local=frozenset({host("192.168.1.10")}))
 SIX = Packet("ipv6-icmp", host("fd00::1"), icmp_type=(128, 0))
 
 CASES: list[tuple[str, Packet, bool | str]] = [

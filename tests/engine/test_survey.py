@@ -227,13 +227,13 @@ def test_ten_thousand_chains_deep_is_no_depth() -> None:
 )
 def test_a_loop_is_a_fault_and_no_hang(rules: list[str], loops: list[tuple[str, ...]]) -> None:
     cases = surveyed(*rules, f"-A A {dnat(1)}")
-    assert list(cases.faults.loops.values()) == loops
+    assert list(cases.broken.loops.values()) == loops
     assert "1" in shares(cases.cases[0])
 
 
 def test_a_jump_to_a_chain_that_is_not_there_is_a_fault() -> None:
     cases = surveyed(f"-A A {RANDOM} 0.25 -j GONE", f"-A A {HALF} -g LOST", f"-A A {dnat(1)}")
-    assert {rule.number: name for rule, name in cases.faults.missing.items()} == {1: "GONE", 2: "LOST"}
+    assert {rule.number: name for rule, name in cases.broken.missing.items()} == {1: "GONE", 2: "LOST"}
     assert shares(cases.cases[0]) == {"1": Fraction(3, 8)}
 
 
@@ -298,7 +298,7 @@ def test_a_target_that_nobody_knows_may_end_the_table_or_not() -> None:
     ending = {text for text, ends in takers(cases).items() if ends == {"NOSUCH"}}
     assert ending == {text for text in takers(cases) if "rules end at target NOSUCH" in text} != set()
     assert all(ends == {"1"} for text, ends in takers(cases).items() if text not in ending)
-    assert not cases.faults.missing
+    assert not cases.broken.missing
 
 
 def test_too_many_conditions_are_counted_and_not_tried() -> None:

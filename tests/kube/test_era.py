@@ -7,8 +7,8 @@ import re
 import pytest
 
 import iptviz
+from iptviz.kube.counted_cues import digits_of
 from iptviz.kube.cues import NEWEST, releases, since, until
-from iptviz.kube.digits import digits_of
 from iptviz.kube.era import era_of, spans_text
 from tests import kubeproxy
 from tests.conftest import ROOT, SHARED

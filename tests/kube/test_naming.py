@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.knowledge.service_names import Candidate
 from iptviz.kube.hashes import suffix_of, suffixes
 from iptviz.kube.names import ServiceName
 from iptviz.kube.naming import Naming, fits
+from iptviz.supplied.service_names import Candidate
 from tests import kubeproxy
 from tests.kubeproxy import NEW, OLD, Cluster
 

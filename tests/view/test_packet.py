@@ -12,7 +12,7 @@ from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
 from iptviz.engine.outcome import Outcome
 from iptviz.engine.packet import Packet
-from iptviz.engine.path import Path, Step, joined
+from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.questions.packet import PacketResult
 from iptviz.view.packet import packet_view
 from iptviz.view.packet_labels import (
@@ -55,10 +55,11 @@ class Stops:
         self.dump = dump
         self.packet = packet
 
-    def at(self, table: str, chain: str, number: int, effect: str = "") -> Step:
+    def at(self, table: str, chain: str, number: int, effect: str = "", kind: str = MATCHED) -> Step:
         """Return the stop at rule `number` of a chain; 0 is its policy."""
         rule = self.dump.tables[table].chains[chain].rules[number - 1] if number else None
-        return Step(table, chain, rule, effect or (f"jump {rule.jump}" if rule else "ACCEPT"), self.packet)
+        effect = effect or (f"jump {rule.jump}" if rule else "ACCEPT")
+        return Step(table, chain, rule, effect, self.packet, kind=kind if rule else POLICY)
 
 
 def httpd(number: int, when: tuple[Assumption, ...], *, masquerade: bool, dump: iptviz.Dump) -> Outcome:
@@ -310,7 +311,7 @@ def test_rules_that_did_not_match_are_of_their_own_kind_and_long_runs_are_shorte
     result = one_case()
     (first, *_) = result.outcomes
     stops = Stops(result.dump, ASKED)
-    missed = [stops.at("nat", "KUBE-SERVICES", 1, "no match: destination")] * 40
+    missed = [stops.at("nat", "KUBE-SERVICES", 1, "destination", MISSED)] * 40
     outcome = first._replace(share=Fraction(1), path=path([*missed, stops.at("nat", "POSTROUTING", 0)]))
     result = result._replace(outcomes=(outcome,))
     assert len(kinds(result, "miss")) == 10

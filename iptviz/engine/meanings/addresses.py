@@ -12,7 +12,7 @@ from iptviz.xtables.names import protocol_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
@@ -101,7 +101,7 @@ def basic_truth(option: Option, packet: Packet) -> Truth:
     return BASICS[option.name](option, packet)
 
 
-def iprange(_match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def iprange(_match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Whether an address lies between two others."""
     side, address = _SIDES[option.name], getattr(packet, _SIDES[option.name])
     low, _, high = option.values[0].partition("-")
@@ -125,29 +125,29 @@ def _full(version: int) -> int:
     return (1 << (32 if version == 4 else 128)) - 1
 
 
-def addrtype(match: Match, packet: Packet, given: Known) -> list[Truth]:
+def addrtype(match: Match, packet: Packet, host: Host) -> list[Truth]:
     """Whether an address is of a type, as the node's routing sees it."""
     if match.option("--limit-iface-in") or match.option("--limit-iface-out"):
         return [unknown(match.text())]  # then LOCAL means local to one interface
-    return [_address_type(option, packet, given) for option in match.options]
+    return [_address_type(option, packet, host) for option in match.options]
 
 
-def _address_type(option: Option, packet: Packet, given: Known) -> Truth:
+def _address_type(option: Option, packet: Packet, host: Host) -> Truth:
     side = "source" if option.name == "--src-type" else "destination"
     wanted = option.values[0].upper().split(",")
     local, address = (
         (packet.to_this_node, packet.destination) if side == "destination" else (None, packet.source)
     )
     if local is None:
-        local = given.is_local(address)
+        local = host.is_local(address)
     if local and address is None:
         return known(option, holds="LOCAL" in wanted)
-    kind = "LOCAL" if local else given.address_type(address) if address is not None else None
+    kind = "LOCAL" if local else host.address_type(address) if address is not None else None
     if kind is not None:
         return known(option, holds=kind in wanted)
     if local is False and wanted == ["LOCAL"]:
         return known(option, holds=False)
-    if wanted == ["MULTICAST"] and address is not None and not given.may_be_multicast(address):
+    if wanted == ["MULTICAST"] and address is not None and not host.may_be_multicast(address):
         return known(option, holds=False)  # the address alone tells; a broadcast hangs on the node's networks
     if side == "destination" and packet.dnat and wanted == ["LOCAL"]:
         return question("endpoint-local", "DNAT", option)  # another question than before the rewriting

@@ -14,8 +14,8 @@ from iptviz.engine.meanings.truth import Truth, asked, known, question
 from iptviz.engine.regions import split_since
 
 if TYPE_CHECKING:
-    from iptviz.engine.known import Known
-    from iptviz.engine.packet import Packet, Tuple
+    from iptviz.engine.host import Host
+    from iptviz.engine.packet import ConnectionTuple, Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
 
@@ -24,12 +24,12 @@ _NO_CONNECTION = {UNTRACKED, INVALID}
 _STATE_OPTIONS = {"--ctstate", "--state"}
 
 
-def mark(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def mark(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The packet's mark."""
     return mark_truth(match, option, packet.mark)
 
 
-def connmark(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def connmark(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The connection's mark; a packet without connection never matches, whatever is asked."""
     if packet.state in _NO_CONNECTION:
         return False
@@ -50,7 +50,7 @@ def mark_truth(match: Match, option: Option, own: Mark) -> Truth:
     return question(kind.strip(), shown + since, option)
 
 
-def conntrack(match: Match, packet: Packet, _known: Known) -> list[Truth]:
+def conntrack(match: Match, packet: Packet, _host: Host) -> list[Truth]:
     """State, direction, tuples and status; without a connection only the state counts."""
     if packet.state in _NO_CONNECTION and match.name == "conntrack":
         states = [option for option in match.options if option.name in _STATE_OPTIONS]
@@ -112,7 +112,7 @@ def _tuple_truth(match: Match, option: Option, packet: Packet, side: str) -> Tru
     if packet.state != "NEW":
         return asked(match, option)
     reply, field = _TUPLE_SIDES[side]
-    seen: Packet | Tuple = packet if reply or packet.original is None else packet.original
+    seen: Packet | ConnectionTuple = packet if reply or packet.original is None else packet.original
     if field.endswith("_port"):
         port, bounds = getattr(seen, field), port_range(option.values[0])
         if port is None or bounds is None:

@@ -13,7 +13,7 @@ from iptviz.xtables.numbers import read_uint
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PORT_SIDES = {"--sport": "source", "--dport": "destination"}
 
 
-def ports(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def ports(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Ports and flags of tcp; ports of udp, udplite, sctp and dccp."""
     if option.name == "--syn":
         return _tcp_flags(match, option, packet, ("FIN,SYN,RST,ACK", "SYN"))
@@ -70,7 +70,7 @@ def _port_number(text: str) -> int | None:
     return service_port(text) if number is None else number
 
 
-def multiport(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def multiport(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Up to fifteen ports; `--ports` is satisfied by either side."""
     ranges = [port_range(port) for port in option.values[0].split(",")]
     sides = _MULTIPORT_SIDES[option.name]
@@ -105,7 +105,7 @@ def printed_value(kind: str, text: str, family: str = "ipv4") -> str:
     return KINDS[kind](text, Saving(family, "legacy"))
 
 
-def icmp(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def icmp(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """ICMP and ICMPv6 types, with a code or without."""
     family = "ipv6" if match.name == "icmp6" else "ipv4"
     kind = "icmpv6-type" if match.name == "icmp6" else "icmp-type"
@@ -124,7 +124,7 @@ def icmp(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
     return either(match, option, holds=None if own is None else own == code)
 
 
-def length(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def length(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The length of the packet from its network header on, in bytes."""
     bounds = port_range(option.values[0])  # a range of the same spelling
     if packet.length is None or bounds is None:
@@ -135,7 +135,7 @@ def length(match: Match, option: Option, packet: Packet, _known: Known) -> Truth
 _COMPARISONS = {"eq": int.__eq__, "lt": int.__lt__, "gt": int.__gt__}
 
 
-def ttl(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def ttl(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Time to live, or the hop limit of IPv6."""
     number = read_uint(option.values[0])
     if packet.ttl is None or number is None:
@@ -143,7 +143,7 @@ def ttl(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
     return known(option, holds=_COMPARISONS[option.name.rpartition("-")[2]](packet.ttl, number))
 
 
-def dscp(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def dscp(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The upper six bits of the type of service."""
     wanted = dscp_value(option)
     if packet.tos is None or wanted is None:
@@ -166,7 +166,7 @@ def dscp_value(option: Option) -> int | None:
     return None
 
 
-def tos(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def tos(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Bits of the type of service; a symbolic name stands for all bits but those of ECN."""
     value = printed_value("set-tos", option.values[0])
     number, slash, mask = value.partition("/")
@@ -176,7 +176,7 @@ def tos(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
     return known(option, holds=packet.tos & bits == wanted)
 
 
-def ecn(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def ecn(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The two ECN bits of the network header; those of TCP are conditions."""
     if option.name != "--ecn-ip-ect" or packet.tos is None:
         return asked(match, option, packet.since("tos"))
@@ -184,14 +184,14 @@ def ecn(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
     return unknown(match.text()) if number is None else known(option, holds=packet.tos & 3 == number)
 
 
-def mac(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def mac(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The sender's MAC address; a packet that this node sends has none."""
     if packet.mac is None:
         return asked(match, option)
     return known(option, holds=packet.mac.upper() == option.values[0].upper())
 
 
-def packet_type(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def packet_type(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """To this host, to all, to a group, or to another host, on the link."""
     wanted = option.values[0].lower()
     if packet.packet_type is None:
@@ -201,7 +201,7 @@ def packet_type(match: Match, option: Option, packet: Packet, _known: Known) -> 
     )
 
 
-def owner(match: Match, option: Option, packet: Packet, _known: Known) -> Truth:
+def owner(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The user and the group of the program that sends; what only passes through has none.
 
     Source: net/netfilter/xt_owner.c, where a packet without a socket matches if all options are inverted.

@@ -9,7 +9,7 @@ from iptviz.engine.meanings.truth import Truth, known, question, unknown
 from iptviz.xtables.address import parse_network, parse_number
 
 if TYPE_CHECKING:
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
@@ -21,7 +21,7 @@ def list_name(match: Match) -> str:
     return named.values[0] if named and named.values else "DEFAULT"
 
 
-def recent(match: Match, packet: Packet, given: Known) -> list[Truth]:
+def recent(match: Match, packet: Packet, host: Host) -> list[Truth]:
     """Whether the source, or the destination, was seen, how long ago and how often."""
     if (option := match.option("--set")) is not None:
         return [known(option, holds=True)]  # records the source, and then matches
@@ -34,18 +34,18 @@ def recent(match: Match, packet: Packet, given: Known) -> list[Truth]:
     once = match.option("--hitcount") is None and match.option("--rttl") is None
     if name in packet.listed and once and match.option("--rdest") is None:
         return [known(option, holds=True)]  # a rule above has just put it there
-    listed = _listed(match, name, packet, given)
+    listed = _listed(match, name, packet, host)
     return [_recent_question(match, option, name, packet) if listed is None else known(option, holds=listed)]
 
 
-def _listed(match: Match, name: str, packet: Packet, given: Known) -> bool | None:
+def _listed(match: Match, name: str, packet: Packet, host: Host) -> bool | None:
     """Return what the lists that were handed in say; how long ago was that, they do not."""
     asked = packet.destination if match.option("--rdest") else packet.source
     mask = match.option("--mask")
-    if given.recent is None or name not in given.recent or asked is None or packet.since(f"recent {name}"):
+    if host.recent is None or name not in host.recent or asked is None or packet.since(f"recent {name}"):
         return None
     network = parse_network(mask.values[0]) if mask and mask.values else None
-    entry = given.recent[name].entries.get(asked.value & network.value if network else asked.value)
+    entry = host.recent[name].entries.get(asked.value & network.value if network else asked.value)
     if entry is None:
         return False
     hits = match.option("--hitcount")
@@ -63,11 +63,11 @@ def _recent_question(match: Match, option: Option, name: str, packet: Packet) ->
     return question("recent", text + packet.since(f"recent {name}"), option)
 
 
-def ipset(match: Match, packet: Packet, given: Known) -> list[Truth]:
+def ipset(match: Match, packet: Packet, host: Host) -> list[Truth]:
     """Whether the packet is in a set; what is counted per entry is a condition."""
     flags = {option.name for option in match.options}
     return [
-        _member(option, packet, given, return_nomatch="--return-nomatch" in flags)
+        _member(option, packet, host, return_nomatch="--return-nomatch" in flags)
         if option.name == "--match-set"
         else unknown(f"-m set {option.text()}")
         for option in match.options
@@ -75,11 +75,11 @@ def ipset(match: Match, packet: Packet, given: Known) -> list[Truth]:
     ]
 
 
-def _member(option: Option, packet: Packet, given: Known, *, return_nomatch: bool) -> Truth:
+def _member(option: Option, packet: Packet, host: Host, *, return_nomatch: bool) -> Truth:
     name, directions = option.values[0], tuple(option.values[1].split(",")) if len(option.values) > 1 else ()
     since = packet.since(f"set {name}")
-    if given.sets is not None and name in given.sets and not since:
-        from iptviz.knowledge.ipsets import Subject
+    if host.sets is not None and name in host.sets and not since:
+        from iptviz.ipset.saved import Subject
 
         subject = Subject(
             source=packet.source,
@@ -93,7 +93,7 @@ def _member(option: Option, packet: Packet, given: Known, *, return_nomatch: boo
             mac=packet.mac,
             icmp=None if packet.icmp_type is None else (packet.icmp_type[0], packet.icmp_type[1] or 0),
         )
-        answer = given.sets[name].matches(subject, directions, given.sets, return_nomatch=return_nomatch)
+        answer = host.sets[name].matches(subject, directions, host.sets, return_nomatch=return_nomatch)
         if answer is not None:
             return known(option, holds=answer)
     flag = " --return-nomatch" if return_nomatch else ""

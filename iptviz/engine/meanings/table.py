@@ -15,23 +15,23 @@ from iptviz.engine.meanings.truth import Meaning, Truth, each_option, question, 
 from iptviz.xtables.matches import match_options
 
 if TYPE_CHECKING:
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
 
 
-def _always(_match: Match, _packet: Packet, _known: Known) -> list[Truth]:
+def _always(_match: Match, _packet: Packet, _host: Host) -> list[Truth]:
     """Comments and counters match every packet."""
     return [True]
 
 
-def _statistic(match: Match, _packet: Packet, _known: Known) -> list[Truth]:
+def _statistic(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
     chance = statistic_chance(match)
     return [unknown(match.text()) if chance is None else chance]
 
 
-def _rate(match: Match, _packet: Packet, _known: Known) -> list[Truth]:
+def _rate(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
     """Each rule has a bucket of its own, which what came before has filled or emptied."""
     negated = any(option.negated or option.name.endswith("-above") for option in match.options)
     return (
@@ -41,7 +41,7 @@ def _rate(match: Match, _packet: Packet, _known: Known) -> list[Truth]:
     )
 
 
-def _quota(match: Match, _packet: Packet, _known: Known) -> list[Truth]:
+def _quota(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
     return [question("quota", option.values[0], option) for option in match.options]
 
 
@@ -49,7 +49,7 @@ def _plain(match: Match) -> str:
     return " ".join(option._replace(negated=False).text().removeprefix("--") for option in match.options)
 
 
-def _time(match: Match, _packet: Packet, _known: Known) -> list[Truth]:
+def _time(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
     plain = _plain(match) or "any time"
     negated = any(option.negated for option in match.options)
     if negated:
@@ -57,7 +57,7 @@ def _time(match: Match, _packet: Packet, _known: Known) -> list[Truth]:
     return [question("time", plain, match.options[0])] if match.options else [True]
 
 
-def _physdev(_match: Match, option: Option, _packet: Packet, _known: Known) -> Truth:
+def _physdev(_match: Match, option: Option, _packet: Packet, _host: Host) -> Truth:
     if option.name == "--physdev-is-in":
         return question("bridge-port", "", option)
     return question("match", f"-m physdev {option._replace(negated=False).text()}", option)
@@ -96,12 +96,12 @@ MATCHES: dict[str, Meaning] = {
 }
 
 
-def match_truths(match: Match, packet: Packet, given: Known) -> list[Truth]:
+def match_truths(match: Match, packet: Packet, host: Host) -> list[Truth]:
     """Return the truths, all of which must hold, of a match about `packet`."""
     meaning = MATCHES.get(match.name)
     if meaning is None or any(not _has_value(match.name, option) for option in match.options):
         return [unknown(match.text())]
-    return meaning(match, packet, given)
+    return meaning(match, packet, host)
 
 
 def _has_value(match_name: str, option: Option) -> bool:

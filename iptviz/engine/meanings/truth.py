@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Assumption, Condition
 
 if TYPE_CHECKING:
-    from iptviz.engine.known import Known
+    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Truth = bool | Fraction | Assumption
 """True, False, a chance in [0, 1], or the assumption under which it is true."""
 
-Meaning = Callable[["Match", "Packet", "Known"], list[Truth]]
+Meaning = Callable[["Match", "Packet", "Host"], list[Truth]]
 """From a match, a packet and what is known to the truths, all of which must hold."""
 
 
@@ -46,6 +46,6 @@ def either(match: Match, option: Option, *, holds: bool | None) -> Truth:
     return asked(match, option) if holds is None else known(option, holds=holds)
 
 
-def each_option(meaning: Callable[[Match, Option, Packet, Known], Truth]) -> Meaning:
+def each_option(meaning: Callable[[Match, Option, Packet, Host], Truth]) -> Meaning:
     """Return the meaning of a match all of whose options must hold, each by itself."""
     return lambda match, packet, given: [meaning(match, option, packet, given) for option in match.options]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.effects import Effect, GoOn, Shot
+from iptviz.engine.effects import Effect, GoOn, TargetCall
 from iptviz.engine.marks import ALL_BITS, Mark, read_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.xtables.numbers import read_uint
@@ -25,26 +25,26 @@ _OPERATIONS: dict[str, Callable[[int, int], tuple[int, int]]] = {
 """For each option the value and mask of `(mark & ~mask) ^ value`."""
 
 
-def _operation(shot: Shot) -> tuple[int, int] | None:
-    for option in shot.target.options:
+def _operation(call: TargetCall) -> tuple[int, int] | None:
+    for option in call.target.options:
         if option.name in _OPERATIONS and option.values and (read := read_mark(option.values[0])):
             return _OPERATIONS[option.name](*read)
     return None
 
 
-def lost_mark(shot: Shot) -> Effect:
+def lost_mark(call: TargetCall) -> Effect:
     """Set the mark to something that cannot be told."""
-    mark = Mark(f"mark (as line {shot.rule.line} left it)", ALL_BITS, 0)
-    return GoOn(shot.packet._replace(mark=mark), f"{shot.target.name} sets the mark to something unknown")
+    mark = Mark(f"mark (as line {call.rule.line} left it)", ALL_BITS, 0)
+    return GoOn(call.packet._replace(mark=mark), f"{call.target.name} sets the mark to something unknown")
 
 
-def mark(shot: Shot) -> Effect:
+def mark(call: TargetCall) -> Effect:
     """MARK."""
-    operation = _operation(shot)
+    operation = _operation(call)
     if operation is None:
-        return lost_mark(shot)
-    changed = shot.packet.mark.set_xmark(*operation)
-    return GoOn(shot.packet._replace(mark=changed), _told("mark", changed, operation))
+        return lost_mark(call)
+    changed = call.packet.mark.set_xmark(*operation)
+    return GoOn(call.packet._replace(mark=changed), _told("mark", changed, operation))
 
 
 def _told(what: str, changed: Mark, operation: tuple[int, int]) -> str:
@@ -52,47 +52,47 @@ def _told(what: str, changed: Mark, operation: tuple[int, int]) -> str:
     return f"{what} {changed.value:#x}" if not changed.keep else f"{what} set to {value:#x}/{mask:#x}"
 
 
-def connmark(shot: Shot) -> Effect:
+def connmark(call: TargetCall) -> Effect:
     """CONNMARK: set, save or restore, with masks and shifts; without a connection it does nothing."""
-    packet = shot.packet
+    packet = call.packet
     if packet.state in {UNTRACKED, INVALID}:
         return GoOn(packet, "CONNMARK: no connection, nothing done")
-    names = {option.name for option in shot.target.options}
+    names = {option.name for option in call.target.options}
     if "--save-mark" in names:
-        saved = _transfer(shot, packet.mark, "--nfmask", packet.connmark, "--ctmask")
+        saved = _transfer(call, packet.mark, "--nfmask", packet.connmark, "--ctmask")
         return GoOn(packet._replace(connmark=saved), f"saved mark: connection mark {saved.text or 'unknown'}")
     if "--restore-mark" in names:
-        restored = _transfer(shot, packet.connmark, "--ctmask", packet.mark, "--nfmask")
+        restored = _transfer(call, packet.connmark, "--ctmask", packet.mark, "--nfmask")
         return GoOn(packet._replace(mark=restored), f"restored mark {restored.text or 'unknown'}")
-    operation = _operation(shot)
+    operation = _operation(call)
     if operation is None:
-        return GoOn(packet._replace(connmark=_opaque(shot)), "connection mark set to something unknown")
-    changed = _shifted(shot, packet.connmark.set_xmark(*operation))
+        return GoOn(packet._replace(connmark=_opaque(call)), "connection mark set to something unknown")
+    changed = _shifted(call, packet.connmark.set_xmark(*operation))
     return GoOn(packet._replace(connmark=changed), _told("connection mark", changed, operation))
 
 
-def _transfer(shot: Shot, source: Mark, source_mask: str, target: Mark, target_mask: str) -> Mark:
+def _transfer(call: TargetCall, source: Mark, source_mask: str, target: Mark, target_mask: str) -> Mark:
     """Return the mark `(target & ~target_mask) ^ (source & source_mask)`."""
-    moved = _shifted(shot, source.masked(_mask(shot, source_mask)))
-    kept = target.masked(~_mask(shot, target_mask) & ALL_BITS)
-    return kept.combined(moved, _opaque(shot).origin)
+    moved = _shifted(call, source.masked(_mask(call, source_mask)))
+    kept = target.masked(~_mask(call, target_mask) & ALL_BITS)
+    return kept.combined(moved, _opaque(call).origin)
 
 
-def _mask(shot: Shot, option: str) -> int:
-    text = shot.target.value(option) or shot.target.value("--mask")
+def _mask(call: TargetCall, option: str) -> int:
+    text = call.target.value(option) or call.target.value("--mask")
     number = read_uint(text) if text else ALL_BITS
     return ALL_BITS if number is None else number & ALL_BITS
 
 
-def _shifted(shot: Shot, mark: Mark) -> Mark:
+def _shifted(call: TargetCall, mark: Mark) -> Mark:
     """Shift as `--left-shift-mark` or `--right-shift-mark` says."""
     for option, sign in (("--left-shift-mark", 1), ("--right-shift-mark", -1)):
-        bits = read_uint(shot.target.value(option) or "0")
+        bits = read_uint(call.target.value(option) or "0")
         if bits:
-            return _opaque(shot) if mark.keep else mark.shifted(sign * min(bits, 32))
+            return _opaque(call) if mark.keep else mark.shifted(sign * min(bits, 32))
     return mark
 
 
-def _opaque(shot: Shot) -> Mark:
-    kind = "mark" if shot.target.name != "CONNMARK" else "connmark"
-    return Mark(f"{kind} (as line {shot.rule.line} left it)", ALL_BITS, 0)
+def _opaque(call: TargetCall) -> Mark:
+    kind = "mark" if call.target.name != "CONNMARK" else "connmark"
+    return Mark(f"{kind} (as line {call.rule.line} left it)", ALL_BITS, 0)

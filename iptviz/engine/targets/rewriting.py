@@ -9,17 +9,17 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from iptviz.engine.effects import Effect, Shot, Stop
-from iptviz.engine.packet import Packet, Tuple
+from iptviz.engine.effects import Effect, Stop, TargetCall
+from iptviz.engine.packet import ConnectionTuple, Packet
 from iptviz.xtables.address import Network, join_endpoint, parse_network, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _remembered(packet: Packet) -> Tuple:
+def _remembered(packet: Packet) -> ConnectionTuple:
     """Return what the connection's first packet looked like before any rewriting."""
-    return packet.original or Tuple(
+    return packet.original or ConnectionTuple(
         packet.source, packet.destination, packet.source_port, packet.destination_port
     )
 
@@ -68,25 +68,25 @@ def _shown(addresses: str, port: int | None, ports: str) -> str:
     return text if port is not None or not ports else f"{text}:{ports}"
 
 
-def dnat(shot: Shot) -> Effect:
+def dnat(call: TargetCall) -> Effect:
     """DNAT: the destination becomes an address, and perhaps a port."""
-    addresses, ports = split_range(shot.target.value("--to-destination") or "")
-    destination = _covering(addresses) if addresses else shot.packet.destination
-    port = _port(ports, shot.packet.destination_port)
+    addresses, ports = split_range(call.target.value("--to-destination") or "")
+    destination = _covering(addresses) if addresses else call.packet.destination
+    port = _port(ports, call.packet.destination_port)
     shown = _shown(addresses or _host_text(destination) or "its address", port, ports)
-    return _to(shot, destination, port, shown)
+    return _to(call, destination, port, shown)
 
 
 def _to(
-    shot: Shot, destination: Network | None, port: int | None, shown: str, *, local: bool | None = None
+    call: TargetCall, destination: Network | None, port: int | None, shown: str, *, local: bool | None = None
 ) -> Effect:
     """Send the connection elsewhere; what stays as it was does not count as rewritten."""
-    packet = shot.packet
+    packet = call.packet
     changed: tuple[tuple[str, int], ...] = packet.changed
     fields: Mapping[str, object] = {"destination": destination, "destination_port": port}
     for field, value in fields.items():
         if value is None or (field == "destination" and _host_text(destination) is None):
-            changed = packet._replace(changed=changed).lost(field, shot.rule.line)
+            changed = packet._replace(changed=changed).lost(field, call.rule.line)
     same = destination == packet.destination and port == packet.destination_port and destination is not None
     after = packet._replace(
         destination=destination,
@@ -97,26 +97,26 @@ def _to(
         dnat=shown,
         changed=changed,
     )
-    return Stop("ACCEPT", after, f"{shot.target.name}: destination becomes {shown}")
+    return Stop("ACCEPT", after, f"{call.target.name}: destination becomes {shown}")
 
 
-def redirect(shot: Shot) -> Effect:
+def redirect(call: TargetCall) -> Effect:
     """REDIRECT: to this node itself, by loopback or by the address of the interface it came in by."""
-    ports = shot.target.value("--to-ports") or ""
-    port = _port(ports, shot.packet.destination_port)
-    family = shot.rule.table.saving.family
-    if shot.hook == "OUTPUT":
+    ports = call.target.value("--to-ports") or ""
+    port = _port(ports, call.packet.destination_port)
+    family = call.rule.table.saving.family
+    if call.hook == "OUTPUT":
         address = "::1" if family == "ipv6" else "127.0.0.1"
-        return _to(shot, parse_network(address), port, _shown(address, port, ports), local=True)
+        return _to(call, parse_network(address), port, _shown(address, port, ports), local=True)
     where = f"this node:{port}" if port is not None else f"this node:{ports}" if ports else "this node"
-    return _to(shot, None, port, where, local=True)
+    return _to(call, None, port, where, local=True)
 
 
-def _from(shot: Shot, source: Network | None, shown: str, port: int | None) -> Effect:
-    packet = shot.packet
+def _from(call: TargetCall, source: Network | None, shown: str, port: int | None) -> Effect:
+    packet = call.packet
     changed = packet.changed
     if _host_text(source) is None:
-        changed = packet.lost("source", shot.rule.line)
+        changed = packet.lost("source", call.rule.line)
     same = source == packet.source and source is not None and port in {None, packet.source_port}
     after = packet._replace(
         source=source,
@@ -127,35 +127,35 @@ def _from(shot: Shot, source: Network | None, shown: str, port: int | None) -> E
         changed=changed,
     )
     told = "that of the interface it leaves by" if shown == "MASQUERADE" else shown
-    return Stop("ACCEPT", after, f"{shot.target.name}: source becomes {told}")
+    return Stop("ACCEPT", after, f"{call.target.name}: source becomes {told}")
 
 
-def snat(shot: Shot) -> Effect:
+def snat(call: TargetCall) -> Effect:
     """SNAT: the source becomes an address; its port stays if it is free."""
-    addresses, ports = split_range(shot.target.value("--to-source") or "")
-    source = _covering(addresses) if addresses else shot.packet.source
-    port = _port(ports, shot.packet.source_port)
+    addresses, ports = split_range(call.target.value("--to-source") or "")
+    source = _covering(addresses) if addresses else call.packet.source
+    port = _port(ports, call.packet.source_port)
     shown = _shown(addresses or _host_text(source) or "its address", parse_number(ports), ports)
-    return _from(shot, source, shown, port)
+    return _from(call, source, shown, port)
 
 
-def masquerade(shot: Shot) -> Effect:
+def masquerade(call: TargetCall) -> Effect:
     """MASQUERADE: the source becomes the address of the interface by which the packet leaves."""
-    ports = shot.target.value("--to-ports") or ""
-    return _from(shot, None, "MASQUERADE", _port(ports, shot.packet.source_port))
+    ports = call.target.value("--to-ports") or ""
+    return _from(call, None, "MASQUERADE", _port(ports, call.packet.source_port))
 
 
-def netmap(shot: Shot) -> Effect:
+def netmap(call: TargetCall) -> Effect:
     """NETMAP: the network part of the address is exchanged, the destination's before routing."""
-    network = parse_network(shot.target.value("--to") or "")
-    before = shot.hook in {"PREROUTING", "OUTPUT"}
-    own = shot.packet.destination if before else shot.packet.source
+    network = parse_network(call.target.value("--to") or "")
+    before = call.hook in {"PREROUTING", "OUTPUT"}
+    own = call.packet.destination if before else call.packet.source
     mapped = None
     if network is not None and own is not None:
         value = network.value | (own.value & ~network.mask & own.mask)
         mapped = Network(own.version, value, own.mask | network.mask)
-    shown = _host_text(mapped) or shot.target.value("--to") or "something unknown"
+    shown = _host_text(mapped) or call.target.value("--to") or "something unknown"
     if before:
-        port = shot.packet.destination_port
-        return _to(shot, mapped, port, _shown(shown, port, ""))
-    return _from(shot, mapped, shown, shot.packet.source_port)
+        port = call.packet.destination_port
+        return _to(call, mapped, port, _shown(shown, port, ""))
+    return _from(call, mapped, shown, call.packet.source_port)

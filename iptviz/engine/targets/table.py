@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.effects import Effect, GoOn, Shot, Stop
+from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall
 from iptviz.engine.marks import read_mark
 from iptviz.engine.meanings.headers import dscp_value, printed_value
 from iptviz.engine.targets import marking, rewriting
@@ -18,61 +18,61 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _accept(shot: Shot) -> Effect:
-    return Stop("ACCEPT", shot.packet, "ACCEPT")
+def _accept(call: TargetCall) -> Effect:
+    return Stop("ACCEPT", call.packet, "ACCEPT")
 
 
-def _drop(shot: Shot) -> Effect:
-    return Stop("DROP", shot.packet, "DROP")
+def _drop(call: TargetCall) -> Effect:
+    return Stop("DROP", call.packet, "DROP")
 
 
-def _reject(shot: Shot) -> Effect:
-    default = "icmp6-port-unreachable" if shot.rule.table.saving.family == "ipv6" else "icmp-port-unreachable"
-    return Stop("REJECT", shot.packet, f"REJECT with {shot.target.value('--reject-with') or default}")
+def _reject(call: TargetCall) -> Effect:
+    default = "icmp6-port-unreachable" if call.rule.table.saving.family == "ipv6" else "icmp-port-unreachable"
+    return Stop("REJECT", call.packet, f"REJECT with {call.target.value('--reject-with') or default}")
 
 
-def _queue(shot: Shot) -> Effect:
+def _queue(call: TargetCall) -> Effect:
     """QUEUE and NFQUEUE: a program decides; with --queue-bypass nobody listening means ACCEPT."""
-    number = shot.target.value("--queue-num") or shot.target.value("--queue-balance") or "0"
-    bypass = any(option.name == "--queue-bypass" for option in shot.target.options)
-    if bypass and not shot.ask("listener", f"netfilter queue {number}"):
-        return Stop("ACCEPT", shot.packet, f"queue {number} bypassed")
-    return Stop("QUEUE", shot.packet, f"to the program at queue {number}")
+    number = call.target.value("--queue-num") or call.target.value("--queue-balance") or "0"
+    bypass = any(option.name == "--queue-bypass" for option in call.target.options)
+    if bypass and not call.ask("listener", f"netfilter queue {number}"):
+        return Stop("ACCEPT", call.packet, f"queue {number} bypassed")
+    return Stop("QUEUE", call.packet, f"to the program at queue {number}")
 
 
-def _notrack(shot: Shot) -> Effect:
-    return GoOn(shot.packet._replace(state="UNTRACKED"), "not tracked")
+def _notrack(call: TargetCall) -> Effect:
+    return GoOn(call.packet._replace(state="UNTRACKED"), "not tracked")
 
 
-def _ct(shot: Shot) -> Effect:
-    if any(option.name == "--notrack" for option in shot.target.options):
-        return _notrack(shot)
-    settings = " ".join(option.text().removeprefix("--") for option in shot.target.options)
-    return GoOn(shot.packet, f"connection tracking: {settings}")
+def _ct(call: TargetCall) -> Effect:
+    if any(option.name == "--notrack" for option in call.target.options):
+        return _notrack(call)
+    settings = " ".join(option.text().removeprefix("--") for option in call.target.options)
+    return GoOn(call.packet, f"connection tracking: {settings}")
 
 
-def _tproxy(shot: Shot) -> Effect:
+def _tproxy(call: TargetCall) -> Effect:
     """TPROXY: to a listening socket of this node with a mark, or nowhere."""
-    port = shot.target.value("--on-port") or "the packet's port"
-    if not shot.ask("listener", f"TPROXY port {port}"):
-        return Stop("DROP", shot.packet, f"TPROXY: nobody listens on port {port}")
-    value = read_mark(shot.target.value("--tproxy-mark") or "0x0/0x0") or (0, 0)
-    packet = shot.packet._replace(mark=shot.packet.mark.set_xmark(*value), to_this_node=True)
+    port = call.target.value("--on-port") or "the packet's port"
+    if not call.ask("listener", f"TPROXY port {port}"):
+        return Stop("DROP", call.packet, f"TPROXY: nobody listens on port {port}")
+    value = read_mark(call.target.value("--tproxy-mark") or "0x0/0x0") or (0, 0)
+    packet = call.packet._replace(mark=call.packet.mark.set_xmark(*value), to_this_node=True)
     return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {port}")
 
 
-def _synproxy(shot: Shot) -> Effect:
+def _synproxy(call: TargetCall) -> Effect:
     """SYNPROXY answers SYN and takes the client's ACK; what else it gets goes on."""
-    flags = shot.packet.tcp_flags
+    flags = call.packet.tcp_flags
     if flags is None:
-        asked = shot.ask("match", "--tcp-flags FIN,SYN,RST,ACK SYN") or shot.ask(
+        asked = call.ask("match", "--tcp-flags FIN,SYN,RST,ACK SYN") or call.ask(
             "match", "--tcp-flags FIN,SYN,RST,ACK ACK"
         )
     else:
         asked = flags & {"SYN", "ACK", "FIN", "RST"} in ({"SYN"}, {"ACK"})
     if asked:
-        return Stop("STOLEN", shot.packet, "SYNPROXY answers it")
-    return GoOn(shot.packet, "SYNPROXY lets it go on")
+        return Stop("STOLEN", call.packet, "SYNPROXY answers it")
+    return GoOn(call.packet, "SYNPROXY lets it go on")
 
 
 _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
@@ -82,39 +82,39 @@ _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def _time_to_live(shot: Shot) -> Effect:
-    packet = shot.packet
-    for option in shot.target.options:
+def _time_to_live(call: TargetCall) -> Effect:
+    packet = call.packet
+    for option in call.target.options:
         way = option.name.rpartition("-")[2]
         number = read_uint(option.values[0]) if option.values else None
         if way in _TTL_WAYS and number is not None and (packet.ttl is not None or way == "set"):
             after = _TTL_WAYS[way](packet.ttl or 0, number)
             return GoOn(packet._replace(ttl=after), f"TTL {after}")
-    return GoOn(packet._replace(ttl=None, changed=packet.lost("ttl", shot.rule.line)), "TTL changed")
+    return GoOn(packet._replace(ttl=None, changed=packet.lost("ttl", call.rule.line)), "TTL changed")
 
 
-def _dscp(shot: Shot) -> Effect:
-    options = [option for option in shot.target.options if option.values]
+def _dscp(call: TargetCall) -> Effect:
+    options = [option for option in call.target.options if option.values]
     value = dscp_value(options[0]) if options else None
-    if value is None or shot.packet.tos is None:
-        lost = shot.packet._replace(tos=None, changed=shot.packet.lost("tos", shot.rule.line))
+    if value is None or call.packet.tos is None:
+        lost = call.packet._replace(tos=None, changed=call.packet.lost("tos", call.rule.line))
         return GoOn(lost, f"DSCP {value:#04x}" if value is not None else "DSCP changed")
-    return GoOn(shot.packet._replace(tos=value << 2 | shot.packet.tos & 3), f"DSCP {value:#04x}")
+    return GoOn(call.packet._replace(tos=value << 2 | call.packet.tos & 3), f"DSCP {value:#04x}")
 
 
-def _tos(shot: Shot) -> Effect:
+def _tos(call: TargetCall) -> Effect:
     """TOS: `(tos & ~mask) ^ value`, in iptables' words."""
-    for option in shot.target.options:
+    for option in call.target.options:
         operation = _tos_operation(option.name, option.values[0]) if option.values else None
         if operation is None:
             break
         value, mask = operation
-        if shot.packet.tos is None and mask != 0xFF:
+        if call.packet.tos is None and mask != 0xFF:
             break
-        after = ((shot.packet.tos or 0) & ~mask) ^ value
-        return GoOn(shot.packet._replace(tos=after), f"TOS {after:#04x}")
+        after = ((call.packet.tos or 0) & ~mask) ^ value
+        return GoOn(call.packet._replace(tos=after), f"TOS {after:#04x}")
     return GoOn(
-        shot.packet._replace(tos=None, changed=shot.packet.lost("tos", shot.rule.line)), "TOS changed"
+        call.packet._replace(tos=None, changed=call.packet.lost("tos", call.rule.line)), "TOS changed"
     )
 
 
@@ -129,38 +129,38 @@ def _tos_operation(name: str, text: str) -> tuple[int, int] | None:
     return {"--and-tos": (0, ~bits & 0xFF), "--or-tos": (bits, bits), "--xor-tos": (bits, 0)}.get(name)
 
 
-def _set(shot: Shot) -> Effect:
+def _set(call: TargetCall) -> Effect:
     """SET changes a set, so a later question about it is another one; --map-set may set the mark."""
-    packet = shot.packet
+    packet = call.packet
     names = [
-        option.values[0] for option in shot.target.options if option.name.endswith("-set") and option.values
+        option.values[0] for option in call.target.options if option.name.endswith("-set") and option.values
     ]
     for name in names:
-        packet = packet._replace(changed=packet.lost(f"set {name}", shot.rule.line))
-    text = " ".join(option.text().removeprefix("--") for option in shot.target.options)
-    if any(option.name == "--map-mark" for option in shot.target.options):
-        return GoOn(marking.lost_mark(shot._replace(packet=packet)).packet, f"ipset: {text}")
+        packet = packet._replace(changed=packet.lost(f"set {name}", call.rule.line))
+    text = " ".join(option.text().removeprefix("--") for option in call.target.options)
+    if any(option.name == "--map-mark" for option in call.target.options):
+        return GoOn(marking.lost_mark(call._replace(packet=packet)).packet, f"ipset: {text}")
     return GoOn(packet, f"ipset: {text}")
 
 
-def _prefix(shot: Shot) -> Effect:
+def _prefix(call: TargetCall) -> Effect:
     """SNPT and DNPT exchange the prefix of an IPv6 address, without a connection to remember it."""
-    side = "source" if shot.target.name == "SNPT" else "destination"
-    changed = shot.packet.lost(side, shot.rule.line)
-    packet = shot.packet._replace(**{side: None, "changed": changed})  # type: ignore[arg-type]
-    return GoOn(packet, f"{side} prefix becomes {shot.target.value('--dst-pfx') or 'unknown'}")
+    side = "source" if call.target.name == "SNPT" else "destination"
+    changed = call.packet.lost(side, call.rule.line)
+    packet = call.packet._replace(**{side: None, "changed": changed})  # type: ignore[arg-type]
+    return GoOn(packet, f"{side} prefix becomes {call.target.value('--dst-pfx') or 'unknown'}")
 
 
-def _told(text: str) -> Callable[[Shot], Effect]:
-    return lambda shot: GoOn(shot.packet, text)
+def _told(text: str) -> Callable[[TargetCall], Effect]:
+    return lambda call: GoOn(call.packet, text)
 
 
-def _log(shot: Shot) -> Effect:
-    prefix = shot.target.value("--log-prefix") or shot.target.value("--nflog-prefix")
-    return GoOn(shot.packet, f'logged as "{prefix.rstrip()}"' if prefix else "logged")
+def _log(call: TargetCall) -> Effect:
+    prefix = call.target.value("--log-prefix") or call.target.value("--nflog-prefix")
+    return GoOn(call.packet, f'logged as "{prefix.rstrip()}"' if prefix else "logged")
 
 
-TARGETS: dict[str, Callable[[Shot], Effect]] = {
+TARGETS: dict[str, Callable[[TargetCall], Effect]] = {
     "ACCEPT": _accept,
     "DROP": _drop,
     "REJECT": _reject,
@@ -204,15 +204,15 @@ TARGETS: dict[str, Callable[[Shot], Effect]] = {
 }
 
 
-def apply_target(shot: Shot) -> Effect:
+def apply_target(call: TargetCall) -> Effect:
     """Return what the target of a rule does; an unknown one is a condition.
 
     Raises:
         UndecidedError: it hangs on a condition without an answer.
     """
-    act = TARGETS.get(shot.target.name)
-    if act is not None and target_spec(shot.target.name) is not None:
-        return act(shot)
-    if shot.ask("target", shot.target.name):
-        return GoOn(shot.packet, f"{shot.target.name}, which nothing here knows, lets it go on")
-    return Stop("STOLEN", shot.packet, f"{shot.target.name}, which nothing here knows, ends it")
+    act = TARGETS.get(call.target.name)
+    if act is not None and target_spec(call.target.name) is not None:
+        return act(call)
+    if call.ask("target", call.target.name):
+        return GoOn(call.packet, f"{call.target.name}, which nothing here knows, lets it go on")
+    return Stop("STOLEN", call.packet, f"{call.target.name}, which nothing here knows, ends it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.recent import RecentEntry, read_recent_lists
+from iptviz.supplied.recent import RecentEntry, read_recent_lists
 from iptviz.xtables.address import parse_network
 
 ONE = "src=10.0.0.1 ttl: 64 last_seen: 4295 oldest_pkt: 2 4290, 4295\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.blocks import Block, full, spanning
-from iptviz.knowledge.ipset_words import ICMP, TCP, UDP, WITH_PORTS, icmp_number, protocol_number
+from iptviz.ipset.blocks import Block, full, spanning
+from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number, protocol_number
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ _LONG = 64
 _DESTINATION = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A \S++ -d ([0-9a-fA-F.:]++)(?:/32|/128)? ")
 
 
-class Dispatch:
+class RulesByDestination:
     """The rules of one chain, by the single destination that their text begins with."""
 
     def __init__(self, table: Table, chain: str) -> None:

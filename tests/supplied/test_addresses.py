@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.addresses import read_addresses
+from iptviz.supplied.addresses import read_addresses
 from iptviz.xtables.address import parse_network
 
 LONG = """\

@@ -9,12 +9,12 @@ from iptviz.xtables.address import Network, parse_network
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from iptviz.knowledge.ipsets import IpSet
-    from iptviz.knowledge.recent import RecentList
-    from iptviz.knowledge.routes import Routes
+    from iptviz.ipset.saved import IpSet
+    from iptviz.supplied.recent import RecentList
+    from iptviz.supplied.routes import Routes
 
 
-class Known(NamedTuple):
+class Host(NamedTuple):
     """What was handed in; None where nothing was.
 
     `local` are all addresses of the node. `out_interface` is where the packet leaves, `in_interface` where it
@@ -77,4 +77,4 @@ _FIXED_TYPES = (
     ("BROADCAST", _network("255.255.255.255")),
 )
 
-NOTHING = Known()
+NOTHING = Host()

@@ -6,16 +6,16 @@ import re
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
-from iptviz.knowledge.ipset import LIST, IpSet
-from iptviz.knowledge.ipset_parts import MARK_WIDTH, PARTS, Form, address_bits, beginning
-from iptviz.knowledge.ipset_subject import Subject
-from iptviz.knowledge.lines import Place, places, quoted
+from iptviz.ipset.membership import LIST, IpSet
+from iptviz.ipset.parts import MARK_WIDTH, PARTS, Form, address_bits, beginning
+from iptviz.ipset.subject import Subject
+from iptviz.supplied.lines import Place, places, quoted
 from iptviz.xtables.address import parse_network, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.knowledge.blocks import Block
+    from iptviz.ipset.blocks import Block
 
 __all__ = ["IpSet", "Subject", "read_ipsets"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.lines import Place, places, quoted
+from iptviz.supplied.lines import Place, places, quoted
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iptviz.knowledge.recent import read_recent_lists
+from iptviz.supplied.recent import read_recent_lists
 from iptviz.xtables.address import parse_network
 from tests.kernel.lab import node
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.blocks import Block, full
-from iptviz.knowledge.ipset_parts import (
+from iptviz.ipset.blocks import Block, full
+from iptviz.ipset.parts import (
     MAC_WIDTH,
     MARK_WIDTH,
     NAME_WIDTH,
@@ -15,7 +15,7 @@ from iptviz.knowledge.ipset_parts import (
     name_number,
     network_block,
 )
-from iptviz.knowledge.ipset_words import ICMP, WITH_PORTS, protocol_number
+from iptviz.ipset.words import ICMP, WITH_PORTS, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.blocks import Block, Level, full, spanning
-from iptviz.knowledge.ipsets import Subject, read_ipsets
+from iptviz.ipset.blocks import Block, Level, full, spanning
+from iptviz.ipset.saved import Subject, read_ipsets
 from iptviz.xtables.address import Network, parse_network
 
 SETS = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.knowledge.lines import Place, is_json
+from iptviz.supplied.lines import Place, is_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.lines import Place, quoted, read_json, shown
+from iptviz.supplied.lines import Place, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 
-class Handed(NamedTuple):
+class Supplied(NamedTuple):
     """A file that was read already: its text, and what it is called."""
 
     text: str
     source: str
 
 
-def read_file(path: str | Handed | None, reader: Callable[[str, str], Read]) -> Read | None:
+def read_file(path: str | Supplied | None, reader: Callable[[str, str], Read]) -> Read | None:
     """Return what `reader` makes of a file's text and name, None without a file; `-` is standard input.
 
     Raises:
@@ -28,7 +28,7 @@ def read_file(path: str | Handed | None, reader: Callable[[str, str], Read]) -> 
     """
     if path is None:
         return None
-    if isinstance(path, Handed):
+    if isinstance(path, Supplied):
         return reader(*path)
     try:
         if path == "-":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.knowledge.documents import Item, is_document, read_items
-from iptviz.knowledge.lines import Place, places, quoted
+from iptviz.supplied.documents import Item, is_document, read_items
+from iptviz.supplied.lines import Place, places, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

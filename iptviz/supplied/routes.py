@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.knowledge.lines import is_json, places
-from iptviz.knowledge.route_lines import HINT, Route, read_hop, read_line, read_objects
+from iptviz.supplied.lines import is_json, places
+from iptviz.supplied.route_lines import HINT, Route, read_hop, read_line, read_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.knowledge.ipsets import Subject, read_ipsets
+from iptviz.ipset.saved import Subject, read_ipsets
 from iptviz.xtables.address import parse_network
 from tests.kernel.lab import Node, node
 
 if TYPE_CHECKING:
-    from iptviz.knowledge.ipset import IpSet
+    from iptviz.ipset.membership import IpSet
 
 pytestmark = [
     pytest.mark.kernel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.routes import read_routes
+from iptviz.supplied.routes import read_routes
 from iptviz.xtables.address import parse_network
 
 ALL = """\

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.knowledge.blocks import Block, Level
-from iptviz.knowledge.ipset_subject import Subject, asked
+from iptviz.ipset.blocks import Block, Level
+from iptviz.ipset.subject import Subject, asked
 from iptviz.xtables.address import Network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from iptviz.knowledge.ipset_parts import Form
+    from iptviz.ipset.parts import Form
 
 LIST = "list:set"
 

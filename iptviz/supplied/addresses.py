@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iptviz.knowledge.lines import Place, is_json, places, quoted, read_json, shown
+from iptviz.supplied.lines import Place, is_json, places, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network
 
 _HINT = "give what `ip addr` prints, or one address a line"

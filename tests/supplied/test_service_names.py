@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.service_names import Candidate, read_service_names
+from iptviz.supplied.service_names import Candidate, read_service_names
 
 TABLE = """NAMESPACE     NAME         TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)                  AGE
 default       kubernetes   ClusterIP   10.96.0.1    <none>        443/TCP                  3y

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iptviz.errors import DumpError
-from iptviz.knowledge.addresses import read_addresses
-from iptviz.knowledge.ipsets import read_ipsets
-from iptviz.knowledge.recent import read_recent_lists
-from iptviz.knowledge.routes import read_routes
+from iptviz.ipset.saved import read_ipsets
+from iptviz.supplied.addresses import read_addresses
+from iptviz.supplied.recent import read_recent_lists
+from iptviz.supplied.routes import read_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
