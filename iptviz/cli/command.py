@@ -11,7 +11,7 @@ from typer.models import ParameterInfo
 from iptviz.cli.options import After, Options
 from iptviz.cli.pseudonyms import as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
-from iptviz.redact.named import Named
+from iptviz.redact.named import NODE_FILES, Named
 from iptviz.render.formats import format_help
 
 if TYPE_CHECKING:
@@ -19,18 +19,11 @@ if TYPE_CHECKING:
 
     from iptviz.questions.trace import TraceResult
 
-_FILE_TYPED = str | None
 _TYPED: Mapping[Named | None, Any] = {
-    Named.DUMP: _FILE_TYPED,
-    Named.OLDER_DUMP: _FILE_TYPED,
+    **dict.fromkeys((Named.DUMP, Named.OLDER_DUMP, Named.SERVICES, *NODE_FILES), str | None),
     Named.CLUSTER: list[str],
-    Named.SERVICES: _FILE_TYPED,
-    Named.ADDRESS_FILE: _FILE_TYPED,
-    Named.ROUTE_FILE: _FILE_TYPED,
-    Named.IPSET_FILE: _FILE_TYPED,
-    Named.RECENT_FILE: _FILE_TYPED,
 }
-"""What is typed where a function gets something else: what is in the file of that name."""
+"""What is typed where a function gets what is in a file: the name of the file."""
 
 
 class Argument(NamedTuple):
@@ -51,12 +44,11 @@ class Argument(NamedTuple):
     @property
     def parameter(self) -> Parameter:
         """The parameter that typer makes an option of."""
-        annotation, default = (Annotated[self.hint, self.info], self.default)
-        if (
-            default is Parameter.empty and self.info.default is None
-        ):  # an argument that brings its default along
-            annotation, default = self.hint, self.info
-        return Parameter(self.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        told, default = Annotated[self.hint, self.info], self.default
+        if default is Parameter.empty and self.info.default is None:
+            # A function has no default for a dump, which it gets in any case; what typer is told has one.
+            told, default = self.hint, self.info
+        return Parameter(self.name, Parameter.KEYWORD_ONLY, default=default, annotation=told)
 
     def helping(self, text: str) -> Argument:
         """Return it with another help; what is in the table stays as it is."""
@@ -133,13 +125,13 @@ def question(
     without: Collection[str] = (),
     all_help: str = "",
     more: Iterable[Argument] = (),
-    look: Callable[[Mapping[str, Any]], str | None] | None = None,
+    check: Callable[[Mapping[str, Any]], str | None] | None = None,
 ) -> Callable[[Callable[..., Answer]], Command]:
     """Make a command of a function that asks a question: it gets dumps and what else it needs read already.
 
     With --redact all of it is in pseudonyms before the function sees it. `without` names shared options that it
     does not have, `all_help` says what --all does where that is something of its own, `more` are arguments that
-    its signature does not list, told before those that it does. `look` looks at what is typed before anything is
+    its signature does not list, told before those that it does. `check` is given what is typed before anything is
     read: it raises an error where that cannot be asked, and returns the family of the dump that is meant.
     """
 
@@ -149,7 +141,7 @@ def question(
 
         def ask(options: Options, **typed: Any) -> int:
             chosen = chosen_format(name, options)
-            family = look(typed) if look else None
+            family = check(typed) if check else None
             found = function(**as_asked(typed, named, options, family))
             if not found.blank or chosen.name == "json":
                 write(name, chosen, found.result, options, fold=not options.show_all)

@@ -39,7 +39,7 @@ def _family(typed: Mapping[str, Any]) -> str | None:
     return f"ipv{network.version}" if network else None
 
 
-@question("packet", without=("exit_zero",), more=_fields(), look=_family)
+@question("packet", without=("exit_zero",), more=_fields(), check=_family)
 def packet_command(
     dump: DumpArgument,
     local_ip: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.cli.run import load_dump
 from iptviz.dump.model import Dump
 from iptviz.errors import DumpError, OutputError
-from iptviz.redact.named import Named
+from iptviz.redact.named import NODE_FILES, Named
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.terminal import say
 
@@ -37,7 +37,7 @@ def check_named(named: Mapping[str, Named | None]) -> None:
     for name, kind in named.items():
         if kind is None:
             raise OutputError(
-                f"{name.replace('_', '-')}: no pseudonym is known for what it says, so nothing is answered",
+                f"nothing tells whether {name} names something of the dump: no answer in pseudonyms",
                 hint="this is a bug in iptviz; please report it",
             )
 
@@ -82,14 +82,17 @@ def _in_pseudonyms(
     found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options
 ) -> dict[str, Any]:
     """Return all arguments in the pseudonyms of the dump; the mapping is kept with them."""
-    from iptviz.redact.translate import FILES, SOURCE, translated
+    from iptviz.redact.translate import SOURCE, translated
 
-    given = {name: _opened(named[name], value) for name, value in found.items()}
+    given = {
+        name: read_file(value, _OPENED[kind]) if (kind := named[name]) in _OPENED else value
+        for name, value in found.items()
+    }
 
     def of(*kinds: Named) -> list[Any]:
         return [value for name, value in given.items() if named[name] in kinds and value is not None]
 
-    beside = [file.text for file in of(*FILES)]
+    beside = [file.text for file in of(*NODE_FILES)]
     beside += [bytes(older).decode(errors="replace") for older in of(Named.OLDER_DUMP)]
     (dump,) = of(Named.DUMP)
     redactor, text = redacted(
@@ -101,14 +104,17 @@ def _in_pseudonyms(
     return told
 
 
-def _opened(kind: Named | None, value: Any) -> Any:
-    """Return what is in a file that the question would have read itself; anything else as it is."""
-    from iptviz.redact.translate import FILES
+def _service_names(text: str, source: str) -> tuple[Candidate, ...]:
     from iptviz.supplied.service_names import read_service_names
 
-    if kind is Named.SERVICES:
-        return read_file(value, lambda text, source: tuple(read_service_names(text, source)))
-    return read_file(value, Supplied) if kind in FILES else value
+    return tuple(read_service_names(text, source))
+
+
+_OPENED: Mapping[Named | None, Callable[[str, str], Any]] = {
+    Named.SERVICES: _service_names,
+    **dict.fromkeys(NODE_FILES, Supplied),
+}
+"""What is made of the text and the name of a file that the question would read itself."""
 
 
 def _candidates(

@@ -12,7 +12,7 @@ from iptviz.questions.trace import trace
 from iptviz.redact.named import Named
 
 
-@question("trace", look=lambda typed: family_of(typed["target"]))
+@question("trace", check=lambda typed: family_of(typed["target"]))
 def trace_command(
     target: Annotated[
         str,

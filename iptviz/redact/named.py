@@ -25,3 +25,7 @@ class Named(Enum):
     ROUTE_FILE = auto()  # `ip route`
     IPSET_FILE = auto()  # `ipset save`
     RECENT_FILE = auto()  # /proc/net/xt_recent
+
+
+NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE)
+"""Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""

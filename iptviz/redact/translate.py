@@ -1,4 +1,4 @@
-"""How what is asked about a dump, and handed in beside it, goes into the dump's pseudonyms: one row a kind."""
+"""How what is asked about a dump, and supplied beside it, goes into the dump's pseudonyms: one row a kind."""
 
 from __future__ import annotations
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 SOURCE = "redacted"
 """What redacted input is called in an answer: a file's name may tell what it holds."""
-
-FILES = {Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE}
-"""Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""
 
 
 def _same(_redactor: Redactor, value: Any) -> Any:
@@ -62,7 +59,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
 
 
 def translated(redactor: Redactor, named: Named | None, value: Any) -> Any:
-    """Return what was asked or handed in as the redacted dump knows it; of an option that repeats, each value.
+    """Return what was asked or supplied as the redacted dump knows it; of an option that repeats, each value.
 
     Raises:
         KeyError: nobody has said what it names.
