@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import iptviz
 from iptviz.cli.app import COMMANDS, app
-from iptviz.cli.command import Answer, Argument, Command, command, question
+from iptviz.cli.command import Argument, CliCommand, CommandResult, command, question
 from iptviz.cli.options import After, DumpArgument, Options
 from iptviz.cli.packet import packet_command
 from iptviz.redact.named import NODE_FILES, Named
@@ -28,17 +28,17 @@ def clicked(name: str) -> Any:
     return typer.main.get_command(app).get_command(None, name)  # type: ignore[attr-defined]
 
 
-def made(name: str) -> Command:
+def made(name: str) -> CliCommand:
     """Return what a command of the program is made from."""
     from importlib import import_module
 
     module, _, function = COMMANDS[name].partition(":")
     found = getattr(import_module(module), function)
-    assert isinstance(found, Command)
+    assert isinstance(found, CliCommand)
     return found
 
 
-def run(found: Command, *arguments: str) -> tuple[int, str, str]:
+def run(found: CliCommand, *arguments: str) -> tuple[int, str, str]:
     """Return status and both outputs of a command that is made in a test."""
     program = typer.Typer(add_completion=False)
     program.command("asked")(found)
@@ -70,10 +70,10 @@ def careless(
     dump: DumpArgument,
     cgroup: Annotated[str | None, typer.Option("--cgroup", metavar="PATH")] = None,
     **fields: Any,
-) -> Answer:
+) -> CommandResult:
     """Follow a packet of a control group: nobody has said what --cgroup names."""
     seen.append(cgroup)
-    return Answer(iptviz.packet(dump, **fields))
+    return CommandResult(iptviz.packet(dump, **fields))
 
 
 ASKED = (FIXTURE, "--src", "203.0.113.77", "--cgroup", "secret/path")
@@ -146,16 +146,16 @@ SECRETS = ("203.0.113.", "default/", "'default'", "shop", "BILYYKAKWI7RYELB", "1
 FILES = (Named.CLUSTER, Named.SERVICES, *NODE_FILES)
 
 
-def receiver(named: Named, got: list[Any]) -> Command:
+def receiver(named: Named, got: list[Any]) -> CliCommand:
     """Return a command with an option of one kind, which keeps what it gets."""
     told = Argument(
         "said", list[str] if named is Named.CLUSTER else str | None, typer.Option("--said"), None, named
     )
 
     @question("graph", more=[told])
-    def receive(dump: DumpArgument, **said: Any) -> Answer:
+    def receive(dump: DumpArgument, **said: Any) -> CommandResult:
         got.append(said["said"])
-        return Answer(iptviz.graph(dump))
+        return CommandResult(iptviz.graph(dump))
 
     return receive
 
@@ -184,9 +184,9 @@ def test_of_an_option_that_repeats_each_value_is_translated() -> None:
     def receive(
         dump: DumpArgument,
         addresses: Annotated[list[str] | None, typer.Option("--address"), Named.ADDRESS] = None,
-    ) -> Answer:
+    ) -> CommandResult:
         got.append(addresses)
-        return Answer(iptviz.graph(dump))
+        return CommandResult(iptviz.graph(dump))
 
     assert run(receive, FIXTURE, "--address", "203.0.113.10", "--address", "203.0.113.20", "--redact")[0] == 0
     assert len(set(got[0])) == 2

@@ -70,7 +70,7 @@ def argument(name: str, annotation: Any, default: Any = Parameter.empty) -> Argu
     return Argument(name, hint, told[ParameterInfo], default, named, told.get(After, After("")).name)
 
 
-class Command:
+class CliCommand:
     """What typer takes for a function: one with a command's own arguments and those that it shares."""
 
     def __init__(self, run: Callable[..., int], text: str | None, arguments: Iterable[Argument]) -> None:
@@ -93,20 +93,20 @@ class Command:
         answer(run)
 
 
-def command(*, without: Collection[str] = (), asks: str = "") -> Callable[[Callable[..., int]], Command]:
+def command(*, without: Collection[str] = (), asks: str = "") -> Callable[[Callable[..., int]], CliCommand]:
     """Make a command of a function that takes the shared options and its own arguments, and returns the status.
 
     `without` names shared options that it does not have, `asks` the question whose formats it can write.
     """
 
-    def decorate(function: Callable[..., int]) -> Command:
+    def decorate(function: Callable[..., int]) -> CliCommand:
         shared = _shared(without, {"format_name": _formats(asks)} if asks else {})
-        return Command(function, function.__doc__, _in_order(_own(function), shared))
+        return CliCommand(function, function.__doc__, _in_order(_own(function), shared))
 
     return decorate
 
 
-class Answer(NamedTuple):
+class CommandResult(NamedTuple):
     """The answer to a question.
 
     `found` is whether it is one that the exit status tells. `absent` are traces of targets that the dump does not
@@ -126,7 +126,7 @@ def question(
     all_help: str = "",
     more: Iterable[Argument] = (),
     check: Callable[[Mapping[str, Any]], str | None] | None = None,
-) -> Callable[[Callable[..., Answer]], Command]:
+) -> Callable[[Callable[..., CommandResult]], CliCommand]:
     """Make a command of a function that asks a question: it gets dumps and what else it needs read already.
 
     With --redact all of it is in pseudonyms before the function sees it. `without` names shared options that it
@@ -135,7 +135,7 @@ def question(
     read: it raises an error where that cannot be asked, and returns the family of the dump that is meant.
     """
 
-    def decorate(function: Callable[..., Answer]) -> Command:
+    def decorate(function: Callable[..., CommandResult]) -> CliCommand:
         own = [*more, *_own(function)]
         named = {each.name: each.named for each in own}
 
@@ -150,7 +150,7 @@ def question(
             return FOUND if found.found and not options.exit_zero else ANSWERED
 
         helps = {"format_name": _formats(name), **({"show_all": all_help} if all_help else {})}
-        return Command(ask, function.__doc__, _in_order(own, _shared(without, helps)))
+        return CliCommand(ask, function.__doc__, _in_order(own, _shared(without, helps)))
 
     return decorate
 

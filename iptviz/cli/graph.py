@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from iptviz.cli.command import Answer, question
+from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import DumpArgument
 from iptviz.errors import TargetError
 from iptviz.redact.named import Named
@@ -41,8 +41,8 @@ def graph_command(
         ),
         Named.TARGET,
     ] = None,
-) -> Answer:
+) -> CommandResult:
     """Show which chain leads to which: all of them, those around one chain, or those on a target's way."""
     from iptviz.questions.graph import graph
 
-    return Answer(graph(dump, tables=tables or (), around=around, depth=depth, focus=focus))
+    return CommandResult(graph(dump, tables=tables or (), around=around, depth=depth, focus=focus))

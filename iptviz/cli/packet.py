@@ -5,7 +5,7 @@ from typing import Annotated, Any, Unpack
 
 import typer
 
-from iptviz.cli.command import Answer, Argument, question
+from iptviz.cli.command import Argument, CommandResult, question
 from iptviz.cli.options import After, DumpArgument
 from iptviz.packets.fields import FIELDS, PacketFields
 from iptviz.redact.named import Named
@@ -75,11 +75,11 @@ def packet_command(
         Named.NOTHING,
     ] = False,
     **fields: Unpack[PacketFields],
-) -> Answer:
+) -> CommandResult:
     """Show what becomes of one packet, in every table that it meets; what is not given is unknown."""
     from iptviz.questions.packet import packet  # the whole engine, which other commands do without
 
-    return Answer(
+    return CommandResult(
         packet(
             dump,
             local_ips=local_ip or (),

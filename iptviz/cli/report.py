@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iptviz.cli.command import Answer, question
+from iptviz.cli.command import CommandResult, question
 from iptviz.dump.model import Dump
 from iptviz.redact.named import Named
 
@@ -23,11 +23,11 @@ def report_command(
         ),
         Named.TARGET,
     ] = None,
-) -> Answer:
+) -> CommandResult:
     """Write one file for an incident: a summary, services with pictures and rules, all services, all chains."""
     from iptviz.questions.report import report
     from iptviz.questions.trace import TraceResult
 
     result = report(dump, targets or ())
     absent = tuple(found for found in result.answers if isinstance(found, TraceResult) and not found.services)
-    return Answer(result, found=bool(absent), absent=absent)
+    return CommandResult(result, found=bool(absent), absent=absent)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iptviz.cli.command import Answer, question
+from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import DumpArgument, ServicesOption
 from iptviz.redact.named import Named
 
@@ -41,11 +41,11 @@ def services_command(
         Named.NOTHING,
     ] = "name",
     names: ServicesOption = None,
-) -> Answer:
+) -> CommandResult:
     """List every service port: its frontends, its endpoints and how evenly they share, its policies."""
     from iptviz.questions.services import services  # other commands shall not wait for it
 
-    return Answer(
+    return CommandResult(
         services(
             dump,
             namespace=namespace,

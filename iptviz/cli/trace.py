@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iptviz.cli.command import Answer, question
+from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import After, DumpArgument, ServicesOption
 from iptviz.dump.model import Dump
 from iptviz.kube.target import family_of
@@ -37,8 +37,8 @@ def trace_command(
         Named.OLDER_DUMP,
         After("show_all"),
     ] = None,
-) -> Answer:
+) -> CommandResult:
     """Show where connections to TARGET go, with the exact share of each endpoint, and why."""
     result = trace(dump, target, names=names, since=since)
     is_absent = not result.services
-    return Answer(result, found=is_absent, absent=(result,) if is_absent else (), blank=is_absent)
+    return CommandResult(result, found=is_absent, absent=(result,) if is_absent else (), blank=is_absent)

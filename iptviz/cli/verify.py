@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from iptviz.cli.command import Answer, question
+from iptviz.cli.command import CommandResult, question
 from iptviz.cluster.api import ApiCluster
 from iptviz.dump.model import Dump
 from iptviz.redact.named import Named
@@ -29,9 +29,9 @@ def verify_command(
         ),
         Named.NODE,
     ] = None,
-) -> Answer:
+) -> CommandResult:
     """Say in what the dump differs from what the API says that this node should have."""
     from iptviz.questions.verify import verify_cluster
 
     result = verify_cluster(dump, objects, node=node)
-    return Answer(result, found=bool(result.differences))
+    return CommandResult(result, found=bool(result.differences))
