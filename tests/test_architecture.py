@@ -27,6 +27,7 @@ ORDER = (
     {"engine"},
     {"jumps", "kube"},
     {"redact"},
+    {"packets"},
     {"documents"},
     {"questions"},
     {"view"},

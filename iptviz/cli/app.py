@@ -6,9 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from iptviz.cli.options import Command
 from iptviz.version import __version__
 
 if TYPE_CHECKING:
@@ -34,6 +33,14 @@ _PLAIN: dict[str, Any] = {
 }
 
 
+class CommandHelp(TyperCommand):
+    """A command whose usage reads `TARGET [DUMP]`; typer would write `{TARGET} [DUMP]`."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the pieces of the usage line."""
+        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+
+
 class Commands(TyperGroup):
     """A group that imports a command when it is asked for: none waits for the options of the others."""
 
@@ -51,7 +58,7 @@ class Commands(TyperGroup):
 
 def _command(name: str, function: Callable[..., None]) -> Any:
     alone = typer.Typer(**_PLAIN)
-    alone.command(name, cls=Command)(function)
+    alone.command(name, cls=CommandHelp)(function)
     return typer.main.get_command(alone)
 
 

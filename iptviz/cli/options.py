@@ -1,22 +1,14 @@
-"""The options that commands share, and what they say of themselves."""
+"""The options that commands share, in one table, and arguments that several of them take."""
 
-from __future__ import annotations
-
+# Without the future import: the annotations are the table.
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 import typer
-from typer.core import TyperCommand
 
-from iptviz.render.formats import format_help
-
-
-class Command(TyperCommand):
-    """A command whose usage reads `TARGET [DUMP]`; typer would write `{TARGET} [DUMP]`."""
-
-    def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Return the pieces of the usage line."""
-        return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
+from iptviz.dump.model import Dump
+from iptviz.redact.named import Named
+from iptviz.supplied.files import File
 
 
 class Color(StrEnum):
@@ -27,40 +19,100 @@ class Color(StrEnum):
     NEVER = "never"
 
 
-def format_option(question: str) -> Any:
-    """Return the option -f of a command, with the formats that answer its question."""
-    return typer.Option("-f", "--format", metavar="FORMAT", help=f"How to answer: {format_help(question)}.")
+class Options(NamedTuple):
+    """What is asked of every command beside its question, in the order of the help.
+
+    An option that a command does not have keeps its default. What -f says follows from the question: see
+    `iptviz.cli.command`.
+    """
+
+    format_name: Annotated[
+        str | None,
+        typer.Option("-f", "--format", metavar="FORMAT", help=""),
+        Named.NOTHING,
+    ] = None
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; its suffix chooses the format."),
+        Named.NOTHING,
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="The same as -f json."), Named.NOTHING] = False
+    show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists."), Named.NOTHING] = False
+    redact: Annotated[
+        bool,
+        typer.Option("--redact", help="Answer in pseudonyms, as of `iptviz redact`: for outsiders to read."),
+        Named.NOTHING,
+    ] = False
+    mapping: Annotated[
+        str | None,
+        typer.Option(
+            "--map",
+            metavar="FILE",
+            help="Keep the key and what became what in FILE (secret, mode 0600): the same names then become the "
+            "same pseudonyms in the next dump.",
+            show_default=False,
+        ),
+        Named.NOTHING,
+    ] = None
+    number: Annotated[
+        int | None,
+        typer.Option(
+            "--dump",
+            metavar="N",
+            help="Which dump, where a file or bundle holds several; `iptviz sources` numbers them.",
+            show_default=False,
+        ),
+        Named.NOTHING,
+    ] = None
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Fail where a line had to be left out or repaired."),
+        Named.NOTHING,
+    ] = False
+    max_size: Annotated[
+        str,
+        typer.Option("--max-size", metavar="SIZE", help="Read or unpack at most so much, e.g. 500M or 8G."),
+        Named.NOTHING,
+    ] = "2G"
+    color: Annotated[Color, typer.Option("--color", help="Colour the tree."), Named.NOTHING] = Color.AUTO
+    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII only."), Named.NOTHING] = False
+    quiet: Annotated[
+        bool,
+        typer.Option("-q", "--quiet", help="No messages on standard error but errors."),
+        Named.NOTHING,
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option("-v", "--verbose", help="Say of every line why it was left out or repaired."),
+        Named.NOTHING,
+    ] = False
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Exit with 0 where it would be 1."), Named.NOTHING
+    ] = False
+
+    @property
+    def in_pseudonyms(self) -> bool:
+        """Whether the answer is for outsiders to read."""
+        return self.redact or self.mapping is not None
 
 
-OutputOption = Annotated[
-    str | None,
-    typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; its suffix chooses the format."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="The same as -f json.")]
-ColorOption = Annotated[Color, typer.Option("--color", help="Colour the tree.")]
-AsciiOption = Annotated[bool, typer.Option("--ascii", help="Draw with ASCII only.")]
-QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="No messages on standard error but errors.")]
-VerboseOption = Annotated[
-    bool, typer.Option("-v", "--verbose", help="Say of every line why it was left out or repaired.")
-]
-ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 where it would be 1.")]
-StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Fail where a line had to be left out or repaired.")
-]
-DumpNumberOption = Annotated[
-    int | None,
-    typer.Option(
-        "--dump",
-        metavar="N",
-        help="Which dump, where a file or bundle holds several; `iptviz sources` numbers them.",
-        show_default=False,
-    ),
-]
-MaxSizeOption = Annotated[
-    str, typer.Option("--max-size", metavar="SIZE", help="Read or unpack at most so much, e.g. 500M or 8G.")
-]
-NamesOption = Annotated[
-    str | None,
+class After(NamedTuple):
+    """Where the help tells an option of one command: after another one, not before the shared ones."""
+
+    name: str
+
+
+# A command that asks a question gets the dump itself: what is typed is its name, or nothing where it is piped in.
+DUMP = typer.Argument(
+    None,
+    metavar="[DUMP]",
+    help="A file, or - for standard input (the default when piped); compressed or not, in a bundle "
+    "as BUNDLE:path/inside.",
+    show_default=False,
+)
+DumpArgument = Annotated[Dump, DUMP, Named.DUMP]
+ServicesOption = Annotated[
+    File,
     typer.Option(
         "--services",
         metavar="FILE",
@@ -68,28 +120,6 @@ NamesOption = Annotated[
         "yaml, or a namespace/name:port per line.",
         show_default=False,
     ),
-]
-RedactOption = Annotated[
-    bool,
-    typer.Option("--redact", help="Answer in pseudonyms, as of `iptviz redact`: for outsiders to read."),
-]
-MapOption = Annotated[
-    str | None,
-    typer.Option(
-        "--map",
-        metavar="FILE",
-        help="Keep the key and what became what in FILE (secret, mode 0600): the same names then become the "
-        "same pseudonyms in the next dump.",
-        show_default=False,
-    ),
-]
-DEFAULT_SIZE = "2G"
-DumpArgument = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="[DUMP]",
-        help="A file, or - for standard input (the default when piped); compressed or not, in a bundle "
-        "as BUNDLE:path/inside.",
-        show_default=False,
-    ),
+    Named.SERVICES,
+    After("show_all"),
 ]

@@ -1,25 +1,25 @@
-"""`--redact`: the dump is put into pseudonyms first, and so is what is asked about it and handed in beside it."""
+"""`--redact`: the dump is put into pseudonyms first, and so is all that is asked and supplied beside it."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from iptviz.cli.run import Reading, load_dump
+from iptviz.cli.run import load_dump
+from iptviz.dump.model import Dump
 from iptviz.errors import DumpError, OutputError
+from iptviz.redact.named import NODE_FILES, Named
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.terminal import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from iptviz.cli.options import Options
     from iptviz.cluster.api import ApiCluster
-    from iptviz.dump.model import Dump
     from iptviz.questions.sources import SourcesResult
     from iptviz.redact.dump import Redactor
     from iptviz.supplied.service_names import Candidate
-
-    File = str | Supplied | None
 
 _KEYS = 8
 """So many random keys are tried until no pseudonym is an address of the dump, which would look like a leak."""
@@ -27,140 +27,120 @@ _KEYS = 8
 _FEW = 10_000
 """Among more addresses than that, some pseudonyms are addresses of others with nearly every key."""
 
-SOURCE = "redacted"
-"""What a redacted dump is called in an answer: a file's name may tell what it holds."""
 
+def check_named(named: Mapping[str, Named | None]) -> None:
+    """Raise an error where nobody has said of an argument what it names: it might tell anything.
 
-class Asked(NamedTuple):
-    """The dump that is asked, and who puts questions into its pseudonyms, if it has some.
-
-    `older` is another dump of the node; `names` lists services, `files` are what else is handed in, by kind.
+    Raises:
+        OutputError: there is such an argument.
     """
-
-    dump: Dump
-    redactor: Redactor | None = None
-    older: Dump | None = None
-    names: File = None
-    files: Mapping[str, File] = {}
-
-    def target(self, text: str) -> str:
-        """Return a TARGET as the dump knows it."""
-        return self.redactor.target(text) if self.redactor else text
-
-    def address(self, text: str | None) -> str | None:
-        """Return an address, a network or an endpoint as the dump knows it."""
-        return self._said(text, lambda redactor: redactor.addresses)
-
-    def interface(self, name: str | None) -> str | None:
-        """Return an interface as the dump knows it."""
-        return self._said(name, lambda redactor: redactor.names.interface)
-
-    def namespace(self, name: str | None) -> str | None:
-        """Return a namespace as the dump knows it."""
-        return self._said(name, lambda redactor: redactor.names.namespace)
-
-    def chain(self, name: str | None) -> str | None:
-        """Return a chain as the dump knows it."""
-        return self._said(name, lambda redactor: redactor.names.chain)
-
-    def mac(self, text: str | None) -> str | None:
-        """Return a hardware address as the dump knows it."""
-        return self._said(text, lambda redactor: redactor.names.mac)
-
-    def assumption(self, text: str) -> str:
-        """Return a condition as the dump's answer states it; raises PacketError where none is worded so."""
-        if self.redactor is None:
-            return text
-        from iptviz.redact.beside import Beside
-
-        return Beside(self.redactor).assumption(text)
-
-    def cluster(self, cluster: ApiCluster) -> ApiCluster:
-        """Return a cluster in the words of the dump."""
-        if self.redactor is None:
-            return cluster
-        from iptviz.redact.cluster import ClusterRedactor
-
-        return ClusterRedactor(self.redactor).cluster(cluster)
-
-    def node(self, name: str | None) -> str | None:
-        """Return the name of a node as the cluster knows it."""
-        from iptviz.redact.cluster import ClusterRedactor
-
-        return self._said(name, lambda redactor: ClusterRedactor(redactor).node)
-
-    def _said(self, text: str | None, change: Callable[[Redactor], Callable[[str], str]]) -> str | None:
-        return text if self.redactor is None or text is None else change(self.redactor)(text)
+    for name, kind in named.items():
+        if kind is None:
+            raise OutputError(
+                f"nothing tells whether {name} names something of the dump: no answer in pseudonyms",
+                hint="this is a bug in iptviz; please report it",
+            )
 
 
-def asked_dump(
-    name: str | None,
-    reading: Reading,
-    family: str | None = None,
-    *,
-    redact: bool,
-    mapping: str | None,
-    since: str | None = None,
-    names: str | None = None,
-    files: Mapping[str, str | None] | None = None,
-    candidates: Iterable[Candidate] = (),
-    output: str | None = None,
-) -> Asked:
-    """Return the dump that is meant, in pseudonyms where they are asked for.
+def as_asked(
+    typed: Mapping[str, Any], named: Mapping[str, Named | None], options: Options, family: str | None = None
+) -> dict[str, Any]:
+    """Return the arguments of a command as its question takes them: dumps read, and in pseudonyms if asked for.
 
-    `since` is an older dump, `names` a list of services, `files` are other files by the names of `Beside`'s
-    methods; `candidates` are services that may be in the dump; `output` is where the answer will be written.
+    `named` is what each of them names; `family` is that of the dump which is meant.
 
     Raises:
         DumpError: there is no dump, or a file or the mapping cannot be read.
         OutputError: the mapping cannot be written.
+        PacketError: an argument that should be a condition is none.
     """
-    dump = load_dump(name, reading, family)
-    older = load_dump(since, reading, family) if since is not None else None
-    if not redact and mapping is None:
-        return Asked(dump, None, older, names, files or {})
-    from iptviz.dump.model import Dump
-    from iptviz.redact.beside import Beside
+    found = dict(typed)
+    for kind, read in _READ.items():
+        found |= {name: read(value, options, family) for name, value in found.items() if named[name] is kind}
+    return _in_pseudonyms(found, named, options) if options.in_pseudonyms else found
+
+
+def _older(name: str | None, options: Options, family: str | None) -> Dump | None:
+    return None if name is None else load_dump(name, options, family)
+
+
+def _cluster(paths: Sequence[str], _options: Options, _family: str | None) -> ApiCluster:
+    from iptviz.questions.verify import read_objects
+
+    return read_objects(paths)
+
+
+_READ: Mapping[Named, Callable[[Any, Options, str | None], Any]] = {
+    Named.CLUSTER: _cluster,
+    Named.DUMP: load_dump,
+    Named.OLDER_DUMP: _older,
+}
+"""What is read before a question sees it, in that order; other files are read by the question."""
+
+
+def _in_pseudonyms(
+    found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options
+) -> dict[str, Any]:
+    """Return all arguments in the pseudonyms of the dump; the mapping is kept with them."""
+    from iptviz.redact.translate import SOURCE, translated
+
+    given = {
+        name: read_file(value, _OPENED[kind]) if (kind := named[name]) in _OPENED else value
+        for name, value in found.items()
+    }
+
+    def of(*kinds: Named) -> list[Any]:
+        return [value for name, value in given.items() if named[name] in kinds and value is not None]
+
+    beside = [file.text for file in of(*NODE_FILES)]
+    beside += [bytes(older).decode(errors="replace") for older in of(Named.OLDER_DUMP)]
+    (dump,) = of(Named.DUMP)
+    redactor, text = redacted(
+        dump, options, candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)), beside=beside
+    )
+    told = {name: translated(redactor, named[name], value) for name, value in given.items()}
+    told |= {name: Dump(text.encode(), SOURCE) for name, kind in named.items() if kind is Named.DUMP}
+    _keep(options.mapping, redactor)
+    return told
+
+
+def _service_names(text: str, source: str) -> tuple[Candidate, ...]:
     from iptviz.supplied.service_names import read_service_names
 
-    listed = [*candidates, *(read_file(names, read_service_names) or ())]
-    handed = {kind: read_file(path, Supplied) for kind, path in (files or {}).items()}
-    beside = [one.text for one in handed.values() if one] + (
-        [bytes(older).decode(errors="replace")] if older else []
-    )
-    redactor, text = redacted(
-        dump, mapping, candidates=listed, beside=beside, output=output, quiet=reading.quiet
-    )
-    old_text = redactor.other(older) if older else ""
-    translate = Beside(redactor)
-    translated = {
-        kind: one and one._replace(text=getattr(translate, kind)(one.text)) for kind, one in handed.items()
-    }
-    services = Supplied(translate.services(listed), SOURCE) if names else None
-    _keep(mapping, redactor)
-    return Asked(
-        Dump(text.encode(), SOURCE),
-        redactor,
-        Dump(old_text.encode(), SOURCE) if older else None,
-        services,
-        translated,
-    )
+    return tuple(read_service_names(text, source))
+
+
+_OPENED: Mapping[Named | None, Callable[[str, str], Any]] = {
+    Named.SERVICES: _service_names,
+    **dict.fromkeys(NODE_FILES, Supplied),
+}
+"""What is made of the text and the name of a file that the question would read itself."""
+
+
+def _candidates(
+    clusters: Iterable[ApiCluster], listed: Iterable[tuple[Candidate, ...]]
+) -> Iterator[Candidate]:
+    """Yield the services that may be in the dump, which names none where its comments are lost."""
+    from iptviz.questions.verify import candidates_of
+
+    for cluster in clusters:
+        yield from candidates_of(cluster)
+    for candidates in listed:
+        yield from candidates
 
 
 def redacted(
     dump: Dump,
-    mapping: str | None,
+    options: Options,
     *,
     ports: bool = False,
     candidates: Iterable[Candidate] = (),
     beside: Iterable[str] = (),
-    output: str | None = None,
-    quiet: bool = False,
 ) -> tuple[Redactor, str]:
     """Return who redacts a dump, and the dump redacted; the mapping, if one is named, is kept.
 
     `candidates` are services that may be in the dump; ranges of addresses that are in the texts `beside` stay
-    ranges, too; `output` is where the answer will be written.
+    ranges, too.
 
     Raises:
         DumpError: the mapping cannot be read.
@@ -169,7 +149,8 @@ def redacted(
     from iptviz.redact.dump import Redactor
     from iptviz.redact.mapping import fresh_secrets, read_mapping
 
-    _check_place(mapping, output)
+    mapping = options.mapping
+    _check_place(mapping, options.output)
     kept = read_mapping(mapping) if mapping else None
     secrets = kept or fresh_secrets()
     known = tuple(candidates)
@@ -179,7 +160,7 @@ def redacted(
         if kept or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
             break
         secrets = fresh_secrets()
-    if (moved := redactor.secrets.addresses.moved()) and not quiet:
+    if (moved := redactor.secrets.addresses.moved()) and not options.quiet:
         addresses = "1 address has" if moved == 1 else f"{moved:,} addresses have"
         say(
             f"{mapping}: {addresses} another pseudonym than in an earlier dump, since a range holds them here"
@@ -188,7 +169,7 @@ def redacted(
     return redactor, text
 
 
-def redacted_sources(result: SourcesResult, mapping: str | None, output: str | None) -> SourcesResult:
+def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
     """Return the list of the dumps of a bundle in pseudonyms; the mapping, if one is named, is kept.
 
     Raises:
@@ -197,8 +178,10 @@ def redacted_sources(result: SourcesResult, mapping: str | None, output: str | N
     """
     from iptviz.redact.bundle import redacted_bundle
     from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
+    from iptviz.redact.translate import SOURCE
 
-    _check_place(mapping, output)
+    mapping = options.mapping
+    _check_place(mapping, options.output)
     secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
     dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
     if mapping:

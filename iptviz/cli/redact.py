@@ -1,49 +1,31 @@
 """`iptviz redact`: the same dump in pseudonyms."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
 
-from iptviz.cli.options import (
-    DEFAULT_SIZE,
-    DumpArgument,
-    DumpNumberOption,
-    MapOption,
-    MaxSizeOption,
-    OutputOption,
-    QuietOption,
-    StrictOption,
-    VerboseOption,
-)
+from iptviz.cli.command import command
+from iptviz.cli.options import DUMP, After, Options
 from iptviz.cli.pseudonyms import redacted
-from iptviz.cli.run import ANSWERED, Reading, answer, load_dump
+from iptviz.cli.run import ANSWERED, load_dump
 from iptviz.output import write_answer
+from iptviz.redact.named import Named
 
 
+@command(without=("format_name", "as_json", "show_all", "redact", "color", "ascii_only", "exit_zero"))
 def redact_command(
-    dump: DumpArgument = None,
-    output: OutputOption = None,
-    mapping: MapOption = None,
-    ports: Annotated[bool, typer.Option("--ports", help="Give ports pseudonyms, too.")] = False,
-    number: DumpNumberOption = None,
-    strict: StrictOption = False,
-    max_size: MaxSizeOption = DEFAULT_SIZE,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-) -> None:
+    options: Options,
+    dump: Annotated[str | None, DUMP, Named.DUMP],
+    ports: Annotated[
+        bool, typer.Option("--ports", help="Give ports pseudonyms, too."), Named.NOTHING, After("mapping")
+    ] = False,
+) -> int:
     """Print the same dump with pseudonyms for addresses, networks, names, interfaces and sets.
 
     What is alike stays alike: an address keeps its place in its networks, kube-proxy's hashes are computed anew,
     and the redacted dump leads to the same answers. Loopback, link-local and multicast addresses stay, and so
     do ports.
     """
-
-    def ask() -> int:
-        original = load_dump(dump, Reading(number, max_size, strict, verbose, quiet))
-        text = redacted(original, mapping, ports=ports, output=output, quiet=quiet)[1]
-        write_answer(text, output)
-        return ANSWERED
-
-    answer(ask)
+    text = redacted(load_dump(dump, options), options, ports=ports)[1]
+    write_answer(text, options.output)
+    return ANSWERED

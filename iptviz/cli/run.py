@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
 from iptviz.dump.load import load
 from iptviz.errors import DumpError, IptvizError, OutputError
-from iptviz.output import drop_standard_output
+from iptviz.output import drop_standard_output, write_answer
 from iptviz.render.formats import Format, choose_format
 from iptviz.source.size import read_size
 from iptviz.terminal import Style, say, style_for
@@ -18,7 +18,7 @@ from iptviz.terminal import Style, say, style_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.cli.options import Color
+    from iptviz.cli.options import Color, Options
     from iptviz.dump.model import Dump
     from iptviz.questions.trace import TraceResult
 
@@ -26,30 +26,20 @@ ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: answered; findings or target not there; the question could not be asked; Ctrl-C."""
 
 
-class Reading(NamedTuple):
-    """How dumps are to be read, and how much is said about it."""
-
-    number: int | None
-    max_size: str
-    strict: bool
-    verbose: bool
-    quiet: bool
-
-
-def load_dump(name: str | None, reading: Reading, family: str | None = None) -> Dump:
+def load_dump(name: str | None, options: Options, family: str | None = None) -> Dump:
     """Return the dump that is meant, having said what its reading left out or repaired.
 
     Raises:
         DumpError: there is none, or --strict forbids what its reading took.
     """
     dump = load(
-        named_or_piped(name), number=reading.number, family=family, max_size=read_size(reading.max_size)
+        named_or_piped(name), number=options.number, family=family, max_size=read_size(options.max_size)
     )
     from iptviz.view.reading import details, objection, summary
 
-    if reading.strict and (what := objection(dump)):
+    if options.strict and (what := objection(dump)):
         raise DumpError(what, where=dump.source, hint="without --strict, what is left is answered from")
-    for message in [] if reading.quiet else details(dump) if reading.verbose else summary(dump):
+    for message in [] if options.quiet else details(dump) if options.verbose else summary(dump):
         say(message)
     return dump
 
@@ -65,17 +55,18 @@ def named_or_piped(name: str | None) -> str:
     return name or "-"
 
 
-def chosen_format(question: str, name: str | None, output: str | None, *, as_json: bool) -> Format:
+def chosen_format(question: str, options: Options) -> Format:
     """Return the format that the options ask for.
 
     Raises:
         OutputError: they ask for none that there is, or for two.
     """
+    name, output = options.format_name, options.output
     if output == "":
         raise OutputError("-o needs the name of a file", hint="without -o the answer goes to standard output")
-    if as_json and name not in {None, "json"}:
+    if options.as_json and name not in {None, "json"}:
         raise OutputError(f"--json and -f {name} ask for two formats", hint="choose one of them")
-    chosen = choose_format(question, "json" if as_json else name, output)
+    chosen = choose_format(question, "json" if options.as_json else name, output)
     if chosen.binary and output is None and sys.stdout is not None and sys.stdout.isatty():
         raise OutputError(
             f"{chosen.name} is nothing for a terminal", hint=f"write it to a file: -o out.{chosen.name}"
@@ -83,7 +74,17 @@ def chosen_format(question: str, name: str | None, output: str | None, *, as_jso
     return chosen
 
 
-def chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Style:
+def write(question: str, chosen: Format, result: Any, options: Options, *, fold: bool) -> None:
+    """Write the answer to a question where and how the options say; `fold` shortens long lists.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    style = _chosen_style(options.color, options.output, ascii_only=options.ascii_only)
+    write_answer(chosen.writer(question)(result, style, fold=fold), options.output)
+
+
+def _chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Style:
     """Return how the answer is laid out: a file gets colour only where it is demanded."""
     if output is not None and output != "-":
         return Style(color.value == "always", ascii_only=ascii_only)

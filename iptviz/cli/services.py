@@ -1,90 +1,59 @@
 """`iptviz services`: every service port of a dump."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer
 
-from iptviz.cli.options import (
-    DEFAULT_SIZE,
-    AsciiOption,
-    Color,
-    ColorOption,
-    DumpArgument,
-    DumpNumberOption,
-    JsonOption,
-    MapOption,
-    MaxSizeOption,
-    NamesOption,
-    OutputOption,
-    QuietOption,
-    RedactOption,
-    StrictOption,
-    VerboseOption,
-    format_option,
-)
-from iptviz.cli.pseudonyms import asked_dump
-from iptviz.cli.run import ANSWERED, Reading, answer, chosen_format, chosen_style
-from iptviz.output import write_answer
+from iptviz.cli.command import CommandResult, question
+from iptviz.cli.options import DumpArgument, ServicesOption
+from iptviz.redact.named import Named
 
 
+@question("services", without=("exit_zero",), all_help="List every frontend and endpoint.")
 def services_command(
-    dump: DumpArgument = None,
+    dump: DumpArgument,
     namespace: Annotated[
-        str | None, typer.Option("-n", "--namespace", metavar="NAME", help="Only those of a namespace.")
+        str | None,
+        typer.Option("-n", "--namespace", metavar="NAME", help="Only those of a namespace."),
+        Named.NAMESPACE,
     ] = None,
     uneven: Annotated[
-        bool, typer.Option("--uneven", help="Only those whose endpoints do not share evenly.")
+        bool,
+        typer.Option("--uneven", help="Only those whose endpoints do not share evenly."),
+        Named.NOTHING,
     ] = False,
     no_endpoints: Annotated[
-        bool, typer.Option("--no-endpoints", help="Only those that lead to no endpoint.")
+        bool, typer.Option("--no-endpoints", help="Only those that lead to no endpoint."), Named.NOTHING
     ] = False,
     endpoint: Annotated[
         str | None,
         typer.Option("--endpoint", metavar="IP[:PORT]", help="Only those that lead to this endpoint."),
+        Named.ADDRESS,
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Also ports that others publish: host ports, Docker's.")
+        bool,
+        typer.Option("--published", help="Also ports that others publish: host ports, Docker's."),
+        Named.NOTHING,
     ] = False,
     sort: Annotated[
-        str, typer.Option("--sort", metavar="KEY", help="By name, address, endpoints, uneven or line.")
+        str,
+        typer.Option("--sort", metavar="KEY", help="By name, address, endpoints, uneven or line."),
+        Named.NOTHING,
     ] = "name",
-    format_name: Annotated[str | None, format_option("services")] = None,
-    output: OutputOption = None,
-    as_json: JsonOption = False,
-    show_all: Annotated[bool, typer.Option("--all", help="List every frontend and endpoint.")] = False,
-    names: NamesOption = None,
-    redact: RedactOption = False,
-    mapping: MapOption = None,
-    number: DumpNumberOption = None,
-    strict: StrictOption = False,
-    max_size: MaxSizeOption = DEFAULT_SIZE,
-    color: ColorOption = Color.AUTO,
-    ascii_only: AsciiOption = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-) -> None:
+    names: ServicesOption = None,
+) -> CommandResult:
     """List every service port: its frontends, its endpoints and how evenly they share, its policies."""
+    from iptviz.questions.services import services  # other commands shall not wait for it
 
-    def ask() -> int:
-        from iptviz.questions.services import services  # other commands shall not wait for it
-
-        chosen = chosen_format("services", format_name, output, as_json=as_json)
-        reading = Reading(number, max_size, strict, verbose, quiet)
-        about = asked_dump(dump, reading, redact=redact, mapping=mapping, output=output, names=names)
-        result = services(
-            about.dump,
-            namespace=about.namespace(namespace),
+    return CommandResult(
+        services(
+            dump,
+            namespace=namespace,
             uneven=uneven,
             no_endpoints=no_endpoints,
-            endpoint=about.address(endpoint),
+            endpoint=endpoint,
             published=published,
             sort=sort,
-            names=about.names,
+            names=names,
         )
-        style = chosen_style(color, output, ascii_only=ascii_only)
-        write_answer(chosen.writer("services")(result, style, fold=not show_all), output)
-        return ANSWERED
-
-    answer(ask)
+    )

@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, share_shape
 from iptviz.engine.path import MISSED, POLICY, steps_of
-from iptviz.xtables.values_networks import print_network
+from iptviz.packets.fields import FIELDS, attributes
 
 if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
-    from iptviz.xtables.address import Network
 
 
 def packet_document(result: PacketResult) -> dict[str, Any]:
@@ -30,40 +29,8 @@ def packet_document(result: PacketResult) -> dict[str, Any]:
 
 def _packet(packet: Packet, hook: str) -> Shape:
     """Return the packet as it was described; null is unknown, an empty interface is none at all."""
-    uid, gid = packet.owner or (None, None)
-    return {
-        "src": address_text(packet.source),
-        "dst": address_text(packet.destination),
-        "protocol": packet.protocol,
-        "sport": packet.source_port,
-        "dport": packet.destination_port,
-        "hook": hook,
-        "in": packet.in_interface,
-        "out": packet.out_interface,
-        "ctstate": packet.state,
-        "mark": packet.mark.text,
-        "tcp_flags": None if packet.tcp_flags is None else sorted(packet.tcp_flags),
-        "icmp_type": icmp_text(packet.icmp_type),
-        "length": packet.length,
-        "ttl": packet.ttl,
-        "tos": packet.tos,
-        "mac": packet.mac,
-        "uid": uid,
-        "gid": gid,
-    }
-
-
-def address_text(network: Network | None) -> str | None:
-    """Return a host as its address, a network as `10.0.0.0/8`; null is unknown."""
-    return None if network is None else print_network(network, always=False)
-
-
-def icmp_text(icmp_type: tuple[int, int | None] | None) -> str | None:
-    """Return `8/0`, or `8` where the code is not known."""
-    if icmp_type is None:
-        return None
-    kind, code = icmp_type
-    return str(kind) if code is None else f"{kind}/{code}"
+    known = attributes(packet, hook)
+    return {field.key: field.shown(known) for field in FIELDS.values()}
 
 
 def _outcome(outcome: Outcome) -> Shape:

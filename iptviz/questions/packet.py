@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
@@ -10,7 +10,8 @@ from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
 from iptviz.engine.outcome import Outcome
 from iptviz.engine.path import either, settled
-from iptviz.questions.asked import Asked, known_of, packet_of
+from iptviz.packets.fields import read_packet
+from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_notes import packet_notes
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from iptviz.engine.branches import Branch, When
     from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
-    from iptviz.supplied.files import Supplied
+    from iptviz.packets.fields import PacketFields
+    from iptviz.supplied.files import File
 
 
 class PacketResult(NamedTuple):
@@ -48,49 +50,34 @@ class PacketResult(NamedTuple):
 def packet(
     dump: Dump,
     *,
-    src: str | None = None,
-    dst: str | None = None,
-    protocol: str | None = None,
-    sport: int | None = None,
-    dport: int | None = None,
-    hook: str = "prerouting",
-    in_iface: str | None = None,
-    out_iface: str | None = None,
-    mark: str | int | None = None,
-    ctstate: str | None = "NEW",
-    length: int | None = None,
     local_ips: Sequence[str] = (),
-    tcp_flags: str | None = None,
-    icmp_type: str | None = None,
-    ttl: int | None = None,
-    tos: int | None = None,
-    mac: str | None = None,
-    uid: int | None = None,
-    gid: int | None = None,
-    addresses: str | Supplied | None = None,
-    routes: str | Supplied | None = None,
-    ipset: str | Supplied | None = None,
-    recent: str | Supplied | None = None,
+    addresses: File = None,
+    routes: File = None,
+    ipset: File = None,
+    recent: File = None,
     assume: Sequence[str] = (),
     explain: bool = False,
+    **fields: Unpack[PacketFields],
 ) -> PacketResult:
     """Follow one packet through all tables of `dump`; what is None is unknown, and becomes conditions.
 
-    `hook` is where it starts: `prerouting` for a packet that arrives, `output` for one that the node sends.
-    `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset` and `recent` are paths
-    of what `ip addr`, `ip route`, `ipset save` and /proc/net/xt_recent say. `assume` are conditions, in the
-    words of an answer, that are to hold. `explain` adds the rules that were asked and did not match.
+    `fields` describe the packet: `src`, `dst`, `protocol`, `dport` and so on, as `PacketFields` lists them.
+    `hook` among them is where it starts: `prerouting` for a packet that arrives, `output` for one that the node
+    sends. `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset` and `recent` are
+    paths of what `ip addr`, `ip route`, `ipset save` and /proc/net/xt_recent say. `assume` are conditions, in
+    the words of an answer, that are to hold. `explain` adds the rules that were asked and did not match.
 
     Raises:
+        TypeError: there is no such field.
         PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
         DumpError: one of the files cannot be read.
     """
-    asked = Asked(
-        src, dst, protocol, sport, dport, hook, in_iface, out_iface, mark, ctstate, length, tcp_flags,
-        icmp_type, ttl, tos, mac, uid, gid,
+    asked, hook = read_packet(dump.family, fields)
+    known = supplied_host(
+        dump.family, asked.out_interface, local_ips,
+        addresses=addresses, routes=routes, ipset=ipset, recent=recent,
     )  # fmt: skip
-    start = packet_of(asked, dump.family)
-    known = known_of(dump, asked, local_ips, addresses=addresses, routes=routes, ipset=ipset, recent=recent)
+    start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     given = tuple(map(read_assumption, assume))
     journey = Journey(dump, known)
     branches = journey.run(start, hook, given)
@@ -101,7 +88,7 @@ def packet(
         outcomes = tuple(explained(dump, known, given, one) for one in outcomes)
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
     notes = dict.fromkeys(packet_notes(dump, journey, start, hook, known, outcomes, given))
-    return PacketResult(dump, start, hook, outcomes, tuple(notes), dump.complete and not faulty, given)
+    return PacketResult(dump, asked, hook, outcomes, tuple(notes), dump.complete and not faulty, given)
 
 
 def _outcomes(branches: list[Branch], given: When) -> Iterator[Outcome]:

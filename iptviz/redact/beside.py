@@ -1,4 +1,4 @@
-"""What is handed in beside a dump, in its pseudonyms: addresses, routes, sets, lists, services, conditions."""
+"""What is supplied beside a dump, in its pseudonyms: addresses, routes, sets, lists, services, conditions."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Beside:
 
     def services(self, candidates: Iterable[Candidate]) -> str:
         """Return a list of services, one in a line."""
-        return "".join(f"{self._service(one)}\n" for one in candidates)
+        return "".join(f"{self._service(candidate)}\n" for candidate in candidates)
 
-    def _service(self, one: Candidate) -> str:
+    def _service(self, candidate: Candidate) -> str:
         names = self._names
-        port = "" if one.port_name is None else f":{names.port_name(one.port_name)}"
-        return f"{names.namespace(one.namespace)}/{names.object(one.name)}{port}"
+        port = "" if candidate.port_name is None else f":{names.port_name(candidate.port_name)}"
+        return f"{names.namespace(candidate.namespace)}/{names.object(candidate.name)}{port}"
 
     def assumption(self, text: str) -> str:
         """Return a condition that somebody states about the original, as the redacted dump knows it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.documents.shapes import share_shape
 from iptviz.engine.condition import clauses
-from iptviz.view.packet_labels import mark_label
+from iptviz.packets.values import mark_label
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 

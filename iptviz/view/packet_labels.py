@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.documents.packet_v1 import address_text, effect_text, icmp_text
+from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.engine.marks import ALL_BITS
+from iptviz.packets.fields import FIELDS, attributes
+from iptviz.packets.values import address_text, mark_label
 from iptviz.view.cases import letter_of
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from iptviz.engine.marks import Mark
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
@@ -65,34 +65,9 @@ def circumstances_label(packet: Packet, hook: str) -> str:
     """Return how the packet comes to the node, and what else is known of it."""
     by = f" by {packet.in_interface}" if packet.in_interface else ""
     start = f"{_STARTS.get(hook, 'starts')}{by} (hook {hook})"
-    return printable(", ".join([start, *_details(packet)]))
-
-
-def _details(packet: Packet) -> list[str]:
-    uid, gid = packet.owner or (None, None)
-    flags = packet.tcp_flags
-    known = {
-        "leaves by": packet.out_interface or None,
-        "connection state": packet.state,
-        "mark": mark_label(packet.mark),
-        "TCP flags": None if flags is None else ",".join(sorted(flags)) or "none",
-        "ICMP type": icmp_text(packet.icmp_type),
-        "length": packet.length,
-        "TTL": packet.ttl,
-        "TOS": packet.tos,
-        "MAC": packet.mac,
-        "uid": uid,
-        "gid": gid,
-    }
-    return [f"{name} {value}" for name, value in known.items() if value is not None]
-
-
-def mark_label(mark: Mark) -> str | None:
-    """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
-    settled = ALL_BITS & ~mark.keep
-    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
-        return mark.text
-    return f"{mark.value:#x}/{settled:#x}" if settled else None
+    known = attributes(packet, hook)
+    details = (field.told(known) for field in FIELDS.values())
+    return printable(", ".join([start, *filter(None, details)]))
 
 
 def fate_label(outcome: Outcome) -> str:

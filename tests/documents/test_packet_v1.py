@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from iptviz.documents.packet_v1 import address_text, icmp_text
 from iptviz.engine.marks import known_mark
 from iptviz.engine.packet import Packet
+from iptviz.packets.values import address_text, icmp_text
 from iptviz.xtables.address import Network, parse_network
 from tests.view.test_packet import ASKED, FIXTURE, INSIDE, httpd_result, many, refused
 

@@ -13,13 +13,13 @@ from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
 from iptviz.engine.outcome import Outcome
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
+from iptviz.packets.values import mark_label
 from iptviz.questions.packet import PacketResult
 from iptviz.view.packet import packet_view
 from iptviz.view.packet_labels import (
     asked_label,
     circumstances_label,
     fate_label,
-    mark_label,
     packet_cases,
     rewritten_labels,
 )

@@ -1,0 +1,187 @@
+"""How a function becomes a command: it has its own arguments, and shares options and running with all others."""
+
+from __future__ import annotations
+
+from copy import copy
+from inspect import Parameter, Signature, signature
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+from typer.models import ParameterInfo
+
+from iptviz.cli.options import After, Options
+from iptviz.cli.pseudonyms import as_asked, check_named
+from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
+from iptviz.redact.named import NODE_FILES, Named
+from iptviz.render.formats import format_help
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from iptviz.questions.trace import TraceResult
+
+_TYPED: Mapping[Named | None, Any] = {
+    **dict.fromkeys((Named.DUMP, Named.OLDER_DUMP, Named.SERVICES, *NODE_FILES), str | None),
+    Named.CLUSTER: list[str],
+}
+"""What is typed where a function gets what is in a file: the name of the file."""
+
+
+class Argument(NamedTuple):
+    """An argument or option of a command.
+
+    `hint` is the type of what is typed, `info` what typer is told of it; `default` is `Parameter.empty` where it
+    must be given. `named` is what it names of a dump: None, that nobody has said it. `after` is the argument that
+    the help tells before it, where it is not told before all that is shared.
+    """
+
+    name: str
+    hint: Any
+    info: ParameterInfo
+    default: Any
+    named: Named | None
+    after: str = ""
+
+    @property
+    def parameter(self) -> Parameter:
+        """The parameter that typer makes an option of."""
+        told, default = Annotated[self.hint, self.info], self.default
+        if default is Parameter.empty and self.info.default is None:
+            # A function has no default for a dump, which it gets in any case; what typer is told has one.
+            told, default = self.hint, self.info
+        return Parameter(self.name, Parameter.KEYWORD_ONLY, default=default, annotation=told)
+
+    def helping(self, text: str) -> Argument:
+        """Return it with another help; what is in the table stays as it is."""
+        info = copy(self.info)
+        info.help = text
+        return self._replace(info=info)
+
+
+def argument(name: str, annotation: Any, default: Any = Parameter.empty) -> Argument:
+    """Return the argument of an annotation: its type, then in any order what typer is told, and the rest."""
+    told: dict[type, Any] = {
+        kind: each
+        for each in annotation.__metadata__
+        for kind in (ParameterInfo, Named, After)
+        if isinstance(each, kind)
+    }
+    named = told.get(Named)
+    hint = _TYPED.get(named, annotation.__origin__)
+    return Argument(name, hint, told[ParameterInfo], default, named, told.get(After, After("")).name)
+
+
+class CliCommand:
+    """What typer takes for a function: one with a command's own arguments and those that it shares."""
+
+    def __init__(self, run: Callable[..., int], text: str | None, arguments: Iterable[Argument]) -> None:
+        """Take what is to be run with the shared options and its own arguments, and the text of the help."""
+        self.arguments = tuple(arguments)
+        self._run = run
+        self.__doc__ = text
+        self.__signature__ = Signature([each.parameter for each in self.arguments])
+        self.__annotations__ = {each.name: each.parameter.annotation for each in self.arguments}
+
+    def __call__(self, **typed: Any) -> None:
+        """Run the command with what is typed, and exit with its status."""
+        options = Options(**{name: typed.pop(name) for name in Options._fields if name in typed})
+
+        def run() -> int:
+            if options.in_pseudonyms:
+                check_named({each.name: each.named for each in self.arguments})
+            return self._run(options, **typed)
+
+        answer(run)
+
+
+def command(*, without: Collection[str] = (), asks: str = "") -> Callable[[Callable[..., int]], CliCommand]:
+    """Make a command of a function that takes the shared options and its own arguments, and returns the status.
+
+    `without` names shared options that it does not have, `asks` the question whose formats it can write.
+    """
+
+    def decorate(function: Callable[..., int]) -> CliCommand:
+        shared = _shared(without, {"format_name": _formats(asks)} if asks else {})
+        return CliCommand(function, function.__doc__, _in_order(_own(function), shared))
+
+    return decorate
+
+
+class CommandResult(NamedTuple):
+    """The answer to a question.
+
+    `found` is whether it is one that the exit status tells. `absent` are traces of targets that the dump does not
+    have; `blank` is an answer that has nothing to show to people.
+    """
+
+    result: Any
+    found: bool = False
+    absent: tuple[TraceResult, ...] = ()
+    blank: bool = False
+
+
+def question(
+    name: str,
+    *,
+    without: Collection[str] = (),
+    all_help: str = "",
+    more: Iterable[Argument] = (),
+    check: Callable[[Mapping[str, Any]], str | None] | None = None,
+) -> Callable[[Callable[..., CommandResult]], CliCommand]:
+    """Make a command of a function that asks a question: it gets dumps and what else it needs read already.
+
+    With --redact all of it is in pseudonyms before the function sees it. `without` names shared options that it
+    does not have, `all_help` says what --all does where that is something of its own, `more` are arguments that
+    its signature does not list, told before those that it does. `check` is given what is typed before anything is
+    read: it raises an error where that cannot be asked, and returns the family of the dump that is meant.
+    """
+
+    def decorate(function: Callable[..., CommandResult]) -> CliCommand:
+        own = [*more, *_own(function)]
+        named = {each.name: each.named for each in own}
+
+        def ask(options: Options, **typed: Any) -> int:
+            chosen = chosen_format(name, options)
+            family = check(typed) if check else None
+            found = function(**as_asked(typed, named, options, family))
+            if not found.blank or chosen.name == "json":
+                write(name, chosen, found.result, options, fold=not options.show_all)
+            for trace in () if options.quiet else found.absent:
+                say_absence(trace)
+            return FOUND if found.found and not options.exit_zero else ANSWERED
+
+        helps = {"format_name": _formats(name), **({"show_all": all_help} if all_help else {})}
+        return CliCommand(ask, function.__doc__, _in_order(own, _shared(without, helps)))
+
+    return decorate
+
+
+def _own(function: Callable[..., Any]) -> list[Argument]:
+    """Return the arguments that a function lists, but for the shared options."""
+    return [
+        argument(each.name, each.annotation, each.default)
+        for each in signature(function, eval_str=True).parameters.values()
+        if each.kind is not Parameter.VAR_KEYWORD and each.annotation is not Options
+    ]
+
+
+def _formats(asks: str) -> str:
+    return f"How to answer: {format_help(asks)}."
+
+
+def _shared(without: Collection[str], helps: Mapping[str, str]) -> list[Argument]:
+    """Return the shared options of a command from the table, some with a help of its own."""
+    table = (
+        argument(name, annotation, Options._field_defaults[name])
+        for name, annotation in Options.__annotations__.items()
+        if name not in without
+    )
+    return [each.helping(helps[each.name]) if each.name in helps else each for each in table]
+
+
+def _in_order(own: list[Argument], shared: list[Argument]) -> list[Argument]:
+    """Return arguments in the order of the help: a command's own first, but for those that come after another."""
+    found = [*(each for each in own if not each.after), *shared]
+    for each in reversed([each for each in own if each.after]):
+        place = next(at for at, other in enumerate(found, 1) if other.name == each.after)
+        found.insert(place, each)
+    return found

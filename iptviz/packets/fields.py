@@ -1,0 +1,171 @@
+"""The fields of a packet: option, keyword argument, document and text of each follow from its row."""
+
+# Without the future import: the annotations are the table.
+from collections.abc import Callable, Mapping
+from operator import attrgetter, itemgetter
+from typing import Annotated, Any, NamedTuple, TypedDict, get_type_hints
+
+from iptviz.engine.packet import Packet
+from iptviz.packets.values import (
+    BYTE,
+    PORT,
+    WORD,
+    Typed,
+    address_text,
+    flags_label,
+    icmp_text,
+    mark_label,
+    read_address,
+    read_flags,
+    read_hook,
+    read_icmp_type,
+    read_incoming,
+    read_known_mark,
+    read_owner,
+    read_protocol,
+    read_state,
+    read_text,
+    up_to,
+)
+from iptviz.redact.named import Named
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+class Field(NamedTuple):
+    """One field of a packet.
+
+    `named` is what it names of a dump. `read` makes of the option's name, what is typed and all that is typed the
+    value of the packet's `attribute`; `hook`, where the packet starts, is kept beside it. `shape` makes of that
+    value what JSON shows. `label` stands before it in a text, with `text` to write it where that is not how JSON
+    does; without a label, the text names it elsewhere.
+    """
+
+    flag: str
+    metavar: str
+    help: str
+    named: Named
+    attribute: str
+    read: Callable[[str, Any, Typed], object]
+    shape: Callable[[Any], Any] = _itself
+    label: str = ""
+    text: Callable[[Any], str | None] | None = None
+    default: str | None = None
+    typed: type = str
+    """What an option takes: a text, or a whole number."""
+
+    @property
+    def key(self) -> str:
+        """Its name in the document `iptviz.packet.v1`."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    def shown(self, known: Mapping[str, Any]) -> Any:
+        """Return what JSON shows of the attributes of a packet; None is unknown."""
+        value = known[self.attribute]
+        return None if value is None else self.shape(value)
+
+    def told(self, known: Mapping[str, Any]) -> str | None:
+        """Return its part of a sentence, such as `TTL 64`; None where it is unknown, or named elsewhere."""
+        value = known[self.attribute]
+        text = None if value is None else (self.text or self.shape)(value)
+        return f"{self.label} {text}" if self.label and text is not None else None
+
+
+# fmt: off
+class PacketFields(TypedDict, total=False):
+    """What can be said of a packet; what is not said, or is None, is unknown.
+
+    The order is that of the options and of the document.
+    """
+
+    src: Annotated[str | None, Field(
+        "--src", "A", "Source: an address, or a network it lies in.", Named.ADDRESS,
+        "source", read_address, address_text)]
+    dst: Annotated[str | None, Field(
+        "--dst", "A", "Destination, before any rewriting.", Named.ADDRESS,
+        "destination", read_address, address_text)]
+    protocol: Annotated[str | None, Field(
+        "--protocol", "P", "tcp, udp, icmp ...", Named.NOTHING, "protocol", read_protocol)]
+    sport: Annotated[int | None, Field(
+        "--sport", "N", "Source port.", Named.NOTHING, "source_port", up_to(PORT))]
+    dport: Annotated[int | None, Field(
+        "--dport", "N", "Destination port, before any rewriting.", Named.NOTHING,
+        "destination_port", up_to(PORT))]
+    hook: Annotated[str, Field(
+        "--hook", "HOOK", "prerouting: it arrives at the node; output: the node sends it.", Named.NOTHING,
+        "hook", read_hook, default="prerouting")]
+    in_iface: Annotated[str | None, Field(
+        "--in", "IFACE", "Interface by which it arrives.", Named.INTERFACE, "in_interface", read_incoming)]
+    out_iface: Annotated[str | None, Field(
+        "--out", "IFACE", "Interface by which it leaves.", Named.INTERFACE,
+        "out_interface", read_text, label="leaves by", text=lambda name: name or None)]
+    ctstate: Annotated[str | None, Field(
+        "--ctstate", "STATE", "NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED.", Named.NOTHING,
+        "state", read_state, label="connection state", default="NEW")]
+    mark: Annotated[str | int | None, Field(
+        "--mark", "M", "Its mark when it comes, such as 0x0.", Named.NOTHING,
+        "mark", read_known_mark, attrgetter("text"), "mark", mark_label)]
+    tcp_flags: Annotated[str | None, Field(
+        "--tcp-flags", "LIST", "The flags set: SYN or SYN,ACK.", Named.NOTHING,
+        "tcp_flags", read_flags, sorted, "TCP flags", flags_label)]
+    icmp_type: Annotated[str | None, Field(
+        "--icmp-type", "TYPE", "8, 8/0 or echo-request.", Named.NOTHING,
+        "icmp_type", read_icmp_type, icmp_text, "ICMP type")]
+    length: Annotated[int | None, Field(
+        "--length", "N", "Length in bytes, IP header included.", Named.NOTHING,
+        "length", up_to(WORD), label="length")]
+    ttl: Annotated[int | None, Field(
+        "--ttl", "N", "Time to live, or hop limit.", Named.NOTHING, "ttl", up_to(BYTE), label="TTL")]
+    tos: Annotated[int | None, Field(
+        "--tos", "N", "Type of service, or traffic class.", Named.NOTHING, "tos", up_to(BYTE), label="TOS")]
+    mac: Annotated[str | None, Field(
+        "--mac", "M", "Source MAC address.", Named.MAC, "mac", read_text, label="MAC")]
+    uid: Annotated[int | None, Field(
+        "--uid", "N", "Who sends it, with --hook output.", Named.NOTHING,
+        "owner", read_owner, itemgetter(0), "uid")]
+    gid: Annotated[int | None, Field(
+        "--gid", "N", "That sender's group.", Named.NOTHING,
+        "owner", read_owner, itemgetter(1), "gid")]
+# fmt: on
+
+
+def _rows() -> dict[str, Field]:
+    """Return the row of each field; an option takes a whole number where no text will do."""
+    found = get_type_hints(PacketFields, include_extras=True)
+    return {
+        name: hint.__metadata__[0]._replace(typed=int if hint.__origin__ == int | None else str)
+        for name, hint in found.items()
+    }
+
+
+FIELDS = _rows()
+"""The table: rows by the names of keyword arguments."""
+
+
+def read_packet(family: str, said: PacketFields) -> tuple[Packet, str]:
+    """Return the packet that is described, and the hook where it starts.
+
+    Raises:
+        TypeError: there is no such field.
+        PacketError: there can be no such packet.
+    """
+    for name in said:
+        if name not in FIELDS:
+            raise TypeError(f"packet() got an unexpected keyword argument {name!r}")
+    typed = Typed(family, {name: field.default for name, field in FIELDS.items()} | {**said})
+    values: dict[str, Any] = {
+        field.attribute: field.read(field.flag, typed.fields[name], typed)
+        for name, field in FIELDS.items()
+        if typed.fields[name] is not None or field.default is not None
+    }
+    hook: str = values.pop("hook")
+    if hook == "output":
+        values["in_interface"] = ""  # what the node sends came in by none
+    return Packet(state=None)._replace(**values), hook
+
+
+def attributes(packet: Packet, hook: str) -> Mapping[str, Any]:
+    """Return what is known of a packet by the rows' attributes."""
+    return {**packet._asdict(), "hook": hook}

@@ -1,0 +1,177 @@
+"""The values of a packet's fields: read from what is typed, checked, and printed again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.engine.hooks import STAGES
+from iptviz.engine.marks import ALL_BITS, Mark, known_mark
+from iptviz.engine.meanings.headers import TCP_FLAGS, printed_value
+from iptviz.errors import PacketError
+from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.names import protocol_name, protocol_number
+from iptviz.xtables.numbers import read_uint
+from iptviz.xtables.values_networks import print_network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+BYTE, PORT, WORD = 0xFF, 0xFFFF, 0xFFFFFFFF
+"""The largest values of fields of 8, 16 and 32 bits."""
+
+_LAST_ID = WORD - 1  # the last one of 32 bits means "leave it as it is" in chown(2)
+_STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED")
+_WITH_PORTS = {"tcp", "udp", "udplite", "sctp", "dccp"}
+
+
+class Typed(NamedTuple):
+    """A packet in the words of the user, for readers that look at more than their own field.
+
+    `family` is that of the dump; `fields` are all fields by their names, None where nothing is said.
+    """
+
+    family: str
+    fields: Mapping[str, Any]
+
+    @property
+    def protocol(self) -> str | None:
+        """The protocol by its usual name."""
+        name = self.fields["protocol"]
+        return None if name is None else protocol_name(name)
+
+
+# --- reading: each takes the option that it blames, the value, and the whole; raises PacketError ---------------
+
+
+def read_hook(_option: str, hook: str, _typed: Typed) -> str:
+    """Return the hook where the packet starts."""
+    if hook not in STAGES:
+        raise PacketError(f"there is no hook {hook!r}", hint=f"hooks: {', '.join(STAGES)}")
+    return hook
+
+
+def read_protocol(_option: str, text: str, typed: Typed) -> str:
+    """Return the protocol by its name, having seen that it goes with ports and family."""
+    name = protocol_name(text)
+    if protocol_number(name) is None or name == "all":
+        raise PacketError(f"there is no protocol {text!r}", hint="--protocol tcp, udp, icmp or a number")
+    if name not in _WITH_PORTS and any(typed.fields[port] is not None for port in ("sport", "dport")):
+        raise PacketError(f"{name} has no ports", hint="leave out --sport and --dport, or choose tcp or udp")
+    wrong = {"ipv4": "ipv6-icmp", "ipv6": "icmp"}[typed.family]
+    if name == wrong:
+        raise PacketError(f"{text} does not go with an {typed.family} dump", hint="choose the other ICMP")
+    return name
+
+
+def read_address(option: str, text: str, typed: Typed) -> Network:
+    """Return a host or a network of the dump's family."""
+    network = parse_network(text.strip("[]"))
+    if network is None:
+        raise PacketError(f"{option} {text!r} is no address", hint="write 10.244.0.9, fd00::9 or a network")
+    if f"ipv{network.version}" != typed.family:
+        other = "ip6tables-save" if network.version == 6 else "iptables-save"
+        raise PacketError(
+            f"{option} {text} is IPv{network.version}, the dump is {typed.family}", hint=f"ask its {other}"
+        )
+    return network
+
+
+def up_to(most: int) -> Callable[[str, int, Typed], int]:
+    """Return the reader of numbers from 0 to `most`."""
+
+    def read(option: str, number: int, _typed: Typed) -> int:
+        if not 0 <= number <= most:
+            raise PacketError(f"{option} {number} is out of range", hint=f"0 to {most}")
+        return number
+
+    return read
+
+
+def read_incoming(_option: str, name: str, typed: Typed) -> str:
+    """Return the interface by which a packet arrives."""
+    if typed.fields["hook"] == "output" and name:
+        raise PacketError("--in: what the node sends came in by no interface", hint="leave it out")
+    return name
+
+
+def read_text(_option: str, text: str, _typed: Typed) -> str:
+    """Return a text that may be any."""
+    return text
+
+
+def read_state(_option: str, text: str | None, _typed: Typed) -> str | None:
+    """Return a state of connection tracking; None is unknown, too."""
+    if text is None:
+        return None
+    if text.upper() not in _STATES:
+        raise PacketError(f"there is no connection state {text!r}", hint=f"states: {', '.join(_STATES)}")
+    return text.upper()
+
+
+def read_known_mark(_option: str, mark: str | int, _typed: Typed) -> Mark:
+    """Return a mark of which all bits are known."""
+    number = mark if isinstance(mark, int) else read_uint(mark)
+    if number is None or not 0 <= number <= WORD:
+        raise PacketError(f"--mark {mark} is no mark", hint="write 0x4000 or 16384")
+    return known_mark(number)
+
+
+def read_flags(_option: str, text: str, typed: Typed) -> frozenset[str]:
+    """Return the TCP flags that are set; all others are not."""
+    if typed.protocol not in {None, "tcp"}:
+        raise PacketError(f"{typed.protocol} has no TCP flags", hint="leave out --tcp-flags")
+    flags = frozenset(text.upper().split(",")) - {"NONE", ""}
+    if not flags <= set(TCP_FLAGS):
+        raise PacketError(f"--tcp-flags {text} names no TCP flags", hint=f"flags: {', '.join(TCP_FLAGS)}")
+    return flags
+
+
+def read_icmp_type(_option: str, text: str, typed: Typed) -> tuple[int, int | None]:
+    """Return type and code; a code that is not given is unknown."""
+    if typed.protocol not in {None, "icmp", "ipv6-icmp"}:
+        raise PacketError(f"{typed.protocol} has no ICMP type", hint="leave out --icmp-type")
+    kind = "icmpv6-type" if typed.family == "ipv6" else "icmp-type"
+    number, slash, code = printed_value(kind, text, typed.family).partition("/")
+    type_, code_number = read_uint(number), read_uint(code) if slash else None
+    if type_ is None or (slash and code_number is None) or max(type_, code_number or 0) > BYTE:
+        raise PacketError(f"--icmp-type {text} is no type", hint="write echo-request, 8 or 3/4")
+    return type_, code_number
+
+
+def read_owner(_option: str, _number: int, typed: Typed) -> tuple[int | None, int | None]:
+    """Return user and group of the sender, which only packets have that the node sends."""
+    for name in ("uid", "gid"):
+        if typed.fields[name] is not None:
+            up_to(_LAST_ID)(f"--{name}", typed.fields[name], typed)
+    if typed.fields["hook"] != "output":
+        raise PacketError("--uid, --gid: what arrives has no owner", hint="with --hook output the sender has")
+    return typed.fields["uid"], typed.fields["gid"]
+
+
+# --- printing --------------------------------------------------------------------------------------------------
+
+
+def address_text(network: Network | None) -> str | None:
+    """Return a host as its address, a network as `10.0.0.0/8`; None is unknown."""
+    return None if network is None else print_network(network, always=False)
+
+
+def icmp_text(icmp_type: tuple[int, int | None] | None) -> str | None:
+    """Return `8/0`, or `8` where the code is not known."""
+    if icmp_type is None:
+        return None
+    kind, code = icmp_type
+    return str(kind) if code is None else f"{kind}/{code}"
+
+
+def flags_label(flags: frozenset[str]) -> str:
+    """Return the flags that are set; `none` where none is."""
+    return ",".join(sorted(flags)) or "none"
+
+
+def mark_label(mark: Mark) -> str | None:
+    """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
+    settled = ALL_BITS & ~mark.keep
+    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
+        return mark.text
+    return f"{mark.value:#x}/{settled:#x}" if settled else None

@@ -1,0 +1,31 @@
+"""What an argument may name of a dump: each kind has its own way into pseudonyms."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+
+class Named(Enum):
+    """The kinds of names; an argument that has none may tell anything, and is refused with --redact."""
+
+    NOTHING = auto()  # numbers, words of iptables, files to be written
+    TARGET = auto()
+    ADDRESS = auto()  # or a network, or an endpoint
+    INTERFACE = auto()
+    NAMESPACE = auto()
+    CHAIN = auto()
+    MAC = auto()
+    NODE = auto()
+    CONDITION = auto()
+    DUMP = auto()  # the one that is asked, or a bundle with it
+    OLDER_DUMP = auto()  # another one of the same node
+    CLUSTER = auto()  # files of the API's objects
+    SERVICES = auto()  # a file that lists services
+    ADDRESS_FILE = auto()  # `ip address`
+    ROUTE_FILE = auto()  # `ip route`
+    IPSET_FILE = auto()  # `ipset save`
+    RECENT_FILE = auto()  # /proc/net/xt_recent
+
+
+NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE)
+"""Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""

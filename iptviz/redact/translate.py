@@ -1,0 +1,75 @@
+"""How what is asked about a dump, and supplied beside it, goes into the dump's pseudonyms: one row a kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iptviz.dump.model import Dump
+from iptviz.redact.beside import Beside
+from iptviz.redact.cluster import ClusterRedactor
+from iptviz.redact.named import Named
+from iptviz.supplied.files import Supplied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from iptviz.redact.dump import Redactor
+    from iptviz.supplied.service_names import Candidate
+
+SOURCE = "redacted"
+"""What redacted input is called in an answer: a file's name may tell what it holds."""
+
+
+def _same(_redactor: Redactor, value: Any) -> Any:
+    return value
+
+
+def _older(redactor: Redactor, dump: Dump) -> Dump:
+    return Dump(redactor.other(dump).encode(), SOURCE)
+
+
+def _services(redactor: Redactor, candidates: tuple[Candidate, ...]) -> Supplied:
+    return Supplied(Beside(redactor).services(candidates), SOURCE)
+
+
+def _file(change: Callable[[Beside, str], str]) -> Callable[[Redactor, Supplied], Supplied]:
+    """Return the translation of a file whose text `change` translates; it keeps its name, for error messages."""
+    return lambda redactor, file: file._replace(text=change(Beside(redactor), file.text))
+
+
+TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
+    Named.NOTHING: _same,
+    Named.TARGET: lambda redactor, text: redactor.target(text),
+    Named.ADDRESS: lambda redactor, text: redactor.addresses(text),
+    Named.INTERFACE: lambda redactor, name: redactor.names.interface(name),
+    Named.NAMESPACE: lambda redactor, name: redactor.names.namespace(name),
+    Named.CHAIN: lambda redactor, name: redactor.names.chain(name),
+    Named.MAC: lambda redactor, text: redactor.names.mac(text),
+    Named.NODE: lambda redactor, name: ClusterRedactor(redactor).node(name),
+    Named.CONDITION: lambda redactor, text: Beside(redactor).assumption(text),
+    Named.DUMP: _same,  # who chooses the key has written it already
+    Named.OLDER_DUMP: _older,
+    Named.CLUSTER: lambda redactor, cluster: ClusterRedactor(redactor).cluster(cluster),
+    Named.SERVICES: _services,
+    Named.ADDRESS_FILE: _file(Beside.addresses),
+    Named.ROUTE_FILE: _file(Beside.routes),
+    Named.IPSET_FILE: _file(Beside.ipset),
+    Named.RECENT_FILE: _file(Beside.recent),
+}
+
+
+def translated(redactor: Redactor, named: Named | None, value: Any) -> Any:
+    """Return what was asked or supplied as the redacted dump knows it; of an option that repeats, each value.
+
+    Raises:
+        KeyError: nobody has said what it names.
+        PacketError: it should be a condition, and is none.
+    """
+    if value is None:
+        return None
+    translate = TRANSLATIONS[named]
+    return (
+        [translate(redactor, each) for each in value]
+        if isinstance(value, list)
+        else translate(redactor, value)
+    )

@@ -1,0 +1,136 @@
+"""One row of the table is enough: the option, the keyword argument, the document and the text follow from it."""
+
+from __future__ import annotations
+
+import json
+from importlib import reload
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from typer.testing import CliRunner
+
+import iptviz
+import iptviz.cli.packet
+from iptviz.cli.app import app
+from iptviz.engine.packet import Packet
+from iptviz.packets.fields import FIELDS, Field
+from iptviz.packets.values import read_text
+from iptviz.redact.named import Named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DUMP = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"
+
+
+class Example(NamedTuple):
+    """What is said in one field, what JSON and a text make of it, and what has to be said with it."""
+
+    said: str | int
+    shown: object
+    told: str
+    beside: tuple[tuple[str, str], ...] = ()
+
+
+EXAMPLES = {
+    "src": Example("[10.0.0.9]", "10.0.0.9", "packet from 10.0.0.9 to"),
+    "dst": Example("10.0.0.0/8", "10.0.0.0/8", "to 10.0.0.0/8"),
+    "protocol": Example("6", "tcp", "tcp packet from"),
+    "sport": Example(4711, 4711, "from an unknown source, port 4711"),
+    "dport": Example(79, 79, "to an unknown destination, port 79"),
+    "hook": Example("output", "output", "sent by this node (hook output)"),
+    "in_iface": Example("eth7", "eth7", "arrives at this node by eth7"),
+    "out_iface": Example("eth8", "eth8", "leaves by eth8"),
+    "ctstate": Example("related", "RELATED", "connection state RELATED"),
+    "mark": Example("16384", "0x4000", "mark 0x4000"),
+    "tcp_flags": Example("syn,ACK", ["ACK", "SYN"], "TCP flags ACK,SYN"),
+    "icmp_type": Example("echo-request", "8", "ICMP type 8"),
+    "length": Example(60, 60, "length 60"),
+    "ttl": Example(0, 0, "TTL 0"),
+    "tos": Example(16, 16, "TOS 16"),
+    "mac": Example("02:00:00:00:00:01", "02:00:00:00:00:01", "MAC 02:00:00:00:00:01"),
+    "uid": Example(0, 0, "uid 0", (("hook", "output"),)),
+    "gid": Example(7, 7, "gid 7", (("hook", "output"),)),
+}
+
+
+def run(said: dict[str, Any], *more: str) -> tuple[int, str, str]:
+    """Return status and both outputs of the command, asked with a field's option for each keyword argument."""
+    options = [word for name, value in said.items() for word in (FIELDS[name].flag, str(value))]
+    done = CliRunner().invoke(app, ["packet", *options, *more], input=DUMP)
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_every_row_has_an_example() -> None:
+    assert list(EXAMPLES) == list(FIELDS)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_field_is_an_option_a_keyword_argument_and_part_of_document_and_text(name: str) -> None:
+    example = EXAMPLES[name]
+    said: dict[str, Any] = {name: example.said, **dict(example.beside)}
+    status, text, message = run(said, "--json")
+    assert (status, message) == (0, "")
+    shown = json.loads(text)["packet"]
+    assert shown[FIELDS[name].key] == example.shown
+    assert iptviz.packet(iptviz.load(DUMP.encode()), **said).to_dict()["packet"] == shown
+    assert example.told in run(said)[1].splitlines()[2]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_is_not_said_is_unknown_or_usual_and_not_told(name: str) -> None:
+    shown = json.loads(run({}, "--json")[1])["packet"]
+    assert shown[FIELDS[name].key] == FIELDS[name].default != EXAMPLES[name].shown
+    assert EXAMPLES[name].told not in run({})[1]
+
+
+def test_what_may_be_known_usually_may_be_unknown_too_but_for_the_hook() -> None:
+    dump = iptviz.load(DUMP.encode())
+    assert iptviz.packet(dump, ctstate=None).to_dict()["packet"]["ctstate"] is None
+    with pytest.raises(iptviz.PacketError, match="there is no hook None"):
+        iptviz.packet(dump, hook=None)  # type: ignore[arg-type]
+
+
+def test_no_field_is_shown_under_the_name_of_another() -> None:
+    assert len({field.key for field in FIELDS.values()}) == len(FIELDS)
+    assert len({field.flag for field in FIELDS.values()}) == len(FIELDS)
+
+
+def test_every_field_is_an_attribute_of_a_packet_or_the_hook() -> None:
+    assert {field.attribute for field in FIELDS.values()} <= {*Packet._fields, "hook"}
+
+
+def test_a_field_that_there_is_not_is_an_error() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'color'"):
+        iptviz.packet(iptviz.load(DUMP.encode()), color="red")  # type: ignore[call-arg]
+
+
+# --- another row ---------------------------------------------------------------------------------------------------
+
+ADDED = Field("--pkt-type", "TYPE", "unicast, broadcast or multicast.", Named.INTERFACE, "packet_type", read_text,
+              label="packet type")  # fmt: skip
+
+
+@pytest.fixture
+def _added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Add a row for the duration of a test; commands are made from the table when their module is loaded."""
+    monkeypatch.setitem(FIELDS, "pkt_type", ADDED)
+    reload(iptviz.cli.packet)
+    yield
+    monkeypatch.undo()
+    reload(iptviz.cli.packet)
+
+
+@pytest.mark.usefixtures("_added", "known_keys")
+def test_another_row_is_enough() -> None:
+    said = {"pkt_type": "broadcast"}
+    assert iptviz.packet(iptviz.load(DUMP.encode()), **said).asked.packet_type == "broadcast"  # type: ignore[arg-type]
+    assert json.loads(run(said, "--json")[1])["packet"]["pkt_type"] == "broadcast"
+    assert ", packet type broadcast" in run(said)[1]
+    assert "--pkt-type TYPE" in CliRunner().invoke(app, ["packet", "--help"]).stdout
+    status, text, _ = run(said, "--redact")
+    assert (status, "packet type i" in text, "broadcast" in text) == (0, True, False)
+
+
+def test_that_row_is_gone_with_its_test() -> None:
+    assert run({}, "--pkt-type", "broadcast")[0] == 2
