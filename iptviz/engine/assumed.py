@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import NEVER
+from iptviz.engine.condition_kinds import KINDS, Region
 from iptviz.engine.matching import RuleTruth
-from iptviz.engine.regions import READERS, Region, split_since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Assumed:
 
     def __init__(self, assumptions: Iterable[Assumption] = ()) -> None:
         self._answers = {assumption.condition: assumption.holds for assumption in assumptions}
-        self._regions: dict[tuple[str, str], list[tuple[Region, bool]]] = {}
+        self._regions: dict[tuple[str, int | None], list[tuple[Region, bool]]] = {}
         for condition, holds in self._answers.items():
             topic, region = _about(condition)
             if region is not None:
@@ -48,13 +48,10 @@ class Assumed:
         return None if asked is None else _implied(self._regions.get(topic, ()), asked)
 
 
-def _about(condition: Condition) -> tuple[tuple[str, str], Region | None]:
+def _about(condition: Condition) -> tuple[tuple[str, int | None], Region | None]:
     """Return what a condition is about, the same for all that may imply each other, and which values it names."""
-    reader = READERS.get(condition.kind)
-    if reader is None:
-        return (condition.kind, ""), None
-    text, since = split_since(condition.value)
-    return (condition.kind, since), reader(text)
+    read = KINDS[condition.kind].region
+    return (condition.kind, condition.since), None if read is None else read(condition.value)
 
 
 def _implied(regions: Iterable[tuple[Region, bool]], asked: Region) -> bool | None:

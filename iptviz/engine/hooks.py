@@ -250,7 +250,7 @@ class Journey:
         asked = (
             Condition("endpoint-local", "DNAT")
             if packet.dnat
-            else Condition("destination-type", "LOCAL" + packet.since("destination"))
+            else Condition("destination-type", "LOCAL", since=packet.since("destination"))
         )
         answered = answer(asked)
         if answered is None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.documents.packet_v1 import address_text, effect_text, icmp_text
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.engine.marks import ALL_BITS
+from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK
 from iptviz.view.cases import letter_of
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
@@ -90,7 +90,7 @@ def _details(packet: Packet) -> list[str]:
 def mark_label(mark: Mark) -> str | None:
     """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
     settled = ALL_BITS & ~mark.keep
-    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
+    if not mark.keep or mark.value & mark.keep or mark.origin != UNKNOWN_MARK.origin:
         return mark.text
     return f"{mark.value:#x}/{settled:#x}" if settled else None
 

@@ -11,7 +11,6 @@ from iptviz.engine.marks import ALL_BITS, Mark, read_mark
 from iptviz.engine.meanings.addresses import basic_truth
 from iptviz.engine.meanings.headers import port_range
 from iptviz.engine.meanings.truth import Truth, asked, known, question
-from iptviz.engine.regions import split_since
 
 if TYPE_CHECKING:
     from iptviz.engine.host import Host
@@ -45,9 +44,8 @@ def mark_truth(match: Match, option: Option, own: Mark) -> Truth:
     if isinstance(answer, bool):
         return known(option, holds=answer)
     value, mask = answer
-    kind, since = split_since(own.origin)
     shown = f"{value:#x}" if mask == ALL_BITS else f"{value:#x}/{mask:#x}"
-    return question(kind.strip(), shown + since, option)
+    return question(own.origin.field, shown, option, own.origin.since)
 
 
 def conntrack(match: Match, packet: Packet, _host: Host) -> list[Truth]:

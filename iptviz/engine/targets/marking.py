@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, TargetCall
-from iptviz.engine.marks import ALL_BITS, Mark, read_mark
+from iptviz.engine.marks import ALL_BITS, Mark, Origin, read_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.xtables.numbers import read_uint
 
@@ -34,7 +34,7 @@ def _operation(call: TargetCall) -> tuple[int, int] | None:
 
 def lost_mark(call: TargetCall) -> Effect:
     """Set the mark to something that cannot be told."""
-    mark = Mark(f"mark (as line {call.rule.line} left it)", ALL_BITS, 0)
+    mark = Mark(Origin("mark", call.rule.line), ALL_BITS, 0)
     return GoOn(call.packet._replace(mark=mark), f"{call.target.name} sets the mark to something unknown")
 
 
@@ -94,5 +94,5 @@ def _shifted(call: TargetCall, mark: Mark) -> Mark:
 
 
 def _opaque(call: TargetCall) -> Mark:
-    kind = "mark" if call.target.name != "CONNMARK" else "connmark"
-    return Mark(f"{kind} (as line {call.rule.line} left it)", ALL_BITS, 0)
+    field = "mark" if call.target.name != "CONNMARK" else "connmark"
+    return Mark(Origin(field, call.rule.line), ALL_BITS, 0)
