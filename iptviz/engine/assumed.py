@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition_kinds import KINDS, Region
-from iptviz.engine.matching import RuleTruth
+from iptviz.engine.meanings.truth import RuleTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

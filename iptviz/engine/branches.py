@@ -41,6 +41,24 @@ class End(NamedTuple):
     packet: Packet
 
 
+class Outcome(NamedTuple):
+    """One fate of the packet: of all that meet `when`, the share `share` (in [0, 1]) ends so.
+
+    Outcomes with the same `when` sum to 1. `by` is the rule that decided, None where a policy, or nobody, did.
+    `verdict` is ACCEPT, DROP, REJECT, QUEUE (a program decides) or STOLEN (a target kept it).
+    `route` is where an accepted packet is: `INPUT` (delivered to this node), `FORWARD`, `OUTPUT`, or empty
+    where it got no further. `packet` is the packet in the end, with `dnat`, `snat` and `mark` as rewritten.
+    """
+
+    verdict: str
+    share: Fraction
+    when: When
+    route: str
+    by: Rule | None
+    packet: Packet
+    path: Path | None
+
+
 class Passage(NamedTuple):
     """A rule that takes `chance` of what reaches it, which is the share `before` of what enters its chain.
 

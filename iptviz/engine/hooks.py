@@ -16,9 +16,8 @@ from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.flow import Flow, Request
-from iptviz.engine.meanings.connections import INVALID
+from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, wants_tracking
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
-from iptviz.engine.tracking import asks_nat, tracked, wants_tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

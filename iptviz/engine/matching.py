@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
 from iptviz.engine.condition import Assumption
@@ -11,7 +11,7 @@ from iptviz.engine.condition_kinds import KINDS
 from iptviz.engine.host import NOTHING, Host
 from iptviz.engine.meanings.addresses import basic_truth
 from iptviz.engine.meanings.table import match_truths
-from iptviz.engine.meanings.truth import Truth, unknown
+from iptviz.engine.meanings.truth import RuleTruth, Truth, unknown
 from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
-
-
-class RuleTruth(NamedTuple):
-    """A rule matches with `chance` (in [0, 1]) provided that all of `needs` hold."""
-
-    chance: Fraction
-    needs: tuple[Assumption, ...]
 
 
 def rule_truth(rule: Rule, packet: Packet, host: Host = NOTHING) -> RuleTruth:

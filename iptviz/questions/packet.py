@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.assumed import Assumed
+from iptviz.engine.branches import Outcome
 from iptviz.engine.chance import total
 from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
-from iptviz.engine.outcome import Outcome
 from iptviz.engine.path import either, settled
 from iptviz.questions.asked import Asked, known_of, packet_of
 from iptviz.questions.packet_notes import packet_notes

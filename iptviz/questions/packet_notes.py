@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.engine.hooks import Journey
     from iptviz.engine.host import Host
-    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
 
 _OPTIONS = {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.engine.branches import Outcome
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
-from iptviz.engine.outcome import Outcome
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.questions.packet import PacketResult

@@ -1,10 +1,10 @@
-"""What a match says of a packet: true, false, a chance, or true under a condition."""
+"""What a match, or a whole rule, says of a packet: true, false, a chance, or true under a condition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
 
@@ -19,6 +19,13 @@ Truth = bool | Fraction | Assumption
 
 Meaning = Callable[["Match", "Packet", "Host"], list[Truth]]
 """From a match, a packet and its host to the truths, all of which must hold."""
+
+
+class RuleTruth(NamedTuple):
+    """A rule matches with `chance` (in [0, 1]) provided that all of `needs` hold."""
+
+    chance: Fraction
+    needs: tuple[Assumption, ...]
 
 
 def unknown(text: str) -> Truth:
