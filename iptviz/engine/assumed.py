@@ -56,10 +56,10 @@ def _about(condition: Condition) -> tuple[tuple[str, int | None], Region | None]
 
 def _implied(regions: Iterable[tuple[Region, bool]], asked: Region) -> bool | None:
     """Inside a known set means inside all that contain it and outside all that do not meet it."""
-    for known, holds in regions:
-        if holds and asked.contains(known):
+    for region, holds in regions:
+        if holds and asked.contains(region):
             return True
-        if (holds and not asked.meets(known)) or (not holds and known.contains(asked)):
+        if (holds and not asked.meets(region)) or (not holds and region.contains(asked)):
             return False
     return None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import KINDS
-from iptviz.engine.host import NOTHING, Host
+from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.meanings.addresses import basic_truth
 from iptviz.engine.meanings.table import match_truths
 from iptviz.engine.meanings.truth import RuleTruth, Truth, unknown
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iptviz.xtables.option import Option
 
 
-def rule_truth(rule: Rule, packet: Packet, host: Host = NOTHING) -> RuleTruth:
+def rule_truth(rule: Rule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
     """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
     for truth in _truths(rule, packet, host):

@@ -14,7 +14,7 @@ from iptviz.engine.branches import Branch, Note, Passage, When, add
 from iptviz.engine.chance import CERTAIN, product, times, total
 from iptviz.engine.effects import BrokenJumps, GoOn, TargetCall
 from iptviz.engine.flow import Action, Called, Flow, Request, Taken
-from iptviz.engine.host import NOTHING
+from iptviz.engine.host import UNKNOWN_HOST
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.truth import RuleTruth
 from iptviz.engine.targets.table import apply_target
@@ -91,9 +91,9 @@ class _SurveyingFlow(Flow):
     asks_in_vain = True
 
     def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
-        super().__init__(table, "PREROUTING", NOTHING, BrokenJumps({}, {}, {}))
+        super().__init__(table, "PREROUTING", UNKNOWN_HOST, BrokenJumps({}, {}, {}))
         self._entry = entry
-        self._passive = PassiveRules(table, NOTHING)
+        self._passive = PassiveRules(table, UNKNOWN_HOST)
 
     def rules(self, request: Request) -> Sequence[Rule]:
         return super().rules(request) if request.chain else self._entry
@@ -124,8 +124,8 @@ class _SurveyingFlow(Flow):
 
 
 def _count(branch: Branch, note: Note, share: Fraction) -> None:
-    known = branch.notes.get(note)
-    branch.notes[note] = total((known, share)) if known else share
+    before = branch.notes.get(note)
+    branch.notes[note] = total((before, share)) if before else share
 
 
 # --- rules that can only mark, log or count: whatever they do, the next rule is asked ---------------------------
@@ -155,7 +155,7 @@ class PassiveRules:
         if chain not in self._chains:
             # Only a chain that calls no other is looked into; kube-proxy's marking chains are of that kind.
             rules = self.table.chains[chain].rules
-            self._chains[chain] = all(one.jump is None and self.has(one) for one in rules)
+            self._chains[chain] = all(rule.jump is None and self.has(rule) for rule in rules)
         return self._chains[chain]
 
     def pass_by(
@@ -208,8 +208,8 @@ def _account(top: Branch) -> tuple[dict[Rule, Arrival], dict[str, Entry]]:
         whole = entering[branch]
         for rule, chance, before, taken, called in branch.passages:
             reaching, _ = product(whole, before)
-            known = arrivals.get(rule)
-            arrivals[rule] = Arrival(total((known.before, reaching)) if known else reaching, chance)
+            earlier = arrivals.get(rule)
+            arrivals[rule] = Arrival(total((earlier.before, reaching)) if earlier else reaching, chance)
             if called is not None and rule.jump is not None:
                 share, _ = product(whole, taken)
                 entering[called] = total((entering[called], share)) if called in entering else share
@@ -227,7 +227,7 @@ def _callers_first(top: Branch) -> Iterable[Branch]:
     opened = {top}
     while pending:
         branch, passages = pending[-1]
-        called = next((one.called for one in passages if one.called and one.called not in opened), None)
+        called = next((called for *_, called in passages if called and called not in opened), None)
         if called is not None:
             opened.add(called)
             pending.append((called, reversed(called.passages)))

@@ -29,7 +29,7 @@ def _destination(option: Option, packet: Packet) -> Truth:
 
 def _address(side: str, address: Network | None, option: Option, packet: Packet) -> Truth:
     # Of several addresses iptables makes several rules, of which one is enough.
-    holds = [_lies_in(address, parse_network(one)) for one in option.values[0].split(",")]
+    holds = [_lies_in(address, parse_network(text)) for text in option.values[0].split(",")]
     if True in holds:
         return known(option, holds=True)
     if None in holds:

@@ -94,7 +94,7 @@ _MULTIPORT_SIDES = {
 def _in_ranges(port: int | None, ranges: Iterable[Ports | None]) -> bool | None:
     if port is None:
         return None
-    found = [None if one is None else one.low <= port <= one.high for one in ranges]
+    found = [None if bounds is None else bounds.low <= port <= bounds.high for bounds in ranges]
     return True if True in found else None if None in found else False
 
 

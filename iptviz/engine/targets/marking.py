@@ -44,10 +44,10 @@ def mark(call: TargetCall) -> Effect:
     if operation is None:
         return lost_mark(call)
     changed = call.packet.mark.set_xmark(*operation)
-    return GoOn(call.packet._replace(mark=changed), _told("mark", changed, operation))
+    return GoOn(call.packet._replace(mark=changed), _set_text("mark", changed, operation))
 
 
-def _told(what: str, changed: Mark, operation: tuple[int, int]) -> str:
+def _set_text(what: str, changed: Mark, operation: tuple[int, int]) -> str:
     value, mask = operation
     return f"{what} {changed.value:#x}" if not changed.keep else f"{what} set to {value:#x}/{mask:#x}"
 
@@ -68,7 +68,7 @@ def connmark(call: TargetCall) -> Effect:
     if operation is None:
         return GoOn(packet._replace(connmark=_opaque(call)), "connection mark set to something unknown")
     changed = _shifted(call, packet.connmark.set_xmark(*operation))
-    return GoOn(packet._replace(connmark=changed), _told("connection mark", changed, operation))
+    return GoOn(packet._replace(connmark=changed), _set_text("connection mark", changed, operation))
 
 
 def _transfer(call: TargetCall, source: Mark, source_mask: str, target: Mark, target_mask: str) -> Mark:
