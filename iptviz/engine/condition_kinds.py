@@ -64,7 +64,7 @@ class Interface(NamedTuple):
         return self.contains(other) or other.contains(self)
 
 
-class Names(frozenset[str]):
+class OneOf(frozenset[str]):
     """A few names, such as protocols or conntrack states."""
 
     def contains(self, other: frozenset[str]) -> bool:
@@ -88,8 +88,8 @@ def _mark_bits(text: str) -> Network | None:
     return None if mark is None else Network(0, *mark)
 
 
-def _names(text: str) -> Names:
-    return Names(text.split(","))
+def _one_of(text: str) -> OneOf:
+    return OneOf(text.split(","))
 
 
 # --- words that say a value otherwise than it is written -------------------------------------------------------
@@ -179,11 +179,12 @@ _WHOSE = ("local_ips", "addresses")
 
 KINDS = {
     "source-cidr": Kind(
-        "source in {}", "source not in {}", _NETWORK, ("src",), parse_network, "address", hear=_hear_network
+        "source in {}", "source not in {}", _NETWORK, ("src",), region=parse_network, names="address",
+        hear=_hear_network,
     ),
     "destination-cidr": Kind(
-        "destination in {}", "destination not in {}", _NETWORK, ("dst",), parse_network, "address",
-        hear=_hear_network,
+        "destination in {}", "destination not in {}", _NETWORK, ("dst",), region=parse_network,
+        names="address", hear=_hear_network,
     ),
     "source-range": Kind("source in {}", "source not in {}", _RANGE, ("src",), names="address"),
     "destination-range": Kind("destination in {}", "destination not in {}", _RANGE, ("dst",), names="address"),
@@ -195,28 +196,31 @@ KINDS = {
         hear=_hear_type,
     ),
     "in-interface": Kind(
-        "input interface is {}", "input interface is not {}", _INTERFACE, ("in_iface",), Interface, "interface"
+        "input interface is {}", "input interface is not {}", _INTERFACE, ("in_iface",), region=Interface,
+        names="interface",
     ),
     "out-interface": Kind(
-        "output interface is {}", "output interface is not {}", _INTERFACE, ("out_iface", "routes"), Interface,
-        "interface",
+        "output interface is {}", "output interface is not {}", _INTERFACE, ("out_iface", "routes"),
+        region=Interface, names="interface",
     ),
     "bridge-port": Kind("input is a bridge port", "input is not a bridge port"),
-    "source-port": Kind("source port {}", "source port not {}", _PORT, ("sport",), _ports, plain=_PORT_RANGE),
+    "source-port": Kind(
+        "source port {}", "source port not {}", _PORT, ("sport",), region=_ports, plain=_PORT_RANGE
+    ),
     "destination-port": Kind(
-        "destination port {}", "destination port not {}", _PORT, ("dport",), _ports, plain=_PORT_RANGE
+        "destination port {}", "destination port not {}", _PORT, ("dport",), region=_ports, plain=_PORT_RANGE
     ),
     "protocol": Kind(
         "protocol is {}", "protocol is not {}", "a protocol by its name, or number: tcp, 132", ("protocol",),
-        _names, plain=_PROTOCOL,
+        region=_one_of, plain=_PROTOCOL,
     ),
     "state": Kind(
         "connection state is {}", "connection state is not {}", "conntrack states: ESTABLISHED,RELATED",
-        ("ctstate",), _names, plain=_STATES,
+        ("ctstate",), region=_one_of, plain=_STATES,
     ),
     "tracking": Kind("this node tracks connections", "this node tracks no connections"),
     "fragment": Kind("packet is a later fragment", "packet is no later fragment"),
-    "mark": Kind("mark is {}", "mark is not {}", _MARK, ("mark",), _mark_bits, plain=_BITS),
+    "mark": Kind("mark is {}", "mark is not {}", _MARK, ("mark",), region=_mark_bits, plain=_BITS),
     "connmark": Kind(
         "connection mark is {}", "connection mark is not {}", _MARK, region=_mark_bits, plain=_BITS
     ),
