@@ -101,14 +101,14 @@ def test_a_condition_and_its_words_are_made_of_each_other(kind: str) -> None:
 def test_each_field_makes_another_question(kind: str) -> None:
     condition = EXAMPLES[kind][0]
     others = [
-        condition._replace(**{name: value})
-        for name, value in {"details": "dst", "rule": 99, "rewritten": "10.9.9.9", "since": 99}.items()
+        condition._replace(details="dst"),
+        condition._replace(rule=99),
+        condition._replace(rewritten="10.9.9.9"),
+        condition._replace(since=99),
     ]
     assert len({condition, *others}) == 5
     assert Assumed([Assumption(condition, holds=True)]).answer(condition) is True
-    assert [
-        Assumed([Assumption(condition, holds=True)]).answer(other) for other in others if other.since == 99
-    ] == [None]
+    assert Assumed([Assumption(condition, holds=True)]).answer(others[-1]) is None
 
 
 @pytest.mark.parametrize(
@@ -192,10 +192,8 @@ def test_a_condition_holds_no_name_in_pseudonyms(beside: Beside, kind: str) -> N
         said = beside.assumption(text)
         assert not NAMES.search(said), said
         assert (said == text) == (kind in NOTHING_NAMED)
-        assert (
-            read_assumption(said).condition[3:4] + read_assumption(said).condition[5:]
-            == condition[3:4] + condition[5:]
-        )
+        again = read_assumption(said).condition
+        assert (again.kind, again.rule, again.since) == (kind, condition.rule, condition.since)
 
 
 def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> None:
