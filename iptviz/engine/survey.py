@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
 
 _ENTRY = ""
@@ -93,7 +92,7 @@ class _SurveyingFlow(Flow):
     def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
         super().__init__(table, "PREROUTING", UNKNOWN_HOST, BrokenJumps({}, {}, {}))
         self._entry = entry
-        self._passive = PassiveRules(table, UNKNOWN_HOST)
+        self._passive = _PassiveRules(table)
 
     def rules(self, request: Request) -> Sequence[Rule]:
         return super().rules(request) if request.chain else self._entry
@@ -133,12 +132,11 @@ def _count(branch: Branch, note: Note, share: Fraction) -> None:
 _ALWAYS = RuleTruth(CERTAIN, ())
 
 
-class PassiveRules:
+class _PassiveRules:
     """Tells the passive rules of a table, and what packets are like after them."""
 
-    def __init__(self, table: Table, host: Host) -> None:
+    def __init__(self, table: Table) -> None:
         self.table = table
-        self.host = host
         self._chains: dict[str, bool] = {}
 
     def has(self, rule: Rule) -> bool:
@@ -163,9 +161,9 @@ class PassiveRules:
     ) -> tuple[Packet, list[tuple[Note, Fraction]]]:
         """Return the packet after a passive rule, and what is to be noted, each with its chance in [0, 1]."""
         notes: list[tuple[Note, Fraction]] = []
-        jump = assumed.settle(rule_truth(rule, packet, self.host))
+        jump = assumed.settle(rule_truth(rule, packet))
         for inner in self._rules_behind(rule) if jump.chance else ():
-            own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet, self.host))
+            own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet))
             chance, needs = jump.chance * own.chance, jump.needs + own.needs
             if chance:
                 notes.append((Note(inner, rule, needs), chance))
@@ -182,7 +180,7 @@ class PassiveRules:
     def _after(self, rule: Rule, packet: Packet, assumed: Assumed) -> Packet:
         if rule.target is None or rule.jump is not None:
             return packet
-        effect = apply_target(TargetCall(rule, rule.target, packet, rule.chain, self.host, assumed.answer))
+        effect = apply_target(TargetCall(rule, rule.target, packet, rule.chain, UNKNOWN_HOST, assumed.answer))
         return effect.packet if isinstance(effect, GoOn) else packet
 
 
