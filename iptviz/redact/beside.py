@@ -87,7 +87,7 @@ class Beside:
         value, details, rewritten = (part or "" for part in changed)
         return Assumption(condition._replace(value=value, details=details, rewritten=rewritten), holds).text
 
-    # Each of these returns None for what no pseudonym stands for.
+    # Each of these returns None for what no pseudonym stands for, so that nothing passes by being forgotten.
 
     def _value(self, condition: Condition) -> str | None:
         kind = KINDS[condition.kind]
