@@ -80,3 +80,32 @@ def test_every_part_has_its_place_in_the_order() -> None:
 
 def test_the_order_would_be_missed() -> None:
     assert RANK["dump"] < RANK["kube"] < RANK["render"] < RANK["cli"]
+
+
+# --- within a part -----------------------------------------------------------------------------------------------
+
+
+def modules_behind(module: str) -> set[str]:
+    """The modules of its own part that a module of iptviz imports, be it for types alone."""
+    path = PACKAGE.parent / f"{module.replace('.', '/')}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+    }
+    return {name for name in named if name in NAMES and name.split(".")[1] == module.split(".")[1]}
+
+
+NAMES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts) for path in MODULES}
+
+
+@pytest.mark.parametrize("part", ["engine"])
+def test_no_module_of_a_part_leads_back_to_itself(part: str) -> None:
+    inner = {name for name in NAMES if name.split(".")[1] == part}
+    behind = {name: modules_behind(name) for name in inner}
+    assert sum(map(len, behind.values())) > len(inner)
+    while ready := {name for name, others in behind.items() if not others & behind.keys() - {name}}:
+        behind = {name: others for name, others in behind.items() if name not in ready}
+    assert not behind

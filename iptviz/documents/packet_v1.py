@@ -9,7 +9,7 @@ from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.packets.fields import FIELDS, attributes
 
 if TYPE_CHECKING:
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult

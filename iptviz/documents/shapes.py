@@ -84,11 +84,12 @@ def frontend_shape(frontend: Frontend) -> Shape:
 
 
 def condition_shape(assumption: Assumption) -> Shape:
-    """Return the shape `condition`."""
+    """Return the shape `condition`; `since` is the line of the rule that made what it asks about unknown."""
     return {
         "text": assumption.text,
         "kind": assumption.condition.kind,
-        "value": assumption.condition.value,
+        "value": assumption.condition.text,
+        "since": assumption.condition.since,
         "holds": assumption.holds,
     }
 
@@ -98,5 +99,6 @@ def conditions_shape(assumptions: tuple[Assumption, ...]) -> Shape:
     if len(assumptions) == 1:
         return condition_shape(assumptions[0])
     text = " and ".join(assumption.text for assumption in assumptions) or "always"
-    shape: Shape = {"text": text, "kind": "all" if assumptions else "always", "value": None, "holds": True}
+    kind = "all" if assumptions else "always"
+    shape: Shape = {"text": text, "kind": kind, "value": None, "since": None, "holds": True}
     return shape | ({"all": [condition_shape(one) for one in assumptions]} if assumptions else {})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import NEVER
-from iptviz.engine.matching import RuleTruth
-from iptviz.engine.regions import READERS, Region, split_since
+from iptviz.engine.condition_kinds import KINDS, Region
+from iptviz.engine.meanings.truth import RuleTruth
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Assumed:
 
     def __init__(self, assumptions: Iterable[Assumption] = ()) -> None:
         self._answers = {assumption.condition: assumption.holds for assumption in assumptions}
-        self._regions: dict[tuple[str, str], list[tuple[Region, bool]]] = {}
+        self._regions: dict[tuple[str, int | None], list[tuple[Region, bool]]] = {}
         for condition, holds in self._answers.items():
             topic, region = _about(condition)
             if region is not None:
@@ -48,21 +48,18 @@ class Assumed:
         return None if asked is None else _implied(self._regions.get(topic, ()), asked)
 
 
-def _about(condition: Condition) -> tuple[tuple[str, str], Region | None]:
+def _about(condition: Condition) -> tuple[tuple[str, int | None], Region | None]:
     """Return what a condition is about, the same for all that may imply each other, and which values it names."""
-    reader = READERS.get(condition.kind)
-    if reader is None:
-        return (condition.kind, ""), None
-    text, since = split_since(condition.value)
-    return (condition.kind, since), reader(text)
+    read = KINDS[condition.kind].region
+    return (condition.kind, condition.since), None if read is None else read(condition.value)
 
 
 def _implied(regions: Iterable[tuple[Region, bool]], asked: Region) -> bool | None:
     """Inside a known set means inside all that contain it and outside all that do not meet it."""
-    for known, holds in regions:
-        if holds and asked.contains(known):
+    for region, holds in regions:
+        if holds and asked.contains(region):
             return True
-        if (holds and not asked.meets(known)) or (not holds and known.contains(asked)):
+        if (holds and not asked.meets(region)) or (not holds and region.contains(asked)):
             return False
     return None
 

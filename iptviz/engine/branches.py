@@ -41,6 +41,24 @@ class End(NamedTuple):
     packet: Packet
 
 
+class Outcome(NamedTuple):
+    """One fate of the packet: of all that meet `when`, the share `share` (in [0, 1]) ends so.
+
+    Outcomes with the same `when` sum to 1. `by` is the rule that decided, None where a policy, or nobody, did.
+    `verdict` is ACCEPT, DROP, REJECT, QUEUE (a program decides) or STOLEN (a target kept it).
+    `route` is where an accepted packet is: `INPUT` (delivered to this node), `FORWARD`, `OUTPUT`, or empty
+    where it got no further. `packet` is the packet in the end, with `dnat`, `snat` and `mark` as rewritten.
+    """
+
+    verdict: str
+    share: Fraction
+    when: When
+    route: str
+    by: Rule | None
+    packet: Packet
+    path: Path | None
+
+
 class Passage(NamedTuple):
     """A rule that takes `chance` of what reaches it, which is the share `before` of what enters its chain.
 
@@ -128,13 +146,13 @@ def _take_ways(
 
 
 def add(reached: dict[Key, Reaching], key: Key, reaching: Reaching) -> None:
-    """Add a share to what is known under `key`; the way of the larger one stands for both."""
-    known = reached.get(key)
-    if known is None:
+    """Add a share to what `key` has of it; the way of the larger one stands for both."""
+    before = reached.get(key)
+    if before is None:
         reached[key] = reaching
     else:
-        path = known.path if known.share >= reaching.share else reaching.path
-        reached[key] = Reaching(total((known.share, reaching.share)), path)
+        path = before.path if before.share >= reaching.share else reaching.path
+        reached[key] = Reaching(total((before.share, reaching.share)), path)
 
 
 def joined_branches(branches: list[Branch], depth: int) -> list[Branch]:
@@ -143,8 +161,8 @@ def joined_branches(branches: list[Branch], depth: int) -> list[Branch]:
         return branches
     split = branches[0].when[depth]
     sides = (
-        joined_branches([one for one in branches if one.when[depth] == split], depth + 1),
-        joined_branches([one for one in branches if one.when[depth] != split], depth + 1),
+        joined_branches([branch for branch in branches if branch.when[depth] == split], depth + 1),
+        joined_branches([branch for branch in branches if branch.when[depth] != split], depth + 1),
     )
     if not _same(*sides, depth + 1):
         return [*sides[0], *sides[1]]

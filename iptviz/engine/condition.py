@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import NamedTuple
 
+from iptviz.engine.condition_kinds import KINDS
+from iptviz.engine.marks import as_left
 from iptviz.errors import PacketError
-
-# kind -> what is said when it holds, and when it does not; {} is the value.
-_WORDS = {
-    "source-cidr": ("source in {}", "source not in {}"),
-    "destination-cidr": ("destination in {}", "destination not in {}"),
-    "source-range": ("source in {}", "source not in {}"),
-    "destination-range": ("destination in {}", "destination not in {}"),
-    "source-type": ("source is {}", "source is not {}"),
-    "destination-type": ("destination is {}", "destination is not {}"),
-    "in-interface": ("input interface is {}", "input interface is not {}"),
-    "out-interface": ("output interface is {}", "output interface is not {}"),
-    "bridge-port": ("input is a bridge port", "input is not a bridge port"),
-    "source-port": ("source port {}", "source port not {}"),
-    "destination-port": ("destination port {}", "destination port not {}"),
-    "protocol": ("protocol is {}", "protocol is not {}"),
-    "state": ("connection state is {}", "connection state is not {}"),
-    "tracking": ("this node tracks connections", "this node tracks no connections"),
-    "fragment": ("packet is a later fragment", "packet is no later fragment"),
-    "mark": ("mark is {}", "mark is not {}"),
-    "connmark": ("connection mark is {}", "connection mark is not {}"),
-    "local": ("{} is an address of this node", "{} is no address of this node"),
-    "endpoint-local": (
-        "the address that {} chose is one of this node",
-        "the address that {} chose is not one of this node",
-    ),
-    "listener": ("a program listens on {}", "no program listens on {}"),
-    "rate": ("{} is not exceeded", "{} is exceeded"),
-    "time": ("now is {}", "now is not {}"),
-    "quota": ("{} bytes are not used up", "{} bytes are used up"),
-    "recent": ("source is in the recent list {}", "source is not in the recent list {}"),
-    "set": ("packet is in ipset {}", "packet is not in ipset {}"),
-    "match": ("packet matches {}", "packet does not match {}"),
-    "target": ("rules go on after target {}", "rules end at target {}"),
-}
-_NODE = {"LOCAL": "an address of this node"}
 
 
 class Condition(NamedTuple):
-    """One question about a packet; `kind` is a key of the table above, `value` what it asks about."""
+    """One question about a packet. Two that differ in anything are two questions.
+
+    Attributes:
+        kind: a key of `condition_kinds.KINDS`.
+        value: what it asks about, in the form that the kind's row describes, without what follows here.
+        details: what else is asked: the ends of a packet that a set holds, options of a recent list.
+        rule: the line of the rule that keeps a state of its own, such as a rate.
+        rewritten: where the packet had been sent when it was asked: a set then sees other addresses.
+        since: the line of the rule that made what is asked about unknown; None: it came so.
+    """
 
     kind: str
     value: str
+    details: str = ""
+    rule: int | None = None
+    rewritten: str = ""
+    since: int | None = None
+
+    @property
+    def text(self) -> str:
+        """All that it asks about in one text, such as `clients dst (rewritten to 10.0.0.1:80)`."""
+        details = KINDS[self.kind].details
+        return "".join((
+            self.value,
+            details[0].format(self.details) if details and self.details else "",
+            f" at line {self.rule}" if self.rule else "",
+            f" (rewritten to {self.rewritten})" if self.rewritten else "",
+            as_left(self.since),
+        ))  # fmt: skip
 
 
 class Assumption(NamedTuple):
@@ -58,13 +52,20 @@ class Assumption(NamedTuple):
     @property
     def text(self) -> str:
         """The answer as a clause, such as `source not in 10.244.0.0/16`."""
-        kind, value = self.condition
-        shown = _NODE.get(value, f"of type {value}") if kind.endswith("-type") else value
-        return _WORDS[kind][0 if self.holds else 1].format(shown)
+        kind = KINDS[self.condition.kind]
+        return (kind.holds if self.holds else kind.fails).format(kind.say(self.condition.text))
 
     def opposite(self) -> Assumption:
         """Return the other answer to the same question."""
         return Assumption(self.condition, not self.holds)
+
+
+def clauses(assumptions: tuple[Assumption, ...]) -> str:
+    """Return `assumptions` as one text; none of them reads `always`."""
+    return " and ".join(assumption.text for assumption in assumptions) or "always"
+
+
+# --- from words to conditions ----------------------------------------------------------------------------------
 
 
 def read_assumption(text: str) -> Assumption:
@@ -77,33 +78,42 @@ def read_assumption(text: str) -> Assumption:
     for prefix in ("! ", "not "):
         if bare.startswith(prefix):
             return read_assumption(bare.removeprefix(prefix)).opposite()
-    for kind, words in _WORDS.items():
-        for holds, template in ((False, words[1]), (True, words[0])):
-            before, braces, after = template.partition("{}")
-            fits = bare.startswith(before) and bare.endswith(after) and len(bare) >= len(before + after)
-            if fits and (braces or bare == template):
-                value = bare[len(before) : len(bare) - len(after)]
-                if value.startswith("not ") or _is_other(kind, value):
-                    continue
-                return Assumption(Condition(kind, _asked_value(kind, value)), holds)
+    for name, kind in KINDS.items():
+        for holds, template in ((False, kind.fails), (True, kind.holds)):
+            words = _filled_in(template, bare)
+            value = None if words is None or words.startswith("not ") else kind.hear(words)
+            if value is not None:
+                return Assumption(_read_value(name, value), holds)
     raise PacketError(
         f"no condition reads {text!r}", hint="write it as an answer states it, or with `not ` before it"
     )
 
 
-def _is_other(kind: str, value: str) -> bool:
-    """Whether words that several kinds share mean another kind: networks and ranges both read `source in`."""
-    if kind.endswith("-type"):
-        return value not in _NODE.values() and not value.startswith("of type ")
-    return kind.endswith("-cidr") and "-" in value.split(" ", maxsplit=1)[0]
+def _filled_in(template: str, text: str) -> str | None:
+    """Return what stands for the braces of a template; None where the text is not made from it."""
+    before, braces, after = template.partition("{}")
+    fits = text.startswith(before) and text.endswith(after) and len(text) >= len(before + after)
+    return text[len(before) : len(text) - len(after)] if fits and (braces or text == template) else None
 
 
-def _asked_value(kind: str, value: str) -> str:
-    if not kind.endswith("-type"):
-        return value
-    return next((name for name, words in _NODE.items() if words == value), value.removeprefix("of type "))
+def _read_value(name: str, text: str) -> Condition:
+    """Return the condition of a kind whose text is `text`."""
+    found = _pattern(name).fullmatch(text)
+    if found is None:
+        return Condition(name, text)
+    parts = found.groupdict()
+    rule, since = (int(parts[part]) if parts[part] else None for part in ("rule", "since"))
+    return Condition(name, parts["value"], parts["details"] or "", rule, parts["rewritten"] or "", since)
 
 
-def clauses(assumptions: tuple[Assumption, ...]) -> str:
-    """Return `assumptions` as one text; none of them reads `always`."""
-    return " and ".join(assumption.text for assumption in assumptions) or "always"
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    kind = KINDS[name]
+    before, _, after = (kind.details[0] if kind.details else "").partition("{}")
+    details = f"{re.escape(before)}(?P<details>{kind.details[1]}){re.escape(after)}" if kind.details else ""
+    rule = r" at line (?P<rule>[1-9]\d{0,9})"
+    return re.compile(
+        f"(?P<value>.*?)(?:{details or '(?P<details>)'})?(?:{rule if kind.per_rule else '(?P<rule>)'})?"
+        r"(?: \(rewritten to (?P<rewritten>.+?)\))?(?: \(as line (?P<since>[1-9]\d{0,9}) left it\))?",
+        re.DOTALL,
+    )

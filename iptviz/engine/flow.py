@@ -199,7 +199,7 @@ class Flow:
                 return _Back(packet, f"{callee} cannot be entered")
             called = yield Request(callee, packet, branch.when)
             if len(called) != 1 or called[0].when != branch.when:
-                raise _SplitError([one.when for one in called])
+                raise _SplitError([case.when for case in called])
             return Called(called[0], target.goto, f"{'goto' if target.goto else 'jump'} {callee}")
         if target.name == "RETURN":
             return _Back(packet, "RETURN")
@@ -234,10 +234,13 @@ class Flow:
     def _commit_call(self, branch: Branch, reaching: Reaching, called: Called) -> None:
         left = called.branch.left()
         ends = [
-            (end, *product(reaching.share, one.share), one.path) for end, one in called.branch.ends.items()
+            (end, *product(reaching.share, inner.share), inner.path)
+            for end, inner in called.branch.ends.items()
         ]
-        backs = [(packet, *product(reaching.share, one.share), one.path) for packet, one in left.items()]
-        exact = all(one[2] for one in ends) and all(one[2] for one in backs)
+        backs = [
+            (packet, *product(reaching.share, inner.share), inner.path) for packet, inner in left.items()
+        ]
+        exact = all(is_exact for _, _, is_exact, _ in (*ends, *backs))
         if not exact:
             self.rounded = True
             ends, backs = self._summing_up(reaching.share, ends, backs)
@@ -251,7 +254,7 @@ class Flow:
         """Give what rounding lost to the last share, so that all still sum to the whole."""
         shares = backs or ends
         key, share, exact, path = shares[-1]
-        rest = whole - total(one[1] for one in (*ends, *backs)) + share
+        rest = whole - total(part for _, part, _, _ in (*ends, *backs)) + share
         shares[-1] = (key, rest, exact, path)
         return ends, backs
 

@@ -16,9 +16,8 @@ from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.flow import Flow, Request
-from iptviz.engine.meanings.connections import INVALID
+from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, wants_tracking
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
-from iptviz.engine.tracking import asks_nat, tracked, wants_tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,8 +123,8 @@ class Journey:
             current = pending.pop()
             try:
                 moved = [
-                    (one, reaching, self._at(stage, one, current.when))
-                    for one, reaching in current.here.items()
+                    (packet, reaching, self._at(stage, packet, current.when))
+                    for packet, reaching in current.here.items()
                 ]
             except UndecidedError as undecided:
                 whens = [(*current.when, Assumption(undecided.condition, holds)) for holds in (False, True)]
@@ -133,7 +132,7 @@ class Journey:
                 continue
             splitting = next((result for _, _, result in moved if _splits(result, current.when)), None)
             if splitting is not None:
-                pending += [current.under(one.when) for one in reversed(splitting)]
+                pending += [current.under(case.when) for case in reversed(splitting)]
                 continue
             self._gather(current, moved)
             done.append(current)
@@ -142,12 +141,12 @@ class Journey:
     def _gather(self, branch: Branch, moved: list[tuple[Packet, Reaching, list[Branch]]]) -> None:
         branch.here = {}
         for _, reaching, (result,) in moved:
-            for packet, one in result.here.items():
-                share, _ = product(reaching.share, one.share)
-                add(branch.here, packet, Reaching(share, joined(reaching.path, one.path)))
-            for end, one in result.ends.items():
-                share, _ = product(reaching.share, one.share)
-                add(branch.ends, end, Reaching(share, joined(reaching.path, one.path)))
+            for packet, inner in result.here.items():
+                share, _ = product(reaching.share, inner.share)
+                add(branch.here, packet, Reaching(share, joined(reaching.path, inner.path)))
+            for end, inner in result.ends.items():
+                share, _ = product(reaching.share, inner.share)
+                add(branch.ends, end, Reaching(share, joined(reaching.path, inner.path)))
 
     # --- one packet at one stage -------------------------------------------------------------------------
 
@@ -205,19 +204,19 @@ class Journey:
             self._flows[key] = Flow(table, stage.chain, self.host, self.broken)
         policy = table.chains[stage.chain].policy
         return [
-            self._decided(stage, policy, one)
-            for one in self._flows[key].run(Request(stage.chain, packet, when))
+            self._decided(stage, policy, walked)
+            for walked in self._flows[key].run(Request(stage.chain, packet, when))
         ]
 
     def _decided(self, stage: Stage, policy: str | None, walked: Branch) -> Branch:
         after = Branch(walked.when, {})
         for packet, reaching in walked.left().items():
             step = Step(stage.table, stage.chain, None, policy or "ACCEPT", packet, ends=True, kind=POLICY)
-            told = Reaching(reaching.share, joined(reaching.path, step))
+            further = Reaching(reaching.share, joined(reaching.path, step))
             if policy == "DROP":
-                add(after.ends, End("DROP", None, packet), told)
+                add(after.ends, End("DROP", None, packet), further)
             else:
-                add(after.here, packet, told)
+                add(after.here, packet, further)
         for end, reaching in walked.ends.items():
             if end.verdict == "ACCEPT":
                 add(after.here, end.packet, reaching)
@@ -250,7 +249,7 @@ class Journey:
         asked = (
             Condition("endpoint-local", "DNAT")
             if packet.dnat
-            else Condition("destination-type", "LOCAL" + packet.since("destination"))
+            else Condition("destination-type", "LOCAL", since=packet.since("destination"))
         )
         answered = answer(asked)
         if answered is None:
@@ -280,4 +279,4 @@ def _lost(packet: Packet, when: When, why: str) -> Branch:
 def cases_of(branches: list[Branch]) -> Iterator[tuple[When, Branch]]:
     """Yield each branch with the answers that matter, the one with the fewest special answers first."""
     whens = [(essential(branch.when), branch) for branch in branches]
-    yield from sorted(whens, key=lambda one: sum(assumption.holds for assumption in one[0]))
+    yield from sorted(whens, key=lambda case: sum(assumption.holds for assumption in case[0]))

@@ -1,4 +1,4 @@
-"""What is known beside the packet and the dump: the node's addresses and routes, its sets and lists."""
+"""The host beside its dump: addresses and routes, sets and lists."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 
 
 class Host(NamedTuple):
-    """What was handed in; None where nothing was.
+    """A node as far as more than its dump tells of it; None is not known.
 
-    `local` are all addresses of the node. `out_interface` is where the packet leaves, `in_interface` where it
-    came in.
+    `local` are all addresses of the node. `out_interface` is where the packet that is asked about leaves it.
     """
 
     local: frozenset[Network] | None = None
@@ -77,4 +76,5 @@ _FIXED_TYPES = (
     ("BROADCAST", _network("255.255.255.255")),
 )
 
-NOTHING = Host()
+UNKNOWN_HOST = Host()
+"""A host of which the dump alone is there."""

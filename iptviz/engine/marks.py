@@ -13,10 +13,30 @@ from iptviz.xtables.numbers import read_uint
 ALL_BITS = 0xFFFFFFFF
 
 
+def as_left(line: int | None) -> str:
+    """Return the words for what the rule at `line` has set to something unknown; none where no rule has."""
+    return "" if line is None else f" (as line {line} left it)"
+
+
+class Origin(NamedTuple):
+    """What is unknown of a mark: the packet's or the connection's, as it came or as a rule left it.
+
+    `field` is `mark` or `connmark`, `since` the line of that rule.
+    """
+
+    field: str
+    since: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The origin in words."""
+        return self.field + as_left(self.since)
+
+
 class Mark(NamedTuple):
     """A mark as `(origin & keep) ^ value`; with `keep` 0 it is known. `origin` is what is unknown."""
 
-    origin: str
+    origin: Origin
     keep: int
     value: int
 
@@ -33,7 +53,7 @@ class Mark(NamedTuple):
         return (
             None
             if self.keep == ALL_BITS and not self.value
-            else f"({self.origin} & {self.keep:#x}) ^ {self.value:#x}"
+            else f"({self.origin.text} & {self.keep:#x}) ^ {self.value:#x}"
         )
 
     def set_xmark(self, value: int, mask: int) -> Mark:
@@ -49,7 +69,7 @@ class Mark(NamedTuple):
         moved = self.value << bits if bits >= 0 else self.value >> -bits
         return Mark(self.origin, 0, moved & ALL_BITS)
 
-    def combined(self, other: Mark, origin: str) -> Mark:
+    def combined(self, other: Mark, origin: Origin) -> Mark:
         """Exclusive-or two marks; where both have unknown bits the result is of the new `origin`."""
         if self.keep and other.keep:
             return Mark(origin, self.keep | other.keep, 0)
@@ -67,11 +87,11 @@ class Mark(NamedTuple):
 
 def known_mark(value: int) -> Mark:
     """Return a mark that is known."""
-    return Mark("mark", 0, value)
+    return Mark(Origin("mark"), 0, value)
 
 
-UNKNOWN_MARK = Mark("mark", ALL_BITS, 0)
-UNKNOWN_CONNMARK = Mark("connmark", ALL_BITS, 0)
+UNKNOWN_MARK = Mark(Origin("mark"), ALL_BITS, 0)
+UNKNOWN_CONNMARK = Mark(Origin("connmark"), ALL_BITS, 0)
 
 
 def read_mark(text: str) -> tuple[int, int] | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
-from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.host import NOTHING, Host
+from iptviz.engine.condition import Assumption
+from iptviz.engine.condition_kinds import KINDS
+from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.meanings.addresses import basic_truth
 from iptviz.engine.meanings.table import match_truths
-from iptviz.engine.meanings.truth import Truth, unknown
+from iptviz.engine.meanings.truth import RuleTruth, Truth, unknown
 from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
@@ -23,14 +24,7 @@ if TYPE_CHECKING:
     from iptviz.xtables.option import Option
 
 
-class RuleTruth(NamedTuple):
-    """A rule matches with `chance` (in [0, 1]) provided that all of `needs` hold."""
-
-    chance: Fraction
-    needs: tuple[Assumption, ...]
-
-
-def rule_truth(rule: Rule, packet: Packet, host: Host = NOTHING) -> RuleTruth:
+def rule_truth(rule: Rule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
     """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
     for truth in _truths(rule, packet, host):
@@ -39,19 +33,8 @@ def rule_truth(rule: Rule, packet: Packet, host: Host = NOTHING) -> RuleTruth:
         if isinstance(truth, Fraction):
             chance *= truth
         elif isinstance(truth, Assumption):
-            needs.append(_dated(truth, rule))
+            needs.append(truth)
     return RuleTruth(chance, tuple(dict.fromkeys(needs))) if chance else RuleTruth(NEVER, ())
-
-
-_PER_RULE = {"rate", "quota"}
-
-
-def _dated(truth: Assumption, rule: Rule) -> Assumption:
-    """Tie a question about a counter to the rule that keeps it."""
-    kind, value = truth.condition
-    if kind not in _PER_RULE:
-        return truth
-    return Assumption(Condition(kind, f"{value} at line {rule.line}"), truth.holds)
 
 
 def why_not(rule: Rule, packet: Packet, host: Host, assumed: Assumed) -> str:
@@ -60,8 +43,8 @@ def why_not(rule: Rule, packet: Packet, host: Host, assumed: Assumed) -> str:
         for truth in truths:
             if truth is False or truth == NEVER:
                 return part.text() if part else "cannot be read"
-            if isinstance(truth, Assumption) and assumed.answer(_dated(truth, rule).condition) != truth.holds:
-                return _dated(truth, rule).opposite().text
+            if isinstance(truth, Assumption) and assumed.answer(truth.condition) != truth.holds:
+                return truth.opposite().text
     return (
         "its chance did not come"
         if rule_truth(rule, packet, host).chance != CERTAIN
@@ -90,12 +73,19 @@ def _parts(rule: Rule, packet: Packet, host: Host) -> Iterator[tuple[Option | Ma
     for option in parts.basics:
         yield option, [basic_truth(option, packet)]
     for match in parts.matches:
-        yield match, match_truths(match, packet, host)
-    for one in parts.unknown:
+        yield match, [_of_rule(truth, rule) for truth in match_truths(match, packet, host)]
+    for option, place in parts.unknown:
         # What follows an unknown target belongs to it; the target is a condition of its own.
-        of_target = one.place > len(parts.matches) and rule.target and not target_spec(rule.target.name)
-        if not one.option.name.startswith("-m ") and not of_target:
-            yield one.option, [unknown(one.option.text())]
+        of_target = place > len(parts.matches) and rule.target and not target_spec(rule.target.name)
+        if not option.name.startswith("-m ") and not of_target:
+            yield option, [unknown(option.text())]
     if parts.problem:
         problem = f"a rule that cannot be read ({parts.problem})"
         yield None, [unknown(problem)]
+
+
+def _of_rule(truth: Truth, rule: Rule) -> Truth:
+    """Tie a question about a counter to the rule that keeps it."""
+    if not isinstance(truth, Assumption) or not KINDS[truth.condition.kind].per_rule:
+        return truth
+    return Assumption(truth.condition._replace(rule=rule.line), truth.holds)

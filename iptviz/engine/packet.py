@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.marks import ALL_BITS, UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark
+from iptviz.engine.marks import ALL_BITS, UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark, Origin
 
 if TYPE_CHECKING:
     from iptviz.xtables.address import Network
@@ -72,16 +72,15 @@ class Packet(NamedTuple):
         unknown: dict[str, object] = {}
         for field, mine, theirs in zip(self._fields, self, other, strict=True):
             if field in _MARKS and mine != theirs:
-                unknown[field] = Mark(f"{field} (as line {line} left it)", ALL_BITS, 0)
+                unknown[field] = Mark(Origin(field, line), ALL_BITS, 0)
             elif field != "changed" and mine != theirs:
                 unknown[field] = None
                 changed[field] = line
         return self._replace(**unknown, changed=tuple(sorted(changed.items())))  # type: ignore[arg-type]
 
-    def since(self, field: str) -> str:
-        """Return what a question about `field` adds to its text: since which rule it is unknown."""
-        line = dict(self.changed).get(field)
-        return f" (as line {line} left it)" if line else ""
+    def since(self, field: str) -> int | None:
+        """Return the line of the rule that set `field` to something unknown; None where none did."""
+        return dict(self.changed).get(field) if self.changed else None
 
     def lost(self, field: str, line: int) -> tuple[tuple[str, int], ...]:
         """Return `changed` with the note that the rule at `line` set `field` to something unknown."""

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.branches import Branch, Note, Passage, When, add
 from iptviz.engine.chance import CERTAIN, product, times, total
-from iptviz.engine.effects import BrokenJumps
+from iptviz.engine.effects import BrokenJumps, GoOn, TargetCall
 from iptviz.engine.flow import Action, Called, Flow, Request, Taken
-from iptviz.engine.host import NOTHING
-from iptviz.engine.passive import PassiveRules
+from iptviz.engine.host import UNKNOWN_HOST
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.truth import RuleTruth
+from iptviz.engine.targets.table import apply_target
+from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -87,9 +90,9 @@ class _SurveyingFlow(Flow):
     asks_in_vain = True
 
     def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
-        super().__init__(table, "PREROUTING", NOTHING, BrokenJumps({}, {}, {}))
+        super().__init__(table, "PREROUTING", UNKNOWN_HOST, BrokenJumps({}, {}, {}))
         self._entry = entry
-        self._passive = PassiveRules(table, NOTHING)
+        self._passive = _PassiveRules(table)
 
     def rules(self, request: Request) -> Sequence[Rule]:
         return super().rules(request) if request.chain else self._entry
@@ -120,8 +123,65 @@ class _SurveyingFlow(Flow):
 
 
 def _count(branch: Branch, note: Note, share: Fraction) -> None:
-    known = branch.notes.get(note)
-    branch.notes[note] = total((known, share)) if known else share
+    before = branch.notes.get(note)
+    branch.notes[note] = total((before, share)) if before else share
+
+
+# --- rules that can only mark, log or count: whatever they do, the next rule is asked ---------------------------
+
+_ALWAYS = RuleTruth(CERTAIN, ())
+
+
+class _PassiveRules:
+    """Tells the passive rules of a table, and what packets are like after them."""
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+        self._chains: dict[str, bool] = {}
+
+    def has(self, rule: Rule) -> bool:
+        """Whether `rule` is one: without a target, with one that goes on, or a jump to such rules alone."""
+        callee = rule.jump
+        if rule.target is None:
+            return True
+        if callee is None:
+            spec = target_spec(rule.target.name)
+            return spec is not None and spec.continues
+        return not rule.target.goto and callee in self.table.chains and self._is_passive_chain(callee)
+
+    def _is_passive_chain(self, chain: str) -> bool:
+        if chain not in self._chains:
+            # Only a chain that calls no other is looked into; kube-proxy's marking chains are of that kind.
+            rules = self.table.chains[chain].rules
+            self._chains[chain] = all(rule.jump is None and self.has(rule) for rule in rules)
+        return self._chains[chain]
+
+    def pass_by(
+        self, rule: Rule, packet: Packet, assumed: Assumed
+    ) -> tuple[Packet, list[tuple[Note, Fraction]]]:
+        """Return the packet after a passive rule, and what is to be noted, each with its chance in [0, 1]."""
+        notes: list[tuple[Note, Fraction]] = []
+        jump = assumed.settle(rule_truth(rule, packet))
+        for inner in self._rules_behind(rule) if jump.chance else ():
+            own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet))
+            chance, needs = jump.chance * own.chance, jump.needs + own.needs
+            if chance:
+                notes.append((Note(inner, rule, needs), chance))
+                after = self._after(inner, packet, assumed)
+                surely = chance == CERTAIN and not needs
+                packet = after if surely else packet.or_else(after, inner.line)
+        return packet, notes
+
+    def _rules_behind(self, rule: Rule) -> list[Rule]:
+        """Return the rules of the chain that `rule` jumps to; without a jump, or any rule there, `rule`."""
+        callee = rule.jump
+        return (list(self.table.chains[callee].rules) if callee is not None else []) or [rule]
+
+    def _after(self, rule: Rule, packet: Packet, assumed: Assumed) -> Packet:
+        if rule.target is None or rule.jump is not None:
+            return packet
+        effect = apply_target(TargetCall(rule, rule.target, packet, rule.chain, UNKNOWN_HOST, assumed.answer))
+        return effect.packet if isinstance(effect, GoOn) else packet
 
 
 # --- the account of one case -------------------------------------------------------------------------------
@@ -146,8 +206,8 @@ def _account(top: Branch) -> tuple[dict[Rule, Arrival], dict[str, Entry]]:
         whole = entering[branch]
         for rule, chance, before, taken, called in branch.passages:
             reaching, _ = product(whole, before)
-            known = arrivals.get(rule)
-            arrivals[rule] = Arrival(total((known.before, reaching)) if known else reaching, chance)
+            earlier = arrivals.get(rule)
+            arrivals[rule] = Arrival(total((earlier.before, reaching)) if earlier else reaching, chance)
             if called is not None and rule.jump is not None:
                 share, _ = product(whole, taken)
                 entering[called] = total((entering[called], share)) if called in entering else share
@@ -165,7 +225,7 @@ def _callers_first(top: Branch) -> Iterable[Branch]:
     opened = {top}
     while pending:
         branch, passages = pending[-1]
-        called = next((one.called for one in passages if one.called and one.called not in opened), None)
+        called = next((called for *_, called in passages if called and called not in opened), None)
         if called is not None:
             opened.add(called)
             pending.append((called, reversed(called.passages)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.marks import ALL_BITS, Mark, known_mark
+from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK, Mark, known_mark
 from iptviz.engine.meanings.headers import TCP_FLAGS, printed_value
 from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
@@ -172,6 +172,6 @@ def flags_label(flags: frozenset[str]) -> str:
 def mark_label(mark: Mark) -> str | None:
     """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
     settled = ALL_BITS & ~mark.keep
-    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
+    if not mark.keep or mark.value & mark.keep or mark.origin != UNKNOWN_MARK.origin:
         return mark.text
     return f"{mark.value:#x}/{settled:#x}" if settled else None

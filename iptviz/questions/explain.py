@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption
     from iptviz.engine.host import Host
-    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from iptviz.engine.assumed import Assumed
+from iptviz.engine.branches import Outcome
 from iptviz.engine.chance import total
 from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
-from iptviz.engine.outcome import Outcome
 from iptviz.engine.path import either, settled
 from iptviz.packets.fields import read_packet
 from iptviz.questions.host import supplied_host

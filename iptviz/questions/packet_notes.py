@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
 from iptviz.kube.names import SERVICE_CHAINS
@@ -12,32 +13,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.engine.hooks import Journey
     from iptviz.engine.host import Host
-    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
 
-_WHOSE = "--local-ip or --addresses"
-_SETTLED_BY = {
-    "source-cidr": "--src", "source-range": "--src", "destination-cidr": "--dst", "destination-range": "--dst",
-    "source-type": _WHOSE, "destination-type": _WHOSE, "local": _WHOSE, "endpoint-local": _WHOSE,
-    "in-interface": "--in", "out-interface": "--out or --routes", "source-port": "--sport",
-    "destination-port": "--dport", "protocol": "--protocol", "state": "--ctstate",
-    "mark": "--mark (0 for most packets off a wire)", "set": "--ipset", "recent": "--recent",
-}  # fmt: skip
-_MATCHES_SETTLED_BY = {
-    "-m length": "--length", "-m ttl": "--ttl", "-m hl": "--ttl", "-m tos": "--tos", "-m dscp": "--tos",
-    "-m mac": "--mac", "-m owner": "--uid and --gid", "--tcp-flags": "--tcp-flags", "--syn": "--tcp-flags",
-    "--icmp": "--icmp-type",
-}  # fmt: skip
+_OPTIONS = {
+    "in_iface": "--in",
+    "out_iface": "--out",
+    "local_ips": "--local-ip",
+    "mark": "--mark (0 for most packets off a wire)",
+}
+"""Options of the command that are not spelled like the parameter of `iptviz.packet`."""
 
 
 def settled_by(condition: Condition) -> str | None:
     """Return the options of the command that answer a condition, or None where only --assume does."""
     if condition.kind != "match":
-        return _SETTLED_BY.get(condition.kind)
-    return next((option for text, option in _MATCHES_SETTLED_BY.items() if text in condition.value), None)
+        return " or ".join(map(_option, KINDS[condition.kind].settled_by)) or None
+    matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
+    return " and ".join(map(_option, next(matches, ()))) or None
+
+
+def _option(parameter: str) -> str:
+    return _OPTIONS.get(parameter, f"--{parameter.replace('_', '-')}")
 
 
 def packet_notes(

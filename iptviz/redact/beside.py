@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.engine.condition import Assumption, Condition, read_assumption
+from iptviz.dump.model import Dump
+from iptviz.engine.condition import Assumption, read_assumption
+from iptviz.engine.condition_kinds import KINDS
+from iptviz.errors import PacketError
+from iptviz.intake.text import to_bytes
 from iptviz.redact.ipsets import Sets
+from iptviz.redact.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from iptviz.engine.condition import Condition
     from iptviz.redact.dump import Redactor
     from iptviz.supplied.service_names import Candidate
 
@@ -18,6 +24,11 @@ _HOST = re.compile(r"[0-9A-Fa-f:.]+")
 _DEVICE = re.compile(r'(\b(?:dev|iif|oif) |"(?:dev|iif|oif)": ?")([^\s"]+)')
 _HEADING = re.compile(r"^(?:==> )?(?:\S*/)?([^/\s=]+)(?: <==|:)$", re.MULTILINE)
 _DEFAULT_LIST = "DEFAULT"
+_RULE = "-A INPUT "
+_RECENT = "-m recent --rcheck"
+_DIRECTIONS = re.compile(r"(?:(?:src|dst)(?:,(?:src|dst))*(?: --return-nomatch)?)?")
+_THIS_NODE = re.compile(r"(?:this node(?::[\d-]+)?)?")
+_PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 
 
 class Beside:
@@ -64,22 +75,53 @@ class Beside:
         """Return a condition that somebody states about the original, as the redacted dump knows it.
 
         Raises:
-            PacketError: no condition is worded so.
+            PacketError: no condition is worded so, or it holds what may be a name without a pseudonym.
         """
-        (kind, value), holds = read_assumption(text)
-        change = self._changes().get(kind, self._redactor.addresses)
-        return Assumption(Condition(kind, change(value)), holds).text
+        condition, holds = read_assumption(text)
+        changed = self._value(condition), self._details(condition), self._rewritten(condition)
+        if None in changed:
+            raise PacketError(
+                f"{text!r} cannot be put into pseudonyms: it may name something",
+                hint="ask without --redact, or ask the redacted dump in its own words",
+            )
+        value, details, rewritten = (part or "" for part in changed)
+        return Assumption(condition._replace(value=value, details=details, rewritten=rewritten), holds).text
 
-    def _changes(self) -> dict[str, Callable[[str], str]]:
-        return {
-            "in-interface": self._names.interface,
-            "out-interface": self._names.interface,
-            "recent": lambda value: _first_word(value, self._names.list_name),
-            "set": lambda value: _first_word(value, self._names.set),
-        }
+    # Each of these returns None for what no pseudonym stands for, so that nothing passes by being forgotten.
 
+    def _value(self, condition: Condition) -> str | None:
+        kind = KINDS[condition.kind]
+        change: Callable[[str], str | None] | None = {
+            "address": self._only_addresses,
+            "interface": self._names.interface,
+            "list": self._names.list_name,
+            "set": self._names.set,
+            "options": self._options,
+        }.get(kind.names)
+        if change is not None:
+            return change(condition.value)
+        return condition.value if re.fullmatch(kind.plain, condition.value) else None
 
-def _first_word(text: str, change: Callable[[str], str]) -> str:
-    """Return `clients src` with another name for the set, `ssh (--rsource)` with another for the list."""
-    name, blank, rest = text.partition(" ")
-    return change(name) + blank + rest
+    def _details(self, condition: Condition) -> str | None:
+        details = condition.details
+        if condition.kind == "recent" and details:
+            options = self._options(f"{_RECENT} {details}")
+            return options and options.removeprefix(f"{_RECENT} ")
+        return details if _DIRECTIONS.fullmatch(details) else None
+
+    def _rewritten(self, condition: Condition) -> str | None:
+        text = condition.rewritten
+        return text if _THIS_NODE.fullmatch(text) else self._only_addresses(text)
+
+    def _only_addresses(self, text: str) -> str | None:
+        rest = self._redactor.secrets.addresses.left_of(text)
+        return self._redactor.addresses(text) if rest != text and _PUNCTUATION.fullmatch(rest) else None
+
+    def _options(self, text: str) -> str | None:
+        """Return options of a rule as they stand in the redacted dump."""
+        rules = list(Dump(to_bytes(f"*filter\n{_RULE}{text}\nCOMMIT\n")).tables["filter"].rules())
+        as_said = text.startswith("-") and [rule.text for rule in rules] == [_RULE + text]
+        if not as_said or rules[0].parts.problem:
+            return None
+        changed = Rules(self._names, self._redactor.secrets).text(rules[0])
+        return changed.removeprefix(_RULE)

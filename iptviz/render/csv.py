@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.kube.service_ports import ServicePort
     from iptviz.questions.differences import Difference

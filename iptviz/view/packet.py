@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from iptviz.questions.packet import PacketResult
     from iptviz.view.trace import Node
 

@@ -13,7 +13,7 @@ from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.xtables.address import Network

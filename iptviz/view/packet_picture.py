@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
 

@@ -15,7 +15,7 @@ from iptviz.view.trace import FOLD_FROM, SHOWN, Node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
 

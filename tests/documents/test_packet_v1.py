@@ -24,6 +24,7 @@ CONDITION = {
     "text": "source not in 10.244.0.0/16",
     "kind": "source-cidr",
     "value": "10.244.0.0/16",
+    "since": None,
     "holds": False,
 }
 DUMP = {

@@ -97,9 +97,15 @@ FRONTEND = fields(
     protocol=one_of("tcp", "udp", "sctp"),
     line=number,
 )
-CONDITION = fields(text=text, kind=text, value=text, holds=flag)
+CONDITION = fields(text=text, kind=text, value=text, since=or_null(number), holds=flag)
 MASQUERADE = fields(
-    {"all": many(CONDITION)}, text=text, kind=text, value=or_null(text), holds=flag, line=number
+    {"all": many(CONDITION)},
+    text=text,
+    kind=text,
+    value=or_null(text),
+    since=or_null(number),
+    holds=flag,
+    line=number,
 )
 ENDPOINT = fields(
     address=text,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition import Assumption, Condition, clauses
-from iptviz.engine.matching import RuleTruth
+from iptviz.engine.meanings.truth import RuleTruth
 
 
 def source(network: str, *, holds: bool = True) -> Assumption:

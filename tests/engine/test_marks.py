@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK, Mark, known_mark, read_mark
+from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK, Mark, Origin, known_mark, read_mark
 
 BITS = st.integers(0, ALL_BITS)
 FEW = st.sampled_from([0, 1, 0x4000, 0xC000, ALL_BITS])
@@ -34,14 +34,14 @@ def test_a_partly_known_mark_behaves_as_every_mark_it_may_be(
 @given(BITS, BITS, BITS, BITS)
 def test_restoring_combines_two_marks(mark: int, connmark: int, nfmask: int, ctmask: int) -> None:
     kept = known_mark(mark).masked(~nfmask & ALL_BITS)
-    restored = kept.combined(known_mark(connmark).masked(ctmask), "mark (as line 1 left it)")
+    restored = kept.combined(known_mark(connmark).masked(ctmask), Origin("mark", since=1))
     assert restored.known == (mark & ~nfmask) ^ (connmark & ctmask)
 
 
 def test_what_two_unknown_marks_make_is_unknown_anew() -> None:
-    low, high = UNKNOWN_MARK.masked(0xFF), Mark("connmark", 0xFF00, 0)
-    assert low.combined(high, "mark (as line 1 left it)") == Mark("mark (as line 1 left it)", 0xFFFF, 0)
-    assert UNKNOWN_MARK.masked(0).combined(high, "x") == high
+    low, high = UNKNOWN_MARK.masked(0xFF), Mark(Origin("connmark"), 0xFF00, 0)
+    assert low.combined(high, Origin("mark", since=1)) == Mark(Origin("mark", since=1), 0xFFFF, 0)
+    assert UNKNOWN_MARK.masked(0).combined(high, Origin("x")) == high
 
 
 @pytest.mark.parametrize(

@@ -18,21 +18,21 @@ from iptviz.grammar.reader import take_apart
 from iptviz.xtables.address import Network, parse_network
 
 
-def host(text: str) -> Network:
-    network = parse_network(text)
-    assert network is not None
-    return network
+def network(text: str) -> Network:
+    found = parse_network(text)
+    assert found is not None
+    return found
 
 
 SYN = Packet(
-    "tcp", host("10.96.0.10"), 80, source=host("10.244.0.9"), source_port=40000, in_interface="cni0",
+    "tcp", network("10.96.0.10"), 80, source=network("10.244.0.9"), source_port=40000, in_interface="cni0",
     out_interface="", mark=known_mark(0x4001), connmark=known_mark(0x10), tcp_flags=frozenset({"SYN"}),
     length=60, ttl=64, tos=0x2D, mac="02:00:00:00:00:01", packet_type="unicast", owner=(1000, 100),
 )  # fmt: skip
-PING = Packet("icmp", host("10.96.0.10"), icmp_type=(8, 0), source=host("10.244.0.0/16"))
+PING = Packet("icmp", network("10.96.0.10"), icmp_type=(8, 0), source=network("10.244.0.0/16"))
 UNKNOWN = Packet(state=None)
 DONE = SYN._replace(
-    destination=host("10.244.1.17"),
+    destination=network("10.244.1.17"),
     dnat="10.244.1.17:80",
     statuses=frozenset({"DNAT"}),
     original=ConnectionTuple(SYN.source, SYN.destination, 40000, 80),
@@ -41,8 +41,8 @@ NOBODY = SYN._replace(owner=None)
 PASSING = NOBODY._replace(route="FORWARD")
 UNTRACKED = SYN._replace(state="UNTRACKED")
 LATER = SYN._replace(state="ESTABLISHED")
-LOCAL = Host(local=frozenset({host("192.168.1.10")}))
-SIX = Packet("ipv6-icmp", host("fd00::1"), icmp_type=(128, 0))
+LOCAL = Host(local=frozenset({network("192.168.1.10")}))
+SIX = Packet("ipv6-icmp", network("fd00::1"), icmp_type=(128, 0))
 
 CASES: list[tuple[str, Packet, bool | str]] = [
     ("-s 10.244.0.0/16", SYN, True),
@@ -112,11 +112,11 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("-m iprange --dst-range 10.0.0.0-10.255.255.255", PING, True),
     ("-m iprange --dst-range fd00::1-fd00::9", SIX, True),
     ("-m addrtype --dst-type LOCAL", SYN, False),
-    ("-m addrtype --dst-type LOCAL", SYN._replace(destination=host("192.168.1.10")), True),
-    ("-m addrtype --dst-type LOCAL", SYN._replace(destination=host("127.0.0.2")), True),
-    ("-m addrtype --src-type LOCAL", SYN._replace(source=host("192.168.1.10")), True),
-    ("-m addrtype --dst-type MULTICAST", SYN._replace(destination=host("224.0.0.1")), True),
-    ("-m addrtype --dst-type BROADCAST", SYN._replace(destination=host("255.255.255.255")), True),
+    ("-m addrtype --dst-type LOCAL", SYN._replace(destination=network("192.168.1.10")), True),
+    ("-m addrtype --dst-type LOCAL", SYN._replace(destination=network("127.0.0.2")), True),
+    ("-m addrtype --src-type LOCAL", SYN._replace(source=network("192.168.1.10")), True),
+    ("-m addrtype --dst-type MULTICAST", SYN._replace(destination=network("224.0.0.1")), True),
+    ("-m addrtype --dst-type BROADCAST", SYN._replace(destination=network("255.255.255.255")), True),
     ("-m addrtype --dst-type UNICAST", SYN, "destination is of type UNICAST"),
     ("-m mark --mark 0x4001", SYN, True),
     ("-m mark --mark 0x4000/0x4000", SYN, True),

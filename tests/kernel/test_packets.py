@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iptviz import PacketResult
-    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.branches import Outcome
     from tests.kernel.frames import Seen, Sent
     from tests.kernel.wire import Wire
 

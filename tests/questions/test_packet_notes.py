@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 import iptviz
 from iptviz.cli.app import app
 from iptviz.engine.condition import Condition
-from iptviz.questions.packet_notes import _MATCHES_SETTLED_BY, _SETTLED_BY, settled_by
+from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
+from iptviz.questions.packet_notes import settled_by
 
 SERVICE: dict[str, Any] = {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}
 DUMP = "fixtures/httpd-service/dump.rules"
@@ -33,24 +34,31 @@ def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
 
 def test_every_option_that_is_named_exists() -> None:
     help_text = CliRunner().invoke(app, ["packet", "--help"], env={"COLUMNS": "200"}).output
-    named = {*_SETTLED_BY.values(), *_MATCHES_SETTLED_BY.values()}
+    conditions = [Condition(kind, "") for kind in KINDS] + [
+        Condition("match", text) for text in MATCHES_SETTLED_BY
+    ]
+    named = filter(None, map(settled_by, conditions))
     options = {option for text in named for option in re.findall(r"--[a-z-]+", text)}
+    assert len(options) >= 20
     assert {option for option in options if option not in help_text} == set()
 
 
 @pytest.mark.parametrize(
-    ("kind", "value", "option"),
+    ("condition", "option"),
     [
-        ("match", "-m length --length 40", "--length"),
-        ("match", "-m icmp6 --icmpv6-type 128", "--icmp-type"),
-        ("match", "-m tcp --tcp-flags SYN,ACK SYN", "--tcp-flags"),
-        ("match", "-m string --string x", None),
-        ("rate", "5/sec at line 3", None),
-        ("recent", "KUBE-SEP-A", "--recent"),
+        (Condition("match", "-m length --length 40"), "--length"),
+        (Condition("match", "-m icmp6 --icmpv6-type 128"), "--icmp-type"),
+        (Condition("match", "-m tcp --tcp-flags SYN,ACK SYN"), "--tcp-flags"),
+        (Condition("match", "-m owner --uid-owner 0"), "--uid and --gid"),
+        (Condition("match", "-m string --string x"), None),
+        (Condition("rate", "5/sec", rule=3), None),
+        (Condition("recent", "KUBE-SEP-A"), "--recent"),
+        (Condition("out-interface", "eth0"), "--out or --routes"),
+        (Condition("mark", "0x1", since=7), "--mark (0 for most packets off a wire)"),
     ],
 )
-def test_what_no_option_settles_is_left_to_assume(kind: str, value: str, option: str | None) -> None:
-    assert settled_by(Condition(kind, value)) == option
+def test_what_no_option_settles_is_left_to_assume(condition: Condition, option: str | None) -> None:
+    assert settled_by(condition) == option
 
 
 CUT = """-A PREROUTING -j KUBE-SERVICES

@@ -193,6 +193,24 @@ def test_a_condition_that_is_assumed_is_put_into_pseudonyms(folder: Path, condit
     assert not SECRET.search(text), SECRET.search(text)
 
 
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "packet matches somebody's words",
+        "source in uplink7.example",
+        "hashlimit-above 3/sec hashlimit-name clients at line 3 is exceeded",
+    ],
+)
+def test_a_condition_that_may_hold_a_name_without_a_pseudonym_is_refused(
+    folder: Path, condition: str
+) -> None:
+    asked = ["packet", str(folder / "dump.rules"), "--protocol", "tcp", "--assume", condition]
+    assert run(*asked, "--json")[0] == 0
+    status, text, message = run(*asked, "--json", "--redact")
+    assert (status, text) == (2, "")
+    assert "cannot be put into pseudonyms" in message
+
+
 def test_a_file_that_is_none_is_said_and_nothing_is_answered(folder: Path) -> None:
     asked = [
         "packet",

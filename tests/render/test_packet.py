@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.engine.branches import Outcome
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.outcome import Outcome
 from iptviz.engine.path import Step
 from iptviz.questions.packet import PacketResult
 from iptviz.render.formats import FORMATS, choose_format, formats_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.engine.branches import Outcome
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
-from iptviz.engine.outcome import Outcome
+from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.packets.values import mark_label
@@ -191,7 +191,7 @@ def test_the_circumstances_name_all_that_is_known() -> None:
         (UNKNOWN_MARK.set_xmark(0x4000, 0x4000), "0x4000/0x4000"),
         (UNKNOWN_MARK.set_xmark(0, 0x4000), "0x0/0x4000"),
         (UNKNOWN_MARK.set_xmark(1, 0), "(mark & 0xffffffff) ^ 0x1"),
-        (Mark("connmark", 0xFF, 0), "(connmark & 0xff) ^ 0x0"),
+        (Mark(Origin("connmark"), 0xFF, 0), "(connmark & 0xff) ^ 0x0"),
     ],
 )
 def test_a_mark_is_written_as_iptables_does_where_that_says_it(mark: Mark, text: str | None) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.condition_kinds import Interface
 from iptviz.engine.meanings.truth import Truth, known, question, unknown
-from iptviz.engine.regions import Interface
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.names import protocol_name
 
@@ -28,11 +29,11 @@ def _destination(option: Option, packet: Packet) -> Truth:
 
 def _address(side: str, address: Network | None, option: Option, packet: Packet) -> Truth:
     # Of several addresses iptables makes several rules, of which one is enough.
-    holds = [_lies_in(address, parse_network(one)) for one in option.values[0].split(",")]
+    holds = [_lies_in(address, parse_network(text)) for text in option.values[0].split(",")]
     if True in holds:
         return known(option, holds=True)
     if None in holds:
-        return question(f"{side}-cidr", option.values[0] + packet.since(side), option)
+        return question(f"{side}-cidr", option.values[0], option, packet.since(side))
     return known(option, holds=False)
 
 
@@ -107,7 +108,7 @@ def iprange(_match: Match, option: Option, packet: Packet, _host: Host) -> Truth
     low, _, high = option.values[0].partition("-")
     first, last = parse_network(low), parse_network(high or low)
     if address is None or first is None or last is None:
-        return question(f"{side}-range", option.values[0] + packet.since(side), option)
+        return question(f"{side}-range", option.values[0], option, packet.since(side))
     if address.version != first.version:
         return known(option, holds=False)
     lowest, highest = address.value, address.value | (_full(address.version) & ~address.mask)
@@ -115,7 +116,7 @@ def iprange(_match: Match, option: Option, packet: Packet, _host: Host) -> Truth
         return known(option, holds=True)
     if highest < first.value or last.value < lowest:
         return known(option, holds=False)
-    return question(f"{side}-range", option.values[0] + packet.since(side), option)
+    return question(f"{side}-range", option.values[0], option, packet.since(side))
 
 
 _SIDES = {"--src-range": "source", "--dst-range": "destination"}
@@ -151,5 +152,6 @@ def _address_type(option: Option, packet: Packet, host: Host) -> Truth:
         return known(option, holds=False)  # the address alone tells; a broadcast hangs on the node's networks
     if side == "destination" and packet.dnat and wanted == ["LOCAL"]:
         return question("endpoint-local", "DNAT", option)  # another question than before the rewriting
-    rewritten = f" (rewritten to {packet.dnat})" if side == "destination" and packet.dnat else ""
-    return question(f"{side}-type", option.values[0] + rewritten + packet.since(side), option)
+    rewritten = packet.dnat if side == "destination" and packet.dnat else ""
+    asked = Condition(f"{side}-type", option.values[0], rewritten=rewritten, since=packet.since(side))
+    return Assumption(asked, holds=not option.negated)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.engine.condition_kinds import Ports
 from iptviz.engine.meanings.truth import Truth, asked, either, known, question, unknown
-from iptviz.engine.regions import Ports
 from iptviz.xtables.address import parse_number
 from iptviz.xtables.names import service_port
 from iptviz.xtables.numbers import read_uint
@@ -37,7 +37,7 @@ def ports(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     if bounds == Ports(0, 65535):
         return known(option, holds=True)
     text = str(bounds.low) if bounds.low == bounds.high else f"{bounds.low}:{bounds.high}"
-    return question(f"{side}-port", text + packet.since(f"{side}_port"), option)
+    return question(f"{side}-port", text, option, packet.since(f"{side}_port"))
 
 
 def _tcp_flags(match: Match, option: Option, packet: Packet, values: tuple[str, ...]) -> Truth:
@@ -79,7 +79,8 @@ def multiport(match: Match, option: Option, packet: Packet, _host: Host) -> Trut
     if True in answers:
         return known(option, holds=True)
     if None in answers:
-        return asked(match, option, "".join(packet.since(f"{side}_port") for side in sides))
+        lines = [line for side in sides if (line := packet.since(f"{side}_port")) is not None]
+        return asked(match, option, max(lines, default=None))
     return known(option, holds=False)
 
 
@@ -93,7 +94,7 @@ _MULTIPORT_SIDES = {
 def _in_ranges(port: int | None, ranges: Iterable[Ports | None]) -> bool | None:
     if port is None:
         return None
-    found = [None if one is None else one.low <= port <= one.high for one in ranges]
+    found = [None if bounds is None else bounds.low <= port <= bounds.high for bounds in ranges]
     return True if True in found else None if None in found else False
 
 

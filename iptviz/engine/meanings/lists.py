@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.meanings.truth import Truth, known, question, unknown
+from iptviz.engine.meanings.truth import Truth, known, unknown
 from iptviz.xtables.address import parse_network, parse_number
 
 if TYPE_CHECKING:
@@ -35,14 +35,14 @@ def recent(match: Match, packet: Packet, host: Host) -> list[Truth]:
     if name in packet.listed and once and match.option("--rdest") is None:
         return [known(option, holds=True)]  # a rule above has just put it there
     listed = _listed(match, name, packet, host)
-    return [_recent_question(match, option, name, packet) if listed is None else known(option, holds=listed)]
+    return [_recent_question(match, option, name) if listed is None else known(option, holds=listed)]
 
 
 def _listed(match: Match, name: str, packet: Packet, host: Host) -> bool | None:
-    """Return what the lists that were handed in say; how long ago was that, they do not."""
+    """Return what the host's lists say; how long ago that was, they do not."""
     asked = packet.destination if match.option("--rdest") else packet.source
     mask = match.option("--mask")
-    if host.recent is None or name not in host.recent or asked is None or packet.since(f"recent {name}"):
+    if host.recent is None or name not in host.recent or asked is None:
         return None
     network = parse_network(mask.values[0]) if mask and mask.values else None
     entry = host.recent[name].entries.get(asked.value & network.value if network else asked.value)
@@ -55,12 +55,11 @@ def _listed(match: Match, name: str, packet: Packet, host: Host) -> bool | None:
     return None if match.option("--seconds") or match.option("--rttl") or enough is None else True
 
 
-def _recent_question(match: Match, option: Option, name: str, packet: Packet) -> Assumption:
+def _recent_question(match: Match, option: Option, name: str) -> Assumption:
     # How long ago and how often are part of the question: two rules may ask differently of one list.
     left_out = {option, match.option("--name")}
-    details = " ".join(one.text() for one in match.options if one not in left_out)
-    text = f"{name} ({details})" if details else name
-    return question("recent", text + packet.since(f"recent {name}"), option)
+    details = " ".join(other.text() for other in match.options if other not in left_out)
+    return Assumption(Condition("recent", name, details), holds=not option.negated)
 
 
 def ipset(match: Match, packet: Packet, host: Host) -> list[Truth]:
@@ -78,7 +77,7 @@ def ipset(match: Match, packet: Packet, host: Host) -> list[Truth]:
 def _member(option: Option, packet: Packet, host: Host, *, return_nomatch: bool) -> Truth:
     name, directions = option.values[0], tuple(option.values[1].split(",")) if len(option.values) > 1 else ()
     since = packet.since(f"set {name}")
-    if host.sets is not None and name in host.sets and not since:
+    if host.sets is not None and name in host.sets and since is None:
         from iptviz.ipset.saved import Subject
 
         subject = Subject(
@@ -96,9 +95,9 @@ def _member(option: Option, packet: Packet, host: Host, *, return_nomatch: bool)
         answer = host.sets[name].matches(subject, directions, host.sets, return_nomatch=return_nomatch)
         if answer is not None:
             return known(option, holds=answer)
-    flag = " --return-nomatch" if return_nomatch else ""
+    details = " ".join((*option.values[1:], *(["--return-nomatch"] if return_nomatch else [])))
     # A question about a set is one about the addresses that the packet then has.
-    rewritten = f" (rewritten to {packet.dnat})" if packet.dnat and "dst" in directions else ""
+    rewritten = packet.dnat if packet.dnat and "dst" in directions else ""
     return Assumption(
-        Condition("set", " ".join(option.values) + flag + rewritten + since), holds=not option.negated
+        Condition("set", name, details, rewritten=rewritten, since=since), holds=not option.negated
     )

@@ -1,10 +1,10 @@
-"""What a match says of a packet: true, false, a chance, or true under a condition."""
+"""What a match, or a whole rule, says of a packet: true, false, a chance, or true under a condition."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
 
@@ -18,7 +18,14 @@ Truth = bool | Fraction | Assumption
 """True, False, a chance in [0, 1], or the assumption under which it is true."""
 
 Meaning = Callable[["Match", "Packet", "Host"], list[Truth]]
-"""From a match, a packet and what is known to the truths, all of which must hold."""
+"""From a match, a packet and its host to the truths, all of which must hold."""
+
+
+class RuleTruth(NamedTuple):
+    """A rule matches with `chance` (in [0, 1]) provided that all of `needs` hold."""
+
+    chance: Fraction
+    needs: tuple[Assumption, ...]
 
 
 def unknown(text: str) -> Truth:
@@ -26,9 +33,12 @@ def unknown(text: str) -> Truth:
     return Assumption(Condition("match", text), holds=True)
 
 
-def question(kind: str, value: str, option: Option) -> Assumption:
-    """Return the condition that `option` asks about, with its negation."""
-    return Assumption(Condition(kind, value), holds=not option.negated)
+def question(kind: str, value: str, option: Option, since: int | None = None) -> Assumption:
+    """Return the condition that `option` asks about, with its negation.
+
+    `since` is the line of the rule that made what it is about unknown.
+    """
+    return Assumption(Condition(kind, value, since=since), holds=not option.negated)
 
 
 def known(option: Option, *, holds: bool) -> bool:
@@ -36,9 +46,9 @@ def known(option: Option, *, holds: bool) -> bool:
     return holds != option.negated
 
 
-def asked(match: Match, option: Option, since: str = "") -> Assumption:
+def asked(match: Match, option: Option, since: int | None = None) -> Assumption:
     """Return the condition that quotes an option as it stands."""
-    return question("match", f"-m {match.name} {option._replace(negated=False).text()}{since}", option)
+    return question("match", f"-m {match.name} {option._replace(negated=False).text()}", option, since)
 
 
 def either(match: Match, option: Option, *, holds: bool | None) -> Truth:
@@ -48,4 +58,4 @@ def either(match: Match, option: Option, *, holds: bool | None) -> Truth:
 
 def each_option(meaning: Callable[[Match, Option, Packet, Host], Truth]) -> Meaning:
     """Return the meaning of a match all of whose options must hold, each by itself."""
-    return lambda match, packet, given: [meaning(match, option, packet, given) for option in match.options]
+    return lambda match, packet, host: [meaning(match, option, packet, host) for option in match.options]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, TargetCall
-from iptviz.engine.marks import ALL_BITS, Mark, read_mark
+from iptviz.engine.marks import ALL_BITS, Mark, Origin, read_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.xtables.numbers import read_uint
 
@@ -34,7 +34,7 @@ def _operation(call: TargetCall) -> tuple[int, int] | None:
 
 def lost_mark(call: TargetCall) -> Effect:
     """Set the mark to something that cannot be told."""
-    mark = Mark(f"mark (as line {call.rule.line} left it)", ALL_BITS, 0)
+    mark = Mark(Origin("mark", call.rule.line), ALL_BITS, 0)
     return GoOn(call.packet._replace(mark=mark), f"{call.target.name} sets the mark to something unknown")
 
 
@@ -44,10 +44,10 @@ def mark(call: TargetCall) -> Effect:
     if operation is None:
         return lost_mark(call)
     changed = call.packet.mark.set_xmark(*operation)
-    return GoOn(call.packet._replace(mark=changed), _told("mark", changed, operation))
+    return GoOn(call.packet._replace(mark=changed), _set_text("mark", changed, operation))
 
 
-def _told(what: str, changed: Mark, operation: tuple[int, int]) -> str:
+def _set_text(what: str, changed: Mark, operation: tuple[int, int]) -> str:
     value, mask = operation
     return f"{what} {changed.value:#x}" if not changed.keep else f"{what} set to {value:#x}/{mask:#x}"
 
@@ -68,7 +68,7 @@ def connmark(call: TargetCall) -> Effect:
     if operation is None:
         return GoOn(packet._replace(connmark=_opaque(call)), "connection mark set to something unknown")
     changed = _shifted(call, packet.connmark.set_xmark(*operation))
-    return GoOn(packet._replace(connmark=changed), _told("connection mark", changed, operation))
+    return GoOn(packet._replace(connmark=changed), _set_text("connection mark", changed, operation))
 
 
 def _transfer(call: TargetCall, source: Mark, source_mask: str, target: Mark, target_mask: str) -> Mark:
@@ -94,5 +94,5 @@ def _shifted(call: TargetCall, mark: Mark) -> Mark:
 
 
 def _opaque(call: TargetCall) -> Mark:
-    kind = "mark" if call.target.name != "CONNMARK" else "connmark"
-    return Mark(f"{kind} (as line {call.rule.line} left it)", ALL_BITS, 0)
+    field = "mark" if call.target.name != "CONNMARK" else "connmark"
+    return Mark(Origin(field, call.rule.line), ALL_BITS, 0)

@@ -126,8 +126,8 @@ def _from(call: TargetCall, source: Network | None, shown: str, port: int | None
         snat=shown,
         changed=changed,
     )
-    told = "that of the interface it leaves by" if shown == "MASQUERADE" else shown
-    return Stop("ACCEPT", after, f"{call.target.name}: source becomes {told}")
+    becomes = "that of the interface it leaves by" if shown == "MASQUERADE" else shown
+    return Stop("ACCEPT", after, f"{call.target.name}: source becomes {becomes}")
 
 
 def snat(call: TargetCall) -> Effect:

@@ -151,7 +151,8 @@ def _prefix(call: TargetCall) -> Effect:
     return GoOn(packet, f"{side} prefix becomes {call.target.value('--dst-pfx') or 'unknown'}")
 
 
-def _told(text: str) -> Callable[[TargetCall], Effect]:
+def _only_noted(text: str) -> Callable[[TargetCall], Effect]:
+    """Return the act of a target that changes nothing which rules ask about."""
     return lambda call: GoOn(call.packet, text)
 
 
@@ -188,19 +189,19 @@ TARGETS: dict[str, Callable[[TargetCall], Effect]] = {
     "LOG": _log,
     "NFLOG": _log,
     "ULOG": _log,
-    "AUDIT": _told("audited"),
-    "CHECKSUM": _told("checksum filled in"),
-    "CLASSIFY": _told("traffic class set"),
-    "CONNSECMARK": _told("security mark copied"),
-    "ECN": _told("ECN changed"),
-    "IDLETIMER": _told("idle timer restarted"),
-    "LED": _told("LED triggered"),
-    "RATEEST": _told("rate measured"),
-    "SECMARK": _told("security mark set"),
-    "TCPMSS": _told("TCP segment size limited"),
-    "TCPOPTSTRIP": _told("TCP options removed"),
-    "TEE": _told("a copy sent elsewhere"),
-    "TRACE": _told("traced"),
+    "AUDIT": _only_noted("audited"),
+    "CHECKSUM": _only_noted("checksum filled in"),
+    "CLASSIFY": _only_noted("traffic class set"),
+    "CONNSECMARK": _only_noted("security mark copied"),
+    "ECN": _only_noted("ECN changed"),
+    "IDLETIMER": _only_noted("idle timer restarted"),
+    "LED": _only_noted("LED triggered"),
+    "RATEEST": _only_noted("rate measured"),
+    "SECMARK": _only_noted("security mark set"),
+    "TCPMSS": _only_noted("TCP segment size limited"),
+    "TCPOPTSTRIP": _only_noted("TCP options removed"),
+    "TEE": _only_noted("a copy sent elsewhere"),
+    "TRACE": _only_noted("traced"),
 }
 
 

@@ -1,0 +1,262 @@
+"""Conditions: their facts are fields, words are made of them in one place, and each kind's row is right in all."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+import iptviz
+from iptviz.engine.assumed import Assumed
+from iptviz.engine.condition import Assumption, Condition, read_assumption
+from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
+from iptviz.errors import PacketError
+from iptviz.questions.packet_notes import settled_by
+from iptviz.redact.beside import Beside
+from iptviz.redact.dump import Redactor
+from iptviz.redact.secrets import KEY_BYTES, Secrets
+from tests.conftest import ROOT
+
+# For each kind a condition with all that it may have, and the words for yes and for no.
+EXAMPLES = {
+    "source-cidr": (Condition("source-cidr", "10.1.0.0/16"), "source in 10.1.0.0/16", "source not in 10.1.0.0/16"),
+    "destination-cidr": (
+        Condition("destination-cidr", "10.1.0.0/16", since=7),
+        "destination in 10.1.0.0/16 (as line 7 left it)", "destination not in 10.1.0.0/16 (as line 7 left it)",
+    ),
+    "source-range": (Condition("source-range", "10.1.0.1-10.1.0.9"), "source in 10.1.0.1-10.1.0.9", "source not in 10.1.0.1-10.1.0.9"),
+    "destination-range": (
+        Condition("destination-range", "10.1.0.1-10.1.0.9", since=7),
+        "destination in 10.1.0.1-10.1.0.9 (as line 7 left it)", "destination not in 10.1.0.1-10.1.0.9 (as line 7 left it)",
+    ),
+    "source-type": (Condition("source-type", "LOCAL"), "source is an address of this node", "source is not an address of this node"),
+    "destination-type": (
+        Condition("destination-type", "BROADCAST", rewritten="10.1.0.1-10.1.0.9:80-90", since=12),
+        "destination is of type BROADCAST (rewritten to 10.1.0.1-10.1.0.9:80-90) (as line 12 left it)",
+        "destination is not of type BROADCAST (rewritten to 10.1.0.1-10.1.0.9:80-90) (as line 12 left it)",
+    ),
+    "in-interface": (Condition("in-interface", "cali+"), "input interface is cali+", "input interface is not cali+"),
+    "out-interface": (Condition("out-interface", "eth0"), "output interface is eth0", "output interface is not eth0"),
+    "bridge-port": (Condition("bridge-port", ""), "input is a bridge port", "input is not a bridge port"),
+    "source-port": (Condition("source-port", "80:90"), "source port 80:90", "source port not 80:90"),
+    "destination-port": (
+        Condition("destination-port", "80", since=3), "destination port 80 (as line 3 left it)", "destination port not 80 (as line 3 left it)",
+    ),
+    "protocol": (Condition("protocol", "tcp"), "protocol is tcp", "protocol is not tcp"),
+    "state": (
+        Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
+    ),
+    "tracking": (Condition("tracking", ""), "this node tracks connections", "this node tracks no connections"),
+    "fragment": (Condition("fragment", ""), "packet is a later fragment", "packet is no later fragment"),
+    "mark": (Condition("mark", "0x1/0x1", since=4), "mark is 0x1/0x1 (as line 4 left it)", "mark is not 0x1/0x1 (as line 4 left it)"),
+    "connmark": (Condition("connmark", "0x10"), "connection mark is 0x10", "connection mark is not 0x10"),
+    "local": (Condition("local", "192.168.1.10"), "192.168.1.10 is an address of this node", "192.168.1.10 is no address of this node"),
+    "endpoint-local": (
+        Condition("endpoint-local", "DNAT"),
+        "the address that DNAT chose is one of this node", "the address that DNAT chose is not one of this node",
+    ),
+    "listener": (
+        Condition("listener", "netfilter queue 3"), "a program listens on netfilter queue 3", "no program listens on netfilter queue 3",
+    ),
+    "rate": (
+        Condition("rate", "limit 3/hour limit-burst 9", rule=12),
+        "limit 3/hour limit-burst 9 at line 12 is not exceeded", "limit 3/hour limit-burst 9 at line 12 is exceeded",
+    ),
+    "time": (
+        Condition("time", "timestart 08:00:00 weekdays Mon,Tue kerneltz"),
+        "now is timestart 08:00:00 weekdays Mon,Tue kerneltz", "now is not timestart 08:00:00 weekdays Mon,Tue kerneltz",
+    ),
+    "quota": (Condition("quota", "5000", rule=9), "5000 at line 9 bytes are not used up", "5000 at line 9 bytes are used up"),
+    "recent": (
+        Condition("recent", "my list", "--seconds 60 --rsource"),
+        "source is in the recent list my list (--seconds 60 --rsource)", "source is not in the recent list my list (--seconds 60 --rsource)",
+    ),
+    "set": (
+        Condition("set", "clients", "src,dst --return-nomatch", rewritten="10.1.0.1:80", since=3),
+        "packet is in ipset clients src,dst --return-nomatch (rewritten to 10.1.0.1:80) (as line 3 left it)",
+        "packet is not in ipset clients src,dst --return-nomatch (rewritten to 10.1.0.1:80) (as line 3 left it)",
+    ),
+    "match": (
+        Condition("match", "-m string --string clients --algo bm", since=5),
+        "packet matches -m string --string clients --algo bm (as line 5 left it)",
+        "packet does not match -m string --string clients --algo bm (as line 5 left it)",
+    ),
+    "target": (Condition("target", "FOO"), "rules go on after target FOO", "rules end at target FOO"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_condition_and_its_words_are_made_of_each_other(kind: str) -> None:
+    condition, yes, no = EXAMPLES[kind]
+    assert (Assumption(condition, holds=True).text, Assumption(condition, holds=False).text) == (yes, no)
+    assert (read_assumption(yes), read_assumption(no)) == (
+        Assumption(condition, True),
+        Assumption(condition, False),
+    )
+    assert read_assumption(f"! {no}") == read_assumption(yes)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_field_makes_another_question(kind: str) -> None:
+    condition = EXAMPLES[kind][0]
+    others = [
+        condition._replace(details="dst"),
+        condition._replace(rule=99),
+        condition._replace(rewritten="10.9.9.9"),
+        condition._replace(since=99),
+    ]
+    assert len({condition, *others}) == 5
+    assert Assumed([Assumption(condition, holds=True)]).answer(condition) is True
+    assert Assumed([Assumption(condition, holds=True)]).answer(others[-1]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "condition"),
+    [
+        ("packet is in ipset clients", Condition("set", "clients")),
+        ("packet is in ipset two words src", Condition("set", "two words", "src")),
+        ("packet is in ipset a src (rewritten to this node:80)", Condition("set", "a", "src", rewritten="this node:80")),
+        ("source is in the recent list a", Condition("recent", "a")),
+        ("source is in the recent list a (b)", Condition("recent", "a (b)")),
+        ("limit 3/hour is not exceeded", Condition("rate", "limit 3/hour")),
+        ("hashlimit-name at line 3 at line 4 is not exceeded", Condition("rate", "hashlimit-name at line 3", rule=4)),
+        ("packet matches --foo at line 3", Condition("match", "--foo at line 3")),
+        ("packet matches --foo (as line 03 left it)", Condition("match", "--foo (as line 03 left it)")),
+        (f"mark is 0x1 (as line {'9' * 5000} left it)", Condition("mark", f"0x1 (as line {'9' * 5000} left it)")),
+        ("destination is of type LOCAL (as line 3 left it)", Condition("destination-type", "LOCAL", since=3)),
+        ("source in host-name", Condition("source-range", "host-name")),
+    ],
+)  # fmt: skip
+def test_words_that_could_be_taken_otherwise_say_the_same_again(text: str, condition: Condition) -> None:
+    read = read_assumption(text)
+    assert read == Assumption(condition, holds=True)
+    assert read.text == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_form_of_each_value_is_described(kind: str) -> None:
+    row = KINDS[kind]
+    assert bool(row.form) == ("{}" in row.holds) == ("{}" in row.fails)
+    assert row.holds != row.fails
+
+
+@pytest.mark.parametrize("kind", [name for name, row in KINDS.items() if row.region])
+def test_a_value_with_a_region_is_read_as_one_that_holds_itself(kind: str) -> None:
+    read = KINDS[kind].region
+    region = read(EXAMPLES[kind][0].value) if read else None
+    assert region is not None
+    assert region.contains(region)
+    assert region.meets(region)
+
+
+def test_a_rule_of_each_kind_that_has_a_state_is_told() -> None:
+    assert {kind for kind, row in KINDS.items() if row.per_rule} == {
+        kind for kind, (condition, _, _) in EXAMPLES.items() if condition.rule
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_settles_a_condition_is_a_parameter_and_an_option(kind: str) -> None:
+    parameters = set(inspect.signature(iptviz.packet).parameters)
+    names = KINDS[kind].settled_by
+    assert set(names) <= parameters
+    assert (settled_by(EXAMPLES[kind][0]) or "").count("--") == len(names)
+
+
+def test_what_settles_a_match_is_a_parameter() -> None:
+    parameters = set(inspect.signature(iptviz.packet).parameters)
+    assert {name for names in MATCHES_SETTLED_BY.values() for name in names} <= parameters
+
+
+# --- conditions in pseudonyms ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def beside() -> Beside:
+    return Beside(
+        Redactor(iptviz.load(ROOT / "fixtures/httpd-service/dump.rules"), Secrets(bytes(KEY_BYTES)))
+    )
+
+
+NAMES = re.compile(r"10\.1\.|192\.168\.1\.10|cali|eth0|clients|my list")
+NOTHING_NAMED = {name for name, row in KINDS.items() if not row.names} - {
+    "destination-type"
+}  # it was rewritten
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_condition_holds_no_name_in_pseudonyms(beside: Beside, kind: str) -> None:
+    condition, *both = EXAMPLES[kind]
+    for text in both:
+        said = beside.assumption(text)
+        assert not NAMES.search(said), said
+        assert (said == text) == (kind in NOTHING_NAMED)
+        again = read_assumption(said).condition
+        assert (again.kind, again.rule, again.since) == (kind, condition.rule, condition.since)
+
+
+def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> None:
+    names = beside._names
+    assert (
+        beside.assumption("packet is in ipset clients src")
+        == f"packet is in ipset {names.set('clients')} src"
+    )
+    assert (
+        beside.assumption("packet matches -m set --match-set a src")
+        == f"packet matches -m set --match-set {names.set('a')} src"
+    )
+    assert beside.assumption("input interface is eth0") == f"input interface is {names.interface('eth0')}"
+    assert beside.assumption("packet matches -m physdev --physdev-in eth0").endswith(
+        f" {names.interface('eth0')}"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source in intranet.example",
+        "source in 10.0.0.1 intranet",
+        "destination in 10.0.0.1-intranet",
+        "destination is of type intranet",
+        "source port intranet",
+        "protocol is intranet",
+        "connection state is intranet",
+        "mark is intranet",
+        "intranet is an address of this node",
+        "the address that intranet chose is one of this node",
+        "a program listens on intranet",
+        "limit 3/hour hashlimit-name intranet at line 3 is exceeded",
+        "intranet is exceeded",
+        "now is intranet",
+        "intranet bytes are used up",
+        "packet is in ipset clients intranet src,intranet",
+        "packet is in ipset clients src (rewritten to intranet)",
+        "packet matches intranet",
+        "packet matches a rule that cannot be read (intranet)",
+        "packet matches -m string --string x\n-A INPUT -s intranet",
+        "rules go on after target intranet",
+    ],
+)
+def test_what_may_be_a_name_without_a_pseudonym_is_refused(beside: Beside, text: str) -> None:
+    assert read_assumption(text).text == text  # it is a condition
+    with pytest.raises(PacketError, match="cannot be put into pseudonyms"):
+        beside.assumption(text)
+
+
+# --- nobody takes words apart again ----------------------------------------------------------------------------
+
+
+def test_no_fact_is_read_back_from_the_words_of_a_condition() -> None:
+    signs = ("(as line", "(rewritten to", "at line {")
+    holding = {
+        f"{path.relative_to(ROOT / 'iptviz')} {sign}"
+        for path in (ROOT / "iptviz").rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        for sign in signs
+        if sign in line.replace("\\", "") and "`" not in line
+    }
+    assert holding == {
+        "engine/marks.py (as line", "engine/condition.py (as line", "engine/condition.py (rewritten to",
+        "engine/condition.py at line {",
+    }  # fmt: skip
