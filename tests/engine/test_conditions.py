@@ -12,6 +12,7 @@ from iptviz.engine.assumed import Assumed
 from iptviz.engine.condition import Assumption, Condition, read_assumption
 from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
 from iptviz.errors import PacketError
+from iptviz.packets.fields import FIELDS
 from iptviz.questions.packet_notes import settled_by
 from iptviz.redact.beside import Beside
 from iptviz.redact.dump import Redactor
@@ -156,17 +157,18 @@ def test_a_rule_of_each_kind_that_has_a_state_is_told() -> None:
     }
 
 
+PARAMETERS = {*FIELDS, *inspect.signature(iptviz.packet).parameters}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_settles_a_condition_is_a_parameter_and_an_option(kind: str) -> None:
-    parameters = set(inspect.signature(iptviz.packet).parameters)
     names = KINDS[kind].settled_by
-    assert set(names) <= parameters
+    assert set(names) <= PARAMETERS
     assert (settled_by(EXAMPLES[kind][0]) or "").count("--") == len(names)
 
 
 def test_what_settles_a_match_is_a_parameter() -> None:
-    parameters = set(inspect.signature(iptviz.packet).parameters)
-    assert {name for names in MATCHES_SETTLED_BY.values() for name in names} <= parameters
+    assert {name for names in MATCHES_SETTLED_BY.values() for name in names} <= PARAMETERS
 
 
 # --- conditions in pseudonyms ----------------------------------------------------------------------------------
