@@ -5,17 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.names import (
-    ENTRY_CHAINS,
-    EXTERNAL_SERVICES,
-    NAMELESS,
-    NODE_PORTS,
-    PROXY_FIREWALL,
-    SERVICE_CHAINS,
-    SERVICES,
-    ServiceName,
-    service_of_comment,
-)
+from iptviz.kube.comments import read_comment, service_of_comment
+from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, family_of
+from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.xtables.address import join_endpoint, parse_number
 
 if TYPE_CHECKING:
@@ -24,16 +16,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
 
-_KIND_OF_COMMENT = {
-    " cluster IP": "cluster-ip",
-    " external IP": "external-ip",
-    " loadbalancer IP": "load-balancer-ip",
-}
-# For rules whose comment is lost: what the chain that they lead to is for.
-_KIND_OF_CHAIN = {"KUBE-FW-": "load-balancer-ip", "KUBE-EXT-": "external-ip", "KUBE-XLB-": "external-ip"}
-
-
-KINDS = (*_KIND_OF_COMMENT.values(), "node-port")
+KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """All kinds of frontends, in the order in which they are listed."""
 
 
@@ -85,19 +68,18 @@ def frontend_of(rule: Rule) -> Frontend | None:
 
 def _kind(rule: Rule) -> str | None:
     """Return the kind of frontend by the chain that holds the rule, its comment, and where it jumps."""
-    if rule.chain == NODE_PORTS and rule.table.name == "nat":
-        return "node-port"
-    if rule.chain not in {SERVICES, EXTERNAL_SERVICES, PROXY_FIREWALL}:
+    table = rule.table.name
+    if rule.chain not in DISPATCHERS.get(table, ()):
         return None
+    if table == "nat" and rule.chain == NODE_PORTS:
+        return "node-port"
     if host_of(rule) is None:
-        return "node-port" if rule.table.name == "filter" else None
-    for ending, kind in _KIND_OF_COMMENT.items():
-        if (rule.comment or "").endswith(ending):
-            return kind
-    if rule.table.name == "filter":
-        return {SERVICES: "cluster-ip", EXTERNAL_SERVICES: "external-ip"}.get(rule.chain, "load-balancer-ip")
-    prefix = next((prefix for prefix in _KIND_OF_CHAIN if (rule.jump or "").startswith(prefix)), "")
-    return _KIND_OF_CHAIN.get(prefix, "cluster-ip")
+        return "node-port" if table == "filter" else None
+    comment = read_comment(rule.comment)
+    if comment and comment.form.frontend:
+        return comment.form.frontend
+    family = family_of(rule.chain if table == "filter" else rule.jump or "", table)
+    return family.frontend if family else None
 
 
 def value_of(rule: Rule, name: str) -> str | None:
@@ -157,12 +139,6 @@ def _first_refused(rule: Rule) -> dict[str | None, str | None]:
     return {rule.comment: host_of(rule) for rule in refusing}
 
 
-_DISPATCHERS = {
-    "nat": (SERVICES, NODE_PORTS),
-    "filter": (SERVICES, EXTERNAL_SERVICES, PROXY_FIREWALL),
-}
-
-
 def dispatching_rules(
     dump: Dump, text: str = "", tables: Iterable[str] = ("nat", "filter")
 ) -> Iterator[Rule]:
@@ -171,7 +147,7 @@ def dispatching_rules(
         table = dump.tables.get(name)
         if table is None:
             continue
-        for chain in _DISPATCHERS[name]:
+        for chain in DISPATCHERS[name]:
             yield from table.rules_with(text, chain) if text else table.rules_of(chain)
 
 
@@ -194,7 +170,7 @@ class DispatchingRules:
         self.rules: dict[str, list[Rule]] = {}
         self._by_address: dict[tuple[str, str], list[Rule]] = {}
         self._by_port: dict[tuple[str, int], list[Rule]] = {}
-        for table in _DISPATCHERS:
+        for table in DISPATCHERS:
             self.rules[table] = list(dispatching_rules(dump, tables=[table]))
             for rule in self.rules[table]:
                 self._enter(table, rule)
@@ -245,7 +221,7 @@ def frontends_leading_to(dump: Dump, chains: Iterable[str]) -> list[Frontend]:
     found: list[Rule] = []
     while pending and nat is not None:
         for rule in nat.rules_to(pending.pop()):
-            if rule.chain in _DISPATCHERS["nat"]:
+            if rule.chain in DISPATCHERS["nat"]:
                 found.append(rule)
             elif rule.chain not in seen:
                 seen.add(rule.chain)

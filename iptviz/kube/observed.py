@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
+from iptviz.kube.families import ENDPOINT_CHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,7 +120,7 @@ def _doubts(chain: str, ends: list[Endpoint], table: Table, since: Table | None)
 
 
 def _takes(rule: Rule) -> bool:
-    return (rule.jump or "").startswith("KUBE-SEP-")
+    return (rule.jump or "").startswith(ENDPOINT_CHAIN)
 
 
 def chi_square(seen: Sequence[Seen]) -> float:

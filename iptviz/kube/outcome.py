@@ -8,11 +8,7 @@ from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth
-from iptviz.kube.names import (
-    ENDPOINT_CHAIN,
-    MARK_DROP,
-    MARK_MASQUERADE,
-)
+from iptviz.kube.families import ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:

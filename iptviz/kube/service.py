@@ -9,16 +9,11 @@ from iptviz.engine.effects import BrokenJumps
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
+from iptviz.kube.comments import service_of_comment
+from iptviz.kube.families import ENDPOINT_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontends import Frontend, rules_about
 from iptviz.kube.marks import Marks
-from iptviz.kube.names import (
-    ENDPOINT_CHAIN,
-    FIREWALL_CHAIN,
-    NAMELESS,
-    SERVICE_CHAINS,
-    ServiceName,
-    service_of_comment,
-)
+from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Outcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
 from iptviz.xtables.address import parse_network, parse_number

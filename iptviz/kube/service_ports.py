@@ -9,10 +9,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
+from iptviz.kube.comments import HEALTH_CHECK, read_comment
+from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import Answers, FrontendAnswer
-from iptviz.kube.frontends import KINDS, DispatchingRules, Frontend
-from iptviz.kube.names import FIREWALL_CHAIN, NAMELESS, ServiceName, service_of_comment
-from iptviz.xtables.address import parse_number
+from iptviz.kube.frontends import KINDS, DispatchingRules, Frontend, port_of
+from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
-
-_HEALTH_CHECK = " health check node port"
 
 
 class ServicePort(NamedTuple):
@@ -158,12 +157,15 @@ def _suffix(frontend: Frontend) -> str:
 def _health_checks(dump: Dump) -> Iterable[tuple[tuple[str, str], int]]:
     """Yield namespace and name of services, and the node port at which their health is asked for."""
     table = dump.tables.get("filter")
-    for rule in table.rules_with(_HEALTH_CHECK) if table else ():
-        name = service_of_comment((rule.comment or "").removesuffix(_HEALTH_CHECK))
-        port = next((found for match in rule.matches if (found := match.option("--dport"))), None)
-        number = parse_number(port.values[0]) if port and port.values else None
-        if name is not None and number is not None:
-            yield (name.namespace, name.name), number
+    for rule in table.rules_with(HEALTH_CHECK.after) if table else ():
+        comment, number = read_comment(rule.comment), port_of(rule)
+        if (
+            comment
+            and comment.form is HEALTH_CHECK
+            and comment.service is not NAMELESS
+            and number is not None
+        ):
+            yield (comment.service.namespace, comment.service.name), number
 
 
 def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]:
@@ -182,7 +184,7 @@ def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]
 
 
 def _admitted(rule: Rule) -> str | None:
-    if not (rule.jump or "").startswith(("KUBE-EXT-", "KUBE-SVC-", "KUBE-XLB-")):
+    if not (rule.jump or "").startswith((EXTERNAL_CHAIN, *SERVICE_CHAINS)):
         return None
     return next(
         (option.values[0] for option in rule.parts.basics if option.name == "-s" and not option.negated), None

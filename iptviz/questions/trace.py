@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.condition import clauses
+from iptviz.kube.families import SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
-from iptviz.kube.names import NAMELESS, SERVICES
+from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming, fits
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
