@@ -208,7 +208,7 @@ FAMILIES = (
     Family("ufw{,6}-{before,after,reject,track,user,before-logging,after-logging,user-logging}-"
            "{input,output,forward}",
            "filter", UFW, "filter", "ufw's part of a hook"),
-    Family("ufw{,6}-{user-limit,logging,user-limit-accept,skip-to-policy,not-local}"
+    Family("ufw{,6}-{user-limit,logging,skip-to-policy,not-local}"
            "{,-allow,-deny,-accept,-input,-output,-forward}", "filter", UFW, "filter",
            "limits, logs or ends a packet"),
     Family("f2b-", "filter", FAIL2BAN, "filter", "addresses that a jail bans", "name"),

@@ -135,7 +135,7 @@ def _is_plain(rule: Rule) -> bool:
     """Whether a rule tests nothing but destination, protocol and port, and where it marks also the source."""
     parts = rule.parts
     basics = {option.name for option in parts.basics if not (option.negated and option.name in _KINDS)}
-    sources = len(parts.basics) - len([one for one in parts.basics if one.name in _PLAIN_BASICS])
+    sources = len(parts.basics) - len([option for option in parts.basics if option.name in _PLAIN_BASICS])
     options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
     return (
         basics <= _PLAIN_BASICS

@@ -117,20 +117,24 @@ def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
 
 def _told_apart(found: list[Frontend]) -> list[Frontend]:
     """Tell refused external addresses from the cluster IP that they are refused with."""
-    refused = next((one for one in found if _is_refused_cluster_ip(one)), None)
+    refused = next((frontend for frontend in found if _is_refused_cluster_ip(frontend)), None)
     if refused is None:
         return found
     firsts = _first_refused(refused.rule)
     return [
-        one._replace(kind="external-ip")
-        if _is_refused_cluster_ip(one) and firsts.get(one.rule.comment) != one.address
-        else one
-        for one in found
+        frontend._replace(kind="external-ip")
+        if _is_refused_cluster_ip(frontend) and firsts.get(frontend.rule.comment) != frontend.address
+        else frontend
+        for frontend in found
     ]
 
 
-def _is_refused_cluster_ip(one: Frontend) -> bool:
-    return one.kind == "cluster-ip" and one.rule.table.name == "filter" and one.rule.comment is not None
+def _is_refused_cluster_ip(frontend: Frontend) -> bool:
+    return (
+        frontend.kind == "cluster-ip"
+        and frontend.rule.table.name == "filter"
+        and frontend.rule.comment is not None
+    )
 
 
 def _first_refused(rule: Rule) -> dict[str | None, str | None]:
@@ -201,11 +205,11 @@ class DispatchingRules:
     def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
         """Yield the frontends that two services claim: what the first rule says, and the other."""
         first: dict[tuple[object, ...], Frontend] = {}
-        for one in self._claims:
-            if one.rule.table.name == "nat":
-                other = first.setdefault(one[1:4], one)
-                if other is not one and other.claimant != one.claimant:
-                    yield other, one
+        for claim in self._claims:
+            if claim.rule.table.name == "nat":
+                other = first.setdefault(claim[1:4], claim)
+                if other is not claim and other.claimant != claim.claimant:
+                    yield other, claim
 
 
 def all_frontends(dump: Dump) -> list[Frontend]:

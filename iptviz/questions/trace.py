@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import Outcome
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.supplied.service_names import Candidate
 
 
