@@ -15,7 +15,7 @@ from iptviz.engine.chance import random_chance
 from iptviz.intake.text import to_text
 from iptviz.kube.comments import WAY
 from iptviz.kube.cues import Cue
-from iptviz.kube.families import KUBE_PROXY
+from iptviz.kube.families import KUBE_PROXY, SERVICE_CHAINS
 from iptviz.kube.releases import releases, since, until
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LARGE = 1000
 _MOST = 100_000
 _CHANCE = re.compile(rb"--probability ([\d.]++)")
-_BALANCING = re.compile(rb"(?:\[\S++ )?+-A KUBE-(?:SVC|SVL|XLB)-")
+_BALANCING = re.compile(rb"(?:\[\S++ )?+-A (?:" + "|".join(SERVICE_CHAINS).encode() + rb")")
 _WAY = re.compile(
     rb"-A KUBE-SV[CL]-\S++ (?:-m comment --comment (?P<comment>\"[^\"\n]*+\"|\S++) )?+"
     rb"(?:-m statistic [^\n]*)?-j KUBE-SEP-"

@@ -143,5 +143,5 @@ def _service_cues(dump: Dump) -> Iterator[Cue]:
     found = next(filter(None, (_MASQUERADED.search(nat.data, *block) for block in nat.blocks())), None)
     if found is not None:
         yield Cue(
-            "cluster IPs masqueraded in KUBE-SVC-", since(22), nat.lines.at(found.start()), "kube-proxy"
+            "cluster IPs masqueraded in KUBE-SVC-", since(22), nat.lines.at(found.start()), KUBE_PROXY.name
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
 from iptviz.kube.comments import container_of_comment
-from iptviz.kube.families import DOCKERSHIM, family_of
+from iptviz.kube.families import DOCKERSHIM, ENDPOINT_CHAIN, SERVICE_CHAINS, family_of
 from iptviz.kube.frontends import value_of
 
 if TYPE_CHECKING:
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
 
+_OF_SERVICES = "|".join((ENDPOINT_CHAIN, *SERVICE_CHAINS)).encode()
 _OTHERS = re.compile(
-    rb"^(?:\[\d++:\d++\] )?+-A (?!KUBE-S(?:EP|VC|VL)-)\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
+    rb"^(?:\[\d++:\d++\] )?+-A (?!" + _OF_SERVICES + rb")\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
 )
 _PORTS = ("--dport", "--dports", "--destination-port", "--destination-ports")
 

@@ -193,7 +193,7 @@ def test_who_publishes_a_port_is_the_chains_writer(row: Family, name: str) -> No
         f"*nat\n-A {chain} -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.1\nCOMMIT\n".encode()
     )
     found = [port.by for port in published_ports(dump)]
-    own = row.role in {"balancing", "endpoint"} or name == "KUBE-SVL-"
+    own = row.role in {"balancing", "local balancing", "endpoint"}
     assert found == ([] if own else [row.writer.publisher or chain])
 
 
@@ -214,6 +214,15 @@ def test_pseudonyms_keep_what_everybody_has_and_nothing_else(row: Family, name: 
     assert (shown == chain) == (not row.ends_in)
     assert shown.startswith("CHAIN-" if row.ends_in == "any" else name)
     assert "secret" not in shown
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in FAMILIES if row.name.startswith("KUBE-")], ids=lambda row: row.name
+)
+def test_rules_without_their_table_are_put_into_none_where_the_chain_is_not(row: Family) -> None:
+    for name in row.names:
+        dump = iptviz.load(f"-A {name}{ENDS.get(row.ends_in, '')} -p tcp -j RETURN\n".encode())
+        assert set(dump.tables) <= {*row.tables.split(), "filter"}  # filter is for what tells nothing
 
 
 def test_the_fast_reading_knows_the_chains_of_the_table() -> None:
