@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake.text import to_text
 from iptviz.kube.names import NAMELESS, ServiceName, read_service_name
-from iptviz.kube.releases import NEWEST, OLDEST
+from iptviz.kube.releases import NEWEST, OLDEST, Releases, releases
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from iptviz.dump.table import Table
 
@@ -33,6 +33,11 @@ class CommentForm(NamedTuple):
     open: bool = False
     first: int = OLDEST
     last: int = NEWEST
+
+    @property
+    def releases(self) -> Releases:
+        """The releases that write it."""
+        return releases((self.first, self.last))
 
 
 SERVICE_PORT = CommentForm("service port")
@@ -137,7 +142,7 @@ def service_of_comment(text: str | None) -> ServiceName | None:
 _NAMED = re.compile(rb'--comment "?([^"\s/]++/[^"\s]++)')
 
 
-def services_named_in(tables: list[Table]) -> Iterator[ServiceName]:
+def services_named_in(tables: Iterable[Table]) -> Iterator[ServiceName]:
     """Yield, each once, the service ports with whose names comments of `tables` begin."""
     found: dict[bytes, None] = {}
     for table in tables:

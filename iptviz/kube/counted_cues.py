@@ -97,5 +97,5 @@ _DIGITS = {5: ("five", until(16)), 10: ("ten", since(17))}
 _STYLES = {
     "bare": ("endpoints without comments", releases((12, 17))),
     "name": ("endpoints commented with the service's name", releases((1, 11), (18, 23))),
-    "arrow": ("endpoints commented with `service -> ip:port`", releases((WAY.first, WAY.last))),
+    "arrow": ("endpoints commented with `service -> ip:port`", WAY.releases),
 }

@@ -109,8 +109,8 @@ def _chain_cues(dump: Dump) -> Iterator[Cue]:
         table, family = dump.tables.get(name), family_of(chain, name)
         if table is not None and family is not None and table.has_chain(chain):
             where = " in filter" if chain == "KUBE-NODEPORTS" else ""  # it is in nat since the first release
-            written = releases((family.first, family.last))
-            yield Cue(f"{chain} chain{where}", written, table.chains[chain].line, family.writer.name)
+            line = table.chains[chain].line
+            yield Cue(f"{chain} chain{where}", family.releases, line, family.writer.name)
 
 
 def _absent_cues(dump: Dump) -> Iterator[Cue]:
@@ -127,9 +127,9 @@ def _words() -> Iterator[tuple[str, Releases, bytes]]:
     """Yield what dates chains of single services, the releases that write it, and what to look for."""
     for prefix in _OF_SERVICES:
         if family := family_of(prefix):
-            yield f"{prefix} chains", releases((family.first, family.last)), b"-A " + prefix.encode()
+            yield f"{prefix} chains", family.releases, b"-A " + prefix.encode()
     for text, form, word in _COMMENTS:
-        yield text, releases((form.first, form.last)), word
+        yield text, form.releases, word
 
 
 def _service_cues(dump: Dump) -> Iterator[Cue]:

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iptviz.kube.releases import NEWEST
+from iptviz.kube.releases import NEWEST, Releases, releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,6 +71,11 @@ class Family(NamedTuple):
     def names(self) -> tuple[str, ...]:
         """The family's name, or each of them where it has braces."""
         return tuple(_expanded(self.name))
+
+    @property
+    def releases(self) -> Releases:
+        """The releases that write it; all up to the last where the first is not known."""
+        return releases((self.first, self.last))
 
 
 def _expanded(name: str) -> Iterator[str]:

@@ -58,7 +58,7 @@ class Naming:
     @cached_property
     def _commented(self) -> list[ServiceName]:
         """The service ports that the dump's comments name."""
-        named = services_named_in(list(self._dump.tables.values()))
+        named = services_named_in(self._dump.tables.values())
         return [name._replace(named_by="hash") for name in named]
 
     def _handed_in(self) -> Iterator[ServiceName]:
