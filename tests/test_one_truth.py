@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.branches import Outcome
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.outcome import Outcome as TracedOutcome
+    from iptviz.kube.outcome import FrontendOutcome
 
 FILES = sorted([*ROOT.glob("fixtures/*/dump.*"), *(SHARED.rglob("*") if SHARED.exists() else ())])
 MOST_FRONTENDS = 40
@@ -53,7 +53,7 @@ def by_endpoint(outcomes: list[Outcome]) -> dict[str, Fraction]:
     return {endpoint: total(some) for endpoint, some in shares.items()}
 
 
-def traced(outcome: TracedOutcome) -> dict[str, Fraction]:
+def traced(outcome: FrontendOutcome) -> dict[str, Fraction]:
     shares: dict[str, list[Fraction]] = {}
     for one in outcome.endpoints:
         if one.share:

@@ -12,7 +12,8 @@ from iptviz.documents.shapes import (
     service_shape,
     share_shape,
 )
-from iptviz.kube.era import NEWEST_KNOWN, spans_text
+from iptviz.kube.era import NEWEST_KNOWN
+from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
     from iptviz.kube.era import Era

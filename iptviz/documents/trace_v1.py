@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import Endpoint, Outcome, Verdict
+    from iptviz.kube.outcome import Endpoint, Verdict
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 

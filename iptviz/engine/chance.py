@@ -109,6 +109,20 @@ def product(one: Fraction, other: Fraction) -> tuple[Fraction, bool]:
     return trimmed(times(one, other), _ROUNDED_BITS), False
 
 
+def cascade(chances: Iterable[Fraction], bits: int | None = None) -> tuple[list[Fraction], Fraction]:
+    """Return the share that each of `chances` (in [0, 1]) takes where they are asked in turn, and what is left.
+
+    Shares and leftover are exact and sum to 1; with `bits` what is left is rounded down to a multiple of 2^-bits
+    after each, which keeps the numbers of thousands of them short.
+    """
+    left, shares = CERTAIN, []
+    for chance in chances:
+        shares.append(times(left, chance))
+        left = times(left, CERTAIN - chance)
+        left = left if bits is None else trimmed(left, bits)
+    return shares, left
+
+
 def total(shares: Iterable[Fraction]) -> Fraction:
     """Return the exact sum of `shares`.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, all_frontends
-from iptviz.kube.names import MARK_MASQUERADE, NODE_PORTS, SERVICES
+from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
 
 if TYPE_CHECKING:
@@ -44,18 +45,24 @@ def _missing_ground(dump: Dump) -> Iterator[str]:
         tables = ", ".join(dump.tables)
         yield f"The dump has no nat table, only {tables}: services are in nat (iptables-save -t nat)."
         return
-    if "KUBE-NODE-PORT" in nat.chains or any(nat.rules_with("--match-set KUBE-")):
+    mode = mode_of(dump)
+    if mode.name == "ipvs":
         yield "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn."
-    elif SERVICES not in nat.chains:
-        kubelet = any("KUBE-KUBELET-CANARY" in table.chains for table in dump.tables.values())
+    elif mode.name == "userspace":
+        yield (
+            f"kube-proxy runs in userspace mode here (line {mode.line}), or did: connections go to its own "
+            "ports, its endpoints are not in iptables."
+        )
+    elif mode.name != "iptables":
         yield f"The nat table has no {SERVICES} chain: kube-proxy in iptables mode never wrote here." + (
             " kubelet runs on this node, so services are kept elsewhere: by kube-proxy in nftables mode "
             "(ask nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy."
-            if kubelet
+            if mode.name == "elsewhere"
             else ""
         )
     elif (
-        not any(name.startswith("KUBE-SVC-") for name in nat.chain_names()) and MARK_MASQUERADE in nat.chains
+        not any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
+        and MARK_MASQUERADE in nat.chains
     ):
         yield f"{SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced its services."
 

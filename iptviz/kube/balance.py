@@ -1,4 +1,4 @@
-"""How evenly a service's endpoints share its connections."""
+"""What endpoints get of a chain's connections, and how evenly."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, random_chance, trimmed
+from iptviz.engine.chance import CERTAIN, cascade, random_chance, trimmed
+from iptviz.engine.matching import raw_chance
+from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from iptviz.dump.rule import Rule
 
 # kube-proxy hands 1/n to iptables with five decimals up to 1.16 and with ten since 1.17.
 _OLD_DIGITS, _NEW_DIGITS = 5, 10
@@ -71,10 +75,32 @@ def kube_proxy_shares(endpoints: int, digits: int, *, bits: int | None = None) -
 
     They are exact, or with `bits` what is left over is rounded to that many after each endpoint.
     """
-    shares, left = [], CERTAIN
-    for remaining in range(endpoints, 0, -1):
-        chance = CERTAIN if remaining == 1 else random_chance(f"{1 / remaining:.{digits}f}")
-        shares.append(left * chance)
-        left *= CERTAIN - chance
-        left = left if bits is None else trimmed(left, bits)
-    return shares
+    chances = [random_chance(f"{1 / remaining:.{digits}f}") for remaining in range(endpoints, 1, -1)]
+    return cascade([*chances, CERTAIN], bits)[0]
+
+
+def endpoint_shares(rules: Iterable[Rule]) -> dict[Rule, Fraction]:
+    """Return what each rule of a chain sends to an endpoint: a share in [0, 1] of the new clients that enter it.
+
+    Below a rule that may take some of them under a condition there are none.
+    """
+    chances: dict[Rule, Fraction] = {}
+    for rule in rules:
+        leads = (rule.jump or "").startswith(ENDPOINT_CHAIN)
+        if leads and _by_chance_alone(rule):
+            chances[rule] = raw_chance(rule)
+        elif not _lets_pass(rule, leads=leads):
+            break
+    return dict(zip(chances, cascade(chances.values())[0], strict=True))
+
+
+def _by_chance_alone(rule: Rule) -> bool:
+    parts = rule.parts
+    matches = {match.name for match in parts.matches}
+    return not (parts.basics or parts.unknown or parts.problem or matches - {"comment", "statistic"})
+
+
+def _lets_pass(rule: Rule, *, leads: bool) -> bool:
+    """Whether all of the new clients' connections go on behind a rule, which leads to an endpoint or not."""
+    remembered = leads and any(match.name == "recent" for match in rule.matches)
+    return rule.target is None or rule.jump == MARK_MASQUERADE or remembered

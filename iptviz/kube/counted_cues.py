@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import random_chance
 from iptviz.intake.text import to_text
-from iptviz.kube.cues import Cue, releases, since, until
+from iptviz.kube.comments import WAY
+from iptviz.kube.cues import Cue
+from iptviz.kube.families import KUBE_PROXY, SERVICE_CHAINS
+from iptviz.kube.releases import releases, since, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +26,12 @@ if TYPE_CHECKING:
 _LARGE = 1000
 _MOST = 100_000
 _CHANCE = re.compile(rb"--probability ([\d.]++)")
-_BALANCING = re.compile(rb"(?:\[\S++ )?+-A KUBE-(?:SVC|SVL|XLB)-")
+_BALANCING = re.compile(rb"(?:\[\S++ )?+-A (?:" + "|".join(SERVICE_CHAINS).encode() + rb")")
 _WAY = re.compile(
     rb"-A KUBE-SV[CL]-\S++ (?:-m comment --comment (?P<comment>\"[^\"\n]*+\"|\S++) )?+"
     rb"(?:-m statistic [^\n]*)?-j KUBE-SEP-"
 )
+_ARROW = WAY.after.encode()
 _DISPATCH = re.compile(rb"-A KUBE-SERVICES [^\n]*--comment ")
 
 
@@ -45,15 +49,14 @@ def _digit_cues(nat: Table) -> Iterator[Cue]:
                 nat.data, nat.data.rfind(b"\n", 0, found.start()) + 1
             ):
                 seen[found[1]] = found.start()
-    told: set[int] = set()
+    firsts: dict[int, tuple[str, int]] = {}
     for raw, start in seen.items():
         text = to_text(raw)
-        digits = digits_of(text)
-        if digits is not None and digits not in told:
-            told.add(digits)
-            releases = until(16) if digits == 5 else since(17)
-            words = {5: "five", 10: "ten"}[digits]
-            yield Cue(f"probabilities of {words} digits: {text}", releases, nat.lines.at(start), "kube-proxy")
+        if digits := digits_of(text):
+            firsts.setdefault(digits, (text, start))
+    for digits, (text, start) in firsts.items():
+        words, written = _DIGITS[digits]
+        yield Cue(f"probabilities of {words} digits: {text}", written, nat.lines.at(start), KUBE_PROXY.name)
 
 
 @cache
@@ -80,19 +83,19 @@ def _comment_cues(nat: Table) -> Iterator[Cue]:
         for found in _WAY.finditer(nat.data, *block):
             ways += 1
             comment = found["comment"]
-            style = "bare" if comment is None else "arrow" if b" -> " in comment else "name"
+            style = "bare" if comment is None else "arrow" if _ARROW in comment else "name"
             styles.setdefault(style, found.start())
     commented = any(_DISPATCH.search(nat.data, *block) for block in nat.blocks())
     if not commented or (ways > _LARGE and "bare" in styles):
         styles.pop("bare", None)
     for style, start in styles.items():
         text, written = _STYLES[style]
-        yield Cue(text, written, nat.lines.at(start), "kube-proxy")
+        yield Cue(text, written, nat.lines.at(start), KUBE_PROXY.name)
 
 
 _DIGITS = {5: ("five", until(16)), 10: ("ten", since(17))}
 _STYLES = {
     "bare": ("endpoints without comments", releases((12, 17))),
     "name": ("endpoints commented with the service's name", releases((1, 11), (18, 23))),
-    "arrow": ("endpoints commented with `service -> ip:port`", since(24)),
+    "arrow": ("endpoints commented with `service -> ip:port`", WAY.releases),
 }

@@ -9,43 +9,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.names import SERVICES
+from iptviz.kube.comments import FIREWALL_END, NUMBERED_WAY
+from iptviz.kube.families import KUBE_PROXY, KUBELET, SERVICES, family_of
+from iptviz.kube.releases import Releases, releases, since, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
 
-OLDEST, NEWEST = 1, 99
-"""The first release, and what stands for all that are yet to come."""
 
-Releases = frozenset[int]
-
-
-def releases(*spans: tuple[int, int]) -> Releases:
-    """Return the releases from the first to the last of each span."""
-    return frozenset(minor for first, last in spans for minor in range(first, last + 1))
-
-
-def since(minor: int) -> Releases:
-    """Return a release and all later ones."""
-    return releases((minor, NEWEST))
-
-
-def until(minor: int) -> Releases:
-    """Return a release and all earlier ones."""
-    return releases((OLDEST, minor))
-
-
-class Form(NamedTuple):
-    """A form: in which chain of which table a rule that matches `pattern` stands; any rule if it is empty."""
+class RuleForm(NamedTuple):
+    """A form of rules that match `pattern`, in a chain of a table, and the releases that write it."""
 
     text: str
     releases: Releases
     table: str
     chain: str
-    pattern: str = ""
-    of: str = "kube-proxy"
+    pattern: str
+    of: str = KUBE_PROXY.name
 
 
 class Cue(NamedTuple):
@@ -57,47 +39,47 @@ class Cue(NamedTuple):
     of: str
 
 
-_KUBELET = "kubelet"
 FORMS = (
-    Form("KUBE-MARK-MASQ chain", since(2), "nat", "KUBE-MARK-MASQ"),
-    Form("cluster IPs masqueraded in KUBE-SERVICES", releases((2, 21)), "nat", "KUBE-SERVICES",
+    RuleForm("cluster IPs masqueraded in KUBE-SERVICES", releases((2, 21)), "nat", "KUBE-SERVICES",
          'cluster IP".* -j KUBE-MARK-MASQ'),
-    Form("external IPs dispatched by two rules", until(20), "nat", "KUBE-SERVICES", "! --physdev-is-in"),
-    Form("an unnamed port written `namespace/name:`", until(19), "nat", "KUBE-SERVICES",
+    RuleForm("external IPs dispatched by two rules", until(20), "nat", "KUBE-SERVICES", "! --physdev-is-in"),
+    RuleForm("an unnamed port written `namespace/name:`", until(19), "nat", "KUBE-SERVICES",
          r'--comment "[^"\s/]+/[^"\s:]+: cluster IP"'),
-    Form("an unnamed port written `namespace/name`", since(19), "nat", "KUBE-SERVICES",
+    RuleForm("an unnamed port written `namespace/name`", since(19), "nat", "KUBE-SERVICES",
          r'--comment "[^"\s/]+/[^"\s:]+ cluster IP"'),
-    Form("single rule in KUBE-POSTROUTING", releases((2, 18)), "nat", "KUBE-POSTROUTING",
+    RuleForm("single rule in KUBE-POSTROUTING", releases((2, 18)), "nat", "KUBE-POSTROUTING",
          "-m mark --mark .* -j MASQUERADE"),
-    Form("three rules in KUBE-POSTROUTING", since(16), "nat", "KUBE-POSTROUTING", "! --mark .* -j RETURN"),
-    Form("--random-fully", since(15), "nat", "KUBE-POSTROUTING", "--random-fully"),
-    Form("node ports twice, with nfacct", since(31), "nat", "KUBE-NODEPORTS", "-m nfacct"),
-    Form("KUBE-FORWARD chain", since(8), "filter", "KUBE-FORWARD"),
-    Form("INVALID dropped in KUBE-FORWARD", since(15), "filter", "KUBE-FORWARD", "--ctstate INVALID .*-j DROP"),
-    Form("INVALID counted by nfacct", since(31), "filter", "KUBE-FORWARD", "-m nfacct"),
-    Form("forwarding by pod networks", releases((8, 17)), "filter", "KUBE-FORWARD",
+    RuleForm("three rules in KUBE-POSTROUTING", since(16), "nat", "KUBE-POSTROUTING", "! --mark .* -j RETURN"),
+    RuleForm("--random-fully", since(15), "nat", "KUBE-POSTROUTING", "--random-fully"),
+    RuleForm("node ports twice, with nfacct", since(31), "nat", "KUBE-NODEPORTS", "-m nfacct"),
+    RuleForm("INVALID dropped in KUBE-FORWARD", since(15), "filter", "KUBE-FORWARD",
+         "--ctstate INVALID .*-j DROP"),
+    RuleForm("INVALID counted by nfacct", since(31), "filter", "KUBE-FORWARD", "-m nfacct"),
+    RuleForm("forwarding by pod networks", releases((8, 17)), "filter", "KUBE-FORWARD",
          "(?:-s|-d) .*pod (?:source|destination) rule"),
-    Form("two forwarding rules without networks", releases((18, 22)), "filter", "KUBE-FORWARD",
+    RuleForm("two forwarding rules without networks", releases((18, 22)), "filter", "KUBE-FORWARD",
          "KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack pod source rule"),
-    Form("one forwarding conntrack rule", since(23), "filter", "KUBE-FORWARD", "forwarding conntrack rule"),
-    Form("KUBE-EXTERNAL-SERVICES chain", since(10), "filter", "KUBE-EXTERNAL-SERVICES"),
-    Form("KUBE-EXTERNAL-SERVICES asked by FORWARD", since(19), "filter", "FORWARD", "-j KUBE-EXTERNAL-SERVICES"),
-    Form("KUBE-PROXY-CANARY chain", since(17), "nat", "KUBE-PROXY-CANARY"),
-    Form("KUBE-NODEPORTS chain in filter", since(21), "filter", "KUBE-NODEPORTS"),
-    Form("KUBE-PROXY-FIREWALL chain", since(25), "filter", "KUBE-PROXY-FIREWALL"),
-    Form("a rule in KUBE-MARK-DROP", releases((4, 27)), "nat", "KUBE-MARK-DROP", "-j MARK", _KUBELET),
-    Form("KUBE-KUBELET-CANARY chain", since(17), "nat", "KUBE-KUBELET-CANARY", "", _KUBELET),
-    Form("KUBE-IPTABLES-HINT chain", since(24), "mangle", "KUBE-IPTABLES-HINT", "", _KUBELET),
+    RuleForm("one forwarding conntrack rule", since(23), "filter", "KUBE-FORWARD", "forwarding conntrack rule"),
+    RuleForm("KUBE-EXTERNAL-SERVICES asked by FORWARD", since(19), "filter", "FORWARD",
+         "-j KUBE-EXTERNAL-SERVICES"),
+    RuleForm("a rule in KUBE-MARK-DROP", releases((4, 27)), "nat", "KUBE-MARK-DROP", "-j MARK", KUBELET.name),
 )  # fmt: skip
 
-_WORDS = (
-    ("KUBE-EXT- chains", since(24), b"-A KUBE-EXT-"),
-    ("KUBE-SVL- chains", since(24), b"-A KUBE-SVL-"),
-    ("KUBE-XLB- chains", releases((4, 23)), b"-A KUBE-XLB-"),
-    ("comments `Balancing rule` in KUBE-XLB-", releases((4, 22)), b'"Balancing rule '),
-    ("KUBE-FW- ends in a rule without target", since(27), b"will be dropped by KUBE-PROXY-FIREWALL"),
+CHAINS = (
+    ("KUBE-MARK-MASQ", "nat"), ("KUBE-FORWARD", "filter"), ("KUBE-EXTERNAL-SERVICES", "filter"),
+    ("KUBE-PROXY-CANARY", "nat"), ("KUBE-NODEPORTS", "filter"), ("KUBE-PROXY-FIREWALL", "filter"),
+    ("KUBE-KUBELET-CANARY", "nat"), ("KUBE-IPTABLES-HINT", "mangle"),
+)  # fmt: skip
+"""Chains that date a dump by being in it: their families tell since when they are written, and by whom."""
+
+_OF_SERVICES = ("KUBE-EXT-", "KUBE-SVL-", "KUBE-XLB-")
+"""Beginnings of names of chains of single services that date a dump likewise."""
+
+_COMMENTS = (
+    ("comments `Balancing rule` in KUBE-XLB-", NUMBERED_WAY, b'"Balancing rule '),
+    ("KUBE-FW- ends in a rule without target", FIREWALL_END, FIREWALL_END.after.encode()),
 )
-"""What stands in the nat table, in chains of single services."""
+"""Forms of comments in chains of single services, and what of them is looked for."""
 
 # With -A for a beginning: the search for it skips what does not concern it.
 _MASQUERADED = re.compile(rb'-A KUBE-SV[CL]-\S++ [^\n]*cluster IP"[^\n]* -j KUBE-MARK-MASQ$', re.MULTILINE)
@@ -110,18 +92,25 @@ _ABSENT = (
 
 def cues_of(dump: Dump) -> Iterator[Cue]:
     """Yield what dates the dump, but for what takes counting: see `iptviz.kube.counted_cues`."""
+    yield from _chain_cues(dump)
     for form in FORMS:
         table = dump.tables.get(form.table)
-        if table is None or not table.has_chain(form.chain):
-            continue
-        if not form.pattern:
-            yield Cue(form.text, form.releases, table.chains[form.chain].line, form.of)
-        else:
-            rules = (rule for rule in table.rules_of(form.chain) if re.search(form.pattern, rule.text))
-            if (rule := next(rules, None)) is not None:
-                yield Cue(form.text, form.releases, rule.line, form.of)
+        rules = table.rules_of(form.chain) if table is not None else ()
+        found = next((rule for rule in rules if re.search(form.pattern, rule.text)), None)
+        if found is not None:
+            yield Cue(form.text, form.releases, found.line, form.of)
     yield from _service_cues(dump)
     yield from _absent_cues(dump)
+
+
+def _chain_cues(dump: Dump) -> Iterator[Cue]:
+    """Yield which chains are there that some releases alone write."""
+    for chain, name in CHAINS:
+        table, family = dump.tables.get(name), family_of(chain, name)
+        if table is not None and family is not None and table.has_chain(chain):
+            where = " in filter" if chain == "KUBE-NODEPORTS" else ""  # it is in nat since the first release
+            line = table.chains[chain].line
+            yield Cue(f"{chain} chain{where}", family.releases, line, family.writer.name)
 
 
 def _absent_cues(dump: Dump) -> Iterator[Cue]:
@@ -131,19 +120,28 @@ def _absent_cues(dump: Dump) -> Iterator[Cue]:
         return
     for text, written, chain in _ABSENT:
         if not table.has_chain(chain):
-            yield Cue(text, written, table.line, "kube-proxy")
+            yield Cue(text, written, table.line, KUBE_PROXY.name)
+
+
+def _words() -> Iterator[tuple[str, Releases, bytes]]:
+    """Yield what dates chains of single services, the releases that write it, and what to look for."""
+    for prefix in _OF_SERVICES:
+        if family := family_of(prefix):
+            yield f"{prefix} chains", family.releases, b"-A " + prefix.encode()
+    for text, form, word in _COMMENTS:
+        yield text, form.releases, word
 
 
 def _service_cues(dump: Dump) -> Iterator[Cue]:
     nat = dump.tables.get("nat")
     if nat is None:
         return
-    for text, written, word in _WORDS:
+    for text, written, word in _words():
         at = next((at for block in nat.blocks() if (at := nat.data.find(word, *block)) >= 0), None)
         if at is not None:
-            yield Cue(text, written, nat.lines.at(at), "kube-proxy")
+            yield Cue(text, written, nat.lines.at(at), KUBE_PROXY.name)
     found = next(filter(None, (_MASQUERADED.search(nat.data, *block) for block in nat.blocks())), None)
     if found is not None:
         yield Cue(
-            "cluster IPs masqueraded in KUBE-SVC-", since(22), nat.lines.at(found.start()), "kube-proxy"
+            "cluster IPs masqueraded in KUBE-SVC-", since(22), nat.lines.at(found.start()), KUBE_PROXY.name
         )

@@ -6,8 +6,10 @@ from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.counted_cues import counted_cues
-from iptviz.kube.cues import NEWEST, OLDEST, Cue, Releases, cues_of, since
-from iptviz.kube.names import SERVICES
+from iptviz.kube.cues import Cue, cues_of
+from iptviz.kube.families import KUBE_PROXY, KUBELET
+from iptviz.kube.mode import mode_of
+from iptviz.kube.releases import OLDEST, Releases, since, spans_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +20,6 @@ NEWEST_KNOWN = 36
 """The newest release of which something is known."""
 
 _ALL = since(OLDEST)
-_USERSPACE = ("KUBE-PORTALS-HOST", "KUBE-PORTALS-CONTAINER")
 MODES = {
     "ipvs": "kube-proxy in IPVS mode: endpoints are not in iptables, `ipvsadm -Sn` has them; what is here "
     "masquerades and filters",
@@ -53,8 +54,7 @@ class Era(NamedTuple):
         if self.mode != "iptables":
             return MODES[self.mode]
         if self.mixed:
-            one, other = self.conflict
-            return f"mixed eras: {_told(one)}, {_told(other)}"
+            return f"mixed eras: {', '.join(map(_dated, self.conflict))}"
         if self.releases == _ALL:
             return "written by some kube-proxy: nothing here tells which"
         return f"written by kube-proxy {spans_text(self.releases)}"
@@ -64,22 +64,25 @@ class Era(NamedTuple):
         """The cues that bound the releases, the narrowest first asked; none where kube-proxy is elsewhere."""
         if self.mode != "iptables":
             return ()
-        own = [cue for cue in self.cues if cue.of == "kube-proxy"]
         needed: list[Cue] = []
-        for cue in sorted(own, key=lambda one: len(one.releases)):
+        for cue in sorted(self._own, key=lambda cue: len(cue.releases)):
             if _common(needed) - cue.releases:
                 needed.append(cue)
-        return tuple(sorted(needed, key=lambda one: one.line))
+        return tuple(sorted(needed, key=lambda cue: cue.line))
 
     @property
     def conflict(self) -> tuple[Cue, Cue]:
         """Two cues that no release has both."""
-        own = [cue for cue in self.cues if cue.of == "kube-proxy"]
-        pairs = ((one, other) for one in own for other in own if not one.releases & other.releases)
+        own = self._own
+        pairs = ((cue, other) for cue in own for other in own if not cue.releases & other.releases)
         return next(pairs, (own[0], own[-1]))
 
+    @property
+    def _own(self) -> list[Cue]:
+        return [cue for cue in self.cues if cue.of == KUBE_PROXY.name]
 
-def _told(cue: Cue) -> str:
+
+def _dated(cue: Cue) -> str:
     return f"{cue.text} (line {cue.line}) is of {spans_text(cue.releases)}"
 
 
@@ -89,44 +92,12 @@ def era_of(dump: Dump) -> Era:
     nat = dump.tables.get("nat")
     cues += counted_cues(nat) if nat is not None else ()
     cues.sort(key=lambda cue: cue.line)
-    kubelet = _common(cue for cue in cues if cue.of == "kubelet")
-    mode = _mode(dump)
-    releases = _common(cue for cue in cues if cue.of == "kube-proxy") if mode == "iptables" else frozenset()
+    kubelet = _common(cue for cue in cues if cue.of == KUBELET.name)
+    mode = mode_of(dump).name
+    own = (cue for cue in cues if cue.of == KUBE_PROXY.name)
+    releases = _common(own) if mode == "iptables" else frozenset()
     return Era(mode, releases, tuple(cues), kubelet)
 
 
 def _common(cues: Iterable[Cue]) -> Releases:
     return reduce(lambda known, cue: known & cue.releases, cues, _ALL)
-
-
-def _mode(dump: Dump) -> str:
-    nat = dump.tables.get("nat")
-    if nat is not None and (
-        nat.has_chain("KUBE-NODE-PORT") or next(nat.rules_with("--match-set KUBE-"), None)
-    ):
-        return "ipvs"
-    if nat is not None and nat.has_chain(SERVICES):
-        return "iptables"
-    if nat is not None and any(map(nat.has_chain, _USERSPACE)):
-        return "userspace"
-    tables = dump.tables.values()
-    return "elsewhere" if any(table.has_chain("KUBE-KUBELET-CANARY") for table in tables) else "none"
-
-
-def spans_text(releases: Releases) -> str:
-    """Return releases as people write them: `1.12 to 1.17`, `1.8 to 1.11 or 1.18`, `1.25 or later`."""
-    spans: list[list[int]] = []
-    for minor in sorted(releases):
-        if spans and spans[-1][1] == minor - 1:
-            spans[-1][1] = minor
-        else:
-            spans.append([minor, minor])
-    return " or ".join(_span_text(*span) for span in spans)
-
-
-def _span_text(first: int, last: int) -> str:
-    if last == NEWEST:
-        return f"1.{first} or later"
-    if first == OLDEST and last != OLDEST:
-        return f"1.{last} or earlier"
-    return f"1.{first}" if first == last else f"1.{first} to 1.{last}"

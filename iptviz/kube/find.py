@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
-from iptviz.kube.hashes import PROTOCOLS, SERVICE_PREFIXES, suffixes
-from iptviz.kube.names import ENDPOINT_CHAIN
+from iptviz.kube.names import PROTOCOLS, suffixes
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
@@ -102,7 +102,7 @@ def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) ->
         for name in _meant(target, candidates)
         for protocol in PROTOCOLS
         for suffix in suffixes(*name, protocol)
-        for prefix in SERVICE_PREFIXES
+        for prefix in HASHED_CHAINS
     ]
     return frontends_leading_to(dump, [chain for chain in chains if nat.has_chain(chain)])
 
@@ -111,10 +111,10 @@ def _meant(target: NameTarget, candidates: Sequence[Candidate]) -> Iterator[tupl
     """Yield the service ports that a name may mean: namespace, name, name of the port."""
     if target.namespace is not None:
         yield target.namespace, target.name, target.port_name or ""
-    for one in candidates:
-        fits = one.name == target.name and target.namespace in {None, one.namespace}
-        if fits and target.port_name in {None, one.port_name or target.port_name}:
-            yield one.namespace, one.name, one.port_name or target.port_name or ""
+    for candidate in candidates:
+        fits = candidate.name == target.name and target.namespace in {None, candidate.namespace}
+        if fits and target.port_name in {None, candidate.port_name or target.port_name}:
+            yield candidate.namespace, candidate.name, candidate.port_name or target.port_name or ""
 
 
 def _is_named(frontend: Frontend, target: NameTarget) -> bool:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
+from iptviz.kube.families import EXTERNAL_CHAIN, LOCAL_CHAINS, MARK_MASQUERADE
 from iptviz.kube.frontends import port_of, value_of
-from iptviz.kube.names import MARK_MASQUERADE, ServiceName
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import DispatchingRules, Frontend
+    from iptviz.kube.names import ServiceName
     from iptviz.kube.outcome import Needs, Verdict
     from iptviz.kube.plain_chains import Balancing, Mask
     from iptviz.kube.service import ServiceTrace
-
-_LOCAL_CHAINS = ("KUBE-SVL-", "KUBE-XLB-")
-_NO_LOCAL = " has no local endpoints"
 
 
 class EndpointShare(NamedTuple):
@@ -67,7 +66,9 @@ class Answers:
         plain = self.plain_answer(frontend)
         if plain is not None:
             return plain
-        return told(trace_frontend(self._dump, frontend, self._rules.about), complete=self._dump.complete)
+        return answer_of_trace(
+            trace_frontend(self._dump, frontend, self._rules.about), complete=self._dump.complete
+        )
 
     def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
@@ -77,7 +78,9 @@ class Answers:
         *marking, last = rules
         if any(rule.jump != MARK_MASQUERADE for rule in marking) or last.jump is None:
             return None
-        onward = self._plain.external(last.jump) if last.jump.startswith("KUBE-EXT-") else External(last.jump)
+        onward = (
+            self._plain.external(last.jump) if last.jump.startswith(EXTERNAL_CHAIN) else External(last.jump)
+        )
         if onward is None or onward.chain is None:
             return None
         balancing = self._plain.balancing(onward.chain, frontend.protocol)
@@ -107,7 +110,7 @@ def _shared_out(
         verdict=None,
         affinity=balancing.affinity,
         masquerade=((),) if () in needs else tuple(dict.fromkeys(needs)),  # what always does is enough
-        local_only=onward.local_only or (onward.chain or "").startswith(_LOCAL_CHAINS),
+        local_only=onward.local_only or (onward.chain or "").startswith(LOCAL_CHAINS),
     )
 
 
@@ -132,7 +135,7 @@ def _is_plain(rule: Rule) -> bool:
     """Whether a rule tests nothing but destination, protocol and port, and where it marks also the source."""
     parts = rule.parts
     basics = {option.name for option in parts.basics if not (option.negated and option.name in _KINDS)}
-    sources = len(parts.basics) - len([one for one in parts.basics if one.name in _PLAIN_BASICS])
+    sources = len(parts.basics) - len([option for option in parts.basics if option.name in _PLAIN_BASICS])
     options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
     return (
         basics <= _PLAIN_BASICS
@@ -154,23 +157,24 @@ def _sources(rule: Rule) -> Needs:
     )
 
 
-def told(one: ServiceTrace, *, complete: bool) -> FrontendAnswer:
+def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     """Return the engine's answer in few words; `complete` says whether the dump lacks nothing."""
-    usual = one.usual
-    refused = usual.verdict.rule.comment if usual.verdict else ""
-    missing = [*(hop.chain for hop in usual.empty_chains), *one.broken.missing.values()]
-    if not missing and usual.leftover and not usual.verdict and one.chain:
-        missing = [f"rules of {one.chain}"]
-    hops = [hop.chain for outcome in one.outcomes for hop in outcome.hops]
+    usual = trace.usual
+    refused = read_comment(usual.verdict.rule.comment) if usual.verdict else None
+    missing = [*(hop.chain for hop in usual.empty_chains), *trace.broken.missing.values()]
+    if not missing and usual.leftover and not usual.verdict and trace.chain:
+        missing = [f"rules of {trace.chain}"]
+    hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]
     return FrontendAnswer(
-        frontend=one.frontend,
-        service=one.service,
-        chain=one.chain if one.chains else None,
+        frontend=trace.frontend,
+        service=trace.service,
+        chain=trace.chain if trace.chains else None,
         endpoints=tuple(EndpointShare(end.address, end.port, end.share) for end in usual.endpoints),
         leftover=usual.leftover,
         verdict=usual.verdict,
-        affinity=one.affinity_seconds,
+        affinity=trace.affinity_seconds,
         masquerade=tuple(mark.needs for mark in usual.masquerade),
-        local_only=(refused or "").endswith(_NO_LOCAL) or any(hop.startswith(_LOCAL_CHAINS) for hop in hops),
+        local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
+        or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
     )

@@ -5,17 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.names import (
-    ENTRY_CHAINS,
-    EXTERNAL_SERVICES,
-    NAMELESS,
-    NODE_PORTS,
-    PROXY_FIREWALL,
-    SERVICE_CHAINS,
-    SERVICES,
-    ServiceName,
-    service_of_comment,
-)
+from iptviz.kube.comments import read_comment, service_of_comment
+from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, family_of
+from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.xtables.address import join_endpoint, parse_number
 
 if TYPE_CHECKING:
@@ -24,16 +16,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
 
-_KIND_OF_COMMENT = {
-    " cluster IP": "cluster-ip",
-    " external IP": "external-ip",
-    " loadbalancer IP": "load-balancer-ip",
-}
-# For rules whose comment is lost: what the chain that they lead to is for.
-_KIND_OF_CHAIN = {"KUBE-FW-": "load-balancer-ip", "KUBE-EXT-": "external-ip", "KUBE-XLB-": "external-ip"}
-
-
-KINDS = (*_KIND_OF_COMMENT.values(), "node-port")
+KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """All kinds of frontends, in the order in which they are listed."""
 
 
@@ -85,19 +68,18 @@ def frontend_of(rule: Rule) -> Frontend | None:
 
 def _kind(rule: Rule) -> str | None:
     """Return the kind of frontend by the chain that holds the rule, its comment, and where it jumps."""
-    if rule.chain == NODE_PORTS and rule.table.name == "nat":
-        return "node-port"
-    if rule.chain not in {SERVICES, EXTERNAL_SERVICES, PROXY_FIREWALL}:
+    table = rule.table.name
+    if rule.chain not in DISPATCHERS.get(table, ()):
         return None
+    if table == "nat" and rule.chain == NODE_PORTS:
+        return "node-port"
     if host_of(rule) is None:
-        return "node-port" if rule.table.name == "filter" else None
-    for ending, kind in _KIND_OF_COMMENT.items():
-        if (rule.comment or "").endswith(ending):
-            return kind
-    if rule.table.name == "filter":
-        return {SERVICES: "cluster-ip", EXTERNAL_SERVICES: "external-ip"}.get(rule.chain, "load-balancer-ip")
-    prefix = next((prefix for prefix in _KIND_OF_CHAIN if (rule.jump or "").startswith(prefix)), "")
-    return _KIND_OF_CHAIN.get(prefix, "cluster-ip")
+        return "node-port" if table == "filter" else None
+    comment = read_comment(rule.comment)
+    if comment and comment.form.frontend:
+        return comment.form.frontend
+    family = family_of(rule.chain if table == "filter" else rule.jump or "", table)
+    return family.frontend if family else None
 
 
 def value_of(rule: Rule, name: str) -> str | None:
@@ -135,32 +117,30 @@ def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
 
 def _told_apart(found: list[Frontend]) -> list[Frontend]:
     """Tell refused external addresses from the cluster IP that they are refused with."""
-    refused = next((one for one in found if _is_refused_cluster_ip(one)), None)
+    refused = next((frontend for frontend in found if _is_refused_cluster_ip(frontend)), None)
     if refused is None:
         return found
     firsts = _first_refused(refused.rule)
     return [
-        one._replace(kind="external-ip")
-        if _is_refused_cluster_ip(one) and firsts.get(one.rule.comment) != one.address
-        else one
-        for one in found
+        frontend._replace(kind="external-ip")
+        if _is_refused_cluster_ip(frontend) and firsts.get(frontend.rule.comment) != frontend.address
+        else frontend
+        for frontend in found
     ]
 
 
-def _is_refused_cluster_ip(one: Frontend) -> bool:
-    return one.kind == "cluster-ip" and one.rule.table.name == "filter" and one.rule.comment is not None
+def _is_refused_cluster_ip(frontend: Frontend) -> bool:
+    return (
+        frontend.kind == "cluster-ip"
+        and frontend.rule.table.name == "filter"
+        and frontend.rule.comment is not None
+    )
 
 
 def _first_refused(rule: Rule) -> dict[str | None, str | None]:
     """Return the first address that each comment refuses: up to 1.18 external ones followed the cluster IP."""
     refusing = reversed(list(rule.table.rules_of(rule.chain)))
     return {rule.comment: host_of(rule) for rule in refusing}
-
-
-_DISPATCHERS = {
-    "nat": (SERVICES, NODE_PORTS),
-    "filter": (SERVICES, EXTERNAL_SERVICES, PROXY_FIREWALL),
-}
 
 
 def dispatching_rules(
@@ -171,7 +151,7 @@ def dispatching_rules(
         table = dump.tables.get(name)
         if table is None:
             continue
-        for chain in _DISPATCHERS[name]:
+        for chain in DISPATCHERS[name]:
             yield from table.rules_with(text, chain) if text else table.rules_of(chain)
 
 
@@ -194,7 +174,7 @@ class DispatchingRules:
         self.rules: dict[str, list[Rule]] = {}
         self._by_address: dict[tuple[str, str], list[Rule]] = {}
         self._by_port: dict[tuple[str, int], list[Rule]] = {}
-        for table in _DISPATCHERS:
+        for table in DISPATCHERS:
             self.rules[table] = list(dispatching_rules(dump, tables=[table]))
             for rule in self.rules[table]:
                 self._enter(table, rule)
@@ -225,11 +205,11 @@ class DispatchingRules:
     def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
         """Yield the frontends that two services claim: what the first rule says, and the other."""
         first: dict[tuple[object, ...], Frontend] = {}
-        for one in self._claims:
-            if one.rule.table.name == "nat":
-                other = first.setdefault(one[1:4], one)
-                if other is not one and other.claimant != one.claimant:
-                    yield other, one
+        for claim in self._claims:
+            if claim.rule.table.name == "nat":
+                other = first.setdefault(claim[1:4], claim)
+                if other is not claim and other.claimant != claim.claimant:
+                    yield other, claim
 
 
 def all_frontends(dump: Dump) -> list[Frontend]:
@@ -245,7 +225,7 @@ def frontends_leading_to(dump: Dump, chains: Iterable[str]) -> list[Frontend]:
     found: list[Rule] = []
     while pending and nat is not None:
         for rule in nat.rules_to(pending.pop()):
-            if rule.chain in _DISPATCHERS["nat"]:
+            if rule.chain in DISPATCHERS["nat"]:
                 found.append(rule)
             elif rule.chain not in seen:
                 seen.add(rule.chain)

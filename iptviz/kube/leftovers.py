@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.kube.families import DOCKERSHIM, USERSPACE, written_by
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -12,12 +14,9 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
 
 WRITERS = {
-    "kube-proxy's userspace mode, the default before 1.2": (
-        "KUBE-PORTALS-CONTAINER", "KUBE-PORTALS-HOST", "KUBE-NODEPORT-CONTAINER", "KUBE-NODEPORT-HOST",
-        "KUBE-NODEPORT-NON-LOCAL",
-    ),
-    "host ports of dockershim, which Kubernetes 1.24 removed": ("KUBE-HOSTPORTS", "KUBE-HP-"),
-}  # fmt: skip
+    "kube-proxy's userspace mode, the default before 1.2": written_by(USERSPACE),
+    "host ports of dockershim, which Kubernetes 1.24 removed": written_by(DOCKERSHIM),
+}
 """Who wrote chains whose names begin so."""
 
 

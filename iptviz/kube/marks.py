@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.kube.names import MARK_DROP, MARK_MASQUERADE
+from iptviz.kube.families import FAMILIES, MARK_DROP, MARK_MASQUERADE
 
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-# The bits are configurable (--iptables-masquerade-bit, --iptables-drop-bit); these are the defaults.
-_DEFAULT_BITS = {MARK_MASQUERADE: 0x4000, MARK_DROP: 0x8000}
+_DEFAULT_BITS = {family.name: family.bits for family in FAMILIES if family.bits}
 
 
 def bits_set(rule: Rule) -> int:

@@ -1,7 +1,8 @@
-"""Names of services as kube-proxy writes them into comments, and the chains' prefixes.
+"""Names of service ports, and the hashes of them in the names of kube-proxy's chains.
 
-A service port is written `namespace/service:port`; a single unnamed port is `namespace/service:` up to
-Kubernetes 1.18 and `namespace/service` from 1.20 on (pkg/proxy/types.go, ServicePortName.String).
+A hash confirms a name, it does not tell it. Source: pkg/proxy/iptables/proxier.go, portProtoHash and
+servicePortEndpointChainName: the first 16 characters of the base32 of the SHA-256 of name, protocol and, for an
+endpoint's chain, `ip:port`, one after the other. One suffix serves all chains of a service port.
 """
 
 from __future__ import annotations
@@ -9,29 +10,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
-EXTERNAL_SERVICES, PROXY_FIREWALL = "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL"
-MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
+from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 
-SERVICE_CHAINS = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-XLB-")
-"""Chains that share connections out among endpoints."""
+PROTOCOLS = ("tcp", "udp", "sctp")
 
-FIREWALL_CHAIN = "KUBE-FW-"
-ENTRY_CHAINS = ("KUBE-EXT-", FIREWALL_CHAIN)
-"""Chains in front of those, for external traffic and for load-balancer source ranges."""
-
-ENDPOINT_CHAIN = "KUBE-SEP-"
-
-_NAME = r"(?P<namespace>[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)/(?P<name>[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?)"
-_SERVICE_PORT = re.compile(_NAME + r"(?::(?P<port>[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)?)?")
-_FRAMES = (
-    re.compile(r"Balancing rule \d+ for (?P<inner>.*)"),
-    re.compile(r"(?:masquerade|masquerade LOCAL|route LOCAL|pod|other) traffic (?:for|to) (?P<inner>\S+) .*"),
-    re.compile(r"(?P<inner>\S+) (?:cluster IP|external IP|loadbalancer IP)"),
-    re.compile(r"(?P<inner>\S+) has no (?:local )?endpoints"),
-    re.compile(r"(?P<inner>\S+) (?:-> .*|traffic not accepted by .*)"),
-    re.compile(r"(?P<inner>\S+)"),
-)
+_LABEL, _NAME = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
+_SERVICE_PORT = re.compile(rf"(?P<namespace>{_NAME})/(?P<name>{_NAME})(?::(?P<port>{_LABEL})?)?")
+_SUFFIX = re.compile(r"[A-Z2-7]{16}")
+_HASHED = frozenset((*HASHED_CHAINS, ENDPOINT_CHAIN))
 
 
 class ServiceName(NamedTuple):
@@ -53,11 +39,36 @@ class ServiceName(NamedTuple):
 NAMELESS = ServiceName("", "", "", "none")
 
 
-def service_of_comment(comment: str | None) -> ServiceName | None:
-    """Return the service port that a kube-proxy comment speaks of, or None."""
-    for frame in _FRAMES:
-        framed = frame.fullmatch(comment or "")
-        found = _SERVICE_PORT.fullmatch(framed["inner"]) if framed else None
-        if found:
-            return ServiceName(found["namespace"], found["name"], found["port"] or "", "comment")
-    return None
+def read_service_name(text: str) -> ServiceName:
+    """Return the service port that `text` names, `NAMELESS` where it names none.
+
+    A single unnamed port is written `namespace/service:` up to Kubernetes 1.18 and `namespace/service` from 1.20
+    on (pkg/proxy/types.go, ServicePortName.String).
+    """
+    found = _SERVICE_PORT.fullmatch(text)
+    return (
+        ServiceName(found["namespace"], found["name"], found["port"] or "", "comment") if found else NAMELESS
+    )
+
+
+def suffix_of(chain: str) -> str | None:
+    """Return the hash in a chain's name, or None for a chain that has none."""
+    family, hyphen, suffix = chain.rpartition("-")
+    return suffix if family + hyphen in _HASHED and _SUFFIX.fullmatch(suffix) else None
+
+
+def suffixes(namespace: str, name: str, port_name: str, protocol: str, endpoint: str = "") -> tuple[str, ...]:
+    """Return the hashes that the chains of a service port may have, the newer spelling first.
+
+    `endpoint` is `10.244.0.5:8080` or `[fd00::5]:8080`: then they are those of the endpoint's chain.
+    """
+    service = f"{namespace}/{name}"
+    spellings = (f"{service}:{port_name}",) if port_name else (service, f"{service}:")
+    return tuple(_suffix(f"{spelling}{protocol}{endpoint}") for spelling in spellings)
+
+
+def _suffix(text: str) -> str:
+    from base64 import b32encode  # a trace without hashes does not wait for these
+    from hashlib import sha256
+
+    return b32encode(sha256(text.encode()).digest()[:10]).decode("ascii")

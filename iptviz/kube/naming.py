@@ -5,21 +5,17 @@ kube-proxy 1.12 to 1.17 left out the comments of endpoints, large clusters still
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.intake.text import to_text
-from iptviz.kube.hashes import PROTOCOLS, suffix_of, suffixes
-from iptviz.kube.names import NAMELESS, ServiceName, service_of_comment
+from iptviz.kube.comments import services_named_in
+from iptviz.kube.names import NAMELESS, PROTOCOLS, ServiceName, suffix_of, suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.dump.model import Dump
     from iptviz.supplied.service_names import Candidate
-
-_COMMENTED = re.compile(rb'--comment "?([^"\s/]++/[^"\s]++)')
 
 COMMON_PORTS = (
     "http",
@@ -53,33 +49,24 @@ class Naming:
     @cached_property
     def _names(self) -> dict[str, ServiceName]:
         names: dict[str, ServiceName] = {}
-        for name in dict.fromkeys([*self._told(), *self._handed_in()]):
+        for name in dict.fromkeys([*self._commented, *self._handed_in()]):
             for protocol in PROTOCOLS:
                 for suffix in suffixes(name.namespace, name.name, name.port_name, protocol):
                     names.setdefault(suffix, name)
         return names
 
-    def _told(self) -> Iterator[ServiceName]:
-        """Yield the service ports that the dump's comments name."""
-        for text in self._comments:
-            name = service_of_comment(text)
-            if name is not None:
-                yield name._replace(named_by="hash")
-
     @cached_property
-    def _comments(self) -> list[str]:
-        found: dict[bytes, None] = {}
-        for table in self._dump.tables.values():
-            for block in table.blocks():
-                found.update(dict.fromkeys(_COMMENTED.findall(table.data, *block)))
-        return [to_text(text) for text in found]
+    def _commented(self) -> list[ServiceName]:
+        """The service ports that the dump's comments name."""
+        named = services_named_in(self._dump.tables.values())
+        return [name._replace(named_by="hash") for name in named]
 
     def _handed_in(self) -> Iterator[ServiceName]:
         """Yield the service ports of the list; those without port names with every name that a port may have."""
-        known = dict.fromkeys(name.port_name for name in self._told())
+        known = dict.fromkeys(name.port_name for name in self._commented)
         for candidate in self._candidates:
-            told = candidate.port_name
-            ports = (told,) if told is not None else ("", *known, *COMMON_PORTS)
+            given = candidate.port_name
+            ports = (given,) if given is not None else ("", *known, *COMMON_PORTS)
             yield from (ServiceName(candidate.namespace, candidate.name, port, "hash") for port in ports)
 
 

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
+from iptviz.kube.families import ENDPOINT_CHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome
 
 LEVEL = 0.001
 """Chance alone is called something else once in a thousand times."""
@@ -30,7 +31,7 @@ _ROUNDING = 1e-4
 """A quarter is stored a little below a quarter: that takes no connection more."""
 
 
-class Seen(NamedTuple):
+class CountedWay(NamedTuple):
     """An endpoint's connections, by the rule `via` that leads there, and its expected share of the chain's."""
 
     via: Rule
@@ -45,7 +46,7 @@ class Observation(NamedTuple):
     """
 
     chain: str
-    seen: tuple[Seen, ...]
+    seen: tuple[CountedWay, ...]
     needed: int
     p: float | None
     problems: tuple[str, ...]
@@ -63,7 +64,9 @@ class Observation(NamedTuple):
         return "chance" if self.p >= LEVEL else "more than chance"
 
 
-def observe(outcomes: Sequence[Outcome], table: Table, since: Table | None = None) -> list[Observation]:
+def observe(
+    outcomes: Sequence[FrontendOutcome], table: Table, since: Table | None = None
+) -> list[Observation]:
     """Return what the counters of each chain tell that shares connections out; nothing where there are none.
 
     `since` is the same table of an older dump of the node: then what happened between the two is told.
@@ -87,7 +90,9 @@ def _observation(chain: str, ends: list[Endpoint], table: Table, since: Table | 
         if now < earlier:
             what = f"from {earlier:,} to {now:,}: reset between the two dumps"
             problems.append(f"line {end.via.line}: its counter went backwards, {what}")
-        seen.append(Seen(end.via, max(now - earlier, 0), end.before * end.chance / whole if whole else whole))
+        seen.append(
+            CountedWay(end.via, max(now - earlier, 0), end.before * end.chance / whole if whole else whole)
+        )
     if since is not None and not before:
         problems.append(f"{chain} is not in the older dump, or without counters")
     problems += _doubts(chain, ends, table, since)
@@ -119,10 +124,10 @@ def _doubts(chain: str, ends: list[Endpoint], table: Table, since: Table | None)
 
 
 def _takes(rule: Rule) -> bool:
-    return (rule.jump or "").startswith("KUBE-SEP-")
+    return (rule.jump or "").startswith(ENDPOINT_CHAIN)
 
 
-def chi_square(seen: Sequence[Seen]) -> float:
+def chi_square(seen: Sequence[CountedWay]) -> float:
     """Return how likely chance alone differs at least so much from what is expected, in [0, 1]."""
     everything = sum(one.connections for one in seen)
     distance = 0.0

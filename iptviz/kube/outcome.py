@@ -8,11 +8,7 @@ from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth
-from iptviz.kube.names import (
-    ENDPOINT_CHAIN,
-    MARK_DROP,
-    MARK_MASQUERADE,
-)
+from iptviz.kube.families import ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -66,7 +62,7 @@ class Hop(NamedTuple):
     via: Rule
 
 
-class End(NamedTuple):
+class OtherEnd(NamedTuple):
     """A rule that ends the nat table for `share` (in [0, 1]) of the connections, without an endpoint."""
 
     rule: Rule
@@ -80,7 +76,7 @@ class Masquerade(NamedTuple):
     rule: Rule
 
 
-class Outcome(NamedTuple):
+class FrontendOutcome(NamedTuple):
     """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
 
     `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover.
@@ -93,7 +89,7 @@ class Outcome(NamedTuple):
     verdict: Verdict | None
     masquerade: tuple[Masquerade, ...]
     hops: tuple[Hop, ...]
-    others: tuple[End, ...]
+    others: tuple[OtherEnd, ...]
     empty_chains: tuple[Hop, ...]
 
 
@@ -105,10 +101,10 @@ class OutcomeReader:
         self.marks = marks
         self.refusals = refusals
 
-    def read(self, case: Case) -> Outcome:
+    def read(self, case: Case) -> FrontendOutcome:
         """Return what comes of a connection in this case."""
         endpoints = tuple(self._endpoint(rule, case) for rule in case.ends if _is_dnat(rule))
-        others = tuple(End(rule, share) for rule, share in case.ends.items() if not _is_dnat(rule))
+        others = tuple(OtherEnd(rule, share) for rule, share in case.ends.items() if not _is_dnat(rule))
         leftover = total((case.leftover, *(end.share for end in others)))
         notes = [note for note in case.notes if not note.via.chain.startswith(ENDPOINT_CHAIN)]
         verdict = self._verdict(case, notes) if leftover else None
@@ -118,7 +114,7 @@ class OutcomeReader:
             for chain, entry in case.entered.items()
             if entry.share and not chain.startswith(ENDPOINT_CHAIN)
         )
-        return Outcome(
+        return FrontendOutcome(
             when=case.when,
             endpoints=endpoints,
             leftover=leftover,

@@ -11,10 +11,10 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, NEVER, random_chance, times
+from iptviz.engine.chance import CERTAIN, cascade, random_chance
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.kube.names import MARK_MASQUERADE
+from iptviz.kube.families import MARK_MASQUERADE
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -99,7 +99,7 @@ class PlainChains:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._shares: dict[tuple[bytes, ...], tuple[tuple[Fraction, ...], Fraction]] = {}
+        self._shares: dict[tuple[bytes, ...], tuple[list[Fraction], Fraction]] = {}
         self._masks: dict[bytes, Needs] = {}
 
     @cached_property
@@ -150,15 +150,11 @@ class PlainChains:
                 onward = to_text(target)
         return External(onward, bool(masquerade), bool(local_only))
 
-    def _shares_of(self, chances: tuple[bytes, ...]) -> tuple[tuple[Fraction, ...], Fraction]:
+    def _shares_of(self, chances: tuple[bytes, ...]) -> tuple[list[Fraction], Fraction]:
         """Return the shares of a cascade, and what it leaves; clusters have few different cascades."""
         if chances not in self._shares:
-            left, shares = CERTAIN, []
-            for text in chances:
-                chance = random_chance(to_text(text)) if text else CERTAIN
-                shares.append(times(left, chance))
-                left = times(left, CERTAIN - chance) if text else NEVER
-            self._shares[chances] = tuple(shares), left
+            read = [random_chance(to_text(text)) if text else CERTAIN for text in chances]
+            self._shares[chances] = cascade(read)
         return self._shares[chances]
 
     def _mask(self, found: tuple[bytes, bytes | None, bytes]) -> Mask:

@@ -6,7 +6,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.survey import survey
-from iptviz.kube.names import SERVICES
+from iptviz.kube.families import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

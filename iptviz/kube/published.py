@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
+from iptviz.kube.comments import container_of_comment
+from iptviz.kube.families import DOCKERSHIM, ENDPOINT_CHAIN, SERVICE_CHAINS, family_of
 from iptviz.kube.frontends import value_of
 
 if TYPE_CHECKING:
@@ -17,18 +19,11 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
 
-PUBLISHERS = {
-    "CNI-": "CNI host port", "DOCKER": "Docker", "KUBE-HP-": "dockershim host port", "cali-": "Calico",
-    "CILIUM_": "Cilium", "ISTIO_": "Istio", "KUBE-ROUTER-": "kube-router", "OPENSHIFT-": "OpenShift",
-    "KUBE-PORTALS-": "kube-proxy, userspace mode", "KUBE-NODEPORT-": "kube-proxy, userspace mode",
-}  # fmt: skip
-"""Who writes chains whose names begin so."""
-
+_OF_SERVICES = "|".join((ENDPOINT_CHAIN, *SERVICE_CHAINS)).encode()
 _OTHERS = re.compile(
-    rb"^(?:\[\d++:\d++\] )?+-A (?!KUBE-S(?:EP|VC|VL)-)\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
+    rb"^(?:\[\d++:\d++\] )?+-A (?!" + _OF_SERVICES + rb")\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
 )
 _PORTS = ("--dport", "--dports", "--destination-port", "--destination-ports")
-_NAME = re.compile(r'dnat name: \\?"(?P<network>[^"\\]*)\\?" id: \\?"(?P<id>[^"\\]*)')
 
 
 class PublishedPort(NamedTuple):
@@ -75,10 +70,15 @@ def _port_of(rule: Rule) -> PublishedPort:
         address=value_of(rule, "-d"),
         ports=_ports_of(rule) or next(filter(None, map(_ports_of, _jumps_to(rule))), ""),
         destination=destination,
-        by=next((name for prefix, name in PUBLISHERS.items() if rule.chain.startswith(prefix)), rule.chain),
+        by=_publisher(rule.chain) or rule.chain,
         of=_of(rule),
         rule=rule,
     )
+
+
+def _publisher(chain: str) -> str:
+    family = family_of(chain)
+    return family.writer.publisher if family else ""
 
 
 def _ports_of(rule: Rule) -> str:
@@ -88,17 +88,18 @@ def _ports_of(rule: Rule) -> str:
 
 def _jumps_to(rule: Rule) -> list[Rule]:
     """Return what leads to the chain of a rule, where that chain is about a single pod."""
-    return list(rule.table.rules_to(rule.chain)) if rule.chain.startswith("KUBE-HP-") else []
+    family = family_of(rule.chain)
+    of_a_pod = family is not None and family.writer == DOCKERSHIM and family.role == "publish"
+    return list(rule.table.rules_to(rule.chain)) if of_a_pod else []
 
 
 def _of(rule: Rule) -> str:
     """Return what a comment tells: of portmap's, which stands at the jump, network and container."""
-    told = [rule, *rule.table.rules_to(rule.chain)]
-    for one in told:
-        comment = one.comment or ""
-        found = _NAME.search(comment)
-        if found:
-            return f"{found['network']} {found['id'][:12]}"
-        if one is rule and comment:
+    for commented in (rule, *rule.table.rules_to(rule.chain)):
+        comment = commented.comment or ""
+        if found := container_of_comment(comment):
+            network, container = found
+            return f"{network} {container[:12]}"
+        if commented is rule and comment:
             return comment
     return ""

@@ -9,17 +9,12 @@ from iptviz.engine.effects import BrokenJumps
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
+from iptviz.kube.comments import service_of_comment
+from iptviz.kube.families import ENDPOINT_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontends import Frontend, rules_about
 from iptviz.kube.marks import Marks
-from iptviz.kube.names import (
-    ENDPOINT_CHAIN,
-    FIREWALL_CHAIN,
-    NAMELESS,
-    SERVICE_CHAINS,
-    ServiceName,
-    service_of_comment,
-)
-from iptviz.kube.outcome import Outcome, OutcomeReader
+from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.kube.outcome import FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
 from iptviz.xtables.address import parse_network, parse_number
 
@@ -44,7 +39,7 @@ class ServiceTrace(NamedTuple):
 
     frontend: Frontend
     packet: Packet
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[FrontendOutcome, ...]
     affinity_seconds: int | None
     broken: BrokenJumps
     unexplored: int
@@ -53,7 +48,7 @@ class ServiceTrace(NamedTuple):
     hashed: ServiceName = NAMELESS
 
     @property
-    def usual(self) -> Outcome:
+    def usual(self) -> FrontendOutcome:
         """The outcome for the ordinary client: see `_how_special`."""
         return self.outcomes[0]
 
@@ -135,7 +130,7 @@ def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[Condition]:
     return {need.condition for rule in rules for need in rule_truth(rule, Packet()).needs}
 
 
-def _how_special(outcome: Outcome, admitted: set[Condition]) -> tuple[int, bool]:
+def _how_special(outcome: FrontendOutcome, admitted: set[Condition]) -> tuple[int, bool]:
     """Order outcomes by how special their client is: a pod, the node, somebody singled out by a rule.
 
     Being admitted by a source range makes no client special, being refused by it does.

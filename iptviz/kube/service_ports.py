@@ -9,10 +9,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
+from iptviz.kube.comments import HEALTH_CHECK, read_comment
+from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import Answers, FrontendAnswer
-from iptviz.kube.frontends import KINDS, DispatchingRules, Frontend
-from iptviz.kube.names import FIREWALL_CHAIN, NAMELESS, ServiceName, service_of_comment
-from iptviz.xtables.address import parse_number
+from iptviz.kube.frontends import KINDS, DispatchingRules, Frontend, port_of
+from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
-
-_HEALTH_CHECK = " health check node port"
 
 
 class ServicePort(NamedTuple):
@@ -58,7 +57,11 @@ class ServicePort(NamedTuple):
     @property
     def all_endpoints(self) -> list[EndpointShare]:
         """The endpoints of every frontend, each address and port once."""
-        found = {one[:2]: one for answer in reversed(self.answers) for one in reversed(answer.endpoints)}
+        found = {
+            endpoint[:2]: endpoint
+            for answer in reversed(self.answers)
+            for endpoint in reversed(answer.endpoints)
+        }
         return list(reversed(found.values()))
 
     @property
@@ -69,26 +72,26 @@ class ServicePort(NamedTuple):
     @property
     def affinity(self) -> int | None:
         """The seconds for which a client stays with its endpoint, or None."""
-        return next((one.affinity for one in self.answers if one.affinity is not None), None)
+        return next((answer.affinity for answer in self.answers if answer.affinity is not None), None)
 
     @property
     def internal_policy(self) -> str | None:
         """`Local` where the cluster IP leads to this node's endpoints alone, else `Cluster`; None without one."""
-        return _policy(one for one in self.answers if one.frontend.kind == "cluster-ip")
+        return _policy(answer for answer in self.answers if answer.frontend.kind == "cluster-ip")
 
     @property
     def external_policy(self) -> str | None:
         """`Local` or `Cluster`, as far as the rules show; None where nothing is reached from outside."""
-        return _policy(one for one in self.answers if one.frontend.kind != "cluster-ip")
+        return _policy(answer for answer in self.answers if answer.frontend.kind != "cluster-ip")
 
     @property
     def balance(self) -> Balance | None:
         """How evenly the first frontend's endpoints share; None without any."""
-        return balance_of([one.share for one in self.endpoints])
+        return balance_of([endpoint.share for endpoint in self.endpoints])
 
 
 def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
-    policies = ["Local" if one.local_only else "Cluster" for one in answers]
+    policies = ["Local" if answer.local_only else "Cluster" for answer in answers]
     return None if not policies else "Local" if "Local" in policies else "Cluster"
 
 
@@ -97,7 +100,7 @@ def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
     answers = Answers(rules)
     health = dict(_health_checks(rules.dump))
     return [
-        _service_port(rules.dump, [answers.of(one) for one in frontends], health, naming)
+        _service_port(rules.dump, [answers.of(frontend) for frontend in frontends], health, naming)
         for frontends in _by_service(rules.frontends())
     ]
 
@@ -105,11 +108,11 @@ def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
 def _service_port(
     dump: Dump, answers: list[FrontendAnswer], health: dict[tuple[str, str], int], naming: Naming
 ) -> ServicePort:
-    answers.sort(key=lambda one: KINDS.index(one.frontend.kind))
-    chains = (name for one in answers for name in (one.frontend.rule.jump, one.chain) if name)
-    told = (one.service for one in answers)
+    answers.sort(key=lambda answer: KINDS.index(answer.frontend.kind))
+    chains = (name for answer in answers for name in (answer.frontend.rule.jump, answer.chain) if name)
+    commented = (answer.service for answer in answers)
     hashed = map(naming.name_of, chains)
-    name = next((one for one in chain(told, hashed) if one is not NAMELESS), NAMELESS)
+    name = next((name for name in chain(commented, hashed) if name is not NAMELESS), NAMELESS)
     return ServicePort(
         service=name,
         protocol=answers[0].frontend.protocol,
@@ -125,21 +128,21 @@ def _service_port(
 def _by_service(frontends: list[Frontend]) -> list[list[Frontend]]:
     """Group frontends by the hash in the chain that they lead to; by name, where they lead to none."""
     suffixes: dict[tuple[str, str], str] = {}
-    for one in frontends:
-        if suffix := _suffix(one):
-            suffixes.setdefault(_name_key(one), suffix)
+    for frontend in frontends:
+        if suffix := _suffix(frontend):
+            suffixes.setdefault(_name_key(frontend), suffix)
     groups: dict[tuple[str, ...], list[Frontend]] = {}
-    for one in frontends:
-        named = _name_key(one)
-        key = (
-            (_suffix(one) or suffixes.get(named, ""), one.protocol)
-            if one.service.text or _suffix(one)
-            else ()
-        )
-        groups.setdefault(key if key and key[0] else (*named, "", one.text if not key else ""), []).append(
-            one
-        )
+    for frontend in frontends:
+        groups.setdefault(_group_key(frontend, suffixes), []).append(frontend)
     return list(groups.values())
+
+
+def _group_key(frontend: Frontend, suffixes: dict[tuple[str, str], str]) -> tuple[str, ...]:
+    named, own = _name_key(frontend), _suffix(frontend)
+    if not frontend.service.text and not own:
+        return *named, "", frontend.text
+    suffix = own or suffixes.get(named, "")
+    return (suffix, frontend.protocol) if suffix else (*named, "", "")
 
 
 def _name_key(frontend: Frontend) -> tuple[str, str]:
@@ -158,12 +161,15 @@ def _suffix(frontend: Frontend) -> str:
 def _health_checks(dump: Dump) -> Iterable[tuple[tuple[str, str], int]]:
     """Yield namespace and name of services, and the node port at which their health is asked for."""
     table = dump.tables.get("filter")
-    for rule in table.rules_with(_HEALTH_CHECK) if table else ():
-        name = service_of_comment((rule.comment or "").removesuffix(_HEALTH_CHECK))
-        port = next((found for match in rule.matches if (found := match.option("--dport"))), None)
-        number = parse_number(port.values[0]) if port and port.values else None
-        if name is not None and number is not None:
-            yield (name.namespace, name.name), number
+    for rule in table.rules_with(HEALTH_CHECK.after) if table else ():
+        comment, number = read_comment(rule.comment), port_of(rule)
+        if (
+            comment
+            and comment.form is HEALTH_CHECK
+            and comment.service is not NAMELESS
+            and number is not None
+        ):
+            yield (comment.service.namespace, comment.service.name), number
 
 
 def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]:
@@ -172,9 +178,11 @@ def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]
     Where the node itself is let on, so is the load balancer's own address: that is no range of the service.
     """
     nat = dump.tables.get("nat")
-    own = {f"{one.frontend.address}/{length}" for one in answers for length in (32, 128)}
+    own = {f"{answer.frontend.address}/{length}" for answer in answers for length in (32, 128)}
     chains = {
-        one.frontend.rule.jump for one in answers if (one.frontend.rule.jump or "").startswith(FIREWALL_CHAIN)
+        answer.frontend.rule.jump
+        for answer in answers
+        if (answer.frontend.rule.jump or "").startswith(FIREWALL_CHAIN)
     }
     rules = (rule for chain in sorted(filter(None, chains)) for rule in (nat.rules_of(chain) if nat else ()))
     admitted = dict.fromkeys(filter(None, map(_admitted, rules)))
@@ -182,7 +190,7 @@ def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]
 
 
 def _admitted(rule: Rule) -> str | None:
-    if not (rule.jump or "").startswith(("KUBE-EXT-", "KUBE-SVC-", "KUBE-XLB-")):
+    if not (rule.jump or "").startswith((EXTERNAL_CHAIN, *SERVICE_CHAINS)):
         return None
     return next(
         (option.values[0] for option in rule.parts.basics if option.name == "-s" and not option.negated), None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
-from iptviz.kube.names import SERVICE_CHAINS
+from iptviz.kube.families import SERVICE_CHAINS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

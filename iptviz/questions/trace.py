@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.condition import clauses
+from iptviz.kube.families import SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
-from iptviz.kube.names import NAMELESS, SERVICES
+from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming, fits
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import Outcome
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.supplied.service_names import Candidate
 
 

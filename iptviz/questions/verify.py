@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
-from iptviz.kube.cues import releases
 from iptviz.kube.era import era_of
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
+from iptviz.kube.releases import releases
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.questions.differences import Difference, differences_of, extra, missing
 from iptviz.supplied.files import Supplied, read_file

@@ -6,11 +6,11 @@ original's hash confirms; a hash that nothing confirms becomes another one, the 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from iptviz.kube.hashes import suffix_of, suffixes
-from iptviz.kube.names import NAMELESS, ServiceName, service_of_comment
+from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
+from iptviz.kube.families import ENDPOINT_CHAIN, beginning_of, family_of
+from iptviz.kube.names import NAMELESS, PROTOCOLS, ServiceName, suffix_of, suffixes
 from iptviz.kube.naming import Naming
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -18,49 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.kube.comments import Comment
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
 
-_PUBLIC = re.compile(
-    r"PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING"
-    r"|KUBE-(?:SERVICES|NODEPORTS|EXTERNAL-SERVICES|POSTROUTING|MARK-(?:MASQ|DROP)|FORWARD|FIREWALL|PROXY-FIREWALL"
-    r"|(?:PROXY|KUBELET)-CANARY|IPTABLES-HINT|HOSTPORTS|PORTALS-(?:CONTAINER|HOST)|NODEPORT-(?:CONTAINER|HOST|NON-LOCAL)"
-    r"|NODE-PORT|LOAD-BALANCER|SOURCE-RANGES-FIREWALL|IPVS-(?:OUT-)?FILTER|ROUTER-(?:INPUT|FORWARD|OUTPUT|SERVICES|HAIRPIN))"
-    r"|CNI-(?:HOSTPORT-(?:DNAT|MASQ|SETMARK|SNAT)|FORWARD|ADMIN)|FLANNEL-(?:FWD|POSTRTG)|LOGGING|LOG_?DROP"
-    r"|DOCKER(?:-(?:USER|FORWARD|BRIDGE|CT|INTERNAL|INGRESS|ISOLATION(?:-STAGE-[12])?))?|DOCKER_(?:OUTPUT|POSTROUTING)"
-    r"|WEAVE(?:-(?:NPC(?:-(?:DEFAULT|INGRESS|EGRESS(?:-(?:DEFAULT|CUSTOM|ACCEPT))?))?|EXPOSE|CANARY"
-    r"|IPSEC-(?:IN|OUT)(?:-MARK)?))?"
-    r"|(?:OLD_)?CILIUM_(?:INPUT|OUTPUT|FORWARD|TRANSIENT_FORWARD|(?:PRE|POST|OUTPUT)_(?:raw|mangle|nat))"
-    r"|ISTIO_(?:(?:IN_)?REDIRECT|INBOUND|OUTPUT(?:_DNS)?|DIVERT|TPROXY|DROP|PRERT|POSTRT)"
-    r"|OPENSHIFT-(?:MASQUERADE(?:-2)?|FIREWALL-(?:ALLOW|FORWARD)|ADMIN-OUTPUT-RULES|BLOCK-OUTPUT|CANARY)"
-    r"|ufw6?-(?:(?:before|after|reject|track|user|(?:before|after|user)-logging)-(?:input|output|forward)"
-    r"|(?:user-limit|logging|user-limit-accept|skip-to-policy|not-local)"
-    r"(?:-(?:allow|deny|accept|input|output|forward))?)"
-    r"|cali-(?:PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING|nat-outgoing|fip-(?:dnat|snat)|failsafe-(?:in|out)"
-    r"|(?:from|to)-(?:wl-dispatch|host-endpoint|hep-forward|endpoint-mark)|set-endpoint-mark|wl-to-host"
-    r"|forward-(?:check|endpoint-mark)|cidr-block|rpf-skip)"
-)
-"""Chains that everybody has: their names tell nothing."""
-
-_FAMILIES = re.compile(
-    r"cali-(?:fw|tw|pi|po|pri|pro|fh|th|fhfw|thfw|sm|from|to|set)-|CNI-(?:DN|SN)-|KUBE-(?:POD-FW|NWPLCY(?:-COMMON)?|HP|SRC|DST)-|f2b-|ts-|WEAVE-"
-)
-_COMMON_COMMENTS = re.compile(
-    r"kubernetes (?:service portals|externally-visible service portals|postrouting rules|forward(?:ing)? rules"
-    r"|load balancer firewall|health check service ports|service traffic requiring SNAT"
-    r"|service nodeports; NOTE: this must be the last rule in this chain"
-    r"|firewall for dropping marked packets|forwarding conntrack (?:pod (?:source|destination) )?rule)"
-    r"|block incoming localnet connections|Redirect pods trying to reach external loadbalancer VIP to clusterIP"
-    r"|flanneld (?:forward|masq)|handle ClusterIPs; NOTE: this must be before the NodePort rules"
-)
-_FRAME = re.compile(
-    r"(?P<before>Balancing rule \d+ for |(?:masquerade|pod|other) traffic (?:for|to) "
-    r"|(?:masquerade|route) LOCAL traffic for )?"
-    r"(?P<name>\S+?)"
-    r"(?P<after> cluster IP| external IP| loadbalancer IP| has no(?: local)? endpoints| health check node port"
-    r"| external destinations| LB IP(?: to service chain)?| will be dropped by KUBE-PROXY-FIREWALL"
-    r"| -> (?P<endpoint>\S+)| traffic not accepted by (?P<chain>\S+))?"
-)
 REDACTED = "redacted"
 _LOOPBACK = "lo"
 _NODE_PORTS = (30000, 32767)
@@ -113,16 +74,16 @@ class Names:
             return
         hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
         for chain in hashed:
-            if not chain.startswith("KUBE-SEP-"):
+            if not chain.startswith(ENDPOINT_CHAIN):
                 name = self._naming.name_of(chain)
                 self._chains[chain] = self._renamed(chain, name, "")
         owners: dict[str, ServiceName] = {}
         for chain in hashed:
-            if not chain.startswith("KUBE-SEP-"):
+            if not chain.startswith(ENDPOINT_CHAIN):
                 for rule in nat.rules_of(chain):
                     owners.setdefault(rule.jump or "", self._naming.name_of(chain))
         for chain in hashed:
-            if chain.startswith("KUBE-SEP-"):
+            if chain.startswith(ENDPOINT_CHAIN):
                 rules = nat.rules_of(chain)
                 ends = (
                     end for rule in rules if (end := rule.target and rule.target.value("--to-destination"))
@@ -143,7 +104,7 @@ class Names:
         end = self.endpoint(endpoint)
         return {
             old: new
-            for protocol in ("tcp", "udp", "sctp")
+            for protocol in PROTOCOLS
             for old, new in zip(
                 suffixes(*name[:3], protocol, endpoint), suffixes(*pseudonym, protocol, end), strict=True
             )
@@ -172,12 +133,13 @@ class Names:
         """Return the pseudonym of a chain; of those that everybody has, the name."""
         if name in self._chains:
             return self._chains[name]
-        if _PUBLIC.fullmatch(name):
+        family = family_of(name)
+        if family is not None and not family.ends_in:
             return name
         if suffix_of(name):
             return self._renamed(name, self._naming.name_of(name), "")
-        family = _FAMILIES.match(name)
-        prefix = family[0] if family else "CHAIN-"
+        named = family is not None and family.ends_in == "name"
+        prefix = beginning_of(name) if named else "CHAIN-"
         return self._chains.setdefault(name, prefix + self._secrets.word("chain", name))
 
     def interface(self, name: str) -> str:
@@ -210,20 +172,21 @@ class Names:
 
     def comment(self, text: str) -> str:
         """Return the recognised parts of a comment, in pseudonyms; of any other comment nothing is left."""
-        if _COMMON_COMMENTS.fullmatch(text):
+        if text in GENERAL:
             return text
-        found = _FRAME.fullmatch(text)
-        name = self.service(found["name"]) if found else None
+        found = read_comment(text)
+        name = self.service(found.name) if found else None
         if found is None or name is None:
             return REDACTED
-        after = found["after"] or ""
-        if found["endpoint"] and parse_network(split_endpoint(found["endpoint"])[0]) is None:
-            return REDACTED
-        if found["endpoint"]:
-            after = f" -> {self.endpoint(found['endpoint'])}"
-        elif found["chain"]:
-            after = f" traffic not accepted by {self.chain(found['chain'])}"
-        return f"{found['before'] or ''}{name}{after}"
+        rest = self._rest(found) if found.form.open else ""
+        return REDACTED if rest is None else f"{found.before}{name}{found.form.after}{rest}"
+
+    def _rest(self, comment: Comment) -> str | None:
+        """Return what a comment ends in, in pseudonyms: an endpoint or a chain; None where it is neither."""
+        rest = comment.rest
+        if comment.form is WAY:
+            return self.endpoint(rest) if parse_network(split_endpoint(rest)[0]) is not None else None
+        return self.chain(rest) if comment.form is NOT_ADMITTED and rest and " " not in rest else None
 
 
 def _wildcards(dump: Dump) -> tuple[str, ...]:

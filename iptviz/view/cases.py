@@ -8,7 +8,7 @@ from iptviz.engine.condition import clauses
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from iptviz.kube.outcome import Outcome
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
 
 
 class CaseView(NamedTuple):

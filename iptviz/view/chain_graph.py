@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.hashes import suffix_of
-from iptviz.kube.names import ENDPOINT_CHAIN
+from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN
+from iptviz.kube.names import suffix_of
 from iptviz.kube.naming import Naming
 from iptviz.view.labels import dump_label
 from iptviz.view.numbers import counted
@@ -156,11 +156,11 @@ class _Groups:
         if home[1] == "services":
             return (
                 f"{counted(len(self.counts), 'service port')}",
-                f"{chains} of KUBE-SVC-, KUBE-SEP- and the like",
+                f"{chains} of {CLUSTER_CHAIN}, {ENDPOINT_CHAIN} and the like",
             )
         suffix = self._services.get(one.place)
         if suffix is not None:
-            name = self._naming.name_of(f"KUBE-SVC-{suffix}")
+            name = self._naming.name_of(CLUSTER_CHAIN + suffix)
             return printable(name.text or f"service {suffix}"), chains
         return printable(f"{(self._stem(one) or '')}..."), chains
 

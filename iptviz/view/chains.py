@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.engine.chance import CERTAIN
-from iptviz.engine.matching import raw_chance
-from iptviz.kube.names import ENDPOINT_CHAIN, MARK_MASQUERADE
+from iptviz.kube.balance import endpoint_shares
+from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, LOCAL_CHAINS, SERVICES
 from iptviz.view.numbers import percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from fractions import Fraction
 
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
+_OF_SERVICES = (SERVICES, CLUSTER_CHAIN, *LOCAL_CHAINS, ENDPOINT_CHAIN)
 MOST_RULES = 6_000
 """Of a larger dump, the page browses the general chains and those on the ways of the answers alone."""
 
@@ -33,7 +31,7 @@ def chosen_chains(dump: Dump, met: Iterable[tuple[str, str]]) -> tuple[dict[str,
     for name, chain in met:
         chosen.setdefault(name, set()).add(chain)
     for name, table in dump.tables.items():
-        small = (chain for chain in table.chain_names() if not chain.startswith("KUBE-S"))
+        small = (chain for chain in table.chain_names() if not chain.startswith(_OF_SERVICES))
         chosen[name] |= {chain for chain in small if len(table.rules_of(chain)) < MOST_RULES // 20}
     rules = f"{dump.rule_count:,}"
     return (
@@ -57,29 +55,10 @@ def browsed(table: Table, chosen: set[str] | None) -> dict[str, Any]:
 def _rules(table: Table, name: str) -> Iterator[list[Any]]:
     """Yield each rule: its line, its text, where it leads, and the share that it sends to an endpoint.
 
-    The shares are a new client's, of what enters the chain; below a rule that may take some of it under a
-    condition there are none.
+    The shares are those of `iptviz.kube.balance.endpoint_shares`.
     """
-    left: Fraction | None = CERTAIN
-    for rule in table.rules_of(name):
-        jump, share = rule.jump or "", ""
-        if left is not None and jump.startswith(ENDPOINT_CHAIN) and _by_chance_alone(rule):
-            share = percent(left * raw_chance(rule))
-            left -= left * raw_chance(rule)
-        elif not _lets_pass(rule):
-            left = None
-        yield [rule.line, printable(rule.text), printable(jump), share]
-
-
-def _by_chance_alone(rule: Rule) -> bool:
-    parts = rule.parts
-    matches = {match.name for match in parts.matches}
-    return not (parts.basics or parts.unknown or parts.problem or matches - {"comment", "statistic"})
-
-
-def _lets_pass(rule: Rule) -> bool:
-    """Tell whether all of a new client's connections go on behind a rule."""
-    remembered = (rule.jump or "").startswith(ENDPOINT_CHAIN) and any(
-        m.name == "recent" for m in rule.matches
-    )
-    return rule.target is None or rule.jump == MARK_MASQUERADE or remembered
+    rules = table.rules_of(name)
+    shares = endpoint_shares(rules)
+    for rule in rules:
+        share = percent(shares[rule]) if rule in shares else ""
+        yield [rule.line, printable(rule.text), printable(rule.jump or ""), share]

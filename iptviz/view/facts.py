@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import Outcome
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 

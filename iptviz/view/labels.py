@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.outcome import Endpoint, Masquerade, Outcome
+    from iptviz.kube.outcome import Endpoint, Masquerade
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.kube.service import ServiceTrace
 
 KIND_WORDS = {

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.outcome import Endpoint
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 

@@ -24,7 +24,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.outcome import Endpoint
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.questions.trace import TraceResult
 
 FOLD_FROM = 16

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.outcome import Endpoint
+    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 

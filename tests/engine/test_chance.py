@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iptviz.engine.chance import product, random_chance, statistic_chance, times, total, trimmed
+from iptviz.engine.chance import cascade, product, random_chance, statistic_chance, times, total, trimmed
 from iptviz.grammar.reader import take_apart
 
 SCALE = 2**31
@@ -163,3 +163,26 @@ def test_a_product_of_shares_is_exact_whatever_their_denominators(
     for left, right in ((one, other), (one, dyadic), (dyadic, longer), (longer, longer)):
         assert times(left, right) == left * right
         assert math.gcd(times(left, right).numerator, times(left, right).denominator) == 1
+
+
+CHANCES = st.lists(st.fractions(0, 1, max_denominator=2**31), max_size=12)
+
+
+@given(CHANCES)
+@example([])
+@example([Fraction(1), Fraction(1, 2)])
+def test_a_cascade_shares_out_everything(chances: list[Fraction]) -> None:
+    shares, left = cascade(chances)
+    assert sum(shares, left) == 1
+    reached = Fraction(1)
+    for chance, share in zip(chances, shares, strict=True):
+        assert share == reached * chance
+        reached -= share
+    assert left == reached
+
+
+@given(CHANCES, st.integers(40, 200))
+def test_a_trimmed_cascade_differs_by_next_to_nothing(chances: list[Fraction], bits: int) -> None:
+    exact, rough = cascade(chances), cascade(chances, bits)
+    differences = [a - b for a, b in zip([*exact[0], exact[1]], [*rough[0], rough[1]], strict=True)]
+    assert all(0 <= difference <= Fraction(len(chances), 1 << (bits - 1)) for difference in differences)

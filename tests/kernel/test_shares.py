@@ -19,7 +19,7 @@ from tests.kubeproxy import NEW, OLD, Cluster
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption, Condition
-    from iptviz.kube.outcome import Outcome
+    from iptviz.kube.outcome import FrontendOutcome
 
 CONNECTIONS = 20_000
 OUTSIDE = {4: "198.51.100.7", 6: "2001:db8::7"}
@@ -32,7 +32,7 @@ def counted(lab: Node) -> Dump:
     return iptviz.load(lab.save("-c").encode())
 
 
-def connections(outcome: Outcome) -> list[int]:
+def connections(outcome: FrontendOutcome) -> list[int]:
     """How many connections each endpoint got."""
     return [end.counters.packets if end.counters else 0 for end in outcome.endpoints]
 
@@ -44,7 +44,7 @@ def marked(dump: Dump) -> int:
     return rule.counters.packets
 
 
-def agree(outcome: Outcome, count: int) -> None:
+def agree(outcome: FrontendOutcome, count: int) -> None:
     """Check that the endpoints got `count` connections in the predicted shares."""
     observed = connections(outcome)
     assert sum(observed) == count
@@ -189,11 +189,11 @@ def test_every_client_lands_where_its_case_says_at_every_frontend(
             assert marked(dump) == (1_000 if _masquerades(outcome, who) else 0), (target, who)
 
 
-def _masquerades(outcome: Outcome, who: str) -> bool:
+def _masquerades(outcome: FrontendOutcome, who: str) -> bool:
     return any(_holds(mark.needs, who) for mark in outcome.masquerade)
 
 
-def _describes(outcome: Outcome, who: str) -> bool:
+def _describes(outcome: FrontendOutcome, who: str) -> bool:
     """Whether the outcome is the case of such a client."""
     return _holds(outcome.when, who)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.kube.frontend_answer import EndpointShare
-    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
 
 PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
@@ -55,7 +55,7 @@ def full_service(family: int, endpoints: int, **options: object) -> Service:
     return service(family, endpoints, **more)  # type: ignore[arg-type]
 
 
-def shares_of(outcome: Outcome) -> Shares:
+def shares_of(outcome: FrontendOutcome) -> Shares:
     """Return the endpoints of an outcome as the generator writes them."""
     return answer_shares(outcome.endpoints)
 

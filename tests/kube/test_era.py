@@ -8,8 +8,8 @@ import pytest
 
 import iptviz
 from iptviz.kube.counted_cues import digits_of
-from iptviz.kube.cues import NEWEST, releases, since, until
-from iptviz.kube.era import era_of, spans_text
+from iptviz.kube.era import era_of
+from iptviz.kube.releases import NEWEST, releases, since, spans_text, until
 from tests import kubeproxy
 from tests.conftest import ROOT, SHARED
 from tests.kubeproxy import NEW, OLD, Cluster

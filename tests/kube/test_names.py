@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from iptviz.kube.names import NAMELESS, ServiceName, service_of_comment
+from iptviz.kube.comments import service_of_comment
+from iptviz.kube.names import NAMELESS, ServiceName
 from tests.kubeproxy import chain_hash
 
 WEB = ServiceName("shop", "web", "http", "comment")

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.kube.hashes import suffix_of, suffixes
-from iptviz.kube.names import ServiceName
+from iptviz.kube.names import ServiceName, suffix_of, suffixes
 from iptviz.kube.naming import Naming, fits
 from iptviz.supplied.service_names import Candidate
 from tests import kubeproxy

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.kube.frontend_answer import Answers, told
+from iptviz.kube.frontend_answer import Answers, answer_of_trace
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import trace_frontend
@@ -37,7 +37,7 @@ def both_ways(dump: iptviz.Dump) -> int:
     for frontend in rules.frontends():
         plain = answers.plain_answer(frontend)
         if plain is not None:
-            followed = told(trace_frontend(dump, frontend), complete=dump.complete)
+            followed = answer_of_trace(trace_frontend(dump, frontend), complete=dump.complete)
             assert plain._replace(service=followed.service) == followed
             compared += 1
     return compared

@@ -1,0 +1,277 @@
+"""Families of chains: what a chain's name says of it, one row for each family.
+
+Sources: kube-proxy's pkg/proxy/iptables/proxier.go, pkg/proxy/ipvs/proxier.go and (to 1.25) pkg/proxy/userspace;
+kubelet's pkg/kubelet/kubelet_network_linux.go; dockershim's hostport_manager.go (to 1.23); the plug-in portmap;
+and what the other programs' own dumps show. A release is of Kubernetes 1.x; 0 is one that nobody read.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from iptviz.kube.releases import NEWEST, Releases, releases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Role = Literal[
+    "hook", "dispatch", "refusal", "health checks", "entry", "firewall", "balancing", "local balancing",
+    "endpoint", "mark to masquerade", "mark to drop", "masquerade", "forward", "filter", "canary", "publish",
+    "other",
+]  # fmt: skip
+"""What the rules of a chain are for."""
+
+Ending = Literal["", "service hash", "endpoint hash", "name", "any"]
+"""What follows a family's name in a chain's: nothing, a hash of kube-proxy's, what a writer calls one thing of
+many (a pod, a policy, an interface), or anything, of which nothing more is known."""
+
+
+class Writer(NamedTuple):
+    """A program that writes chains; `publisher` is what answers call it where it publishes ports, if they do."""
+
+    name: str
+    publisher: str = ""
+
+
+KUBE_PROXY, IPVS = Writer("kube-proxy"), Writer("kube-proxy, IPVS mode")
+USERSPACE = Writer("kube-proxy, userspace mode", "kube-proxy, userspace mode")
+KUBELET, DOCKERSHIM = Writer("kubelet"), Writer("dockershim", "dockershim host port")
+CNI, DOCKER = Writer("CNI plug-in", "CNI host port"), Writer("Docker", "Docker")
+CALICO, CILIUM = Writer("Calico", "Calico"), Writer("Cilium", "Cilium")
+ISTIO, KUBE_ROUTER = Writer("Istio", "Istio"), Writer("kube-router", "kube-router")
+OPENSHIFT, FLANNEL, WEAVE = Writer("OpenShift", "OpenShift"), Writer("flannel"), Writer("Weave Net")
+KERNEL, UFW, FAIL2BAN, TAILSCALE, PEOPLE = map(
+    Writer, ("the kernel", "ufw", "fail2ban", "Tailscale", "people")
+)
+
+
+class Family(NamedTuple):
+    """Chains of one meaning.
+
+    `name` is a whole name, or the beginning of one that ends as `ends_in` says; braces stand for one of several
+    words. `tables` are those that it stands in. `frontend` is the kind of frontend whose connections meet the
+    chain, where that is one kind. `bits` are those that it sets in the mark by default (kube-proxy's
+    --iptables-masquerade-bit, kubelet's --iptables-drop-bit). `first` and `last` are the releases that write it.
+    """
+
+    name: str
+    tables: str
+    writer: Writer
+    role: Role
+    meaning: str
+    ends_in: Ending = ""
+    frontend: str = ""
+    bits: int = 0
+    first: int = 0
+    last: int = NEWEST
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The family's name, or each of them where it has braces."""
+        return tuple(_expanded(self.name))
+
+    @property
+    def releases(self) -> Releases:
+        """The releases that write it; all up to the last where the first is not known."""
+        return releases((self.first, self.last))
+
+
+def _expanded(name: str) -> Iterator[str]:
+    """Yield what a shell would make of braces that are not nested."""
+    pieces = [piece.split(",") for part in name.split("{") for piece in (part.split("}", 1))]
+    fixed = [piece if at % 2 else [",".join(piece)] for at, piece in enumerate(pieces)]
+    yield from map("".join, product(*fixed))
+
+
+SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
+MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
+CLUSTER_CHAIN, EXTERNAL_CHAIN = "KUBE-SVC-", "KUBE-EXT-"
+FIREWALL_CHAIN, ENDPOINT_CHAIN = "KUBE-FW-", "KUBE-SEP-"
+KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
+
+FAMILIES = (
+    Family("PREROUTING", "raw mangle nat", KERNEL, "hook", "what arrives"),
+    Family("INPUT", "mangle nat filter security", KERNEL, "hook", "what is for this node"),
+    Family("FORWARD", "mangle filter security", KERNEL, "hook", "what goes through this node"),
+    Family("OUTPUT", "raw mangle nat filter security", KERNEL, "hook", "what this node sends"),
+    Family("POSTROUTING", "mangle nat", KERNEL, "hook", "what leaves"),
+    # kube-proxy's iptables mode
+    Family(SERVICES, "nat", KUBE_PROXY, "dispatch", "finds the service of an address and port", first=1),
+    Family(NODE_PORTS, "nat", KUBE_PROXY, "dispatch", "finds the service of a node port", "", "node-port",
+           first=1),
+    Family(SERVICES, "filter", KUBE_PROXY, "refusal", "refuses cluster IPs without endpoints", "", "cluster-ip",
+           first=2),
+    Family("KUBE-EXTERNAL-SERVICES", "filter", KUBE_PROXY, "refusal",
+           "refuses external addresses and node ports without endpoints", "", "external-ip", first=10),
+    Family("KUBE-PROXY-FIREWALL", "filter", KUBE_PROXY, "refusal",
+           "drops what no source range of a load balancer admits", "", "load-balancer-ip", first=25),
+    Family(NODE_PORTS, "filter", KUBE_PROXY, "health checks", "accepts health checks of load balancers",
+           first=21),
+    Family(CLUSTER_CHAIN, "nat", KUBE_PROXY, "balancing", "shares connections out among all endpoints",
+           "service hash", "cluster-ip", first=1),
+    Family("KUBE-SVL-", "nat", KUBE_PROXY, "local balancing",
+           "shares connections out among endpoints of this node",
+           "service hash", "cluster-ip", first=24),
+    Family("KUBE-XLB-", "nat", KUBE_PROXY, "local balancing",
+           "shares external connections out among endpoints of this node", "service hash", "external-ip",
+           first=4, last=23),
+    Family(EXTERNAL_CHAIN, "nat", KUBE_PROXY, "entry",
+           "takes in what comes to external addresses and node ports",
+           "service hash", "external-ip", first=24),
+    Family(FIREWALL_CHAIN, "nat", KUBE_PROXY, "firewall", "lets on the source ranges of a load balancer",
+           "service hash", "load-balancer-ip", first=4),
+    Family(ENDPOINT_CHAIN, "nat", KUBE_PROXY, "endpoint", "rewrites the destination to one endpoint",
+           "endpoint hash", first=1),
+    Family(MARK_MASQUERADE, "nat", KUBE_PROXY, "mark to masquerade", "marks what is to be masqueraded", "", "",
+           0x4000, 2),
+    Family("KUBE-POSTROUTING", "nat", KUBE_PROXY, "masquerade", "masquerades what is marked", first=2),
+    Family("KUBE-FORWARD", "filter", KUBE_PROXY, "forward", "accepts what is forwarded for services", first=8),
+    Family("KUBE-PROXY-CANARY", "nat filter mangle", KUBE_PROXY, "canary", "is missed when rules are flushed",
+           first=17),
+    # kubelet
+    Family(MARK_DROP, "nat", KUBELET, "mark to drop", "marks what is to be dropped", "", "", 0x8000, 4, 27),
+    Family("KUBE-FIREWALL", "filter nat", KUBELET, "filter",
+           "drops what is marked, and strangers' loopback addresses",
+           first=4),
+    Family(KUBELET_CANARY, "nat filter mangle", KUBELET, "canary", "is missed when rules are flushed",
+           first=17),
+    Family("KUBE-IPTABLES-HINT", "mangle", KUBELET, "canary", "tells others which backend is in use", first=24),
+    # kube-proxy's other modes, and dockershim
+    Family(IPVS_NODE_PORT, "nat filter", IPVS, "dispatch", "asks sets for node ports", "", "node-port",
+           first=8),
+    Family("KUBE-LOAD-BALANCER", "nat", IPVS, "mark to masquerade", "masquerades what comes to load balancers"),
+    Family("KUBE-SOURCE-RANGES-FIREWALL", "filter", IPVS, "firewall", "lets on source ranges of load balancers",
+           first=25),
+    Family("KUBE-IPVS-FILTER", "filter", IPVS, "refusal", "refuses other ports of services' addresses",
+           first=26),
+    Family("KUBE-IPVS-OUT-FILTER", "filter", IPVS, "refusal", "refuses other ports to the node itself",
+           first=29),
+    Family("KUBE-PORTALS-{CONTAINER,HOST}", "nat", USERSPACE, "dispatch",
+           "sends service addresses to kube-proxy's own ports",
+           first=1, last=25),
+    Family("KUBE-NODEPORT-{CONTAINER,HOST}", "nat", USERSPACE, "dispatch",
+           "sends node ports to kube-proxy's own ports",
+           "", "node-port", first=1, last=25),
+    Family("KUBE-NODEPORT-NON-LOCAL", "filter", USERSPACE, "filter", "accepts node ports from outside", first=1,
+           last=25),
+    Family("KUBE-HOSTPORTS", "nat", DOCKERSHIM, "dispatch", "finds the pod of a host port", last=23),
+    Family("KUBE-HP-", "nat", DOCKERSHIM, "publish", "sends a host port to a pod", "name", last=23),
+    # programs that publish ports or write networks' rules
+    Family("CNI-HOSTPORT-{DNAT,MASQ,SETMARK,SNAT}", "nat", CNI, "publish",
+           "finds the pod of a host port (portmap)"),
+    Family("CNI-{DN,SN}-", "nat", CNI, "publish", "the host ports of one pod (portmap)", "name"),
+    Family("CNI-{FORWARD,ADMIN}", "filter", CNI, "forward", "accepts what pods send and get (firewall)"),
+    Family("CNI-", "nat", CNI, "masquerade", "masquerades what a pod sends (bridge and others)", "any"),
+    Family("DOCKER", "nat filter", DOCKER, "publish", "sends published ports to containers"),
+    Family("DOCKER-{USER,FORWARD,BRIDGE,CT,INTERNAL,INGRESS,ISOLATION,"
+           "ISOLATION-STAGE-1,ISOLATION-STAGE-2}",
+           "filter nat",
+           DOCKER, "forward", "keeps networks of containers apart"),
+    Family("DOCKER_{OUTPUT,POSTROUTING}", "nat", DOCKER, "publish", "sends DNS of a container to Docker"),
+    Family("DOCKER", "nat filter", DOCKER, "other", "something of Docker's", "any"),
+    Family("cali-{PREROUTING,INPUT,FORWARD,OUTPUT,POSTROUTING,nat-outgoing,fip-dnat,fip-snat,failsafe-in,"
+           "failsafe-out,set-endpoint-mark,wl-to-host,forward-check,forward-endpoint-mark,cidr-block,rpf-skip}",
+           "raw mangle nat filter", CALICO, "filter", "Calico's part of a hook"),
+    Family("cali-{from,to}-{wl-dispatch,host-endpoint,hep-forward,endpoint-mark}", "raw mangle nat filter",
+           CALICO, "filter",
+           "finds the policies of an interface"),
+    Family("cali-{fw,tw,pi,po,pri,pro,fh,th,fhfw,thfw,sm,from,to,set}-", "raw mangle nat filter", CALICO,
+           "filter",
+           "one interface, policy or profile", "name"),
+    Family("cali-", "raw mangle nat filter", CALICO, "other", "something of Calico's", "any"),
+    Family("{,OLD_}CILIUM_{INPUT,OUTPUT,FORWARD,TRANSIENT_FORWARD}", "filter", CILIUM, "filter",
+           "Cilium's part of a hook"),
+    Family("{,OLD_}CILIUM_{PRE,POST,OUTPUT}_{raw,mangle,nat}", "raw mangle nat", CILIUM, "other",
+           "Cilium's part of a hook"),
+    Family("CILIUM_", "raw mangle nat filter", CILIUM, "other", "something of Cilium's", "any"),
+    Family("ISTIO_{REDIRECT,IN_REDIRECT,INBOUND,OUTPUT,OUTPUT_DNS,DIVERT,TPROXY,DROP,PRERT,POSTRT}",
+           "raw mangle nat filter",
+           ISTIO, "publish", "sends connections through a sidecar"),
+    Family("ISTIO_", "raw mangle nat filter", ISTIO, "other", "something of Istio's", "any"),
+    Family("KUBE-ROUTER-{INPUT,FORWARD,OUTPUT,SERVICES,HAIRPIN}", "filter nat", KUBE_ROUTER, "filter",
+           "network policies"),
+    Family("KUBE-POD-FW-", "filter", KUBE_ROUTER, "filter", "the policies of one pod", "name"),
+    Family("KUBE-NWPLCY-{,COMMON-}", "filter", KUBE_ROUTER, "filter", "one network policy", "name"),
+    Family("KUBE-{SRC,DST}-", "filter", KUBE_ROUTER, "filter", "a set of a network policy", "name"),
+    Family("KUBE-ROUTER-", "raw mangle nat filter", KUBE_ROUTER, "other", "something of kube-router's", "any"),
+    Family("OPENSHIFT-{MASQUERADE,MASQUERADE-2,FIREWALL-ALLOW,FIREWALL-FORWARD,"
+           "ADMIN-OUTPUT-RULES,BLOCK-OUTPUT,CANARY}",
+           "mangle nat filter", OPENSHIFT, "filter", "OpenShift's network"),
+    Family("OPENSHIFT-", "mangle nat filter", OPENSHIFT, "other", "something of OpenShift's", "any"),
+    Family("FLANNEL-FWD", "filter", FLANNEL, "forward", "accepts what pods send and get"),
+    Family("FLANNEL-POSTRTG", "nat", FLANNEL, "masquerade", "masquerades what pods send out of their network"),
+    Family("WEAVE{,-EXPOSE,-CANARY,-IPSEC-IN,-IPSEC-OUT,-IPSEC-IN-MARK,-IPSEC-OUT-MARK}", "mangle nat filter",
+           WEAVE, "other",
+           "Weave's network"),
+    Family("WEAVE-NPC{,-DEFAULT,-INGRESS,-EGRESS,-EGRESS-DEFAULT,-EGRESS-CUSTOM,-EGRESS-ACCEPT}", "filter",
+           WEAVE, "filter",
+           "network policies"),
+    Family("WEAVE-", "mangle nat filter", WEAVE, "other", "something of Weave's", "name"),
+    # programs and people that guard the node itself
+    Family("ufw{,6}-{before,after,reject,track,user,before-logging,after-logging,user-logging}-"
+           "{input,output,forward}",
+           "filter", UFW, "filter", "ufw's part of a hook"),
+    Family("ufw{,6}-{user-limit,logging,skip-to-policy,not-local}"
+           "{,-allow,-deny,-accept,-input,-output,-forward}", "filter", UFW, "filter",
+           "limits, logs or ends a packet"),
+    Family("f2b-", "filter", FAIL2BAN, "filter", "addresses that a jail bans", "name"),
+    Family("ts-", "nat filter", TAILSCALE, "filter", "Tailscale's part of a hook", "name"),
+    Family("{LOGGING,LOGDROP,LOG_DROP}", "filter", PEOPLE, "filter", "logs, and drops"),
+)  # fmt: skip
+
+
+def names(*roles: Role, table: str = "nat", writer: Writer = KUBE_PROXY) -> tuple[str, ...]:
+    """Return the names, or beginnings of names, of a writer's chains of such roles in a table."""
+    rows = (
+        row for row in FAMILIES if row.writer == writer and row.role in roles and table in row.tables.split()
+    )
+    return tuple(name for row in rows for name in row.names)
+
+
+SERVICE_CHAINS = names("balancing", "local balancing")
+"""Chains that share connections out among endpoints."""
+
+LOCAL_CHAINS = names("local balancing")
+"""Those of them that know this node's endpoints alone."""
+
+ENTRY_CHAINS = names("entry", "firewall")
+"""Chains in front of those, for external traffic and for load-balancer source ranges."""
+
+HASHED_CHAINS = tuple(row.name for row in FAMILIES if row.ends_in == "service hash")
+"""Chains whose names bear the hash of a service port, one and the same in all of them."""
+
+DISPATCHERS = {"nat": names("dispatch"), "filter": names("refusal", table="filter")}
+"""The chains that dispatch or refuse a service's traffic, by table."""
+
+
+def written_by(writer: Writer) -> tuple[str, ...]:
+    """Return the names, or beginnings of names, of all chains of a writer."""
+    return tuple(name for row in FAMILIES if row.writer == writer for name in row.names)
+
+
+@cache
+def _rows() -> tuple[dict[str, list[Family]], list[tuple[str, Family]]]:
+    """Return the rows by whole names, and the beginnings of names with theirs, the longest first."""
+    whole: dict[str, list[Family]] = {}
+    begun: list[tuple[str, Family]] = []
+    for row in FAMILIES:
+        for name in row.names:
+            if row.ends_in:
+                begun.append((name, row))
+            else:
+                whole.setdefault(name, []).append(row)
+    return whole, sorted(begun, key=lambda pair: -len(pair[0]))
+
+
+def beginning_of(chain: str) -> str:
+    """Return what a chain's name begins with of its family's; an empty text where it has none of those."""
+    return next((name for name, _ in _rows()[1] if chain.startswith(name)), "")
+
+
+def family_of(chain: str, table: str = "nat") -> Family | None:
+    """Return the family of a chain: of several with one name that of `table`, if any, else the first."""
+    whole, begun = _rows()
+    rows = whole.get(chain) or [row for name, row in begun if chain.startswith(name)]
+    return next((row for row in rows if table in row.tables.split()), rows[0] if rows else None)
