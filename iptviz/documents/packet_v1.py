@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, share_shape
 from iptviz.engine.path import MISSED, POLICY, steps_of
-from iptviz.xtables.values_networks import print_network
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
@@ -55,7 +55,7 @@ def _packet(packet: Packet, hook: str) -> Shape:
 
 def address_text(network: Network | None) -> str | None:
     """Return a host as its address, a network as `10.0.0.0/8`; null is unknown."""
-    return None if network is None else print_network(network, always=False)
+    return None if network is None else show_host(network)
 
 
 def icmp_text(icmp_type: tuple[int, int | None] | None) -> str | None:

@@ -12,7 +12,7 @@ from iptviz.intake.lines import Lines
 from iptviz.intake.read import read_text
 from iptviz.source.bundle import node_of_path
 from iptviz.source.origin import Source
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

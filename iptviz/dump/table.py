@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iptviz.dump.rule import Rule
 from iptviz.grammar.parts import Counters, read_counters
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,20 +6,19 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.match_joins import joined
-from iptviz.xtables.match_rewrites import MATCH_REWRITES
 from iptviz.xtables.matches import BASIC, match_options
 from iptviz.xtables.option import Option, OptionSpec, OptionTable, Rewrite
-from iptviz.xtables.target_rewrites import TARGET_REWRITES
+from iptviz.xtables.saved.matches import MATCH_REWRITES, joined
+from iptviz.xtables.saved.targets import TARGET_REWRITES
 from iptviz.xtables.targets import target_spec
-from iptviz.xtables.values import print_value
+from iptviz.xtables.values.kinds import print_value
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.grammar.parts import RuleParts, Target
-    from iptviz.xtables.saving import Saving
+    from iptviz.xtables.option import Saving
 
 _ORDER = {name: place for place, name in enumerate(("-s", "-d", "-i", "-o", "-p", "-f"))}
 # What every packet satisfies is not printed; the interface `+` is any interface.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.grammar.canonical import canonical_text
 from iptviz.grammar.reader import take_apart
 from iptviz.intake.text import to_text
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

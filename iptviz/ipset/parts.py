@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.ipset.blocks import Block, full, spanning
-from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number, protocol_number
-from iptviz.xtables.address import Network, parse_network, parse_number
+from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number
+from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.values.headers import read_mac
+from iptviz.xtables.values.numbers import read_dashed_range
+from iptviz.xtables.values.protocols import LAST_PORT, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +20,6 @@ PORT_WIDTH, MARK_WIDTH, NAME_WIDTH, MAC_WIDTH = 24, 32, 128, 49
 PROTOCOL_ONLY = 0xFF << 16
 
 _NAME_BYTES = NAME_WIDTH // 8  # IFNAMSIZ of the kernel
-_MAC = re.compile("[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}")
-_MARK = re.compile("0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
 # Above the 48 bits of an address: with it alone, an entry stands for any packet that has an address.
 HAS_MAC = 1 << 48
 
@@ -83,12 +83,10 @@ def _ports(protocol: int, text: str) -> tuple[int, int] | None:
     if protocol in ICMP:
         joined = icmp_number(protocol, text)
         return None if joined is None else (joined, joined)
-    first_text, dash, last_text = text.partition("-")
-    first = parse_number(first_text)
-    last = parse_number(last_text) if dash else first
-    if first is None or last is None or max(first, last) > 0xFFFF:
+    ports = read_dashed_range(text)
+    if ports is None or max(ports) > LAST_PORT:
         return None
-    return (min(first, last), max(first, last)) if protocol in WITH_PORTS else (0, 0)
+    return (min(ports), max(ports)) if protocol in WITH_PORTS else (0, 0)
 
 
 def mac_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
@@ -101,24 +99,18 @@ def mac_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
 
 def mac_number(text: str) -> int | None:
     """Return a MAC address as an integer, marked as one that is there; None for what is no MAC address."""
-    if not _MAC.fullmatch(text):
-        return None
-    return HAS_MAC | int.from_bytes(bytes(int(byte, 16) for byte in text.split(":")), "big")
+    address = read_mac(text)
+    return None if address is None else HAS_MAC | int.from_bytes(address, "big")
 
 
 def mark_part(text: str, form: Form) -> list[Block] | None:
     """Read a mark, decimal or hexadecimal, or a range of marks."""
-    words = text.split("-")
-    if len(words) > 2 or not all(_MARK.fullmatch(word) for word in words):
-        return None
-    low, *_, high = sorted(
-        int(word, 16 if word[:2] in ("0x", "0X") else 10) for word in (words[0], words[-1])
-    )
-    if high > full(MARK_WIDTH):
+    marks = read_dashed_range(text)
+    if marks is None or max(marks) > full(MARK_WIDTH):
         return None
     return [
         Block(value & form.mark_bits, mask & form.mark_bits)
-        for value, mask in spanning(low, high, MARK_WIDTH)
+        for value, mask in spanning(min(marks), max(marks), MARK_WIDTH)
     ]
 
 

@@ -10,7 +10,8 @@ from iptviz.ipset.membership import LIST, IpSet
 from iptviz.ipset.parts import MARK_WIDTH, PARTS, Form, address_bits, beginning
 from iptviz.ipset.subject import Subject
 from iptviz.supplied.lines import Place, places, quoted
-from iptviz.xtables.address import parse_network, parse_number
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,14 +122,10 @@ def _bits(family: int, values: dict[str, str], place: Place) -> int:
 
 
 def _mark_bits(text: str, place: Place) -> int:
-    number = parse_number(text) if text[:2] not in ("0x", "0X") else _hexadecimal(text[2:])
+    number = read_uint(text)
     if number is None or number >= 1 << MARK_WIDTH:
         raise place.error(f"{quoted(text)} is no mask of marks", _HINT)
     return number
-
-
-def _hexadecimal(text: str) -> int | None:
-    return int(text, 16) if re.fullmatch("[0-9a-fA-F]{1,8}", text) else None
 
 
 def _add(words: list[str], sets: dict[str, IpSet], place: Place) -> None:

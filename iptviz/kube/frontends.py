@@ -16,7 +16,8 @@ from iptviz.kube.names import (
     ServiceName,
     service_of_comment,
 )
-from iptviz.xtables.address import join_endpoint, parse_number
+from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -119,7 +120,7 @@ def port_of(rule: Rule) -> int | None:
     for match in rule.matches:
         option = match.option("--dport")
         if option and not option.negated and option.values:
-            return parse_number(option.values[0])
+            return read_port(option.values[0])
     return None
 
 

@@ -21,7 +21,8 @@ from iptviz.kube.names import (
 )
 from iptviz.kube.outcome import Outcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
-from iptviz.xtables.address import parse_network, parse_number
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -124,7 +125,7 @@ def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
         seconds = match.option("--seconds")
         if match.option("--rcheck") and seconds and seconds.values:
-            return parse_number(seconds.values[0])
+            return read_uint(seconds.values[0])
     return None
 
 

@@ -12,7 +12,7 @@ from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.frontend_answer import Answers, FrontendAnswer
 from iptviz.kube.frontends import KINDS, DispatchingRules, Frontend
 from iptviz.kube.names import FIREWALL_CHAIN, NAMELESS, ServiceName, service_of_comment
-from iptviz.xtables.address import parse_number
+from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -161,7 +161,7 @@ def _health_checks(dump: Dump) -> Iterable[tuple[tuple[str, str], int]]:
     for rule in table.rules_with(_HEALTH_CHECK) if table else ():
         name = service_of_comment((rule.comment or "").removesuffix(_HEALTH_CHECK))
         port = next((found for match in rule.matches if (found := match.option("--dport"))), None)
-        number = parse_number(port.values[0]) if port and port.values else None
+        number = read_port(port.values[0]) if port and port.values else None
         if name is not None and number is not None:
             yield (name.namespace, name.name), number
 

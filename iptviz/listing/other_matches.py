@@ -6,7 +6,6 @@ A listing never shows the ttl and the log of osf.
 from __future__ import annotations
 
 from iptviz.listing.words import (
-    DCCP_TYPES,
     HEX,
     NUMBER,
     QUOTED,
@@ -18,6 +17,7 @@ from iptviz.listing.words import (
     section,
     transport,
 )
+from iptviz.xtables.values.headers import DCCP_TYPES
 
 # Printed without a word before them: no other match's word may be taken for one.
 _DCCP_TYPE = rf"(?:\d+|{'|'.join(sorted(DCCP_TYPES, reverse=True))})"

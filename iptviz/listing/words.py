@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.xtables.values.headers import DCCP_TYPES
+from iptviz.xtables.values.protocols import TCP_FLAGS
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
@@ -27,14 +29,9 @@ _BLANKS = re.compile(r"\s*+", re.ASCII)
 # stands where a word begins.
 _END = r"(?:(?=\s|\Z|length:)|(?<=\s)|\A)"
 
-_TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 _LOG_FLAGS = ("tcp-sequence", "tcp-options", "ip-options", "uid", "", "macdecode")
 _LOG_LEVELS = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
 _IPV6_HEADERS = ("protocol", "ipv6-nonxt", "esp", "ah", "ipv6-frag", "ipv6-route", "ipv6-opts", "hop-by-hop")
-DCCP_TYPES = (
-    *("REQUEST", "RESPONSE", "DATA", "ACK", "DATAACK"),
-    *("CLOSEREQ", "CLOSE", "RESET", "SYNC", "SYNCACK", "INVALID"),
-)
 _DCCP_NUMBERS = {str(number): name for number, name in enumerate(DCCP_TYPES)}
 _SCTP_CHUNKS = (
     *("DATA", "INIT", "INIT_ACK", "SACK", "HEARTBEAT", "HEARTBEAT_ACK", "ABORT", "SHUTDOWN"),
@@ -188,7 +185,7 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "": quote_word,
     "raw": str,  # printed in quotes already, as xtables_save_string does
     "!": lambda text: "! " if text else "",
-    "flags": lambda text: _bit_names(text, _TCP_FLAGS, "NONE"),
+    "flags": lambda text: _bit_names(text, TCP_FLAGS, "NONE"),
     "headers": _header_names,
     "chunks": _each(_chunk_name),
     "dccp": _each(_dccp_name),

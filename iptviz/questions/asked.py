@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.host import Host
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
-from iptviz.engine.meanings.headers import TCP_FLAGS, printed_value
 from iptviz.engine.packet import Packet
 from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
-from iptviz.xtables.names import protocol_name, protocol_number
-from iptviz.xtables.numbers import read_uint
+from iptviz.xtables.values.numbers import read_uint
+from iptviz.xtables.values.protocols import TCP_FLAGS, protocol_name, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,12 +147,12 @@ def _icmp_type(text: str | None, protocol: str | None, family: str) -> tuple[int
         return None
     if protocol not in {None, "icmp", "ipv6-icmp"}:
         raise PacketError(f"{protocol} has no ICMP type", hint="leave out --icmp-type")
-    kind = "icmpv6-type" if family == "ipv6" else "icmp-type"
-    number, slash, code = printed_value(kind, text, family).partition("/")
-    type_, code_number = read_uint(number), read_uint(code) if slash else None
-    if type_ is None or (slash and code_number is None) or max(type_, code_number or 0) > _BYTE:
+    from iptviz.xtables.values.icmp import read_icmp_type
+
+    message = read_icmp_type(text, family)
+    if message is None or message.type is None:
         raise PacketError(f"--icmp-type {text} is no type", hint="write echo-request, 8 or 3/4")
-    return type_, code_number
+    return message.type, message.code
 
 
 def _owner(asked: Asked) -> tuple[int | None, int | None] | None:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.documents.packet_v1 import address_text, effect_text, icmp_text
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.engine.marks import ALL_BITS
 from iptviz.view.cases import letter_of
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.values.numbers import ALL_BITS
 
 if TYPE_CHECKING:
     from iptviz.engine.marks import Mark

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.meanings.truth import Truth, known, question, unknown
 from iptviz.engine.regions import Interface
 from iptviz.xtables.address import Network, parse_network
-from iptviz.xtables.names import protocol_name
+from iptviz.xtables.values.protocols import protocol_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.marks import ALL_BITS, Mark, read_mark
 from iptviz.engine.meanings.addresses import basic_truth
-from iptviz.engine.meanings.headers import port_range
 from iptviz.engine.meanings.truth import Truth, asked, known, question
 from iptviz.engine.regions import split_since
+from iptviz.xtables.values.numbers import Masked, read_mark, show_mark
+from iptviz.xtables.values.protocols import read_decimal_ports
 
 if TYPE_CHECKING:
     from iptviz.engine.host import Host
+    from iptviz.engine.marks import Mark
     from iptviz.engine.packet import ConnectionTuple, Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
@@ -44,10 +45,8 @@ def mark_truth(match: Match, option: Option, own: Mark) -> Truth:
     answer = own.equals(*wanted)
     if isinstance(answer, bool):
         return known(option, holds=answer)
-    value, mask = answer
     kind, since = split_since(own.origin)
-    shown = f"{value:#x}" if mask == ALL_BITS else f"{value:#x}/{mask:#x}"
-    return question(kind.strip(), shown + since, option)
+    return question(kind.strip(), show_mark(Masked(*answer)) + since, option)
 
 
 def conntrack(match: Match, packet: Packet, _host: Host) -> list[Truth]:
@@ -114,10 +113,10 @@ def _tuple_truth(match: Match, option: Option, packet: Packet, side: str) -> Tru
     reply, field = _TUPLE_SIDES[side]
     seen: Packet | ConnectionTuple = packet if reply or packet.original is None else packet.original
     if field.endswith("_port"):
-        port, bounds = getattr(seen, field), port_range(option.values[0])
+        port, bounds = getattr(seen, field), read_decimal_ports(option.values[0])
         if port is None or bounds is None:
             return asked(match, option)
-        return known(option, holds=bounds.low <= port <= bounds.high)
+        return known(option, holds=bounds.first <= port <= bounds.last)
     if getattr(seen, field) is None:
         return asked(match, option)
     letter = "-s" if field == "source" else "-d"

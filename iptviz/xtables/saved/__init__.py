@@ -1,0 +1,1 @@
+"""What iptables-save prints otherwise than typed, by match and target."""
