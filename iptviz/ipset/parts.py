@@ -29,7 +29,7 @@ def address_bits(family: int | None) -> int:
     return 0 if family is None else full(WIDTHS[family])
 
 
-class Form(NamedTuple):
+class SetOptions(NamedTuple):
     """What the options of `create` say about all entries of a set.
 
     Attributes:
@@ -45,23 +45,24 @@ class Form(NamedTuple):
     both_ports: bool
 
 
-def address_part(text: str, form: Form) -> list[Block] | None:
+def address_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read an address, a network or a range `10.0.0.1-10.0.0.9`; None for what is none of the set's family."""
     first_text, dash, last_text = text.partition("-")
     first = parse_network(first_text)
     last = parse_network(last_text) if dash else first
-    if first is None or last is None or not first.version == last.version == form.family:
+    if first is None or last is None or not first.version == last.version == options.family:
         return None
     if not dash:
-        return [Block(first.value & form.bits, first.mask & form.bits)]
+        return [Block(first.value & options.bits, first.mask & options.bits)]
     low, high = sorted((first.value, last.value))
     masked = (
-        Block(value & form.bits, mask & form.bits) for value, mask in spanning(low, high, WIDTHS[form.family])
+        Block(value & options.bits, mask & options.bits)
+        for value, mask in spanning(low, high, WIDTHS[options.family])
     )
     return list(dict.fromkeys(masked))
 
 
-def port_part(text: str, form: Form) -> list[Block] | None:
+def port_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read `80`, `tcp:80`, `udp:80-90`, `icmp:8/0`, `icmp:echo-request` or `gre:0`; no protocol is TCP."""
     name, colon, rest = text.rpartition(":")
     protocol = protocol_number(name) if colon else TCP
@@ -70,7 +71,7 @@ def port_part(text: str, form: Form) -> list[Block] | None:
     ports = _ports(protocol, rest)
     if ports is None:
         return None
-    protocols = (TCP, UDP) if form.both_ports else (protocol,)
+    protocols = (TCP, UDP) if options.both_ports else (protocol,)
     return [
         Block(number << 16 | value, PROTOCOL_ONLY | mask)
         for number in protocols
@@ -89,7 +90,7 @@ def _ports(protocol: int, text: str) -> tuple[int, int] | None:
     return (min(ports), max(ports)) if protocol in WITH_PORTS else (0, 0)
 
 
-def mac_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
+def mac_part(text: str, options: SetOptions) -> list[Block] | None:  # noqa: ARG001
     """Read a MAC address; an empty text is any address, as the kernel fills it in with the first packet's."""
     if not text:
         return [Block(HAS_MAC, HAS_MAC)]
@@ -103,18 +104,18 @@ def mac_number(text: str) -> int | None:
     return None if address is None else HAS_MAC | int.from_bytes(address, "big")
 
 
-def mark_part(text: str, form: Form) -> list[Block] | None:
+def mark_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read a mark, decimal or hexadecimal, or a range of marks."""
     marks = read_dashed_range(text)
     if marks is None or max(marks) > full(MARK_WIDTH):
         return None
     return [
-        Block(value & form.mark_bits, mask & form.mark_bits)
+        Block(value & options.mark_bits, mask & options.mark_bits)
         for value, mask in spanning(min(marks), max(marks), MARK_WIDTH)
     ]
 
 
-def name_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
+def name_part(text: str, options: SetOptions) -> list[Block] | None:  # noqa: ARG001
     """Read the name of an interface."""
     number = name_number(text)
     return None if number is None else [Block(number, full(NAME_WIDTH))]
@@ -134,7 +135,7 @@ def beginning(block: Block) -> Block:
     return Block(block.value, full(NAME_WIDTH) ^ full(8 * (_NAME_BYTES - zeros)))
 
 
-PARTS: dict[str, Callable[[str, Form], list[Block] | None]] = {
+PARTS: dict[str, Callable[[str, SetOptions], list[Block] | None]] = {
     "ip": address_part,
     "net": address_part,
     "port": port_part,

@@ -56,7 +56,7 @@ class Row(NamedTuple):
     form: str
 
 
-class Section(NamedTuple):
+class ListedMatch(NamedTuple):
     """One match: how it begins, then its options in the order in which they are printed."""
 
     head: Row
@@ -73,9 +73,9 @@ def row(pattern: str, form: str) -> Row:
     return Row(re.compile(lenient + _END, re.ASCII | re.DOTALL), form)
 
 
-def section(head: str, form: str, *options: Words) -> Section:
-    """Make a section of a head and its options, each a pattern and a form."""
-    return Section(row(head, form), rows(*options))
+def listed_match(head: str, form: str, *options: Words) -> ListedMatch:
+    """Make a match of a head and its options, each a pattern and a form."""
+    return ListedMatch(row(head, form), rows(*options))
 
 
 def rows(*words: Words) -> tuple[Row, ...]:
@@ -96,10 +96,10 @@ def ahead(words: str) -> str:
     return rf"(?=(?:!\s*+)?+(?:{'|'.join(words.split())})(?:\s|\Z))"
 
 
-def transport(name: str, *options: Words) -> Section:
-    """Make the section of a protocol with ports."""
+def transport(name: str, *options: Words) -> ListedMatch:
+    """Make the match of a protocol with ports."""
     ports = tuple((rf"{end}pts?:(?P<n>!)?(?P<a>\S+)", f"{{n:!}}--{end}port {{a}}") for end in "sd")
-    return section(name, f"-m {name}", *ports, *options)
+    return listed_match(name, f"-m {name}", *ports, *options)
 
 
 def read_rows(table: Iterable[Row], text: str, at: int) -> tuple[int, list[str]]:

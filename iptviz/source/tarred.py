@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from iptviz.errors import DumpError
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
 
 if TYPE_CHECKING:
     import tarfile
@@ -81,7 +81,7 @@ class _Input:
             raise DamageError(_BROKEN)
 
 
-def tar_entries(reader: Reader) -> Iterator[Entry]:
+def tar_entries(reader: Reader) -> Iterator[ArchivedFile]:
     """Yield the regular files of a tar archive, and of those that follow it in the same file.
 
     Raises:
@@ -103,7 +103,7 @@ def _skip_empty_blocks(reader: Reader) -> None:
             return
 
 
-def _entries_of_one(reader: Reader) -> Iterator[Entry]:
+def _entries_of_one(reader: Reader) -> Iterator[ArchivedFile]:
     source = _Input(reader)
     archive = _opened(source)
     while (info := _next(archive, source)) is not None:
@@ -114,7 +114,7 @@ def _entries_of_one(reader: Reader) -> Iterator[Entry]:
         if info.isreg():
             holes = info.issparse()
             data = Reader(_sparse_content(archive, info) if holes else _content(source, info))
-            yield Entry(info.name, _time(info.mtime), data, grows=holes)
+            yield ArchivedFile(info.name, _time(info.mtime), data, grows=holes)
     if source.short:
         raise DamageError(_CUT)
     if source.last.strip(b"\0"):  # tarfile ends without a word at a header it cannot read

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from iptviz.errors import DumpError
 from iptviz.source.inflate import STREAMS, gzip_time, inflate
 from iptviz.source.size import print_size
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
 from iptviz.source.tarred import BLOCK, is_tar, tar_entries
 from iptviz.source.zipped import ZIP_MAGIC, zip_entries
 
@@ -74,7 +74,7 @@ class _Place(NamedTuple):
     def opened(self) -> _Place:
         return self._replace(layers=self.layers + (not self.compressed), compressed=False)
 
-    def within(self, entry: Entry) -> _Place:
+    def within(self, entry: ArchivedFile) -> _Place:
         path = "/".join(filter(None, (self.path, _printable(entry.name))))
         return self._replace(path=path, modified=entry.modified)
 
@@ -131,7 +131,7 @@ class _Run:
             count = f" (and so for {len(more)} more in it)" if more else ""
             raise DumpError(first.what + count, where=first.where, hint=first.hint)
 
-    def _archive(self, entries: Iterator[Entry], reader: Reader, place: _Place) -> Iterator[Member]:
+    def _archive(self, entries: Iterator[ArchivedFile], reader: Reader, place: _Place) -> Iterator[Member]:
         inside = place.opened()
         if self._too_deep(inside):
             return
@@ -145,7 +145,7 @@ class _Run:
         if damage := reader.damage or damage:
             self._note(self._damaged, damage, place)
 
-    def _entry(self, entry: Entry, place: _Place) -> Iterator[Member]:
+    def _entry(self, entry: ArchivedFile, place: _Place) -> Iterator[Member]:
         data = entry.reader
         if entry.grows:
             data = Reader(self._metered(data.chunks(), place.path), under=data)

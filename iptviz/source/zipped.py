@@ -6,7 +6,7 @@ import stat
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 from iptviz.source.inflate import CUT, WRONG_SUM, ZIP_METHODS
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
 
 if TYPE_CHECKING:
     import zipfile
@@ -69,7 +69,7 @@ class _File:
         return self.read(size)
 
 
-def zip_entries(file: BinaryIO) -> Iterator[Entry]:
+def zip_entries(file: BinaryIO) -> Iterator[ArchivedFile]:
     """Yield the regular files of a zip archive, in the order of its directory.
 
     What cannot be unpacked, such as an encrypted file, is an entry that is damaged from its beginning.
@@ -80,7 +80,7 @@ def zip_entries(file: BinaryIO) -> Iterator[Entry]:
     source = _File(file)
     directory = _directory(source)
     for packed in _without_directory(source) if directory is None else map(_packed, directory):
-        yield Entry(packed.name, packed.modified, Reader(_content(source, packed)), grows=True)
+        yield ArchivedFile(packed.name, packed.modified, Reader(_content(source, packed)), grows=True)
     if directory is None:
         raise DamageError(_NO_DIRECTORY)
 
