@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.ipset.blocks import Block, full, spanning
 from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number
-from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.address import Network, parse_range
 from iptviz.xtables.values.headers import read_mac
 from iptviz.xtables.values.numbers import read_dashed_range
 from iptviz.xtables.values.protocols import LAST_PORT, protocol_number
@@ -47,12 +47,11 @@ class SetOptions(NamedTuple):
 
 def address_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read an address, a network or a range `10.0.0.1-10.0.0.9`; None for what is none of the set's family."""
-    first_text, dash, last_text = text.partition("-")
-    first = parse_network(first_text)
-    last = parse_network(last_text) if dash else first
-    if first is None or last is None or not first.version == last.version == options.family:
+    ends = parse_range(text)
+    if ends is None or ends[0].version != options.family:
         return None
-    if not dash:
+    first, last = ends
+    if "-" not in text:
         return [Block(first.value & options.bits, first.mask & options.bits)]
     low, high = sorted((first.value, last.value))
     masked = (

@@ -52,6 +52,14 @@ def parse_network(text: str) -> Network | None:
     return Network(address.version, int(address) & mask, mask)
 
 
+def parse_range(text: str) -> tuple[Network, Network] | None:
+    """Read both ends of `10.0.0.1-10.0.0.9`, which are of one family; an address or network alone is both."""
+    low, dash, high = text.partition("-")
+    first = parse_network(low)
+    last = parse_network(high) if dash else first
+    return None if first is None or last is None or first.version != last.version else (first, last)
+
+
 _PORT = re.compile("[0-9]{1,5}")
 _NUMBER = re.compile("[0-9]{1,10}")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.meanings.truth import Truth, asked, either, known, question, unknown
 from iptviz.xtables.values.numbers import read_dashed_range, read_open_range, read_uint, show_range
-from iptviz.xtables.values.protocols import LAST_PORT, read_ports, read_tcp_flags
+from iptviz.xtables.values.protocols import LAST_PORT, read_decimal_ports, read_ports, read_tcp_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +27,8 @@ def ports(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     if option.name == "--tcp-flags":
         return _tcp_flags(match, option, packet, option.values)
     side = _PORT_SIDES.get(option.name)
-    bounds = read_ports(option.values[0]) if side else None
+    read = read_decimal_ports if match.name == "dccp" else read_ports
+    bounds = read(option.values[0]) if side else None
     if side is None or bounds is None:
         return asked(match, option)
     port: int | None = getattr(packet, f"{side}_port")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, Stop, TargetCall
 from iptviz.engine.packet import ConnectionTuple, Packet
-from iptviz.xtables.address import Network, join_endpoint, parse_network, split_nat_range
+from iptviz.xtables.address import Network, join_endpoint, parse_network, parse_range, split_nat_range
 from iptviz.xtables.values.protocols import read_nat_ports
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def _remembered(packet: Packet) -> ConnectionTuple:
 
 def _covering(text: str) -> Network | None:
     """Return the address, or the smallest network that holds all addresses of a range."""
-    low, _, high = text.partition("-")
-    first, last = parse_network(low), parse_network(high or low)
-    if first is None or last is None or first.version != last.version:
+    ends = parse_range(text)
+    if ends is None:
         return None
+    first, last = ends
     open_bits = (first.value ^ last.value).bit_length()
     mask = first.mask >> open_bits << open_bits
     return Network(first.version, first.value & mask, mask)
