@@ -1,4 +1,4 @@
-"""How iptables-save prints the matches `limit`, `connlimit` and `hashlimit`."""
+"""How iptables-save prints the matches that limit something: `limit`, `connlimit` and `hashlimit`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.xtables.option import Option
-from iptviz.xtables.values.kinds import print_value
+from iptviz.xtables.values.addresses import read_mask_length
 from iptviz.xtables.values.numbers import read_uint
 from iptviz.xtables.values.times import print_period, read_unit
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.xtables.option import Saving
+
+# --- limit -----------------------------------------------------------------------------------------------
 
 
 def rewrite_limit(options: list[Option], saving: Saving) -> list[Option]:
@@ -24,7 +26,7 @@ def rewrite_limit(options: list[Option], saving: Saving) -> list[Option]:
 
 # --- connlimit -------------------------------------------------------------------------------------------
 
-FULL_LENGTHS = {"ipv4": "32", "ipv6": "128"}
+_FULL_LENGTHS = {"ipv4": "32", "ipv6": "128"}
 _OPPOSITES = {
     f"--{match}-{name}": f"--{match}-{opposite}"
     for match in ("connlimit", "hashlimit")
@@ -34,7 +36,7 @@ _LIMITS = {"--connlimit-upto", "--connlimit-above"}
 _SIDES = {"--connlimit-saddr", "--connlimit-daddr"}
 
 
-def without_negation(option: Option) -> Option:
+def _without_negation(option: Option) -> Option:
     """Return `! --connlimit-upto` as the `--connlimit-above` that it is, and the other way round."""
     if option.negated and option.name in _OPPOSITES:
         return Option(_OPPOSITES[option.name], negated=False, values=option.values)
@@ -46,10 +48,10 @@ def rewrite_connlimit(options: list[Option], saving: Saving) -> list[Option]:
     there = {option.name for option in options}
     added = []
     if there & _LIMITS and "--connlimit-mask" not in there:
-        added.append(Option("--connlimit-mask", negated=False, values=(FULL_LENGTHS[saving.family],)))
+        added.append(Option("--connlimit-mask", negated=False, values=(_FULL_LENGTHS[saving.family],)))
     if there & _LIMITS and not there & _SIDES:
         added.append(Option("--connlimit-saddr", negated=False, values=()))
-    return [*map(without_negation, options), *added]
+    return [*map(_without_negation, options), *added]
 
 
 # --- hashlimit -------------------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ class _Printed(NamedTuple):
 
 def rewrite_hashlimit(options: list[Option], saving: Saving) -> list[Option]:
     """Return the options as they are printed: with a burst, without what is the default."""
-    options = [without_negation(option) for option in options]
+    options = [_without_negation(option) for option in options]
     typed = {option.name: option.values[0] if option.values else "" for option in options}
     rates = [option for option in options if option.name in _RATES and option.values]
     printed = _print_rate(rates[0].values[0], typed) if len(rates) == 1 else None
@@ -91,7 +93,7 @@ def rewrite_hashlimit(options: list[Option], saving: Saving) -> list[Option]:
 def _is_default(option: Option, saving: Saving) -> bool:
     value = option.values[0] if option.values else ""
     if option.name in _MASKS:
-        return print_value("mask-length", value, saving) == FULL_LENGTHS[saving.family]
+        return str(read_mask_length(value, saving.family)) == _FULL_LENGTHS[saving.family]
     return option.name == "--hashlimit-mode" and not value.strip(",|")
 
 

@@ -13,9 +13,10 @@ from iptviz.xtables.saved.limits import rewrite_connlimit, rewrite_hashlimit, re
 from iptviz.xtables.saved.policy import rewrite_policy
 from iptviz.xtables.saved.rateest import rewrite_rateest_match
 from iptviz.xtables.values.headers import dscp_of_class
-from iptviz.xtables.values.kinds import print_value
-from iptviz.xtables.values.numbers import read_count, read_uint
+from iptviz.xtables.values.kinds import KINDS, print_value
+from iptviz.xtables.values.numbers import ALL_BITS, Range, read_count, read_uint
 from iptviz.xtables.values.payload import print_payload, read_hex_string, to_payload
+from iptviz.xtables.values.protocols import LAST_PORT
 from iptviz.xtables.values.times import MONTHDAYS, WEEKDAYS, read_monthdays, read_weekdays
 
 if TYPE_CHECKING:
@@ -32,16 +33,16 @@ def _plain(name: str, *values: str) -> Option:
 
 # --- what every packet satisfies is left out ---------------------------------------------------------------
 
-_PORTS = ("ports", "0:65535")
-_NUMBERS = ("range32", "0:4294967295")
-_FULL = {
-    "tcp": {"--sport": _PORTS, "--dport": _PORTS, "--tcp-flags": ("tcp-flags", "NONE")},
+_PORTS = ("ports", Range(0, LAST_PORT))
+_NUMBERS = ("range32", Range(0, ALL_BITS))
+_FULL: dict[str, dict[str, tuple[str, object]]] = {
+    "tcp": {"--sport": _PORTS, "--dport": _PORTS, "--tcp-flags": ("tcp-flags", frozenset())},
     "udp": {"--sport": _PORTS, "--dport": _PORTS},
     "ah": {"--ahspi": _NUMBERS},
     "esp": {"--espspi": _NUMBERS},
     "frag": {"--fragid": _NUMBERS},
     "ipcomp": {"--ipcompspi": _NUMBERS},
-    "mh": {"--mh-type": ("mh-types", "0:255")},
+    "mh": {"--mh-type": ("mh-types", Range(0, 255))},
     "rt": {"--rt-segsleft": _NUMBERS},
 }
 _SYN = ("FIN,SYN,RST,ACK", "SYN")
@@ -57,9 +58,9 @@ def without_full_ranges(match: str) -> Rewrite:
     return rewrite
 
 
-def _is_full(option: Option, full: dict[str, tuple[str, str]], saving: Saving) -> bool:
-    kind, whole = full.get(option.name, ("", ""))
-    return bool(kind) and bool(option.values) and print_value(kind, option.values[0], saving) == whole
+def _is_full(option: Option, full: dict[str, tuple[str, object]], saving: Saving) -> bool:
+    kind, whole = full.get(option.name, ("", None))
+    return bool(kind) and bool(option.values) and KINDS[kind].read(option.values[0], saving) == whole
 
 
 def rewrite_tcp(options: list[Option], saving: Saving) -> list[Option]:
