@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.source.head import Headed
+from iptviz.source.head import Headed, is_packed
 from iptviz.source.size import print_size
 
 if TYPE_CHECKING:
@@ -130,8 +130,6 @@ def _hint(error: OSError) -> str:
 
 def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
     """Read `file`, unpacked where it is packed."""
-    from iptviz.source.unpack import is_packed
-
     try:
         headed = Headed(file, _HEAD)
         if is_packed(headed.head):
@@ -181,7 +179,7 @@ def _unpack(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]
 
 
 def _members(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Source]:
-    from iptviz.source.unpack import unpack
+    from iptviz.source.unpack import unpack  # what a file that is not packed does not need
 
     for member in unpack(file, name, limit, wanted):  # type: ignore[arg-type]
         full = f"{name}:{member.path}" if member.path else name

@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from iptviz.errors import DumpError
+from iptviz.source.head import BLOCK, is_tar
 from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
 
 if TYPE_CHECKING:
     import tarfile
     from collections.abc import Iterator
     from io import BufferedReader
-
-BLOCK = 512
 
 CUT_MEMBER = "the archive ends too early: the end of this file is missing"
 _CUT = "the archive ends too early: files may be missing"
@@ -27,18 +26,6 @@ _RECORD, _HEADER = 1 << 17, 1 << 22
 _MANY_DIGITS = re.compile(rb"\d{64}")
 
 _LATEST = 1 << 40
-
-
-def is_tar(head: bytes) -> bool:
-    """Tell whether `head`, 512 bytes or more, begins a tar archive: by its magic, or its checksum."""
-    return head[257:262] == b"ustar" or (len(head) >= BLOCK and _has_checksum(head[:BLOCK]))
-
-
-def _has_checksum(header: bytes) -> bool:
-    """Compare the sum of the bytes, that of the sum's own place counted as blanks."""
-    field = header[148:156].strip(b" \0")
-    total = sum(header[:148]) + sum(b" " * 8) + sum(header[156:])
-    return re.fullmatch(rb"[0-7]+", field) is not None and int(field, 8) == total
 
 
 class _Input:
