@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     import networkx as nx
 
-    from iptviz.dump.rule import Rule
+    from iptviz.dump.rule import Rule, RuleTable
     from iptviz.dump.table import Table
 
 
 H = TypeVar("H", str, "tuple[str, str]")
 
 
-def jumps(table: Table, roots: Iterable[str] | None = None) -> Iterator[Rule]:
+def jumps(table: RuleTable, roots: Iterable[str] | None = None) -> Iterator[Rule]:
     """Yield the rules of `table` that jump or go to a chain, chain by chain, as they are met from `roots`.
 
     Without `roots`, all chains are.

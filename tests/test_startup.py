@@ -58,6 +58,7 @@ def test_importing_the_package_loads_none_of_its_own_modules() -> None:
     ("options", "needed", "unneeded"),
     [
         ((), "iptviz.render.tree", ("rich", "networkx", "graphviz", "json", "tempfile")),
+        ((), "iptviz.source.head", ("iptviz.source.unpack", "iptviz.xtables.values.kinds")),
         (("--json",), "json", ("rich", "networkx", "graphviz", "tempfile")),
         (("--color", "always"), "rich", ("networkx", "graphviz")),
         (("-f", "dot"), "graphviz", ("rich",)),

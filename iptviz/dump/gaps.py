@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
-    from iptviz.intake.read import Reading, Text
+    from iptviz.intake.plain import PlainDump, Text
 
 _INCOMPATIBLE = re.compile(rb"^# Table .* (?:is|contains) incompatible", re.MULTILINE)
 _NFT_RULESET = re.compile(rb"^table (?:ip6?|inet|bridge|arp|netdev) \S+ \{", re.MULTILINE)
@@ -21,7 +21,7 @@ _BOTH = ("nat", "filter")
 _KUBE = b"KUBE-SERVICES"
 
 
-def find_gaps(dump: Dump, reading: Reading) -> list[Remark]:
+def find_gaps(dump: Dump, reading: PlainDump) -> list[Remark]:
     """Return why the dump may lack something, in the order of its lines; empty means complete."""
     found = (
         *_uncommitted(dump, reading),
@@ -51,7 +51,7 @@ def no_dump_error(text: Text, source: str) -> DumpError:
     )
 
 
-def _uncommitted(dump: Dump, reading: Reading) -> Iterator[Remark]:
+def _uncommitted(dump: Dump, reading: PlainDump) -> Iterator[Remark]:
     for section in reading.layout.sections:
         if not section.committed:
             yield Remark(
@@ -61,7 +61,7 @@ def _uncommitted(dump: Dump, reading: Reading) -> Iterator[Remark]:
         yield Remark(dump.lines.at(len(dump.data) - 1), "the last line has no end: the dump may be cut there")
 
 
-def _incompatible(dump: Dump, reading: Reading) -> Iterator[Remark]:
+def _incompatible(dump: Dump, reading: PlainDump) -> Iterator[Remark]:
     """Find iptables-nft's word for tables that nft owns and iptables cannot show."""
     for start, end in reading.layout.comments:
         for found in _INCOMPATIBLE.finditer(dump.data, start, end):

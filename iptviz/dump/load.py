@@ -53,9 +53,9 @@ def load_all(origin: DumpLike, *, max_size: int = DEFAULT_LIMIT) -> tuple[list[D
     dumps: list[Dump] = []
     for source in found.sources:
         text = read_text(source.data, source.inside)
-        if not text.readings and len(found.sources) == 1:
+        if not text.dumps and len(found.sources) == 1:
             raise no_dump_error(text, source.name)
-        dumps += (Dump.of(text, reading, source) for reading in text.readings)
+        dumps += (Dump.of(text, plain, source) for plain in text.dumps)
     if not dumps:
         raise found.problem or no_dump_error(read_text(found.sources[0].data), found.sources[0].name)
     for number, dump in enumerate(dumps, 1):

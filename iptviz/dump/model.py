@@ -12,13 +12,13 @@ from iptviz.intake.lines import Lines
 from iptviz.intake.read import read_text
 from iptviz.source.bundle import node_of_path
 from iptviz.source.origin import Source
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iptviz.errors import DumpError
-    from iptviz.intake.read import Reading, Text
+    from iptviz.intake.plain import PlainDump, Text
     from iptviz.intake.remark import LineNote, Remark
 
 
@@ -36,30 +36,30 @@ class Dump:
             DumpError: no dump is in it.
         """
         text = read_text(data)
-        if not text.readings:
+        if not text.dumps:
             raise no_dump_error(text, source)
-        self._begin(text, text.readings[0], Source(source, "", data))
+        self._begin(text, text.dumps[0], Source(source, "", data))
 
     @classmethod
-    def of(cls, text: Text, reading: Reading, origin: Source) -> Dump:
-        """Return the dump of one reading of `text`, which came from `origin`."""
+    def of(cls, text: Text, plain: PlainDump, origin: Source) -> Dump:
+        """Return `plain`, one of the dumps of `text`, which came from `origin`."""
         dump = cls.__new__(cls)
-        dump._begin(text, reading, origin)
+        dump._begin(text, plain, origin)
         return dump
 
-    def _begin(self, text: Text, reading: Reading, origin: Source) -> None:
+    def _begin(self, text: Text, plain: PlainDump, origin: Source) -> None:
         self.origin = origin
         self.source = origin.name
         self.number = 1
         self.siblings = 0
         self.problems: list[DumpError] = []
-        self.data = reading.text
-        self.lines = Lines(reading.text, reading.line_map)
+        self.data = plain.text
+        self.lines = Lines(plain.text, plain.line_map)
         self._text = text
-        self._reading = reading
+        self._plain = plain
         self.tables: Mapping[str, Table] = {
             section.name: Table(self.data, self.lines, section, self._saving)
-            for section in reading.layout.sections
+            for section in plain.layout.sections
         }
 
     def __bytes__(self) -> bytes:
@@ -71,7 +71,7 @@ class Dump:
     @cached_property
     def header(self) -> Header:
         """Who wrote the dump, when, and its family."""
-        return read_header(self.data, self._reading.layout.comments, self._reading.family)
+        return read_header(self.data, self._plain.layout.comments, self._plain.family)
 
     @property
     def family(self) -> str:
@@ -86,12 +86,12 @@ class Dump:
     @property
     def form(self) -> str:
         """How the dump was written: `iptables-save`, `iptables -L`, or rules without a table header."""
-        return self._reading.form
+        return self._plain.form
 
     @property
     def first_line(self) -> int:
         """The line of the text at which the dump begins."""
-        return self._reading.first_line
+        return self._plain.first_line
 
     def _saving(self) -> Saving:
         return Saving(self.family, self.header.backend or "legacy")
@@ -124,7 +124,7 @@ class Dump:
     @property
     def node(self) -> str | None:
         """The name of the node, where a shell prompt above the dump or its path in a bundle has it."""
-        return self._reading.node or node_of_path(self.origin.inside)
+        return self._plain.node or node_of_path(self.origin.inside)
 
     @property
     def time(self) -> str | None:
@@ -145,7 +145,7 @@ class Dump:
     @cached_property
     def gaps(self) -> list[Remark]:
         """Why the dump may lack something, by line: no COMMIT, a cut end, a missing declaration, other text."""
-        return find_gaps(self, self._reading)
+        return find_gaps(self, self._plain)
 
     @property
     def complete(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from iptviz.grammar.parts import Counters, Match, RuleParts, Target, read_counters
 from iptviz.grammar.reader import take_apart
@@ -11,10 +11,38 @@ from iptviz.intake.text import to_text
 from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
-    from iptviz.dump.table import Table
+    from collections.abc import Iterator, Mapping, Sequence
+
     from iptviz.intake.index import Span
+    from iptviz.intake.lines import Lines
+    from iptviz.xtables.option import Saving
 
 _COUNTERS = re.compile(r"\[([\d~]+:[\d~]+)\] ")
+
+
+class RuleTable(Protocol):
+    """What a rule needs of the table that holds it, and what others may ask of a rule's table."""
+
+    name: str
+    data: bytes
+    lines: Lines
+
+    @property
+    def chains(self) -> Mapping[str, object]:
+        """The table's chains by name."""
+
+    @property
+    def saving(self) -> Saving:
+        """The family, and the backend whose iptables-save wrote the dump."""
+
+    def number_of(self, span: Span) -> int:
+        """Return the place, counted from 1, of the rule at `span` among the rules of its chain."""
+
+    def rules_of(self, chain: str) -> Sequence[Rule]:
+        """Return the rules of `chain`."""
+
+    def rules_to(self, chain: str) -> Iterator[Rule]:
+        """Yield the rules that jump or go to `chain`."""
 
 
 class Rule:
@@ -22,7 +50,7 @@ class Rule:
 
     __slots__ = ("_number", "_parts", "_span", "table")
 
-    def __init__(self, table: Table, span: Span, number: int | None = None) -> None:
+    def __init__(self, table: RuleTable, span: Span, number: int | None = None) -> None:
         self.table = table
         self._span = span
         self._number = number

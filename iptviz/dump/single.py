@@ -9,7 +9,7 @@ from iptviz.grammar.reader import take_apart
 from iptviz.intake.index import TABLE_NAMES, Section
 from iptviz.intake.lines import Lines
 from iptviz.intake.text import to_bytes
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 _FAMILIES = ("ipv4", "ipv6")
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from iptviz.dump.rule import Rule
 from iptviz.grammar.parts import Counters, read_counters
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -217,8 +217,8 @@ class Table:
     def _declarations(self) -> dict[bytes, re.Match[bytes]]:
         found: dict[bytes, re.Match[bytes]] = {}
         for block in self._section.declarations:
-            for one in _DECLARATION.finditer(self.data, *block):
-                found.setdefault(one[1], one)
+            for declaration in _DECLARATION.finditer(self.data, *block):
+                found.setdefault(declaration[1], declaration)
         return found
 
     def spans_of(self, chain: str) -> Iterator[Span]:

@@ -7,16 +7,16 @@ k / 2^31. In nth mode the kernel counts the packets that reach the rule and take
 
 from __future__ import annotations
 
-import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from iptviz.xtables.values.numbers import RANDOM_BITS, read_probability, read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from iptviz.grammar.parts import Match
 
-RANDOM_BITS = 31
 CERTAIN = Fraction(1)
 NEVER = Fraction(0)
 
@@ -31,11 +31,10 @@ def random_chance(probability: str) -> Fraction:
     Raises:
         ValueError: not a number in [0, 1].
     """
-    value = float(probability)
-    if not 0.0 <= value <= 1.0:
+    matching = read_probability(probability)
+    if matching is None:
         raise ValueError(probability)
-    # lround: half up for positive numbers. As a Fraction, since a float would round when the half is added.
-    return Fraction(math.floor(Fraction(value) * (1 << RANDOM_BITS) + Fraction(1, 2)), 1 << RANDOM_BITS)
+    return Fraction(matching, 1 << RANDOM_BITS)
 
 
 def statistic_chance(match: Match) -> Fraction | None:
@@ -48,7 +47,7 @@ def statistic_chance(match: Match) -> Fraction | None:
         return None
     try:
         if option.name == "--every":
-            chance = Fraction(1, max(int(option.values[0], 0), 0))  # 0, and what is below it, makes no sense
+            chance = Fraction(1, read_uint(option.values[0]) or 0)  # one of none makes no sense
         else:
             chance = random_chance(option.values[0])
     except (ValueError, ZeroDivisionError):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from iptviz.engine.marks import read_mark
-from iptviz.xtables.address import Network, parse_network, parse_number
-from iptviz.xtables.names import PROTOCOLS
+from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.values.numbers import Range, read_mark
+from iptviz.xtables.values.protocols import PROTOCOLS, read_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,19 +33,18 @@ class Region(Protocol):
         """Whether some value is in both."""
 
 
-class Ports(NamedTuple):
-    """The ports from `low` to `high`, both included."""
+class Ports(Range):
+    """The ports from `first` to `last`, both included."""
 
-    low: int
-    high: int
+    __slots__ = ()
 
     def contains(self, other: Ports) -> bool:
         """Whether every port of `other` is in this range."""
-        return self.low <= other.low and other.high <= self.high
+        return self.first <= other.first and other.last <= self.last
 
     def meets(self, other: Ports) -> bool:
         """Whether some port is in both."""
-        return self.low <= other.high and other.low <= self.high
+        return self.first <= other.last and other.first <= self.last
 
 
 class Interface(NamedTuple):
@@ -77,9 +76,8 @@ class OneOf(frozenset[str]):
 
 
 def _ports(text: str) -> Ports | None:
-    low, colon, high = text.partition(":")
-    first, last = parse_number(low), parse_number(high if colon else low)
-    return None if first is None or last is None else Ports(first, last)
+    ports = read_ports(text)
+    return None if ports is None else Ports(*ports)
 
 
 def _mark_bits(text: str) -> Network | None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from iptviz.xtables.numbers import read_uint
-
-ALL_BITS = 0xFFFFFFFF
+from iptviz.xtables.values.numbers import ALL_BITS
 
 
 def as_left(line: int | None) -> str:
@@ -92,12 +90,3 @@ def known_mark(value: int) -> Mark:
 
 UNKNOWN_MARK = Mark(Origin("mark"), ALL_BITS, 0)
 UNKNOWN_CONNMARK = Mark(Origin("connmark"), ALL_BITS, 0)
-
-
-def read_mark(text: str) -> tuple[int, int] | None:
-    """Read `0x1`, or `0x1/0xff`, as value and mask; None for anything else."""
-    value, slash, mask = text.partition("/")
-    number, bits = read_uint(value), read_uint(mask) if slash else ALL_BITS
-    if number is None or bits is None or max(number, bits) > ALL_BITS:
-        return None
-    return number, bits

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.marks import ALL_BITS, UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark, Origin
+from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark, Origin
+from iptviz.xtables.values.numbers import ALL_BITS
 
 if TYPE_CHECKING:
     from iptviz.xtables.address import Network

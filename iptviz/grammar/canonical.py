@@ -6,20 +6,19 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.match_joins import joined
-from iptviz.xtables.match_rewrites import MATCH_REWRITES
 from iptviz.xtables.matches import BASIC, match_options
 from iptviz.xtables.option import Option, OptionSpec, OptionTable, Rewrite
-from iptviz.xtables.target_rewrites import TARGET_REWRITES
+from iptviz.xtables.saved.matches import MATCH_REWRITES, joined
+from iptviz.xtables.saved.targets import TARGET_REWRITES
 from iptviz.xtables.targets import target_spec
-from iptviz.xtables.values import print_value
+from iptviz.xtables.values.kinds import print_value
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.grammar.parts import RuleParts, Target
-    from iptviz.xtables.saving import Saving
+    from iptviz.xtables.option import Saving
 
 _ORDER = {name: place for place, name in enumerate(("-s", "-d", "-i", "-o", "-p", "-f"))}
 # What every packet satisfies is not printed; the interface `+` is any interface.
@@ -52,7 +51,7 @@ def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
         *([f"-m {quote_word(name)}", *_print_match(name, options, saving)] for name, options in matches),
         *([_print_target(parts.target, saving)] if parts.target else []),
     ]
-    strays = [one for one in parts.unknown if not one.option.name.startswith("-m ")]
+    strays = [stray for stray in parts.unknown if not stray.option.name.startswith("-m ")]
     for stray in strays:
         if stray.place:
             groups[stray.place - 1].append(stray.option.text())
@@ -80,10 +79,12 @@ def _print_basic(option: Option, saving: Saving) -> list[str]:
     """Return the option, once for each of its addresses; an empty text for what every packet satisfies."""
     each = [option]
     if option.name in {"-s", "-d"} and option.values:
-        each = [option._replace(values=(one,)) for one in option.values[0].split(",", _MOST_ADDRESSES)]
+        each = [
+            option._replace(values=(address,)) for address in option.values[0].split(",", _MOST_ADDRESSES)
+        ]
     if len(each) > _MOST_ADDRESSES:
         return [option.text()]
-    printed = [_print_option(one, BASIC[option.name], saving) for one in each]
+    printed = [_print_option(single, BASIC[option.name], saving) for single in each]
     return ["" if tuple(text.split(" ", 1)) in _ANY else text for text in printed]
 
 

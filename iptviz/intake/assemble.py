@@ -21,7 +21,7 @@ from iptviz.intake.dialect import (
     read_command,
     reason_to_skip,
 )
-from iptviz.intake.draft import Draft, Form, Piece
+from iptviz.intake.draft import Draft, DumpForm, Piece
 from iptviz.intake.header import read_tool
 from iptviz.intake.listed import ListedChain, begin_chain
 from iptviz.intake.remark import LineNote, Remark, add_note
@@ -94,7 +94,7 @@ class _Assembler:
         """Put a part of a dump where it belongs; `text` ends with a line end, or the whole text ends."""
         text = text if text.endswith(b"\n") else text + b"\n"
         if kind is Kind.TABLE:
-            self._open(text.strip()[1:].decode(), Form.SAVE, line)
+            self._open(text.strip()[1:].decode(), DumpForm.SAVE, line)
         elif kind is Kind.COMMIT:
             self._commit(line)
         elif kind is Kind.COMMENT:
@@ -120,11 +120,11 @@ class _Assembler:
 
     def _comment(self, text: bytes, line: int) -> None:
         tool = read_tool(text)
-        for one in split_lines(text) if b"tables" in text else ():
-            if command := read_command(one):
+        for comment in split_lines(text) if b"tables" in text else ():
+            if command := read_command(comment):
                 self._obey(command)
         self.listed = None
-        if self.draft is not None and not (tool and self.draft.form != Form.SAVE):
+        if self.draft is not None and not (tool and self.draft.form != DumpForm.SAVE):
             self.draft.add(Piece(Kind.COMMENT, text, line))
             return
         self.draft = None
@@ -133,14 +133,14 @@ class _Assembler:
 
     def _opened(self, line: int) -> Draft:
         """Return the open table, a new one for lines that no header stands above."""
-        if self.draft is None or self.draft.form == Form.LISTING:
-            return self._open(None, Form.RULES, line)
+        if self.draft is None or self.draft.form == DumpForm.LISTING:
+            return self._open(None, DumpForm.RULES, line)
         return self.draft
 
     def _obey(self, command: Command) -> None:
         """A command stands above its output: the tables that follow are of its kind."""
         self.command = command
-        if self.draft is None or self.draft.form != Form.SAVE:
+        if self.draft is None or self.draft.form != DumpForm.SAVE:
             self.draft = None
 
     # --- lines that the scanner did not know ---
@@ -188,8 +188,8 @@ class _Assembler:
 
     def _begin_rules_again(self, line: int) -> None:
         """`iptables -S` prints its declarations first: one after a rule begins another table."""
-        if self.draft is not None and self.draft.form == Form.RULES and self.draft.has_rules:
-            self._open(None, Form.RULES, line)
+        if self.draft is not None and self.draft.form == DumpForm.RULES and self.draft.has_rules:
+            self._open(None, DumpForm.RULES, line)
 
     def _command(self, line: Line, number: int) -> None:
         command = read_command(line.text)
@@ -204,7 +204,7 @@ class _Assembler:
             return
         if reason == SEPARATOR:
             self.draft.gaps.append(Remark(number, "lines are missing here: grep left them out"))
-        elif reason == NO_PART and self.draft.form == Form.SAVE:
+        elif reason == NO_PART and self.draft.form == DumpForm.SAVE:
             self.draft.gaps.append(
                 Remark(number, f"within table {self.draft.table}: a line that is {NO_PART}")
             )

@@ -69,7 +69,7 @@ class Decorations:
 
     def __init__(self, lines: list[bytes]) -> None:
         shapes = Counter(shape(prefix) for line in lines if (prefix := _prefix(line)) is not None)
-        self._frequent = {one for one, count in shapes.items() if count >= _OFTEN}
+        self._frequent = {shape for shape, count in shapes.items() if count >= _OFTEN}
 
     def strip(self, line: bytes) -> Undecorated | None:
         """Return the dump part of `line`, or None where there is none."""

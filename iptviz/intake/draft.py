@@ -20,7 +20,7 @@ BUILT_IN = frozenset((b"INPUT", b"FORWARD", b"OUTPUT", b"PREROUTING", b"POSTROUT
 HOOK_ORDER = (b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING")
 
 
-class Form:
+class DumpForm:
     """What a table was written as."""
 
     SAVE = "iptables-save"
@@ -47,7 +47,7 @@ class Draft:
         self.pieces: list[Piece] = []
         self.names: set[bytes] = set()  # of the chains that are declared
         self.gaps: list[Remark] = []
-        self.committed = form != Form.SAVE
+        self.committed = form != DumpForm.SAVE
         self.has_rules = False
         self.has_operations = False
         self.tool: bytes | None = None
@@ -77,7 +77,7 @@ class Draft:
     @property
     def is_part(self) -> bool:
         """Whether this is input of `iptables-restore --noflush`, which adds to what is there already."""
-        return self.form == Form.SAVE and self.tool is None and not self.names & BUILT_IN
+        return self.form == DumpForm.SAVE and self.tool is None and not self.names & BUILT_IN
 
 
 def chain_of(line: bytes) -> bytes:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Kind
-from iptviz.intake.draft import BUILT_IN, Draft, Form, Piece, chain_of
+from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece, chain_of
 from iptviz.intake.remark import Remark
 from iptviz.intake.text import split_lines
 
@@ -60,13 +60,13 @@ def with_tables(draft: Draft) -> list[Draft]:
     """Return `draft`, or the tables that its lines fall into where it names none."""
     if draft.table is not None:
         return [draft]
-    parts = [draft] if draft.form != Form.RULES else list(_split(draft))
+    parts = [draft] if draft.form != DumpForm.RULES else list(_split(draft))
     for part in parts:
         built_in = part.names & BUILT_IN
         told = draft.command.table if draft.command else None
         fits = told is not None and built_in <= _HOOKS[told]
         part.table = told if fits else _table_of(part)
-        if not (fits or (built_in and (part.of_rules or part.form == Form.LISTING))):
+        if not (fits or (built_in and (part.of_rules or part.form == DumpForm.LISTING))):
             first, last = part.pieces[0].line, part.pieces[-1].line
             what = f"lines {first} to {last}" if last > first else f"line {first}"
             part.gaps.append(

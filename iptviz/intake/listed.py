@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Kind
-from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, Form, Piece
+from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, DumpForm, Piece
 from iptviz.intake.remark import Remark
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.listing.rows import Columns, Heading, read_columns, read_heading, read_row
@@ -47,8 +47,12 @@ def begin_chain(
     heading = read_heading(to_text(text)) if text.startswith(b"Chain ") else None
     if heading is None:
         return None
-    if draft is None or draft.form != Form.LISTING or not _may_follow(to_bytes(heading.name), draft.names):
-        draft = open_draft(None, Form.LISTING, line)
+    if (
+        draft is None
+        or draft.form != DumpForm.LISTING
+        or not _may_follow(to_bytes(heading.name), draft.names)
+    ):
+        draft = open_draft(None, DumpForm.LISTING, line)
         _say_once(draft, _DEGRADED, line)
     return ListedChain(draft, heading, line)
 

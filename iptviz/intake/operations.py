@@ -20,18 +20,18 @@ _PLACE = re.compile(rb"(\d{1,9})(?:\s+|\Z)")
 
 
 class Restore:
-    """A table's chains as they are after every line so far was carried out."""
+    """What iptables-restore makes of a table: its chains after every line so far was carried out."""
 
     def __init__(self, notes: list[LineNote]) -> None:
         self.declared: dict[bytes, tuple[bytes, int]] = {}
         self.rules: dict[bytes, Sequence] = {}
         self.notes = notes
 
-    def play(self, draft: Draft) -> None:
+    def carry_out(self, draft: Draft) -> None:
         """Carry out the lines of `draft`."""
         for piece in draft.pieces:
             for number, text in enumerate(split_lines(piece.text)):
-                self._play_line(piece.kind, text, piece.line + number)
+                self._carry_out_line(piece.kind, text, piece.line + number)
 
     def pieces(self) -> list[Piece]:
         """Return what is there now."""
@@ -40,7 +40,7 @@ class Restore:
             Piece(Kind.RULE, *line) for chain, rules in self.rules.items() for line in rules.lines(chain)
         ]
 
-    def _play_line(self, kind: Kind, text: bytes, line: int) -> None:
+    def _carry_out_line(self, kind: Kind, text: bytes, line: int) -> None:
         if kind is Kind.RULE:
             chain = chain_of(text)
             head, _, tail = text.partition(b"-A " + chain)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.grammar.canonical import canonical_text
 from iptviz.grammar.reader import take_apart
 from iptviz.intake.text import to_text
-from iptviz.xtables.saving import Saving
+from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SAVING = Saving("ipv4", "legacy")
 
 
-class _Entry:
+class _PlacedRule:
     """A rule: what stands before and after `-A CHAIN` in it, its line, and whether it was deleted."""
 
     __slots__ = ("alive", "head", "line", "tail")
@@ -32,10 +32,10 @@ class Sequence:
     """Rules in order. What is deleted by its words stays as a gap until a place is counted."""
 
     def __init__(self) -> None:
-        self._entries: list[_Entry] = []
+        self._entries: list[_PlacedRule] = []
         self._gaps = False
         # The rules by meaning, each in order; made when one is first deleted by its words.
-        self._same: dict[str, deque[_Entry]] | None = None
+        self._same: dict[str, deque[_PlacedRule]] | None = None
 
     def __bool__(self) -> bool:
         return any(entry.alive for entry in self._entries)
@@ -50,14 +50,14 @@ class Sequence:
 
     def append(self, head: bytes, tail: bytes, line: int) -> None:
         """Add a rule at the end."""
-        entry = _Entry(head, tail, line)
+        entry = _PlacedRule(head, tail, line)
         self._entries.append(entry)
         if self._same is not None:
             self._same.setdefault(_meaning(tail), deque()).append(entry)
 
     def insert(self, place: int, tail: bytes, line: int) -> None:
         """Add a rule at `place`, counted from 1."""
-        entry = _Entry(b"", tail, line)
+        entry = _PlacedRule(b"", tail, line)
         if place > 1:
             self._close_gaps()
             self._same = None
@@ -93,7 +93,7 @@ class Sequence:
         """Put another rule at `place`; whether there was one."""
         there = self.delete(place)
         if there:
-            self._entries.insert(place - 1, _Entry(b"", tail, line))
+            self._entries.insert(place - 1, _PlacedRule(b"", tail, line))
             self._same = None
         return there
 

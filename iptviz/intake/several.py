@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Kind
-from iptviz.intake.draft import BUILT_IN, Draft, Form, Piece
+from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece
 from iptviz.intake.index import build_index
 from iptviz.intake.infer import with_tables
-from iptviz.intake.read import Reading
+from iptviz.intake.plain import PlainDump
 
 if TYPE_CHECKING:
     from iptviz.intake.lines import LineMap
@@ -20,7 +20,7 @@ _FAMILY = {b"ip6tables": "ipv6", b"iptables": "ipv4"}
 _TOOL_FAMILY = re.compile(rb"ip6?tables")
 
 
-def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[Reading]:
+def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[PlainDump]:
     """Return the dumps that `drafts` make up, in the order of the text."""
     groups: list[Group] = []
     for draft in drafts:
@@ -35,7 +35,7 @@ def _place(draft: Draft, groups: list[Group]) -> None:
     if group is None or _is_foreign(draft, group, first=len(groups) == 1):
         groups.append([draft])
         return
-    same = next((one for one in group if one.table == draft.table), None)
+    same = next((other for other in group if other.table == draft.table), None)
     if same is None:
         group.append(draft)
     elif draft.is_part or _is_more_of(same, draft):
@@ -46,7 +46,7 @@ def _place(draft: Draft, groups: list[Group]) -> None:
 
 def _is_more_of(same: Draft, draft: Draft) -> bool:
     """Whether rules without a header are more of the table before: no chain is declared in both."""
-    if draft.form != Form.RULES:
+    if draft.form != DumpForm.RULES:
         return False
     return draft.names.isdisjoint(BUILT_IN) and draft.names.isdisjoint(same.names)
 
@@ -56,13 +56,13 @@ def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
 
     What comes `first` in a text may be a dump whose beginning, with the name of its first table, is cut off.
     """
-    cut = first and group[-1].form == Form.RULES and group[-1].ended_by_commit
+    cut = first and group[-1].form == DumpForm.RULES and group[-1].ended_by_commit
     if draft.form != group[-1].form and not cut:
         return True
-    tools = {one.tool for one in group if one.tool}
+    tools = {other.tool for other in group if other.tool}
     if draft.tool and tools and draft.tool not in tools:
         return True
-    families = {family for one in group if (family := _family(one))}
+    families = {family for other in group if (family := _family(other))}
     family = _family(draft)
     return bool(family and families and family not in families)
 
@@ -89,14 +89,14 @@ def _settle(draft: Draft, notes: list[LineNote]) -> Draft:
     if draft.has_operations:
         from iptviz.intake.operations import Restore
 
-        played = Restore(notes)
-        played.play(draft)
+        restore = Restore(notes)
+        restore.carry_out(draft)
         comments = [piece for piece in draft.pieces if piece.kind is Kind.COMMENT]
-        draft.pieces = comments + played.pieces()
+        draft.pieces = comments + restore.pieces()
     return draft
 
 
-def _write(group: Group) -> Reading:
+def _write(group: Group) -> PlainDump:
     """Write the tables as plain iptables-save, and note for each stretch where its lines stood."""
     texts: list[bytes] = []
     line_map: LineMap = []
@@ -118,7 +118,7 @@ def _write(group: Group) -> Reading:
         if draft.committed:
             add(b"COMMIT\n", _last_line(draft))
     text = b"".join(texts)
-    return Reading(
+    return PlainDump(
         text,
         build_index(text),
         line_map,

@@ -11,7 +11,7 @@ from iptviz.xtables.address import Network
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from iptviz.ipset.parts import Form
+    from iptviz.ipset.parts import SetOptions
 
 LIST = "list:set"
 
@@ -19,10 +19,10 @@ LIST = "list:set"
 class IpSet:
     """A set: its type, as `hash:net,port`, and its entries, or the names of the sets it lists."""
 
-    def __init__(self, name: str, kind: str, form: Form) -> None:
+    def __init__(self, name: str, kind: str, options: SetOptions) -> None:
         self.name = name
         self.kind = kind
-        self.form = form
+        self.options = options
         self.dimensions = () if kind == LIST else tuple(kind.partition(":")[2].split(","))
         self.members: list[str] = []
         self._entries = Level()
@@ -56,10 +56,10 @@ class IpSet:
             return self._any_member(subject, directions, sets, return_nomatch=return_nomatch)
         if len(directions) < len(self.dimensions):
             return None
-        if self.form.family is None or subject.family is not None:
+        if self.options.family is None or subject.family is not None:
             return self._answer(subject, directions, return_nomatch=return_nomatch)
         # The packet may be of the other family, and then it is not in the set.
-        everything = Network(self.form.family, 0, 0)
+        everything = Network(self.options.family, 0, 0)
         supposed = subject._replace(source=everything, destination=everything)
         answer = self._answer(supposed, directions, return_nomatch=return_nomatch)
         return None if answer else answer
@@ -87,11 +87,11 @@ class IpSet:
         return True if True in answers else None if None in answers else False
 
     def _answer(self, subject: Subject, directions: tuple[str, ...], *, return_nomatch: bool) -> bool | None:
-        if self.form.family is not None and subject.family != self.form.family:
+        if self.options.family is not None and subject.family != self.options.family:
             return False
         flagged = return_nomatch and "net" in self.dimensions  # IPSET_TYPE_NOMATCH: types with networks
         pairs = zip(self.dimensions, directions, strict=False)
-        sought = tuple(_within(asked(part, subject, way), part, self.form) for part, way in pairs)
+        sought = tuple(_within(asked(part, subject, way), part, self.options) for part, way in pairs)
         answer = self._entry(sought, flagged=flagged)
         # An entry for a bridge's port may match whatever interface is known.
         if answer is False and any(True for _ in self._bridged.meeting(sought[0])):
@@ -117,9 +117,9 @@ class IpSet:
         return answer
 
 
-def _within(block: Block, dimension: str, form: Form) -> Block:
+def _within(block: Block, dimension: str, options: SetOptions) -> Block:
     """Return `block` as the set looks it up: the option `markmask` counts for the packet's mark, too."""
-    return Block(block.value & form.mark_bits, block.mask) if dimension == "mark" else block
+    return Block(block.value & options.mark_bits, block.mask) if dimension == "mark" else block
 
 
 def _sure_end(level: Level, sought: tuple[Block, ...], *, first_only: bool) -> bool | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.ipset.blocks import Block, full, spanning
-from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number, protocol_number
-from iptviz.xtables.address import Network, parse_network, parse_number
+from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number
+from iptviz.xtables.address import Network, parse_range
+from iptviz.xtables.values.headers import read_mac
+from iptviz.xtables.values.numbers import read_dashed_range
+from iptviz.xtables.values.protocols import LAST_PORT, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +20,6 @@ PORT_WIDTH, MARK_WIDTH, NAME_WIDTH, MAC_WIDTH = 24, 32, 128, 49
 PROTOCOL_ONLY = 0xFF << 16
 
 _NAME_BYTES = NAME_WIDTH // 8  # IFNAMSIZ of the kernel
-_MAC = re.compile("[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}")
-_MARK = re.compile("0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
 # Above the 48 bits of an address: with it alone, an entry stands for any packet that has an address.
 HAS_MAC = 1 << 48
 
@@ -29,7 +29,7 @@ def address_bits(family: int | None) -> int:
     return 0 if family is None else full(WIDTHS[family])
 
 
-class Form(NamedTuple):
+class SetOptions(NamedTuple):
     """What the options of `create` say about all entries of a set.
 
     Attributes:
@@ -45,23 +45,23 @@ class Form(NamedTuple):
     both_ports: bool
 
 
-def address_part(text: str, form: Form) -> list[Block] | None:
+def address_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read an address, a network or a range `10.0.0.1-10.0.0.9`; None for what is none of the set's family."""
-    first_text, dash, last_text = text.partition("-")
-    first = parse_network(first_text)
-    last = parse_network(last_text) if dash else first
-    if first is None or last is None or not first.version == last.version == form.family:
+    ends = parse_range(text)
+    if ends is None or ends[0].version != options.family:
         return None
-    if not dash:
-        return [Block(first.value & form.bits, first.mask & form.bits)]
+    first, last = ends
+    if "-" not in text:
+        return [Block(first.value & options.bits, first.mask & options.bits)]
     low, high = sorted((first.value, last.value))
     masked = (
-        Block(value & form.bits, mask & form.bits) for value, mask in spanning(low, high, WIDTHS[form.family])
+        Block(value & options.bits, mask & options.bits)
+        for value, mask in spanning(low, high, WIDTHS[options.family])
     )
     return list(dict.fromkeys(masked))
 
 
-def port_part(text: str, form: Form) -> list[Block] | None:
+def port_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read `80`, `tcp:80`, `udp:80-90`, `icmp:8/0`, `icmp:echo-request` or `gre:0`; no protocol is TCP."""
     name, colon, rest = text.rpartition(":")
     protocol = protocol_number(name) if colon else TCP
@@ -70,7 +70,7 @@ def port_part(text: str, form: Form) -> list[Block] | None:
     ports = _ports(protocol, rest)
     if ports is None:
         return None
-    protocols = (TCP, UDP) if form.both_ports else (protocol,)
+    protocols = (TCP, UDP) if options.both_ports else (protocol,)
     return [
         Block(number << 16 | value, PROTOCOL_ONLY | mask)
         for number in protocols
@@ -83,15 +83,13 @@ def _ports(protocol: int, text: str) -> tuple[int, int] | None:
     if protocol in ICMP:
         joined = icmp_number(protocol, text)
         return None if joined is None else (joined, joined)
-    first_text, dash, last_text = text.partition("-")
-    first = parse_number(first_text)
-    last = parse_number(last_text) if dash else first
-    if first is None or last is None or max(first, last) > 0xFFFF:
+    ports = read_dashed_range(text)
+    if ports is None or max(ports) > LAST_PORT:
         return None
-    return (min(first, last), max(first, last)) if protocol in WITH_PORTS else (0, 0)
+    return (min(ports), max(ports)) if protocol in WITH_PORTS else (0, 0)
 
 
-def mac_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
+def mac_part(text: str, options: SetOptions) -> list[Block] | None:  # noqa: ARG001
     """Read a MAC address; an empty text is any address, as the kernel fills it in with the first packet's."""
     if not text:
         return [Block(HAS_MAC, HAS_MAC)]
@@ -101,28 +99,22 @@ def mac_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
 
 def mac_number(text: str) -> int | None:
     """Return a MAC address as an integer, marked as one that is there; None for what is no MAC address."""
-    if not _MAC.fullmatch(text):
-        return None
-    return HAS_MAC | int.from_bytes(bytes(int(byte, 16) for byte in text.split(":")), "big")
+    address = read_mac(text)
+    return None if address is None else HAS_MAC | int.from_bytes(address, "big")
 
 
-def mark_part(text: str, form: Form) -> list[Block] | None:
+def mark_part(text: str, options: SetOptions) -> list[Block] | None:
     """Read a mark, decimal or hexadecimal, or a range of marks."""
-    words = text.split("-")
-    if len(words) > 2 or not all(_MARK.fullmatch(word) for word in words):
-        return None
-    low, *_, high = sorted(
-        int(word, 16 if word[:2] in ("0x", "0X") else 10) for word in (words[0], words[-1])
-    )
-    if high > full(MARK_WIDTH):
+    marks = read_dashed_range(text)
+    if marks is None or max(marks) > full(MARK_WIDTH):
         return None
     return [
-        Block(value & form.mark_bits, mask & form.mark_bits)
-        for value, mask in spanning(low, high, MARK_WIDTH)
+        Block(value & options.mark_bits, mask & options.mark_bits)
+        for value, mask in spanning(min(marks), max(marks), MARK_WIDTH)
     ]
 
 
-def name_part(text: str, form: Form) -> list[Block] | None:  # noqa: ARG001
+def name_part(text: str, options: SetOptions) -> list[Block] | None:  # noqa: ARG001
     """Read the name of an interface."""
     number = name_number(text)
     return None if number is None else [Block(number, full(NAME_WIDTH))]
@@ -142,7 +134,7 @@ def beginning(block: Block) -> Block:
     return Block(block.value, full(NAME_WIDTH) ^ full(8 * (_NAME_BYTES - zeros)))
 
 
-PARTS: dict[str, Callable[[str, Form], list[Block] | None]] = {
+PARTS: dict[str, Callable[[str, SetOptions], list[Block] | None]] = {
     "ip": address_part,
     "net": address_part,
     "port": port_part,

@@ -7,10 +7,11 @@ from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
 from iptviz.ipset.membership import LIST, IpSet
-from iptviz.ipset.parts import MARK_WIDTH, PARTS, Form, address_bits, beginning
+from iptviz.ipset.parts import MARK_WIDTH, PARTS, SetOptions, address_bits, beginning
 from iptviz.ipset.subject import Subject
-from iptviz.supplied.lines import Place, places, quoted
-from iptviz.xtables.address import parse_network, parse_number
+from iptviz.supplied.lines import SourceLine, places, quoted
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ def read_ipsets(text: str, source: str) -> dict[str, IpSet]:
     return sets
 
 
-def _commands(text: str, source: str) -> Iterator[tuple[Place, list[str]]]:
+def _commands(text: str, source: str) -> Iterator[tuple[SourceLine, list[str]]]:
     """Yield the words of each line; of `ipset list`, of the lines that `ipset save` would print instead."""
     if text.lstrip().startswith("Name:"):
         yield from _listed(text, source)
@@ -75,7 +76,7 @@ def _words(line: str) -> list[str]:
     return (_COMMENT.sub("", line) if '"' in line else line).split()
 
 
-def _listed(text: str, source: str) -> Iterator[tuple[Place, list[str]]]:
+def _listed(text: str, source: str) -> Iterator[tuple[SourceLine, list[str]]]:
     seen: dict[str, str] = {}
     for place, line in places(text, source):
         found = _LISTED.fullmatch(line)
@@ -87,18 +88,18 @@ def _listed(text: str, source: str) -> Iterator[tuple[Place, list[str]]]:
             yield place, ["create", seen["Name"], seen.get("Type", ""), *_words(seen["Header"])]
 
 
-def _create(words: list[str], sets: dict[str, IpSet], place: Place) -> None:
-    name, kind, *options = words
+def _create(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:
+    name, kind, *typed = words
     if kind not in _TYPES:
         raise place.error(f"{quoted(kind)} is no type of set that is known", _HINT)
     if name in sets:
         raise place.error(f"the set {quoted(name)} is created twice", "give the sets of one host alone")
-    sets[name] = IpSet(name, kind, _form(kind, options, place))
+    sets[name] = IpSet(name, kind, _options_of(kind, typed, place))
 
 
-def _form(kind: str, options: list[str], place: Place) -> Form:
+def _options_of(kind: str, typed: list[str], place: SourceLine) -> SetOptions:
     """Read the options of `create` that decide what matches; all others are of no account here."""
-    values = dict(pairwise(options))
+    values = dict(pairwise(typed))
     family = None if kind in _OF_NO_FAMILY else _FAMILIES.get(values.get("family", "inet"))
     if family is None and kind not in _OF_NO_FAMILY:
         raise place.error(f"{quoted(values['family'])} is no family of addresses", _HINT)
@@ -107,10 +108,10 @@ def _form(kind: str, options: list[str], place: Place) -> Form:
         bits = _bits(family, values, place)
     if "markmask" in values:
         marks = _mark_bits(values["markmask"], place)
-    return Form(family, bits, marks, both_ports=kind == "bitmap:port")
+    return SetOptions(family, bits, marks, both_ports=kind == "bitmap:port")
 
 
-def _bits(family: int, values: dict[str, str], place: Place) -> int:
+def _bits(family: int, values: dict[str, str], place: SourceLine) -> int:
     """Return the bits that the option `netmask` (a length) or `bitmask` (an address) names."""
     zero = "0.0.0.0" if family == 4 else "::"  # noqa: S104
     text = f"{zero}/{values['netmask']}" if "netmask" in values else values["bitmask"]
@@ -120,18 +121,14 @@ def _bits(family: int, values: dict[str, str], place: Place) -> int:
     return network.mask if "netmask" in values else network.value
 
 
-def _mark_bits(text: str, place: Place) -> int:
-    number = parse_number(text) if text[:2] not in ("0x", "0X") else _hexadecimal(text[2:])
+def _mark_bits(text: str, place: SourceLine) -> int:
+    number = read_uint(text)
     if number is None or number >= 1 << MARK_WIDTH:
         raise place.error(f"{quoted(text)} is no mask of marks", _HINT)
     return number
 
 
-def _hexadecimal(text: str) -> int | None:
-    return int(text, 16) if re.fullmatch("[0-9a-fA-F]{1,8}", text) else None
-
-
-def _add(words: list[str], sets: dict[str, IpSet], place: Place) -> None:
+def _add(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:
     name, entry, *flags = words
     made = sets.get(name)
     if made is None:
@@ -148,19 +145,19 @@ def _add(words: list[str], sets: dict[str, IpSet], place: Place) -> None:
         made.add(blocks, nomatch=nomatch, bridged=bridged)
 
 
-def _parts(entry: str, made: IpSet, place: Place) -> list[list[Block]]:
+def _parts(entry: str, made: IpSet, place: SourceLine) -> list[list[Block]]:
     """Read an entry's part in each dimension; that of a MAC address may be missing in bitmap:ip,mac."""
     texts = entry.split(",", len(made.dimensions) - 1)
     if made.kind == "bitmap:ip,mac" and len(texts) == 1:
         texts.append("")
-    read = [PARTS[part](text, made.form) for part, text in zip(made.dimensions, texts, strict=False)]
+    read = [PARTS[part](text, made.options) for part, text in zip(made.dimensions, texts, strict=False)]
     parts = [blocks for blocks in read if blocks]
     if len(parts) != len(made.dimensions):
         raise place.error(f"{quoted(entry)} is no entry of a set of type {made.kind}", _HINT)
     return parts
 
 
-_COMMANDS: dict[str, Callable[[list[str], dict[str, IpSet], Place], None]] = {
+_COMMANDS: dict[str, Callable[[list[str], dict[str, IpSet], SourceLine], None]] = {
     "create": _create,
     "-N": _create,
     "add": _add,

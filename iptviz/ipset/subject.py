@@ -15,7 +15,8 @@ from iptviz.ipset.parts import (
     name_number,
     network_block,
 )
-from iptviz.ipset.words import ICMP, WITH_PORTS, protocol_number
+from iptviz.ipset.words import ICMP, WITH_PORTS
+from iptviz.xtables.values.protocols import protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable

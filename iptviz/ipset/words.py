@@ -1,51 +1,19 @@
-"""The words that `ipset` writes for protocols and for the types of ICMP messages."""
+"""The protocols whose entries hold ports, and the words that `ipset` writes for the types of ICMP messages."""
 
 from __future__ import annotations
 
-from iptviz.xtables.address import parse_number
+from iptviz.xtables.values.numbers import read_uint
 
 TCP, UDP = 6, 17
-
-# By IANA's numbers; `ipset save` takes the names from /etc/protocols.
-_PROTOCOLS = {
-    "icmp": 1,
-    "igmp": 2,
-    "ipencap": 4,
-    "ipip": 4,
-    "tcp": TCP,
-    "udp": UDP,
-    "dccp": 33,
-    "ipv6": 41,
-    "gre": 47,
-    "esp": 50,
-    "ah": 51,
-    "ipv6-icmp": 58,
-    "icmpv6": 58,
-    "eigrp": 88,
-    "ospf": 89,
-    "pim": 103,
-    "vrrp": 112,
-    "l2tp": 115,
-    "sctp": 132,
-    "udplite": 136,
-}
 # ip_set_proto_with_ports in ip_set_getport.h; of all others the kernel takes the port to be 0.
 WITH_PORTS = frozenset({TCP, UDP, 132, 136})
 ICMP = frozenset({1, 58})
 
 
-def protocol_number(text: str) -> int | None:
-    """Return the number of a protocol by name or number; None for what is neither."""
-    number = parse_number(text)
-    if number is None:
-        return _PROTOCOLS.get(text.lower())
-    return number if number < 256 else None
-
-
 def icmp_number(protocol: int, text: str) -> int | None:
     """Return type and code of `8/0` or `echo-request` as the kernel joins them: the type is the upper byte."""
     kind, slash, code = text.partition("/")
-    first, second = parse_number(kind), parse_number(code)
+    first, second = read_uint(kind), read_uint(code)
     if not slash:
         return _MESSAGES[protocol].get(text)
     if first is None or second is None or first > 255 or second > 255:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.kube.comments import read_comment, service_of_comment
 from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, family_of
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.xtables.address import join_endpoint, parse_number
+from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,7 +102,7 @@ def port_of(rule: Rule) -> int | None:
     for match in rule.matches:
         option = match.option("--dport")
         if option and not option.negated and option.values:
-            return parse_number(option.values[0])
+            return read_port(option.values[0])
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.kube.families import FAMILIES, MARK_DROP, MARK_MASQUERADE
+from iptviz.xtables.values.numbers import read_mark
 
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
@@ -19,13 +20,8 @@ def bits_set(rule: Rule) -> int:
     `--set-xmark V/M` makes the mark (mark & ~M) ^ V, so only bits in both are set whatever the mark was.
     """
     value = rule.target.value("--set-xmark") if rule.target and rule.target.name == "MARK" else None
-    if value is None:
-        return 0
-    number, _, mask = value.partition("/")
-    try:
-        return int(number, 0) & (int(mask, 0) if mask else 0xFFFFFFFF)
-    except ValueError:
-        return 0
+    mark = read_mark(value or "")
+    return mark.value & mark.mask if mark else 0
 
 
 class Marks:

@@ -16,7 +16,8 @@ from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
-from iptviz.xtables.address import parse_network, parse_number
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -119,7 +120,7 @@ def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
         seconds = match.option("--seconds")
         if match.option("--rcheck") and seconds and seconds.values:
-            return parse_number(seconds.values[0])
+            return read_uint(seconds.values[0])
     return None
 
 

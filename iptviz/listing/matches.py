@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.listing.other_matches import OTHER_MATCHES
-from iptviz.listing.words import HEX, NUMBER, WORD, Section, ahead, same, section, transport
+from iptviz.listing.words import HEX, NUMBER, WORD, ListedMatch, ahead, listed_match, same, transport
 
 if TYPE_CHECKING:
     from iptviz.listing.words import Words
@@ -19,14 +19,14 @@ _CONNTRACK = (
 )
 
 
-def _icmp(head: str, name: str, option: str) -> tuple[Section, ...]:
+def _icmp(head: str, name: str, option: str) -> tuple[ListedMatch, ...]:
     """Types are numbers with -n and names without it."""
     start = f"-m {name} {{n:!}}--{option} "
     numbered = rf"{head}\s*+(?P<n>!)?type"
     return (
-        section(rf"{numbered} (?P<a>\d+) code (?P<b>\d+)", start + "{a}/{b}"),
-        section(rf"{numbered} (?P<a>\d+)", start + "{a}"),
-        section(rf"{head} (?P<n>!)?(?P<a>[A-Za-z][\w-]*)", start + "{a}"),
+        listed_match(rf"{numbered} (?P<a>\d+) code (?P<b>\d+)", start + "{a}/{b}"),
+        listed_match(rf"{numbered} (?P<a>\d+)", start + "{a}"),
+        listed_match(rf"{head} (?P<n>!)?(?P<a>[A-Za-z][\w-]*)", start + "{a}"),
     )
 
 
@@ -40,17 +40,17 @@ _FIRST = (
         ),
     ),
     transport("udp"),
-    section(r"(?:mark|MARK) match (?P<n>!)?(?P<a>\S+)", "-m mark {n:!}--mark {a}"),
-    section(ahead(_CONNTRACK), "-m conntrack", *same(_CONNTRACK, WORD)),
-    section("statistic mode random", "-m statistic --mode random", *same("probability", r"[\d.]+")),
-    section(
+    listed_match(r"(?:mark|MARK) match (?P<n>!)?(?P<a>\S+)", "-m mark {n:!}--mark {a}"),
+    listed_match(ahead(_CONNTRACK), "-m conntrack", *same(_CONNTRACK, WORD)),
+    listed_match("statistic mode random", "-m statistic --mode random", *same("probability", r"[\d.]+")),
+    listed_match(
         "statistic mode nth",
         "-m statistic --mode nth",
         *same("every", NUMBER),
         (r"(?!packet\s)", "--packet 0"),  # printed where it is another
         *same("packet", NUMBER),
     ),
-    section(
+    listed_match(
         "ADDRTYPE match",
         "-m addrtype",
         (r"src-type (?P<n>!)?(?P<a>\S+)", "{n:!}--src-type {a}"),
@@ -58,16 +58,16 @@ _FIRST = (
         ("limit-in", "--limit-iface-in"),
         ("limit-out", "--limit-iface-out"),
     ),
-    section(  # printed as plain `set` before 1.4.8
+    listed_match(  # printed as plain `set` before 1.4.8
         r"(?P<n>!)?(?:match-)?set (?P<a>\S+) (?P<b>(?:src|dst)(?:,(?:src|dst))*+)",
         "-m set {n:!}--match-set {a} {b}",
         *same("return-nomatch update-counters update-subcounters"),
         *same("packets-eq packets-lt packets-gt bytes-eq bytes-lt bytes-gt", NUMBER),
     ),
-    section(r"multiport (?P<w>sports|dports|ports) (?P<n>!)?(?P<a>\S+)", "-m multiport {n:!}--{w} {a}"),
-    section(r"(?P<n>!)?state (?P<a>[A-Z,]+)", "-m state {n:!}--state {a}"),
-    section(r"(?:connmark|CONNMARK) match (?P<n>!)?(?P<a>\S+)", "-m connmark {n:!}--mark {a}"),
-    section(r"icmp\s*+(?P<n>!)?type 255(?: code \d+)?", "-m icmp {n:!}--icmp-type any"),
+    listed_match(r"multiport (?P<w>sports|dports|ports) (?P<n>!)?(?P<a>\S+)", "-m multiport {n:!}--{w} {a}"),
+    listed_match(r"(?P<n>!)?state (?P<a>[A-Z,]+)", "-m state {n:!}--state {a}"),
+    listed_match(r"(?:connmark|CONNMARK) match (?P<n>!)?(?P<a>\S+)", "-m connmark {n:!}--mark {a}"),
+    listed_match(r"icmp\s*+(?P<n>!)?type 255(?: code \d+)?", "-m icmp {n:!}--icmp-type any"),
     *_icmp("icmp", "icmp", "icmp-type"),
     *_icmp("ipv6-icmp", "icmp6", "icmpv6-type"),
 )
@@ -83,16 +83,16 @@ _HASHLIMIT: tuple[Words, ...] = (
 )
 
 
-def _hashlimit(words: str, option: str) -> Section:
+def _hashlimit(words: str, option: str) -> ListedMatch:
     form = f"-m hashlimit --hashlimit-{option} {{a}} --hashlimit-burst {{b}}"
-    return section(rf"limit: {words}", form, *_HASHLIMIT)
+    return listed_match(rf"limit: {words}", form, *_HASHLIMIT)
 
 
-def _connections(end: str, sign: str, option: str) -> Section:
+def _connections(end: str, sign: str, option: str) -> ListedMatch:
     """Releases before 1.4.10 did not print `src`: they counted nothing else."""
     words = r"(?: src)?" if end == "s" else " dst"
     form = f"-m connlimit --connlimit-{option} {{a}} --connlimit-mask {{m}} --connlimit-{end}addr"
-    return section(rf"#conn{words}/(?P<m>\d+) {sign} (?P<a>\d+)", form)
+    return listed_match(rf"#conn{words}/(?P<m>\d+) {sign} (?P<a>\d+)", form)
 
 
 _RATES = (
@@ -100,9 +100,9 @@ _RATES = (
     _hashlimit(r"above (?P<a>\S+) burst (?P<b>\S+)", "above"),
     # Its first print differs from that of limit by the mode alone.
     _hashlimit(r"avg (?P<a>\S+) burst (?P<b>\S+)(?=\s+mode\s)", "upto"),
-    section(r"limit: avg (?P<a>\S+) burst 5", "-m limit --limit {a}"),
-    section(r"limit: avg (?P<a>\S+) burst (?P<b>\d+)", "-m limit --limit {a} --limit-burst {b}"),
-    section(
+    listed_match(r"limit: avg (?P<a>\S+) burst 5", "-m limit --limit {a}"),
+    listed_match(r"limit: avg (?P<a>\S+) burst (?P<b>\d+)", "-m limit --limit {a} --limit-burst {b}"),
+    listed_match(
         r"(?P<n>!)?recent: (?P<w>SET|CHECK|UPDATE|REMOVE)",
         "-m recent {n:!}{w:recent}",
         (r"seconds: (?P<a>\d+)", "--seconds {a}"),
@@ -118,13 +118,13 @@ _RATES = (
     _connections("s", "<=", "upto"),
     _connections("d", ">", "above"),
     _connections("d", "<=", "upto"),
-    section(
+    listed_match(
         r"(?P<n>!)?connbytes (?P<a>[\d:]+)",
         "-m connbytes {n:!}--connbytes {a}",
         ("connbytes mode (?P<a>[a-z]+)", "--connbytes-mode {a}"),
         ("connbytes direction (?P<a>[a-z]+)", "--connbytes-dir {a}"),
     ),
-    section(r"quota: (?P<a>\d+) bytes", "-m quota --quota {a}"),
+    listed_match(r"quota: (?P<a>\d+) bytes", "-m quota --quota {a}"),
 )
 
-MATCHES: tuple[Section, ...] = (*_FIRST, *_RATES, *OTHER_MATCHES)
+MATCHES: tuple[ListedMatch, ...] = (*_FIRST, *_RATES, *OTHER_MATCHES)

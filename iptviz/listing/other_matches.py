@@ -6,29 +6,29 @@ A listing never shows the ttl and the log of osf.
 from __future__ import annotations
 
 from iptviz.listing.words import (
-    DCCP_TYPES,
     HEX,
     NUMBER,
     QUOTED,
     WORD,
-    Section,
+    ListedMatch,
     Words,
     ahead,
+    listed_match,
     same,
-    section,
     transport,
 )
+from iptviz.xtables.values.headers import DCCP_TYPES
 
 # Printed without a word before them: no other match's word may be taken for one.
 _DCCP_TYPE = rf"(?:\d+|{'|'.join(sorted(DCCP_TYPES, reverse=True))})"
 _IPVS = "vproto vaddr vport vdir vmethod vportctl"
 
 
-def _compared(head: str, name: str) -> tuple[Section, ...]:
-    """Make the sections of TTL or hop limit, which are compared by a sign."""
+def _compared(head: str, name: str) -> tuple[ListedMatch, ...]:
+    """Make the matches of TTL or hop limit, which are compared by a sign."""
     signs = {"==": "--{}-eq", "!=": "! --{}-eq", "<": "--{}-lt", ">": "--{}-gt"}
     return tuple(
-        section(rf"{head} {sign} (?P<a>\d+)", f"-m {name} {option.format(name)} {{a}}")
+        listed_match(rf"{head} {sign} (?P<a>\d+)", f"-m {name} {option.format(name)} {{a}}")
         for sign, option in signs.items()
     )
 
@@ -38,38 +38,38 @@ def _inverted(word: str, option: str, value: str = r"\d[\d:]*") -> Words:
     return rf"{word}:(?P<n>!)?(?P<a>{value})", f"{{n:!}}--{option} {{a}}"
 
 
-def _ipv6_options(name: str) -> Section:
+def _ipv6_options(name: str) -> ListedMatch:
     opts = (r"opts (?P<a>[\d:,]+)", f"--{name}-opts {{a}}")
-    return section(name, f"-m {name}", _inverted("length", f"{name}-len"), opts)
+    return listed_match(name, f"-m {name}", _inverted("length", f"{name}-len"), opts)
 
 
 _HEADERS = (
-    section(r"length (?P<n>!)?(?P<a>\d[\d:]*)", "-m length {n:!}--length {a}"),
+    listed_match(r"length (?P<n>!)?(?P<a>\d[\d:]*)", "-m length {n:!}--length {a}"),
     *_compared("TTL match TTL", "ttl"),
     *_compared("HL match HL", "hl"),
-    section(r"DSCP match (?P<n>!)?(?P<a>\S+)", "-m dscp {n:!}--dscp {a}"),
-    section(r"(?:tos|TOS) match\s*+(?P<n>!)?(?P<a>[\w-]+(?:/\w+)?)", "-m tos {n:!}--tos {a}"),
-    section(
+    listed_match(r"DSCP match (?P<n>!)?(?P<a>\S+)", "-m dscp {n:!}--dscp {a}"),
+    listed_match(r"(?:tos|TOS) match\s*+(?P<n>!)?(?P<a>[\w-]+(?:/\w+)?)", "-m tos {n:!}--tos {a}"),
+    listed_match(
         "ECN match",
         "-m ecn",
         ("(?P<n>!)?ECE", "{n:!}--ecn-tcp-ece"),
         ("(?P<n>!)?CWR", "{n:!}--ecn-tcp-cwr"),
         (r"(?P<n>!)?ECT=(?P<a>\d)", "{n:!}--ecn-ip-ect {a}"),
     ),
-    section(r"tcpmss match (?P<n>!)?(?P<a>\d[\d:]*)", "-m tcpmss {n:!}--mss {a}"),
-    section(r"OS fingerprint match (?P<n>!)?(?P<a>\S+)", "-m osf {n:!}--genre {a}"),
+    listed_match(r"tcpmss match (?P<n>!)?(?P<a>\d[\d:]*)", "-m tcpmss {n:!}--mss {a}"),
+    listed_match(r"OS fingerprint match (?P<n>!)?(?P<a>\S+)", "-m osf {n:!}--genre {a}"),
     transport("sctp", (r"(?P<n>!)?(?P<w>all|any|only) (?P<a>\S+)", "{n:!}--chunk-types {w} {a:chunks}")),
     transport(
         "dccp",
         (rf"(?P<n>!)?(?P<a>{_DCCP_TYPE}(?:,{_DCCP_TYPE})*+)", "{n:!}--dccp-types {a:dccp}"),
         (r"option=(?P<n>!)?(?P<a>\d+)", "{n:!}--dccp-option {a}"),
     ),
-    section("esp", "-m esp", _inverted("spis?", "espspi")),
-    section("comp", "-m ipcomp", _inverted("spis?", "ipcompspi")),
-    section(
+    listed_match("esp", "-m esp", _inverted("spis?", "espspi")),
+    listed_match("comp", "-m ipcomp", _inverted("spis?", "ipcompspi")),
+    listed_match(
         "ah", "-m ah", _inverted("spis?", "ahspi"), _inverted("length", "ahlen"), ("reserved", "--ahres")
     ),
-    section(
+    listed_match(
         "STRING match",
         "-m string",
         (r'(?P<n>!)?(?P<a>"\|(?:[0-9a-f]{2})++\|")', "{n:!}--hex-string {a:raw}"),
@@ -79,17 +79,17 @@ _HEADERS = (
         (r"TO (?P<a>\d+)", "--to {a}"),
         ("ICASE", "--icase"),
     ),
-    section(rf"u32 (?P<n>!)?(?P<a>{QUOTED})", "-m u32 {n:!}--u32 {a:raw}"),
+    listed_match(rf"u32 (?P<n>!)?(?P<a>{QUOTED})", "-m u32 {n:!}--u32 {a:raw}"),
     # A program's print ends in a byte 0.
-    section(r"match bpf (?P<a>\d[\d\s,\0]*)", "-m bpf --bytecode {a:program}"),
-    section(r"match bpf pinned (?P<a>\S+)", "-m bpf --object-pinned {a}"),
+    listed_match(r"match bpf (?P<a>\d[\d\s,\0]*)", "-m bpf --bytecode {a:program}"),
+    listed_match(r"match bpf pinned (?P<a>\S+)", "-m bpf --object-pinned {a}"),
 )
 
 _IPV6 = (
     _ipv6_options("dst"),
     _ipv6_options("hbh"),
-    section("eui64", "-m eui64"),
-    section(
+    listed_match("eui64", "-m eui64"),
+    listed_match(
         "frag",
         "-m frag",
         _inverted("ids?", "fragid"),
@@ -97,12 +97,12 @@ _IPV6 = (
         *((printed, f"--frag{word}") for printed, word in (("reserved", "res"), ("first", "first"))),
         *((word, f"--frag{word}") for word in ("more", "last")),
     ),
-    section(
+    listed_match(
         r"ipv6header flags:(?P<n>!)?(?P<a>\S+)",
         "-m ipv6header {n:!}--header {a:headers}",
         ("soft", "--soft"),
     ),
-    section(
+    listed_match(
         "rt",
         "-m rt",
         _inverted("type", "rt-type"),
@@ -112,8 +112,8 @@ _IPV6 = (
         (r"0-addrs (?P<a>[\w:.,]+)", "--rt-0-addrs {a}"),
         ("0-not-strict", "--rt-0-not-strict"),
     ),
-    section(r"mh (?P<n>!)?(?P<a>[\w:-]+)", "-m mh {n:!}--mh-type {a}"),
-    section(
+    listed_match(r"mh (?P<n>!)?(?P<a>[\w:-]+)", "-m mh {n:!}--mh-type {a}"),
+    listed_match(
         "srh",
         "-m srh",
         _inverted("next-hdr", "srh-next-hdr"),
@@ -138,7 +138,7 @@ _POLICY: tuple[Words, ...] = (
 )
 
 _NODE = (
-    section(
+    listed_match(
         ahead("owner OWNER"),
         "-m owner",
         (r"(?P<n>!)?(?:owner|OWNER) UID match (?P<a>\S+)", "{n:!}--uid-owner {a}"),
@@ -146,13 +146,13 @@ _NODE = (
         ("(?P<n>!)?owner socket exists", "{n:!}--socket-exists"),
         (r"incl\. suppl\. groups", "--suppl-groups"),
     ),
-    section(
+    listed_match(
         "(?=(?:source|destination) IP range )",
         "-m iprange",
         (r"source IP range (?P<n>!)?(?P<a>[\w:.]+-[\w:.]+)", "{n:!}--src-range {a}"),
         (r"destination IP range (?P<n>!)?(?P<a>[\w:.]+-[\w:.]+)", "{n:!}--dst-range {a}"),
     ),
-    section(
+    listed_match(
         "PHYSDEV match",
         "-m physdev",
         *(
@@ -162,7 +162,7 @@ _NODE = (
         ),
         *same("--physdev-is-bridged"),
     ),
-    section(
+    listed_match(
         "policy match dir (?P<a>in|out) pol (?P<b>none|ipsec)",
         "-m policy --dir {a} --pol {b}",
         *same("strict"),
@@ -170,28 +170,30 @@ _NODE = (
         *((r"\[0\]", ""), *_POLICY),
         *(row for place in (1, 2, 3) for row in ((rf"\[{place}\]", "--next"), *_POLICY)),
     ),
-    section("rpfilter", "-m rpfilter", *same("loose validmark accept-local invert")),
-    section("socket", "-m socket", *same("--transparent --nowildcard --restore-skmark")),
-    section(r"MAC\s*+(?P<n>!)?(?P<a>(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})", "-m mac {n:!}--mac-source {a}"),
-    section("PKTTYPE = (?P<a>[a-z]+)", "-m pkttype --pkt-type {a}"),
-    section("PKTTYPE != (?P<a>[a-z]+)", "-m pkttype ! --pkt-type {a}"),
-    section(ahead("src-group dst-group"), "-m devgroup", *same("src-group dst-group", WORD)),
-    section(r"(?P<n>!)?realm (?P<a>\S+)", "-m realm {n:!}--realm {a}"),
-    section(r"cpu (?P<n>!)?(?P<a>\d+)", "-m cpu {n:!}--cpu {a}"),
-    section(r"cgroup (?P<n>!)?(?P<a>\d+)", "-m cgroup {n:!}--cgroup {a}"),
-    section(r"cgroup (?P<n>!)?(?P<a>\S+)", "-m cgroup {n:!}--path {a}"),
-    section(rf"helper match (?P<n>!)?(?P<a>{QUOTED})", "-m helper {n:!}--helper {a:raw}"),
-    section(r"(?P<n>!)?nfacct-name (?P<a>\S+)", "-m nfacct {n:!}--nfacct-name {a}"),
-    section(
+    listed_match("rpfilter", "-m rpfilter", *same("loose validmark accept-local invert")),
+    listed_match("socket", "-m socket", *same("--transparent --nowildcard --restore-skmark")),
+    listed_match(
+        r"MAC\s*+(?P<n>!)?(?P<a>(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})", "-m mac {n:!}--mac-source {a}"
+    ),
+    listed_match("PKTTYPE = (?P<a>[a-z]+)", "-m pkttype --pkt-type {a}"),
+    listed_match("PKTTYPE != (?P<a>[a-z]+)", "-m pkttype ! --pkt-type {a}"),
+    listed_match(ahead("src-group dst-group"), "-m devgroup", *same("src-group dst-group", WORD)),
+    listed_match(r"(?P<n>!)?realm (?P<a>\S+)", "-m realm {n:!}--realm {a}"),
+    listed_match(r"cpu (?P<n>!)?(?P<a>\d+)", "-m cpu {n:!}--cpu {a}"),
+    listed_match(r"cgroup (?P<n>!)?(?P<a>\d+)", "-m cgroup {n:!}--cgroup {a}"),
+    listed_match(r"cgroup (?P<n>!)?(?P<a>\S+)", "-m cgroup {n:!}--path {a}"),
+    listed_match(rf"helper match (?P<n>!)?(?P<a>{QUOTED})", "-m helper {n:!}--helper {a:raw}"),
+    listed_match(r"(?P<n>!)?nfacct-name (?P<a>\S+)", "-m nfacct {n:!}--nfacct-name {a}"),
+    listed_match(
         rf"cluster (?P<n>!)?node_mask=(?P<a>{HEX}) total_nodes=(?P<b>\d+) hash_seed=(?P<c>{HEX})",
         "-m cluster {n:!}--cluster-local-nodemask {a} --cluster-total-nodes {b} --cluster-hash-seed {c}",
     ),
-    section(
+    listed_match(
         r"connlabel (?P<n>!)?(?P<a>\S+)",
         "-m connlabel {n:!}--label {a}",
         (r"set(?! \S+ (?:src|dst)(?:[,\s]|\Z))", "--set"),  # not the old print of match set
     ),
-    section(ahead(f"ipvs {_IPVS}"), "-m ipvs", *same("ipvs"), *same(_IPVS, WORD)),
+    listed_match(ahead(f"ipvs {_IPVS}"), "-m ipvs", *same("ipvs"), *same(_IPVS, WORD)),
 )
 
 _TIME: tuple[Words, ...] = (
@@ -206,4 +208,4 @@ _TIME: tuple[Words, ...] = (
     ("contiguous", "--contiguous"),
 )
 
-OTHER_MATCHES: tuple[Section, ...] = (*_HEADERS, *_IPV6, *_NODE, section("TIME", "-m time", *_TIME))
+OTHER_MATCHES: tuple[ListedMatch, ...] = (*_HEADERS, *_IPV6, *_NODE, listed_match("TIME", "-m time", *_TIME))

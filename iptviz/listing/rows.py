@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.listing.tail import read_tail
+from iptviz.xtables.values.protocols import PROTOCOLS
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
@@ -41,19 +42,7 @@ _SCALES = {
 
 # The names that iptables knows without /etc/protocols; a numeric listing of 1.8.9 has the numbers.
 _PROTOCOLS = {
-    "1": "icmp",
-    "4": "ipencap",
-    "6": "tcp",
-    "17": "udp",
-    "33": "dccp",
-    "47": "gre",
-    "50": "esp",
-    "51": "ah",
-    "58": "ipv6-icmp",
-    "108": "ipcomp",
-    "132": "sctp",
-    "135": "mobility-header",
-    "136": "udplite",
+    str(number): PROTOCOLS[number] for number in (1, 4, 6, 17, 33, 47, 50, 51, 58, 108, 132, 135, 136)
 }
 _EVERY_PROTOCOL = {"all", "0"}
 _EVERYWHERE = {"0.0.0.0/0", "::/0", "anywhere"}

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.xtables.values.headers import DCCP_TYPES
+from iptviz.xtables.values.protocols import TCP_FLAGS
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:
@@ -27,14 +29,9 @@ _BLANKS = re.compile(r"\s*+", re.ASCII)
 # stands where a word begins.
 _END = r"(?:(?=\s|\Z|length:)|(?<=\s)|\A)"
 
-_TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
 _LOG_FLAGS = ("tcp-sequence", "tcp-options", "ip-options", "uid", "", "macdecode")
 _LOG_LEVELS = ("emerg", "alert", "crit", "error", "warn", "notice", "info", "debug")
 _IPV6_HEADERS = ("protocol", "ipv6-nonxt", "esp", "ah", "ipv6-frag", "ipv6-route", "ipv6-opts", "hop-by-hop")
-DCCP_TYPES = (
-    *("REQUEST", "RESPONSE", "DATA", "ACK", "DATAACK"),
-    *("CLOSEREQ", "CLOSE", "RESET", "SYNC", "SYNCACK", "INVALID"),
-)
 _DCCP_NUMBERS = {str(number): name for number, name in enumerate(DCCP_TYPES)}
 _SCTP_CHUNKS = (
     *("DATA", "INIT", "INIT_ACK", "SACK", "HEARTBEAT", "HEARTBEAT_ACK", "ABORT", "SHUTDOWN"),
@@ -59,7 +56,7 @@ class Row(NamedTuple):
     form: str
 
 
-class Section(NamedTuple):
+class ListedMatch(NamedTuple):
     """One match: how it begins, then its options in the order in which they are printed."""
 
     head: Row
@@ -76,9 +73,9 @@ def row(pattern: str, form: str) -> Row:
     return Row(re.compile(lenient + _END, re.ASCII | re.DOTALL), form)
 
 
-def section(head: str, form: str, *options: Words) -> Section:
-    """Make a section of a head and its options, each a pattern and a form."""
-    return Section(row(head, form), rows(*options))
+def listed_match(head: str, form: str, *options: Words) -> ListedMatch:
+    """Make a match of a head and its options, each a pattern and a form."""
+    return ListedMatch(row(head, form), rows(*options))
 
 
 def rows(*words: Words) -> tuple[Row, ...]:
@@ -99,10 +96,10 @@ def ahead(words: str) -> str:
     return rf"(?=(?:!\s*+)?+(?:{'|'.join(words.split())})(?:\s|\Z))"
 
 
-def transport(name: str, *options: Words) -> Section:
-    """Make the section of a protocol with ports."""
+def transport(name: str, *options: Words) -> ListedMatch:
+    """Make the match of a protocol with ports."""
     ports = tuple((rf"{end}pts?:(?P<n>!)?(?P<a>\S+)", f"{{n:!}}--{end}port {{a}}") for end in "sd")
-    return section(name, f"-m {name}", *ports, *options)
+    return listed_match(name, f"-m {name}", *ports, *options)
 
 
 def read_rows(table: Iterable[Row], text: str, at: int) -> tuple[int, list[str]]:
@@ -188,7 +185,7 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "": quote_word,
     "raw": str,  # printed in quotes already, as xtables_save_string does
     "!": lambda text: "! " if text else "",
-    "flags": lambda text: _bit_names(text, _TCP_FLAGS, "NONE"),
+    "flags": lambda text: _bit_names(text, TCP_FLAGS, "NONE"),
     "headers": _header_names,
     "chunks": _each(_chunk_name),
     "dccp": _each(_dccp_name),

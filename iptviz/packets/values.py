@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK, Mark, known_mark
-from iptviz.engine.meanings.headers import TCP_FLAGS, printed_value
+from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
 from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
-from iptviz.xtables.names import protocol_name, protocol_number
-from iptviz.xtables.numbers import read_uint
-from iptviz.xtables.values_networks import print_network
+from iptviz.xtables.values.addresses import show_host
+from iptviz.xtables.values.numbers import ALL_BITS, read_uint
+from iptviz.xtables.values.protocols import TCP_FLAGS, protocol_name, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,12 +129,12 @@ def read_icmp_type(_option: str, text: str, typed: Typed) -> tuple[int, int | No
     """Return type and code; a code that is not given is unknown."""
     if typed.protocol not in {None, "icmp", "ipv6-icmp"}:
         raise PacketError(f"{typed.protocol} has no ICMP type", hint="leave out --icmp-type")
-    kind = "icmpv6-type" if typed.family == "ipv6" else "icmp-type"
-    number, slash, code = printed_value(kind, text, typed.family).partition("/")
-    type_, code_number = read_uint(number), read_uint(code) if slash else None
-    if type_ is None or (slash and code_number is None) or max(type_, code_number or 0) > BYTE:
+    from iptviz.xtables.values.icmp import read_icmp_type as read_message
+
+    message = read_message(text, typed.family)
+    if message is None or message.type is None:
         raise PacketError(f"--icmp-type {text} is no type", hint="write echo-request, 8 or 3/4")
-    return type_, code_number
+    return message.type, message.code
 
 
 def read_owner(_option: str, _number: int, typed: Typed) -> tuple[int | None, int | None]:
@@ -153,7 +152,7 @@ def read_owner(_option: str, _number: int, typed: Typed) -> tuple[int | None, in
 
 def address_text(network: Network | None) -> str | None:
     """Return a host as its address, a network as `10.0.0.0/8`; None is unknown."""
-    return None if network is None else print_network(network, always=False)
+    return None if network is None else show_host(network)
 
 
 def icmp_text(icmp_type: tuple[int, int | None] | None) -> str | None:

@@ -24,7 +24,7 @@ def redacted_bundle(dumps: Iterable[Dump], secrets: Secrets, source: str) -> Ite
         text = read_text(Redactor(dump, secrets).text().encode())
         inside = f"file-{secrets.word('file', dump.origin.inside)}" if dump.origin.inside else ""
         node = f"node-{secrets.word('node', dump.node)}" if dump.node else None
-        reading = text.readings[0]._replace(form=dump.form, node=node, first_line=dump.first_line)
-        one = Dump.of(text, reading, Source(source, inside, text.raw, dump.origin.modified))
+        plain = text.dumps[0]._replace(form=dump.form, node=node, first_line=dump.first_line)
+        one = Dump.of(text, plain, Source(source, inside, text.raw, dump.origin.modified))
         one.number, one.siblings = dump.number, dump.siblings
         yield one

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.redact.names import REDACTED
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
-from iptviz.xtables.names import PROTOCOLS, service_port
 from iptviz.xtables.targets import target_spec
+from iptviz.xtables.values.protocols import PROTOCOLS, service_port
 from iptviz.xtables.words import save_string
 
 if TYPE_CHECKING:

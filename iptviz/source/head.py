@@ -1,8 +1,36 @@
-"""A file whose first bytes were looked at, and are still there to be read: standard input cannot go back."""
+"""The first bytes of a file: whether they say that it is packed, which needs nothing of what unpacks it.
+
+They are still there to be read when they were looked at: standard input cannot go back.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import BinaryIO
+
+# How files begin that hold a compressed stream.
+GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
+# The first four bytes: of a file in a zip archive, of an archive without files, of one in several parts.
+ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+# The unit of a tar archive.
+BLOCK = 512
+
+
+def is_packed(head: bytes) -> bool:
+    """Tell whether a file that begins with `head`, 512 bytes or more, is compressed or an archive."""
+    return head.startswith((GZIP, BZIP2, XZ, ZSTD, *ZIP)) or is_tar(head)
+
+
+def is_tar(head: bytes) -> bool:
+    """Tell whether `head`, 512 bytes or more, begins a tar archive: by its magic, or its checksum."""
+    return head[257:262] == b"ustar" or (len(head) >= BLOCK and _has_checksum(head[:BLOCK]))
+
+
+def _has_checksum(header: bytes) -> bool:
+    """Compare the sum of the bytes, that of the sum's own place counted as blanks."""
+    field = header[148:156].strip(b" \0")
+    total = sum(header[:148]) + sum(b" " * 8) + sum(header[156:])
+    return re.fullmatch(rb"[0-7]+", field) is not None and int(field, 8) == total
 
 
 class Headed:

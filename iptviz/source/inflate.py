@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.source.decoders import Decoder, new_bzip2, new_deflate, new_lzma, new_xz, new_zstd
+from iptviz.source.head import BZIP2, GZIP, XZ, ZSTD
 from iptviz.source.stream import CHUNK, DamageError, Reader
 
 if TYPE_CHECKING:
@@ -100,19 +101,16 @@ def _each(make: Callable[[], Decoder]) -> Callable[[Reader], Iterator[bytes]]:
     return lambda source: _pump(source, make())
 
 
-_GZIP = b"\x1f\x8b"
-_ZSTD = b"\x28\xb5\x2f\xfd"
-
 # The first bytes of a compressed stream -> what decompresses one such stream.
 STREAMS: dict[bytes, Callable[[Reader], Iterator[bytes]]] = {
-    _GZIP: _gunzip,
-    b"BZh": _each(new_bzip2),
-    b"\xfd7zXZ\0": _each(new_xz),
-    _ZSTD: _each(new_zstd),
+    GZIP: _gunzip,
+    BZIP2: _each(new_bzip2),
+    XZ: _each(new_xz),
+    ZSTD: _each(new_zstd),
 }
 
 # What else may follow a stream: frames of zstd that its readers skip (RFC 8878, 3.1.2).
-_MAY_FOLLOW = {_ZSTD: tuple(bytes((first,)) + b"\x2a\x4d\x18" for first in range(0x50, 0x60))}
+_MAY_FOLLOW = {ZSTD: tuple(bytes((first,)) + b"\x2a\x4d\x18" for first in range(0x50, 0x60))}
 
 # Number in a zip archive -> what decompresses a member that is packed so.
 ZIP_METHODS: dict[int, Callable[[Reader], Iterator[bytes]]] = {
@@ -148,4 +146,4 @@ def _skip_zeros(source: Reader) -> None:
 def gzip_time(head: bytes) -> float | None:
     """Return the time of the original file that the first bytes of a gzip file tell; None for others."""
     seconds = int.from_bytes(head[4:8], "little")
-    return float(seconds) if seconds and head.startswith(_GZIP) else None
+    return float(seconds) if seconds and head.startswith(GZIP) else None

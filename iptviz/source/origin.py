@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.source.head import Headed
+from iptviz.source.head import Headed, is_packed
 from iptviz.source.size import print_size
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ class Source(NamedTuple):
     damage: str = ""
 
 
-class Found(NamedTuple):
+class FoundTexts(NamedTuple):
     """The texts of one origin; `problem` is what kept others from being read."""
 
     sources: list[Source]
     problem: DumpError | None
 
 
-def read_sources(origin: DumpLike, limit: int, wanted: Callable[[bytes], bool]) -> Found:
+def read_sources(origin: DumpLike, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
     """Return the text of `origin`, or of a bundle those texts that are `wanted`; "-" is standard input.
 
     `BUNDLE:path/inside` names one text of a bundle.
@@ -90,12 +90,12 @@ def _split(path: str) -> tuple[str, str]:
     return path, ""
 
 
-def _pick(found: Found, inside: str, bundle: str) -> Found:
+def _pick(found: FoundTexts, inside: str, bundle: str) -> FoundTexts:
     """Keep the text of that path, or of the one path that ends so."""
     exact = [source for source in found.sources if source.inside == inside]
     chosen = exact or [source for source in found.sources if source.inside.endswith(f"/{inside}")]
     if len(chosen) == 1:
-        return Found(chosen, None)
+        return FoundTexts(chosen, None)
     raise DumpError(
         f"holds {len(chosen)} dumps called {inside}" if chosen else f"holds no dump called {inside}",
         where=bundle,
@@ -128,16 +128,14 @@ def _hint(error: OSError) -> str:
     return ""
 
 
-def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Found:
+def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
     """Read `file`, unpacked where it is packed."""
-    from iptviz.source.unpack import is_packed
-
     try:
         headed = Headed(file, _HEAD)
         if is_packed(headed.head):
             found = _unpack(headed, name, limit, wanted)
         else:
-            found = Found([Source(name, "", _read_plain(headed, name, limit))], None)
+            found = FoundTexts([Source(name, "", _read_plain(headed, name, limit))], None)
     except OSError as error:
         raise _failed(error, name) from None
     if not found.sources:
@@ -168,7 +166,7 @@ def _read_plain(file: Headed, name: str, limit: int) -> bytes:
     return data
 
 
-def _unpack(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Found:
+def _unpack(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
     """Gather what is wanted; an error ends the gathering, and what was found before it stays."""
     sources: list[Source] = []
     problem = None
@@ -177,11 +175,11 @@ def _unpack(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]
             sources.append(source)  # noqa: PERF402 - an error must not lose those before it
     except DumpError as error:
         problem = error
-    return Found(sources, problem)
+    return FoundTexts(sources, problem)
 
 
 def _members(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Source]:
-    from iptviz.source.unpack import unpack
+    from iptviz.source.unpack import unpack  # what a file that is not packed does not need
 
     for member in unpack(file, name, limit, wanted):  # type: ignore[arg-type]
         full = f"{name}:{member.path}" if member.path else name

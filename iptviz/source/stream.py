@@ -95,7 +95,7 @@ class Reader:
             self._held += data
 
 
-class Entry(NamedTuple):
+class ArchivedFile(NamedTuple):
     """A regular file in an archive, to be read before the next entry is asked for.
 
     `name` is as the archive has it; `modified` is in seconds since the epoch, None where it is not said.

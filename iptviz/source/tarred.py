@@ -6,14 +6,13 @@ import re
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from iptviz.errors import DumpError
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.head import BLOCK, is_tar
+from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
 
 if TYPE_CHECKING:
     import tarfile
     from collections.abc import Iterator
     from io import BufferedReader
-
-BLOCK = 512
 
 CUT_MEMBER = "the archive ends too early: the end of this file is missing"
 _CUT = "the archive ends too early: files may be missing"
@@ -27,18 +26,6 @@ _RECORD, _HEADER = 1 << 17, 1 << 22
 _MANY_DIGITS = re.compile(rb"\d{64}")
 
 _LATEST = 1 << 40
-
-
-def is_tar(head: bytes) -> bool:
-    """Tell whether `head`, 512 bytes or more, begins a tar archive: by its magic, or its checksum."""
-    return head[257:262] == b"ustar" or (len(head) >= BLOCK and _has_checksum(head[:BLOCK]))
-
-
-def _has_checksum(header: bytes) -> bool:
-    """Compare the sum of the bytes, that of the sum's own place counted as blanks."""
-    field = header[148:156].strip(b" \0")
-    total = sum(header[:148]) + sum(b" " * 8) + sum(header[156:])
-    return re.fullmatch(rb"[0-7]+", field) is not None and int(field, 8) == total
 
 
 class _Input:
@@ -81,7 +68,7 @@ class _Input:
             raise DamageError(_BROKEN)
 
 
-def tar_entries(reader: Reader) -> Iterator[Entry]:
+def tar_entries(reader: Reader) -> Iterator[ArchivedFile]:
     """Yield the regular files of a tar archive, and of those that follow it in the same file.
 
     Raises:
@@ -103,7 +90,7 @@ def _skip_empty_blocks(reader: Reader) -> None:
             return
 
 
-def _entries_of_one(reader: Reader) -> Iterator[Entry]:
+def _entries_of_one(reader: Reader) -> Iterator[ArchivedFile]:
     source = _Input(reader)
     archive = _opened(source)
     while (info := _next(archive, source)) is not None:
@@ -114,7 +101,7 @@ def _entries_of_one(reader: Reader) -> Iterator[Entry]:
         if info.isreg():
             holes = info.issparse()
             data = Reader(_sparse_content(archive, info) if holes else _content(source, info))
-            yield Entry(info.name, _time(info.mtime), data, grows=holes)
+            yield ArchivedFile(info.name, _time(info.mtime), data, grows=holes)
     if source.short:
         raise DamageError(_CUT)
     if source.last.strip(b"\0"):  # tarfile ends without a word at a header it cannot read

@@ -6,11 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from iptviz.errors import DumpError
+from iptviz.source.head import BLOCK, ZIP, is_tar
 from iptviz.source.inflate import STREAMS, gzip_time, inflate
 from iptviz.source.size import print_size
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
-from iptviz.source.tarred import BLOCK, is_tar, tar_entries
-from iptviz.source.zipped import ZIP_MAGIC, zip_entries
+from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
+from iptviz.source.tarred import tar_entries
+from iptviz.source.zipped import zip_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,11 +34,6 @@ class Member(NamedTuple):
     data: bytes
     modified: float | None
     damage: str = ""
-
-
-def is_packed(head: bytes) -> bool:
-    """Tell whether a file that begins with `head`, 512 bytes or more, is one for `unpack`."""
-    return _opener(head) is not None
 
 
 def unpack(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Member]:
@@ -74,7 +70,7 @@ class _Place(NamedTuple):
     def opened(self) -> _Place:
         return self._replace(layers=self.layers + (not self.compressed), compressed=False)
 
-    def within(self, entry: Entry) -> _Place:
+    def within(self, entry: ArchivedFile) -> _Place:
         path = "/".join(filter(None, (self.path, _printable(entry.name))))
         return self._replace(path=path, modified=entry.modified)
 
@@ -131,7 +127,7 @@ class _Run:
             count = f" (and so for {len(more)} more in it)" if more else ""
             raise DumpError(first.what + count, where=first.where, hint=first.hint)
 
-    def _archive(self, entries: Iterator[Entry], reader: Reader, place: _Place) -> Iterator[Member]:
+    def _archive(self, entries: Iterator[ArchivedFile], reader: Reader, place: _Place) -> Iterator[Member]:
         inside = place.opened()
         if self._too_deep(inside):
             return
@@ -145,7 +141,7 @@ class _Run:
         if damage := reader.damage or damage:
             self._note(self._damaged, damage, place)
 
-    def _entry(self, entry: Entry, place: _Place) -> Iterator[Member]:
+    def _entry(self, entry: ArchivedFile, place: _Place) -> Iterator[Member]:
         data = entry.reader
         if entry.grows:
             data = Reader(self._metered(data.chunks(), place.path), under=data)
@@ -203,7 +199,7 @@ def _decompressor(magic: bytes) -> Callable[[_Run, Reader, _Place], Iterator[Mem
 
 
 # The first bytes of a file -> what reads it. Tar archives have theirs not at the beginning.
-_OPENERS = {magic: _decompressor(magic) for magic in STREAMS} | dict.fromkeys(ZIP_MAGIC, _Run.open_zip)
+_OPENERS = {magic: _decompressor(magic) for magic in STREAMS} | dict.fromkeys(ZIP, _Run.open_zip)
 
 
 def _opener(head: bytes) -> Callable[[_Run, Reader, _Place], Iterator[Member]] | None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import stat
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from iptviz.source.head import ZIP
 from iptviz.source.inflate import CUT, WRONG_SUM, ZIP_METHODS
-from iptviz.source.stream import CHUNK, DamageError, Entry, Reader
+from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader
 
 if TYPE_CHECKING:
     import zipfile
     from collections.abc import Iterator
-
-# The first four bytes: of a file in the archive, of an archive without files, of one in several parts.
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 
 _NO_DIRECTORY = "the zip archive is damaged or ends too early: its directory is missing"
 _BROKEN = "the zip archive is damaged: this file cannot be found in it"
@@ -69,7 +67,7 @@ class _File:
         return self.read(size)
 
 
-def zip_entries(file: BinaryIO) -> Iterator[Entry]:
+def zip_entries(file: BinaryIO) -> Iterator[ArchivedFile]:
     """Yield the regular files of a zip archive, in the order of its directory.
 
     What cannot be unpacked, such as an encrypted file, is an entry that is damaged from its beginning.
@@ -80,7 +78,7 @@ def zip_entries(file: BinaryIO) -> Iterator[Entry]:
     source = _File(file)
     directory = _directory(source)
     for packed in _without_directory(source) if directory is None else map(_packed, directory):
-        yield Entry(packed.name, packed.modified, Reader(_content(source, packed)), grows=True)
+        yield ArchivedFile(packed.name, packed.modified, Reader(_content(source, packed)), grows=True)
     if directory is None:
         raise DamageError(_NO_DIRECTORY)
 
@@ -156,7 +154,7 @@ def _content(source: _File, packed: _Packed) -> Iterator[bytes]:
 def _raw(source: _File, packed: _Packed) -> Iterator[bytes]:
     """Yield the bytes of a file as they are in the archive."""
     header = source.at(packed.start, _HEADER)
-    if len(header) < _HEADER or not header.startswith(ZIP_MAGIC[0]):
+    if len(header) < _HEADER or not header.startswith(ZIP[0]):
         raise DamageError(_BROKEN)
     start = packed.start + _length(header)
     end = start + packed.size
@@ -175,13 +173,13 @@ def _length(header: bytes) -> int:
 
 def _without_directory(source: _File) -> Iterator[_Packed]:
     """Find files by their headers, each after the end of the one before."""
-    start = _find(source, 0, ZIP_MAGIC[:1])
+    start = _find(source, 0, ZIP[:1])
     while start is not None:
         packed = _from_header(source, start)
         if packed is None:
             return
         yield packed
-        start = _find(source, packed.start + _HEADER + packed.size, ZIP_MAGIC[:1])
+        start = _find(source, packed.start + _HEADER + packed.size, ZIP[:1])
 
 
 def _from_header(source: _File, start: int) -> _Packed | None:
@@ -194,7 +192,7 @@ def _from_header(source: _File, start: int) -> _Packed | None:
     size, checksum = number[9] | number[10] << 16, number[7] | number[8] << 16
     if number[3] & _SIZES_FOLLOW or size == _UNKNOWN:
         data = start + _length(header)
-        end = _find(source, data, (*ZIP_MAGIC, b"PK\x01\x02"))
+        end = _find(source, data, (*ZIP, b"PK\x01\x02"))
         size = max(0, (end or source.seek(0, 2)) - data)  # the header may claim more than there is
         return _Packed(name, start, size, number[4], number[3])
     return _Packed(name, start, size, number[4], number[3], checksum)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iptviz.supplied.lines import Place, is_json, places, quoted, read_json, shown
+from iptviz.supplied.lines import SourceLine, is_json, places, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network
 
 _HINT = "give what `ip addr` prints, or one address a line"
@@ -35,7 +35,7 @@ def read_addresses(text: str, source: str) -> frozenset[Network]:
     )
 
 
-def _of_line(line: str, place: Place, *, headed: bool) -> list[Network]:
+def _of_line(line: str, place: SourceLine, *, headed: bool) -> list[Network]:
     """Read one line of any text form; `headed` texts are those of `ip addr` with headings."""
     if found := _INET.search(line):
         return [host_of(found["address"], place, _HINT)]
@@ -47,7 +47,7 @@ def _of_line(line: str, place: Place, *, headed: bool) -> list[Network]:
     return [host_of(line.partition("#")[0].strip(), place, _HINT)]
 
 
-def host_of(text: str, place: Place, hint: str) -> Network:
+def host_of(text: str, place: SourceLine, hint: str) -> Network:
     """Return the single address of `10.0.0.1/24`, `fe80::1%eth0` or a bare address."""
     address, slash, length = text.partition("/")
     network = parse_network(address.partition("%")[0])
@@ -59,7 +59,7 @@ def host_of(text: str, place: Place, hint: str) -> Network:
 
 def _of_json(text: str, source: str) -> frozenset[Network]:
     """Read `ip -j addr`; an interface without addresses is an empty object there in some versions."""
-    place = Place(source, 1)
+    place = SourceLine(source, 1)
     hint = f"give what `{_COMMAND}` prints, unchanged"
     found = set()
     for device in read_json(text, source, _COMMAND):

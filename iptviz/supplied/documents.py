@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.supplied.lines import Place, is_json
+from iptviz.supplied.lines import SourceLine, is_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def read_items(text: str, source: str, hint: str) -> list[Item]:
         DumpError: it is neither JSON nor YAML, or holds something that is no object.
     """
     documents = [_json(text, source, hint)] if is_json(text) else _yaml(text, source, hint)
-    return list(_items(documents, Place(source, 1), hint))
+    return list(_items(documents, SourceLine(source, 1), hint))
 
 
 def _json(text: str, source: str, hint: str) -> object:
@@ -36,9 +36,9 @@ def _json(text: str, source: str, hint: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise Place(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
+        raise SourceLine(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
     except (ValueError, RecursionError):
-        raise Place(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
+        raise SourceLine(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
 
 
 def _yaml(text: str, source: str, hint: str) -> list[object]:
@@ -50,12 +50,14 @@ def _yaml(text: str, source: str, hint: str) -> list[object]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise Place(source, mark.line + 1 if mark else 1).error(f"is no YAML: {problem}", hint) from None
+        raise SourceLine(source, mark.line + 1 if mark else 1).error(f"is no YAML: {problem}", hint) from None
     except (ValueError, RecursionError):
-        raise Place(source, 1).error("is YAML with a senseless value, or nested too deep", hint) from None
+        raise SourceLine(source, 1).error(
+            "is YAML with a senseless value, or nested too deep", hint
+        ) from None
 
 
-def _items(documents: list[object], place: Place, hint: str) -> Iterator[Item]:
+def _items(documents: list[object], place: SourceLine, hint: str) -> Iterator[Item]:
     pending: list[object] = list(reversed(documents))
     seen: set[int] = set()  # a list that YAML repeats by reference is read once, however often it stands
     while pending:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _SHOWN = 60
 
 
-class Place(NamedTuple):
+class SourceLine(NamedTuple):
     """Where a text stands, for messages: the name of its source and the line, counted from 1."""
 
     source: str
@@ -23,7 +23,7 @@ class Place(NamedTuple):
         return DumpError(what, where=f"{self.source}:{self.line}", hint=hint)
 
 
-def places(text: str, source: str) -> Iterator[tuple[Place, str]]:
+def places(text: str, source: str) -> Iterator[tuple[SourceLine, str]]:
     """Yield the lines of `text`, stripped, without empty ones and without comments.
 
     Only line feeds end lines: `str.splitlines` would also split at characters that a comment may hold.
@@ -31,7 +31,7 @@ def places(text: str, source: str) -> Iterator[tuple[Place, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         stripped = line.strip()
         if stripped and not stripped.startswith("#"):
-            yield Place(source, number), stripped
+            yield SourceLine(source, number), stripped
 
 
 def quoted(text: str) -> str:
@@ -56,20 +56,22 @@ def read_json(text: str, source: str, command: str) -> list[dict[str, object]]:
     try:
         document: object = json.loads(text)
     except json.JSONDecodeError as error:
-        raise Place(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
+        raise SourceLine(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
     except (ValueError, RecursionError):
-        raise Place(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
-    return [_object(item, Place(source, 1), hint) for item in objects(document, Place(source, 1), hint)]
+        raise SourceLine(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
+    return [
+        _object(item, SourceLine(source, 1), hint) for item in objects(document, SourceLine(source, 1), hint)
+    ]
 
 
-def objects(document: object, place: Place, hint: str) -> list[object]:
+def objects(document: object, place: SourceLine, hint: str) -> list[object]:
     """Return `document` if it is a list."""
     if not isinstance(document, list):
         raise place.error("is JSON, but not the list that is expected", hint)
     return document
 
 
-def _object(item: object, place: Place, hint: str) -> dict[str, object]:
+def _object(item: object, place: SourceLine, hint: str) -> dict[str, object]:
     if not isinstance(item, dict):
         raise place.error(f"holds {quoted(shown(item))} where an object is expected", hint)
     return item

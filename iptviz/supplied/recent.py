@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.lines import Place, places, quoted
+from iptviz.supplied.lines import SourceLine, places, quoted
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def read_recent_lists(text: str, source: str, default_name: str) -> dict[str, Re
     return {name: RecentList(entries) for name, entries in lists.items()}
 
 
-def _entry(line: str, place: Place) -> tuple[int, RecentEntry]:
+def _entry(line: str, place: SourceLine) -> tuple[int, RecentEntry]:
     found = _ENTRY.fullmatch(line)
     network = parse_network(found["address"]) if found else None
     if found is None or network is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.lines import Place, quoted, read_json, shown
+from iptviz.supplied.lines import SourceLine, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Route(NamedTuple):
         )
 
 
-def read_line(line: str, place: Place) -> Route:
+def read_line(line: str, place: SourceLine) -> Route:
     """Read a line of `ip route`.
 
     Raises:
@@ -82,14 +82,14 @@ def read_objects(text: str, source: str) -> Iterator[Route]:
     Raises:
         DumpError: the text is no list of routes.
     """
-    place = Place(source, 1)
+    place = SourceLine(source, 1)
     for item in read_json(text, source, _COMMAND):
         flags = item.get("flags")
         if not (isinstance(flags, list) and "dead" in flags):
             yield _of_object(item, place)
 
 
-def _of_object(item: dict[str, object], place: Place) -> Route:
+def _of_object(item: dict[str, object], place: SourceLine) -> Route:
     hops = item.get("nexthops")
     pairs = [_hop(hop) for hop in hops if isinstance(hop, dict)] if isinstance(hops, list) else []
     (device, gateway), *others = pairs or [_hop(item)]
@@ -110,7 +110,7 @@ def _hop(item: dict[str, object]) -> tuple[str | None, str | None]:
     return device if isinstance(device, str) else None, gateway if isinstance(gateway, str) else None
 
 
-def _destination(text: str, version: int, place: Place) -> Network:
+def _destination(text: str, version: int, place: SourceLine) -> Network:
     network = _ALL[version] if text == "default" else parse_network(text)
     if network is None:
         raise place.error(f"{quoted(text)} is no destination of a route", HINT)
@@ -127,7 +127,7 @@ def _after(words: list[str], word: str) -> str | None:
     return words[at] if at < len(words) else None
 
 
-def _metric(text: str, place: Place) -> int:
+def _metric(text: str, place: SourceLine) -> int:
     number = parse_number(text)
     if number is None:
         raise place.error(f"{quoted(text)} is no metric", HINT)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.supplied.documents import Item, is_document, read_items
-from iptviz.supplied.lines import Place, places, quoted
+from iptviz.supplied.lines import SourceLine, places, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +34,11 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
         DumpError: it holds no service, or something that is none.
     """
     if is_document(text):
-        found = list(_of_items(read_items(text, source, _HINT), Place(source, 1)))
+        found = list(_of_items(read_items(text, source, _HINT), SourceLine(source, 1)))
     else:
         found = list(_of_lines(text, source))
     if not found:
-        raise Place(source, 1).error("names no service", _HINT)
+        raise SourceLine(source, 1).error("names no service", _HINT)
     return found
 
 
@@ -57,13 +57,13 @@ def _of_lines(text: str, source: str) -> Iterator[Candidate]:
             yield _of_name(line, place)
 
 
-def _of_row(words: list[str], place: Place) -> Candidate:
+def _of_row(words: list[str], place: SourceLine) -> Candidate:
     if len(words) < 2 or not all(map(_LABELS.fullmatch, words[:2])):
         raise place.error(f"{quoted(' '.join(words))} is no row of services", _HINT)
     return Candidate(words[0], words[1], None)
 
 
-def _of_name(line: str, place: Place) -> Candidate:
+def _of_name(line: str, place: SourceLine) -> Candidate:
     found = _NAME.fullmatch(line)
     if found is None:
         raise place.error(f"{quoted(line)} is no namespace/name or namespace/name:port", _HINT)
@@ -73,14 +73,14 @@ def _of_name(line: str, place: Place) -> Candidate:
 # --- documents -----------------------------------------------------------------------------------------------
 
 
-def _of_items(items: list[Item], place: Place) -> Iterator[Candidate]:
+def _of_items(items: list[Item], place: SourceLine) -> Iterator[Candidate]:
     """Yield the ports of all services."""
     for item in items:
         if item.get("kind", "Service") == "Service":
             yield from _of_service(item, place)
 
 
-def _of_service(service: Item, place: Place) -> Iterator[Candidate]:
+def _of_service(service: Item, place: SourceLine) -> Iterator[Candidate]:
     metadata, spec = service.get("metadata"), service.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise place.error("holds a service without metadata and spec", _HINT)

@@ -7,6 +7,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from iptviz.xtables.values.numbers import read_uint
+
 
 class Network(NamedTuple):
     """An address and a mask as integers; iptables allows masks with holes, which `ipaddress` does not."""
@@ -26,23 +28,36 @@ class Network(NamedTuple):
         return self.version == other.version and self.value & both == other.value & both
 
 
+def full_mask(version: int) -> int:
+    """Return the mask of one address of IP `version` 4 or 6."""
+    return (1 << (32 if version == 4 else 128)) - 1
+
+
 @lru_cache(maxsize=4096)
 def parse_network(text: str) -> Network | None:
     """Read `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/64` or a single address; None for anything else."""
-    address_text, _, mask_text = text.partition("/")
+    address_text, slash, mask_text = text.partition("/")
     try:
         address = ipaddress.ip_address(address_text)
-        if not mask_text:
-            mask = (1 << address.max_prefixlen) - 1
-        elif (length := parse_number(mask_text)) is not None:
+        if not slash:
+            mask = full_mask(address.version)
+        elif (length := read_uint(mask_text)) is not None:
             if length > address.max_prefixlen:
                 return None
             mask = ((1 << length) - 1) << (address.max_prefixlen - length)
         else:
-            mask = int(ipaddress.ip_address(mask_text))
+            mask = int(type(address)(mask_text))
     except ValueError:
         return None
     return Network(address.version, int(address) & mask, mask)
+
+
+def parse_range(text: str) -> tuple[Network, Network] | None:
+    """Read both ends of `10.0.0.1-10.0.0.9`, which are of one family; an address or network alone is both."""
+    low, dash, high = text.partition("-")
+    first = parse_network(low)
+    last = parse_network(high) if dash else first
+    return None if first is None or last is None or first.version != last.version else (first, last)
 
 
 _PORT = re.compile("[0-9]{1,5}")
@@ -72,3 +87,14 @@ def join_endpoint(address: str, port: int | None) -> str:
     if port is None:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def split_nat_range(text: str) -> tuple[str, str | None]:
+    """Split `10.0.0.1-10.0.0.3:80-90`, or `[fd00::1-fd00::3]:80`, into addresses and ports, None for no ports."""
+    if text.startswith("["):
+        addresses, _, rest = text[1:].partition("]")
+        return addresses, rest[1:] if rest.startswith(":") else None
+    if text.count(":") != 1:  # one colon alone is that of the ports, more are those of IPv6
+        return text, None
+    addresses, _, ports = text.partition(":")
+    return addresses, ports

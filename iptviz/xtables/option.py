@@ -1,8 +1,8 @@
 """One row of the option tables, and how a row is spelled.
 
 A row is `"!--dport|--destination-port ports"`: a leading `!` where iptables allows negation, the name that
-iptables-save prints and its aliases separated by `|`, then the kind of each value (a key of
-`iptviz.xtables.values.KINDS`, which says how iptables-save prints it). A kind that ends in `?` may be absent.
+iptables-save prints and its aliases separated by `|`, then the kind of each value (a row of
+`iptviz.xtables.values.kinds`, which says how it is read and printed). A kind that ends in `?` may be absent.
 `=VALUE` at the end: iptables-save leaves the option out where it has this value; `+VALUE`: it adds the option
 where it is absent. The rows of an extension stand in the order in which iptables-save prints them.
 """
@@ -12,8 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from iptviz.xtables.saving import Saving
 from iptviz.xtables.words import quote_word
+
+
+class Saving(NamedTuple):
+    """Whose printing of rules is wanted, as iptables-save differs by family and, a little, by backend.
+
+    `family` is `ipv4` or `ipv6`, `backend` is `legacy` or `nf_tables`.
+    """
+
+    family: str
+    backend: str
 
 
 class Option(NamedTuple):
@@ -26,6 +35,14 @@ class Option(NamedTuple):
     def text(self) -> str:
         """Return the option as one would type it."""
         return ("! " if self.negated else "") + " ".join((self.name or '""', *map(quote_word, self.values)))
+
+
+def quoted(options: list[Option], *names: str) -> list[Option]:
+    """Return the options with the values of `names`, which are printed as they are, in quotes if need be."""
+    return [
+        option._replace(values=tuple(map(quote_word, option.values))) if option.name in names else option
+        for option in options
+    ]
 
 
 class OptionSpec(NamedTuple):

@@ -47,7 +47,7 @@ _TARGETS: dict[str, _TargetRow] = {
     ),
     "TPROXY": _TargetRow(
         continues=False,
-        rows=("--on-port port-decimal", "--on-ip host-or-any +", "--tproxy-mark xmark +0x0/0x0"),
+        rows=("--on-port decimal-port", "--on-ip host-or-any +", "--tproxy-mark xmark +0x0/0x0"),
     ),
     # It answers SYN and ACK itself; what else it gets, such as RST, goes on to the next rule.
     "SYNPROXY": _TargetRow(
@@ -106,8 +106,8 @@ _TARGETS: dict[str, _TargetRow] = {
     "HMARK": _TargetRow(
         continues=True,
         rows=(
-            "--hmark-src-prefix prefix-length",
-            "--hmark-dst-prefix prefix-length",
+            "--hmark-src-prefix mask-length",
+            "--hmark-dst-prefix mask-length",
             "--hmark-sport-mask hex4",
             "--hmark-dport-mask hex4",
             "--hmark-spi-mask hex8",

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.engine.marks import ALL_BITS, UNKNOWN_MARK, Mark, Origin, known_mark, read_mark
+from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
+from iptviz.xtables.values.numbers import ALL_BITS, read_mark
 
 BITS = st.integers(0, ALL_BITS)
 FEW = st.sampled_from([0, 1, 0x4000, 0xC000, ALL_BITS])

@@ -161,6 +161,12 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("-p udplite -m udplite --dport 81", SYN._replace(protocol="udplite"), False),
     ("-p sctp -m sctp --dport 80", SYN._replace(protocol="sctp"), True),
     ("-p dccp -m dccp --dport 80", SYN._replace(protocol="dccp"), True),
+    ("-p tcp -m tcp --dport 0120", SYN, True),
+    ("-p dccp -m dccp --dport 0120", SYN._replace(protocol="dccp"), False),
+    ("-p tcp -m multiport --dports 0x50", SYN, True),
+    ("-m pkttype --pkt-type host", SYN, True),
+    ("-m tos --tos Minimize-Cost/0x02", SYN, "packet matches -m tos --tos Minimize-Cost/0x02"),
+    ("-p tcp -m tcp --tcp-flags SYN,FLAG SYN", SYN, "packet matches -m tcp --tcp-flags SYN,FLAG SYN"),
     ("-m statistic --mode random --probability 1", SYN, True),
 ]  # fmt: skip
 

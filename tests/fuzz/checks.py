@@ -40,12 +40,12 @@ def check_reader(data: bytes) -> None:
     last_line = 1 + data.count(b"\n") + data.count(b"\r")
     for note in text.notes:
         assert 1 <= note.first <= note.last <= last_line
-    for reading in text.readings:
-        _ask_dump(Dump.of(text, reading, Source("<fuzz>", "", data)), data, last_line)
+    for plain in text.dumps:
+        _ask_dump(Dump.of(text, plain, Source("<fuzz>", "", data)), data, last_line)
     try:
         first = Dump(data)
     except DumpError:
-        assert not text.readings
+        assert not text.dumps
     else:
         assert bytes(first) == data
 

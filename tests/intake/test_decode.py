@@ -69,12 +69,12 @@ def test_decoding_takes_any_bytes(raw: bytes) -> None:
 def test_reading_takes_any_bytes(raw: bytes) -> None:
     text = read_text(raw)
     assert text.raw == raw
-    for reading in text.readings:
-        assert_tiles(reading.text)
-        assert [one.name for one in build_index(reading.text).sections] == [
-            one.name for one in reading.layout.sections
+    for plain in text.dumps:
+        assert_tiles(plain.text)
+        assert [section.name for section in build_index(plain.text).sections] == [
+            section.name for section in plain.layout.sections
         ]
-        assert reading.layout.sections
+        assert plain.layout.sections
     for note in text.notes:
         assert 1 <= note.first <= note.last <= text.line_count
     assert sorted(text.notes) == text.notes

@@ -74,7 +74,7 @@ def test_a_prefix_of_unknown_make_counts_once_it_is_frequent() -> None:
         "-A A -j B",
         "-A A -j C",
     ]
-    assert read_text(joined("see => -A A -j B")).readings == []
+    assert read_text(joined("see => -A A -j B")).dumps == []
 
 
 def test_what_closes_a_decoration_is_taken_away_and_nothing_else() -> None:

@@ -19,7 +19,7 @@ def joined(*lines: str) -> bytes:
 def dumps(*lines: str) -> list[Dump]:
     """All dumps of a text."""
     text = read_text(joined(*lines))
-    return [Dump.of(text, reading, Source("<bytes>", "", text.raw)) for reading in text.readings]
+    return [Dump.of(text, plain, Source("<bytes>", "", text.raw)) for plain in text.dumps]
 
 
 def dump(*lines: str) -> Dump:

@@ -106,7 +106,7 @@ RULE = re.compile(r"\[(?P<packets>\d+):\d+\] -A OUTPUT .*--comment (?P<number>\d
 
 def rules_of(family: int, sets: dict[str, IpSet]) -> list[tuple[str, str, bool]]:
     """Set, directions and --return-nomatch: all of them that iptables takes for the family."""
-    names = [name for name, made in sets.items() if made.form.family in (family, None)]
+    names = [name for name, made in sets.items() if made.options.family in (family, None)]
     return list(product(names, DIRECTIONS, (False, True)))
 
 

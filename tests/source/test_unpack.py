@@ -24,8 +24,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iptviz.errors import DumpError
+from iptviz.source.head import ZIP, is_packed
+from iptviz.source.inflate import STREAMS
 from iptviz.source.origin import DEFAULT_LIMIT
-from iptviz.source.unpack import Member, is_packed, unpack
+from iptviz.source.unpack import Member, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -239,6 +241,12 @@ def test_what_is_not_packed_is_yielded_as_it_is() -> None:
     for data in (DUMP, b"", b"PK", b"\x1f", bytes(4096)):
         assert not is_packed(data[:512])
         assert sound(data) == sound(data, file=Pipe) == [Member("", data, None)]
+
+
+@pytest.mark.parametrize("magic", [*STREAMS, *ZIP])
+def test_what_can_be_unpacked_is_told_by_its_first_bytes(magic: bytes) -> None:
+    assert is_packed(magic.ljust(512, b"x"))
+    assert not is_packed(magic[:-1].ljust(512, b"x"))
 
 
 def test_times_that_are_none_are_not_known() -> None:

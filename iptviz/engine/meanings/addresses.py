@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import Interface
 from iptviz.engine.meanings.truth import Truth, known, question, unknown
-from iptviz.xtables.address import Network, parse_network
-from iptviz.xtables.names import protocol_name
+from iptviz.xtables.address import Network, parse_network, parse_range
+from iptviz.xtables.values.protocols import protocol_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,10 +105,10 @@ def basic_truth(option: Option, packet: Packet) -> Truth:
 def iprange(_match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Whether an address lies between two others."""
     side, address = _SIDES[option.name], getattr(packet, _SIDES[option.name])
-    low, _, high = option.values[0].partition("-")
-    first, last = parse_network(low), parse_network(high or low)
-    if address is None or first is None or last is None:
+    ends = parse_range(option.values[0])
+    if address is None or ends is None:
         return question(f"{side}-range", option.values[0], option, packet.since(side))
+    first, last = ends
     if address.version != first.version:
         return known(option, holds=False)
     lowest, highest = address.value, address.value | (_full(address.version) & ~address.mask)

@@ -12,16 +12,18 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UndecidedError
-from iptviz.engine.marks import ALL_BITS, Mark, known_mark, read_mark
+from iptviz.engine.marks import Mark, known_mark
 from iptviz.engine.meanings.addresses import basic_truth
-from iptviz.engine.meanings.headers import port_range
 from iptviz.engine.meanings.truth import Truth, asked, known, question
+from iptviz.xtables.values.numbers import Masked, read_mark, show_mark
+from iptviz.xtables.values.protocols import read_decimal_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.dump.model import Dump
     from iptviz.engine.host import Host
+    from iptviz.engine.marks import Mark
     from iptviz.engine.packet import ConnectionTuple, Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
@@ -53,9 +55,7 @@ def mark_truth(match: Match, option: Option, own: Mark) -> Truth:
     answer = own.equals(*wanted)
     if isinstance(answer, bool):
         return known(option, holds=answer)
-    value, mask = answer
-    shown = f"{value:#x}" if mask == ALL_BITS else f"{value:#x}/{mask:#x}"
-    return question(own.origin.field, shown, option, own.origin.since)
+    return question(own.origin.field, show_mark(Masked(*answer)), option, own.origin.since)
 
 
 def conntrack(match: Match, packet: Packet, _host: Host) -> list[Truth]:
@@ -122,10 +122,10 @@ def _tuple_truth(match: Match, option: Option, packet: Packet, side: str) -> Tru
     reply, field = _TUPLE_SIDES[side]
     seen: Packet | ConnectionTuple = packet if reply or packet.original is None else packet.original
     if field.endswith("_port"):
-        port, bounds = getattr(seen, field), port_range(option.values[0])
+        port, bounds = getattr(seen, field), read_decimal_ports(option.values[0])
         if port is None or bounds is None:
             return asked(match, option)
-        return known(option, holds=bounds.low <= port <= bounds.high)
+        return known(option, holds=bounds.first <= port <= bounds.last)
     if getattr(seen, field) is None:
         return asked(match, option)
     letter = "-s" if field == "source" else "-d"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.condition_kinds import Ports
 from iptviz.engine.meanings.truth import Truth, asked, either, known, question, unknown
-from iptviz.xtables.address import parse_number
-from iptviz.xtables.names import service_port
-from iptviz.xtables.numbers import read_uint
+from iptviz.xtables.values.numbers import read_dashed_range, read_open_range, read_uint, show_range
+from iptviz.xtables.values.protocols import LAST_PORT, read_decimal_ports, read_ports, read_tcp_flags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +15,7 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
+    from iptviz.xtables.values.numbers import Range
 
 _PORT_SIDES = {"--sport": "source", "--dport": "destination"}
 
@@ -28,51 +27,30 @@ def ports(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     if option.name == "--tcp-flags":
         return _tcp_flags(match, option, packet, option.values)
     side = _PORT_SIDES.get(option.name)
-    bounds = port_range(option.values[0]) if side else None
+    read = read_decimal_ports if match.name == "dccp" else read_ports
+    bounds = read(option.values[0]) if side else None
     if side is None or bounds is None:
         return asked(match, option)
     port: int | None = getattr(packet, f"{side}_port")
     if port is not None:
-        return known(option, holds=bounds.low <= port <= bounds.high)
-    if bounds == Ports(0, 65535):
+        return known(option, holds=bounds.first <= port <= bounds.last)
+    if bounds == (0, LAST_PORT):
         return known(option, holds=True)
-    text = str(bounds.low) if bounds.low == bounds.high else f"{bounds.low}:{bounds.high}"
-    return question(f"{side}-port", text, option, packet.since(f"{side}_port"))
+    return question(f"{side}-port", show_range(bounds), option, packet.since(f"{side}_port"))
 
 
 def _tcp_flags(match: Match, option: Option, packet: Packet, values: tuple[str, ...]) -> Truth:
-    looked_at, wanted = (_flags(value) for value in values[:2])
+    looked_at, wanted = (read_tcp_flags(value) for value in values[:2])
     if packet.tcp_flags is None:
         return question("match", f"--tcp-flags {values[0]} {values[1]}", option)
-    if not looked_at | wanted <= set(TCP_FLAGS):
+    if looked_at is None or wanted is None:
         return asked(match, option)
     return known(option, holds=packet.tcp_flags & looked_at == wanted)
 
 
-TCP_FLAGS = ("FIN", "SYN", "RST", "PSH", "ACK", "URG")
-
-
-def _flags(text: str) -> set[str]:
-    names = set(text.upper().split(",")) - {"NONE"}
-    return set(TCP_FLAGS) if "ALL" in names else names
-
-
-def port_range(text: str) -> Ports | None:
-    """Read `80`, `http`, `80:90`, `:90` or `80:`; None for a name that nobody knows."""
-    low, colon, high = text.partition(":")
-    first = _port_number(low) if low or not colon else 0
-    last = (_port_number(high) if high else 65535) if colon else first
-    return None if first is None or last is None else Ports(first, last)
-
-
-def _port_number(text: str) -> int | None:
-    number = parse_number(text)
-    return service_port(text) if number is None else number
-
-
 def multiport(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Up to fifteen ports; `--ports` is satisfied by either side."""
-    ranges = [port_range(port) for port in option.values[0].split(",")]
+    ranges = [read_ports(port) for port in option.values[0].split(",")]
     sides = _MULTIPORT_SIDES[option.name]
     numbers = [getattr(packet, f"{side}_port") for side in sides]
     answers = [_in_ranges(number, ranges) for number in numbers]
@@ -91,46 +69,36 @@ _MULTIPORT_SIDES = {
 }
 
 
-def _in_ranges(port: int | None, ranges: Iterable[Ports | None]) -> bool | None:
+def _in_ranges(port: int | None, ranges: Iterable[Range | None]) -> bool | None:
     if port is None:
         return None
-    found = [None if bounds is None else bounds.low <= port <= bounds.high for bounds in ranges]
+    found = [None if bounds is None else bounds.first <= port <= bounds.last for bounds in ranges]
     return True if True in found else None if None in found else False
-
-
-def printed_value(kind: str, text: str, family: str = "ipv4") -> str:
-    """Return a value as iptables-save prints it: names become numbers."""
-    from iptviz.xtables.saving import Saving
-    from iptviz.xtables.values import KINDS  # a hundred kinds, of which few dumps need any here
-
-    return KINDS[kind](text, Saving(family, "legacy"))
 
 
 def icmp(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """ICMP and ICMPv6 types, with a code or without."""
-    family = "ipv6" if match.name == "icmp6" else "ipv4"
-    kind = "icmpv6-type" if match.name == "icmp6" else "icmp-type"
-    text = printed_value(kind, option.values[0], family)
-    if text == "any":
+    from iptviz.xtables.values.icmp import ANY_TYPE, read_icmp_type  # names that few dumps need
+
+    wanted = read_icmp_type(option.values[0], "ipv6" if match.name == "icmp6" else "ipv4")
+    if wanted == ANY_TYPE:
         return known(option, holds=True)
-    type_text, slash, code_text = text.partition("/")
-    wanted, code = read_uint(type_text), read_uint(code_text) if slash else None
-    if wanted is None or packet.icmp_type is None or (slash and code is None):
+    if wanted is None or packet.icmp_type is None:
         return asked(match, option)
-    if packet.icmp_type[0] != wanted:
+    if packet.icmp_type[0] != wanted.type:
         return known(option, holds=False)
-    if code is None:
+    if wanted.code is None:
         return known(option, holds=True)
     own = packet.icmp_type[1]
-    return either(match, option, holds=None if own is None else own == code)
+    return either(match, option, holds=None if own is None else own == wanted.code)
 
 
 def length(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The length of the packet from its network header on, in bytes."""
-    bounds = port_range(option.values[0])  # a range of the same spelling
+    bounds = read_open_range(option.values[0], 0xFFFF)
     if packet.length is None or bounds is None:
         return asked(match, option)
-    return known(option, holds=bounds.low <= packet.length <= bounds.high)
+    return known(option, holds=bounds.first <= packet.length <= bounds.last)
 
 
 _COMPARISONS = {"eq": int.__eq__, "lt": int.__lt__, "gt": int.__gt__}
@@ -156,25 +124,19 @@ def dscp_value(option: Option) -> int | None:
     """Return the code point that an option names by number or class; None for an unknown class."""
     if not option.name.endswith("-class"):
         return read_uint(option.values[0])
-    name = option.values[0].upper()
-    if name in {"BE", "EF"}:
-        return 0 if name == "BE" else 0x2E
-    digits = name[2:]
-    if name[:2] == "CS" and digits in tuple("01234567"):
-        return int(digits) << 3
-    if name[:2] == "AF" and len(digits) == 2 and digits[0] in "1234" and digits[1] in "123":
-        return int(digits[0]) << 3 | int(digits[1]) << 1
-    return None
+    from iptviz.xtables.values.headers import dscp_of_class
+
+    return dscp_of_class(option.values[0])
 
 
 def tos(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """Bits of the type of service; a symbolic name stands for all bits but those of ECN."""
-    value = printed_value("set-tos", option.values[0])
-    number, slash, mask = value.partition("/")
-    wanted, bits = read_uint(number), read_uint(mask) if slash else 0xFF
-    if packet.tos is None or wanted is None or bits is None:
+    from iptviz.xtables.values.headers import read_tos
+
+    wanted = read_tos(option.values[0])
+    if packet.tos is None or wanted is None:
         return asked(match, option, packet.since("tos"))
-    return known(option, holds=packet.tos & bits == wanted)
+    return known(option, holds=packet.tos & wanted.mask == wanted.value)
 
 
 def ecn(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
@@ -194,12 +156,11 @@ def mac(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
 
 def packet_type(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """To this host, to all, to a group, or to another host, on the link."""
-    wanted = option.values[0].lower()
+    from iptviz.xtables.values.headers import read_packet_type
+
     if packet.packet_type is None:
         return asked(match, option)
-    return known(
-        option, holds=packet.packet_type == {"bcast": "broadcast", "mcast": "multicast"}.get(wanted, wanted)
-    )
+    return known(option, holds=packet.packet_type == read_packet_type(option.values[0]))
 
 
 def owner(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
@@ -215,8 +176,7 @@ def owner(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     own = packet.owner[place] if packet.owner and place is not None else None
     if own is None:
         return asked(match, option)
-    low, _, high = option.values[0].partition("-")
-    first, last = read_uint(low), read_uint(high or low)
-    return (
-        asked(match, option) if first is None or last is None else known(option, holds=first <= own <= last)
-    )
+    numbers = read_dashed_range(option.values[0])
+    if numbers is None:
+        return asked(match, option)
+    return known(option, holds=numbers.first <= own <= numbers.last)

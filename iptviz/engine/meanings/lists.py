@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.meanings.truth import Truth, known, unknown
-from iptviz.xtables.address import parse_network, parse_number
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
     from iptviz.engine.host import Host
@@ -49,7 +50,7 @@ def _listed(match: Match, name: str, packet: Packet, host: Host) -> bool | None:
     if entry is None:
         return False
     hits = match.option("--hitcount")
-    enough = parse_number(hits.values[0]) if hits and hits.values else 0
+    enough = read_uint(hits.values[0]) if hits and hits.values else 0
     if enough is not None and entry.hits < enough:
         return False
     return None if match.option("--seconds") or match.option("--rttl") or enough is None else True

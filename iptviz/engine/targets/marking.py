@@ -5,31 +5,17 @@ Source: extensions/libxt_MARK.c and libxt_CONNMARK.c for what each option means 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from iptviz.engine.effects import Effect, GoOn, TargetCall
-from iptviz.engine.marks import ALL_BITS, Mark, Origin, read_mark
+from iptviz.engine.marks import Mark, Origin
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
-from iptviz.xtables.numbers import read_uint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_OPERATIONS: dict[str, Callable[[int, int], tuple[int, int]]] = {
-    "--set-xmark": lambda value, mask: (value, mask),
-    "--set-mark": lambda value, mask: (value, value | mask),
-    "--and-mark": lambda value, _mask: (0, ~value & ALL_BITS),
-    "--or-mark": lambda value, _mask: (value, value),
-    "--xor-mark": lambda value, _mask: (value, 0),
-}
-"""For each option the value and mask of `(mark & ~mask) ^ value`."""
+from iptviz.xtables.values.numbers import ALL_BITS, Masked, bit_change, read_mark, read_uint
 
 
-def _operation(call: TargetCall) -> tuple[int, int] | None:
-    for option in call.target.options:
-        if option.name in _OPERATIONS and option.values and (read := read_mark(option.values[0])):
-            return _OPERATIONS[option.name](*read)
-    return None
+def _operation(call: TargetCall) -> Masked | None:
+    """Return value and mask of `(mark & ~mask) ^ value`, or None where no option can be read."""
+    operands = ((option.name, read_mark(option.values[0])) for option in call.target.options if option.values)
+    changes = (bit_change(name, operand, ALL_BITS) for name, operand in operands if operand is not None)
+    return next(filter(None, changes), None)
 
 
 def lost_mark(call: TargetCall) -> Effect:
@@ -47,7 +33,7 @@ def mark(call: TargetCall) -> Effect:
     return GoOn(call.packet._replace(mark=changed), _set_text("mark", changed, operation))
 
 
-def _set_text(what: str, changed: Mark, operation: tuple[int, int]) -> str:
+def _set_text(what: str, changed: Mark, operation: Masked) -> str:
     value, mask = operation
     return f"{what} {changed.value:#x}" if not changed.keep else f"{what} set to {value:#x}/{mask:#x}"
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, Stop, TargetCall
 from iptviz.engine.packet import ConnectionTuple, Packet
-from iptviz.xtables.address import Network, join_endpoint, parse_network, parse_number
+from iptviz.xtables.address import Network, join_endpoint, parse_network, parse_range, split_nat_range
+from iptviz.xtables.values.protocols import read_nat_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,35 +25,23 @@ def _remembered(packet: Packet) -> ConnectionTuple:
     )
 
 
-def split_range(text: str) -> tuple[str, str]:
-    """Split `10.0.0.1-10.0.0.3:80-90`, or `[fd00::1-fd00::3]:80`, into addresses and ports."""
-    if text.startswith("["):
-        addresses, _, rest = text[1:].partition("]")
-        return addresses, rest.removeprefix(":")
-    if text.count(":") > 1:
-        return text, ""
-    addresses, _, ports = text.partition(":")
-    return addresses, ports
-
-
 def _covering(text: str) -> Network | None:
     """Return the address, or the smallest network that holds all addresses of a range."""
-    low, _, high = text.partition("-")
-    first, last = parse_network(low), parse_network(high or low)
-    if first is None or last is None or first.version != last.version:
+    ends = parse_range(text)
+    if ends is None:
         return None
+    first, last = ends
     open_bits = (first.value ^ last.value).bit_length()
     mask = first.mask >> open_bits << open_bits
     return Network(first.version, first.value & mask, mask)
 
 
-def _port(text: str, current: int | None) -> int | None:
+def _port(text: str | None, current: int | None) -> int | None:
     """Return the port that is chosen: the only one there is, the packet's own, or an unknown one."""
-    ports = text.partition("/")[0]
-    if not ports:
+    if not text:
         return current
-    low, _, high = ports.partition("-")
-    return parse_number(low) if high in {"", low} else None
+    ports = read_nat_ports(text)
+    return ports.first if ports and ports.first == ports.last else None
 
 
 def _host_text(network: Network | None) -> str | None:
@@ -63,14 +52,14 @@ def _host_text(network: Network | None) -> str | None:
     return str(kind(network.value)) if network.mask == full else None
 
 
-def _shown(addresses: str, port: int | None, ports: str) -> str:
+def _shown(addresses: str, port: int | None, ports: str | None) -> str:
     text = join_endpoint(addresses, port)
     return text if port is not None or not ports else f"{text}:{ports}"
 
 
 def dnat(call: TargetCall) -> Effect:
     """DNAT: the destination becomes an address, and perhaps a port."""
-    addresses, ports = split_range(call.target.value("--to-destination") or "")
+    addresses, ports = split_nat_range(call.target.value("--to-destination") or "")
     destination = _covering(addresses) if addresses else call.packet.destination
     port = _port(ports, call.packet.destination_port)
     shown = _shown(addresses or _host_text(destination) or "its address", port, ports)
@@ -132,10 +121,10 @@ def _from(call: TargetCall, source: Network | None, shown: str, port: int | None
 
 def snat(call: TargetCall) -> Effect:
     """SNAT: the source becomes an address; its port stays if it is free."""
-    addresses, ports = split_range(call.target.value("--to-source") or "")
+    addresses, ports = split_nat_range(call.target.value("--to-source") or "")
     source = _covering(addresses) if addresses else call.packet.source
     port = _port(ports, call.packet.source_port)
-    shown = _shown(addresses or _host_text(source) or "its address", parse_number(ports), ports)
+    shown = _shown(addresses or _host_text(source) or "its address", _port(ports, None), ports)
     return _from(call, source, shown, port)
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall
-from iptviz.engine.marks import read_mark
-from iptviz.engine.meanings.headers import dscp_value, printed_value
+from iptviz.engine.meanings.headers import dscp_value
 from iptviz.engine.targets import marking, rewriting
-from iptviz.xtables.numbers import read_uint
 from iptviz.xtables.targets import target_spec
+from iptviz.xtables.values.numbers import Masked, bit_change, read_mark, read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,15 +117,11 @@ def _tos(call: TargetCall) -> Effect:
     )
 
 
-def _tos_operation(name: str, text: str) -> tuple[int, int] | None:
-    if name == "--set-tos":
-        number, slash, mask = printed_value("set-tos", text).partition("/")
-        value, bits = read_uint(number), read_uint(mask) if slash else 0xFF
-        return None if value is None or bits is None else (value, bits)
-    bits = read_uint(text)
-    if bits is None:
-        return None
-    return {"--and-tos": (0, ~bits & 0xFF), "--or-tos": (bits, bits), "--xor-tos": (bits, 0)}.get(name)
+def _tos_operation(name: str, text: str) -> Masked | None:
+    from iptviz.xtables.values.headers import read_tos
+
+    operand = read_tos(text)
+    return None if operand is None else bit_change(name, operand, 0xFF)
 
 
 def _set(call: TargetCall) -> Effect:

@@ -1,25 +1,63 @@
-"""How iptables-save prints the match `hashlimit` (libxt_hashlimit.c, revision 3).
-
-The kernel keeps a rate as the time between two packets, in microseconds, or as what one byte costs, and a burst
-of bytes as a number of rates: neither gives back each rate that can be typed.
-"""
+"""How iptables-save prints the matches that limit something: `limit`, `connlimit` and `hashlimit`."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.match_limits import FULL_LENGTHS, without_negation
-from iptviz.xtables.numbers import read_uint
 from iptviz.xtables.option import Option
-from iptviz.xtables.values import print_value
-from iptviz.xtables.values_rates import print_period, read_unit
+from iptviz.xtables.values.addresses import read_mask_length
+from iptviz.xtables.values.numbers import read_uint
+from iptviz.xtables.values.times import print_period, read_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.xtables.saving import Saving
+    from iptviz.xtables.option import Saving
 
+# --- limit -----------------------------------------------------------------------------------------------
+
+
+def rewrite_limit(options: list[Option], saving: Saving) -> list[Option]:
+    """Return the options without a burst of 0, for which nftables' own limit takes the default."""
+    kept = saving.backend == "legacy"
+    return [option for option in options if kept or option.name != "--limit-burst" or option.values != ("0",)]
+
+
+# --- connlimit -------------------------------------------------------------------------------------------
+
+_FULL_LENGTHS = {"ipv4": "32", "ipv6": "128"}
+_OPPOSITES = {
+    f"--{match}-{name}": f"--{match}-{opposite}"
+    for match in ("connlimit", "hashlimit")
+    for name, opposite in (("upto", "above"), ("above", "upto"))
+}
+_LIMITS = {"--connlimit-upto", "--connlimit-above"}
+_SIDES = {"--connlimit-saddr", "--connlimit-daddr"}
+
+
+def _without_negation(option: Option) -> Option:
+    """Return `! --connlimit-upto` as the `--connlimit-above` that it is, and the other way round."""
+    if option.negated and option.name in _OPPOSITES:
+        return Option(_OPPOSITES[option.name], negated=False, values=option.values)
+    return option
+
+
+def rewrite_connlimit(options: list[Option], saving: Saving) -> list[Option]:
+    """Return the options with a mask and a side, of the source if none was typed (libxt_connlimit.c)."""
+    there = {option.name for option in options}
+    added = []
+    if there & _LIMITS and "--connlimit-mask" not in there:
+        added.append(Option("--connlimit-mask", negated=False, values=(_FULL_LENGTHS[saving.family],)))
+    if there & _LIMITS and not there & _SIDES:
+        added.append(Option("--connlimit-saddr", negated=False, values=()))
+    return [*map(_without_negation, options), *added]
+
+
+# --- hashlimit -------------------------------------------------------------------------------------------
+
+# The kernel keeps a rate as the time between two packets, in microseconds, or as what one byte costs, and a burst
+# of bytes as a number of rates: neither gives back each rate that can be typed (libxt_hashlimit.c, revision 3).
 _RATES = {"--hashlimit-upto", "--hashlimit-above"}
 _MASKS = {"--hashlimit-srcmask", "--hashlimit-dstmask"}
 _BURST, _EXPIRE = "--hashlimit-burst", "--hashlimit-htable-expire"
@@ -42,7 +80,7 @@ class _Printed(NamedTuple):
 
 def rewrite_hashlimit(options: list[Option], saving: Saving) -> list[Option]:
     """Return the options as they are printed: with a burst, without what is the default."""
-    options = [without_negation(option) for option in options]
+    options = [_without_negation(option) for option in options]
     typed = {option.name: option.values[0] if option.values else "" for option in options}
     rates = [option for option in options if option.name in _RATES and option.values]
     printed = _print_rate(rates[0].values[0], typed) if len(rates) == 1 else None
@@ -55,7 +93,7 @@ def rewrite_hashlimit(options: list[Option], saving: Saving) -> list[Option]:
 def _is_default(option: Option, saving: Saving) -> bool:
     value = option.values[0] if option.values else ""
     if option.name in _MASKS:
-        return print_value("mask-length", value, saving) == FULL_LENGTHS[saving.family]
+        return str(read_mask_length(value, saving.family)) == _FULL_LENGTHS[saving.family]
     return option.name == "--hashlimit-mode" and not value.strip(",|")
 
 
@@ -79,7 +117,7 @@ def _print_rate(text: str, typed: dict[str, str]) -> _Printed | None:
     return _print_packets(text, typed.get(_BURST, "5"), matching=_MATCH in typed)
 
 
-# --- packets ---------------------------------------------------------------------------------------------
+# --- hashlimit: packets --------------------------------------------------------------------------------------
 
 _SCALE = 1_000_000
 _NUMBER = re.compile(r"\s*\+?([0-9]{1,18})", re.ASCII)
@@ -103,7 +141,7 @@ def _read_number(text: str) -> int:
     return int(found[1]) if found else 0
 
 
-# --- bytes -----------------------------------------------------------------------------------------------
+# --- hashlimit: bytes ----------------------------------------------------------------------------------------
 
 _FACTORS = {"m": 1 << 20, "k": 1 << 10}
 _UNITS = (("m", 1 << 20), ("k", 1 << 10), ("", 1))

@@ -1,17 +1,14 @@
-"""How iptables-save prints what matches look for in a packet's bytes: strings, and the tests of u32."""
+"""What matches look for in a packet's bytes: strings, programs of BPF, and the tests of u32."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.numbers import read_uint
-from iptviz.xtables.words import quote_word
+from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from iptviz.xtables.saving import Saving
+    from collections.abc import Iterator
 
 # --- strings ---------------------------------------------------------------------------------------------
 
@@ -50,16 +47,34 @@ def print_payload(payload: bytes) -> tuple[str, str]:
     return ("--string", payload.decode()) if plain else ("--hex-string", f"|{payload.hex()}|")
 
 
-def _nfacct_name(text: str, _saving: Saving) -> str:
-    """Print the name after two blanks: libxt_nfacct.c prints one and xtables_save_string another."""
-    from iptviz.xtables.words import save_string
+# --- bytecode --------------------------------------------------------------------------------------------
 
-    return " " + save_string(text)
+_INSTRUCTION = re.compile(r"\s*([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,9})\s+([0-9]{1,10})", re.ASCII)
+_FIELDS = (0xFFFF, 0xFF, 0xFF, 0xFFFFFFFF)
+_MOST_INSTRUCTIONS = 64
+_LENGTH = re.compile(r"\s*([0-9]{1,5})", re.ASCII)
 
 
-def _as_it_is(text: str, _saving: Saving) -> str:
-    """Print what a rewrite has printed already."""
-    return text
+def read_bytecode(text: str) -> list[tuple[int, ...]] | None:
+    """Read the number of instructions, and instructions of four numbers each (libxt_bpf.c)."""
+    length_text, _, rest = text.partition(",")
+    length = _LENGTH.fullmatch(length_text)
+    words = rest.removesuffix(",").split(",", _MOST_INSTRUCTIONS)
+    instructions = [_instruction(found) for word in words if (found := _INSTRUCTION.fullmatch(word))]
+    if length is None or not int(length[1]) == len(words) == len(instructions):
+        return None
+    return instructions
+
+
+def _instruction(found: re.Match[str]) -> tuple[int, ...]:
+    """Return the four numbers, without the bits that their fields have no room for."""
+    return tuple(int(number) & field for number, field in zip(found.groups(), _FIELDS, strict=True))
+
+
+def show_bytecode(instructions: list[tuple[int, ...]]) -> str:
+    """Show the number of instructions and the instructions in quotes."""
+    words = (" ".join(map(str, instruction)) for instruction in instructions)
+    return f'"{",".join((str(len(instructions)), *words))}"'
 
 
 # --- u32 -------------------------------------------------------------------------------------------------
@@ -69,10 +84,9 @@ _OPERATORS = {"&", "<<", ">>", "@"}
 _LAST_NUMBER = 0xFFFFFFFF
 
 
-def _u32(text: str, _saving: Saving) -> str:
-    """Print `6 & 0xFF = 1` as `"0x6&0xff=0x1"`, and a range whose ends are equal as one number."""
-    printed = _print_tests(list(_tokens(text)))
-    return quote_word(text) if printed is None else f'"{printed}"'
+def read_u32(text: str) -> str | None:
+    """Read tests `6 & 0xFF = 1` as `0x6&0xff=0x1`, and a range whose ends are equal as one number."""
+    return _print_tests(list(_tokens(text)))
 
 
 def _tokens(text: str) -> Iterator[str]:
@@ -120,10 +134,3 @@ def _join(numbers: list[str], signs: list[str]) -> str:
         if sign != ":" or before != number:
             printed += [sign, number]
     return "".join(printed)
-
-
-PAYLOAD_KINDS: dict[str, Callable[[str, Saving], str]] = {
-    "nfacct-name": _nfacct_name,
-    "as-it-is": _as_it_is,
-    "u32": _u32,
-}

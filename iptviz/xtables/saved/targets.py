@@ -8,20 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.numbers import read_uint
 from iptviz.xtables.option import Option
-from iptviz.xtables.rateest import rewrite_rateest
-from iptviz.xtables.values import split_mark
-from iptviz.xtables.values_nat import full_address
-from iptviz.xtables.values_symbols import dscp_of_class, split_tos
+from iptviz.xtables.saved.rateest import rewrite_rateest_target
+from iptviz.xtables.values.addresses import read_host, show_host
+from iptviz.xtables.values.headers import dscp_of_class, read_tos
+from iptviz.xtables.values.numbers import ALL_BITS, Masked, bit_change, read_mark, read_uint, show_xmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from iptviz.xtables.option import Rewrite
-    from iptviz.xtables.saving import Saving
-
-    Operation = Callable[[int, int], tuple[int, int]]
+    from iptviz.xtables.option import Rewrite, Saving
 
 
 def _option(name: str, *values: str) -> Option:
@@ -40,44 +36,20 @@ def _last_of_each(options: Iterable[Option]) -> list[Option]:
 # --- operations on bits: MARK, CONNMARK and TOS ------------------------------------------------------------
 
 
-def _operations(things: str, full: int) -> dict[str, Operation]:
-    """Return what each operation comes to as a value and the mask of the bits that it clears first."""
-    return {
-        f"--and-{things}": lambda bits, _: (0, bits ^ full),
-        f"--or-{things}": lambda bits, _: (bits, bits),
-        f"--xor-{things}": lambda bits, _: (bits, 0),
-    }
-
-
-_MARK_OPERATIONS: dict[str, Operation] = {
-    "--set-mark": lambda value, mask: (value, value | mask),
-    **_operations("mark", 0xFFFFFFFF),
-}
-_TOS_OPERATIONS = _operations("tos", 0xFF)
-
-
 def _mark(options: list[Option], _saving: Saving) -> list[Option]:
     """Every operation on a mark is printed as the `--set-xmark` it comes to (libxt_MARK.c)."""
-    return [_worked_out(option, _MARK_OPERATIONS, split_mark, "--set-xmark") for option in options]
+    return [_worked_out(option, read_mark, ALL_BITS, "--set-xmark") for option in options]
 
 
 def _tos(options: list[Option], _saving: Saving) -> list[Option]:
     """Every operation is printed as the `--set-tos` it comes to (libxt_TOS.c)."""
-    return [_worked_out(option, _TOS_OPERATIONS, split_tos, "--set-tos") for option in options]
+    return [_worked_out(option, read_tos, 0xFF, "--set-tos") for option in options]
 
 
-def _worked_out(
-    option: Option,
-    operations: dict[str, Operation],
-    split: Callable[[str], tuple[int, int] | None],
-    name: str,
-) -> Option:
-    operation = operations.get(option.name)
-    operand = split(_value(option)) if operation else None
-    if operation is None or operand is None:
-        return option
-    value, mask = operation(*operand)
-    return _option(name, f"{value:#x}/{mask:#x}")
+def _worked_out(option: Option, read: Callable[[str], Masked | None], full: int, name: str) -> Option:
+    operand = read(_value(option))
+    change = None if operand is None else bit_change(option.name, operand, full)
+    return option if change is None else _option(name, show_xmark(change))
 
 
 def _connmark(options: list[Option], saving: Saving) -> list[Option]:
@@ -156,8 +128,9 @@ def _netmap(options: list[Option], saving: Saving) -> list[Option]:
     """The address may be short, as `10.1` for 10.0.0.1 (libipt_NETMAP.c)."""
     split = [_value(option).partition("/") for option in options]
     return [
-        _option(option.name, "".join((full_address(address, saving.family) or address, *mask)))
+        _option(option.name, "".join((show_host(host) if host else address, *mask)))
         for option, (address, *mask) in zip(options, split, strict=True)
+        for host in [read_host(address, saving.family)]
     ]
 
 
@@ -198,7 +171,9 @@ def _hmark(options: list[Option], saving: Saving) -> list[Option]:
     spelled_out: list[Option] = []
     for option in options:
         asked = _value(option).lower().split(",") if option.name == "--hmark-tuple" else []
-        parts = [next((part for part in _HMARK_PARTS if one and part.startswith(one)), None) for one in asked]
+        parts = [
+            next((part for part in _HMARK_PARTS if word and part.startswith(word)), None) for word in asked
+        ]
         if not parts or None in parts:
             spelled_out.append(option)
             continue
@@ -218,6 +193,6 @@ TARGET_REWRITES: dict[str, Rewrite] = {
     "NETMAP": _netmap,
     "NFLOG": _nflog,
     "NFQUEUE": _nfqueue,
-    "RATEEST": rewrite_rateest,
+    "RATEEST": rewrite_rateest_target,
     "TOS": _tos,
 }

@@ -1,0 +1,38 @@
+"""What a text comes to: the dumps that are in it, each as plain iptables-save, and what was done to its lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from iptviz.intake.index import Index
+    from iptviz.intake.lines import LineMap
+    from iptviz.intake.remark import LineNote, Remark
+
+
+class PlainDump(NamedTuple):
+    """One dump of a text.
+
+    `text` is plain iptables-save and `layout` says where its tables stand; `line_map` leads to the lines of what
+    was read. `gaps` is what the form lacks; `family` is told by what stands around the dump, or None. `form` is
+    how it was written; `node` the name in a shell prompt above it.
+    """
+
+    text: bytes
+    layout: Index
+    line_map: LineMap | None
+    gaps: tuple[Remark, ...]
+    family: str | None
+    form: str
+    node: str | None = None
+    first_line: int = 1
+
+
+class Text(NamedTuple):
+    """A text with the dumps that are in it; `notes` are about its lines, `repairs` about all of it."""
+
+    raw: bytes
+    dumps: list[PlainDump]
+    notes: list[LineNote]
+    repairs: tuple[str, ...]
+    line_count: int
