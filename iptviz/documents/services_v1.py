@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import (
     Shape,
     conditions_shape,
     dump_shape,
+    findings_shape,
     frontend_shape,
     service_shape,
     share_shape,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from iptviz.questions.services import ServicesResult
 
 
-def services_document(result: ServicesResult) -> Shape:
+def document(result: ServicesResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.services.v1",
@@ -32,7 +34,8 @@ def services_document(result: ServicesResult) -> Shape:
         "total": result.total,
         "era": _era(result.era),
         "published": [_published(one) for one in result.published],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
     conditions_shape,
     counters_shape,
     dump_shape,
+    findings_shape,
     frontend_shape,
     service_shape,
     share_shape,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
 
 
-def trace_document(result: TraceResult) -> dict[str, Any]:
+def document(result: TraceResult) -> dict[str, Any]:
     """Return `result` as `iptviz.trace.v1`."""
     return {
         "schema": "iptviz.trace.v1",
@@ -37,7 +39,8 @@ def trace_document(result: TraceResult) -> dict[str, Any]:
             _service(one, siblings, result.wanted) | _observations(result, place)
             for place, (one, siblings) in enumerate(zip(result.services, result.siblings, strict=True))
         ],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 
@@ -59,7 +62,7 @@ def _observation(one: Observation, since: Dump | None) -> Shape:
         "test": "chi-square",
         "level": LEVEL,
         "needed": one.needed,
-        "problems": list(one.problems),
+        "problems": sentences(one.problems),
         "rules": [
             {
                 "line": seen.via.line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.gaps import find_gaps, no_dump_error
+from iptviz.dump.gaps import Read, find_gaps, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
@@ -108,7 +108,7 @@ class Dump:
 
     @property
     def repairs(self) -> tuple[str, ...]:
-        """What was done to the whole text before its lines were read."""
+        """What was done to the whole text before its lines were read: ids of `iptviz.checks.reading`."""
         return self._text.repairs
 
     @property
@@ -145,7 +145,8 @@ class Dump:
     @cached_property
     def gaps(self) -> list[Remark]:
         """Why the dump may lack something, by line: no COMMIT, a cut end, a missing declaration, other text."""
-        return find_gaps(self, self._reading)
+        ends_whole = bytes(self).endswith(b"\n")
+        return find_gaps(Read(self._reading, self.tables, self.lines, ends_whole, self.damage))
 
     @property
     def complete(self) -> bool:

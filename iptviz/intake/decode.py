@@ -38,7 +38,10 @@ _COLOR = re.compile(rb"\x1b\[[0-9;]*[mK]")
 
 
 class Decoded(NamedTuple):
-    """The text, and what was done to all of it, or nothing."""
+    """The text, and what was done to all of it, or nothing.
+
+    `repairs` are ids: `iptviz.checks.reading.REPAIRS` has the words.
+    """
 
     data: bytes
     repairs: tuple[str, ...]
@@ -112,9 +115,9 @@ def _without_color(data: bytes) -> bytes:
 
 
 _STEPS = (
-    (_is_wide, _from_wide, "the text is UTF-16 or UTF-32"),
-    (_has_nul, _without_nul, "NUL bytes are left out"),
-    (_has_bare_returns, _returns_to_feeds, "lines end in carriage returns"),
-    (_is_html, _from_html, "HTML entities are undone"),
-    (_is_grep_colored, _without_color, "grep's colours are left out"),
+    (_is_wide, _from_wide, "wide-characters"),
+    (_has_nul, _without_nul, "nul-bytes"),
+    (_has_bare_returns, _returns_to_feeds, "carriage-returns"),
+    (_is_html, _from_html, "html-entities"),
+    (_is_grep_colored, _without_color, "grep-colours"),
 )

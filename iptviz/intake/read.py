@@ -33,7 +33,7 @@ class Reading(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text with the dumps that are in it; `notes` are about its lines, `repairs` about all of it."""
+    """A text with the dumps that are in it; `notes` are about its lines, `repairs` (ids) about all of it."""
 
     raw: bytes
     readings: list[Reading]

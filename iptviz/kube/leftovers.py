@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
 
 WRITERS = {
-    "kube-proxy's userspace mode, the default before 1.2": (
+    "userspace": (
         "KUBE-PORTALS-CONTAINER", "KUBE-PORTALS-HOST", "KUBE-NODEPORT-CONTAINER", "KUBE-NODEPORT-HOST",
         "KUBE-NODEPORT-NON-LOCAL",
     ),
-    "host ports of dockershim, which Kubernetes 1.24 removed": ("KUBE-HOSTPORTS", "KUBE-HP-"),
+    "dockershim": ("KUBE-HOSTPORTS", "KUBE-HP-"),
 }  # fmt: skip
-"""Who wrote chains whose names begin so."""
+"""Who wrote chains whose names begin so: kube-proxy in userspace mode, or the host ports of dockershim."""
 
 
 class Leftover(NamedTuple):
@@ -32,14 +32,6 @@ class Leftover(NamedTuple):
     line: int
     asked: Rule | None
     whole: bool
-
-    @property
-    def text(self) -> str:
-        """What is left, and whether it still acts."""
-        more = f" and {len(self.chains) - 1} more" if len(self.chains) > 1 else ""
-        nobody = "nothing leads there any more" if self.whole else "nothing in this cut table leads there"
-        still = f"line {self.asked.line} still leads there" if self.asked else nobody
-        return f"{self.chains[0]}{more}: {self.writer}; {still}"
 
 
 def leftovers(dump: Dump) -> Iterator[Leftover]:

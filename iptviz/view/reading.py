@@ -17,7 +17,7 @@ _SHOWN = 4
 
 def summary(dump: Dump) -> list[str]:
     """Return a line about the reading, and one about each error that hid other files; empty for a plain dump."""
-    parts = [*_choice(dump), *dump.repairs, *_left_out(dump), *_repaired(dump)]
+    parts = [*_choice(dump), *_of_all(dump), *_left_out(dump), *_repaired(dump)]
     more = ["-v tells why"] if dump.line_notes else []
     return [*([f"{printable(dump.source)}: {'; '.join([*parts, *more])}"] if parts else []), *_problems(dump)]
 
@@ -26,15 +26,15 @@ def details(dump: Dump) -> list[str]:
     """Return a line for each stretch of lines that was left out or repaired, after what concerns them all."""
     source = printable(dump.source)
     return [
-        *(f"{source}: {part}" for part in (*_choice(dump), *dump.repairs)),
-        *(f"{source}:{note.places()}: {_fate(note)}" for note in dump.line_notes),
+        *(f"{source}: {part}" for part in (*_choice(dump), *_of_all(dump))),
+        *(f"{source}:{place}: {fate}" for place, fate in _fates(dump)),
         *_problems(dump),
     ]
 
 
 def objection(dump: Dump) -> str:
     """Return why a strict reader refuses the dump, or nothing."""
-    parts = [*dump.repairs, *_left_out(dump), *_repaired(dump), *_problems(dump)]
+    parts = [*_of_all(dump), *_left_out(dump), *_repaired(dump), *_problems(dump)]
     return "; ".join([*parts, *([dump.damage] if dump.damage else [])])
 
 
@@ -58,7 +58,9 @@ def _repaired(dump: Dump) -> Iterator[str]:
     repaired = [note for note in dump.line_notes if not note.skipped]
     if repaired:
         count = sum(note.size for note in repaired)
-        reasons = ", ".join(dict.fromkeys(note.reason for note in repaired))
+        from iptviz.checks.reading import LINES
+
+        reasons = ", ".join(LINES[reason] for reason in dict.fromkeys(note.reason for note in repaired))
         yield f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(repaired)}"
 
 
@@ -67,8 +69,21 @@ def _places(notes: Iterable[LineNote]) -> str:
     return ", ".join([*places[:_SHOWN], *(["..."] if len(places) > _SHOWN else [])])
 
 
-def _fate(note: LineNote) -> str:
-    return f"left out: {note.reason}" if note.skipped else f"repaired: {note.reason}"
+def _of_all(dump: Dump) -> list[str]:
+    """Return what was done to the whole text; most texts need nothing, and import no words."""
+    if not dump.repairs:
+        return []
+    from iptviz.checks.reading import REPAIRS
+
+    return [REPAIRS[repair] for repair in dump.repairs]
+
+
+def _fates(dump: Dump) -> Iterator[tuple[str, str]]:
+    """Yield lines that were left out or repaired, as `7-9`, and what became of them."""
+    if dump.line_notes:
+        from iptviz.checks.reading import line_text
+
+        yield from ((note.places(), line_text(note)) for note in dump.line_notes)
 
 
 def _problems(dump: Dump) -> list[str]:

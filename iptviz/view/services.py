@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.engine.condition import clauses
 from iptviz.questions.services import is_uneven
 from iptviz.view.facts import Fact
@@ -50,7 +51,7 @@ def services_view(result: ServicesResult, *, fold: bool = True) -> ServicesView:
         tuple(_row(one, fold=fold) for one in result.services),
         tuple(_published(one) for one in result.published),
         tuple(_facts(result)),
-        tuple(map(printable, result.notes)),
+        tuple(map(printable, sentences(result.notes))),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from iptviz.checks.reading import REPAIRS
 from iptviz.dump.model import Dump
 from iptviz.errors import DumpError
 from iptviz.intake.decode import decode
@@ -14,9 +15,7 @@ from iptviz.intake.read import read_text
 from tests.intake.test_index import assert_tiles, dump_like
 
 TEXT = '*nat\n:A - [0:0]\n-A A -m comment --comment "\u00e9 & \u4e2d" -j B\nCOMMIT\n'
-WIDE, NUL = "the text is UTF-16 or UTF-32", "NUL bytes are left out"
-RETURNS, ENTITIES = "lines end in carriage returns", "HTML entities are undone"
-COLOURS = "grep's colours are left out"
+WIDE, NUL, RETURNS, ENTITIES, COLOURS = REPAIRS
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
