@@ -41,7 +41,7 @@ ROWS = {
     "chain-loop": Row(
         severity="high",
         sentence=_loop,
-        means="Chains jump to each other in a circle.",
+        means="Chains lead to each other in a circle, or a chain leads to itself.",
         matters="The kernel refuses to load such chains, so no node runs these rules: the text was edited, or "
         "put together from several dumps.",
         advice="Take a fresh dump from the node, and ask that.",
