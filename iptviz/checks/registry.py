@@ -20,6 +20,7 @@ FAMILIES = (
     "leftovers",
     "against_api",
     "absence",
+    "era",
     "counters",
     "packet",
 )

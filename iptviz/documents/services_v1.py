@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import sentences
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.shapes import (
     Shape,
     conditions_shape,
@@ -42,7 +43,7 @@ def document(result: ServicesResult) -> Shape:
 def _era(era: Era) -> Shape:
     return {
         "mode": era.mode,
-        "text": era.text,
+        "text": sentence(era_remark(era)),
         "releases": [f"1.{minor}" for minor in sorted(era.releases) if minor <= NEWEST_KNOWN],
         "mixed": era.mixed,
         "kubelet": spans_text(era.kubelet) if any(cue.of == "kubelet" for cue in era.cues) else None,

@@ -19,22 +19,14 @@ NEWEST_KNOWN = 36
 
 _ALL = since(OLDEST)
 _USERSPACE = ("KUBE-PORTALS-HOST", "KUBE-PORTALS-CONTAINER")
-MODES = {
-    "ipvs": "kube-proxy in IPVS mode: endpoints are not in iptables, `ipvsadm -Sn` has them; what is here "
-    "masquerades and filters",
-    "elsewhere": "no kube-proxy in iptables mode, but a kubelet: services are kept by kube-proxy in nftables "
-    "mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
-    "userspace": "kube-proxy in userspace mode: connections go to its own ports, endpoints are not here",
-    "none": "no kube-proxy in iptables mode",
-}
-"""What is said of a node whose services are not in iptables."""
 
 
 class Era(NamedTuple):
     """When a dump was written.
 
-    `mode` is `iptables` or a key of `MODES`. `releases` are minor releases of Kubernetes 1.x, all of which write
-    everything that was seen; none where no single one does: then the dump is of mixed eras.
+    `mode` is `iptables`, `ipvs`, `userspace`, `elsewhere` (a kubelet is here) or `none`. `releases` are minor
+    releases of Kubernetes 1.x, all of which write everything that was seen; none where no single one does: then
+    the dump is of mixed eras.
     """
 
     mode: str
@@ -48,16 +40,9 @@ class Era(NamedTuple):
         return self.mode == "iptables" and not self.releases
 
     @property
-    def text(self) -> str:
-        """The era as a clause: `written by kube-proxy 1.24 to 1.26`."""
-        if self.mode != "iptables":
-            return MODES[self.mode]
-        if self.mixed:
-            one, other = self.conflict
-            return f"mixed eras: {_told(one)}, {_told(other)}"
-        if self.releases == _ALL:
-            return "written by some kube-proxy: nothing here tells which"
-        return f"written by kube-proxy {spans_text(self.releases)}"
+    def dated(self) -> bool:
+        """Whether something that was seen tells releases apart."""
+        return self.releases != _ALL
 
     @property
     def evidence(self) -> tuple[Cue, ...]:
@@ -77,10 +62,6 @@ class Era(NamedTuple):
         own = [cue for cue in self.cues if cue.of == "kube-proxy"]
         pairs = ((one, other) for one in own for other in own if not one.releases & other.releases)
         return next(pairs, (own[0], own[-1]))
-
-
-def _told(cue: Cue) -> str:
-    return f"{cue.text} (line {cue.line}) is of {spans_text(cue.releases)}"
 
 
 def era_of(dump: Dump) -> Era:

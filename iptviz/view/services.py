@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.wording import sentences
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence, sentences
 from iptviz.engine.condition import clauses
 from iptviz.questions.services import is_uneven
 from iptviz.view.facts import Fact
@@ -182,7 +183,7 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
 
 def _era(era: Era) -> str:
     evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
-    return era.text + (f" ({evidence})" if evidence and not era.mixed else "")
+    return sentence(era_remark(era)) + (f" ({evidence})" if evidence and not era.mixed else "")
 
 
 def _masquerade(result: ServicesResult) -> str:
