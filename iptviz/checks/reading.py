@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 def check(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps."""
     for gap in by_line(dump.gaps):
-        what = _ID_OF.get(gap.id, "partial-dump")
-        if gap.id == "table-incompatible" and ("table", "nat") in gap.values:
-            what = "nat-unreadable"
-        yield found(ROWS, what, line=gap.line, gap=gap)._replace(evidence=(Evidence(gap.line, ""),))
+        place = (Evidence(gap.line, ""),)
+        yield found(ROWS, _finding_of(gap), line=gap.line, gap=gap)._replace(evidence=place)
+
+
+def _finding_of(gap: Remark) -> str:
+    """Return the id of the finding that a gap is; a table that cannot be read is the worse for being nat."""
+    if gap.id == "table-incompatible":
+        return "nat-unreadable" if dict(gap.values)["table"] == "nat" else "partial-dump"
+    return _FINDINGS.get(gap.id, "partial-dump")
 
 
 def by_line(remarks: Iterable[Remark]) -> list[Remark]:
@@ -48,7 +53,7 @@ def _gap(*, gap: Remark) -> str:
     return text(gap)
 
 
-_ID_OF = {
+_FINDINGS = {
     "made-from-listing": "lossy-listing",
     "interfaces-not-shown": "lossy-listing",
     "table-not-named": "table-guessed",

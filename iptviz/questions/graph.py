@@ -172,5 +172,6 @@ def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Ite
         if one.head in missing:
             yield dangling(one.head[1], one.rules, complete=dump.complete)
     for group in loops(rules):
-        closing = [rule for tail in group for head in group for rule in rules.get((tail, head), ())]
-        yield loop([chain for _, chain in group], closing)
+        within = set(group)
+        inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]
+        yield loop([chain for _, chain in group], inner)

@@ -109,6 +109,23 @@ def test_every_family_is_in_the_list_and_has_something_to_say() -> None:
     assert all(family(name).rows or family(name).remarks for name in FAMILIES)
 
 
+def test_a_family_stands_alone() -> None:
+    for name in FAMILIES:
+        tree = ast.parse((ROOT / f"iptviz/checks/{name}.py").read_text(encoding="utf-8"))
+        modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert modules.isdisjoint({"iptviz.checks", *(f"iptviz.checks.{other}" for other in FAMILIES)}), name
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if family(name).check])
+def test_a_check_finds_what_its_family_knows(name: str) -> None:
+    text = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-PORTALS-HOST - [0:0]\n-A PREROUTING -j KUBE-PORTALS-HOST\n"
+    one = family(name)
+    assert one.check is not None
+    found = list(one.check(iptviz.load(text.encode())))
+    assert found
+    assert {finding.id for finding in found} <= set(one.rows)
+
+
 def made_in(path: Path) -> set[str]:
     """The texts of a module that are no keys of a table: among them the ids that it makes."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
