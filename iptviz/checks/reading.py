@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, Row, found
 from iptviz.checks.wording import and_more, sentence, text
+from iptviz.intake.remark import remark
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import LineNote, Remark
+
+_MOST_PLACES = 4
 
 
 def check(dump: Dump) -> Iterator[Finding]:
@@ -34,6 +37,14 @@ def by_line(remarks: Iterable[Remark]) -> list[Remark]:
     return sorted(remarks, key=lambda one: (one.line, sentence(one)))
 
 
+def on_lines(dump: Dump) -> Iterator[Remark]:
+    """Yield how many lines of the text were left out, and how many repaired, each with where."""
+    for what, skipped in (("lines-left-out", True), ("lines-repaired", False)):
+        notes = tuple(note for note in dump.line_notes if note.skipped is skipped)
+        if notes:
+            yield remark(what, notes=notes, total=dump.line_count)
+
+
 def line_text(note: LineNote) -> str:
     """Return what became of lines, and why: `left out: a shell prompt`."""
     return f"{'left out' if note.skipped else 'repaired'}: {LINES[note.reason]}"
@@ -47,6 +58,23 @@ def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
 def _table_guessed(*, first: int, last: int, table: str) -> str:
     lines = f"lines {first} to {last}" if last > first else f"line {first}"
     return f"the table of {lines} is not named: {table}, to judge by what stands there"
+
+
+def _lines_left_out(*, notes: tuple[LineNote, ...], total: int) -> str:
+    count = sum(note.size for note in notes)
+    are = "line was" if count == 1 else "lines were"
+    return f"{count:,} {are} not part of a dump, of {total:,}: {_places(notes)}"
+
+
+def _lines_repaired(*, notes: tuple[LineNote, ...], total: int) -> str:  # noqa: ARG001 - of what was left out alone
+    count = sum(note.size for note in notes)
+    reasons = ", ".join(LINES[reason] for reason in dict.fromkeys(note.reason for note in notes))
+    return f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(notes)}"
+
+
+def _places(notes: Sequence[LineNote]) -> str:
+    places = [note.places() for note in notes]
+    return ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
 
 
 def _gap(*, gap: Remark) -> str:
@@ -74,8 +102,15 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-not-named": _table_guessed,
     "option-unknown": "not understood: {option} is not known",
     "rule-unread": "not understood: {problem}",
+    "wide-characters": "the text is UTF-16 or UTF-32",
+    "nul-bytes": "NUL bytes are left out",
+    "carriage-returns": "lines end in carriage returns",
+    "html-entities": "HTML entities are undone",
+    "grep-colours": "grep's colours are left out",
+    "lines-left-out": _lines_left_out,
+    "lines-repaired": _lines_repaired,
 }
-"""Gaps of a dump, and what is not understood in it."""
+"""Gaps of a dump, what is not understood in it, and what was done to its text, as a whole and to lines."""
 
 ROWS: dict[str, Row] = {
     "partial-dump": Row(
@@ -140,12 +175,3 @@ LINES = {
     "changes-nothing": "changes something that is not here",
 }
 """Why lines were skipped or repaired."""
-
-REPAIRS = {
-    "wide-characters": "the text is UTF-16 or UTF-32",
-    "nul-bytes": "NUL bytes are left out",
-    "carriage-returns": "lines end in carriage returns",
-    "html-entities": "HTML entities are undone",
-    "grep-colours": "grep's colours are left out",
-}
-"""What was done to a whole text before its lines were read."""

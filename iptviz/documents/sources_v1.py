@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.reading import LINES, REPAIRS, by_line
-from iptviz.checks.wording import text
+from iptviz.checks.reading import LINES, by_line
+from iptviz.checks.wording import sentences, text
 from iptviz.documents.shapes import Shape, dump_shape
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def _source_shape(dump: Dump) -> Shape:
         "node": dump.node,
         "time": dump.time,
         "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],
-        "repairs": [REPAIRS[repair] for repair in dump.repairs],
+        "repairs": sentences(dump.repairs),
         "lines": [
             {"first": note.first, "last": note.last, "skipped": note.skipped, "reason": LINES[note.reason]}
             for note in dump.line_notes

@@ -107,8 +107,8 @@ class Dump:
         return self._text.notes
 
     @property
-    def repairs(self) -> tuple[str, ...]:
-        """What was done to the whole text before its lines were read: ids of `iptviz.checks.reading`."""
+    def repairs(self) -> tuple[Remark, ...]:
+        """What was done to the whole text before its lines were read."""
         return self._text.repairs
 
     @property

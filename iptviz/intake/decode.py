@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from iptviz.intake.remark import Remark, remark
+
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
@@ -38,23 +40,20 @@ _COLOR = re.compile(rb"\x1b\[[0-9;]*[mK]")
 
 
 class Decoded(NamedTuple):
-    """The text, and what was done to all of it, or nothing.
-
-    `repairs` are ids: `iptviz.checks.reading.REPAIRS` has the words.
-    """
+    """The text, and what was done to all of it, or nothing."""
 
     data: bytes
-    repairs: tuple[str, ...]
+    repairs: tuple[Remark, ...]
 
 
 def decode(raw: bytes) -> Decoded:
     """Return `raw` as UTF-8 text with line feeds at its line ends; bytes that are not UTF-8 stay."""
     repairs = []
     data = raw
-    for wanted, repair, reason in _STEPS:
+    for wanted, repair, what in _STEPS:
         if wanted(data):
             data = repair(data)
-            repairs.append(reason)
+            repairs.append(remark(what))
     return Decoded(data, tuple(repairs))
 
 

@@ -33,12 +33,12 @@ class Reading(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text with the dumps that are in it; `notes` are about its lines, `repairs` (ids) about all of it."""
+    """A text with the dumps that are in it; `notes` are about its lines, `repairs` about all of it."""
 
     raw: bytes
     readings: list[Reading]
     notes: list[LineNote]
-    repairs: tuple[str, ...]
+    repairs: tuple[Remark, ...]
     line_count: int
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.reading import REPAIRS, by_line, line_text
+from iptviz.checks.reading import by_line, line_text
 from iptviz.checks.wording import sentences
 from iptviz.questions.sources import SourcesResult, not_understood
 from iptviz.view.text import printable
@@ -68,6 +68,6 @@ def _remarks(dump: Dump, *, about_text: bool, fold: bool) -> list[str]:
     """Return why the dump is incomplete; what happened to lines of its text, once; what is not understood."""
     gaps = sentences(by_line(dump.gaps))
     lines = [f"{note.places()}: {line_text(note)}" for note in (dump.line_notes if about_text else ())]
-    repairs = [REPAIRS[repair] for repair in (dump.repairs if about_text else ())]
+    repairs = sentences(dump.repairs if about_text else ())
     unknown = [] if fold else sentences(not_understood(dump))
     return [printable(text) for text in (*gaps, *repairs, *lines, *unknown)]

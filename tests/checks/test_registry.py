@@ -15,12 +15,12 @@ import iptviz
 from iptviz.checks import wording
 from iptviz.checks.against_api import IDS, Differing
 from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
-from iptviz.checks.reading import LINES, REPAIRS
+from iptviz.checks.reading import LINES
 from iptviz.checks.registry import FAMILIES, family, row_of, sentence_of
 from iptviz.checks.services import Places
 from iptviz.checks.wording import sentence
 from iptviz.engine.condition import read_assumption
-from iptviz.intake.remark import Remark, remark
+from iptviz.intake.remark import LineNote, Remark, remark
 from iptviz.kube.balance import balance_of
 from iptviz.kube.era import era_of
 from iptviz.kube.frontends import all_frontends
@@ -39,6 +39,7 @@ FRONTENDS = tuple(all_frontends(iptviz.load("fixtures/httpd-service/dump.rules")
 OUTSIDE = read_assumption("not source in 10.244.0.0/16")
 DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.244.0.1:80", "10.244.0.2:80")
 (CUE, *_) = era_of(iptviz.load("fixtures/policies-old/dump.rules")).evidence
+NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
 
 VALUES: dict[str, Hashable] = {
@@ -46,7 +47,7 @@ VALUES: dict[str, Hashable] = {
     "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "count": 3, "destinations": ("10.244.0.1:80",),
     "differing": DIFFERING, "entered": 3, "family": 6, "first": 4, "first_line": 4, "frontend": "10.96.0.1:80/tcp",
     "frontends": FRONTENDS, "gap": remark("no-commit", 1, table="nat"), "hook": "OUTPUT", "last": 9, "left": 1000, "lost_at": 7,
-    "name": "default/web:http", "names": ("default/web", "default/wob"), "node": "node-1", "now": 12, "of": "default/web",
+    "name": "default/web:http", "names": ("default/web", "default/wob"), "node": "node-1", "notes": NOTES, "total": 90, "now": 12, "of": "default/web",
     "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "a quote is never closed",
     "reason": "it ends too early", "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
@@ -140,9 +141,7 @@ def made_in(path: Path) -> set[str]:
 MADE = {text for path in (ROOT / "iptviz").rglob("*.py") for text in made_in(path)}
 
 
-@pytest.mark.parametrize(
-    "table", [ROWS, REMARKS, LINES, REPAIRS], ids=["findings", "remarks", "lines", "repairs"]
-)
+@pytest.mark.parametrize("table", [ROWS, REMARKS, LINES], ids=["findings", "remarks", "lines"])
 def test_nothing_in_a_table_is_made_nowhere(table: Mapping[str, object]) -> None:
     assert [what for what in table if what not in MADE] == []
 
