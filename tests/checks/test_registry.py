@@ -138,6 +138,33 @@ def made_in(path: Path) -> set[str]:
     }
 
 
+def values_made(path: Path) -> dict[str, list[set[str]]]:
+    """The ids that a module makes by name, and the names of the values that it gives to each."""
+    made: dict[str, list[set[str]]] = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"found", "remark"}
+        ):
+            finding = node.func.id == "found"
+            first = node.args[1 if finding else 0]
+            own = {"line", "state", "complete", "service"} if finding else set()
+            given = {one.arg for one in node.keywords if one.arg} - own
+            if isinstance(first, ast.Constant):
+                made.setdefault(str(first.value), []).append(given)
+    return made
+
+
+def test_who_makes_something_gives_the_values_that_its_sentence_takes() -> None:
+    given = [item for path in (ROOT / "iptviz").rglob("*.py") for item in values_made(path).items()]
+    assert len(given) > 50
+    for what, calls in given:
+        needed = set(names_of(what))
+        more_is_well = what in wording.REMARKS or isinstance(sentence_of(what), str)
+        assert all(needed <= names if more_is_well else needed == names for names in calls), what
+
+
 MADE = {text for path in (ROOT / "iptviz").rglob("*.py") for text in made_in(path)}
 
 
