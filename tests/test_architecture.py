@@ -26,10 +26,11 @@ ORDER = (
     {"cluster"},
     {"engine"},
     {"jumps", "kube"},
+    {"checks"},
     {"redact"},
     {"packets"},
-    {"documents"},
     {"questions"},
+    {"documents"},
     {"view"},
     {"terminal", "output"},
     {"render"},
@@ -38,26 +39,17 @@ ORDER = (
 )
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}
 
-# For a type alone: the document of a trace describes the result that it is made from.
-TYPES_ONLY = {("documents", "questions")}
-
 
 def part_of(path: Path) -> str:
     """The part that a module belongs to: its package below iptviz, or its own name."""
     return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
-def imports(path: Path) -> set[tuple[str, bool]]:
-    """The parts of iptviz that a module imports, and whether only for types."""
+def imports(path: Path) -> set[str]:
+    """The parts of iptviz that a module imports, at once, when it is asked, or for types alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
     return {
-        (node.module.split(".")[1], id(node) in for_types)
+        node.module.split(".")[1]
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("iptviz.")
     }
@@ -69,9 +61,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 @pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
 def test_a_module_imports_only_what_stands_before_it(path: Path) -> None:
     own = part_of(path)
-    for other, for_types in imports(path):
-        allowed = other == own or RANK[other] < RANK[own] or (for_types and (own, other) in TYPES_ONLY)
-        assert allowed, f"{own} imports {other}"
+    for other in imports(path):
+        assert other == own or RANK[other] < RANK[own], f"{own} imports {other}"
 
 
 def test_every_part_has_its_place_in_the_order() -> None:
@@ -80,12 +71,6 @@ def test_every_part_has_its_place_in_the_order() -> None:
 
 def test_the_order_would_be_missed() -> None:
     assert RANK["dump"] < RANK["kube"] < RANK["render"] < RANK["cli"]
-
-
-# The parts that make rules of text: there no two modules need each other, be it for a type alone.
-WITHOUT_CIRCLES = ("xtables", "grammar", "source", "listing", "intake", "dump", "supplied", "ipset", "engine")
-# What a dump lacks is told by looking at the dump.
-OPEN_CIRCLES = {("dump.gaps", "dump.model")}
 
 
 def modules_needed_by(path: Path) -> set[str]:
@@ -121,6 +106,6 @@ def test_no_two_modules_need_each_other() -> None:
         (module, other)
         for module, needed in needs.items()
         for other in needed & needs.keys()
-        if module < other and module in needs[other] and module.split(".")[0] in WITHOUT_CIRCLES
+        if module < other and module in needs[other]
     }
-    assert circles <= OPEN_CIRCLES
+    assert not circles

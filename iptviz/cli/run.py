@@ -93,9 +93,10 @@ def _chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Styl
 
 def say_absence(result: TraceResult) -> None:
     """Say that a target is not in the dump, and what could have been meant."""
+    from iptviz.checks.wording import sentences
     from iptviz.view.text import printable
 
-    first, *more = map(printable, result.notes)
+    first, *more = map(printable, sentences(result.notes))
     say("\n  ".join([f"{printable(result.dump.source)}: {first}", *more]))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.documents.shapes import Shape, dump_shape
+from iptviz.checks.wording import sentences
+from iptviz.documents.shapes import Shape, dump_shape, findings_shape
 
 if TYPE_CHECKING:
     from iptviz.questions.graph import ChainNode, GraphResult, Jump
 
 
-def graph_document(result: GraphResult) -> Shape:
+def document(result: GraphResult) -> Shape:
     """Return the document as a dict; nothing is folded in it."""
     return {
         "schema": "iptviz.graph.v1",
@@ -18,7 +19,8 @@ def graph_document(result: GraphResult) -> Shape:
         "asked": result.asked or None,
         "chains": [_chain(one) for one in result.chains],
         "jumps": [_jump(one) for one in result.jumps],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 

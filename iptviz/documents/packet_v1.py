@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.documents.shapes import Shape, condition_shape, dump_shape, share_shape
+from iptviz.checks.wording import sentences
+from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, share_shape
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.packets.fields import FIELDS, attributes
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from iptviz.questions.packet import PacketResult
 
 
-def packet_document(result: PacketResult) -> dict[str, Any]:
+def document(result: PacketResult) -> dict[str, Any]:
     """Return `result` as `iptviz.packet.v1`."""
     return {
         "schema": "iptviz.packet.v1",
@@ -23,7 +24,8 @@ def packet_document(result: PacketResult) -> dict[str, Any]:
         "packet": _packet(result.asked, result.hook),
         "assumed": [condition_shape(one) for one in result.given],
         "outcomes": [_outcome(outcome) for outcome in result.outcomes],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.shapes import (
     Shape,
     conditions_shape,
     dump_shape,
+    findings_shape,
     frontend_shape,
     service_shape,
     share_shape,
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from iptviz.questions.services import ServicesResult
 
 
-def services_document(result: ServicesResult) -> Shape:
+def document(result: ServicesResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.services.v1",
@@ -33,14 +36,15 @@ def services_document(result: ServicesResult) -> Shape:
         "total": result.total,
         "era": _era(result.era),
         "published": [_published(one) for one in result.published],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 
 def _era(era: Era) -> Shape:
     return {
         "mode": era.mode,
-        "text": era.text,
+        "text": sentence(era_remark(era)),
         "releases": [f"1.{minor}" for minor in sorted(era.releases) if minor <= NEWEST_KNOWN],
         "mixed": era.mixed,
         "kubelet": spans_text(era.kubelet) if any(cue.of == "kubelet" for cue in era.cues) else None,

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from fractions import Fraction
 
+    from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption
     from iptviz.grammar.parts import Counters
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from iptviz.kube.names import ServiceName
 
 Shape = dict[str, Any]
+
+MOST_EVIDENCE = 20
+"""So many pieces of evidence are shown of one finding."""
 
 
 def dump_shape(dump: Dump, *, complete: bool) -> Shape:
@@ -69,6 +74,27 @@ def service_shape(service: ServiceName) -> Shape:
         "name": service.name,
         "port_name": service.port_name,
         "named_by": service.named_by,
+    }
+
+
+def findings_shape(findings: Iterable[Finding]) -> list[Shape]:
+    """Return the shape `finding` of each."""
+    return [_finding(one) for one in findings]
+
+
+def _finding(one: Finding) -> Shape:
+    from iptviz.checks.registry import row_of
+    from iptviz.checks.wording import sentence
+
+    return {
+        "id": one.id,
+        "severity": one.severity,
+        "certainty": one.certainty,
+        "message": sentence(one),
+        "service": None if one.service is None else service_shape(one.service),
+        "evidence": [{"line": piece.line, "text": piece.text} for piece in one.evidence[:MOST_EVIDENCE]],
+        "count": one.times,
+        "advice": row_of(one.id).advice,
     }
 
 

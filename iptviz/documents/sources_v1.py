@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.reading import LINES, by_line
+from iptviz.checks.wording import sentences, text
 from iptviz.documents.shapes import Shape, dump_shape
 
 if TYPE_CHECKING:
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from iptviz.questions.sources import SourcesResult
 
 
-def sources_document(result: SourcesResult) -> Shape:
+def document(result: SourcesResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.sources.v1",
@@ -30,10 +32,10 @@ def _source_shape(dump: Dump) -> Shape:
         "backend": dump.header.backend,
         "node": dump.node,
         "time": dump.time,
-        "gaps": [{"line": gap.line, "text": gap.text} for gap in dump.gaps],
-        "repairs": list(dump.repairs),
+        "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],
+        "repairs": sentences(dump.repairs),
         "lines": [
-            {"first": note.first, "last": note.last, "skipped": note.skipped, "reason": note.reason}
+            {"first": note.first, "last": note.last, "skipped": note.skipped, "reason": LINES[note.reason]}
             for note in dump.line_notes
         ],
     }

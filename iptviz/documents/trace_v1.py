@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
     conditions_shape,
     counters_shape,
     dump_shape,
+    findings_shape,
     frontend_shape,
     service_shape,
     share_shape,
@@ -22,13 +24,12 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import Endpoint, Verdict
-    from iptviz.kube.outcome import FrontendOutcome as Outcome
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome, Verdict
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 
 
-def trace_document(result: TraceResult) -> dict[str, Any]:
+def document(result: TraceResult) -> dict[str, Any]:
     """Return `result` as `iptviz.trace.v1`."""
     return {
         "schema": "iptviz.trace.v1",
@@ -38,7 +39,8 @@ def trace_document(result: TraceResult) -> dict[str, Any]:
             _service(one, siblings, result.wanted) | _observations(result, place)
             for place, (one, siblings) in enumerate(zip(result.services, result.siblings, strict=True))
         ],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 
@@ -60,7 +62,7 @@ def _observation(one: Observation, since: Dump | None) -> Shape:
         "test": "chi-square",
         "level": LEVEL,
         "needed": one.needed,
-        "problems": list(one.problems),
+        "problems": sentences(one.problems),
         "rules": [
             {
                 "line": seen.via.line,
@@ -91,7 +93,7 @@ def _service(one: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozense
     return shape
 
 
-def _outcome(outcome: Outcome) -> Shape:
+def _outcome(outcome: FrontendOutcome) -> Shape:
     return {
         "when": [condition_shape(need) for need in outcome.when],
         "endpoints": [_endpoint(endpoint) for endpoint in outcome.endpoints],

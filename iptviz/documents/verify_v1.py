@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.documents.shapes import Shape, dump_shape, share_shape
+from iptviz.checks.wording import sentences
+from iptviz.documents.shapes import Shape, dump_shape, findings_shape, share_shape
 
 if TYPE_CHECKING:
     from iptviz.questions.differences import Difference
     from iptviz.questions.verify import VerifyResult
 
 
-def verify_document(result: VerifyResult) -> Shape:
+def document(result: VerifyResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.verify.v1",
@@ -21,7 +22,8 @@ def verify_document(result: VerifyResult) -> Shape:
         "compared": result.compared,
         "differences": [_difference(one) for one in result.differences],
         "ignored": [{"service": service, "reason": reason} for service, reason in result.ignored],
-        "notes": list(result.notes),
+        "notes": sentences(result.notes),
+        "findings": findings_shape(result.findings),
     }
 
 

@@ -3,35 +3,56 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.intake.remark import Remark
+from iptviz.intake.remark import Remark, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
+    from iptviz.intake.lines import Lines
     from iptviz.intake.plain import PlainDump, Text
 
-_INCOMPATIBLE = re.compile(rb"^# Table .* (?:is|contains) incompatible", re.MULTILINE)
+_INCOMPATIBLE = re.compile(rb"^# Table (?:`(\w+)')?.* (?:is|contains) incompatible", re.MULTILINE)
 _NFT_RULESET = re.compile(rb"^table (?:ip6?|inet|bridge|arp|netdev) \S+ \{", re.MULTILINE)
 # kube-proxy keeps REJECT and DROP in filter and everything else in nat: one without the other is half a node.
 _BOTH = ("nat", "filter")
 _KUBE = b"KUBE-SERVICES"
 
 
-def find_gaps(dump: Dump, reading: PlainDump) -> list[Remark]:
-    """Return why the dump may lack something, in the order of its lines; empty means complete."""
+class GapSearch(NamedTuple):
+    """Where gaps are looked for: a dump as it was read, its tables, its lines, whether its text ends with a line.
+
+    `damage` says why the file that it was packed in is not whole, or nothing.
+    """
+
+    plain: PlainDump
+    tables: Mapping[str, Table]
+    lines: Lines
+    ends_whole: bool
+    damage: str
+
+    def line_of(self, offset: int) -> int:
+        """Return the line (counted from 1) of a place in the dump's text; negative ones count from its end."""
+        return self.lines.at(offset % len(self.plain.text))
+
+
+def find_gaps(search: GapSearch) -> list[Remark]:
+    """Return why a dump may lack something, in the order of its lines; empty means complete.
+
+    `iptviz.checks.reading` has the words.
+    """
     found = (
-        *_uncommitted(dump, reading),
-        *_incompatible(dump, reading),
-        *_undeclared(dump),
-        *_missing_table(dump),
-        *([Remark(dump.lines.at(len(dump.data) - 1), dump.damage)] if dump.damage else []),
-        *reading.gaps,
+        *_uncommitted(search),
+        *_incompatible(search),
+        *_undeclared(search.tables),
+        *_missing_table(search.tables),
+        *([remark("damaged", search.line_of(-1), reason=search.damage)] if search.damage else []),
+        *search.plain.gaps,
     )
-    return sorted(found)
+    return sorted(found, key=lambda gap: gap.line)
 
 
 def no_dump_error(text: Text, source: str) -> DumpError:
@@ -51,37 +72,34 @@ def no_dump_error(text: Text, source: str) -> DumpError:
     )
 
 
-def _uncommitted(dump: Dump, reading: PlainDump) -> Iterator[Remark]:
-    for section in reading.layout.sections:
+def _uncommitted(search: GapSearch) -> Iterator[Remark]:
+    sections = search.plain.layout.sections
+    for section in sections:
         if not section.committed:
-            yield Remark(
-                dump.lines.at(section.start), f"table {section.name} has no COMMIT: its end may be missing"
-            )
-    if not reading.layout.sections[-1].committed and not bytes(dump).endswith(b"\n"):
-        yield Remark(dump.lines.at(len(dump.data) - 1), "the last line has no end: the dump may be cut there")
+            yield remark("no-commit", search.line_of(section.start), table=section.name)
+    if not sections[-1].committed and not search.ends_whole:
+        yield remark("last-line-cut", search.line_of(-1))
 
 
-def _incompatible(dump: Dump, reading: PlainDump) -> Iterator[Remark]:
+def _incompatible(search: GapSearch) -> Iterator[Remark]:
     """Find iptables-nft's word for tables that nft owns and iptables cannot show."""
-    for start, end in reading.layout.comments:
-        for found in _INCOMPATIBLE.finditer(dump.data, start, end):
-            what = "a table here is not shown: iptables cannot read it, nft list ruleset can"
-            yield Remark(dump.lines.at(found.start()), what)
+    for start, end in search.plain.layout.comments:
+        for found in _INCOMPATIBLE.finditer(search.plain.text, start, end):
+            table = (found[1] or b"").decode()
+            yield remark("table-incompatible", search.line_of(found.start()), table=table)
 
 
-def _undeclared(dump: Dump) -> Iterator[Remark]:
+def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:
     """Find chains that have rules and no declaration: somebody, or grep, left lines out."""
-    for table in dump.tables.values():
+    for table in tables.values():
         names = table.undeclared()
         if names:
-            first = table.chains[names[0]]
-            others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            what = f"table {table.name} has rules of {names[0]}{others}, but no declaration: lines may be missing"
-            yield Remark(first.line, what)
+            line = table.chains[names[0]].line
+            yield remark("chains-undeclared", line, table=table.name, chain=names[0], count=len(names))
 
 
-def _missing_table(dump: Dump) -> Iterator[Remark]:
-    there = [dump.tables[name] for name in _BOTH if name in dump.tables]
+def _missing_table(tables: Mapping[str, Table]) -> Iterator[Remark]:
+    there = [tables[name] for name in _BOTH if name in tables]
     if len(there) == 1 and next(there[0].rules_with(_KUBE.decode()), None):
         (missing,) = set(_BOTH) - {there[0].name}
-        yield Remark(there[0].line, f"table {missing} is not here, where kube-proxy has rules too")
+        yield remark("table-missing", there[0].line, table=missing)

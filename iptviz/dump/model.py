@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.gaps import find_gaps, no_dump_error
+from iptviz.dump.gaps import GapSearch, find_gaps, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
@@ -107,7 +107,7 @@ class Dump:
         return self._text.notes
 
     @property
-    def repairs(self) -> tuple[str, ...]:
+    def repairs(self) -> tuple[Remark, ...]:
         """What was done to the whole text before its lines were read."""
         return self._text.repairs
 
@@ -145,7 +145,8 @@ class Dump:
     @cached_property
     def gaps(self) -> list[Remark]:
         """Why the dump may lack something, by line: no COMMIT, a cut end, a missing declaration, other text."""
-        return find_gaps(self, self._plain)
+        ends_whole = bytes(self).endswith(b"\n")
+        return find_gaps(GapSearch(self._plain, self.tables, self.lines, ends_whole, self.damage))
 
     @property
     def complete(self) -> bool:

@@ -13,7 +13,9 @@ from iptviz.grammar.reader import take_apart
 from iptviz.intake import index
 from iptviz.intake.decoration import Decorations, shape
 from iptviz.intake.dialect import (
+    COMMAND_LINE,
     NO_PART,
+    OF_RULES,
     SEPARATOR,
     Kind,
     Line,
@@ -24,13 +26,12 @@ from iptviz.intake.dialect import (
 from iptviz.intake.draft import Draft, DumpForm, Piece
 from iptviz.intake.header import read_tool
 from iptviz.intake.listed import ListedChain, begin_chain
-from iptviz.intake.remark import LineNote, Remark, add_note
+from iptviz.intake.remark import LineNote, add_note, remark
 from iptviz.intake.text import split_lines, to_bytes, to_text
 
 if TYPE_CHECKING:
     from iptviz.intake.dialect import Command
 
-_DECORATED = "taken out of what stands before it: "
 _MOST_WRAPS = 4
 _COUNTERS = re.compile(rb"\[\d+:\d+\] ")
 
@@ -113,7 +114,7 @@ class _Assembler:
 
     def _commit(self, line: int) -> None:
         if self.draft is None:
-            add_note(self.notes, line, "a COMMIT outside any table", skipped=True)
+            add_note(self.notes, line, "commit-outside", skipped=True)
             return
         self.draft.committed = self.draft.ended_by_commit = True
         self.draft = None
@@ -168,7 +169,7 @@ class _Assembler:
         if self._listing(found.core, number):
             return Line(Kind.COMMENT, b"#")
         line = classify(found.core)
-        return line._replace(reason=line.reason or _DECORATED + _make_of(found.prefix))
+        return line._replace(reason=line.reason or _decoration_of(found.prefix))
 
     def _without_known_prefix(self, text: bytes) -> bytes:
         """Take away a prefix like that of the line before."""
@@ -178,12 +179,12 @@ class _Assembler:
     def _repaired(self, line: Line, number: int) -> None:
         if line.text == b"#":
             return
-        if line.reason and line.reason != "of iptables -S":
+        if line.reason and line.reason != OF_RULES:
             add_note(self.notes, number, line.reason, skipped=False)
-        if line.kind is Kind.DECLARATION and line.reason == "of iptables -S":
+        if line.kind is Kind.DECLARATION and line.reason == OF_RULES:
             self._begin_rules_again(number)
         self._use(line.kind, line.text + b"\n", number)
-        if self.draft is not None and line.reason == "of iptables -S":
+        if self.draft is not None and line.reason == OF_RULES:
             self.draft.of_rules = True
 
     def _begin_rules_again(self, line: int) -> None:
@@ -195,7 +196,7 @@ class _Assembler:
         command = read_command(line.text)
         if command:
             self._obey(command)
-        add_note(self.notes, number, "a command", skipped=True)
+        add_note(self.notes, number, COMMAND_LINE, skipped=True)
 
     def _skip(self, text: bytes, number: int) -> None:
         reason = reason_to_skip(self._without_known_prefix(text).strip())
@@ -203,11 +204,9 @@ class _Assembler:
         if self.draft is None:
             return
         if reason == SEPARATOR:
-            self.draft.gaps.append(Remark(number, "lines are missing here: grep left them out"))
+            self.draft.gaps.append(remark("lines-grepped", number))
         elif reason == NO_PART and self.draft.form == DumpForm.SAVE:
-            self.draft.gaps.append(
-                Remark(number, f"within table {self.draft.table}: a line that is {NO_PART}")
-            )
+            self.draft.gaps.append(remark("line-within-table", number, table=self.draft.table))
 
     # --- wrapped lines ---
 
@@ -227,7 +226,7 @@ class _Assembler:
             draft.pieces.pop()
         draft.pieces.append(Piece(Kind.RULE, joined, piece.line + len(before)))
         for more in range(count):
-            add_note(self.notes, number + more, "joined to the rule above, which it continues", skipped=False)
+            add_note(self.notes, number + more, "joined", skipped=False)
         self.at += count - 1
         self.rule_end = number + count - 1
         return True
@@ -266,11 +265,11 @@ def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:
     return b"", 0
 
 
-def _make_of(prefix: bytes) -> str:
-    """Return what a prefix is made of, in a word."""
+def _decoration_of(prefix: bytes) -> str:
+    """Return the id of what a line was taken out of, by what its prefix is made of."""
     if prefix.isspace():
-        return "indentation"
-    return "quoting" if not prefix.strip(b"> |\t") else "a prefix"
+        return "taken-out-of-indentation"
+    return "taken-out-of-quoting" if not prefix.strip(b"> |\t") else "taken-out-of-a-prefix"
 
 
 _KINDS = {

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from iptviz.intake.remark import Remark, remark
+
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
@@ -41,17 +43,17 @@ class Decoded(NamedTuple):
     """The text, and what was done to all of it, or nothing."""
 
     data: bytes
-    repairs: tuple[str, ...]
+    repairs: tuple[Remark, ...]
 
 
 def decode(raw: bytes) -> Decoded:
     """Return `raw` as UTF-8 text with line feeds at its line ends; bytes that are not UTF-8 stay."""
     repairs = []
     data = raw
-    for wanted, repair, reason in _STEPS:
+    for wanted, repair, what in _STEPS:
         if wanted(data):
             data = repair(data)
-            repairs.append(reason)
+            repairs.append(remark(what))
     return Decoded(data, tuple(repairs))
 
 
@@ -112,9 +114,9 @@ def _without_color(data: bytes) -> bytes:
 
 
 _STEPS = (
-    (_is_wide, _from_wide, "the text is UTF-16 or UTF-32"),
-    (_has_nul, _without_nul, "NUL bytes are left out"),
-    (_has_bare_returns, _returns_to_feeds, "lines end in carriage returns"),
-    (_is_html, _from_html, "HTML entities are undone"),
-    (_is_grep_colored, _without_color, "grep's colours are left out"),
+    (_is_wide, _from_wide, "wide-characters"),
+    (_has_nul, _without_nul, "nul-bytes"),
+    (_has_bare_returns, _returns_to_feeds, "carriage-returns"),
+    (_is_html, _from_html, "html-entities"),
+    (_is_grep_colored, _without_color, "grep-colours"),
 )

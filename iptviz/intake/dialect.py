@@ -23,7 +23,7 @@ class Kind(Enum):
 
 
 class Line(NamedTuple):
-    """A line in the words of iptables-save, and what it is; `reason` where it was put into those words."""
+    """A line in the words of iptables-save, and what it is; `reason` is an id where it was put into them."""
 
     kind: Kind
     text: bytes
@@ -62,31 +62,33 @@ _PROMPT = re.compile(rb"\[?[\w.-]+@([A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s]")
 
 _MESSAGE = re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app)\b.*[:!.]")
 
+SEPARATOR, COMMAND_LINE, NO_PART = "grep-separator", "command", "no-part"
+OF_RULES = "of-iptables-S"
+"""Why a line is read in other words than its own, which takes no note: so `iptables -S` writes it."""
+
 # Why a line is no part of a dump, by what it looks like; the first that fits.
 _REASONS = (
-    (re.compile(rb"--\s*$"), "a separator of grep: lines are missing here"),
-    (re.compile(rb"(?:```|~~~)"), "a Markdown fence"),
+    (re.compile(rb"--\s*$"), SEPARATOR),
+    (re.compile(rb"(?:```|~~~)"), "markdown-fence"),
     (
         re.compile(
             rb"(?:\[?[\w.-]{1,100}+@[\w.-]{1,253}+[^#$]{0,200}[#$]|\$"
             rb"|[\w.-]{1,60}:[~/][^#$]{0,200}[#$])(?:\s|\Z)"
         ),
-        "a shell prompt",
+        "shell-prompt",
     ),
-    (re.compile(rb"</?[A-Za-z][^<>]*>\s*$"), "an HTML tag"),
-    (_MESSAGE, "a message of a program"),
+    (re.compile(rb"</?[A-Za-z][^<>]*>\s*$"), "html-tag"),
+    (_MESSAGE, "message"),
 )
-SEPARATOR = _REASONS[0][1]
-NO_PART = "not part of a dump"
 
 
 def classify(text: bytes) -> Line:
     """Return what `text`, a line without decoration and line end, is."""
     if found := _POLICY.fullmatch(text):
         counters = b"[%s:%s]" % (found["packets"] or b"0", found["bytes"] or b"0")
-        return Line(Kind.DECLARATION, b":%s %s %s" % (found[1], found[2], counters), "of iptables -S")
+        return Line(Kind.DECLARATION, b":%s %s %s" % (found[1], found[2], counters), OF_RULES)
     if found := _NEW_CHAIN.fullmatch(text):
-        return Line(Kind.DECLARATION, b":%s - [0:0]" % found[1], "of iptables -S")
+        return Line(Kind.DECLARATION, b":%s - [0:0]" % found[1], OF_RULES)
     for kind, pattern in _PATTERNS:
         if pattern.fullmatch(text):
             return Line(kind, text)
@@ -94,9 +96,9 @@ def classify(text: bytes) -> Line:
 
 
 def reason_to_skip(text: bytes) -> str:
-    """Return why a line that is no part of a dump stands there."""
+    """Return the id of why a line that is no part of a dump stands there."""
     if _find_command(text) and not _MESSAGE.match(text):
-        return "a command"
+        return COMMAND_LINE
     return next((reason for pattern, reason in _REASONS if pattern.match(text)), NO_PART)
 
 

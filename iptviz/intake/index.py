@@ -26,7 +26,6 @@ _RUN = re.compile(
     re.VERBOSE,
 )
 TABLE_NAMES = ("filter", "nat", "mangle", "raw", "security")
-NOT_PART = "not part of a dump"
 
 RULES, DECLARATIONS, TABLE, COMMIT, COMMENT, NOISE = range(1, 7)
 """What a run is: the number of its group in the pattern."""
@@ -36,10 +35,10 @@ Span = tuple[int, int]
 
 
 class Stray(NamedTuple):
-    """Bytes that are part of no table, and why."""
+    """Bytes that are part of no table, and what kind of run they are."""
 
     span: Span
-    reason: str
+    kind: int
 
 
 class Section:
@@ -111,13 +110,5 @@ def build_index(data: bytes) -> Index:
         elif kind == COMMENT:
             index.comments.append(match.span())
         else:
-            index.strays.append(Stray(match.span(), _STRAY_REASON[kind]))
+            index.strays.append(Stray(match.span(), kind))
     return index
-
-
-_STRAY_REASON = {
-    RULES: "a rule outside any table",
-    DECLARATIONS: "a chain declaration outside any table",
-    COMMIT: "a COMMIT outside any table",
-    NOISE: NOT_PART,
-}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Kind
 from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece, chain_of
-from iptviz.intake.remark import Remark
+from iptviz.intake.remark import remark
 from iptviz.intake.text import split_lines
 
 if TYPE_CHECKING:
@@ -68,12 +68,7 @@ def with_tables(draft: Draft) -> list[Draft]:
         part.table = told if fits else _table_of(part)
         if not (fits or (built_in and (part.of_rules or part.form == DumpForm.LISTING))):
             first, last = part.pieces[0].line, part.pieces[-1].line
-            what = f"lines {first} to {last}" if last > first else f"line {first}"
-            part.gaps.append(
-                Remark(
-                    first, f"the table of {what} is not named: {part.table}, to judge by what stands there"
-                )
-            )
+            part.gaps.append(remark("table-not-named", first, first=first, last=last, table=part.table))
     return parts
 
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Kind
 from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, DumpForm, Piece
-from iptviz.intake.remark import Remark
+from iptviz.intake.remark import remark
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.listing.rows import Columns, Heading, read_columns, read_heading, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DEGRADED = "made from a listing (iptables -L), which does not show everything"
-_NO_INTERFACES = "interfaces are not shown: a rule may hold for some only"
+_DEGRADED = "made-from-listing"
+_NO_INTERFACES = "interfaces-not-shown"
 
 
 class ListedChain:
@@ -68,5 +68,5 @@ def _may_follow(chain: bytes, declared: set[bytes]) -> bool:
 
 
 def _say_once(draft: Draft, what: str, line: int) -> None:
-    if all(gap.text != what for gap in draft.gaps):
-        draft.gaps.append(Remark(line, what))
+    if all(gap.id != what for gap in draft.gaps):
+        draft.gaps.append(remark(what, line))

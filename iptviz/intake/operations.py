@@ -50,7 +50,7 @@ class Restore:
         elif kind is Kind.OPERATION:
             words = text.split(maxsplit=2)
             done = _OPERATIONS[words[0]](self, words[1] if len(words) > 1 else b"", b"".join(words[2:]), line)
-            reason = f"carried out: {_MEANING[words[0]]}" if done else "changes something that is not here"
+            reason = _CARRIED_OUT[words[0]] if done else "changes-nothing"
             add_note(self.notes, line, reason, skipped=not done)
 
     def _rules_of(self, chain: bytes) -> Sequence:
@@ -61,7 +61,7 @@ class Restore:
         name = chain_of(text)
         self.declared[name] = (text, line)
         if name not in BUILT_IN and self.rules.pop(name, Sequence()):
-            add_note(self.notes, line, "carried out: a chain declared again is emptied", skipped=False)
+            add_note(self.notes, line, "carried-out-declared-again", skipped=False)
 
     def _insert(self, chain: bytes, rest: bytes, line: int) -> bool:
         place, rule = _split_place(rest)
@@ -116,12 +116,12 @@ _OPERATIONS: dict[bytes, Callable[[Restore, bytes, bytes, int], bool]] = {
     b"-E": Restore._rename,
     b"-Z": Restore._zero,
 }
-_MEANING = {
-    b"-I": "a rule is inserted above",
-    b"-D": "a rule above is deleted",
-    b"-R": "a rule above is replaced",
-    b"-F": "a chain is emptied",
-    b"-X": "a chain is deleted",
-    b"-E": "a chain is renamed",
-    b"-Z": "counters are set to zero",
+_CARRIED_OUT = {
+    b"-I": "carried-out-insert",
+    b"-D": "carried-out-delete",
+    b"-R": "carried-out-replace",
+    b"-F": "carried-out-flush",
+    b"-X": "carried-out-remove",
+    b"-E": "carried-out-rename",
+    b"-Z": "carried-out-zero",
 }

@@ -34,5 +34,5 @@ class Text(NamedTuple):
     raw: bytes
     dumps: list[PlainDump]
     notes: list[LineNote]
-    repairs: tuple[str, ...]
+    repairs: tuple[Remark, ...]
     line_count: int

@@ -1,19 +1,32 @@
-"""What reading says about lines: left out, repaired, or missing."""
+"""What reading says about lines, as data: left out, repaired, or missing. `iptviz.checks` has the words."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import NamedTuple
+
+Values = tuple[tuple[str, Hashable], ...]
+"""What a sentence is made from, each value by its name."""
 
 
 class Remark(NamedTuple):
-    """Something to be said about a dump, and the line (counted from 1) it is about."""
+    """Something to be said: the line (counted from 1; 0: none) that it is about, what, and its values."""
 
     line: int
-    text: str
+    id: str
+    values: Values = ()
+
+
+def remark(what: str, line: int = 0, /, **values: Hashable) -> Remark:
+    """Return the remark whose id is `what`."""
+    return Remark(line, what, tuple(values.items()))
 
 
 class LineNote(NamedTuple):
-    """Neighbouring lines, `first` to `last` counted from 1, that were skipped or repaired for one reason."""
+    """Neighbouring lines, `first` to `last` counted from 1, that were skipped or repaired for one reason.
+
+    `reason` is an id: `iptviz.checks.reading.LINES` has the words.
+    """
 
     first: int
     last: int

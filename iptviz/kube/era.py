@@ -9,7 +9,7 @@ from iptviz.kube.counted_cues import counted_cues
 from iptviz.kube.cues import Cue, cues_of
 from iptviz.kube.families import KUBE_PROXY, KUBELET
 from iptviz.kube.mode import mode_of
-from iptviz.kube.releases import OLDEST, Releases, since, spans_text
+from iptviz.kube.releases import OLDEST, Releases, since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,22 +20,14 @@ NEWEST_KNOWN = 36
 """The newest release of which something is known."""
 
 _ALL = since(OLDEST)
-MODES = {
-    "ipvs": "kube-proxy in IPVS mode: endpoints are not in iptables, `ipvsadm -Sn` has them; what is here "
-    "masquerades and filters",
-    "elsewhere": "no kube-proxy in iptables mode, but a kubelet: services are kept by kube-proxy in nftables "
-    "mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
-    "userspace": "kube-proxy in userspace mode: connections go to its own ports, endpoints are not here",
-    "none": "no kube-proxy in iptables mode",
-}
-"""What is said of a node whose services are not in iptables."""
 
 
 class Era(NamedTuple):
     """When a dump was written.
 
-    `mode` is `iptables` or a key of `MODES`. `releases` are minor releases of Kubernetes 1.x, all of which write
-    everything that was seen; none where no single one does: then the dump is of mixed eras.
+    `mode` is `iptables`, `ipvs`, `userspace`, `elsewhere` (a kubelet is here) or `none`. `releases` are minor
+    releases of Kubernetes 1.x, all of which write everything that was seen; none where no single one does: then
+    the dump is of mixed eras.
     """
 
     mode: str
@@ -49,15 +41,9 @@ class Era(NamedTuple):
         return self.mode == "iptables" and not self.releases
 
     @property
-    def text(self) -> str:
-        """The era as a clause: `written by kube-proxy 1.24 to 1.26`."""
-        if self.mode != "iptables":
-            return MODES[self.mode]
-        if self.mixed:
-            return f"mixed eras: {', '.join(map(_dated, self.conflict))}"
-        if self.releases == _ALL:
-            return "written by some kube-proxy: nothing here tells which"
-        return f"written by kube-proxy {spans_text(self.releases)}"
+    def dated(self) -> bool:
+        """Whether something that was seen tells releases apart."""
+        return self.releases != _ALL
 
     @property
     def evidence(self) -> tuple[Cue, ...]:
@@ -80,10 +66,6 @@ class Era(NamedTuple):
     @property
     def _own(self) -> list[Cue]:
         return [cue for cue in self.cues if cue.of == KUBE_PROXY.name]
-
-
-def _dated(cue: Cue) -> str:
-    return f"{cue.text} (line {cue.line}) is of {spans_text(cue.releases)}"
 
 
 def era_of(dump: Dump) -> Era:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
 
 WRITERS = {
-    "kube-proxy's userspace mode, the default before 1.2": written_by(USERSPACE),
-    "host ports of dockershim, which Kubernetes 1.24 removed": written_by(DOCKERSHIM),
+    "userspace": written_by(USERSPACE),
+    "dockershim": written_by(DOCKERSHIM),
 }
-"""Who wrote chains whose names begin so."""
+"""Who wrote chains whose names begin so: kube-proxy in userspace mode, or the host ports of dockershim."""
 
 
 class Leftover(NamedTuple):
@@ -31,14 +31,6 @@ class Leftover(NamedTuple):
     line: int
     asked: Rule | None
     whole: bool
-
-    @property
-    def text(self) -> str:
-        """What is left, and whether it still acts."""
-        more = f" and {len(self.chains) - 1} more" if len(self.chains) > 1 else ""
-        nobody = "nothing leads there any more" if self.whole else "nothing in this cut table leads there"
-        still = f"line {self.asked.line} still leads there" if self.asked else nobody
-        return f"{self.chains[0]}{more}: {self.writer}; {still}"
 
 
 def leftovers(dump: Dump) -> Iterator[Leftover]:

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
+from iptviz.intake.remark import Remark, remark
 from iptviz.kube.families import ENDPOINT_CHAIN
 
 if TYPE_CHECKING:
@@ -42,14 +43,15 @@ class CountedWay(NamedTuple):
 class Observation(NamedTuple):
     """What one chain's counters tell; `p` is how likely chance is to differ so much, None where no test holds.
 
-    `needed` is how many connections the test takes; `problems` say why the counters may mislead.
+    `needed` is how many connections the test takes; `problems` say why the counters may mislead:
+    remarks of `iptviz.checks.counters`.
     """
 
     chain: str
     seen: tuple[CountedWay, ...]
     needed: int
     p: float | None
-    problems: tuple[str, ...]
+    problems: tuple[Remark, ...]
 
     @property
     def connections(self) -> int:
@@ -80,7 +82,7 @@ def observe(
 
 
 def _observation(chain: str, ends: list[Endpoint], table: Table, since: Table | None) -> Observation:
-    problems: list[str] = []
+    problems: list[Remark] = []
     before = _counts(since, chain) if since is not None else {}
     whole = total(end.before * end.chance for end in ends)
     seen = []
@@ -88,13 +90,12 @@ def _observation(chain: str, ends: list[Endpoint], table: Table, since: Table | 
         now = end.via.counters.packets if end.via.counters else 0
         earlier = before.get(end.via.text, 0)
         if now < earlier:
-            what = f"from {earlier:,} to {now:,}: reset between the two dumps"
-            problems.append(f"line {end.via.line}: its counter went backwards, {what}")
+            problems.append(remark("counter-backwards", end.via.line, before=earlier, now=now))
         seen.append(
             CountedWay(end.via, max(now - earlier, 0), end.before * end.chance / whole if whole else whole)
         )
     if since is not None and not before:
-        problems.append(f"{chain} is not in the older dump, or without counters")
+        problems.append(remark("not-counted-before", chain=chain))
     problems += _doubts(chain, ends, table, since)
     least = min((one.expected for one in seen), default=whole)
     needed = math.ceil(float(LEAST_EXPECTED / least) - _ROUNDING) if least else 0
@@ -108,18 +109,16 @@ def _counts(table: Table | None, chain: str) -> dict[str, int]:
     return {rule.text: rule.counters.packets for rule in rules if rule.counters}
 
 
-def _doubts(chain: str, ends: list[Endpoint], table: Table, since: Table | None) -> list[str]:
+def _doubts(chain: str, ends: list[Endpoint], table: Table, since: Table | None) -> list[Remark]:
     """Say why counters may not count the same connections."""
     if any(end.via.counters and end.via.counters.packets_error for end in ends):
-        return ["the listing rounded its counters"]
+        return [remark("counters-rounded")]
     if since is not None:
         return []
     entered = sum(rule.counters.packets for rule in table.rules_to(chain) if rule.counters)
     left = sum(rule.counters.packets for rule in table.rules_of(chain) if rule.counters and _takes(rule))
     if left > entered:
-        return [
-            f"{chain} counted {left:,} connections, what leads there {entered:,}: reset at different times"
-        ]
+        return [remark("counters-of-different-times", chain=chain, left=left, entered=entered)]
     return []
 
 

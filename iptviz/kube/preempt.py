@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
 
-HOOKS = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
-"""The built-in chains that lead to KUBE-SERVICES, and whose connections pass them."""
+HOOKS = ("PREROUTING", "OUTPUT")
+"""The built-in chains that lead to KUBE-SERVICES."""
 
 
 class Preemption(NamedTuple):

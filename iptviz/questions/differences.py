@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ class Difference(NamedTuple):
 
     `kind` is `missing-service`, `extra-service`, `missing-frontend`, `extra-frontend`, `missing-endpoint`,
     `extra-endpoint`, `wrong-port`, `affinity`, `policy`, `source-ranges` or `health-check`. `at` is the frontend
-    that is concerned, `share` what an extra endpoint gets of its connections, `line` where it stands.
+    that is concerned, `share` what an extra endpoint gets of its connections, `line` where it stands; `of` is
+    `service` in parts.
     """
 
     kind: str
@@ -31,19 +34,24 @@ class Difference(NamedTuple):
     found: str
     line: int | None
     share: Fraction | None = None
+    of: ServiceName = NAMELESS
 
 
 def missing(wanted: ExpectedPort) -> Difference:
     """Return the difference of a service port that the dump does not have."""
     texts = sorted(join_endpoint(address, port) for _, address, port in wanted.frontends)
-    return Difference("missing-service", _name(wanted), wanted.protocol, "", ", ".join(texts), "", None)
+    of = ServiceName(wanted.namespace, wanted.name, wanted.port_name, "none")  # nothing in the dump names it
+    return Difference(
+        "missing-service", _name(wanted), wanted.protocol, "", ", ".join(texts), "", None, of=of
+    )
 
 
 def extra(have: ServicePort, reason: str) -> Difference:
     """Return the difference of a service port that the API does not have, or that is to be ignored: why."""
     line = have.usual.frontend.rule.line
     why = f"ignored: {reason}" if reason else ""
-    return Difference("extra-service", have.name, have.protocol, "", why, have.usual.frontend.text, line)
+    at = have.usual.frontend.text
+    return Difference("extra-service", have.name, have.protocol, "", why, at, line, of=have.service)
 
 
 def differences_of(
@@ -53,10 +61,10 @@ def differences_of(
 
     `policy_unseen`: this kube-proxy may have picked the endpoints of an internal policy Local without a trace.
     """
-    yield from _frontends(wanted, have)
-    for answer in _telling(have):
-        yield from _endpoints(wanted, have, answer)
-    yield from _properties(wanted, have, policy_unseen=policy_unseen)
+    endpoints = (one for answer in _telling(have) for one in _endpoints(wanted, have, answer))
+    properties = _properties(wanted, have, policy_unseen=policy_unseen)
+    for difference in chain(_frontends(wanted, have), endpoints, properties):
+        yield difference._replace(of=have.service)
 
 
 def _name(wanted: ExpectedPort) -> str:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iptviz.checks import reading
+from iptviz.checks.broken_jumps import dangling, loop
+from iptviz.checks.finding import findings_among
 from iptviz.errors import TargetError
 from iptviz.jumps import jumps, loops
 from iptviz.kube.find import find
 from iptviz.kube.target import parse_target
+from iptviz.questions.document import document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
@@ -50,13 +55,16 @@ class GraphResult(NamedTuple):
     asked: str
     chains: tuple[ChainNode, ...]
     jumps: tuple[Jump, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Item, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with these chains."""
+        return findings_among(self.notes)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.graph.v1`."""
-        from iptviz.documents.graph_v1 import graph_document
-
-        return graph_document(self)
+        return document_of("graph", self)
 
 
 def graph(
@@ -156,14 +164,14 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
     return _reached(entries, up) | _reached(behind, down)
 
 
-def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[str]:
-    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
-    rules = {(one.tail, one.head): one.rules[0] for one in kept}
+def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Item]:
+    yield from reading.check(dump)
+    rules = {(one.tail, one.head): one.rules for one in kept}
     missing = {node.place for node in nodes if not node.present}
     for one in kept:
         if one.head in missing:
-            text = f"jumps to {one.head[1]}, which this dump does not have: cut or edited?"
-            yield f"line {one.rules[0].line}: {text}"
+            yield dangling(one.head[1], one.rules, complete=dump.complete)
     for group in loops(rules):
-        names = " -> ".join(chain for _, chain in group)
-        yield f"{names} is a loop, which the kernel refuses: edited by hand?"
+        within = set(group)
+        inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]
+        yield loop([chain for _, chain in group], inner)

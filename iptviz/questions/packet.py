@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
+from iptviz.checks.finding import distinct, findings_among
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.branches import Outcome
 from iptviz.engine.chance import total
@@ -11,12 +12,14 @@ from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
 from iptviz.engine.path import either, settled
 from iptviz.packets.fields import read_packet
+from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_notes import packet_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.engine.branches import Branch, When
     from iptviz.engine.condition import Assumption
@@ -29,22 +32,26 @@ class PacketResult(NamedTuple):
     """The answer: outcomes grouped by their conditions, those with the same `when` sum to 1.
 
     `asked` is the packet as it was described, `hook` where it starts: `prerouting` or `output`.
-    `given` are the answers that were assumed; `notes` are sentences on what the answer lacks or hangs on.
+    `given` are the answers that were assumed; `notes` are findings and remarks on what the answer lacks or
+    hangs on.
     """
 
     dump: Dump
     asked: Packet
     hook: str
     outcomes: tuple[Outcome, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Item, ...]
     complete: bool
     given: tuple[Assumption, ...] = ()
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with what was asked for."""
+        return findings_among(self.notes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.packet.v1`."""
-        from iptviz.documents.packet_v1 import packet_document
-
-        return packet_document(self)
+        return document_of("packet", self)
 
 
 def packet(
@@ -87,8 +94,8 @@ def packet(
 
         outcomes = tuple(explained(dump, known, given, one) for one in outcomes)
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
-    notes = dict.fromkeys(packet_notes(dump, journey, start, hook, known, outcomes, given))
-    return PacketResult(dump, asked, hook, outcomes, tuple(notes), dump.complete and not faulty, given)
+    notes = distinct(packet_notes(dump, journey, start, hook, known, outcomes, given))
+    return PacketResult(dump, asked, hook, outcomes, notes, dump.complete and not faulty, given)
 
 
 def _outcomes(branches: list[Branch], given: When) -> Iterator[Outcome]:

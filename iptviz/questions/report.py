@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.questions.services import ServicesResult, is_uneven, services
+from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
 from iptviz.xtables.address import join_endpoint
 
@@ -60,10 +60,9 @@ def report_of(dump: Dump, found: ServicesResult, answers: tuple[Answer, ...]) ->
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:
-    """Yield a TARGET for each service whose connections fail, or do not share evenly."""
+    """Yield a TARGET for each service port that something is wrong with."""
     for one in found.services:
-        refused = any(answer.verdict or answer.leftover for answer in one.answers)
-        if refused or is_uneven(one) or one.usual.unseen:
+        if next(findings_of(found.dump, one), None):
             yield _target(one)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iptviz.checks import leftovers, reading
+from iptviz.checks.finding import findings_among
+from iptviz.checks.services import collision, service_findings, shares_unevenly
 from iptviz.errors import TargetError
 from iptviz.kube.era import Era, era_of
 from iptviz.kube.frontends import DispatchingRules
-from iptviz.kube.leftovers import leftovers
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -18,6 +21,7 @@ from iptviz.xtables.address import parse_network, split_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
 
 
@@ -31,15 +35,19 @@ class ServicesResult(NamedTuple):
     dump: Dump
     services: tuple[ServicePort, ...]
     total: int
-    notes: tuple[str, ...]
+    notes: tuple[Item, ...]
     era: Era
     published: tuple[PublishedPort, ...] = ()
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with the dump as far as the notes say it, and with each of the service ports."""
+        own = (found for one in self.services for found in findings_of(self.dump, one))
+        return (*findings_among(self.notes), *own)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""
-        from iptviz.documents.services_v1 import services_document
-
-        return services_document(self)
+        return document_of("services", self)
 
 
 def _name_key(one: ServicePort) -> tuple[object, ...]:
@@ -111,12 +119,12 @@ def services(
 
 def is_uneven(one: ServicePort) -> bool:
     """Whether the endpoints share less evenly than kube-proxy's rounding explains, or not all connections."""
-    balance = one.balance
-    return (
-        balance is not None
-        and not one.usual.unseen
-        and (bool(one.usual.leftover) or not (balance.even or balance.rounded))
-    )
+    return shares_unevenly(one.usual)
+
+
+def findings_of(dump: Dump, one: ServicePort) -> Iterator[Finding]:
+    """Yield what is wrong with a service port of `dump`."""
+    return service_findings(one.service, one.answers, complete=dump.complete)
 
 
 def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort]:
@@ -132,16 +140,12 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
             yield one
 
 
-def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[str]:
+def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     dump = rules.dump
-    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
-    for first, other in rules.contested():
-        yield (
-            f"line {other.rule.line}: {other.text} of {other.claimant} is {first.claimant}'s, too: "
-            f"line {first.rule.line} comes first and gets the connections"
-        )
-    yield from (f"line {left.line}: {left.text}" for left in leftovers(dump))
+    yield from reading.check(dump)
+    yield from (collision(first, other) for first, other in rules.contested())
+    yield from leftovers.check(dump)
     if not found:
-        from iptviz.kube.absent import explain_emptiness
+        from iptviz.checks.absence import emptiness
 
-        yield from explain_emptiness(dump)
+        yield from emptiness(dump)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iptviz.checks import reading
 from iptviz.dump.load import load_all
-from iptviz.intake.remark import Remark
+from iptviz.intake.remark import Remark, remark
+from iptviz.questions.document import document_of
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from iptviz.dump.model import Dump
     from iptviz.errors import DumpError
     from iptviz.grammar.parts import RuleParts
@@ -22,9 +26,7 @@ class SourcesResult(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document `iptviz.sources.v1`."""
-        from iptviz.documents.sources_v1 import sources_document
-
-        return sources_document(self)
+        return document_of("sources", self)
 
 
 def sources(origin: DumpLike, *, max_size: int = DEFAULT_LIMIT) -> SourcesResult:
@@ -39,14 +41,16 @@ def sources(origin: DumpLike, *, max_size: int = DEFAULT_LIMIT) -> SourcesResult
 
 def not_understood(dump: Dump) -> list[Remark]:
     """Return for each rule that is not understood its line and why; every rule is taken apart for it."""
-    return sorted(
-        Remark(rule.line, what)
+    return reading.by_line(
+        complaint
         for table in dump.tables.values()
         for rule in table.rules()
-        for what in _complaints(rule.parts)
+        for complaint in _complaints(rule.line, rule.parts)
     )
 
 
-def _complaints(parts: RuleParts) -> list[str]:
-    unknown = [f"{one.option.text()} is not known" for one in parts.unknown]
-    return [*unknown, *([parts.problem] if parts.problem else [])]
+def _complaints(line: int, parts: RuleParts) -> Iterator[Remark]:
+    for unknown in parts.unknown:
+        yield remark("option-unknown", line, option=unknown.option.text())
+    if parts.problem:
+        yield remark("rule-unread", line, problem=parts.problem)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.engine.condition import clauses
+from iptviz.checks.finding import distinct, findings_among
+from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
-from iptviz.kube.names import NAMELESS
+from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.naming import Naming, fits
-from iptviz.kube.preempt import HOOKS, hooks_without_services
+from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
-from iptviz.kube.target import Target, parse_target
+from iptviz.kube.target import parse_target
+from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import FrontendOutcome as Outcome
     from iptviz.supplied.service_names import Candidate
 
 
@@ -30,8 +32,8 @@ class TraceResult(NamedTuple):
 
     `wanted` holds the DNAT rules of the endpoint that TARGET names, if it names one.
     `siblings` has, for each trace, the other frontends of the same service port.
-    `notes` are sentences on what the answer lacks or hangs on. `observed` has, for each trace, what the counters
-    of the dump tell, between it and the older dump `since` where that is not None.
+    `notes` are findings and remarks on what the answer lacks or hangs on. `observed` has, for each trace, what
+    the counters of the dump tell, between it and the older dump `since` where that is not None.
     """
 
     dump: Dump
@@ -39,7 +41,7 @@ class TraceResult(NamedTuple):
     services: tuple[ServiceTrace, ...]
     wanted: frozenset[Rule]
     siblings: tuple[tuple[Frontend, ...], ...]
-    notes: tuple[str, ...]
+    notes: tuple[Item, ...]
     observed: tuple[tuple[Observation, ...], ...] = ()
     since: Dump | None = None
 
@@ -49,11 +51,14 @@ class TraceResult(NamedTuple):
         broken = (one.broken.loops or one.broken.missing or one.unexplored for one in self.services)
         return self.dump.complete and not any(broken)
 
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is wrong with what was asked for: what the notes say of it, and with the services themselves."""
+        return (*findings_among(self.notes), *_service_findings(self))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.trace.v1`."""
-        from iptviz.documents.trace_v1 import trace_document
-
-        return trace_document(self)
+        return document_of("trace", self)
 
 
 def trace(
@@ -77,12 +82,16 @@ def trace(
     found = find(dump, parsed, candidates)
     services = tuple(_named(trace_frontend(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
-    absence = [] if services else _absence(dump, parsed, target)
-    notes = (*absence, *_dump_notes(dump, answered=bool(services)), *_service_notes(services))
-    notes = (*notes, *_since_notes(dump, since))
+    notes: list[Item] = list(_dump_notes(dump, answered=bool(services)))
+    for one in services:
+        notes += _service_notes(dump, one)
+    notes += _since_notes(dump, since)
+    if not services:
+        from iptviz.checks.absence import absence
+
+        notes = [*absence(dump, parsed, target), *notes]
     observed = tuple(tuple(_observed(dump, one, since)) for one in services)
-    texts = tuple(dict.fromkeys(notes))
-    return TraceResult(dump, target, services, found.wanted, siblings, texts, observed, since)
+    return TraceResult(dump, target, services, found.wanted, siblings, distinct(notes), observed, since)
 
 
 def _observed(dump: Dump, one: ServiceTrace, since: Dump | None) -> list[Observation]:
@@ -94,11 +103,11 @@ def _observed(dump: Dump, one: ServiceTrace, since: Dump | None) -> list[Observa
     return observe(one.outcomes, nat, since.tables.get("nat") if since is not None else None)
 
 
-def _since_notes(dump: Dump, since: Dump | None) -> Iterator[str]:
+def _since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:
     if since is not None and not any(rule.counters for rule in _first_rules(dump)):
-        yield "this dump has no counters: `iptables-save -c` writes them"
+        yield remark("no-counters")
     if since is not None and not any(rule.counters for rule in _first_rules(since)):
-        yield f"{since.source} has no counters: `iptables-save -c` writes them"
+        yield remark("no-counters-before", source=since.source)
 
 
 def _first_rules(dump: Dump) -> Iterator[Rule]:
@@ -121,12 +130,6 @@ def _named(one: ServiceTrace, naming: Naming) -> ServiceTrace:
     return one._replace(hashed=next((name for name in hashed if name is not NAMELESS), NAMELESS))
 
 
-def _absence(dump: Dump, parsed: Target, typed: str) -> list[str]:
-    from iptviz.kube.absent import explain_absence
-
-    return explain_absence(dump, parsed, typed)
-
-
 def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:
     """Return for each service the other frontends that lead to the chains which share its connections out."""
     known: dict[frozenset[str], list[Frontend]] = {}
@@ -138,49 +141,52 @@ def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Fro
     )
 
 
-def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[str]:
-    for gap in dump.gaps:
-        yield f"line {gap.line}: {gap.text}"
+def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
+    if not dump.complete:
+        from iptviz.checks import reading
+
+        yield from reading.check(dump)
     nat = dump.tables.get("nat")
-    if answered and nat and SERVICES in nat.chains:
-        for hook in hooks_without_services(nat):
-            yield f"nothing in nat {hook} leads to {SERVICES}: connections of {HOOKS[hook]} do not come here"
+    hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []
+    if hooks:
+        from iptviz.checks.preemption import hooks_not_leading
+
+        yield from hooks_not_leading(hooks, complete=dump.complete)
 
 
-def _service_notes(services: tuple[ServiceTrace, ...]) -> Iterator[str]:
-    for one in services:
-        yield from _fault_notes(one)
-        if one.service.named_by == "comment" and not fits(
-            one.chain or "", one.service, one.frontend.protocol
-        ):
-            yield f"the hash of {one.chain} is not that of {one.service.text}: edited, or names made up?"
-        for hook, rule, when in one.preempted:
-            target = rule.target.name if rule.target else ""
-            condition = f" when {clauses(when)}" if when else ""
-            order = f"asked by {hook} before {SERVICES}"
-            yield f"line {rule.line}: {target}, {order}, takes the connection{condition}"
-        for outcome in one.outcomes:
-            yield from _outcome_notes(outcome)
+def _service_notes(dump: Dump, one: ServiceTrace) -> Iterator[Item]:
+    """Yield what is to be said of one frontend; what all is well with imports no words."""
+    if one.broken.loops or one.broken.missing:
+        from iptviz.checks.broken_jumps import broken_jumps
 
-
-def _fault_notes(one: ServiceTrace) -> Iterator[str]:
-    for rule, loop in one.broken.loops.items():
-        chains = " -> ".join(loop)
-        yield f"line {rule.line}: {chains} is a loop, which the kernel refuses: edited by hand?"
-    for rule, chain in one.broken.missing.items():
-        yield f"line {rule.line}: jumps to {chain}, which this dump does not have: cut or edited?"
+        yield from broken_jumps(one.broken, complete=dump.complete)
     if one.rounded:
-        yield f"{one.frontend.text}: shares are rounded at 2^-4096, exact ones would have too many digits"
+        yield remark("shares-rounded-at", frontend=one.frontend.text)
     if one.unexplored:
-        yield f"{one.frontend.text}: {one.unexplored} combinations of conditions were left out"
+        yield remark("cases-left-out-at", frontend=one.frontend.text, count=one.unexplored)
+    if one.service.named_by == "comment" and not fits(one.chain or "", one.service, one.frontend.protocol):
+        from iptviz.checks.services import hash_mismatch
+
+        yield hash_mismatch(one.chain, one.service, one.frontend.rule)
+    if one.preempted:
+        from iptviz.checks.preemption import preempted
+
+        yield from (preempted(other, one.service) for other in one.preempted)
+    for outcome in one.outcomes:
+        if outcome.empty_chains or outcome.others or not all(end.share for end in outcome.endpoints):
+            from iptviz.checks.services import outcome_findings
+
+            yield from outcome_findings(outcome, one.service, complete=dump.complete)
 
 
-def _outcome_notes(outcome: Outcome) -> Iterator[str]:
-    for hop in outcome.empty_chains:
-        yield f"line {hop.via.line}: leads to {hop.chain}, which has no rules"
-    for end in outcome.others:
-        target = end.rule.target.name if end.rule.target else ""
-        yield f"line {end.rule.line}: {target} ends the nat table before an endpoint is chosen"
-    for endpoint in outcome.endpoints:
-        if not endpoint.share:
-            yield f"line {endpoint.via.line}: never reached, a rule above it takes every connection"
+def _service_findings(result: TraceResult) -> Iterator[Finding]:
+    """Yield what is wrong with each service port that was asked for."""
+    from iptviz.checks.services import service_findings
+    from iptviz.kube.frontend_answer import FrontendAnswer, answer_of_trace
+
+    answers: dict[tuple[ServiceName, str, str], list[FrontendAnswer]] = {}
+    for one in result.services:
+        key = one.service, one.frontend.protocol, "" if one.service.name else one.frontend.text
+        answers.setdefault(key, []).append(answer_of_trace(one, complete=result.dump.complete))
+    for (service, *_), some in answers.items():
+        yield from service_findings(service, some, complete=result.dump.complete)

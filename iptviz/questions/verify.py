@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iptviz.checks import reading
+from iptviz.checks.against_api import Differing, difference
+from iptviz.checks.finding import findings_among
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
+from iptviz.intake.remark import remark
 from iptviz.kube.era import era_of
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.releases import releases
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.questions.differences import Difference, differences_of, extra, missing
+from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
 
 _POLICY_UNSEEN = releases((21, 23))
@@ -35,13 +41,16 @@ class VerifyResult(NamedTuple):
     compared: int
     differences: tuple[Difference, ...]
     ignored: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
+    notes: tuple[Item, ...]
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The differences as findings, after those on the dump."""
+        return (*findings_among(self.notes), *map(_finding, self.differences))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.verify.v1`."""
-        from iptviz.documents.verify_v1 import verify_document
-
-        return verify_document(self)
+        return document_of("verify", self)
 
 
 def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> VerifyResult:
@@ -87,6 +96,11 @@ def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) 
     )
 
 
+def _finding(one: Difference) -> Finding:
+    differing = Differing(one.of, one.service, one.protocol, one.at, one.expected, one.found)
+    return difference(one.kind, differing, one.line)
+
+
 def _policy_unseen(dump: Dump) -> bool:
     """Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
     return bool(era_of(dump).releases & _POLICY_UNSEEN)
@@ -122,12 +136,11 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
 
 def _notes(
     dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
-) -> Iterator[str]:
-    yield from (f"line {gap.line}: {gap.text}" for gap in dump.gaps)
+) -> Iterator[Item]:
+    yield from reading.check(dump)
     if node is None and any(
         "Local" in {one.internal_policy, one.external_policy} for one in expected.values()
     ):
-        yield "some services have policy Local: --node NAME tells which endpoints are this node's"
+        yield remark("policies-need-node")
     if any(one.hinted for one in expected.values()):
-        how = "--node NAME tells which" if node is None else f"the Node object of {node} tells its zone"
-        yield f"some endpoints have topology hints: a node may rightly use some of them only; {how}"
+        yield remark("hints-need-zone", node=node)

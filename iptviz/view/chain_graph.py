@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN
 from iptviz.kube.names import suffix_of
 from iptviz.kube.naming import Naming
@@ -81,7 +82,7 @@ def graph_view(result: GraphResult, *, fold: bool = True) -> GraphView:
     nodes = {homes[one.place]: one for one in reversed(chains)}
     drawn = [_node(home, one, groups) for home, one in reversed(nodes.items())]
     links = _links(result.jumps, homes)
-    notes = list(map(printable, result.notes))
+    notes = list(map(printable, sentences(result.notes)))
     if fold and len(drawn) > MOST_NODES:
         drawn, links, left_out = _nearest(drawn, links)
         notes.append(

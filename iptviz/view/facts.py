@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.balance import Balance, balance_of
@@ -93,7 +94,9 @@ def _observed_fact(seen: Observation, *, several: bool) -> Fact:
     """Say what the counters tell, by which test, and whether chance explains it."""
     what = counted(seen.connections, "connection") + (f" by {printable(seen.chain)}" if several else "")
     if seen.problems:
-        return Fact("Observed", f"{what}; not to be compared: {printable('; '.join(seen.problems))}", "bad")
+        return Fact(
+            "Observed", f"{what}; not to be compared: {printable('; '.join(sentences(seen.problems)))}", "bad"
+        )
     if len(seen.seen) == 1:
         return Fact("Observed", what)
     if seen.p is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.view.facts import Fact
@@ -53,7 +54,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> PacketView:
         circumstances_label(result.asked, result.hook),
         PacketTree(result, fold=fold).nodes(cases),
         tuple(_facts(result, cases)),
-        tuple(map(printable, result.notes)),
+        tuple(map(printable, sentences(result.notes))),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.engine.chance import total
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import MISSED, steps_of
@@ -58,7 +59,7 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     footer = [circumstances_label(result.asked, result.hook)]
     footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
     footer += _cases_told([case for case in cases if case.letter or case.outcomes[0].when], fold=fold)
-    footer += [f"note: {printable(note)}" for note in result.notes]
+    footer += [f"note: {printable(note)}" for note in sentences(result.notes)]
     rules = [step.rule for way in ways for step in way.steps if step.rule]
     return Picture(
         asked_label(result.asked),

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import sentences
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
-    from iptviz.intake.remark import LineNote
-
-_SHOWN = 4
 
 
 def summary(dump: Dump) -> list[str]:
     """Return a line about the reading, and one about each error that hid other files; empty for a plain dump."""
-    parts = [*_choice(dump), *dump.repairs, *_left_out(dump), *_repaired(dump)]
+    parts = [*_choice(dump), *sentences(dump.repairs), *_on_lines(dump)]
     more = ["-v tells why"] if dump.line_notes else []
     return [*([f"{printable(dump.source)}: {'; '.join([*parts, *more])}"] if parts else []), *_problems(dump)]
 
@@ -26,15 +24,15 @@ def details(dump: Dump) -> list[str]:
     """Return a line for each stretch of lines that was left out or repaired, after what concerns them all."""
     source = printable(dump.source)
     return [
-        *(f"{source}: {part}" for part in (*_choice(dump), *dump.repairs)),
-        *(f"{source}:{note.places()}: {_fate(note)}" for note in dump.line_notes),
+        *(f"{source}: {part}" for part in (*_choice(dump), *sentences(dump.repairs))),
+        *(f"{source}:{place}: {fate}" for place, fate in _fates(dump)),
         *_problems(dump),
     ]
 
 
 def objection(dump: Dump) -> str:
     """Return why a strict reader refuses the dump, or nothing."""
-    parts = [*dump.repairs, *_left_out(dump), *_repaired(dump), *_problems(dump)]
+    parts = [*sentences(dump.repairs), *_on_lines(dump), *_problems(dump)]
     return "; ".join([*parts, *([dump.damage] if dump.damage else [])])
 
 
@@ -46,29 +44,21 @@ def _choice(dump: Dump) -> list[str]:
     ]
 
 
-def _left_out(dump: Dump) -> Iterator[str]:
-    skipped = [note for note in dump.line_notes if note.skipped]
-    if skipped:
-        count = sum(note.size for note in skipped)
-        are = "line was" if count == 1 else "lines were"
-        yield f"{count:,} {are} not part of a dump, of {dump.line_count:,}: {_places(skipped)}"
+def _on_lines(dump: Dump) -> list[str]:
+    """Return what was done to lines; a plain dump, to which nothing was, imports no words."""
+    if not dump.line_notes:
+        return []
+    from iptviz.checks.reading import on_lines
+
+    return sentences(on_lines(dump))
 
 
-def _repaired(dump: Dump) -> Iterator[str]:
-    repaired = [note for note in dump.line_notes if not note.skipped]
-    if repaired:
-        count = sum(note.size for note in repaired)
-        reasons = ", ".join(dict.fromkeys(note.reason for note in repaired))
-        yield f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(repaired)}"
+def _fates(dump: Dump) -> Iterator[tuple[str, str]]:
+    """Yield lines that were left out or repaired, as `7-9`, and what became of them."""
+    if dump.line_notes:
+        from iptviz.checks.reading import line_text
 
-
-def _places(notes: Iterable[LineNote]) -> str:
-    places = [note.places() for note in notes]
-    return ", ".join([*places[:_SHOWN], *(["..."] if len(places) > _SHOWN else [])])
-
-
-def _fate(note: LineNote) -> str:
-    return f"left out: {note.reason}" if note.skipped else f"repaired: {note.reason}"
+        yield from ((note.places(), line_text(note)) for note in dump.line_notes)
 
 
 def _problems(dump: Dump) -> list[str]:

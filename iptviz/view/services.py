@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence, sentences
 from iptviz.engine.condition import clauses
 from iptviz.questions.services import is_uneven
 from iptviz.view.facts import Fact
@@ -50,7 +52,7 @@ def services_view(result: ServicesResult, *, fold: bool = True) -> ServicesView:
         tuple(_row(one, fold=fold) for one in result.services),
         tuple(_published(one) for one in result.published),
         tuple(_facts(result)),
-        tuple(map(printable, result.notes)),
+        tuple(map(printable, sentences(result.notes))),
     )
 
 
@@ -181,7 +183,7 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
 
 def _era(era: Era) -> str:
     evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
-    return era.text + (f" ({evidence})" if evidence and not era.mixed else "")
+    return sentence(era_remark(era)) + (f" ({evidence})" if evidence and not era.mixed else "")
 
 
 def _masquerade(result: ServicesResult) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.reading import by_line, line_text
+from iptviz.checks.wording import sentences
 from iptviz.questions.sources import SourcesResult, not_understood
 from iptviz.view.text import printable
 
@@ -64,10 +66,8 @@ def _cells(dump: Dump) -> tuple[str, ...]:
 
 def _remarks(dump: Dump, *, about_text: bool, fold: bool) -> list[str]:
     """Return why the dump is incomplete; what happened to lines of its text, once; what is not understood."""
-    gaps = [f"line {gap.line}: {gap.text}" for gap in dump.gaps]
-    lines = [
-        f"{note.places()}: {'left out' if note.skipped else 'repaired'}: {note.reason}"
-        for note in (dump.line_notes if about_text else ())
-    ]
-    unknown = [] if fold else [f"line {one.line}: not understood: {one.text}" for one in not_understood(dump)]
-    return [printable(text) for text in (*gaps, *(dump.repairs if about_text else ()), *lines, *unknown)]
+    gaps = sentences(by_line(dump.gaps))
+    lines = [f"{note.places()}: {line_text(note)}" for note in (dump.line_notes if about_text else ())]
+    repairs = sentences(dump.repairs if about_text else ())
+    unknown = [] if fold else sentences(not_understood(dump))
+    return [printable(text) for text in (*gaps, *repairs, *lines, *unknown)]

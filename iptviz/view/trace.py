@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.engine.chance import CERTAIN, total, trimmed
 from iptviz.view.bars import Bar, seen_by
 from iptviz.view.cases import case_views
@@ -72,7 +73,9 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> TraceView:
     """Return the view of `result`; `fold` shortens long lists of endpoints and says so."""
     services = tuple(_ServiceViewer(result, place, fold=fold).view() for place in range(len(result.services)))
     return TraceView(
-        dump_label(result.dump, complete=result.complete), services, tuple(map(printable, result.notes))
+        dump_label(result.dump, complete=result.complete),
+        services,
+        tuple(map(printable, sentences(result.notes))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import sentences
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
@@ -52,7 +53,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             links.setdefault((link.tail, link.head, link.lines), link)
     footer = [line for told in cases_told(cases, complete=result.complete) for line in wrapped(told)]
     footer += dict.fromkeys(fact.text for some in result.observed for fact in observed_facts(some))
-    footer += [f"note: {printable(note)}" for note in result.notes]
+    footer += [f"note: {printable(note)}" for note in sentences(result.notes)]
     return Picture(
         printable(result.target),
         tuple(boxes.values()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.wording import sentences
 from iptviz.view.facts import Fact
 from iptviz.view.labels import dump_label
 from iptviz.view.numbers import counted, percent
@@ -34,7 +35,7 @@ def verify_view(result: VerifyResult, *, fold: bool = True) -> VerifyView:
         dump_label(result.dump, complete=result.dump.complete),
         tuple(_row(one) for one in result.differences),
         tuple(_facts(result, fold=fold)),
-        tuple(map(printable, result.notes)),
+        tuple(map(printable, sentences(result.notes))),
     )
 
 

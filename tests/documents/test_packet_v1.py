@@ -66,6 +66,7 @@ def test_the_document_is_that_of_the_contract() -> None:
         "packet": PACKET,
         "assumed": [],
         "notes": ["A note."],
+        "findings": [],
     }
     path = outcomes[0].pop("path")
     assert outcomes[0] == {

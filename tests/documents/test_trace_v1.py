@@ -126,6 +126,16 @@ OUTCOME: dict[str, Checker] = {
     ),
     "masquerade": many(MASQUERADE),
 }
+FINDING = fields(
+    id=text,
+    severity=one_of("critical", "high", "medium", "low", "info"),
+    certainty=one_of("certain", "if-complete"),
+    message=text,
+    service=or_null(SERVICE),
+    evidence=many(fields(line=number, text=text)),
+    count=number,
+    advice=text,
+)
 TRACE = fields(
     schema=one_of("iptviz.trace.v1"),
     dump=fields(
@@ -150,6 +160,7 @@ TRACE = fields(
         )
     ),
     notes=many(text),
+    findings=many(FINDING),
 )
 
 

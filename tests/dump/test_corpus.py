@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from iptviz.checks.wording import text
 from iptviz.dump.load import load_all
 from iptviz.intake.index import runs
 from tests.conftest import SHARED
@@ -77,6 +78,6 @@ def test_rules_of_a_real_dump_are_understood(file: Path) -> None:
 def test_a_dump_without_table_headers_says_which_tables_it_was_taken_for() -> None:
     ((dump,), _) = load_all(SHARED / "kubernetes/k3s-grep-filtered.rules")
     assert {name: table.rule_count for name, table in dump.tables.items()} == {"filter": 40, "nat": 94}
-    said = [gap.text for gap in dump.gaps]
+    said = [text(gap) for gap in dump.gaps]
     assert said.count("lines are missing here: grep left them out") == 2
     assert "the table of lines 43 to 178 is not named: nat, to judge by what stands there" in said

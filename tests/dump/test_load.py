@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from iptviz.checks.wording import text as text_of
 from iptviz.dump.load import holds_dump, load, load_all
 from iptviz.errors import DumpError
 from tests.conftest import FIXTURES
@@ -230,7 +231,7 @@ def test_what_a_cut_file_still_holds_is_read_and_said_to_be_cut(pack: Callable[[
         assert "ends too early" in error.what  # bzip2 gives nothing before its first block is whole
         return
     assert "too early" in dump.damage
-    assert dump.damage in [gap.text for gap in dump.gaps]
+    assert dump.damage in [text_of(gap) for gap in dump.gaps]
     assert not dump.complete
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from iptviz.checks.reading import by_line
+from iptviz.checks.wording import text as text_of
 from iptviz.dump.load import load
 from iptviz.dump.model import Dump
 from iptviz.grammar.reader import take_apart
@@ -176,7 +178,7 @@ UNDECLARED = "table nat has rules of {}, but no declaration: lines may be missin
 )  # fmt: skip
 def test_a_dump_says_by_line_what_it_may_lack(text: str, gaps: list[tuple[int, str]]) -> None:
     read = Dump(text.encode())
-    assert read.gaps == gaps
+    assert [(gap.line, text_of(gap)) for gap in by_line(read.gaps)] == gaps
     assert read.complete is (not gaps)
 
 

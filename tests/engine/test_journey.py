@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import steps_of
@@ -228,7 +229,7 @@ def test_neighbours_discovering_each_other_are_not_tracked(kind: str, state: str
 def test_what_leaves_or_comes_back_is_said_to_be_unknown_without_the_nodes_addresses() -> None:
     result = ask("filter|-A INPUT -j DROP", dst="10.3.0.1", hook="output", in_iface=None, local_ips=())
     assert told(result) == {"always": "1 ACCEPT OUTPUT"}
-    assert any("--local-ip" in note for note in result.notes)
+    assert any("--local-ip" in note for note in sentences(result.notes))
 
 
 @pytest.mark.parametrize(("rules", "about", "expected"), CASES)
@@ -299,7 +300,7 @@ def test_what_is_assumed_holds_and_is_said() -> None:
     for text, verdict in (("source in 10.1.0.2/32", "DROP"), ("not source in 10.1.0.0/16", "ACCEPT")):
         result = ask(rules, src=None, assume=(text,))
         assert told(result) == {"always": f"1 {verdict} FORWARD"}
-        assert result.notes[-1].startswith("assumed: source ")
+        assert sentence(result.notes[-1]).startswith("assumed: source ")
 
 
 def test_why_a_rule_did_not_match_is_told() -> None:
@@ -316,12 +317,11 @@ def test_why_a_rule_did_not_match_is_told() -> None:
 
 
 def test_notes_say_what_the_answer_lacks() -> None:
-    notes = "\n".join(
-        ask("raw|-A PREROUTING -j NOWHERE\nfilter|-A FORWARD -g A\nfilter|-A A -j A", ctstate="RELATED").notes
-    )
+    result = ask("raw|-A PREROUTING -j NOWHERE\nfilter|-A FORWARD -g A\nfilter|-A A -j A", ctstate="RELATED")
+    notes = "\n".join(sentences(result.notes))
     for words in ("jumps to NOWHERE", "A -> A is a loop", "no table mangle, nat", "first packet"):
         assert words in notes
-    assert "no built-in chain" in "\n".join(ask("filter|:FORWARD ACCEPT").notes)
+    assert "no built-in chain" in "\n".join(sentences(ask("filter|:FORWARD ACCEPT").notes))
 
 
 def test_sixty_chains_that_call_the_next_one_twice_are_one_answer() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iptviz.intake.index import Index, Section, build_index, runs
+from iptviz.intake.index import COMMIT, DECLARATIONS, NOISE, RULES, Index, Section, build_index, runs
 
 CHAINS = ("INPUT", "A", "AB", "KUBE-SVC-X", "KUBE-SVC-XY", "a:b", "\u00e9", "-A")
 TAILS = ("", " ", " -j DROP", " -s 10.0.0.1/32 -j AB", ' -m comment --comment "-A AB COMMIT"', "\t-j A")
@@ -132,21 +132,21 @@ def test_a_table_that_begins_inside_another_ends_that_one_uncommitted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "reason"),
+    ("line", "kind"),
     [
-        ("-A A -j X", "a rule outside any table"),
-        ("[1:2] -A A -j X", "a rule outside any table"),
-        (":A - [0:0]", "a chain declaration outside any table"),
-        ("COMMIT", "a COMMIT outside any table"),
-        ("*nosuch", "not part of a dump"),
-        ("root@node:~# iptables-save", "not part of a dump"),
+        ("-A A -j X", RULES),
+        ("[1:2] -A A -j X", RULES),
+        (":A - [0:0]", DECLARATIONS),
+        ("COMMIT", COMMIT),
+        ("*nosuch", NOISE),
+        ("root@node:~# iptables-save", NOISE),
     ],
 )
-def test_what_stands_outside_a_table_is_a_stray(line: str, reason: str) -> None:
+def test_what_stands_outside_a_table_is_a_stray(line: str, kind: int) -> None:
     data, found = index("*nat", "COMMIT", line, "*filter", "COMMIT")
-    ((span, given_reason),) = found.strays
+    ((span, given_kind),) = found.strays
     assert data[slice(*span)] == f"{line}\n".encode()
-    assert given_reason == reason
+    assert given_kind == kind
 
 
 def test_noise_inside_a_table_does_not_end_it() -> None:

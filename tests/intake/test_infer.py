@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from iptviz.checks.reading import by_line
+from iptviz.checks.wording import text
 from tests.intake.texts import dump, dumps, rules
 
 LISTED = "target     prot opt source               destination"
@@ -37,7 +39,7 @@ def test_a_rule_alone_tells_its_table(line: str, table: str) -> None:
     read = dump(line)
     assert rules(read) == {table: [(1, line)]}
     assert f"the table of line 1 is not named: {table}, to judge by what stands there" in [
-        gap.text for gap in read.gaps
+        text(gap) for gap in read.gaps
     ]
 
 
@@ -57,7 +59,7 @@ def test_the_built_in_chains_tell_the_table(chains: tuple[str, ...], table: str)
     for read in (dump(*printed), dump(*listed)):
         assert list(read.tables) == [table]
         assert list(read.tables[table].chains) == list(chains)
-        assert not any("is not named" in gap.text for gap in read.gaps)
+        assert not any("is not named" in text(gap) for gap in read.gaps)
 
 
 @pytest.mark.parametrize("table", ["filter", "nat", "mangle", "raw", "security"])
@@ -141,7 +143,7 @@ def test_a_listing_gives_its_rules_on_their_lines(form: str) -> None:
     assert rules(read) == {"nat": NAT_RULES}
     assert read.form == "iptables -L"
     assert read.tables["nat"].chains["PREROUTING"].policy == "ACCEPT"
-    assert "does not show everything" in read.gaps[0].text
+    assert "does not show everything" in text(by_line(read.gaps)[0])
 
 
 def test_a_listing_in_a_fence_below_a_command() -> None:
@@ -163,4 +165,4 @@ def test_listings_of_several_tables_make_one_dump() -> None:
 def test_a_listing_without_interfaces_says_so() -> None:
     read = dump("Chain INPUT (policy DROP)", LISTED, ROW)
     assert rules(read) == {"filter": [(3, "-A INPUT -j ACCEPT")]}
-    assert any("interfaces are not shown" in gap.text for gap in read.gaps)
+    assert any("interfaces are not shown" in text(gap) for gap in read.gaps)

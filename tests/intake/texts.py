@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.reading import LINES
 from iptviz.dump.model import Dump
 from iptviz.intake.read import read_text
 from iptviz.source.origin import Source
@@ -42,4 +43,4 @@ def notes(of: Dump) -> list[tuple[str, bool, str]]:
 
 
 def told(note: LineNote) -> tuple[str, bool, str]:
-    return note.places(), note.skipped, note.reason
+    return note.places(), note.skipped, LINES[note.reason]

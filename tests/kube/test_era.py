@@ -7,6 +7,8 @@ import re
 import pytest
 
 import iptviz
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence
 from iptviz.kube.counted_cues import digits_of
 from iptviz.kube.era import era_of
 from iptviz.kube.releases import NEWEST, releases, since, spans_text, until
@@ -32,7 +34,7 @@ def era(nat: str = "", filters: str = "", mangle: str = "") -> str:
         for name, lines in tables.items()
         if lines
     )
-    return era_of(iptviz.load(text.encode())).text.removeprefix("written by kube-proxy ")
+    return sentence(era_remark(era_of(iptviz.load(text.encode())))).removeprefix("written by kube-proxy ")
 
 
 WAY = "-A KUBE-SVC-A"
@@ -113,7 +115,7 @@ def test_the_mode_is_recognised(text: str, mode: str) -> None:
     found = era_of(iptviz.load(text.encode()))
     assert found.mode == mode
     assert (mode == "iptables") == bool(found.releases)
-    assert found.text
+    assert sentence(era_remark(found))
 
 
 @pytest.mark.parametrize("number", [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 100, 319, 1000])
@@ -145,7 +147,7 @@ def test_the_truth_is_never_excluded(
     services = kubeproxy.numbered(2, endpoints, **options).services  # type: ignore[arg-type]
     dump = iptviz.load(kubeproxy.saved(Cluster((*kubeproxy.basics(), *services), release)).encode())
     found = era_of(dump)
-    assert minor in found.releases, found.text
+    assert minor in found.releases, sentence(era_remark(found))
     assert len(found.releases) < NEWEST - 1
 
 
@@ -161,7 +163,7 @@ def test_real_dumps_and_fixtures_are_dated(name: str) -> None:
     path = SHARED / "kubernetes" / name if "." in name else ROOT / "fixtures" / name / "dump.rules"
     if not path.exists():
         pytest.skip("the corpus is not here")
-    assert era_of(iptviz.load(str(path))).text == f"written by kube-proxy {EXPECTED[name]}"
+    assert sentence(era_remark(era_of(iptviz.load(str(path))))) == f"written by kube-proxy {EXPECTED[name]}"
 
 
 def test_the_kubelets_release_is_told_apart() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence
 from iptviz.kube.era import era_of
 from tests.kube.clients import CLIENTS, answer_shares, met_by
 from tests.kubectl import HERE, objects
@@ -104,8 +106,8 @@ def _check_against_api(dump: iptviz.Dump, cluster: Cluster, path: Path, differen
 
 def _check_era(dump: iptviz.Dump, release: str) -> None:
     found = era_of(dump)
-    assert not found.mixed, found.text
-    assert era(release).minor in found.releases, found.text
+    assert not found.mixed, sentence(era_remark(found))
+    assert era(release).minor in found.releases, sentence(era_remark(found))
 
 
 @pytest.mark.parametrize(("feature", "release"), sorted(set(PAIRS) - set(POSSIBLE)))

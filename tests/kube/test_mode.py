@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.kube.era import era_of
 from iptviz.kube.mode import Mode, mode_of
 
@@ -41,7 +42,7 @@ def test_the_mode_has_its_evidence(text: str, expected: Mode) -> None:
 
 @pytest.mark.parametrize(("text", "expected"), CASES)
 def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> None:
-    said = "\n".join(iptviz.trace(iptviz.load(text.encode()), "10.97.13.198").notes)
+    said = "\n".join(sentences(iptviz.trace(iptviz.load(text.encode()), "10.97.13.198").notes))
     words = {
         "ipvs": "IPVS mode",
         "userspace": "userspace mode",
@@ -56,7 +57,7 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
 def test_a_node_in_userspace_mode_is_not_said_to_have_no_kube_proxy() -> None:
     dump = iptviz.load(USERSPACE.encode())
     for notes in (iptviz.trace(dump, "10.0.0.1").notes, iptviz.services(dump).notes):
-        text = "\n".join(notes)
+        text = "\n".join(sentences(notes))
         assert "kube-proxy runs in userspace mode here (line 3)" in text
         assert "endpoints are not in iptables" in text
         assert "never wrote here" not in text

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.kube.names import ServiceName, suffix_of, suffixes
 from iptviz.kube.naming import Naming, fits
 from iptviz.supplied.service_names import Candidate
@@ -134,6 +135,8 @@ def test_without_a_list_a_service_is_called_by_its_chain() -> None:
 def test_a_hash_that_does_not_fit_is_a_note() -> None:
     text = kubeproxy.saved(kubeproxy.numbered(1, 2))
     renamed = iptviz.load(text.replace("team-0/service-0", "team-0/shop").encode())
-    notes = iptviz.trace(renamed, "team-0/shop").notes
+    notes = sentences(iptviz.trace(renamed, "team-0/shop").notes)
     assert any("is not that of team-0/shop:http" in note for note in notes)
-    assert not any("hash" in note for note in iptviz.trace(iptviz.load(text.encode()), "10.96.1.0").notes)
+    assert not any(
+        "hash" in note for note in sentences(iptviz.trace(iptviz.load(text.encode()), "10.96.1.0").notes)
+    )

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
 from iptviz.kube.observed import survival
 from iptviz.render.formats import FORMATS
@@ -107,7 +108,10 @@ def test_dumps_without_counters_say_so() -> None:
     plain = re.sub(r"^\[\d+:\d+\] ", "", counted(1, 1, 1, 1), flags=re.MULTILINE)
     result = traced(plain, plain)
     assert result.observed == ((),)
-    assert sum("has no counters: `iptables-save -c` writes them" in note for note in result.notes) == 2
+    assert (
+        sum("has no counters: `iptables-save -c` writes them" in note for note in sentences(result.notes))
+        == 2
+    )
     assert "observed" not in result.to_dict()["services"][0]
     assert not traced(plain).observed[0]
     assert f"{SVC} is not in the older dump, or without counters" in fact(traced(counted(1, 1, 1, 1), plain))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.questions.graph import graph
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
@@ -88,8 +89,8 @@ def test_what_is_not_there_is_said(options: dict[str, Any], message: str) -> Non
 
 def test_loops_and_missing_chains_are_told() -> None:
     result = asked(LOOP)
-    assert "A -> B is a loop, which the kernel refuses: edited by hand?" in result.notes
-    assert any("jumps to C-GONE, which this dump does not have" in note for note in result.notes)
+    assert "A -> B is a loop, which the kernel refuses: edited by hand?" in sentences(result.notes)
+    assert any("jumps to C-GONE, which this dump does not have" in note for note in sentences(result.notes))
     text = tree(result)
     assert "filter C-GONE · not in this dump" in text
     assert "told above" in text

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
@@ -20,7 +21,7 @@ DUMP = "fixtures/httpd-service/dump.rules"
 
 def narrowing(**about: Any) -> list[str]:
     result = iptviz.packet(iptviz.load(DUMP), **(SERVICE | about))
-    return [note for note in result.notes if note.startswith("to narrow it down")]
+    return [note for note in sentences(result.notes) if note.startswith("to narrow it down")]
 
 
 def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
@@ -78,9 +79,10 @@ DECLARED = ":KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n:KUBE-SVC-B - [0:0]\n:K
     ],
 )
 def test_a_cut_dump_says_which_chains_on_the_way_it_lacks(address: str, note: str) -> None:
-    def notes(text: str) -> tuple[str, ...]:
+    def notes(text: str) -> list[str]:
         dump = iptviz.load(text.encode())
-        return iptviz.packet(dump, src="192.0.2.1", dst=address, protocol="tcp", dport=80, mark=0).notes
+        result = iptviz.packet(dump, src="192.0.2.1", dst=address, protocol="tcp", dport=80, mark=0)
+        return sentences(result.notes)
 
     assert any(one.startswith(note) for one in notes(f"*nat\n{DECLARED}{CUT}"))
     whole = f"*filter\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n{DECLARED}{CUT}COMMIT\n"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 
@@ -77,8 +78,8 @@ def test_a_healthy_dump_leaves_nothing_to_note() -> None:
     ids=["taken", "taken on a condition", "no hook", "no DNAT", "shadowed", "a rule missing is no note"],
 )
 def test_what_stands_in_the_way_is_noted(changes: list[tuple[str, str]], note: str | None) -> None:
-    notes = traced(*changes).notes
-    assert notes == () if note is None else note in notes
+    notes = sentences(traced(*changes).notes)
+    assert notes == [] if note is None else note in notes
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_an_endpoint_chain_whose_rules_are_cut_off_is_noted() -> None:
     text = HTTPD.read_text()
     lines = [line for line in text.splitlines() if not line.startswith(f"-A {ENDPOINT}")]
     result = iptviz.trace(iptviz.load("\n".join(lines).encode() + b"\n"), "10.97.13.198")
-    assert result.notes == (f"line 74: leads to {ENDPOINT}, which has no rules",)
+    assert sentences(result.notes) == [f"line 74: leads to {ENDPOINT}, which has no rules"]
     # As in the kernel: an empty chain returns at once, and the rules after it share among themselves.
     assert [round(float(end.share), 3) for end in result.services[0].usual.endpoints] == [0.333] * 3
 

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import iptviz
+from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
@@ -171,7 +172,7 @@ def test_policy_local_is_compared_with_this_nodes_endpoints(tmp_path: Path) -> N
     )
     without_node = verified(one, tmp_path, moved, node=None)
     assert without_node.differences == ()
-    assert any("--node NAME" in note for note in without_node.notes)
+    assert any("--node NAME" in note for note in sentences(without_node.notes))
 
 
 def test_terminating_endpoints_serve_where_none_is_ready(tmp_path: Path) -> None:
@@ -191,8 +192,10 @@ def test_topology_hints_allow_a_node_some_of_the_endpoints(tmp_path: Path) -> No
 
     result = verified(cluster(), tmp_path, hinted)
     assert kinds(result) == []
-    assert any("hints" in note and "Node object of node-1" in note for note in result.notes)
-    assert any("--node NAME tells" in note for note in verified(cluster(), tmp_path, hinted, None).notes)
+    assert any("hints" in note and "Node object of node-1" in note for note in sentences(result.notes))
+    assert any(
+        "--node NAME tells" in note for note in sentences(verified(cluster(), tmp_path, hinted, None).notes)
+    )
 
 
 ZONES = {"metadata": {"name": HERE, "labels": {"topology.kubernetes.io/zone": "a"}}, "kind": "Node"}

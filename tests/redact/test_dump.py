@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iptviz
+from iptviz.checks.era import era_remark
 from iptviz.kube.era import era_of
 from iptviz.redact.dump import Redactor
 from iptviz.redact.mapping import fresh_secrets
@@ -239,7 +240,7 @@ def test_the_eras_of_clusters_stay_known() -> None:
         dump = iptviz.load(
             saved(Cluster(cluster_with("all frontends", release)[0].services, release)).encode()
         )
-        assert era_of(redacted(dump)[0]).text == era_of(dump).text
+        assert era_remark(era_of(redacted(dump)[0])) == era_remark(era_of(dump))
 
 
 @pytest.mark.parametrize("block", ["::", "::ffff:", "64:ff9b::"])

@@ -16,6 +16,7 @@ import iptviz
 from iptviz.engine.branches import Outcome
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.path import Step
+from iptviz.intake.remark import remark
 from iptviz.questions.packet import PacketResult
 from iptviz.render.formats import FORMATS, choose_format, formats_of
 from iptviz.terminal import Style
@@ -69,7 +70,12 @@ def hostile(text: str) -> PacketResult:
     outcome = Outcome("DROP", Fraction(1), when, "", chains[name].rules[0], ASKED, path(steps))
     other = outcome._replace(when=(when[0].opposite(),), packet=ASKED._replace(dnat=text, snat=text))
     return PacketResult(
-        dump, ASKED._replace(in_interface=text), "prerouting", (outcome, other), (text,), complete=True
+        dump,
+        ASKED._replace(in_interface=text),
+        "prerouting",
+        (outcome, other),
+        (remark("damaged", reason=text),),
+        complete=True,
     )
 
 

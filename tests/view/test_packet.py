@@ -13,6 +13,7 @@ from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
+from iptviz.intake.remark import remark
 from iptviz.packets.values import mark_label
 from iptviz.questions.packet import PacketResult
 from iptviz.view.packet import packet_view
@@ -101,7 +102,9 @@ def httpd_result() -> PacketResult:
         httpd(number, (INSIDE.opposite(),), masquerade=True, dump=dump)._replace(when=(INSIDE.opposite(),))
         for number in range(1, 5)
     ]
-    return PacketResult(dump, ASKED, "prerouting", (*outside, *inside), ("A note.",), complete=True)
+    return PacketResult(
+        dump, ASKED, "prerouting", (*outside, *inside), (remark("damaged", reason="A note."),), complete=True
+    )
 
 
 def one_case() -> PacketResult:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentences
 from tests.conftest import FIXTURES
 from tests.kubeproxy import NEW, Cluster, Service, saved
 
@@ -59,8 +60,9 @@ def said(dump: str, target: str) -> str:
     """Return everything that is said about a target that is not there."""
     result = iptviz.trace(iptviz.load(dump.encode()), target)
     assert result.services == ()
-    assert result.notes[0] == f"{target} names no service of this dump."
-    return "\n".join(result.notes)
+    notes = sentences(result.notes)
+    assert notes[0] == f"{target} names no service of this dump."
+    return "\n".join(notes)
 
 
 @pytest.mark.parametrize(

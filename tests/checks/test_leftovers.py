@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import iptviz
-from iptviz.kube.leftovers import leftovers
+from iptviz.checks import leftovers
+from iptviz.checks.wording import sentence, sentences
+from iptviz.checks.wording import text as text_of
 from iptviz.kube.published import published_ports
 from tests import kubeproxy
 from tests.kubeproxy import Cluster, Service
@@ -23,7 +25,7 @@ JUMP = '-A PREROUTING -m comment --comment "handle ClusterIPs" -j KUBE-PORTALS-C
 
 
 def texts(text: str) -> list[str]:
-    return [one.text for one in leftovers(iptviz.load(text.encode()))]
+    return [text_of(one) for one in leftovers.check(iptviz.load(text.encode()))]
 
 
 def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
@@ -44,7 +46,7 @@ def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
 
 
 def test_the_list_of_services_speaks_of_them() -> None:
-    notes = iptviz.services(iptviz.load(f"{HEAD}{JUMP}{RULES}".encode())).notes
+    notes = sentences(iptviz.services(iptviz.load(f"{HEAD}{JUMP}{RULES}".encode())).notes)
     assert any("line 4: KUBE-PORTALS-CONTAINER and 1 more" in note for note in notes)
 
 
@@ -64,7 +66,7 @@ def test_a_frontend_of_two_services_is_told() -> None:
     lines = [
         rule.line for rule in dump.tables["nat"].rules_of("KUBE-SERVICES") if "203.0.113.1/" in rule.text
     ]
-    assert note == (
+    assert sentence(note) == (
         f"line {lines[1]}: 203.0.113.1:80/tcp of default/api is default/web's, too: "
         f"line {lines[0]} comes first and gets the connections"
     )

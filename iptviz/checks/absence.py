@@ -1,0 +1,255 @@
+"""When TARGET is not in the dump, or no service at all: what it may have been, and what the dump lacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.checks.finding import Row, found
+from iptviz.checks.wording import listed
+from iptviz.intake.remark import Remark, remark
+from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
+from iptviz.kube.find import find
+from iptviz.kube.frontends import Frontend, all_frontends
+from iptviz.kube.mode import mode_of
+from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from iptviz.checks.finding import Item
+    from iptviz.dump.model import Dump
+
+_MOST_SUGGESTIONS = 5
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
+
+
+def absence(dump: Dump, target: Target, typed: str) -> Iterator[Item]:
+    """Yield why `target` was not found and what to try next, the most telling first."""
+    yield remark("target-absent", typed=typed)
+    yield from _missing_ground(dump)
+    if isinstance(target, AddressTarget):
+        yield from _about_address(dump, target)
+    elif isinstance(target, NodePortTarget):
+        yield from _about_node_port(dump, target)
+    elif isinstance(target, NameTarget):
+        yield from _about_name(dump, target)
+    else:
+        yield from _about_chain(dump, target)
+
+
+def emptiness(dump: Dump) -> list[Item]:
+    """Return why a dump has no services at all."""
+    return list(_missing_ground(dump)) or [remark("nothing-leads-to-services")]
+
+
+def _missing_ground(dump: Dump) -> Iterator[Item]:
+    """Say what every service would need and this dump lacks."""
+    nat = dump.tables.get("nat")
+    if nat is None:
+        yield remark("nat-absent", tables=tuple(dump.tables))
+        return
+    mode = mode_of(dump)
+    if mode.name != "iptables":
+        yield remark(_SERVICES_IN[mode.name], at=mode.line)
+    elif MARK_MASQUERADE in nat.chains and not any(
+        name.startswith(CLUSTER_CHAIN) for name in nat.chain_names()
+    ):
+        yield found(ROWS, "skeleton-only", complete=dump.complete)
+
+
+_SERVICES_IN = {
+    "ipvs": "services-in-ipvs",
+    "userspace": "services-in-userspace",
+    "elsewhere": "services-elsewhere",
+    "none": "services-never-written",
+}
+"""What is said of a mode in which services are not in iptables."""
+
+
+def _about_address(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
+    if target.version != _VERSIONS[dump.family]:
+        yield remark("of-other-family", version=target.version, family=_VERSIONS[dump.family])
+        return
+    frontends = all_frontends(dump)
+    same = tuple(frontend for frontend in frontends if frontend.address == target.address)
+    if same:
+        yield remark("other-ports", address=target.address, frontends=same)
+        return
+    said = [*_as_endpoint(dump, target), *_as_node_port(target, frontends)]
+    if said:
+        yield from said
+        return
+    yield from _near(one for one in frontends if one.address and _one_edit_apart(one.address, target.address))
+    yield from _elsewhere(dump, target.address)
+
+
+def _near(frontends: Iterable[Frontend]) -> Iterator[Remark]:
+    near = tuple(frontends)
+    if near:
+        yield remark("near", frontends=near)
+
+
+def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
+    """Say whether the address is an endpoint's, on other ports or with no service that leads to it."""
+    reached = find(dump, target._replace(port=None, protocol=None))
+    rules = sorted(reached.wanted, key=lambda rule: rule.line)
+    texts = {rule.target.value("--to-destination") or "" for rule in rules if rule.target}
+    if texts:
+        lost_at = None if reached.frontends else rules[0].line
+        destinations = tuple(sorted(texts))
+        yield remark("an-endpoint", address=target.address, destinations=destinations, lost_at=lost_at)
+
+
+def _as_node_port(target: AddressTarget, frontends: list[Frontend]) -> Iterator[Remark]:
+    """Say whether the port is a node port."""
+    node_ports = tuple(one for one in frontends if one.kind == "node-port" and one.port == target.port)
+    if node_ports:
+        yield remark("a-node-port", port=target.port, frontends=node_ports)
+
+
+def _elsewhere(dump: Dump, address: str) -> Iterator[Remark]:
+    """Say where else in the dump the address stands as a word."""
+    words = {address, f"{address}/32", f"{address}/128"}
+    for table in dump.tables.values():
+        for rule in table.rules_with(f" {address}"):
+            if not words.isdisjoint(rule.text.split()):
+                yield remark("stands-elsewhere", table=table.name, chain=rule.chain, at=rule.line)
+                return
+
+
+def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[Remark]:
+    frontends = all_frontends(dump)
+    node_ports = [one for one in frontends if one.kind == "node-port"]
+    as_port = tuple(one for one in frontends if one.kind != "node-port" and one.port == target.port)
+    if as_port:
+        yield remark("a-service-port", port=target.port, frontends=as_port)
+    yield from _near(one for one in node_ports if _one_edit_apart(str(one.port), str(target.port)))
+    if not node_ports:
+        yield remark("no-node-ports")
+
+
+def _about_name(dump: Dump, target: NameTarget) -> Iterator[Remark]:
+    import difflib
+
+    frontends = all_frontends(dump)
+    services = [one.service for one in frontends]
+    ports = {one.text for one in services if (one.namespace, one.name) == (target.namespace, target.name)}
+    if ports:
+        yield remark("other-service-ports", services=tuple(sorted(ports)))
+        return
+    elsewhere = {one.text for one in services if one.name == target.name}
+    if elsewhere:
+        yield remark("in-other-namespaces", services=tuple(sorted(elsewhere)[:_MOST_SUGGESTIONS]))
+        return
+    names = sorted(
+        {f"{one.namespace}/{one.name}" if target.namespace else one.name for one in services} - {"", "/"}
+    )
+    near = difflib.get_close_matches(target.text.partition(":")[0], names, _MOST_SUGGESTIONS, 0.7)
+    if near:
+        yield remark("did-you-mean", names=tuple(near))
+    elif not names and frontends:
+        yield remark("no-names")
+
+
+def _about_chain(dump: Dump, target: ChainTarget) -> Iterator[Remark]:
+    for table in dump.tables.values():
+        if target.chain in table.chains:
+            at = table.chains[target.chain].line
+            yield remark(
+                _fate_of_chain(table.name, target.chain), table=table.name, chain=target.chain, at=at
+            )
+            return
+    import difflib
+
+    nat = dump.tables.get("nat")
+    near = difflib.get_close_matches(target.chain, nat.chain_names() if nat else [], _MOST_SUGGESTIONS, 0.85)
+    if near:
+        yield remark("did-you-mean", names=tuple(near))
+
+
+def _fate_of_chain(table: str, chain: str) -> str:
+    if table != "nat":
+        return "chain-of-other-table"
+    return "chain-of-all-services" if chain in {SERVICES, NODE_PORTS} else "chain-without-traffic"
+
+
+def _one_edit_apart(one: str, other: str) -> bool:
+    """Whether one character put in, left out, replaced, or two neighbours swapped make `one` into `other`."""
+    if one == other:
+        return False
+    start = next((i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), None)
+    if start is None:
+        return abs(len(one) - len(other)) == 1
+    a, b = one[start:], other[start:]
+    return a[1:] == b[1:] or a[1:] == b or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
+
+
+# --- the words -------------------------------------------------------------------------------------------------
+
+
+def _only_tables(*, tables: tuple[str, ...]) -> str:
+    only = ", ".join(tables)
+    return f"The dump has no nat table, only {only}: services are in nat (iptables-save -t nat)."
+
+
+def _other_family(*, version: int, family: int) -> str:
+    save = {4: "iptables-save", 6: "ip6tables-save"}[version]
+    return f"It is an IPv{version} address and the dump is IPv{family}: use the node's {save}."
+
+
+def _endpoint(*, address: str, destinations: tuple[str, ...], lost_at: int | None) -> str:
+    lost = "" if lost_at is None else f", but nothing in this dump leads to it (line {lost_at})"
+    return f"{address} is an endpoint, {', '.join(destinations)}{lost}."
+
+
+def _told(frontends: Sequence[Frontend]) -> str:
+    """Return the first few frontends with their services."""
+    texts = [f"{one.text} ({one.service.text})" if one.service.text else one.text for one in frontends]
+    return listed(texts, _MOST_SUGGESTIONS)
+
+
+_CHAIN = "Chain {chain} is in table {table} (line {at}), but "
+_NEVER_WRITTEN = f"The nat table has no {SERVICES} chain: kube-proxy in iptables mode never wrote here."
+
+REMARKS: dict[str, str | Callable[..., str]] = {
+    "target-absent": "{typed} names no service of this dump.",
+    "nothing-leads-to-services": "No rule of this dump leads to a service.",
+    "nat-absent": _only_tables,
+    "services-in-ipvs": "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn.",
+    "services-in-userspace": "kube-proxy runs in userspace mode here (line {at}), or did: connections go to its "
+    "own ports, its endpoints are not in iptables.",
+    "services-never-written": _NEVER_WRITTEN,
+    "services-elsewhere": f"{_NEVER_WRITTEN} kubelet runs on this node, so services are kept elsewhere: by "
+    "kube-proxy in nftables mode (ask nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
+    "of-other-family": _other_family,
+    "other-ports": lambda *, address, frontends: f"{address} has other ports: {_told(frontends)}.",
+    "an-endpoint": _endpoint,
+    "a-node-port": lambda *, port, frontends: f"{port} is a node port: {_told(frontends)}; ask for :{port}.",
+    "a-service-port": lambda *, port, frontends: (
+        f"{port} is no node port but a service's own port: {_told(frontends)}."
+    ),
+    "near": lambda *, frontends: f"Near it: {_told(frontends)}.",
+    "stands-elsewhere": "It does stand in table {table}, chain {chain}, line {at}, but leads to no service.",
+    "no-node-ports": "The dump has no node ports at all.",
+    "other-service-ports": lambda *, services: f"The service has these ports: {', '.join(services)}.",
+    "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
+    "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",
+    "no-names": "No comment in this dump names a service; ask by address.",
+    "chain-of-other-table": _CHAIN + "trace follows the nat table.",
+    "chain-of-all-services": _CHAIN + "it is the way to all services: name one of them.",
+    "chain-without-traffic": _CHAIN + "no service's traffic leads to it.",
+}
+
+ROWS = {
+    "skeleton-only": Row(
+        severity="critical",
+        sentence=f"{SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced its services.",
+        means="kube-proxy's chain KUBE-SERVICES is declared, but no chain of any service (KUBE-SVC-...) is "
+        "there.",
+        matters="kube-proxy made its chains and then wrote no service: it reached no API server, or every "
+        "restore fails. No service works on this node.",
+        advice="Read kube-proxy's log on this node for errors of iptables-restore or of the API server.",
+        reference="kubernetes/kubeadm#784, k/k#35641",
+        absence=True,
+    ),
+}

@@ -1,0 +1,108 @@
+"""A finding as data: what was noticed, how bad it is, how sure, where, and what its sentence is made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.intake.remark import Remark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Mapping
+
+    from iptviz.dump.rule import Rule
+    from iptviz.intake.remark import Values
+    from iptviz.kube.names import ServiceName
+
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+"""How bad a finding can be, the worst first."""
+
+CERTAIN, IF_COMPLETE = "certain", "if-complete"
+"""How sure: an absence in a dump that lacks lines holds only if those do not say otherwise."""
+
+
+class Evidence(NamedTuple):
+    """A line of the dump (counted from 1), and the rule that stands there; empty where it is no rule."""
+
+    line: int
+    text: str
+
+
+class Finding(NamedTuple):
+    """Something that is wrong, or worth knowing, in a dump.
+
+    `id` names its row in a family's table, which has the words. `severity` is one of `SEVERITIES`, `certainty`
+    `CERTAIN` or `IF_COMPLETE`. `service` is the service that it concerns, None for several or the whole dump.
+    The sentence is made from `values`, and begins with `line` where that is not 0. `times` says how often the
+    cause was met, `evidence` where.
+    """
+
+    id: str
+    severity: str
+    certainty: str
+    evidence: tuple[Evidence, ...]
+    service: ServiceName | None
+    values: Values
+    times: int = 1
+    line: int = 0
+
+
+Item = Finding | Remark
+"""What an answer says beside itself: a finding, or a remark that is no diagnosis."""
+
+
+class Row(NamedTuple):
+    """What a family knows of one id: severity, sentence, and the documentation.
+
+    `severity` is one of `SEVERITIES`, or one for each state that the finding can be in. `sentence` is a template
+    with the names of values, or a function that takes them by name. `absence` says that something is
+    missing, which a dump that lacks lines does not prove. `reference` is where the pattern stood in public
+    (`k/k#N` is kubernetes/kubernetes issue or pull request N), empty where no case is known.
+    """
+
+    severity: str | Mapping[str, str]
+    sentence: str | Callable[..., str]
+    means: str
+    matters: str
+    advice: str
+    reference: str = ""
+    absence: bool = False
+
+
+def found(
+    rows: Mapping[str, Row],
+    what: str,
+    rules: Iterable[Rule] = (),
+    *,
+    line: int = 0,
+    state: str = "",
+    complete: bool = True,
+    service: ServiceName | None = None,
+    **values: Hashable,
+) -> Finding:
+    """Return the finding whose id is `what`, by its row in `rows`, with `rules` as evidence.
+
+    `complete` says whether the dump lacks nothing; `values` are those of the row's sentence.
+    """
+    row = rows[what]
+    severity = row.severity if isinstance(row.severity, str) else row.severity[state]
+    evidence = tuple(Evidence(rule.line, rule.text) for rule in rules)
+    certainty = IF_COMPLETE if row.absence and not complete else CERTAIN
+    told = tuple(values.items())
+    named = service if service is not None and service.name else None
+    return Finding(what, severity, certainty, evidence, named, told, max(len(evidence), 1), line)
+
+
+def distinct(items: Iterable[Item]) -> tuple[Item, ...]:
+    """Return each sentence once, in order; a finding about several services is about none alone."""
+    kept: dict[tuple[object, ...], Item] = {}
+    for item in items:
+        key = item.id, item.values, item.line
+        before = kept.setdefault(key, item)
+        if isinstance(before, Finding) and isinstance(item, Finding) and before.service != item.service:
+            kept[key] = before._replace(service=None)
+    return tuple(kept.values())
+
+
+def findings_among(items: Iterable[Item]) -> tuple[Finding, ...]:
+    """Return the findings of what an answer says."""
+    return tuple(item for item in items if isinstance(item, Finding))

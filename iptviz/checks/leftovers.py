@@ -1,0 +1,52 @@
+"""Chains that others than today's kube-proxy left behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.checks.finding import Row, found
+from iptviz.checks.wording import and_more
+from iptviz.kube.leftovers import leftovers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
+
+_WRITERS = {
+    "userspace": "kube-proxy's userspace mode, the default before 1.2",
+    "dockershim": "host ports of dockershim, which Kubernetes 1.24 removed",
+}
+
+
+def check(dump: Dump) -> Iterator[Finding]:
+    """Yield what each writer left in the nat table; the rule that still leads there is evidence."""
+    for left in leftovers(dump):
+        yield found(
+            ROWS, "proxy-leftover", [left.asked] if left.asked else [], line=left.line,
+            state="asked" if left.asked else "idle", complete=dump.complete or left.asked is not None,
+            writer=left.writer, chain=left.chains[0], count=len(left.chains),
+            asked=left.asked.line if left.asked else None, whole=left.whole,
+        )  # fmt: skip
+
+
+def _left(*, writer: str, chain: str, count: int, asked: int | None, whole: bool) -> str:
+    nobody = "nothing leads there any more" if whole else "nothing in this cut table leads there"
+    still = nobody if asked is None else f"line {asked} still leads there"
+    return f"{and_more(chain, count - 1)}: {_WRITERS[writer]}; {still}"
+
+
+ROWS = {
+    "proxy-leftover": Row(
+        severity={"asked": "high", "idle": "low"},
+        sentence=_left,
+        means="Chains are there that today's kube-proxy does not write: an older mode or another program left "
+        "them.",
+        matters="Where a rule still leads to them they act: old DNAT and REJECT rules send connections to "
+        "endpoints that are long gone, or refuse them. Where nothing leads to them they are harmless.",
+        advice="Clean up after a change of mode or of the proxy: kube-proxy --cleanup, or reboot the node.",
+        reference="k/k#102314, #119265",
+        absence=True,
+    ),
+}

@@ -1,0 +1,24 @@
+"""What the answer about a packet lacks, takes for granted, and what would narrow it: no diagnoses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REMARKS: dict[str, str | Callable[..., str]] = {
+    "chain-unseen": "{chain} has no rules in this dump, which lacks lines: what it does is not known",
+    "endpoint-unseen": "{chain} leads to no endpoint in this dump, which lacks lines: connections may well go "
+    "to one",
+    "nat-decided-before": "nat is asked for the first packet of a connection only: what a packet of state "
+    "{state} is rewritten to was decided then, and the other tables see it rewritten",
+    "policies-alone": "no built-in chain that {hook} asks has a rule in this dump: policies alone decide",
+    "tables-taken-as-empty": lambda *, tables: (
+        f"the dump has no table {', '.join(tables)}: taken as empty, which the node's may not be"
+    ),
+    "set-not-handed-in": "the sets handed in lack {name}: what asks about it is a condition",
+    "own-addresses-unknown": "which addresses are this node's own is not known: the packet is taken to leave it "
+    "(--local-ip or --addresses tells)",
+    "narrowed-by": lambda *, options: f"to narrow it down: {', '.join(options)}",
+}

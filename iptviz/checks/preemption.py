@@ -1,0 +1,69 @@
+"""Who is asked before kube-proxy: rules of others that take its connections, hooks that do not lead to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.checks.finding import Row, found
+from iptviz.engine.condition import clauses
+from iptviz.kube.families import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.checks.finding import Finding
+    from iptviz.engine.condition import Assumption
+    from iptviz.kube.names import ServiceName
+    from iptviz.kube.preempt import Preemption
+
+_WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
+"""Whose connections pass a hook."""
+
+
+def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Iterator[Finding]:
+    """Yield a finding for each hook from which nothing leads to KUBE-SERVICES."""
+    return (found(ROWS, "hook-without-services", complete=complete, hook=hook) for hook in hooks)
+
+
+def preempted(one: Preemption, service: ServiceName) -> Finding:
+    """Return the finding that a rule takes the connections of `service` before kube-proxy is asked."""
+    rule = one.rule
+    target = rule.target.name if rule.target else ""
+    return found(
+        ROWS, "foreign-dnat-first", [rule], line=rule.line, service=service,
+        target=target, hook=one.hook, when=one.when,
+    )  # fmt: skip
+
+
+def _first(*, target: str, hook: str, when: tuple[Assumption, ...]) -> str:
+    condition = f" when {clauses(when)}" if when else ""
+    return f"{target}, asked by {hook} before {SERVICES}, takes the connection{condition}"
+
+
+def _not_leading(*, hook: str) -> str:
+    return f"nothing in nat {hook} leads to {SERVICES}: connections of {_WHOSE[hook]} do not come here"
+
+
+ROWS = {
+    "foreign-dnat-first": Row(
+        severity="high",
+        sentence=_first,
+        means="A rule of somebody else stands above the jump to KUBE-SERVICES and ends the nat table for "
+        "connections to a service: DNAT, REDIRECT or ACCEPT.",
+        matters="The service's chain is never asked for these connections: they go elsewhere, or keep an "
+        "address that nobody has.",
+        advice="Find out which program wrote the rule, by its comment and its chain, and make it leave out "
+        "the service addresses, or take it away.",
+    ),
+    "hook-without-services": Row(
+        severity="high",
+        sentence=_not_leading,
+        means="A built-in chain of nat (PREROUTING, OUTPUT) has no jump to KUBE-SERVICES, although that chain "
+        "is there.",
+        matters="kube-proxy writes both jumps. Without one, connections that come this way meet no service at "
+        "all; another program flushed the built-in chain, or a firewall was reloaded.",
+        advice="Restart kube-proxy, which writes the jumps again, and find out what took them away.",
+        reference="k/k#129128, #133767",
+        absence=True,
+    ),
+}

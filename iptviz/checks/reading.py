@@ -1,0 +1,177 @@
+"""What the reading of a dump leaves open: lines that are missing, tables that cannot be shown, poor forms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.checks.finding import Evidence, Row, found
+from iptviz.checks.wording import and_more, sentence, text
+from iptviz.intake.remark import remark
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
+    from iptviz.intake.remark import LineNote, Remark
+
+_MOST_PLACES = 4
+
+
+def check(dump: Dump) -> Iterator[Finding]:
+    """Yield why the dump may lack something, by line: one finding for each of its gaps."""
+    for gap in by_line(dump.gaps):
+        place = (Evidence(gap.line, ""),)
+        yield found(ROWS, _finding_of(gap), line=gap.line, gap=gap)._replace(evidence=place)
+
+
+def _finding_of(gap: Remark) -> str:
+    """Return the id of the finding that a gap is; a table that cannot be read is the worse for being nat."""
+    if gap.id == "table-incompatible":
+        return "nat-unreadable" if dict(gap.values)["table"] == "nat" else "partial-dump"
+    return _FINDINGS.get(gap.id, "partial-dump")
+
+
+def by_line(remarks: Iterable[Remark]) -> list[Remark]:
+    """Return remarks by their lines; those of one line by their words."""
+    return sorted(remarks, key=lambda one: (one.line, sentence(one)))
+
+
+def on_lines(dump: Dump) -> Iterator[Remark]:
+    """Yield how many lines of the text were left out, and how many repaired, each with where."""
+    for what, skipped in (("lines-left-out", True), ("lines-repaired", False)):
+        notes = tuple(note for note in dump.line_notes if note.skipped is skipped)
+        if notes:
+            yield remark(what, notes=notes, total=dump.line_count)
+
+
+def line_text(note: LineNote) -> str:
+    """Return what became of lines, and why: `left out: a shell prompt`."""
+    return f"{'left out' if note.skipped else 'repaired'}: {LINES[note.reason]}"
+
+
+def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
+    names = and_more(chain, count - 1)
+    return f"table {table} has rules of {names}, but no declaration: lines may be missing"
+
+
+def _table_guessed(*, first: int, last: int, table: str) -> str:
+    lines = f"lines {first} to {last}" if last > first else f"line {first}"
+    return f"the table of {lines} is not named: {table}, to judge by what stands there"
+
+
+def _lines_left_out(*, notes: tuple[LineNote, ...], total: int) -> str:
+    count = sum(note.size for note in notes)
+    are = "line was" if count == 1 else "lines were"
+    return f"{count:,} {are} not part of a dump, of {total:,}: {_places(notes)}"
+
+
+def _lines_repaired(*, notes: tuple[LineNote, ...], total: int) -> str:  # noqa: ARG001 - of what was left out alone
+    count = sum(note.size for note in notes)
+    reasons = ", ".join(LINES[reason] for reason in dict.fromkeys(note.reason for note in notes))
+    return f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(notes)}"
+
+
+def _places(notes: Sequence[LineNote]) -> str:
+    places = [note.places() for note in notes]
+    return ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
+
+
+def _gap(*, gap: Remark) -> str:
+    return text(gap)
+
+
+_FINDINGS = {
+    "made-from-listing": "lossy-listing",
+    "interfaces-not-shown": "lossy-listing",
+    "table-not-named": "table-guessed",
+}
+"""Gaps that are no missing lines."""
+
+REMARKS: dict[str, str | Callable[..., str]] = {
+    "no-commit": "table {table} has no COMMIT: its end may be missing",
+    "last-line-cut": "the last line has no end: the dump may be cut there",
+    "table-incompatible": "a table here is not shown: iptables cannot read it, nft list ruleset can",
+    "chains-undeclared": _chains_undeclared,
+    "table-missing": "table {table} is not here, where kube-proxy has rules too",
+    "damaged": "{reason}",
+    "lines-grepped": "lines are missing here: grep left them out",
+    "line-within-table": "within table {table}: a line that is not part of a dump",
+    "made-from-listing": "made from a listing (iptables -L), which does not show everything",
+    "interfaces-not-shown": "interfaces are not shown: a rule may hold for some only",
+    "table-not-named": _table_guessed,
+    "option-unknown": "not understood: {option} is not known",
+    "rule-unread": "not understood: {problem}",
+    "wide-characters": "the text is UTF-16 or UTF-32",
+    "nul-bytes": "NUL bytes are left out",
+    "carriage-returns": "lines end in carriage returns",
+    "html-entities": "HTML entities are undone",
+    "grep-colours": "grep's colours are left out",
+    "lines-left-out": _lines_left_out,
+    "lines-repaired": _lines_repaired,
+}
+"""Gaps of a dump, what is not understood in it, and what was done to its text, as a whole and to lines."""
+
+ROWS: dict[str, Row] = {
+    "partial-dump": Row(
+        severity="medium",
+        sentence=_gap,
+        means="Lines of the dump seem to be missing: a table has no COMMIT, the last line has no end, chains "
+        "have rules but no declaration, one of kube-proxy's tables is not there, or grep filtered the text.",
+        matters="What a dump does not show may be what decides. An absence in it proves nothing: every "
+        "finding that something is missing holds only if the dump is whole.",
+        advice="Save the whole dump as root on the node (iptables-save -c > FILE) and hand over the file "
+        "itself.",
+        reference="cloudnativelabs/kube-router#1588",
+    ),
+    "nat-unreadable": Row(
+        severity="high",
+        sentence=_gap,
+        means="The table nat holds native nft rules that iptables cannot show: iptables-save printed a "
+        "warning in its place.",
+        matters="kube-proxy decides in nat where connections go. It cannot write there either, so it may have "
+        "stopped to sync, and this dump shows nothing of it.",
+        advice="Look at `nft list table ip nat`, and find out which program writes native rules there.",
+        reference="ubicloud/ubicloud#2966",
+    ),
+    "lossy-listing": Row(
+        severity="medium",
+        sentence=_gap,
+        means="The text is a listing (iptables -L), not a dump: it abbreviates counters and leaves out "
+        "details of rules; without -v it leaves out interfaces, too.",
+        matters="A rule that holds for one interface looks as if it held for all; an answer may say too much.",
+        advice="Save a dump with iptables-save -c instead; it has everything, and is quicker to make.",
+    ),
+    "table-guessed": Row(
+        severity="low",
+        sentence=_gap,
+        means="No line says which table these rules are of; it was told by their chains and targets.",
+        matters="Rules that are taken for those of another table decide about other packets.",
+        advice="Save a dump with iptables-save, which names its tables, or add the line *nat or *filter above.",
+    ),
+}  # fmt: skip
+
+LINES = {
+    "grep-separator": "a separator of grep: lines are missing here",
+    "markdown-fence": "a Markdown fence",
+    "shell-prompt": "a shell prompt",
+    "html-tag": "an HTML tag",
+    "message": "a message of a program",
+    "command": "a command",
+    "no-part": "not part of a dump",
+    "commit-outside": "a COMMIT outside any table",
+    "joined": "joined to the rule above, which it continues",
+    "taken-out-of-indentation": "taken out of what stands before it: indentation",
+    "taken-out-of-quoting": "taken out of what stands before it: quoting",
+    "taken-out-of-a-prefix": "taken out of what stands before it: a prefix",
+    "carried-out-insert": "carried out: a rule is inserted above",
+    "carried-out-delete": "carried out: a rule above is deleted",
+    "carried-out-replace": "carried out: a rule above is replaced",
+    "carried-out-flush": "carried out: a chain is emptied",
+    "carried-out-remove": "carried out: a chain is deleted",
+    "carried-out-rename": "carried out: a chain is renamed",
+    "carried-out-zero": "carried out: counters are set to zero",
+    "carried-out-declared-again": "carried out: a chain declared again is emptied",
+    "changes-nothing": "changes something that is not here",
+}
+"""Why lines were skipped or repaired."""

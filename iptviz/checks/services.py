@@ -1,0 +1,253 @@
+"""What is wrong with a service's own chains: no endpoints, unfair shares, endpoints and frontends that clash."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.checks.finding import Row, found
+from iptviz.checks.wording import listed
+from iptviz.kube.balance import balance_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from fractions import Fraction
+
+    from iptviz.checks.finding import Finding
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.balance import Balance
+    from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.names import ServiceName
+    from iptviz.kube.outcome import FrontendOutcome
+
+_MOST_FRONTENDS = 5
+
+
+class Places(NamedTuple):
+    """Frontends that give the same `share` (in [0, 1]) of connections no endpoint; `verdict` may be empty."""
+
+    frontends: tuple[str, ...]
+    verdict: str
+    share: Fraction
+
+    @property
+    def listed(self) -> str:
+        """The frontends in words, the first few of many."""
+        return listed(self.frontends, _MOST_FRONTENDS)
+
+
+# --- one service port ------------------------------------------------------------------------------------------
+
+
+def service_findings(
+    service: ServiceName, answers: Sequence[FrontendAnswer], *, complete: bool
+) -> Iterator[Finding]:
+    """Yield what is wrong with a service port that has `answers`, the first for its usual clients.
+
+    `complete` is the dump's. Frontends that suffer alike are one finding.
+    """
+    usual = answers[0]
+    name = service.text or usual.chain or usual.frontend.text
+    alike: dict[tuple[str, str, Fraction], list[FrontendAnswer]] = {}
+    for answer in answers:
+        if what := _trouble(answer, first=answer is usual):
+            kind = answer.verdict.kind if answer.verdict else ""
+            alike.setdefault((what, kind, answer.leftover), []).append(answer)
+    for (what, kind, share), some in alike.items():
+        places = Places(tuple(one.frontend.text for one in some), kind, share)
+        rules = _deciding(some)
+        yield found(ROWS, what, rules, complete=complete, service=service, name=name, places=places)
+    balance = _balance(usual)
+    if balance is not None and not usual.leftover and shares_unevenly(usual):
+        yield found(ROWS, "uneven-shares", [usual.frontend.rule], service=service, name=name, balance=balance)
+
+
+def shares_unevenly(answer: FrontendAnswer) -> bool:
+    """Whether endpoints share less evenly than kube-proxy's rounding explains, or not all connections."""
+    balance = _balance(answer)
+    return (
+        balance is not None
+        and not answer.unseen
+        and (bool(answer.leftover) or not (balance.even or balance.rounded))
+    )
+
+
+def _balance(answer: FrontendAnswer) -> Balance | None:
+    return balance_of([end.share for end in answer.endpoints])
+
+
+def _trouble(answer: FrontendAnswer, *, first: bool) -> str:
+    """Return the id of what befalls connections that get no endpoint, or nothing."""
+    if answer.unseen and (first or answer.leftover):
+        return "service-unseen"
+    if not answer.leftover:
+        return ""
+    if answer.endpoints:
+        return "connections-lost"
+    return "local-drop" if answer.verdict and answer.local_only else "no-endpoints"
+
+
+def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
+    """Return the rules that refuse; where none does, those of the frontends."""
+    rules = (one.verdict.rule if one.verdict else one.frontend.rule for one in answers)
+    return list(dict.fromkeys(rules))
+
+
+# --- what a trace meets, and rules that clash ------------------------------------------------------------------
+
+
+def outcome_findings(outcome: FrontendOutcome, service: ServiceName, *, complete: bool) -> Iterator[Finding]:
+    """Yield what is wrong on the way of connections to `service` in one case."""
+    for hop in outcome.empty_chains:
+        yield found(
+            ROWS, "service-chain-empty", [hop.via], line=hop.via.line, complete=complete, service=service,
+            chain=hop.chain,
+        )  # fmt: skip
+    for end in outcome.others:
+        target = end.rule.target.name if end.rule.target else ""
+        yield found(
+            ROWS, "ends-without-endpoint", [end.rule], line=end.rule.line, service=service, target=target
+        )
+    for endpoint in outcome.endpoints:
+        if not endpoint.share:
+            via = endpoint.via
+            yield found(ROWS, "endpoint-shadowed", [via], line=via.line, service=service)
+
+
+def hash_mismatch(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
+    """Return the finding that a chain's hash is not that of the service which `rule`, leading there, names."""
+    return found(ROWS, "hash-mismatch", [rule], service=service, chain=chain, name=service.text)
+
+
+def collision(first: Frontend, other: Frontend) -> Finding:
+    """Return the finding that two services claim one address and port; the rule of `first` comes first."""
+    return found(
+        ROWS, "vip-collision", [first.rule, other.rule], line=other.rule.line, service=other.service,
+        frontend=other.text, of=other.claimant, first=first.claimant, first_line=first.rule.line,
+    )  # fmt: skip
+
+
+# --- the words -------------------------------------------------------------------------------------------------
+
+
+def _no_endpoints(*, name: str, places: Places) -> str:
+    fate = f"end in {places.verdict}" if places.verdict else "are sent to no endpoint"
+    return f"{name} has no endpoints: connections to {places.listed} {fate}"
+
+
+def _local_drop(*, name: str, places: Places) -> str:
+    why = "has no endpoint on this node, which its policy Local wants"
+    return f"{name} {why}: connections to {places.listed} end in {places.verdict}"
+
+
+def _lost(*, name: str, places: Places) -> str:
+    fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
+    return f"{name}: {_percent(places.share)} of the connections to {places.listed} {fate}"
+
+
+def _unseen(*, name: str, places: Places) -> str:
+    share = _percent(places.share)
+    return f"{name}: what becomes of {share} of the connections to {places.listed} is not in this dump"
+
+
+def _uneven(*, name: str, balance: Balance) -> str:
+    spread = f"{_percent(balance.least)} to {_percent(balance.most)}"
+    return (
+        f"{name}: its {balance.endpoints} endpoints get {spread} of the connections each, which is not even"
+    )
+
+
+def _percent(share: Fraction) -> str:
+    return f"{float(share) * 100:.4g} %"
+
+
+ROWS = {
+    "no-endpoints": Row(
+        severity="high",
+        sentence=_no_endpoints,
+        means="The service has no ready endpoint, so kube-proxy has its connections refused.",
+        matters="Clients get `connection refused` at once, or wait until they give up, on every node.",
+        advice="See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get "
+        "pods.",
+        reference="k/k#97360",
+    ),
+    "local-drop": Row(
+        severity="high",
+        sentence=_local_drop,
+        means="The service has a policy Local and no ready endpoint on this node; connections that come here "
+        "are dropped.",
+        matters="A load balancer that sends clients to this node sends them into a black hole: they wait "
+        "until they give up. That is right only if the load balancer asks the health check port and stays away.",
+        advice="See that the load balancer heeds healthCheckNodePort, or use policy Cluster, or run a pod on "
+        "each node.",
+        reference="kubernetes/website#2499",
+    ),
+    "connections-lost": Row(
+        severity="high",
+        sentence=_lost,
+        means="Some connections run through all rules of the service's chain and meet no endpoint: the last "
+        "rule has a probability below 1, or a rule is missing.",
+        matters="Of many clients some fail, seemingly at random.",
+        advice="Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it "
+        "anew.",
+    ),
+    "service-unseen": Row(
+        severity="info",
+        sentence=_unseen,
+        means="A chain that the service's connections enter has no rules in this dump, or no end, and the "
+        "dump lacks lines.",
+        matters="Where these connections go cannot be told from this text.",
+        advice="Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.",
+    ),
+    "uneven-shares": Row(
+        severity="high",
+        sentence=_uneven,
+        means="The endpoints' effective shares differ from each other by more than kube-proxy's rounding "
+        "explains.",
+        matters="Some endpoints carry more than others. Raw probabilities of 0.25, 0.33, 0.5 are even; equal "
+        "ones (0.333 three times) are not.",
+        advice="See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain "
+        "anew.",
+    ),
+    "service-chain-empty": Row(
+        severity="high",
+        sentence="leads to {chain}, which has no rules",
+        means="Connections enter a chain that is declared and holds no rule.",
+        matters="The chain gives them back at once, and they go on without an endpoint.",
+        advice="See whether the dump is whole; then restart kube-proxy, which writes the chain anew.",
+        absence=True,
+    ),
+    "ends-without-endpoint": Row(
+        severity="high",
+        sentence="{target} ends the nat table before an endpoint is chosen",
+        means="On the way through the service's chains a rule other than DNAT ends the nat table: ACCEPT, "
+        "REDIRECT.",
+        matters="These connections keep the service's address, which no machine has, or go somewhere else.",
+        advice="Find out which program put the rule into kube-proxy's chains, and take it away.",
+    ),
+    "endpoint-shadowed": Row(
+        severity="high",
+        sentence="never reached, a rule above it takes every connection",
+        means="A rule without a condition stands above the last endpoint's rule of a service chain.",
+        matters="The endpoints below it never get a connection; the one above gets them all.",
+        advice="See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.",
+    ),
+    "hash-mismatch": Row(
+        severity="low",
+        sentence="the hash of {chain} is not that of {name}: edited, or names made up?",
+        means="The name of a service chain ends in a hash of the service's name, and the comment names "
+        "another service.",
+        matters="kube-proxy never writes that: names were changed after the dump was made, or rules were "
+        "written by hand. Names in the answer may be wrong, addresses and shares are not concerned.",
+        advice="Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes "
+        "together.",
+    ),
+    "vip-collision": Row(
+        severity="high",
+        sentence="{frontend} of {of} is {first}'s, too: line {first_line} comes first and gets the connections",
+        means="Two services claim the same address, protocol and port.",
+        matters="The first rule gets every connection, and which one is first differs from node to node.",
+        advice="Give one of the services another external IP, load-balancer IP or node port.",
+        reference="k/k#69599",
+    ),
+}

@@ -1,0 +1,58 @@
+"""The one way from a finding or a remark to its sentence.
+
+A sentence stands in the module of its family (`iptviz.checks.registry.FAMILIES`): that of a finding in its row of
+`ROWS`, that of a remark in `REMARKS`. Here are those of remarks that belong to no family, and what all sentences
+share: the place in front, lists that are cut.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from iptviz.checks.finding import Item
+
+REMARKS: dict[str, str | Callable[..., str]] = {
+    "assumed": "assumed: {assumption.text}",
+    "shares-rounded": "shares are rounded at 2^-4096, exact ones would have too many digits",
+    "shares-rounded-at": "{frontend}: shares are rounded at 2^-4096, exact ones would have too many digits",
+    "cases-left-out": "{count} combinations of conditions were left out: say more of the packet",
+    "cases-left-out-at": "{frontend}: {count} combinations of conditions were left out",
+}
+"""What an answer says that is about no dump, but about the answer."""
+
+
+def sentence(item: Item) -> str:
+    """Return a finding or a remark in words, with the line that it is about in front."""
+    return placed(item.line, text(item))
+
+
+def sentences(items: Iterable[Item]) -> list[str]:
+    """Return findings and remarks in words."""
+    return [sentence(item) for item in items]
+
+
+def text(item: Item) -> str:
+    """Return a finding or a remark in words, without the line that it is about."""
+    from iptviz.checks.registry import sentence_of
+
+    made = REMARKS.get(item.id) or sentence_of(item.id)
+    values = dict(item.values)
+    return made.format(**values) if isinstance(made, str) else made(**values)
+
+
+def placed(line: int, words: str) -> str:
+    """Return words with the line in front that they are about, if they are about one."""
+    return f"line {line}: {words}" if line else words
+
+
+def listed(texts: Sequence[str], most: int) -> str:
+    """Return at most so many texts with commas between them, and how many more there are."""
+    return and_more(", ".join(texts[:most]), len(texts) - most)
+
+
+def and_more(words: str, more: int) -> str:
+    """Return words with how many more there are, if there are any."""
+    return words + (f" and {more} more" if more > 0 else "")

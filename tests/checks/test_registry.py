@@ -1,0 +1,179 @@
+"""Every finding and every remark has its words, and somebody who makes it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import string
+from collections import Counter
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.checks import wording
+from iptviz.checks.against_api import IDS, Differing
+from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
+from iptviz.checks.reading import LINES
+from iptviz.checks.registry import FAMILIES, family, row_of, sentence_of
+from iptviz.checks.services import Places
+from iptviz.checks.wording import sentence
+from iptviz.engine.condition import read_assumption
+from iptviz.intake.remark import LineNote, Remark, remark
+from iptviz.kube.balance import balance_of
+from iptviz.kube.era import era_of
+from iptviz.kube.frontends import all_frontends
+from iptviz.kube.names import NAMELESS
+from tests.conftest import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping
+    from pathlib import Path
+
+ROWS = {what: row for name in FAMILIES for what, row in family(name).rows.items()}
+REMARKS = {what: made for name in FAMILIES for what, made in family(name).remarks.items()} | wording.REMARKS
+BRACES = ("{", "}")
+
+FRONTENDS = tuple(all_frontends(iptviz.load("fixtures/httpd-service/dump.rules")))
+OUTSIDE = read_assumption("not source in 10.244.0.0/16")
+DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.244.0.1:80", "10.244.0.2:80")
+(CUE, *_) = era_of(iptviz.load("fixtures/policies-old/dump.rules")).evidence
+NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
+PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
+
+VALUES: dict[str, Hashable] = {
+    "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
+    "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "count": 3, "destinations": ("10.244.0.1:80",),
+    "differing": DIFFERING, "entered": 3, "family": 6, "first": 4, "first_line": 4, "frontend": "10.96.0.1:80/tcp",
+    "frontends": FRONTENDS, "gap": remark("no-commit", 1, table="nat"), "hook": "OUTPUT", "last": 9, "left": 1000, "lost_at": 7,
+    "name": "default/web:http", "names": ("default/web", "default/wob"), "node": "node-1", "notes": NOTES, "total": 90, "now": 12, "of": "default/web",
+    "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "a quote is never closed",
+    "reason": "it ends too early", "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
+    "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
+    "whole": True, "writer": "userspace",
+}  # fmt: skip
+"""A value of the right kind for every name that a sentence is made from."""
+
+
+def names_of(what: str) -> list[str]:
+    """The names of the values that the sentence of `what` is made from."""
+    made = REMARKS.get(what) or ROWS[what].sentence
+    if isinstance(made, str):
+        return [name.partition(".")[0] for _, name, _, _ in string.Formatter().parse(made) if name]
+    return list(inspect.signature(made).parameters)
+
+
+def sample(what: str, line: int = 0) -> Finding | Remark:
+    values = tuple((name, VALUES[name]) for name in dict.fromkeys(names_of(what)))
+    if what in REMARKS:
+        return Remark(line, what, values)
+    return Finding(what, "high", CERTAIN, (), None, values, line=line)
+
+
+@pytest.mark.parametrize("what", [*ROWS, *REMARKS])
+def test_everything_has_a_sentence(what: str) -> None:
+    words = sentence(sample(what))
+    assert len(words) > 10
+    assert not any(brace in words for brace in BRACES)
+    assert words == words.strip()
+    assert sentence(sample(what, 7)) == f"line 7: {words}"
+    hash(sample(what))
+
+
+@pytest.mark.parametrize("what", ROWS)
+def test_every_finding_is_documented(what: str) -> None:
+    row = row_of(what)
+    severities = [row.severity] if isinstance(row.severity, str) else list(row.severity.values())
+    assert set(severities) <= set(SEVERITIES)
+    for text, least in ((row.means, 40), (row.matters, 40), (row.advice, 40)):
+        assert len(text) >= least
+        assert text.endswith((".", "?"))
+        assert "  " not in text
+        assert not any(brace in text for brace in BRACES)
+
+
+def test_ids_are_unique() -> None:
+    ids = Counter(
+        [*wording.REMARKS, *(what for name in FAMILIES for rows in family(name)[:2] for what in rows)]
+    )
+    assert [what for what, count in ids.items() if count > 1] == []
+    with pytest.raises(KeyError):
+        sentence_of("no-such-thing")
+    with pytest.raises(KeyError):
+        row_of("no-commit")
+
+
+def test_every_family_is_in_the_list_and_has_something_to_say() -> None:
+    shared = {"__init__", "finding", "registry", "wording"}
+    assert {path.stem for path in (ROOT / "iptviz/checks").glob("*.py")} - shared == set(FAMILIES)
+    assert all(family(name).rows or family(name).remarks for name in FAMILIES)
+
+
+def test_a_family_stands_alone() -> None:
+    for name in FAMILIES:
+        tree = ast.parse((ROOT / f"iptviz/checks/{name}.py").read_text(encoding="utf-8"))
+        modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert modules.isdisjoint({"iptviz.checks", *(f"iptviz.checks.{other}" for other in FAMILIES)}), name
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if family(name).check])
+def test_a_check_finds_what_its_family_knows(name: str) -> None:
+    text = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-PORTALS-HOST - [0:0]\n-A PREROUTING -j KUBE-PORTALS-HOST\n"
+    one = family(name)
+    assert one.check is not None
+    found = list(one.check(iptviz.load(text.encode())))
+    assert found
+    assert {finding.id for finding in found} <= set(one.rows)
+
+
+def made_in(path: Path) -> set[str]:
+    """The texts of a module that are no keys of a table: among them the ids that it makes."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    keys = {id(key) for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys}
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in keys
+    }
+
+
+def values_made(path: Path) -> dict[str, list[set[str]]]:
+    """The ids that a module makes by name, and the names of the values that it gives to each."""
+    made: dict[str, list[set[str]]] = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"found", "remark"}
+        ):
+            finding = node.func.id == "found"
+            first = node.args[1 if finding else 0]
+            own = {"line", "state", "complete", "service"} if finding else set()
+            given = {one.arg for one in node.keywords if one.arg} - own
+            if isinstance(first, ast.Constant):
+                made.setdefault(str(first.value), []).append(given)
+    return made
+
+
+def test_who_makes_something_gives_the_values_that_its_sentence_takes() -> None:
+    given = [item for path in (ROOT / "iptviz").rglob("*.py") for item in values_made(path).items()]
+    assert len(given) > 50
+    for what, calls in given:
+        needed = set(names_of(what))
+        more_is_well = what in wording.REMARKS or isinstance(sentence_of(what), str)
+        assert all(needed <= names if more_is_well else needed == names for names in calls), what
+
+
+MADE = {text for path in (ROOT / "iptviz").rglob("*.py") for text in made_in(path)}
+
+
+@pytest.mark.parametrize("table", [ROWS, REMARKS, LINES], ids=["findings", "remarks", "lines"])
+def test_nothing_in_a_table_is_made_nowhere(table: Mapping[str, object]) -> None:
+    assert [what for what in table if what not in MADE] == []
+
+
+def test_every_difference_is_a_finding() -> None:
+    assert set(IDS.values()) <= set(ROWS)
+    kinds = made_in(ROOT / "iptviz/questions/differences.py")
+    assert set(IDS) <= kinds
