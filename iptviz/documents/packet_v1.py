@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, share_shape
+from iptviz.engine.marks import ALL_BITS
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.xtables.values_networks import print_network
 
 if TYPE_CHECKING:
+    from iptviz.engine.marks import Mark
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
@@ -66,6 +68,14 @@ def icmp_text(icmp_type: tuple[int, int | None] | None) -> str | None:
     return str(kind) if code is None else f"{kind}/{code}"
 
 
+def mark_label(mark: Mark) -> str | None:
+    """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
+    settled = ALL_BITS & ~mark.keep
+    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
+        return mark.text
+    return f"{mark.value:#x}/{settled:#x}" if settled else None
+
+
 def _outcome(outcome: Outcome) -> Shape:
     steps, complete = steps_of(outcome.path)
     return {
@@ -74,9 +84,11 @@ def _outcome(outcome: Outcome) -> Shape:
         "when": [condition_shape(need) for need in outcome.when],
         "route": outcome.route or None,
         "line": outcome.by.line if outcome.by else None,
+        "text": outcome.by.text if outcome.by else None,
         "dnat": outcome.packet.dnat,
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
+        "mark_bits": mark_label(outcome.packet.mark),
         "path": [_step(step) for step in steps],
         "path_complete": complete,
     }
