@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.documents.packet_v1 import address_text, effect_text, icmp_text
+from iptviz.documents.packet_v1 import address_text, effect_text, icmp_text, mark_label
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.engine.marks import ALL_BITS
-from iptviz.view.cases import letter_of
+from iptviz.view.labels import letter_of
+from iptviz.view.nodes import Case
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from iptviz.engine.marks import Mark
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
@@ -30,9 +29,9 @@ class PacketCase(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
     @property
-    def heading(self) -> str:
-        """When the case comes about."""
-        return f"{self.letter}: when {self.when}" if self.letter else f"when {self.when}"
+    def case(self) -> Case:
+        """The case by its letter, and when it comes about."""
+        return Case(self.letter, (self.when,))
 
 
 def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
@@ -85,14 +84,6 @@ def _details(packet: Packet) -> list[str]:
         "gid": gid,
     }
     return [f"{name} {value}" for name, value in known.items() if value is not None]
-
-
-def mark_label(mark: Mark) -> str | None:
-    """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
-    settled = ALL_BITS & ~mark.keep
-    if not mark.keep or mark.value & mark.keep or mark.origin != "mark":
-        return mark.text
-    return f"{mark.value:#x}/{settled:#x}" if settled else None
 
 
 def fate_label(outcome: Outcome) -> str:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from iptviz.view.bars import Bar
+    from iptviz.view.nodes import Bar
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
