@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.terminal import Piece, Style, paint
 from iptviz.view.blocks import Facts, Heading, Notes, Tree
-from iptviz.view.nodes import TreeRow
+from iptviz.view.nodes import CaseBranch, TreeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -117,7 +117,7 @@ class _Layout:
 
     def _text(self, guide: str, node: Spoken) -> Iterator[Line]:
         """Yield a node's text, with its line number set in a column; further lines go below the first."""
-        first, *more = node.text.split("\n")
+        first, *more = node.case.lines if isinstance(node, CaseBranch) else (node.text,)
         line = [(guide, "dim"), (first, _STYLES[node.kind])]
         if node.line:
             padding = self.text_width - len(guide) - len(first) if node.kind in _LINED else 0

@@ -111,7 +111,7 @@ class _Groups:
 
     def __init__(self, result: GraphResult, chains: list[ChainNode]) -> None:
         self._naming = Naming(result.dump)
-        self._asked = {name for name in result.asked.split() if name}
+        self._focus = result.focus
         self._services = self._of_services(result.jumps, chains)
         self.counts = Counter(self._services.values())
         self.many = len(self.counts) > MOST_SERVICES
@@ -139,7 +139,7 @@ class _Groups:
     def home(self, chain: ChainNode) -> Place:
         """Return the node that a chain is drawn in."""
         suffix = self._services.get(chain.place)
-        if chain.chain in self._asked:
+        if chain.chain == self._focus:
             return chain.place
         if suffix is not None:
             return (chain.table, "services") if self.many else (chain.table, f"service {suffix}")

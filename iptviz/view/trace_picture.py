@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.outcome import Endpoint, Outcome
+    from iptviz.kube.outcome import Endpoint, Needs, Outcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 
@@ -175,7 +175,8 @@ class _FrontendPainter:
                 yield Link(tail, self._leftover(outcome).id, (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
                 head = f"masquerade/{mark.rule.line}"
-                lines = (*_wrapped(case.label(clauses(mark.needs))), line_label(mark.rule))
+                first, *others = _condition_lines(mark.needs)
+                lines = (case.label(first), *others, line_label(mark.rule))
                 yield Link(chain_id(mark.rule.chain), head, lines, "mark", 0.0, _raw(mark.rule))
         if self.service.affinity_seconds is not None and self.service.chain:
             yield Link(chain_id(self.service.chain), f"affinity/{self.service.chain}", (), "affinity", 0.0)
@@ -213,7 +214,7 @@ class _FrontendPainter:
 
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(rule, self.service.packet)
-        conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
+        conditions = _condition_lines(truth.needs) if truth.needs else ()
         raw = next((raw_label(end) for end in self.ends_by.get(rule, ()) if end.share != CERTAIN), "")
         return (*conditions, *([raw] if raw else []), line_label(rule))
 
@@ -237,6 +238,9 @@ def _carried(outcome: Outcome) -> dict[Rule, Fraction]:
     return {via: total(those) for via, those in shares.items()}
 
 
-def _wrapped(text: str) -> tuple[str, ...]:
-    """Break a condition at its "and", so that labels stay narrow."""
-    return tuple(printable(text).replace(" and ", "\nand ").split("\n"))
+def _condition_lines(needs: Needs) -> tuple[str, ...]:
+    """Return a line for each condition, so that labels stay narrow."""
+    if not needs:
+        return (clauses(needs),)
+    first, *others = (printable(need.text) for need in needs)
+    return (first, *(f"and {other}" for other in others))
