@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from iptviz.errors import OutputError
-from iptviz.view.questions import QUESTIONS
+from iptviz.view.questions import QUESTIONS, function_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.terminal import Style
+    from iptviz.view.blocks import View
+    from iptviz.view.picture import Picture
 
 
 class Writer(Protocol):
@@ -44,42 +45,37 @@ class Format(NamedTuple):
 
     def writer(self, question: str) -> Writer:
         """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz."""
-        write, made = _function(self.function), _MADE[self.takes]
+        write, made = function_at(self.function), _MADE[self.takes]
 
         def written(result: Any, style: Style, *, fold: bool) -> Any:
-            taken = made(question, result, fold)
+            taken = made(question, result, fold=fold)
             return write(taken, style) if self.styled else write(taken)
 
         return written
 
 
-def _function(place: str) -> Callable[..., Any]:
-    module, _, name = place.partition(":")
-    return cast("Callable[..., Any]", getattr(import_module(module), name))
-
-
-def _view(question: str, result: Any, fold: bool) -> Any:  # noqa: FBT001 - of one form with those below
+def _view(question: str, result: Any, *, fold: bool) -> View:
     return QUESTIONS[question].view(result, fold=fold)
 
 
-def _picture(question: str, result: Any, fold: bool) -> Any:  # noqa: FBT001
+def _picture(question: str, result: Any, *, fold: bool) -> Picture:
     from iptviz.view.blocks import Figure
 
-    (figure,) = _view(question, result, fold).of(Figure)
+    (figure,) = _view(question, result, fold=fold).of(Figure)
     return figure.draw()
 
 
-def _page(_question: str, result: Any, fold: bool) -> Any:  # noqa: FBT001
+def _page(_question: str, result: Any, *, fold: bool) -> View:
     from iptviz.view.report import page_view
 
     return page_view(result, fold=fold)
 
 
-def _document(_question: str, result: Any, _fold: bool) -> Any:  # noqa: FBT001 - a document is whole
+def _document(_question: str, result: Any, *, fold: bool) -> Any:  # noqa: ARG001 - a document is whole
     return result.to_dict()
 
 
-_MADE: dict[str, Callable[[str, Any, bool], Any]] = {
+_MADE: dict[str, Callable[..., Any]] = {
     "view": _view,
     "picture": _picture,
     "page": _page,

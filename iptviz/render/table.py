@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from iptviz.render.tree import Line
     from iptviz.terminal import Style
-    from iptviz.view.blocks import View
+    from iptviz.view.blocks import Block, View
     from iptviz.view.nodes import Below
 
 _BETWEEN = "  "
@@ -34,14 +34,24 @@ def _parts(view: View, width: int) -> Iterator[Iterable[Line]]:
             above += _heading(block)
         elif isinstance(block, Tree):
             yield (*above, *_cases(block))
-            yield _table_lines(block.flat(), width)
+            yield table_lines(block.flat(), width)
             above = []
-        elif isinstance(block, Table):
-            yield _table_lines(block, width)
-        elif isinstance(block, Facts):
-            yield fact_lines(block.facts, "")
-        elif isinstance(block, Notes):
-            yield note_lines(block.texts, "dim")
+        else:
+            yield above
+            yield _block(block, width)
+            above = []
+
+
+def _block(block: Block, width: int) -> Iterable[Line]:
+    match block:
+        case Table():
+            return table_lines(block, width)
+        case Facts():
+            return fact_lines(block.facts, "")
+        case Notes():
+            return note_lines(block.texts, "dim")
+        case _:
+            return ()
 
 
 def _heading(block: Heading) -> Iterator[Line]:
@@ -56,7 +66,8 @@ def _cases(tree: Tree) -> Iterator[Line]:
     yield from ([(line, "bold")] for case in cases for line in case.lines)
 
 
-def _table_lines(table: Table, width: int) -> Iterator[Line]:
+def table_lines(table: Table, width: int) -> Iterator[Line]:
+    """Yield the rows of a table that fit a width, and what that costs."""
     if not table.rows:
         return
     grid = _Grid(table)

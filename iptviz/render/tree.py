@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.terminal import Piece, Style, paint
-from iptviz.view.blocks import Facts, Heading, Notes, Tree
+from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
 from iptviz.view.nodes import CaseBranch, TreeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.view.blocks import Fact, View
+    from iptviz.view.blocks import Block, Fact, View
     from iptviz.view.nodes import Cell, Columns, Node, Spoken
 
 Line = list[Piece]
@@ -73,10 +73,24 @@ def _parts(view: View, width: int) -> Iterator[Iterable[Line]]:
         elif isinstance(block, Tree):
             yield (*above, *_Layout(block.nodes, width).lines())
             above = []
-        elif isinstance(block, Facts):
-            yield fact_lines(block.facts, "green")
-        elif isinstance(block, Notes):
-            yield note_lines(block.texts, "yellow")
+        else:
+            yield above
+            yield _block(block, width)
+            above = []
+
+
+def _block(block: Block, width: int) -> Iterable[Line]:
+    match block:
+        case Table():
+            from iptviz.render.table import table_lines  # few trees have one
+
+            return table_lines(block, width)
+        case Facts():
+            return fact_lines(block.facts, "green")
+        case Notes():
+            return note_lines(block.texts, "yellow")
+        case _:
+            return ()
 
 
 def _heading(block: Heading) -> Line:
@@ -207,12 +221,11 @@ def source_lines(view: View) -> Iterator[Line]:
         yield [(view.source, "dim")]
 
 
-def fact_lines(facts: Iterable[Fact], good: str) -> Iterator[Line]:
+def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[Line]:
     """Yield a line for each fact, with the labels in a column; `good` is the style of what is."""
     styles = {"": "", "good": good, "bad": "bold red"}
-    told = list(facts)
-    width = max((len(fact.label) for fact in told), default=0)
-    for fact in told:
+    width = max((len(fact.label) for fact in facts), default=0)
+    for fact in facts:
         yield [(f"{fact.label:{width}}  ", "bold"), (fact.text, styles[fact.mood])]
 
 

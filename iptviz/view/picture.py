@@ -57,9 +57,9 @@ class Picture(NamedTuple):
     def legend(self) -> tuple[str, ...]:
         """What the shapes in the picture mean, as far as that is not written in them."""
         kinds = {box.kind for box in self.boxes} | {link.kind for link in self.links}
-        told = [meaning for kind, meaning in LEGEND.items() if kind in kinds]
+        meanings = [meaning for kind, meaning in LEGEND.items() if kind in kinds]
         wide = any(0 < link.weight < 1 for link in self.links)
-        return tuple(["line width: share of the connections"] * wide + told)
+        return tuple(["line width: share of the connections"] * wide + meanings)
 
 
 LEGEND = {

@@ -6,7 +6,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iptviz.view.blocks import View
+
+
+def function_at(place: str) -> Callable[..., Any]:
+    """Return the function at `module:name`, which is imported now."""
+    module, _, name = place.partition(":")
+    return cast("Callable[..., Any]", getattr(import_module(module), name))
 
 
 class Question(NamedTuple):
@@ -22,8 +30,7 @@ class Question(NamedTuple):
 
     def view(self, result: Any, *, fold: bool) -> View:
         """Return the view of a result; `fold` shortens long lists. The builder is imported when it is needed."""
-        module, _, name = self.builder.partition(":")
-        return cast("View", getattr(import_module(module), name)(result, fold=fold))
+        return cast("View", function_at(self.builder)(result, fold=fold))
 
 
 _OF_A_DUMP = frozenset({"dump", "document", "records"})

@@ -22,11 +22,11 @@ _INDENT = 5
 
 def sources_view(result: SourcesResult, *, fold: bool = True) -> View:
     """Return a row for each dump; folded, without remarks about single lines."""
-    told: set[int] = set()
+    shown: set[int] = set()
     rows = []
     for dump in result.dumps:
-        about_text = not fold and id(dump.line_notes) not in told
-        told.add(id(dump.line_notes))
+        about_text = not fold and id(dump.line_notes) not in shown
+        shown.add(id(dump.line_notes))
         remarks = _remarks(dump, about_text=about_text, fold=fold)
         rows.append(TableRow(texts(_cells(dump)), tuple(map(Below, remarks))))
     return View("Sources", "", (Table(DUMPS, tuple(rows), _INDENT),), document=result.to_dict)

@@ -145,8 +145,8 @@ class _FrontendViewer:
 
     def _decisions(self, outcome: Outcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        told = (Branch("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks)
-        return (*told, *self._endpoints(outcome, chain))
+        set_here = (Branch("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks)
+        return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: Outcome, chain: str) -> Iterator[Node]:
         endpoints = [endpoint for endpoint in outcome.endpoints if endpoint.via.chain == chain]
