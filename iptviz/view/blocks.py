@@ -7,7 +7,7 @@ when it is asked for: a tree does not wait for a picture, nor a picture for a tr
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from iptviz.view.nodes import CaseBranch, Cell, Remainder, TableRow, TreeRow, texts
 from iptviz.view.numbers import percent
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     from iptviz.view.nodes import Case, Columns, Mood, Node
     from iptviz.view.picture import Picture
+    from iptviz.view.report_blocks import Answers, ChainBrowser, File, Listing
 
     Kind = TypeVar("Kind")
+    Block: TypeAlias = (
+        "Heading | Tree | Table | Facts | Notes | Figure | Rules | Answers | Listing | ChainBrowser | File"
+    )
 
 later = cache
 """Makes of a function without parameters one that is called once, when its result is first asked for."""
@@ -111,39 +115,6 @@ class Rules(NamedTuple):
     """The rules behind an answer, as they stand."""
 
     quote: Callable[[], tuple[str, ...]]
-
-
-class Answers(NamedTuple):
-    """Several answers below one heading."""
-
-    heading: str
-    views: tuple[View, ...]
-
-
-class Listing(NamedTuple):
-    """All services of a dump as an answer of their own, and as the rows of a page that searches them."""
-
-    view: View
-    table: Table
-
-
-class ChainBrowser(NamedTuple):
-    """Chains to look up: `{table: {chain: {"policy": text, "rules": [[line, text, chain it leads to, share]]}}}`.
-
-    With them comes a word on what is left out.
-    """
-
-    open: Callable[[], tuple[dict[str, dict[str, Any]], str]]
-
-
-class File(NamedTuple):
-    """A file that belongs beside the answer."""
-
-    name: str
-    content: Callable[[], bytes]
-
-
-Block = Heading | Tree | Table | Facts | Notes | Figure | Rules | Answers | Listing | ChainBrowser | File
 
 
 def _nothing_met() -> frozenset[tuple[str, str]]:

@@ -8,7 +8,7 @@ from iptviz.engine.condition import clauses
 from iptviz.questions.services import is_uneven
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.labels import dump_label, note_texts
-from iptviz.view.nodes import Below, Columns, TableRow, texts
+from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
     from iptviz.questions.services import ServicesResult
-    from iptviz.view.nodes import Cell
+    from iptviz.view.nodes import CellKind
 
 _SHOWN = 3
 """How many other frontends a cell names."""
@@ -52,9 +52,9 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 
 
 def _row(port: ServicePort, *, fold: bool) -> TableRow:
-    said = [cell(port) for cell in _CELLS.values()]
-    said[SERVICES.headings.index("ALSO AT")] = _others(port, fold=fold)
-    name, *cells = texts(map(printable, said))
+    said = {heading: cell(port) for heading, cell in _CELLS.items()}
+    said["ALSO AT"] = _others(port, fold=fold)
+    name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
     bad = is_uneven(port) or not port.all_endpoints
     below = () if fold else tuple(_endpoint_lines(port))
@@ -133,13 +133,20 @@ _CELLS: dict[str, Callable[[ServicePort], str]] = {
 }
 """The columns and what their cells say; one that is empty everywhere is left out."""
 
+_KINDS: dict[str, CellKind] = {"CLUSTER IP": "address", "ALSO AT": "address", "SHARES": "share"}
+"""What a cell is, where not just a text."""
+
 SERVICES = Columns("services", tuple(_CELLS), spared=("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO"))
 PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "BY", "OF", "LINE"))
 
 
 def _published(port: PublishedPort) -> tuple[Cell, ...]:
-    cells = (port.text, port.destination or "this node", port.by, port.of, str(port.rule.line))
-    return texts(map(printable, cells))
+    return (
+        Cell("address", printable(port.text)),
+        Cell("address", printable(port.destination or "this node")),
+        *texts(map(printable, (port.by, port.of))),
+        Cell("line", str(port.rule.line)),
+    )
 
 
 def _endpoint_lines(port: ServicePort) -> Iterator[Below]:
