@@ -16,11 +16,11 @@ _RESULTS = {"verdict", "observed"}
 
 
 class Article(NamedTuple):
-    """A heading with a tree, or a table, and facts below it."""
+    """A heading with what stands below it: a tree, tables, and facts."""
 
     heading: Heading
     nodes: tuple[Node, ...] = ()
-    table: Table | None = None
+    tables: tuple[Table, ...] = ()
     facts: tuple[Fact, ...] = ()
 
     @property
@@ -61,7 +61,7 @@ def articles_of(view: View) -> list[Article]:
 
 def _with(article: Article, block: Tree | Table | Facts) -> Article:
     if isinstance(block, Tree):
-        return article._replace(nodes=block.nodes)
+        return article._replace(nodes=(*article.nodes, *block.nodes))
     if isinstance(block, Table):
-        return article._replace(table=block)
-    return article._replace(facts=block.facts)
+        return article._replace(tables=(*article.tables, block))
+    return article._replace(facts=(*article.facts, *block.facts))

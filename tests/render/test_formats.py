@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+import iptviz
 from iptviz.errors import OutputError
 from iptviz.render.formats import FORMATS, choose_format, formats_of
 from iptviz.terminal import Style
@@ -47,6 +48,7 @@ class LoopResult(NamedTuple):
     """A result of a new question."""
 
     name: str
+    dump: iptviz.Dump | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {"schema": "test.loop.v1", "name": self.name}
@@ -64,7 +66,7 @@ def loop_view(result: LoopResult, *, fold: bool) -> View:
             Tree(lambda: nodes, lambda: flattened(nodes, ANSWERS)),
             Heading("others"),
             Table(others, (TableRow(texts(("db", "8" if fold else "9"))),)),
-            Facts(lambda: (Fact("Verdict", "a loop", "bad"),)),
+            Facts(lambda: (Fact("Verdict", "a loop", "bad", "verdict"),)),
             Notes(("look here",)),
         ),
         document=result.to_dict,
@@ -114,6 +116,22 @@ def test_a_new_question_is_written_as_it_is(format_name: str, lines: list[str]) 
     assert list(formats_of("loop")) == ["tree", "table", "json", "html", "markdown"]
     text = FORMATS[format_name].writer("loop")(LoopResult("L"), Style(), fold=True)
     assert [line.rstrip() for line in text.splitlines()] == lines
+
+
+@pytest.mark.usefixtures("_asked_newly")
+def test_a_new_question_has_a_page() -> None:
+    result = LoopResult("L", iptviz.load("fixtures/httpd-service/dump.rules"))
+    page = FORMATS["html"].writer("loop")(result, Style(), fold=True)
+    for part in (
+        "<h3>web <small>cluster IP 10.0.0.9</small></h3>",
+        '<table class="answers">',
+        "<td><b>10.0.0.1:80</b></td>",
+        "<td>db</td>",
+        "<span>a loop</span>",
+        "<dd>a loop</dd>",
+        "<li>look here</li>",
+    ):
+        assert part in page
 
 
 def test_a_format_that_does_not_write_a_question_is_none_of_it() -> None:
