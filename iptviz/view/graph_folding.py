@@ -93,17 +93,16 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
             f"{counted(left_out, 'node')} left out: --around CHAIN shows what is near it, --all everything"
         )
     if alone:
-        here = "nothing" if result.dump.complete else "nothing in this dump, which lacks lines,"
-        notes.append(
-            f"{here} leads to {_listed(alone)}, and {'it leads' if len(alone) == 1 else 'they lead'} nowhere"
-        )
+        notes.append(_alone_note(alone, complete=result.dump.complete))
     return ShownGraph(tuple(drawn), tuple(links), tuple(notes))
 
 
-def _listed(chains: list[ChainNode]) -> str:
+def _alone_note(chains: list[ChainNode], *, complete: bool) -> str:
+    """Name the chains that nothing leads to and that lead nowhere, the first of them."""
     names = [printable(f"{chain.table} {chain.chain}") for chain in chains]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    here = "nothing" if complete else "nothing in this dump, which lacks lines,"
+    return f"{here} leads to {listed}, and {'it leads' if len(chains) == 1 else 'they lead'} nowhere"
 
 
 class _Groups:
