@@ -40,7 +40,7 @@ def test_the_help_in_the_readme_is_the_programs() -> None:
 def test_the_table_of_formats_is_the_programs() -> None:
     rows = [
         f"| `{one.name}` | {', '.join(f'`{suffix}`' for suffix in one.suffixes)} | {one.purpose} "
-        f"| {', '.join(f'`{question}`' for question in one.writers)} |"
+        f"| {', '.join(f'`{question}`' for question in one.questions)} |"
         for one in FORMATS.values()
     ]
     table = ["| Format | Suffixes | What it is for | Of |", "| --- | --- | --- | --- |", *rows]

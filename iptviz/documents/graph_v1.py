@@ -8,6 +8,7 @@ from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import Shape, dump_shape, findings_shape
 
 if TYPE_CHECKING:
+    from iptviz.dump.rule import Rule
     from iptviz.questions.graph import ChainNode, GraphResult, Jump
 
 
@@ -39,6 +40,11 @@ def _jump(one: Jump) -> Shape:
         "table": one.tail[0],
         "from": one.tail[1],
         "to": one.head[1],
-        "goto": all(rule.target is not None and rule.target.goto for rule in one.rules),
+        "goto": all(map(_is_goto, one.rules)),
         "lines": [rule.line for rule in one.rules],
+        "rules": [{"line": rule.line, "goto": _is_goto(rule), "text": rule.text} for rule in one.rules],
     }
+
+
+def _is_goto(rule: Rule) -> bool:
+    return rule.target is not None and rule.target.goto

@@ -8,6 +8,7 @@ from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, share_shape
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.packets.fields import FIELDS, attributes
+from iptviz.packets.values import mark_label
 
 if TYPE_CHECKING:
     from iptviz.engine.branches import Outcome
@@ -43,9 +44,11 @@ def _outcome(outcome: Outcome) -> Shape:
         "when": [condition_shape(need) for need in outcome.when],
         "route": outcome.route or None,
         "line": outcome.by.line if outcome.by else None,
+        "text": outcome.by.text if outcome.by else None,
         "dnat": outcome.packet.dnat,
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
+        "mark_bits": mark_label(outcome.packet.mark),
         "path": [_step(step) for step in steps],
         "path_complete": complete,
     }

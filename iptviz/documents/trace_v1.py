@@ -104,17 +104,21 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
 
 
 def _endpoint(endpoint: Endpoint) -> Shape:
-    counters = endpoint.counters
     return {
         "address": endpoint.address,
         "port": endpoint.port,
         "chain": endpoint.rule.chain,
         **share_shape(endpoint.share),
         "lines": [endpoint.via.line, endpoint.rule.line],
-        "counters": None if counters is None else counters_shape(counters),
+        "counters": _counters(endpoint.rule),
+        "rule_counters": _counters(endpoint.via),
         "rule_chance": share_shape(endpoint.chance),
         "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
     }
+
+
+def _counters(rule: Rule) -> Shape | None:
+    return None if rule.counters is None else counters_shape(rule.counters)
 
 
 def _verdict(verdict: Verdict | None) -> Shape | None:

@@ -49,13 +49,17 @@ class Jump(NamedTuple):
 
 
 class GraphResult(NamedTuple):
-    """Chains and jumps, table by table; `asked` says which part of the dump that is, empty for all."""
+    """Chains and jumps, table by table; `asked` says which part of the dump that is, empty for all.
+
+    `focus` is the TARGET on whose way they are, or empty.
+    """
 
     dump: Dump
     asked: str
     chains: tuple[ChainNode, ...]
     jumps: tuple[Jump, ...]
     notes: tuple[Item, ...]
+    focus: str = ""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -95,7 +99,7 @@ def graph(
         places, asked = _focus(dump, found, focus), f"on the way of {focus}"
     kept = [one for one in found if places is None or {one.tail, one.head} <= places]
     nodes = [one for one in _nodes(dump, wanted, found) if places is None or one.place in places]
-    return GraphResult(dump, asked, tuple(nodes), tuple(kept), tuple(_notes(dump, kept, nodes)))
+    return GraphResult(dump, asked, tuple(nodes), tuple(kept), tuple(_notes(dump, kept, nodes)), focus or "")
 
 
 def _known(dump: Dump) -> str:

@@ -10,7 +10,7 @@ from iptviz.render.dot_runs import html_in_stretches
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.view.bars import Bar
+    from iptviz.view.nodes import Bar
     from iptviz.view.picture import Box, Picture
 
 BARS = "bars: expected above, observed below"

@@ -1,16 +1,18 @@
-"""The table of formats: name, suffixes, how each answer is written. Choices, help and `-o` come from it."""
+"""The table of formats: name, suffixes, what writes it, of which answers. Choices, help and `-o` come from it."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from iptviz.errors import OutputError
+from iptviz.view.questions import QUESTIONS, function_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.terminal import Style
+    from iptviz.view.blocks import View
+    from iptviz.view.picture import Picture
 
 
 class Writer(Protocol):
@@ -21,140 +23,107 @@ class Writer(Protocol):
 
 
 class Format(NamedTuple):
-    """A format: its suffixes, what it is for, and the functions that write it, as `module:name` by question.
+    """A format: its suffixes, what it is for, the function that writes it, as `module:name`, and what that takes.
 
-    A format of pictures has the functions that make the picture, and `drawn_by` to draw it.
+    `needs` says which answers it can write: those that hold one of these, see iptviz.view.questions. `takes` is a
+    key of `_MADE`; `styled` that it takes the style of a terminal, too; `binary` that it is nothing for one.
     """
 
     name: str
     suffixes: tuple[str, ...]
     purpose: str
-    writers: dict[str, str]
-    drawn_by: str = ""
-
-    def writer(self, question: str) -> Writer:
-        """Return the function, imported when it is needed: a tree shall not wait for graphviz."""
-        if not self.drawn_by:
-            return cast("Writer", _function(self.writers[question]))
-        picture, draw = _function(self.writers[question]), _function(self.drawn_by)
-        return lambda result, _style, *, fold: draw(picture(result, fold=fold))
+    function: str
+    takes: str
+    needs: frozenset[str]
+    styled: bool = False
+    binary: bool = False
 
     @property
-    def binary(self) -> bool:
-        """Whether it is nothing for a terminal."""
-        return self.name in {"png", "pdf", "zip"}
+    def questions(self) -> tuple[str, ...]:
+        """The questions whose answers it can write."""
+        return tuple(name for name, question in QUESTIONS.items() if question.holds & self.needs)
+
+    def writer(self, question: str) -> Writer:
+        """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz."""
+        write, made = function_at(self.function), _MADE[self.takes]
+
+        def written(result: Any, style: Style, *, fold: bool) -> Any:
+            taken = made(question, result, fold=fold)
+            return write(taken, style) if self.styled else write(taken)
+
+        return written
 
 
-def _function(place: str) -> Callable[..., Any]:
-    module, _, name = place.partition(":")
-    return cast("Callable[..., Any]", getattr(import_module(module), name))
+def _view(question: str, result: Any, *, fold: bool) -> View:
+    return QUESTIONS[question].view(result, fold=fold)
 
 
-PICTURES = {
-    "trace": "iptviz.view.trace_picture:trace_picture",
-    "packet": "iptviz.view.packet_picture:packet_picture",
-    "graph": "iptviz.view.graph_picture:graph_picture",
+def _picture(question: str, result: Any, *, fold: bool) -> Picture:
+    from iptviz.view.blocks import Figure
+
+    (figure,) = _view(question, result, fold=fold).of(Figure)
+    return figure.draw()
+
+
+def _page(_question: str, result: Any, *, fold: bool) -> View:
+    from iptviz.view.report import page_view
+
+    return page_view(result, fold=fold)
+
+
+def _document(_question: str, result: Any, *, fold: bool) -> Any:  # noqa: ARG001 - a document is whole
+    return result.to_dict()
+
+
+_MADE: dict[str, Callable[..., Any]] = {
+    "view": _view,
+    "picture": _picture,
+    "page": _page,
+    "document": _document,
 }
-"""What makes a picture of the answer to a question."""
+"""What functions of formats take, and how it is made of a result."""
+
+
+def _format(
+    name: str,
+    suffixes: str,
+    purpose: str,
+    function: str,
+    takes: str,
+    needs: str,
+    **how: bool,
+) -> Format:
+    place = f"iptviz.render.{function}"
+    return Format(name, tuple(suffixes.split()), purpose, place, takes, frozenset(needs.split()), **how)
 
 
 FORMATS = {
-    one.name: one
-    for one in (
-        Format(
-            "tree",
-            (".txt",),
-            "for a terminal",
-            {
-                "trace": "iptviz.render.tree:trace_tree",
-                "packet": "iptviz.render.tree:packet_tree",
-                "graph": "iptviz.render.tree:graph_tree",
-            },
-        ),
-        Format(
-            "table",
-            (".txt",),
-            "for a terminal",
-            {
-                "sources": "iptviz.render.table:sources_table",
-                "trace": "iptviz.render.table:trace_table",
-                "packet": "iptviz.render.table:packet_table",
-                "graph": "iptviz.render.table:graph_table",
-                "services": "iptviz.render.table:services_table",
-                "verify": "iptviz.render.table:verify_table",
-            },
-        ),
-        Format(
-            "csv",
-            (".csv",),
-            "for spreadsheets",
-            {
-                "trace": "iptviz.render.csv:trace_csv",
-                "packet": "iptviz.render.csv:packet_csv",
-                "services": "iptviz.render.csv:services_csv",
-                "verify": "iptviz.render.csv:verify_csv",
-                "graph": "iptviz.render.csv:graph_csv",
-            },
-        ),
-        Format("dot", (".dot", ".gv"), "for Graphviz", PICTURES, "iptviz.render.dot:dot_text"),
-        Format("svg", (".svg",), "a picture for pages", PICTURES, "iptviz.render.drawn:svg"),
-        Format("png", (".png",), "a picture for chats", PICTURES, "iptviz.render.drawn:png"),
-        Format("pdf", (".pdf",), "a picture for print", PICTURES, "iptviz.render.drawn:pdf"),
-        Format(
-            "mermaid", (".mmd", ".mermaid"), "a picture for GitHub", PICTURES, "iptviz.render.mermaid:mermaid"
-        ),
-        Format(
-            "json",
-            (".json",),
-            "for scripts",
-            {
-                "trace": "iptviz.render.json:trace_json",
-                "packet": "iptviz.render.json:packet_json",
-                "services": "iptviz.render.json:services_json",
-                "verify": "iptviz.render.json:verify_json",
-                "sources": "iptviz.render.json:sources_json",
-                "graph": "iptviz.render.json:graph_json",
-            },
-        ),
-        Format(
-            "html",
-            (".html", ".htm"),
-            "a page for an incident",
-            {
-                "trace": "iptviz.render.report:answer_html",
-                "packet": "iptviz.render.report:answer_html",
-                "services": "iptviz.render.report:services_html",
-                "verify": "iptviz.render.report:answer_html",
-                "graph": "iptviz.render.report:answer_html",
-                "report": "iptviz.render.report:report_html",
-            },
-        ),
-        Format(
-            "markdown",
-            (".md", ".markdown"),
-            "for tickets",
-            {
-                "trace": "iptviz.render.markdown:trace_markdown",
-                "packet": "iptviz.render.markdown:packet_markdown",
-                "services": "iptviz.render.markdown:services_markdown",
-                "verify": "iptviz.render.markdown:verify_markdown",
-                "graph": "iptviz.render.markdown:graph_markdown",
-                "report": "iptviz.render.report:report_markdown",
-            },
-        ),
-        Format("zip", (".zip",), "an archive of everything", {"report": "iptviz.render.report:report_zip"}),
+    row.name: row
+    for row in (
+        _format("tree", ".txt", "for a terminal", "tree:tree_text", "view", "tree", styled=True),
+        _format("table", ".txt", "for a terminal", "table:table_text", "view", "tree table", styled=True),
+        _format("csv", ".csv", "for spreadsheets", "csv:csv_text", "document", "records"),
+        _format("dot", ".dot .gv", "for Graphviz", "dot:dot_text", "picture", "picture"),
+        _format("svg", ".svg", "a picture for pages", "drawn:svg", "picture", "picture"),
+        _format("png", ".png", "a picture for chats", "drawn:png", "picture", "picture", binary=True),
+        _format("pdf", ".pdf", "a picture for print", "drawn:pdf", "picture", "picture", binary=True),
+        _format("mermaid", ".mmd .mermaid", "a picture for GitHub", "mermaid:mermaid", "picture", "picture"),
+        _format("json", ".json", "for scripts", "json:json_text", "document", "document"),
+        _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump"),
+        _format("markdown", ".md .markdown", "for tickets", "markdown:markdown", "view", "dump"),
+        _format("zip", ".zip", "an archive of everything", "zip:archive", "view", "answers", binary=True),
     )
 }
 
 
 def formats_of(question: str) -> dict[str, Format]:
     """Return the formats that can write the answer to `question`; the first is the default."""
-    return {name: one for name, one in FORMATS.items() if question in one.writers}
+    return {name: row for name, row in FORMATS.items() if question in row.questions}
 
 
 def format_help(question: str) -> str:
     """Return the formats of a question, each with its purpose."""
-    return ", ".join(f"{one.name} ({one.purpose})" for one in formats_of(question).values())
+    return ", ".join(f"{row.name} ({row.purpose})" for row in formats_of(question).values())
 
 
 def choose_format(question: str, name: str | None, output: str | None) -> Format:
@@ -171,7 +140,7 @@ def choose_format(question: str, name: str | None, output: str | None) -> Format
         return formats[name]
     if output is None or output == "-":
         return next(iter(formats.values()))
-    for one in formats.values():
-        if output.lower().endswith(one.suffixes):
-            return one
+    for row in formats.values():
+        if output.lower().endswith(row.suffixes):
+            return row
     raise OutputError("no format has this suffix", where=output, hint=f"choose one with -f: {known}")

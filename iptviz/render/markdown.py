@@ -8,34 +8,24 @@ is Markdown), as `<code>` with entities.
 from __future__ import annotations
 
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from iptviz.render.mermaid import mermaid
-from iptviz.view.labels import ABSENT
-from iptviz.view.rules import rule_lines
-from iptviz.view.trace import trace_view
-from iptviz.view.trace_picture import trace_picture
+from iptviz.view.articles import articles_of
+from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Table, Tree
+from iptviz.view.nodes import CaseBranch, Fold, TreeRow, in_tables
+from iptviz.view.report_blocks import Answers, Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.questions.graph import GraphResult
-    from iptviz.questions.packet import PacketResult
-    from iptviz.questions.services import ServicesResult
-    from iptviz.questions.trace import TraceResult
-    from iptviz.questions.verify import VerifyResult
-    from iptviz.terminal import Style
-    from iptviz.view.answers import Answered, Part
-    from iptviz.view.facts import Fact
+    from iptviz.view.articles import Article
+    from iptviz.view.blocks import Block, Fact, View
+    from iptviz.view.nodes import Case, Node, Spoken, TableRow
     from iptviz.view.picture import Picture
-    from iptviz.view.report import ReportView
-    from iptviz.view.trace import Node, ServiceView
 
-_LEFT_OUT = {"fold", "elided"}
-_ENDPOINT_HEADINGS = ("Share", "Endpoint", "How", "Chain", "Lines")
 _RESULT_HEADINGS = ("Service", "At", "Result")
-_OUTCOME_HEADINGS = ("Share", "Verdict", "Destination", "Source", "Mark", "Decided")
-_STEP_HEADINGS = ("Table", "Chain", "Number", "Line", "Effect", "Rule")
 
 # A beginning that makes no list; a colon before a blank, a port or the end: `a://b` is a link, `:name:` an emoji.
 # To GitHub, `GH-1` is a link to an issue.
@@ -46,84 +36,55 @@ _HARMLESS = re.compile(
 _NOT_LITERAL = re.compile(r"[^A-Za-z0-9 ,;/%=+-]")
 
 
-def trace_markdown(result: TraceResult, _style: Style, *, fold: bool) -> str:
-    """Return the Markdown of a trace."""
-    view = trace_view(result, fold=fold)
-    services = (block for service in view.services for block in _service(service))
-    picture = [_mermaid(trace_picture(result, fold=fold))] if view.services else []
-    rules = rule_lines(result, fold=fold)
-    quoted = [_quoted("The rules", rules)] if rules else []
-    return _document([_plain(view.source), *services, *_notes(view.notes), *picture, *quoted])
+def markdown(view: View) -> str:
+    """Return a view as Markdown, with its picture and its rules to unfold."""
+    return "\n\n".join(_view(view)) + "\n"
 
 
-def packet_markdown(result: PacketResult, _style: Style, *, fold: bool) -> str:
-    """Return the Markdown of a packet's outcomes."""
-    from iptviz.view.packet import packet_view  # a trace shall not wait for these
-    from iptviz.view.packet_picture import packet_picture
-
-    view = packet_view(result, fold=fold)
-    cases = [node for node in view.nodes if node.kind == "case"]
-    blocks = [f"### {_plain(view.asked)}", _plain(view.circumstances), _plain(view.source)]
-    for case in cases:
-        blocks += [_bold(case.cells[0]), *_outcomes(case.children)]
-    blocks += [] if cases else _outcomes(view.nodes)
-    picture = _mermaid(packet_picture(result, fold=fold))
-    return _document([*blocks, _facts(view.facts), *_notes(view.notes), picture])
-
-
-def graph_markdown(result: GraphResult, _style: Style, *, fold: bool) -> str:
-    """Return the Markdown of a jump graph: a picture, and what has to be said of it."""
-    from iptviz.view.chain_graph import graph_view
-    from iptviz.view.graph_picture import graph_picture
-
-    view = graph_view(result, fold=fold)
-    picture = _mermaid(graph_picture(result, fold=fold))
-    return _document([_plain(view.source), f"### {_plain(view.asked)}", picture, *_notes(view.notes)])
+def _view(view: View) -> Iterator[str]:
+    """Yield the paragraphs of a view; a question with its circumstances comes before the line on the dump."""
+    first, *others = view.blocks
+    if isinstance(first, Heading) and first.circumstances:
+        yield from _heading(first)
+    else:
+        others.insert(0, first)
+    if view.source:
+        yield _plain(view.source)
+    for kind, those in groupby(others, type):
+        if kind is Table:
+            yield from _tables(those)
+        else:
+            yield from (paragraph for block in those for paragraph in _block(view, block))
 
 
-def services_markdown(result: ServicesResult, _style: Style, *, fold: bool) -> str:
-    """Return the Markdown of a list of services; unfolded, with the endpoints of each."""
-    from iptviz.view.services import HEADINGS, PUBLISHED_HEADINGS, services_view
-
-    view = services_view(result, fold=fold)
-    table = [_table(HEADINGS, [row.cells for row in view.rows])] if view.rows else []
-    endpoints = [_unfolding(row.cells[0], row.endpoints) for row in view.rows if row.endpoints]
-    table += [_table(PUBLISHED_HEADINGS, list(view.published))] if view.published else []
-    return _document([_plain(view.source), *table, *endpoints, _facts(view.facts), *_notes(view.notes)])
-
-
-def verify_markdown(result: VerifyResult, _style: Style, *, fold: bool) -> str:
-    """Return the Markdown of a comparison with the API."""
-    from iptviz.view.verify import HEADINGS, verify_view
-
-    view = verify_view(result, fold=fold)
-    table = [_table(HEADINGS, list(view.rows))] if view.rows else []
-    return _document([_plain(view.source), *table, _facts(view.facts), *_notes(view.notes)])
-
-
-def head_markdown(view: ReportView) -> str:
-    """Return the head of a report: its dump, and what was found, one line for each frontend."""
-    results = [row for one in view.answers for row in _results(one)]
-    table = [_table(_RESULT_HEADINGS, results)] if results else []
-    heading = f"## {_plain(view.asked)}"
-    return _document([f"# {_plain(view.title)}", _facts(view.head), *_notes(view.notes), heading, *table])
+def _block(view: View, block: Block) -> Iterator[str]:
+    match block:
+        case Heading():
+            yield from _heading(block)
+        case Tree() if not block.pictured:
+            yield from _tree(block.nodes)
+        case Facts():
+            yield _facts(block.facts)
+        case Notes() if block.texts:
+            yield "\n".join(f"- note: {_plain(note)}" for note in block.texts)
+        case Figure() if not view.absent:
+            yield _mermaid(block.draw())
+        case Rules() if rules := block.quote():
+            yield _quoted("The rules", rules)
+        case Answers():
+            yield from _answers(block)
+        case Listing():
+            yield from _view(block.view)
 
 
-def _results(one: Answered) -> Iterator[tuple[str, ...]]:
-    if not one.parts:
-        yield one.name, "", ABSENT
-    for part in one.parts:
-        if part.results:
-            yield part.heading, part.detail, "; ".join(_labelled(fact, part) for fact in part.results)
+def _heading(block: Heading) -> Iterator[str]:
+    yield " ".join(["#" * block.level, _plain(block.text), *([_plain(block.at)] if block.at else [])])
+    if block.circumstances:
+        yield _plain(block.circumstances)
 
 
-def _labelled(fact: Fact, part: Part) -> str:
-    return f"{fact.label}: {fact.text}" if len(part.results) > 1 else fact.text
-
-
-def _unfolding(summary: str, lines: tuple[str, ...]) -> str:
-    items = "\n".join(f"- {_plain(line.strip())}" for line in lines)
-    return f"<details>\n<summary>{_html(summary)}</summary>\n\n{items}\n\n</details>"
+def _facts(facts: tuple[Fact, ...]) -> str:
+    return "\n".join(f"- **{fact.label}:** {_plain(fact.text)}" for fact in facts)
 
 
 def _mermaid(picture: Picture) -> str:
@@ -139,78 +100,120 @@ def _quoted(summary: str, lines: tuple[str, ...]) -> str:
     return f"<details>\n<summary>{_html(summary)}</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
 
 
-def _document(blocks: Iterable[str]) -> str:
-    return "\n\n".join(blocks) + "\n"
+# --- several answers -----------------------------------------------------------------------------------------
 
 
-# --- blocks --------------------------------------------------------------------------------------------------
+def _answers(block: Answers) -> Iterator[str]:
+    """Yield what every answer comes to as a table, then the answers."""
+    yield f"## {_plain(block.heading)}"
+    if results := [row for answer in block.views for row in _results(answer)]:
+        yield _rows(_RESULT_HEADINGS, results)
+    yield from (paragraph for answer in block.views for paragraph in _view(answer))
 
 
-def _service(service: ServiceView) -> Iterator[str]:
-    yield f"### {_plain(service.heading)} {_plain(service.frontend)}"
-    cases = [node for node in service.nodes if node.kind == "case"]
-    for case in cases:
-        yield "\n".join(_bold(line) for line in case.cells[0].split("\n"))
-        yield from _chains(case.children)
+def _results(answer: View) -> Iterator[Sequence[str]]:
+    articles = articles_of(answer)
+    if not articles:
+        yield answer.title, "", answer.absent
+    for article in articles:
+        if article.results:
+            yield article.heading.text, article.detail, _result(article)
+
+
+def _result(article: Article) -> str:
+    several = len(article.results) > 1
+    return "; ".join(f"{fact.label}: {fact.text}" if several else fact.text for fact in article.results)
+
+
+# --- trees ---------------------------------------------------------------------------------------------------
+
+
+def _tree(nodes: tuple[Node, ...]) -> Iterator[str]:
+    cases = [node for node in nodes if isinstance(node, CaseBranch)]
+    for branch in cases:
+        yield _case(branch.case)
+        yield from _level(branch.children)
     if not cases:
-        yield from _chains(service.nodes)
-    yield _facts(service.facts)
+        yield from _level(nodes)
 
 
-def _chains(nodes: tuple[Node, ...]) -> Iterator[str]:
-    """Yield the chains with their marks and verdicts as a list, then all endpoints as a table."""
-    items = []
+def _case(case: Case) -> str:
+    return "\n".join(map(_bold, case.lines))
+
+
+def _level(nodes: tuple[Node, ...]) -> Iterator[str]:
+    """Yield rows that have more below them as a table with that to unfold, anything else as a list."""
+    rows = [node for node in nodes if isinstance(node, TreeRow)]
+    if not rows:
+        yield from _listed([node for node in nodes if not isinstance(node, TreeRow)])
+        return
+    yield _tree_table(rows)
+    yield from (_plain(node.text) for node in nodes if isinstance(node, Fold))
+    yield from (paragraph for row in rows if row.children for paragraph in _unfolding(row))
+
+
+def _listed(nodes: list[Spoken]) -> Iterator[str]:
+    """Yield nodes with what is below them as a list, then all rows below them as a table, and what that lacks."""
+    items: list[str] = []
+    rows: list[TreeRow | Fold] = []
     for node in nodes:
+        listed, tabled = in_tables(node.children)
         items.append(_item(node))
-        items += [
-            f"  {_item(one)}" for one in node.children if one.kind not in {"endpoint", "wanted", "fold"}
-        ]
+        items += [f"  {_item(child)}" for child in listed if not isinstance(child, TreeRow)]
+        rows += tabled
     yield "\n".join(items)
-    below = [one for node in nodes for one in node.children]
-    endpoints = [one.cells for one in below if one.kind in {"endpoint", "wanted"}]
-    if endpoints:
-        yield _table(_ENDPOINT_HEADINGS, endpoints)
-    yield from (_plain(one.cells[0]) for one in below if one.kind == "fold")
+    if endpoints := [row for row in rows if isinstance(row, TreeRow)]:
+        yield _tree_table(endpoints)
+    yield from (_plain(row.text) for row in rows if isinstance(row, Fold))
 
 
-def _item(node: Node) -> str:
-    text, line = node.cells
-    return f"- {_plain(text)}" + (f" ({_plain(line)})" if line else "")
+def _item(node: Spoken) -> str:
+    return f"- {_plain(node.text)}" + (f" ({_plain(node.line)})" if node.line else "")
 
 
-def _outcomes(nodes: tuple[Node, ...]) -> Iterator[str]:
-    """Yield a table of the outcomes, what it leaves out, and each way that is shown, to be unfolded."""
-    rows = [node for node in nodes if node.kind not in _LEFT_OUT]
-    yield _table(_OUTCOME_HEADINGS, [node.cells for node in rows])
-    yield from (_plain(node.cells[0]) for node in nodes if node.kind in _LEFT_OUT)
-    yield from (block for node in rows if node.children for block in _way(node))
-
-
-def _way(outcome: Node) -> Iterator[str]:
-    summary = ", ".join(cell for cell in outcome.cells[:3] if cell)
+def _unfolding(row: TreeRow) -> Iterator[str]:
+    """Yield what is below a row, to be unfolded."""
+    summary = ", ".join(cell.text for cell in row.cells[:3] if cell.text)
     yield f"<details>\n<summary>{_html(summary)}</summary>"
-    yield _table(_STEP_HEADINGS, [_step_cells(one) for one in outcome.children])
+    yield _tree_table([node for node in row.children if isinstance(node, TreeRow | Fold)])
     yield "</details>"
 
 
-def _step_cells(node: Node) -> tuple[str, ...]:
-    return ("", "", "", "", node.cells[0], "") if node.kind == "fold" else node.cells
+def _tree_table(rows: Sequence[TreeRow | Fold]) -> str:
+    """Return rows of a tree as a table; what a fold says stands in the last column but one."""
+    columns = next(row.columns for row in rows if row.columns)
+    return _rows(columns.headings, [_cells(row, len(columns.headings)) for row in rows], right="Share")
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """Return a table; a column that is empty everywhere is left out."""
+def _cells(row: TreeRow | Fold, width: int) -> list[str]:
+    if isinstance(row, Fold):
+        return [*[""] * (width - 2), row.text, ""]
+    return [cell.text for cell in row.cells]
+
+
+# --- tables --------------------------------------------------------------------------------------------------
+
+
+def _tables(blocks: Iterable[Block]) -> Iterator[str]:
+    """Yield tables one after the other, then what stands below their rows, to be unfolded."""
+    tables = [block for block in blocks if isinstance(block, Table)]
+    for table in tables:
+        yield _rows(table.columns.headings, [[cell.text for cell in row.cells] for row in table.rows])
+    yield from (_details(row) for table in tables for row in table.rows if row.below)
+
+
+def _details(row: TableRow) -> str:
+    lines = (f"{line.share}   {line.text}" if line.share else line.text for line in row.below)
+    items = "\n".join(f"- {_plain(line)}" for line in lines)
+    return f"<details>\n<summary>{_html(row.cells[0].text)}</summary>\n\n{items}\n\n</details>"
+
+
+def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+    """Return a table, the column `right` flush right; a column that is empty everywhere is left out."""
     used = [i for i in range(len(headings)) if any(row[i] for row in rows)]
-    lines = [[headings[i] for i in used], ["---:" if headings[i] == "Share" else "---" for i in used]]
+    lines = [[headings[i] for i in used], ["---:" if headings[i] == right else "---" for i in used]]
     lines += [[_cell(row[i]) for i in used] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _facts(facts: tuple[Fact, ...]) -> str:
-    return "\n".join(f"- **{fact.label}:** {_plain(fact.text)}" for fact in facts)
-
-
-def _notes(notes: tuple[str, ...]) -> list[str]:
-    return ["\n".join(f"- note: {_plain(note)}" for note in notes)] if notes else []
 
 
 # --- text ----------------------------------------------------------------------------------------------------

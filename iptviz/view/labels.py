@@ -1,21 +1,26 @@
-"""How services, frontends, endpoints and rules are called, wherever they are shown."""
+"""How services, frontends, endpoints, cases and rules are called, wherever they are shown."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN
+from iptviz.checks.wording import sentences
+from iptviz.engine.chance import CERTAIN, total, trimmed
 from iptviz.engine.condition import clauses
-from iptviz.view.numbers import chance, counted, percent
+from iptviz.kube.balance import Balance, balance_of
+from iptviz.view.nodes import Case
+from iptviz.view.numbers import chance, counted, one_in, percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.outcome import Endpoint, Masquerade
-    from iptviz.kube.outcome import FrontendOutcome as Outcome
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
 
 KIND_WORDS = {
@@ -24,6 +29,15 @@ KIND_WORDS = {
     "load-balancer-ip": "load-balancer IP",
     "node-port": "node port",
 }
+
+FOLD_FROM = 16
+"""More endpoints than this are folded to the first ten and a line for the rest."""
+
+SHOWN = 10
+"""How many of them then remain; of chains, too, where an edited dump nests more."""
+
+_ENOUGH_BITS = 128
+"""For the least and the most of thousands of shares: comparing them exactly would only be slow."""
 
 ABSENT = "names no service of this dump"
 """What is said of a target that is not there."""
@@ -41,9 +55,14 @@ def dump_label(dump: Dump, *, complete: bool) -> str:
     return printable(" · ".join(parts))
 
 
-def service_label(one: ServiceTrace) -> str:
+def note_texts(notes: Iterable[Item]) -> tuple[str, ...]:
+    """Return the notes of an answer as sentences that print."""
+    return tuple(map(printable, sentences(notes)))
+
+
+def service_label(service: ServiceTrace) -> str:
     """Return the service's name, or what stands in for it."""
-    return printable(one.service.text or one.chain or "a service without a name")
+    return printable(service.service.text or service.chain or "a service without a name")
 
 
 def frontend_label(frontend: Frontend) -> str:
@@ -85,7 +104,7 @@ def when_label(mark: Masquerade) -> str:
     return printable(f"if {clauses(mark.needs)}" if mark.needs else "always")
 
 
-def leftover_label(outcome: Outcome, *, complete: bool) -> str:
+def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     """Say what becomes of connections that get no endpoint and that nothing refuses.
 
     To a kernel a chain without rules just returns; in a dump that lacks something, they may be what it lacks.
@@ -94,3 +113,89 @@ def leftover_label(outcome: Outcome, *, complete: bool) -> str:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
         return printable(f"not known, since this incomplete dump has no rules of {chains}")
     return "no endpoint, destination unchanged"
+
+
+# --- cases ---------------------------------------------------------------------------------------------------
+
+
+class OutcomeCase(NamedTuple):
+    """An outcome and the case in which it comes about: of no letter and no condition where there is only one."""
+
+    case: Case
+    outcome: FrontendOutcome
+
+
+def outcome_cases(outcomes: tuple[FrontendOutcome, ...]) -> list[OutcomeCase]:
+    """Return the cases in order; those with the same endpoints, shares, marks and refusal are joined."""
+    groups: dict[object, list[FrontendOutcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(result_of(outcome), []).append(outcome)
+    if len(groups) == 1:
+        return [OutcomeCase(Case("", ()), outcomes[0])]
+    return [
+        OutcomeCase(
+            Case(letter_of(number), tuple(printable(clauses(outcome.when)) for outcome in group)), group[0]
+        )
+        for number, group in enumerate(groups.values())
+    ]
+
+
+def result_of(outcome: FrontendOutcome) -> object:
+    """Return what an outcome comes to: equal for those that are one case."""
+    shares = tuple((endpoint.rule, endpoint.share) for endpoint in outcome.endpoints)
+    return shares, outcome.leftover, outcome.verdict, outcome.masquerade
+
+
+def letter_of(number: int) -> str:
+    """Return A to Z, then AA, AB and so on."""
+    rest, last = divmod(number, 26)
+    return (letter_of(rest - 1) if rest else "") + chr(ord("A") + last)
+
+
+# --- how connections are shared ------------------------------------------------------------------------------
+
+
+def balance_label(outcome: FrontendOutcome, *, complete: bool) -> str:
+    """Say how an outcome's connections are shared, or what becomes of them where nobody gets them."""
+    balance = outcome_balance(outcome)
+    if balance is not None:
+        return _balance_text(balance, outcome)
+    if outcome.verdict:
+        return f"no endpoint: {outcome.verdict.kind}"
+    return leftover_label(outcome, complete=complete)
+
+
+def outcome_balance(outcome: FrontendOutcome) -> Balance | None:
+    """Return how evenly an outcome's endpoints share; None without any."""
+    return balance_of([endpoint.share for endpoint in outcome.endpoints])
+
+
+def _balance_text(balance: Balance, outcome: FrontendOutcome) -> str:
+    if balance.endpoints == 1 and not outcome.leftover:
+        return "1 endpoint, which gets every connection"
+    count = counted(balance.endpoints, "endpoint")
+    if outcome.leftover:
+        spread = f"{percent(balance.least)} to {percent(balance.most)}"
+        return f"{count}, {spread}, {percent(outcome.leftover)} get none"
+    if not balance.even:
+        return f"{count}, UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
+    each = f"{count}, {percent(balance.most)} each"
+    if not balance.deviation:
+        return f"{each}, exactly even"
+    why = " (five-digit probabilities, rounded)" if balance.rounded else ""
+    return f"{each}, even to {one_in(balance.deviation)}{why}"
+
+
+def masquerade_label(outcome: FrontendOutcome) -> str:
+    """Say when an outcome's connections are masqueraded."""
+    if not outcome.masquerade:
+        return "none: endpoints see the client's address"
+    return ", or ".join(map(when_label, outcome.masquerade))
+
+
+def folded_label(shares: list[Fraction]) -> str:
+    """Say what a fold hides: how many endpoints or outcomes, with which shares, together in (0, 1]."""
+    roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
+    least, most = percent(min(roughly)), percent(max(roughly))
+    each = f"{least} each" if least == most else f"{least} to {most} each"
+    return f"and {len(shares):,} more, {each}, {percent(total(shares))} together (--all shows them)"

@@ -1,24 +1,26 @@
-"""The view of a packet's fate: the packet, the tree of its fates, and what is said below it."""
+"""The view of a packet's fate: a tree of outcomes with their ways, and what is said below it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import groupby, takewhile
+from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import sentences
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.view.facts import Fact
-from iptviz.view.labels import dump_label
+from iptviz.engine.path import MISSED, POLICY, steps_of
+from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
+from iptviz.view.labels import FOLD_FROM, SHOWN, dump_label, folded_label, note_texts
+from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
     PacketCase,
     asked_label,
     circumstances_label,
+    effect_label,
     fate_label,
     packet_cases,
     rewritten_labels,
 )
-from iptviz.view.packet_tree import PacketTree
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -26,44 +28,71 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.engine.branches import Outcome
+    from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
-    from iptviz.view.trace import Node
+    from iptviz.view.nodes import Node
+    from iptviz.view.picture import Picture
+
+PATHS_PER_CASE = 4
+PATHS = 16
+"""How many ways are shown, of one case and of all, where long lists are folded."""
+
+OUTCOMES = Columns(
+    "outcomes",
+    ("Share", "Verdict", "Destination", "Source", "Mark", "Decided"),
+    spared=("Mark", "Decided", "Source"),
+    losses=(("Decided", "what decided"), ("Mark", "the marks")),
+    nested=True,
+)
+STEPS = Columns(
+    "steps",
+    ("Table", "Chain", "Number", "Line", "Effect", "Rule"),
+    "Rules on the way",
+    losses=(("Rule", "the rules"), ("Number", "their numbers")),
+    cut="the rules",
+)
+
+_LONG_WAY = 64
+_WORTH_ELIDING = 2
 
 
-class PacketView(NamedTuple):
-    """The whole answer: a line on the dump, the packet and its circumstances, the tree, facts and notes.
-
-    Nodes are of the kinds `case`, `fold`, `elided` (text, line), `accepted`, `refused` (share, fate, destination,
-    source, mark, what decided), and below those `step`, `miss` (table, chain, rule's number, line, effect, rule).
-    """
-
-    source: str
-    asked: str
-    circumstances: str
-    nodes: tuple[Node, ...]
-    facts: tuple[Fact, ...]
-    notes: tuple[str, ...]
-
-
-def packet_view(result: PacketResult, *, fold: bool = True) -> PacketView:
+def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists and says so."""
-    cases = packet_cases(result.outcomes)
-    return PacketView(
+    asked, cases = asked_label(result.asked), packet_cases(result.outcomes)
+    nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
+    return View(
+        asked,
         dump_label(result.dump, complete=result.complete),
-        asked_label(result.asked),
-        circumstances_label(result.asked, result.hook),
-        PacketTree(result, fold=fold).nodes(cases),
-        tuple(_facts(result, cases)),
-        tuple(map(printable, sentences(result.notes))),
+        (
+            Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
+            Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
+            Facts(later(lambda: tuple(_facts(result, cases)))),
+            Notes(note_texts(result.notes)),
+            Figure(later(lambda: _picture(result, fold=fold))),
+        ),
+        document=result.to_dict,
+        met=lambda: _chains_met(result),
     )
+
+
+def _picture(result: PacketResult, *, fold: bool) -> Picture:
+    from iptviz.view.packet_picture import packet_picture  # a tree shall not wait for it
+
+    return packet_picture(result, fold=fold)
+
+
+def _chains_met(result: PacketResult) -> frozenset[tuple[str, str]]:
+    """Return the table and name of each chain in which a rule matched, whatever becomes of the packet."""
+    steps = (step for outcome in result.outcomes for step in steps_of(outcome.path)[0])
+    return frozenset((step.table, step.chain) for step in steps if step.kind != MISSED)
 
 
 def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
     for case in cases:
         yield _verdict_fact(case)
     if result.given:
-        yield Fact("Assumed", printable(clauses(result.given)))
-    yield Fact("Depends on", _conditions(result))
+        yield Fact("Assumed", printable(clauses(result.given)), kind="assumed")
+    yield Fact("Depends on", _conditions(result), kind="depends")
 
 
 def _verdict_fact(case: PacketCase) -> Fact:
@@ -73,9 +102,7 @@ def _verdict_fact(case: PacketCase) -> Fact:
         fates.setdefault(fate_label(outcome), []).append(outcome)
     texts = [_fate_text(fate, outcomes) for fate, outcomes in fates.items()]
     accepted = all(outcome.verdict == "ACCEPT" for outcome in case.outcomes)
-    return Fact(
-        f"Case {case.letter}" if case.letter else "Verdict", "; ".join(texts), "good" if accepted else "bad"
-    )
+    return verdict_fact(case.case, "; ".join(texts), good=accepted)
 
 
 def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
@@ -91,7 +118,123 @@ def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
 def _conditions(result: PacketResult) -> str:
     """Say what the answer depends on that neither the dump nor the question holds."""
     asked = dict.fromkeys(need.condition for outcome in result.outcomes for need in outcome.when)
-    questions = [printable(f"whether {Assumption(one, holds=True).text}") for one in asked]
+    questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
     return "; ".join(questions) or "nothing outside this dump"
+
+
+# --- the tree ------------------------------------------------------------------------------------------------
+
+
+class _WaysTree:
+    """Builds the tree; remembers the last way shown, so that what begins alike is not said again."""
+
+    def __init__(self, result: PacketResult, *, fold: bool) -> None:
+        self.asked = result.asked
+        self.fold = fold
+        self.paths = PATHS
+        self.last: list[Step] = []
+
+    def nodes(self, cases: list[PacketCase]) -> tuple[Node, ...]:
+        """Return a branch for each case; where there is only one, its outcomes."""
+        nodes: list[Node] = []
+        for case in cases:
+            below = tuple(self._outcomes(case.outcomes))
+            bare = not case.letter and not case.outcomes[0].when
+            nodes += below if bare else [CaseBranch(case.case, below)]
+        return tuple(nodes)
+
+    def _outcomes(self, outcomes: tuple[Outcome, ...]) -> Iterator[Node]:
+        shown = outcomes[:SHOWN] if self.fold and len(outcomes) > FOLD_FROM else outcomes
+        with_way = min(PATHS_PER_CASE, self.paths) if self.fold else len(shown)
+        for place, outcome in enumerate(shown):
+            yield self._outcome(outcome, with_way=place < with_way)
+        self.paths -= min(with_way, len(shown))
+        if len(shown) > with_way:
+            left_out = len(shown) - with_way
+            text = f"the ways of the last {left_out} are left out (--all shows them)"
+            yield Fold(text, "ways", left_out, kind="elided")
+        if hidden := [outcome.share for outcome in outcomes[len(shown) :]]:
+            yield Fold(folded_label(hidden), "outcomes", len(hidden), OUTCOMES)
+
+    def _outcome(self, outcome: Outcome, *, with_way: bool) -> Node:
+        steps, complete = steps_of(outcome.path)
+        destination, source, mark = rewritten_labels(outcome, self.asked)
+        cells = (
+            Cell("share", percent(outcome.share)),
+            Cell("fate", fate_label(outcome)),
+            Cell("address", destination),
+            Cell("rewrite", source),
+            Cell("rewrite", mark),
+            Cell("line", _decided_label(outcome, steps)),
+        )
+        way = tuple(self._way(steps, complete=complete)) if with_way else ()
+        return TreeRow("accepted" if outcome.verdict == "ACCEPT" else "refused", OUTCOMES, cells, way)
+
+    def _way(self, steps: list[Step], *, complete: bool) -> Iterator[Node]:
+        """Yield the steps; what begins or ends like the last way that was shown is said in a line."""
+        first, end = self._unlike(steps)
+        self.last = steps
+        if first:
+            text = f"the first {counted(first, 'step')} as above, up to {_place(steps[first - 1])}"
+            yield Fold(text, "steps", first, STEPS)
+        for missed, run in groupby(steps[first:end], lambda step: step.kind == MISSED):
+            yield from self._run([_step_node(step) for step in run], missed=missed)
+        if end < len(steps):
+            rest = len(steps) - end
+            text = f"the last {counted(rest, 'step')} as above, from {_place(steps[end])}"
+            yield Fold(text, "steps", rest, STEPS)
+        if not complete:
+            yield Fold("and so on: the way is too long to be kept whole", "steps", columns=STEPS)
+
+    def _unlike(self, steps: list[Step]) -> tuple[int, int]:
+        """Return the stretch of a way that is to be shown: where it differs from the last one, if not briefly."""
+        if not self.fold:
+            return 0, len(steps)
+        first = _alike(steps, self.last)
+        first = first if first >= _WORTH_ELIDING else 0
+        last = min(_alike(steps[::-1], self.last[::-1]), len(steps) - first)
+        return first, len(steps) - (last if last >= _WORTH_ELIDING else 0)
+
+    def _run(self, nodes: list[Node], *, missed: bool) -> list[Node]:
+        """Return steps that matched, or such that did not, shortened in their middle where there are many."""
+        most = FOLD_FROM if missed else _LONG_WAY
+        hidden = len(nodes) - SHOWN
+        if not self.fold or len(nodes) <= most:
+            return nodes
+        what = "rules that did not match" if missed else "steps"
+        fold = Fold(
+            f"{hidden:,} more {what} (--all shows them)", "rules" if missed else "steps", hidden, STEPS
+        )
+        return [*nodes[: SHOWN // 2], fold, *nodes[-(SHOWN // 2) :]]
+
+
+def _alike(steps: list[Step], others: list[Step]) -> int:
+    """Return at how many stops two ways begin alike, whatever the packet was like there."""
+    pairs = zip(steps, others, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0][:4] == pair[1][:4], pairs))
+
+
+def _place(step: Step) -> str:
+    place = f"line {step.rule.line}" if step.rule else "policy"
+    return printable(f"{step.table} {step.chain}, {place}")
+
+
+def _step_node(step: Step) -> TreeRow:
+    rule, chain = step.rule, printable(step.chain)
+    cells = (
+        Cell("table", printable(step.table)),
+        Cell("place", chain, printable(step.table)),
+        Cell("number", f"rule {rule.number}" if rule else ""),
+        Cell("line", f"line {rule.line}" if rule else ""),
+        Cell("text", effect_label(step)),
+        Cell("rule", printable(rule.text.removeprefix(f"-A {step.chain} ") if rule else "")),
+    )
+    return TreeRow("miss" if step.kind == MISSED else "step", STEPS, cells)
+
+
+def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
+    if outcome.by:
+        return f"line {outcome.by.line}"
+    return "by policy" if any(step.kind == POLICY for step in steps) else ""

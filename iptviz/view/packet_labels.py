@@ -8,7 +8,8 @@ from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.packets.fields import FIELDS, attributes
 from iptviz.packets.values import address_text, mark_label
-from iptviz.view.cases import letter_of
+from iptviz.view.labels import letter_of
+from iptviz.view.nodes import Case
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
@@ -30,9 +31,9 @@ class PacketCase(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
     @property
-    def heading(self) -> str:
-        """When the case comes about."""
-        return f"{self.letter}: when {self.when}" if self.letter else f"when {self.when}"
+    def case(self) -> Case:
+        """The case by its letter, and when it comes about."""
+        return Case(self.letter, (self.when,))
 
 
 def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.wording import sentences
 from iptviz.engine.chance import total
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import MISSED, steps_of
-from iptviz.view.labels import dump_label
+from iptviz.view.labels import FOLD_FROM, SHOWN, dump_label, note_texts
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
     PacketCase,
@@ -23,7 +22,6 @@ from iptviz.view.packet_labels import (
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import quoted
 from iptviz.view.text import printable, wrapped
-from iptviz.view.trace import FOLD_FROM, SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,12 +52,12 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     """Return the picture of `result`; `fold` joins many ends into one box."""
     cases = packet_cases(result.outcomes)
     ways = [_way(case, outcome) for case in cases for outcome in case.outcomes]
-    painter = _Painter(result, ways, fold=fold)
+    painter = _WaysPainter(result, ways, fold=fold)
     links = painter.links()
     footer = [circumstances_label(result.asked, result.hook)]
     footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
-    footer += _cases_told([case for case in cases if case.letter or case.outcomes[0].when], fold=fold)
-    footer += [f"note: {printable(note)}" for note in sentences(result.notes)]
+    footer += _case_headings([case for case in cases if case.letter or case.outcomes[0].when], fold=fold)
+    footer += [f"note: {note}" for note in note_texts(result.notes)]
     rules = [step.rule for way in ways for step in way.steps if step.rule]
     return Picture(
         asked_label(result.asked),
@@ -72,18 +70,13 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     )
 
 
-def _cases_told(cases: list[PacketCase], *, fold: bool) -> Iterator[str]:
+def _case_headings(cases: list[PacketCase], *, fold: bool) -> Iterator[str]:
     """Yield when each case comes about; of many, folded, the first."""
     shown = SHOWN if fold and len(cases) > FOLD_FROM else len(cases)
-    yield from (line for case in cases[:shown] for line in wrapped(case.heading))
+    headings = (heading for case in cases[:shown] for heading in case.case.lines)
+    yield from (line for heading in headings for line in wrapped(heading))
     if shown < len(cases):
         yield f"and {counted(len(cases) - shown, 'more case')} (--all shows them)"
-
-
-def packet_chains(result: PacketResult) -> frozenset[tuple[str, str]]:
-    """Return the table and name of each chain in which a rule matched, whatever becomes of the packet."""
-    steps = (step for outcome in result.outcomes for step in steps_of(outcome.path)[0])
-    return frozenset((step.table, step.chain) for step in steps if step.kind != MISSED)
 
 
 def _way(case: PacketCase, outcome: Outcome) -> _Way:
@@ -91,7 +84,7 @@ def _way(case: PacketCase, outcome: Outcome) -> _Way:
     return _Way(case.letter, outcome, [step for step in steps if step.kind != MISSED])
 
 
-class _Painter:
+class _WaysPainter:
     """Draws the ways of the first ends; the others come to one box."""
 
     def __init__(self, result: PacketResult, ways: list[_Way], *, fold: bool) -> None:

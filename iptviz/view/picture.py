@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from iptviz.view.bars import Bar
+    from iptviz.view.nodes import Bar
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -57,9 +57,9 @@ class Picture(NamedTuple):
     def legend(self) -> tuple[str, ...]:
         """What the shapes in the picture mean, as far as that is not written in them."""
         kinds = {box.kind for box in self.boxes} | {link.kind for link in self.links}
-        told = [meaning for kind, meaning in LEGEND.items() if kind in kinds]
+        meanings = [meaning for kind, meaning in LEGEND.items() if kind in kinds]
         wide = any(0 < link.weight < 1 for link in self.links)
-        return tuple(["line width: share of the connections"] * wide + told)
+        return tuple(["line width: share of the connections"] * wide + meanings)
 
 
 LEGEND = {

@@ -1,63 +1,61 @@
-"""The view of a report: what the page shows, as text and lists, nothing of which is markup."""
+"""The view of a report: where its dump comes from, what was found, the answers, all services, and all chains."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from iptviz.view.answers import Answered, answered
+from iptviz.questions.report import ReportResult, report_of
+from iptviz.questions.services import ServicesResult, services
+from iptviz.view.blocks import Fact, Facts, Heading, Notes, View, later
 from iptviz.view.chains import browsed, chosen_chains
-from iptviz.view.facts import Fact
+from iptviz.view.labels import note_texts
 from iptviz.view.numbers import counted
-from iptviz.view.services import HEADINGS, services_view
+from iptviz.view.questions import view_of
+from iptviz.view.report_blocks import Answers, ChainBrowser, File, Listing
+from iptviz.view.services import services_table, services_view
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.questions.report import ReportResult
+    from iptviz.dump.model import Dump
+
+    Chains = tuple[dict[str, dict[str, Any]], str]
 
 
-class ReportView(NamedTuple):
-    """Head and facts, the answers, all services below their headings, and chains to browse.
-
-    `chains` is `{table: {chain: {"policy": text, "rules": [[line, text, chain it leads to, share]]}}}`.
-    """
-
-    title: str
-    head: tuple[Fact, ...]
-    facts: tuple[Fact, ...]
-    notes: tuple[str, ...]
-    asked: str
-    answers: tuple[Answered, ...]
-    headings: tuple[str, ...]
-    rows: tuple[tuple[tuple[str, ...], str, str], ...]
-    chains: dict[str, dict[str, Any]]
-    chains_note: str
+def page_view(result: Any, *, fold: bool = True) -> View:
+    """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone."""
+    if isinstance(result, ServicesResult):
+        result = report_of(result.dump, result, ())
+    elif not isinstance(result, ReportResult):
+        result = report_of(result.dump, services(result.dump), (result,))
+    return report_view(result, fold=fold)
 
 
-def report_view(result: ReportResult, *, fold: bool = True) -> ReportView:
+def report_view(result: ReportResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists."""
-    dump, services = result.dump, services_view(result.services)
-    answers = tuple(answered(one, fold=fold) for one in result.answers)
-    chosen, note = chosen_chains(dump, {place for one in answers for place in one.chains})
-    used = [place for place in range(len(HEADINGS)) if any(row.cells[place] for row in services.rows)]
-    chains = (one.usual.chain or "" for one in result.services.services)
-    rows = (
-        (tuple(row.cells[place] for place in used), row.mood, printable(chain))
-        for row, chain in zip(services.rows, chains, strict=True)
+    title = f"iptviz report: {printable(result.dump.source)}"
+    answers = tuple(view_of(answer, fold=fold) for answer in result.answers)
+    listing = Listing(services_view(result.services, fold=fold), services_table(result.services, fold=True))
+    return View(
+        title,
+        "",
+        (
+            Heading(title, level=1),
+            Facts(later(lambda: tuple(_head(result)))),
+            Notes(note_texts(result.services.notes)),
+            Answers(_asked(result), answers),
+            listing,
+            ChainBrowser(later(lambda: _chains(result.dump, answers))),
+            File("dump.rules", lambda: bytes(result.dump)),
+        ),
     )
-    return ReportView(
-        title=f"iptviz report: {printable(dump.source)}",
-        head=tuple(_head(result)),
-        facts=services.facts,
-        notes=services.notes,
-        asked=_asked(result),
-        answers=answers,
-        headings=tuple(HEADINGS[place].capitalize().replace(" ip", " IP") for place in used),
-        rows=tuple(rows),
-        chains={table.name: browsed(table, chosen.get(table.name)) for table in dump.tables.values()},
-        chains_note=note,
-    )
+
+
+def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
+    chosen, left_out = chosen_chains(dump, {place for answer in answers for place in answer.met()})
+    chains = {table.name: browsed(table, chosen.get(table.name)) for table in dump.tables.values()}
+    return chains, left_out
 
 
 def _head(result: ReportResult) -> Iterator[Fact]:

@@ -20,7 +20,7 @@ MOST_RULES = 60
 
 def rule_lines(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
     """Return the rules on the way, each with its line and table, in order; folded, the first of them."""
-    return quoted((rule for one in result.services for rule in _rules(one)), fold=fold)
+    return quoted((rule for service in result.services for rule in _rules(service)), fold=fold)
 
 
 def quoted(rules: Iterable[Rule], *, fold: bool) -> tuple[str, ...]:
@@ -34,9 +34,9 @@ def quoted(rules: Iterable[Rule], *, fold: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rules(one: ServiceTrace) -> Iterator[Rule]:
-    yield one.frontend.rule
-    for outcome in one.outcomes:
+def _rules(service: ServiceTrace) -> Iterator[Rule]:
+    yield service.frontend.rule
+    for outcome in service.outcomes:
         yield from (hop.via for hop in outcome.hops)
         yield from (mark.rule for mark in outcome.masquerade)
         yield from (end.rule for end in outcome.others)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
-from iptviz.checks.wording import sentence, sentences
+from iptviz.checks.wording import sentence
 from iptviz.engine.condition import clauses
 from iptviz.questions.services import is_uneven
-from iptviz.view.facts import Fact
-from iptviz.view.labels import dump_label
+from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
+from iptviz.view.labels import dump_label, note_texts
+from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
@@ -22,102 +23,98 @@ if TYPE_CHECKING:
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
     from iptviz.questions.services import ServicesResult
+    from iptviz.view.nodes import CellKind
 
 _SHOWN = 3
 """How many other frontends a cell names."""
 
 
-class ServiceRow(NamedTuple):
-    """A service port: a cell for each column, a line for each endpoint, and whether all is well with it."""
-
-    cells: tuple[str, ...]
-    endpoints: tuple[str, ...]
-    mood: str
-
-
-class ServicesView(NamedTuple):
-    """A line on the dump, the rows below `HEADINGS`, those of published ports, facts about all, and notes."""
-
-    source: str
-    rows: tuple[ServiceRow, ...]
-    published: tuple[tuple[str, ...], ...]
-    facts: tuple[Fact, ...]
-    notes: tuple[str, ...]
-
-
-def services_view(result: ServicesResult, *, fold: bool = True) -> ServicesView:
+def services_view(result: ServicesResult, *, fold: bool = True) -> View:
     """Return the view of `result`; unfolded, with every frontend and every endpoint."""
-    return ServicesView(
+    services = services_table(result, fold=fold)
+    published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in result.published))
+    return View(
+        "Services",
         dump_label(result.dump, complete=result.dump.complete),
-        tuple(_row(one, fold=fold) for one in result.services),
-        tuple(_published(one) for one in result.published),
-        tuple(_facts(result)),
-        tuple(map(printable, sentences(result.notes))),
+        (
+            *(table for table in (services, published) if table.rows),
+            Facts(later(lambda: tuple(_facts(result)))),
+            Notes(note_texts(result.notes)),
+        ),
+        document=result.to_dict,
     )
+
+
+def services_table(result: ServicesResult, *, fold: bool) -> Table:
+    """Return a row for each service port; unfolded, with its endpoints below it."""
+    return Table(SERVICES, tuple(_row(port, fold=fold) for port in result.services))
 
 
 # --- one service port ----------------------------------------------------------------------------------------
 
 
-def _row(one: ServicePort, *, fold: bool) -> ServiceRow:
-    cells = [cell(one) for cell in COLUMNS.values()]
-    cells[HEADINGS.index("ALSO AT")] = _others(one, fold=fold)
-    mood = "bad" if is_uneven(one) or not one.all_endpoints else "good"
-    return ServiceRow(tuple(map(printable, cells)), () if fold else tuple(_endpoint_lines(one)), mood)
+def _row(port: ServicePort, *, fold: bool) -> TableRow:
+    said = {heading: cell(port) for heading, cell in _CELLS.items()}
+    said["ALSO AT"] = _others(port, fold=fold)
+    name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
+    name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
+    bad = is_uneven(port) or not port.all_endpoints
+    below = () if fold else tuple(_endpoint_lines(port))
+    return TableRow((name, *cells), below, "bad" if bad else "good")
 
 
-def _cluster_ip(one: ServicePort) -> str:
-    frontend = one.usual.frontend
+def _cluster_ip(port: ServicePort) -> str:
+    frontend = port.usual.frontend
     return join_endpoint(frontend.address or "", frontend.port) if frontend.kind == "cluster-ip" else ""
 
 
-def _others(one: ServicePort, *, fold: bool = False) -> str:
+def _others(port: ServicePort, *, fold: bool = False) -> str:
     texts = [
         join_endpoint(answer.frontend.address or "", answer.frontend.port)
-        for answer in one.answers
+        for answer in port.answers
         if answer.frontend.kind != "cluster-ip"
     ]
     shown = texts[:_SHOWN] if fold and len(texts) > _SHOWN + 1 else texts
     return ", ".join([*shown, *([f"+{len(texts) - len(shown)}"] if len(shown) < len(texts) else [])])
 
 
-def _count(one: ServicePort) -> str:
-    here = next((answer for answer in one.answers if answer.local_only and answer is not one.usual), None)
-    count = f"{len(one.endpoints)}" if not one.usual.unseen else f"{len(one.endpoints)}+?"
+def _count(port: ServicePort) -> str:
+    here = next((answer for answer in port.answers if answer.local_only and answer is not port.usual), None)
+    count = f"{len(port.endpoints)}" if not port.usual.unseen else f"{len(port.endpoints)}+?"
     return count + ("" if here is None else f" ({len(here.endpoints)} here)")
 
 
-def _shares(one: ServicePort) -> str:
-    balance = one.balance
-    if one.usual.unseen:
-        return f"{percent(one.usual.leftover)} not in this dump"
+def _shares(port: ServicePort) -> str:
+    balance = port.balance
+    if port.usual.unseen:
+        return f"{percent(port.usual.leftover)} not in this dump"
     if balance is None:
-        return f"{one.verdict.kind}, line {one.verdict.rule.line}" if one.verdict else "no endpoint"
+        return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
     spread = f"{percent(balance.least)} to {percent(balance.most)}"
-    if one.usual.leftover:
-        return f"UNEVEN: {spread}, {percent(one.usual.leftover)} get none"
+    if port.usual.leftover:
+        return f"UNEVEN: {spread}, {percent(port.usual.leftover)} get none"
     if not balance.even and not balance.rounded:
         return f"UNEVEN: {spread}"
     return percent(balance.most) if balance.endpoints == 1 else f"{percent(balance.most)} each"
 
 
-def _affinity(one: ServicePort) -> str:
-    return "" if one.affinity is None else seconds(one.affinity)
+def _affinity(port: ServicePort) -> str:
+    return "" if port.affinity is None else seconds(port.affinity)
 
 
-def _policy(one: ServicePort) -> str:
-    policies = {"internal": one.internal_policy, "external": one.external_policy}
+def _policy(port: ServicePort) -> str:
+    policies = {"internal": port.internal_policy, "external": port.external_policy}
     return ", ".join(f"{name} Local" for name, policy in policies.items() if policy == "Local")
 
 
-def _remarks(one: ServicePort) -> str:
-    refused = [answer for answer in one.answers[1:] if answer.verdict and not answer.endpoints]
-    if one.verdict and not one.endpoints:
+def _remarks(port: ServicePort) -> str:
+    refused = [answer for answer in port.answers[1:] if answer.verdict and not answer.endpoints]
+    if port.verdict and not port.endpoints:
         refused = []
     remarks = [f"{_at(answer)}: {answer.verdict.kind}" for answer in refused if answer.verdict]
-    remarks += [f"this dump lacks {', '.join(one.usual.unseen)}"] if one.usual.unseen else []
-    remarks += [f"admits {', '.join(one.source_ranges)}"] if one.source_ranges else []
-    remarks += [f"health check :{one.health_check}"] if one.health_check is not None else []
+    remarks += [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
+    remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
+    remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
     return "; ".join(remarks)
 
 
@@ -125,9 +122,9 @@ def _at(answer: FrontendAnswer) -> str:
     return join_endpoint(answer.frontend.address or "", answer.frontend.port)
 
 
-COLUMNS: dict[str, Callable[[ServicePort], str]] = {
-    "SERVICE": lambda one: one.name,
-    "PROTO": lambda one: one.protocol,
+_CELLS: dict[str, Callable[[ServicePort], str]] = {
+    "SERVICE": lambda port: port.name,
+    "PROTO": lambda port: port.protocol,
     "CLUSTER IP": _cluster_ip,
     "ALSO AT": _others,
     "ENDPOINTS": _count,
@@ -138,27 +135,32 @@ COLUMNS: dict[str, Callable[[ServicePort], str]] = {
 }
 """The columns and what their cells say; one that is empty everywhere is left out."""
 
-HEADINGS = tuple(COLUMNS)
+_KINDS: dict[str, CellKind] = {"CLUSTER IP": "address", "ALSO AT": "address", "SHARES": "share"}
+"""What a cell is, where not just a text."""
+
+SERVICES = Columns("services", tuple(_CELLS), spared=("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO"))
+PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "BY", "OF", "LINE"))
 
 
-PUBLISHED_HEADINGS = ("PUBLISHED PORT", "GOES TO", "BY", "OF", "LINE")
+def _published(port: PublishedPort) -> tuple[Cell, ...]:
+    return (
+        Cell("address", printable(port.text)),
+        Cell("address", printable(port.destination or "this node")),
+        *texts(map(printable, (port.by, port.of))),
+        Cell("line", str(port.rule.line)),
+    )
 
 
-def _published(one: PublishedPort) -> tuple[str, ...]:
-    cells = (one.text, one.destination or "this node", one.by, one.of, str(one.rule.line))
-    return tuple(map(printable, cells))
+def _endpoint_lines(port: ServicePort) -> Iterator[Below]:
+    yield from (_endpoint_line(end) for end in port.endpoints)
+    for answer in port.answers[1:]:
+        if answer.endpoints and answer.endpoints != port.endpoints:
+            yield Below(printable(f"outside clients, at {_at(answer)}:"))
+            yield from (_endpoint_line(end, depth=1) for end in answer.endpoints)
 
 
-def _endpoint_lines(one: ServicePort) -> Iterator[str]:
-    yield from map(_endpoint_line, one.endpoints)
-    for answer in one.answers[1:]:
-        if answer.endpoints and answer.endpoints != one.endpoints:
-            yield printable(f"outside clients, at {_at(answer)}:")
-            yield from (f"  {_endpoint_line(end)}" for end in answer.endpoints)
-
-
-def _endpoint_line(end: EndpointShare) -> str:
-    return printable(f"{percent(end.share):>8}   {join_endpoint(end.address, end.port)}")
+def _endpoint_line(end: EndpointShare, *, depth: int = 0) -> Below:
+    return Below(printable(join_endpoint(end.address, end.port)), percent(end.share), depth)
 
 
 # --- all of them ---------------------------------------------------------------------------------------------
@@ -169,16 +171,16 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
     text = (
         counted(total, "service port") if shown == total else f"{shown:,} of {counted(total, 'service port')}"
     )
-    unseen = sum(bool(one.usual.unseen) for one in result.services)
-    without = sum(not one.all_endpoints and not one.usual.unseen for one in result.services)
+    unseen = sum(bool(port.usual.unseen) for port in result.services)
+    without = sum(not port.all_endpoints and not port.usual.unseen for port in result.services)
     uneven = sum(map(is_uneven, result.services))
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
-    yield Fact("Services", ", ".join(parts), "bad" if without or uneven else "good")
-    yield Fact("Era", printable(_era(result.era)))
+    yield Fact("Services", ", ".join(parts), "bad" if without or uneven else "good", "services")
+    yield Fact("Era", printable(_era(result.era)), kind="era")
     if masquerade := _masquerade(result):
-        yield Fact("Masquerade", printable(masquerade))
+        yield Fact("Masquerade", printable(masquerade), kind="masquerade")
 
 
 def _era(era: Era) -> str:
@@ -189,9 +191,9 @@ def _era(era: Era) -> str:
 def _masquerade(result: ServicesResult) -> str:
     """Say for how many services connections to the first frontend are masqueraded, and when."""
     counts: dict[str, int] = {}
-    for one in result.services:
-        if one.endpoints:
-            texts = [f"if {clauses(needs)}" if needs else "always" for needs in one.usual.masquerade]
+    for port in result.services:
+        if port.endpoints:
+            texts = [f"if {clauses(needs)}" if needs else "always" for needs in port.usual.masquerade]
             text = ", or ".join(texts) or "never"
             counts[text] = counts.get(text, 0) + 1
     if len(counts) == 1:

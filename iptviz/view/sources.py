@@ -1,47 +1,37 @@
-"""The rows of a list of dumps."""
+"""The view of `iptviz sources`: a row for each dump."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.reading import by_line, line_text
 from iptviz.checks.wording import sentences
 from iptviz.questions.sources import SourcesResult, not_understood
+from iptviz.view.blocks import Table, View
+from iptviz.view.nodes import Below, Columns, TableRow, texts
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
 
-HEADINGS = (
-    "N",
-    "INSIDE",
-    "LINE",
-    "FAMILY",
-    "BACKEND",
-    "WRITTEN BY",
-    "NODE",
-    "TIME",
-    "TABLES AND RULES",
-    "STATE",
+DUMPS = Columns(
+    "dumps",
+    ("N", "INSIDE", "LINE", "FAMILY", "BACKEND", "WRITTEN BY", "NODE", "TIME", "TABLES AND RULES", "STATE"),
 )
+_INDENT = 5
+"""Remarks on a dump are set in so far."""
 
 
-class SourceRow(NamedTuple):
-    """A dump: a cell for each heading, and remarks to stand below."""
-
-    cells: tuple[str, ...]
-    remarks: tuple[str, ...]
-
-
-def sources_rows(result: SourcesResult, *, fold: bool) -> list[SourceRow]:
+def sources_view(result: SourcesResult, *, fold: bool = True) -> View:
     """Return a row for each dump; folded, without remarks about single lines."""
-    told: set[int] = set()
+    shown: set[int] = set()
     rows = []
     for dump in result.dumps:
-        about_text = not fold and id(dump.line_notes) not in told
-        told.add(id(dump.line_notes))
-        rows.append(SourceRow(_cells(dump), tuple(_remarks(dump, about_text=about_text, fold=fold))))
-    return rows
+        about_text = not fold and id(dump.line_notes) not in shown
+        shown.add(id(dump.line_notes))
+        remarks = _remarks(dump, about_text=about_text, fold=fold)
+        rows.append(TableRow(texts(_cells(dump)), tuple(map(Below, remarks))))
+    return View("Sources", "", (Table(DUMPS, tuple(rows), _INDENT),), document=result.to_dict)
 
 
 def _cells(dump: Dump) -> tuple[str, ...]:
@@ -67,7 +57,7 @@ def _cells(dump: Dump) -> tuple[str, ...]:
 def _remarks(dump: Dump, *, about_text: bool, fold: bool) -> list[str]:
     """Return why the dump is incomplete; what happened to lines of its text, once; what is not understood."""
     gaps = sentences(by_line(dump.gaps))
-    lines = [f"{note.places()}: {line_text(note)}" for note in (dump.line_notes if about_text else ())]
     repairs = sentences(dump.repairs if about_text else ())
+    lines = [f"{note.places()}: {line_text(note)}" for note in (dump.line_notes if about_text else ())]
     unknown = [] if fold else sentences(not_understood(dump))
     return [printable(text) for text in (*gaps, *repairs, *lines, *unknown)]

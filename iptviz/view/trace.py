@@ -1,182 +1,190 @@
-"""The view of a trace: a tree of lines for each frontend, and what is to be said below it."""
+"""The view of a trace: for each frontend a tree of chains and endpoints, and facts below it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import sentences
-from iptviz.engine.chance import CERTAIN, total, trimmed
-from iptviz.view.bars import Bar, seen_by
-from iptviz.view.cases import case_views
-from iptviz.view.facts import Fact, facts_of
+from iptviz.engine.chance import CERTAIN
+from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
+from iptviz.view.facts import trace_facts
 from iptviz.view.labels import (
+    ABSENT,
+    FOLD_FROM,
+    SHOWN,
     dump_label,
     endpoint_label,
+    folded_label,
     frontend_label,
     leftover_label,
     line_label,
+    note_texts,
+    outcome_cases,
     raw_label,
     service_label,
     when_label,
 )
+from iptviz.view.nodes import Bar, Branch, CaseBranch, Cell, Columns, Fold, Remainder, TreeRow
 from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.kube.outcome import Endpoint
-    from iptviz.kube.outcome import FrontendOutcome as Outcome
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome, Verdict
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.blocks import Block, Fact
+    from iptviz.view.nodes import Node
+    from iptviz.view.observed import Count
+    from iptviz.view.picture import Picture
 
-FOLD_FROM = 16
-"""More endpoints than this are folded to the first ten and a line for the rest."""
-
-SHOWN = 10
-"""How many of them then remain; of chains, too, where an edited dump nests more."""
-
-_ENOUGH_BITS = 128
-"""For the least and the most of thousands of shares: comparing them exactly would only be slow."""
-
-
-class Node(NamedTuple):
-    """One line of the tree: its kind (a key of the renderers' styles), its cells, and the lines below it.
-
-    Cells of an endpoint are share, address, how the share comes about, chain, line; of all others text, line.
-    `bar` is an endpoint's share, for those who draw.
-    """
-
-    kind: str
-    cells: tuple[str, ...]
-    children: tuple[Node, ...] = ()
-    bar: Bar | None = None
+ENDPOINTS = Columns(
+    "endpoints",
+    ("Share", "Endpoint", "How", "Chain", "Lines"),
+    "Endpoints",
+    spared=("How", "Lines", "Chain"),
+    losses=(("Chain", "the endpoints' chains"), ("How", "how the shares come about")),
+)
 
 
-class ServiceView(NamedTuple):
-    """One frontend: heading, tree and facts."""
-
-    heading: str
-    frontend: str
-    nodes: tuple[Node, ...]
-    facts: tuple[Fact, ...]
-
-
-class TraceView(NamedTuple):
-    """The whole answer: a line on the dump, a view for each frontend, and notes."""
-
-    source: str
-    services: tuple[ServiceView, ...]
-    notes: tuple[str, ...]
-
-
-def trace_view(result: TraceResult, *, fold: bool = True) -> TraceView:
+def trace_view(result: TraceResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists of endpoints and says so."""
-    services = tuple(_ServiceViewer(result, place, fold=fold).view() for place in range(len(result.services)))
-    return TraceView(
+    services = range(len(result.services))
+    return View(
+        printable(result.target),
         dump_label(result.dump, complete=result.complete),
-        services,
-        tuple(map(printable, sentences(result.notes))),
+        (
+            *(block for place in services for block in _FrontendViewer(result, place, fold=fold).blocks()),
+            Notes(note_texts(result.notes)),
+            Figure(later(lambda: _picture(result, fold=fold))),
+            Rules(later(lambda: _rules(result, fold=fold))),
+        ),
+        absent="" if result.services else ABSENT,
+        document=result.to_dict,
+        met=lambda: _chains_met(result),
     )
 
 
-class _ServiceViewer:
-    """Builds the view of one frontend."""
+def _picture(result: TraceResult, *, fold: bool) -> Picture:
+    from iptviz.view.trace_picture import trace_picture  # a tree shall not wait for it
+
+    return trace_picture(result, fold=fold)
+
+
+def _rules(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
+    from iptviz.view.rules import rule_lines
+
+    return rule_lines(result, fold=fold)
+
+
+def _chains_met(result: TraceResult) -> frozenset[tuple[str, str]]:
+    """Return the chains of nat on the ways of all frontends."""
+    outcomes = [outcome for service in result.services for outcome in service.outcomes]
+    hops = (hop.chain for outcome in outcomes for hop in outcome.hops)
+    ends = (end.rule.chain for outcome in outcomes for end in outcome.endpoints)
+    shared = (chain for service in result.services for chain in service.chains)
+    return frozenset(("nat", chain) for chain in (*hops, *ends, *shared))
+
+
+class _FrontendViewer:
+    """Builds the blocks of one frontend."""
 
     def __init__(self, result: TraceResult, place: int, *, fold: bool) -> None:
         self.result = result
-        self.one = result.services[place]
+        self.service = result.services[place]
         self.siblings = result.siblings[place]
         self.observed = result.observed[place] if result.observed else ()
         self.fold = fold
-        self.cases = case_views(self.one.outcomes)
-        self.seen = seen_by(self.observed)
+        self.cases = later(lambda: outcome_cases(self.service.outcomes))
+        self.counts = later(self._counts)
 
-    def view(self) -> ServiceView:
-        return ServiceView(
-            service_label(self.one),
-            frontend_label(self.one.frontend),
-            tuple(self._cases()),
-            tuple(facts_of(self.result, self.one, self.siblings, self.observed)),
+    def blocks(self) -> tuple[Block, ...]:
+        nodes = later(self._nodes)
+        return (
+            Heading(service_label(self.service), at=frontend_label(self.service.frontend)),
+            Tree(nodes, lambda: flattened(nodes(), ENDPOINTS)),
+            Facts(later(self._facts)),
         )
+
+    def _counts(self) -> dict[Rule, Count]:
+        if not self.observed:
+            return {}
+        from iptviz.view.observed import counts_by_rule  # most dumps have no counters
+
+        return counts_by_rule(self.observed)
+
+    def _facts(self) -> tuple[Fact, ...]:
+        return tuple(trace_facts(self.result, self.service, self.cases(), self.siblings, self.observed))
 
     # --- the tree ----------------------------------------------------------------------------------------
 
-    def _cases(self) -> Iterator[Node]:
-        for letter, when, outcome in self.cases:
-            if letter:
-                heading = f"{letter}: when " + "\n   or when ".join(when)
-                yield Node("case", (heading, ""), tuple(self._chains(outcome)))
-            else:
-                yield from self._chains(outcome)
+    def _nodes(self) -> tuple[Node, ...]:
+        first, *_ = self.cases()
+        if not first.case.letter:
+            return tuple(self._chains(first.outcome))
+        return tuple(CaseBranch(case, tuple(self._chains(outcome))) for case, outcome in self.cases())
 
-    def _chains(self, outcome: Outcome) -> Iterator[Node]:
+    def _chains(self, outcome: FrontendOutcome) -> Iterator[Node]:
         """Return the chains on the way, callers before callees, each with what it decides below it."""
-        rule = self.one.frontend.rule
+        rule = self.service.frontend.rule
         if rule.table.name == "nat":
-            yield Node(
-                "chain", (printable(rule.chain), line_label(rule)), self._decisions(outcome, rule.chain)
-            )
+            below = self._decisions(outcome, rule.chain)
+            yield Branch("chain", printable(rule.chain), line_label(rule), below)
         hops = outcome.hops
         hidden = len(hops) - SHOWN if self.fold and len(hops) > FOLD_FROM else 0
         for place, hop in enumerate(hops):
             below = self._decisions(outcome, hop.chain)
             if place == SHOWN // 2 and hidden:
-                yield Node("elided", (f"{counted(hidden, 'chain')} more on the way (--all shows them)", ""))
+                text = f"{counted(hidden, 'chain')} more on the way (--all shows them)"
+                yield Fold(text, "chains", hidden, kind="elided")
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
-                yield Node("chain", (printable(hop.chain) + share, f"from line {hop.via.line}"), below)
-        yield from self._rest(outcome)
+                yield Branch("chain", printable(hop.chain) + share, f"from line {hop.via.line}", below)
+        if outcome.leftover:
+            yield self._remainder(outcome)
 
-    def _decisions(self, outcome: Outcome, chain: str) -> tuple[Node, ...]:
-        return (*self._marks(outcome, chain), *self._endpoints(outcome, chain))
+    def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
+        marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
+        set_here = (Branch("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks)
+        return (*set_here, *self._endpoints(outcome, chain))
 
-    def _marks(self, outcome: Outcome, chain: str) -> Iterator[Node]:
-        for mark in outcome.masquerade:
-            if mark.rule.chain == chain:
-                yield Node("mark", (f"masquerade {when_label(mark)}", line_label(mark.rule)))
-
-    def _endpoints(self, outcome: Outcome, chain: str) -> list[Node]:
+    def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:
         endpoints = [endpoint for endpoint in outcome.endpoints if endpoint.via.chain == chain]
-        if not self.fold or len(endpoints) <= FOLD_FROM:
-            return [self._endpoint(endpoint) for endpoint in endpoints]
-        wanted = self.result.wanted
-        shown = [one for i, one in enumerate(endpoints) if i < SHOWN or one.rule in wanted]
-        hidden = [one for i, one in enumerate(endpoints) if i >= SHOWN and one.rule not in wanted]
-        return [*map(self._endpoint, shown), Node("fold", (_folded(hidden), ""))]
+        folded = self.fold and len(endpoints) > FOLD_FROM
+        hidden = []
+        for place, endpoint in enumerate(endpoints):
+            if folded and place >= SHOWN and endpoint.rule not in self.result.wanted:
+                hidden.append(endpoint.share)
+            else:
+                yield self._endpoint(endpoint)
+        if folded:
+            yield Fold(folded_label(hidden), "endpoints", len(hidden), ENDPOINTS)
 
-    def _endpoint(self, endpoint: Endpoint) -> Node:
-        kind = "wanted" if endpoint.rule in self.result.wanted else "endpoint"
-        seen = self.seen.get(endpoint.via)
+    def _endpoint(self, endpoint: Endpoint) -> TreeRow:
+        wanted = endpoint.rule in self.result.wanted
+        count = self.counts().get(endpoint.via)
+        lines = f"lines {endpoint.via.line}, {endpoint.rule.line}"
+        chain = printable(endpoint.rule.chain)
         cells = (
-            percent(endpoint.share),
-            endpoint_label(endpoint),
-            ", ".join([raw_label(endpoint), *([seen.text] if seen else [])]),
-            printable(endpoint.rule.chain),
-            f"lines {endpoint.via.line}, {endpoint.rule.line}"
-            + ("  <- asked for" if kind == "wanted" else ""),
+            Cell("share", percent(endpoint.share)),
+            Cell("address", endpoint_label(endpoint)),
+            Cell("text", ", ".join([raw_label(endpoint), *([count.text] if count else [])])),
+            Cell("chain", chain, "nat"),
+            Cell("line", lines + ("  <- asked for" if wanted else "")),
         )
-        return Node(kind, cells, bar=(seen and seen.bar) or Bar(float(endpoint.share)))
+        bar = (count and count.bar) or Bar(float(endpoint.share))
+        return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)
 
-    def _rest(self, outcome: Outcome) -> Iterator[Node]:
-        if not outcome.leftover:
-            return
-        share = "every connection" if outcome.leftover == CERTAIN else percent(outcome.leftover)
+    def _remainder(self, outcome: FrontendOutcome) -> Remainder:
         if outcome.verdict is None:
-            fate = leftover_label(outcome, complete=self.result.complete)
-            yield Node("verdict", (f"{share}: {fate}", ""))
-            return
-        kind, rule = outcome.verdict
-        reject = rule.target.value("--reject-with") if rule.target else None
-        how = f"{kind} with {reject}" if reject else kind
-        why = f" ({rule.comment})" if rule.comment else ""
-        where = f"{rule.table.name} {rule.chain}"
-        yield Node("verdict", (printable(f"{share}: {how} by {where}{why}"), line_label(rule)))
+            return Remainder(outcome.leftover, leftover_label(outcome, complete=self.result.complete))
+        return Remainder(outcome.leftover, _refusal(outcome.verdict), line_label(outcome.verdict.rule))
 
 
-def _folded(hidden: list[Endpoint]) -> str:
-    """Say what a fold hides: how many endpoints, with which shares."""
-    shares = [endpoint.share for endpoint in hidden]
-    roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
-    least, most = percent(min(roughly)), percent(max(roughly))
-    each = f"{least} each" if least == most else f"{least} to {most} each"
-    return f"and {len(hidden):,} more, {each}, {percent(total(shares))} together (--all shows them)"
+def _refusal(verdict: Verdict) -> str:
+    """Say how connections are refused, by which chain, and why as far as its rule tells."""
+    kind, rule = verdict
+    reject = rule.target.value("--reject-with") if rule.target else None
+    how = f"{kind} with {reject}" if reject else kind
+    why = f" ({rule.comment})" if rule.comment else ""
+    return printable(f"{how} by {rule.table.name} {rule.chain}{why}")

@@ -4,56 +4,57 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import sentences
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
-from iptviz.view.bars import Seen, seen_by
-from iptviz.view.facts import observed_facts, unfair_ends
+from iptviz.view.facts import unfair_ends
 from iptviz.view.labels import (
+    FOLD_FROM,
+    SHOWN,
     dump_label,
     endpoint_label,
     frontend_label,
     line_label,
+    note_texts,
     raw_label,
     service_label,
 )
-from iptviz.view.lettered import LetteredCase, Shares, by_chain, cases_told, lettered_cases
 from iptviz.view.numbers import counted, percent, seconds
+from iptviz.view.observed import Count, counts_by_rule, observed_facts
 from iptviz.view.picture import Box, Link, Picture, chain_id
+from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
-from iptviz.view.trace import FOLD_FROM, SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.outcome import Endpoint
-    from iptviz.kube.outcome import FrontendOutcome as Outcome
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome, Needs
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
 
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     """Return the picture of `result`; `fold` joins a long list of endpoints into one box."""
-    cases = lettered_cases(result)
-    shares = Shares(cases)
-    seen = seen_by(one for some in result.observed for one in some)
+    cases = frontend_cases(result)
+    shares = SharesByCase(cases)
+    counts = counts_by_rule(chain for observed in result.observed for chain in observed)
     boxes: dict[str, Box] = {}
     links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
-    for one in result.services:
-        own = [case for case in cases if case.one is one]
-        painter = _Painter(one, own, shares, seen, result.wanted, fold=fold)
+    for service in result.services:
+        own = [case for case in cases if case.frontend is service]
+        painter = _FrontendPainter(service, own, shares, counts, result.wanted, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    footer = [line for told in cases_told(cases, complete=result.complete) for line in wrapped(told)]
-    footer += dict.fromkeys(fact.text for some in result.observed for fact in observed_facts(some))
-    footer += [f"note: {printable(note)}" for note in sentences(result.notes)]
+    summaries = case_summaries(cases, complete=result.complete)
+    footer = [line for summary in summaries for line in wrapped(summary)]
+    footer += dict.fromkeys(fact.text for observed in result.observed for fact in observed_facts(observed))
+    footer += [f"note: {note}" for note in note_texts(result.notes)]
     return Picture(
         printable(result.target),
         tuple(boxes.values()),
@@ -64,31 +65,31 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     )
 
 
-class _Painter:
+class _FrontendPainter:
     """Draws one frontend."""
 
     def __init__(
         self,
-        one: ServiceTrace,
-        cases: list[LetteredCase],
-        shares: Shares,
-        seen: dict[Rule, Seen],
+        service: ServiceTrace,
+        cases: list[FrontendCase],
+        shares: SharesByCase,
+        counts: dict[Rule, Count],
         wanted: frozenset[Rule],
         *,
         fold: bool,
     ) -> None:
-        self.one = one
-        self.seen = seen
+        self.service = service
+        self.counts = counts
         self.cases = cases
         self.shares = shares
         self.wanted = wanted
-        self.entry = one.frontend.rule.chain
-        self.table = one.frontend.rule.table
+        self.entry = service.frontend.rule.chain
+        self.table = service.frontend.rule.table
         self.entry_id = chain_id(self.entry, self.table.name)
-        self.frontend_id = f"frontend/{one.frontend.text}"
-        self.endpoints = by_chain(one.outcomes)
+        self.frontend_id = f"frontend/{service.frontend.text}"
+        self.endpoints = by_chain(service.outcomes)
         self.folded = self._folded() if fold else set()
-        self.carried = [_carried(outcome) for outcome in one.outcomes]
+        self.carried = [_carried(outcome) for outcome in service.outcomes]
         self.ends_by: dict[Rule, list[Endpoint]] = {}
         for end in (end for case in cases for end in case.outcome.endpoints):
             self.ends_by.setdefault(end.via, []).append(end)
@@ -102,7 +103,7 @@ class _Painter:
         return {chain for chain, ends in later if not self.wanted & {end.rule for end in ends}}
 
     def boxes(self) -> Iterator[Box]:
-        heading = (service_label(self.one), frontend_label(self.one.frontend))
+        heading = (service_label(self.service), frontend_label(self.service.frontend))
         yield Box(self.frontend_id, "frontend", heading)
         name = self.entry if self.table.name == "nat" else f"{self.table.name} {self.entry}"
         yield Box(self.entry_id, "chain", (printable(name),))
@@ -111,22 +112,22 @@ class _Painter:
         for chain, ends in self.endpoints.items():
             if chain not in self.folded:
                 rules = dict.fromkeys(rule for end in ends for rule in (end.hairpin, end.rule) if rule)
-                seen = self._seen_at(ends)
-                lines = self._endpoint_lines(chain, ends, seen)
-                bar = next((one.bar for one in seen if one.bar), None)
+                counts = self._counts_at(ends)
+                lines = self._endpoint_lines(chain, ends, counts)
+                bar = next((count.bar for count in counts if count.bar), None)
                 kind, small = self._kind(ends), (printable(chain),)
                 yield Box(chain_id(chain), kind, lines, _raw(*rules), bar, small)
         yield from self._folded_box()
         yield from self._ends()
 
-    def _seen_at(self, ends: list[Endpoint]) -> list[Seen]:
+    def _counts_at(self, ends: list[Endpoint]) -> list[Count]:
         """Return what counters saw of the rules that lead to one endpoint."""
-        return [self.seen[via] for via in dict.fromkeys(end.via for end in ends) if via in self.seen]
+        return [self.counts[via] for via in dict.fromkeys(end.via for end in ends) if via in self.counts]
 
-    def _endpoint_lines(self, chain: str, ends: list[Endpoint], seen: list[Seen]) -> tuple[str, ...]:
+    def _endpoint_lines(self, chain: str, ends: list[Endpoint], counts: list[Count]) -> tuple[str, ...]:
         labels = dict.fromkeys(endpoint_label(end) for end in ends)
-        told = dict.fromkeys(one.text for one in seen)
-        return (*labels, *self.shares.lines(chain), *told)
+        seen = dict.fromkeys(count.text for count in counts)
+        return (*labels, *self.shares.lines(chain), *seen)
 
     def _kind(self, ends: list[Endpoint]) -> str:
         rules = {end.rule for end in ends}
@@ -136,30 +137,30 @@ class _Painter:
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
-            usual = [end for end in self.one.usual.endpoints if end.rule.chain in self.folded]
+            usual = [end for end in self.service.usual.endpoints if end.rule.chain in self.folded]
             together = percent(total(end.share for end in usual))
             lines = (
                 f"{counted(len(self.folded), 'more endpoint')}",
                 f"{together} together",
                 "--all shows them",
             )
-            yield Box(f"folded/{self.one.chain}", "fold", lines)
+            yield Box(f"folded/{self.service.chain}", "fold", lines)
 
     def _ends(self) -> Iterator[Box]:
-        for outcome in self.one.outcomes:
+        for outcome in self.service.outcomes:
             if outcome.leftover:
                 yield self._leftover(outcome)
             for mark in outcome.masquerade:
                 yield Box(f"masquerade/{mark.rule.line}", "mark", ("masquerade",), _raw(mark.rule))
-        if self.one.affinity_seconds is not None and self.one.chain:
-            lines = ("a client stays with its endpoint", f"for {seconds(self.one.affinity_seconds)}")
-            yield Box(f"affinity/{self.one.chain}", "affinity", lines)
+        if self.service.affinity_seconds is not None and self.service.chain:
+            lines = ("a client stays with its endpoint", f"for {seconds(self.service.affinity_seconds)}")
+            yield Box(f"affinity/{self.service.chain}", "affinity", lines)
 
-    def _leftover(self, outcome: Outcome) -> Box:
+    def _leftover(self, outcome: FrontendOutcome) -> Box:
         verdict = outcome.verdict
         if verdict is None:
             nothing = ("no endpoint", "destination unchanged")
-            return Box(f"leftover/{self.one.frontend.text}", "leftover", nothing)
+            return Box(f"leftover/{self.service.frontend.text}", "leftover", nothing)
         lines = (verdict.kind, printable(verdict.rule.comment or ""), line_label(verdict.rule))
         return Box(f"verdict/{verdict.rule.line}", "verdict", lines, _raw(verdict.rule))
 
@@ -170,22 +171,26 @@ class _Painter:
             outcome = case.outcome
             if outcome.leftover:
                 tail = chain_id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
-                share = case.told(percent(outcome.leftover))
+                share = case.label(percent(outcome.leftover))
                 yield Link(tail, self._leftover(outcome).id, (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
                 head = f"masquerade/{mark.rule.line}"
-                lines = (*_wrapped(case.told(clauses(mark.needs))), line_label(mark.rule))
+                first, *others = _condition_lines(mark.needs)
+                lines = (case.label(first), *others, line_label(mark.rule))
                 yield Link(chain_id(mark.rule.chain), head, lines, "mark", 0.0, _raw(mark.rule))
-        if self.one.affinity_seconds is not None and self.one.chain:
-            yield Link(chain_id(self.one.chain), f"affinity/{self.one.chain}", (), "affinity", 0.0)
+        if self.service.affinity_seconds is not None and self.service.chain:
+            yield Link(chain_id(self.service.chain), f"affinity/{self.service.chain}", (), "affinity", 0.0)
 
     def _jumps(self) -> Iterator[Link]:
         """Yield the jumps between the chains of this answer, with their conditions and raw chances."""
         shown = {*self._chains(), *self.endpoints}
         dispatching = [
-            hop.via for outcome in self.one.outcomes for hop in outcome.hops if hop.via.chain == self.entry
+            hop.via
+            for outcome in self.service.outcomes
+            for hop in outcome.hops
+            if hop.via.chain == self.entry
         ]
-        dispatching += [end.via for outcome in self.one.outcomes for end in outcome.endpoints]
+        dispatching += [end.via for outcome in self.service.outcomes for end in outcome.endpoints]
         for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
             yield self._jump(rule)
         folded: set[str] = set()
@@ -193,7 +198,7 @@ class _Painter:
             tail, head = rule.chain, rule.jump or ""
             hidden = head in self.folded and tail in folded
             known = tail in shown and head in shown and not hidden
-            if known and rule_truth(rule, self.one.packet).chance:
+            if known and rule_truth(rule, self.service.packet).chance:
                 folded |= {tail} if head in self.folded else set()
                 yield self._jump(rule)
 
@@ -201,19 +206,21 @@ class _Painter:
         head = rule.jump or ""
         weight = max((float(carried.get(rule, 0)) for carried in self.carried), default=0.0)
         if head in self.folded:
-            hidden = (end.share for end in self.one.usual.endpoints if end.rule.chain in self.folded)
-            return Link(chain_id(rule.chain), f"folded/{self.one.chain}", (), "jump", float(total(hidden)))
+            hidden = (end.share for end in self.service.usual.endpoints if end.rule.chain in self.folded)
+            return Link(
+                chain_id(rule.chain), f"folded/{self.service.chain}", (), "jump", float(total(hidden))
+            )
         return Link(chain_id(rule.chain), chain_id(head), self._jump_lines(rule), "jump", weight, _raw(rule))
 
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
-        truth = rule_truth(rule, self.one.packet)
-        conditions = _wrapped(clauses(truth.needs)) if truth.needs else ()
+        truth = rule_truth(rule, self.service.packet)
+        conditions = _condition_lines(truth.needs) if truth.needs else ()
         raw = next((raw_label(end) for end in self.ends_by.get(rule, ()) if end.share != CERTAIN), "")
         return (*conditions, *([raw] if raw else []), line_label(rule))
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""
-        hops = (hop.chain for outcome in self.one.outcomes for hop in outcome.hops)
+        hops = (hop.chain for outcome in self.service.outcomes for hop in outcome.hops)
         return [chain for chain in dict.fromkeys(hops) if chain not in self.endpoints]
 
 
@@ -221,7 +228,7 @@ def _raw(*rules: Rule) -> tuple[str, ...]:
     return tuple(f"{line_label(rule)}: {printable(rule.text)}" for rule in rules)
 
 
-def _carried(outcome: Outcome) -> dict[Rule, Fraction]:
+def _carried(outcome: FrontendOutcome) -> dict[Rule, Fraction]:
     """Return the share that each rule carries, as far as it is the first to lead where it does."""
     shares: dict[Rule, list[Fraction]] = {}
     for end in outcome.endpoints:
@@ -231,6 +238,9 @@ def _carried(outcome: Outcome) -> dict[Rule, Fraction]:
     return {via: total(those) for via, those in shares.items()}
 
 
-def _wrapped(text: str) -> tuple[str, ...]:
-    """Break a condition at its "and", so that labels stay narrow."""
-    return tuple(printable(text).replace(" and ", "\nand ").split("\n"))
+def _condition_lines(needs: Needs) -> tuple[str, ...]:
+    """Return a line for each condition, so that labels stay narrow."""
+    if not needs:
+        return (clauses(needs),)
+    first, *others = (printable(need.text) for need in needs)
+    return (first, *(f"and {other}" for other in others))

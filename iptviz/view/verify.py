@@ -1,12 +1,12 @@
-"""The rows of a comparison with the API."""
+"""The view of a comparison with the API: a row for each difference."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import sentences
-from iptviz.view.facts import Fact
-from iptviz.view.labels import dump_label
+from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
+from iptviz.view.labels import dump_label, note_texts
+from iptviz.view.nodes import Cell, Columns, TableRow
 from iptviz.view.numbers import counted, percent
 from iptviz.view.text import printable
 
@@ -16,42 +16,51 @@ if TYPE_CHECKING:
     from iptviz.questions.differences import Difference
     from iptviz.questions.verify import VerifyResult
 
-HEADINGS = ("SERVICE", "PROTO", "DIFFERENCE", "AT", "THE API SAYS", "THE DUMP SAYS", "SHARE", "LINE")
+DIFFERENCES = Columns(
+    "differences",
+    ("SERVICE", "PROTO", "DIFFERENCE", "AT", "THE API SAYS", "THE DUMP SAYS", "SHARE", "LINE"),
+    spared=("SHARE", "LINE", "AT", "PROTO"),
+)
 _SHOWN = 5
 
 
-class VerifyView(NamedTuple):
-    """A line on the dump, a row for each difference below `HEADINGS`, facts, and notes."""
-
-    source: str
-    rows: tuple[tuple[str, ...], ...]
-    facts: tuple[Fact, ...]
-    notes: tuple[str, ...]
-
-
-def verify_view(result: VerifyResult, *, fold: bool = True) -> VerifyView:
+def verify_view(result: VerifyResult, *, fold: bool = True) -> View:
     """Return the view of `result`; unfolded, with every service that is rightly ignored."""
-    return VerifyView(
+    table = Table(DIFFERENCES, tuple(TableRow(_cells(difference)) for difference in result.differences))
+    return View(
+        "The dump against the API",
         dump_label(result.dump, complete=result.dump.complete),
-        tuple(_row(one) for one in result.differences),
-        tuple(_facts(result, fold=fold)),
-        tuple(map(printable, sentences(result.notes))),
+        (
+            *([table] if table.rows else []),
+            Facts(later(lambda: tuple(_facts(result, fold=fold)))),
+            Notes(note_texts(result.notes)),
+        ),
+        document=result.to_dict,
     )
 
 
-def _row(one: Difference) -> tuple[str, ...]:
-    share = "" if one.share is None else percent(one.share)
-    line = "" if one.line is None else str(one.line)
-    cells = (one.service, one.protocol, one.kind, one.at, one.expected or "-", one.found or "-", share, line)
-    return tuple(map(printable, cells))
+def _cells(difference: Difference) -> tuple[Cell, ...]:
+    share = "" if difference.share is None else percent(difference.share)
+    line = "" if difference.line is None else str(difference.line)
+    return (
+        Cell("text", printable(difference.service)),
+        Cell("text", printable(difference.protocol)),
+        Cell("text", printable(difference.kind)),
+        Cell("address", printable(difference.at)),
+        Cell("text", printable(difference.expected or "-")),
+        Cell("text", printable(difference.found or "-")),
+        Cell("share", share),
+        Cell("line", line),
+    )
 
 
 def _facts(result: VerifyResult, *, fold: bool) -> Iterator[Fact]:
     found = counted(len(result.differences), "difference") if result.differences else "they agree"
     text = f"{counted(result.compared, 'service port')} in both: {found}"
-    yield Fact("Compared", text, "bad" if result.differences else "good")
+    yield Fact("Compared", text, "bad" if result.differences else "good", "compared")
     if result.ignored:
         shown = result.ignored[:_SHOWN] if fold else result.ignored
         names = [f"{service} ({reason})" for service, reason in shown]
         more = len(result.ignored) - len(shown)
-        yield Fact("Ignored", printable(", ".join([*names, *([f"and {more} more"] if more else [])])))
+        listed = ", ".join([*names, *([f"and {more} more"] if more else [])])
+        yield Fact("Ignored", printable(listed), kind="ignored")

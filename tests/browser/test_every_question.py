@@ -57,7 +57,7 @@ def shown(browser: Any, folder: Path, question: str, words: Words) -> Counter[st
     return found
 
 
-@pytest.mark.parametrize("question", FORMATS["html"].writers)
+@pytest.mark.parametrize("question", FORMATS["html"].questions)
 def test_a_page_shows_texts_and_nothing_else(browser: Any, tmp_path: Path, question: str) -> None:
     skeleton = shown(browser, tmp_path, question, MARKS)
     assert any(mark in text for text in skeleton for mark in MARKS)
@@ -77,7 +77,7 @@ def drawn(draw: Draw, question: str, words: Words) -> Counter[str]:
     return found
 
 
-@pytest.mark.parametrize("question", FORMATS["mermaid"].writers)
+@pytest.mark.parametrize("question", FORMATS["mermaid"].questions)
 def test_a_flowchart_shows_texts_and_nothing_else(draw: Draw, question: str) -> None:
     skeleton = drawn(draw, question, MARKS)
     for name, text in TOGETHER.items():

@@ -10,7 +10,7 @@ import iptviz
 from iptviz.render.formats import FORMATS
 from iptviz.render.mermaid import MOST_LINKS
 from iptviz.terminal import Style
-from iptviz.view.chain_graph import graph_view
+from iptviz.view.graph_folding import shown_graph
 from tests.kubeproxy import numbered, saved
 from tests.render.test_hostile import every_target, every_text, expected, traced
 
@@ -41,7 +41,7 @@ def test_a_service_with_many_cases_is_drawn(draw: Callable[[str], dict[str, Any]
 
 def test_a_jump_graph_is_drawn_with_every_link(draw: Callable[[str], dict[str, Any]]) -> None:
     result = iptviz.graph(iptviz.load("fixtures/policies-today/dump.rules"))
-    assert draw(flowchart("graph", result))["links"] == len(graph_view(result).links)
+    assert draw(flowchart("graph", result))["links"] == len(shown_graph(result).links)
 
 
 def test_what_is_folded_to_githubs_limits_is_drawn(draw: Callable[[str], dict[str, Any]]) -> None:

@@ -113,6 +113,7 @@ ENDPOINT = fields(
     chain=text,
     lines=many(number),
     counters=or_null(fields(packets=number, bytes=number)),
+    rule_counters=or_null(fields(packets=number, bytes=number)),
     rule_chance=fields(**SHARE),
     hairpin_line=or_null(number),
     **SHARE,

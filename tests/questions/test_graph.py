@@ -13,7 +13,7 @@ from iptviz.checks.wording import sentences
 from iptviz.questions.graph import graph
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
-from iptviz.view.chain_graph import MOST_NODES, graph_view
+from iptviz.view.graph_folding import MOST_NODES, shown_graph
 from iptviz.view.text import printable
 from tests.kubeproxy import numbered, saved
 from tests.render.test_hostile import every_text
@@ -114,11 +114,11 @@ def test_a_family_of_chains_is_one_node_and_too_many_nodes_are_left_out_aloud() 
         ["*filter", ":FORWARD ACCEPT [0:0]", *(f":{name} - [0:0]" for name in names),
          *(f"-A FORWARD -j {name}" for name in names), "COMMIT", ""]
     )  # fmt: skip
-    view = graph_view(asked(text))
+    view = shown_graph(asked(text))
     assert ("filter cali-tw-...", "20 chains") in {one.lines for one in view.nodes}
     assert len(view.nodes) == MOST_NODES
     assert any(note.startswith("42 nodes left out: --around CHAIN") for note in view.notes)
-    assert len(graph_view(asked(text), fold=False).nodes) == 181
+    assert len(shown_graph(asked(text), fold=False).nodes) == 181
 
 
 def test_chains_that_nothing_leads_to_are_said_in_one_line() -> None:
@@ -127,7 +127,7 @@ def test_chains_that_nothing_leads_to_are_said_in_one_line() -> None:
 
 def test_pictures_and_mermaid_show_the_same_nodes() -> None:
     result = asked()
-    view = graph_view(result)
+    view = shown_graph(result)
     flowchart = str(FORMATS["mermaid"].writer("graph")(result, Style(), fold=True))
     dot = str(FORMATS["dot"].writer("graph")(result, Style(), fold=True))
     for node in view.nodes:

@@ -8,7 +8,7 @@ import pytest
 
 from iptviz.render.dot import dot_text
 from iptviz.render.drawn import svg
-from iptviz.view.bars import Bar
+from iptviz.view.nodes import Bar
 from iptviz.view.picture import Box, Link, Picture
 from tests.render.test_hostile import needs_dot, svg_of
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import cache
-from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +16,8 @@ import pytest
 from iptviz.render.dot import dot_text
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
+from iptviz.view.blocks import Figure
+from iptviz.view.questions import view_of
 from iptviz.view.text import printable
 from tests.render.hostile_texts import HARMFUL, LONG
 from tests.render.questions import MARKS, QUESTIONS, Words, hostile
@@ -33,7 +34,7 @@ TOGETHER = {f"{start} of 5": " ".join(list(HARMFUL.values())[start::5]) for star
 ASCII = " ".join(text for text in HARMFUL.values() if text.isascii() and text.isprintable())[:300]
 """What every font has."""
 
-CELLS = [(question, one.name) for one in FORMATS.values() for question in one.writers]
+CELLS = [(question, one.name) for one in FORMATS.values() for question in one.questions]
 READABLE = [cell for cell in CELLS if cell[1] not in {"png", "pdf"}]
 FORMULAS = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
 CLIPPED = 950
@@ -83,12 +84,13 @@ def test_a_text_is_shown_as_it_is_and_changes_nothing_else(question: str, format
 
 
 @needs_dot
-@pytest.mark.parametrize(("question", "place"), FORMATS["pdf"].writers.items())
-def test_a_page_to_print_has_the_texts_of_the_picture_and_no_others(question: str, place: str) -> None:
-    words, picture = hostile(ASCII), resolve_name(place)
+@pytest.mark.parametrize("question", FORMATS["pdf"].questions)
+def test_a_page_to_print_has_the_texts_of_the_picture_and_no_others(question: str) -> None:
+    words = hostile(ASCII)
     for result, page in zip(answers(question, words), written(question, "pdf", words), strict=True):
         (held,) = READERS["pdf"](page)
-        drawn = READERS["dot"](dot_text(picture(result, fold=False), printed=True))
+        (figure,) = view_of(result, fold=False).of(Figure)
+        drawn = READERS["dot"](dot_text(figure.draw(), printed=True))
         texts = [unblanked(one.removeprefix("text: ")) for one in drawn if one.startswith("text: ")]
         assert [text for text in texts if text not in held] == []
         assert Counter(held) == Counter("".join(texts))

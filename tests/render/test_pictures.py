@@ -24,7 +24,7 @@ from iptviz.render.dot import dot_text
 from iptviz.render.formats import FORMATS
 from iptviz.render.mermaid import MOST_CHARACTERS, MOST_LINKS, mermaid
 from iptviz.terminal import Style
-from iptviz.view.bars import Bar
+from iptviz.view.nodes import Bar
 from iptviz.view.picture import Box, Link, Picture
 from iptviz.view.text import printable
 from tests.conftest import ROOT

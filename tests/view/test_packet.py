@@ -16,7 +16,9 @@ from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.intake.remark import remark
 from iptviz.packets.values import mark_label
 from iptviz.questions.packet import PacketResult
-from iptviz.view.packet import packet_view
+from iptviz.view.blocks import Facts, Tree
+from iptviz.view.nodes import Fold, Spoken, TreeRow
+from iptviz.view.packet import PATHS, packet_view
 from iptviz.view.packet_labels import (
     asked_label,
     circumstances_label,
@@ -25,13 +27,13 @@ from iptviz.view.packet_labels import (
     rewritten_labels,
 )
 from iptviz.view.packet_picture import packet_picture
-from iptviz.view.packet_tree import PATHS
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.view.trace import Node
+    from iptviz.view.blocks import Fact
+    from iptviz.view.nodes import Node
 
 FIXTURE = "fixtures/httpd-service/dump.rules"
 SVC = "KUBE-SVC-X2P42VLQEZCHLPKZ"
@@ -146,9 +148,32 @@ def all_nodes(nodes: Iterable[Node]) -> list[Node]:
     return [one for node in nodes for one in (node, *all_nodes(node.children))]
 
 
+def nodes_of(result: PacketResult, *, fold: bool = True) -> tuple[Node, ...]:
+    """Return the first level of an answer's tree."""
+    (tree,) = packet_view(result, fold=fold).of(Tree)
+    return tree.nodes
+
+
+def facts_of(result: PacketResult) -> tuple[Fact, ...]:
+    """Return what is said below an answer's tree."""
+    (block,) = packet_view(result).of(Facts)
+    return block.facts
+
+
 def kinds(result: PacketResult, *wanted: str, fold: bool = True) -> list[Node]:
     """Return the nodes of these kinds."""
-    return [node for node in all_nodes(packet_view(result, fold=fold).nodes) if node.kind in wanted]
+    return [node for node in all_nodes(nodes_of(result, fold=fold)) if node.kind in wanted]
+
+
+def texts(nodes: Iterable[Node]) -> list[str]:
+    """Return what nodes that are no rows say."""
+    return [node.text for node in nodes if isinstance(node, Spoken)]
+
+
+def cells(node: Node) -> tuple[str, ...]:
+    """Return what the cells of a row say."""
+    assert isinstance(node, TreeRow)
+    return tuple(cell.text for cell in node.cells)
 
 
 # --- what things are called ----------------------------------------------------------------------------------
@@ -218,7 +243,7 @@ def test_a_fate_is_the_verdict_and_where_the_packet_is(verdict: str, route: str,
 
 def test_a_refusal_says_how_and_by_which_line() -> None:
     (node,) = kinds(refused(), "refused")
-    assert node.cells == ("100 %", "REJECT with icmp-port-unreachable", "", "", "", "line 83")
+    assert cells(node) == ("100 %", "REJECT with icmp-port-unreachable", "", "", "", "line 83")
 
 
 def test_what_is_rewritten_is_told_and_what_is_as_before_is_not() -> None:
@@ -244,13 +269,13 @@ def test_a_single_case_has_no_letter_and_no_heading_unless_it_has_conditions() -
     assert kinds(one_case(), "case") == []
     result = httpd_result()
     (case,) = kinds(result._replace(outcomes=result.outcomes[4:]), "case")
-    assert case.cells[0] == "when source in 10.244.0.0/16"
+    assert texts([case]) == ["when source in 10.244.0.0/16"]
 
 
 def test_the_first_way_is_shown_whole_with_number_line_effect_and_rule() -> None:
     first, *_ = kinds(one_case(), "accepted")
     assert [node.kind for node in first.children] == ["step"] * 8
-    assert first.children[3].cells == (
+    assert cells(first.children[3]) == (
         "nat",
         "KUBE-SEP-2ZFMABIBAPGHKA6E",
         "rule 2",
@@ -258,13 +283,13 @@ def test_the_first_way_is_shown_whole_with_number_line_effect_and_rule() -> None
         "DNAT to 10.244.1.17:80",
         "-p tcp -m tcp -j DNAT --to-destination 10.244.1.17:80",
     )
-    assert first.children[-1].cells == ("nat", "POSTROUTING", "", "", "policy ACCEPT", "")
+    assert cells(first.children[-1]) == ("nat", "POSTROUTING", "", "", "policy ACCEPT", "")
 
 
 def test_later_ways_show_where_they_differ() -> None:
     _, second, *_ = kinds(one_case(), "accepted")
-    texts = [node.cells[0] if node.kind == "fold" else node.cells[3] for node in second.children]
-    assert texts == [
+    told = [node.text if isinstance(node, Fold) else cells(node)[3] for node in second.children]
+    assert told == [
         "the first 2 steps as above, up to nat KUBE-SERVICES, line 67",
         "line 77",
         "line 39",
@@ -282,16 +307,16 @@ def test_unfolded_every_way_is_whole() -> None:
 def test_the_same_way_again_is_one_line() -> None:
     _, second, *_ = kinds(many(), "accepted")
     (node,) = second.children
-    assert node.cells[0] == "the first 8 steps as above, up to nat POSTROUTING, policy"
+    assert texts([node]) == ["the first 8 steps as above, up to nat POSTROUTING, policy"]
 
 
 @pytest.mark.parametrize("count", [16, 17, 200])
 def test_many_outcomes_are_folded_with_the_right_numbers(count: int) -> None:
-    nodes = packet_view(many(count)).nodes
+    nodes = nodes_of(many(count))
     shown = [node for node in nodes if node.kind == "accepted"]
     assert len(shown) == (16 if count == 16 else 10)
     assert [bool(node.children) for node in shown] == [True] * 4 + [False] * (len(shown) - 4)
-    told = [node.cells[0] for node in nodes if node.kind in ("elided", "fold")]
+    told = texts(nodes)
     assert told[0] == f"the ways of the last {len(shown) - 4} are left out (--all shows them)"
     if count == 200:
         assert told[1] == "and 190 more, 0.50 % each, 95.00 % together (--all shows them)"
@@ -318,9 +343,7 @@ def test_rules_that_did_not_match_are_of_their_own_kind_and_long_runs_are_shorte
     outcome = first._replace(share=Fraction(1), path=path([*missed, stops.at("nat", "POSTROUTING", 0)]))
     result = result._replace(outcomes=(outcome,))
     assert len(kinds(result, "miss")) == 10
-    assert [node.cells[0] for node in kinds(result, "fold")] == [
-        "30 more rules that did not match (--all shows them)"
-    ]
+    assert texts(kinds(result, "fold")) == ["30 more rules that did not match (--all shows them)"]
     assert len(kinds(result, "miss", fold=False)) == 40
 
 
@@ -331,7 +354,7 @@ def test_a_long_way_is_shortened_in_its_middle_and_one_cut_off_says_so() -> None
     outcome = result.outcomes[0]._replace(share=Fraction(1), path=way)
     result = result._replace(outcomes=(outcome,))
     assert len(kinds(result, "step")) == 10
-    assert [node.cells[0] for node in kinds(result, "fold")] == [
+    assert texts(kinds(result, "fold")) == [
         "1,990 more steps (--all shows them)",
         "and so on: the way is too long to be kept whole",
     ]
@@ -342,8 +365,8 @@ def test_a_long_way_is_shortened_in_its_middle_and_one_cut_off_says_so() -> None
 
 
 def test_the_facts_sum_up_each_case_and_name_all_conditions() -> None:
-    facts = packet_view(httpd_result()).facts
-    assert [tuple(fact) for fact in facts] == [
+    facts = facts_of(httpd_result())
+    assert [fact[:3] for fact in facts] == [
         ("Case A", "100 % ACCEPT, forwarded: to 4 destinations, masqueraded", "good"),
         ("Case B", "100 % ACCEPT, forwarded: to 4 destinations", "good"),
         ("Depends on", "whether source in 10.244.0.0/16", ""),
@@ -351,14 +374,13 @@ def test_the_facts_sum_up_each_case_and_name_all_conditions() -> None:
 
 
 def test_what_was_assumed_is_said() -> None:
-    facts = packet_view(one_case()._replace(given=(INSIDE,))).facts
+    facts = facts_of(one_case()._replace(given=(INSIDE,)))
     assert ("Assumed", "source in 10.244.0.0/16") in [fact[:2] for fact in facts]
 
 
 def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
-    view = packet_view(refused())
-    assert "INCOMPLETE, see the notes" in view.source
-    assert [tuple(fact) for fact in view.facts] == [
+    assert "INCOMPLETE, see the notes" in packet_view(refused()).source
+    assert [fact[:3] for fact in facts_of(refused())] == [
         ("Verdict", "100 % REJECT with icmp-port-unreachable", "bad"),
         ("Depends on", "what this dump lacks: see the notes", ""),
     ]

@@ -1,76 +1,75 @@
-"""The cases of several frontends in one picture: a letter for each, what it means, what endpoints get in it."""
+"""The cases of a picture: all frontends of a trace share its letters, so that each means one thing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
-from iptviz.view.cases import case_views, letter_of, result_of
-from iptviz.view.facts import balance_label
-from iptviz.view.labels import frontend_label
+from iptviz.view.labels import balance_label, frontend_label, letter_of, outcome_cases, result_of
 from iptviz.view.numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.kube.outcome import Endpoint
-    from iptviz.kube.outcome import FrontendOutcome as Outcome
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.nodes import Case
 
 
-class LetteredCase(NamedTuple):
+class FrontendCase(NamedTuple):
     """A case of one frontend; in the whole picture its letter means one thing, and is empty if it is alone."""
 
-    letter: str
-    one: ServiceTrace
-    when: tuple[str, ...]
-    outcome: Outcome
+    case: Case
+    frontend: ServiceTrace
+    outcome: FrontendOutcome
 
-    def told(self, text: str) -> str:
+    def label(self, text: str) -> str:
         """Return `text` as being said of this case."""
-        return f"{self.letter}: {text}" if self.letter else text
+        return f"{self.case.letter}: {text}" if self.case.letter else text
 
 
-def lettered_cases(result: TraceResult) -> list[LetteredCase]:
+def frontend_cases(result: TraceResult) -> list[FrontendCase]:
     """Return the cases of all frontends in order; those that come to the same have the same letter."""
-    cases = [(one, case) for one in result.services for case in case_views(one.outcomes)]
     letters: dict[object, str] = {}
     lettered = []
-    for one, case in cases:
-        letter = letters.setdefault((case.when, result_of(case.outcome)), letter_of(len(letters)))
-        lettered.append(LetteredCase(letter, one, case.when, case.outcome))
-    return lettered if len(letters) > 1 else [case._replace(letter="") for case in lettered]
+    for service in result.services:
+        for case, outcome in outcome_cases(service.outcomes):
+            letter = letters.setdefault((case.when, result_of(outcome)), letter_of(len(letters)))
+            lettered.append(FrontendCase(case._replace(letter=letter), service, outcome))
+    if len(letters) > 1:
+        return lettered
+    return [alone._replace(case=alone.case._replace(letter="")) for alone in lettered]
 
 
-def cases_told(cases: list[LetteredCase], *, complete: bool) -> Iterator[str]:
+def case_summaries(cases: list[FrontendCase], *, complete: bool) -> Iterator[str]:
     """Yield what every case is and comes to, once for all frontends that share it."""
-    alike: dict[str, list[LetteredCase]] = {}
+    alike: dict[str, list[FrontendCase]] = {}
     for case in cases:
-        alike.setdefault(case.letter, []).append(case)
+        alike.setdefault(case.case.letter, []).append(case)
     for letter, those in alike.items():
         result = balance_label(those[0].outcome, complete=complete)
         if not letter:
             yield result
             continue
-        where = ", ".join(dict.fromkeys(frontend_label(case.one.frontend) for case in those))
-        first, *others = those[0].when or ("",)
+        where = ", ".join(dict.fromkeys(frontend_label(case.frontend.frontend) for case in those))
+        first, *others = those[0].case.when or ("",)
         yield f"{letter}: {where}" + (f", when {first}" if first else "") + ("" if others else f": {result}")
         for number, other in enumerate(others, 1):
             yield f"   or when {other}" + (f": {result}" if number == len(others) else "")
 
 
-class Shares:
+class SharesByCase:
     """What each endpoint's chain gets in every case of every frontend that leads there."""
 
-    def __init__(self, cases: list[LetteredCase]) -> None:
+    def __init__(self, cases: list[FrontendCase]) -> None:
         self._of: dict[str, dict[str, Fraction]] = {}
         for case in cases:
             reached = by_chain((case.outcome,))
-            for chain in by_chain(case.one.outcomes):
+            for chain in by_chain(case.frontend.outcomes):
                 share = total(end.share for end in reached.get(chain, ()))
-                self._of.setdefault(chain, {})[case.letter] = share
+                self._of.setdefault(chain, {})[case.case.letter] = share
 
     def lines(self, chain: str) -> Iterator[str]:
         """Yield one share where all cases agree, else each case's."""
@@ -83,7 +82,7 @@ class Shares:
             yield from (f"{', '.join(those)}: {share}" for share, those in letters.items())
 
 
-def by_chain(outcomes: tuple[Outcome, ...]) -> dict[str, list[Endpoint]]:
+def by_chain(outcomes: tuple[FrontendOutcome, ...]) -> dict[str, list[Endpoint]]:
     """Return the endpoints of all outcomes by their chain, in the order in which they are met."""
     chains: dict[str, list[Endpoint]] = {}
     for outcome in outcomes:

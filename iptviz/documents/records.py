@@ -1,0 +1,176 @@
+"""Documents as rows for spreadsheets: for each schema the fields, and what makes records of one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iptviz.xtables.address import join_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iptviz.documents.shapes import Shape
+
+    Record = tuple[Any, ...]
+
+_SERVICE_PORTS = (
+    "namespace", "name", "port_name", "named_by", "protocol", "frontends", "endpoint_count", "endpoints",
+    "shares", "leftover", "even", "affinity_seconds", "internal_policy", "external_policy", "verdict",
+    "verdict_line", "masquerade", "source_ranges", "health_check_node_port", "chain",
+)  # fmt: skip
+_ENDPOINTS = (
+    "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
+    "connections", "verdict", "verdict_line", "masquerade",
+)  # fmt: skip
+_OUTCOMES = (
+    "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule",
+)  # fmt: skip
+_DIFFERENCES = (
+    "service", "protocol", "difference", "at", "api", "dump", "share", "exact", "line",
+)  # fmt: skip
+_JUMPS = ("table", "chain", "kind", "to", "line", "rule")
+
+
+def records_of(document: Shape) -> tuple[tuple[str, ...], Iterator[Record]]:
+    """Return the names of the fields, and the records of a document; None is a field without a value."""
+    names, records = _BY_SCHEMA[document["schema"]]
+    return names, records(document)
+
+
+def _service_ports(document: Shape) -> Iterator[Record]:
+    """Yield a record for each service port."""
+    for port in document["services"]:
+        service, verdict = port["service"], port["verdict"] or {}
+        affinity, balance = port["session_affinity"] or {}, port["balance"]
+        yield (
+            service["namespace"],
+            service["name"],
+            service["port_name"],
+            service["named_by"],
+            port["protocol"],
+            " ".join(map(_frontend, port["frontends"])),
+            len(port["endpoints"]),
+            " ".join(map(_endpoint, port["endpoints"])),
+            " ".join(_decimal(end) for end in port["endpoints"]),
+            port["leftover"]["probability"],
+            None if balance is None else str(balance["even"]).lower(),
+            affinity.get("seconds"),
+            port["policy"]["internal"],
+            port["policy"]["external"],
+            verdict.get("kind"),
+            verdict.get("line"),
+            _masquerade(port),
+            " ".join(port["source_ranges"]),
+            port["health_check_node_port"],
+            port["chain"],
+        )
+
+
+def _endpoints(document: Shape) -> Iterator[Record]:
+    """Yield a record for each endpoint of each case of each frontend, and one for what gets none."""
+    for service in document["services"]:
+        for case in service["cases"] or [service]:
+            yield from _case(service, case)
+
+
+def _case(service: Shape, case: Shape) -> Iterator[Record]:
+    frontend, masquerade = service["frontend"], _masquerade(case)
+    name = _service_name(service["service"])
+    begin = (name, frontend["protocol"], _frontend(frontend), frontend["kind"], _when(case))
+    for end in case["endpoints"]:
+        connections = (end["rule_counters"] or {}).get("packets")
+        share = _decimal(end), end["exact"]
+        yield (
+            *begin,
+            _endpoint(end),
+            *share,
+            end["chain"],
+            *end["lines"],
+            connections,
+            None,
+            None,
+            masquerade,
+        )
+    leftover, verdict = case["leftover"], case["verdict"] or {"kind": "none", "line": None}
+    if leftover["exact"] != "0/1":
+        said = verdict["kind"], verdict["line"], masquerade
+        yield (*begin, None, _decimal(leftover), leftover["exact"], None, None, None, None, *said)
+
+
+def _outcomes(document: Shape) -> Iterator[Record]:
+    """Yield a record for each outcome of a packet."""
+    for outcome in document["outcomes"]:
+        yield (
+            _when(outcome),
+            _decimal(outcome),
+            outcome["exact"],
+            outcome["verdict"],
+            outcome["route"],
+            outcome["dnat"],
+            outcome["snat"],
+            outcome["mark_bits"],
+            outcome["line"],
+            outcome["text"],
+        )
+
+
+def _differences(document: Shape) -> Iterator[Record]:
+    """Yield a record for each difference between the dump and the API."""
+    for found in document["differences"]:
+        share = found["share"]
+        shares = (None, None) if share is None else (_decimal(share), share["exact"])
+        told = (
+            found["service"],
+            found["protocol"],
+            found["kind"],
+            found["at"],
+            found["expected"],
+            found["found"],
+        )
+        yield (*told, *shares, found["line"])
+
+
+def _jumps(document: Shape) -> Iterator[Record]:
+    """Yield a record for each rule that leads from one chain to another."""
+    for jump in document["jumps"]:
+        for rule in jump["rules"]:
+            kind = "goto" if rule["goto"] else "jump"
+            yield jump["table"], jump["from"], kind, jump["to"], rule["line"], rule["text"]
+
+
+_BY_SCHEMA: dict[str, tuple[tuple[str, ...], Callable[[Shape], Iterator[Record]]]] = {
+    "iptviz.services.v1": (_SERVICE_PORTS, _service_ports),
+    "iptviz.trace.v1": (_ENDPOINTS, _endpoints),
+    "iptviz.packet.v1": (_OUTCOMES, _outcomes),
+    "iptviz.verify.v1": (_DIFFERENCES, _differences),
+    "iptviz.graph.v1": (_JUMPS, _jumps),
+}
+
+
+def _service_name(service: Shape) -> str:
+    """Return `namespace/name:port`, as people write it; nothing where no comment tells the name."""
+    if service["named_by"] == "none":
+        return ""
+    port = f":{service['port_name']}" if service["port_name"] else ""
+    return f"{service['namespace']}/{service['name']}{port}"
+
+
+def _frontend(frontend: Shape) -> str:
+    return f"{join_endpoint(frontend['address'] or '', frontend['port'])}/{frontend['protocol']}"
+
+
+def _endpoint(endpoint: Shape) -> str:
+    return join_endpoint(endpoint["address"], endpoint["port"])
+
+
+def _when(case: Shape) -> str:
+    return " and ".join(condition["text"] for condition in case["when"]) or "always"
+
+
+def _masquerade(case: Shape) -> str:
+    return " or ".join(condition["text"] for condition in case["masquerade"])
+
+
+def _decimal(share: Shape) -> str:
+    """Return a share with ten decimals; its field `exact` has it exactly."""
+    return f"{share['probability']:.10f}"

@@ -1,0 +1,135 @@
+"""HTML: a page that needs nothing else, with the answers, all services to search and all chains to browse."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.errors import OutputError
+from iptviz.render.drawn import bare_svg, picture_style
+from iptviz.version import __version__
+from iptviz.view.articles import Article, articles_of
+from iptviz.view.blocks import Facts, Figure, Notes, Rules
+from iptviz.view.nodes import in_tables
+from iptviz.view.report_blocks import Answers, ChainBrowser, Listing
+
+if TYPE_CHECKING:
+    from iptviz.view.blocks import Table, View
+    from iptviz.view.nodes import CellKind, TreeRow
+
+_FOLDER = "page"
+_CLASSES = {"hook": "case", "missing": "verdict"}
+"""What a node of a tree looks like, where not like its kind."""
+
+
+class _Answer(NamedTuple):
+    """An answer as it stands on the page; `picture` is SVG, and empty without the program dot."""
+
+    name: str
+    articles: list[Article]
+    picture: Any
+    notes: tuple[str, ...]
+    rules: tuple[str, ...]
+    absent: str
+
+
+def html(view: View) -> str:
+    """Return the page of a report: no request leaves it, and nothing that a dump says is markup in it."""
+    from jinja2 import Environment, StrictUndefined
+
+    (head,), (answers,), (listing,) = view.of(Facts), view.of(Answers), view.of(Listing)
+    (browser,) = view.of(ChainBrowser)
+    chains, chains_note = browser.open()
+    template = Environment(
+        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    ).from_string(_part("page.html.jinja"))
+    return template.render(
+        title=view.title,
+        head=head.facts,
+        asked=answers.heading,
+        answers=list(map(_answer, answers.views)),
+        facts=[fact for block in listing.view.of(Facts) for fact in block.facts],
+        notes=_notes(view),
+        headings=_listed_headings(listing.table),
+        chains_note=chains_note,
+        version=__version__,
+        in_tables=in_tables,
+        said=_said,
+        classes=_CLASSES,
+        **_trusted(_data({"rows": _listed_rows(listing.table), "chains": chains})),
+    )
+
+
+def _trusted(data: str) -> dict[str, Any]:
+    """Return what is written into the page as it is: style and script with their digests, and `data`."""
+    from markupsafe import Markup
+
+    style, script = _part("page.css") + picture_style(), _part("page.js")
+    return {
+        "style": Markup(style),  # noqa: S704 - our own file
+        "style_hash": _digest(style),
+        "script": Markup(script),  # noqa: S704 - our own file
+        "script_hash": _digest(script),
+        "data": Markup(data),  # noqa: S704 - see _data
+    }
+
+
+# --- answers -------------------------------------------------------------------------------------------------
+
+
+def _answer(view: View) -> _Answer:
+    from markupsafe import Markup
+
+    picture = Markup(figure_svg(view))  # noqa: S704 - parsed and written again by ElementTree
+    rules = tuple(rule for block in view.of(Rules) for rule in block.quote())
+    return _Answer(view.title, articles_of(view), picture, _notes(view), rules, view.absent)
+
+
+def figure_svg(view: View) -> str:
+    """Return the picture of an answer for a page; empty without one, and without the program dot."""
+    figures = [] if view.absent else view.of(Figure)
+    try:
+        return "".join(bare_svg(figure.draw()) for figure in figures)
+    except OutputError:
+        return ""
+
+
+def _notes(view: View) -> tuple[str, ...]:
+    return tuple(note for block in view.of(Notes) for note in block.texts)
+
+
+def _said(row: TreeRow, *kinds: CellKind) -> str:
+    """Return what the cells of these kinds say, side by side."""
+    return " ".join(cell.text for cell in row.cells if cell.kind in kinds and cell.text)
+
+
+# --- the list of services ------------------------------------------------------------------------------------
+
+
+def _listed_headings(table: Table) -> list[str]:
+    return [table.columns.headings[place].capitalize().replace(" ip", " IP") for place in table.used]
+
+
+def _listed_rows(table: Table) -> list[Any]:
+    """Return for the page's script the cells of each row, whether all is well with it, and its chain."""
+    used = table.used
+    return [[[row.cells[place].text for place in used], row.mood, row.cells[0].chain] for row in table.rows]
+
+
+def _part(name: str) -> str:
+    return (files("iptviz.render") / _FOLDER / name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Return the digest by which a Content-Security-Policy allows a text."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _data(value: Any) -> str:
+    """Return JSON that ends no script, whatever is in it."""
+    import json
+
+    text = json.dumps(value, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

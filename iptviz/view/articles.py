@@ -1,0 +1,67 @@
+"""A view as articles of a page: what stands below each of its headings, and what that comes to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.view.blocks import Facts, Heading, Table, Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.view.blocks import Fact, View
+    from iptviz.view.nodes import Node
+
+_RESULTS = {"verdict", "observed"}
+
+
+class Article(NamedTuple):
+    """A heading with what stands below it: a tree, tables, and facts."""
+
+    heading: Heading
+    nodes: tuple[Node, ...] = ()
+    tables: tuple[Table, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def detail(self) -> str:
+        """At which address it is, or in which circumstances."""
+        return self.heading.at or self.heading.circumstances
+
+    @property
+    def results(self) -> tuple[Fact, ...]:
+        """What it comes to, for a summary: the verdict of each case by when that comes about, what was seen."""
+        facts = (fact for fact in self.facts if fact.kind in _RESULTS)
+        return tuple(fact._replace(label=fact.case.condition) if fact.case else fact for fact in facts)
+
+    @property
+    def longest(self) -> float:
+        """The largest share that a bar of this article shows, in (0, 1]."""
+        return max(_lengths(self.nodes), default=1.0) or 1.0
+
+
+def _lengths(nodes: tuple[Node, ...]) -> Iterator[float]:
+    for node in nodes:
+        if node.kind in {"endpoint", "wanted"} and node.bar is not None:
+            yield node.bar.longer
+        yield from _lengths(node.children)
+
+
+def articles_of(view: View) -> list[Article]:
+    """Return the articles of a view in order; the title is the heading of what has none."""
+    articles: list[Article] = []
+    for block in view.blocks:
+        if isinstance(block, Heading):
+            articles.append(Article(block))
+        elif isinstance(block, Tree | Table | Facts):
+            last = articles.pop() if articles else Article(Heading(view.title))
+            articles.append(_with(last, block))
+    return articles
+
+
+def _with(article: Article, block: Tree | Table | Facts) -> Article:
+    if isinstance(block, Tree):
+        return article._replace(nodes=(*article.nodes, *block.nodes))
+    if isinstance(block, Table):
+        return article._replace(tables=(*article.tables, block))
+    return article._replace(facts=(*article.facts, *block.facts))

@@ -1,0 +1,201 @@
+"""What is shown of a jump graph: chains, those of one service or of one family of names folded into one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN
+from iptviz.kube.names import suffix_of
+from iptviz.kube.naming import Naming
+from iptviz.view.labels import note_texts
+from iptviz.view.numbers import counted
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from iptviz.dump.rule import Rule
+    from iptviz.questions.graph import ChainNode, GraphResult, Jump, Place
+
+MOST_SERVICES = 12
+"""More services than this are one node."""
+
+MOST_ALIKE = 6
+"""More chains than this, whose names differ in the end alone, are one node."""
+
+MOST_NODES = 120
+"""More nodes than this are not drawn: a picture of them could not be read."""
+
+_STEM = re.compile(r"(.*[-_])[A-Za-z0-9+]*[A-Z0-9][A-Za-z0-9+]*|(.*[-_]).{8,}")
+
+
+class GraphNode(NamedTuple):
+    """A chain, or chains that are folded into one; `kind` is `hook`, `chain`, `service`, `fold` or `missing`."""
+
+    id: Place
+    kind: Literal["hook", "chain", "service", "fold", "missing"]
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as one."""
+        return " · ".join(self.lines)
+
+
+class GraphLink(NamedTuple):
+    """All rules that lead from one node to another."""
+
+    tail: Place
+    head: Place
+    rules: tuple[Rule, ...]
+
+    @property
+    def kind(self) -> str:
+        """Whether they call the other chain, or go there for good."""
+        return "goto" if all(rule.target and rule.target.goto for rule in self.rules) else "jump"
+
+    @property
+    def text(self) -> str:
+        """How many rules they are, and where."""
+        lines = sorted(rule.line for rule in self.rules)
+        if len(lines) == 1:
+            return f"line {lines[0]}"
+        shown = ", ".join(map(str, lines[:3])) + (", ..." if len(lines) > 3 else "")
+        return f"{counted(len(lines), 'rule')}: lines {shown}"
+
+
+class ShownGraph(NamedTuple):
+    """Nodes and links, and what is to be said of what they leave out."""
+
+    nodes: tuple[GraphNode, ...]
+    links: tuple[GraphLink, ...]
+    notes: tuple[str, ...]
+
+
+def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
+    """Return what is shown of `result`: of chains that lead nowhere those alone that do something."""
+    joined = {jump.tail for jump in result.jumps} | {jump.head for jump in result.jumps}
+    chains = [
+        chain
+        for chain in result.chains
+        if chain.place in joined or (chain.policy and (chain.rules or chain.policy != "ACCEPT"))
+    ]
+    alone = [chain for chain in result.chains if chain.place not in joined and chain.policy is None]
+    groups = _Groups(result, chains) if fold else None
+    homes = {chain.place: groups.home(chain) if groups else chain.place for chain in chains}
+    nodes = {homes[chain.place]: chain for chain in reversed(chains)}
+    drawn = [_node(home, chain, groups) for home, chain in reversed(nodes.items())]
+    links = _links(result.jumps, homes)
+    notes = list(note_texts(result.notes))
+    if fold and len(drawn) > MOST_NODES:
+        drawn, links, left_out = _nearest(drawn, links)
+        notes.append(
+            f"{counted(left_out, 'node')} left out: --around CHAIN shows what is near it, --all everything"
+        )
+    if alone:
+        notes.append(_alone_note(alone, complete=result.dump.complete))
+    return ShownGraph(tuple(drawn), tuple(links), tuple(notes))
+
+
+def _alone_note(chains: list[ChainNode], *, complete: bool) -> str:
+    """Name the chains that nothing leads to and that lead nowhere, the first of them."""
+    names = [printable(f"{chain.table} {chain.chain}") for chain in chains]
+    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    here = "nothing" if complete else "nothing in this dump, which lacks lines,"
+    return f"{here} leads to {listed}, and {'it leads' if len(chains) == 1 else 'they lead'} nowhere"
+
+
+class _Groups:
+    """Which chains are folded into one node."""
+
+    def __init__(self, result: GraphResult, chains: list[ChainNode]) -> None:
+        self._naming = Naming(result.dump)
+        self._focus = result.focus
+        self._services = self._of_services(result.jumps, chains)
+        self.counts = Counter(self._services.values())
+        self.many = len(self.counts) > MOST_SERVICES
+        self._stems = Counter(stem for chain in chains if (stem := self._stem(chain)))
+        self._sizes: Counter[Place] = Counter(map(self.home, chains))
+
+    def _of_services(self, jumps: tuple[Jump, ...], chains: list[ChainNode]) -> dict[Place, str]:
+        """Return the hash of the service that a chain belongs to; endpoints belong to who leads there."""
+        found = {
+            chain.place: suffix
+            for chain in chains
+            if chain.table == "nat" and (suffix := suffix_of(chain.chain))
+        }
+        for jump in jumps:
+            if jump.head[1].startswith(ENDPOINT_CHAIN) and jump.tail in found:
+                found[jump.head] = found[jump.tail]
+        return found
+
+    def _stem(self, chain: ChainNode) -> str | None:
+        if chain.place in self._services or chain.policy is not None:
+            return None
+        found = _STEM.fullmatch(chain.chain)
+        return f"{chain.table} {found[1] or found[2]}" if found else None
+
+    def home(self, chain: ChainNode) -> Place:
+        """Return the node that a chain is drawn in."""
+        suffix = self._services.get(chain.place)
+        if chain.chain == self._focus:
+            return chain.place
+        if suffix is not None:
+            return (chain.table, "services") if self.many else (chain.table, f"service {suffix}")
+        stem = self._stem(chain)
+        if stem is not None and self._stems[stem] > MOST_ALIKE:
+            return chain.table, f"family {stem}"
+        return chain.place
+
+    def lines(self, home: Place, chain: ChainNode) -> tuple[str, ...] | None:
+        """Return what a folded node says, or None for a chain of its own."""
+        if home == chain.place:
+            return None
+        size = counted(self._sizes[home], "chain")
+        if home[1] == "services":
+            return (
+                f"{counted(len(self.counts), 'service port')}",
+                f"{size} of {CLUSTER_CHAIN}, {ENDPOINT_CHAIN} and the like",
+            )
+        suffix = self._services.get(chain.place)
+        if suffix is not None:
+            name = self._naming.name_of(CLUSTER_CHAIN + suffix)
+            return printable(name.text or f"service {suffix}"), size
+        return printable(f"{(self._stem(chain) or '')}..."), size
+
+
+def _node(home: Place, chain: ChainNode, groups: _Groups | None) -> GraphNode:
+    folded = groups.lines(home, chain) if groups else None
+    if folded is not None:
+        return GraphNode(home, "service" if home[1].startswith("service ") else "fold", folded)
+    name = printable(f"{chain.table} {chain.chain}")
+    if not chain.present:
+        return GraphNode(home, "missing", (name, "not in this dump"))
+    policy = (printable(f"policy {chain.policy}"),) if chain.policy else ()
+    return GraphNode(home, "hook" if chain.policy else "chain", (name, *policy, counted(chain.rules, "rule")))
+
+
+def _links(jumps: tuple[Jump, ...], homes: dict[Place, Place]) -> list[GraphLink]:
+    found: dict[tuple[Place, Place], list[Rule]] = {}
+    for jump in jumps:
+        tail, head = homes[jump.tail], homes[jump.head]
+        if tail != head or jump.tail == jump.head:
+            found.setdefault((tail, head), []).extend(jump.rules)
+    return [GraphLink(*ends, tuple(rules)) for ends, rules in found.items()]
+
+
+def _nearest(nodes: list[GraphNode], links: list[GraphLink]) -> tuple[list[GraphNode], list[GraphLink], int]:
+    """Return the nodes nearest to the hooks, as many as can be read, and how many are left out."""
+    heads: dict[Place, list[Place]] = {}
+    for link in links:
+        heads.setdefault(link.tail, []).append(link.head)
+    kept = dict.fromkeys(node.id for node in nodes if node.kind == "hook")
+    pending = list(kept)
+    for place in pending:
+        for head in heads.get(place, ()) if len(kept) < MOST_NODES else ():
+            if head not in kept and len(kept) < MOST_NODES:
+                kept[head] = None
+                pending.append(head)
+    shown = [node for node in nodes if node.id in kept]
+    joining = [link for link in links if link.tail in kept and link.head in kept]
+    return shown, joining, len(nodes) - len(shown)

@@ -1,0 +1,193 @@
+"""What tables and trees are made of: cells that say what they are, rows, cases, and what folds hide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from iptviz.engine.chance import CERTAIN
+from iptviz.view.numbers import percent
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from fractions import Fraction
+
+Mood = Literal["", "good", "bad"]
+"""Whether something is as it should be; empty is neither."""
+
+CellKind = Literal[
+    "share", "address", "fate", "rewrite", "chain", "place", "table", "number", "line", "rule", "text"
+]
+"""What a cell says: `chain` is one that connections lead to, `place` the one in which a rule stands."""
+
+
+class Cell(NamedTuple):
+    """A text and what it says; `table` is that of the chain which it names, `chain` one that stands behind it."""
+
+    kind: CellKind
+    text: str
+    table: str = ""
+    chain: str = ""
+
+
+class Columns(NamedTuple):
+    """The columns in which rows line up; `name` and `label` say for pages what the rows are.
+
+    `spared` are the headings of what a narrow table loses, the first first. `losses` has the headings of what a
+    narrow tree loses, the first first, with words for it; where `cut` has a word for that, its last column is cut
+    before. `nested` says that there is more below the rows of a tree.
+    """
+
+    name: str
+    headings: tuple[str, ...]
+    label: str = ""
+    spared: tuple[str, ...] = ()
+    losses: tuple[tuple[str, str], ...] = ()
+    cut: str = ""
+    nested: bool = False
+
+
+class Below(NamedTuple):
+    """A line below a row of a table: a text, the share before it if any, and how deep it is set in."""
+
+    text: str
+    share: str = ""
+    depth: int = 0
+
+
+class TableRow(NamedTuple):
+    """A row of a table: its cells, what stands below it, and whether all is well with it."""
+
+    cells: tuple[Cell, ...]
+    below: tuple[Below, ...] = ()
+    mood: Mood = ""
+
+
+class Bar(NamedTuple):
+    """The share that is expected and the one that was observed, both in [0, 1]; `odd` if not by chance alone.
+
+    `observed` is None where no counters tell.
+    """
+
+    expected: float
+    observed: float | None = None
+    odd: bool = False
+
+    @property
+    def longer(self) -> float:
+        """The larger of the two shares."""
+        return max(self.expected, self.observed or 0.0)
+
+
+# --- what a tree is made of ----------------------------------------------------------------------------------
+
+
+class Case(NamedTuple):
+    """A case by its letter, empty where it is the only one; it comes about where any of `when` holds."""
+
+    letter: str
+    when: tuple[str, ...]
+
+    @property
+    def condition(self) -> str:
+        """When it comes about, in one line."""
+        return "when " + " or when ".join(self.when)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The heading of the case."""
+        letter = f"{self.letter}: " if self.letter else ""
+        first, *others = self.when
+        return (f"{letter}when {first}", *(f"   or when {other}" for other in others))
+
+
+class CaseBranch(NamedTuple):
+    """What comes about in one case."""
+
+    case: Case
+    children: tuple[Node, ...]
+    kind: Literal["case"] = "case"
+    line: str = ""
+
+    @property
+    def text(self) -> str:
+        """The heading, of several lines where there are several conditions."""
+        return "\n".join(self.case.lines)
+
+
+class Branch(NamedTuple):
+    """A text with where it stands in the dump, and what is below it."""
+
+    kind: Literal["chain", "mark", "hook", "missing"]
+    text: str
+    line: str
+    children: tuple[Node, ...] = ()
+
+
+class Remainder(NamedTuple):
+    """What becomes of the share (in (0, 1]) of connections that get no endpoint."""
+
+    share: Fraction
+    fate: str
+    line: str = ""
+    kind: Literal["verdict"] = "verdict"
+    children: tuple[Node, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The share and the fate."""
+        return f"{'every connection' if self.share == CERTAIN else percent(self.share)}: {self.fate}"
+
+
+class Fold(NamedTuple):
+    """A line for what is not shown: a number (0: not counted) of what it `hides`.
+
+    Of kind `fold` it stands for rows in `columns`, of kind `elided` for what is no row of the tree: chains on the
+    way, ways of outcomes.
+    """
+
+    text: str
+    hides: Literal["endpoints", "outcomes", "steps", "rules", "chains", "ways"]
+    number: int = 0
+    columns: Columns | None = None
+    kind: Literal["fold", "elided"] = "fold"
+    line: str = ""
+    children: tuple[Node, ...] = ()
+
+
+class TreeRow(NamedTuple):
+    """A row of a tree: its kind says how it stands out; `bar` is an endpoint's share, for those who draw."""
+
+    kind: Literal["endpoint", "wanted", "accepted", "refused", "step", "miss"]
+    columns: Columns
+    cells: tuple[Cell, ...]
+    children: tuple[Node, ...] = ()
+    bar: Bar | None = None
+
+
+Spoken = CaseBranch | Branch | Remainder | Fold
+"""What has a text and the line where it stands."""
+
+Node = Spoken | TreeRow
+"""One line of a tree and what is below it."""
+
+
+# --- making them ---------------------------------------------------------------------------------------------
+
+
+def texts(values: Iterable[str]) -> tuple[Cell, ...]:
+    """Return cells that are no more than texts."""
+    return tuple(Cell("text", value) for value in values)
+
+
+def in_tables(nodes: tuple[Node, ...]) -> tuple[list[Node], list[TreeRow | Fold]]:
+    """Part the nodes of one level into those that are told one by one, and the rows of a table with its folds."""
+    if not any(isinstance(node, TreeRow) and not node.columns.nested for node in nodes):
+        return list(nodes), []
+    listed: list[Node] = []
+    tabled: list[TreeRow | Fold] = []
+    for node in nodes:
+        if isinstance(node, TreeRow | Fold) and node.kind != "elided":
+            tabled.append(node)
+        else:
+            listed.append(node)
+    return listed, tabled

@@ -1,0 +1,71 @@
+"""What the counters of a dump saw of a trace: as facts, and for each rule that chooses as text and bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.checks.wording import sentences
+from iptviz.kube.observed import LEVEL as OBSERVED_LEVEL
+from iptviz.view.blocks import Fact
+from iptviz.view.labels import seen_label
+from iptviz.view.nodes import Bar
+from iptviz.view.numbers import counted
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.dump.rule import Rule
+    from iptviz.kube.observed import Observation
+    from iptviz.view.nodes import Mood
+
+
+def observed_facts(observed: tuple[Observation, ...]) -> Iterator[Fact]:
+    """Yield what the counters of each balancing chain tell."""
+    for seen in observed:
+        text, mood = _observed(seen, several=len(observed) > 1)
+        yield Fact("Observed", text, mood, "observed")
+
+
+def _observed(seen: Observation, *, several: bool) -> tuple[str, Mood]:
+    """Say what the counters tell, by which test, and whether chance explains it."""
+    what = counted(seen.connections, "connection") + (f" by {printable(seen.chain)}" if several else "")
+    if seen.problems:
+        return f"{what}; not to be compared: {printable('; '.join(sentences(seen.problems)))}", "bad"
+    if len(seen.seen) == 1:
+        return what, ""
+    if seen.p is None:
+        return f"{what}: too few to tell chance from error, it takes {seen.needed:,}", ""
+    test = f"chi-square test, p = {seen.p:.2g}, level 1 in {1 / OBSERVED_LEVEL:,.0f}"
+    if seen.verdict == "chance":
+        return f"{what}: as expected, chance explains the difference ({test})", "good"
+    return f"{what}: NOT as expected, by more than chance ({test})", "bad"
+
+
+class Count(NamedTuple):
+    """What the counters of a balancing rule saw: as text, and as a bar."""
+
+    text: str
+    bar: Bar | None
+
+
+def counts_by_rule(observed: Iterable[Observation]) -> dict[Rule, Count]:
+    """Return what was seen of each balancing rule, where there is more than one to share.
+
+    There is no bar where the counters are known to mislead, or saw nothing.
+    """
+    return {
+        seen.via: Count(
+            seen_label(seen.connections, chain.connections),
+            _bar(chain, seen.connections, float(seen.expected)),
+        )
+        for chain in observed
+        if len(chain.seen) > 1
+        for seen in chain.seen
+    }
+
+
+def _bar(chain: Observation, connections: int, expected: float) -> Bar | None:
+    if chain.problems or not chain.connections:
+        return None
+    return Bar(expected, connections / chain.connections, odd=chain.verdict == "more than chance")

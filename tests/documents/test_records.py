@@ -1,0 +1,28 @@
+"""Records of documents: as many fields in each as there are names, and everything from the document alone."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from iptviz.documents.records import records_of
+from iptviz.view.questions import QUESTIONS
+from tests.render.questions import MARKS
+from tests.render.questions import QUESTIONS as ASKED
+
+ASKED_FOR = [name for name, question in QUESTIONS.items() if "records" in question.holds]
+
+
+@pytest.mark.parametrize("question", ASKED_FOR)
+def test_records_are_made_of_what_a_reader_of_the_json_has(question: str) -> None:
+    for result in ASKED[question](MARKS):
+        names, records = records_of(json.loads(json.dumps(result.to_dict())))
+        found = list(records)
+        assert found
+        assert {len(record) for record in found} == {len(names)}
+        assert len(set(names)) == len(names)
+
+
+def test_which_questions_have_records() -> None:
+    assert ASKED_FOR == ["trace", "packet", "services", "verify", "graph"]
