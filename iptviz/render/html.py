@@ -11,9 +11,8 @@ from iptviz.errors import OutputError
 from iptviz.render.drawn import bare_svg, picture_style
 from iptviz.version import __version__
 from iptviz.view.articles import Article, articles_of
-from iptviz.view.blocks import Facts, Figure, Notes, Rules
+from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Listing, Notes, Rules
 from iptviz.view.nodes import in_tables
-from iptviz.view.report_blocks import Answers, ChainBrowser, Listing
 
 if TYPE_CHECKING:
     from iptviz.view.blocks import Table, View

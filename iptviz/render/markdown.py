@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.render.mermaid import mermaid
 from iptviz.view.articles import articles_of
-from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Table, Tree
+from iptviz.view.blocks import Answers, Facts, Figure, Heading, Listing, Notes, Rules, Table, Tree
 from iptviz.view.nodes import CaseBranch, Fold, TreeRow, in_tables
-from iptviz.view.report_blocks import Answers, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.render.tree import GAP, fact_lines, note_lines, parted, source_lines
+from iptviz.render.lines import GAP, fact_lines, note_lines, parted, source_lines
 from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
 from iptviz.view.nodes import CaseBranch
@@ -12,7 +12,7 @@ from iptviz.view.nodes import CaseBranch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.render.tree import Line
+    from iptviz.render.lines import Line
     from iptviz.terminal import Style
     from iptviz.view.blocks import Block, View
     from iptviz.view.nodes import Below

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.terminal import Piece, Style, paint
+from iptviz.render.lines import GAP, fact_lines, note_lines, parted, source_lines
+from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
 from iptviz.view.nodes import CaseBranch, TreeRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.view.blocks import Block, Fact, View
+    from iptviz.render.lines import Line
+    from iptviz.terminal import Piece, Style
+    from iptviz.view.blocks import Block, View
     from iptviz.view.nodes import Cell, Columns, Node, Spoken
-
-Line = list[Piece]
-
-GAP = "   "
-"""Between what stands side by side."""
 
 # What stands before a node and before what is below it: for all but the last of its level, and for the last.
 _BRANCH, _LAST = ("├── ", "│   "), ("└── ", "    ")
@@ -210,37 +208,3 @@ def _level(indent: str, nodes: tuple[Node, ...]) -> list[tuple[str, str, Node]]:
     return [(indent + at, indent + below, node) for (at, below), node in zip(guides, nodes, strict=False)][
         ::-1
     ]
-
-
-# --- what tables for a terminal have, too --------------------------------------------------------------------
-
-
-def source_lines(view: View) -> Iterator[Line]:
-    """Yield the line on the dump, if it is one that the view is about."""
-    if view.source:
-        yield [(view.source, "dim")]
-
-
-def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[Line]:
-    """Yield a line for each fact, with the labels in a column; `good` is the style of what is."""
-    styles = {"": "", "good": good, "bad": "bold red"}
-    width = max((len(fact.label) for fact in facts), default=0)
-    for fact in facts:
-        yield [(f"{fact.label:{width}}  ", "bold"), (fact.text, styles[fact.mood])]
-
-
-def note_lines(notes: Iterable[str], style: str) -> Iterator[Line]:
-    """Yield a line for each note."""
-    yield from ([(f"note: {note}", style)] for note in notes)
-
-
-def parted(parts: Iterable[Iterable[Line]]) -> Iterator[Line]:
-    """Yield the lines of all parts that have any, with an empty line between two parts."""
-    begun = False
-    for part in parts:
-        first = True
-        for line in part:
-            if first and begun:
-                yield []
-            first, begun = False, True
-            yield line

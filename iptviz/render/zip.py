@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.render.html import figure_svg, html
 from iptviz.render.markdown import markdown
-from iptviz.view.report_blocks import Answers, File, Listing
+from iptviz.view.blocks import Answers, File, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from iptviz.view.nodes import Case, Columns, Mood, Node
     from iptviz.view.picture import Picture
-    from iptviz.view.report_blocks import Answers, ChainBrowser, File, Listing
 
     Kind = TypeVar("Kind")
     Block: TypeAlias = (
@@ -137,6 +136,42 @@ class View(NamedTuple):
     def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the blocks of one kind."""
         return [block for block in self.blocks if isinstance(block, kind)]
+
+
+# --- what only a report has ------------------------------------------------------------------------------------
+
+
+class Answers(NamedTuple):
+    """Several answers below one heading."""
+
+    heading: str
+    views: tuple[View, ...]
+
+
+class Listing(NamedTuple):
+    """All services of a dump as an answer of their own, and as the rows of a page that searches them."""
+
+    view: View
+    table: Table
+
+
+class ChainBrowser(NamedTuple):
+    """Chains to look up: `{table: {chain: {"policy": text, "rules": [[line, text, chain it leads to, share]]}}}`.
+
+    With them comes a word on what is left out.
+    """
+
+    open: Callable[[], tuple[dict[str, dict[str, Any]], str]]
+
+
+class File(NamedTuple):
+    """A file that belongs beside the answer."""
+
+    name: str
+    content: Callable[[], bytes]
+
+
+# --- making blocks --------------------------------------------------------------------------------------------
 
 
 def verdict_fact(case: Case, text: str, *, good: bool) -> Fact:

@@ -10,6 +10,7 @@ import pytest
 import iptviz
 from iptviz.view.articles import articles_of
 from iptviz.view.blocks import (
+    Answers,
     Facts,
     Figure,
     Heading,
@@ -34,7 +35,6 @@ from iptviz.view.nodes import (
     texts,
 )
 from iptviz.view.questions import QUESTIONS, view_of
-from iptviz.view.report_blocks import Answers
 from tests.render.questions import MARKS
 from tests.render.questions import QUESTIONS as ASKED
 
