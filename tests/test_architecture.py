@@ -28,7 +28,6 @@ ORDER = (
     {"jumps", "kube"},
     {"checks"},
     {"redact"},
-    {"packets"},
     {"questions"},
     {"documents"},
     {"view"},

@@ -23,6 +23,7 @@ FAMILIES = (
     "era",
     "counters",
     "packet",
+    "graph",
 )
 """The modules of this package that hold findings or remarks, those that speak most often first."""
 

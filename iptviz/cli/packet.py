@@ -7,7 +7,7 @@ import typer
 
 from iptviz.cli.command import Argument, CommandResult, question
 from iptviz.cli.options import After, DumpArgument
-from iptviz.packets.fields import FIELDS, PacketFields
+from iptviz.questions.packet_fields import FIELDS, PacketFields
 from iptviz.redact.named import Named
 from iptviz.supplied.files import File
 from iptviz.xtables.address import parse_network

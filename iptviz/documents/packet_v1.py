@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, share_shape
 from iptviz.engine.path import MISSED, POLICY, steps_of
-from iptviz.packets.fields import FIELDS, attributes
-from iptviz.packets.values import mark_label
+from iptviz.questions.packet_fields import FIELDS, attributes
+from iptviz.questions.packet_values import mark_label
 
 if TYPE_CHECKING:
     from iptviz.engine.branches import Outcome

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.reading import LINES, by_line
+from iptviz.checks.reading import LINES, by_line, check
 from iptviz.checks.wording import sentences, text
-from iptviz.documents.shapes import Shape, dump_shape
+from iptviz.documents.shapes import Shape, dump_shape, findings_shape
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
@@ -32,6 +32,7 @@ def _source_shape(dump: Dump) -> Shape:
         "backend": dump.header.backend,
         "node": dump.node,
         "time": dump.time,
+        "findings": findings_shape(check(dump)),
         "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],
         "repairs": sentences(dump.repairs),
         "lines": [

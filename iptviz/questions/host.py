@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.host import Host
-from iptviz.packets.values import Typed, read_address
+from iptviz.questions.packet_values import Typed, read_address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

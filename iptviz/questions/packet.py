@@ -11,9 +11,9 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
 from iptviz.engine.path import either, settled
-from iptviz.packets.fields import read_packet
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
+from iptviz.questions.packet_fields import read_packet
 from iptviz.questions.packet_notes import packet_notes
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iptviz.engine.branches import Branch, When
     from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
-    from iptviz.packets.fields import PacketFields
+    from iptviz.questions.packet_fields import PacketFields
     from iptviz.supplied.files import File
 
 

@@ -11,6 +11,7 @@ from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
+from iptviz.questions.packet_fields import FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
 
-_OPTIONS = {
-    "in_iface": "--in",
-    "out_iface": "--out",
-    "local_ips": "--local-ip",
-    "mark": "--mark (0 for most packets off a wire)",
-}
-"""Options of the command that are not spelled like the parameter of `iptviz.packet`."""
+_NODE_OPTIONS = {
+    "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
+    "recent": "--recent",
+}  # fmt: skip
+"""The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
+
+_USUAL = {"mark": "0 for most packets off a wire"}
+"""What nearly every packet has, for who cannot know better."""
 
 
 def settled_by(condition: Condition) -> str | None:
@@ -41,7 +43,8 @@ def settled_by(condition: Condition) -> str | None:
 
 
 def _option(parameter: str) -> str:
-    return _OPTIONS.get(parameter, f"--{parameter.replace('_', '-')}")
+    flag = FIELDS[parameter].flag if parameter in FIELDS else _NODE_OPTIONS[parameter]
+    return f"{flag} ({_USUAL[parameter]})" if parameter in _USUAL else flag
 
 
 def packet_notes(

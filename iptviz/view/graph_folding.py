@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from iptviz.intake.remark import remark
 from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN
 from iptviz.kube.names import suffix_of
 from iptviz.kube.naming import Naming
@@ -86,23 +87,14 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
     nodes = {homes[chain.place]: chain for chain in reversed(chains)}
     drawn = [_node(home, chain, groups) for home, chain in reversed(nodes.items())]
     links = _links(result.jumps, homes)
-    notes = list(note_texts(result.notes))
+    notes = [*result.notes]
     if fold and len(drawn) > MOST_NODES:
         drawn, links, left_out = _nearest(drawn, links)
-        notes.append(
-            f"{counted(left_out, 'node')} left out: --around CHAIN shows what is near it, --all everything"
-        )
+        notes.append(remark("nodes-left-out", count=left_out))
     if alone:
-        notes.append(_alone_note(alone, complete=result.dump.complete))
-    return ShownGraph(tuple(drawn), tuple(links), tuple(notes))
-
-
-def _alone_note(chains: list[ChainNode], *, complete: bool) -> str:
-    """Name the chains that nothing leads to and that lead nowhere, the first of them."""
-    names = [printable(f"{chain.table} {chain.chain}") for chain in chains]
-    listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    here = "nothing" if complete else "nothing in this dump, which lacks lines,"
-    return f"{here} leads to {listed}, and {'it leads' if len(chains) == 1 else 'they lead'} nowhere"
+        names = tuple(f"{chain.table} {chain.chain}" for chain in alone)
+        notes.append(remark("chains-alone", chains=names, complete=result.dump.complete))
+    return ShownGraph(tuple(drawn), tuple(links), note_texts(notes))
 
 
 class _Groups:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.packets.fields import FIELDS, attributes
-from iptviz.packets.values import address_text, mark_label
+from iptviz.questions.packet_fields import FIELDS, attributes
+from iptviz.questions.packet_values import address_text, mark_label
 from iptviz.view.labels import letter_of
 from iptviz.view.nodes import Case
 from iptviz.view.text import printable

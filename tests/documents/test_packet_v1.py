@@ -10,7 +10,7 @@ import pytest
 
 from iptviz.engine.marks import known_mark
 from iptviz.engine.packet import Packet
-from iptviz.packets.values import address_text, icmp_text
+from iptviz.questions.packet_values import address_text, icmp_text
 from iptviz.xtables.address import Network, parse_network
 from tests.view.test_packet import ASKED, FIXTURE, INSIDE, httpd_result, many, refused
 

@@ -12,7 +12,7 @@ from iptviz.engine.assumed import Assumed
 from iptviz.engine.condition import Assumption, Condition, read_assumption
 from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
 from iptviz.errors import PacketError
-from iptviz.packets.fields import FIELDS
+from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.packet_notes import settled_by
 from iptviz.redact.beside import Beside
 from iptviz.redact.dump import Redactor

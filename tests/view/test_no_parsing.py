@@ -16,7 +16,7 @@ EVERYWHERE = [
     r"startswith\(\"no match",
     r"in step\.effect",
     r"in effect\b",
-    r"split\(\" \(as line",
+    r"(?:split|partition)\(\" \(as line",
     r"replace\(\"every connection\"",
     r"label\.partition\(",
     r"asked\.split\(",

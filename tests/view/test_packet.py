@@ -14,8 +14,8 @@ from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.intake.remark import remark
-from iptviz.packets.values import mark_label
 from iptviz.questions.packet import PacketResult
+from iptviz.questions.packet_values import mark_label
 from iptviz.view.blocks import Facts, Tree
 from iptviz.view.nodes import Fold, Spoken, TreeRow
 from iptviz.view.packet import PATHS, packet_view

@@ -13,8 +13,8 @@ import iptviz
 import iptviz.cli.packet
 from iptviz.cli.app import app
 from iptviz.engine.packet import Packet
-from iptviz.packets.fields import FIELDS, Field
-from iptviz.packets.values import read_text
+from iptviz.questions.packet_fields import FIELDS, Field
+from iptviz.questions.packet_values import read_text
 from iptviz.redact.named import Named
 
 if TYPE_CHECKING:

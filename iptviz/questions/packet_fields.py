@@ -6,7 +6,7 @@ from operator import attrgetter, itemgetter
 from typing import Annotated, Any, NamedTuple, TypedDict, get_type_hints
 
 from iptviz.engine.packet import Packet
-from iptviz.packets.values import (
+from iptviz.questions.packet_values import (
     BYTE,
     PORT,
     WORD,
