@@ -79,7 +79,11 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
     if said:
         yield from said
         return
-    yield from _near(one for one in frontends if one.address and _one_edit_apart(one.address, target.address))
+    yield from _near(
+        frontend
+        for frontend in frontends
+        if frontend.address and _one_edit_apart(frontend.address, target.address)
+    )
     yield from _elsewhere(dump, target.address)
 
 
@@ -102,7 +106,9 @@ def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
 
 def _as_node_port(target: AddressTarget, frontends: list[Frontend]) -> Iterator[Remark]:
     """Say whether the port is a node port."""
-    node_ports = tuple(one for one in frontends if one.kind == "node-port" and one.port == target.port)
+    node_ports = tuple(
+        frontend for frontend in frontends if frontend.kind == "node-port" and frontend.port == target.port
+    )
     if node_ports:
         yield remark("a-node-port", port=target.port, frontends=node_ports)
 
@@ -119,11 +125,15 @@ def _elsewhere(dump: Dump, address: str) -> Iterator[Remark]:
 
 def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[Remark]:
     frontends = all_frontends(dump)
-    node_ports = [one for one in frontends if one.kind == "node-port"]
-    as_port = tuple(one for one in frontends if one.kind != "node-port" and one.port == target.port)
+    node_ports = [frontend for frontend in frontends if frontend.kind == "node-port"]
+    as_port = tuple(
+        frontend for frontend in frontends if frontend.kind != "node-port" and frontend.port == target.port
+    )
     if as_port:
         yield remark("a-service-port", port=target.port, frontends=as_port)
-    yield from _near(one for one in node_ports if _one_edit_apart(str(one.port), str(target.port)))
+    yield from _near(
+        frontend for frontend in node_ports if _one_edit_apart(str(frontend.port), str(target.port))
+    )
     if not node_ports:
         yield remark("no-node-ports")
 
@@ -132,17 +142,22 @@ def _about_name(dump: Dump, target: NameTarget) -> Iterator[Remark]:
     import difflib
 
     frontends = all_frontends(dump)
-    services = [one.service for one in frontends]
-    ports = {one.text for one in services if (one.namespace, one.name) == (target.namespace, target.name)}
+    services = [frontend.service for frontend in frontends]
+    ports = {
+        service.text
+        for service in services
+        if (service.namespace, service.name) == (target.namespace, target.name)
+    }
     if ports:
         yield remark("other-service-ports", services=tuple(sorted(ports)))
         return
-    elsewhere = {one.text for one in services if one.name == target.name}
+    elsewhere = {service.text for service in services if service.name == target.name}
     if elsewhere:
         yield remark("in-other-namespaces", services=tuple(sorted(elsewhere)[:_MOST_SUGGESTIONS]))
         return
     names = sorted(
-        {f"{one.namespace}/{one.name}" if target.namespace else one.name for one in services} - {"", "/"}
+        {f"{service.namespace}/{service.name}" if target.namespace else service.name for service in services}
+        - {"", "/"}
     )
     near = difflib.get_close_matches(target.text.partition(":")[0], names, _MOST_SUGGESTIONS, 0.7)
     if near:
@@ -204,7 +219,10 @@ def _endpoint(*, address: str, destinations: tuple[str, ...], lost_at: int | Non
 
 def _told(frontends: Sequence[Frontend]) -> str:
     """Return the first few frontends with their services."""
-    texts = [f"{one.text} ({one.service.text})" if one.service.text else one.text for one in frontends]
+    texts = [
+        f"{frontend.text} ({frontend.service.text})" if frontend.service.text else frontend.text
+        for frontend in frontends
+    ]
     return listed(texts, _MOST_SUGGESTIONS)
 
 

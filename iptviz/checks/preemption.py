@@ -25,13 +25,13 @@ def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Iterator[Findi
     return (found(ROWS, "hook-without-services", complete=complete, hook=hook) for hook in hooks)
 
 
-def preempted(one: Preemption, service: ServiceName) -> Finding:
+def preempted(preemption: Preemption, service: ServiceName) -> Finding:
     """Return the finding that a rule takes the connections of `service` before kube-proxy is asked."""
-    rule = one.rule
+    rule = preemption.rule
     target = rule.target.name if rule.target else ""
     return found(
         ROWS, "foreign-dnat-first", [rule], line=rule.line, service=service,
-        target=target, hook=one.hook, when=one.when,
+        target=target, hook=preemption.hook, when=preemption.when,
     )  # fmt: skip
 
 

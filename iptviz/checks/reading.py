@@ -34,7 +34,7 @@ def _finding_of(gap: Remark) -> str:
 
 def by_line(remarks: Iterable[Remark]) -> list[Remark]:
     """Return remarks by their lines; those of one line by their words."""
-    return sorted(remarks, key=lambda one: (one.line, sentence(one)))
+    return sorted(remarks, key=lambda remark: (remark.line, sentence(remark)))
 
 
 def on_lines(dump: Dump) -> Iterator[Remark]:

@@ -59,9 +59,9 @@ def row_of(what: str) -> Row:
 def sentence_of(what: str) -> str | Callable[..., str]:
     """Return what the sentence of a finding or a remark is made with; KeyError where there is none."""
     for name in FAMILIES:
-        one = family(name)
-        if what in one.rows:
-            return one.rows[what].sentence
-        if what in one.remarks:
-            return one.remarks[what]
+        catalogue = family(name)
+        if what in catalogue.rows:
+            return catalogue.rows[what].sentence
+        if what in catalogue.remarks:
+            return catalogue.remarks[what]
     raise KeyError(what)

@@ -54,7 +54,7 @@ def service_findings(
             kind = answer.verdict.kind if answer.verdict else ""
             alike.setdefault((what, kind, answer.leftover), []).append(answer)
     for (what, kind, share), some in alike.items():
-        places = Places(tuple(one.frontend.text for one in some), kind, share)
+        places = Places(tuple(answer.frontend.text for answer in some), kind, share)
         rules = _deciding(some)
         yield found(ROWS, what, rules, complete=complete, service=service, name=name, places=places)
     balance = _balance(usual)
@@ -89,7 +89,7 @@ def _trouble(answer: FrontendAnswer, *, first: bool) -> str:
 
 def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
     """Return the rules that refuse; where none does, those of the frontends."""
-    rules = (one.verdict.rule if one.verdict else one.frontend.rule for one in answers)
+    rules = (answer.verdict.rule if answer.verdict else answer.frontend.rule for answer in answers)
     return list(dict.fromkeys(rules))
 
 

@@ -194,7 +194,7 @@ def _of_endpoints(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
 
 
 def _names(item: Item, key: str) -> frozenset[str]:
-    return frozenset(filter(None, (_text(one, "name") for one in _objects(item, key))))
+    return frozenset(filter(None, (_text(hint, "name") for hint in _objects(item, key))))
 
 
 def _zones(items: list[Item]) -> Iterator[tuple[str, str]]:
@@ -223,7 +223,7 @@ def _object(item: Item, key: str) -> Item:
 
 def _objects(item: Item, key: str) -> list[Item]:
     value = item.get(key)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def _text(item: Item, key: str) -> str:
@@ -233,7 +233,7 @@ def _text(item: Item, key: str) -> str:
 
 def _texts(item: Item, key: str) -> tuple[str, ...]:
     value = item.get(key)
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
 
 
 def _number(item: Item, key: str) -> int | None:

@@ -18,31 +18,31 @@ def document(result: GraphResult) -> Shape:
         "schema": "iptviz.graph.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         "asked": result.asked or None,
-        "chains": [_chain(one) for one in result.chains],
-        "jumps": [_jump(one) for one in result.jumps],
+        "chains": list(map(_chain, result.chains)),
+        "jumps": list(map(_jump, result.jumps)),
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings),
     }
 
 
-def _chain(one: ChainNode) -> Shape:
+def _chain(node: ChainNode) -> Shape:
     return {
-        "table": one.table,
-        "chain": one.chain,
-        "policy": one.policy,
-        "rules": one.rules,
-        "present": one.present,
+        "table": node.table,
+        "chain": node.chain,
+        "policy": node.policy,
+        "rules": node.rules,
+        "present": node.present,
     }
 
 
-def _jump(one: Jump) -> Shape:
+def _jump(jump: Jump) -> Shape:
     return {
-        "table": one.tail[0],
-        "from": one.tail[1],
-        "to": one.head[1],
-        "goto": all(map(_is_goto, one.rules)),
-        "lines": [rule.line for rule in one.rules],
-        "rules": [{"line": rule.line, "goto": _is_goto(rule), "text": rule.text} for rule in one.rules],
+        "table": jump.tail[0],
+        "from": jump.tail[1],
+        "to": jump.head[1],
+        "goto": all(map(_is_goto, jump.rules)),
+        "lines": [rule.line for rule in jump.rules],
+        "rules": [{"line": rule.line, "goto": _is_goto(rule), "text": rule.text} for rule in jump.rules],
     }
 
 

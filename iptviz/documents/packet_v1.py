@@ -23,7 +23,7 @@ def document(result: PacketResult) -> dict[str, Any]:
         "schema": "iptviz.packet.v1",
         "dump": dump_shape(result.dump, complete=result.complete),
         "packet": _packet(result.asked, result.hook),
-        "assumed": [condition_shape(one) for one in result.given],
+        "assumed": list(map(condition_shape, result.given)),
         "outcomes": [_outcome(outcome) for outcome in result.outcomes],
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings),

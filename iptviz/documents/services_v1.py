@@ -32,10 +32,10 @@ def document(result: ServicesResult) -> Shape:
     return {
         "schema": "iptviz.services.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
-        "services": [_service(one) for one in result.services],
+        "services": list(map(_service, result.services)),
         "total": result.total,
         "era": _era(result.era),
-        "published": [_published(one) for one in result.published],
+        "published": list(map(_published, result.published)),
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings),
     }
@@ -54,35 +54,35 @@ def _era(era: Era) -> Shape:
     }
 
 
-def _published(one: PublishedPort) -> Shape:
+def _published(port: PublishedPort) -> Shape:
     return {
-        "protocol": one.protocol,
-        "address": one.address,
-        "ports": one.ports,
-        "destination": one.destination,
-        "by": one.by,
-        "of": one.of,
-        "line": one.rule.line,
+        "protocol": port.protocol,
+        "address": port.address,
+        "ports": port.ports,
+        "destination": port.destination,
+        "by": port.by,
+        "of": port.of,
+        "line": port.rule.line,
     }
 
 
-def _service(one: ServicePort) -> Shape:
+def _service(port: ServicePort) -> Shape:
     return {
-        "service": service_shape(one.service),
-        "protocol": one.protocol,
-        "chain": one.usual.chain,
-        "frontends": [frontend_shape(answer.frontend) for answer in one.answers],
-        "endpoints": _endpoints(one.endpoints),
-        "leftover": share_shape(one.usual.leftover),
-        "session_affinity": None if one.affinity is None else {"seconds": one.affinity},
-        "verdict": _verdict(one.verdict),
-        "masquerade": [conditions_shape(needs) for needs in one.usual.masquerade],
-        "policy": {"internal": one.internal_policy, "external": one.external_policy},
-        "outside": _outside(one),
-        "source_ranges": list(one.source_ranges),
-        "health_check_node_port": one.health_check,
-        "balance": _balance(one),
-        "unseen_chains": list(one.usual.unseen),
+        "service": service_shape(port.service),
+        "protocol": port.protocol,
+        "chain": port.usual.chain,
+        "frontends": [frontend_shape(answer.frontend) for answer in port.answers],
+        "endpoints": _endpoints(port.endpoints),
+        "leftover": share_shape(port.usual.leftover),
+        "session_affinity": None if port.affinity is None else {"seconds": port.affinity},
+        "verdict": _verdict(port.verdict),
+        "masquerade": [conditions_shape(needs) for needs in port.usual.masquerade],
+        "policy": {"internal": port.internal_policy, "external": port.external_policy},
+        "outside": _outside(port),
+        "source_ranges": list(port.source_ranges),
+        "health_check_node_port": port.health_check,
+        "balance": _balance(port),
+        "unseen_chains": list(port.usual.unseen),
     }
 
 
@@ -90,12 +90,12 @@ def _endpoints(endpoints: tuple[EndpointShare, ...]) -> list[Shape]:
     return [{"address": end.address, "port": end.port, **share_shape(end.share)} for end in endpoints]
 
 
-def _outside(one: ServicePort) -> list[Shape]:
+def _outside(port: ServicePort) -> list[Shape]:
     """Return what an outside client meets at each frontend where that differs from the first one."""
-    usual = one.usual
+    usual = port.usual
     return [
         {"frontend": frontend_shape(answer.frontend), **_met(answer)}
-        for answer in one.answers[1:]
+        for answer in port.answers[1:]
         if (answer.endpoints, answer.verdict, answer.leftover)
         != (usual.endpoints, usual.verdict, usual.leftover)
     ]
@@ -114,8 +114,8 @@ def _verdict(verdict: Verdict | None) -> Shape | None:
     return None if verdict is None else {"kind": verdict.kind, "line": verdict.rule.line}
 
 
-def _balance(one: ServicePort) -> Shape | None:
-    balance = one.balance
+def _balance(port: ServicePort) -> Shape | None:
+    balance = port.balance
     if balance is None:
         return None
     return {

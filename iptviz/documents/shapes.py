@@ -79,22 +79,22 @@ def service_shape(service: ServiceName) -> Shape:
 
 def findings_shape(findings: Iterable[Finding]) -> list[Shape]:
     """Return the shape `finding` of each."""
-    return [_finding(one) for one in findings]
+    return list(map(_finding, findings))
 
 
-def _finding(one: Finding) -> Shape:
+def _finding(finding: Finding) -> Shape:
     from iptviz.checks.registry import row_of
     from iptviz.checks.wording import sentence
 
     return {
-        "id": one.id,
-        "severity": one.severity,
-        "certainty": one.certainty,
-        "message": sentence(one),
-        "service": None if one.service is None else service_shape(one.service),
-        "evidence": [{"line": piece.line, "text": piece.text} for piece in one.evidence[:MOST_EVIDENCE]],
-        "count": one.times,
-        "advice": row_of(one.id).advice,
+        "id": finding.id,
+        "severity": finding.severity,
+        "certainty": finding.certainty,
+        "message": sentence(finding),
+        "service": None if finding.service is None else service_shape(finding.service),
+        "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
+        "count": finding.times,
+        "advice": row_of(finding.id).advice,
     }
 
 
@@ -127,4 +127,4 @@ def conditions_shape(assumptions: tuple[Assumption, ...]) -> Shape:
     text = " and ".join(assumption.text for assumption in assumptions) or "always"
     kind = "all" if assumptions else "always"
     shape: Shape = {"text": text, "kind": kind, "value": None, "since": None, "holds": True}
-    return shape | ({"all": [condition_shape(one) for one in assumptions]} if assumptions else {})
+    return shape | ({"all": list(map(condition_shape, assumptions))} if assumptions else {})

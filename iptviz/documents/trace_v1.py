@@ -36,8 +36,8 @@ def document(result: TraceResult) -> dict[str, Any]:
         "dump": dump_shape(result.dump, complete=result.complete),
         "target": result.target,
         "services": [
-            _service(one, siblings, result.wanted) | _observations(result, place)
-            for place, (one, siblings) in enumerate(zip(result.services, result.siblings, strict=True))
+            _service(traced, siblings, result.wanted) | _observations(result, place)
+            for place, (traced, siblings) in enumerate(zip(result.services, result.siblings, strict=True))
         ],
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings),
@@ -48,21 +48,21 @@ def _observations(result: TraceResult, place: int) -> Shape:
     """Return what the counters tell; nothing where the dump has none."""
     if not any(result.observed):
         return {}
-    return {"observed": [_observation(one, result.since) for one in result.observed[place]]}
+    return {"observed": [_observation(observation, result.since) for observation in result.observed[place]]}
 
 
-def _observation(one: Observation, since: Dump | None) -> Shape:
-    everything = one.connections
+def _observation(observation: Observation, since: Dump | None) -> Shape:
+    everything = observation.connections
     return {
-        "chain": one.chain,
+        "chain": observation.chain,
         "since": since.source if since is not None else None,
         "connections": everything,
-        "verdict": one.verdict,
-        "p": one.p,
+        "verdict": observation.verdict,
+        "p": observation.p,
         "test": "chi-square",
         "level": LEVEL,
-        "needed": one.needed,
-        "problems": sentences(one.problems),
+        "needed": observation.needed,
+        "problems": sentences(observation.problems),
         "rules": [
             {
                 "line": seen.via.line,
@@ -71,24 +71,24 @@ def _observation(one: Observation, since: Dump | None) -> Shape:
                 "observed": seen.connections / everything if everything else None,
                 "expected": share_shape(seen.expected),
             }
-            for seen in one.seen
+            for seen in observation.seen
         ],
     }
 
 
-def _service(one: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozenset[Rule]) -> Shape:
-    seconds = one.affinity_seconds
+def _service(traced: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozenset[Rule]) -> Shape:
+    seconds = traced.affinity_seconds
     shape = {
-        "service": service_shape(one.service),
-        "frontend": frontend_shape(one.frontend),
-        "chain": one.chain,
+        "service": service_shape(traced.service),
+        "frontend": frontend_shape(traced.frontend),
+        "chain": traced.chain,
         "session_affinity": None if seconds is None else {"seconds": seconds},
-        **_outcome(one.usual),
-        "cases": [_outcome(outcome) for outcome in one.outcomes] if len(one.outcomes) > 1 else [],
+        **_outcome(traced.usual),
+        "cases": [_outcome(outcome) for outcome in traced.outcomes] if len(traced.outcomes) > 1 else [],
         "also": [frontend_shape(frontend) for frontend in siblings],
     }
     if wanted:
-        shares = (endpoint.share for endpoint in one.usual.endpoints if endpoint.rule in wanted)
+        shares = (endpoint.share for endpoint in traced.usual.endpoints if endpoint.rule in wanted)
         shape["target_share"] = share_shape(total(shares))
     return shape
 
@@ -99,7 +99,10 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
         "endpoints": [_endpoint(endpoint) for endpoint in outcome.endpoints],
         "leftover": share_shape(outcome.leftover),
         "verdict": _verdict(outcome.verdict),
-        "masquerade": [conditions_shape(one.needs) | {"line": one.rule.line} for one in outcome.masquerade],
+        "masquerade": [
+            conditions_shape(masquerade.needs) | {"line": masquerade.rule.line}
+            for masquerade in outcome.masquerade
+        ],
     }
 
 

@@ -20,21 +20,21 @@ def document(result: VerifyResult) -> Shape:
         "node": result.node,
         "agrees": not result.differences,
         "compared": result.compared,
-        "differences": [_difference(one) for one in result.differences],
+        "differences": list(map(_difference, result.differences)),
         "ignored": [{"service": service, "reason": reason} for service, reason in result.ignored],
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings),
     }
 
 
-def _difference(one: Difference) -> Shape:
+def _difference(difference: Difference) -> Shape:
     return {
-        "kind": one.kind,
-        "service": one.service,
-        "protocol": one.protocol,
-        "at": one.at or None,
-        "expected": one.expected or None,
-        "found": one.found or None,
-        "line": one.line,
-        "share": None if one.share is None else share_shape(one.share),
+        "kind": difference.kind,
+        "service": difference.service,
+        "protocol": difference.protocol,
+        "at": difference.at or None,
+        "expected": difference.expected or None,
+        "found": difference.found or None,
+        "line": difference.line,
+        "share": None if difference.share is None else share_shape(difference.share),
     }

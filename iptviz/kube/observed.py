@@ -56,7 +56,7 @@ class Observation(NamedTuple):
     @property
     def connections(self) -> int:
         """How many connections the chain's balancing rules took."""
-        return sum(one.connections for one in self.seen)
+        return sum(way.connections for way in self.seen)
 
     @property
     def verdict(self) -> str:
@@ -97,9 +97,9 @@ def _observation(chain: str, ends: list[Endpoint], table: Table, since: Table | 
     if since is not None and not before:
         problems.append(remark("not-counted-before", chain=chain))
     problems += _doubts(chain, ends, table, since)
-    least = min((one.expected for one in seen), default=whole)
+    least = min((way.expected for way in seen), default=whole)
     needed = math.ceil(float(LEAST_EXPECTED / least) - _ROUNDING) if least else 0
-    connections = sum(one.connections for one in seen)
+    connections = sum(way.connections for way in seen)
     testable = not problems and len(seen) > 1 and connections >= max(needed, 1)
     return Observation(chain, tuple(seen), needed, chi_square(seen) if testable else None, tuple(problems))
 
@@ -128,13 +128,13 @@ def _takes(rule: Rule) -> bool:
 
 def chi_square(seen: Sequence[CountedWay]) -> float:
     """Return how likely chance alone differs at least so much from what is expected, in [0, 1]."""
-    everything = sum(one.connections for one in seen)
+    everything = sum(way.connections for way in seen)
     distance = 0.0
-    for one in seen:
-        mean = float(one.expected * everything)
+    for way in seen:
+        mean = float(way.expected * everything)
         if not mean:
-            return 0.0 if one.connections else 1.0
-        distance += (one.connections - mean) ** 2 / mean
+            return 0.0 if way.connections else 1.0
+        distance += (way.connections - mean) ** 2 / mean
     return survival(distance, len(seen) - 1)
 
 

@@ -61,7 +61,7 @@ def differences_of(
 
     `policy_unseen`: this kube-proxy may have picked the endpoints of an internal policy Local without a trace.
     """
-    endpoints = (one for answer in _telling(have) for one in _endpoints(wanted, have, answer))
+    endpoints = (difference for answer in _telling(have) for difference in _endpoints(wanted, have, answer))
     properties = _properties(wanted, have, policy_unseen=policy_unseen)
     for difference in chain(_frontends(wanted, have), endpoints, properties):
         yield difference._replace(of=have.service)
@@ -116,7 +116,7 @@ def _endpoints(wanted: ExpectedPort, have: ServicePort, answer: FrontendAnswer) 
     line = answer.frontend.rule.line
     at = join_endpoint(answer.frontend.address or "", answer.frontend.port)
     for end in sorted(others):
-        moved = {one for one in lacking if one.rpartition(":")[0] == end.rpartition(":")[0]}
+        moved = {lost for lost in lacking if lost.rpartition(":")[0] == end.rpartition(":")[0]}
         lacking -= moved
         kind = "wrong-port" if moved else "extra-endpoint"
         yield Difference(kind, have.name, have.protocol, at, ", ".join(sorted(moved)), end, line, found[end])
@@ -138,7 +138,7 @@ def _compared(
         yield "affinity", _seconds(wanted.affinity), _seconds(have.affinity)
         if have.internal_policy and not (policy_unseen and wanted.internal_policy == "Local"):
             yield "policy", f"internal {wanted.internal_policy}", f"internal {have.internal_policy}"
-        if have.external_policy and any(one.endpoints or one.local_only for one in have.answers[1:]):
+        if have.external_policy and any(answer.endpoints or answer.local_only for answer in have.answers[1:]):
             yield "policy", f"external {wanted.external_policy}", f"external {have.external_policy}"
     if any(kind == "load-balancer-ip" for kind, _, _ in wanted.frontends) and have.endpoints:
         yield "source-ranges", ", ".join(sorted(wanted.source_ranges)), ", ".join(sorted(have.source_ranges))

@@ -91,14 +91,14 @@ def graph(
     for name in wanted:
         if name not in dump.tables:
             raise TargetError(f"there is no table {name!r}", where=dump.source, hint=_known(dump))
-    found = [one for name in wanted for one in _jumps(dump.tables[name])]
+    found = [jump for name in wanted for jump in _jumps(dump.tables[name])]
     places, asked = None, ""
     if around is not None:
         places, asked = _around(dump, wanted, found, around, depth), f"around {around}, {depth} jumps"
     elif focus is not None:
         places, asked = _focus(dump, found, focus), f"on the way of {focus}"
-    kept = [one for one in found if places is None or {one.tail, one.head} <= places]
-    nodes = [one for one in _nodes(dump, wanted, found) if places is None or one.place in places]
+    kept = [jump for jump in found if places is None or {jump.tail, jump.head} <= places]
+    nodes = [node for node in _nodes(dump, wanted, found) if places is None or node.place in places]
     return GraphResult(dump, asked, tuple(nodes), tuple(kept), tuple(_notes(dump, kept, nodes)), focus or "")
 
 
@@ -115,7 +115,7 @@ def _jumps(table: Table) -> Iterator[Jump]:
 
 
 def _nodes(dump: Dump, tables: Iterable[str], found: list[Jump]) -> Iterator[ChainNode]:
-    missing = {one.head for one in found}
+    missing = {jump.head for jump in found}
     for name in tables:
         table = dump.tables[name]
         for chain in table.chains.values():
@@ -127,7 +127,7 @@ def _nodes(dump: Dump, tables: Iterable[str], found: list[Jump]) -> Iterator[Cha
 def _around(dump: Dump, tables: Iterable[str], found: list[Jump], chain: str, depth: int) -> set[Place]:
     """Return what is at most so many jumps up or down from a chain, in every table that has it."""
     start = {(name, chain) for name in tables if chain in dump.tables[name].chains}
-    start |= {one.head for one in found if one.head[1] == chain}
+    start |= {jump.head for jump in found if jump.head[1] == chain}
     if not start:
         raise TargetError(
             f"there is no chain {chain!r}", where=dump.source, hint="iptviz graph lists them all"
@@ -140,9 +140,9 @@ def _ways(found: list[Jump]) -> tuple[dict[Place, set[Place]], dict[Place, set[P
     """Return what leads to each chain, and what each leads to."""
     up: dict[Place, set[Place]] = {}
     down: dict[Place, set[Place]] = {}
-    for one in found:
-        down.setdefault(one.tail, set()).add(one.head)
-        up.setdefault(one.head, set()).add(one.tail)
+    for jump in found:
+        down.setdefault(jump.tail, set()).add(jump.head)
+        up.setdefault(jump.head, set()).add(jump.tail)
     return up, down
 
 
@@ -150,7 +150,7 @@ def _reached(start: set[Place], ways: dict[Place, set[Place]], depth: int | None
     """Return what can be reached from `start`, in at most `depth` steps."""
     seen, edge = set(start), set(start)
     while edge and depth != 0:
-        edge = {place for one in edge for place in ways.get(one, ())} - seen
+        edge = {further for place in edge for further in ways.get(place, ())} - seen
         seen |= edge
         depth = None if depth is None else depth - 1
     return seen
@@ -162,7 +162,7 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
     if not frontends:
         raise TargetError(f"{target} names no service of this dump", where=dump.source)
     up, down = _ways(found)
-    rules = [one.rule for one in frontends]
+    rules = [frontend.rule for frontend in frontends]
     entries = {(rule.table.name, rule.chain) for rule in rules}
     behind = {(rule.table.name, rule.jump) for rule in rules if rule.jump}
     return _reached(entries, up) | _reached(behind, down)
@@ -170,11 +170,11 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
 
 def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Item]:
     yield from reading.check(dump)
-    rules = {(one.tail, one.head): one.rules for one in kept}
+    rules = {(jump.tail, jump.head): jump.rules for jump in kept}
     missing = {node.place for node in nodes if not node.present}
-    for one in kept:
-        if one.head in missing:
-            yield dangling(one.head[1], one.rules, complete=dump.complete)
+    for jump in kept:
+        if jump.head in missing:
+            yield dangling(jump.head[1], jump.rules, complete=dump.complete)
     for group in loops(rules):
         within = set(group)
         inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]

@@ -92,7 +92,7 @@ def packet(
     if explain:
         from iptviz.questions.explain import explained
 
-        outcomes = tuple(explained(dump, known, given, one) for one in outcomes)
+        outcomes = tuple(explained(dump, known, given, outcome) for outcome in outcomes)
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
     notes = distinct(packet_notes(dump, journey, start, hook, known, outcomes, given))
     return PacketResult(dump, asked, hook, outcomes, notes, dump.complete and not faulty, given)
@@ -102,7 +102,7 @@ def _outcomes(branches: list[Branch], given: When) -> Iterator[Outcome]:
     """Yield the fates of the packet, case by case; ends that look the same from outside are one."""
     for when, outcomes in _joined([(when, list(_ends(when, branch))) for when, branch in cases_of(branches)]):
         answer = Assumed((*given, *when)).answer
-        yield from (one._replace(when=when, path=settled(one.path, answer)) for one in outcomes)
+        yield from (outcome._replace(when=when, path=settled(outcome.path, answer)) for outcome in outcomes)
 
 
 def _ends(when: When, branch: Branch) -> Iterator[Outcome]:
@@ -114,8 +114,8 @@ def _ends(when: When, branch: Branch) -> Iterator[Outcome]:
         by = None if end.verdict == "ACCEPT" else end.rule
         found.setdefault((_visible(outcome), by), []).append(outcome)
     for same in found.values():
-        likeliest = max(same, key=lambda one: one.share)
-        yield likeliest._replace(share=total(one.share for one in same))
+        likeliest = max(same, key=lambda outcome: outcome.share)
+        yield likeliest._replace(share=total(outcome.share for outcome in same))
 
 
 def _visible(outcome: Outcome) -> tuple[object, ...]:
@@ -167,6 +167,6 @@ def _are_partners(one: Case, other: Case) -> bool:
 
 def _shares(outcomes: Iterable[Outcome]) -> dict[object, object]:
     shares: dict[object, list[Any]] = {}
-    for one in outcomes:
-        shares.setdefault(_visible(one), []).append(one.share)
+    for outcome in outcomes:
+        shares.setdefault(_visible(outcome), []).append(outcome.share)
     return {key: total(values) for key, values in shares.items()}

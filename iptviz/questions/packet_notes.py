@@ -75,9 +75,9 @@ def packet_notes(
     if missing:
         yield remark("tables-taken-as-empty", tables=missing)
     yield from _set_notes(dump, host)
-    if hook == "output" and any(host.is_local(one.packet.destination) is None for one in outcomes):
+    if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
-    yield from (remark("assumed", assumption=one) for one in given)
+    yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes)
 
 
@@ -93,7 +93,9 @@ def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[Item
     """Name the chains on the way that a dump which lacks lines has without rules, or without their end."""
     for rule, chain in journey.broken.empty_chains.items():
         yield remark("chain-unseen", rule.line, chain=chain)
-    steps = (step for one in outcomes if one.packet.dnat is None for step in steps_of(one.path)[0])
+    steps = (
+        step for outcome in outcomes if outcome.packet.dnat is None for step in steps_of(outcome.path)[0]
+    )
     for chain in dict.fromkeys(step.chain for step in steps if step.chain.startswith(SERVICE_CHAINS)):
         yield remark("endpoint-unseen", chain=chain)
 
@@ -117,7 +119,7 @@ def _set_notes(dump: Dump, host: Host) -> Iterator[Item]:
 
 def _narrowing_notes(outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
     """Say which options would settle what the answer hangs on."""
-    asked = dict.fromkeys(need.condition for one in outcomes for need in one.when)
+    asked = dict.fromkeys(need.condition for outcome in outcomes for need in outcome.when)
     options = tuple(dict.fromkeys(filter(None, map(settled_by, asked))))
     if options:
         yield remark("narrowed-by", options=options)

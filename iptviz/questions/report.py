@@ -61,11 +61,11 @@ def report_of(dump: Dump, found: ServicesResult, answers: tuple[Answer, ...]) ->
 
 def _odd(found: ServicesResult) -> Iterator[str]:
     """Yield a TARGET for each service port that something is wrong with."""
-    for one in found.services:
-        if next(findings_of(found.dump, one), None):
-            yield _target(one)
+    for service_port in found.services:
+        if next(findings_of(found.dump, service_port), None):
+            yield _target(service_port)
 
 
-def _target(one: ServicePort) -> str:
-    frontend = one.usual.frontend
+def _target(service_port: ServicePort) -> str:
+    frontend = service_port.usual.frontend
     return f"{join_endpoint(frontend.address or '', frontend.port)}/{frontend.protocol}"

@@ -42,7 +42,7 @@ class ServicesResult(NamedTuple):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the dump as far as the notes say it, and with each of the service ports."""
-        own = (found for one in self.services for found in findings_of(self.dump, one))
+        own = (found for service_port in self.services for found in findings_of(self.dump, service_port))
         return (*findings_among(self.notes), *own)
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,29 +50,29 @@ class ServicesResult(NamedTuple):
         return document_of("services", self)
 
 
-def _name_key(one: ServicePort) -> tuple[object, ...]:
+def _name_key(service_port: ServicePort) -> tuple[object, ...]:
     """Sort by name; those without one come last."""
-    name = one.service
-    return not name.text, name.namespace, name.name, name.port_name, one.name, one.protocol
+    name = service_port.service
+    return not name.text, name.namespace, name.name, name.port_name, service_port.name, service_port.protocol
 
 
-def _address_key(one: ServicePort) -> tuple[object, ...]:
-    address = one.usual.frontend.address
+def _address_key(service_port: ServicePort) -> tuple[object, ...]:
+    address = service_port.usual.frontend.address
     network = parse_network(address) if address else None
-    return network is None, network, one.usual.frontend.port or 0
+    return network is None, network, service_port.usual.frontend.port or 0
 
 
-def _unevenness(one: ServicePort) -> tuple[object, ...]:
-    balance = one.balance
-    return (-balance.deviation if balance else 1, *_name_key(one))
+def _unevenness(service_port: ServicePort) -> tuple[object, ...]:
+    balance = service_port.balance
+    return (-balance.deviation if balance else 1, *_name_key(service_port))
 
 
 SORTS: dict[str, Callable[[ServicePort], tuple[object, ...]]] = {
     "name": _name_key,
     "address": _address_key,
-    "endpoints": lambda one: (-len(one.endpoints), *_name_key(one)),
+    "endpoints": lambda service_port: (-len(service_port.endpoints), *_name_key(service_port)),
     "uneven": _unevenness,
-    "line": lambda one: (min(answer.frontend.rule.line for answer in one.answers),),
+    "line": lambda service_port: (min(answer.frontend.rule.line for answer in service_port.answers),),
 }
 """What services can be sorted by: the key to each word."""
 
@@ -104,11 +104,11 @@ def services(
     rules = DispatchingRules(dump)
     found = service_ports(rules, Naming(dump, read_file(names, read_service_names) or ()))
     wanted = [
-        one
-        for one in found
-        if namespace in {None, one.service.namespace}
-        and (not uneven or is_uneven(one))
-        and (not no_endpoints or not (one.all_endpoints or one.usual.unseen))
+        service_port
+        for service_port in found
+        if namespace in {None, service_port.service.namespace}
+        and (not uneven or is_uneven(service_port))
+        and (not no_endpoints or not (service_port.all_endpoints or service_port.usual.unseen))
     ]
     if endpoint is not None:
         wanted = list(_leading_to(wanted, endpoint))
@@ -117,14 +117,14 @@ def services(
     return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(rules, found)), era_of(dump), others)
 
 
-def is_uneven(one: ServicePort) -> bool:
+def is_uneven(service_port: ServicePort) -> bool:
     """Whether the endpoints share less evenly than kube-proxy's rounding explains, or not all connections."""
-    return shares_unevenly(one.usual)
+    return shares_unevenly(service_port.usual)
 
 
-def findings_of(dump: Dump, one: ServicePort) -> Iterator[Finding]:
+def findings_of(dump: Dump, service_port: ServicePort) -> Iterator[Finding]:
     """Yield what is wrong with a service port of `dump`."""
-    return service_findings(one.service, one.answers, complete=dump.complete)
+    return service_findings(service_port.service, service_port.answers, complete=dump.complete)
 
 
 def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort]:
@@ -134,10 +134,10 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
         raise TargetError(
             f"{endpoint!r} is no endpoint", hint="write its address, or its address and port: 10.244.1.17:80"
         )
-    for one in found:
-        ends = one.all_endpoints
+    for service_port in found:
+        ends = service_port.all_endpoints
         if any(parse_network(end.address) == network and port in {None, end.port} for end in ends):
-            yield one
+            yield service_port
 
 
 def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:

@@ -48,7 +48,9 @@ class TraceResult(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether neither the dump nor the rules that were walked lack anything."""
-        broken = (one.broken.loops or one.broken.missing or one.unexplored for one in self.services)
+        broken = (
+            traced.broken.loops or traced.broken.missing or traced.unexplored for traced in self.services
+        )
         return self.dump.complete and not any(broken)
 
     @property
@@ -83,24 +85,24 @@ def trace(
     services = tuple(_named(trace_frontend(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
     notes: list[Item] = list(_dump_notes(dump, answered=bool(services)))
-    for one in services:
-        notes += _service_notes(dump, one)
+    for traced in services:
+        notes += _service_notes(dump, traced)
     notes += _since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence
 
         notes = [*absence(dump, parsed, target), *notes]
-    observed = tuple(tuple(_observed(dump, one, since)) for one in services)
+    observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
     return TraceResult(dump, target, services, found.wanted, siblings, distinct(notes), observed, since)
 
 
-def _observed(dump: Dump, one: ServiceTrace, since: Dump | None) -> list[Observation]:
+def _observed(dump: Dump, traced: ServiceTrace, since: Dump | None) -> list[Observation]:
     nat = dump.tables.get("nat")
-    if nat is None or all(end.via.counters is None for case in one.outcomes for end in case.endpoints):
+    if nat is None or all(end.via.counters is None for case in traced.outcomes for end in case.endpoints):
         return []
     from iptviz.kube.observed import observe
 
-    return observe(one.outcomes, nat, since.tables.get("nat") if since is not None else None)
+    return observe(traced.outcomes, nat, since.tables.get("nat") if since is not None else None)
 
 
 def _since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:
@@ -121,23 +123,24 @@ def _names_reader(text: str, source: str) -> list[Candidate]:
     return read_service_names(text, source)
 
 
-def _named(one: ServiceTrace, naming: Naming) -> ServiceTrace:
+def _named(traced: ServiceTrace, naming: Naming) -> ServiceTrace:
     """Return a trace with the name that a hash confirms, where comments tell none."""
-    if one.service is not NAMELESS:
-        return one
-    chains = (one.frontend.rule.jump, one.chain)
+    if traced.service is not NAMELESS:
+        return traced
+    chains = (traced.frontend.rule.jump, traced.chain)
     hashed = (naming.name_of(chain) for chain in chains if chain)
-    return one._replace(hashed=next((name for name in hashed if name is not NAMELESS), NAMELESS))
+    return traced._replace(hashed=next((name for name in hashed if name is not NAMELESS), NAMELESS))
 
 
 def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:
     """Return for each service the other frontends that lead to the chains which share its connections out."""
     known: dict[frozenset[str], list[Frontend]] = {}
-    for one in services:
-        if one.chains not in known:
-            known[one.chains] = frontends_leading_to(dump, one.chains) if one.chains else []
+    for traced in services:
+        if traced.chains not in known:
+            known[traced.chains] = frontends_leading_to(dump, traced.chains) if traced.chains else []
     return tuple(
-        tuple(other for other in known[one.chains] if other.text != one.frontend.text) for one in services
+        tuple(other for other in known[traced.chains] if other.text != traced.frontend.text)
+        for traced in services
     )
 
 
@@ -154,29 +157,31 @@ def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
         yield from hooks_not_leading(hooks, complete=dump.complete)
 
 
-def _service_notes(dump: Dump, one: ServiceTrace) -> Iterator[Item]:
+def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
     """Yield what is to be said of one frontend; what all is well with imports no words."""
-    if one.broken.loops or one.broken.missing:
+    if traced.broken.loops or traced.broken.missing:
         from iptviz.checks.broken_jumps import broken_jumps
 
-        yield from broken_jumps(one.broken, complete=dump.complete)
-    if one.rounded:
-        yield remark("shares-rounded-at", frontend=one.frontend.text)
-    if one.unexplored:
-        yield remark("cases-left-out-at", frontend=one.frontend.text, count=one.unexplored)
-    if one.service.named_by == "comment" and not fits(one.chain or "", one.service, one.frontend.protocol):
+        yield from broken_jumps(traced.broken, complete=dump.complete)
+    if traced.rounded:
+        yield remark("shares-rounded-at", frontend=traced.frontend.text)
+    if traced.unexplored:
+        yield remark("cases-left-out-at", frontend=traced.frontend.text, count=traced.unexplored)
+    if traced.service.named_by == "comment" and not fits(
+        traced.chain or "", traced.service, traced.frontend.protocol
+    ):
         from iptviz.checks.services import hash_mismatch
 
-        yield hash_mismatch(one.chain, one.service, one.frontend.rule)
-    if one.preempted:
+        yield hash_mismatch(traced.chain, traced.service, traced.frontend.rule)
+    if traced.preempted:
         from iptviz.checks.preemption import preempted
 
-        yield from (preempted(other, one.service) for other in one.preempted)
-    for outcome in one.outcomes:
+        yield from (preempted(other, traced.service) for other in traced.preempted)
+    for outcome in traced.outcomes:
         if outcome.empty_chains or outcome.others or not all(end.share for end in outcome.endpoints):
             from iptviz.checks.services import outcome_findings
 
-            yield from outcome_findings(outcome, one.service, complete=dump.complete)
+            yield from outcome_findings(outcome, traced.service, complete=dump.complete)
 
 
 def _service_findings(result: TraceResult) -> Iterator[Finding]:
@@ -185,8 +190,8 @@ def _service_findings(result: TraceResult) -> Iterator[Finding]:
     from iptviz.kube.frontend_answer import FrontendAnswer, answer_of_trace
 
     answers: dict[tuple[ServiceName, str, str], list[FrontendAnswer]] = {}
-    for one in result.services:
-        key = one.service, one.frontend.protocol, "" if one.service.name else one.frontend.text
-        answers.setdefault(key, []).append(answer_of_trace(one, complete=result.dump.complete))
+    for traced in result.services:
+        key = traced.service, traced.frontend.protocol, "" if traced.service.name else traced.frontend.text
+        answers.setdefault(key, []).append(answer_of_trace(traced, complete=result.dump.complete))
     for (service, *_), some in answers.items():
         yield from service_findings(service, some, complete=result.dump.complete)

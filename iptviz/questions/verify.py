@@ -80,15 +80,19 @@ def read_objects(objects: Sequence[str]) -> ApiCluster:
 
 def candidates_of(cluster: ApiCluster) -> list[Candidate]:
     """Return the service ports of a cluster, which may be in a dump without their names."""
-    return [Candidate(one.namespace, one.name, port.name) for one in cluster.services for port in one.ports]
+    return [
+        Candidate(service.namespace, service.name, port.name)
+        for service in cluster.services
+        for port in service.ports
+    ]
 
 
 def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
     """Compare `dump` with a cluster, as `verify` does."""
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
-    expected = {one.key: one for one in expected_ports(cluster, version, node)}
-    candidates = [Candidate(one.namespace, one.name, one.port_name) for one in expected.values()]
-    found = {_key(one): one for one in service_ports(DispatchingRules(dump), Naming(dump, candidates))}
+    expected = {wanted.key: wanted for wanted in expected_ports(cluster, version, node)}
+    candidates = [Candidate(wanted.namespace, wanted.name, wanted.port_name) for wanted in expected.values()]
+    found = {_key(have): have for have in service_ports(DispatchingRules(dump), Naming(dump, candidates))}
     differences = tuple(_differences(expected, found, cluster, policy_unseen=_policy_unseen(dump)))
     compared = len(expected.keys() & found.keys())
     return VerifyResult(
@@ -96,9 +100,11 @@ def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) 
     )
 
 
-def _finding(one: Difference) -> Finding:
-    differing = Differing(one.of, one.service, one.protocol, one.at, one.expected, one.found)
-    return difference(one.kind, differing, one.line)
+def _finding(mismatch: Difference) -> Finding:
+    differing = Differing(
+        mismatch.of, mismatch.service, mismatch.protocol, mismatch.at, mismatch.expected, mismatch.found
+    )
+    return difference(mismatch.kind, differing, mismatch.line)
 
 
 def _policy_unseen(dump: Dump) -> bool:
@@ -106,8 +112,8 @@ def _policy_unseen(dump: Dump) -> bool:
     return bool(era_of(dump).releases & _POLICY_UNSEEN)
 
 
-def _key(one: ServicePort) -> tuple[str, str, str, str]:
-    return one.service.namespace, one.service.name, one.service.port_name, one.protocol
+def _key(have: ServicePort) -> tuple[str, str, str, str]:
+    return have.service.namespace, have.service.name, have.service.port_name, have.protocol
 
 
 def _differences(
@@ -129,9 +135,9 @@ def _differences(
 
 
 def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
-    for one in cluster.services:
-        if one.ignored:
-            yield f"{one.namespace}/{one.name}", one.ignored
+    for service in cluster.services:
+        if service.ignored:
+            yield f"{service.namespace}/{service.name}", service.ignored
 
 
 def _notes(
@@ -139,8 +145,8 @@ def _notes(
 ) -> Iterator[Item]:
     yield from reading.check(dump)
     if node is None and any(
-        "Local" in {one.internal_policy, one.external_policy} for one in expected.values()
+        "Local" in {wanted.internal_policy, wanted.external_policy} for wanted in expected.values()
     ):
         yield remark("policies-need-node")
-    if any(one.hinted for one in expected.values()):
+    if any(wanted.hinted for wanted in expected.values()):
         yield remark("hints-need-zone", node=node)

@@ -202,11 +202,11 @@ def _is_address(text: str) -> bool:
 def ranges_in(text: str) -> list[tuple[str, str]]:
     """Return the ranges of addresses that a text holds, `10.0.0.1-10.0.0.9`."""
     found = []
-    for one in _RANGE.finditer(text):
+    for match in _RANGE.finditer(text):
         try:
-            first, last = ip_address(one[1]), ip_address(one[3])
+            first, last = ip_address(match[1]), ip_address(match[3])
         except ValueError:
             continue
         if first.version == last.version and int(first) <= int(last):
-            found.append((one[1], one[3]))
+            found.append((match[1], match[3]))
     return found

@@ -25,6 +25,6 @@ def redacted_bundle(dumps: Iterable[Dump], secrets: Secrets, source: str) -> Ite
         inside = f"file-{secrets.word('file', dump.origin.inside)}" if dump.origin.inside else ""
         node = f"node-{secrets.word('node', dump.node)}" if dump.node else None
         plain = text.dumps[0]._replace(form=dump.form, node=node, first_line=dump.first_line)
-        one = Dump.of(text, plain, Source(source, inside, text.raw, dump.origin.modified))
-        one.number, one.siblings = dump.number, dump.siblings
-        yield one
+        redacted = Dump.of(text, plain, Source(source, inside, text.raw, dump.origin.modified))
+        redacted.number, redacted.siblings = dump.number, dump.siblings
+        yield redacted

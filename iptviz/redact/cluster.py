@@ -28,7 +28,7 @@ class ClusterRedactor:
             services=tuple(map(self._service, cluster.services)),
             endpoints={
                 (names.namespace(port[0]), names.object(port[1]), names.port_name(port[2]), port[3]): [
-                    self._endpoint(one) for one in endpoints
+                    self._endpoint(endpoint) for endpoint in endpoints
                 ]
                 for names in [self._names]
                 for port, endpoints in cluster.endpoints.items()
@@ -36,28 +36,28 @@ class ClusterRedactor:
             zones={self.node(node): self._zone(zone) for node, zone in cluster.zones.items()},
         )
 
-    def _service(self, one: ApiService) -> ApiService:
-        kept = one.ignored if " proxy " not in one.ignored else "left to another proxy"
-        return one._replace(
-            namespace=self._names.namespace(one.namespace),
-            name=self._names.object(one.name),
+    def _service(self, service: ApiService) -> ApiService:
+        kept = service.ignored if " proxy " not in service.ignored else "left to another proxy"
+        return service._replace(
+            namespace=self._names.namespace(service.namespace),
+            name=self._names.object(service.name),
             ignored=kept,
-            cluster_ips=self._addresses(one.cluster_ips),
-            external_ips=self._addresses(one.external_ips),
-            load_balancer_ips=self._addresses(one.load_balancer_ips),
-            source_ranges=self._addresses(one.source_ranges),
-            ports=tuple(map(self._port, one.ports)),
+            cluster_ips=self._addresses(service.cluster_ips),
+            external_ips=self._addresses(service.external_ips),
+            load_balancer_ips=self._addresses(service.load_balancer_ips),
+            source_ranges=self._addresses(service.source_ranges),
+            ports=tuple(map(self._port, service.ports)),
         )
 
-    def _port(self, one: ApiPort) -> ApiPort:
-        return one._replace(name=self._names.port_name(one.name))
+    def _port(self, port: ApiPort) -> ApiPort:
+        return port._replace(name=self._names.port_name(port.name))
 
-    def _endpoint(self, one: ApiEndpoint) -> ApiEndpoint:
-        return one._replace(
-            address=self._redactor.addresses(one.address),
-            node=None if one.node is None else self.node(one.node),
-            zone_hints=frozenset(map(self._zone, one.zone_hints)),
-            node_hints=frozenset(map(self.node, one.node_hints)),
+    def _endpoint(self, endpoint: ApiEndpoint) -> ApiEndpoint:
+        return endpoint._replace(
+            address=self._redactor.addresses(endpoint.address),
+            node=None if endpoint.node is None else self.node(endpoint.node),
+            zone_hints=frozenset(map(self._zone, endpoint.zone_hints)),
+            node_hints=frozenset(map(self.node, endpoint.node_hints)),
         )
 
     def _zone(self, name: str) -> str:

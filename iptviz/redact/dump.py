@@ -73,7 +73,7 @@ class Redactor:
 
     def _is_cut(self) -> bool:
         """Tell whether the original ends within a line of its last table."""
-        last = max(self._dump.tables.values(), key=lambda one: one.line)
+        last = max(self._dump.tables.values(), key=lambda table: table.line)
         return not last.committed and not bytes(self._dump).endswith(b"\n")
 
     def _lines(self) -> list[str]:
@@ -87,7 +87,7 @@ class Redactor:
 
     def _placed(self) -> Iterator[tuple[int, str]]:
         """Yield what is written, each with its line in the original."""
-        for table in sorted(self._dump.tables.values(), key=lambda one: one.line):
+        for table in sorted(self._dump.tables.values(), key=lambda table: table.line):
             if self._dump.tool:
                 yield table.line - 1, self._heading()
             yield table.line, f"*{table.name}"
@@ -96,7 +96,7 @@ class Redactor:
                 *((chain.line, self._declaration(chain)) for chain in declared),
                 *((rule.line, self._rule(rule)) for rule in table.rules()),
             ]
-            yield from sorted(body, key=lambda one: one[0])
+            yield from sorted(body, key=lambda entry: entry[0])
             last = max((line for line, _ in body), default=table.line)
             if table.committed:
                 yield last + 1, "COMMIT"

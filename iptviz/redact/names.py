@@ -88,8 +88,8 @@ class Names:
                 ends = (
                     end for rule in rules if (end := rule.target and rule.target.value("--to-destination"))
                 )
-                told = (one for rule in rules if (one := service_of_comment(rule.comment)))
-                owner = next(told, owners.get(chain, NAMELESS))
+                commented = filter(None, (service_of_comment(rule.comment) for rule in rules))
+                owner = next(commented, owners.get(chain, NAMELESS))
                 self._chains[chain] = self._renamed(chain, owner, next(ends, ""))
 
     def _renamed(self, chain: str, name: ServiceName, endpoint: str) -> str:
@@ -148,7 +148,9 @@ class Names:
             return name
         stem, wild = name.removesuffix("+"), "+" if name.endswith("+") else ""
         parent = max(
-            (one for one in self._prefixes if stem.startswith(one) and one != stem), key=len, default=""
+            (prefix for prefix in self._prefixes if stem.startswith(prefix) and prefix != stem),
+            key=len,
+            default="",
         )
         before = self.interface(parent) if parent else "i"
         return before + self._secrets.word(f"interface {parent}", stem[len(parent) :], length=4) + wild

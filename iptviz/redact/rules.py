@@ -106,9 +106,9 @@ class Rules:
         if parts.problem and len(words) == _NOTHING_READ and not parts.matches and not parts.target:
             return f'{" ".join(words)} "{REDACTED}'  # not understood either
         unknown: dict[int, list[str]] = {}
-        for one in parts.unknown:
-            if not one.option.name.startswith("-m "):  # the match stands among the matches, too
-                unknown.setdefault(one.place, []).append(self._unknown(one.option))
+        for placed in parts.unknown:
+            if not placed.option.name.startswith("-m "):  # the match stands among the matches, too
+                unknown.setdefault(placed.place, []).append(self._unknown(placed.option))
         for place, match in enumerate(parts.matches):
             words += unknown.pop(place, [])
             known = match_options(match.name) is not None
@@ -126,7 +126,7 @@ class Rules:
         """Return the name of a target; only what takes options is surely an extension and nobody's chain."""
         if rule.jump is None and target_spec(target.name):
             return target.name
-        takes = any(one.place > len(rule.matches) for one in rule.parts.unknown)
+        takes = any(placed.place > len(rule.matches) for placed in rule.parts.unknown)
         if rule.jump is None and takes and _TARGET.fullmatch(target.name):
             return target.name
         return self._names.chain(target.name)
