@@ -217,7 +217,7 @@ def _endpoint(*, address: str, destinations: tuple[str, ...], lost_at: int | Non
     return f"{address} is an endpoint, {', '.join(destinations)}{lost}."
 
 
-def _told(frontends: Sequence[Frontend]) -> str:
+def _listed(frontends: Sequence[Frontend]) -> str:
     """Return the first few frontends with their services."""
     texts = [
         f"{frontend.text} ({frontend.service.text})" if frontend.service.text else frontend.text
@@ -240,13 +240,15 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "services-elsewhere": f"{_NEVER_WRITTEN} kubelet runs on this node, so services are kept elsewhere: by "
     "kube-proxy in nftables mode (ask nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
     "of-other-family": _other_family,
-    "other-ports": lambda *, address, frontends: f"{address} has other ports: {_told(frontends)}.",
+    "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}.",
     "an-endpoint": _endpoint,
-    "a-node-port": lambda *, port, frontends: f"{port} is a node port: {_told(frontends)}; ask for :{port}.",
-    "a-service-port": lambda *, port, frontends: (
-        f"{port} is no node port but a service's own port: {_told(frontends)}."
+    "a-node-port": lambda *, port, frontends: (
+        f"{port} is a node port: {_listed(frontends)}; ask for :{port}."
     ),
-    "near": lambda *, frontends: f"Near it: {_told(frontends)}.",
+    "a-service-port": lambda *, port, frontends: (
+        f"{port} is no node port but a service's own port: {_listed(frontends)}."
+    ),
+    "near": lambda *, frontends: f"Near it: {_listed(frontends)}.",
     "stands-elsewhere": "It does stand in table {table}, chain {chain}, line {at}, but leads to no service.",
     "no-node-ports": "The dump has no node ports at all.",
     "other-service-ports": lambda *, services: f"The service has these ports: {', '.join(services)}.",

@@ -87,9 +87,10 @@ def found(
     severity = row.severity if isinstance(row.severity, str) else row.severity[state]
     evidence = tuple(Evidence(rule.line, rule.text) for rule in rules)
     certainty = IF_COMPLETE if row.absence and not complete else CERTAIN
-    told = tuple(values.items())
     named = service if service is not None and service.name else None
-    return Finding(what, severity, certainty, evidence, named, told, max(len(evidence), 1), line)
+    return Finding(
+        what, severity, certainty, evidence, named, tuple(values.items()), max(len(evidence), 1), line
+    )
 
 
 def distinct(items: Iterable[Item]) -> tuple[Item, ...]:

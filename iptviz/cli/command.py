@@ -44,11 +44,11 @@ class Argument(NamedTuple):
     @property
     def parameter(self) -> Parameter:
         """The parameter that typer makes an option of."""
-        told, default = Annotated[self.hint, self.info], self.default
+        annotation, default = Annotated[self.hint, self.info], self.default
         if default is Parameter.empty and self.info.default is None:
             # A function has no default for a dump, which it gets in any case; what typer is told has one.
-            told, default = self.hint, self.info
-        return Parameter(self.name, Parameter.KEYWORD_ONLY, default=default, annotation=told)
+            annotation, default = self.hint, self.info
+        return Parameter(self.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
     def helping(self, text: str) -> Argument:
         """Return it with another help; what is in the table stays as it is."""
@@ -59,15 +59,15 @@ class Argument(NamedTuple):
 
 def argument(name: str, annotation: Any, default: Any = Parameter.empty) -> Argument:
     """Return the argument of an annotation: its type, then in any order what typer is told, and the rest."""
-    told: dict[type, Any] = {
+    said: dict[type, Any] = {
         kind: each
         for each in annotation.__metadata__
         for kind in (ParameterInfo, Named, After)
         if isinstance(each, kind)
     }
-    named = told.get(Named)
+    named = said.get(Named)
     hint = _TYPED.get(named, annotation.__origin__)
-    return Argument(name, hint, told[ParameterInfo], default, named, told.get(After, After("")).name)
+    return Argument(name, hint, said[ParameterInfo], default, named, said.get(After, After("")).name)
 
 
 class CliCommand:

@@ -84,13 +84,13 @@ def _in_pseudonyms(
     """Return all arguments in the pseudonyms of the dump; the mapping is kept with them."""
     from iptviz.redact.translate import SOURCE, translated
 
-    given = {
+    opened = {
         name: read_file(value, _OPENED[kind]) if (kind := named[name]) in _OPENED else value
         for name, value in found.items()
     }
 
     def of(*kinds: Named) -> list[Any]:
-        return [value for name, value in given.items() if named[name] in kinds and value is not None]
+        return [value for name, value in opened.items() if named[name] in kinds and value is not None]
 
     beside = [file.text for file in of(*NODE_FILES)]
     beside += [bytes(older).decode(errors="replace") for older in of(Named.OLDER_DUMP)]
@@ -98,10 +98,10 @@ def _in_pseudonyms(
     redactor, text = redacted(
         dump, options, candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)), beside=beside
     )
-    told = {name: translated(redactor, named[name], value) for name, value in given.items()}
-    told |= {name: Dump(text.encode(), SOURCE) for name, kind in named.items() if kind is Named.DUMP}
+    arguments = {name: translated(redactor, named[name], value) for name, value in opened.items()}
+    arguments |= {name: Dump(text.encode(), SOURCE) for name, kind in named.items() if kind is Named.DUMP}
     _keep(options.mapping, redactor)
-    return told
+    return arguments
 
 
 def _service_names(text: str, source: str) -> tuple[Candidate, ...]:
@@ -153,9 +153,9 @@ def redacted(
     _check_place(mapping, options.output)
     kept = read_mapping(mapping) if mapping else None
     secrets = kept or fresh_secrets()
-    known = tuple(candidates)
+    services = tuple(candidates)
     for _ in range(_KEYS):
-        redactor = Redactor(dump, secrets, ports=ports, candidates=known, beside=beside)
+        redactor = Redactor(dump, secrets, ports=ports, candidates=services, beside=beside)
         text = redactor.text()
         if kept or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
             break

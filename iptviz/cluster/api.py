@@ -168,7 +168,7 @@ def _of_slice(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
         conditions = _object(endpoint, "conditions")
         ready = conditions.get("ready") is not False
         serving = conditions.get("serving")
-        told = ApiEndpoint(
+        portless = ApiEndpoint(
             address=next(iter(_texts(endpoint, "addresses")), ""),  # only the first is used
             port=0,
             node=_text(endpoint, "nodeName") or None,
@@ -179,7 +179,9 @@ def _of_slice(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
             node_hints=_names(_object(endpoint, "hints"), "forNodes"),
         )
         yield from (
-            (key, told._replace(port=port)) for key, port in ports if port is not None and told.address
+            (key, portless._replace(port=port))
+            for key, port in ports
+            if port is not None and portless.address
         )
 
 
@@ -201,12 +203,12 @@ def _zones(items: list[Item]) -> Iterator[tuple[str, str]]:
     """Yield nodes and their zones: of Node objects, and of nodes that have endpoints."""
     for item in items:
         metadata = _object(item, "metadata")
-        told = [(_text(metadata, "name"), _text(_object(metadata, "labels"), _ZONE))]
+        zones = [(_text(metadata, "name"), _text(_object(metadata, "labels"), _ZONE))]
         if item.get("kind") == "EndpointSlice":
-            told = [(_text(end, "nodeName"), _text(end, "zone")) for end in _objects(item, "endpoints")]
+            zones = [(_text(end, "nodeName"), _text(end, "zone")) for end in _objects(item, "endpoints")]
         elif item.get("kind") != "Node":
             continue
-        yield from ((node, zone) for node, zone in told if node and zone)
+        yield from ((node, zone) for node, zone in zones if node and zone)
 
 
 def _port_key(port: Item) -> tuple[str, str]:

@@ -32,8 +32,8 @@ def document(result: PacketResult) -> dict[str, Any]:
 
 def _packet(packet: Packet, hook: str) -> Shape:
     """Return the packet as it was described; null is unknown, an empty interface is none at all."""
-    known = attributes(packet, hook)
-    return {field.key: field.shown(known) for field in FIELDS.values()}
+    values = attributes(packet, hook)
+    return {field.key: field.shown(values) for field in FIELDS.values()}
 
 
 def _outcome(outcome: Outcome) -> Shape:

@@ -119,7 +119,7 @@ def _differences(document: Shape) -> Iterator[Record]:
     for found in document["differences"]:
         share = found["share"]
         shares = (None, None) if share is None else (_decimal(share), share["exact"])
-        told = (
+        difference = (
             found["service"],
             found["protocol"],
             found["kind"],
@@ -127,7 +127,7 @@ def _differences(document: Shape) -> Iterator[Record]:
             found["expected"],
             found["found"],
         )
-        yield (*told, *shares, found["line"])
+        yield (*difference, *shares, found["line"])
 
 
 def _jumps(document: Shape) -> Iterator[Record]:

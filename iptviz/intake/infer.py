@@ -63,9 +63,9 @@ def with_tables(draft: Draft) -> list[Draft]:
     parts = [draft] if draft.form != DumpForm.RULES else list(_split(draft))
     for part in parts:
         built_in = part.names & BUILT_IN
-        told = draft.command.table if draft.command else None
-        fits = told is not None and built_in <= _HOOKS[told]
-        part.table = told if fits else _table_of(part)
+        named = draft.command.table if draft.command else None
+        fits = named is not None and built_in <= _HOOKS[named]
+        part.table = named if fits else _table_of(part)
         if not (fits or (built_in and (part.of_rules or part.form == DumpForm.LISTING))):
             first, last = part.pieces[0].line, part.pieces[-1].line
             part.gaps.append(remark("table-not-named", first, first=first, last=last, table=part.table))

@@ -56,8 +56,8 @@ class Subject(NamedTuple):
     @property
     def family(self) -> int | None:
         """4 or 6, of whichever address is known."""
-        known = self.source or self.destination
-        return known.version if known else None
+        address = self.source or self.destination
+        return address.version if address else None
 
 
 def asked(dimension: str, subject: Subject, direction: str) -> Block:
@@ -79,8 +79,8 @@ def _port(subject: Subject, source: bool) -> Block:  # noqa: FBT001
         port = None if subject.icmp is None else subject.icmp[0] << 8 | subject.icmp[1]
     elif number not in WITH_PORTS:
         port = 0
-    known = Block(number << 16, PROTOCOL_ONLY)
-    return known if port is None else Block(known.value | port, full(PORT_WIDTH))
+    portless = Block(number << 16, PROTOCOL_ONLY)
+    return portless if port is None else Block(portless.value | port, full(PORT_WIDTH))
 
 
 def _mac(subject: Subject, source: bool) -> Block:  # noqa: FBT001

@@ -82,4 +82,4 @@ def era_of(dump: Dump) -> Era:
 
 
 def _common(cues: Iterable[Cue]) -> Releases:
-    return reduce(lambda known, cue: known & cue.releases, cues, _ALL)
+    return reduce(lambda releases, cue: releases & cue.releases, cues, _ALL)

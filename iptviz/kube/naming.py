@@ -63,10 +63,10 @@ class Naming:
 
     def _handed_in(self) -> Iterator[ServiceName]:
         """Yield the service ports of the list; those without port names with every name that a port may have."""
-        known = dict.fromkeys(name.port_name for name in self._commented)
+        commented = dict.fromkeys(name.port_name for name in self._commented)
         for candidate in self._candidates:
-            given = candidate.port_name
-            ports = (given,) if given is not None else ("", *known, *COMMON_PORTS)
+            port_name = candidate.port_name
+            ports = (port_name,) if port_name is not None else ("", *commented, *COMMON_PORTS)
             yield from (ServiceName(candidate.namespace, candidate.name, port, "hash") for port in ports)
 
 

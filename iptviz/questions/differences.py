@@ -76,9 +76,13 @@ def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
     for frontend in sorted(wanted.frontends - found.keys()):
         # Up to 1.13 nothing was written of some frontends of a service without endpoints.
         if wanted.endpoints or frontend[0] == "cluster-ip":
-            yield Difference("missing-frontend", have.name, have.protocol, "", _told(frontend), "", None)
+            yield Difference(
+                "missing-frontend", have.name, have.protocol, "", _frontend_text(frontend), "", None
+            )
     for frontend in sorted(found.keys() - wanted.frontends):
-        yield Difference("extra-frontend", have.name, have.protocol, "", "", _told(frontend), found[frontend])
+        yield Difference(
+            "extra-frontend", have.name, have.protocol, "", "", _frontend_text(frontend), found[frontend]
+        )
 
 
 def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> Frontend:
@@ -89,7 +93,7 @@ def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> Frontend:
     return other if frontend.rule.table.name == "filter" and other in wanted.frontends else key
 
 
-def _told(frontend: Frontend) -> str:
+def _frontend_text(frontend: Frontend) -> str:
     kind, address, port = frontend
     return f"{kind} {join_endpoint(address, port)}"
 

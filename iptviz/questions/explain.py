@@ -31,8 +31,8 @@ def explained(dump: Dump, host: Host, given: tuple[Assumption, ...], outcome: Ou
     teller = _Teller(dump, host, Assumed((*given, *outcome.when)))
     path: Path | None = None
     for step in steps:
-        for told in (*teller.before(step), step):
-            path = joined(path, told)
+        for shown in (*teller.before(step), step):
+            path = joined(path, shown)
     return outcome._replace(path=path)
 
 

@@ -80,21 +80,21 @@ def packet(
         DumpError: one of the files cannot be read.
     """
     asked, hook = read_packet(dump.family, fields)
-    known = supplied_host(
+    host = supplied_host(
         dump.family, asked.out_interface, local_ips,
         addresses=addresses, routes=routes, ipset=ipset, recent=recent,
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     given = tuple(map(read_assumption, assume))
-    journey = Journey(dump, known)
+    journey = Journey(dump, host)
     branches = journey.run(start, hook, given)
     outcomes = tuple(_outcomes(branches, given))
     if explain:
         from iptviz.questions.explain import explained
 
-        outcomes = tuple(explained(dump, known, given, outcome) for outcome in outcomes)
+        outcomes = tuple(explained(dump, host, given, outcome) for outcome in outcomes)
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
-    notes = distinct(packet_notes(dump, journey, start, hook, known, outcomes, given))
+    notes = distinct(packet_notes(dump, journey, start, hook, host, outcomes, given))
     return PacketResult(dump, asked, hook, outcomes, notes, dump.complete and not faulty, given)
 
 

@@ -61,14 +61,14 @@ class Field(NamedTuple):
         """Its name in the document `iptviz.packet.v1`."""
         return self.flag.removeprefix("--").replace("-", "_")
 
-    def shown(self, known: Mapping[str, Any]) -> Any:
+    def shown(self, values: Mapping[str, Any]) -> Any:
         """Return what JSON shows of the attributes of a packet; None is unknown."""
-        value = known[self.attribute]
+        value = values[self.attribute]
         return None if value is None else self.shape(value)
 
-    def told(self, known: Mapping[str, Any]) -> str | None:
+    def in_words(self, values: Mapping[str, Any]) -> str | None:
         """Return its part of a sentence, such as `TTL 64`; None where it is unknown, or named elsewhere."""
-        value = known[self.attribute]
+        value = values[self.attribute]
         text = None if value is None else (self.text or self.shape)(value)
         return f"{self.label} {text}" if self.label and text is not None else None
 

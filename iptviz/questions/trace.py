@@ -134,12 +134,12 @@ def _named(traced: ServiceTrace, naming: Naming) -> ServiceTrace:
 
 def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:
     """Return for each service the other frontends that lead to the chains which share its connections out."""
-    known: dict[frozenset[str], list[Frontend]] = {}
+    leading: dict[frozenset[str], list[Frontend]] = {}
     for traced in services:
-        if traced.chains not in known:
-            known[traced.chains] = frontends_leading_to(dump, traced.chains) if traced.chains else []
+        if traced.chains not in leading:
+            leading[traced.chains] = frontends_leading_to(dump, traced.chains) if traced.chains else []
     return tuple(
-        tuple(other for other in known[traced.chains] if other.text != traced.frontend.text)
+        tuple(other for other in leading[traced.chains] if other.text != traced.frontend.text)
         for traced in services
     )
 

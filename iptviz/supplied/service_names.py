@@ -89,5 +89,5 @@ def _of_service(service: Item, place: SourceLine) -> Iterator[Candidate]:
         raise place.error("holds a service without a name", _HINT)
     ports = spec.get("ports")
     for port in ports if isinstance(ports, list) else ():
-        told = port.get("name", "") if isinstance(port, dict) else ""
-        yield Candidate(namespace, name, told if isinstance(told, str) else "")
+        port_name = port.get("name", "") if isinstance(port, dict) else ""
+        yield Candidate(namespace, name, port_name if isinstance(port_name, str) else "")

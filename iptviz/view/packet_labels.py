@@ -66,8 +66,8 @@ def circumstances_label(packet: Packet, hook: str) -> str:
     """Return how the packet comes to the node, and what else is known of it."""
     by = f" by {packet.in_interface}" if packet.in_interface else ""
     start = f"{_STARTS.get(hook, 'starts')}{by} (hook {hook})"
-    known = attributes(packet, hook)
-    details = (field.told(known) for field in FIELDS.values())
+    values = attributes(packet, hook)
+    details = (field.in_words(values) for field in FIELDS.values())
     return printable(", ".join([start, *filter(None, details)]))
 
 

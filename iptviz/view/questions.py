@@ -50,5 +50,5 @@ QUESTIONS = {
 
 def view_of(result: Any, *, fold: bool) -> View:
     """Return the view of any result, by its class."""
-    question = next(known for known in QUESTIONS.values() if known.result == type(result).__name__)
+    question = next(row for row in QUESTIONS.values() if row.result == type(result).__name__)
     return question.view(result, fold=fold)
