@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Piece = tuple[str, str]
+Span = tuple[str, str]
 """A stretch of text and its style, in rich's words: `bold red`, `dim`, or empty."""
 
 ColorChoice = Literal["auto", "always", "never"]
@@ -56,7 +56,7 @@ def _wants_color(choice: ColorChoice, *, interactive: bool) -> bool:
     return interactive and os.environ.get("TERM") != "dumb"
 
 
-def paint(lines: Iterable[Iterable[Piece]], style: Style) -> str:
+def paint(lines: Iterable[Iterable[Span]], style: Style) -> str:
     """Return `lines` as text, each piece in its style where colour is wanted, without blanks at line ends.
 
     rich is imported for colour alone: what goes into a pipe or a file does not wait for it.
@@ -71,7 +71,7 @@ def _in_ascii(text: str) -> str:
     return text.translate(_ASCII_SIGNS).encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _colored(lines: Iterable[Iterable[Piece]], style: Style) -> str:
+def _colored(lines: Iterable[Iterable[Span]], style: Style) -> str:
     from rich.console import Console  # noqa: TID251 - the one place
     from rich.text import Text
 

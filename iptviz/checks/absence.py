@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Row, found
+from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, all_frontends
 from iptviz.kube.mode import mode_of
-from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
+from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +23,7 @@ _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 
-def absence(dump: Dump, target: Target, typed: str) -> Iterator[Item]:
+def absence(dump: Dump, target: ParsedTarget, typed: str) -> Iterator[Item]:
     """Yield why `target` was not found and what to try next, the most telling first."""
     yield remark("target-absent", typed=typed)
     yield from _missing_ground(dump)
@@ -261,7 +261,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 
 ROWS = {
-    "skeleton-only": Row(
+    "skeleton-only": FindingRow(
         severity="critical",
         sentence=f"{SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced its services.",
         means="kube-proxy's chain KUBE-SERVICES is declared, but no chain of any service (KUBE-SVC-...) is "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import Evidence, Row, found
+from iptviz.checks.finding import Evidence, FindingRow, found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ def _hints(*, node: str | None) -> str:
 _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, and restart it."
 
 ROWS = {
-    "service-missing": Row(
+    "service-missing": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol} is not in the dump: the API has it at "
         "{differing.expected}",
@@ -74,14 +74,14 @@ ROWS = {
         advice=_SYNC,
         absence=True,
     ),
-    "service-extra": Row(
+    "service-extra": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol} at {differing.found} is in the dump, and not in the API",
         means="The dump has a service port that the API does not have, or that kube-proxy is to ignore.",
         matters="Connections to its address go to endpoints of a service that is gone.",
         advice=_SYNC,
     ),
-    "frontend-missing": Row(
+    "frontend-missing": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol}: {differing.expected} is not in the dump",
         means="The API gives the service an address or a port that the dump does not have.",
@@ -89,14 +89,14 @@ ROWS = {
         advice=_SYNC,
         absence=True,
     ),
-    "frontend-extra": Row(
+    "frontend-extra": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol}: {differing.found} is in the dump, and not in the API",
         means="The dump has an address or a port of the service that the API does not have.",
         matters="Traffic to an address that the service no longer has is taken by this node.",
         advice=_SYNC,
     ),
-    "endpoint-missing": Row(
+    "endpoint-missing": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol} at {differing.at} lacks the endpoint "
         "{differing.expected}",
@@ -106,7 +106,7 @@ ROWS = {
         reference="k/k#121362, #70493",
         absence=True,
     ),
-    "endpoint-extra": Row(
+    "endpoint-extra": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol} at {differing.at} leads to {differing.found}, "
         "which is no endpoint of it",
@@ -115,7 +115,7 @@ ROWS = {
         advice=_SYNC,
         reference="k/k#28674, #67875, #51445",
     ),
-    "endpoint-port-differs": Row(
+    "endpoint-port-differs": FindingRow(
         severity="critical",
         sentence="{differing.name}/{differing.protocol} at {differing.at} leads to {differing.found} "
         "instead of {differing.expected}",
@@ -123,14 +123,14 @@ ROWS = {
         matters="Connections are refused by the pod, or reach another of its programs.",
         advice=_SYNC,
     ),
-    "affinity-differs": Row(
+    "affinity-differs": FindingRow(
         severity="medium",
         sentence=_differs("session affinity"),
         means="The service's session affinity, or its timeout, is not the same in the API and in the dump.",
         matters="Clients change their endpoint when they should not, or stick to one when they should not.",
         advice=_SYNC,
     ),
-    "policy-differs": Row(
+    "policy-differs": FindingRow(
         severity="medium",
         sentence=_differs("the traffic policy"),
         means="A traffic policy (internal or external) is not the same in the API and in the dump.",
@@ -138,14 +138,14 @@ ROWS = {
         "for.",
         advice=_SYNC,
     ),
-    "source-ranges-differ": Row(
+    "source-ranges-differ": FindingRow(
         severity="medium",
         sentence=_differs("what the load balancer admits"),
         means="loadBalancerSourceRanges are not the same in the API and in the dump.",
         matters="Clients are admitted that should not be, or refused that should be admitted.",
         advice=_SYNC,
     ),
-    "health-check-differs": Row(
+    "health-check-differs": FindingRow(
         severity="medium",
         sentence=_differs("the health check node port"),
         means="healthCheckNodePort is not the same in the API and in the dump.",

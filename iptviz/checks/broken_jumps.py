@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Row, found
+from iptviz.checks.finding import FindingRow, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +38,7 @@ def _loop(*, chains: tuple[str, ...]) -> str:
 
 
 ROWS = {
-    "chain-loop": Row(
+    "chain-loop": FindingRow(
         severity="high",
         sentence=_loop,
         means="Chains lead to each other in a circle, or a chain leads to itself.",
@@ -46,7 +46,7 @@ ROWS = {
         "put together from several dumps.",
         advice="Take a fresh dump from the node, and ask that.",
     ),
-    "dangling-jump": Row(
+    "dangling-jump": FindingRow(
         severity="high",
         sentence="jumps to {chain}, which this dump does not have: cut or edited?",
         means="A rule jumps to a chain that is neither declared nor has rules in this dump.",

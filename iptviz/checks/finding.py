@@ -30,7 +30,7 @@ class Evidence(NamedTuple):
 class Finding(NamedTuple):
     """Something that is wrong, or worth knowing, in a dump.
 
-    `id` names its row in a family's table, which has the words. `severity` is one of `SEVERITIES`, `certainty`
+    `id` names its row in a catalogue, which has the words. `severity` is one of `SEVERITIES`, `certainty`
     `CERTAIN` or `IF_COMPLETE`. `service` is the service that it concerns, None for several or the whole dump.
     The sentence is made from `values`, and begins with `line` where that is not 0. `times` says how often the
     cause was met, `evidence` where.
@@ -50,8 +50,8 @@ Item = Finding | Remark
 """What an answer says beside itself: a finding, or a remark that is no diagnosis."""
 
 
-class Row(NamedTuple):
-    """What a family knows of one id: severity, sentence, and the documentation.
+class FindingRow(NamedTuple):
+    """What a catalogue knows of one id: severity, sentence, and the documentation.
 
     `severity` is one of `SEVERITIES`, or one for each state that the finding can be in. `sentence` is a template
     with the names of values, or a function that takes them by name. `absence` says that something is
@@ -69,7 +69,7 @@ class Row(NamedTuple):
 
 
 def found(
-    rows: Mapping[str, Row],
+    rows: Mapping[str, FindingRow],
     what: str,
     rules: Iterable[Rule] = (),
     *,

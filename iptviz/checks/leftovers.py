@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Row, found
+from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import and_more
 from iptviz.kube.leftovers import leftovers
 
@@ -38,7 +38,7 @@ def _left(*, writer: str, chain: str, count: int, asked: int | None, whole: bool
 
 
 ROWS = {
-    "proxy-leftover": Row(
+    "proxy-leftover": FindingRow(
         severity={"asked": "high", "idle": "low"},
         sentence=_left,
         means="Chains are there that today's kube-proxy does not write: an older mode or another program left "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Row, found
+from iptviz.checks.finding import FindingRow, found
 from iptviz.engine.condition import clauses
 from iptviz.kube.families import SERVICES
 
@@ -45,7 +45,7 @@ def _not_leading(*, hook: str) -> str:
 
 
 ROWS = {
-    "foreign-dnat-first": Row(
+    "foreign-dnat-first": FindingRow(
         severity="high",
         sentence=_first,
         means="A rule of somebody else stands above the jump to KUBE-SERVICES and ends the nat table for "
@@ -55,7 +55,7 @@ ROWS = {
         advice="Find out which program wrote the rule, by its comment and its chain, and make it leave out "
         "the service addresses, or take it away.",
     ),
-    "hook-without-services": Row(
+    "hook-without-services": FindingRow(
         severity="high",
         sentence=_not_leading,
         means="A built-in chain of nat (PREROUTING, OUTPUT) has no jump to KUBE-SERVICES, although that chain "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Evidence, Row, found
+from iptviz.checks.finding import Evidence, FindingRow, found
 from iptviz.checks.wording import and_more, sentence, text
 from iptviz.intake.remark import remark
 
@@ -112,8 +112,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 """Gaps of a dump, what is not understood in it, and what was done to its text, as a whole and to lines."""
 
-ROWS: dict[str, Row] = {
-    "partial-dump": Row(
+ROWS: dict[str, FindingRow] = {
+    "partial-dump": FindingRow(
         severity="medium",
         sentence=_gap,
         means="Lines of the dump seem to be missing: a table has no COMMIT, the last line has no end, chains "
@@ -124,7 +124,7 @@ ROWS: dict[str, Row] = {
         "itself.",
         reference="cloudnativelabs/kube-router#1588",
     ),
-    "nat-unreadable": Row(
+    "nat-unreadable": FindingRow(
         severity="high",
         sentence=_gap,
         means="The table nat holds native nft rules that iptables cannot show: iptables-save printed a "
@@ -134,7 +134,7 @@ ROWS: dict[str, Row] = {
         advice="Look at `nft list table ip nat`, and find out which program writes native rules there.",
         reference="ubicloud/ubicloud#2966",
     ),
-    "lossy-listing": Row(
+    "lossy-listing": FindingRow(
         severity="medium",
         sentence=_gap,
         means="The text is a listing (iptables -L), not a dump: it abbreviates counters and leaves out "
@@ -142,7 +142,7 @@ ROWS: dict[str, Row] = {
         matters="A rule that holds for one interface looks as if it held for all; an answer may say too much.",
         advice="Save a dump with iptables-save -c instead; it has everything, and is quicker to make.",
     ),
-    "table-guessed": Row(
+    "table-guessed": FindingRow(
         severity="low",
         sentence=_gap,
         means="No line says which table these rules are of; it was told by their chains and targets.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import Row, found
+from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.kube.balance import balance_of
 
@@ -162,7 +162,7 @@ def _percent(share: Fraction) -> str:
 
 
 ROWS = {
-    "no-endpoints": Row(
+    "no-endpoints": FindingRow(
         severity="high",
         sentence=_no_endpoints,
         means="The service has no ready endpoint, so kube-proxy has its connections refused.",
@@ -171,7 +171,7 @@ ROWS = {
         "pods.",
         reference="k/k#97360",
     ),
-    "local-drop": Row(
+    "local-drop": FindingRow(
         severity="high",
         sentence=_local_drop,
         means="The service has a policy Local and no ready endpoint on this node; connections that come here "
@@ -182,7 +182,7 @@ ROWS = {
         "each node.",
         reference="kubernetes/website#2499",
     ),
-    "connections-lost": Row(
+    "connections-lost": FindingRow(
         severity="high",
         sentence=_lost,
         means="Some connections run through all rules of the service's chain and meet no endpoint: the last "
@@ -191,7 +191,7 @@ ROWS = {
         advice="Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it "
         "anew.",
     ),
-    "service-unseen": Row(
+    "service-unseen": FindingRow(
         severity="info",
         sentence=_unseen,
         means="A chain that the service's connections enter has no rules in this dump, or no end, and the "
@@ -199,7 +199,7 @@ ROWS = {
         matters="Where these connections go cannot be told from this text.",
         advice="Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.",
     ),
-    "uneven-shares": Row(
+    "uneven-shares": FindingRow(
         severity="high",
         sentence=_uneven,
         means="The endpoints' effective shares differ from each other by more than kube-proxy's rounding "
@@ -209,7 +209,7 @@ ROWS = {
         advice="See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain "
         "anew.",
     ),
-    "service-chain-empty": Row(
+    "service-chain-empty": FindingRow(
         severity="high",
         sentence="leads to {chain}, which has no rules",
         means="Connections enter a chain that is declared and holds no rule.",
@@ -217,7 +217,7 @@ ROWS = {
         advice="See whether the dump is whole; then restart kube-proxy, which writes the chain anew.",
         absence=True,
     ),
-    "ends-without-endpoint": Row(
+    "ends-without-endpoint": FindingRow(
         severity="high",
         sentence="{target} ends the nat table before an endpoint is chosen",
         means="On the way through the service's chains a rule other than DNAT ends the nat table: ACCEPT, "
@@ -225,14 +225,14 @@ ROWS = {
         matters="These connections keep the service's address, which no machine has, or go somewhere else.",
         advice="Find out which program put the rule into kube-proxy's chains, and take it away.",
     ),
-    "endpoint-shadowed": Row(
+    "endpoint-shadowed": FindingRow(
         severity="high",
         sentence="never reached, a rule above it takes every connection",
         means="A rule without a condition stands above the last endpoint's rule of a service chain.",
         matters="The endpoints below it never get a connection; the one above gets them all.",
         advice="See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.",
     ),
-    "hash-mismatch": Row(
+    "hash-mismatch": FindingRow(
         severity="low",
         sentence="the hash of {chain} is not that of {name}: edited, or names made up?",
         means="The name of a service chain ends in a hash of the service's name, and the comment names "
@@ -242,7 +242,7 @@ ROWS = {
         advice="Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes "
         "together.",
     ),
-    "vip-collision": Row(
+    "vip-collision": FindingRow(
         severity="high",
         sentence="{frontend} of {of} is {first}'s, too: line {first_line} comes first and gets the connections",
         means="Two services claim the same address, protocol and port.",

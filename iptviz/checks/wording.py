@@ -1,7 +1,7 @@
 """The one way from a finding or a remark to its sentence.
 
-A sentence stands in the module of its family (`iptviz.checks.registry.FAMILIES`): that of a finding in its row of
-`ROWS`, that of a remark in `REMARKS`. Here are those of remarks that belong to no family, and what all sentences
+A sentence stands in its catalogue (`iptviz.checks.registry.CATALOGUES`): that of a finding in its row of
+`ROWS`, that of a remark in `REMARKS`. Here are those of remarks that belong to no catalogue, and what all sentences
 share: the place in front, lists that are cut.
 """
 

@@ -8,7 +8,7 @@ import typer
 
 from iptviz.dump.model import Dump
 from iptviz.redact.named import Named
-from iptviz.supplied.files import File
+from iptviz.supplied.files import FileArgument
 
 
 class Color(StrEnum):
@@ -112,7 +112,7 @@ DUMP = typer.Argument(
 )
 DumpArgument = Annotated[Dump, DUMP, Named.DUMP]
 ServicesOption = Annotated[
-    File,
+    FileArgument,
     typer.Option(
         "--services",
         metavar="FILE",

@@ -9,7 +9,7 @@ from iptviz.cli.command import Argument, CommandResult, question
 from iptviz.cli.options import After, DumpArgument
 from iptviz.questions.packet_fields import FIELDS, PacketFields
 from iptviz.redact.named import Named
-from iptviz.supplied.files import File
+from iptviz.supplied.files import FileArgument
 from iptviz.xtables.address import parse_network
 
 
@@ -49,18 +49,22 @@ def packet_command(
         After("mark"),
     ] = None,
     addresses: Annotated[
-        File,
+        FileArgument,
         _known("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),
         Named.ADDRESS_FILE,
     ] = None,
     routes: Annotated[
-        File, _known("--routes", "FILE", "The node's `ip route`: where a packet leaves."), Named.ROUTE_FILE
+        FileArgument,
+        _known("--routes", "FILE", "The node's `ip route`: where a packet leaves."),
+        Named.ROUTE_FILE,
     ] = None,
     ipset: Annotated[
-        File, _known("--ipset", "FILE", "The node's `ipset save`: what its sets hold."), Named.IPSET_FILE
+        FileArgument,
+        _known("--ipset", "FILE", "The node's `ipset save`: what its sets hold."),
+        Named.IPSET_FILE,
     ] = None,
     recent: Annotated[
-        File,
+        FileArgument,
         _known("--recent", "FILE", "A list of /proc/net/xt_recent: which clients came before."),
         Named.RECENT_FILE,
     ] = None,

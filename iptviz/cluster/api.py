@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.supplied.documents import Item, read_items
+from iptviz.supplied.documents import JsonObject, read_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -79,7 +79,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     Raises:
         DumpError: one is neither JSON nor YAML of objects, or there is no service in any.
     """
-    items: list[Item] = []
+    items: list[JsonObject] = []
     sources = []
     for text, source in texts:
         sources.append(source)
@@ -93,7 +93,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
 # --- services ------------------------------------------------------------------------------------------------
 
 
-def _service(item: Item) -> ApiService:
+def _service(item: JsonObject) -> ApiService:
     metadata, spec = _object(item, "metadata"), _object(item, "spec")
     affinity = _object(_object(spec, "sessionAffinityConfig"), "clientIP")
     sticky = spec.get("sessionAffinity") == "ClientIP"
@@ -113,7 +113,7 @@ def _service(item: Item) -> ApiService:
     )
 
 
-def _ignored(metadata: Item, spec: Item) -> str:
+def _ignored(metadata: JsonObject, spec: JsonObject) -> str:
     labels = _object(metadata, "labels")
     if spec.get("type") == "ExternalName":
         return "ExternalName"
@@ -124,7 +124,7 @@ def _ignored(metadata: Item, spec: Item) -> str:
     return f"label {_HEADLESS}" if _HEADLESS in labels else ""
 
 
-def _load_balancer_ips(item: Item) -> Iterator[str]:
+def _load_balancer_ips(item: JsonObject) -> Iterator[str]:
     """Yield the addresses of load balancers that kube-proxy takes over: not those in mode Proxy."""
     balancer = _object(_object(item, "status"), "loadBalancer")
     for ingress in _objects(balancer, "ingress"):
@@ -132,7 +132,7 @@ def _load_balancer_ips(item: Item) -> Iterator[str]:
             yield _text(ingress, "ip")
 
 
-def _ports(spec: Item) -> Iterator[ApiPort]:
+def _ports(spec: JsonObject) -> Iterator[ApiPort]:
     for port in _objects(spec, "ports"):
         number = _number(port, "port")
         if number is not None:
@@ -143,7 +143,7 @@ def _ports(spec: Item) -> Iterator[ApiPort]:
 # --- endpoints -----------------------------------------------------------------------------------------------
 
 
-def _endpoints(items: list[Item]) -> dict[Port, list[ApiEndpoint]]:
+def _endpoints(items: list[JsonObject]) -> dict[Port, list[ApiEndpoint]]:
     """Return the endpoints by port: of slices, and of Endpoints where a service has no slice."""
     found: dict[Port, dict[tuple[str, int], ApiEndpoint]] = {}
     sliced: set[tuple[str, str]] = set()
@@ -162,7 +162,7 @@ def _endpoints(items: list[Item]) -> dict[Port, list[ApiEndpoint]]:
     return {port: list(endpoints.values()) for port, endpoints in found.items()}
 
 
-def _of_slice(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
+def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
     ports = [(_port_key(port), _number(port, "port")) for port in _objects(item, "ports")]
     for endpoint in _objects(item, "endpoints"):
         conditions = _object(endpoint, "conditions")
@@ -185,7 +185,7 @@ def _of_slice(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
         )
 
 
-def _of_endpoints(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
+def _of_endpoints(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
     for subset in _objects(item, "subsets"):
         for port in _objects(subset, "ports"):
             number = _number(port, "port")
@@ -195,11 +195,11 @@ def _of_endpoints(item: Item) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
                 yield _port_key(port), end
 
 
-def _names(item: Item, key: str) -> frozenset[str]:
+def _names(item: JsonObject, key: str) -> frozenset[str]:
     return frozenset(filter(None, (_text(hint, "name") for hint in _objects(item, key))))
 
 
-def _zones(items: list[Item]) -> Iterator[tuple[str, str]]:
+def _zones(items: list[JsonObject]) -> Iterator[tuple[str, str]]:
     """Yield nodes and their zones: of Node objects, and of nodes that have endpoints."""
     for item in items:
         metadata = _object(item, "metadata")
@@ -211,33 +211,33 @@ def _zones(items: list[Item]) -> Iterator[tuple[str, str]]:
         yield from ((node, zone) for node, zone in zones if node and zone)
 
 
-def _port_key(port: Item) -> tuple[str, str]:
+def _port_key(port: JsonObject) -> tuple[str, str]:
     return _text(port, "name"), (_text(port, "protocol") or "TCP").lower()
 
 
 # --- what is there -------------------------------------------------------------------------------------------
 
 
-def _object(item: Item, key: str) -> Item:
+def _object(item: JsonObject, key: str) -> JsonObject:
     value = item.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _objects(item: Item, key: str) -> list[Item]:
+def _objects(item: JsonObject, key: str) -> list[JsonObject]:
     value = item.get(key)
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def _text(item: Item, key: str) -> str:
+def _text(item: JsonObject, key: str) -> str:
     value = item.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _texts(item: Item, key: str) -> tuple[str, ...]:
+def _texts(item: JsonObject, key: str) -> tuple[str, ...]:
     value = item.get(key)
     return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
 
 
-def _number(item: Item, key: str) -> int | None:
+def _number(item: JsonObject, key: str) -> int | None:
     value = item.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.cluster.api import ApiCluster, ApiEndpoint, ApiPort, ApiService
 
-Frontend = tuple[str, str, int]
+FrontendKey = tuple[str, str, int]
 """Kind, address (empty for a node port), port."""
 
 
@@ -33,7 +33,7 @@ class ExpectedPort(NamedTuple):
     name: str
     port_name: str
     protocol: str
-    frontends: frozenset[Frontend]
+    frontends: frozenset[FrontendKey]
     endpoints: frozenset[str]
     rightly: tuple[frozenset[str], ...]
     local: frozenset[str] | None
@@ -63,7 +63,7 @@ def expected_ports(cluster: ApiCluster, version: int, node: str | None) -> Itera
             key = service.namespace, service.name, port.name, port.protocol
             ends = [end for end in cluster.endpoints.get(key, ()) if _of_version([end.address], version)]
             own = None if node is None else [end for end in ends if end.node == node]
-            place = None if node is None else Place(node, cluster.zones.get(node))
+            place = None if node is None else ProxyPlace(node, cluster.zones.get(node))
             yield _expected(service, port, ends, own, place, version)
 
 
@@ -72,7 +72,7 @@ def _expected(
     port: ApiPort,
     ends: list[ApiEndpoint],
     own: list[ApiEndpoint] | None,
-    place: Place | None,
+    place: ProxyPlace | None,
     version: int,
 ) -> ExpectedPort:
     first, *others = _choices(ends, place)
@@ -99,14 +99,14 @@ def _usable(ends: list[ApiEndpoint]) -> list[ApiEndpoint]:
     return ready or [end for end in ends if end.serving and end.terminating]
 
 
-class Place(NamedTuple):
+class ProxyPlace(NamedTuple):
     """Where a kube-proxy runs: its node, and the node's zone if it is known."""
 
     node: str
     zone: str | None
 
 
-def _choices(ends: list[ApiEndpoint], place: Place | None) -> list[list[ApiEndpoint]]:
+def _choices(ends: list[ApiEndpoint], place: ProxyPlace | None) -> list[list[ApiEndpoint]]:
     """Return the sets of endpoints that policy Cluster may use on a node, the likeliest first.
 
     Source: topologyModeFromHints in pkg/proxy/topology.go. All ready endpoints have hints, or none counts.
@@ -128,7 +128,7 @@ def _texts(ends: Iterable[ApiEndpoint]) -> frozenset[str]:
     return frozenset(join_endpoint(end.address, end.port) for end in ends)
 
 
-def _frontends(service: ApiService, port: ApiPort, version: int) -> Iterator[Frontend]:
+def _frontends(service: ApiService, port: ApiPort, version: int) -> Iterator[FrontendKey]:
     kinds = {
         "cluster-ip": service.cluster_ips,
         "external-ip": service.external_ips,

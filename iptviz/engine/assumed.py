@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import NEVER
-from iptviz.engine.condition_kinds import KINDS, Region
+from iptviz.engine.condition_kinds import CONDITION_KINDS, Region
 from iptviz.engine.meanings.truth import RuleTruth
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Assumed:
 
 def _about(condition: Condition) -> tuple[tuple[str, int | None], Region | None]:
     """Return what a condition is about, the same for all that may imply each other, and which values it names."""
-    read = KINDS[condition.kind].region
+    read = CONDITION_KINDS[condition.kind].region
     return (condition.kind, condition.since), None if read is None else read(condition.value)
 
 

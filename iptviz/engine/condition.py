@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from iptviz.engine.condition_kinds import KINDS
+from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.marks import as_left
 from iptviz.errors import PacketError
 
@@ -15,7 +15,7 @@ class Condition(NamedTuple):
     """One question about a packet. Two that differ in anything are two questions.
 
     Attributes:
-        kind: a key of `condition_kinds.KINDS`.
+        kind: a key of `condition_kinds.CONDITION_KINDS`.
         value: what it asks about, in the form that the kind's row describes, without what follows here.
         details: what else is asked: the ends of a packet that a set holds, options of a recent list.
         rule: the line of the rule that keeps a state of its own, such as a rate.
@@ -33,7 +33,7 @@ class Condition(NamedTuple):
     @property
     def text(self) -> str:
         """All that it asks about in one text, such as `clients dst (rewritten to 10.0.0.1:80)`."""
-        details = KINDS[self.kind].details
+        details = CONDITION_KINDS[self.kind].details
         return "".join((
             self.value,
             details[0].format(self.details) if details and self.details else "",
@@ -52,7 +52,7 @@ class Assumption(NamedTuple):
     @property
     def text(self) -> str:
         """The answer as a clause, such as `source not in 10.244.0.0/16`."""
-        kind = KINDS[self.condition.kind]
+        kind = CONDITION_KINDS[self.condition.kind]
         return (kind.holds if self.holds else kind.fails).format(kind.say(self.condition.text))
 
     def opposite(self) -> Assumption:
@@ -78,7 +78,7 @@ def read_assumption(text: str) -> Assumption:
     for prefix in ("! ", "not "):
         if bare.startswith(prefix):
             return read_assumption(bare.removeprefix(prefix)).opposite()
-    for name, kind in KINDS.items():
+    for name, kind in CONDITION_KINDS.items():
         for holds, template in ((False, kind.fails), (True, kind.holds)):
             words = _filled_in(template, bare)
             value = None if words is None or words.startswith("not ") else kind.hear(words)
@@ -108,7 +108,7 @@ def _read_value(name: str, text: str) -> Condition:
 
 @cache
 def _pattern(name: str) -> re.Pattern[str]:
-    kind = KINDS[name]
+    kind = CONDITION_KINDS[name]
     before, _, after = (kind.details[0] if kind.details else "").partition("{}")
     details = f"{re.escape(before)}(?P<details>{kind.details[1]}){re.escape(after)}" if kind.details else ""
     rule = r" at line (?P<rule>[1-9]\d{0,9})"

@@ -136,7 +136,7 @@ _TIME = (
 )
 
 
-class Kind(NamedTuple):
+class ConditionKind(NamedTuple):
     """What all conditions of one kind have in common.
 
     Attributes:
@@ -175,95 +175,97 @@ _PORT = "a port, or the first and the last: 80, 8000:8099"
 _MARK = "a mark, perhaps with the mask of the bits that matter: 0x1, 0x4000/0x4000"
 _WHOSE = ("local_ips", "addresses")
 
-KINDS = {
-    "source-cidr": Kind(
+CONDITION_KINDS = {
+    "source-cidr": ConditionKind(
         "source in {}", "source not in {}", _NETWORK, ("src",), region=parse_network, names="address",
         hear=_hear_network,
     ),
-    "destination-cidr": Kind(
+    "destination-cidr": ConditionKind(
         "destination in {}", "destination not in {}", _NETWORK, ("dst",), region=parse_network,
         names="address", hear=_hear_network,
     ),
-    "source-range": Kind("source in {}", "source not in {}", _RANGE, ("src",), names="address"),
-    "destination-range": Kind("destination in {}", "destination not in {}", _RANGE, ("dst",), names="address"),
-    "source-type": Kind(
+    "source-range": ConditionKind("source in {}", "source not in {}", _RANGE, ("src",), names="address"),
+    "destination-range": ConditionKind(
+        "destination in {}", "destination not in {}", _RANGE, ("dst",), names="address"
+    ),
+    "source-type": ConditionKind(
         "source is {}", "source is not {}", _TYPE, _WHOSE, plain=_TYPES, say=_say_type, hear=_hear_type
     ),
-    "destination-type": Kind(
+    "destination-type": ConditionKind(
         "destination is {}", "destination is not {}", _TYPE, _WHOSE, plain=_TYPES, say=_say_type,
         hear=_hear_type,
     ),
-    "in-interface": Kind(
+    "in-interface": ConditionKind(
         "input interface is {}", "input interface is not {}", _INTERFACE, ("in_iface",), region=Interface,
         names="interface",
     ),
-    "out-interface": Kind(
+    "out-interface": ConditionKind(
         "output interface is {}", "output interface is not {}", _INTERFACE, ("out_iface", "routes"),
         region=Interface, names="interface",
     ),
-    "bridge-port": Kind("input is a bridge port", "input is not a bridge port"),
-    "source-port": Kind(
+    "bridge-port": ConditionKind("input is a bridge port", "input is not a bridge port"),
+    "source-port": ConditionKind(
         "source port {}", "source port not {}", _PORT, ("sport",), region=_ports, plain=_PORT_RANGE
     ),
-    "destination-port": Kind(
+    "destination-port": ConditionKind(
         "destination port {}", "destination port not {}", _PORT, ("dport",), region=_ports, plain=_PORT_RANGE
     ),
-    "protocol": Kind(
+    "protocol": ConditionKind(
         "protocol is {}", "protocol is not {}", "a protocol by its name, or number: tcp, 132", ("protocol",),
         region=_one_of, plain=_PROTOCOL,
     ),
-    "state": Kind(
+    "state": ConditionKind(
         "connection state is {}", "connection state is not {}", "conntrack states: ESTABLISHED,RELATED",
         ("ctstate",), region=_one_of, plain=_STATES,
     ),
-    "tracking": Kind("this node tracks connections", "this node tracks no connections"),
-    "fragment": Kind("packet is a later fragment", "packet is no later fragment"),
-    "mark": Kind("mark is {}", "mark is not {}", _MARK, ("mark",), region=_mark_bits, plain=_BITS),
-    "connmark": Kind(
+    "tracking": ConditionKind("this node tracks connections", "this node tracks no connections"),
+    "fragment": ConditionKind("packet is a later fragment", "packet is no later fragment"),
+    "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), region=_mark_bits, plain=_BITS),
+    "connmark": ConditionKind(
         "connection mark is {}", "connection mark is not {}", _MARK, region=_mark_bits, plain=_BITS
     ),
-    "local": Kind(
+    "local": ConditionKind(
         "{} is an address of this node", "{} is no address of this node", "an address: 192.168.1.10", _WHOSE,
         names="address",
     ),
-    "endpoint-local": Kind(
+    "endpoint-local": ConditionKind(
         "the address that {} chose is one of this node", "the address that {} chose is not one of this node",
         "the target that chose it: DNAT", _WHOSE, plain="DNAT",
     ),
-    "listener": Kind(
+    "listener": ConditionKind(
         "a program listens on {}", "no program listens on {}",
         "where a target hands packets over: netfilter queue 0, TPROXY port 15001",
         plain=r"netfilter queue \d+(?::\d+)?|TPROXY port (?:\d+|the packet's port)",
     ),
-    "rate": Kind(
+    "rate": ConditionKind(
         "{} is not exceeded", "{} is exceeded",
         "what -m limit or -m hashlimit says without its dashes, and the rule's line: limit 3/hour at line 12",
         plain=r"limit \d+/[a-z]+(?: limit-burst \d+)?", per_rule=True,
     ),
-    "time": Kind(
+    "time": ConditionKind(
         "now is {}", "now is not {}",
         "what -m time says without its dashes: timestart 08:00:00 timestop 17:00:00",
         plain=f"any time|(?:{_TIME})(?: (?:{_TIME}))*",
     ),
-    "quota": Kind(
+    "quota": ConditionKind(
         "{} bytes are not used up", "{} bytes are used up", "a number, and the rule's line: 5000 at line 12",
         plain=r"\d+", per_rule=True,
     ),
-    "recent": Kind(
+    "recent": ConditionKind(
         "source is in the recent list {}", "source is not in the recent list {}",
         "the list, and in brackets what else is asked of it: ssh, ssh (--seconds 60 --hitcount 4 --rsource)",
         ("recent",), names="list", details=(" ({})", "(?:! )?--.*"),
     ),
-    "set": Kind(
+    "set": ConditionKind(
         "packet is in ipset {}", "packet is not in ipset {}",
         "the set, and which ends of the packet are looked up: clients src, pairs dst,src",
         ("ipset",), names="set", details=(" {}", r"[^ ]+(?: --return-nomatch)?"),
     ),
-    "match": Kind(
+    "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",
         names="options",
     ),
-    "target": Kind(
+    "target": ConditionKind(
         "rules go on after target {}", "rules end at target {}", "a target that nothing here knows: FOO",
         plain="[A-Z][A-Z0-9_]*",
     ),

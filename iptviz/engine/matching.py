@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
 from iptviz.engine.condition import Assumption
-from iptviz.engine.condition_kinds import KINDS
+from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.meanings.addresses import basic_truth
 from iptviz.engine.meanings.table import match_truths
@@ -86,6 +86,6 @@ def _parts(rule: Rule, packet: Packet, host: Host) -> Iterator[tuple[Option | Ma
 
 def _of_rule(truth: Truth, rule: Rule) -> Truth:
     """Tie a question about a counter to the rule that keeps it."""
-    if not isinstance(truth, Assumption) or not KINDS[truth.condition.kind].per_rule:
+    if not isinstance(truth, Assumption) or not CONDITION_KINDS[truth.condition.kind].per_rule:
         return truth
     return Assumption(truth.condition._replace(rule=rule.line), truth.holds)

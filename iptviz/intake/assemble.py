@@ -17,8 +17,8 @@ from iptviz.intake.dialect import (
     NO_PART,
     OF_RULES,
     SEPARATOR,
-    Kind,
     Line,
+    LineKind,
     classify,
     read_command,
     reason_to_skip,
@@ -91,14 +91,14 @@ class _Assembler:
 
     # --- lines of a dump ---
 
-    def _use(self, kind: Kind, text: bytes, line: int) -> None:
+    def _use(self, kind: LineKind, text: bytes, line: int) -> None:
         """Put a part of a dump where it belongs; `text` ends with a line end, or the whole text ends."""
         text = text if text.endswith(b"\n") else text + b"\n"
-        if kind is Kind.TABLE:
+        if kind is LineKind.TABLE:
             self._open(text.strip()[1:].decode(), DumpForm.SAVE, line)
-        elif kind is Kind.COMMIT:
+        elif kind is LineKind.COMMIT:
             self._commit(line)
-        elif kind is Kind.COMMENT:
+        elif kind is LineKind.COMMENT:
             self._comment(text, line)
         else:
             self._opened(line).add(Piece(kind, text, line))
@@ -126,11 +126,11 @@ class _Assembler:
                 self._obey(command)
         self.listed = None
         if self.draft is not None and not (tool and self.draft.form != DumpForm.SAVE):
-            self.draft.add(Piece(Kind.COMMENT, text, line))
+            self.draft.add(Piece(LineKind.COMMENT, text, line))
             return
         self.draft = None
         self.tool = tool or self.tool
-        self.lead.append(Piece(Kind.COMMENT, text, line))
+        self.lead.append(Piece(LineKind.COMMENT, text, line))
 
     def _opened(self, line: int) -> Draft:
         """Return the open table, a new one for lines that no header stands above."""
@@ -151,11 +151,11 @@ class _Assembler:
         if self._listing(text, unit.line):
             return
         line = classify(text.rstrip(b" \t"))
-        if line.kind in {Kind.OTHER, Kind.COMMAND}:
+        if line.kind in {LineKind.OTHER, LineKind.COMMAND}:
             line = self._undecorated(text, unit.line)
-        if line.kind is Kind.COMMAND:
+        if line.kind is LineKind.COMMAND:
             self._command(line, unit.line)
-        elif line.kind is not Kind.OTHER:
+        elif line.kind is not LineKind.OTHER:
             self._repaired(line, unit.line)
         elif not self._joined(line.text, unit.line):
             self._skip(text, unit.line)
@@ -167,7 +167,7 @@ class _Assembler:
             return classify(self._without_known_prefix(text).strip())
         self.prefix = found.prefix
         if self._listing(found.core, number):
-            return Line(Kind.COMMENT, b"#")
+            return Line(LineKind.COMMENT, b"#")
         line = classify(found.core)
         return line._replace(reason=line.reason or _decoration_of(found.prefix))
 
@@ -181,7 +181,7 @@ class _Assembler:
             return
         if line.reason and line.reason != OF_RULES:
             add_note(self.notes, number, line.reason, skipped=False)
-        if line.kind is Kind.DECLARATION and line.reason == OF_RULES:
+        if line.kind is LineKind.DECLARATION and line.reason == OF_RULES:
             self._begin_rules_again(number)
         self._use(line.kind, line.text + b"\n", number)
         if self.draft is not None and line.reason == OF_RULES:
@@ -214,7 +214,7 @@ class _Assembler:
         """Undo a wrap: join lines to the rule above them if only together they make a whole rule."""
         draft = self.draft
         piece = draft.pieces[-1] if draft is not None and draft.pieces else None
-        if draft is None or piece is None or piece.kind is not Kind.RULE or self.rule_end + 1 != number:
+        if draft is None or piece is None or piece.kind is not LineKind.RULE or self.rule_end + 1 != number:
             return False
         *before, last = split_lines(piece.text)
         joined, count = _join(last, [text, *self._noise_ahead()])
@@ -224,7 +224,7 @@ class _Assembler:
             draft.pieces[-1] = piece._replace(text=b"".join(before))
         else:
             draft.pieces.pop()
-        draft.pieces.append(Piece(Kind.RULE, joined, piece.line + len(before)))
+        draft.pieces.append(Piece(LineKind.RULE, joined, piece.line + len(before)))
         for more in range(count):
             add_note(self.notes, number + more, "joined", skipped=False)
         self.at += count - 1
@@ -273,9 +273,9 @@ def _decoration_of(prefix: bytes) -> str:
 
 
 _KINDS = {
-    index.RULES: Kind.RULE,
-    index.DECLARATIONS: Kind.DECLARATION,
-    index.TABLE: Kind.TABLE,
-    index.COMMIT: Kind.COMMIT,
-    index.COMMENT: Kind.COMMENT,
+    index.RULES: LineKind.RULE,
+    index.DECLARATIONS: LineKind.DECLARATION,
+    index.TABLE: LineKind.TABLE,
+    index.COMMIT: LineKind.COMMIT,
+    index.COMMENT: LineKind.COMMENT,
 }

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from iptviz.intake.index import TABLE_NAMES
 
 
-class Kind(Enum):
+class LineKind(Enum):
     """What a line is."""
 
     RULE = "rule"
@@ -25,7 +25,7 @@ class Kind(Enum):
 class Line(NamedTuple):
     """A line in the words of iptables-save, and what it is; `reason` is an id where it was put into them."""
 
-    kind: Kind
+    kind: LineKind
     text: bytes
     reason: str = ""
 
@@ -40,13 +40,13 @@ class Command(NamedTuple):
 
 
 _COUNTERS = rb"(?: -c (?P<packets>\d+) (?P<bytes>\d+))?"
-_ROWS: tuple[tuple[Kind, str, str], ...] = (
-    (Kind.RULE, r"(?:\[\d+:\d+\] )?-A \S.*", ""),
-    (Kind.DECLARATION, r":\S+ +(?:ACCEPT|DROP|QUEUE|RETURN|-)(?: +\[\d+:\d+\])?", ""),
-    (Kind.TABLE, rf"\*(?:{'|'.join(TABLE_NAMES)})", ""),
-    (Kind.COMMIT, "COMMIT", ""),
-    (Kind.OPERATION, r"-(?:I|D|R|E) \S.*|-[FXZ](?: \S+)?", ""),
-    (Kind.COMMENT, r"#.*", ""),
+_ROWS: tuple[tuple[LineKind, str, str], ...] = (
+    (LineKind.RULE, r"(?:\[\d+:\d+\] )?-A \S.*", ""),
+    (LineKind.DECLARATION, r":\S+ +(?:ACCEPT|DROP|QUEUE|RETURN|-)(?: +\[\d+:\d+\])?", ""),
+    (LineKind.TABLE, rf"\*(?:{'|'.join(TABLE_NAMES)})", ""),
+    (LineKind.COMMIT, "COMMIT", ""),
+    (LineKind.OPERATION, r"-(?:I|D|R|E) \S.*|-[FXZ](?: \S+)?", ""),
+    (LineKind.COMMENT, r"#.*", ""),
 )
 _PATTERNS = tuple((kind, re.compile(pattern.encode(), re.DOTALL)) for kind, pattern, _ in _ROWS)
 _POLICY = re.compile(rb"-P (\S+) ([A-Z]+)" + _COUNTERS)
@@ -86,13 +86,13 @@ def classify(text: bytes) -> Line:
     """Return what `text`, a line without decoration and line end, is."""
     if found := _POLICY.fullmatch(text):
         counters = b"[%s:%s]" % (found["packets"] or b"0", found["bytes"] or b"0")
-        return Line(Kind.DECLARATION, b":%s %s %s" % (found[1], found[2], counters), OF_RULES)
+        return Line(LineKind.DECLARATION, b":%s %s %s" % (found[1], found[2], counters), OF_RULES)
     if found := _NEW_CHAIN.fullmatch(text):
-        return Line(Kind.DECLARATION, b":%s - [0:0]" % found[1], OF_RULES)
+        return Line(LineKind.DECLARATION, b":%s - [0:0]" % found[1], OF_RULES)
     for kind, pattern in _PATTERNS:
         if pattern.fullmatch(text):
             return Line(kind, text)
-    return Line(Kind.COMMAND if _find_command(text) else Kind.OTHER, text)
+    return Line(LineKind.COMMAND if _find_command(text) else LineKind.OTHER, text)
 
 
 def reason_to_skip(text: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.intake.dialect import Kind
+from iptviz.intake.dialect import LineKind
 from iptviz.intake.text import split_lines
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class DumpForm:
 class Piece(NamedTuple):
     """One or several lines, each with its line end, and the line (counted from 1) where they stood."""
 
-    kind: Kind
+    kind: LineKind
     text: bytes
     line: int
 
@@ -57,15 +57,15 @@ class Draft:
     def add(self, piece: Piece) -> None:
         """Append a piece."""
         self.pieces.append(piece)
-        if piece.kind is Kind.DECLARATION:
+        if piece.kind is LineKind.DECLARATION:
             names = {chain_of(line) for line in split_lines(piece.text)}
             # After rules, a chain that is declared again is emptied: an operation like any other.
             self.has_operations = self.has_operations or (self.has_rules and not names.isdisjoint(self.names))
             self.names |= names
-        self.has_rules = self.has_rules or piece.kind is Kind.RULE
-        self.has_operations = self.has_operations or piece.kind is Kind.OPERATION
+        self.has_rules = self.has_rules or piece.kind is LineKind.RULE
+        self.has_operations = self.has_operations or piece.kind is LineKind.OPERATION
 
-    def lines(self, kind: Kind) -> list[tuple[bytes, int]]:
+    def lines(self, kind: LineKind) -> list[tuple[bytes, int]]:
         """Return the single lines of all pieces of `kind`, each with its number."""
         return [
             (text, piece.line + number)

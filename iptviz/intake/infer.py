@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.intake.dialect import Kind
+from iptviz.intake.dialect import LineKind
 from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece, chain_of
 from iptviz.intake.remark import remark
 from iptviz.intake.text import split_lines
@@ -80,10 +80,10 @@ def _split(draft: Draft) -> Iterator[Draft]:
     in_user_chain = False
     for piece in _single_lines(draft):
         chain = chain_of(piece.text)
-        evidence = _evidence(piece.text) if piece.kind is Kind.RULE else None
+        evidence = _evidence(piece.text) if piece.kind is LineKind.RULE else None
         starts = {
-            Kind.DECLARATION: part.has_rules,
-            Kind.RULE: (in_user_chain and chain in BUILT_IN)
+            LineKind.DECLARATION: part.has_rules,
+            LineKind.RULE: (in_user_chain and chain in BUILT_IN)
             or bool(table and evidence and table != evidence),
         }.get(piece.kind, False)
         if starts:
@@ -92,7 +92,7 @@ def _split(draft: Draft) -> Iterator[Draft]:
             part.tool, part.of_rules, table = draft.tool, draft.of_rules, None
         part.add(piece)
         table = table or evidence
-        in_user_chain = piece.kind is Kind.RULE and chain not in BUILT_IN
+        in_user_chain = piece.kind is LineKind.RULE and chain not in BUILT_IN
     part.ended_by_commit = draft.ended_by_commit
     yield part
 
@@ -110,10 +110,12 @@ def _evidence(rule: bytes) -> str | None:
 
 def _table_of(draft: Draft) -> str:
     """Return the table that the rules point to, else that of the built-in chains."""
-    found = [table for text, _ in draft.lines(Kind.RULE) if (table := _evidence(text))]
+    found = [table for text, _ in draft.lines(LineKind.RULE) if (table := _evidence(text))]
     if found:
         return max(set(found), key=found.count)
-    named = {chain_of(text) for kind in (Kind.DECLARATION, Kind.RULE) for text, _ in draft.lines(kind)}
+    named = {
+        chain_of(text) for kind in (LineKind.DECLARATION, LineKind.RULE) for text, _ in draft.lines(kind)
+    }
     return next(
         (table for table, there, absent in _BY_BUILT_IN if there <= named and not absent & named), _DEFAULT
     )

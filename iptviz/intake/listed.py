@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.intake.dialect import Kind
+from iptviz.intake.dialect import LineKind
 from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, DumpForm, Piece
 from iptviz.intake.remark import remark
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.listing.rows import Columns, Heading, read_columns, read_heading, read_row
+from iptviz.listing.rows import ChainHeading, ListedColumns, read_columns, read_heading, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +20,12 @@ _NO_INTERFACES = "interfaces-not-shown"
 class ListedChain:
     """The chain under a heading: first the line of columns, then rows."""
 
-    def __init__(self, draft: Draft, heading: Heading, line: int) -> None:
+    def __init__(self, draft: Draft, heading: ChainHeading, line: int) -> None:
         self._draft = draft
         self._name = heading.name
-        self._columns: Columns | None = None
+        self._columns: ListedColumns | None = None
         policy = f"{heading.policy or '-'} {heading.counters or '[0:0]'}"
-        draft.add(Piece(Kind.DECLARATION, to_bytes(f":{heading.name} {policy}\n"), line))
+        draft.add(Piece(LineKind.DECLARATION, to_bytes(f":{heading.name} {policy}\n"), line))
 
     def read(self, text: bytes, line: int) -> bool:
         """Use a line; False where it is neither the columns nor a row."""
@@ -36,7 +36,7 @@ class ListedChain:
             return self._columns is not None
         row = read_row(self._name, to_text(text), self._columns)
         if row is not None:
-            self._draft.add(Piece(Kind.RULE, to_bytes(row) + b"\n", line))
+            self._draft.add(Piece(LineKind.RULE, to_bytes(row) + b"\n", line))
         return row is not None
 
 

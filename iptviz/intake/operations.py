@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.intake.dialect import Kind
+from iptviz.intake.dialect import LineKind
 from iptviz.intake.draft import BUILT_IN, Piece, chain_of
 from iptviz.intake.remark import LineNote, add_note
 from iptviz.intake.sequence import Sequence
@@ -35,19 +35,19 @@ class Restore:
 
     def pieces(self) -> list[Piece]:
         """Return what is there now."""
-        declared = [Piece(Kind.DECLARATION, *line) for line in self.declared.values()]
+        declared = [Piece(LineKind.DECLARATION, *line) for line in self.declared.values()]
         return declared + [
-            Piece(Kind.RULE, *line) for chain, rules in self.rules.items() for line in rules.lines(chain)
+            Piece(LineKind.RULE, *line) for chain, rules in self.rules.items() for line in rules.lines(chain)
         ]
 
-    def _carry_out_line(self, kind: Kind, text: bytes, line: int) -> None:
-        if kind is Kind.RULE:
+    def _carry_out_line(self, kind: LineKind, text: bytes, line: int) -> None:
+        if kind is LineKind.RULE:
             chain = chain_of(text)
             head, _, tail = text.partition(b"-A " + chain)
             self._rules_of(chain).append(head, tail, line)
-        elif kind is Kind.DECLARATION:
+        elif kind is LineKind.DECLARATION:
             self._declare(text, line)
-        elif kind is Kind.OPERATION:
+        elif kind is LineKind.OPERATION:
             words = text.split(maxsplit=2)
             done = _OPERATIONS[words[0]](self, words[1] if len(words) > 1 else b"", b"".join(words[2:]), line)
             reason = _CARRIED_OUT[words[0]] if done else "changes-nothing"

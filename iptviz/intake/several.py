@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.intake.dialect import Kind
+from iptviz.intake.dialect import LineKind
 from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece
 from iptviz.intake.index import build_index
 from iptviz.intake.infer import with_tables
@@ -91,7 +91,7 @@ def _settle(draft: Draft, notes: list[LineNote]) -> Draft:
 
         restore = Restore(notes)
         restore.carry_out(draft)
-        comments = [piece for piece in draft.pieces if piece.kind is Kind.COMMENT]
+        comments = [piece for piece in draft.pieces if piece.kind is LineKind.COMMENT]
         draft.pieces = comments + restore.pieces()
     return draft
 
@@ -109,7 +109,9 @@ def _write(group: Group) -> PlainDump:
         here += text.count(b"\n")
 
     for draft in group:
-        before = [piece for piece in draft.pieces if piece.kind is Kind.COMMENT and piece.line < draft.line]
+        before = [
+            piece for piece in draft.pieces if piece.kind is LineKind.COMMENT and piece.line < draft.line
+        ]
         for piece in before:
             add(piece.text, piece.line)
         add(b"*%s\n" % (draft.table or "").encode(), draft.line)
@@ -131,7 +133,7 @@ def _write(group: Group) -> PlainDump:
 
 
 def _last_line(draft: Draft) -> int:
-    last = draft.pieces[-1] if draft.pieces else Piece(Kind.COMMENT, b"", draft.line)
+    last = draft.pieces[-1] if draft.pieces else Piece(LineKind.COMMENT, b"", draft.line)
     return last.line + last.text.count(b"\n")
 
 

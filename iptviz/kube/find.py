@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
 from iptviz.kube.names import PROTOCOLS, suffixes
-from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target
+from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Found(NamedTuple):
     wanted: frozenset[Rule] = frozenset()
 
 
-def find(dump: Dump, target: Target, candidates: Sequence[Candidate] = ()) -> Found:
+def find(dump: Dump, target: ParsedTarget, candidates: Sequence[Candidate] = ()) -> Found:
     """Return what `target` names in `dump`; nothing found is an empty list.
 
     `candidates` are service ports that may be meant by a name whose comments the dump has lost.

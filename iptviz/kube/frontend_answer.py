@@ -52,7 +52,7 @@ class FrontendAnswer(NamedTuple):
     unseen: tuple[str, ...] = ()
 
 
-class Answers:
+class FrontendAnswers:
     """Answers for the frontends of one dump."""
 
     def __init__(self, rules: DispatchingRules) -> None:

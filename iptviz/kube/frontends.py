@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
 
-KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
+FRONTEND_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """All kinds of frontends, in the order in which they are listed."""
 
 
@@ -232,4 +232,4 @@ def frontends_leading_to(dump: Dump, chains: Iterable[str]) -> list[Frontend]:
                 seen.add(rule.chain)
                 pending.append(rule.chain)
     frontends = frontends_among(sorted(found, key=lambda rule: rule.line))
-    return sorted(frontends, key=lambda frontend: KINDS.index(frontend.kind))
+    return sorted(frontends, key=lambda frontend: FRONTEND_KINDS.index(frontend.kind))

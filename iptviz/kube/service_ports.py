@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import HEALTH_CHECK, read_comment
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
-from iptviz.kube.frontend_answer import Answers, FrontendAnswer
-from iptviz.kube.frontends import KINDS, DispatchingRules, Frontend, port_of
+from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers
+from iptviz.kube.frontends import FRONTEND_KINDS, DispatchingRules, Frontend, port_of
 from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
 
 def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
     """Return every service port, in the order in which the dump first speaks of them."""
-    answers = Answers(rules)
+    answers = FrontendAnswers(rules)
     health = dict(_health_checks(rules.dump))
     return [
         _service_port(rules.dump, [answers.of(frontend) for frontend in frontends], health, naming)
@@ -108,7 +108,7 @@ def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
 def _service_port(
     dump: Dump, answers: list[FrontendAnswer], health: dict[tuple[str, str], int], naming: Naming
 ) -> ServicePort:
-    answers.sort(key=lambda answer: KINDS.index(answer.frontend.kind))
+    answers.sort(key=lambda answer: FRONTEND_KINDS.index(answer.frontend.kind))
     chains = (name for answer in answers for name in (answer.frontend.rule.jump, answer.chain) if name)
     commented = (answer.service for answer in answers)
     hashed = map(naming.name_of, chains)

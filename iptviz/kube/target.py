@@ -66,10 +66,10 @@ class ChainTarget(NamedTuple):
     chain: str
 
 
-Target = AddressTarget | NodePortTarget | NameTarget | ChainTarget
+ParsedTarget = AddressTarget | NodePortTarget | NameTarget | ChainTarget
 
 
-def parse_target(text: str) -> Target:
+def parse_target(text: str) -> ParsedTarget:
     """Read TARGET in any of its forms.
 
     Raises:

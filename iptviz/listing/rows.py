@@ -65,7 +65,7 @@ _TAIL = r"\s*+(?P<goto>\[goto\](?!\S))?\s*+(?P<tail>.*)"
 _OPTION = re.compile(r"!\Z|--|-[46AIacdfgijmopst]")
 
 
-class Heading(NamedTuple):
+class ChainHeading(NamedTuple):
     """A chain's first line. `counters` are those of its policy, as `[12:34000~500]`: 500 more or less."""
 
     name: str
@@ -73,7 +73,7 @@ class Heading(NamedTuple):
     counters: str | None
 
 
-class Columns(NamedTuple):
+class ListedColumns(NamedTuple):
     """What a table's second line promises of its rows; without `interfaces` they are hidden, not absent."""
 
     numbered: bool
@@ -81,21 +81,21 @@ class Columns(NamedTuple):
     interfaces: bool
 
 
-def read_heading(text: str) -> Heading | None:
+def read_heading(text: str) -> ChainHeading | None:
     """Read `Chain INPUT (policy ACCEPT 12 packets, 34K bytes)`; None where it is no such line."""
     found = _HEADING.fullmatch(text.strip(_BLANKS))
     if found is None:
         return None
-    return Heading(found["name"], found["policy"], _counters(found) if found["packets"] else None)
+    return ChainHeading(found["name"], found["policy"], _counters(found) if found["packets"] else None)
 
 
-def read_columns(text: str) -> Columns | None:
+def read_columns(text: str) -> ListedColumns | None:
     """Read `num  pkts bytes target  prot opt in  out  source  destination`; None where it is no such line."""
     found = _COLUMNS.fullmatch(text.strip(_BLANKS))
-    return Columns(*(found[name] is not None for name in Columns._fields)) if found else None
+    return ListedColumns(*(found[name] is not None for name in ListedColumns._fields)) if found else None
 
 
-def read_row(chain: str, text: str, columns: Columns) -> str | None:
+def read_row(chain: str, text: str, columns: ListedColumns) -> str | None:
     """Read a rule of `chain` into `[9:540] -A INPUT -s 10.0.0.1/32 -j ACCEPT`; None where it is no rule.
 
     What no table knows of becomes an unknown match, `-m listing --text "..."`: the rule hangs on it.
@@ -119,7 +119,7 @@ def read_row(chain: str, text: str, columns: Columns) -> str | None:
 
 
 @cache
-def _row_pattern(columns: Columns) -> re.Pattern[str]:
+def _row_pattern(columns: ListedColumns) -> re.Pattern[str]:
     parts = (
         r"\d+\s++" if columns.numbered else "",
         _COUNTERS if columns.counted else "",
@@ -131,7 +131,7 @@ def _row_pattern(columns: Columns) -> re.Pattern[str]:
     return re.compile("".join(parts), re.ASCII)
 
 
-def _basics(found: re.Match[str], columns: Columns) -> list[str]:
+def _basics(found: re.Match[str], columns: ListedColumns) -> list[str]:
     """Return the options of the rule itself, in the order of iptables-save."""
     protocol = found["proto"] or found["known"]
     sides = [("-i", found["in"]), ("-o", found["out"])] if columns.interfaces else []

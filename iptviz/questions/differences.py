@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.cluster.expected import ExpectedPort, Frontend
+    from iptviz.cluster.expected import ExpectedPort, FrontendKey
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.service_ports import ServicePort
 
@@ -85,7 +85,7 @@ def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
         )
 
 
-def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> Frontend:
+def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> FrontendKey:
     """Rules that refuse do not tell external IPs from load balancers' IPs: then the API's word counts."""
     frontend = answer.frontend
     key = frontend.kind, frontend.address or "", frontend.port or 0
@@ -93,7 +93,7 @@ def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> Frontend:
     return other if frontend.rule.table.name == "filter" and other in wanted.frontends else key
 
 
-def _frontend_text(frontend: Frontend) -> str:
+def _frontend_text(frontend: FrontendKey) -> str:
     kind, address, port = frontend
     return f"{kind} {join_endpoint(address, port)}"
 

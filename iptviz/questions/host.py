@@ -10,7 +10,7 @@ from iptviz.questions.packet_values import Typed, read_address
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iptviz.supplied.files import File
+    from iptviz.supplied.files import FileArgument
 
 
 def supplied_host(
@@ -18,10 +18,10 @@ def supplied_host(
     out_interface: str | None,
     local_ips: Sequence[str],
     *,
-    addresses: File,
-    routes: File,
-    ipset: File,
-    recent: File,
+    addresses: FileArgument,
+    routes: FileArgument,
+    ipset: FileArgument,
+    recent: FileArgument,
 ) -> Host:
     """Return what is known of the node; `out_interface` is where the packet in question leaves.
 

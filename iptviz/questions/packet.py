@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
     from iptviz.questions.packet_fields import PacketFields
-    from iptviz.supplied.files import File
+    from iptviz.supplied.files import FileArgument
 
 
 class PacketResult(NamedTuple):
@@ -58,10 +58,10 @@ def packet(
     dump: Dump,
     *,
     local_ips: Sequence[str] = (),
-    addresses: File = None,
-    routes: File = None,
-    ipset: File = None,
-    recent: File = None,
+    addresses: FileArgument = None,
+    routes: FileArgument = None,
+    ipset: FileArgument = None,
+    recent: FileArgument = None,
     assume: Sequence[str] = (),
     explain: bool = False,
     **fields: Unpack[PacketFields],
@@ -124,10 +124,10 @@ def _visible(outcome: Outcome) -> tuple[object, ...]:
     return outcome.verdict, outcome.route, end.dnat, end.snat, end.mark
 
 
-Case = tuple["When", list[Outcome]]
+PacketCase = tuple["When", list[Outcome]]
 
 
-def _joined(cases: list[Case]) -> list[Case]:
+def _joined(cases: list[PacketCase]) -> list[PacketCase]:
     """Join cases that differ in one answer and look the same from outside, until none do."""
     joined = list(cases)
     at = 0
@@ -142,7 +142,7 @@ def _joined(cases: list[Case]) -> list[Case]:
     return joined
 
 
-def _as_one(one: Case, other: Case) -> Case:
+def _as_one(one: PacketCase, other: PacketCase) -> PacketCase:
     """Return the case of both, in which either way is remembered."""
     ((condition, holds),) = (need for need in one[0] if need not in other[0])
     ways = {(_visible(outcome)): outcome.path for outcome in other[1]}
@@ -156,7 +156,7 @@ def _as_one(one: Case, other: Case) -> Case:
     return tuple(need for need in one[0] if need.condition != condition), outcomes
 
 
-def _are_partners(one: Case, other: Case) -> bool:
+def _are_partners(one: PacketCase, other: PacketCase) -> bool:
     """Whether two cases differ in the answer to one condition alone, and nothing can be told from outside."""
     mine, theirs = set(one[0]), set(other[0])
     only_mine, only_theirs = mine - theirs, theirs - mine

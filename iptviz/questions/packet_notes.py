@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks import reading
 from iptviz.checks.broken_jumps import broken_jumps
-from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
+from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
@@ -37,7 +37,7 @@ _USUAL = {"mark": "0 for most packets off a wire"}
 def settled_by(condition: Condition) -> str | None:
     """Return the options of the command that answer a condition, or None where only --assume does."""
     if condition.kind != "match":
-        return " or ".join(map(_option, KINDS[condition.kind].settled_by)) or None
+        return " or ".join(map(_option, CONDITION_KINDS[condition.kind].settled_by)) or None
     matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
     return " and ".join(map(_option, next(matches, ()))) or None
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import Assumption, read_assumption
-from iptviz.engine.condition_kinds import KINDS
+from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError
 from iptviz.intake.text import to_bytes
 from iptviz.redact.ipsets import Sets
-from iptviz.redact.rules import Rules
+from iptviz.redact.rules import RuleRedactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -90,7 +90,7 @@ class Beside:
     # Each of these returns None for what no pseudonym stands for, so that nothing passes by being forgotten.
 
     def _value(self, condition: Condition) -> str | None:
-        kind = KINDS[condition.kind]
+        kind = CONDITION_KINDS[condition.kind]
         change: Callable[[str], str | None] | None = {
             "address": self._only_addresses,
             "interface": self._names.interface,
@@ -123,5 +123,5 @@ class Beside:
         as_said = text.startswith("-") and [rule.text for rule in rules] == [_RULE + text]
         if not as_said or rules[0].parts.problem:
             return None
-        changed = Rules(self._names, self._redactor.secrets).text(rules[0])
+        changed = RuleRedactor(self._names, self._redactor.secrets).text(rules[0])
         return changed.removeprefix(_RULE)

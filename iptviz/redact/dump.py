@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.dump.model import Dump
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
-from iptviz.redact.rules import Rules
+from iptviz.redact.rules import RuleRedactor
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Redactor:
         ):
             secrets.addresses.keep_order(*ends)
         self.names = Names(dump, secrets, ports=ports, candidates=candidates)
-        self._rules = Rules(self.names, secrets)
+        self._rules = RuleRedactor(self.names, secrets)
 
     def other(self, dump: Dump) -> str:
         """Return another dump of the same node in the same pseudonyms."""

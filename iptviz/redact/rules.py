@@ -77,7 +77,7 @@ _BETWEEN_PORTS = re.compile(r"([,:]|(?<=\d)-(?=\d))")
 _PORT = re.compile(r"(?<=:)\d+(?:-\d+)?$|^\d+(?:-\d+)?$")
 
 
-class Rules:
+class RuleRedactor:
     """Writes rules in pseudonyms."""
 
     def __init__(self, names: Names, secrets: Secrets) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from iptviz.view.picture import Picture
 
 
-class Writer(Protocol):
+class AnswerWriter(Protocol):
     """Writes the answer to a question; `fold` shortens long lists."""
 
     def __call__(self, result: Any, style: Style, *, fold: bool) -> Any:
@@ -43,7 +43,7 @@ class Format(NamedTuple):
         """The questions whose answers it can write."""
         return tuple(name for name, question in QUESTIONS.items() if question.holds & self.needs)
 
-    def writer(self, question: str) -> Writer:
+    def writer(self, question: str) -> AnswerWriter:
         """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz."""
         write, made = function_at(self.function), _MADE[self.takes]
 

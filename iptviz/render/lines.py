@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.terminal import Piece
+    from iptviz.terminal import Span
     from iptviz.view.blocks import Fact, View
 
-    Line = list[Piece]
+    StyledLine = list[Span]
 
 GAP = "   "
 """Between what stands side by side."""
 
 
-def source_lines(view: View) -> Iterator[Line]:
+def source_lines(view: View) -> Iterator[StyledLine]:
     """Yield the line on the dump, if it is one that the view is about."""
     if view.source:
         yield [(view.source, "dim")]
 
 
-def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[Line]:
+def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:
     """Yield a line for each fact, with the labels in a column; `good` is the style of what is."""
     styles = {"": "", "good": good, "bad": "bold red"}
     width = max((len(fact.label) for fact in facts), default=0)
@@ -30,12 +30,12 @@ def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[Line]:
         yield [(f"{fact.label:{width}}  ", "bold"), (fact.text, styles[fact.mood])]
 
 
-def note_lines(notes: Iterable[str], style: str) -> Iterator[Line]:
+def note_lines(notes: Iterable[str], style: str) -> Iterator[StyledLine]:
     """Yield a line for each note."""
     yield from ([(f"note: {note}", style)] for note in notes)
 
 
-def parted(parts: Iterable[Iterable[Line]]) -> Iterator[Line]:
+def parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:
     """Yield the lines of all parts that have any, with an empty line between two parts."""
     begun = False
     for part in parts:

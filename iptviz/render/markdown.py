@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from iptviz.view.articles import Article
     from iptviz.view.blocks import Block, Fact, View
-    from iptviz.view.nodes import Case, Node, Spoken, TableRow
+    from iptviz.view.nodes import LetteredCase, Node, Spoken, TableRow
     from iptviz.view.picture import Picture
 
 _RESULT_HEADINGS = ("Service", "At", "Result")
@@ -136,7 +136,7 @@ def _tree(nodes: tuple[Node, ...]) -> Iterator[str]:
         yield from _level(nodes)
 
 
-def _case(case: Case) -> str:
+def _case(case: LetteredCase) -> str:
     return "\n".join(map(_bold, case.lines))
 
 

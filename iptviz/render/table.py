@@ -12,7 +12,7 @@ from iptviz.view.nodes import CaseBranch
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.render.lines import Line
+    from iptviz.render.lines import StyledLine
     from iptviz.terminal import Style
     from iptviz.view.blocks import Block, View
     from iptviz.view.nodes import Below
@@ -26,9 +26,9 @@ def table_text(view: View, style: Style) -> str:
     return paint(parted(_parts(view, style.width)), style)
 
 
-def _parts(view: View, width: int) -> Iterator[Iterable[Line]]:
+def _parts(view: View, width: int) -> Iterator[Iterable[StyledLine]]:
     yield source_lines(view)
-    above: list[Line] = []
+    above: list[StyledLine] = []
     for block in view.blocks:
         if isinstance(block, Heading):
             above += _heading(block)
@@ -42,7 +42,7 @@ def _parts(view: View, width: int) -> Iterator[Iterable[Line]]:
             above = []
 
 
-def _block(block: Block, width: int) -> Iterable[Line]:
+def _block(block: Block, width: int) -> Iterable[StyledLine]:
     match block:
         case Table():
             return table_lines(block, width)
@@ -54,19 +54,19 @@ def _block(block: Block, width: int) -> Iterable[Line]:
             return ()
 
 
-def _heading(block: Heading) -> Iterator[Line]:
+def _heading(block: Heading) -> Iterator[StyledLine]:
     yield [(block.text + (f"{GAP}{block.at}" if block.at else ""), "bold")]
     if block.circumstances:
         yield [(block.circumstances, "bold")]
 
 
-def _cases(tree: Tree) -> Iterator[Line]:
+def _cases(tree: Tree) -> Iterator[StyledLine]:
     """Yield when each case comes about."""
     cases = (node.case for node in tree.nodes if isinstance(node, CaseBranch))
     yield from ([(line, "bold")] for case in cases for line in case.lines)
 
 
-def table_lines(table: Table, width: int) -> Iterator[Line]:
+def table_lines(table: Table, width: int) -> Iterator[StyledLine]:
     """Yield the rows of a table that fit a width, and what that costs."""
     if not table.rows:
         return
@@ -108,6 +108,6 @@ class _Grid:
     def _total(self) -> int:
         return sum(self.widths[place] for place in self.used) + len(_BETWEEN) * (len(self.used) - 1)
 
-    def line(self, cells: list[str], style: str) -> Line:
+    def line(self, cells: list[str], style: str) -> StyledLine:
         """Return one row."""
         return [(_BETWEEN.join(cells[place].ljust(self.widths[place]) for place in self.used), style)]

@@ -12,8 +12,8 @@ from iptviz.view.nodes import CaseBranch, TreeRow
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.render.lines import Line
-    from iptviz.terminal import Piece, Style
+    from iptviz.render.lines import StyledLine
+    from iptviz.terminal import Span, Style
     from iptviz.view.blocks import Block, View
     from iptviz.view.nodes import Cell, Columns, Node, Spoken
 
@@ -62,9 +62,9 @@ def tree_text(view: View, style: Style) -> str:
     return paint(parted(_parts(view, style.width)), style)
 
 
-def _parts(view: View, width: int) -> Iterator[Iterable[Line]]:
+def _parts(view: View, width: int) -> Iterator[Iterable[StyledLine]]:
     yield source_lines(view)
-    above: list[Line] = []
+    above: list[StyledLine] = []
     for block in view.blocks:
         if isinstance(block, Heading):
             above.append(_heading(block))
@@ -77,7 +77,7 @@ def _parts(view: View, width: int) -> Iterator[Iterable[Line]]:
             above = []
 
 
-def _block(block: Block, width: int) -> Iterable[Line]:
+def _block(block: Block, width: int) -> Iterable[StyledLine]:
     match block:
         case Table():
             from iptviz.render.table import table_lines  # few trees have one
@@ -91,9 +91,9 @@ def _block(block: Block, width: int) -> Iterable[Line]:
             return ()
 
 
-def _heading(block: Heading) -> Line:
+def _heading(block: Heading) -> StyledLine:
     beside = [(block.at, "bold cyan"), (block.circumstances, "cyan")]
-    line: Line = [(block.text, "bold")]
+    line: StyledLine = [(block.text, "bold")]
     for text, style in beside:
         line += [(GAP, ""), (text, style)] if text else []
     return line
@@ -118,7 +118,7 @@ class _Layout:
         texts = (len(guide) + len(node.text) for guide, node in lined)
         self.text_width = min(max(texts, default=0), width - longest - len(GAP))
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[StyledLine]:
         for guide, node in self.nodes:
             if isinstance(node, TreeRow):
                 yield [(guide, "dim"), *self.fits[node.columns.name].row(len(guide), node)]
@@ -127,7 +127,7 @@ class _Layout:
         for loss in (loss for fit in self.fits.values() for loss in fit.losses()):
             yield [(f"({loss} to fit this terminal)", "dim")]
 
-    def _text(self, guide: str, node: Spoken) -> Iterator[Line]:
+    def _text(self, guide: str, node: Spoken) -> Iterator[StyledLine]:
         """Yield a node's text, with its line number set in a column; further lines go below the first."""
         first, *more = node.case.lines if isinstance(node, CaseBranch) else (node.text,)
         line = [(guide, "dim"), (first, _STYLES[node.kind])]
@@ -167,7 +167,7 @@ class _Fit:
                 self.kept.remove(column)
                 self.dropped.append(what)
 
-    def row(self, indent: int, row: TreeRow) -> Iterator[Piece]:
+    def row(self, indent: int, row: TreeRow) -> Iterator[Span]:
         """Yield the cells that are kept, shares flush right, the last cut to what is left of the width."""
         styles = _ROWS.get(row.kind, _CELLS)
         used = indent

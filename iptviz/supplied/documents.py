@@ -10,7 +10,7 @@ from iptviz.supplied.lines import SourceLine, is_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Item = dict[str, object]
+JsonObject = dict[str, object]
 
 _YAML = re.compile(r"^(?:apiVersion|kind|items|metadata):", re.MULTILINE)
 
@@ -20,7 +20,7 @@ def is_document(text: str) -> bool:
     return is_json(text) or _YAML.search(text) is not None
 
 
-def read_items(text: str, source: str, hint: str) -> list[Item]:
+def read_items(text: str, source: str, hint: str) -> list[JsonObject]:
     """Return the objects of a text, out of lists however deep.
 
     Raises:
@@ -57,7 +57,7 @@ def _yaml(text: str, source: str, hint: str) -> list[object]:
         ) from None
 
 
-def _items(documents: list[object], place: SourceLine, hint: str) -> Iterator[Item]:
+def _items(documents: list[object], place: SourceLine, hint: str) -> Iterator[JsonObject]:
     pending: list[object] = list(reversed(documents))
     seen: set[int] = set()  # a list that YAML repeats by reference is read once, however often it stands
     while pending:

@@ -20,11 +20,11 @@ class Supplied(NamedTuple):
     source: str
 
 
-File = str | Supplied | None
+FileArgument = str | Supplied | None
 """A path, a file that was read already, or nothing."""
 
 
-def read_file(path: File, reader: Callable[[str, str], Read]) -> Read | None:
+def read_file(path: FileArgument, reader: Callable[[str, str], Read]) -> Read | None:
     """Return what `reader` makes of a file's text and name, None without a file; `-` is standard input.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.documents import Item, is_document, read_items
+from iptviz.supplied.documents import JsonObject, is_document, read_items
 from iptviz.supplied.lines import SourceLine, places, quoted
 
 if TYPE_CHECKING:
@@ -73,14 +73,14 @@ def _of_name(line: str, place: SourceLine) -> Candidate:
 # --- documents -----------------------------------------------------------------------------------------------
 
 
-def _of_items(items: list[Item], place: SourceLine) -> Iterator[Candidate]:
+def _of_items(items: list[JsonObject], place: SourceLine) -> Iterator[Candidate]:
     """Yield the ports of all services."""
     for item in items:
         if item.get("kind", "Service") == "Service":
             yield from _of_service(item, place)
 
 
-def _of_service(service: Item, place: SourceLine) -> Iterator[Candidate]:
+def _of_service(service: JsonObject, place: SourceLine) -> Iterator[Candidate]:
     metadata, spec = service.get("metadata"), service.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise place.error("holds a service without metadata and spec", _HINT)

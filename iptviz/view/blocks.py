@@ -15,10 +15,10 @@ from iptviz.view.numbers import percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.view.nodes import Case, Columns, Mood, Node
+    from iptviz.view.nodes import Columns, LetteredCase, Mood, Node
     from iptviz.view.picture import Picture
 
-    Kind = TypeVar("Kind")
+    BlockKind = TypeVar("BlockKind")
     Block: TypeAlias = (
         "Heading | Tree | Table | Facts | Notes | Figure | Rules | Answers | Listing | ChainBrowser | File"
     )
@@ -84,7 +84,7 @@ class Fact(NamedTuple):
     text: str
     mood: Mood = ""
     kind: FactKind = "about"
-    case: Case | None = None
+    case: LetteredCase | None = None
 
 
 class Facts(NamedTuple):
@@ -133,7 +133,7 @@ class View(NamedTuple):
     document: Callable[[], dict[str, Any]] | None = None
     met: Callable[[], frozenset[tuple[str, str]]] = _nothing_met
 
-    def of(self, kind: type[Kind]) -> list[Kind]:
+    def of(self, kind: type[BlockKind]) -> list[BlockKind]:
         """Return the blocks of one kind."""
         return [block for block in self.blocks if isinstance(block, kind)]
 
@@ -174,7 +174,7 @@ class File(NamedTuple):
 # --- making blocks --------------------------------------------------------------------------------------------
 
 
-def verdict_fact(case: Case, text: str, *, good: bool) -> Fact:
+def verdict_fact(case: LetteredCase, text: str, *, good: bool) -> Fact:
     """Return what comes about in a case, or at all where it is the only one."""
     mood: Mood = "good" if good else "bad"
     if case.letter:

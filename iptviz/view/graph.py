@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from iptviz.view.blocks import Figure, Heading, Notes, Table, Tree, View, later
 from iptviz.view.graph_folding import shown_graph
 from iptviz.view.labels import dump_label
-from iptviz.view.nodes import Branch, Columns, Fold, TableRow, texts
+from iptviz.view.nodes import Columns, Fold, TableRow, TextNode, texts
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import quoted
 from iptviz.view.text import printable
@@ -75,7 +75,7 @@ class _Branches:
             return Fold(f"{node.text}, too deep to be told here", "chains", line=line)
         self._placed.add(node.id)
         children = tuple(self._branch(self._nodes[link.head], link.text, depth + 1) for link in below)
-        return Branch(_BRANCHES.get(node.kind, "chain"), node.text, line, children)
+        return TextNode(_BRANCHES.get(node.kind, "chain"), node.text, line, children)
 
 
 def _jump_table(shown: ShownGraph) -> Table:

@@ -9,7 +9,7 @@ from iptviz.checks.wording import sentences
 from iptviz.engine.chance import CERTAIN, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
-from iptviz.view.nodes import Case
+from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, one_in, percent
 from iptviz.view.text import printable
 
@@ -121,7 +121,7 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
 class OutcomeCase(NamedTuple):
     """An outcome and the case in which it comes about: of no letter and no condition where there is only one."""
 
-    case: Case
+    case: LetteredCase
     outcome: FrontendOutcome
 
 
@@ -131,10 +131,11 @@ def outcome_cases(outcomes: tuple[FrontendOutcome, ...]) -> list[OutcomeCase]:
     for outcome in outcomes:
         groups.setdefault(result_of(outcome), []).append(outcome)
     if len(groups) == 1:
-        return [OutcomeCase(Case("", ()), outcomes[0])]
+        return [OutcomeCase(LetteredCase("", ()), outcomes[0])]
     return [
         OutcomeCase(
-            Case(letter_of(number), tuple(printable(clauses(outcome.when)) for outcome in group)), group[0]
+            LetteredCase(letter_of(number), tuple(printable(clauses(outcome.when)) for outcome in group)),
+            group[0],
         )
         for number, group in enumerate(groups.values())
     ]

@@ -81,7 +81,7 @@ class Bar(NamedTuple):
 # --- what a tree is made of ----------------------------------------------------------------------------------
 
 
-class Case(NamedTuple):
+class LetteredCase(NamedTuple):
     """A case by its letter, empty where it is the only one; it comes about where any of `when` holds."""
 
     letter: str
@@ -103,7 +103,7 @@ class Case(NamedTuple):
 class CaseBranch(NamedTuple):
     """What comes about in one case."""
 
-    case: Case
+    case: LetteredCase
     children: tuple[Node, ...]
     kind: Literal["case"] = "case"
     line: str = ""
@@ -114,7 +114,7 @@ class CaseBranch(NamedTuple):
         return "\n".join(self.case.lines)
 
 
-class Branch(NamedTuple):
+class TextNode(NamedTuple):
     """A text with where it stands in the dump, and what is below it."""
 
     kind: Literal["chain", "mark", "hook", "missing"]
@@ -164,7 +164,7 @@ class TreeRow(NamedTuple):
     bar: Bar | None = None
 
 
-Spoken = CaseBranch | Branch | Remainder | Fold
+Spoken = CaseBranch | TextNode | Remainder | Fold
 """What has a text and the line where it stands."""
 
 Node = Spoken | TreeRow

@@ -9,7 +9,7 @@ from iptviz.engine.condition import Assumption, clauses
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text, mark_label
 from iptviz.view.labels import letter_of
-from iptviz.view.nodes import Case
+from iptviz.view.nodes import LetteredCase
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
@@ -31,9 +31,9 @@ class PacketCase(NamedTuple):
     outcomes: tuple[Outcome, ...]
 
     @property
-    def case(self) -> Case:
+    def case(self) -> LetteredCase:
         """The case by its letter, and when it comes about."""
-        return Case(self.letter, (self.when,))
+        return LetteredCase(self.letter, (self.when,))
 
 
 def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
-    from iptviz.view.nodes import Case
+    from iptviz.view.nodes import LetteredCase
 
 
 class FrontendCase(NamedTuple):
     """A case of one frontend; in the whole picture its letter means one thing, and is empty if it is alone."""
 
-    case: Case
+    case: LetteredCase
     frontend: ServiceTrace
     outcome: FrontendOutcome
 

@@ -23,7 +23,7 @@ from iptviz.view.labels import (
     service_label,
     when_label,
 )
-from iptviz.view.nodes import Bar, Branch, CaseBranch, Cell, Columns, Fold, Remainder, TreeRow
+from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
 
@@ -129,7 +129,7 @@ class _FrontendViewer:
         rule = self.service.frontend.rule
         if rule.table.name == "nat":
             below = self._decisions(outcome, rule.chain)
-            yield Branch("chain", printable(rule.chain), line_label(rule), below)
+            yield TextNode("chain", printable(rule.chain), line_label(rule), below)
         hops = outcome.hops
         hidden = len(hops) - SHOWN if self.fold and len(hops) > FOLD_FROM else 0
         for place, hop in enumerate(hops):
@@ -139,13 +139,15 @@ class _FrontendViewer:
                 yield Fold(text, "chains", hidden, kind="elided")
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
-                yield Branch("chain", printable(hop.chain) + share, f"from line {hop.via.line}", below)
+                yield TextNode("chain", printable(hop.chain) + share, f"from line {hop.via.line}", below)
         if outcome.leftover:
             yield self._remainder(outcome)
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        set_here = (Branch("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks)
+        set_here = (
+            TextNode("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks
+        )
         return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:

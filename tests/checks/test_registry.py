@@ -16,7 +16,7 @@ from iptviz.checks import wording
 from iptviz.checks.against_api import IDS, Differing
 from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
 from iptviz.checks.reading import LINES
-from iptviz.checks.registry import FAMILIES, family, row_of, sentence_of
+from iptviz.checks.registry import CATALOGUES, catalogue, row_of, sentence_of
 from iptviz.checks.services import Places
 from iptviz.checks.wording import sentence
 from iptviz.engine.condition import read_assumption
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
     from pathlib import Path
 
-ROWS = {what: row for name in FAMILIES for what, row in family(name).rows.items()}
-REMARKS = {what: made for name in FAMILIES for what, made in family(name).remarks.items()} | wording.REMARKS
+HELD = {name: catalogue(name) for name in CATALOGUES}
+ROWS = {what: row for held in HELD.values() for what, row in held.rows.items()}
+REMARKS = {what: made for held in HELD.values() for what, made in held.remarks.items()} | wording.REMARKS
 BRACES = ("{", "}")
 
 FRONTENDS = tuple(all_frontends(iptviz.load("fixtures/httpd-service/dump.rules")))
@@ -95,7 +96,7 @@ def test_every_finding_is_documented(what: str) -> None:
 
 def test_ids_are_unique() -> None:
     ids = Counter(
-        [*wording.REMARKS, *(what for name in FAMILIES for rows in family(name)[:2] for what in rows)]
+        [*wording.REMARKS, *(what for held in HELD.values() for rows in held[:2] for what in rows)]
     )
     assert [what for what, count in ids.items() if count > 1] == []
     with pytest.raises(KeyError):
@@ -104,27 +105,27 @@ def test_ids_are_unique() -> None:
         row_of("no-commit")
 
 
-def test_every_family_is_in_the_list_and_has_something_to_say() -> None:
+def test_every_catalogue_is_in_the_list_and_has_something_to_say() -> None:
     shared = {"__init__", "finding", "registry", "wording"}
-    assert {path.stem for path in (ROOT / "iptviz/checks").glob("*.py")} - shared == set(FAMILIES)
-    assert all(family(name).rows or family(name).remarks for name in FAMILIES)
+    assert {path.stem for path in (ROOT / "iptviz/checks").glob("*.py")} - shared == set(CATALOGUES)
+    assert all(held.rows or held.remarks for held in HELD.values())
 
 
-def test_a_family_stands_alone() -> None:
-    for name in FAMILIES:
+def test_a_catalogue_stands_alone() -> None:
+    for name in CATALOGUES:
         tree = ast.parse((ROOT / f"iptviz/checks/{name}.py").read_text(encoding="utf-8"))
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert modules.isdisjoint({"iptviz.checks", *(f"iptviz.checks.{other}" for other in FAMILIES)}), name
+        assert modules.isdisjoint({"iptviz.checks", *(f"iptviz.checks.{other}" for other in CATALOGUES)}), name
 
 
-@pytest.mark.parametrize("name", [name for name in FAMILIES if family(name).check])
-def test_a_check_finds_what_its_family_knows(name: str) -> None:
+@pytest.mark.parametrize("name", [name for name, held in HELD.items() if held.check])
+def test_a_check_finds_what_its_catalogue_knows(name: str) -> None:
     text = "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-PORTALS-HOST - [0:0]\n-A PREROUTING -j KUBE-PORTALS-HOST\n"
-    one = family(name)
-    assert one.check is not None
-    found = list(one.check(iptviz.load(text.encode())))
+    held = HELD[name]
+    assert held.check is not None
+    found = list(held.check(iptviz.load(text.encode())))
     assert found
-    assert {finding.id for finding in found} <= set(one.rows)
+    assert {finding.id for finding in found} <= set(held.rows)
 
 
 def made_in(path: Path) -> set[str]:
@@ -150,7 +151,7 @@ def values_made(path: Path) -> dict[str, list[set[str]]]:
             finding = node.func.id == "found"
             first = node.args[1 if finding else 0]
             own = {"line", "state", "complete", "service"} if finding else set()
-            given = {one.arg for one in node.keywords if one.arg} - own
+            given = {keyword.arg for keyword in node.keywords if keyword.arg} - own
             if isinstance(first, ast.Constant):
                 made.setdefault(str(first.value), []).append(given)
     return made

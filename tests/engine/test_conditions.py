@@ -10,7 +10,7 @@ import pytest
 import iptviz
 from iptviz.engine.assumed import Assumed
 from iptviz.engine.condition import Assumption, Condition, read_assumption
-from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
+from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.errors import PacketError
 from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.packet_notes import settled_by
@@ -87,7 +87,7 @@ EXAMPLES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONDITION_KINDS)
 def test_a_condition_and_its_words_are_made_of_each_other(kind: str) -> None:
     condition, yes, no = EXAMPLES[kind]
     assert (Assumption(condition, holds=True).text, Assumption(condition, holds=False).text) == (yes, no)
@@ -98,7 +98,7 @@ def test_a_condition_and_its_words_are_made_of_each_other(kind: str) -> None:
     assert read_assumption(f"! {no}") == read_assumption(yes)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONDITION_KINDS)
 def test_each_field_makes_another_question(kind: str) -> None:
     condition = EXAMPLES[kind][0]
     others = [
@@ -135,16 +135,16 @@ def test_words_that_could_be_taken_otherwise_say_the_same_again(text: str, condi
     assert read.text == text
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONDITION_KINDS)
 def test_the_form_of_each_value_is_described(kind: str) -> None:
-    row = KINDS[kind]
+    row = CONDITION_KINDS[kind]
     assert bool(row.form) == ("{}" in row.holds) == ("{}" in row.fails)
     assert row.holds != row.fails
 
 
-@pytest.mark.parametrize("kind", [name for name, row in KINDS.items() if row.region])
+@pytest.mark.parametrize("kind", [name for name, row in CONDITION_KINDS.items() if row.region])
 def test_a_value_with_a_region_is_read_as_one_that_holds_itself(kind: str) -> None:
-    read = KINDS[kind].region
+    read = CONDITION_KINDS[kind].region
     region = read(EXAMPLES[kind][0].value) if read else None
     assert region is not None
     assert region.contains(region)
@@ -152,7 +152,7 @@ def test_a_value_with_a_region_is_read_as_one_that_holds_itself(kind: str) -> No
 
 
 def test_a_rule_of_each_kind_that_has_a_state_is_told() -> None:
-    assert {kind for kind, row in KINDS.items() if row.per_rule} == {
+    assert {kind for kind, row in CONDITION_KINDS.items() if row.per_rule} == {
         kind for kind, (condition, _, _) in EXAMPLES.items() if condition.rule
     }
 
@@ -160,9 +160,9 @@ def test_a_rule_of_each_kind_that_has_a_state_is_told() -> None:
 PARAMETERS = {*FIELDS, *inspect.signature(iptviz.packet).parameters}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONDITION_KINDS)
 def test_what_settles_a_condition_is_a_parameter_and_an_option(kind: str) -> None:
-    names = KINDS[kind].settled_by
+    names = CONDITION_KINDS[kind].settled_by
     assert set(names) <= PARAMETERS
     assert (settled_by(EXAMPLES[kind][0]) or "").count("--") == len(names)
 
@@ -182,12 +182,12 @@ def beside() -> Beside:
 
 
 NAMES = re.compile(r"10\.1\.|192\.168\.1\.10|cali|eth0|clients|my list")
-NOTHING_NAMED = {name for name, row in KINDS.items() if not row.names} - {
+NOTHING_NAMED = {name for name, row in CONDITION_KINDS.items() if not row.names} - {
     "destination-type"
 }  # it was rewritten
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONDITION_KINDS)
 def test_a_condition_holds_no_name_in_pseudonyms(beside: Beside, kind: str) -> None:
     condition, *both = EXAMPLES[kind]
     for text in both:

@@ -14,7 +14,7 @@ from iptviz.grammar.reader import read_thoroughly, take_apart
 from iptviz.grammar.segments import by_segments
 from iptviz.intake.read import read_text
 from iptviz.intake.text import to_text
-from iptviz.listing.rows import Columns, read_columns, read_heading, read_row
+from iptviz.listing.rows import ListedColumns, read_columns, read_heading, read_row
 from iptviz.questions.trace import trace
 from iptviz.render.formats import FORMATS
 from iptviz.source.origin import Source
@@ -117,7 +117,7 @@ def check_words(data: bytes) -> None:
 
 # --- a listing ----------------------------------------------------------------------------------------------
 
-EVERY_COLUMNS = tuple(Columns(*which) for which in product((False, True), repeat=3))
+EVERY_COLUMNS = tuple(ListedColumns(*which) for which in product((False, True), repeat=3))
 LISTED = "LISTED"
 
 
@@ -132,7 +132,7 @@ def check_listing(data: bytes) -> None:
             _check_row(row, one)
 
 
-def _check_row(row: str, columns: Columns) -> None:
+def _check_row(row: str, columns: ListedColumns) -> None:
     assert "\n" not in row
     counters, _, rule = row.partition("-A ")
     assert bool(counters) == columns.counted

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.listing.rows import Columns, read_columns, read_heading, read_row
+from iptviz.listing.rows import ListedColumns, read_columns, read_heading, read_row
 from iptviz.xtables.words import split_words
 from tests.kernel.lab import BACKENDS, node
 
@@ -152,7 +152,7 @@ def test_what_is_listed_comes_back_as_it_is_saved(backend: str, family: int) -> 
     assert count > FEWEST
 
 
-COLUMNS = Columns(numbered=False, counted=True, interfaces=True)
+COLUMNS = ListedColumns(numbered=False, counted=True, interfaces=True)
 PACKETS = (99_999, 100_000, 123_456, 9_999_499, 9_999_500, 12_345_678_901, 9_999_499_500_000, 2**62)
 
 

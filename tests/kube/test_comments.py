@@ -20,7 +20,7 @@ from iptviz.kube.comments import (
     read_comment,
     service_of_comment,
 )
-from iptviz.kube.frontends import KINDS
+from iptviz.kube.frontends import FRONTEND_KINDS
 from tests import kubeproxy
 from tests.kubeproxy.eras import ERAS
 
@@ -46,7 +46,7 @@ def test_a_comment_of_every_form_is_read_as_what_it_says(form: CommentForm, name
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: f"{form.says}{form.after}")
 def test_a_row_is_whole(form: CommentForm) -> None:
-    assert form.frontend in {"", *KINDS}
+    assert form.frontend in {"", *FRONTEND_KINDS}
     assert 1 <= form.first <= form.last
     assert [row for row in FORMS if (row.before, row.after) == (form.before, form.after)] == [form]
 

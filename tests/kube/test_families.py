@@ -19,7 +19,7 @@ from iptviz.kube.families import (
     names,
     written_by,
 )
-from iptviz.kube.frontends import KINDS
+from iptviz.kube.frontends import FRONTEND_KINDS
 from iptviz.kube.marks import Marks
 from iptviz.kube.published import published_ports
 from iptviz.kube.releases import NEWEST
@@ -60,7 +60,7 @@ def test_a_row_is_whole(row: Family) -> None:
     assert set(row.tables.split()) <= TABLES
     assert 1 <= len(row.meaning.split()) <= 10
     assert not row.meaning.endswith(".")
-    assert row.frontend in {"", *KINDS}
+    assert row.frontend in {"", *FRONTEND_KINDS}
     assert 0 <= row.first <= row.last <= NEWEST
     assert row.releases
     assert len(row.name) <= 28 or "{" in row.name  # the kernel's limit

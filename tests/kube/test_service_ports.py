@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.kube.frontend_answer import Answers, answer_of_trace
+from iptviz.kube.frontend_answer import FrontendAnswers, answer_of_trace
 from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import trace_frontend
@@ -32,7 +32,7 @@ OPTIONS: list[dict[str, object]] = [
 def both_ways(dump: iptviz.Dump) -> int:
     """Compare the fast reading of every frontend with the engine's answer; how many were read fast."""
     rules = DispatchingRules(dump)
-    answers = Answers(rules)
+    answers = FrontendAnswers(rules)
     compared = 0
     for frontend in rules.frontends():
         plain = answers.plain_answer(frontend)
@@ -85,7 +85,7 @@ COMMIT
     )
     rules = DispatchingRules(dump)
     (frontend,) = rules.frontends()
-    answers = Answers(rules)
+    answers = FrontendAnswers(rules)
     assert answers.plain_answer(frontend) is None
     assert answers.of(frontend).frontend == frontend
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from iptviz.errors import TargetError
-from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, Target, parse_target
+from iptviz.kube.target import (
+    AddressTarget,
+    ChainTarget,
+    NameTarget,
+    NodePortTarget,
+    ParsedTarget,
+    parse_target,
+)
 
-FORMS: list[tuple[str, Target]] = [
+FORMS: list[tuple[str, ParsedTarget]] = [
     # addresses
     ("10.97.13.198", AddressTarget("10.97.13.198", None, None)),
     ("10.97.13.198:79", AddressTarget("10.97.13.198", 79, None)),
@@ -47,7 +54,7 @@ FORMS: list[tuple[str, Target]] = [
 
 
 @pytest.mark.parametrize(("text", "target"), FORMS)
-def test_each_form_is_read(text: str, target: Target) -> None:
+def test_each_form_is_read(text: str, target: ParsedTarget) -> None:
     assert parse_target(text) == target
 
 

@@ -8,38 +8,38 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iptviz.listing.rows import Columns, Heading, read_columns, read_heading, read_row
+from iptviz.listing.rows import ChainHeading, ListedColumns, read_columns, read_heading, read_row
 from iptviz.xtables.words import split_words
 
-PLAIN = Columns(numbered=False, counted=False, interfaces=False)
-VERBOSE = Columns(numbered=False, counted=True, interfaces=True)
-NUMBERED = Columns(numbered=True, counted=True, interfaces=True)
+PLAIN = ListedColumns(numbered=False, counted=False, interfaces=False)
+VERBOSE = ListedColumns(numbered=False, counted=True, interfaces=True)
+NUMBERED = ListedColumns(numbered=True, counted=True, interfaces=True)
 
 
 @pytest.mark.parametrize(
     ("text", "heading"),
     [
-        ("Chain INPUT (policy ACCEPT)", Heading("INPUT", "ACCEPT", None)),
-        ("Chain INPUT (policy DROP 12 packets, 345 bytes)", Heading("INPUT", "DROP", "[12:345]")),
+        ("Chain INPUT (policy ACCEPT)", ChainHeading("INPUT", "ACCEPT", None)),
+        ("Chain INPUT (policy DROP 12 packets, 345 bytes)", ChainHeading("INPUT", "DROP", "[12:345]")),
         (
             "Chain OUTPUT (policy ACCEPT 120K packets, 34M bytes)\r\n",
-            Heading("OUTPUT", "ACCEPT", "[120000~500:34000000~500500]"),
+            ChainHeading("OUTPUT", "ACCEPT", "[120000~500:34000000~500500]"),
         ),
         (
             "Chain X (policy ACCEPT 2G packets, 5T bytes)",
-            Heading("X", "ACCEPT", "[2000000000~500500500:5000000000000~500500500500]"),
+            ChainHeading("X", "ACCEPT", "[2000000000~500500500:5000000000000~500500500500]"),
         ),
-        ("Chain KUBE-SVC-A (2 references)", Heading("KUBE-SVC-A", None, None)),
-        ("Chain a(b (1 references) (0 references)", Heading("a(b (1 references)", None, None)),
-        ("Chain X (-1 references)", Heading("X", None, None)),
-        ("Chain X (ERROR obtaining refs)", Heading("X", None, None)),
+        ("Chain KUBE-SVC-A (2 references)", ChainHeading("KUBE-SVC-A", None, None)),
+        ("Chain a(b (1 references) (0 references)", ChainHeading("a(b (1 references)", None, None)),
+        ("Chain X (-1 references)", ChainHeading("X", None, None)),
+        ("Chain X (ERROR obtaining refs)", ChainHeading("X", None, None)),
         ("Chain X", None),
         ("Chain X (policy ACCEPT 12 packets)", None),
         ("Chain  (2 references)", None),
         ("-A INPUT -j ACCEPT", None),
     ],
 )
-def test_headings(text: str, heading: Heading | None) -> None:
+def test_headings(text: str, heading: ChainHeading | None) -> None:
     assert read_heading(text) == heading
 
 
@@ -52,13 +52,13 @@ def test_headings(text: str, heading: Heading | None) -> None:
         ("num   pkts bytes target     prot opt in     out     source    destination\n", NUMBERED),
         (
             "num  target     prot opt source               destination",
-            Columns(numbered=True, counted=False, interfaces=False),
+            ListedColumns(numbered=True, counted=False, interfaces=False),
         ),
         ("target prot source destination", None),
         ("", None),
     ],
 )
-def test_columns(text: str, columns: Columns | None) -> None:
+def test_columns(text: str, columns: ListedColumns | None) -> None:
     assert read_columns(text) == columns
 
 
@@ -114,7 +114,7 @@ LONG = "KUBE-SERVICES-LONGER-THAN-ITS-COLUMN"
         (PLAIN, "ACCEPT all -- anywhere anywhere /* a\nb */", None),
     ],
 )
-def test_rows(columns: Columns, text: str, rule: str | None) -> None:
+def test_rows(columns: ListedColumns, text: str, rule: str | None) -> None:
     assert read_row("FOO", text, columns) == rule
 
 
@@ -172,11 +172,11 @@ PIECES = st.sampled_from(
     ]
 )
 WILD = st.lists(st.one_of(PIECES, st.text(max_size=5)), max_size=30).map(" ".join)
-ANY_COLUMNS = st.builds(Columns, st.booleans(), st.booleans(), st.booleans())
+ANY_COLUMNS = st.builds(ListedColumns, st.booleans(), st.booleans(), st.booleans())
 
 
 @given(WILD, WILD, ANY_COLUMNS)
-def test_no_text_raises(chain: str, text: str, columns: Columns) -> None:
+def test_no_text_raises(chain: str, text: str, columns: ListedColumns) -> None:
     read_heading(text)
     read_columns(text)
     read_row(chain, text, columns)

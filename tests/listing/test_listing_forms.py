@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from iptviz.listing import words as listing_words
 from iptviz.listing.matches import MATCHES
-from iptviz.listing.rows import Columns, read_row
+from iptviz.listing.rows import ListedColumns, read_row
 from iptviz.listing.targets import TARGETS
 from iptviz.xtables.words import quote_word, split_words
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import re
 
 FORMS = Path(__file__).with_name("listing_forms.txt")
-PLAIN = Columns(numbered=False, counted=False, interfaces=False)
+PLAIN = ListedColumns(numbered=False, counted=False, interfaces=False)
 
 
 def forms() -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
 from iptviz.engine.condition import Condition
-from iptviz.engine.condition_kinds import KINDS, MATCHES_SETTLED_BY
+from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.questions.packet_notes import settled_by
 
 SERVICE: dict[str, Any] = {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}
@@ -35,7 +35,7 @@ def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
 
 def test_every_option_that_is_named_exists() -> None:
     help_text = CliRunner().invoke(app, ["packet", "--help"], env={"COLUMNS": "200"}).output
-    conditions = [Condition(kind, "") for kind in KINDS] + [
+    conditions = [Condition(kind, "") for kind in CONDITION_KINDS] + [
         Condition("match", text) for text in MATCHES_SETTLED_BY
     ]
     named = filter(None, map(settled_by, conditions))

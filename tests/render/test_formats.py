@@ -12,7 +12,7 @@ from iptviz.render.formats import FORMATS, choose_format, formats_of
 from iptviz.terminal import Style
 from iptviz.view import questions
 from iptviz.view.blocks import Fact, Facts, Heading, Notes, Table, Tree, View, flattened
-from iptviz.view.nodes import Branch, Cell, Columns, TableRow, TreeRow, texts
+from iptviz.view.nodes import Cell, Columns, TableRow, TextNode, TreeRow, texts
 from iptviz.view.questions import QUESTIONS, Question
 
 DEFAULTS = {
@@ -56,7 +56,7 @@ class LoopResult(NamedTuple):
 
 def loop_view(result: LoopResult, *, fold: bool) -> View:
     row = TreeRow("endpoint", ANSWERS, (Cell("share", "25.00 %"), Cell("address", "10.0.0.1:80")))
-    nodes = (Branch("chain", f"chain {result.name}", "line 7", (row,)),)
+    nodes = (TextNode("chain", f"chain {result.name}", "line 7", (row,)),)
     others = Columns("others", ("Service", "Line"))
     return View(
         result.name,

@@ -23,13 +23,13 @@ from iptviz.view.blocks import (
     verdict_fact,
 )
 from iptviz.view.nodes import (
-    Branch,
-    Case,
     CaseBranch,
     Cell,
     Columns,
     Fold,
+    LetteredCase,
     Remainder,
+    TextNode,
     TreeRow,
     in_tables,
     texts,
@@ -164,17 +164,17 @@ def test_cells_of_a_packets_way_say_where_a_rule_stands() -> None:
 
 
 def test_a_case_is_its_letter_and_when_it_comes_about() -> None:
-    case = Case("B", ("mark is 1", "source in 10.0.0.0/8: so"))
+    case = LetteredCase("B", ("mark is 1", "source in 10.0.0.0/8: so"))
     assert case.lines == ("B: when mark is 1", "   or when source in 10.0.0.0/8: so")
     assert case.condition == "when mark is 1 or when source in 10.0.0.0/8: so"
-    assert Case("", ("always",)).lines == ("when always",)
+    assert LetteredCase("", ("always",)).lines == ("when always",)
 
 
 def test_a_verdict_knows_its_case_and_a_summary_names_it_by_that() -> None:
-    case = Case("A", ("source: in",))
+    case = LetteredCase("A", ("source: in",))
     fact = verdict_fact(case, "no endpoint: REJECT", good=False)
     assert (fact.label, fact.mood, fact.kind, fact.case) == ("Case A", "bad", "verdict", case)
-    assert verdict_fact(Case("", ()), "fine", good=True).label == "Verdict"
+    assert verdict_fact(LetteredCase("", ()), "fine", good=True).label == "Verdict"
     view = View("title", "", (Heading("web"), Facts(lambda: (fact,))))
     (article,) = articles_of(view)
     assert [found.label for found in article.results] == ["when source: in"]
@@ -202,9 +202,9 @@ def test_a_fold_says_what_it_hides() -> None:
 
 def test_a_tree_becomes_a_table_by_case_without_reading_its_texts() -> None:
     nodes = (
-        CaseBranch(Case("A", ("x: when y",)), (Branch("chain", "KUBE-SVC-A: when", "line 1", (row("50.00 %", "a"),)),)),
+        CaseBranch(LetteredCase("A", ("x: when y",)), (TextNode("chain", "KUBE-SVC-A: when", "line 1", (row("50.00 %", "a"),)),)),
         CaseBranch(
-            Case("B", ("z",)),
+            LetteredCase("B", ("z",)),
             (
                 Remainder(Fraction(1), "REJECT: by filter", "line 2"),
                 Fold("2 chains more: not shown", "chains", 2, kind="elided"),
@@ -223,7 +223,7 @@ def test_a_tree_becomes_a_table_by_case_without_reading_its_texts() -> None:
 
 
 def test_rows_stand_in_a_table_unless_there_is_more_below_them() -> None:
-    chain, fold = Branch("chain", "KUBE-SVC-A", "line 1"), Fold("and 1 more", "endpoints", 1, SHARES)
+    chain, fold = TextNode("chain", "KUBE-SVC-A", "line 1"), Fold("and 1 more", "endpoints", 1, SHARES)
     listed, tabled = in_tables((chain, row("1 %", "a"), fold))
     assert (listed, tabled) == ([chain], [row("1 %", "a"), fold])
     nested = row("1 %", "a")._replace(columns=SHARES._replace(nested=True))

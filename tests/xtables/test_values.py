@@ -15,7 +15,7 @@ from iptviz.xtables.targets import target_names, target_spec
 from iptviz.xtables.values.addresses import AddressRange, NatRange
 from iptviz.xtables.values.headers import ANY_LENGTH
 from iptviz.xtables.values.icmp import ANY_TYPE, IcmpType
-from iptviz.xtables.values.kinds import KINDS, print_value
+from iptviz.xtables.values.kinds import VALUE_KINDS, print_value
 from iptviz.xtables.values.numbers import ALL_BITS, Masked, Range, bit_change, read_mark, read_probability
 from iptviz.xtables.values.protocols import NatPorts, protocol_number
 from iptviz.xtables.words import quote_word
@@ -155,7 +155,7 @@ ANY_TEXT = {
     "example", EXAMPLES, ids=[f"{example.kind} {example.text[:20]}" for example in EXAMPLES]
 )
 def test_a_word_is_read_as_a_value_which_is_shown(example: Example) -> None:
-    kind = KINDS[example.kind]
+    kind = VALUE_KINDS[example.kind]
     value = kind.read(example.text, example.saving)
     assert value == example.value
     assert type(value) is type(example.value)
@@ -172,28 +172,32 @@ def test_what_is_shown_without_quotes_is_read_again_and_shown_alike(example: Exa
 
 
 def test_every_kind_has_an_example() -> None:
-    assert {example.kind for example in EXAMPLES} == KINDS.keys()
+    assert {example.kind for example in EXAMPLES} == VALUE_KINDS.keys()
 
 
 def test_the_kinds_are_those_of_the_options() -> None:
     tables = [BASIC, *map(match_options, match_names())]
     tables += [spec.options for name in target_names() if (spec := target_spec(name))]
     used = {kind for table in tables if table for spec in table.values() for kind in spec.kinds}
-    assert used == KINDS.keys()
+    assert used == VALUE_KINDS.keys()
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - ANY_TEXT))
+@pytest.mark.parametrize("kind", sorted(VALUE_KINDS.keys() - ANY_TEXT))
 @pytest.mark.parametrize("text", ["no value, not even this", "(", "-5x"])
 def test_what_is_no_value_stands_as_it_was_typed(kind: str, text: str) -> None:
     for saving in (V4, V6):
-        assert KINDS[kind].read(text, saving) is None
+        assert VALUE_KINDS[kind].read(text, saving) is None
         assert print_value(kind, text, saving) == quote_word(text)
 
 
-@given(kind=st.sampled_from(sorted(KINDS)), text=st.text(max_size=30), saving=st.sampled_from([V4, V6, NFT]))
+@given(
+    kind=st.sampled_from(sorted(VALUE_KINDS)),
+    text=st.text(max_size=30),
+    saving=st.sampled_from([V4, V6, NFT]),
+)
 def test_printing_is_reading_and_showing(kind: str, text: str, saving: Saving) -> None:
-    value = KINDS[kind].read(text, saving)
-    shown = quote_word(text) if value is None else KINDS[kind].show(value)
+    value = VALUE_KINDS[kind].read(text, saving)
+    shown = quote_word(text) if value is None else VALUE_KINDS[kind].show(value)
     assert print_value(kind, text, saving) == shown
     assert isinstance(shown, str)
 

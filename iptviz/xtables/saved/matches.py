@@ -13,7 +13,7 @@ from iptviz.xtables.saved.limits import rewrite_connlimit, rewrite_hashlimit, re
 from iptviz.xtables.saved.policy import rewrite_policy
 from iptviz.xtables.saved.rateest import rewrite_rateest_match
 from iptviz.xtables.values.headers import dscp_of_class
-from iptviz.xtables.values.kinds import KINDS, print_value
+from iptviz.xtables.values.kinds import VALUE_KINDS, print_value
 from iptviz.xtables.values.numbers import ALL_BITS, Range, read_count, read_uint
 from iptviz.xtables.values.payload import print_payload, read_hex_string, to_payload
 from iptviz.xtables.values.protocols import LAST_PORT
@@ -60,7 +60,7 @@ def without_full_ranges(match: str) -> Rewrite:
 
 def _is_full(option: Option, full: dict[str, tuple[str, object]], saving: Saving) -> bool:
     kind, whole = full.get(option.name, ("", None))
-    return bool(kind) and bool(option.values) and KINDS[kind].read(option.values[0], saving) == whole
+    return bool(kind) and bool(option.values) and VALUE_KINDS[kind].read(option.values[0], saving) == whole
 
 
 def rewrite_tcp(options: list[Option], saving: Saving) -> list[Option]:

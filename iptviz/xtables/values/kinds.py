@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-class Kind(NamedTuple, Generic[Value]):
+class ValueKind(NamedTuple, Generic[Value]):
     """How a value is read and shown.
 
     Attributes:
@@ -35,44 +35,46 @@ class Kind(NamedTuple, Generic[Value]):
 
 def print_value(kind: str, text: str, saving: Saving) -> str:
     """Return `text`, a value of `kind`, as iptables-save prints it."""
-    return KINDS[kind].print(text, saving)
+    return VALUE_KINDS[kind].print(text, saving)
 
 
-def _kind(read: Callable[[str], Value | None], show: Callable[[Value], str] = str) -> Kind[Value]:
+def _kind(read: Callable[[str], Value | None], show: Callable[[Value], str] = str) -> ValueKind[Value]:
     """Return a kind that is read alike everywhere."""
-    return Kind(lambda text, _saving: read(text), show)
+    return ValueKind(lambda text, _saving: read(text), show)
 
 
-def _of_family(read: Callable[[str, str], Value | None], show: Callable[[Value], str] = str) -> Kind[Value]:
+def _of_family(
+    read: Callable[[str, str], Value | None], show: Callable[[Value], str] = str
+) -> ValueKind[Value]:
     """Return a kind that iptables and ip6tables read differently."""
-    return Kind(lambda text, saving: read(text, saving.family), show)
+    return ValueKind(lambda text, saving: read(text, saving.family), show)
 
 
-def _of_backend(read: Callable[[str, str], Value | None], show: Callable[[Value], str]) -> Kind[Value]:
+def _of_backend(read: Callable[[str, str], Value | None], show: Callable[[Value], str]) -> ValueKind[Value]:
     """Return a kind that iptables reads differently with its two backends."""
-    return Kind(lambda text, saving: read(text, saving.backend), show)
+    return ValueKind(lambda text, saving: read(text, saving.backend), show)
 
 
-def _word(read: Callable[[str], str | None]) -> Kind[str]:
+def _word(read: Callable[[str], str | None]) -> ValueKind[str]:
     """Return a kind whose value is itself a word, and quoted only where it must be."""
     return _kind(read, quote_word)
 
 
-def _range_to(last: int) -> Kind[numbers.Range]:
+def _range_to(last: int) -> ValueKind[numbers.Range]:
     return _kind(partial(numbers.read_open_range, last=last), numbers.show_range)
 
 
-def _hexadecimal(digits: int) -> Kind[int]:
+def _hexadecimal(digits: int) -> ValueKind[int]:
     """Return the kind of a number that is shown with at least `digits` digits."""
     return _kind(numbers.read_uint, lambda number: f"0x{number:0{digits}x}")
 
 
-def _cut(limit: int, show: Callable[[str], str]) -> Kind[str]:
+def _cut(limit: int, show: Callable[[str], str]) -> ValueKind[str]:
     """Return the kind of a text of which the kernel keeps `limit` bytes."""
     return _kind(partial(words.cut, limit=limit), show)
 
 
-KINDS: dict[str, Kind[Any]] = {
+VALUE_KINDS: dict[str, ValueKind[Any]] = {
     # words and texts
     "word": _word(words.as_it_is),
     "word15": _cut(15, quote_word),
