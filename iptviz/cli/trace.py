@@ -7,12 +7,12 @@ import typer
 from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import After, DumpArgument, ServicesOption
 from iptviz.dump.model import Dump
-from iptviz.kube.target import family_of
+from iptviz.kube.target import family_of_target
 from iptviz.questions.trace import trace
 from iptviz.redact.named import Named
 
 
-@question("trace", check=lambda typed: family_of(typed["target"]))
+@question("trace", check=lambda typed: family_of_target(typed["target"]))
 def trace_command(
     target: Annotated[
         str,

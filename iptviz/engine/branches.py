@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from iptviz.engine.chance import total
-from iptviz.engine.path import Path, either
+from iptviz.engine.path import Path, either_way
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -142,7 +142,7 @@ def _take_ways(
         if key not in theirs:
             continue  # which nothing reaches
         ways = (path, theirs[key].path) if holds else (theirs[key].path, path)
-        mine[key] = Reaching(share, either(condition, *ways))
+        mine[key] = Reaching(share, either_way(condition, *ways))
 
 
 def add(reached: dict[Key, Reaching], key: Key, reaching: Reaching) -> None:

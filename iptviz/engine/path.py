@@ -56,7 +56,7 @@ def joined(before: Path | None, item: Step | Path | Either | None) -> Path | Non
     return before if item is None else Path(before, item)
 
 
-def either(condition: Condition, holding: Path | None, otherwise: Path | None) -> Path | None:
+def either_way(condition: Condition, holding: Path | None, otherwise: Path | None) -> Path | None:
     """Return the way of what happens whether `condition` holds or not."""
     return holding if holding is otherwise else Path(None, Either(condition, holding, otherwise))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.xtables.matches import BASIC, match_options
 from iptviz.xtables.option import Option, OptionSpec, OptionTable, Rewrite
-from iptviz.xtables.saved.matches import MATCH_REWRITES, joined
+from iptviz.xtables.saved.matches import MATCH_REWRITES, joined_matches
 from iptviz.xtables.saved.targets import TARGET_REWRITES
 from iptviz.xtables.targets import target_spec
 from iptviz.xtables.values.kinds import print_value
@@ -46,7 +46,7 @@ def canonical_text(text: str, parts: RuleParts, saving: Saving) -> str:
         return text  # its words cannot be told apart
     matches = [(match.name, match.options) for match in parts.matches]
     if not parts.unknown:  # the place of an unknown option is told by the matches before it
-        matches = joined(matches, saving)
+        matches = joined_matches(matches, saving)
     groups = [
         *([f"-m {quote_word(name)}", *_print_match(name, options, saving)] for name, options in matches),
         *([_print_target(parts.target, saving)] if parts.target else []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.ipset.blocks import Block, Level
-from iptviz.ipset.subject import Subject, asked
+from iptviz.ipset.subject import Subject, known_part
 from iptviz.xtables.address import Network
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class IpSet:
             return False
         flagged = return_nomatch and "net" in self.dimensions  # IPSET_TYPE_NOMATCH: types with networks
         pairs = zip(self.dimensions, directions, strict=False)
-        sought = tuple(_within(asked(part, subject, way), part, self.options) for part, way in pairs)
+        sought = tuple(_within(known_part(part, subject, way), part, self.options) for part, way in pairs)
         answer = self._entry(sought, flagged=flagged)
         # An entry for a bridge's port may match whatever interface is known.
         if answer is False and any(True for _ in self._bridged.meeting(sought[0])):

@@ -60,7 +60,7 @@ class Subject(NamedTuple):
         return address.version if address else None
 
 
-def asked(dimension: str, subject: Subject, direction: str) -> Block:
+def known_part(dimension: str, subject: Subject, direction: str) -> Block:
     """Return what is known about the part of a packet that a set compares in one of its dimensions."""
     return _ASKED[dimension](subject, direction == "src")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
-from iptviz.kube.names import PROTOCOLS, suffixes
+from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
@@ -100,7 +100,7 @@ def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) ->
     chains = [
         prefix + suffix
         for name in _meant(target, candidates)
-        for protocol in PROTOCOLS
+        for protocol in SERVICE_PROTOCOLS
         for suffix in suffixes(*name, protocol)
         for prefix in HASHED_CHAINS
     ]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 
-PROTOCOLS = ("tcp", "udp", "sctp")
+SERVICE_PROTOCOLS = ("tcp", "udp", "sctp")
 
 _LABEL, _NAME = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
 _SERVICE_PORT = re.compile(rf"(?P<namespace>{_NAME})/(?P<name>{_NAME})(?::(?P<port>{_LABEL})?)?")

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.kube.comments import services_named_in
-from iptviz.kube.names import NAMELESS, PROTOCOLS, ServiceName, suffix_of, suffixes
+from iptviz.kube.names import NAMELESS, SERVICE_PROTOCOLS, ServiceName, suffix_of, suffixes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +50,7 @@ class Naming:
     def _names(self) -> dict[str, ServiceName]:
         names: dict[str, ServiceName] = {}
         for name in dict.fromkeys([*self._commented, *self._handed_in()]):
-            for protocol in PROTOCOLS:
+            for protocol in SERVICE_PROTOCOLS:
                 for suffix in suffixes(name.namespace, name.name, name.port_name, protocol):
                     names.setdefault(suffix, name)
         return names

@@ -108,7 +108,7 @@ def _checked_port(port: int, text: str) -> int:
     return port
 
 
-def family_of(text: str) -> str | None:
+def family_of_target(text: str) -> str | None:
     """Return the family of the address that TARGET names, `ipv4` or `ipv6`; None where it names none.
 
     Raises:

@@ -127,4 +127,4 @@ _RATES = (
     listed_match(r"quota: (?P<a>\d+) bytes", "-m quota --quota {a}"),
 )
 
-MATCHES: tuple[ListedMatch, ...] = (*_FIRST, *_RATES, *OTHER_MATCHES)
+LISTED_MATCHES: tuple[ListedMatch, ...] = (*_FIRST, *_RATES, *OTHER_MATCHES)

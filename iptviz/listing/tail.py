@@ -10,8 +10,8 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.listing.matches import MATCHES
-from iptviz.listing.targets import TARGETS
+from iptviz.listing.matches import LISTED_MATCHES
+from iptviz.listing.targets import LISTED_TARGETS
 from iptviz.listing.words import read_rows, skip_blanks
 from iptviz.xtables.words import quote_word
 
@@ -75,7 +75,7 @@ def _keep_rest(text: str, path: _Path, target: str) -> Tail:
 
 def _read_target(text: str, at: int, target: str) -> tuple[str, ...] | None:
     """Read what the target prints, if that is all there is from `at` on."""
-    end, options = read_rows(TARGETS.get(target, ()), text, at)
+    end, options = read_rows(LISTED_TARGETS.get(target, ()), text, at)
     return tuple(options) if end == len(text) else None
 
 
@@ -84,7 +84,7 @@ def _read_match(text: str, path: _Path) -> Iterator[_Path]:
     if text.startswith(_COMMENT, path.at):
         yield from _read_comment(text, path)
         return
-    for head, options in MATCHES:
+    for head, options in LISTED_MATCHES:
         at, words = read_rows((head,), text, path.at)
         if not words:
             continue

@@ -173,4 +173,4 @@ _WORDS: dict[str, tuple[Words, ...]] = {
     "DNPT": _prefixes("DNPT"),
 }
 
-TARGETS: dict[str, tuple[Row, ...]] = {name: rows(*words) for name, words in _WORDS.items()}
+LISTED_TARGETS: dict[str, tuple[Row, ...]] = {name: rows(*words) for name, words in _WORDS.items()}

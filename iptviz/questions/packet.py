@@ -10,7 +10,7 @@ from iptviz.engine.branches import Outcome
 from iptviz.engine.chance import total
 from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
-from iptviz.engine.path import either, settled
+from iptviz.engine.path import either_way, settled
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_fields import read_packet
@@ -148,7 +148,7 @@ def _as_one(one: PacketCase, other: PacketCase) -> PacketCase:
     ways = {(_visible(outcome)): outcome.path for outcome in other[1]}
     outcomes = [
         outcome._replace(
-            path=either(condition, *((outcome.path, ways[key]) if holds else (ways[key], outcome.path)))
+            path=either_way(condition, *((outcome.path, ways[key]) if holds else (ways[key], outcome.path)))
         )
         for outcome in one[1]
         for key in [_visible(outcome)]

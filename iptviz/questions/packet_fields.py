@@ -16,15 +16,15 @@ from iptviz.questions.packet_values import (
     icmp_text,
     mark_label,
     read_address,
+    read_any_text,
     read_flags,
     read_hook,
-    read_icmp_type,
+    read_icmp,
     read_incoming,
     read_known_mark,
     read_owner,
     read_protocol,
     read_state,
-    read_text,
     up_to,
 )
 from iptviz.redact.named import Named
@@ -100,7 +100,7 @@ class PacketFields(TypedDict, total=False):
         "--in", "IFACE", "Interface by which it arrives.", Named.INTERFACE, "in_interface", read_incoming)]
     out_iface: Annotated[str | None, Field(
         "--out", "IFACE", "Interface by which it leaves.", Named.INTERFACE,
-        "out_interface", read_text, label="leaves by", text=lambda name: name or None)]
+        "out_interface", read_any_text, label="leaves by", text=lambda name: name or None)]
     ctstate: Annotated[str | None, Field(
         "--ctstate", "STATE", "NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED.", Named.NOTHING,
         "state", read_state, label="connection state", default="NEW")]
@@ -112,7 +112,7 @@ class PacketFields(TypedDict, total=False):
         "tcp_flags", read_flags, sorted, "TCP flags", flags_label)]
     icmp_type: Annotated[str | None, Field(
         "--icmp-type", "TYPE", "8, 8/0 or echo-request.", Named.NOTHING,
-        "icmp_type", read_icmp_type, icmp_text, "ICMP type")]
+        "icmp_type", read_icmp, icmp_text, "ICMP type")]
     length: Annotated[int | None, Field(
         "--length", "N", "Length in bytes, IP header included.", Named.NOTHING,
         "length", up_to(WORD), label="length")]
@@ -121,7 +121,7 @@ class PacketFields(TypedDict, total=False):
     tos: Annotated[int | None, Field(
         "--tos", "N", "Type of service, or traffic class.", Named.NOTHING, "tos", up_to(BYTE), label="TOS")]
     mac: Annotated[str | None, Field(
-        "--mac", "M", "Source MAC address.", Named.MAC, "mac", read_text, label="MAC")]
+        "--mac", "M", "Source MAC address.", Named.MAC, "mac", read_any_text, label="MAC")]
     uid: Annotated[int | None, Field(
         "--uid", "N", "Who sends it, with --hook output.", Named.NOTHING,
         "owner", read_owner, itemgetter(0), "uid")]

@@ -93,7 +93,7 @@ def read_incoming(_option: str, name: str, typed: Typed) -> str:
     return name
 
 
-def read_text(_option: str, text: str, _typed: Typed) -> str:
+def read_any_text(_option: str, text: str, _typed: Typed) -> str:
     """Return a text that may be any."""
     return text
 
@@ -125,13 +125,13 @@ def read_flags(_option: str, text: str, typed: Typed) -> frozenset[str]:
     return flags
 
 
-def read_icmp_type(_option: str, text: str, typed: Typed) -> tuple[int, int | None]:
+def read_icmp(_option: str, text: str, typed: Typed) -> tuple[int, int | None]:
     """Return type and code; a code that is not given is unknown."""
     if typed.protocol not in {None, "icmp", "ipv6-icmp"}:
         raise PacketError(f"{typed.protocol} has no ICMP type", hint="leave out --icmp-type")
-    from iptviz.xtables.values.icmp import read_icmp_type as read_message
+    from iptviz.xtables.values.icmp import read_icmp_type
 
-    message = read_message(text, typed.family)
+    message = read_icmp_type(text, typed.family)
     if message is None or message.type is None:
         raise PacketError(f"--icmp-type {text} is no type", hint="write echo-request, 8 or 3/4")
     return message.type, message.code

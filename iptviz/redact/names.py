@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
 from iptviz.kube.families import ENDPOINT_CHAIN, beginning_of, family_of
-from iptviz.kube.names import NAMELESS, PROTOCOLS, ServiceName, suffix_of, suffixes
+from iptviz.kube.names import NAMELESS, SERVICE_PROTOCOLS, ServiceName, suffix_of, suffixes
 from iptviz.kube.naming import Naming
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -104,7 +104,7 @@ class Names:
         end = self.endpoint(endpoint)
         return {
             old: new
-            for protocol in PROTOCOLS
+            for protocol in SERVICE_PROTOCOLS
             for old, new in zip(
                 suffixes(*name[:3], protocol, endpoint), suffixes(*pseudonym, protocol, end), strict=True
             )

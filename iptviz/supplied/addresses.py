@@ -38,16 +38,16 @@ def read_addresses(text: str, source: str) -> frozenset[Network]:
 def _of_line(line: str, place: SourceLine, *, headed: bool) -> list[Network]:
     """Read one line of any text form; `headed` texts are those of `ip addr` with headings."""
     if found := _INET.search(line):
-        return [host_of(found["address"], place, _HINT)]
+        return [single_address(found["address"], place, _HINT)]
     if found := _BRIEF.fullmatch(line):
         own = _OF_OTHERS.sub("", found["rest"]).split()
-        return [host_of(word, place, _HINT) for word in own if not word.startswith("<")]
+        return [single_address(word, place, _HINT) for word in own if not word.startswith("<")]
     if headed:
         return []
-    return [host_of(line.partition("#")[0].strip(), place, _HINT)]
+    return [single_address(line.partition("#")[0].strip(), place, _HINT)]
 
 
-def host_of(text: str, place: SourceLine, hint: str) -> Network:
+def single_address(text: str, place: SourceLine, hint: str) -> Network:
     """Return the single address of `10.0.0.1/24`, `fe80::1%eth0` or a bare address."""
     address, slash, length = text.partition("/")
     network = parse_network(address.partition("%")[0])
@@ -68,5 +68,5 @@ def _of_json(text: str, source: str) -> frozenset[Network]:
             local = info.get("local") if isinstance(info, dict) else info
             # An entry may lack `local`: iproute2 prints an empty object for an address it was told to filter.
             if info != {}:
-                found.add(host_of(shown(local), place, hint))
+                found.add(single_address(shown(local), place, hint))
     return frozenset(found)

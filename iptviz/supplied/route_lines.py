@@ -76,7 +76,7 @@ def read_hop(words: list[str]) -> tuple[str | None, str | None]:
     return _after(words, "dev"), _after(words, gateway) if gateway in ("inet", "inet6") else gateway
 
 
-def read_objects(text: str, source: str) -> Iterator[Route]:
+def read_json_routes(text: str, source: str) -> Iterator[Route]:
     """Read `ip -j route`.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.supplied.lines import is_json, places
-from iptviz.supplied.route_lines import HINT, Route, read_hop, read_line, read_objects
+from iptviz.supplied.route_lines import HINT, Route, read_hop, read_json_routes, read_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,7 +74,7 @@ def read_routes(text: str, source: str) -> Routes:
     Raises:
         DumpError: a line is no route.
     """
-    return Routes(read_objects(text, source) if is_json(text) else _of_lines(text, source))
+    return Routes(read_json_routes(text, source) if is_json(text) else _of_lines(text, source))
 
 
 def _of_lines(text: str, source: str) -> Iterator[Route]:

@@ -9,7 +9,7 @@ from iptviz.view.graph_folding import shown_graph
 from iptviz.view.labels import dump_label
 from iptviz.view.nodes import Columns, Fold, TableRow, TextNode, texts
 from iptviz.view.picture import Box, Link, Picture, chain_id
-from iptviz.view.rules import quoted
+from iptviz.view.rules import quoted_rules
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def _picture(shown: ShownGraph, asked: str, source: str, *, fold: bool) -> Pictu
         for link in shown.links
     ]
     notes = [f"note: {note}" for note in shown.notes]
-    rules = quoted((rule for link in shown.links for rule in link.rules), fold=fold)
+    rules = quoted_rules((rule for link in shown.links for rule in link.rules), fold=fold)
     return Picture(asked, tuple(boxes), tuple(links), tuple(notes), source, rules)
 
 

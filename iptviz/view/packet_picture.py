@@ -20,7 +20,7 @@ from iptviz.view.packet_labels import (
     rewritten_labels,
 )
 from iptviz.view.picture import Box, Link, Picture, chain_id
-from iptviz.view.rules import quoted
+from iptviz.view.rules import quoted_rules
 from iptviz.view.text import printable, wrapped
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
         tuple(links),
         tuple(footer),
         dump_label(result.dump, complete=result.dump.complete),
-        quoted(rules, fold=fold),
+        quoted_rules(rules, fold=fold),
         downward=True,
     )
 

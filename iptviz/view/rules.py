@@ -20,10 +20,10 @@ MOST_RULES = 60
 
 def rule_lines(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
     """Return the rules on the way, each with its line and table, in order; folded, the first of them."""
-    return quoted((rule for service in result.services for rule in _rules(service)), fold=fold)
+    return quoted_rules((rule for service in result.services for rule in _rules(service)), fold=fold)
 
 
-def quoted(rules: Iterable[Rule], *, fold: bool) -> tuple[str, ...]:
+def quoted_rules(rules: Iterable[Rule], *, fold: bool) -> tuple[str, ...]:
     """Return rules as they stand, each once with its line and table, in order; folded, the first of them."""
     ordered = sorted(set(rules), key=lambda rule: rule.line)
     shown = ordered[:MOST_RULES] if fold else ordered

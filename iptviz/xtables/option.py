@@ -37,7 +37,7 @@ class Option(NamedTuple):
         return ("! " if self.negated else "") + " ".join((self.name or '""', *map(quote_word, self.values)))
 
 
-def quoted(options: list[Option], *names: str) -> list[Option]:
+def with_quotes(options: list[Option], *names: str) -> list[Option]:
     """Return the options with the values of `names`, which are printed as they are, in quotes if need be."""
     return [
         option._replace(values=tuple(map(quote_word, option.values))) if option.name in names else option

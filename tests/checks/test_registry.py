@@ -95,9 +95,7 @@ def test_every_finding_is_documented(what: str) -> None:
 
 
 def test_ids_are_unique() -> None:
-    ids = Counter(
-        [*wording.REMARKS, *(what for held in HELD.values() for rows in held[:2] for what in rows)]
-    )
+    ids = Counter([*wording.REMARKS, *(what for held in HELD.values() for rows in held[:2] for what in rows)])
     assert [what for what, count in ids.items() if count > 1] == []
     with pytest.raises(KeyError):
         sentence_of("no-such-thing")
@@ -115,7 +113,9 @@ def test_a_catalogue_stands_alone() -> None:
     for name in CATALOGUES:
         tree = ast.parse((ROOT / f"iptviz/checks/{name}.py").read_text(encoding="utf-8"))
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-        assert modules.isdisjoint({"iptviz.checks", *(f"iptviz.checks.{other}" for other in CATALOGUES)}), name
+        assert modules.isdisjoint({"iptviz.checks", *(f"iptviz.checks.{other}" for other in CATALOGUES)}), (
+            name
+        )
 
 
 @pytest.mark.parametrize("name", [name for name, held in HELD.items() if held.check])

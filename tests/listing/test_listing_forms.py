@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iptviz.listing import words as listing_words
-from iptviz.listing.matches import MATCHES
+from iptviz.listing.matches import LISTED_MATCHES
 from iptviz.listing.rows import ListedColumns, read_row
-from iptviz.listing.targets import TARGETS
+from iptviz.listing.targets import LISTED_TARGETS
 from iptviz.xtables.words import quote_word, split_words
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def test_every_row_of_the_tables_is_among_the_forms(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(listing_words, "_fill", record)
     for printed, saved in forms():
         read_row("X", row_of(printed, saved), PLAIN)
-    of_matches = [row for section in MATCHES for row in (section.head, *section.options)]
-    of_targets = [row for rows in TARGETS.values() for row in rows]
+    of_matches = [row for section in LISTED_MATCHES for row in (section.head, *section.options)]
+    of_targets = [row for rows in LISTED_TARGETS.values() for row in rows]
     assert {(row.pattern.pattern, row.form) for row in (*of_matches, *of_targets)} == used
 
 
@@ -86,7 +86,7 @@ def test_nothing_unknown_is_taken_for_a_part_of_a_match(unknown: str) -> None:
 ANY_WORDS = st.lists(st.sampled_from([word for form in forms() for word in form[0].split(" ")]), max_size=12)
 
 
-@given(ANY_WORDS, st.integers(0, 200), st.text(max_size=2), st.sampled_from(["", *TARGETS]))
+@given(ANY_WORDS, st.integers(0, 200), st.text(max_size=2), st.sampled_from(["", *LISTED_TARGETS]))
 def test_words_in_disorder_are_one_rule(words: list[str], place: int, dirt: str, target: str) -> None:
     tail = " ".join(words)
     rule = read_row("X", f"{target} all -- anywhere anywhere {tail[:place]}{dirt}{tail[place:]}", PLAIN)

@@ -14,7 +14,7 @@ import iptviz.cli.packet
 from iptviz.cli.app import app
 from iptviz.engine.packet import Packet
 from iptviz.questions.packet_fields import FIELDS, Field
-from iptviz.questions.packet_values import read_text
+from iptviz.questions.packet_values import read_any_text
 from iptviz.redact.named import Named
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def test_a_field_that_there_is_not_is_an_error() -> None:
 
 # --- another row ---------------------------------------------------------------------------------------------------
 
-ADDED = Field("--pkt-type", "TYPE", "unicast, broadcast or multicast.", Named.INTERFACE, "packet_type", read_text,
+ADDED = Field("--pkt-type", "TYPE", "unicast, broadcast or multicast.", Named.INTERFACE, "packet_type", read_any_text,
               label="packet type")  # fmt: skip
 
 

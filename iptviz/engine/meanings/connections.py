@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option
 
-    Answers = Callable[[Condition], bool | None]
-
 UNTRACKED, INVALID = "UNTRACKED", "INVALID"
 _NO_CONNECTION = {UNTRACKED, INVALID}
 _STATE_OPTIONS = {"--ctstate", "--state"}
@@ -162,7 +160,7 @@ def tracked(packet: Packet, state: str | None) -> Packet:
     return packet._replace(state=state)
 
 
-def asks_nat(packet: Packet, answer: Answers, *, wanted: bool) -> bool:
+def asks_nat(packet: Packet, answer: Callable[[Condition], bool | None], *, wanted: bool) -> bool:
     """Whether nat's rules are asked: only for the first packet of a connection.
 
     `wanted` says that some rule makes the kernel track connections; without one, something else may.

@@ -252,7 +252,7 @@ MATCH_REWRITES: dict[str, Rewrite] = {
 _NATIVE = {"tcp", "udp"}
 
 
-def joined(matches: Iterable[NamedOptions], saving: Saving) -> list[NamedOptions]:
+def joined_matches(matches: Iterable[NamedOptions], saving: Saving) -> list[NamedOptions]:
     """Return the matches of a rule as iptables-save prints them, each with its name and options."""
     if saving.backend != "nf_tables":
         return list(matches)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.xtables.matches import match_options
-from iptviz.xtables.option import Option, quoted
+from iptviz.xtables.option import Option, with_quotes
 from iptviz.xtables.values.kinds import print_value
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def rewrite_policy(options: list[Option], saving: Saving) -> list[Option]:
         elif option.name not in _OF_ALL:
             elements[-1].append(option)
     if not all(elements) or len(elements) == 1:
-        return quoted(options, "--next")
+        return with_quotes(options, "--next")
     rest = " --next ".join(_print_element(element, saving) for element in elements[1:])
     whole = [option for option in options if option.name in _OF_ALL]
     return [*whole, *elements[0], Option("--next", negated=False, values=(rest,))]

@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.option import Option, quoted
+from iptviz.xtables.option import Option, with_quotes
 from iptviz.xtables.values.kinds import print_value
 from iptviz.xtables.words import quote_word
 
@@ -26,7 +26,7 @@ def rewrite_rateest_match(options: list[Option], saving: Saving) -> list[Option]
     name = typed.get("--rateest", typed.get("--rateest1"))
     modes = [option for option in options if option.name in _MODES]
     if name is None or not modes:
-        return quoted(options, "--rateest", "--rateest1")
+        return with_quotes(options, "--rateest", "--rateest1")
     mode = modes[-1]._replace(negated=any(option.negated for option in modes)).text()
     other = typed.get("--rateest2")
     texts = [" ".join(map(quote_word, name.values)), *_comparisons(typed, mode, saving)]
