@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import pytest
 import typer
@@ -51,6 +52,28 @@ def test_of_every_argument_of_every_command_is_said_what_it_names(name: str) -> 
     said = {each.name: each.named for each in made(name).arguments}
     assert {each.name for each in clicked(name).params} == said.keys()
     assert [argument for argument, named in said.items() if named is None] == []
+
+
+def arguments_with(*kinds: Named) -> list[tuple[str, Argument]]:
+    """Return the arguments of all commands that name one of these kinds, with their commands."""
+    return [(name, each) for name in COMMANDS for each in made(name).arguments if each.named in kinds]
+
+
+@pytest.mark.parametrize(("name", "said"), arguments_with(Named.NOTHING))
+def test_what_names_nothing_is_a_number_or_a_switch(name: str, said: Argument) -> None:
+    hints = get_args(said.hint) or (said.hint,)
+    plain = all(hint in {int, bool, type(None)} or issubclass(hint, StrEnum) for hint in hints)
+    assert plain, f"{name}: {said.name} takes a text, which may name something: say what with a kind of Named"
+
+
+@pytest.mark.parametrize(("name", "said"), arguments_with(Named.WORD))
+def test_a_word_is_refused_where_it_is_none_that_is_known(name: str, said: Argument) -> None:
+    flag = next(param.opts[-1] for param in clicked(name).params if param.name == said.name)
+    done = CliRunner().invoke(app, [name, FIXTURE, *ALSO.get(name, ()), flag, "secret-word", "--redact"])
+    assert (done.exit_code, done.stdout) == (2, ""), f"{name} {flag} takes any text: it is no Named.WORD"
+
+
+ALSO = {"trace": (), "verify": ("tests/kubectl.py",)}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -126,6 +149,8 @@ API = {
 }  # fmt: skip
 SAID: dict[Named, str] = {
     Named.NOTHING: "plain",
+    Named.WORD: "tcp",
+    Named.WRITTEN: "out.svg",
     Named.TARGET: "default/shop",
     Named.ADDRESS: "203.0.113.10",
     Named.INTERFACE: "uplink7",
@@ -172,7 +197,7 @@ def test_a_question_sees_each_kind_in_pseudonyms_alone(tmp_path: Path, named: Na
     hidden: list[Any] = []
     assert run(receiver(named, hidden), FIXTURE, "--said", said, "--redact")[::2] == (0, "")
     told = bytes(hidden[0]).decode() if named is Named.OLDER_DUMP else str(hidden[0])
-    assert (hidden == plain) == (named is Named.NOTHING)
+    assert (hidden == plain) == (named in {Named.NOTHING, Named.WORD, Named.WRITTEN})
     assert [secret for secret in (*SECRETS, "uplink7 is", "dev uplink7") if secret in told] == []
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
+from iptviz.engine.implications import Assumed
 from iptviz.kube.frontends import all_frontends
 from tests.conftest import ROOT, SHARED
 

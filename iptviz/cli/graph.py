@@ -22,7 +22,7 @@ def graph_command(
     tables: Annotated[
         list[str] | None,
         typer.Option("--table", metavar="TABLE", help="Of this table alone; may be repeated."),
-        Named.NOTHING,
+        Named.WORD,
     ] = None,
     around: Annotated[
         str | None,

@@ -29,12 +29,12 @@ class Options(NamedTuple):
     format_name: Annotated[
         str | None,
         typer.Option("-f", "--format", metavar="FORMAT", help=""),
-        Named.NOTHING,
+        Named.WORD,
     ] = None
     output: Annotated[
         str | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; its suffix chooses the format."),
-        Named.NOTHING,
+        Named.WRITTEN,
     ] = None
     as_json: Annotated[bool, typer.Option("--json", help="The same as -f json."), Named.NOTHING] = False
     show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists."), Named.NOTHING] = False
@@ -52,7 +52,7 @@ class Options(NamedTuple):
             "same pseudonyms in the next dump.",
             show_default=False,
         ),
-        Named.NOTHING,
+        Named.WRITTEN,
     ] = None
     number: Annotated[
         int | None,
@@ -72,7 +72,7 @@ class Options(NamedTuple):
     max_size: Annotated[
         str,
         typer.Option("--max-size", metavar="SIZE", help="Read or unpack at most so much, e.g. 500M or 8G."),
-        Named.NOTHING,
+        Named.WORD,
     ] = "2G"
     color: Annotated[Color, typer.Option("--color", help="Colour the tree."), Named.NOTHING] = Color.AUTO
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII only."), Named.NOTHING] = False

@@ -38,7 +38,7 @@ def services_command(
     sort: Annotated[
         str,
         typer.Option("--sort", metavar="KEY", help="By name, address, endpoints, uneven or line."),
-        Named.NOTHING,
+        Named.WORD,
     ] = "name",
     names: ServicesOption = None,
 ) -> CommandResult:

@@ -8,7 +8,6 @@ from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, share_shape
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
-from iptviz.questions.packet_values import mark_label
 
 if TYPE_CHECKING:
     from iptviz.engine.branches import Outcome
@@ -48,7 +47,7 @@ def _outcome(outcome: Outcome) -> Shape:
         "dnat": outcome.packet.dnat,
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
-        "mark_bits": mark_label(outcome.packet.mark),
+        "mark_bits": outcome.packet.mark.label,
         "path": [_step(step) for step in steps],
         "path_complete": complete,
     }

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.assumed import Assumed
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
 from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.effects import GoOn, Stop, TargetCall, UndecidedError
+from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import rule_truth
-from iptviz.engine.meanings.lists import list_name
+from iptviz.engine.meanings.lists import listed
 from iptviz.engine.path import Step, joined
 from iptviz.engine.targets.table import apply_target
 
@@ -170,7 +170,7 @@ class Flow:
                 if truth.needs:
                     raise UndecidedError(truth.needs[0].condition)
                 if truth.chance:
-                    action = yield from self._act(rule, _seen(rule, packet), branch, assumed)
+                    action = yield from self._act(rule, listed(rule, packet), branch, assumed)
                     taken[packet] = truth.chance, action
             except (UndecidedError, _SplitError):
                 if reaching.share:
@@ -257,15 +257,3 @@ class Flow:
         rest = whole - total(part for _, part, _, _ in (*ends, *backs)) + share
         shares[-1] = (key, rest, exact, path)
         return ends, backs
-
-
-def _seen(rule: Rule, packet: Packet) -> Packet:
-    """Return the packet after what matching it does: `-m recent --set` puts its source on a list."""
-    if "recent" not in rule.text:
-        return packet
-    names = {
-        list_name(match)
-        for match in rule.matches
-        if match.name == "recent" and match.option("--set") and not match.option("--rdest")
-    }
-    return packet._replace(listed=packet.listed | names) if names - packet.listed else packet

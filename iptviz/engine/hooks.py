@@ -10,12 +10,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
 from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.flow import Flow, Request
+from iptviz.engine.implications import Assumed, essential
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, wants_tracking
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
 

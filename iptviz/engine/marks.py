@@ -54,6 +54,14 @@ class Mark(NamedTuple):
             else f"({self.origin.text} & {self.keep:#x}) ^ {self.value:#x}"
         )
 
+    @property
+    def label(self) -> str | None:
+        """The mark, or where some bits are unknown the others as `value/mask`, as iptables writes them."""
+        settled = ALL_BITS & ~self.keep
+        if not self.keep or self.value & self.keep or self.origin != UNKNOWN_MARK.origin:
+            return self.text
+        return f"{self.value:#x}/{settled:#x}" if settled else None
+
     def set_xmark(self, value: int, mask: int) -> Mark:
         """Zero the bits in `mask` and exclusive-or `value`."""
         return Mark(self.origin, self.keep & ~mask & ALL_BITS, (self.value & ~mask & ALL_BITS) ^ value)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.rule import Rule
-    from iptviz.engine.assumed import Assumed
+    from iptviz.engine.implications import Assumed
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
     from iptviz.xtables.option import Option

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.branches import Branch, Note, Passage, When, add
 from iptviz.engine.chance import CERTAIN, product, times, total
 from iptviz.engine.effects import BrokenJumps, GoOn, TargetCall
 from iptviz.engine.flow import Action, Called, Flow, Request, Taken
 from iptviz.engine.host import UNKNOWN_HOST
+from iptviz.engine.implications import Assumed, essential
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.truth import RuleTruth
 from iptviz.engine.targets.table import apply_target

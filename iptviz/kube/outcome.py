@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.assumed import Assumed
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption
+from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import rule_truth
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
 from iptviz.xtables.address import parse_network, split_endpoint

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.assumed import Assumed
 from iptviz.engine.by_destination import RulesByDestination
+from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import why_not
 from iptviz.engine.path import MISSED, Path, Step, joined, steps_of
 

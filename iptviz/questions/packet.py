@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from iptviz.checks.finding import distinct, findings_among
-from iptviz.engine.assumed import Assumed
+from iptviz.engine.assume import read_assumption
 from iptviz.engine.branches import Outcome
 from iptviz.engine.chance import total
-from iptviz.engine.condition import read_assumption
 from iptviz.engine.hooks import Journey, cases_of
+from iptviz.engine.implications import Assumed
 from iptviz.engine.path import either_way, settled
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host

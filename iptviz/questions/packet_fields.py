@@ -14,7 +14,6 @@ from iptviz.questions.packet_values import (
     address_text,
     flags_label,
     icmp_text,
-    mark_label,
     read_address,
     read_any_text,
     read_flags,
@@ -87,14 +86,14 @@ class PacketFields(TypedDict, total=False):
         "--dst", "A", "Destination, before any rewriting.", Named.ADDRESS,
         "destination", read_address, address_text)]
     protocol: Annotated[str | None, Field(
-        "--protocol", "P", "tcp, udp, icmp ...", Named.NOTHING, "protocol", read_protocol)]
+        "--protocol", "P", "tcp, udp, icmp ...", Named.WORD, "protocol", read_protocol)]
     sport: Annotated[int | None, Field(
         "--sport", "N", "Source port.", Named.NOTHING, "source_port", up_to(PORT))]
     dport: Annotated[int | None, Field(
         "--dport", "N", "Destination port, before any rewriting.", Named.NOTHING,
         "destination_port", up_to(PORT))]
     hook: Annotated[str, Field(
-        "--hook", "HOOK", "prerouting: it arrives at the node; output: the node sends it.", Named.NOTHING,
+        "--hook", "HOOK", "prerouting: it arrives at the node; output: the node sends it.", Named.WORD,
         "hook", read_hook, default="prerouting")]
     in_iface: Annotated[str | None, Field(
         "--in", "IFACE", "Interface by which it arrives.", Named.INTERFACE, "in_interface", read_incoming)]
@@ -102,16 +101,16 @@ class PacketFields(TypedDict, total=False):
         "--out", "IFACE", "Interface by which it leaves.", Named.INTERFACE,
         "out_interface", read_any_text, label="leaves by", text=lambda name: name or None)]
     ctstate: Annotated[str | None, Field(
-        "--ctstate", "STATE", "NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED.", Named.NOTHING,
+        "--ctstate", "STATE", "NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED.", Named.WORD,
         "state", read_state, label="connection state", default="NEW")]
     mark: Annotated[str | int | None, Field(
-        "--mark", "M", "Its mark when it comes, such as 0x0.", Named.NOTHING,
-        "mark", read_known_mark, attrgetter("text"), "mark", mark_label)]
+        "--mark", "M", "Its mark when it comes, such as 0x0.", Named.WORD,
+        "mark", read_known_mark, attrgetter("text"), "mark", attrgetter("label"))]
     tcp_flags: Annotated[str | None, Field(
-        "--tcp-flags", "LIST", "The flags set: SYN or SYN,ACK.", Named.NOTHING,
+        "--tcp-flags", "LIST", "The flags set: SYN or SYN,ACK.", Named.WORD,
         "tcp_flags", read_flags, sorted, "TCP flags", flags_label)]
     icmp_type: Annotated[str | None, Field(
-        "--icmp-type", "TYPE", "8, 8/0 or echo-request.", Named.NOTHING,
+        "--icmp-type", "TYPE", "8, 8/0 or echo-request.", Named.WORD,
         "icmp_type", read_icmp, icmp_text, "ICMP type")]
     length: Annotated[int | None, Field(
         "--length", "N", "Length in bytes, IP header included.", Named.NOTHING,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.marks import UNKNOWN_MARK, Mark, known_mark
+from iptviz.engine.marks import Mark, known_mark
 from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_host
-from iptviz.xtables.values.numbers import ALL_BITS, read_uint
+from iptviz.xtables.values.numbers import read_uint
 from iptviz.xtables.values.protocols import TCP_FLAGS, protocol_name, protocol_number
 
 if TYPE_CHECKING:
@@ -166,11 +166,3 @@ def icmp_text(icmp_type: tuple[int, int | None] | None) -> str | None:
 def flags_label(flags: frozenset[str]) -> str:
     """Return the flags that are set; `none` where none is."""
     return ",".join(sorted(flags)) or "none"
-
-
-def mark_label(mark: Mark) -> str | None:
-    """Return a mark, or its known bits as `value/mask`, as iptables writes them; None where none is known."""
-    settled = ALL_BITS & ~mark.keep
-    if not mark.keep or mark.value & mark.keep or mark.origin != UNKNOWN_MARK.origin:
-        return mark.text
-    return f"{mark.value:#x}/{settled:#x}" if settled else None

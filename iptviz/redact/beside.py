@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.dump.model import Dump
-from iptviz.engine.condition import Assumption, read_assumption
+from iptviz.engine.assume import read_assumption
+from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError
 from iptviz.intake.text import to_bytes

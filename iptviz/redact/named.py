@@ -8,7 +8,9 @@ from enum import Enum, auto
 class Named(Enum):
     """The kinds of names; an argument that has none may tell anything, and is refused with --redact."""
 
-    NOTHING = auto()  # numbers, words of iptables, files to be written
+    NOTHING = auto()  # numbers and switches; a text may tell something
+    WORD = auto()  # of iptables or of this program: who reads it refuses any other
+    WRITTEN = auto()  # a file to be written
     TARGET = auto()
     ADDRESS = auto()  # or a network, or an endpoint
     INTERFACE = auto()

@@ -39,6 +39,8 @@ def _file(change: Callable[[Beside, str], str]) -> Callable[[Redactor, Supplied]
 
 TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.NOTHING: _same,
+    Named.WORD: _same,
+    Named.WRITTEN: _same,
     Named.TARGET: lambda redactor, text: redactor.target(text),
     Named.ADDRESS: lambda redactor, text: redactor.addresses(text),
     Named.INTERFACE: lambda redactor, name: redactor.names.interface(name),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from iptviz.errors import OutputError
-from iptviz.view.questions import QUESTIONS, function_at
+from iptviz.view.registry import QUESTIONS, function_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ class AnswerWriter(Protocol):
 class Format(NamedTuple):
     """A format: its suffixes, what it is for, the function that writes it, as `module:name`, and what that takes.
 
-    `needs` says which answers it can write: those that hold one of these, see iptviz.view.questions. `takes` is a
+    `needs` says which answers it can write: those that hold one of these, see iptviz.view.registry. `takes` is a
     key of `_MADE`; `styled` that it takes the style of a terminal, too; `binary` that it is nothing for one.
     """
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.questions.packet_fields import FIELDS, attributes
-from iptviz.questions.packet_values import address_text, mark_label
+from iptviz.questions.packet_values import address_text
 from iptviz.view.labels import letter_of
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.text import printable
@@ -85,7 +85,7 @@ def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:
     """Return the new destination, source and mark, each empty where it is as before."""
     end = outcome.packet
     source = "" if end.snat is None else "masqueraded" if end.snat == "MASQUERADE" else f"from {end.snat}"
-    mark = mark_label(end.mark) if end.mark != asked.mark else None
+    mark = end.mark.label if end.mark != asked.mark else None
     return printable(f"to {end.dnat}" if end.dnat else ""), printable(source), f"mark {mark}" if mark else ""
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.view.blocks import Answers, ChainBrowser, Fact, Facts, File, Heading, Listing, Notes, View, later
-from iptviz.view.chains import browsed, chosen_chains
+from iptviz.view.chain_browser import browsed, chosen_chains
 from iptviz.view.labels import note_texts
 from iptviz.view.numbers import counted
-from iptviz.view.questions import view_of
+from iptviz.view.registry import view_of
 from iptviz.view.services import services_table, services_view
 from iptviz.view.text import printable
 

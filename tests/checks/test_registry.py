@@ -19,7 +19,7 @@ from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, row_of, sentence_of
 from iptviz.checks.services import Places
 from iptviz.checks.wording import sentence
-from iptviz.engine.condition import read_assumption
+from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
 from iptviz.kube.balance import balance_of
 from iptviz.kube.era import era_of

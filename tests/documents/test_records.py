@@ -7,7 +7,7 @@ import json
 import pytest
 
 from iptviz.documents.records import records_of
-from iptviz.view.questions import QUESTIONS
+from iptviz.view.registry import QUESTIONS
 from tests.render.questions import MARKS
 from tests.render.questions import QUESTIONS as ASKED
 

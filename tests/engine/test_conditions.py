@@ -8,9 +8,10 @@ import re
 import pytest
 
 import iptviz
-from iptviz.engine.assumed import Assumed
-from iptviz.engine.condition import Assumption, Condition, read_assumption
+from iptviz.engine.assume import read_assumption
+from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
+from iptviz.engine.implications import Assumed
 from iptviz.errors import PacketError
 from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.packet_notes import settled_by
@@ -250,6 +251,7 @@ def test_what_may_be_a_name_without_a_pseudonym_is_refused(beside: Beside, text:
 
 
 def test_no_fact_is_read_back_from_the_words_of_a_condition() -> None:
+    """But from what a user states with --assume, in the very words of an answer."""
     signs = ("(as line", "(rewritten to", "at line {")
     holding = {
         f"{path.relative_to(ROOT / 'iptviz')} {sign}"
@@ -259,6 +261,6 @@ def test_no_fact_is_read_back_from_the_words_of_a_condition() -> None:
         if sign in line.replace("\\", "") and "`" not in line
     }
     assert holding == {
-        "engine/marks.py (as line", "engine/condition.py (as line", "engine/condition.py (rewritten to",
-        "engine/condition.py at line {",
+        "engine/marks.py (as line", "engine/condition.py (rewritten to", "engine/condition.py at line {",
+        "engine/assume.py (as line", "engine/assume.py (rewritten to",
     }  # fmt: skip

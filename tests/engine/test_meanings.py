@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from iptviz.dump.model import Dump
-from iptviz.engine.condition import clauses, read_assumption
+from iptviz.engine.assume import read_assumption
+from iptviz.engine.condition import clauses
 from iptviz.engine.host import Host
 from iptviz.engine.marks import known_mark
 from iptviz.engine.matching import rule_truth

@@ -14,8 +14,8 @@ import pytest
 import iptviz
 from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence
-from iptviz.engine.assumed import Assumed
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.implications import Assumed
 from iptviz.kube.era import era_of
 
 HEAD = """*nat

@@ -17,7 +17,7 @@ from iptviz.render.dot import dot_text
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.blocks import Figure
-from iptviz.view.questions import view_of
+from iptviz.view.registry import view_of
 from iptviz.view.text import printable
 from tests.render.hostile_texts import HARMFUL, LONG
 from tests.render.questions import MARKS, QUESTIONS, Words, hostile

@@ -10,10 +10,10 @@ import iptviz
 from iptviz.errors import OutputError
 from iptviz.render.formats import FORMATS, choose_format, formats_of
 from iptviz.terminal import Style
-from iptviz.view import questions
+from iptviz.view import registry
 from iptviz.view.blocks import Fact, Facts, Heading, Notes, Table, Tree, View, flattened
 from iptviz.view.nodes import Cell, Columns, TableRow, TextNode, TreeRow, texts
-from iptviz.view.questions import QUESTIONS, Question
+from iptviz.view.registry import QUESTIONS, Question
 
 DEFAULTS = {
     "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table",
@@ -38,7 +38,7 @@ def test_a_format_writes_what_holds_what_it_needs() -> None:
 
 
 def test_every_function_of_a_format_is_there() -> None:
-    assert all(callable(questions.function_at(row.function)) for row in FORMATS.values())
+    assert all(callable(registry.function_at(row.function)) for row in FORMATS.values())
 
 
 # --- a question that no format has heard of ------------------------------------------------------------------

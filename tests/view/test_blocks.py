@@ -34,7 +34,7 @@ from iptviz.view.nodes import (
     in_tables,
     texts,
 )
-from iptviz.view.questions import QUESTIONS, view_of
+from iptviz.view.registry import QUESTIONS, view_of
 from tests.render.questions import MARKS
 from tests.render.questions import QUESTIONS as ASKED
 

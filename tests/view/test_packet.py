@@ -15,7 +15,6 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.intake.remark import remark
 from iptviz.questions.packet import PacketResult
-from iptviz.questions.packet_values import mark_label
 from iptviz.view.blocks import Facts, Tree
 from iptviz.view.nodes import Fold, Spoken, TreeRow
 from iptviz.view.packet import PATHS, packet_view
@@ -223,7 +222,7 @@ def test_the_circumstances_name_all_that_is_known() -> None:
     ],
 )
 def test_a_mark_is_written_as_iptables_does_where_that_says_it(mark: Mark, text: str | None) -> None:
-    assert mark_label(mark) == text
+    assert mark.label == text
 
 
 @pytest.mark.parametrize(

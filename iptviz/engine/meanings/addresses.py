@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import Interface
 from iptviz.engine.meanings.truth import Truth, known, question, unknown
-from iptviz.xtables.address import Network, parse_network, parse_range
+from iptviz.xtables.address import Network, full_mask, parse_network, parse_range
 from iptviz.xtables.values.protocols import protocol_name
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def iprange(_match: Match, option: Option, packet: Packet, _host: Host) -> Truth
     first, last = ends
     if address.version != first.version:
         return known(option, holds=False)
-    lowest, highest = address.value, address.value | (_full(address.version) & ~address.mask)
+    lowest, highest = address.value, address.value | (full_mask(address.version) & ~address.mask)
     if first.value <= lowest and highest <= last.value:
         return known(option, holds=True)
     if highest < first.value or last.value < lowest:
@@ -120,10 +120,6 @@ def iprange(_match: Match, option: Option, packet: Packet, _host: Host) -> Truth
 
 
 _SIDES = {"--src-range": "source", "--dst-range": "destination"}
-
-
-def _full(version: int) -> int:
-    return (1 << (32 if version == 4 else 128)) - 1
 
 
 def addrtype(match: Match, packet: Packet, host: Host) -> list[Truth]:

@@ -10,6 +10,7 @@ from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
+    from iptviz.dump.rule import Rule
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.grammar.parts import Match
@@ -35,11 +36,23 @@ def recent(match: Match, packet: Packet, host: Host) -> list[Truth]:
     once = match.option("--hitcount") is None and match.option("--rttl") is None
     if name in packet.listed and once and match.option("--rdest") is None:
         return [known(option, holds=True)]  # a rule above has just put it there
-    listed = _listed(match, name, packet, host)
-    return [_recent_question(match, option, name) if listed is None else known(option, holds=listed)]
+    found = _is_listed(match, name, packet, host)
+    return [_recent_question(match, option, name) if found is None else known(option, holds=found)]
 
 
-def _listed(match: Match, name: str, packet: Packet, host: Host) -> bool | None:
+def listed(rule: Rule, packet: Packet) -> Packet:
+    """Return the packet after what matching `rule` does: `-m recent --set` puts its source on a list."""
+    if "recent" not in rule.text:
+        return packet
+    names = {
+        list_name(match)
+        for match in rule.matches
+        if match.name == "recent" and match.option("--set") and not match.option("--rdest")
+    }
+    return packet._replace(listed=packet.listed | names) if names - packet.listed else packet
+
+
+def _is_listed(match: Match, name: str, packet: Packet, host: Host) -> bool | None:
     """Return what the host's lists say; how long ago that was, they do not."""
     asked = packet.destination if match.option("--rdest") else packet.source
     mask = match.option("--mask")

@@ -12,7 +12,7 @@ from iptviz.engine.survey import survey
 from iptviz.kube.balance import endpoint_shares
 from iptviz.kube.families import ENDPOINT_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontends import value_of
-from iptviz.view.chains import browsed
+from iptviz.view.chain_browser import browsed
 from tests import kubeproxy
 from tests.conftest import ROOT, SHARED
 from tests.kubeproxy.eras import ERAS

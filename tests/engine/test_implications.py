@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from iptviz.engine.assumed import Assumed, essential
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition import Assumption, Condition, clauses
+from iptviz.engine.implications import Assumed, essential
 from iptviz.engine.meanings.truth import RuleTruth
 
 
