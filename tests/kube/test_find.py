@@ -197,3 +197,26 @@ ALIKE = (
 def test_names_that_begin_alike_do_not_mix(era: str, target: str, expected: list[str]) -> None:
     dump = iptviz.load(saved(Cluster(ALIKE, era)).encode())
     assert texts(find(dump, parse_target(target))) == sorted(expected)
+
+
+NAMED_PORT = """*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-4N57TFCL4MD7ZTDA - [0:0]
+:KUBE-SEP-AAAAAAAAAAAAAAAA - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.9/32 -p tcp -m comment --comment "default/web:http cluster IP" -m tcp --dport http -j KUBE-SVC-4N57TFCL4MD7ZTDA
+-A KUBE-SVC-4N57TFCL4MD7ZTDA -j KUBE-SEP-AAAAAAAAAAAAAAAA
+-A KUBE-SEP-AAAAAAAAAAAAAAAA -p tcp -m tcp -j DNAT --to-destination 10.244.0.2:8080
+COMMIT
+"""
+
+
+@pytest.mark.parametrize("target", ["10.96.0.9:80", "default/web:http", "10.244.0.2:8080"])
+def test_a_port_written_as_a_service_s_name_is_that_port(target: str) -> None:
+    """As `iptables -L` lists it: http of /etc/services is 80."""
+    (service,) = iptviz.trace(iptviz.load(NAMED_PORT.encode()), target).services
+    assert (service.frontend.text, len(service.outcomes)) == ("10.96.0.9:80/tcp", 1)
+    assert [(end.address, end.port, end.share) for end in service.usual.endpoints] == [
+        ("10.244.0.2", 8080, 1)
+    ]

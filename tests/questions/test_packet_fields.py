@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 DUMP = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n-A INPUT -j DROP\nCOMMIT\n"
 
 
+def test_every_row_has_an_attribute_of_the_engine() -> None:
+    lacking = {name for name, field in FIELDS.items() if field.attribute not in {*Packet._fields, "hook"}}
+    assert not lacking, f"engine/packet.py: Packet has no attribute for {lacking}, so no rule can ask for it"
+
+
 class Example(NamedTuple):
     """What is said in one field, what JSON and a text make of it, and what has to be said with it."""
 
