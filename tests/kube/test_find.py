@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
 import iptviz
@@ -218,5 +220,5 @@ def test_a_port_written_as_a_service_s_name_is_that_port(target: str) -> None:
     (service,) = iptviz.trace(iptviz.load(NAMED_PORT.encode()), target).services
     assert (service.frontend.text, len(service.outcomes)) == ("10.96.0.9:80/tcp", 1)
     assert [(end.address, end.port, end.share) for end in service.usual.endpoints] == [
-        ("10.244.0.2", 8080, 1)
+        ("10.244.0.2", 8080, Fraction(1))
     ]
