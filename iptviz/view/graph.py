@@ -70,9 +70,9 @@ class _Branches:
     def _branch(self, node: GraphNode, line: str, depth: int) -> Node:
         below = self._links.get(node.id, [])
         if node.id in self._placed and below:
-            return Fold(f"{node.text}, told above", "chains", line=line)
+            return Fold(f"{node.text}, told above", line=line)
         if depth > _DEEPEST:
-            return Fold(f"{node.text}, too deep to be told here", "chains", line=line)
+            return Fold(f"{node.text}, too deep to be told here", line=line)
         self._placed.add(node.id)
         children = tuple(self._branch(self._nodes[link.head], link.text, depth + 1) for link in below)
         return TextNode(_BRANCHES.get(node.kind, "chain"), node.text, line, children)

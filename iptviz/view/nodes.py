@@ -139,15 +139,13 @@ class Remainder(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """A line for what is not shown: a number (0: not counted) of what it `hides`.
+    """A line for what is not shown.
 
     Of kind `fold` it stands for rows in `columns`, of kind `elided` for what is no row of the tree: chains on the
     way, ways of outcomes.
     """
 
     text: str
-    hides: Literal["endpoints", "outcomes", "steps", "rules", "chains", "ways"]
-    number: int = 0
     columns: Columns | None = None
     kind: Literal["fold", "elided"] = "fold"
     line: str = ""

@@ -154,9 +154,9 @@ class _WaysTree:
         if len(shown) > with_way:
             left_out = len(shown) - with_way
             text = f"the ways of the last {left_out} are left out (--all shows them)"
-            yield Fold(text, "ways", left_out, kind="elided")
+            yield Fold(text, kind="elided")
         if hidden := [outcome.share for outcome in outcomes[len(shown) :]]:
-            yield Fold(folded_label(hidden), "outcomes", len(hidden), OUTCOMES)
+            yield Fold(folded_label(hidden), OUTCOMES)
 
     def _outcome(self, outcome: Outcome, *, with_way: bool) -> Node:
         steps, complete = steps_of(outcome.path)
@@ -178,15 +178,15 @@ class _WaysTree:
         self.last = steps
         if first:
             text = f"the first {counted(first, 'step')} as above, up to {_place(steps[first - 1])}"
-            yield Fold(text, "steps", first, STEPS)
+            yield Fold(text, STEPS)
         for missed, run in groupby(steps[first:end], lambda step: step.kind == MISSED):
             yield from self._run([_step_node(step) for step in run], missed=missed)
         if end < len(steps):
             rest = len(steps) - end
             text = f"the last {counted(rest, 'step')} as above, from {_place(steps[end])}"
-            yield Fold(text, "steps", rest, STEPS)
+            yield Fold(text, STEPS)
         if not complete:
-            yield Fold("and so on: the way is too long to be kept whole", "steps", columns=STEPS)
+            yield Fold("and so on: the way is too long to be kept whole", STEPS)
 
     def _unlike(self, steps: list[Step]) -> tuple[int, int]:
         """Return the stretch of a way that is to be shown: where it differs from the last one, if not briefly."""
@@ -204,9 +204,7 @@ class _WaysTree:
         if not self.fold or len(nodes) <= most:
             return nodes
         what = "rules that did not match" if missed else "steps"
-        fold = Fold(
-            f"{hidden:,} more {what} (--all shows them)", "rules" if missed else "steps", hidden, STEPS
-        )
+        fold = Fold(f"{hidden:,} more {what} (--all shows them)", STEPS)
         return [*nodes[: SHOWN // 2], fold, *nodes[-(SHOWN // 2) :]]
 
 

@@ -136,7 +136,7 @@ class _FrontendViewer:
             below = self._decisions(outcome, hop.chain)
             if place == SHOWN // 2 and hidden:
                 text = f"{counted(hidden, 'chain')} more on the way (--all shows them)"
-                yield Fold(text, "chains", hidden, kind="elided")
+                yield Fold(text, kind="elided")
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
                 yield TextNode("chain", printable(hop.chain) + share, f"from line {hop.via.line}", below)
@@ -160,7 +160,7 @@ class _FrontendViewer:
             else:
                 yield self._endpoint(endpoint)
         if folded:
-            yield Fold(folded_label(hidden), "endpoints", len(hidden), ENDPOINTS)
+            yield Fold(folded_label(hidden), ENDPOINTS)
 
     def _endpoint(self, endpoint: Endpoint) -> TreeRow:
         wanted = endpoint.rule in self.result.wanted
