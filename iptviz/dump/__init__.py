@@ -1,1 +1,1 @@
-"""Bytes to model and back, without loss: source, index, words, rule, model."""
+"""From bytes to a dump and back, without loss: tables, chains, rules, and what the reading left open."""

@@ -37,7 +37,7 @@ class Naming:
     """Finds names for chains of one dump; nothing is computed before somebody asks."""
 
     def __init__(self, dump: Dump, candidates: Iterable[Candidate] = ()) -> None:
-        """Take candidates from the dump's own comments, and from a list handed in."""
+        """Take candidates from the dump's own comments, and from a supplied list."""
         self._dump = dump
         self._candidates = tuple(candidates)
 
@@ -49,7 +49,7 @@ class Naming:
     @cached_property
     def _names(self) -> dict[str, ServiceName]:
         names: dict[str, ServiceName] = {}
-        for name in dict.fromkeys([*self._commented, *self._handed_in()]):
+        for name in dict.fromkeys([*self._commented, *self._supplied()]):
             for protocol in SERVICE_PROTOCOLS:
                 for suffix in suffixes(name.namespace, name.name, name.port_name, protocol):
                     names.setdefault(suffix, name)
@@ -61,7 +61,7 @@ class Naming:
         named = services_named_in(self._dump.tables.values())
         return [name._replace(named_by="hash") for name in named]
 
-    def _handed_in(self) -> Iterator[ServiceName]:
+    def _supplied(self) -> Iterator[ServiceName]:
         """Yield the service ports of the list; those without port names with every name that a port may have."""
         commented = dict.fromkeys(name.port_name for name in self._commented)
         for candidate in self._candidates:

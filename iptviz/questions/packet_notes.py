@@ -101,7 +101,7 @@ def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[Item
 
 
 def _set_notes(dump: Dump, host: Host) -> Iterator[Item]:
-    """Name the sets that rules ask about and the file handed in lacks."""
+    """Name the sets that rules ask about and the supplied file lacks."""
     if host.sets is None:
         return
     asked = {

@@ -1,4 +1,4 @@
-"""Which dumps an origin holds, and what could not be used of each."""
+"""The question `sources` asks: which dumps does an origin hold, and what could not be used of each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a user hands in that the dump lacks: addresses, routes, sets and recent lists of the host."""
+"""What a user supplies that the dump lacks: addresses, routes, sets and recent lists of the host."""

@@ -1,4 +1,4 @@
-"""Reading a file that is handed in beside the dump."""
+"""Reading a file that is supplied beside the dump."""
 
 from __future__ import annotations
 

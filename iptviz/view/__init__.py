@@ -1,1 +1,1 @@
-"""Results as neutral nodes and rows: every number formatted, every omission stated, every text harmless."""
+"""Results as blocks with typed cells: every number formatted, every omission stated, every text harmless."""

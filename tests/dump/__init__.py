@@ -1,1 +1,1 @@
-"""How bytes become a model: source, index, words, rules, tables."""
+"""How bytes become a dump: which of several, its tables, chains and rules, what its reading left open."""

@@ -1,4 +1,4 @@
-"""What is handed in beside a dump goes into the same pseudonyms: the answers stay, and tell nothing."""
+"""What is supplied beside a dump goes into the same pseudonyms: the answers stay, and tell nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is handed in, the answer is a result or an error that names the line."""
+"""Whatever is supplied, the answer is a result or an error that names the line."""
 
 from __future__ import annotations
 
