@@ -78,8 +78,9 @@ class CliCommand:
         self.arguments = tuple(arguments)
         self._run = run
         self.__doc__ = text
-        self.__signature__ = Signature([each.parameter for each in self.arguments])
-        self.__annotations__ = {each.name: each.parameter.annotation for each in self.arguments}
+        parameters = [each.parameter for each in self.arguments]
+        self.__signature__ = Signature(parameters)
+        self.__annotations__ = {each.name: each.annotation for each in parameters}
 
     def __call__(self, **typed: Any) -> None:
         """Run the command with what is typed, and exit with its status."""
