@@ -124,10 +124,10 @@ def _visible(outcome: Outcome) -> tuple[object, ...]:
     return outcome.verdict, outcome.route, end.dnat, end.snat, end.mark
 
 
-PacketCase = tuple["When", list[Outcome]]
+CaseOutcomes = tuple["When", list[Outcome]]
 
 
-def _joined(cases: list[PacketCase]) -> list[PacketCase]:
+def _joined(cases: list[CaseOutcomes]) -> list[CaseOutcomes]:
     """Join cases that differ in one answer and look the same from outside, until none do."""
     joined = list(cases)
     at = 0
@@ -142,7 +142,7 @@ def _joined(cases: list[PacketCase]) -> list[PacketCase]:
     return joined
 
 
-def _as_one(one: PacketCase, other: PacketCase) -> PacketCase:
+def _as_one(one: CaseOutcomes, other: CaseOutcomes) -> CaseOutcomes:
     """Return the case of both, in which either way is remembered."""
     ((condition, holds),) = (need for need in one[0] if need not in other[0])
     ways = {(_visible(outcome)): outcome.path for outcome in other[1]}
@@ -156,7 +156,7 @@ def _as_one(one: PacketCase, other: PacketCase) -> PacketCase:
     return tuple(need for need in one[0] if need.condition != condition), outcomes
 
 
-def _are_partners(one: PacketCase, other: PacketCase) -> bool:
+def _are_partners(one: CaseOutcomes, other: CaseOutcomes) -> bool:
     """Whether two cases differ in the answer to one condition alone, and nothing can be told from outside."""
     mine, theirs = set(one[0]), set(other[0])
     only_mine, only_theirs = mine - theirs, theirs - mine
