@@ -1,14 +1,17 @@
-"""Lines for a terminal that trees and tables share: the dump, facts, notes, and what parts them."""
+"""A view in lines for a terminal, as trees and tables share it: the dump, facts, notes, and what parts them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from iptviz.terminal import paint
+from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
 
-    from iptviz.terminal import Span
-    from iptviz.view.blocks import Fact, View
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iptviz.terminal import Span, Style
+    from iptviz.view.blocks import Block, Fact, View
 
     StyledLine = list[Span]
 
@@ -16,13 +19,53 @@ GAP = "   "
 """Between what stands side by side."""
 
 
-def source_lines(view: View) -> Iterator[StyledLine]:
-    """Yield the line on the dump, if it is one that the view is about."""
-    if view.source:
-        yield [(view.source, "dim")]
+def terminal_text(
+    view: View,
+    style: Style,
+    *,
+    heading: Callable[[Heading], Iterable[StyledLine]],
+    tree: Callable[[Tree], Iterable[Iterable[StyledLine]]],
+    table: Callable[[Table], Iterable[StyledLine]],
+    good: str,
+    note: str,
+) -> str:
+    """Return a view with an empty line between its parts.
+
+    `heading` returns the lines of a heading, which stand right above a tree, `tree` the parts of a tree, `table`
+    the lines of a table; `good` is the style of facts that are good, `note` that of notes.
+    """
+
+    def lines(block: Block) -> Iterable[StyledLine]:
+        match block:
+            case Table():
+                return table(block)
+            case Facts():
+                return _fact_lines(block.facts, good)
+            case Notes():
+                return ([(f"note: {text}", note)] for text in block.texts)
+            case _:
+                return ()
+
+    def parts() -> Iterator[Iterable[StyledLine]]:
+        yield [[(view.source, "dim")]] if view.source else []
+        above: list[StyledLine] = []
+        for block in view.blocks:
+            if isinstance(block, Heading):
+                above += heading(block)
+                continue
+            if isinstance(block, Tree):
+                first, *others = tree(block)
+                yield (*above, *first)
+                yield from others
+            else:
+                yield above
+                yield lines(block)
+            above = []
+
+    return paint(_parted(parts()), style)
 
 
-def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:
+def _fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:
     """Yield a line for each fact, with the labels in a column; `good` is the style of what is."""
     styles = {"": "", "good": good, "bad": "bold red"}
     width = max((len(fact.label) for fact in facts), default=0)
@@ -30,12 +73,7 @@ def fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:
         yield [(f"{fact.label:{width}}  ", "bold"), (fact.text, styles[fact.mood])]
 
 
-def note_lines(notes: Iterable[str], style: str) -> Iterator[StyledLine]:
-    """Yield a line for each note."""
-    yield from ([(f"note: {note}", style)] for note in notes)
-
-
-def parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:
+def _parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:
     """Yield the lines of all parts that have any, with an empty line between two parts."""
     begun = False
     for part in parts:

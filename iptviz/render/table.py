@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from iptviz.render.lines import GAP, fact_lines, note_lines, parted, source_lines
-from iptviz.terminal import paint
-from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
+from iptviz.render.lines import GAP, terminal_text
 from iptviz.view.nodes import CaseBranch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from iptviz.render.lines import StyledLine
     from iptviz.terminal import Style
-    from iptviz.view.blocks import Block, View
+    from iptviz.view.blocks import Heading, Table, Tree, View
     from iptviz.view.nodes import Below
 
 _BETWEEN = "  "
@@ -23,35 +22,16 @@ _MOODS = {"": "", "good": "", "bad": "bold red"}
 
 def table_text(view: View, style: Style) -> str:
     """Return a view as tables, also of what is a tree elsewhere, with facts and notes."""
-    return paint(parted(_parts(view, style.width)), style)
-
-
-def _parts(view: View, width: int) -> Iterator[Iterable[StyledLine]]:
-    yield source_lines(view)
-    above: list[StyledLine] = []
-    for block in view.blocks:
-        if isinstance(block, Heading):
-            above += _heading(block)
-        elif isinstance(block, Tree):
-            yield (*above, *_cases(block))
-            yield table_lines(block.flat(), width)
-            above = []
-        else:
-            yield above
-            yield _block(block, width)
-            above = []
-
-
-def _block(block: Block, width: int) -> Iterable[StyledLine]:
-    match block:
-        case Table():
-            return table_lines(block, width)
-        case Facts():
-            return fact_lines(block.facts, "")
-        case Notes():
-            return note_lines(block.texts, "dim")
-        case _:
-            return ()
+    lines = partial(table_lines, width=style.width)
+    return terminal_text(
+        view,
+        style,
+        heading=_heading,
+        tree=lambda tree: (_cases(tree), lines(tree.flat())),
+        table=lines,
+        good="",
+        note="dim",
+    )
 
 
 def _heading(block: Heading) -> Iterator[StyledLine]:

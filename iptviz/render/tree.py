@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.render.lines import GAP, fact_lines, note_lines, parted, source_lines
-from iptviz.terminal import paint
-from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
+from iptviz.render.lines import GAP, terminal_text
 from iptviz.view.nodes import CaseBranch, TreeRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from iptviz.render.lines import StyledLine
     from iptviz.terminal import Span, Style
-    from iptviz.view.blocks import Block, View
+    from iptviz.view.blocks import Heading, Table, View
     from iptviz.view.nodes import Cell, Columns, Node, Spoken
 
 # What stands before a node and before what is below it: for all but the last of its level, and for the last.
@@ -59,44 +57,29 @@ _LEAST_CUT = 24
 
 def tree_text(view: View, style: Style) -> str:
     """Return a view as a tree below each heading, with facts and notes."""
-    return paint(parted(_parts(view, style.width)), style)
+
+    def table(block: Table) -> Iterator[StyledLine]:
+        from iptviz.render.table import table_lines  # few trees have one
+
+        return table_lines(block, style.width)
+
+    return terminal_text(
+        view,
+        style,
+        heading=_heading,
+        tree=lambda tree: [_Layout(tree.nodes, style.width).lines()],
+        table=table,
+        good="green",
+        note="yellow",
+    )
 
 
-def _parts(view: View, width: int) -> Iterator[Iterable[StyledLine]]:
-    yield source_lines(view)
-    above: list[StyledLine] = []
-    for block in view.blocks:
-        if isinstance(block, Heading):
-            above.append(_heading(block))
-        elif isinstance(block, Tree):
-            yield (*above, *_Layout(block.nodes, width).lines())
-            above = []
-        else:
-            yield above
-            yield _block(block, width)
-            above = []
-
-
-def _block(block: Block, width: int) -> Iterable[StyledLine]:
-    match block:
-        case Table():
-            from iptviz.render.table import table_lines  # few trees have one
-
-            return table_lines(block, width)
-        case Facts():
-            return fact_lines(block.facts, "green")
-        case Notes():
-            return note_lines(block.texts, "yellow")
-        case _:
-            return ()
-
-
-def _heading(block: Heading) -> StyledLine:
+def _heading(block: Heading) -> list[StyledLine]:
     beside = [(block.at, "bold cyan"), (block.circumstances, "cyan")]
     line: StyledLine = [(block.text, "bold")]
     for text, style in beside:
         line += [(GAP, ""), (text, style)] if text else []
-    return line
+    return [line]
 
 
 class _Layout:
