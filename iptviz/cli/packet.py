@@ -13,7 +13,7 @@ from iptviz.supplied.files import FileArgument
 from iptviz.xtables.address import parse_network
 
 
-def _known(flag: str, metavar: str, text: str) -> typer.models.OptionInfo:
+def _option(flag: str, metavar: str, text: str) -> typer.models.OptionInfo:
     """Return an option that says something about the packet or its node, which is unknown without it."""
     option: typer.models.OptionInfo = typer.Option(flag, metavar=metavar, help=text)
     return option
@@ -25,7 +25,7 @@ def _fields() -> list[Argument]:
         Argument(
             name,
             field.typed | None,
-            _known(field.flag, field.metavar, field.help),
+            _option(field.flag, field.metavar, field.help),
             field.default,
             field.named,
         )
@@ -44,33 +44,33 @@ def packet_command(
     dump: DumpArgument,
     local_ip: Annotated[
         list[str] | None,
-        _known("--local-ip", "A", "An address of the node itself; may be repeated."),
+        _option("--local-ip", "A", "An address of the node itself; may be repeated."),
         Named.ADDRESS,
         After("mark"),
     ] = None,
     addresses: Annotated[
         FileArgument,
-        _known("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),
+        _option("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),
         Named.ADDRESS_FILE,
     ] = None,
     routes: Annotated[
         FileArgument,
-        _known("--routes", "FILE", "The node's `ip route`: where a packet leaves."),
+        _option("--routes", "FILE", "The node's `ip route`: where a packet leaves."),
         Named.ROUTE_FILE,
     ] = None,
     ipset: Annotated[
         FileArgument,
-        _known("--ipset", "FILE", "The node's `ipset save`: what its sets hold."),
+        _option("--ipset", "FILE", "The node's `ipset save`: what its sets hold."),
         Named.IPSET_FILE,
     ] = None,
     recent: Annotated[
         FileArgument,
-        _known("--recent", "FILE", "A list of /proc/net/xt_recent: which clients came before."),
+        _option("--recent", "FILE", "A list of /proc/net/xt_recent: which clients came before."),
         Named.RECENT_FILE,
     ] = None,
     assume: Annotated[
         list[str] | None,
-        _known("--assume", "CONDITION", "Take a condition of the answer for true; may be repeated."),
+        _option("--assume", "CONDITION", "Take a condition of the answer for true; may be repeated."),
         Named.CONDITION,
     ] = None,
     explain: Annotated[

@@ -90,7 +90,9 @@ def graph(
     wanted = tuple(tables) or tuple(dump.tables)
     for name in wanted:
         if name not in dump.tables:
-            raise TargetError(f"there is no table {name!r}", where=dump.source, hint=_known(dump))
+            raise TargetError(
+                f"there is no table {name!r}", where=dump.source, hint=f"it has {', '.join(dump.tables)}"
+            )
     found = [jump for name in wanted for jump in _jumps(dump.tables[name])]
     places, asked = None, ""
     if around is not None:
@@ -100,10 +102,6 @@ def graph(
     kept = [jump for jump in found if places is None or {jump.tail, jump.head} <= places]
     nodes = [node for node in _nodes(dump, wanted, found) if places is None or node.place in places]
     return GraphResult(dump, asked, tuple(nodes), tuple(kept), tuple(_notes(dump, kept, nodes)), focus or "")
-
-
-def _known(dump: Dump) -> str:
-    return f"it has {', '.join(dump.tables)}"
 
 
 def _jumps(table: Table) -> Iterator[Jump]:
