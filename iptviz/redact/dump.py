@@ -1,4 +1,4 @@
-"""A dump in pseudonyms: the same tables, chains and rules at the same lines, and nothing else of the input."""
+"""A dump in pseudonyms: the same tables, chains and rules, at the same lines, and nothing else of the input."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.dump.rule import Rule
-    from iptviz.dump.table import Chain
+    from iptviz.dump.table import Chain, Table
     from iptviz.grammar.parts import Counters
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
@@ -94,7 +94,7 @@ class Redactor:
             declared = [chain for chain in table.chains.values() if chain.declared]
             body = [
                 *((chain.line, self._declaration(chain)) for chain in declared),
-                *((rule.line, self._rule(rule)) for rule in table.rules()),
+                *((line, self._rule(rule)) for line, rule in _in_order(table)),
             ]
             yield from sorted(body, key=lambda entry: entry[0])
             last = max((line for line, _ in body), default=table.line)
@@ -133,6 +133,15 @@ class Redactor:
     def addresses(self, text: str) -> str:
         """Return a text with the addresses and networks in it replaced."""
         return self.secrets.addresses.in_text(text)
+
+
+def _in_order(table: Table) -> Iterator[tuple[int, Rule]]:
+    """Yield the rules, each with its line; of a chain into which -I put rules, in order on the lines of all."""
+    chains: dict[str, list[Rule]] = {}
+    for rule in table.rules():
+        chains.setdefault(rule.chain, []).append(rule)
+    for rules in chains.values():
+        yield from zip(sorted(rule.line for rule in rules), rules, strict=True)
 
 
 def _with_ranges(dump: Dump) -> Iterator[str]:

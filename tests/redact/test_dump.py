@@ -430,3 +430,29 @@ def test_a_range_that_is_a_network_hides_what_is_in_it() -> None:
     assert "--src-range 10.0.0.0-10.255.255.255 " in text
     assert re.search(r"--src-range 10\.64\.0\.0-10\.255\.255\.255 ", text)
     assert not re.search(r"-s 10\.0\.0\.", text)
+
+
+INSERTED = """*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -p tcp -j ACCEPT
+-A FORWARD -p udp -j ACCEPT
+-I FORWARD -p tcp -j DROP
+-I FORWARD 2 -p sctp -j DROP
+COMMIT
+"""
+
+
+def test_rules_put_in_above_others_stay_above_them() -> None:
+    """-I gives a rule a place, whatever its line: in pseudonyms as in the original it drops before it accepts."""
+    dump = iptviz.load(INSERTED.encode())
+    hidden, _ = redacted(dump)
+    for one in (dump, hidden):
+        assert [rule.text for rule in one.tables["filter"].chains["FORWARD"].rules] == [
+            "-A FORWARD -p tcp -j DROP", "-A FORWARD -p sctp -j DROP", "-A FORWARD -p tcp -j ACCEPT",
+            "-A FORWARD -p udp -j ACCEPT",
+        ]  # fmt: skip
+        (outcome,) = iptviz.packet(
+            one, src="10.1.1.1", dst="10.2.2.2", protocol="tcp", local_ips=["10.3.3.3"]
+        ).outcomes
+        assert outcome.verdict == "DROP"
+    assert sorted(rule.line for rule in hidden.tables["filter"].rules()) == [3, 4, 5, 6]
