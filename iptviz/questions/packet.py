@@ -13,7 +13,7 @@ from iptviz.engine.implications import Assumed
 from iptviz.engine.path import either_way, settled
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
-from iptviz.questions.packet_fields import read_packet
+from iptviz.questions.packet_fields import read_packet, with_fields
 from iptviz.questions.packet_notes import packet_notes
 
 if TYPE_CHECKING:
@@ -96,6 +96,9 @@ def packet(
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
     notes = distinct(packet_notes(dump, journey, start, hook, host, outcomes, given))
     return PacketResult(dump, asked, hook, outcomes, notes, dump.complete and not faulty, given)
+
+
+packet.__signature__ = with_fields(packet)  # type: ignore[attr-defined]
 
 
 def _outcomes(branches: list[Branch], given: When) -> Iterator[Outcome]:

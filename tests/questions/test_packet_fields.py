@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from importlib import reload
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -139,3 +140,11 @@ def test_another_row_is_enough() -> None:
 
 def test_that_row_is_gone_with_its_test() -> None:
     assert run({}, "--pkt-type", "broadcast")[0] == 2
+
+
+def test_help_lists_every_field() -> None:
+    parameters = inspect.signature(iptviz.packet).parameters
+    assert [name for name in parameters if name in FIELDS] == list(FIELDS)
+    assert parameters["hook"].default == "prerouting"
+    assert {"dump", "local_ips", "assume", "explain"} <= set(parameters)
+    assert "fields" not in parameters
