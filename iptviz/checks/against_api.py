@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import Evidence, FindingRow, found
+from iptviz.checks.finding import FindingRow, found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.checks.finding import Finding
+    from iptviz.dump.rule import Rule
     from iptviz.kube.names import ServiceName
 
 
@@ -24,11 +25,16 @@ class Differing(NamedTuple):
     found: str
 
 
-def difference(kind: str, differing: Differing, line: int | None) -> Finding:
-    """Return the finding of a difference of `kind`, a key of `IDS`; `line` is where the dump says its part."""
-    evidence = () if line is None else (Evidence(line, ""),)
-    made = found(ROWS, IDS[kind], service=differing.service, line=line or 0, differing=differing)
-    return made._replace(evidence=evidence)
+def difference(kind: str, differing: Differing, rule: Rule | None, *, complete: bool) -> Finding:
+    """Return the finding of a difference of `kind`, a key of `IDS`; by `rule` the dump says its part.
+
+    `complete` is the dump's.
+    """
+    rules = [rule] if rule is not None else []
+    line = rule.line if rule is not None else 0
+    return found(
+        ROWS, IDS[kind], rules, line=line, complete=complete, service=differing.service, differing=differing
+    )
 
 
 IDS = {

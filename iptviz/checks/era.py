@@ -19,11 +19,16 @@ if TYPE_CHECKING:
 def era_remark(era: Era) -> Remark:
     """Return the era as a clause: `written by kube-proxy 1.24 to 1.26`."""
     if era.mode != "iptables":
-        return remark(_MODES[era.mode])
+        return mode_remark(era.mode)
     if era.mixed:
         one, other = era.conflict
         return remark("era-mixed", one=one, other=other)
     return remark("era-known", releases=era.releases) if era.dated else remark("era-untold")
+
+
+def mode_remark(mode: str) -> Remark:
+    """Return where the services of a node are kept that are not in iptables."""
+    return remark(_MODES[mode])
 
 
 def _mixed(*, one: Cue, other: Cue) -> str:

@@ -104,6 +104,19 @@ def distinct(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(kept.values())
 
 
+def as_remark(finding: Finding) -> Remark:
+    """Return a finding as no diagnosis: the same words, where a condition decides whether it is so."""
+    return Remark(finding.line, finding.id, finding.values)
+
+
 def findings_among(items: Iterable[Item]) -> tuple[Finding, ...]:
-    """Return the findings of what an answer says."""
-    return tuple(item for item in items if isinstance(item, Finding))
+    """Return the findings of what an answer says; one cause is one of them, with all its evidence."""
+    causes: dict[tuple[object, ...], Finding] = {}
+    for item in items:
+        if isinstance(item, Finding):
+            cause = item.id, item.severity, item.certainty, item.service, item.values
+            first = causes.setdefault(cause, item)
+            if first is not item:
+                evidence = tuple(dict.fromkeys((*first.evidence, *item.evidence)))
+                causes[cause] = first._replace(evidence=evidence, times=max(first.times, len(evidence)))
+    return tuple(causes.values())

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import FindingRow, as_remark, found
 from iptviz.engine.condition import clauses
 from iptviz.kube.families import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Finding, Item
     from iptviz.engine.condition import Assumption
     from iptviz.kube.names import ServiceName
     from iptviz.kube.preempt import Preemption
@@ -25,14 +25,18 @@ def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Iterator[Findi
     return (found(ROWS, "hook-without-services", complete=complete, hook=hook) for hook in hooks)
 
 
-def preempted(preemption: Preemption, service: ServiceName) -> Finding:
-    """Return the finding that a rule takes the connections of `service` before kube-proxy is asked."""
+def preempted(preemption: Preemption, service: ServiceName) -> Item:
+    """Return the finding that a rule takes the connections of `service` before kube-proxy is asked.
+
+    It is a remark where a condition decides that: host ports take only what is for the node itself.
+    """
     rule = preemption.rule
     target = rule.target.name if rule.target else ""
-    return found(
+    made = found(
         ROWS, "foreign-dnat-first", [rule], line=rule.line, service=service,
         target=target, hook=preemption.hook, when=preemption.when,
     )  # fmt: skip
+    return as_remark(made) if preemption.when else made
 
 
 def _first(*, target: str, hook: str, when: tuple[Assumption, ...]) -> str:

@@ -92,6 +92,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "no-commit": "table {table} has no COMMIT: its end may be missing",
     "last-line-cut": "the last line has no end: the dump may be cut there",
     "table-incompatible": "a table here is not shown: iptables cannot read it, nft list ruleset can",
+    "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
     "table-missing": "table {table} is not here, where kube-proxy has rules too",
     "damaged": "{reason}",

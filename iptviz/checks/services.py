@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import FindingRow, as_remark, found
 from iptviz.checks.wording import listed
 from iptviz.kube.balance import balance_of
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
     from iptviz.kube.frontend_answer import FrontendAnswer
@@ -55,11 +55,17 @@ def service_findings(
             alike.setdefault((what, kind, answer.leftover), []).append(answer)
     for (what, kind, share), some in alike.items():
         places = Places(tuple(answer.frontend.text for answer in some), kind, share)
-        rules = _deciding(some)
-        yield found(ROWS, what, rules, complete=complete, service=service, name=name, places=places)
+        # A rule that refuses is proof, whatever lines the dump lacks.
+        yield found(
+            ROWS, what, _deciding(some), complete=complete or bool(kind), service=service, name=name,
+            places=places,
+        )  # fmt: skip
     balance = _balance(usual)
-    if balance is not None and not usual.leftover and shares_unevenly(usual):
-        yield found(ROWS, "uneven-shares", [usual.frontend.rule], service=service, name=name, balance=balance)
+    if balance is not None and not usual.leftover and not usual.depends and shares_unevenly(usual):
+        yield found(
+            ROWS, "uneven-shares", [usual.frontend.rule], complete=complete, service=service, name=name,
+            balance=balance,
+        )  # fmt: skip
 
 
 def shares_unevenly(answer: FrontendAnswer) -> bool:
@@ -77,14 +83,20 @@ def _balance(answer: FrontendAnswer) -> Balance | None:
 
 
 def _trouble(answer: FrontendAnswer, *, first: bool) -> str:
-    """Return the id of what befalls connections that get no endpoint, or nothing."""
+    """Return the id of what befalls connections that get no endpoint, or nothing.
+
+    Nothing is said of a frontend whose port the dump does not tell, nor where a condition decides: but a policy
+    Local means other clients to get other endpoints.
+    """
     if answer.unseen and (first or answer.leftover):
         return "service-unseen"
-    if not answer.leftover:
+    if not answer.leftover or answer.frontend.port is None:
         return ""
-    if answer.endpoints:
-        return "connections-lost"
-    return "local-drop" if answer.verdict and answer.local_only else "no-endpoints"
+    if answer.verdict and answer.local_only and not answer.endpoints:
+        return "local-drop"
+    if answer.depends:
+        return ""
+    return "connections-lost" if answer.endpoints else "no-endpoints"
 
 
 def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
@@ -96,22 +108,27 @@ def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
 # --- what a trace meets, and rules that clash ------------------------------------------------------------------
 
 
-def outcome_findings(outcome: FrontendOutcome, service: ServiceName, *, complete: bool) -> Iterator[Finding]:
-    """Yield what is wrong on the way of connections to `service` in one case."""
-    for hop in outcome.empty_chains:
-        yield found(
-            ROWS, "service-chain-empty", [hop.via], line=hop.via.line, complete=complete, service=service,
-            chain=hop.chain,
-        )  # fmt: skip
-    for end in outcome.others:
-        target = end.rule.target.name if end.rule.target else ""
-        yield found(
-            ROWS, "ends-without-endpoint", [end.rule], line=end.rule.line, service=service, target=target
-        )
-    for endpoint in outcome.endpoints:
-        if not endpoint.share:
-            via = endpoint.via
-            yield found(ROWS, "endpoint-shadowed", [via], line=via.line, service=service)
+def way_items(outcomes: Sequence[FrontendOutcome], service: ServiceName, *, complete: bool) -> Iterator[Item]:
+    """Yield what is wrong on the way of connections to `service`, case by case.
+
+    What is so in some cases alone is a remark, no finding; an endpoint with a share in one is not shadowed.
+    """
+    used = {end.via for outcome in outcomes for end in outcome.endpoints if end.share}
+    always = set.intersection(*({end.rule for end in outcome.others} for outcome in outcomes))
+    for outcome in outcomes:
+        for hop in outcome.empty_chains:
+            yield found(
+                ROWS, "service-chain-empty", [hop.via], line=hop.via.line, complete=complete, service=service,
+                chain=hop.chain,
+            )  # fmt: skip
+        for rule in (end.rule for end in outcome.others):
+            target = rule.target.name if rule.target else ""
+            made = found(
+                ROWS, "ends-without-endpoint", [rule], line=rule.line, service=service, target=target
+            )
+            yield made if rule in always else as_remark(made)
+        for via in (end.via for end in outcome.endpoints if end.via not in used):
+            yield found(ROWS, "endpoint-shadowed", [via], line=via.line, complete=complete, service=service)
 
 
 def hash_mismatch(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
@@ -170,6 +187,7 @@ ROWS = {
         advice="See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get "
         "pods.",
         reference="k/k#97360",
+        absence=True,
     ),
     "local-drop": FindingRow(
         severity="high",
@@ -190,6 +208,7 @@ ROWS = {
         matters="Of many clients some fail, seemingly at random.",
         advice="Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it "
         "anew.",
+        absence=True,
     ),
     "service-unseen": FindingRow(
         severity="info",
@@ -208,6 +227,7 @@ ROWS = {
         "ones (0.333 three times) are not.",
         advice="See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain "
         "anew.",
+        absence=True,
     ),
     "service-chain-empty": FindingRow(
         severity="high",
@@ -231,6 +251,7 @@ ROWS = {
         means="A rule without a condition stands above the last endpoint's rule of a service chain.",
         matters="The endpoints below it never get a connection; the one above gets them all.",
         advice="See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.",
+        absence=True,
     ),
     "hash-mismatch": FindingRow(
         severity="low",

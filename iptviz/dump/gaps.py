@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from iptviz.intake.lines import Lines
     from iptviz.intake.plain import PlainDump, Text
 
-_INCOMPATIBLE = re.compile(rb"^# Table (?:`(\w+)')?.* (?:is|contains) incompatible", re.MULTILINE)
+_INCOMPATIBLE = re.compile(rb"^# Table (?:`(\w+)')?.* (is|contains) incompatible", re.MULTILINE)
 _NFT_RULESET = re.compile(rb"^table (?:ip6?|inet|bridge|arp|netdev) \S+ \{", re.MULTILINE)
 # kube-proxy keeps REJECT and DROP in filter and everything else in nat: one without the other is half a node.
 _BOTH = ("nat", "filter")
@@ -86,7 +86,8 @@ def _incompatible(search: GapSearch) -> Iterator[Remark]:
     for start, end in search.plain.layout.comments:
         for found in _INCOMPATIBLE.finditer(search.plain.text, start, end):
             table = (found[1] or b"").decode()
-            yield remark("table-incompatible", search.line_of(found.start()), table=table)
+            what = "table-incompatible" if found[2] == b"is" else "base-chains-unseen"
+            yield remark(what, search.line_of(found.start()), table=table)
 
 
 def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:

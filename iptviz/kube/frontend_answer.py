@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
-from iptviz.kube.families import EXTERNAL_CHAIN, LOCAL_CHAINS, MARK_MASQUERADE
-from iptviz.kube.frontends import port_of, value_of
+from iptviz.kube.families import CLUSTER_CHAIN, EXTERNAL_CHAIN, LOCAL_CHAINS, MARK_MASQUERADE
+from iptviz.kube.frontends import CLIENT_CONDITIONS, asks_for_nothing_else, port_of, value_of
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import DispatchingRules, Frontend
     from iptviz.kube.names import ServiceName
-    from iptviz.kube.outcome import Needs, Verdict
+    from iptviz.kube.outcome import FrontendOutcome, Needs, Verdict
     from iptviz.kube.plain_chains import Balancing, Mask
     from iptviz.kube.service import ServiceTrace
 
@@ -37,7 +37,8 @@ class FrontendAnswer(NamedTuple):
 
     `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
     ones for always. `local_only` says that outside clients get this node's endpoints alone. `unseen` is what
-    connections come to and an incomplete dump lacks.
+    connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
+    condition that the dump does not settle, or that the rules break off where a chain is missing.
     """
 
     frontend: Frontend
@@ -50,6 +51,7 @@ class FrontendAnswer(NamedTuple):
     masquerade: tuple[Needs, ...]
     local_only: bool
     unseen: tuple[str, ...] = ()
+    depends: bool = False
 
 
 class FrontendAnswers:
@@ -73,7 +75,7 @@ class FrontendAnswers:
     def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
         rules = [rule for rule in self._rules.about(frontend, "nat") if _may_concern(rule, frontend)]
-        if self._plain is None or not rules or not all(map(_is_plain, rules)):
+        if self._plain is None or not rules or not all(map(asks_for_nothing_else, rules)):
             return None
         *marking, last = rules
         if any(rule.jump != MARK_MASQUERADE for rule in marking) or last.jump is None:
@@ -91,7 +93,16 @@ class FrontendAnswers:
             *map(_sources, marking),
             *(mask.needs for mask in balancing.masks if _is_about(mask, frontend)),
         ]
-        return _shared_out(frontend, onward, balancing, needs)
+        answer = _shared_out(frontend, onward, balancing, needs)
+        return answer._replace(depends=True) if self._others_differ(onward, balancing, frontend) else answer
+
+    def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
+        """Whether pods and the node itself get other endpoints than outside clients, as a policy Local wants."""
+        if self._plain is None or onward.chain is None or not onward.local_only:
+            return False
+        everywhere = CLUSTER_CHAIN + onward.chain.rpartition("-")[2]
+        others = self._plain.balancing(everywhere, frontend.protocol)
+        return others is None or others.ways != balancing.ways
 
 
 def _shared_out(
@@ -119,9 +130,6 @@ def _is_about(mask: Mask, frontend: Frontend) -> bool:
 
 
 _LOOPBACK = ("127.", "::1")
-_PLAIN_BASICS = {"-d", "-p"}
-_PLAIN_MATCHES = {"comment", "tcp", "udp", "sctp"}
-_KINDS = {"-s": "source-cidr", "-i": "in-interface"}
 
 
 def _may_concern(rule: Rule, frontend: Frontend) -> bool:
@@ -131,29 +139,12 @@ def _may_concern(rule: Rule, frontend: Frontend) -> bool:
     return port_of(rule) in {None, frontend.port} and value_of(rule, "-p") in {None, frontend.protocol}
 
 
-def _is_plain(rule: Rule) -> bool:
-    """Whether a rule tests nothing but destination, protocol and port, and where it marks also the source."""
-    parts = rule.parts
-    basics = {option.name for option in parts.basics if not (option.negated and option.name in _KINDS)}
-    sources = len(parts.basics) - len([option for option in parts.basics if option.name in _PLAIN_BASICS])
-    options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
-    return (
-        basics <= _PLAIN_BASICS
-        and sources <= (rule.jump == MARK_MASQUERADE)
-        and {match.name for match in parts.matches} <= _PLAIN_MATCHES
-        and options == ["--dport"]
-        and not parts.unknown
-        and not parts.problem
-        and not (rule.target and rule.target.goto)
-    )
-
-
 def _sources(rule: Rule) -> Needs:
     """Return what must hold of the source for a rule that marks."""
     return tuple(
-        Assumption(Condition(_KINDS[option.name], option.values[0]), holds=False)
+        Assumption(Condition(CLIENT_CONDITIONS[option.name], option.values[0]), holds=False)
         for option in rule.parts.basics
-        if option.name in _KINDS
+        if option.name in CLIENT_CONDITIONS
     )
 
 
@@ -177,4 +168,11 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
         or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
+        depends=len({_shares_of(outcome) for outcome in trace.outcomes}) > 1
+        or bool(trace.broken.loops or trace.broken.missing),
     )
+
+
+def _shares_of(outcome: FrontendOutcome) -> object:
+    """Return what clients get in one case: equal where they get the same."""
+    return outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)

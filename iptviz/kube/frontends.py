@@ -6,7 +6,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.comments import read_comment, service_of_comment
-from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, family_of
+from iptviz.kube.families import (
+    DISPATCHERS,
+    ENTRY_CHAINS,
+    MARK_MASQUERADE,
+    NODE_PORTS,
+    SERVICE_CHAINS,
+    family_of,
+)
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.xtables.address import join_endpoint
 from iptviz.xtables.values.protocols import read_port
@@ -104,6 +111,31 @@ def port_of(rule: Rule) -> int | None:
         if option and not option.negated and option.values:
             return read_port(option.values[0])
     return None
+
+
+_FRONTEND_BASICS = {"-d", "-p"}
+_FRONTEND_MATCHES = {"comment", "tcp", "udp", "sctp"}
+CLIENT_CONDITIONS = {"-s": "source-cidr", "-i": "in-interface"}
+"""What a rule that marks may ask of a client, and the kind of condition that this is."""
+
+
+def asks_for_nothing_else(rule: Rule) -> bool:
+    """Whether a rule tests nothing but destination, protocol and port, and where it marks also the source."""
+    parts = rule.parts
+    basics = {
+        option.name for option in parts.basics if not (option.negated and option.name in CLIENT_CONDITIONS)
+    }
+    sources = len(parts.basics) - len([option for option in parts.basics if option.name in _FRONTEND_BASICS])
+    options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
+    return (
+        basics <= _FRONTEND_BASICS
+        and sources <= (rule.jump == MARK_MASQUERADE)
+        and {match.name for match in parts.matches} <= _FRONTEND_MATCHES
+        and options == ["--dport"]
+        and not parts.unknown
+        and not parts.problem
+        and not (rule.target and rule.target.goto)
+    )
 
 
 def unique(frontends: Iterable[Frontend]) -> list[Frontend]:
@@ -204,13 +236,23 @@ class DispatchingRules:
         return [frontend for rule in rules if (frontend := frontend_of(rule))]
 
     def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
-        """Yield the frontends that two services claim: what the first rule says, and the other."""
-        first: dict[tuple[object, ...], Frontend] = {}
+        """Yield the frontends that two services claim: of whose rule gets all connections, and of the other."""
+        claims: dict[tuple[object, ...], list[Frontend]] = {}
         for claim in self._claims:
             if claim.rule.table.name == "nat":
-                other = first.setdefault(claim[1:4], claim)
-                if other is not claim and other.claimant != claim.claimant:
-                    yield other, claim
+                claims.setdefault(claim[1:4], []).append(claim)
+        for same in claims.values():
+            yield from _collisions(same) if len(same) > 1 else ()
+
+
+def _collisions(claims: list[Frontend]) -> Iterator[tuple[Frontend, Frontend]]:
+    """Yield who takes all connections, and each other that comes too late; a rule for some clients takes few."""
+    taker: Frontend | None = None
+    for claim in claims:
+        if taker is None:
+            taker = claim if asks_for_nothing_else(claim.rule) else None
+        elif taker.claimant != claim.claimant:
+            yield taker, claim
 
 
 def all_frontends(dump: Dump) -> list[Frontend]:

@@ -123,6 +123,8 @@ class PlainChains:
             shares, leftover = self._shares_of(tuple(found.chances))
         except ValueError:
             return None  # no number
+        if not all(shares):
+            return None  # what nothing reaches is no endpoint to the engine, or a fault that it tells
         ways = []
         for way, share in zip(found.ways, shares, strict=True):
             endpoint = lines.endpoints.get(way)

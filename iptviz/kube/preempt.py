@@ -42,6 +42,11 @@ def preemptions(nat: Table, packet: Packet) -> Iterator[Preemption]:
 
 
 def hooks_without_services(nat: Table) -> list[str]:
-    """Return the hooks from which nothing leads to KUBE-SERVICES directly."""
-    callers = {rule.chain for rule in nat.rules_to(SERVICES)}
-    return [hook for hook in HOOKS if hook not in callers]
+    """Return the hooks from which nothing leads to KUBE-SERVICES, be it by other chains."""
+    leading = {rule.chain for rule in nat.rules_to(SERVICES)}
+    pending = [] if leading.issuperset(HOOKS) else [*leading.difference(HOOKS)]
+    while pending:
+        callers = {rule.chain for rule in nat.rules_to(pending.pop())} - leading
+        leading |= callers
+        pending += callers.difference(HOOKS)
+    return [hook for hook in HOOKS if hook not in leading]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.cluster.expected import ExpectedPort, FrontendKey
+    from iptviz.dump.rule import Rule
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.service_ports import ServicePort
 
@@ -22,8 +23,8 @@ class Difference(NamedTuple):
 
     `kind` is `missing-service`, `extra-service`, `missing-frontend`, `extra-frontend`, `missing-endpoint`,
     `extra-endpoint`, `wrong-port`, `affinity`, `policy`, `source-ranges` or `health-check`. `at` is the frontend
-    that is concerned, `share` what an extra endpoint gets of its connections, `line` where it stands; `of` is
-    `service` in parts.
+    that is concerned, `share` what an extra endpoint gets of its connections, `rule` where it stands; `of`
+    is `service` in parts.
     """
 
     kind: str
@@ -32,9 +33,14 @@ class Difference(NamedTuple):
     at: str
     expected: str
     found: str
-    line: int | None
+    rule: Rule | None
     share: Fraction | None = None
     of: ServiceName = NAMELESS
+
+    @property
+    def line(self) -> int | None:
+        """The line of the rule (counted from 1), None without one."""
+        return None if self.rule is None else self.rule.line
 
 
 def missing(wanted: ExpectedPort) -> Difference:
@@ -48,10 +54,10 @@ def missing(wanted: ExpectedPort) -> Difference:
 
 def extra(have: ServicePort, reason: str) -> Difference:
     """Return the difference of a service port that the API does not have, or that is to be ignored: why."""
-    line = have.usual.frontend.rule.line
+    rule = have.usual.frontend.rule
     why = f"ignored: {reason}" if reason else ""
     at = have.usual.frontend.text
-    return Difference("extra-service", have.name, have.protocol, "", why, at, line, of=have.service)
+    return Difference("extra-service", have.name, have.protocol, "", why, at, rule, of=have.service)
 
 
 def differences_of(
@@ -72,7 +78,7 @@ def _name(wanted: ExpectedPort) -> str:
 
 
 def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
-    found = {_frontend_key(answer, wanted): answer.frontend.rule.line for answer in have.answers}
+    found = {_frontend_key(answer, wanted): answer.frontend.rule for answer in have.answers}
     for frontend in sorted(wanted.frontends - found.keys()):
         # Up to 1.13 nothing was written of some frontends of a service without endpoints.
         if wanted.endpoints or frontend[0] == "cluster-ip":
@@ -117,22 +123,22 @@ def _endpoints(wanted: ExpectedPort, have: ServicePort, answer: FrontendAnswer) 
     lacking = set() if expected is None or wanted.hinted or answer.unseen else expected - found.keys()
     allowed = wanted.endpoints if expected is None or wanted.hinted else expected
     others = found.keys() - allowed
-    line = answer.frontend.rule.line
+    rule = answer.frontend.rule
     at = join_endpoint(answer.frontend.address or "", answer.frontend.port)
     for end in sorted(others):
         moved = {lost for lost in lacking if lost.rpartition(":")[0] == end.rpartition(":")[0]}
         lacking -= moved
         kind = "wrong-port" if moved else "extra-endpoint"
-        yield Difference(kind, have.name, have.protocol, at, ", ".join(sorted(moved)), end, line, found[end])
+        yield Difference(kind, have.name, have.protocol, at, ", ".join(sorted(moved)), end, rule, found[end])
     for end in sorted(lacking):
-        yield Difference("missing-endpoint", have.name, have.protocol, at, end, "", line)
+        yield Difference("missing-endpoint", have.name, have.protocol, at, end, "", rule)
 
 
 def _properties(wanted: ExpectedPort, have: ServicePort, *, policy_unseen: bool) -> Iterator[Difference]:
-    line = have.usual.frontend.rule.line
+    rule = have.usual.frontend.rule
     for kind, expected, found in _compared(wanted, have, policy_unseen=policy_unseen):
         if expected != found:
-            yield Difference(kind, have.name, have.protocol, "", expected, found, line)
+            yield Difference(kind, have.name, have.protocol, "", expected, found, rule)
 
 
 def _compared(

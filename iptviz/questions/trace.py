@@ -56,7 +56,7 @@ class TraceResult(NamedTuple):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with what was asked for: what the notes say of it, and with the services themselves."""
-        return (*findings_among(self.notes), *_service_findings(self))
+        return findings_among((*self.notes, *_service_findings(self)))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.trace.v1`."""
@@ -167,21 +167,23 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         yield remark("shares-rounded-at", frontend=traced.frontend.text)
     if traced.unexplored:
         yield remark("cases-left-out-at", frontend=traced.frontend.text, count=traced.unexplored)
-    if traced.service.named_by == "comment" and not fits(
-        traced.chain or "", traced.service, traced.frontend.protocol
-    ):
+    chain = traced.frontend.rule.jump or traced.chain or ""
+    if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
         from iptviz.checks.services import hash_mismatch
 
-        yield hash_mismatch(traced.chain, traced.service, traced.frontend.rule)
+        yield hash_mismatch(chain, traced.service, traced.frontend.rule)
     if traced.preempted:
         from iptviz.checks.preemption import preempted
 
         yield from (preempted(other, traced.service) for other in traced.preempted)
-    for outcome in traced.outcomes:
-        if outcome.empty_chains or outcome.others or not all(end.share for end in outcome.endpoints):
-            from iptviz.checks.services import outcome_findings
+    if any(
+        outcome.empty_chains or outcome.others or not all(end.share for end in outcome.endpoints)
+        for outcome in traced.outcomes
+    ):
+        from iptviz.checks.services import way_items
 
-            yield from outcome_findings(outcome, traced.service, complete=dump.complete)
+        whole = dump.complete and not (traced.broken.loops or traced.broken.missing)
+        yield from way_items(traced.outcomes, traced.service, complete=whole)
 
 
 def _service_findings(result: TraceResult) -> Iterator[Finding]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import reading
 from iptviz.checks.against_api import Differing, difference
+from iptviz.checks.era import mode_remark
 from iptviz.checks.finding import findings_among
+from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
 from iptviz.intake.remark import remark
 from iptviz.kube.era import era_of
 from iptviz.kube.frontends import DispatchingRules
+from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.releases import releases
 from iptviz.kube.service_ports import ServicePort, service_ports
@@ -46,7 +49,10 @@ class VerifyResult(NamedTuple):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """The differences as findings, after those on the dump."""
-        return (*findings_among(self.notes), *map(_finding, self.differences))
+        complete = self.dump.complete
+        return findings_among(
+            (*self.notes, *(_finding(mismatch, complete=complete) for mismatch in self.differences))
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.verify.v1`."""
@@ -60,7 +66,7 @@ def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> Ve
     goes.
 
     Raises:
-        DumpError: a file cannot be read, or holds no services.
+        DumpError: a file cannot be read, or holds no services; the node keeps its services elsewhere.
     """
     return verify_cluster(dump, read_objects(objects), node=node)
 
@@ -89,6 +95,9 @@ def candidates_of(cluster: ApiCluster) -> list[Candidate]:
 
 def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
     """Compare `dump` with a cluster, as `verify` does."""
+    if (mode := mode_of(dump).name) not in {"iptables", "none"}:
+        what = sentence(mode_remark(mode))
+        raise DumpError(f"services cannot be compared: {what}", where=dump.source)
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
     expected = {wanted.key: wanted for wanted in expected_ports(cluster, version, node)}
     candidates = [Candidate(wanted.namespace, wanted.name, wanted.port_name) for wanted in expected.values()]
@@ -100,11 +109,11 @@ def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) 
     )
 
 
-def _finding(mismatch: Difference) -> Finding:
+def _finding(mismatch: Difference, *, complete: bool) -> Finding:
     differing = Differing(
         mismatch.of, mismatch.service, mismatch.protocol, mismatch.at, mismatch.expected, mismatch.found
     )
-    return difference(mismatch.kind, differing, mismatch.line)
+    return difference(mismatch.kind, differing, mismatch.rule, complete=complete)
 
 
 def _policy_unseen(dump: Dump) -> bool:

@@ -66,11 +66,12 @@ def test_a_jump_graph_has_a_row_for_each_rule_that_leads_somewhere() -> None:
 
 
 def test_a_difference_from_the_api_is_a_row() -> None:
-    missing = Difference("missing-endpoint", "default/a", "tcp", ":1", "10.0.0.1:80", "", 7)
-    extra = missing._replace(kind="extra-endpoint", share=Fraction(1, 3), line=None)
     dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    rule = dump.tables["nat"].chains["KUBE-SERVICES"].rules[0]
+    missing = Difference("missing-endpoint", "default/a", "tcp", ":1", "10.0.0.1:80", "", rule)
+    extra = missing._replace(kind="extra-endpoint", share=Fraction(1, 3), rule=None)
     found = rows("verify", VerifyResult(dump, None, 1, (missing, extra), (), ()))
-    assert [row["line"] for row in found] == ["7", ""]
+    assert [row["line"] for row in found] == [str(rule.line), ""]
     assert [(row["share"], row["exact"]) for row in found] == [("", ""), ("0.3333333333", "1/3")]
     assert found[0]["api"] == "10.0.0.1:80"
 
