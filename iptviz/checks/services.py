@@ -113,7 +113,8 @@ def way_items(outcomes: Sequence[FrontendOutcome], service: ServiceName, *, comp
 
     What is so in some cases alone is a remark, no finding; an endpoint with a share in one is not shadowed.
     """
-    used = {end.via for outcome in outcomes for end in outcome.endpoints if end.share}
+    met = [end for outcome in outcomes for end in outcome.endpoints if end.share]
+    used, reached = {end.via for end in met}, {end.rule for end in met}
     always = set.intersection(*({end.rule for end in outcome.others} for outcome in outcomes))
     for outcome in outcomes:
         for hop in outcome.empty_chains:
@@ -127,8 +128,9 @@ def way_items(outcomes: Sequence[FrontendOutcome], service: ServiceName, *, comp
                 ROWS, "ends-without-endpoint", [rule], line=rule.line, service=service, target=target
             )
             yield made if rule in always else as_remark(made)
-        for via in (end.via for end in outcome.endpoints if end.via not in used):
-            yield found(ROWS, "endpoint-shadowed", [via], line=via.line, complete=complete, service=service)
+        for end in (end for end in outcome.endpoints if end.rule not in reached):
+            rule = end.rule if end.via in used else end.via
+            yield found(ROWS, "endpoint-shadowed", [rule], line=rule.line, complete=complete, service=service)
 
 
 def hash_mismatch(chain: str | None, service: ServiceName, rule: Rule) -> Finding:

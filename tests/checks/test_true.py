@@ -83,6 +83,16 @@ def test_what_takes_every_client_does() -> None:
     assert ("ends-without-endpoint", "certain") in found(accepted)
 
 
+def test_of_two_endpoints_in_one_chain_the_second_is_shadowed() -> None:
+    """The jump to the chain is reached: what is not is the rule behind the first DNAT."""
+    first = "-A KUBE-SEP-BBBBBBBBBBBBBBBB -p tcp -m tcp -j DNAT --to-destination 10.244.0.3:8080\n"
+    second = first.replace("0.3:", "0.4:")
+    dump = changed((first, first + second))
+    shadowed, uneven = iptviz.trace(dump, "10.96.0.9:80").findings
+    assert (shadowed.id, uneven.id) == ("endpoint-shadowed", "uneven-shares")
+    assert [piece.text for piece in shadowed.evidence] == [second.rstrip()]
+
+
 def test_a_target_that_nobody_knows_proves_nothing() -> None:
     dump = changed(
         (CHOICE, f"-A KUBE-SVC-CDGGSHYLG3RE2FKL -j KUBE-MARK-MASQ# Warning: tables present\n{CHOICE}")
