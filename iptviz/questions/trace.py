@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.checks.finding import distinct, findings_among
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 from iptviz.kube.find import find
@@ -56,6 +55,8 @@ class TraceResult(NamedTuple):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with what was asked for: what the notes say of it, and with the services themselves."""
+        from iptviz.checks.finding import findings_among
+
         return findings_among((*self.notes, *_service_findings(self)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def trace(
 
         notes = [*absence(dump, parsed, target), *notes]
     observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
-    return TraceResult(dump, target, services, found.wanted, siblings, distinct(notes), observed, since)
+    return TraceResult(dump, target, services, found.wanted, siblings, _said_once(notes), observed, since)
 
 
 def _observed(dump: Dump, traced: ServiceTrace, since: Dump | None) -> list[Observation]:
@@ -103,6 +104,15 @@ def _observed(dump: Dump, traced: ServiceTrace, since: Dump | None) -> list[Obse
     from iptviz.kube.observed import observe
 
     return observe(traced.outcomes, nat, since.tables.get("nat") if since is not None else None)
+
+
+def _said_once(notes: list[Item]) -> tuple[Item, ...]:
+    """Return each note once; where there is none, nothing is imported for it."""
+    if not notes:
+        return ()
+    from iptviz.checks.finding import distinct
+
+    return distinct(notes)
 
 
 def _since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:

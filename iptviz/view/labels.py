@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.wording import sentences
 from iptviz.engine.chance import CERTAIN, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
@@ -14,7 +13,7 @@ from iptviz.view.numbers import chance, counted, one_in, percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
@@ -55,8 +54,12 @@ def dump_label(dump: Dump, *, complete: bool) -> str:
     return printable(" · ".join(parts))
 
 
-def note_texts(notes: Iterable[Item]) -> tuple[str, ...]:
-    """Return the notes of an answer as sentences that print."""
+def note_texts(notes: Collection[Item]) -> tuple[str, ...]:
+    """Return the notes of an answer as sentences that print; without any, the words are not imported."""
+    if not notes:
+        return ()
+    from iptviz.checks.wording import sentences
+
     return tuple(map(printable, sentences(notes)))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import sentences
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 def summary(dump: Dump) -> list[str]:
     """Return a line about the reading, and one about each error that hid other files; empty for a plain dump."""
-    parts = [*_choice(dump), *sentences(dump.repairs), *_on_lines(dump)]
+    parts = [*_choice(dump), *_repairs(dump), *_on_lines(dump)]
     more = ["-v tells why"] if dump.line_notes else []
     return [*([f"{printable(dump.source)}: {'; '.join([*parts, *more])}"] if parts else []), *_problems(dump)]
 
@@ -24,7 +23,7 @@ def details(dump: Dump) -> list[str]:
     """Return a line for each stretch of lines that was left out or repaired, after what concerns them all."""
     source = printable(dump.source)
     return [
-        *(f"{source}: {part}" for part in (*_choice(dump), *sentences(dump.repairs))),
+        *(f"{source}: {part}" for part in (*_choice(dump), *_repairs(dump))),
         *(f"{source}:{place}: {fate}" for place, fate in _fates(dump)),
         *_problems(dump),
     ]
@@ -32,7 +31,7 @@ def details(dump: Dump) -> list[str]:
 
 def objection(dump: Dump) -> str:
     """Return why a strict reader refuses the dump, or nothing."""
-    parts = [*sentences(dump.repairs), *_on_lines(dump), *_problems(dump)]
+    parts = [*_repairs(dump), *_on_lines(dump), *_problems(dump)]
     return "; ".join([*parts, *([dump.damage] if dump.damage else [])])
 
 
@@ -44,11 +43,21 @@ def _choice(dump: Dump) -> list[str]:
     ]
 
 
+def _repairs(dump: Dump) -> list[str]:
+    """Return what was done to the text; a plain dump, to which nothing was, imports no words."""
+    if not dump.repairs:
+        return []
+    from iptviz.checks.wording import sentences
+
+    return sentences(dump.repairs)
+
+
 def _on_lines(dump: Dump) -> list[str]:
-    """Return what was done to lines; a plain dump, to which nothing was, imports no words."""
+    """Return what was done to lines; here, too, a plain dump imports nothing."""
     if not dump.line_notes:
         return []
     from iptviz.checks.reading import on_lines
+    from iptviz.checks.wording import sentences
 
     return sentences(on_lines(dump))
 
