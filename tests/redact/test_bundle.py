@@ -6,6 +6,7 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
+import pytest
 from typer.testing import CliRunner
 
 from iptviz.cli.app import app
@@ -14,6 +15,7 @@ from tests.conftest import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("known_keys")
 WHOLE = ROOT / "fixtures/httpd-service/dump.rules"
 
 
