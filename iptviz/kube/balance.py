@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, cascade, random_chance, trimmed
@@ -44,8 +44,12 @@ class Balance(NamedTuple):
 
 def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     """Return how even `shares` (each in [0, 1]) are, or None without any."""
-    if not shares:
-        return None
+    return _balance(tuple(shares)) if shares else None
+
+
+@lru_cache(maxsize=256)
+def _balance(shares: tuple[Fraction, ...]) -> Balance:
+    """Return how even shares are; of ten thousand services most share alike."""
     roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
     deviation = _deviation(roughly)
     old, new = (_rounding(len(shares), digits) for digits in (_OLD_DIGITS, _NEW_DIGITS))
