@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 from iptviz.version import __version__
 
 if TYPE_CHECKING:
-    from iptviz.dump.load import load, load_all
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.single import parse_rule
     from iptviz.errors import DumpError, IptvizError, OutputError, PacketError, TargetError
     from iptviz.jumps import jump_graph
+    from iptviz.node.load import load, load_all, load_node
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.graph import GraphResult, graph
     from iptviz.questions.packet import PacketResult, packet
     from iptviz.questions.services import ServicesResult, services
@@ -38,6 +39,7 @@ __all__ = [
     "PacketResult",
     "Rule",
     "ServicesResult",
+    "Snapshot",
     "SourcesResult",
     "TargetError",
     "TraceResult",
@@ -47,6 +49,7 @@ __all__ = [
     "jump_graph",
     "load",
     "load_all",
+    "load_node",
     "packet",
     "parse_rule",
     "services",
@@ -57,8 +60,10 @@ __all__ = [
 
 _HOMES = {
     "Dump": "iptviz.dump.model",
-    "load": "iptviz.dump.load",
-    "load_all": "iptviz.dump.load",
+    "load": "iptviz.node.load",
+    "load_all": "iptviz.node.load",
+    "load_node": "iptviz.node.load",
+    "Snapshot": "iptviz.node.snapshot",
     "Rule": "iptviz.dump.rule",
     "parse_rule": "iptviz.dump.single",
     "DumpError": "iptviz.errors",

@@ -23,6 +23,7 @@ ORDER = (
     {"intake"},
     {"dump", "supplied"},
     {"ipset"},
+    {"node"},
     {"cluster"},
     {"engine"},
     {"jumps", "kube"},

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import iptviz
 from iptviz.cli.app import COMMANDS, app
 from iptviz.cli.command import Argument, CliCommand, CommandResult, command, question
-from iptviz.cli.options import After, DumpArgument, Options
+from iptviz.cli.options import After, NodeArgument, Options
 from iptviz.cli.packet import packet_command
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.redact.translate import TRANSLATIONS
@@ -92,7 +92,7 @@ seen: list[str | None] = []
 
 @question("packet", more=[each for each in packet_command.arguments if each.name in {"src", "dst"}])
 def careless(
-    dump: DumpArgument,
+    dump: NodeArgument,
     cgroup: Annotated[str | None, typer.Option("--cgroup", metavar="PATH")] = None,
     **fields: Any,
 ) -> CommandResult:
@@ -180,7 +180,7 @@ def receiver(named: Named, got: list[Any]) -> CliCommand:
     )
 
     @question("graph", more=[told])
-    def receive(dump: DumpArgument, **said: Any) -> CommandResult:
+    def receive(dump: NodeArgument, **said: Any) -> CommandResult:
         got.append(said["said"])
         return CommandResult(iptviz.graph(dump))
 
@@ -188,7 +188,7 @@ def receiver(named: Named, got: list[Any]) -> CliCommand:
 
 
 @pytest.mark.usefixtures("known_keys")
-@pytest.mark.parametrize("named", [named for named in Named if named is not Named.DUMP])
+@pytest.mark.parametrize("named", [named for named in Named if named not in {Named.DUMP, Named.DUMPS}])
 def test_a_question_sees_each_kind_in_pseudonyms_alone(tmp_path: Path, named: Named) -> None:
     said = SAID[named]
     if named in FILES:
@@ -198,7 +198,7 @@ def test_a_question_sees_each_kind_in_pseudonyms_alone(tmp_path: Path, named: Na
     assert run(receiver(named, plain), FIXTURE, "--said", said)[::2] == (0, "")
     hidden: list[Any] = []
     assert run(receiver(named, hidden), FIXTURE, "--said", said, "--redact")[::2] == (0, "")
-    told = bytes(hidden[0]).decode() if named is Named.OLDER_DUMP else str(hidden[0])
+    told = bytes(hidden[0].dump).decode() if named is Named.OLDER_DUMP else str(hidden[0])
     assert (hidden == plain) == (named in {Named.NOTHING, Named.WORD, Named.WRITTEN})
     assert [secret for secret in (*SECRETS, "uplink7 is", "dev uplink7") if secret in told] == []
 
@@ -209,7 +209,7 @@ def test_of_an_option_that_repeats_each_value_is_translated() -> None:
 
     @question("graph")
     def receive(
-        dump: DumpArgument,
+        dump: NodeArgument,
         addresses: Annotated[list[str] | None, typer.Option("--address"), Named.ADDRESS] = None,
     ) -> CommandResult:
         got.append(addresses)

@@ -64,19 +64,30 @@ def test_a_compressed_dump_is_read_as_if_it_were_not(tmp_path: Path) -> None:
         assert done.stdout.partition(" · ")[2] == plain.stdout.partition(" · ")[2]
 
 
-def test_of_several_dumps_the_one_of_the_targets_family_is_obvious() -> None:
+def test_of_two_dumps_that_of_the_targets_family_answers() -> None:
     done = run("trace", "fd00:10:96::a", PASTED, "--json")
-    assert json.loads(done.stdout)["dump"]["family"] == "ipv6"
-    assert "dump 2 of 2 is used" in done.stderr
-    assert "dump 1 of 2 is used" in run("trace", CLUSTER_IP, PASTED).stderr
+    found = json.loads(done.stdout)
+    assert found["dump"]["family"] == "ipv6"
+    assert [dump["family"] for dump in found["dumps"]] == ["ipv6", "ipv4"]
+    assert "is used" not in done.stderr
+    assert json.loads(run("trace", CLUSTER_IP, PASTED, "--json").stdout)["dump"]["family"] == "ipv4"
 
 
-def test_where_nothing_tells_which_dump_is_meant_all_are_listed(nodes: Path) -> None:
+def test_of_several_nodes_one_is_chosen_by_its_name(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, str(nodes))
     assert (done.returncode, done.stdout) == (2, "")
+    assert "holds dumps of 2 nodes: node-1, node-2\n  choose one with --node NAME" in done.stderr
+    assert "10.244.9.99:80" in run("trace", CLUSTER_IP, str(nodes), "--node", "node-2").stdout
+    done = run("trace", CLUSTER_IP, str(nodes), "--node", "node-3")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "holds no dump of node node-3, but of node-1, node-2" in done.stderr
+
+
+def test_where_nothing_tells_which_dump_is_meant_all_are_listed() -> None:
+    done = run("trace", CLUSTER_IP, stdin=HTTPD + HTTPD.replace(b"10.244.1.17", b"10.244.9.99"))
+    assert (done.returncode, done.stdout) == (2, "")
     assert "holds 2 dumps, and nothing tells which one is meant: choose one with --dump N" in done.stderr
-    assert "gather/nodes/node-1/iptables-save" in done.stderr
-    assert "node-2" in done.stderr
+    assert "2: line " in done.stderr
 
 
 @pytest.mark.parametrize("how", ["--dump", "inside", "end of the path"])
@@ -111,7 +122,7 @@ def test_a_dump_that_cannot_be_had_is_an_error(arguments: tuple[str, ...], messa
 def test_a_path_that_no_bundle_holds_is_an_error(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, f"{nodes}:no/such")
     assert done.returncode == 2
-    assert f"{nodes}: holds no dump called no/such" in done.stderr
+    assert f"{nodes}: holds no file called no/such" in done.stderr
 
 
 NOISY = b"root@node-7:~# iptables-save\n```\n" + HTTPD + b"```\nthanks\n"

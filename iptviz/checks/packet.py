@@ -17,6 +17,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "tables-taken-as-empty": lambda *, tables: (
         f"the dump has no table {', '.join(tables)}: taken as empty, which the node's may not be"
     ),
+    "tables-unseen": lambda *, tables: (
+        f"not in the dump: table {', '.join(tables)}; what rules the node may have there is not known"
+    ),
+    "evidence-unread": "not used: {problem}",
     "set-not-handed-in": "the sets handed in lack {name}: what asks about it is a condition",
     "own-addresses-unknown": "which addresses are this node's own is not known: the packet is taken to leave it "
     "(--local-ip or --addresses tells)",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _TYPED: Mapping[Named | None, Any] = {
     **dict.fromkeys((Named.DUMP, Named.OLDER_DUMP, Named.SERVICES, *NODE_FILES), str | None),
+    Named.DUMPS: list[str] | None,
     Named.CLUSTER: list[str],
 }
 """What is typed where a function gets what is in a file: the name of the file."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from iptviz.cli.command import CommandResult, question
-from iptviz.cli.options import DumpArgument
+from iptviz.cli.options import NodeArgument
 from iptviz.errors import TargetError
 from iptviz.redact.named import Named
 
@@ -18,7 +18,7 @@ def _one_graph(typed: Mapping[str, Any]) -> None:
 
 @question("graph", without=("exit_zero",), all_help="Fold nothing, leave nothing out.", check=_one_graph)
 def graph_command(
-    dump: DumpArgument,
+    dump: NodeArgument,
     tables: Annotated[
         list[str] | None,
         typer.Option("--table", metavar="TABLE", help="Of this table alone; may be repeated."),

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from iptviz.dump.model import Dump
+from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 from iptviz.supplied.files import FileArgument
 
@@ -59,10 +59,17 @@ class Options(NamedTuple):
         typer.Option(
             "--dump",
             metavar="N",
-            help="Which dump, where a file or bundle holds several; `iptviz sources` numbers them.",
+            help="This dump alone, where there are several; `iptviz sources` numbers them.",
             show_default=False,
         ),
         Named.NOTHING,
+    ] = None
+    of_node: Annotated[
+        str | None,
+        typer.Option(
+            "--node", metavar="NAME", help="The node, where a bundle holds several.", show_default=False
+        ),
+        Named.NODE,
     ] = None
     strict: Annotated[
         bool,
@@ -103,14 +110,15 @@ class After(NamedTuple):
 
 
 # A command that asks a question gets the dump itself: what is typed is its name, or nothing where it is piped in.
-DUMP = typer.Argument(
-    None,
-    metavar="[DUMP]",
-    help="A file, or - for standard input (the default when piped); compressed or not, in a bundle "
-    "as BUNDLE:path/inside.",
-    show_default=False,
+_DUMP_HELP = (
+    "A file, a bundle (tar, zip, a folder), or - for standard input (the default when piped); compressed or not, "
+    "in a bundle as BUNDLE:path/inside."
 )
-DumpArgument = Annotated[Dump, DUMP, Named.DUMP]
+DUMP = typer.Argument(None, metavar="[DUMP]", help=_DUMP_HELP, show_default=False)
+DUMPS = typer.Argument(
+    None, metavar="[DUMP]...", help=f"{_DUMP_HELP} Several are one node.", show_default=False
+)
+NodeArgument = Annotated[Snapshot, DUMPS, Named.DUMPS]
 ServicesOption = Annotated[
     FileArgument,
     typer.Option(

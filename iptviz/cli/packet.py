@@ -6,7 +6,7 @@ from typing import Annotated, Any, Unpack
 import typer
 
 from iptviz.cli.command import Argument, CommandResult, question
-from iptviz.cli.options import After, DumpArgument
+from iptviz.cli.options import After, NodeArgument
 from iptviz.questions.packet_fields import FIELDS, PacketFields
 from iptviz.redact.named import Named
 from iptviz.supplied.files import FileArgument
@@ -41,7 +41,7 @@ def _family(typed: Mapping[str, Any]) -> str | None:
 
 @question("packet", without=("exit_zero",), more=_fields(), check=_family)
 def packet_command(
-    dump: DumpArgument,
+    dump: NodeArgument,
     local_ip: Annotated[
         list[str] | None,
         _option("--local-ip", "A", "An address of the node itself; may be repeated."),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from iptviz.cli.run import load_dump
-from iptviz.dump.model import Dump
+from iptviz.cli.run import Meant, load_node
 from iptviz.errors import DumpError, OutputError
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.supplied.files import Supplied, read_file
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
     from iptviz.cli.options import Options
     from iptviz.cluster.api import ApiCluster
+    from iptviz.dump.model import Dump
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.sources import SourcesResult
     from iptviz.redact.dump import Redactor
     from iptviz.supplied.service_names import Candidate
@@ -55,24 +56,26 @@ def as_asked(
         PacketError: an argument that should be a condition is none.
     """
     found = dict(typed)
+    meant = Meant(family, typed.get("node"))
     for kind, read in _READ.items():
-        found |= {name: read(value, options, family) for name, value in found.items() if named[name] is kind}
+        found |= {name: read(value, options, meant) for name, value in found.items() if named[name] is kind}
     return _in_pseudonyms(found, named, options) if options.in_pseudonyms else found
 
 
-def _older(name: str | None, options: Options, family: str | None) -> Dump | None:
-    return None if name is None else load_dump(name, options, family)
+def _older(name: str | None, options: Options, meant: Meant) -> Snapshot | None:
+    return None if name is None else load_node(name, options, meant)
 
 
-def _cluster(paths: Sequence[str], _options: Options, _family: str | None) -> ApiCluster:
+def _cluster(paths: Sequence[str], _options: Options, _meant: Meant) -> ApiCluster:
     from iptviz.questions.verify import read_objects
 
     return read_objects(paths)
 
 
-_READ: Mapping[Named, Callable[[Any, Options, str | None], Any]] = {
+_READ: Mapping[Named, Callable[[Any, Options, Meant], Any]] = {
     Named.CLUSTER: _cluster,
-    Named.DUMP: load_dump,
+    Named.DUMP: load_node,
+    Named.DUMPS: load_node,
     Named.OLDER_DUMP: _older,
 }
 """What is read before a question sees it, in that order; other files are read by the question."""
@@ -82,7 +85,8 @@ def _in_pseudonyms(
     found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options
 ) -> dict[str, Any]:
     """Return all arguments in the pseudonyms of the dump; the mapping is kept with them."""
-    from iptviz.redact.translate import SOURCE, translated
+    from iptviz.redact.snapshot import hidden, texts_beside
+    from iptviz.redact.translate import translated
 
     opened = {
         name: read_file(value, _OPENED[kind]) if (kind := named[name]) in _OPENED else value
@@ -93,13 +97,18 @@ def _in_pseudonyms(
         return [value for name, value in opened.items() if named[name] in kinds and value is not None]
 
     beside = [file.text for file in of(*NODE_FILES)]
-    beside += [bytes(older).decode(errors="replace") for older in of(Named.OLDER_DUMP)]
-    (dump,) = of(Named.DUMP)
+    (node,) = of(Named.DUMP, Named.DUMPS)
+    for snapshot in (node, *of(Named.OLDER_DUMP)):
+        beside += texts_beside(snapshot)
     redactor, text = redacted(
-        dump, options, candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)), beside=beside
+        node.dump, options, candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)), beside=beside
     )
-    arguments = {name: translated(redactor, named[name], value) for name, value in opened.items()}
-    arguments |= {name: Dump(text.encode(), SOURCE) for name, kind in named.items() if kind is Named.DUMP}
+    arguments = {
+        name: hidden(node, redactor, text)
+        if named[name] in {Named.DUMP, Named.DUMPS}
+        else translated(redactor, named[name], value)
+        for name, value in opened.items()
+    }
     _keep(options.mapping, redactor)
     return arguments
 
@@ -176,18 +185,19 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         DumpError: the mapping cannot be read.
         OutputError: the mapping cannot be written, or would be written where the answer will be.
     """
-    from iptviz.redact.bundle import redacted_bundle
+    from iptviz.redact.bundle import redacted_bundle, redacted_evidence
     from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
-    from iptviz.redact.translate import SOURCE
+    from iptviz.redact.snapshot import SOURCE
 
     mapping = options.mapping
     _check_place(mapping, options.output)
     secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
     dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
+    evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
     if mapping:
         write_mapping(mapping, secrets)
-    problem = DumpError("something in it cannot be read", where=SOURCE) if result.problem else None
-    return result._replace(dumps=dumps, problem=problem)
+    problem = DumpError("something in it cannot be read", where=SOURCE)
+    return result._replace(dumps=dumps, evidence=evidence, problems=(problem,) * bool(result.problems))
 
 
 def _check_place(mapping: str | None, output: str | None) -> None:

@@ -7,7 +7,7 @@ import typer
 from iptviz.cli.command import command
 from iptviz.cli.options import DUMP, After, Options
 from iptviz.cli.pseudonyms import redacted
-from iptviz.cli.run import ANSWERED, load_dump
+from iptviz.cli.run import ANSWERED, load_node
 from iptviz.output import write_answer
 from iptviz.redact.named import Named
 
@@ -26,6 +26,6 @@ def redact_command(
     and the redacted dump leads to the same answers. Loopback, link-local and multicast addresses stay, and so
     do ports.
     """
-    text = redacted(load_dump(dump, options), options, ports=ports)[1]
+    text = redacted(load_node(dump, options).dump, options, ports=ports)[1]
     write_answer(text, options.output)
     return ANSWERED

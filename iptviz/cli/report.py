@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from iptviz.cli.command import CommandResult, question
-from iptviz.dump.model import Dump
+from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 
 
 @question("report", without=("as_json", "color", "ascii_only"))
 def report_command(
     dump: Annotated[
-        Dump,
+        Snapshot,
         typer.Argument(metavar="DUMP", help="A file, or - for standard input; compressed or not."),
         Named.DUMP,
     ],

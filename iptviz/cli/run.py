@@ -4,55 +4,67 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import typer
 
-from iptviz.dump.load import load
 from iptviz.errors import DumpError, IptvizError, OutputError
+from iptviz.node.load import load_node as load
 from iptviz.output import drop_standard_output, write_answer
 from iptviz.render.formats import Format, choose_format
 from iptviz.source.size import read_size
 from iptviz.terminal import Style, say, style_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from iptviz.cli.options import Color, Options
-    from iptviz.dump.model import Dump
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
 
 ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 """Exit statuses: answered; findings or target not there; the question could not be asked; Ctrl-C."""
 
 
-def load_dump(name: str | None, options: Options, family: str | None = None) -> Dump:
-    """Return the dump that is meant, having said what its reading left out or repaired.
+class Meant(NamedTuple):
+    """What a question tells of the dump that is meant: its family, and the node, by which name the API may know."""
+
+    family: str | None = None
+    node: str | None = None
+
+
+def load_node(names: str | Sequence[str] | None, options: Options, meant: Meant | None = None) -> Snapshot:
+    """Return the node that is meant, having said what the reading of its dumps left out or repaired.
 
     Raises:
-        DumpError: there is none, or --strict forbids what its reading took.
+        DumpError: there is none, or --strict forbids what the reading took.
     """
-    dump = load(
-        named_or_piped(name), number=options.number, family=family, max_size=read_size(options.max_size)
+    found = load(
+        *named_or_piped(names),
+        number=options.number,
+        node=options.of_node,
+        node_hint=meant.node if meant else None,
+        family=meant.family if meant else None,
+        max_size=read_size(options.max_size),
     )
     from iptviz.view.reading import details, objection, summary
 
-    if options.strict and (what := objection(dump)):
-        raise DumpError(what, where=dump.source, hint="without --strict, what is left is answered from")
-    for message in [] if options.quiet else details(dump) if options.verbose else summary(dump):
+    if options.strict and (what := objection(found)):
+        raise DumpError(what, where=found.dump.source, hint="without --strict, what is left is answered from")
+    for message in [] if options.quiet else details(found) if options.verbose else summary(found):
         say(message)
-    return dump
+    return found
 
 
-def named_or_piped(name: str | None) -> str:
-    """Return the name of the input: standard input where something is piped in.
+def named_or_piped(names: str | Sequence[str] | None) -> list[str]:
+    """Return the names of the input: standard input where something is piped in.
 
     Raises:
         DumpError: nothing is named or piped.
     """
-    if name is None and sys.stdin is not None and sys.stdin.isatty():
+    if not names and sys.stdin is not None and sys.stdin.isatty():
         raise DumpError("no DUMP is given", hint="name a file, or pipe one in: iptables-save | iptviz ...")
-    return name or "-"
+    return [names or "-"] if isinstance(names, str) else list(names or ["-"])
 
 
 def chosen_format(question: str, options: Options) -> Format:

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from iptviz.cli.command import CommandResult, question
-from iptviz.cli.options import DumpArgument, ServicesOption
+from iptviz.cli.options import NodeArgument, ServicesOption
 from iptviz.redact.named import Named
 
 
 @question("services", without=("exit_zero",), all_help="List every frontend and endpoint.")
 def services_command(
-    dump: DumpArgument,
+    dump: NodeArgument,
     namespace: Annotated[
         str | None,
         typer.Option("-n", "--namespace", metavar="NAME", help="Only those of a namespace."),

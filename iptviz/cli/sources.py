@@ -13,18 +13,18 @@ from iptviz.source.size import read_size
 from iptviz.terminal import say
 
 
-@command(asks="sources", without=("show_all", "number", "strict", "verbose", "exit_zero"))
+@command(asks="sources", without=("show_all", "number", "of_node", "strict", "verbose", "exit_zero"))
 def sources_command(
     options: Options,
-    bundle: Annotated[
-        str | None,
+    bundles: Annotated[
+        list[str] | None,
         typer.Argument(
             None,
-            metavar="[BUNDLE]",
-            help="A file, compressed or not, or a bundle (tar, zip), or - for standard input.",
+            metavar="[BUNDLE]...",
+            help="A file, compressed or not, or a bundle (tar, zip, a folder), or - for standard input.",
             show_default=False,
         ),
-        Named.DUMP,
+        Named.DUMPS,
     ],
     lines: Annotated[
         bool,
@@ -33,16 +33,16 @@ def sources_command(
         After("quiet"),
     ] = False,
 ) -> int:
-    """List the dumps in a file or a bundle: node, family, backend, time, and what could not be used."""
+    """List what files and bundles hold of nodes: dumps, addresses, routes, ipsets ..., and what is not used."""
     chosen = chosen_format("sources", options)
-    result = sources(named_or_piped(bundle), max_size=read_size(options.max_size))
+    result = sources(*named_or_piped(bundles), max_size=read_size(options.max_size))
     if options.in_pseudonyms:
         from iptviz.cli.pseudonyms import redacted_sources
 
         result = redacted_sources(result, options)
     write("sources", chosen, result, options, fold=not lines)
-    if result.problem and not options.quiet:
+    for problem in () if options.quiet else result.problems:
         from iptviz.view.text import printable
 
-        say("\n".join(map(printable, str(result.problem).split("\n"))))
+        say("\n".join(map(printable, str(problem).split("\n"))))
     return ANSWERED

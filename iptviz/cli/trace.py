@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 from iptviz.cli.command import CommandResult, question
-from iptviz.cli.options import After, DumpArgument, ServicesOption
-from iptviz.dump.model import Dump
+from iptviz.cli.options import After, NodeArgument, ServicesOption
 from iptviz.kube.target import family_of_target
+from iptviz.node.snapshot import Snapshot
 from iptviz.questions.trace import trace
 from iptviz.redact.named import Named
 
@@ -23,10 +23,10 @@ def trace_command(
         ),
         Named.TARGET,
     ],
-    dump: DumpArgument,
+    dump: NodeArgument,
     names: ServicesOption = None,
     since: Annotated[
-        Dump | None,
+        Snapshot | None,
         typer.Option(
             "--since",
             metavar="OLD",

@@ -6,13 +6,13 @@ import typer
 
 from iptviz.cli.command import CommandResult, question
 from iptviz.cluster.api import ApiCluster
-from iptviz.dump.model import Dump
+from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 
 
-@question("verify")
+@question("verify", without=("of_node",))
 def verify_command(
-    dump: Annotated[Dump, typer.Argument(metavar="DUMP", help="The node's iptables-save."), Named.DUMP],
+    dump: Annotated[Snapshot, typer.Argument(metavar="DUMP", help="The node's iptables-save."), Named.DUMP],
     objects: Annotated[
         ApiCluster,
         typer.Argument(
@@ -34,4 +34,4 @@ def verify_command(
     from iptviz.questions.verify import verify_cluster
 
     result = verify_cluster(dump, objects, node=node)
-    return CommandResult(result, found=bool(result.differences))
+    return CommandResult(result, found=result.differs)

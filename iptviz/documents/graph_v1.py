@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import sentences
-from iptviz.documents.shapes import Shape, dump_shape, findings_shape
+from iptviz.documents.shapes import Shape, dump_shape, findings_shape, several_shape
 
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
@@ -17,6 +17,7 @@ def document(result: GraphResult) -> Shape:
     return {
         "schema": "iptviz.graph.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
+        **several_shape(result.snapshot),
         "asked": result.asked or None,
         "chains": list(map(_chain, result.chains)),
         "jumps": list(map(_jump, result.jumps)),

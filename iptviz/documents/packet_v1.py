@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.wording import sentences
-from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, share_shape
+from iptviz.documents.shapes import (
+    Shape,
+    condition_shape,
+    dump_shape,
+    findings_shape,
+    number_shape,
+    several_shape,
+    share_shape,
+)
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 
@@ -21,9 +29,10 @@ def document(result: PacketResult) -> dict[str, Any]:
     return {
         "schema": "iptviz.packet.v1",
         "dump": dump_shape(result.dump, complete=result.complete),
+        **several_shape(result.snapshot),
         "packet": _packet(result.asked, result.hook),
         "assumed": list(map(condition_shape, result.given)),
-        "outcomes": [_outcome(outcome) for outcome in result.outcomes],
+        "outcomes": [_outcome(result, outcome) for outcome in result.outcomes],
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings),
     }
@@ -35,7 +44,7 @@ def _packet(packet: Packet, hook: str) -> Shape:
     return {field.key: field.shown(values) for field in FIELDS.values()}
 
 
-def _outcome(outcome: Outcome) -> Shape:
+def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
     steps, complete = steps_of(outcome.path)
     return {
         "verdict": outcome.verdict,
@@ -48,7 +57,7 @@ def _outcome(outcome: Outcome) -> Shape:
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
         "mark_bits": outcome.packet.mark.label,
-        "path": [_step(step) for step in steps],
+        "path": [_step(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps],
         "path_complete": complete,
     }
 

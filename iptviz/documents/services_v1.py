@@ -12,13 +12,17 @@ from iptviz.documents.shapes import (
     dump_shape,
     findings_shape,
     frontend_shape,
+    number_shape,
     service_shape,
+    several_shape,
     share_shape,
 )
 from iptviz.kube.era import NEWEST_KNOWN
 from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Verdict
@@ -32,13 +36,23 @@ def document(result: ServicesResult) -> Shape:
     return {
         "schema": "iptviz.services.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
-        "services": list(map(_service, result.services)),
-        "total": result.total,
+        **several_shape(result.snapshot),
+        "services": _of_all(result, lambda answer: map(_service, answer.services)),
+        "total": sum(answer.total for answer in result.answers),
         "era": _era(result.era),
-        "published": list(map(_published, result.published)),
-        "notes": sentences(result.notes),
-        "findings": findings_shape(result.findings),
+        "published": _of_all(result, lambda answer: map(_published, answer.published)),
+        "notes": [note for answer in result.answers for note in sentences(answer.notes)],
+        "findings": _of_all(result, lambda answer: findings_shape(answer.findings)),
     }
+
+
+def _of_all(result: ServicesResult, shapes: Callable[[ServicesResult], Iterable[Shape]]) -> list[Shape]:
+    """Return shapes of each answer; where the node has several dumps, with the number of theirs."""
+    return [
+        shape | number_shape(result.snapshot, answer.dump)
+        for answer in result.answers
+        for shape in shapes(answer)
+    ]
 
 
 def _era(era: Era) -> Shape:

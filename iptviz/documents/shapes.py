@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.kube.mode import PROXY_MODES, mode_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from fractions import Fraction
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
+    from iptviz.node.snapshot import Snapshot
 
 Shape = dict[str, Any]
 
@@ -22,15 +25,39 @@ MOST_EVIDENCE = 20
 
 
 def dump_shape(dump: Dump, *, complete: bool) -> Shape:
-    """Return the shape `dump`."""
+    """Return the shape `dump`; `files` are those of each table where it was put together from several."""
+    files = {name: other.source for other in (dump, *dump.others) for name in other.own_tables}
     return {
         "source": dump.source,
         "family": dump.family,
         "tool": dump.tool,
+        "backend": dump.backend,
+        "mode": mode_shape(dump),
         "tables": list(dump.tables),
         "rules": dump.rule_count,
         "complete": complete,
+        **({"files": files} if dump.others else {}),
     }
+
+
+def mode_shape(dump: Dump) -> str | None:
+    """Return how the node's services are kept, as far as the dump tells: null where it does not."""
+    name = mode_of(dump).name
+    return name if name in PROXY_MODES else None
+
+
+def several_shape(node: Snapshot | None) -> Shape:
+    """Return the field `dumps`, where a node has several; elsewhere nothing."""
+    if node is None or len(node.dumps) == 1:
+        return {}
+    return {
+        "dumps": [dump_shape(dump, complete=dump.complete) | {"number": dump.number} for dump in node.dumps]
+    }
+
+
+def number_shape(node: Snapshot | None, dump: Dump) -> Shape:
+    """Return the field `dump`, the number of one among several; elsewhere nothing."""
+    return {"dump": dump.number} if node is not None and len(node.dumps) > 1 else {}
 
 
 def counters_shape(counters: Counters) -> Shape:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from iptviz.checks.reading import LINES, by_line, check
 from iptviz.checks.wording import sentences, text
 from iptviz.documents.shapes import Shape, dump_shape, findings_shape
+from iptviz.source.bundle import namespace_of_path
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
+    from iptviz.node.evidence import Evidence
     from iptviz.questions.sources import SourcesResult
 
 
@@ -18,7 +20,20 @@ def document(result: SourcesResult) -> Shape:
     return {
         "schema": "iptviz.sources.v1",
         "sources": [_source_shape(dump) for dump in result.dumps],
-        "notes": [str(result.problem)] if result.problem else [],
+        "evidence": list(map(_evidence_shape, result.evidence)),
+        "notes": list(map(str, result.problems)),
+    }
+
+
+def _evidence_shape(evidence: Evidence) -> Shape:
+    return {
+        "kind": evidence.kind,
+        "inside": evidence.source.inside or None,
+        "line": evidence.section.line,
+        "lines": evidence.line_count,
+        "node": evidence.node,
+        "namespace": evidence.namespace,
+        "partial": evidence.partial,
     }
 
 
@@ -29,8 +44,9 @@ def _source_shape(dump: Dump) -> Shape:
         "line": dump.first_line,
         "dump": dump_shape(dump, complete=dump.complete),
         "form": dump.form,
-        "backend": dump.header.backend,
+        "backend": dump.backend,
         "node": dump.node,
+        "namespace": namespace_of_path(dump.origin.inside),
         "time": dump.time,
         "findings": findings_shape(check(dump)),
         "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],

@@ -13,7 +13,9 @@ from iptviz.documents.shapes import (
     dump_shape,
     findings_shape,
     frontend_shape,
+    number_shape,
     service_shape,
+    several_shape,
     share_shape,
 )
 from iptviz.engine.chance import total
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Verdict
     from iptviz.kube.service import ServiceTrace
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
 
 
@@ -34,14 +37,25 @@ def document(result: TraceResult) -> dict[str, Any]:
     return {
         "schema": "iptviz.trace.v1",
         "dump": dump_shape(result.dump, complete=result.complete),
+        **several_shape(result.snapshot),
         "target": result.target,
-        "services": [
-            _service(traced, siblings, result.wanted) | _observations(result, place)
-            for place, (traced, siblings) in enumerate(zip(result.services, result.siblings, strict=True))
+        "services": [service for answer in result.answers for service in _services(answer, result.snapshot)],
+        "notes": [note for answer in result.answers for note in sentences(answer.notes)],
+        "findings": [
+            finding | number_shape(result.snapshot, answer.dump)
+            for answer in result.answers
+            for finding in findings_shape(answer.findings)
         ],
-        "notes": sentences(result.notes),
-        "findings": findings_shape(result.findings),
     }
+
+
+def _services(answer: TraceResult, node: Snapshot | None) -> list[Shape]:
+    return [
+        _service(traced, siblings, answer.wanted)
+        | _observations(answer, place)
+        | number_shape(node, answer.dump)
+        for place, (traced, siblings) in enumerate(zip(answer.services, answer.siblings, strict=True))
+    ]
 
 
 def _observations(result: TraceResult, place: int) -> Shape:

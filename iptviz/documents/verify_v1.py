@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import sentences
-from iptviz.documents.shapes import Shape, dump_shape, findings_shape, share_shape
+from iptviz.documents.shapes import (
+    Shape,
+    dump_shape,
+    findings_shape,
+    number_shape,
+    several_shape,
+    share_shape,
+)
 
 if TYPE_CHECKING:
     from iptviz.questions.differences import Difference
@@ -17,13 +24,22 @@ def document(result: VerifyResult) -> Shape:
     return {
         "schema": "iptviz.verify.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
+        **several_shape(result.snapshot),
         "node": result.node,
-        "agrees": not result.differences,
-        "compared": result.compared,
-        "differences": list(map(_difference, result.differences)),
+        "agrees": not result.differs,
+        "compared": sum(answer.compared for answer in result.answers),
+        "differences": [
+            _difference(difference) | number_shape(result.snapshot, answer.dump)
+            for answer in result.answers
+            for difference in answer.differences
+        ],
         "ignored": [{"service": service, "reason": reason} for service, reason in result.ignored],
-        "notes": sentences(result.notes),
-        "findings": findings_shape(result.findings),
+        "notes": [note for answer in result.answers for note in sentences(answer.notes)],
+        "findings": [
+            finding | number_shape(result.snapshot, answer.dump)
+            for answer in result.answers
+            for finding in findings_shape(answer.findings)
+        ],
     }
 
 

@@ -61,9 +61,9 @@ def no_dump_error(text: Text, source: str) -> DumpError:
     if nft:
         line = text.raw.count(b"\n", 0, nft.start()) + 1
         return DumpError(
-            "is nft's own ruleset, which iptviz does not read",
+            'this is "nft list ruleset" output, which is not supported',
             where=f"{source}:{line}",
-            hint="give the output of iptables-save (as root, on the node)",
+            hint="run iptables-save (iptables-nft-save) instead, as root on the node",
         )
     return DumpError(
         "holds no dump: no line such as *nat or -A CHAIN",

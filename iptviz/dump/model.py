@@ -10,14 +10,13 @@ from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
 from iptviz.intake.read import read_text
-from iptviz.source.bundle import node_of_path
+from iptviz.source.bundle import command_of_path, node_of_path
 from iptviz.source.origin import Source
 from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from iptviz.errors import DumpError
     from iptviz.intake.plain import PlainDump, Text
     from iptviz.intake.remark import LineNote, Remark
 
@@ -52,7 +51,7 @@ class Dump:
         self.source = origin.name
         self.number = 1
         self.siblings = 0
-        self.problems: list[DumpError] = []
+        self.others: tuple[Dump, ...] = ()
         self.data = plain.text
         self.lines = Lines(plain.text, plain.line_map)
         self._text = text
@@ -62,8 +61,26 @@ class Dump:
             for section in plain.layout.sections
         }
 
+    @property
+    def own_tables(self) -> list[str]:
+        """The tables that stand in its own text."""
+        return list(dict.fromkeys(section.name for section in self._plain.layout.sections))
+
+    def joined_with(self, others: Iterable[Dump]) -> Dump:
+        """Return this dump with the tables of `others` beside its own: they are of the same node and moment.
+
+        `others` of the result are those dumps; each table keeps the lines of its own text.
+        """
+        joined = Dump.of(self._text, self._plain, self.origin)
+        joined.number, joined.siblings = self.number, self.siblings
+        joined.others = tuple(others)
+        joined.tables = {
+            name: table for dump in (self, *joined.others) for name, table in dump.tables.items()
+        }
+        return joined
+
     def __bytes__(self) -> bytes:
-        return self._text.raw
+        return b"".join((self._text.raw, *map(bytes, self.others)))
 
     def __repr__(self) -> str:
         return f"<Dump {self.source}: {', '.join(self.tables)}>"
@@ -84,6 +101,15 @@ class Dump:
         return self.header.tool
 
     @property
+    def backend(self) -> str | None:
+        """Either `nf_tables` or `legacy`, as the dump, the command above it or its file's name says, or None."""
+        if self.header.backend:
+            return self.header.backend
+        command = command_of_path(self.origin.inside)
+        named = "nf_tables" if "tables-nft" in command else "legacy" if "tables-legacy" in command else None
+        return self._plain.backend or named
+
+    @property
     def form(self) -> str:
         """How the dump was written: `iptables-save`, `iptables -L`, or rules without a table header."""
         return self._plain.form
@@ -94,7 +120,7 @@ class Dump:
         return self._plain.first_line
 
     def _saving(self) -> Saving:
-        return Saving(self.family, self.header.backend or "legacy")
+        return Saving(self.family, self.backend or "legacy")
 
     @property
     def rule_count(self) -> int:
@@ -124,7 +150,7 @@ class Dump:
     @property
     def node(self) -> str | None:
         """The name of the node, where a shell prompt above the dump or its path in a bundle has it."""
-        return self._plain.node or node_of_path(self.origin.inside)
+        return self._plain.node or node_of_path(self.origin.path)
 
     @property
     def time(self) -> str | None:
@@ -145,8 +171,10 @@ class Dump:
     @cached_property
     def gaps(self) -> list[Remark]:
         """Why the dump may lack something, by line: no COMMIT, a cut end, a missing declaration, other text."""
-        ends_whole = bytes(self).endswith(b"\n")
-        return find_gaps(GapSearch(self._plain, self.tables, self.lines, ends_whole, self.damage))
+        ends_whole = self._text.raw.endswith(b"\n")
+        own = find_gaps(GapSearch(self._plain, self.tables, self.lines, ends_whole, self.damage))
+        of_others = (gap for dump in self.others for gap in dump.gaps if gap.id != "table-missing")
+        return list(dict.fromkeys((*own, *of_others))) if self.others else own
 
     @property
     def complete(self) -> bool:

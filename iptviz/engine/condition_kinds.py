@@ -136,6 +136,9 @@ _TIME = (
 )
 
 
+_TABLE = "(?:raw|mangle|nat|filter|security)"
+
+
 class ConditionKind(NamedTuple):
     """What all conditions of one kind have in common.
 
@@ -260,6 +263,15 @@ CONDITION_KINDS = {
         "packet is in ipset {}", "packet is not in ipset {}",
         "the set, and which ends of the packet are looked up: clients src, pairs dst,src",
         ("ipset",), names="set", details=(" {}", r"[^ ]+(?: --return-nomatch)?"),
+    ),
+    "backend-order": ConditionKind(
+        "legacy's table {} is asked before nf_tables'", "legacy's table {} is asked after nf_tables'",
+        "a table that both backends have: nat", plain=_TABLE,
+    ),
+    "unseen-tables": ConditionKind(
+        "the tables that are not in the dump ({}) do nothing here",
+        "the tables that are not in the dump ({}) do something here",
+        "the tables, separated by commas: raw, mangle", plain=f"{_TABLE}(?:, {_TABLE})*",
     ),
     "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",

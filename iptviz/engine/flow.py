@@ -83,7 +83,8 @@ class Flow:
     asks_in_vain = False
     """Whether rules are asked that nothing reaches."""
 
-    def __init__(self, table: Table, hook: str, host: Host, broken: BrokenJumps) -> None:
+    def __init__(self, table: Table, hook: str, host: Host, broken: BrokenJumps, layer: int = 0) -> None:
+        self.layer = layer
         self.table = table
         self.hook = hook
         self.host = host
@@ -222,7 +223,7 @@ class Flow:
         """Put what the target took where it belongs."""
         rule = taken.rule
         ends = isinstance(action, Stop)
-        step = Step(self.table.name, rule.chain, rule, action.text, taken.packet, ends=ends)
+        step = Step(self.table.name, rule.chain, rule, action.text, taken.packet, ends=ends, layer=self.layer)
         reaching = taken.reaching._replace(path=joined(taken.reaching.path, step))
         if isinstance(action, Called):
             self._commit_call(branch, reaching, action)

@@ -2,7 +2,9 @@
 
 Source: the priorities of include/uapi/linux/netfilter_ipv4.h (raw -300, connection tracking -200, mangle
 -150, nat for destinations -100, filter 0, security 50, nat for sources 100), and net/ipv4/ip_forward.c, which
-takes one off the time to live before FORWARD is asked.
+takes one off the time to live before FORWARD is asked. Where both backends have a table, both are asked; of equal
+priority, what was registered last goes first (nf_hook_entries_grow in net/netfilter/core.c), and where nat of the
+one has chosen, that of the other is not asked (nf_nat_inet_fn in net/netfilter/nf_nat_core.c).
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from iptviz.engine.flow import Flow, Request
 from iptviz.engine.implications import Assumed, essential
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, wants_tracking
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
+from iptviz.errors import PacketError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
@@ -70,20 +73,31 @@ What the node sends to itself comes back in by lo, with its connection; nat has 
 _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 
 
-class Journey:
-    """One packet's way through the tables of a dump."""
+_ORDERLESS = {"filter", "security"}
+_CHANGING = ("MARK", "-m recent")
+"""In tables of verdicts the order of two backends matters only where rules of one change what the other asks."""
 
-    def __init__(self, dump: Dump, host: Host) -> None:
-        self.dump = dump
+
+class Journey:
+    """One packet's way through the tables of a node.
+
+    `dumps` are one for each backend; `unseen` are tables that the node may have and no dump shows: what happens
+    there is a condition.
+    """
+
+    def __init__(self, dumps: Sequence[Dump], host: Host, unseen: Sequence[str] = ()) -> None:
+        self.dumps = tuple(dumps)
         self.host = host
+        self.unseen = tuple(unseen)
         self.broken = BrokenJumps({}, {}, {})
         self.skipped = 0
         self._state: str | None = None
-        self._flows: dict[tuple[str, str], Flow] = {}
+        self._flows: dict[tuple[int, str, str], Flow] = {}
+        self._acting: dict[Stage, tuple[int, ...]] = {}
 
     @cached_property
     def _tracks(self) -> bool:
-        return wants_tracking(self.dump)
+        return any(map(wants_tracking, self.dumps))
 
     @property
     def rounded(self) -> bool:
@@ -99,8 +113,8 @@ class Journey:
         self._state = packet.state
         start = packet._replace(route=route, state=INVALID)  # before tracking a packet has no connection
         branches = [Branch(given, {start: Reaching(CERTAIN, None)})]
-        for stage in STAGES[hook]:
-            passed = [after for branch in branches for after in self._pass(stage, branch)]
+        for turn in self._turns(hook):
+            passed = [after for branch in branches for after in self._pass(turn, branch)]
             branches = self._bounded(joined_branches(passed, len(given)))
         for branch in branches:
             for packet_there, reaching in branch.here.items():
@@ -115,7 +129,24 @@ class Journey:
         self.skipped += beyond
         return branches[beyond:]
 
-    def _pass(self, stage: Stage, branch: Branch) -> list[Branch]:
+    def _turns(self, hook: str) -> Iterator[_Turn]:
+        """Yield the stages; one where several backends act comes several times."""
+        for stage in STAGES[hook]:
+            yield from (_Turn(stage, number) for number in range(max(len(self._layers(stage)), 1)))
+
+    def _layers(self, stage: Stage) -> tuple[int, ...]:
+        """Return the places of the dumps whose table does something in a stage."""
+        if stage not in self._acting:
+            self._acting[stage] = tuple(
+                place
+                for place, dump in enumerate(self.dumps)
+                if (table := dump.tables.get(stage.table)) is not None
+                and stage.chain in table.chains
+                and not _lets_all_pass(table, stage.chain)
+            )
+        return self._acting[stage]
+
+    def _pass(self, turn: _Turn, branch: Branch) -> list[Branch]:
         """Return what becomes of a branch in one stage, split where conditions decide."""
         done: list[Branch] = []
         pending = [branch]
@@ -123,7 +154,7 @@ class Journey:
             current = pending.pop()
             try:
                 moved = [
-                    (packet, reaching, self._at(stage, packet, current.when))
+                    (packet, reaching, self._at(turn, packet, current.when))
                     for packet, reaching in current.here.items()
                 ]
             except UndecidedError as undecided:
@@ -150,12 +181,13 @@ class Journey:
 
     # --- one packet at one stage -------------------------------------------------------------------------
 
-    def _at(self, stage: Stage, packet: Packet, when: When) -> list[Branch]:
+    def _at(self, turn: _Turn, packet: Packet, when: When) -> list[Branch]:
         """Return what a stage does to a packet.
 
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
+        stage = turn.stage
         if stage.route and packet.route != stage.route:
             return _unchanged(packet, when)
         if stage is _CONNECTION:
@@ -164,12 +196,61 @@ class Journey:
             return [self._routed(packet, when)]
         if stage is _LOOPBACK:
             return _unchanged(self._looped(packet), when)
-        table = self.dump.tables.get(stage.table)
-        if table is None or stage.chain not in table.chains or _lets_all_pass(table, stage.chain):
+        if stage.table in self.unseen and not self._is_harmless(when):
+            return _unchanged(packet, (*when, self._nothing_unseen))
+        if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return _unchanged(packet, when)
         if stage.table == "nat" and not asks_nat(packet, Assumed(when).answer, wanted=self._tracks):
             return _unchanged(packet, when)
-        return self._through(stage, self._seen_at(stage, packet), when)
+        return self._through(stage, self._layer(turn, when), self._seen_at(stage, packet), when)
+
+    @property
+    def _nothing_unseen(self) -> Assumption:
+        """That what no dump shows does nothing: only so a packet can be followed."""
+        return Assumption(Condition("unseen-tables", ", ".join(self.unseen)), holds=True)
+
+    def _is_harmless(self, when: When) -> bool:
+        """Whether it is said already that tables which no dump shows do nothing.
+
+        Raises:
+            PacketError: it is assumed that they do something.
+        """
+        nothing = self._nothing_unseen
+        answered = Assumed(when).answer(nothing.condition)
+        if answered is False:
+            raise PacketError(
+                f"cannot follow the packet where {nothing.opposite().text}",
+                hint="give a dump of these tables",
+            )
+        return answered is True
+
+    def _layer(self, turn: _Turn, when: When) -> int:
+        """Return the place of the dump that is asked.
+
+        Raises:
+            UndecidedError: that hangs on which backend's table was registered last.
+        """
+        layers = self._layers(turn.stage)
+        if len(layers) != len(_BACKENDS) or not self._order_matters(turn.stage.table):
+            return layers[turn.number]
+        asked = Condition("backend-order", turn.stage.table)
+        legacy_first = Assumed(when).answer(asked)
+        if legacy_first is None:
+            raise UndecidedError(asked)
+        first = next((place for place in layers if self.dumps[place].backend == "legacy"), layers[0])
+        return (
+            first if legacy_first == (turn.number == 0) else next(place for place in layers if place != first)
+        )
+
+    def _order_matters(self, table: str) -> bool:
+        if table not in _ORDERLESS:
+            return True
+        return any(
+            next(dump.tables[table].rules_with(text), None)
+            for dump in self.dumps
+            if table in dump.tables
+            for text in _CHANGING
+        )
 
     def _seen_at(self, stage: Stage, packet: Packet) -> Packet:
         """Return the packet with the interfaces that it has at this point."""
@@ -196,22 +277,27 @@ class Journey:
             return packet
         return packet._replace(route="INPUT", in_interface="lo", to_this_node=True)
 
-    def _through(self, stage: Stage, packet: Packet, when: When) -> list[Branch]:
+    def _through(self, stage: Stage, layer: int, packet: Packet, when: When) -> list[Branch]:
         """Walk a built-in chain, and apply its policy to what it leaves."""
-        table = self.dump.tables[stage.table]
-        key = stage.table, stage.chain
+        table = self.dumps[layer].tables[stage.table]
+        key = layer, stage.table, stage.chain
         if key not in self._flows:
-            self._flows[key] = Flow(table, stage.chain, self.host, self.broken)
-        policy = table.chains[stage.chain].policy
+            self._flows[key] = Flow(table, stage.chain, self.host, self.broken, layer)
+        ends = Step(
+            stage.table, stage.chain, None, table.chains[stage.chain].policy or "ACCEPT", packet,
+            ends=True, kind=POLICY, layer=layer,
+        )  # fmt: skip
         return [
-            self._decided(stage, policy, walked)
-            for walked in self._flows[key].run(Request(stage.chain, packet, when))
+            self._decided(ends, walked) for walked in self._flows[key].run(Request(stage.chain, packet, when))
         ]
 
-    def _decided(self, stage: Stage, policy: str | None, walked: Branch) -> Branch:
+    @staticmethod
+    def _decided(ends: Step, walked: Branch) -> Branch:
+        """Return what becomes of what a built-in chain leaves: its policy, which `ends` tells, decides."""
         after = Branch(walked.when, {})
+        policy = ends.effect
         for packet, reaching in walked.left().items():
-            step = Step(stage.table, stage.chain, None, policy or "ACCEPT", packet, ends=True, kind=POLICY)
+            step = ends._replace(packet=packet)
             further = Reaching(reaching.share, joined(reaching.path, step))
             if policy == "DROP":
                 add(after.ends, End("DROP", None, packet), further)
@@ -255,6 +341,22 @@ class Journey:
         if answered is None:
             raise UndecidedError(asked)
         return answered
+
+
+_BACKENDS = ("legacy", "nf_tables")
+
+
+class _Turn(NamedTuple):
+    """A stage, and which time it comes, from 0: once for each backend that acts in it."""
+
+    stage: Stage
+    number: int
+
+
+def _has_chosen(stage: Stage, packet: Packet) -> bool:
+    """Whether one backend's nat has chosen in this stage, after which the other's is not asked."""
+    rewritten = packet.dnat if stage.chain in {"PREROUTING", "OUTPUT"} else packet.snat
+    return stage.table == "nat" and rewritten is not None
 
 
 def _lets_all_pass(table: Table, chain: str) -> bool:

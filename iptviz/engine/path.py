@@ -20,7 +20,8 @@ class Step(NamedTuple):
     """One stop of `packet`, as it was before: in `chain` of `table`, by `rule` where one was asked.
 
     `effect` is what a rule that matched did, what a rule that did not match failed on, the policy, or what
-    routing did; `kind` tells these apart. `ends` says that the table ended here.
+    routing did; `kind` tells these apart. `ends` says that the table ended here. `layer` is the place of the dump
+    among those that the packet passes.
     """
 
     table: str
@@ -30,6 +31,7 @@ class Step(NamedTuple):
     packet: Packet
     ends: bool = False
     kind: str = MATCHED
+    layer: int = 0
 
 
 class Either(NamedTuple):

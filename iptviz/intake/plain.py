@@ -14,8 +14,8 @@ class PlainDump(NamedTuple):
     """One dump of a text.
 
     `text` is plain iptables-save and `layout` says where its tables stand; `line_map` leads to the lines of what
-    was read. `gaps` is what the form lacks; `family` is told by what stands around the dump, or None. `form` is
-    how it was written; `node` the name in a shell prompt above it.
+    was read. `gaps` is what the form lacks; `family` and `backend` are told by what stands around the dump, or
+    None. `form` is how it was written; `node` the name in a shell prompt above it.
     """
 
     text: bytes
@@ -26,6 +26,7 @@ class PlainDump(NamedTuple):
     form: str
     node: str | None = None
     first_line: int = 1
+    backend: str | None = None
 
 
 class Text(NamedTuple):

@@ -129,6 +129,7 @@ def _write(group: Group) -> PlainDump:
         group[0].form,
         next((draft.command.node for draft in group if draft.command and draft.command.node), None),
         group[0].line,
+        next((draft.command.backend for draft in group if draft.command and draft.command.backend), None),
     )
 
 

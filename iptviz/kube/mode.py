@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 ModeName = Literal["iptables", "ipvs", "userspace", "elsewhere", "none"]
 """A mode of kube-proxy; `elsewhere`: a kubelet is here, so nftables mode or a CNI plug-in; `none`: no sign."""
 
+PROXY_MODES = ("iptables", "ipvs", "userspace")
+"""The modes that a dump proves."""
+
 _SIGNS: tuple[tuple[ModeName, tuple[str, ...]], ...] = (
     ("ipvs", (IPVS_NODE_PORT,)),  # asked first: KUBE-SERVICES is there in IPVS mode, too
     ("iptables", (SERVICES,)),

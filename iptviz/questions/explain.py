@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.implications import Assumed
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
 
 
-def explained(dump: Dump, host: Host, given: tuple[Assumption, ...], outcome: Outcome) -> Outcome:
+def explained(dumps: Sequence[Dump], host: Host, given: tuple[Assumption, ...], outcome: Outcome) -> Outcome:
     """Return `outcome` with the rules in its path that did not match, up to the last one that did.
 
     Of a long chain only the rules that may concern the packet's destination are told.
@@ -28,7 +28,7 @@ def explained(dump: Dump, host: Host, given: tuple[Assumption, ...], outcome: Ou
     steps, complete = steps_of(outcome.path)
     if not complete:
         return outcome
-    teller = _Teller(dump, host, Assumed((*given, *outcome.when)))
+    teller = _Teller(dumps, host, Assumed((*given, *outcome.when)))
     path: Path | None = None
     for step in steps:
         for shown in (*teller.before(step), step):
@@ -36,24 +36,32 @@ def explained(dump: Dump, host: Host, given: tuple[Assumption, ...], outcome: Ou
     return outcome._replace(path=path)
 
 
+class _Place(NamedTuple):
+    """A chain: the place of its dump among those that the packet passes, its table, its name."""
+
+    layer: int
+    table: str
+    chain: str
+
+
 class _Teller:
     """Follows a path and knows how far each open chain was walked."""
 
-    def __init__(self, dump: Dump, host: Host, assumed: Assumed) -> None:
-        self.dump = dump
+    def __init__(self, dumps: Sequence[Dump], host: Host, assumed: Assumed) -> None:
+        self.dumps = dumps
         self.host = host
         self.assumed = assumed
-        self._open: list[tuple[str, str, int]] = []  # table, chain, the number of the last rule asked
+        self._open: list[tuple[_Place, int]] = []  # a chain, the number of the last rule asked in it
 
     def before(self, step: Step) -> Iterator[Step]:
         """Yield the rules that were asked in vain before `step`, then remember where `step` leads."""
-        if step.table not in self.dump.tables:
+        if step.table not in self.dumps[step.layer].tables:
             return
-        place = (step.table, step.chain)
+        place = _Place(step.layer, step.table, step.chain)
         while self._open and not self._continues(step):
             yield from self._between(*self._open.pop(), None, step.packet)
-        asked = self._open.pop()[2] if self._open else 0
-        yield from self._between(*place, asked, step.rule.number if step.rule else None, step.packet)
+        asked = self._open.pop()[1] if self._open else 0
+        yield from self._between(place, asked, step.rule.number if step.rule else None, step.packet)
         self._enter(step)
 
     def _enter(self, step: Step) -> None:
@@ -64,24 +72,24 @@ class _Teller:
         callee = rule.jump
         returns = rule.target is not None and rule.target.name == "RETURN" and callee is None
         if not returns and not (rule.target and rule.target.goto):
-            self._open.append((step.table, step.chain, rule.number))
+            self._open.append((_Place(step.layer, step.table, step.chain), rule.number))
         if callee is not None:
-            self._open.append((step.table, callee, 0))
+            self._open.append((_Place(step.layer, step.table, callee), 0))
 
     def _continues(self, step: Step) -> bool:
         """Whether `step` lies further down in the innermost open chain."""
-        table, chain, number = self._open[-1]
-        return (table, chain) == (step.table, step.chain) and (step.rule is None or step.rule.number > number)
+        place, number = self._open[-1]
+        here = place == (step.layer, step.table, step.chain)
+        return here and (step.rule is None or step.rule.number > number)
 
-    def _between(
-        self, table: str, chain: str, after: int, until: int | None, packet: Packet
-    ) -> Iterator[Step]:
-        for rule in self._rules(table, chain, packet):
+    def _between(self, place: _Place, after: int, until: int | None, packet: Packet) -> Iterator[Step]:
+        for rule in self._rules(place, packet):
             if after < rule.number and (until is None or rule.number < until):
                 reason = why_not(rule, packet, self.host, self.assumed)
-                yield Step(table, chain, rule, reason, packet, kind=MISSED)
+                yield Step(place.table, place.chain, rule, reason, packet, kind=MISSED, layer=place.layer)
 
-    def _rules(self, table: str, chain: str, packet: Packet) -> Sequence[Rule]:
-        if chain not in self.dump.tables[table].chains:
+    def _rules(self, place: _Place, packet: Packet) -> Sequence[Rule]:
+        table = self.dumps[place.layer].tables[place.table]
+        if place.chain not in table.chains:
             return ()
-        return RulesByDestination(self.dump.tables[table], chain).towards(packet.destination)
+        return RulesByDestination(table, place.chain).towards(packet.destination)

@@ -8,9 +8,11 @@ from iptviz.checks import reading
 from iptviz.checks.broken_jumps import dangling, loop
 from iptviz.checks.finding import findings_among
 from iptviz.errors import TargetError
+from iptviz.intake.remark import remark
 from iptviz.jumps import jumps, loops
 from iptviz.kube.find import find
-from iptviz.kube.target import parse_target
+from iptviz.kube.target import family_of_target, parse_target
+from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ class GraphResult(NamedTuple):
     jumps: tuple[Jump, ...]
     notes: tuple[Item, ...]
     focus: str = ""
+    snapshot: Snapshot | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -72,14 +75,14 @@ class GraphResult(NamedTuple):
 
 
 def graph(
-    dump: Dump,
+    dump: Dump | Snapshot,
     *,
     tables: Iterable[str] = (),
     around: str | None = None,
     depth: int = 2,
     focus: str | None = None,
 ) -> GraphResult:
-    """Return which chain leads to which: in `tables`, or in all.
+    """Return which chain leads to which: in `tables`, or in all, of the dump that is obviously meant.
 
     `around` is a chain, of which those are returned that lead to it, or that it leads to, within `depth` jumps;
     `focus` is a TARGET, of which the chains on its way are returned.
@@ -87,6 +90,20 @@ def graph(
     Raises:
         TargetError: there is no such table or chain, TARGET has no form that names anything, or is not there.
     """
+    snapshot = as_snapshot(dump)
+    family = family_of_target(focus) if focus is not None else None
+    return _graph(snapshot, snapshot.of_family(family)[0], tables, around, depth, focus)
+
+
+def _graph(
+    snapshot: Snapshot,
+    dump: Dump,
+    tables: Iterable[str],
+    around: str | None,
+    depth: int,
+    focus: str | None,
+) -> GraphResult:
+    """Return the graph of one dump of a node."""
     wanted = tuple(tables) or tuple(dump.tables)
     for name in wanted:
         if name not in dump.tables:
@@ -100,8 +117,16 @@ def graph(
     elif focus is not None:
         places, asked = _focus(dump, found, focus), f"on the way of {focus}"
     kept = [jump for jump in found if places is None or {jump.tail, jump.head} <= places]
-    nodes = [node for node in _nodes(dump, wanted, found) if places is None or node.place in places]
-    return GraphResult(dump, asked, tuple(nodes), tuple(kept), tuple(_notes(dump, kept, nodes)), focus or "")
+    chains = [chain for chain in _nodes(dump, wanted, found) if places is None or chain.place in places]
+    notes = (*_notes(dump, kept, chains), *_other_dumps(snapshot, dump))
+    return GraphResult(dump, asked, tuple(chains), tuple(kept), notes, focus or "", snapshot)
+
+
+def _other_dumps(node: Snapshot, drawn: Dump) -> Iterator[Item]:
+    """Say of which dumps of the node nothing is drawn."""
+    for dump in node.dumps:
+        if dump is not drawn:
+            yield remark("dump-not-drawn", number=dump.number, description=dump.describe())
 
 
 def _jumps(table: Table) -> Iterator[Jump]:

@@ -1,19 +1,22 @@
-"""What is supplied beside the dump of the node: its addresses, routes, sets and lists of recent clients."""
+"""What is known of the host beside its rules: what the snapshot holds, and what is supplied, which goes first."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.host import Host
 from iptviz.questions.packet_values import Typed, read_address
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from iptviz.node.snapshot import Snapshot
     from iptviz.supplied.files import FileArgument
+    from iptviz.xtables.address import Network
 
 
 def supplied_host(
+    node: Snapshot,
     family: str,
     out_interface: str | None,
     local_ips: Sequence[str],
@@ -27,20 +30,40 @@ def supplied_host(
 
     Raises:
         PacketError: a local address is none, or not of the family of the dump.
-        DumpError: a file cannot be read.
+        DumpError: a file that is supplied cannot be read.
     """
-    from iptviz.ipset.saved import read_ipsets
-    from iptviz.supplied.addresses import read_addresses
-    from iptviz.supplied.files import read_file
-    from iptviz.supplied.recent import read_recent_lists
-    from iptviz.supplied.routes import read_routes
-
-    own = frozenset(read_address("--local-ip", text, Typed(family, {})) for text in local_ips)
-    listed = read_file(addresses, read_addresses)
+    typed = frozenset(read_address("--local-ip", text, Typed(family, {})) for text in local_ips)
+    lists = None if recent is None else _by_name(_read("recent", recent))
     return Host(
-        local=None if listed is None and not own else own | (listed or frozenset()),
-        routes=read_file(routes, read_routes),
-        sets=read_file(ipset, read_ipsets),
-        recent=read_file(recent, lambda text, source: read_recent_lists(text, source, "DEFAULT")),
+        local=_own_addresses(node, family, typed, addresses),
+        routes=node.routes if routes is None else _routes(routes),
+        sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
+        recent=node.recent if recent is None else lists,
         out_interface=out_interface,
     )
+
+
+def _own_addresses(
+    node: Snapshot, family: str, typed: frozenset[Network], addresses: FileArgument
+) -> frozenset[Network] | None:
+    """Return all of the node's addresses: those typed or supplied, else those that the snapshot holds."""
+    if addresses is not None:
+        return typed.union(*_read("addresses", addresses))
+    return typed or node.own_addresses(family)
+
+
+def _routes(file: FileArgument) -> Any:
+    from iptviz.supplied.routes import Routes
+
+    return Routes(route for routes in _read("routes", file) for route in routes)
+
+
+def _read(kind: str, file: FileArgument) -> Iterator[Any]:
+    """Yield what a supplied file says: each section of the kind, or the whole, which is meant to be of it."""
+    from iptviz.node.evidence import READERS, supplied_as
+
+    return map(READERS[kind], supplied_as(kind, file))
+
+
+def _by_name(found: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    return {name: value for part in found for name, value in part.items()}

@@ -11,10 +11,12 @@ from iptviz.engine.chance import total
 from iptviz.engine.hooks import Journey, cases_of
 from iptviz.engine.implications import Assumed
 from iptviz.engine.path import either_way, settled
+from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_fields import read_packet, with_fields
 from iptviz.questions.packet_notes import packet_notes
+from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +35,7 @@ class PacketResult(NamedTuple):
 
     `asked` is the packet as it was described, `hook` where it starts: `prerouting` or `output`.
     `given` are the answers that were assumed; `notes` are findings and remarks on what the answer lacks or
-    hangs on.
+    hangs on. `passed` are the dumps that the packet passes, `dump` the first of them.
     """
 
     dump: Dump
@@ -43,6 +45,13 @@ class PacketResult(NamedTuple):
     notes: tuple[Item, ...]
     complete: bool
     given: tuple[Assumption, ...] = ()
+    passed: tuple[Dump, ...] = ()
+    snapshot: Snapshot | None = None
+
+    @property
+    def dumps(self) -> tuple[Dump, ...]:
+        """The dumps that the packet passes; a step names one by its place."""
+        return self.passed or (self.dump,)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -55,7 +64,7 @@ class PacketResult(NamedTuple):
 
 
 def packet(
-    dump: Dump,
+    dump: Dump | Snapshot,
     *,
     local_ips: Sequence[str] = (),
     addresses: FileArgument = None,
@@ -66,7 +75,10 @@ def packet(
     explain: bool = False,
     **fields: Unpack[PacketFields],
 ) -> PacketResult:
-    """Follow one packet through all tables of `dump`; what is None is unknown, and becomes conditions.
+    """Follow one packet through all tables of a node; what is None is unknown, and becomes conditions.
+
+    It passes the dumps of its family, one for each backend. What the snapshot holds beside them, addresses,
+    routes, sets and lists, is known; what is supplied goes before that.
 
     `fields` describe the packet: `src`, `dst`, `protocol`, `dport` and so on, as `PacketFields` lists them.
     `hook` among them is where it starts: `prerouting` for a packet that arrives, `output` for one that the node
@@ -79,23 +91,34 @@ def packet(
         PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
         DumpError: one of the files cannot be read.
     """
-    asked, hook = read_packet(dump.family, fields)
+    snapshot = as_snapshot(dump)
+    dumps = _passed(snapshot, fields)
+    first = dumps[0]
+    asked, hook = read_packet(first.family, fields)
     host = supplied_host(
-        dump.family, asked.out_interface, local_ips,
+        snapshot, first.family, asked.out_interface, local_ips,
         addresses=addresses, routes=routes, ipset=ipset, recent=recent,
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     given = tuple(map(read_assumption, assume))
-    journey = Journey(dump, host)
+    journey = Journey(dumps, host, snapshot.unseen_tables(first))
     branches = journey.run(start, hook, given)
     outcomes = tuple(_outcomes(branches, given))
     if explain:
         from iptviz.questions.explain import explained
 
-        outcomes = tuple(explained(dump, host, given, outcome) for outcome in outcomes)
+        outcomes = tuple(explained(dumps, host, given, outcome) for outcome in outcomes)
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
-    notes = distinct(packet_notes(dump, journey, start, hook, host, outcomes, given))
-    return PacketResult(dump, asked, hook, outcomes, notes, dump.complete and not faulty, given)
+    notes = distinct(packet_notes(snapshot, journey, start, hook, outcomes, given))
+    complete = all(passed.complete for passed in dumps) and not faulty
+    return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot)
+
+
+def _passed(node: Snapshot, fields: PacketFields) -> tuple[Dump, ...]:
+    """Return the dumps that a packet passes: those of its family, else of the one that is obviously meant."""
+    address = parse_network(fields.get("dst") or fields.get("src") or "")
+    family = f"ipv{address.version}" if address else node.dump.family
+    return node.of_family(family if any(dump.family == family for dump in node.dumps) else node.dump.family)
 
 
 packet.__signature__ = with_fields(packet)  # type: ignore[attr-defined]

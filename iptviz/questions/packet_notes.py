@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.checks.finding import Item
-    from iptviz.dump.model import Dump
     from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.engine.hooks import Journey
-    from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.node.snapshot import Snapshot
 
 _NODE_OPTIONS = {
     "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
@@ -48,37 +47,54 @@ def _option(parameter: str) -> str:
 
 
 def packet_notes(
-    dump: Dump,
+    node: Snapshot,
     journey: Journey,
     start: Packet,
     hook: str,
-    host: Host,
     outcomes: tuple[Outcome, ...],
     given: tuple[Assumption, ...],
 ) -> Iterator[Item]:
     """Yield what an answer lacks or hangs on."""
-    yield from reading.check(dump)
-    yield from broken_jumps(journey.broken, complete=dump.complete)
+    complete = all(dump.complete for dump in journey.dumps)
+    for dump in journey.dumps:
+        yield from reading.check(dump)
+    yield from broken_jumps(journey.broken, complete=complete)
     yield from _limit_notes(journey)
-    if not dump.complete:
+    if not complete:
         yield from _cut_notes(journey, outcomes)
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield remark("nat-decided-before", state=start.state)
+    yield from _table_notes(journey, hook)
+    yield from _set_notes(journey)
+    host = journey.host
+    if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
+        yield remark("own-addresses-unknown")
+    yield from (remark("evidence-unread", problem=str(problem)) for problem in node.evidence_problems)
+    yield from (remark("assumed", assumption=assumption) for assumption in given)
+    yield from _narrowing_notes(outcomes)
+
+
+def _table_notes(journey: Journey, hook: str) -> Iterator[Item]:
+    """Say which tables have no rules, and which are not there: empty, or never looked at."""
     tables = {stage.table for stage in STAGES[hook]} - {""}
     if not any(
-        dump.tables[stage.table].rules_of(stage.chain) for stage in STAGES[hook] if stage.table in dump.tables
+        dump.tables[stage.table].rules_of(stage.chain)
+        for dump in journey.dumps
+        for stage in STAGES[hook]
+        if stage.table in dump.tables
     ):
         yield remark("policies-alone", hook=hook)
+    there = {name for dump in journey.dumps for name in dump.tables}
     missing = tuple(
-        name for name in ("mangle", "nat", "filter") if name in tables and name not in dump.tables
+        name
+        for name in ("mangle", "nat", "filter")
+        if name in tables and name not in there and name not in journey.unseen
     )
     if missing:
         yield remark("tables-taken-as-empty", tables=missing)
-    yield from _set_notes(dump, host)
-    if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
-        yield remark("own-addresses-unknown")
-    yield from (remark("assumed", assumption=assumption) for assumption in given)
-    yield from _narrowing_notes(outcomes)
+    unseen = tuple(name for name in journey.unseen if name in tables)
+    if unseen:
+        yield remark("tables-unseen", tables=unseen)
 
 
 def _limit_notes(journey: Journey) -> Iterator[Item]:
@@ -100,12 +116,14 @@ def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[Item
         yield remark("endpoint-unseen", chain=chain)
 
 
-def _set_notes(dump: Dump, host: Host) -> Iterator[Item]:
-    """Name the sets that rules ask about and the supplied file lacks."""
-    if host.sets is None:
+def _set_notes(journey: Journey) -> Iterator[Item]:
+    """Name the sets that rules ask about and that are not among those supplied."""
+    sets = journey.host.sets
+    if sets is None:
         return
     asked = {
         option.values[0]: rule
+        for dump in journey.dumps
         for table in dump.tables.values()
         for rule in table.rules_with("--match-set ")
         for match in rule.matches
@@ -113,7 +131,7 @@ def _set_notes(dump: Dump, host: Host) -> Iterator[Item]:
         if option.name == "--match-set" and option.values
     }
     for name, rule in asked.items():
-        if name not in host.sets:
+        if name not in sets:
             yield remark("set-not-handed-in", rule.line, name=name)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.graph import GraphResult
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.trace import TraceResult
@@ -26,22 +27,27 @@ MOST_ODD = 12
 
 
 class ReportResult(NamedTuple):
-    """All services of a dump, and the answers that were asked for; `odd` says that these only look odd.
+    """All services of a node, and the answers that were asked for; `odd` says that these only look odd.
 
-    `sha256` is the digest of the input as it was read, in hexadecimal; `left_out` counts odd services that are
-    not traced.
+    `digests` are the SHA-256 of what each of its `dumps` was read from, in hexadecimal; `left_out` counts odd
+    services that are not traced.
     """
 
-    dump: Dump
-    sha256: str
+    dumps: tuple[Dump, ...]
+    digests: tuple[str, ...]
     services: ServicesResult
     answers: tuple[Answer, ...]
     odd: bool
     left_out: int
 
+    @property
+    def dump(self) -> Dump:
+        """The dump that is obviously meant."""
+        return self.dumps[0]
 
-def report(dump: Dump, targets: Sequence[str] = ()) -> ReportResult:
-    """Return what a report on `dump` says: of `targets`, or where there are none of the services that look odd.
+
+def report(dump: Dump | Snapshot, targets: Sequence[str] = ()) -> ReportResult:
+    """Return what a report on a node says: of `targets`, or where there are none of the services that look odd.
 
     Raises:
         TargetError: a target has none of the forms that name a service, an endpoint or a chain.
@@ -50,20 +56,22 @@ def report(dump: Dump, targets: Sequence[str] = ()) -> ReportResult:
     wanted = list(targets) or list(dict.fromkeys(_odd(found)))
     shown = wanted if targets else wanted[:MOST_ODD]
     traces = tuple(trace(dump, target) for target in shown)
-    return report_of(dump, found, traces)._replace(odd=not targets, left_out=len(wanted) - len(shown))
+    return report_of(found, traces)._replace(odd=not targets, left_out=len(wanted) - len(shown))
 
 
-def report_of(dump: Dump, found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:
+def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:
     """Return the report of answers that are there already."""
-    digest = hashlib.sha256(bytes(dump)).hexdigest()
-    return ReportResult(dump, digest, found, answers, odd=False, left_out=0)
+    dumps = found.snapshot.dumps if found.snapshot else (found.dump,)
+    digests = tuple(hashlib.sha256(bytes(dump)).hexdigest() for dump in dumps)
+    return ReportResult(dumps, digests, found, answers, odd=False, left_out=0)
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:
     """Yield a TARGET for each service port that something is wrong with."""
-    for service_port in found.services:
-        if next(findings_of(found.dump, service_port), None):
-            yield _target(service_port)
+    for answer in found.answers:
+        for service_port in answer.services:
+            if next(findings_of(answer.dump, service_port), None):
+                yield _target(service_port)
 
 
 def _target(service_port: ServicePort) -> str:

@@ -13,23 +13,25 @@ from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
+    from iptviz.supplied.service_names import Candidate
 
 
 class ServicesResult(NamedTuple):
     """The service ports that were asked for; `total` counts those that the dump has.
 
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
-    were asked for.
+    were asked for. `others` are the answers of the node's other dumps.
     """
 
     dump: Dump
@@ -38,6 +40,13 @@ class ServicesResult(NamedTuple):
     notes: tuple[Item, ...]
     era: Era
     published: tuple[PublishedPort, ...] = ()
+    snapshot: Snapshot | None = None
+    others: tuple[ServicesResult, ...] = ()
+
+    @property
+    def answers(self) -> tuple[ServicesResult, ...]:
+        """This answer and those of other dumps."""
+        return (self, *self.others)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -78,7 +87,7 @@ SORTS: dict[str, Callable[[ServicePort], tuple[object, ...]]] = {
 
 
 def services(
-    dump: Dump,
+    dump: Dump | Snapshot,
     *,
     namespace: str | None = None,
     uneven: bool = False,
@@ -88,7 +97,9 @@ def services(
     published: bool = False,
     names: str | Supplied | None = None,
 ) -> ServicesResult:
-    """Return the service ports of `dump`: all, or those to which all that is asked for applies.
+    """Return the service ports of a node: all, or those to which all that is asked for applies.
+
+    They come from every dump that has any, as a service of two families stands in two.
 
     `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
     `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an endpoint.
@@ -101,19 +112,42 @@ def services(
     """
     if sort not in SORTS:
         raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
+    snapshot = as_snapshot(dump)
+    listed = read_file(names, read_service_names) or ()
+    wanted = _Wanted(namespace, endpoint, sort, uneven=uneven, no_endpoints=no_endpoints, published=published)
+    answers = [_services(each, wanted, listed) for each in snapshot.dumps]
+    first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
+    return first._replace(snapshot=snapshot, others=tuple(others))
+
+
+class _Wanted(NamedTuple):
+    """What is asked for: see `services`."""
+
+    namespace: str | None
+    endpoint: str | None
+    sort: str
+    uneven: bool
+    no_endpoints: bool
+    published: bool
+
+    def includes(self, service_port: ServicePort) -> bool:
+        """Whether all but the endpoint fits."""
+        return (
+            self.namespace in {None, service_port.service.namespace}
+            and (not self.uneven or is_uneven(service_port))
+            and (not self.no_endpoints or not (service_port.all_endpoints or service_port.usual.unseen))
+        )
+
+
+def _services(dump: Dump, asked: _Wanted, names: Sequence[Candidate]) -> ServicesResult:
+    """Return what one dump says."""
     rules = DispatchingRules(dump)
-    found = service_ports(rules, Naming(dump, read_file(names, read_service_names) or ()))
-    wanted = [
-        service_port
-        for service_port in found
-        if namespace in {None, service_port.service.namespace}
-        and (not uneven or is_uneven(service_port))
-        and (not no_endpoints or not (service_port.all_endpoints or service_port.usual.unseen))
-    ]
-    if endpoint is not None:
-        wanted = list(_leading_to(wanted, endpoint))
-    wanted.sort(key=SORTS[sort])
-    others = tuple(published_ports(dump)) if published else ()
+    found = service_ports(rules, Naming(dump, names))
+    wanted = list(filter(asked.includes, found))
+    if asked.endpoint is not None:
+        wanted = list(_leading_to(wanted, asked.endpoint))
+    wanted.sort(key=SORTS[asked.sort])
+    others = tuple(published_ports(dump)) if asked.published else ()
     return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(rules, found)), era_of(dump), others)
 
 

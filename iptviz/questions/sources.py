@@ -1,12 +1,12 @@
-"""The question `sources` asks: which dumps does an origin hold, and what could not be used of each."""
+"""The question `sources` asks: what do files and bundles hold of nodes, and what could not be used of it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import reading
-from iptviz.dump.load import load_all
 from iptviz.intake.remark import Remark, remark
+from iptviz.node.load import find_in, nothing_in
 from iptviz.questions.document import document_of
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
 
@@ -16,27 +16,31 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.errors import DumpError
     from iptviz.grammar.parts import RuleParts
+    from iptviz.node.evidence import Evidence
 
 
 class SourcesResult(NamedTuple):
-    """The dumps of an origin, numbered from 1; `problem` is what kept others from being read."""
+    """The dumps, numbered from 1, and evidence of other kinds; `problems` kept others from being read."""
 
     dumps: tuple[Dump, ...]
-    problem: DumpError | None
+    evidence: tuple[Evidence, ...]
+    problems: tuple[DumpError, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document `iptviz.sources.v1`."""
         return document_of("sources", self)
 
 
-def sources(origin: DumpLike, *, max_size: int = DEFAULT_LIMIT) -> SourcesResult:
-    """Find the dumps in a file, a bundle (tar, zip), bytes, an open binary file, or "-" for standard input.
+def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> SourcesResult:
+    """Find what is of a node in files, bundles (tar, zip, a folder), bytes, open files; "-" is standard input.
 
     Raises:
-        DumpError: it cannot be read, or holds no dump.
+        DumpError: one of them cannot be read, or there is nothing of a node.
     """
-    dumps, problem = load_all(origin, max_size=max_size)
-    return SourcesResult(tuple(dumps), problem)
+    found = find_in(*origins, max_size=max_size)
+    if not found.dumps and not found.evidence:
+        raise nothing_in(found)
+    return SourcesResult(found.dumps, found.evidence, found.problems)
 
 
 def not_understood(dump: Dump) -> list[Remark]:

@@ -12,12 +12,13 @@ from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.naming import Naming, fits
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
-from iptviz.kube.target import parse_target
+from iptviz.kube.target import family_of_target, parse_target
+from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
@@ -33,6 +34,7 @@ class TraceResult(NamedTuple):
     `siblings` has, for each trace, the other frontends of the same service port.
     `notes` are findings and remarks on what the answer lacks or hangs on. `observed` has, for each trace, what
     the counters of the dump tell, between it and the older dump `since` where that is not None.
+    `others` are the answers of other dumps of the node that have the target, too.
     """
 
     dump: Dump
@@ -43,6 +45,13 @@ class TraceResult(NamedTuple):
     notes: tuple[Item, ...]
     observed: tuple[tuple[Observation, ...], ...] = ()
     since: Dump | None = None
+    snapshot: Snapshot | None = None
+    others: tuple[TraceResult, ...] = ()
+
+    @property
+    def answers(self) -> tuple[TraceResult, ...]:
+        """This answer and those of other dumps."""
+        return (self, *self.others)
 
     @property
     def complete(self) -> bool:
@@ -65,12 +74,16 @@ class TraceResult(NamedTuple):
 
 
 def trace(
-    dump: Dump, target: str, *, names: str | Supplied | None = None, since: Dump | None = None
+    dump: Dump | Snapshot,
+    target: str,
+    *,
+    names: str | Supplied | None = None,
+    since: Dump | Snapshot | None = None,
 ) -> TraceResult:
-    """Follow new connections to `target` through `dump`.
+    """Follow new connections to `target` through the dumps of a node, those of its family where it has one.
 
-    `since` is an older dump of the same node, with counters, as `dump` then has: what endpoints got between the
-    two is compared with their shares.
+    `since` is the same node at an earlier time, with counters, as it then has: what endpoints got between the two
+    is compared with their shares.
 
     `names` is the path of a list of services, such as `kubectl get services -A` prints, which names those whose
     comments are lost: see `iptviz.kube.naming`.
@@ -79,8 +92,21 @@ def trace(
         TargetError: `target` has none of the forms that name a service, an endpoint or a chain.
         DumpError: the list of services cannot be read.
     """
-    parsed = parse_target(target)
+    family = family_of_target(target)
+    snapshot = as_snapshot(dump)
+    before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
+    answers = [
+        _trace(each, target, candidates, before.of_family(each.family)[0] if before else None)
+        for each in snapshot.of_family(family)
+    ]
+    first, *others = [answer for answer in answers if answer.services] or answers[:1]
+    return first._replace(snapshot=snapshot, others=tuple(others))
+
+
+def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | None) -> TraceResult:
+    """Return what one dump says."""
+    parsed = parse_target(target)
     naming = Naming(dump, candidates)
     found = find(dump, parsed, candidates)
     services = tuple(_named(trace_frontend(dump, frontend), naming) for frontend in found.frontends)

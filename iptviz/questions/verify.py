@@ -19,6 +19,7 @@ from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.releases import releases
 from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.differences import Difference, differences_of, extra, missing
 from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
@@ -36,7 +37,8 @@ _POLICY_UNSEEN = releases((21, 23))
 class VerifyResult(NamedTuple):
     """What the dump and the API disagree about; `compared` counts the service ports that both have.
 
-    `ignored` are the services that kube-proxy rightly ignores, each with the reason.
+    `ignored` are the services that kube-proxy rightly ignores, each with the reason. `node` is the name that was
+    typed; `others` are the answers of the node's dumps of other families.
     """
 
     dump: Dump
@@ -45,6 +47,18 @@ class VerifyResult(NamedTuple):
     differences: tuple[Difference, ...]
     ignored: tuple[tuple[str, str], ...]
     notes: tuple[Item, ...]
+    snapshot: Snapshot | None = None
+    others: tuple[VerifyResult, ...] = ()
+
+    @property
+    def answers(self) -> tuple[VerifyResult, ...]:
+        """This answer and those of other dumps of the node."""
+        return (self, *self.others)
+
+    @property
+    def differs(self) -> bool:
+        """Whether any of them found a difference."""
+        return any(answer.differences for answer in self.answers)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -59,7 +73,7 @@ class VerifyResult(NamedTuple):
         return document_of("verify", self)
 
 
-def verify(dump: Dump, objects: Sequence[str], *, node: str | None = None) -> VerifyResult:
+def verify(dump: Dump | Snapshot, objects: Sequence[str], *, node: str | None = None) -> VerifyResult:
     """Compare `dump` with what `kubectl get services,endpointslices -A -o json` says, in one file or several.
 
     `node` is the name of the dump's node, for policies Local; where it is None they are compared as far as that
@@ -93,8 +107,18 @@ def candidates_of(cluster: ApiCluster) -> list[Candidate]:
     ]
 
 
-def verify_cluster(dump: Dump, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
-    """Compare `dump` with a cluster, as `verify` does."""
+def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
+    """Compare a node with a cluster, as `verify` does: of each family the dump that has services."""
+    snapshot = as_snapshot(dump)
+    by_family: dict[str, Dump] = {}
+    for each in snapshot.dumps:
+        if mode_of(each).name == "iptables":
+            by_family.setdefault(each.family, each)
+    answers = [_verify(each, cluster, node) for each in by_family.values() or [snapshot.dump]]
+    return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
+
+
+def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
     if (mode := mode_of(dump).name) not in {"iptables", "none"}:
         what = sentence(mode_remark(mode))
         raise DumpError(f"services cannot be compared: {what}", where=dump.source)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.dump.model import Dump
 from iptviz.intake.read import read_text
+from iptviz.node.evidence import Evidence
+from iptviz.node.sections import Section
 from iptviz.redact.dump import Redactor
 from iptviz.source.origin import Source
 
@@ -13,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.redact.secrets import Secrets
+
+
+def redacted_evidence(evidence: Iterable[Evidence], secrets: Secrets, source: str) -> Iterator[Evidence]:
+    """Yield evidence as it is listed, in pseudonyms: of its text, how long it is."""
+    for piece in evidence:
+        inside = f"file-{secrets.word('file', piece.source.inside)}" if piece.source.inside else ""
+        host = f"node-{secrets.word('node', piece.node)}" if piece.node else None
+        lines = b"-\n" * piece.line_count
+        section = Section(0, len(lines), piece.section.line, "", host, piece.kind)
+        yield Evidence(piece.kind, Source(source, inside, lines), section)
 
 
 def redacted_bundle(dumps: Iterable[Dump], secrets: Secrets, source: str) -> Iterator[Dump]:

@@ -20,6 +20,7 @@ class Named(Enum):
     NODE = auto()
     CONDITION = auto()
     DUMP = auto()  # the one that is asked, or a bundle with it
+    DUMPS = auto()  # the same, in one file or several
     OLDER_DUMP = auto()  # another one of the same node
     CLUSTER = auto()  # files of the API's objects
     SERVICES = auto()  # a file that lists services

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.dump.model import Dump
 from iptviz.redact.beside import Beside
 from iptviz.redact.cluster import ClusterRedactor
 from iptviz.redact.named import Named
+from iptviz.redact.snapshot import SOURCE, hidden
 from iptviz.supplied.files import Supplied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from iptviz.node.snapshot import Snapshot
     from iptviz.redact.dump import Redactor
     from iptviz.supplied.service_names import Candidate
-
-SOURCE = "redacted"
-"""What redacted input is called in an answer: a file's name may tell what it holds."""
 
 
 def _same(_redactor: Redactor, value: Any) -> Any:
     return value
 
 
-def _older(redactor: Redactor, dump: Dump) -> Dump:
-    return Dump(redactor.other(dump).encode(), SOURCE)
+def _older(redactor: Redactor, node: Snapshot) -> Snapshot:
+    return hidden(node, redactor, redactor.other(node.dump))
 
 
 def _services(redactor: Redactor, candidates: tuple[Candidate, ...]) -> Supplied:
@@ -50,6 +48,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.NODE: lambda redactor, name: ClusterRedactor(redactor).node(name),
     Named.CONDITION: lambda redactor, text: Beside(redactor).assumption(text),
     Named.DUMP: _same,  # who chooses the key has written it already
+    Named.DUMPS: _same,
     Named.OLDER_DUMP: _older,
     Named.CLUSTER: lambda redactor, cluster: ClusterRedactor(redactor).cluster(cluster),
     Named.SERVICES: _services,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -13,12 +14,17 @@ from iptviz.source.size import print_size
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.source.unpack import Member
+
+    Wanted = Callable[[str, bytes], bool]
+
 DumpLike = str | os.PathLike[str] | bytes | BinaryIO
 DEFAULT_LIMIT = 2 << 30
 """How many bytes are read, or unpacked, unless somebody asks for more."""
 
 _HOW_TO_SAVE = "make one with: iptables-save > FILE (as root, on the node)"
 _HEAD = 1024
+_NUMBER = re.compile(r"#\d+$")
 _PIECE = 1 << 27
 
 # What people hand over by mistake, by its first bytes (file(1)'s magic numbers).
@@ -33,7 +39,7 @@ _NO_DUMPS = {
 
 
 class Source(NamedTuple):
-    """Text, and how messages call it; `inside` is its path in a bundle, or empty.
+    """Text, and how messages call it; `inside` is its path in a bundle or a folder, or empty.
 
     `modified` is in seconds since the epoch, where a bundle or a compressed file says so; `damage` says why the
     text is not whole.
@@ -45,6 +51,16 @@ class Source(NamedTuple):
     modified: float | None = None
     damage: str = ""
 
+    @property
+    def bundle(self) -> str:
+        """What to call the bundle or folder that the text is in; without any, the text itself."""
+        return self.name[: -len(self.inside) - 1] if self.inside else self.name
+
+    @property
+    def path(self) -> str:
+        """Where the text stands, beginning with the last part of the bundle's name, which may tell the node."""
+        return "/".join(filter(None, (self.bundle.rstrip("/").rpartition("/")[2], self.inside)))
+
 
 class FoundTexts(NamedTuple):
     """The texts of one origin; `problem` is what kept others from being read."""
@@ -53,10 +69,11 @@ class FoundTexts(NamedTuple):
     problem: DumpError | None
 
 
-def read_sources(origin: DumpLike, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
-    """Return the text of `origin`, or of a bundle those texts that are `wanted`; "-" is standard input.
+def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
+    """Return the text of `origin`, or of a bundle or folder those that are `wanted`; "-" is standard input.
 
-    `BUNDLE:path/inside` names one text of a bundle.
+    `wanted` is asked with the path of a text in the bundle, and the text. `BUNDLE:path/inside` names one of them,
+    wanted or not.
 
     Raises:
         DumpError: it cannot be opened or read, is empty, is larger than `limit` bytes, or is plainly not text.
@@ -64,19 +81,29 @@ def read_sources(origin: DumpLike, limit: int, wanted: Callable[[bytes], bool]) 
     if isinstance(origin, bytes):
         from io import BytesIO
 
-        return _read(BytesIO(origin), "<bytes>", limit, wanted)
+        return _checked(_read(BytesIO(origin), "<bytes>", limit, wanted), "<bytes>")
     if not isinstance(origin, (str, os.PathLike)):
-        return _read(origin, str(getattr(origin, "name", "<stream>")), limit, wanted)
+        name = str(getattr(origin, "name", "<stream>"))
+        return _checked(_read(origin, name, limit, wanted), name)
     path = os.fspath(origin)
     if path == "-":
         if sys.stdin is None:  # closed by whoever started the program
             raise DumpError("cannot be read: it is closed", where="<stdin>")
         # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
-        return _read(sys.stdin.buffer, "<stdin>", limit, wanted)
+        return _checked(_read(sys.stdin.buffer, "<stdin>", limit, wanted), "<stdin>")
     bundle, inside = _split(path)
-    with _open(bundle) as file:
-        found = _read(file, bundle, limit, wanted)
-    return _pick(found, inside, bundle) if inside else found
+    if inside:
+        return _pick(_read_path(bundle, limit, lambda path, _: _is_called(path, inside)), inside, bundle)
+    return _checked(_read_path(bundle, limit, wanted), path)
+
+
+def _read_path(path: str, limit: int, wanted: Wanted) -> FoundTexts:
+    if os.path.isdir(path):  # noqa: PTH112 - pathlib costs 3 ms at start-up
+        from iptviz.source.unpack import unpack_folder
+
+        return _gather(_members(unpack_folder(path, limit, wanted), path, "/"))
+    with _open(path) as file:
+        return _read(file, path, limit, wanted)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -97,17 +124,20 @@ def _pick(found: FoundTexts, inside: str, bundle: str) -> FoundTexts:
     if len(chosen) == 1:
         return FoundTexts(chosen, None)
     raise DumpError(
-        f"holds {len(chosen)} dumps called {inside}" if chosen else f"holds no dump called {inside}",
+        f"holds {len(chosen)} files called {inside}" if chosen else f"holds no file called {inside}",
         where=bundle,
         hint=f"iptviz sources {bundle} lists what it holds",
     )
 
 
+def _is_called(path: str, name: str) -> bool:
+    """Whether a path ends so; a name may end with the number by which files of one path are told apart."""
+    return any(path == called or path.endswith(f"/{called}") for called in {name, _NUMBER.sub("", name)})
+
+
 def _open(path: str) -> BinaryIO:
     try:
         return open(path, "rb")  # noqa: PTH123 - the caller closes it
-    except IsADirectoryError:
-        raise DumpError("is a directory; name a file in it", where=path) from None
     except OSError as error:
         raise _failed(error, path) from None
     except ValueError as error:
@@ -128,16 +158,24 @@ def _hint(error: OSError) -> str:
     return ""
 
 
-def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
+def _read(file: BinaryIO, name: str, limit: int, wanted: Wanted) -> FoundTexts:
     """Read `file`, unpacked where it is packed."""
     try:
         headed = Headed(file, _HEAD)
         if is_packed(headed.head):
-            found = _unpack(headed, name, limit, wanted)
+            from iptviz.source.unpack import unpack  # what a file that is not packed does not need
+
+            members = unpack(headed, name, limit, wanted)  # type: ignore[arg-type]
+            found = _gather(_members(members, name, ":"))
         else:
             found = FoundTexts([Source(name, "", _read_plain(headed, name, limit))], None)
     except OSError as error:
         raise _failed(error, name) from None
+    return found
+
+
+def _checked(found: FoundTexts, name: str) -> FoundTexts:
+    """Return what was found, if it is something, and text."""
     if not found.sources:
         raise found.problem or DumpError(
             "holds no dump, in none of its files",
@@ -145,7 +183,8 @@ def _read(file: BinaryIO, name: str, limit: int, wanted: Callable[[bytes], bool]
             hint="name one that does, or unpack it and look",
         )
     for source in found.sources:
-        _refuse_what_is_no_text(source)
+        if not source.inside:
+            _refuse_what_is_no_text(source)
     return found
 
 
@@ -166,23 +205,22 @@ def _read_plain(file: Headed, name: str, limit: int) -> bytes:
     return data
 
 
-def _unpack(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> FoundTexts:
+def _gather(members: Iterator[Source]) -> FoundTexts:
     """Gather what is wanted; an error ends the gathering, and what was found before it stays."""
     sources: list[Source] = []
     problem = None
     try:
-        for source in _members(file, name, limit, wanted):
+        for source in members:
             sources.append(source)  # noqa: PERF402 - an error must not lose those before it
     except DumpError as error:
         problem = error
     return FoundTexts(sources, problem)
 
 
-def _members(file: Headed, name: str, limit: int, wanted: Callable[[bytes], bool]) -> Iterator[Source]:
-    from iptviz.source.unpack import unpack  # what a file that is not packed does not need
-
-    for member in unpack(file, name, limit, wanted):  # type: ignore[arg-type]
-        full = f"{name}:{member.path}" if member.path else name
+def _members(members: Iterator[Member], name: str, sign: str) -> Iterator[Source]:
+    """Yield each text under its full name: `sign` stands between the bundle and the path in it."""
+    for member in members:
+        full = f"{name.rstrip('/') if sign == '/' else name}{sign}{member.path}" if member.path else name
         yield Source(full, member.path, member.data, member.modified, member.damage)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from iptviz.errors import DumpError
+from iptviz.source.origin import DEFAULT_LIMIT, read_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +39,9 @@ def read_file(path: FileArgument, reader: Callable[[str, str], Read]) -> Read | 
     try:
         if path == "-":
             return reader(sys.stdin.buffer.read().decode("utf-8", "replace"), "<stdin>")
+        if ":" in path and not os.path.exists(path):  # noqa: PTH110 - BUNDLE:path/inside
+            (source,) = read_sources(path, DEFAULT_LIMIT, lambda _path, _data: False).sources
+            return reader(source.data.decode("utf-8", "replace"), source.name)
         with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
             text = file.read()
     except OSError as error:

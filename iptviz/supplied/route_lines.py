@@ -52,7 +52,18 @@ class Route(NamedTuple):
         )
 
 
-def read_line(line: str, place: SourceLine) -> Route:
+class UsualRoute(NamedTuple):
+    """What a route is where it does not say so: of this `table` (empty: that of its kind), of this family."""
+
+    table: str = ""
+    six: bool = False
+
+    def table_of(self, kind: str) -> str:
+        """Return the table of a route of some kind that names none."""
+        return self.table or _usual_table(kind)
+
+
+def read_line(line: str, place: SourceLine, usual: UsualRoute) -> Route:
     """Read a line of `ip route`.
 
     Raises:
@@ -64,10 +75,10 @@ def read_line(line: str, place: SourceLine) -> Route:
         raise place.error(f"{quoted(line)} names no destination", HINT)
     device, gateway = read_hop(words)
     # Only IPv6 routes have a preference, and a gateway of the other family is printed after its family's name.
-    six = "pref" in words or (gateway is not None and ":" in gateway and "inet6" not in words)
+    six = usual.six or "pref" in words or (gateway is not None and ":" in gateway and "inet6" not in words)
     network = _destination(words[0], 6 if six else 4, place)
     metric = _metric(_after(words, "metric") or "0", place)
-    return Route(network, kind, device, gateway, metric, _after(words, "table") or _usual_table(kind))
+    return Route(network, kind, device, gateway, metric, _after(words, "table") or usual.table_of(kind))
 
 
 def read_hop(words: list[str]) -> tuple[str | None, str | None]:
@@ -76,7 +87,7 @@ def read_hop(words: list[str]) -> tuple[str | None, str | None]:
     return _after(words, "dev"), _after(words, gateway) if gateway in ("inet", "inet6") else gateway
 
 
-def read_json_routes(text: str, source: str) -> Iterator[Route]:
+def read_json_routes(text: str, source: str, usual: UsualRoute) -> Iterator[Route]:
     """Read `ip -j route`.
 
     Raises:
@@ -86,17 +97,17 @@ def read_json_routes(text: str, source: str) -> Iterator[Route]:
     for item in read_json(text, source, _COMMAND):
         flags = item.get("flags")
         if not (isinstance(flags, list) and "dead" in flags):
-            yield _of_object(item, place)
+            yield _of_object(item, place, usual)
 
 
-def _of_object(item: dict[str, object], place: SourceLine) -> Route:
+def _of_object(item: dict[str, object], place: SourceLine, usual: UsualRoute) -> Route:
     hops = item.get("nexthops")
     pairs = [_hop(hop) for hop in hops if isinstance(hop, dict)] if isinstance(hops, list) else []
     (device, gateway), *others = pairs or [_hop(item)]
-    six = "pref" in item or (gateway is not None and ":" in gateway and "via" not in item)
+    six = usual.six or "pref" in item or (gateway is not None and ":" in gateway and "via" not in item)
     kind = shown(item.get("type", "unicast"))
     network = _destination(shown(item.get("dst")), 6 if six else 4, place)
-    table = shown(item.get("table", _usual_table(kind)))
+    table = shown(item.get("table", usual.table_of(kind)))
     route = Route(network, kind, device, gateway, _metric(shown(item.get("metric", 0)), place), table)
     for other in others:
         route = route.or_by(*other)

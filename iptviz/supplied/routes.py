@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.supplied.lines import is_json, places
-from iptviz.supplied.route_lines import HINT, Route, read_hop, read_json_routes, read_line
+from iptviz.supplied.route_lines import HINT, Route, UsualRoute, read_hop, read_json_routes, read_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,10 +21,15 @@ _Masks = dict[int, dict[tuple[int, int], "Route"]]
 
 
 class Routes:
-    """All routes, ready to be asked."""
+    """All routes, ready to be asked.
 
-    def __init__(self, routes: Iterable[Route]) -> None:
+    `chosen_by_rules` says that rules of the host's own (`ip rule`) choose between tables: then only what the
+    table `local` says is sure, which is asked before all of them.
+    """
+
+    def __init__(self, routes: Iterable[Route], *, chosen_by_rules: bool = False) -> None:
         self.routes = tuple(routes)
+        self._asked = _TABLES[:1] if chosen_by_rules else _TABLES
         tables: dict[str, _Masks] = {}
         for route in self.routes:
             values = tables.setdefault(route.table, {}).setdefault(route.network.mask, {})
@@ -37,7 +42,7 @@ class Routes:
 
         `address` may be a network: then all of it must take one route.
         """
-        for table in _TABLES:
+        for table in self._asked:
             for route, whole in self._candidates(table, address):
                 if not whole:
                     return None
@@ -68,16 +73,19 @@ def _longest_first(masks: _Masks) -> _Masks:
     return dict(sorted(masks.items(), key=lambda item: item[0].bit_count(), reverse=True))
 
 
-def read_routes(text: str, source: str) -> Routes:
+def read_routes(text: str, source: str, *, table: str = "", six: bool = False) -> Routes:
     """Read what `ip route`, `ip -6 route` or `ip route show table all` print, as text or, with -j, as JSON.
+
+    `table` is the one that was asked for, which no line names then; `six` says that `ip -6` was.
 
     Raises:
         DumpError: a line is no route.
     """
-    return Routes(read_json_routes(text, source) if is_json(text) else _of_lines(text, source))
+    usual = UsualRoute(table, six=six)
+    return Routes(read_json_routes(text, source, usual) if is_json(text) else _of_lines(text, source, usual))
 
 
-def _of_lines(text: str, source: str) -> Iterator[Route]:
+def _of_lines(text: str, source: str, usual: UsualRoute) -> Iterator[Route]:
     """Read the lines; those of several next hops follow their route's."""
     route: Route | None = None
     hops = 0
@@ -89,7 +97,7 @@ def _of_lines(text: str, source: str) -> Iterator[Route]:
         if words[0] != "nexthop":
             if route is not None:
                 yield route
-            route, hops = read_line(line, place), 0
+            route, hops = read_line(line, place, usual), 0
         elif route is None:
             raise place.error("a next hop without a route before it", HINT)
         else:

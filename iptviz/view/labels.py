@@ -45,13 +45,29 @@ ABSENT = "names no service of this dump"
 def dump_label(dump: Dump, *, complete: bool) -> str:
     """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something."""
     parts = [
-        dump.source,
+        *([dump.origin.bundle] if dump.others else [dump.source]),
         dump.tool or f"{dump.family}, no header",
-        ", ".join(dump.tables),
+        _tables_label(dump),
         counted(dump.rule_count, "rule"),
         "complete" if complete else "INCOMPLETE, see the notes",
     ]
     return printable(" · ".join(parts))
+
+
+def _tables_label(dump: Dump) -> str:
+    """Return the tables; where they stand in several files, each of these with its own."""
+    if not dump.others:
+        return ", ".join(dump.tables)
+    return ", ".join(
+        f"{' and '.join(other.own_tables)} in {other.origin.inside or other.source}"
+        for other in (dump, *dump.others)
+    )
+
+
+def other_dump_label(dump: Dump) -> str:
+    """Return the dump of a node that is not the obvious one, with its number."""
+    whole = "" if dump.complete else ", INCOMPLETE"
+    return printable(f"in dump {dump.number}, {dump.source} ({dump.tool or dump.family}{whole})")
 
 
 def note_texts(notes: Collection[Item]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
     return View(
         asked,
-        dump_label(result.dump, complete=result.complete),
+        " + ".join(dump_label(dump, complete=result.complete) for dump in result.dumps),
         (
             Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
@@ -132,6 +132,7 @@ class _WaysTree:
 
     def __init__(self, result: PacketResult, *, fold: bool) -> None:
         self.asked = result.asked
+        self.backends = [dump.backend or "" for dump in result.dumps] if len(result.dumps) > 1 else [""]
         self.fold = fold
         self.paths = PATHS
         self.last: list[Step] = []
@@ -180,7 +181,7 @@ class _WaysTree:
             text = f"the first {counted(first, 'step')} as above, up to {_place(steps[first - 1])}"
             yield Fold(text, STEPS)
         for missed, run in groupby(steps[first:end], lambda step: step.kind == MISSED):
-            yield from self._run([_step_node(step) for step in run], missed=missed)
+            yield from self._run([self._step_node(step) for step in run], missed=missed)
         if end < len(steps):
             rest = len(steps) - end
             text = f"the last {counted(rest, 'step')} as above, from {_place(steps[end])}"
@@ -196,6 +197,19 @@ class _WaysTree:
         first = first if first >= _WORTH_ELIDING else 0
         last = min(_alike(steps[::-1], self.last[::-1]), len(steps) - first)
         return first, len(steps) - (last if last >= _WORTH_ELIDING else 0)
+
+    def _step_node(self, step: Step) -> TreeRow:
+        rule, chain = step.rule, printable(step.chain)
+        table = " ".join(filter(None, (self.backends[step.layer], step.table)))  # of two backends, which
+        cells = (
+            Cell("table", printable(table)),
+            Cell("place", chain, printable(step.table)),
+            Cell("number", f"rule {rule.number}" if rule else ""),
+            Cell("line", f"line {rule.line}" if rule else ""),
+            Cell("text", effect_label(step)),
+            Cell("rule", printable(rule.text.removeprefix(f"-A {step.chain} ") if rule else "")),
+        )
+        return TreeRow("miss" if step.kind == MISSED else "step", STEPS, cells)
 
     def _run(self, nodes: list[Node], *, missed: bool) -> list[Node]:
         """Return steps that matched, or such that did not, shortened in their middle where there are many."""
@@ -217,19 +231,6 @@ def _alike(steps: list[Step], others: list[Step]) -> int:
 def _place(step: Step) -> str:
     place = f"line {step.rule.line}" if step.rule else "policy"
     return printable(f"{step.table} {step.chain}, {place}")
-
-
-def _step_node(step: Step) -> TreeRow:
-    rule, chain = step.rule, printable(step.chain)
-    cells = (
-        Cell("table", printable(step.table)),
-        Cell("place", chain, printable(step.table)),
-        Cell("number", f"rule {rule.number}" if rule else ""),
-        Cell("line", f"line {rule.line}" if rule else ""),
-        Cell("text", effect_label(step)),
-        Cell("rule", printable(rule.text.removeprefix(f"-A {step.chain} ") if rule else "")),
-    )
-    return TreeRow("miss" if step.kind == MISSED else "step", STEPS, cells)
 
 
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:

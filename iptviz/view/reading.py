@@ -1,4 +1,4 @@
-"""What is said about the reading of a dump: lines left out, lines repaired, which of several dumps it is."""
+"""What is said about the reading of a node's dumps: which of them are used, lines left out, lines repaired."""
 
 from __future__ import annotations
 
@@ -10,37 +10,60 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
+    from iptviz.node.snapshot import Snapshot
 
 
-def summary(dump: Dump) -> list[str]:
-    """Return a line about the reading, and one about each error that hid other files; empty for a plain dump."""
-    parts = [*_choice(dump), *_repairs(dump), *_on_lines(dump)]
-    more = ["-v tells why"] if dump.line_notes else []
-    return [*([f"{printable(dump.source)}: {'; '.join([*parts, *more])}"] if parts else []), *_problems(dump)]
+def summary(node: Snapshot) -> list[str]:
+    """Return a line about the reading of each dump, and one about each error that hid other files."""
+    choice = _choice(node)
+    return [*([choice] if choice else []), *filter(None, map(_in_short, _parts(node))), *_problems(node)]
 
 
-def details(dump: Dump) -> list[str]:
+def details(node: Snapshot) -> list[str]:
     """Return a line for each stretch of lines that was left out or repaired, after what concerns them all."""
-    source = printable(dump.source)
+    choice = _choice(node)
+    parts = _parts(node)
     return [
-        *(f"{source}: {part}" for part in (*_choice(dump), *_repairs(dump))),
-        *(f"{source}:{place}: {fate}" for place, fate in _fates(dump)),
-        *_problems(dump),
+        *([choice] if choice else []),
+        *(f"{printable(dump.source)}: {part}" for dump in parts for part in _repairs(dump)),
+        *(f"{printable(dump.source)}:{place}: {fate}" for dump in parts for place, fate in _fates(dump)),
+        *_problems(node),
     ]
 
 
-def objection(dump: Dump) -> str:
-    """Return why a strict reader refuses the dump, or nothing."""
-    parts = [*_repairs(dump), *_on_lines(dump), *_problems(dump)]
-    return "; ".join([*parts, *([dump.damage] if dump.damage else [])])
-
-
-def _choice(dump: Dump) -> list[str]:
-    if not dump.siblings:
-        return []
-    return [
-        f"dump {dump.number} of {dump.siblings + 1} is used ({printable(dump.describe())}; --dump N for another)"
+def objection(node: Snapshot) -> str:
+    """Return why a strict reader refuses the dumps, or nothing."""
+    of_dumps = [
+        part
+        for dump in _parts(node)
+        for part in (*_repairs(dump), *_on_lines(dump), *([dump.damage] if dump.damage else []))
     ]
+    return "; ".join([*of_dumps, *_problems(node)])
+
+
+def _parts(node: Snapshot) -> list[Dump]:
+    """Return the dumps one by one, each text once."""
+    parts = (part for dump in node.dumps for part in (dump, *dump.others))
+    return list({part.origin.name: part for part in reversed(list(parts))}.values())[::-1]
+
+
+def _choice(node: Snapshot) -> str:
+    """Say which dumps are used, where others are not."""
+    used = [part for dump in node.dumps for part in (dump, *dump.others)]
+    total = node.dump.siblings + 1
+    if len(used) >= total:
+        return ""
+    where = printable(node.dump.origin.bundle)
+    if len(used) == 1:
+        what = printable(used[0].describe())
+        return f"{where}: dump {used[0].number} of {total} is used ({what}; --dump N for another)"
+    numbers = ", ".join(str(number) for number in sorted(part.number for part in used))
+    return f"{where}: dumps {numbers} of {total} are used (iptviz sources lists them; --dump N for another)"
+
+
+def _in_short(dump: Dump) -> str:
+    parts = [*_repairs(dump), *_on_lines(dump), *(["-v tells why"] if dump.line_notes else [])]
+    return f"{printable(dump.source)}: {'; '.join(parts)}" if parts else ""
 
 
 def _repairs(dump: Dump) -> list[str]:
@@ -70,5 +93,5 @@ def _fates(dump: Dump) -> Iterator[tuple[str, str]]:
         yield from ((note.places(), line_text(note)) for note in dump.line_notes)
 
 
-def _problems(dump: Dump) -> list[str]:
-    return [" ".join(map(printable, str(problem).split("\n"))) for problem in dump.problems]
+def _problems(node: Snapshot) -> list[str]:
+    return [" ".join(map(printable, str(problem).split("\n"))) for problem in node.problems]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
+    from iptviz.node.snapshot import Snapshot
 
     Chains = tuple[dict[str, dict[str, Any]], str]
 
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 def page_view(result: Any, *, fold: bool = True) -> View:
     """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone."""
     if isinstance(result, ServicesResult):
-        result = report_of(result.dump, result, ())
+        result = report_of(result, ())
     elif not isinstance(result, ReportResult):
-        result = report_of(result.dump, services(result.dump), (result,))
+        result = report_of(services(node_of(result)), (result,))
     return report_view(result, fold=fold)
 
 
@@ -42,13 +43,26 @@ def report_view(result: ReportResult, *, fold: bool = True) -> View:
         (
             Heading(title, level=1),
             Facts(later(lambda: tuple(_head(result)))),
-            Notes(note_texts(result.services.notes)),
+            Notes(note_texts([note for answer in result.services.answers for note in answer.notes])),
             Answers(_asked(result), answers),
             listing,
             ChainBrowser(later(lambda: _chains(result.dump, answers))),
-            File("dump.rules", lambda: bytes(result.dump)),
+            *_files(result),
         ),
     )
+
+
+def node_of(result: Any) -> Snapshot | Dump:
+    """Return the node that an answer is about, else the dump."""
+    node: Snapshot | Dump = result.snapshot or result.dump
+    return node
+
+
+def _files(result: ReportResult) -> Iterator[File]:
+    """Yield what the dumps were read from, each once."""
+    texts = dict.fromkeys(map(bytes, result.dumps))
+    for number, text in enumerate(texts, 1):
+        yield File(f"dump-{number}.rules" if len(texts) > 1 else "dump.rules", lambda text=text: text)  # type: ignore[misc]
 
 
 def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
@@ -58,17 +72,21 @@ def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
 
 
 def _head(result: ReportResult) -> Iterator[Fact]:
-    dump = result.dump
+    for dump, digest in zip(result.dumps, result.digests, strict=True):
+        yield from _about(dump, digest)
+    missing = "connections that exist, whether endpoints answer, routes, addresses, ipsets, recent lists"
+    yield Fact("In no dump", missing)
+
+
+def _about(dump: Dump, digest: str) -> Iterator[Fact]:
     tables = ", ".join(f"{name} ({table.rule_count:,})" for name, table in dump.tables.items())
     yield Fact("Source", printable(dump.source))
-    yield Fact("SHA-256", result.sha256)
+    yield Fact("SHA-256", digest)
     yield Fact("Written by", printable(dump.tool or "not said: there is no header"))
     yield Fact("Saved", printable(dump.time or "not said"))
     yield Fact("Family", dump.family)
     yield Fact("Tables", printable(tables) + " rules")
     yield Fact("Complete", "yes") if dump.complete else Fact("Complete", "NO: see the notes", "bad")
-    missing = "connections that exist, whether endpoints answer, routes, addresses, ipsets, recent lists"
-    yield Fact("In no dump", missing)
 
 
 def _asked(result: ReportResult) -> str:

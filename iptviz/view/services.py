@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
@@ -18,6 +19,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
@@ -32,14 +34,15 @@ _SHOWN = 3
 def services_view(result: ServicesResult, *, fold: bool = True) -> View:
     """Return the view of `result`; unfolded, with every frontend and every endpoint."""
     services = services_table(result, fold=fold)
-    published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in result.published))
+    ports = (port for answer in result.answers for port in answer.published)
+    published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in ports))
     return View(
         "Services",
         dump_label(result.dump, complete=result.dump.complete),
         (
             *(table for table in (services, published) if table.rows),
             Facts(later(lambda: tuple(_facts(result)))),
-            Notes(note_texts(result.notes)),
+            *(Notes(note_texts(answer.notes)) for answer in result.answers),
         ),
         document=result.to_dict,
     )
@@ -47,15 +50,29 @@ def services_view(result: ServicesResult, *, fold: bool = True) -> View:
 
 def services_table(result: ServicesResult, *, fold: bool) -> Table:
     """Return a row for each service port; unfolded, with its endpoints below it."""
-    return Table(SERVICES, tuple(_row(port, fold=fold) for port in result.services))
+    several = bool(result.others)
+    rows = [
+        (port.name, _row(port, _short_label(answer.dump) if several else "", fold=fold))
+        for answer in result.answers
+        for port in answer.services
+    ]
+    if several:
+        rows.sort(key=itemgetter(0))  # what is alike stands together, whatever the order was to be
+    return Table(SERVICES, tuple(row for _, row in rows))
+
+
+def _short_label(dump: Dump) -> str:
+    """Return which of a node's dumps it is: its number, family and backend."""
+    return " ".join(filter(None, (f"{dump.number}:", dump.family, dump.backend)))
 
 
 # --- one service port ----------------------------------------------------------------------------------------
 
 
-def _row(port: ServicePort, *, fold: bool) -> TableRow:
+def _row(port: ServicePort, dump: str, *, fold: bool) -> TableRow:
     said = {heading: cell(port) for heading, cell in _CELLS.items()}
     said["ALSO AT"] = _others(port, fold=fold)
+    said["DUMP"] = dump
     name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
     bad = is_uneven(port) or not port.all_endpoints
@@ -132,6 +149,7 @@ _CELLS: dict[str, Callable[[ServicePort], str]] = {
     "AFFINITY": _affinity,
     "POLICY": _policy,
     "REMARKS": _remarks,
+    "DUMP": lambda _port: "",
 }
 """The columns and what their cells say; one that is empty everywhere is left out."""
 
@@ -167,20 +185,23 @@ def _endpoint_line(end: EndpointShare, *, depth: int = 0) -> Below:
 
 
 def _facts(result: ServicesResult) -> Iterator[Fact]:
-    shown, total = len(result.services), result.total
+    services = [port for answer in result.answers for port in answer.services]
+    shown, total = len(services), sum(answer.total for answer in result.answers)
     text = (
         counted(total, "service port") if shown == total else f"{shown:,} of {counted(total, 'service port')}"
     )
-    unseen = sum(bool(port.usual.unseen) for port in result.services)
-    without = sum(not port.all_endpoints and not port.usual.unseen for port in result.services)
-    uneven = sum(map(is_uneven, result.services))
+    unseen = sum(bool(port.usual.unseen) for port in services)
+    without = sum(not port.all_endpoints and not port.usual.unseen for port in services)
+    uneven = sum(map(is_uneven, services))
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
     yield Fact("Services", ", ".join(parts), "bad" if without or uneven else "good", "services")
-    yield Fact("Era", printable(_era(result.era)), kind="era")
-    if masquerade := _masquerade(result):
-        yield Fact("Masquerade", printable(masquerade), kind="masquerade")
+    for answer in result.answers:
+        of = f" of dump {answer.dump.number}" if result.others else ""
+        yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")
+        if masquerade := _masquerade(answer):
+            yield Fact(f"Masquerade{of}", printable(masquerade), kind="masquerade")
 
 
 def _era(era: Era) -> str:

@@ -1,4 +1,4 @@
-"""The view of `iptviz sources`: a row for each dump."""
+"""The view of `iptviz sources`: a row for each dump, and one for each piece of other evidence."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.reading import by_line, line_text
 from iptviz.checks.wording import sentences
+from iptviz.node.evidence import READERS
+from iptviz.node.kinds import KINDS
 from iptviz.questions.sources import SourcesResult, not_understood
+from iptviz.source.bundle import namespace_of_path
 from iptviz.view.blocks import Table, View
 from iptviz.view.nodes import Below, Columns, TableRow, texts
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
+    from iptviz.node.evidence import Evidence
 
 DUMPS = Columns(
     "dumps",
     ("N", "INSIDE", "LINE", "FAMILY", "BACKEND", "WRITTEN BY", "NODE", "TIME", "TABLES AND RULES", "STATE"),
 )
+EVIDENCE = Columns("evidence", ("OTHER EVIDENCE", "IN", "LINE", "LINES", "NODE", "STATE"))
 _INDENT = 5
 """Remarks on a dump are set in so far."""
 
@@ -26,12 +31,36 @@ def sources_view(result: SourcesResult, *, fold: bool = True) -> View:
     """Return a row for each dump; folded, without remarks about single lines."""
     shown: set[int] = set()
     rows = []
+    evidence = tuple(TableRow(texts(_evidence_cells(piece))) for piece in result.evidence)
     for dump in result.dumps:
         about_text = not fold and id(dump.line_notes) not in shown
         shown.add(id(dump.line_notes))
         remarks = _remarks(dump, about_text=about_text, fold=fold)
         rows.append(TableRow(texts(_cells(dump)), tuple(map(Below, remarks))))
-    return View("Sources", "", (Table(DUMPS, tuple(rows), _INDENT),), document=result.to_dict)
+    tables = Table(DUMPS, tuple(rows), _INDENT), Table(EVIDENCE, evidence, _INDENT)
+    return View("Sources", "", tuple(table for table in tables if table.rows), document=result.to_dict)
+
+
+def _evidence_cells(evidence: Evidence) -> tuple[str, ...]:
+    """Return what a piece of evidence is, and where it stands."""
+    cells = (
+        KINDS[evidence.kind].label,
+        evidence.source.inside or evidence.source.name,
+        str(evidence.section.line),
+        f"{evidence.line_count:,}",
+        evidence.node or "",
+        _state(evidence),
+    )
+    return tuple(map(printable, cells))
+
+
+def _state(evidence: Evidence) -> str:
+    """Say why a piece of evidence is not used, where it is not."""
+    if evidence.namespace is not None:
+        return f"of network namespace {evidence.namespace}"
+    if evidence.partial:
+        return f"a part only: {evidence.command}"
+    return "used" if evidence.kind in READERS else "not read"
 
 
 def _cells(dump: Dump) -> tuple[str, ...]:
@@ -43,15 +72,21 @@ def _cells(dump: Dump) -> tuple[str, ...]:
                 dump.origin.inside,
                 str(dump.first_line),
                 dump.family,
-                dump.header.backend or "",
+                dump.backend or "",
                 dump.tool or dump.form,
                 dump.node or "",
                 dump.time or "",
                 ", ".join(f"{name} {table.rule_count:,}" for name, table in dump.tables.items()),
-                "complete" if dump.complete else "INCOMPLETE",
+                _completeness(dump),
             ),
         )
     )
+
+
+def _completeness(dump: Dump) -> str:
+    namespace = namespace_of_path(dump.origin.inside)
+    whole = "complete" if dump.complete else "INCOMPLETE"
+    return whole if namespace is None else f"{whole}, of network namespace {namespace}"
 
 
 def _remarks(dump: Dump, *, about_text: bool, fold: bool) -> list[str]:

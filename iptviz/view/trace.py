@@ -18,6 +18,7 @@ from iptviz.view.labels import (
     leftover_label,
     line_label,
     note_texts,
+    other_dump_label,
     outcome_cases,
     raw_label,
     service_label,
@@ -49,15 +50,13 @@ ENDPOINTS = Columns(
 
 def trace_view(result: TraceResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists of endpoints and says so."""
-    services = range(len(result.services))
     return View(
         printable(result.target),
         dump_label(result.dump, complete=result.complete),
         (
-            *(block for place in services for block in _FrontendViewer(result, place, fold=fold).blocks()),
-            Notes(note_texts(result.notes)),
+            *(block for answer in result.answers for block in _answer_blocks(answer, result, fold=fold)),
             Figure(later(lambda: _picture(result, fold=fold))),
-            Rules(later(lambda: _rules(result, fold=fold))),
+            Rules(later(lambda: tuple(_rules(result, fold=fold)))),
         ),
         absent="" if result.services else ABSENT,
         document=result.to_dict,
@@ -71,10 +70,19 @@ def _picture(result: TraceResult, *, fold: bool) -> Picture:
     return trace_picture(result, fold=fold)
 
 
-def _rules(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
+def _answer_blocks(answer: TraceResult, result: TraceResult, *, fold: bool) -> Iterator[Block]:
+    """Yield what one dump says; where it is not the first, its frontends say which it is."""
+    source = "" if answer is result else other_dump_label(answer.dump)
+    for place in range(len(answer.services)):
+        yield from _FrontendViewer(answer, place, source, fold=fold).blocks()
+    yield Notes(note_texts(answer.notes))
+
+
+def _rules(result: TraceResult, *, fold: bool) -> Iterator[str]:
     from iptviz.view.rules import rule_lines
 
-    return rule_lines(result, fold=fold)
+    for answer in result.answers:
+        yield from rule_lines(answer, fold=fold)
 
 
 def _chains_met(result: TraceResult) -> frozenset[tuple[str, str]]:
@@ -89,8 +97,9 @@ def _chains_met(result: TraceResult) -> frozenset[tuple[str, str]]:
 class _FrontendViewer:
     """Builds the blocks of one frontend."""
 
-    def __init__(self, result: TraceResult, place: int, *, fold: bool) -> None:
+    def __init__(self, result: TraceResult, place: int, source: str, *, fold: bool) -> None:
         self.result = result
+        self.source = source
         self.service = result.services[place]
         self.siblings = result.siblings[place]
         self.observed = result.observed[place] if result.observed else ()
@@ -101,7 +110,7 @@ class _FrontendViewer:
     def blocks(self) -> tuple[Block, ...]:
         nodes = later(self._nodes)
         return (
-            Heading(service_label(self.service), at=frontend_label(self.service.frontend)),
+            Heading(service_label(self.service), frontend_label(self.service.frontend), self.source),
             Tree(nodes, lambda: flattened(nodes(), ENDPOINTS)),
             Facts(later(self._facts)),
         )

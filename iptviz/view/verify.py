@@ -26,14 +26,15 @@ _SHOWN = 5
 
 def verify_view(result: VerifyResult, *, fold: bool = True) -> View:
     """Return the view of `result`; unfolded, with every service that is rightly ignored."""
-    table = Table(DIFFERENCES, tuple(TableRow(_cells(difference)) for difference in result.differences))
+    differences = [difference for answer in result.answers for difference in answer.differences]
+    table = Table(DIFFERENCES, tuple(TableRow(_cells(difference)) for difference in differences))
     return View(
         "The dump against the API",
         dump_label(result.dump, complete=result.dump.complete),
         (
             *([table] if table.rows else []),
             Facts(later(lambda: tuple(_facts(result, fold=fold)))),
-            Notes(note_texts(result.notes)),
+            Notes(note_texts([note for answer in result.answers for note in answer.notes])),
         ),
         document=result.to_dict,
     )
@@ -55,9 +56,11 @@ def _cells(difference: Difference) -> tuple[Cell, ...]:
 
 
 def _facts(result: VerifyResult, *, fold: bool) -> Iterator[Fact]:
-    found = counted(len(result.differences), "difference") if result.differences else "they agree"
-    text = f"{counted(result.compared, 'service port')} in both: {found}"
-    yield Fact("Compared", text, "bad" if result.differences else "good", "compared")
+    count = sum(len(answer.differences) for answer in result.answers)
+    compared = sum(answer.compared for answer in result.answers)
+    found = counted(count, "difference") if count else "they agree"
+    text = f"{counted(compared, 'service port')} in both: {found}"
+    yield Fact("Compared", text, "bad" if count else "good", "compared")
     if result.ignored:
         shown = result.ignored[:_SHOWN] if fold else result.ignored
         names = [f"{service} ({reason})" for service, reason in shown]

@@ -33,6 +33,8 @@ DUMP = {
     "tool": "iptables-save v1.8.9",
     "tables": ["nat", "filter"],
     "rules": 63,
+    "backend": "legacy",
+    "mode": "iptables",
     "complete": True,
 }
 PACKET = {

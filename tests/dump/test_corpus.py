@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.checks.wording import text
-from iptviz.dump.load import load_all
 from iptviz.intake.index import runs
+from iptviz.node.load import load_all
 from tests.conftest import SHARED
 
 if TYPE_CHECKING:

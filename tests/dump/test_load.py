@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.checks.wording import text as text_of
-from iptviz.dump.load import holds_dump, load, load_all
 from iptviz.errors import DumpError
+from iptviz.node.load import holds_dump, load, load_all, load_node
 from tests.conftest import FIXTURES
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def test_a_dump_is_read_however_it_is_packed(
     }
     dump = load(origins[way])
     assert bytes(dump) == HTTPD
-    assert (dump.number, dump.siblings, dump.damage, dump.problems) == (1, 0, "", [])
+    assert (dump.number, dump.siblings, dump.damage) == (1, 0, "")
     assert dump.complete
 
 
@@ -130,8 +130,10 @@ def test_every_dump_of_a_bundle_is_found_with_its_node_and_time(bundle: Path) ->
     assert [one.source for one in dumps] == [f"{bundle}:{one.origin.inside}" for one in dumps]
 
 
-def test_the_whole_dump_is_the_obvious_one(bundle: Path) -> None:
-    assert load(bundle).number == 3
+def test_of_two_nodes_one_must_be_named(bundle: Path) -> None:
+    with pytest.raises(DumpError, match="holds dumps of 2 nodes: node1, node2.example.org"):
+        load(bundle)
+    assert load_node(bundle, node="node2.example.org").dump.number == 3
 
 
 def test_the_name_of_a_file_tells_table_and_family_of_a_listing(bundle: Path) -> None:
@@ -171,9 +173,9 @@ def test_a_path_inside_names_one_file(inside: str, bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("inside", "what"),
     [
-        ("none", "holds no dump called none"),
-        ("etc/hosts", "holds no dump called etc/hosts"),
-        ("iptables", "holds no dump called iptables"),
+        ("none", "holds no file called none"),
+        ("hosts-", "holds no file called hosts-"),
+        ("iptables", "holds no file called iptables"),
     ],
 )
 def test_a_path_that_is_not_inside_leads_to_the_list(inside: str, what: str, bundle: Path) -> None:
@@ -186,7 +188,7 @@ def test_a_path_that_is_not_inside_leads_to_the_list(inside: str, what: str, bun
 def test_a_path_that_two_files_end_with_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "two.tar"
     path.write_bytes(tar({"a/dump": HTTPD, "b/dump": HTTPD6}))
-    with pytest.raises(DumpError, match="holds 2 dumps called dump"):
+    with pytest.raises(DumpError, match="holds 2 files called dump"):
         load(f"{path}:dump")
     assert load(f"{path}:b/dump").family == "ipv6"
 
@@ -249,7 +251,7 @@ def test_the_dumps_before_the_damage_of_a_bundle_are_kept_with_the_problem() -> 
     dumps, problem = load_all(whole[: 512 + len(HTTPD) + 1024])
     assert bytes(dumps[0]) == HTTPD
     assert problem is not None
-    chosen = load(whole[: 512 + len(HTTPD) + 1024], number=1)
+    chosen = load_node(whole[: 512 + len(HTTPD) + 1024], number=1)
     assert [str(one) for one in chosen.problems] == [str(problem)]
 
 

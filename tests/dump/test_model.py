@@ -10,9 +10,9 @@ import pytest
 
 from iptviz.checks.reading import by_line
 from iptviz.checks.wording import text as text_of
-from iptviz.dump.load import load
 from iptviz.dump.model import Dump
 from iptviz.grammar.reader import take_apart
+from iptviz.node.load import load
 from iptviz.questions.trace import trace
 from tests.kubeproxy import NEW, OLD, numbered, saved
 

@@ -84,6 +84,13 @@ EXAMPLES = {
         "packet matches -m string --string clients --algo bm (as line 5 left it)",
         "packet does not match -m string --string clients --algo bm (as line 5 left it)",
     ),
+    "backend-order": (
+        Condition("backend-order", "nat"), "legacy's table nat is asked before nf_tables'", "legacy's table nat is asked after nf_tables'",
+    ),
+    "unseen-tables": (
+        Condition("unseen-tables", "raw, mangle"),
+        "the tables that are not in the dump (raw, mangle) do nothing here", "the tables that are not in the dump (raw, mangle) do something here",
+    ),
     "target": (Condition("target", "FOO"), "rules go on after target FOO", "rules end at target FOO"),
 }  # fmt: skip
 

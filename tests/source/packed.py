@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
         return str(self.error)
 
 
-def wanted(data: bytes) -> bool:
+def wanted(_path: str, data: bytes) -> bool:
     return data.startswith(b"*")
 
 

@@ -102,7 +102,7 @@ def peak():
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
 before = peak()
 try:
-    for member in unpack(open(sys.argv[1], "rb"), "bomb", int(sys.argv[2]), lambda data: False):
+    for member in unpack(open(sys.argv[1], "rb"), "bomb", int(sys.argv[2]), lambda path, data: False):
         pass
 except DumpError as error:
     print(error.what, end=";")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.dump.load import load
 from iptviz.errors import DumpError
+from iptviz.node.load import load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,9 +58,10 @@ def test_a_file_that_is_not_there_comes_with_the_way_to_make_one(tmp_path: Path)
     assert "iptables-save >" in error.hint
 
 
-def test_a_directory_is_called_one(tmp_path: Path) -> None:
+def test_a_folder_without_anything_of_a_node_says_so(tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
     error = refusal(tmp_path)
-    assert (error.where, error.what) == (str(tmp_path), "is a directory; name a file in it")
+    assert (error.where, error.what) == (str(tmp_path), "holds no dump, in none of its files")
 
 
 def assert_says_permission_denied(error: DumpError, file: str) -> None:
@@ -121,7 +122,10 @@ def test_text_without_a_table_is_refused_with_the_way_to_make_a_dump(text: str) 
 
 def test_the_ruleset_of_nft_is_named_with_its_line() -> None:
     error = refusal(b"# dump\ntable ip nat {\n\tchain PREROUTING {\n\t}\n}\n")
-    assert (error.where, error.what) == ("<bytes>:2", "is nft's own ruleset, which iptviz does not read")
+    assert (error.where, error.what) == (
+        "<bytes>:2",
+        'this is "nft list ruleset" output, which is not supported',
+    )
 
 
 def test_more_than_the_limit_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,168 @@
+"""One piece of evidence beside the rules: its text, where it stands, whose it is, and what is read in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from iptviz.node.kinds import is_partial
+from iptviz.node.sections import Section, sections_of, text_of
+from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
+from iptviz.source.origin import Source
+from iptviz.supplied.files import Supplied, read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from iptviz.supplied.files import FileArgument
+
+_TABLE = re.compile(r"\btable[ =](\S+)")
+_FROM_SIX = re.compile(r"(?:^|\s)(?:-6|-f(?:amily)? inet6)(?:\s|$)|^ip6")
+
+
+class Evidence(NamedTuple):
+    """A section of a text that tells something of a node; `kind` is one of `iptviz.node.kinds.KINDS`."""
+
+    kind: str
+    source: Source
+    section: Section
+
+    @property
+    def file(self) -> Supplied:
+        """The text, at the lines where it stands in its file, and what messages call that."""
+        return Supplied(text_of(self.source.data, self.section), self.source.name)
+
+    @property
+    def command(self) -> str:
+        """What printed it, where a prompt or the file's name tells."""
+        return self.section.command or command_of_path(self.source.inside)
+
+    @property
+    def node(self) -> str | None:
+        """The node's name, where a prompt or the path has it."""
+        return self.section.host or node_of_path(self.source.path)
+
+    @property
+    def namespace(self) -> str | None:
+        """The network namespace that it tells of, None for the node's own."""
+        return namespace_of_path(self.source.inside)
+
+    @property
+    def table(self) -> str:
+        """The routing table that was asked for; empty where none was."""
+        found = _TABLE.search(self.command)
+        return found[1] if found else ""
+
+    @property
+    def of_six(self) -> bool:
+        """Whether it was asked for IPv6 alone."""
+        return _FROM_SIX.search(self.command) is not None
+
+    @property
+    def list_name(self) -> str:
+        """The list of `-m recent` that a file without headings is, by its path or the command."""
+        return self.command.rpartition("/")[2] if "/" in self.command else self._file_name or "DEFAULT"
+
+    @property
+    def _file_name(self) -> str:
+        return (
+            self.source.inside.rpartition("net/xt_recent/")[2]
+            if "net/xt_recent/" in self.source.inside
+            else ""
+        )
+
+    @property
+    def line_count(self) -> int:
+        """How many lines it has."""
+        text = self.source.data[self.section.start : self.section.end].strip(b"\r\n")
+        return text.count(b"\n") + bool(text)
+
+    @property
+    def partial(self) -> bool:
+        """Whether it tells only a part: what it does not list may be there."""
+        return is_partial(self.kind, self.command)
+
+
+def supplied_as(kind: str, file: FileArgument) -> list[Evidence]:
+    """Return what a file that is supplied as evidence of a kind holds of it.
+
+    Of a text with commands in it these are the sections of that kind; of any other, it is the whole.
+
+    Raises:
+        DumpError: it cannot be read.
+    """
+    given = read_file(file, Supplied)
+    if given is None:
+        return []
+    source = Source(given.source, "", given.text.encode())
+    sections = sections_of(source.data)
+    fitting = [section for section in sections if section.kind == kind]
+    if len(sections) == 1 or not fitting:
+        fitting = [Section(0, len(source.data), 1, sections[0].command, None, kind)]
+    return [Evidence(kind, source, section) for section in fitting]
+
+
+def _addresses(evidence: Evidence) -> Any:
+    from iptviz.supplied.addresses import read_addresses
+
+    return read_addresses(*evidence.file)
+
+
+def _routes(evidence: Evidence) -> Any:
+    from iptviz.supplied.routes import read_routes
+
+    named = "" if evidence.table == "all" else evidence.table
+    return read_routes(*evidence.file, table=named, six=evidence.of_six).routes
+
+
+def _rules(evidence: Evidence) -> Any:
+    from iptviz.supplied.routing_rules import read_routing_rules
+
+    return read_routing_rules(*evidence.file)
+
+
+def _ipsets(evidence: Evidence) -> Any:
+    from iptviz.ipset.saved import read_ipsets
+
+    return read_ipsets(*evidence.file)
+
+
+def _recent(evidence: Evidence) -> Any:
+    from iptviz.supplied.recent import read_recent_lists
+
+    return read_recent_lists(*evidence.file, evidence.list_name)
+
+
+def _sysctls(evidence: Evidence) -> Any:
+    from iptviz.supplied.sysctls import read_sysctls
+
+    return read_sysctls(evidence.file.text)
+
+
+_NFT_TABLE = re.compile(r"^table (ip6?|inet) (\S+) \{", re.MULTILINE)
+_NFT_JSON_TABLE = re.compile(r'"table":\s*\{\s*"family":\s*"(ip6?|inet)",\s*"name":\s*"([^"]*)"')
+
+
+def _nft_tables(evidence: Evidence) -> frozenset[tuple[str, str]]:
+    """Return family and name of each table of nft; what is in them is not read."""
+    text = evidence.file.text
+    return frozenset((*_NFT_TABLE.findall(text), *_NFT_JSON_TABLE.findall(text)))
+
+
+def _table_names(evidence: Evidence) -> frozenset[tuple[str, str]]:
+    """Return family and name of each table of iptables-legacy that the kernel has."""
+    family = "ip6" if "ip6_tables_names" in evidence.source.inside + evidence.command else "ip"
+    return frozenset((family, name) for name in evidence.file.text.split())
+
+
+READERS: Mapping[str, Callable[[Evidence], Any]] = {
+    "addresses": _addresses,
+    "routes": _routes,
+    "rules": _rules,
+    "ipsets": _ipsets,
+    "recent": _recent,
+    "sysctls": _sysctls,
+    "nft": _nft_tables,
+    "table names": _table_names,
+}
+"""What reads the evidence of each kind that answers make use of."""

@@ -1,0 +1,223 @@
+"""Which pieces are of one node, and which of its dumps say the same, belong together, or stand side by side."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.errors import DumpError
+from iptviz.intake.draft import DumpForm
+from iptviz.source.bundle import namespace_of_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.node.evidence import Evidence
+    from iptviz.source.origin import Source
+
+_SHOWN = 12
+_VOLATILE = re.compile(rb"^#[^\n]*\n|\[\d+:\d+\] ?", re.MULTILINE)
+_EXACT = re.compile(r"-[nvLt]*x[nvL]*$")
+"""The options of a listing whose counters are not abbreviated, at the end of a file's name."""
+
+
+class Group(NamedTuple):
+    """What is of one node; `name` is None where nothing tells it."""
+
+    name: str | None
+    dumps: tuple[Dump, ...]
+    evidence: tuple[Evidence, ...]
+
+
+# --- nodes ---------------------------------------------------------------------------------------------------
+
+
+def by_node(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Group]:
+    """Return the nodes in the order of their dumps; of network namespaces that are no node's own, nothing.
+
+    What names no node belongs to the only one there is. Where several have no name, as nothing tells them but the
+    folders in which they stand, these are their names.
+    """
+    own = [dump for dump in dumps if namespace_of_path(dump.origin.inside) is None]
+    own_evidence = [piece for piece in evidence if piece.namespace is None]
+    folders = _Folders([dump for dump in own if dump.node is None])
+    names = list(dict.fromkeys(dump.node or folders.name(dump.origin) for dump in own))
+    named = list(dict.fromkeys(filter(None, (*names, *(piece.node for piece in own_evidence)))))
+    if len(named) < 2 or not any(names[1:]):
+        name = names[0] if any(names) else next(iter(named), None) if len(named) == 1 else None
+        return [Group(name, tuple(own), tuple(_not_of_others(own_evidence, name)))]
+    return [
+        Group(
+            name,
+            tuple(dump for dump in own if (dump.node or folders.name(dump.origin)) == name),
+            tuple(piece for piece in own_evidence if (piece.node or folders.name(piece.source)) == name),
+        )
+        for name in names
+    ]
+
+
+def _not_of_others(evidence: Iterable[Evidence], name: str | None) -> Iterable[Evidence]:
+    return (piece for piece in evidence if piece.node in {None, name})
+
+
+class _Folders:
+    """Names nodes by the folders in which dumps without a node's name stand, where several say the same thing."""
+
+    def __init__(self, dumps: Sequence[Dump]) -> None:
+        folders: dict[tuple[str, str], set[tuple[str, ...]]] = {}
+        for dump in dumps:
+            *folder, name = dump.origin.inside.split("/")
+            folders.setdefault((name, dump.family), set()).add(tuple(folder))
+        self._depth: int | None = None
+        if any(len(found) > 1 for found in folders.values()):
+            self._depth = _shared([folder for found in folders.values() for folder in found])
+
+    def name(self, source: Source) -> str | None:
+        """Return the folder that tells a text from the others; None where folders tell nothing."""
+        *folder, _ = source.inside.split("/")
+        return folder[self._depth] if self._depth is not None and len(folder) > self._depth else None
+
+
+def _shared(folders: Sequence[tuple[str, ...]]) -> int:
+    """Return how many folders at the beginning all paths share."""
+    return next(
+        (at for at, names in enumerate(zip(*folders, strict=False)) if len(set(names)) > 1),
+        min(map(len, folders)),
+    )
+
+
+def choose_node(groups: Sequence[Group], name: str, wanted: str | None) -> Group:
+    """Return the node called `wanted`, or the only one; `name` is what messages call the input.
+
+    Raises:
+        DumpError: there are several, or none of that name.
+    """
+    if len(groups) == 1 and (wanted is None or groups[0].name in {None, wanted}):
+        return groups[0]
+    chosen = [group for group in groups if group.name is not None and group.name == wanted]
+    if chosen:
+        return chosen[0]
+    names = ", ".join(group.name or "one without a name" for group in groups[:_SHOWN])
+    more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
+    if wanted is None:
+        raise DumpError(
+            f"holds dumps of {len(groups)} nodes: {names}{more}",
+            where=name,
+            hint="choose one with --node NAME",
+        )
+    raise DumpError(f"holds no dump of node {wanted}, but of {names}{more}", where=name)
+
+
+# --- the dumps of one node -----------------------------------------------------------------------------------
+
+
+def settle(dumps: Sequence[Dump], name: str, family: str | None = None) -> list[Dump]:
+    """Return a node's dumps, one for each family and backend, the obvious one first; `family` is preferred.
+
+    Dumps of disjoint tables are joined: listings are made table by table.
+
+    Raises:
+        DumpError: several say different things of the same tables, and nothing tells which one is meant.
+    """
+    slots: dict[tuple[str, str | None], list[Dump]] = {}
+    for dump in dumps:
+        slots.setdefault((dump.family, dump.backend), []).append(dump)
+    _give_away_the_unknown(slots)
+    found = [_as_one(slot, name) for slot in slots.values()]
+    better = (*([_of_family(family)] if family else []), *BETTER)
+    return sorted(found, key=lambda dump: [not is_better(dump) for is_better in better])
+
+
+def _give_away_the_unknown(slots: dict[tuple[str, str | None], list[Dump]]) -> None:
+    """Put dumps that tell no backend to those of the only one that others of their family tell."""
+    for family in {family for family, _ in slots}:
+        known = [slot for slot in slots if slot[0] == family and slot[1] is not None]
+        unknown = slots.get((family, None), [])
+        lesser = bool(known) and all(dump.form == DumpForm.LISTING for dump in unknown)
+        if unknown and (len(known) == 1 or lesser):
+            slots[known[0]] += unknown
+            del slots[family, None]
+
+
+def _as_one(slot: list[Dump], name: str) -> Dump:
+    """Return the dump of one family and backend: the one that is meant, joined with those of other tables."""
+    whole = [dump for dump in slot if dump.form == DumpForm.SAVE and dump.rule_count]
+    if whole and len(whole) < len(slot):
+        return _as_one(whole, name)
+    joined: list[Dump] = []
+    rivals: list[Dump] = []
+    for dump in sorted(slot, key=_fullness):
+        here = {table for other in joined for table in other.tables}
+        if here.isdisjoint(dump.tables):
+            joined.append(dump)
+        elif not _says_less(dump, joined):
+            rivals.append(dump)
+    if rivals:
+        return choose([*joined, *rivals], name)
+    first, *others = sorted(joined, key=lambda dump: dump.number)
+    return first.joined_with(others) if others else first
+
+
+def _fullness(dump: Dump) -> tuple[bool, int, bool, int]:
+    """Order dumps: with rules, by what their form shows, with exact counters, as they stand in the input."""
+    forms = (DumpForm.SAVE, DumpForm.RULES, DumpForm.LISTING)
+    exact = _EXACT.search(dump.origin.inside) is not None
+    return not dump.rule_count, forms.index(dump.form), not exact, dump.number
+
+
+def _says_less(dump: Dump, others: Sequence[Dump]) -> bool:
+    """Whether a dump adds nothing: it is the same, has no rules, or lists in another file what is there."""
+    if not dump.rule_count or any(_same(dump, other) for other in others):
+        return True
+    elsewhere = all(dump.origin.inside != other.origin.inside for other in others)
+    there = {table for other in others for table in other.tables}
+    return dump.form == DumpForm.LISTING and elsewhere and dump.tables.keys() <= there
+
+
+def _same(one: Dump, other: Dump) -> bool:
+    return _VOLATILE.sub(b"", one.data) == _VOLATILE.sub(b"", other.data)
+
+
+def choose(dumps: Sequence[Dump], name: str) -> Dump:
+    """Return the dump that is obviously meant.
+
+    Raises:
+        DumpError: nothing tells which one.
+    """
+    left = list(dumps)
+    for better in BETTER:
+        left = [dump for dump in left if better(dump)] or left
+    if all(_same(dump, left[0]) for dump in left):
+        return left[0]
+    raise DumpError(
+        f"holds {count(dumps)}, and nothing tells which one is meant: choose one with --dump N",
+        where=name,
+        hint=listing(dumps),
+    )
+
+
+def _of_family(family: str) -> Callable[[Dump], bool]:
+    return lambda dump: dump.family == family
+
+
+BETTER: tuple[Callable[[Dump], bool], ...] = (
+    lambda dump: dump.rule_count > 0,
+    lambda dump: any(next(table.rules_with("KUBE-"), None) for table in dump.tables.values()),
+    lambda dump: dump.form == "iptables-save",
+    lambda dump: dump.family == "ipv4",
+    lambda dump: {"nat", "filter"} <= set(dump.tables),
+)
+"""What makes one dump more likely to be meant than another, the strongest reason first."""
+
+
+def count(dumps: Sequence[Dump]) -> str:
+    """Return how many dumps there are."""
+    return f"{len(dumps)} dumps" if len(dumps) > 1 else "1 dump"
+
+
+def listing(dumps: Sequence[Dump]) -> str:
+    """Return a line for each of the first few dumps, with its number."""
+    lines = [f"{dump.number}: {dump.describe()}" for dump in dumps[:_SHOWN]]
+    more = [f"and {len(dumps) - _SHOWN} more: iptviz sources lists them"] if len(dumps) > _SHOWN else []
+    return "\n  ".join(lines + more)

@@ -1,0 +1,106 @@
+"""What kinds of evidence there are of a node beside its iptables rules: to recognise another one, add a row.
+
+The content decides; the command that printed a text, or its file's name, is a hint where the content alone could
+be more than one thing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+HEAD = 1 << 13
+"""So many bytes at the beginning of a text are looked at."""
+
+
+class EvidenceKind(NamedTuple):
+    """A kind of evidence.
+
+    Attributes:
+        label: what people call it.
+        content: a pattern of what stands at its beginning; a pattern that begins with ^ is tried at each line.
+        partial: a pattern of commands that print a part of it only, which says nothing of the rest.
+        name: a pattern of paths that are of this kind whatever they hold: a list may be empty.
+    """
+
+    label: str
+    content: str
+    partial: str = ""
+    name: str = ""
+
+
+_ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)"
+_STATES = "UP|DOWN|UNKNOWN|LOWERLAYERDOWN|NOTPRESENT|DORMANT|TESTING"
+_ROUTE_KINDS = "unicast|local|broadcast|multicast|anycast|unreachable|blackhole|prohibit|throw"
+
+KINDS: dict[str, EvidenceKind] = {
+    "addresses": EvidenceKind(
+        "ip addr",
+        rf"^[ \t]+inet6? {_ADDRESS}(?:/\d+| peer )"
+        rf"|^\d+: [^\n]*?\sinet6? {_ADDRESS}(?:/\d+| peer )"
+        rf"|^[^\s:]\S*[ \t]+(?:{_STATES})[ \t]+{_ADDRESS}/\d+"
+        r'|\A\s*\[[\s{]*"[^\]]*?"addr_info":',
+        partial=r"\bdev\b|\bshow [^-]",
+    ),
+    "routes": EvidenceKind(
+        "ip route",
+        rf"^(?:(?:{_ROUTE_KINDS}) )?(?:default|{_ADDRESS}(?:/\d+)?) "
+        r"(?:via|dev|proto|nhid|encap|scope|metric|table)\b"
+        r'|\A\s*\[[\s{]*"(?:type|dst)":',
+        partial=r"\b(?:get|dev|via|proto|scope|root|match|exact)\b",
+    ),
+    "rules": EvidenceKind(
+        "ip rule",
+        r"^\d+:[ \t]+(?:not )?from \S"
+        r'|\A\s*\[[\s{]*"priority":\s*\d+',
+    ),
+    "ipsets": EvidenceKind(
+        "ipset save",
+        r"^create \S+ (?:hash|bitmap|list):|^Name: \S+\n+Type: ",
+    ),
+    "recent": EvidenceKind(
+        "/proc/net/xt_recent",
+        r"^src=\S+ ttl: \d+ last_seen: \d+ oldest_pkt: ",
+        name=r"(?:^|/)net/xt_recent/[^/]+$",
+    ),
+    "sysctls": EvidenceKind("sysctl -a", r"^(?:net|kernel|vm|fs)\.[\w./-]+ ?= ?"),
+    "conntrack": EvidenceKind(
+        "conntrack -L",
+        r"^(?:ipv[46][ \t]+\d+[ \t]+)?(?:tcp|udp|icmp|icmpv6|sctp|udplite|dccp|gre|unknown)[ \t]+\d+[ \t]"
+        r"[^\n]*?\bsrc=\S+ dst=",
+        partial=r" -[psdog]\b|\b(?:--proto|--src|--dst|--orig)",
+    ),
+    "nft": EvidenceKind(
+        "nft list ruleset",
+        r'^table (?:ip6?|inet|arp|bridge|netdev) \S+ \{|\A\s*\{\s*"nftables":',
+        partial=r"\blist (?!ruleset)|\blist ruleset \S",
+    ),
+    "ipvs": EvidenceKind("ipvsadm -Ln", r"^IP Virtual Server version |^-A -[tuf] \S+ -s \w+"),
+    "table names": EvidenceKind(
+        "/proc/net/ip_tables_names",
+        r"\A(?:(?:filter|nat|mangle|raw|security)\n)+\Z",
+        name=r"(?:^|/)ip6?_tables_names$",
+    ),
+    "iptables-xml": EvidenceKind("iptables-xml", r"<iptables-rules version="),
+    "kubeskoop": EvidenceKind("a kubeskoop report", r'\A\s*\{[^\0]*?"it":\s*"'),
+}
+"""By its name, each kind; the first whose content fits."""
+
+_CONTENT = {name: re.compile(kind.content.encode(), re.MULTILINE) for name, kind in KINDS.items()}
+_NAMES = {name: re.compile(kind.name) for name, kind in KINDS.items() if kind.name}
+_PARTIAL = {name: re.compile(kind.partial) for name, kind in KINDS.items() if kind.partial}
+
+
+def kind_of(text: bytes, path: str = "") -> str | None:
+    """Return the kind of evidence that a text is, None where it is none; `path` is a hint."""
+    for name, pattern in _NAMES.items():
+        if pattern.search(path):
+            return name
+    head = text[:HEAD]
+    return next((name for name, pattern in _CONTENT.items() if pattern.search(head)), None)
+
+
+def is_partial(kind: str, command: str) -> bool:
+    """Whether a command prints only a part of what it is asked about: one device, one table."""
+    pattern = _PARTIAL.get(kind)
+    return pattern is not None and pattern.search(command) is not None

@@ -1,0 +1,188 @@
+"""From files and bundles to what is in them: all of it, one node of it, or one dump."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.dump.gaps import no_dump_error
+from iptviz.dump.model import Dump
+from iptviz.errors import DumpError
+from iptviz.intake.read import read_text
+from iptviz.node.gather import Group, by_node, choose_node, count, listing, settle
+from iptviz.node.snapshot import Snapshot
+from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
+
+if TYPE_CHECKING:
+    from iptviz.intake.plain import Text
+    from iptviz.node.evidence import Evidence
+    from iptviz.source.origin import Source
+
+# A text of a bundle holds a dump if one of these begins a line: a bundle has thousands of files.
+_BEGINNINGS = (
+    *(f"*{table}".encode() for table in ("nat", "filter", "mangle", "raw", "security")),
+    *(f"Chain {chain} (".encode() for chain in ("PREROUTING", "INPUT", "OUTPUT")),
+    *(f"-P {chain} ".encode() for chain in ("PREROUTING", "INPUT", "OUTPUT")),
+)
+
+
+class FoundIn(NamedTuple):
+    """What is in files and bundles: dumps, numbered from 1, evidence of other kinds, and what kept others away.
+
+    `name` is what messages call all of it.
+    """
+
+    name: str
+    dumps: tuple[Dump, ...]
+    evidence: tuple[Evidence, ...]
+    problems: tuple[DumpError, ...]
+
+
+def load(
+    origin: DumpLike,
+    *,
+    number: int | None = None,
+    family: str | None = None,
+    max_size: int = DEFAULT_LIMIT,
+) -> Dump:
+    """Read a dump: from a path, `BUNDLE:path/inside`, "-" for standard input, bytes, or an open binary file.
+
+    Of several dumps it is the one of `number`, counted from 1, or the obvious one: with rules, with Kubernetes
+    chains, of `family` (`ipv4` or `ipv6`). `max_size` bounds the bytes read and unpacked.
+
+    Raises:
+        DumpError: it cannot be read, holds no dump, or several of which none is the obvious one.
+    """
+    return load_node(origin, number=number, family=family, max_size=max_size).dump
+
+
+def load_all(origin: DumpLike, *, max_size: int = DEFAULT_LIMIT) -> tuple[list[Dump], DumpError | None]:
+    """Return all dumps of `origin`, numbered from 1, and what kept others from being read.
+
+    Raises:
+        DumpError: it cannot be read, or holds no dump.
+    """
+    found = find_in(origin, max_size=max_size)
+    if not found.dumps:
+        raise nothing_in(found)
+    return list(found.dumps), next(iter(found.problems), None)
+
+
+def load_node(
+    *origins: DumpLike,
+    number: int | None = None,
+    node: str | None = None,
+    node_hint: str | None = None,
+    family: str | None = None,
+    max_size: int = DEFAULT_LIMIT,
+) -> Snapshot:
+    """Return the node that `origins`, files and bundles as `load` takes them, tell of.
+
+    Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. `number` counts the dumps from 1, and takes that one alone; else
+    those of `family` go before others.
+
+    Raises:
+        DumpError: something cannot be read, there is no dump, or it is not clear which node or dump is meant.
+    """
+    found = find_in(*origins, max_size=max_size)
+    if not found.dumps:
+        raise nothing_in(found)
+    if number is not None:
+        return _numbered(found, number)
+    groups = by_node(found.dumps, found.evidence)
+    if not groups:
+        raise DumpError("holds only dumps of network namespaces, none of the node's own", where=found.name,
+                        hint=f"choose one with --dump N\n  {listing(found.dumps)}")  # fmt: skip
+    chosen = choose_node(groups, found.name, node or (node_hint if len(groups) > 1 else None))
+    dumps = settle(chosen.dumps, found.name, family)
+    return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
+
+
+def _numbered(found: FoundIn, number: int) -> Snapshot:
+    if not 1 <= number <= len(found.dumps):
+        raise DumpError(
+            f"holds {count(found.dumps)}, there is no dump {number}",
+            where=found.name,
+            hint=listing(found.dumps),
+        )
+    dump = found.dumps[number - 1]
+    of_it = next(
+        (group for group in by_node(found.dumps, found.evidence) if dump in group.dumps), Group(None, (), ())
+    )
+    return Snapshot((dump,), of_it.evidence, name=of_it.name, problems=found.problems)
+
+
+# --- what is in a file ---------------------------------------------------------------------------------------
+
+
+def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> FoundIn:
+    """Return all that is in files and bundles.
+
+    Raises:
+        DumpError: one of them cannot be read, or holds nothing of a node.
+    """
+    dumps: list[Dump] = []
+    evidence: list[Evidence] = []
+    problems: list[DumpError] = []
+    bundles: list[str] = []
+    for origin in origins:
+        found = read_sources(origin, max_size, is_wanted)
+        problems += [found.problem] if found.problem else []
+        bundles.append(found.sources[0].bundle)
+        for source in found.sources:
+            text, beside = _read(source)
+            dumps += (Dump.of(text, plain, source) for plain in text.dumps)
+            evidence += beside
+            if not (text.dumps or beside or source.inside):
+                raise no_dump_error(text, source.name)
+    for number, dump in enumerate(dumps, 1):
+        dump.number, dump.siblings = number, len(dumps) - 1
+    return FoundIn(", ".join(dict.fromkeys(bundles)), tuple(dumps), tuple(evidence), tuple(problems))
+
+
+def _read(source: Source) -> tuple[Text, list[Evidence]]:
+    """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
+    text = read_text(source.data, source.inside)
+    if text.dumps and not text.line_count:
+        return text, []  # nothing but a dump
+    from iptviz.node.evidence import Evidence
+    from iptviz.node.sections import sections_of, without
+
+    sections = [section for section in sections_of(source.data, source.inside) if section.kind]
+    if text.dumps and sections:
+        text = read_text(without(source.data, sections), source.inside)._replace(raw=source.data)
+    return text, [Evidence(section.kind or "", source, section) for section in sections]
+
+
+def is_wanted(path: str, data: bytes) -> bool:
+    """Whether a text in a bundle tells something of a node."""
+    if holds_dump(data):
+        return True
+    from iptviz.node.kinds import kind_of
+
+    return kind_of(data, path) is not None
+
+
+def holds_dump(data: bytes) -> bool:
+    """Whether a text in a bundle holds a dump."""
+    return any(data.startswith(beginning) or b"\n" + beginning in data for beginning in _BEGINNINGS)
+
+
+def nothing_in(found: FoundIn) -> DumpError:
+    """Return the error for files and bundles without any dump, which says what they hold instead."""
+    if found.problems and not found.evidence:
+        return found.problems[0]
+    from iptviz.node.kinds import KINDS
+
+    if [piece.kind for piece in found.evidence] == ["nft"] and not found.evidence[0].source.inside:
+        source = found.evidence[0].source
+        return no_dump_error(read_text(source.data), source.name)
+    places: dict[str, str] = {}
+    for piece in found.evidence:
+        label = KINDS[piece.kind].label
+        places.setdefault(label, piece.source.inside or f"line {piece.section.line}")
+    held = ", ".join(f"{label} ({place})" for label, place in places.items())
+    return DumpError(
+        f"no iptables rules found, only {held}" if held else "no iptables rules found",
+        where=found.name,
+        hint="capture them with: sudo iptables-save > FILE",
+    )

@@ -1,0 +1,97 @@
+"""A text cut at the commands in it: what each of them printed, and which kind of evidence that is.
+
+People paste a whole terminal, and collectors write the command above its output; a file without any command in it
+is one section.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.intake.text import to_text
+from iptviz.node.kinds import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# A prompt with a host in it cuts whatever was typed; elsewhere a line is a command if a known tool begins it.
+_HOST_PROMPT = rb"\[?[\w.-]{1,100}@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s][^\n#$]{0,200}?\]?[#$][ \t]*"
+_PROMPT = rb"(?:(?:sh|bash)-[\d.]+[#$][ \t]*|[#$%+>][ \t]*|>>> host:[ \t]*|\*\*\* Output of[ \t]*|=+[ \t]*)?"
+_TOOLS = (
+    rb"ip|ip6?tables[\w-]*|ipset|sysctl|conntrack|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route|bridge|ss"
+    rb"|kubectl|uname|hostname|date"
+)
+_CUT = re.compile(
+    rb"^(?:" + _HOST_PROMPT + rb"(?P<typed>[^\n]*)"
+    rb"|"
+    + _PROMPT
+    + rb"(?P<command>(?:sudo (?:-\S+ )*)?(?:/[\w/.-]*/)?(?:"
+    + _TOOLS
+    + rb")(?:[ \t][^\n]{0,300})?))"
+    rb"[ \t:=]*\r?(?:\n|\Z)",
+    re.MULTILINE,
+)
+
+
+# A section with rules in it is a part of a dump, whatever else stands there.
+_RULES = re.compile(
+    rb"-[AI] [^-\s]\S* [^\n]*-[jg] |^Chain \S+ \(|^\*(?:nat|filter|mangle|raw|security)\s"
+    rb"|-P (?:INPUT|OUTPUT|FORWARD) ",
+    re.MULTILINE,
+)
+
+
+class Section(NamedTuple):
+    """What one command printed: its bytes from `start` to `end` in the text, and the line (from 1) it begins at.
+
+    `command` is what printed it, as far as that is told; `host` is the name in the prompt, if any; `kind` is one
+    of `iptviz.node.kinds.KINDS`, None for what is no evidence of its own, such as rules.
+    """
+
+    start: int
+    end: int
+    line: int
+    command: str
+    host: str | None
+    kind: str | None
+
+
+def sections_of(data: bytes, path: str = "", command: str = "") -> list[Section]:
+    """Return the sections of a text; `path` and `command` are what is known of all of it."""
+    found = list(_sections(data, path, command))
+    return found if len(found) > 1 else [found[0]._replace(command=found[0].command or command)]
+
+
+def _sections(data: bytes, path: str, command: str) -> Iterator[Section]:
+    start, line, host = 0, 1, None
+    for cut in _CUT.finditer(data):
+        if start < cut.start() or start:
+            yield _section(data, (start, cut.start()), line, command, host, path)
+        line += data.count(b"\n", start, cut.end())
+        start = cut.end()
+        command = to_text(cut["typed"] or cut["command"] or b"").strip()
+        host = to_text(cut["host"]) if cut["host"] else host
+    yield _section(data, (start, len(data)), line, command, host, path)
+
+
+def _section(
+    data: bytes, span: tuple[int, int], line: int, command: str, host: str | None, path: str
+) -> Section:
+    text = data[slice(*span)]
+    kind = kind_of(text, path)
+    return Section(*span, line, command, host, None if kind and _RULES.search(text) else kind)
+
+
+def without(data: bytes, taken: Iterable[Section]) -> bytes:
+    """Return a text in which the lines of some sections are empty, so that all others keep their numbers."""
+    parts, at = [], 0
+    for section in taken:
+        parts += [data[at : section.start], b"\n" * data.count(b"\n", section.start, section.end)]
+        at = section.end
+    return b"".join([*parts, data[at:]])
+
+
+def text_of(data: bytes, section: Section) -> str:
+    """Return the text of a section at the lines where it stands: those before it are empty."""
+    return "\n" * (section.line - 1) + data[section.start : section.end].decode("utf-8", "replace")

@@ -1,0 +1,165 @@
+"""One node at one moment: its dumps of both families and both backends, and the evidence beside them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from iptviz.errors import DumpError
+from iptviz.intake.draft import DumpForm
+from iptviz.intake.index import TABLE_NAMES
+from iptviz.node.evidence import READERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.ipset.saved import IpSet
+    from iptviz.node.evidence import Evidence
+    from iptviz.supplied.recent import RecentList
+    from iptviz.supplied.routes import Routes
+    from iptviz.supplied.routing_rules import RoutingRule
+    from iptviz.xtables.address import Network
+
+_VERSIONS = {"ipv4": 4, "ipv6": 6}
+_NFT_FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
+_LOOPBACKS = {4: 127 << 24 | 1, 6: 1}
+
+
+class Snapshot:
+    """A node: `dumps`, the one that is obviously meant first, and `evidence` of other kinds.
+
+    `name` is the node's, where something tells it. `problems` are files that could not be read. What the evidence
+    says is read when it is asked for; None means that there is none of that kind, and what could not be read of
+    it is added to `evidence_problems`.
+    """
+
+    def __init__(
+        self,
+        dumps: Sequence[Dump],
+        evidence: Iterable[Evidence] = (),
+        *,
+        name: str | None = None,
+        problems: Iterable[DumpError] = (),
+    ) -> None:
+        """Take the node's dumps, at least one, and what else there is."""
+        self.dumps = tuple(dumps)
+        self.evidence = tuple(evidence)
+        self.name = name
+        self.problems = tuple(problems)
+        self.evidence_problems: list[DumpError] = []
+        self._read: dict[str, tuple[Any, ...]] = {}
+
+    @property
+    def dump(self) -> Dump:
+        """The dump that is obviously meant."""
+        return self.dumps[0]
+
+    def of_family(self, family: str | None) -> tuple[Dump, ...]:
+        """Return the dumps of a family, `ipv4` or `ipv6`; all of them where it is None or there is none."""
+        return tuple(dump for dump in self.dumps if family in {None, dump.family}) or self.dumps
+
+    # --- what the evidence says --------------------------------------------------------------------------
+
+    def _all(self, kind: str) -> tuple[Any, ...]:
+        """Return what each piece of a kind says; one that cannot be read is a problem, and says nothing."""
+        if kind not in self._read:
+            self._read[kind] = tuple(self._readings(kind))
+        return self._read[kind]
+
+    def _readings(self, kind: str) -> Iterator[Any]:
+        for piece in self.evidence:
+            if piece.kind == kind and piece.namespace is None and not piece.partial:
+                try:
+                    yield READERS[kind](piece)
+                except DumpError as error:
+                    self.evidence_problems.append(error)
+
+    def own_addresses(self, family: str) -> frozenset[Network] | None:
+        """Return all addresses of the node of a family, single ones or networks; None where they are not known.
+
+        They are known where a list has the loopback address, which every node has: what `ip addr` prints of all
+        devices, or the table `local` of `ip route show table all`.
+        """
+        version = _VERSIONS[family]
+        listed = frozenset(own for found in self._all("addresses") for own in found if own.version == version)
+        if _has_loopback(listed, version):
+            return listed
+        local = (route for routes in self._all("routes") for route in routes if route.kind == "local")
+        routed = frozenset(
+            route.network for route in local if route.network.version == version and route.table == "local"
+        )
+        return listed | routed if _has_loopback(routed, version) else None
+
+    @cached_property
+    def routes(self) -> Routes | None:
+        """All routes; where rules of the node's own choose between tables, only those that are asked first."""
+        found = [route for routes in self._all("routes") for route in routes]
+        if not found:
+            return None
+        from iptviz.supplied.routes import Routes
+
+        return Routes(
+            dict.fromkeys(found), chosen_by_rules=not all(rule.usual for rule in self.routing_rules)
+        )
+
+    @property
+    def routing_rules(self) -> tuple[RoutingRule, ...]:
+        """The rules that choose a table of routes."""
+        return tuple(dict.fromkeys(rule for rules in self._all("rules") for rule in rules))
+
+    @property
+    def sets(self) -> Mapping[str, IpSet] | None:
+        """The ipsets by name."""
+        return _merged(self._all("ipsets"))
+
+    @property
+    def recent(self) -> Mapping[str, RecentList] | None:
+        """The lists of `-m recent` by name."""
+        return _merged(self._all("recent"))
+
+    @property
+    def sysctls(self) -> Mapping[str, str] | None:
+        """The kernel's settings by name."""
+        return _merged(self._all("sysctls"))
+
+    # --- tables that no dump shows -----------------------------------------------------------------------
+
+    def tables_elsewhere(self, dump: Dump) -> frozenset[str]:
+        """Return the tables of the dump's family that evidence shows, if it shows any that the dump has."""
+        family = _NFT_FAMILIES[dump.family]
+        shown = [
+            {name for of, name in tables if of == family and name in TABLE_NAMES}
+            for kind in ("nft", "table names")
+            for tables in self._all(kind)
+        ]
+        return frozenset().union(*(names for names in shown if names & dump.tables.keys()))
+
+    def unseen_tables(self, dump: Dump) -> tuple[str, ...]:
+        """Return the tables that the node may have and the dump does not show.
+
+        iptables-save writes all tables there are. A listing shows those that somebody asked for, and a dump that
+        is not whole, what is left of it; there the evidence may tell which tables there are.
+        """
+        missing = [name for name in TABLE_NAMES if name not in dump.tables]
+        elsewhere = self.tables_elsewhere(dump)
+        if elsewhere:
+            return tuple(name for name in missing if name in elsewhere)
+        if dump.form != DumpForm.SAVE:
+            return tuple(missing)
+        lost = {dict(gap.values).get("table") for gap in dump.gaps if gap.id == "table-missing"}
+        return tuple(name for name in missing if name in lost)
+
+
+def as_snapshot(node: Dump | Snapshot) -> Snapshot:
+    """Return a node of which a dump is all that there is, as one."""
+    return node if isinstance(node, Snapshot) else Snapshot((node,))
+
+
+def _has_loopback(found: Iterable[Network], version: int) -> bool:
+    return any(own.version == version and _LOOPBACKS[version] & own.mask == own.value for own in found)
+
+
+def _merged(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return what several pieces say, by name; what a later one says of the same name counts."""
+    return {name: value for part in found for name, value in part.items()} if found else None

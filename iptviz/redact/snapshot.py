@@ -1,0 +1,100 @@
+"""A whole node in pseudonyms: its dumps, and of the evidence beside them what answers make use of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.dump.model import Dump
+from iptviz.intake.index import TABLE_NAMES
+from iptviz.intake.read import read_text
+from iptviz.node.evidence import READERS, Evidence
+from iptviz.node.sections import Section
+from iptviz.node.snapshot import Snapshot
+from iptviz.redact.beside import Beside
+from iptviz.source.origin import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from iptviz.redact.dump import Redactor
+
+SOURCE = "redacted"
+"""What redacted input is called in an answer: a file's name may tell what it holds."""
+
+_OF_FORM = {"made-from-listing", "interfaces-not-shown", "table-not-named"}
+"""Gaps that no line of a redacted dump shows."""
+
+
+def texts_beside(node: Snapshot) -> Iterator[str]:
+    """Yield the texts of a node whose ranges of addresses must stay ranges, but for that of its first dump."""
+    for dump in node.dumps[1:]:
+        yield bytes(dump).decode(errors="replace")
+    for piece in _used(node):
+        if piece.kind in _TRANSLATIONS:
+            yield piece.file.text
+
+
+def hidden(node: Snapshot, redactor: Redactor, text: str) -> Snapshot:
+    """Return a node in pseudonyms; `text` is its first dump, written by `redactor` already."""
+    first, *others = node.dumps
+    dumps = [_dump(first, text), *(_dump(dump, redactor.other(dump)) for dump in others)]
+    beside = Beside(redactor)
+    return Snapshot(dumps, filter(None, (_evidence(piece, beside) for piece in _used(node))))
+
+
+def _dump(dump: Dump, text: str) -> Dump:
+    """Return a dump whose redacted text is `text`, with all that its form says."""
+    read = read_text(text.encode())
+    gaps = tuple(gap for gap in dump.gaps if gap.id in _OF_FORM)
+    plain = read.dumps[0]._replace(
+        form=dump.form, family=dump.family, backend=dump.backend, gaps=(*read.dumps[0].gaps, *gaps)
+    )
+    made = Dump.of(read, plain, Source(SOURCE, "", read.raw))
+    made.number, made.siblings = dump.number, dump.siblings
+    return made
+
+
+def _used(node: Snapshot) -> Iterator[Evidence]:
+    """Yield the evidence of which answers make use."""
+    return (
+        piece
+        for piece in node.evidence
+        if piece.kind in READERS and piece.namespace is None and not piece.partial
+    )
+
+
+_TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
+    "addresses": Beside.addresses,
+    "routes": Beside.routes,
+    "rules": Beside.routes,
+    "ipsets": Beside.ipset,
+    "recent": Beside.recent,
+}
+"""How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
+
+_TABLES_OF = {"nft": "table {} {} {{\n}}\n", "table names": "{1}\n"}
+"""Of the kinds that tell which tables there are, how they are written again: family and name of each."""
+
+
+def _evidence(piece: Evidence, beside: Beside) -> Evidence | None:
+    """Return a piece in pseudonyms; None where nothing of it is used, or it cannot be read."""
+    if piece.kind in _TABLES_OF:
+        tables = (of for of in READERS[piece.kind](piece) if of[1] in TABLE_NAMES)
+        return _written(piece, "".join(_TABLES_OF[piece.kind].format(*of) for of in sorted(tables)))
+    translate = _TRANSLATIONS.get(piece.kind)
+    if translate is None or piece.table not in _USUAL_TABLES:
+        return None
+    named = f"==> {piece.list_name} <==\n" if piece.kind == "recent" else ""
+    return _written(piece, translate(beside, named + piece.file.text))
+
+
+_USUAL_TABLES = ("", "all", "local", "main", "default")
+
+
+def _written(piece: Evidence, text: str) -> Evidence:
+    """Return a piece with another text; of the command that printed it, what decides how it is read."""
+    data = text.encode()
+    words = ("ip", *(["-6"] if piece.of_six else []), *([f"table {piece.table}"] if piece.table else []))
+    inside = "ip6_tables_names" if piece.kind == "table names" and "ip6_" in piece.source.inside else ""
+    section = Section(0, len(data), 1, " ".join(words), None, piece.kind)
+    return Evidence(piece.kind, Source(SOURCE, inside, data), section)
