@@ -8,6 +8,9 @@ from contextlib import suppress
 
 from iptviz.errors import OutputError
 
+_STANDARD = {"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}
+"""What -o may say for standard output. Opened by name, the file behind it would be emptied, and then replaced."""
+
 
 def write_answer(answer: str | bytes, output: str | None) -> None:
     """Write `answer` to the file `output`, or to standard output for None and "-".
@@ -17,10 +20,15 @@ def write_answer(answer: str | bytes, output: str | None) -> None:
         BrokenPipeError: nobody reads standard output any more.
     """
     data = answer if isinstance(answer, bytes) else answer.encode("utf-8", "backslashreplace")
-    if output is None or output == "-":
+    if output is None or output in _STANDARD:
         _write_standard(data)
     else:
         _write_whole(data, output)
+
+
+def is_standard(output: str | None) -> bool:
+    """Tell whether what -o says, or its absence, means standard output."""
+    return output is None or output in _STANDARD
 
 
 def _write_standard(data: bytes) -> None:

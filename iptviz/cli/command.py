@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from typer.models import ParameterInfo
 
 from iptviz.cli.options import After, Options
+from iptviz.cli.places import check_places
 from iptviz.cli.pseudonyms import as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
-from iptviz.redact.named import NODE_FILES, Named
+from iptviz.redact.named import INPUTS, Named
 from iptviz.render.formats import format_help
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
 
 _TYPED: Mapping[Named | None, Any] = {
-    **dict.fromkeys((Named.DUMP, Named.OLDER_DUMP, Named.SERVICES, *NODE_FILES), str | None),
+    **dict.fromkeys(INPUTS, str | None),
     Named.DUMPS: list[str] | None,
     Named.CLUSTER: list[str],
 }
@@ -88,8 +89,10 @@ class CliCommand:
         options = Options(**{name: typed.pop(name) for name in Options._fields if name in typed})
 
         def run() -> int:
+            named = {each.name: each.named for each in self.arguments}
             if options.in_pseudonyms:
-                check_named({each.name: each.named for each in self.arguments})
+                check_named(named)
+            check_places(options, typed, named)
             return self._run(options, **typed)
 
         answer(run)

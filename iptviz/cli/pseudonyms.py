@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from iptviz.cli.run import Meant, load_node
@@ -153,13 +152,12 @@ def redacted(
 
     Raises:
         DumpError: the mapping cannot be read.
-        OutputError: the mapping cannot be written, or would be written where the answer will be.
+        OutputError: the mapping cannot be written.
     """
     from iptviz.redact.dump import Redactor
     from iptviz.redact.mapping import fresh_secrets, read_mapping
 
     mapping = options.mapping
-    _check_place(mapping, options.output)
     kept = read_mapping(mapping) if mapping else None
     secrets = kept or fresh_secrets()
     services = tuple(candidates)
@@ -183,14 +181,13 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
 
     Raises:
         DumpError: the mapping cannot be read.
-        OutputError: the mapping cannot be written, or would be written where the answer will be.
+        OutputError: the mapping cannot be written.
     """
     from iptviz.redact.bundle import redacted_bundle, redacted_evidence
     from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
     from iptviz.redact.snapshot import SOURCE
 
     mapping = options.mapping
-    _check_place(mapping, options.output)
     secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
     dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
     evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
@@ -198,18 +195,6 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         write_mapping(mapping, secrets)
     problem = DumpError("something in it cannot be read", where=SOURCE)
     return result._replace(dumps=dumps, evidence=evidence, problems=(problem,) * bool(result.problems))
-
-
-def _check_place(mapping: str | None, output: str | None) -> None:
-    """Raise an error where the mapping has no file of its own."""
-    if mapping in {"", "-"}:
-        raise OutputError(
-            "--map needs the name of a file", hint="it keeps the key, so it must be a secret one"
-        )
-    if mapping and output and os.path.realpath(mapping) == os.path.realpath(output):
-        raise OutputError(
-            "--map and -o name the same file", where=mapping, hint="the map is secret; name another"
-        )
 
 
 def _keep(mapping: str | None, redactor: Redactor) -> None:

@@ -91,7 +91,7 @@ def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
             raise DumpError("cannot be read: it is closed", where="<stdin>")
         # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
         return _checked(_read(sys.stdin.buffer, "<stdin>", limit, wanted), "<stdin>")
-    bundle, inside = _split(path)
+    bundle, inside = split_path(path)
     if inside:
         return _pick(_read_path(bundle, limit, lambda path, _: _is_called(path, inside)), inside, bundle)
     return _checked(_read_path(bundle, limit, wanted), path)
@@ -106,7 +106,7 @@ def _read_path(path: str, limit: int, wanted: Wanted) -> FoundTexts:
         return _read(file, path, limit, wanted)
 
 
-def _split(path: str) -> tuple[str, str]:
+def split_path(path: str) -> tuple[str, str]:
     """Split `BUNDLE:path/inside`; a file that has such a name itself goes before."""
     if ":" in path and not os.path.exists(path):  # noqa: PTH110 - pathlib costs 3 ms at start-up
         colon = path.find(":")

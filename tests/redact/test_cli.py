@@ -170,13 +170,14 @@ def test_a_map_that_cannot_be_replaced_leaves_no_copy_of_the_key(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_dump_may_be_replaced_by_its_own_pseudonyms(tmp_path: Path) -> None:
+def test_a_dump_is_not_replaced_by_its_own_pseudonyms(tmp_path: Path) -> None:
     dump = tmp_path / "dump.rules"
     with open(DUMP, encoding="utf-8") as file:  # noqa: PTH123
-        dump.write_text(file.read())
-    assert run("redact", str(dump), "-o", str(dump))[0] == 0
-    assert "KUBE-SERVICES -d " in dump.read_text()
-    assert "203.0.113" not in dump.read_text()
+        original = file.read()
+    dump.write_text(original)
+    status, output, message = run("redact", str(dump), "-o", str(dump))
+    assert (status, output, dump.read_text() == original) == (2, "", True)
+    assert f"-o {dump} would overwrite the input {dump}; choose another file" in message
 
 
 def test_lines_are_those_of_the_original() -> None:

@@ -1,0 +1,126 @@
+"""Where a command writes: never to a file that it reads, whatever that file is called.
+
+Files are told apart by device and inode: links, and paths into a bundle, are what they lead to. Devices,
+terminals and pipes may be read and written at once. Standard error is not looked at: a refusal is said there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from iptviz.errors import OutputError
+from iptviz.output import is_standard
+from iptviz.redact.named import INPUTS, Named
+from iptviz.source.origin import split_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import TextIO
+
+    from iptviz.cli.options import Options
+
+Place = tuple[int, int]
+"""What a regular file is, under all its names: its device and its inode."""
+
+_ELSEWHERE = "choose another file"
+
+
+def check_places(options: Options, typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> None:
+    """Raise an error where a command would write to a file that it reads, before either is done.
+
+    `typed` are its own arguments, `named` is what each argument names.
+
+    Raises:
+        OutputError: it would, or the map would have no file of its own.
+    """
+    _check_map(options.mapping, options.output)
+    read = {place: said for place, said in _read({**typed, **options._asdict()}, named) if place}
+    if (place := _place_of(options.mapping)) in read:
+        raise OutputError(f"--map {options.mapping} would overwrite {read[place]}; {_ELSEWHERE}")
+    if (place := _written(options.output)) in read:
+        raise OutputError(_refusal(options.output, read[place]))
+
+
+def _check_map(mapping: str | None, output: str | None) -> None:
+    """Raise an error where the map has no file of its own."""
+    if mapping in {"", "-"}:
+        raise OutputError(
+            "--map needs the name of a file", hint="it keeps the key, so it must be a secret one"
+        )
+    if mapping and _is_same(mapping, output):
+        what = "standard output are the same file" if is_standard(output) else "-o name the same file"
+        raise OutputError(f"--map and {what}", where=mapping, hint="the map is secret; name another")
+
+
+def _is_same(mapping: str, output: str | None) -> bool:
+    place = _place_of(mapping)
+    if place is None and output:  # a file that is not there yet has a name alone
+        return os.path.realpath(mapping) == os.path.realpath(output)
+    return place is not None and place == _written(output)
+
+
+def _read(typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> Iterator[tuple[Place | None, str]]:
+    """Yield each file that is read, and what a message calls it."""
+    for name, kind in named.items():
+        for path in _paths(typed.get(name), kind) if kind in INPUTS else ():
+            if path == "-":
+                yield _place_at(sys.stdin), "the file on standard input"
+            else:
+                yield _place_of(path), f"the input {path}"
+
+
+def _paths(value: str | Sequence[str] | None, kind: Named | None) -> Sequence[str]:
+    """Return the paths that an argument names; a dump that has no name is piped in."""
+    paths = [value] if isinstance(value, str) else value
+    return paths or (["-"] if kind is Named.DUMP else [])
+
+
+def _refusal(output: str | None, found: str) -> str:
+    if not is_standard(output):
+        return f"-o {output} would overwrite {found}; {_ELSEWHERE}"
+    if _is_emptied(sys.stdout):
+        return (
+            f"standard output is {found}, which the shell emptied before iptviz started; "
+            "restore it and redirect to another file"
+        )
+    return f"standard output is {found}; nothing was written, redirect to another file"
+
+
+def _is_emptied(stream: TextIO) -> bool:
+    """Tell whether whoever opened a stream's file emptied it: `>` does, `>>` only finds it empty."""
+    return os.fstat(stream.fileno()).st_size == 0 and not _appends(stream)
+
+
+def _appends(stream: TextIO) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # not POSIX: nothing tells
+        return False
+    return bool(fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_APPEND)
+
+
+def _written(output: str | None) -> Place | None:
+    """Return where the answer goes: None where that is no file yet."""
+    return _place_at(sys.stdout) if is_standard(output) else _place_of(output)
+
+
+def _place_of(path: str | None) -> Place | None:
+    """Return what is at a path, or around `BUNDLE:path/inside`: None where that is no regular file."""
+    with suppress(OSError, ValueError):  # not there, or no name of a file: who reads or writes it says so
+        return _place(os.stat(split_path(path)[0])) if path else None  # noqa: PTH116
+    return None
+
+
+def _place_at(stream: TextIO | None) -> Place | None:
+    """Return what file a stream is at: None where that is closed, a pipe, or in memory."""
+    with suppress(OSError, ValueError):
+        return _place(os.fstat(stream.fileno())) if stream else None
+    return None
+
+
+def _place(found: os.stat_result) -> Place | None:
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
