@@ -84,6 +84,7 @@ def _in_pseudonyms(
     found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options
 ) -> dict[str, Any]:
     """Return all arguments in the pseudonyms of the dump; the mapping is kept with them."""
+    from iptviz.redact.lock import locked
     from iptviz.redact.snapshot import hidden, texts_beside
     from iptviz.redact.translate import translated
 
@@ -97,18 +98,23 @@ def _in_pseudonyms(
 
     beside = [file.text for file in of(*NODE_FILES)]
     (node,) = of(Named.DUMP, Named.DUMPS)
-    for snapshot in (node, *of(Named.OLDER_DUMP)):
-        beside += texts_beside(snapshot)
-    redactor, text = redacted(
-        node.dump, options, candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)), beside=beside
-    )
-    arguments = {
-        name: hidden(node, redactor, text)
-        if named[name] in {Named.DUMP, Named.DUMPS}
-        else translated(redactor, named[name], value)
-        for name, value in opened.items()
-    }
-    _keep(options.mapping, redactor)
+    beside += texts_beside(node)
+    for older in of(Named.OLDER_DUMP):
+        beside += [bytes(older.dump).decode(errors="replace"), *texts_beside(older)]
+    with locked(options.mapping):
+        redactor, text = _redacted(
+            node.dump,
+            options,
+            candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)),
+            beside=beside,
+        )
+        arguments = {
+            name: hidden(node, redactor, text)
+            if named[name] in {Named.DUMP, Named.DUMPS}
+            else translated(redactor, named[name], value)
+            for name, value in opened.items()
+        }
+        _keep(options.mapping, redactor)
     return arguments
 
 
@@ -137,7 +143,20 @@ def _candidates(
         yield from candidates
 
 
-def redacted(
+def redacted(dump: Dump, options: Options, *, ports: bool = False) -> str:
+    """Return a dump redacted; the mapping, if one is named, is kept.
+
+    Raises:
+        DumpError: the mapping cannot be read.
+        OutputError: the mapping cannot be written.
+    """
+    from iptviz.redact.lock import locked
+
+    with locked(options.mapping):
+        return _redacted(dump, options, ports=ports)[1]
+
+
+def _redacted(
     dump: Dump,
     options: Options,
     *,
@@ -145,14 +164,10 @@ def redacted(
     candidates: Iterable[Candidate] = (),
     beside: Iterable[str] = (),
 ) -> tuple[Redactor, str]:
-    """Return who redacts a dump, and the dump redacted; the mapping, if one is named, is kept.
+    """Return who redacts a dump, and the dump redacted, with a mapping that is locked.
 
     `candidates` are services that may be in the dump; ranges of addresses that are in the texts `beside` stay
     ranges, too.
-
-    Raises:
-        DumpError: the mapping cannot be read.
-        OutputError: the mapping cannot be written.
     """
     from iptviz.redact.dump import Redactor
     from iptviz.redact.mapping import fresh_secrets, read_mapping
@@ -184,15 +199,17 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         OutputError: the mapping cannot be written.
     """
     from iptviz.redact.bundle import redacted_bundle, redacted_evidence
+    from iptviz.redact.lock import locked
     from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
     from iptviz.redact.snapshot import SOURCE
 
     mapping = options.mapping
-    secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
-    dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
-    evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
-    if mapping:
-        write_mapping(mapping, secrets)
+    with locked(mapping):
+        secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
+        dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
+        evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
+        if mapping:
+            write_mapping(mapping, secrets)
     problem = DumpError("something in it cannot be read", where=SOURCE)
     return result._replace(dumps=dumps, evidence=evidence, problems=(problem,) * bool(result.problems))
 

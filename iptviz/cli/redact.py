@@ -26,6 +26,5 @@ def redact_command(
     and the redacted dump leads to the same answers. Loopback, link-local and multicast addresses stay, and so
     do ports.
     """
-    text = redacted(load_node(dump, options).dump, options, ports=ports)[1]
-    write_answer(text, options.output)
+    write_answer(redacted(load_node(dump, options).dump, options, ports=ports), options.output)
     return ANSWERED

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets as random_source
-from contextlib import suppress
 from typing import Any
 
 from iptviz.errors import DumpError, OutputError
+from iptviz.files import replace_file
 from iptviz.redact.secrets import KEY_BYTES, Secrets
 
 _SCHEMA = "iptviz.redaction.v1"
+_MODE = 0o600
 _ANOTHER = "name another file"
 
 
@@ -69,7 +70,6 @@ def write_mapping(path: str, secrets: Secrets) -> None:
         OutputError: it cannot be written.
     """
     import json
-    import tempfile
 
     kept = {
         "schema": _SCHEMA,
@@ -79,17 +79,8 @@ def write_mapping(path: str, secrets: Secrets) -> None:
         "names": secrets.known,
         "addresses": secrets.addresses.earlier | secrets.addresses.known,
     }
-    place = os.path.realpath(path)  # a link stays one
     try:
-        handle, beside = tempfile.mkstemp(prefix=".iptviz-", dir=os.path.dirname(place))  # noqa: PTH120
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:  # mkstemp makes it 0600
-                json.dump(kept, file, indent=1)
-            os.replace(beside, place)  # noqa: PTH105
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(beside)  # noqa: PTH108 - it holds the key
-            raise
+        replace_file(path, json.dumps(kept, indent=1).encode(), mode=_MODE, sync=True)
     except OSError as error:
         what = f"cannot be written: {(error.strerror or str(error)).lower()}"
         raise OutputError(what, where=path) from None
