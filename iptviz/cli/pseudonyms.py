@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.sources import SourcesResult
     from iptviz.redact.dump import Redactor
+    from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
 
 _KEYS = 8
@@ -170,10 +171,10 @@ def _redacted(
     ranges, too.
     """
     from iptviz.redact.dump import Redactor
-    from iptviz.redact.mapping import fresh_secrets, read_mapping
+    from iptviz.redact.mapping import fresh_secrets
 
     mapping = options.mapping
-    kept = read_mapping(mapping) if mapping else None
+    kept = _kept(options)
     secrets = kept or fresh_secrets()
     services = tuple(candidates)
     for _ in range(_KEYS):
@@ -200,18 +201,36 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
     """
     from iptviz.redact.bundle import redacted_bundle, redacted_evidence
     from iptviz.redact.lock import locked
-    from iptviz.redact.mapping import fresh_secrets, read_mapping, write_mapping
+    from iptviz.redact.mapping import fresh_secrets, write_mapping
     from iptviz.redact.snapshot import SOURCE
 
     mapping = options.mapping
     with locked(mapping):
-        secrets = (read_mapping(mapping) if mapping else None) or fresh_secrets()
+        secrets = _kept(options) or fresh_secrets()
         dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
         evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
         if mapping:
             write_mapping(mapping, secrets)
     problem = DumpError("something in it cannot be read", where=SOURCE)
     return result._replace(dumps=dumps, evidence=evidence, problems=(problem,) * bool(result.problems))
+
+
+def _kept(options: Options) -> Secrets | None:
+    """Return what the mapping keeps: None where there is none yet.
+
+    One that others could read is used all the same: who has it knows the key already, and what is written closes
+    it. Its owner is told.
+    """
+    from iptviz.redact.mapping import mode_for_others, read_mapping
+
+    mapping = options.mapping
+    kept = read_mapping(mapping) if mapping else None
+    if mapping and kept and not options.quiet and (mode := mode_for_others(mapping)):
+        say(
+            f"WARNING {mapping}: mode {mode} let others read the key, now 0600; "
+            "who read it can undo the redaction"
+        )
+    return kept
 
 
 def _keep(mapping: str | None, redactor: Redactor) -> None:

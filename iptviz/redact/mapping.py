@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets as random_source
+import stat
 from typing import Any
 
 from iptviz.errors import DumpError, OutputError
@@ -12,6 +13,7 @@ from iptviz.redact.secrets import KEY_BYTES, Secrets
 
 _SCHEMA = "iptviz.redaction.v1"
 _MODE = 0o600
+_READABLE = stat.S_IRGRP | stat.S_IROTH
 _ANOTHER = "name another file"
 
 
@@ -61,6 +63,12 @@ def _words(found: Any) -> dict[str, str]:
     if not all(isinstance(word, str) for word in words.values()):
         raise TypeError(words)
     return words
+
+
+def mode_for_others(path: str) -> str:
+    """Return the mode of a mapping that not only its owner can read, as `0644`; else an empty text."""
+    mode = stat.S_IMODE(os.stat(path).st_mode)  # noqa: PTH116
+    return f"{mode:04o}" if mode & _READABLE else ""
 
 
 def write_mapping(path: str, secrets: Secrets) -> None:

@@ -98,6 +98,31 @@ def test_a_map_extended_keeps_what_it_had(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["secret.json"]
 
 
+@pytest.mark.parametrize("command", ["redact", "services", "sources"])
+@pytest.mark.parametrize(("mode", "said"), [(0o644, True), (0o640, True), (0o600, False), (0o400, False)])
+def test_a_map_that_others_could_read_is_closed_and_that_is_said(
+    tmp_path: Path, command: str, mode: int, said: bool
+) -> None:
+    mapping = tmp_path / "secret.json"
+    for quiet in ((), ("-q",)):
+        mapping.write_text(json.dumps(KEPT))
+        mapping.chmod(mode)
+        status, _, message = run(command, DUMP, "--map", str(mapping), *quiet)
+        assert (status, stat.S_IMODE(mapping.stat().st_mode)) == (0, 0o600)
+        warning = f"WARNING {mapping}: mode {mode:04o} let others read the key, now 0600; who read it can undo the redaction\n"
+        assert message == (warning if said and not quiet else "")
+        mapping.unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_map_stays_its_owners(tmp_path: Path) -> None:
+    mapping = tmp_path / "secret.json"
+    mapping.write_text(json.dumps(KEPT))
+    os.chown(mapping, 65534, 65534)
+    assert run("redact", DUMP, "--map", str(mapping))[0] == 0
+    assert (mapping.stat().st_uid, stat.S_IMODE(mapping.stat().st_mode)) == (65534, 0o600)
+
+
 def test_the_key_of_a_map_without_names_stays(tmp_path: Path) -> None:
     mapping = tmp_path / "secret.json"
     mapping.write_text(json.dumps(KEPT | {"key": "00" * 31 + "01"}))
