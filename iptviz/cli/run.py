@@ -27,7 +27,7 @@ ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 class Meant(NamedTuple):
-    """What a question tells of the dump that is meant: its family, and the node, by which name the API may know."""
+    """What a question tells of the dump that is meant: its family, and the name that the API has for its node."""
 
     family: str | None = None
     node: str | None = None

@@ -77,8 +77,8 @@ def load_node(
 ) -> Snapshot:
     """Return the node that `origins`, files and bundles as `load` takes them, tell of.
 
-    Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. `number` counts the dumps from 1, and takes that one alone; else
-    those of `family` go before others.
+    Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. `number`
+    counts the dumps from 1, and takes that one alone; else those of `family` go before others.
 
     Raises:
         DumpError: something cannot be read, there is no dump, or it is not clear which node or dump is meant.

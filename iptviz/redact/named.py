@@ -33,5 +33,5 @@ class Named(Enum):
 NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE)
 """Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""
 
-INPUTS = (Named.DUMP, Named.OLDER_DUMP, Named.CLUSTER, Named.SERVICES, *NODE_FILES)
+INPUTS = (Named.DUMP, Named.DUMPS, Named.OLDER_DUMP, Named.CLUSTER, Named.SERVICES, *NODE_FILES)
 """Files that are read: what is typed is a name of one, or several, and no command writes there."""

@@ -59,7 +59,7 @@ def _tables_label(dump: Dump) -> str:
     if not dump.others:
         return ", ".join(dump.tables)
     return ", ".join(
-        f"{' and '.join(other.own_tables)} in {other.origin.inside or other.source}"
+        f"{' and '.join(other.own_tables)} in {other.source.rpartition('/')[2]}"
         for other in (dump, *dump.others)
     )
 

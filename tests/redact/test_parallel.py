@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from iptviz.cli.app import app
 from iptviz.cli.options import Options
 from iptviz.cli.pseudonyms import redacted
-from iptviz.dump.load import load
+from iptviz.node.load import load
 from iptviz.redact.dump import Redactor
 from iptviz.redact.lock import locked
 from iptviz.redact.secrets import Secrets
@@ -282,6 +282,6 @@ def test_a_dump_is_waited_for_without_the_lock(
         seen.append(list(mapping.parent.iterdir()))
         return read_sources(*arguments)
 
-    monkeypatch.setattr("iptviz.dump.load.read_sources", read)
+    monkeypatch.setattr("iptviz.node.load.read_sources", read)
     done = CliRunner().invoke(app, [command, "--map", str(mapping)], input=text_of(1))
     assert (done.exit_code, seen) == (0, [[]])
