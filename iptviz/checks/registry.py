@@ -21,6 +21,7 @@ CATALOGUES = (
     "against_api",
     "absence",
     "era",
+    "backends",
     "counters",
     "packet",
     "graph",

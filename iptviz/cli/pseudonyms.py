@@ -199,6 +199,7 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         DumpError: the mapping cannot be read.
         OutputError: the mapping cannot be written.
     """
+    from iptviz.questions.sources import SourcesResult
     from iptviz.redact.bundle import redacted_bundle, redacted_evidence
     from iptviz.redact.lock import locked
     from iptviz.redact.mapping import fresh_secrets, write_mapping
@@ -209,10 +210,13 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         secrets = _kept(options) or fresh_secrets()
         dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
         evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
+        nodes = {
+            number: name and f"node-{secrets.word('node', name)}" for number, name in result.nodes.items()
+        }
         if mapping:
             write_mapping(mapping, secrets)
     problem = DumpError("something in it cannot be read", where=SOURCE)
-    return result._replace(dumps=dumps, evidence=evidence, problems=(problem,) * bool(result.problems))
+    return SourcesResult(dumps, evidence, (problem,) * bool(result.problems), nodes)
 
 
 def _kept(options: Options) -> Secrets | None:

@@ -19,7 +19,7 @@ def document(result: SourcesResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.sources.v1",
-        "sources": [_source_shape(dump) for dump in result.dumps],
+        "sources": [_source_shape(dump, result.nodes.get(dump.number) or dump.node) for dump in result.dumps],
         "evidence": list(map(_evidence_shape, result.evidence)),
         "notes": list(map(str, result.problems)),
     }
@@ -37,7 +37,7 @@ def _evidence_shape(evidence: Evidence) -> Shape:
     }
 
 
-def _source_shape(dump: Dump) -> Shape:
+def _source_shape(dump: Dump, node: str | None) -> Shape:
     return {
         "number": dump.number,
         "inside": dump.origin.inside or None,
@@ -45,7 +45,7 @@ def _source_shape(dump: Dump) -> Shape:
         "dump": dump_shape(dump, complete=dump.complete),
         "form": dump.form,
         "backend": dump.backend,
-        "node": dump.node,
+        "node": node,
         "namespace": namespace_of_path(dump.origin.inside),
         "time": dump.time,
         "findings": findings_shape(check(dump)),

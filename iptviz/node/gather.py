@@ -124,6 +124,7 @@ def settle(dumps: Sequence[Dump], name: str, family: str | None = None) -> list[
     for dump in dumps:
         slots.setdefault((dump.family, dump.backend), []).append(dump)
     _give_away_the_unknown(slots)
+    _refuse_the_unknown(slots, name)
     found = [_as_one(slot, name) for slot in slots.values()]
     better = (*([_of_family(family)] if family else []), *BETTER)
     return sorted(found, key=lambda dump: [not is_better(dump) for is_better in better])
@@ -138,6 +139,17 @@ def _give_away_the_unknown(slots: dict[tuple[str, str | None], list[Dump]]) -> N
         if unknown and (len(known) == 1 or lesser):
             slots[known[0]] += unknown
             del slots[family, None]
+
+
+def _refuse_the_unknown(slots: dict[tuple[str, str | None], list[Dump]], name: str) -> None:
+    """Raise DumpError where one dump tells no backend and others tell two: it may be the same as either."""
+    for (family, backend), dumps in slots.items():
+        if backend is None and any(of == family and known for of, known in slots):
+            raise DumpError(
+                f"holds {count(dumps)} of an unknown backend beside those of both: choose one with --dump N",
+                where=name,
+                hint=listing(dumps),
+            )
 
 
 def _as_one(slot: list[Dump], name: str) -> Dump:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks import reading
+from iptviz.checks.backends import backends
 from iptviz.checks.broken_jumps import broken_jumps
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.hooks import STAGES
@@ -59,12 +60,13 @@ def packet_notes(
     for dump in journey.dumps:
         yield from reading.check(dump)
     yield from broken_jumps(journey.broken, complete=complete)
+    yield from backends(node, journey.dumps[0])
     yield from _limit_notes(journey)
     if not complete:
         yield from _cut_notes(journey, outcomes)
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield remark("nat-decided-before", state=start.state)
-    yield from _table_notes(journey, hook)
+    yield from _table_notes(journey, hook, known=bool(node.tables_elsewhere(journey.dumps[0])))
     yield from _set_notes(journey)
     host = journey.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
@@ -74,8 +76,11 @@ def packet_notes(
     yield from _narrowing_notes(outcomes)
 
 
-def _table_notes(journey: Journey, hook: str) -> Iterator[Item]:
-    """Say which tables have no rules, and which are not there: empty, or never looked at."""
+def _table_notes(journey: Journey, hook: str, *, known: bool) -> Iterator[Item]:
+    """Say which tables have no rules, and which are not there: empty, or never looked at.
+
+    `known` says that something beside the dumps tells which tables there are.
+    """
     tables = {stage.table for stage in STAGES[hook]} - {""}
     if not any(
         dump.tables[stage.table].rules_of(stage.chain)
@@ -90,7 +95,7 @@ def _table_notes(journey: Journey, hook: str) -> Iterator[Item]:
         for name in ("mangle", "nat", "filter")
         if name in tables and name not in there and name not in journey.unseen
     )
-    if missing:
+    if missing and not known:
         yield remark("tables-taken-as-empty", tables=missing)
     unseen = tuple(name for name in journey.unseen if name in tables)
     if unseen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import leftovers, reading
+from iptviz.checks.backends import backends
 from iptviz.checks.finding import findings_among
 from iptviz.checks.services import collision, service_findings, shares_unevenly
 from iptviz.errors import TargetError
@@ -117,7 +118,9 @@ def services(
     wanted = _Wanted(namespace, endpoint, sort, uneven=uneven, no_endpoints=no_endpoints, published=published)
     answers = [_services(each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
-    return first._replace(snapshot=snapshot, others=tuple(others))
+    return first._replace(
+        snapshot=snapshot, others=tuple(others), notes=(*first.notes, *backends(snapshot, first.dump))
+    )
 
 
 class _Wanted(NamedTuple):

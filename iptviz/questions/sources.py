@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import reading
 from iptviz.intake.remark import Remark, remark
+from iptviz.node.gather import by_node
 from iptviz.node.load import find_in, nothing_in
 from iptviz.questions.document import document_of
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from iptviz.dump.model import Dump
     from iptviz.errors import DumpError
@@ -20,11 +22,15 @@ if TYPE_CHECKING:
 
 
 class SourcesResult(NamedTuple):
-    """The dumps, numbered from 1, and evidence of other kinds; `problems` kept others from being read."""
+    """The dumps, numbered from 1, and evidence of other kinds; `problems` kept others from being read.
+
+    `nodes` has the name by which `--node` chooses the node of a dump, by the dump's number.
+    """
 
     dumps: tuple[Dump, ...]
     evidence: tuple[Evidence, ...]
     problems: tuple[DumpError, ...]
+    nodes: Mapping[int, str | None] = MappingProxyType({})
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document `iptviz.sources.v1`."""
@@ -40,7 +46,9 @@ def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> SourcesResult:
     found = find_in(*origins, max_size=max_size)
     if not found.dumps and not found.evidence:
         raise nothing_in(found)
-    return SourcesResult(found.dumps, found.evidence, found.problems)
+    groups = by_node(found.dumps, found.evidence)
+    nodes = {dump.number: group.name for group in groups for dump in group.dumps}
+    return SourcesResult(found.dumps, found.evidence, found.problems, nodes)
 
 
 def not_understood(dump: Dump) -> list[Remark]:

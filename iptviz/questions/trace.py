@@ -101,6 +101,10 @@ def trace(
         for each in snapshot.of_family(family)
     ]
     first, *others = [answer for answer in answers if answer.services] or answers[:1]
+    if len(snapshot.dumps) > 1:
+        from iptviz.checks.backends import backends
+
+        first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
     return first._replace(snapshot=snapshot, others=tuple(others))
 
 

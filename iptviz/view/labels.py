@@ -13,7 +13,7 @@ from iptviz.view.numbers import chance, counted, one_in, percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
@@ -62,6 +62,16 @@ def _tables_label(dump: Dump) -> str:
         f"{' and '.join(other.own_tables)} in {other.source.rpartition('/')[2]}"
         for other in (dump, *dump.others)
     )
+
+
+def dumps_label(dumps: Sequence[Dump], *, complete: bool) -> str:
+    """Return the same of several dumps that a packet passes; a file that holds them all is named once."""
+    first, *others = dumps
+    labels = [dump_label(first, complete=complete)]
+    for dump in others:
+        label = dump_label(dump, complete=complete)
+        labels.append(label.removeprefix(f"{printable(first.source)} · "))
+    return " + ".join(labels)
 
 
 def other_dump_label(dump: Dump) -> str:

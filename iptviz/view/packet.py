@@ -9,7 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
-from iptviz.view.labels import FOLD_FROM, SHOWN, dump_label, folded_label, note_texts
+from iptviz.view.labels import FOLD_FROM, SHOWN, dumps_label, folded_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
@@ -62,7 +62,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
     return View(
         asked,
-        " + ".join(dump_label(dump, complete=result.complete) for dump in result.dumps),
+        dumps_label(result.dumps, complete=result.complete),
         (
             Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),

@@ -36,7 +36,8 @@ def sources_view(result: SourcesResult, *, fold: bool = True) -> View:
         about_text = not fold and id(dump.line_notes) not in shown
         shown.add(id(dump.line_notes))
         remarks = _remarks(dump, about_text=about_text, fold=fold)
-        rows.append(TableRow(texts(_cells(dump)), tuple(map(Below, remarks))))
+        cells = _cells(dump, result.nodes.get(dump.number) or dump.node or "")
+        rows.append(TableRow(texts(cells), tuple(map(Below, remarks))))
     tables = Table(DUMPS, tuple(rows), _INDENT), Table(EVIDENCE, evidence, _INDENT)
     return View("Sources", "", tuple(table for table in tables if table.rows), document=result.to_dict)
 
@@ -63,7 +64,7 @@ def _state(evidence: Evidence) -> str:
     return "used" if evidence.kind in READERS else "not read"
 
 
-def _cells(dump: Dump) -> tuple[str, ...]:
+def _cells(dump: Dump, node: str) -> tuple[str, ...]:
     return tuple(
         map(
             printable,
@@ -74,7 +75,7 @@ def _cells(dump: Dump) -> tuple[str, ...]:
                 dump.family,
                 dump.backend or "",
                 dump.tool or dump.form,
-                dump.node or "",
+                node,
                 dump.time or "",
                 ", ".join(f"{name} {table.rule_count:,}" for name, table in dump.tables.items()),
                 _completeness(dump),

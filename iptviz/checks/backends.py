@@ -1,0 +1,58 @@
+"""A node with rules of both backends of iptables: packets pass them all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.checks.finding import FindingRow, found
+from iptviz.kube.families import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
+    from iptviz.node.snapshot import Snapshot
+
+
+def backends(node: Snapshot, asked: Dump) -> Iterator[Finding]:
+    """Yield that rules of another backend act beside those of the dump that was asked."""
+    for other in node.dumps:
+        if other.family == asked.family and other.backend != asked.backend and other.rule_count:
+            services = all(_has_services(dump) for dump in (asked, other))
+            yield found(
+                ROWS,
+                "dual-backend",
+                state="services" if services else "rules",
+                backends=tuple(dump.backend or "unknown" for dump in (asked, other)),
+                count=other.rule_count,
+                number=other.number,
+                services=services,
+            )
+
+
+def _has_services(dump: Dump) -> bool:
+    nat = dump.tables.get("nat")
+    return nat is not None and nat.has_chain(SERVICES)
+
+
+def _dual_backend(*, backends: tuple[str, str], count: int, number: int, services: bool) -> str:
+    asked, other = backends
+    rules = "1 rule" if count == 1 else f"{count:,} rules"
+    both = f"; both have {SERVICES}" if services else ""
+    return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"
+
+
+ROWS = {
+    "dual-backend": FindingRow(
+        severity={"services": "critical", "rules": "medium"},
+        sentence=_dual_backend,
+        means="The node has rules in the tables of iptables-legacy and in those of iptables-nft. A packet passes "
+        "both; in nat the backend whose tables were registered last is asked first, which no dump shows.",
+        matters="What one backend drops is dropped, whatever the other says. If both have kube-proxy's chains, "
+        "those of the backend that kube-proxy left are stale: connections may go to endpoints that are gone.",
+        advice="Find out who writes to which backend (iptables -V in each container). Empty the tables of the "
+        "one that nobody should use, or reboot the node.",
+        reference="k/k#109811, #107965",
+    ),
+}
