@@ -1,10 +1,18 @@
-"""A file that is replaced at once: whoever reads it finds the old content or the new one, never a part."""
+"""Files that are written: replaced at once where that can be, so that nobody ever finds a part of one."""
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY}
+"""Why a file cannot be replaced that can be written: its folder may not be, or it is a mount of its own."""
 
 
 def replace_file(path: str, data: bytes, *, mode: int | None = None, sync: bool = False) -> None:
@@ -45,3 +53,78 @@ def _keep_owner(path: str, old: os.stat_result) -> None:
         with suppress(OSError, AttributeError):  # not ours to give; or a system without owners
             os.chown(path, owner, old.st_gid)
             return
+
+
+# --- the answer -----------------------------------------------------------------------------------------------
+
+
+def write_file(data: bytes, path: str) -> None:
+    """Write a file in the way that what is there allows.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    _way(path)(data, path)
+
+
+def _way(path: str) -> Callable[[bytes, str], None]:
+    """Return how a file is written, by what it is."""
+    try:
+        old = os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:  # or a link that leads nowhere yet
+        return _write_through if path.endswith(os.sep) else _write_new
+    if not stat.S_ISREG(old.st_mode):
+        return _write_through
+    return _write_over if old.st_nlink == 1 else _write_in_place  # a file of several names stays one
+
+
+def _write_new(data: bytes, path: str) -> None:
+    replace_file(path, data)
+
+
+def _write_over(data: bytes, path: str) -> None:
+    """Replace a file that may be written: to be replaced it need not be, but its owner has protected it."""
+    with open(path, "ab"):  # noqa: PTH123
+        pass
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        # Somebody has put the file there for an answer, in a folder of others or as a container's mount. That is
+        # as good as what > FILE does: the answer is made, and _write_in_place does not lose the old one halfway.
+        if error.errno not in _NOT_BESIDE:
+            raise
+        _write_in_place(data, path)
+
+
+def _write_in_place(data: bytes, path: str) -> None:
+    """Write over what is in a file: first what needs more room, so that a full disk leaves all that was there.
+
+    Who reads it in that moment, and a crash in it, may find a part of both.
+    """
+    with open(path, "wb", buffering=0, opener=_open_full) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            write_all(file.fileno(), data[size:])
+        except OSError:
+            file.truncate(size)
+            raise
+        file.seek(0)
+        write_all(file.fileno(), data[:size])
+        file.truncate(len(data))
+
+
+def _open_full(path: str, flags: int) -> int:
+    return os.open(path, flags & ~os.O_TRUNC)
+
+
+def _write_through(data: bytes, path: str) -> None:
+    """Write to a device or a pipe, which nothing takes the place of."""
+    with open(path, "wb") as file:  # noqa: PTH123
+        file.write(data)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write to what is open already."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import stat
 import sys
-from typing import TYPE_CHECKING
 
 from iptviz.errors import OutputError
-from iptviz.files import replace_file
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+_REGULAR = 0o10
+"""The kind of an ordinary file, in the upper bits of a mode (inode(7))."""
 
 _STREAMS = {"-": 1, "/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
-_OPEN = re.compile(r"/(?:dev|proc/self)/fd/(\d{1,9})")
+_OPEN = r"/(?:dev|proc/self)/fd/(\d{1,9})"
 """What -o may say for something that is open. Opened once more, a file would begin anew, or be replaced."""
-
-_NOT_BESIDE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY}
-"""Why a file cannot be replaced that can be written: its folder may not be, or it is a mount of its own."""
 
 
 def write_answer(answer: str | bytes, output: str | None) -> None:
@@ -42,9 +35,17 @@ def is_standard(output: str | None) -> bool:
     return output is None or _descriptor(output) == 1
 
 
+def standard_output_is_file() -> bool:
+    """Tell whether standard output was sent to a file."""
+    try:
+        return sys.stdout is not None and os.fstat(sys.stdout.fileno()).st_mode >> 12 == _REGULAR
+    except (OSError, ValueError):  # it is none that the system knows
+        return False
+
+
 def _descriptor(output: str) -> int | None:
     """Return which descriptor of this process a path stands for: None where it is a path of a file."""
-    found = _OPEN.fullmatch(output)
+    found = re.fullmatch(_OPEN, output)
     return int(found[1]) if found else _STREAMS.get(output)
 
 
@@ -72,77 +73,14 @@ def _failed(error: OSError, where: str) -> OutputError:
 
 
 def _write_file(data: bytes, path: str) -> None:
+    from iptviz.files import write_all, write_file  # most answers go to standard output
+
     try:
-        _way(path)(data, path)
+        if (descriptor := _descriptor(path)) is not None:
+            write_all(descriptor, data)
+        else:
+            write_file(data, path)
     except BrokenPipeError:  # a pipe's reader has seen enough, as of standard output
         raise
     except OSError as error:
         raise _failed(error, path) from None
-
-
-def _way(path: str) -> Callable[[bytes, str], None]:
-    """Return how a file is written, by what it is.
-
-    Raises:
-        OSError: nothing can be there.
-    """
-    if (descriptor := _descriptor(path)) is not None:
-        return lambda data, _: _write_all(descriptor, data)
-    try:
-        old = os.stat(path)  # noqa: PTH116
-    except FileNotFoundError:  # or a link that leads nowhere yet
-        return _write_through if path.endswith(os.sep) else _write_new
-    if not stat.S_ISREG(old.st_mode):
-        return _write_through
-    return _write_over if old.st_nlink == 1 else _write_in_place  # a file of several names stays one
-
-
-def _write_new(data: bytes, path: str) -> None:
-    replace_file(path, data)
-
-
-def _write_over(data: bytes, path: str) -> None:
-    """Replace a file that may be written: to be replaced it need not be, but its owner has protected it."""
-    with open(path, "ab"):  # noqa: PTH123
-        pass
-    try:
-        replace_file(path, data)
-    except OSError as error:
-        # Somebody has put the file there for an answer, in a folder of others or as a container's mount. That is
-        # as good as what > FILE does: the answer is made, and _write_in_place does not lose the old one halfway.
-        if error.errno not in _NOT_BESIDE:
-            raise
-        _write_in_place(data, path)
-
-
-def _write_in_place(data: bytes, path: str) -> None:
-    """Write over what is in a file: first what needs more room, so that a full disk leaves all that was there.
-
-    Who reads it in that moment, and a crash in it, may find a part of both.
-    """
-    with open(path, "wb", buffering=0, opener=_open_full) as file:
-        size = file.seek(0, os.SEEK_END)
-        try:
-            _write_all(file.fileno(), data[size:])
-        except OSError:
-            file.truncate(size)
-            raise
-        file.seek(0)
-        _write_all(file.fileno(), data[:size])
-        file.truncate(len(data))
-
-
-def _open_full(path: str, flags: int) -> int:
-    return os.open(path, flags & ~os.O_TRUNC)
-
-
-def _write_through(data: bytes, path: str) -> None:
-    """Write to a device or a pipe, which nothing takes the place of."""
-    with open(path, "wb") as file:  # noqa: PTH123
-        file.write(data)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]

@@ -137,7 +137,7 @@ def test_standard_output_is_no_file_that_a_command_reads(
 def test_what_is_piped_in_is_read_too(
     path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    dump = next(each for each in made(name).arguments if each.named is Named.DUMP)
+    dump = next(each for each in made(name).arguments if each.named in {Named.DUMP, Named.DUMPS})
     unnamed = asked(name, dump, "") if dump.info.default is None else asked(name, dump, "-")
     for typed in (unnamed, asked(name, dump, "-")):
         assert redirected(monkeypatch, [*typed, "-o", str(path)], stdin=path) == 2

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from typer.models import ParameterInfo
 
 from iptviz.cli.options import After, Options
-from iptviz.cli.places import check_places
 from iptviz.cli.pseudonyms import as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
+from iptviz.output import standard_output_is_file
 from iptviz.redact.named import INPUTS, Named
 from iptviz.render.formats import format_help
 
@@ -92,7 +92,10 @@ class CliCommand:
             named = {each.name: each.named for each in self.arguments}
             if options.in_pseudonyms:
                 check_named(named)
-            check_places(options, typed, named)
+            if options.output or options.mapping or standard_output_is_file():
+                from iptviz.cli.places import check_places  # at a terminal nothing can be overwritten
+
+                check_places(options, typed, named)
             return self._run(options, **typed)
 
         answer(run)

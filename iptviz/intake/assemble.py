@@ -23,9 +23,10 @@ from iptviz.intake.dialect import (
     read_command,
     reason_to_skip,
 )
-from iptviz.intake.draft import Draft, DumpForm, Piece
+from iptviz.intake.draft import Draft, Piece
 from iptviz.intake.header import read_tool
 from iptviz.intake.listed import ListedChain, begin_chain
+from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
 from iptviz.intake.text import split_lines, to_bytes, to_text
 

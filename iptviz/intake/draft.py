@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake.dialect import LineKind
+from iptviz.intake.plain import DumpForm
 from iptviz.intake.text import split_lines
 
 if TYPE_CHECKING:
@@ -18,14 +19,6 @@ BUILT_IN = frozenset((b"INPUT", b"FORWARD", b"OUTPUT", b"PREROUTING", b"POSTROUT
 
 # The order of the hooks, in which iptables prints them.
 HOOK_ORDER = (b"PREROUTING", b"INPUT", b"FORWARD", b"OUTPUT", b"POSTROUTING")
-
-
-class DumpForm:
-    """What a table was written as."""
-
-    SAVE = "iptables-save"
-    RULES = "iptables -S"
-    LISTING = "iptables -L"
 
 
 class Piece(NamedTuple):

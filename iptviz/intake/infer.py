@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
-from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece, chain_of
+from iptviz.intake.draft import BUILT_IN, Draft, Piece, chain_of
+from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import remark
 from iptviz.intake.text import split_lines
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
-from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, DumpForm, Piece
+from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, Piece
+from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import remark
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.listing.rows import ChainHeading, ListedColumns, read_columns, read_heading, read_row

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from iptviz.intake.remark import LineNote, Remark
 
 
+class DumpForm:
+    """What a dump was written as."""
+
+    SAVE = "iptables-save"
+    RULES = "iptables -S"
+    LISTING = "iptables -L"
+
+
 class PlainDump(NamedTuple):
     """One dump of a text.
 

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
-from iptviz.intake.draft import BUILT_IN, Draft, DumpForm, Piece
+from iptviz.intake.draft import BUILT_IN, Draft, Piece
 from iptviz.intake.index import build_index
 from iptviz.intake.infer import with_tables
-from iptviz.intake.plain import PlainDump
+from iptviz.intake.plain import DumpForm, PlainDump
 
 if TYPE_CHECKING:
     from iptviz.intake.lines import LineMap

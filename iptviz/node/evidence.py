@@ -48,6 +48,11 @@ class Evidence(NamedTuple):
         return namespace_of_path(self.source.inside)
 
     @property
+    def is_used(self) -> bool:
+        """Whether answers make use of it."""
+        return self.kind in READERS and self.namespace is None and not self.partial
+
+    @property
     def table(self) -> str:
         """The routing table that was asked for; empty where none was."""
         found = _TABLE.search(self.command)

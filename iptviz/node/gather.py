@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.intake.draft import DumpForm
+from iptviz.intake.plain import DumpForm
 from iptviz.source.bundle import namespace_of_path
 
 if TYPE_CHECKING:
@@ -230,6 +230,10 @@ def count(dumps: Sequence[Dump]) -> str:
 
 def listing(dumps: Sequence[Dump]) -> str:
     """Return a line for each of the first few dumps, with its number."""
-    lines = [f"{dump.number}: {dump.describe()}" for dump in dumps[:_SHOWN]]
+    files = {dump.origin.bundle for dump in dumps}
+    lines = [
+        f"{dump.number}: {f'{dump.origin.bundle} · ' if len(files) > 1 else ''}{dump.describe()}"
+        for dump in dumps[:_SHOWN]
+    ]
     more = [f"and {len(dumps) - _SHOWN} more: iptviz sources lists them"] if len(dumps) > _SHOWN else []
     return "\n  ".join(lines + more)

@@ -8,7 +8,6 @@ from iptviz.dump.gaps import no_dump_error
 from iptviz.dump.model import Dump
 from iptviz.errors import DumpError
 from iptviz.intake.read import read_text
-from iptviz.node.gather import Group, by_node, choose_node, count, listing, settle
 from iptviz.node.snapshot import Snapshot
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
 
@@ -86,8 +85,12 @@ def load_node(
     found = find_in(*origins, max_size=max_size)
     if not found.dumps:
         raise nothing_in(found)
+    if len(found.dumps) == 1 and not found.evidence and number in {None, 1} and node is None:
+        return Snapshot(found.dumps, problems=found.problems)
     if number is not None:
         return _numbered(found, number)
+    from iptviz.node.gather import by_node, choose_node, listing, settle  # what one dump does not need
+
     groups = by_node(found.dumps, found.evidence)
     if not groups:
         raise DumpError("holds only dumps of network namespaces, none of the node's own", where=found.name,
@@ -98,6 +101,8 @@ def load_node(
 
 
 def _numbered(found: FoundIn, number: int) -> Snapshot:
+    from iptviz.node.gather import Group, by_node, count, listing
+
     if not 1 <= number <= len(found.dumps):
         raise DumpError(
             f"holds {count(found.dumps)}, there is no dump {number}",

@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import DumpError
-from iptviz.intake.draft import DumpForm
 from iptviz.intake.index import TABLE_NAMES
-from iptviz.node.evidence import READERS
+from iptviz.intake.plain import DumpForm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +28,7 @@ _LOOPBACKS = {4: 127 << 24 | 1, 6: 1}
 class Snapshot:
     """A node: `dumps`, the one that is obviously meant first, and `evidence` of other kinds.
 
-    `name` is the node's, where something tells it. `problems` are files that could not be read. What the evidence
+    `problems` are files that could not be read. What the evidence
     says is read when it is asked for; None means that there is none of that kind, and what could not be read of
     it is added to `evidence_problems`.
     """
@@ -45,10 +44,15 @@ class Snapshot:
         """Take the node's dumps, at least one, and what else there is."""
         self.dumps = tuple(dumps)
         self.evidence = tuple(evidence)
-        self.name = name
+        self._name = name
         self.problems = tuple(problems)
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
+
+    @property
+    def name(self) -> str | None:
+        """The node's name, where something tells it."""
+        return self._name or self.dump.node
 
     @property
     def dump(self) -> Dump:
@@ -63,13 +67,17 @@ class Snapshot:
 
     def _all(self, kind: str) -> tuple[Any, ...]:
         """Return what each piece of a kind says; one that cannot be read is a problem, and says nothing."""
+        if not self.evidence:
+            return ()
         if kind not in self._read:
             self._read[kind] = tuple(self._readings(kind))
         return self._read[kind]
 
     def _readings(self, kind: str) -> Iterator[Any]:
+        from iptviz.node.evidence import READERS  # what a dump alone does not need
+
         for piece in self.evidence:
-            if piece.kind == kind and piece.namespace is None and not piece.partial:
+            if piece.kind == kind and piece.is_used:
                 try:
                     yield READERS[kind](piece)
                 except DumpError as error:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import reading
 from iptviz.intake.remark import Remark, remark
-from iptviz.node.gather import by_node
 from iptviz.node.load import find_in, nothing_in
 from iptviz.questions.document import document_of
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from iptviz.errors import DumpError
     from iptviz.grammar.parts import RuleParts
     from iptviz.node.evidence import Evidence
+    from iptviz.node.load import FoundIn
 
 
 class SourcesResult(NamedTuple):
@@ -46,9 +46,16 @@ def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> SourcesResult:
     found = find_in(*origins, max_size=max_size)
     if not found.dumps and not found.evidence:
         raise nothing_in(found)
+    return SourcesResult(found.dumps, found.evidence, found.problems, _nodes(found))
+
+
+def _nodes(found: FoundIn) -> dict[int, str | None]:
+    if len(found.dumps) == 1:
+        return {}
+    from iptviz.node.gather import by_node  # what one dump does not need
+
     groups = by_node(found.dumps, found.evidence)
-    nodes = {dump.number: group.name for group in groups for dump in group.dumps}
-    return SourcesResult(found.dumps, found.evidence, found.problems, nodes)
+    return {dump.number: group.name for group in groups for dump in group.dumps}
 
 
 def not_understood(dump: Dump) -> list[Remark]:

@@ -56,11 +56,7 @@ def _dump(dump: Dump, text: str) -> Dump:
 
 def _used(node: Snapshot) -> Iterator[Evidence]:
     """Yield the evidence of which answers make use."""
-    return (
-        piece
-        for piece in node.evidence
-        if piece.kind in READERS and piece.namespace is None and not piece.partial
-    )
+    return (piece for piece in node.evidence if piece.is_used)
 
 
 _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.reading import by_line, line_text
 from iptviz.checks.wording import sentences
-from iptviz.node.evidence import READERS
-from iptviz.node.kinds import KINDS
 from iptviz.questions.sources import SourcesResult, not_understood
 from iptviz.source.bundle import namespace_of_path
 from iptviz.view.blocks import Table, View
@@ -44,6 +42,8 @@ def sources_view(result: SourcesResult, *, fold: bool = True) -> View:
 
 def _evidence_cells(evidence: Evidence) -> tuple[str, ...]:
     """Return what a piece of evidence is, and where it stands."""
+    from iptviz.node.kinds import KINDS  # what one dump does not need
+
     cells = (
         KINDS[evidence.kind].label,
         evidence.source.inside or evidence.source.name,
@@ -61,7 +61,7 @@ def _state(evidence: Evidence) -> str:
         return f"of network namespace {evidence.namespace}"
     if evidence.partial:
         return f"a part only: {evidence.command}"
-    return "used" if evidence.kind in READERS else "not read"
+    return "used" if evidence.is_used else "not read"
 
 
 def _cells(dump: Dump, node: str) -> tuple[str, ...]:

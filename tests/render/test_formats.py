@@ -49,6 +49,7 @@ class LoopResult(NamedTuple):
 
     name: str
     dump: iptviz.Dump | None = None
+    snapshot: None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {"schema": "test.loop.v1", "name": self.name}
