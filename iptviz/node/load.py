@@ -147,8 +147,8 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> FoundIn:
 def _read(source: Source) -> tuple[Text, list[Evidence]]:
     """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
     text = read_text(source.data, source.inside)
-    if text.dumps and not text.line_count:
-        return text, []  # nothing but a dump
+    if text.dumps and not any(note.reason == "no-part" for note in text.notes):
+        return text, []  # nothing but dumps, and perhaps the commands that printed them
     from iptviz.node.evidence import Evidence
     from iptviz.node.sections import sections_of, without
 
