@@ -27,5 +27,5 @@ def _chains_alone(*, chains: tuple[str, ...], complete: bool) -> str:
 REMARKS: dict[str, str | Callable[..., str]] = {
     "nodes-left-out": _nodes_left_out,
     "chains-alone": _chains_alone,
-    "dump-not-drawn": "not drawn, of the same node: dump {number}, {description}; --dump {number} draws it alone",
+    "dump-not-drawn": "not drawn, of the same node: dump {number}, {source} ({what}); --dump {number} draws it",
 }

@@ -126,7 +126,9 @@ def _other_dumps(node: Snapshot, drawn: Dump) -> Iterator[Item]:
     """Say of which dumps of the node nothing is drawn."""
     for dump in node.dumps:
         if dump is not drawn:
-            yield remark("dump-not-drawn", number=dump.number, description=dump.describe())
+            yield remark(
+                "dump-not-drawn", number=dump.number, source=dump.source, what=dump.tool or dump.family
+            )
 
 
 def _jumps(table: Table) -> Iterator[Jump]:
