@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import FIXTURES
 from tests.kubeproxy import numbered, saved
+from tests.program import at_terminal, run, start
 
 FIXTURE = "fixtures/httpd-service/dump.rules"
 HTTPD = (FIXTURES / "httpd-service" / "dump.rules").read_bytes()
 ASK = ("trace", "10.97.13.198", FIXTURE)
 ABSENT = ("trace", "10.97.13.199", FIXTURE)
-PROGRAM = (sys.executable, "-m", "iptviz")
 SGR = re.compile(r"\x1b\[[0-9;]*m")
-
-
-def run(
-    *arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None, shell: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run the program, or a shell's line in which `$@` is the program; both outputs must be UTF-8."""
-    command = ["bash", "-c", shell, "bash", *PROGRAM] if shell else [*PROGRAM, *arguments]
-    environment = {**os.environ, **(env or {})}
-    done = subprocess.run(command, input=stdin, capture_output=True, check=False, env=environment, timeout=60)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-
-def at_terminal(columns: int, *arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    """Run the program with all its streams at a terminal; its status and what the terminal got."""
-    ours, its = pty.openpty()
-    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    with subprocess.Popen(
-        [*PROGRAM, *arguments], stdin=its, stdout=its, stderr=its, env={**os.environ, **(env or {})}
-    ) as process:
-        os.close(its)
-        got = b""
-        while chunk := _read(ours):
-            got += chunk
-    os.close(ours)
-    return process.returncode, got.decode().replace("\r\n", "\n")
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # Linux says EIO once the other side is closed
-        return b""
 
 
 # --- status and streams -----------------------------------------------------------------------------------
@@ -108,7 +70,7 @@ def test_help_and_version_are_answers(arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("shell", ['"$@" trace 10.97.13.198 - < {0}', 'cat {0} | "$@" trace 10.97.13.198'])
 def test_a_dump_comes_through_a_pipe(shell: str) -> None:
-    done = run(shell=shell.format(FIXTURE))
+    done = start(shell=shell.format(FIXTURE))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[1:] == run(*ASK).stdout.splitlines()[1:]
     assert done.stdout.startswith("<stdin> · ")
@@ -116,7 +78,7 @@ def test_a_dump_comes_through_a_pipe(shell: str) -> None:
 
 def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     (tmp_path / "big").write_text(saved(numbered(1, 450)))
-    done = run(shell=f'"$@" trace 10.96.1.0 {tmp_path}/big --json | head -1; echo ${{PIPESTATUS[0]}}')
+    done = start(shell=f'"$@" trace 10.96.1.0 {tmp_path}/big --json | head -1; echo ${{PIPESTATUS[0]}}')
     assert (done.stdout, done.stderr) == ("{\n0\n", "")
 
 
@@ -125,7 +87,7 @@ FULL = pytest.param("> /dev/full", marks=pytest.mark.skipif(not Path("/dev/full"
 
 @pytest.mark.parametrize("end", [FULL, ">&-"])
 def test_an_output_that_takes_nothing_is_no_bug_of_the_program(end: str) -> None:
-    done = run(shell=f'"$@" {" ".join(ASK)} {end}')
+    done = start(shell=f'"$@" {" ".join(ASK)} {end}')
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) <= 2
     assert "Traceback" not in done.stderr
@@ -189,7 +151,7 @@ def test_colour(options: tuple[str, ...], env: dict[str, str], piped: bool, term
 
 @pytest.mark.parametrize("env", [{}, {"COLUMNS": "40"}, {"LC_ALL": "C"}])
 def test_what_is_piped_is_never_cut(env: dict[str, str]) -> None:
-    lines = run(*ASK, env=env).stdout.splitlines()
+    lines = start(*ASK, env=env).stdout.splitlines()
     assert max(map(len, lines)) > 100
     assert sum(bool(re.search(r"10\.244.*KUBE-SEP-\w{16}   lines \d+, \d+$", line)) for line in lines) == 4
 
@@ -208,7 +170,7 @@ def test_a_tree_fits_its_terminal(columns: int) -> None:
 
 @pytest.mark.parametrize("options", [("--ascii",), ("--ascii", "--color", "always")])
 def test_ascii_is_ascii(options: tuple[str, ...]) -> None:
-    text = run(*ASK, *options, env={"LC_ALL": "C"}).stdout
+    text = start(*ASK, *options, env={"LC_ALL": "C"}).stdout
     assert text.isascii()
     assert "+-- KUBE-SERVICES" in SGR.sub("", text)
 

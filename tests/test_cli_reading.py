@@ -5,14 +5,13 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import subprocess
-import sys
 import tarfile
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import FIXTURES
+from tests.program import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 HTTPD = (FIXTURES / "httpd-service/dump.rules").read_bytes()
 PASTED = "fixtures/httpd-pasted/dump.txt"
 CLUSTER_IP = "10.97.13.198"
-
-
-def run(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "iptviz", *arguments], input=stdin, capture_output=True, check=False
-    )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "backslashreplace")
-    )
 
 
 def bundle(path: Path, files: dict[str, bytes]) -> Path:

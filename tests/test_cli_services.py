@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import program
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.program import Ended
+
 TODAY = "fixtures/policies-today/dump.rules"
 
 
-def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "iptviz", "services", *arguments],
-        input=stdin, capture_output=True, encoding="utf-8", check=False, cwd=ROOT, env=os.environ | {"COLUMNS": "100"},
-    )  # fmt: skip
+def run(*arguments: str, stdin: str = "") -> Ended:
+    return program.run("services", *arguments, stdin=stdin.encode(), env={"COLUMNS": "100"})
 
 
 def test_it_lists_what_is_piped_in() -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.dump.test_load import HTTPD, HTTPD6, NODES, SOS, tar
-from tests.test_cli import FIXTURE, at_terminal, run
+from tests.program import at_terminal, run
+from tests.test_cli import FIXTURE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
 import struct
@@ -29,6 +28,7 @@ from iptviz.view.picture import Box, Link, Picture
 from iptviz.view.text import printable
 from tests.conftest import ROOT
 from tests.kubeproxy import numbered, saved
+from tests.program import run
 from tests.render.test_hostile import (
     HOSTILE,
     every_target,
@@ -311,22 +311,10 @@ def test_mermaid_clips_what_is_too_long_and_keeps_every_end_of_a_link() -> None:
 # --- what is missing -----------------------------------------------------------------------------------------
 
 
-def program(*arguments: str, path: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "iptviz", "trace", "203.0.113.10", DUMP, *arguments]
-    return subprocess.run(
-        command,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, "PATH": path},
-    )
-
-
 @pytest.mark.parametrize("name", ["svg", "png", "pdf"])
 def test_without_dot_one_line_says_what_to_do_and_no_file_is_left(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"picture.{name}"
-    done = program("-o", str(file), path=str(tmp_path))
+    done = run("trace", "203.0.113.10", DUMP, "-o", str(file), env={"PATH": str(tmp_path)})
     assert done.returncode == 2
     assert "the program dot is not here" in done.stderr
     assert "apt-get install graphviz" in done.stderr
