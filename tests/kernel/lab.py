@@ -85,7 +85,9 @@ class Node:
             "protocol": protocol,
             "per_source": per_source,
         }
-        self.run(sys.executable, str(SENDER), json.dumps(order))
+        self.run(
+            sys.executable, "-S", str(SENDER), json.dumps(order)
+        )  # -S: it needs nothing that is installed
 
 
 @contextlib.contextmanager

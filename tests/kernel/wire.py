@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import socket
 import subprocess
 import time
@@ -73,7 +74,8 @@ class Wire:
 
     def _outcome(self, patience: float = PATIENCE) -> tuple[Seen | None, Seen | None]:
         until = time.monotonic() + patience
-        while time.monotonic() < until:
+        while (left := until - time.monotonic()) > 0:
+            select.select([self.far, self.near], [], [], left)  # asleep: others need the processor
             there, back = _received(self.far), _received(self.near)
             if there or back:
                 return there, back

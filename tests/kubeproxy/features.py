@@ -80,8 +80,9 @@ FEATURES: dict[str, Feature] = {
     "IPv6, no endpoints": Feature(9, {"node_port": 30080}, {"family": 6}, endpoints=0),
 }
 
-PAIRS = [(name, release) for name in FEATURES for release in ERAS]
-POSSIBLE = [(name, release) for name, release in PAIRS if FEATURES[name].since <= era(release).minor]
+POSSIBLE = [
+    (name, release) for name in FEATURES for release in ERAS if FEATURES[name].since <= era(release).minor
+]
 
 
 def cluster_with(name: str, release: str) -> tuple[Cluster, Service]:
