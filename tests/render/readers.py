@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import subprocess
 import unicodedata
 import zipfile
 from html import unescape
@@ -19,6 +18,7 @@ import pypdf
 from markdown_it import MarkdownIt
 
 from iptviz.view.text import printable
+from tests.dot import svg
 from tests.render.test_pictures import chunks, labels
 
 if TYPE_CHECKING:
@@ -70,10 +70,8 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def dot_texts(text: str) -> list[str]:
-    done = subprocess.run(["dot", "-Tsvg"], input=text.encode(), capture_output=True, check=False)
-    assert (done.returncode, done.stderr) == (0, b"")
     # Titles are the names of nodes here, which for such chains are digests.
-    return [line for line in svg_texts(done.stdout.decode()) if not re.match(r"title:.*/|title:.*->", line)]
+    return [line for line in svg_texts(svg(text).decode()) if not re.match(r"title:.*/|title:.*->", line)]
 
 
 def svg_texts(text: str) -> list[str]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -16,6 +15,7 @@ import iptviz
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.text import printable
+from tests.dot import svg
 
 if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
@@ -145,10 +145,8 @@ def test_a_policy_is_text_too(text: str) -> None:
 
 def svg_of(dot: str) -> dict[str, list[str]]:
     """Draw a picture with Graphviz; return the lines of text of each node, edge and the graph, by title."""
-    drawn = subprocess.run(["dot", "-Tsvg"], input=dot.encode(), capture_output=True, check=False, timeout=30)
-    assert (drawn.returncode, drawn.stderr) == (0, b"")
     groups: dict[str, list[str]] = {}
-    for group in ET.fromstring(drawn.stdout).iter("{http://www.w3.org/2000/svg}g"):
+    for group in ET.fromstring(svg(dot)).iter("{http://www.w3.org/2000/svg}g"):
         # Rules under the mouse wrap the texts of nodes and edges once more.
         find = group.findall if group.get("class") == "graph" else group.iter
         texts = list(find("{http://www.w3.org/2000/svg}text"))

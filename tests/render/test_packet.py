@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from iptviz.questions.packet import PacketResult
 from iptviz.render.formats import FORMATS, choose_format, formats_of
 from iptviz.terminal import Style
 from iptviz.view.text import printable
+from tests.dot import svg
 from tests.render.test_hostile import HOSTILE, SGR, svg_of
 from tests.view.test_packet import ASKED, httpd_result, many, one_case, path, refused
 
@@ -177,7 +177,4 @@ def test_it_is_drawn_as_text(text: str) -> None:
 @needs_dot
 def test_graphviz_draws_every_answer() -> None:
     for result in RESULTS.values():
-        drawn = subprocess.run(
-            ["dot", "-Tsvg"], input=written(result(), "dot").encode(), capture_output=True, check=False
-        )
-        assert (drawn.returncode, drawn.stderr) == (0, b"")
+        assert b"</svg>" in svg(written(result(), "dot"))
