@@ -1,16 +1,19 @@
-"""What all tests share: a scrubbed environment, golden files, and the kernel's conditions."""
+"""What all tests share: a scrubbed environment, pictures, golden files, coverage, and the kernel's conditions."""
 
 from __future__ import annotations
 
 import itertools
 import os
 import secrets
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+import iptviz
 from tests.dot import Pictures
 
 if TYPE_CHECKING:
@@ -30,6 +33,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write what is printed now into tests/golden"
     )
+
+
+# Measuring coverage makes Python three times as slow. These go through the same lines thousands of times, or wait for
+# a kernel or a browser: they are run unmeasured.
+UNMEASURED = (
+    "browser/", "fuzz/", "kernel/", "ipset/test_kernel.py", "kube/test_eras.py", "redact/test_dump.py",
+    "render/test_every_format.py", "render/test_hostile.py", "supplied/test_recent_kernel.py", "test_bounds.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(UNMEASURED):
+            item.add_marker("no_cover")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_module_measured(request: pytest.FixtureRequest) -> None:
+    """Import all of the program while coverage is measured: a test that is not might be the first to do so."""
+    if request.config.pluginmanager.hasplugin("_cov"):
+        for module in walk_packages(iptviz.__path__, "iptviz."):
+            import_module(module.name)
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +105,12 @@ def known_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def kernel() -> None:
-    """Skip where no kernel can be asked; fail instead where IPTVIZ_REQUIRE_KERNEL is set."""
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Skip where no kernel can be asked; fail instead where IPTVIZ_REQUIRE_KERNEL is set.
+
+    The old iptables lets one process of the machine work at a time, and others fail at once: each worker of
+    pytest-xdist gets a lock of its own, as its namespaces are its own.
+    """
     from tests.kernel.lab import why_not
 
     reason = why_not()
@@ -88,3 +118,6 @@ def kernel() -> None:
         pytest.fail(f"the kernel tests are required here, but: {reason}")
     if reason:
         pytest.skip(reason)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XTABLES_LOCKFILE", str(tmp_path_factory.mktemp("iptables") / "lock"))
+        yield
