@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import pytest
@@ -66,13 +67,24 @@ def test_what_names_nothing_is_a_number_or_a_switch(name: str, said: Argument) -
     assert plain, f"{name}: {said.name} takes a text, which may name something: say what with a kind of Named"
 
 
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a file with the API's objects."""
+    file = tmp_path_factory.mktemp("api") / "api.json"
+    file.write_text(json.dumps(API))
+    return str(file)
+
+
+@cache  # a command is asked rightly once, however many words it can be asked wrongly with
+def status_of(*asked: str) -> int:
+    return CliRunner().invoke(app, asked).exit_code
+
+
 @pytest.mark.parametrize(("name", "said"), arguments_with(Named.WORD))
-def test_a_word_is_refused_where_it_is_none_that_is_known(tmp_path: Path, name: str, said: Argument) -> None:
-    api = tmp_path / "api.json"
-    api.write_text(json.dumps(API))
-    asked = {"trace": ["10.97.20.1", FIXTURE], "verify": [FIXTURE, str(api)]}.get(name, [FIXTURE])
+def test_a_word_is_refused_where_it_is_none_that_is_known(api: str, name: str, said: Argument) -> None:
+    asked = {"trace": ["10.97.20.1", FIXTURE], "verify": [FIXTURE, api]}.get(name, [FIXTURE])
     asked = [name, *asked, *(["--redact"] if name != "redact" else [])]
-    assert CliRunner().invoke(app, asked).exit_code < 2
+    assert status_of(*asked) < 2
     flag = next(param.opts[-1] for param in clicked(name).params if param.name == said.name)
     done = CliRunner().invoke(app, [*asked, flag, "secret-word"])
     assert (done.exit_code, done.stdout) == (2, ""), f"{name} {flag} takes any text: it is no Named.WORD"

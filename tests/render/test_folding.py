@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,7 @@ ADDRESS = re.compile(r"\b10\.128\.\d+\.\d+:8080\b")
 FOLDED = re.compile(r"and (\S+) more, (\S+ %)(?: to (\S+ %))? each, (\S+ %) together \(--all shows them\)")
 
 
+@cache  # several tests look at the same answer
 def traced(endpoints: int, target: str = SERVICE, era: str = NEW) -> TraceResult:
     return iptviz.trace(
         iptviz.load(saved(numbered(1, endpoints, era=era, node_ports=False)).encode()), target

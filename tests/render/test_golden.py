@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import zipfile
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -132,6 +133,7 @@ CASES = [
 FILES = {f"{row}.{ending}" for row, ending in CASES}
 
 
+@cache  # several tests look at the same answer
 def printed(row: str, ending: str) -> str:
     format_name, style = ALL_OPTIONS[ending]
     question = next(name for name, rows in QUESTIONS.items() if row in rows)

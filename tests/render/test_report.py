@@ -8,6 +8,7 @@ import io
 import json
 import re
 import zipfile
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,12 @@ TODAY = "fixtures/policies-today/dump.rules"
 
 def page(dump: iptviz.Dump, *targets: str) -> str:
     return str(FORMATS["html"].writer("report")(report(dump, targets), Style(), fold=True))
+
+
+@cache
+def plain_page() -> Reader:
+    """Return what every hostile page is compared with."""
+    return Reader(page(hostile_dump("plain")[0], "10.0.0.1", BY_COMMENT))
 
 
 def hostile_dump(text: str) -> tuple[iptviz.Dump, str]:
@@ -101,8 +108,7 @@ def test_it_says_where_it_comes_from_and_what_no_dump_shows() -> None:
 def test_hostile_text_is_never_markup(text: str) -> None:
     dump, shown = hostile_dump(text)
     found = Reader(page(dump, "10.0.0.1", BY_COMMENT))
-    plain = Reader(page(hostile_dump("plain")[0], "10.0.0.1", BY_COMMENT))
-    assert {tag for tag, _ in found.elements} == {tag for tag, _ in plain.elements}
+    assert {tag for tag, _ in found.elements} == {tag for tag, _ in plain_page().elements}
     assert len(found.held["script"]) == 2
     data = json.loads(found.held["script"][0])
     assert any(printable(text.replace('"', "'")) == chain for chain in data["chains"]["nat"])
