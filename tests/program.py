@@ -95,6 +95,11 @@ def start(*arguments: str, stdin: bytes = b"", env: dict[str, str] | None = None
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
+def unmeasured() -> dict[str, str]:
+    """Return the environment for a process in which coverage would be in the way: it loads modules, and takes memory."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 @contextmanager
 def _streams(inward: TextIO, outward: TextIO, aside: TextIO) -> Iterator[None]:
     """Put streams in the places of the standard ones; how wide a terminal is, Python asks of the first output."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.program import unmeasured
 
 FIXTURE = "fixtures/httpd-service/dump.rules"
 SLOW = ("rich", "networkx", "graphviz", "typer")
@@ -26,10 +27,8 @@ finally:
 def loaded_by(code: str, *arguments: str) -> set[str]:
     """Run `code` in a fresh interpreter and return the modules that it says it loaded."""
     command = [sys.executable, "-c", code, *arguments]
-    # What measures coverage would load modules of its own.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=environment
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=unmeasured()
     )
     assert "Traceback" not in done.stderr
     return set(done.stderr.split())
