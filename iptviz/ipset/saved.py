@@ -37,6 +37,10 @@ _FAMILIES = {"inet": 4, "inet6": 6, "ipv4": 4, "ipv6": 6}
 _COMMENT = re.compile(r'\bcomment "[^"]*"')
 _PHYSDEV = "physdev:"
 
+# Where the text of `ipset save` begins below that of `ipset list`, and the other way round.
+_SAVED = re.compile(rf"(?:create|-N) \S+ (?:{'|'.join(sorted(_TYPES))})(?:\s|$)")
+_NAMED = re.compile("Name: ")
+
 # What `ipset list` prints about a set before its entries, next to `Name:`, `Type:` and `Header:`.
 _LISTED = re.compile(
     r"(?P<key>Name|Type|Header|Members|Revision|Size in memory|References|Number of entries):(?P<value>.*)"
@@ -46,29 +50,37 @@ _LISTED = re.compile(
 def read_ipsets(text: str, source: str) -> dict[str, IpSet]:
     """Read all sets, by name.
 
-    Entries with a timeout count: whether they have run out since is not to be told from the text.
+    Entries with a timeout count: whether they have run out since is not to be told from the text. Where a text
+    lists sets and saves them too, what is saved goes first.
 
     Raises:
-        DumpError: a line creates no set of a known type, or adds what its set cannot hold.
+        DumpError: a line creates no set of a known type, or adds what its set cannot hold; or a set is listed
+            without its entries.
     """
-    sets: dict[str, IpSet] = {}
-    for place, words in _commands(text, source):
+    listed: dict[str, IpSet] = {}
+    saved: dict[str, IpSet] = {}
+    for place, words, is_listed in _commands(text, source):
         if words[0] == "COMMIT":
             continue
         command = _COMMANDS.get(words[0])
         if command is None or len(words) < 3:
             raise place.error(f"{quoted(' '.join(words))} neither creates a set nor adds to one", _HINT)
-        command(words[1:], sets, place)
-    return sets
+        command(words[1:], listed if is_listed else saved, place)
+    return {**listed, **saved}
 
 
-def _commands(text: str, source: str) -> Iterator[tuple[SourceLine, list[str]]]:
-    """Yield the words of each line; of `ipset list`, of the lines that `ipset save` would print instead."""
-    if text.lstrip().startswith("Name:"):
-        yield from _listed(text, source)
-        return
-    for place, line in places(text, source):
-        yield place, _words(line)
+def _commands(text: str, source: str) -> Iterator[tuple[SourceLine, list[str], bool]]:
+    """Yield the words of each line, and whether it lists: then those that `ipset save` would print instead."""
+    lines = [*places(text, source)]
+    at = 0
+    while at < len(lines):
+        begins = _SAVED if lines[at][1].startswith("Name:") else _NAMED
+        end = next((to for to in range(at + 1, len(lines)) if begins.match(lines[to][1])), len(lines))
+        if begins is _SAVED:
+            yield from ((place, words, True) for place, words in _listed(lines[at:end]))
+        else:
+            yield from ((place, _words(line), False) for place, line in lines[at:end])
+        at = end
 
 
 def _words(line: str) -> list[str]:
@@ -76,16 +88,26 @@ def _words(line: str) -> list[str]:
     return (_COMMENT.sub("", line) if '"' in line else line).split()
 
 
-def _listed(text: str, source: str) -> Iterator[tuple[SourceLine, list[str]]]:
+def _listed(lines: list[tuple[SourceLine, str]]) -> Iterator[tuple[SourceLine, list[str]]]:
     seen: dict[str, str] = {}
-    for place, line in places(text, source):
+    for place, line in lines:
         found = _LISTED.fullmatch(line)
         if found is None:
             yield place, ["add", seen["Name"], *_words(line)]
             continue
+        if found["key"] == "Name":
+            _refuse_without_members(seen, place)
+            seen = {}
         seen[found["key"]] = found["value"].strip()
         if found["key"] == "Header":
             yield place, ["create", seen["Name"], seen.get("Type", ""), *_words(seen["Header"])]
+    _refuse_without_members(seen, lines[-1][0])
+
+
+def _refuse_without_members(seen: dict[str, str], place: SourceLine) -> None:
+    """Refuse what `ipset list -terse` prints: there, a set would look empty."""
+    if "Header" in seen and "Members" not in seen:
+        raise place.error(f"the members of the set {quoted(seen['Name'])} are not listed", _HINT)
 
 
 def _create(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:

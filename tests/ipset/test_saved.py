@@ -253,6 +253,10 @@ WRONG = {
     "word": ("nonsense", "sets:1: 'nonsense' neither creates"),
     "flush": ("create s hash:ip\nflush s\n", "sets:2: 'flush s' neither creates"),
     "type": ("create s hash:odd\n", "sets:1: 'hash:odd' is no type"),
+    "without members": (
+        "Name: s\nType: hash:ip\nHeader: family inet\nNumber of entries: 3\n",
+        "sets:4: the members of the set 's' are not listed",
+    ),
     "twice": ("create s hash:ip\ncreate s hash:ip\n", "sets:2: the set 's' is created twice"),
     "absent": ("add s 10.0.0.1\n", "sets:1: adds to the set 's'"),
     "family": ("create s hash:ip family decnet\n", "sets:1: 'decnet' is no family"),
