@@ -45,6 +45,7 @@ class Draft:
         self.has_operations = False
         self.tool: bytes | None = None
         self.ended_by_commit = False
+        self.family: str | None = None  # where its rows tell
         self.of_rules = False  # made of the lines of `iptables -S`, which never names the table
 
     def add(self, piece: Piece) -> None:

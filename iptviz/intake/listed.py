@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _DEGRADED = "made-from-listing"
 _NO_INTERFACES = "interfaces-not-shown"
+# What ip6tables -n lists for any address: no rule has an option of it, so that only the row tells.
+_ANY_OF_SIX = re.compile(rb"\s::/0(?:\s|\Z)")
 
 
 class ListedChain:
@@ -38,6 +41,8 @@ class ListedChain:
         row = read_row(self._name, to_text(text), self._columns)
         if row is not None:
             self._draft.add(Piece(LineKind.RULE, to_bytes(row) + b"\n", line))
+            if _ANY_OF_SIX.search(text.partition(b"/*")[0]):
+                self._draft.family = "ipv6"
         return row is not None
 
 

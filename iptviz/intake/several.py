@@ -71,6 +71,8 @@ def _family(draft: Draft) -> str | None:
     found = _TOOL_FAMILY.match(draft.tool) if draft.tool else None
     if found:
         return _FAMILY[found[0]]
+    if draft.family:
+        return draft.family
     return draft.command.family if draft.command and not draft.tool else None
 
 
