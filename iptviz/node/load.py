@@ -176,18 +176,25 @@ def nothing_in(found: FoundIn) -> DumpError:
     """Return the error for files and bundles without any dump, which says what they hold instead."""
     if found.problems and not found.evidence:
         return found.problems[0]
-    from iptviz.node.kinds import KINDS
-
     if [piece.kind for piece in found.evidence] == ["nft"] and not found.evidence[0].source.inside:
         source = found.evidence[0].source
         return no_dump_error(read_text(source.data), source.name)
-    places: dict[str, str] = {}
+    first: dict[str, Evidence] = {}
     for piece in found.evidence:
-        label = KINDS[piece.kind].label
-        places.setdefault(label, piece.source.inside or f"line {piece.section.line}")
-    held = ", ".join(f"{label} ({place})" for label, place in places.items())
+        first.setdefault(piece.kind, piece)
+    held = ", ".join(map(_held, first.values()))
     return DumpError(
         f"no iptables rules found, only {held}" if held else "no iptables rules found",
         where=found.name,
         hint="capture them with: sudo iptables-save > FILE",
     )
+
+
+def _held(piece: Evidence) -> str:
+    """Return what a piece of evidence is, and where it stands; tables that have names but no rules are named."""
+    from iptviz.node.kinds import KINDS
+
+    label = KINDS[piece.kind].label
+    if piece.kind == "table names":
+        label = f"the names of iptables-legacy tables: {', '.join(piece.file.text.split())}"
+    return f"{label} ({piece.source.inside.rpartition('/')[2] or f'line {piece.section.line}'})"

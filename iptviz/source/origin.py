@@ -26,6 +26,8 @@ _HOW_TO_SAVE = "make one with: iptables-save > FILE (as root, on the node)"
 _HEAD = 1024
 _NUMBER = re.compile(r"#\d+$")
 _PIECE = 1 << 27
+_NAMED = 5
+"""So many files are named of a bundle that holds nothing of a node."""
 
 # What people hand over by mistake, by its first bytes (file(1)'s magic numbers).
 _NO_DUMPS = {
@@ -69,6 +71,25 @@ class FoundTexts(NamedTuple):
     problem: DumpError | None
 
 
+class _Asked:
+    """Asks whether a file of a bundle is wanted, and remembers which there were: if none is, that is said."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self.count = 0
+        self.first: list[str] = []
+
+    def __call__(self, path: str, data: bytes) -> bool:
+        self.count += 1
+        if self.count <= _NAMED:
+            self.first.append(path)
+        return self._wanted(path, data)
+
+    def __str__(self) -> str:
+        names = ", ".join(self.first)
+        return f"{names} and {self.count - _NAMED} more" if self.count > _NAMED else names
+
+
 def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
     """Return the text of `origin`, or of a bundle or folder those that are `wanted`; "-" is standard input.
 
@@ -78,23 +99,24 @@ def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
     Raises:
         DumpError: it cannot be opened or read, is empty, is larger than `limit` bytes, or is plainly not text.
     """
+    asked = _Asked(wanted)
     if isinstance(origin, bytes):
         from io import BytesIO
 
-        return _checked(_read(BytesIO(origin), "<bytes>", limit, wanted), "<bytes>")
+        return _checked(_read(BytesIO(origin), "<bytes>", limit, asked), "<bytes>", asked)
     if not isinstance(origin, (str, os.PathLike)):
         name = str(getattr(origin, "name", "<stream>"))
-        return _checked(_read(origin, name, limit, wanted), name)
+        return _checked(_read(origin, name, limit, asked), name, asked)
     path = os.fspath(origin)
     if path == "-":
         if sys.stdin is None:  # closed by whoever started the program
             raise DumpError("cannot be read: it is closed", where="<stdin>")
         # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
-        return _checked(_read(sys.stdin.buffer, "<stdin>", limit, wanted), "<stdin>")
+        return _checked(_read(sys.stdin.buffer, "<stdin>", limit, asked), "<stdin>", asked)
     bundle, inside = split_path(path)
     if inside:
         return _pick(_read_path(bundle, limit, lambda path, _: _is_called(path, inside)), inside, bundle)
-    return _checked(_read_path(bundle, limit, wanted), path)
+    return _checked(_read_path(bundle, limit, asked), path, asked)
 
 
 def _read_path(path: str, limit: int, wanted: Wanted) -> FoundTexts:
@@ -174,13 +196,13 @@ def _read(file: BinaryIO, name: str, limit: int, wanted: Wanted) -> FoundTexts:
     return found
 
 
-def _checked(found: FoundTexts, name: str) -> FoundTexts:
+def _checked(found: FoundTexts, name: str, asked: _Asked) -> FoundTexts:
     """Return what was found, if it is something, and text."""
     if not found.sources:
         raise found.problem or DumpError(
-            "holds no dump, in none of its files",
+            f"holds no dump, in none of its files: {asked}" if asked.count else "holds no files",
             where=name,
-            hint="name one that does, or unpack it and look",
+            hint=_HOW_TO_SAVE,
         )
     for source in found.sources:
         if not source.inside:

@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there_comes_with_the_way_to_make_one(tmp_path: Path)
 def test_a_folder_without_anything_of_a_node_says_so(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
     error = refusal(tmp_path)
-    assert (error.where, error.what) == (str(tmp_path), "holds no dump, in none of its files")
+    assert (error.where, error.what) == (str(tmp_path), "holds no dump, in none of its files: hosts")
 
 
 def assert_says_permission_denied(error: DumpError, file: str) -> None:
