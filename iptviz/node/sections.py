@@ -15,9 +15,13 @@ from iptviz.node.kinds import kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# A prompt with a host in it cuts whatever was typed; elsewhere a line is a command if a known tool begins it.
+# A prompt with a host in it cuts whatever was typed; elsewhere a line is a command if a known tool begins it. In
+# Markdown the output stands between fences.
 _HOST_PROMPT = rb"\[?[\w.-]{1,100}@(?P<host>[A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s][^\n#$]{0,200}?\]?[#$][ \t]*"
-_PROMPT = rb"(?:(?:sh|bash)-[\d.]+[#$][ \t]*|[#$%+>][ \t]*|>>> host:[ \t]*|\*\*\* Output of[ \t]*|=+[ \t]*)?"
+_PROMPT = (
+    rb"(?:(?:sh|bash)-[\d.]+[#$][ \t]*|(?:[\w.-]{1,60}:)?[~/][\w./-]{0,200}[ \t]*[#$][ \t]*"
+    rb"|(?:#{1,6}|[$%+>])[ \t]*|>>> host:[ \t]*|\*\*\* Output of[ \t]*|=+[ \t]*)?"
+)
 _TOOLS = (
     rb"ip|ip6?tables[\w-]*|ipset|sysctl|conntrack|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route|bridge|ss"
     rb"|kubectl|uname|hostname|date"
@@ -28,7 +32,8 @@ _CUT = re.compile(
     + _PROMPT
     + rb"(?P<command>(?:sudo (?:-\S+ )*)?(?:/[\w/.-]*/)?(?:"
     + _TOOLS
-    + rb")(?:[ \t][^\n]{0,300})?))"
+    + rb")(?:[ \t][^\n]{0,300})?)"
+    rb"|(?P<fence>```|~~~)[\w-]{0,20})"
     rb"[ \t:=]*\r?(?:\n|\Z)",
     re.MULTILINE,
 )
@@ -46,7 +51,8 @@ class Section(NamedTuple):
     """What one command printed: its bytes from `start` to `end` in the text, and the line (from 1) it begins at.
 
     `command` is what printed it, as far as that is told; `host` is the name in the prompt, if any; `kind` is one
-    of `iptviz.node.kinds.KINDS`, None for what is no evidence of its own, such as rules.
+    of `iptviz.node.kinds.KINDS`, None for what is no evidence of its own, such as rules. `head` is where the line
+    with the command begins, None where none stands above.
     """
 
     start: int
@@ -55,6 +61,7 @@ class Section(NamedTuple):
     command: str
     host: str | None
     kind: str | None
+    head: int | None = None
 
 
 def sections_of(data: bytes, path: str = "", command: str = "") -> list[Section]:
@@ -64,30 +71,38 @@ def sections_of(data: bytes, path: str = "", command: str = "") -> list[Section]
 
 
 def _sections(data: bytes, path: str, command: str) -> Iterator[Section]:
-    start, line, host = 0, 1, None
+    above = Section(0, 0, 1, command, None, None)
     for cut in _CUT.finditer(data):
-        if start < cut.start() or start:
-            yield _section(data, (start, cut.start()), line, command, host, path)
-        line += data.count(b"\n", start, cut.end())
-        start = cut.end()
-        command = to_text(cut["typed"] or cut["command"] or b"").strip()
-        host = to_text(cut["host"]) if cut["host"] else host
-    yield _section(data, (start, len(data)), line, command, host, path)
+        if cut.start():
+            yield _told(above, data, cut.start(), path)
+        line = above.line + data.count(b"\n", above.start, cut.end())
+        host = to_text(cut["host"]) if cut["host"] else above.host
+        command = above.command if cut["fence"] else _command(cut)
+        above = Section(cut.end(), cut.end(), line, command, host, None, cut.start())
+    yield _told(above, data, len(data), path)
 
 
-def _section(
-    data: bytes, span: tuple[int, int], line: int, command: str, host: str | None, path: str
-) -> Section:
-    text = data[slice(*span)]
+def _command(cut: re.Match[bytes]) -> str:
+    """Return a command without what collectors put around it: `=== ip a ===`."""
+    return to_text(cut["typed"] or cut["command"] or b"").strip().rstrip("=:* \t")
+
+
+def _told(section: Section, data: bytes, end: int, path: str) -> Section:
+    """Return a section with its end, and its kind; one with rules in it is no evidence."""
+    text = data[section.start : end]
     kind = kind_of(text, path)
-    return Section(*span, line, command, host, None if kind and _RULES.search(text) else kind)
+    return section._replace(end=end, kind=None if kind and _RULES.search(text) else kind)
 
 
 def without(data: bytes, taken: Iterable[Section]) -> bytes:
-    """Return a text in which the lines of some sections are empty, so that all others keep their numbers."""
+    """Return a text in which the lines of some sections are empty, so that all others keep their numbers.
+
+    The line with a section's command goes with it: it was made use of.
+    """
     parts, at = [], 0
     for section in taken:
-        parts += [data[at : section.start], b"\n" * data.count(b"\n", section.start, section.end)]
+        start = section.start if section.head is None else section.head
+        parts += [data[at:start], b"\n" * data.count(b"\n", start, section.end)]
         at = section.end
     return b"".join([*parts, data[at:]])
 
