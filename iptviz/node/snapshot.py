@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
 _NFT_FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
+_SHOWN_BY = {"nft": "nf_tables", "table names": "legacy"}
+"""Which backend's tables a kind of evidence shows."""
 _LOOPBACKS = {4: 127 << 24 | 1, 6: 1}
 
 
@@ -138,7 +140,8 @@ class Snapshot:
         family = _NFT_FAMILIES[dump.family]
         shown = [
             {name for of, name in tables if of == family and name in TABLE_NAMES}
-            for kind in ("nft", "table names")
+            for kind, backend in _SHOWN_BY.items()
+            if dump.backend in {None, backend}
             for tables in self._all(kind)
         ]
         return frozenset().union(*(names for names in shown if names & dump.tables.keys()))

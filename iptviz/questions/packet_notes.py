@@ -66,7 +66,7 @@ def packet_notes(
         yield from _cut_notes(journey, outcomes)
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield remark("nat-decided-before", state=start.state)
-    yield from _table_notes(journey, hook, known=bool(node.tables_elsewhere(journey.dumps[0])))
+    yield from _table_notes(node, journey, hook)
     yield from _set_notes(journey)
     host = journey.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
@@ -76,10 +76,10 @@ def packet_notes(
     yield from _narrowing_notes(outcomes)
 
 
-def _table_notes(journey: Journey, hook: str, *, known: bool) -> Iterator[Item]:
+def _table_notes(node: Snapshot, journey: Journey, hook: str) -> Iterator[Item]:
     """Say which tables have no rules, and which are not there: empty, or never looked at.
 
-    `known` says that something beside the dumps tells which tables there are.
+    Nothing is said of those that are not among the tables that evidence beside the dumps shows.
     """
     tables = {stage.table for stage in STAGES[hook]} - {""}
     if not any(
@@ -95,7 +95,7 @@ def _table_notes(journey: Journey, hook: str, *, known: bool) -> Iterator[Item]:
         for name in ("mangle", "nat", "filter")
         if name in tables and name not in there and name not in journey.unseen
     )
-    if missing and not known:
+    if missing and not any(map(node.tables_elsewhere, journey.dumps)):
         yield remark("tables-taken-as-empty", tables=missing)
     unseen = tuple(name for name in journey.unseen if name in tables)
     if unseen:
