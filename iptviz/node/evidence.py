@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from iptviz.supplied.files import FileArgument
 
 _TABLE = re.compile(r"\btable[ =](\S+)")
-_FROM_SIX = re.compile(r"(?:^|\s)(?:-6|-f(?:amily)? inet6)(?:\s|$)|^ip6")
+_FROM_SIX = re.compile(r"(?:^|[\s-])-6(?:[\s-]|$)|-f(?:amily)? inet6\b|^ip ?v?6|-v6$")
+_ELSEWHERE = re.compile(r"\bip (?:netns exec|-n(?:etns)?) (\S+)")
 
 
 class Evidence(NamedTuple):
@@ -45,7 +46,8 @@ class Evidence(NamedTuple):
     @property
     def namespace(self) -> str | None:
         """The network namespace that it tells of, None for the node's own."""
-        return namespace_of_path(self.source.inside)
+        elsewhere = _ELSEWHERE.search(self.section.command)
+        return elsewhere[1] if elsewhere else namespace_of_path(self.source.inside)
 
     @property
     def is_used(self) -> bool:
@@ -102,7 +104,9 @@ def supplied_as(kind: str, file: FileArgument) -> list[Evidence]:
     source = Source(given.source, "", given.text.encode())
     sections = sections_of(source.data)
     fitting = [section for section in sections if section.kind == kind]
-    if len(sections) == 1 or not fitting:
+    if len(sections) == 1:
+        fitting = sections  # a command may stand above it
+    elif not fitting:
         fitting = [Section(0, len(source.data), 1, sections[0].command, None, kind)]
     return [Evidence(kind, source, section) for section in fitting]
 

@@ -39,7 +39,7 @@ KINDS: dict[str, EvidenceKind] = {
         rf"^[ \t]+inet6? {_ADDRESS}(?:/\d+| peer )"
         rf"|^\d+: [^\n]*?\sinet6? {_ADDRESS}(?:/\d+| peer )"
         rf"|^[^\s:]\S*[ \t]+(?:{_STATES})[ \t]+{_ADDRESS}/\d+"
-        r'|\A\s*\[[\s{]*"[^\]]*?"addr_info":',
+        r'|\A\s*\[[\s{]*"(?:ifindex|ifname)":[^\0]*?"addr_info":',
         partial=r"\bdev\b|\bshow [^-]",
     ),
     "routes": EvidenceKind(
@@ -47,16 +47,19 @@ KINDS: dict[str, EvidenceKind] = {
         rf"^(?:(?:{_ROUTE_KINDS}) )?(?:default|{_ADDRESS}(?:/\d+)?) "
         r"(?:via|dev|proto|nhid|encap|scope|metric|table)\b"
         r'|\A\s*\[[\s{]*"(?:type|dst)":',
-        partial=r"\b(?:get|dev|via|proto|scope|root|match|exact)\b",
+        partial=r"\b(?:get|dev|via|proto|scope|root|match|exact)\b"
+        r"|\b(?:show|list|ls) (?:to )?(?:default|[\da-f]*[.:][\da-f.:]*(?:/\d+)?)$",
     ),
     "rules": EvidenceKind(
         "ip rule",
         r"^\d+:[ \t]+(?:not )?from \S"
         r'|\A\s*\[[\s{]*"priority":\s*\d+',
+        partial=r"\b(?:show|list|ls) [^-\s]",
     ),
     "ipsets": EvidenceKind(
         "ipset save",
         r"^create \S+ (?:hash|bitmap|list):|^Name: \S+\n+Type: ",
+        partial=r"\bipset\b.* -(?:t|n|terse|name)\b",
     ),
     "recent": EvidenceKind(
         "/proc/net/xt_recent",
@@ -68,12 +71,12 @@ KINDS: dict[str, EvidenceKind] = {
         "conntrack -L",
         r"^(?:ipv[46][ \t]+\d+[ \t]+)?(?:tcp|udp|icmp|icmpv6|sctp|udplite|dccp|gre|unknown)[ \t]+\d+[ \t]"
         r"[^\n]*?\bsrc=\S+ dst=",
-        partial=r" -[psdog]\b|\b(?:--proto|--src|--dst|--orig)",
+        partial=r"\bconntrack\b.* -(?:[psdfrqgnmlu]\b|-(?:proto|src|dst|family|reply|orig|mark|status|zone))",
     ),
     "nft": EvidenceKind(
         "nft list ruleset",
         r'^table (?:ip6?|inet|arp|bridge|netdev) \S+ \{|\A\s*\{\s*"nftables":',
-        partial=r"\blist (?!ruleset)|\blist ruleset \S",
+        partial=r"\blist (?!ruleset)|\blist ruleset \S|^nftables-(?:ip6?|inet|arp|bridge|netdev)-",
     ),
     "ipvs": EvidenceKind("ipvsadm -Ln", r"^IP Virtual Server version |^-A -[tuf] \S+ -s \w+"),
     "table names": EvidenceKind(
@@ -81,7 +84,7 @@ KINDS: dict[str, EvidenceKind] = {
         r"\A(?:(?:filter|nat|mangle|raw|security)\n)+\Z",
         name=r"(?:^|/)ip6?_tables_names$",
     ),
-    "iptables-xml": EvidenceKind("iptables-xml", r"<iptables-rules version="),
+    "iptables-xml": EvidenceKind("iptables-xml", r"\A\s*(?:<[?!][^>]*>\s*)*<iptables-rules\b"),
     "kubeskoop": EvidenceKind("a kubeskoop report", r'\A\s*\{[^\0]*?"it":\s*"'),
 }
 """By its name, each kind; the first whose content fits."""
@@ -89,6 +92,7 @@ KINDS: dict[str, EvidenceKind] = {
 _CONTENT = {name: re.compile(kind.content.encode(), re.MULTILINE) for name, kind in KINDS.items()}
 _NAMES = {name: re.compile(kind.name) for name, kind in KINDS.items() if kind.name}
 _PARTIAL = {name: re.compile(kind.partial) for name, kind in KINDS.items() if kind.partial}
+_FILTERED = re.compile(r"^(?:sudo )?(?:grep|head)\b|\|[ \t]*(?!cat\b|less\b|more\b|tee\b)\w")
 
 
 def kind_of(text: bytes, path: str = "") -> str | None:
@@ -101,6 +105,8 @@ def kind_of(text: bytes, path: str = "") -> str | None:
 
 
 def is_partial(kind: str, command: str) -> bool:
-    """Whether a command prints only a part of what it is asked about: one device, one table."""
+    """Whether a command prints only a part of what it is asked about: one device, one table, what grep left."""
     pattern = _PARTIAL.get(kind)
-    return pattern is not None and pattern.search(command) is not None
+    return _FILTERED.search(command) is not None or (
+        pattern is not None and pattern.search(command) is not None
+    )

@@ -24,17 +24,18 @@ _NODE = (
     rf"(?:^|/)cilium-bugtool-(?P<node>{_NAME})-\d{{8}}",
     r"(?:^|/)eks_(?P<node>i-[0-9a-f]+)_",
     # Rancher: NODE-YYYY-MM-DD_HH_MM_SS/
-    rf"(?:^|/)(?P<node>{_NAME})-\d{{4}}-\d\d-\d\d[_T][\d_:-]+(?:\.tar\.gz)?/",
+    rf"(?:^|/)(?P<node>{_NAME})-\d{{4}}-\d\d-\d\d_[\d_:-]+(?:\.tar\.gz)?/",
     rf"(?:^|/)agent_(?P<node>{_NAME})(?:\.tar(?:\.gz)?|\.tgz)?/",
     # Submariner, whose folder of a cluster has a file for each node and command
     rf"(?:^|/)submariner-[^/]+/[^/]+/(?P<node>{_NAME})_(?:ip|iptables|ipset|sysctl)[\w-]*\.log$",
     r"^(?P<node>[\w.-]+)/resources/\w+\.yaml$",
 )
 
-# A pod's network namespace, or a virtual machine's: not the node's own.
+# A pod's network namespace, or a virtual machine's: not the node's own. AKS has those of all pods in one file.
 _NAMESPACE = (
-    r"(?:^|/)(?:namespaces/(?P<folder>[^/]+)/|ip_netns_exec_(?P<command>[\w.-]+?)_ip\w*tables"
-    r"|(?P<vm>[\w.-]+)\.ruletables\.txt$)"
+    r"(?:^|/)(?:namespaces/(?P<folder>[^/]+)/"
+    r"|ip_netns_exec_(?P<command>[\w.-]+?)_(?:ip|nft|cat|conntrack|ethtool|netstat|ss|sysctl)"
+    r"|(?P<vm>[\w.-]+)\.ruletables\.txt$|(?P<pods>ip_netns_commands)\.txt$)"
 )
 
 # iptables in files' names: iptables_-t_nat_-nvL, ip6tables-nft-save--c.md, iptablesnat, ipv6_tables, iptables-S.
