@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.dump.gaps import no_dump_error
 from iptviz.dump.model import Dump
 from iptviz.errors import DumpError
+from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.read import read_text
 from iptviz.node.snapshot import Snapshot
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from iptviz.node.evidence import Evidence
     from iptviz.source.origin import Source
 
-# A text of a bundle holds a dump if one of these begins a line: a bundle has thousands of files.
-_BEGINNINGS = (
-    *(f"*{table}".encode() for table in ("nat", "filter", "mangle", "raw", "security")),
-    *(f"Chain {chain} (".encode() for chain in ("PREROUTING", "INPUT", "OUTPUT")),
-    *(f"-P {chain} ".encode() for chain in ("PREROUTING", "INPUT", "OUTPUT")),
-)
+# A text of a bundle holds a dump if one of these begins a line. A bundle has thousands of files: what few of them
+# have, the first word of a row, is looked for first.
+_CHAINS = ("PREROUTING", "INPUT", "OUTPUT")
+_BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
+    b"*": tuple(f"*{table}".encode() for table in TABLE_NAMES),
+    b"Chain ": tuple(f"Chain {chain} (".encode() for chain in _CHAINS),
+    b"-P ": tuple(f"-P {chain} ".encode() for chain in _CHAINS),
+}
 
 
 class FoundIn(NamedTuple):
@@ -169,7 +172,12 @@ def is_wanted(path: str, data: bytes) -> bool:
 
 def holds_dump(data: bytes) -> bool:
     """Whether a text in a bundle holds a dump."""
-    return any(data.startswith(beginning) or b"\n" + beginning in data for beginning in _BEGINNINGS)
+    return any(
+        data.startswith(beginning) or b"\n" + beginning in data
+        for word, beginnings in _BEGINNINGS.items()
+        if data.startswith(word) or b"\n" + word in data
+        for beginning in beginnings
+    )
 
 
 def nothing_in(found: FoundIn) -> DumpError:
