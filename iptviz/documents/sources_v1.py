@@ -34,6 +34,7 @@ def _evidence_shape(evidence: Evidence) -> Shape:
         "node": evidence.node,
         "namespace": evidence.namespace,
         "partial": evidence.partial,
+        "used": evidence.is_used,
     }
 
 

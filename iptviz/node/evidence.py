@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.node.kinds import is_partial
+from iptviz.node.kinds import KINDS, is_partial
 from iptviz.node.sections import Section, sections_of, text_of
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
 from iptviz.source.origin import Source
@@ -50,9 +50,14 @@ class Evidence(NamedTuple):
         return elsewhere[1] if elsewhere else namespace_of_path(self.source.inside)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it tells all of its kind, of the node itself."""
+        return self.namespace is None and not self.partial
+
+    @property
     def is_used(self) -> bool:
         """Whether answers make use of it."""
-        return self.kind in READERS and self.namespace is None and not self.partial
+        return bool(KINDS[self.kind].tells) and self.is_whole
 
     @property
     def table(self) -> str:

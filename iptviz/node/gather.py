@@ -43,10 +43,11 @@ def by_node(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Group]:
     own_evidence = [piece for piece in evidence if piece.namespace is None]
     folders = _Folders([dump for dump in own if dump.node is None])
     names = list(dict.fromkeys(dump.node or folders.name(dump.origin) for dump in own))
-    named = list(dict.fromkeys(filter(None, (*names, *(piece.node for piece in own_evidence)))))
-    if len(named) < 2 or not any(names[1:]):
-        name = names[0] if any(names) else next(iter(named), None) if len(named) == 1 else None
-        return [Group(name, tuple(own), tuple(_not_of_others(own_evidence, name)))]
+    named = [name for name in names if name is not None]
+    if len(named) < 2:
+        of_evidence = list(dict.fromkeys(filter(None, (piece.node for piece in own_evidence))))
+        name = next(iter(named or (of_evidence if len(of_evidence) == 1 else ())), None)
+        return [Group(name, tuple(own), tuple(_not_of_others(own_evidence, name)))] if own else []
     return [
         Group(
             name,

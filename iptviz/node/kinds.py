@@ -25,6 +25,7 @@ class EvidenceKind(NamedTuple):
         begins: a pattern of how it begins, where it has no lines of its own: JSON, XML.
         partial: a pattern of commands that print a part of it only, which says nothing of the rest.
         name: a pattern of paths that are of this kind whatever they hold: a list may be empty.
+        tells: what answers take from it; empty where none makes use of it.
     """
 
     label: str
@@ -32,6 +33,7 @@ class EvidenceKind(NamedTuple):
     begins: str = ""
     partial: str = ""
     name: str = ""
+    tells: str = ""
 
 
 _ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)"
@@ -46,6 +48,7 @@ KINDS: dict[str, EvidenceKind] = {
         rf"|[^\s:]\S*[ \t]+(?:{_STATES})[ \t]+{_ADDRESS}/\d+",
         r'\s*\[[\s{]*"(?:ifindex|ifname)":[^\0]*?"addr_info":',
         partial=r"\bdev\b|\bshow [^-]",
+        tells="the node's addresses",
     ),
     "routes": EvidenceKind(
         "ip route",
@@ -54,22 +57,26 @@ KINDS: dict[str, EvidenceKind] = {
         r'\s*\[[\s{]*"(?:type|dst)":',
         partial=r"\b(?:get|dev|via|proto|scope|root|match|exact)\b"
         r"|\b(?:show|list|ls) (?:to )?(?:default|[\da-f]*[.:][\da-f.:]*(?:/\d+)?)$",
+        tells="where packets leave",
     ),
     "rules": EvidenceKind(
         "ip rule",
         r"\d+:[ \t]+(?:not )?from \S",
         r'\s*\[[\s{]*"priority":\s*\d+',
         partial=r"\b(?:show|list|ls) [^-\s]",
+        tells="which routes count",
     ),
     "ipsets": EvidenceKind(
         "ipset save",
         r"create \S+ (?:hash|bitmap|list):|Name: \S+\n+Type: ",
         partial=r"\bipset\b.* -(?:t|n|terse|name)\b",
+        tells="what sets hold",
     ),
     "recent": EvidenceKind(
         "/proc/net/xt_recent",
         r"src=\S+ ttl: \d+ last_seen: \d+ oldest_pkt: ",
         name=r"(?:^|/)net/xt_recent/[^/]+$",
+        tells="which clients came before",
     ),
     "sysctls": EvidenceKind("sysctl -a", r"(?:net|kernel|vm|fs)\.[\w./-]+ ?= ?"),
     "conntrack": EvidenceKind(
@@ -83,12 +90,14 @@ KINDS: dict[str, EvidenceKind] = {
         r"table (?:ip6?|inet|arp|bridge|netdev) \S+ \{",
         r'\s*\{\s*"nftables":',
         partial=r"\blist (?!ruleset)|\blist ruleset \S|^nftables-(?:ip6?|inet|arp|bridge|netdev)-",
+        tells="which tables there are",
     ),
     "ipvs": EvidenceKind("ipvsadm -Ln", r"IP Virtual Server version |-A -[tuf] \S+ -s \w+"),
     "table names": EvidenceKind(
         "/proc/net/ip_tables_names",
         begins=r"(?:(?:filter|nat|mangle|raw|security)\n)+\Z",
         name=r"(?:^|/)ip6?_tables_names$",
+        tells="which tables there are",
     ),
     "iptables-xml": EvidenceKind("iptables-xml", begins=r"\s*(?:<[?!][^>]*>\s*)*<iptables-rules\b"),
     "kubeskoop": EvidenceKind("a kubeskoop report", begins=r'\s*\{[^\0]*?"it":\s*"'),

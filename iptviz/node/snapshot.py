@@ -79,7 +79,7 @@ class Snapshot:
         from iptviz.node.evidence import READERS  # what a dump alone does not need
 
         for piece in self.evidence:
-            if piece.kind == kind and piece.is_used:
+            if piece.kind == kind and piece.is_whole:
                 try:
                     yield READERS[kind](piece)
                 except DumpError as error:

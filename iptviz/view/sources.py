@@ -56,12 +56,15 @@ def _evidence_cells(evidence: Evidence) -> tuple[str, ...]:
 
 
 def _state(evidence: Evidence) -> str:
-    """Say why a piece of evidence is not used, where it is not."""
+    """Say what answers take from a piece of evidence, or why they do not use it."""
+    from iptviz.node.kinds import KINDS
+
     if evidence.namespace is not None:
         return f"of network namespace {evidence.namespace}"
     if evidence.partial:
         return f"a part only: {evidence.command}"
-    return "used" if evidence.is_used else "not read"
+    tells = KINDS[evidence.kind].tells
+    return f"used: {tells}" if tells else "not used"
 
 
 def _cells(dump: Dump, node: str) -> tuple[str, ...]:
