@@ -40,6 +40,8 @@ def by_node(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Group]:
     folders in which they stand, these are their names.
     """
     own = [dump for dump in dumps if namespace_of_path(dump.origin.inside) is None]
+    if not own:
+        return []
     own_evidence = [piece for piece in evidence if piece.namespace is None]
     folders = _Folders([dump for dump in own if dump.node is None])
     names = list(dict.fromkeys(dump.node or folders.name(dump.origin) for dump in own))
@@ -172,11 +174,11 @@ def _as_one(slot: list[Dump], name: str) -> Dump:
     return first.joined_with(others) if others else first
 
 
-def _fullness(dump: Dump) -> tuple[bool, int, bool, int]:
-    """Order dumps: with rules, by what their form shows, with exact counters, as they stand in the input."""
+def _fullness(dump: Dump) -> tuple[bool, int, bool, bool, int]:
+    """Order dumps: with rules, by what their form shows, of a known backend, exactly counted, as they stand."""
     forms = (DumpForm.SAVE, DumpForm.RULES, DumpForm.LISTING)
     exact = _EXACT.search(dump.origin.inside) is not None
-    return not dump.rule_count, forms.index(dump.form), not exact, dump.number
+    return not dump.rule_count, forms.index(dump.form), dump.backend is None, not exact, dump.number
 
 
 def _says_less(dump: Dump, others: Sequence[Dump]) -> bool:

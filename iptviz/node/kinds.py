@@ -68,7 +68,7 @@ KINDS: dict[str, EvidenceKind] = {
     ),
     "ipsets": EvidenceKind(
         "ipset save",
-        r"create \S+ (?:hash|bitmap|list):|Name: \S+\n+Type: ",
+        r"create \S+ (?:hash|bitmap|list):|Name: \S+\s+Type: ",
         partial=r"\bipset\b.* -(?:t|n|terse|name)\b",
         tells="what sets hold",
     ),
@@ -95,7 +95,7 @@ KINDS: dict[str, EvidenceKind] = {
     "ipvs": EvidenceKind("ipvsadm -Ln", r"IP Virtual Server version |-A -[tuf] \S+ -s \w+"),
     "table names": EvidenceKind(
         "/proc/net/ip_tables_names",
-        begins=r"(?:(?:filter|nat|mangle|raw|security)\n)+\Z",
+        begins=r"(?:(?:filter|nat|mangle|raw|security)\r?\n)+\Z",
         name=r"(?:^|/)ip6?_tables_names$",
         tells="which tables there are",
     ),
