@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from iptviz.source.origin import Source
 
 _SHOWN = 12
-_VOLATILE = re.compile(rb"^#[^\n]*\n|\[\d+:\d+\] ?", re.MULTILINE)
-_EXACT = re.compile(r"-[nvLt]*x[nvL]*$")
+# Not compiled here: one dump by itself needs neither.
+_VOLATILE = rb"(?m)^#[^\n]*\n|\[\d+:\d+\] ?"
+_EXACT = r"-[nvLt]*x[nvL]*$"
 """The options of a listing whose counters are not abbreviated, at the end of a file's name."""
 
 
@@ -177,7 +178,7 @@ def _as_one(slot: list[Dump], name: str) -> Dump:
 def _fullness(dump: Dump) -> tuple[bool, int, bool, bool, int]:
     """Order dumps: with rules, by what their form shows, of a known backend, exactly counted, as they stand."""
     forms = (DumpForm.SAVE, DumpForm.RULES, DumpForm.LISTING)
-    exact = _EXACT.search(dump.origin.inside) is not None
+    exact = re.search(_EXACT, dump.origin.inside) is not None
     return not dump.rule_count, forms.index(dump.form), dump.backend is None, not exact, dump.number
 
 
@@ -191,7 +192,7 @@ def _says_less(dump: Dump, others: Sequence[Dump]) -> bool:
 
 
 def _same(one: Dump, other: Dump) -> bool:
-    return _VOLATILE.sub(b"", one.data) == _VOLATILE.sub(b"", other.data)
+    return re.sub(_VOLATILE, b"", one.data) == re.sub(_VOLATILE, b"", other.data)
 
 
 def choose(dumps: Sequence[Dump], name: str) -> Dump:
