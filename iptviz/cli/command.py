@@ -92,7 +92,7 @@ class CliCommand:
             named = {each.name: each.named for each in self.arguments}
             if options.in_pseudonyms:
                 check_named(named)
-            if options.output or options.mapping or standard_output_is_file():
+            if (options.output, options.mapping) != (None, None) or standard_output_is_file():
                 from iptviz.cli.places import check_places  # at a terminal nothing can be overwritten
 
                 check_places(options, typed, named)

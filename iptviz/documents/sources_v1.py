@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from iptviz.checks.reading import LINES, by_line, check
 from iptviz.checks.wording import sentences, text
 from iptviz.documents.shapes import Shape, dump_shape, findings_shape
-from iptviz.source.bundle import namespace_of_path
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
@@ -47,7 +46,7 @@ def _source_shape(dump: Dump, node: str | None) -> Shape:
         "form": dump.form,
         "backend": dump.backend,
         "node": node,
-        "namespace": namespace_of_path(dump.origin.inside),
+        "namespace": dump.namespace,
         "time": dump.time,
         "findings": findings_shape(check(dump)),
         "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],

@@ -22,6 +22,10 @@ _BOTH = ("nat", "filter")
 _KUBE = b"KUBE-SERVICES"
 
 
+OF_FORM = frozenset({"made-from-listing", "interfaces-not-shown", "table-not-named"})
+"""Gaps that are no missing lines: the form of the text does not show everything."""
+
+
 class GapSearch(NamedTuple):
     """Where gaps are looked for: a dump as it was read, its tables, its lines, whether its text ends with a line.
 

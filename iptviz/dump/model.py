@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.gaps import GapSearch, find_gaps, no_dump_error
+from iptviz.dump.gaps import OF_FORM, GapSearch, find_gaps, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
 from iptviz.intake.read import read_text
-from iptviz.source.bundle import command_of_path, node_of_path
+from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
 from iptviz.source.origin import Source
 from iptviz.xtables.option import Saving
 
@@ -153,6 +153,11 @@ class Dump:
         return self._plain.node or node_of_path(self.origin.path)
 
     @property
+    def namespace(self) -> str | None:
+        """The network namespace that it is from, as the command or the path says; None for the node's own."""
+        return self._plain.namespace or namespace_of_path(self.origin.inside)
+
+    @property
     def time(self) -> str | None:
         """When the dump was saved, as it says, else when its file in a bundle was last written (UTC)."""
         if self.header.time or self.origin.modified is None:
@@ -175,6 +180,11 @@ class Dump:
         own = find_gaps(GapSearch(self._plain, self.tables, self.lines, ends_whole, self.damage))
         of_others = (gap for dump in self.others for gap in dump.gaps if gap.id != "table-missing")
         return list(dict.fromkeys((*own, *of_others))) if self.others else own
+
+    @property
+    def lacks_lines(self) -> bool:
+        """Whether lines seem to be missing, so that a chain without rules may have some."""
+        return any(gap.id not in OF_FORM for gap in self.gaps)
 
     @property
     def complete(self) -> bool:

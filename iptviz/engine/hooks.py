@@ -23,7 +23,7 @@ from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
 from iptviz.errors import PacketError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
@@ -81,14 +81,14 @@ _CHANGING = ("MARK", "-m recent")
 class Journey:
     """One packet's way through the tables of a node.
 
-    `dumps` are one for each backend; `unseen` are tables that the node may have and no dump shows: what happens
-    there is a condition.
+    `dumps` are one for each backend; `unseen` are tables that the node may have and a dump does not show: what
+    happens there is a condition.
     """
 
-    def __init__(self, dumps: Sequence[Dump], host: Host, unseen: Sequence[str] = ()) -> None:
+    def __init__(self, dumps: Sequence[Dump], host: Host, unseen: Iterable[str] = ()) -> None:
         self.dumps = tuple(dumps)
         self.host = host
-        self.unseen = tuple(unseen)
+        self.unseen = tuple(dict.fromkeys(unseen))
         self.broken = BrokenJumps({}, {}, {})
         self.skipped = 0
         self._state: str | None = None

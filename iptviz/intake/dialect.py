@@ -31,12 +31,16 @@ class Line(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What a shell command for iptables tells of the output below it; None where it tells nothing."""
+    """What a shell command for iptables tells of the output below it; None where it tells nothing.
+
+    `namespace` is the network namespace in which it ran, where that is not the node's own.
+    """
 
     table: str | None
     family: str
     backend: str | None
     node: str | None = None
+    namespace: str | None = None
 
 
 _COUNTERS = rb"(?: -c (?P<packets>\d+) (?P<bytes>\d+))?"
@@ -52,7 +56,8 @@ _PATTERNS = tuple((kind, re.compile(pattern.encode(), re.DOTALL)) for kind, patt
 _POLICY = re.compile(rb"-P (\S+) ([A-Z]+)" + _COUNTERS)
 _NEW_CHAIN = re.compile(rb"-N (\S+)")
 _COMMAND = re.compile(
-    rb"(?:^|[#$>%;|&(]\s*|\bsudo\s+(?:-\S+\s+)*|/)(?P<tool>ip6?tables|xtables)(?P<kind>(?:-(?:nft|legacy|save|restore))*)"
+    rb"(?:\bnetns exec (?P<namespace>\S+) (?:\S*/)?|^|[#$>%;|&(]\s*|\bsudo\s+(?:-\S+\s+)*|/)"
+    rb"(?P<tool>ip6?tables|xtables)(?P<kind>(?:-(?:nft|legacy|save|restore))*)"
     rb"(?P<arguments>(?:\s+[-|>&;<].*)?)\s*$"
 )
 _LONGEST_COMMAND = 1 << 16
@@ -122,6 +127,7 @@ def read_command(text: bytes) -> Command | None:
         "ipv6" if found["tool"] == b"ip6tables" else "ipv4",
         backend,
         _node(text),
+        found["namespace"].decode(errors="replace") if found["namespace"] else None,
     )
 
 

@@ -22,8 +22,9 @@ class PlainDump(NamedTuple):
     """One dump of a text.
 
     `text` is plain iptables-save and `layout` says where its tables stand; `line_map` leads to the lines of what
-    was read. `gaps` is what the form lacks; `family` and `backend` are told by what stands around the dump, or
-    None. `form` is how it was written; `node` the name in a shell prompt above it.
+    was read. `gaps` is what the form lacks. `family`, `backend` and `namespace`, which is a network namespace
+    that is not the node's own, are told by what stands around the dump, or None. `form` is how it was written;
+    `node` the name in a shell prompt above it.
     """
 
     text: bytes
@@ -35,6 +36,7 @@ class PlainDump(NamedTuple):
     node: str | None = None
     first_line: int = 1
     backend: str | None = None
+    namespace: str | None = None
 
 
 class Text(NamedTuple):

@@ -132,6 +132,7 @@ def _write(group: Group) -> PlainDump:
         next((draft.command.node for draft in group if draft.command and draft.command.node), None),
         group[0].line,
         next((draft.command.backend for draft in group if draft.command and draft.command.backend), None),
+        next((draft.command.namespace for draft in group if draft.command and draft.command.namespace), None),
     )
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import DumpError
 from iptviz.intake.plain import DumpForm
-from iptviz.source.bundle import namespace_of_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +39,7 @@ def by_node(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Group]:
     What names no node belongs to the only one there is. Where several have no name, as nothing tells them but the
     folders in which they stand, these are their names.
     """
-    own = [dump for dump in dumps if namespace_of_path(dump.origin.inside) is None]
+    own = [dump for dump in dumps if dump.namespace is None]
     if not own:
         return []
     own_evidence = [piece for piece in evidence if piece.namespace is None]

@@ -88,7 +88,9 @@ def load_node(
     found = find_in(*origins, max_size=max_size)
     if not found.dumps:
         raise nothing_in(found)
-    if len(found.dumps) == 1 and not found.evidence and number in {None, 1} and node is None:
+    first = found.dumps[0]
+    alone = not (first.siblings or found.evidence or first.namespace)
+    if alone and number in {None, 1} and node is None:
         return Snapshot(found.dumps, problems=found.problems)
     if number is not None:
         return _numbered(found, number)

@@ -101,7 +101,7 @@ def packet(
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     given = tuple(map(read_assumption, assume))
-    journey = Journey(dumps, host, snapshot.unseen_tables(first))
+    journey = Journey(dumps, host, (name for each in dumps for name in snapshot.unseen_tables(each)))
     branches = journey.run(start, hook, given)
     outcomes = tuple(_outcomes(branches, given))
     if explain:

@@ -62,7 +62,7 @@ def packet_notes(
     yield from broken_jumps(journey.broken, complete=complete)
     yield from backends(node, journey.dumps[0])
     yield from _limit_notes(journey)
-    if not complete:
+    if any(dump.lacks_lines for dump in journey.dumps):
         yield from _cut_notes(journey, outcomes)
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield remark("nat-decided-before", state=start.state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.read import read_text
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 SOURCE = "redacted"
 """What redacted input is called in an answer: a file's name may tell what it holds."""
-
-_OF_FORM = {"made-from-listing", "interfaces-not-shown", "table-not-named"}
-"""Gaps that no line of a redacted dump shows."""
 
 
 def texts_beside(node: Snapshot) -> Iterator[str]:
@@ -45,7 +43,7 @@ def hidden(node: Snapshot, redactor: Redactor, text: str) -> Snapshot:
 def _dump(dump: Dump, text: str) -> Dump:
     """Return a dump whose redacted text is `text`, with all that its form says."""
     read = read_text(text.encode())
-    gaps = tuple(gap for gap in dump.gaps if gap.id in _OF_FORM)
+    gaps = tuple(gap for gap in dump.gaps if gap.id in OF_FORM)  # no line of the text shows them
     plain = read.dumps[0]._replace(
         form=dump.form, family=dump.family, backend=dump.backend, gaps=(*read.dumps[0].gaps, *gaps)
     )

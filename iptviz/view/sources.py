@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from iptviz.checks.reading import by_line, line_text
 from iptviz.checks.wording import sentences
 from iptviz.questions.sources import SourcesResult, not_understood
-from iptviz.source.bundle import namespace_of_path
 from iptviz.view.blocks import Table, View
 from iptviz.view.nodes import Below, Columns, TableRow, texts
 from iptviz.view.text import printable
@@ -88,7 +87,7 @@ def _cells(dump: Dump, node: str) -> tuple[str, ...]:
 
 
 def _completeness(dump: Dump) -> str:
-    namespace = namespace_of_path(dump.origin.inside)
+    namespace = dump.namespace
     whole = "complete" if dump.complete else "INCOMPLETE"
     return whole if namespace is None else f"{whole}, of network namespace {namespace}"
 

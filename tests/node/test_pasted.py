@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz import packet
-from iptviz.node.load import load_node
+from iptviz.errors import DumpError
+from iptviz.node.load import load_all, load_node
 from iptviz.view.reading import details
 from tests.node import texts
 
@@ -161,3 +162,14 @@ def test_a_listing_of_ipv6_without_addresses_is_known_by_its_rows() -> None:
     node = load_node(texts.listing("eks-ip6tables-filter.txt"))
     assert node.dump.family == "ipv6"
     assert packet(node, src="fd00::9", dst="fd00:10:96::79", protocol="tcp", dport=79).outcomes
+
+
+@pytest.mark.parametrize("tool", ["iptables-save", "/usr/sbin/iptables-save", "iptables-nft-save -c"])
+def test_rules_of_a_pods_network_namespace_are_not_the_nodes(tool: str) -> None:
+    pod = b"*filter\n:INPUT DROP [0:0]\nCOMMIT\n"
+    text = typed("root@node-1:~# {}", ("iptables-save", texts.LEGACY), (f"ip netns exec cni-1 {tool}", pod))
+    dumps, _ = load_all(text)
+    assert [dump.namespace for dump in dumps] == [None, "cni-1"]
+    assert [dump.number for dump in load_node(text).dumps] == [1]
+    with pytest.raises(DumpError, match="holds only dumps of network namespaces"):
+        load_node(typed("root@node-1:~# {}", (f"ip netns exec cni-1 {tool}", pod)))

@@ -247,3 +247,22 @@ def test_what_a_form_cannot_show_is_said_in_pseudonyms_too(tmp_path: Path) -> No
     for more in ((), ("--redact",)):
         (outcome,) = document(*asked, *more)["outcomes"]
         assert [need["kind"] for need in outcome["when"]][:1] == ["unseen-tables"]
+
+
+def test_tables_that_a_listing_of_either_backend_lacks_are_a_condition() -> None:
+    listed = Snapshot([iptviz.load(NFT), iptviz.load(b"root@n:~# iptables-legacy -L\n" + LISTING.encode())])
+    (need, *_) = iptviz.packet(listed, dst="10.0.0.1", protocol="tcp", dport=22).outcomes[0].when
+    assert (need.condition.kind, need.condition.value) == ("unseen-tables", "nat, mangle, raw, security")
+
+
+def test_a_chain_that_a_listing_shows_empty_is_empty() -> None:
+    text = (
+        LISTING
+        + "\nChain KUBE-FIREWALL (1 references)\ntarget     prot opt source               destination\n"
+    )
+    text = text.replace("DROP       tcp", "KUBE-FIREWALL  tcp")
+    result = iptviz.packet(
+        iptviz.load(text.encode()), dst="10.0.0.1", protocol="tcp", dport=22, local_ips=("10.0.0.1",)
+    )
+    assert not any(note.id == "chain-unseen" for note in result.notes)
+    assert not result.complete
