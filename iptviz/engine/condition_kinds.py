@@ -281,6 +281,10 @@ CONDITION_KINDS = {
         "rules go on after target {}", "rules end at target {}", "a target that nothing here knows: FOO",
         plain="[A-Z][A-Z0-9_]*",
     ),
+    "unread": ConditionKind(
+        "rules go on after {}, which cannot be read", "rules end at {}, which cannot be read",
+        "the line of a rule whose target is not understood: line 12", plain=r"line \d+",
+    ),
 }  # fmt: skip
 """By its name, which stands in documents, each kind of question."""
 

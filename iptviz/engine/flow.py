@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
 from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
-from iptviz.engine.condition import Assumption
-from iptviz.engine.effects import GoOn, Stop, TargetCall, UndecidedError
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall, UndecidedError
 from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.lists import listed
@@ -75,6 +75,19 @@ class Called(NamedTuple):
 Action = GoOn | Stop | _Back | Called
 _Walk = Generator[Request, "list[Branch]", "list[Branch]"]
 _Acting = Generator[Request, "list[Branch]", Action]
+
+
+def _unread(rule: Rule, packet: Packet, assumed: Assumed) -> Effect:
+    """Return what a rule does whose target may be among the words that cannot be read.
+
+    Raises:
+        UndecidedError: nothing assumed tells.
+    """
+    asked = Condition("unread", f"line {rule.line}")
+    goes_on = assumed.answer(asked)
+    if goes_on is None:
+        raise UndecidedError(asked)
+    return GoOn(packet, "counted") if goes_on else Stop("STOLEN", packet, "what cannot be read ends it")
 
 
 class Flow:
@@ -193,7 +206,7 @@ class Flow:
         """Return what the rule's target does to a packet that matched."""
         target = rule.target
         if target is None:
-            return GoOn(packet, "counted")
+            return _unread(rule, packet, assumed) if rule.parts.unclear else GoOn(packet, "counted")
         callee = rule.jump
         if callee is not None:
             if self._is_broken(rule, callee):

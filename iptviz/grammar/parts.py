@@ -86,3 +86,8 @@ class RuleParts(NamedTuple):
     problem: str = ""
     counters: Counters | None = None
     table: str | None = None
+
+    @property
+    def unclear(self) -> bool:
+        """Whether a rule without a target may have one in what is not understood; unknown matches have none."""
+        return self.problem != "" or any(not option.name.startswith("-m ") for option, _ in self.unknown)

@@ -53,6 +53,7 @@ class _RuleReader:
         self.basics: list[Option] = []
         self.loaded: list[tuple[str, OptionTable, list[Option]]] = []
         self.target: tuple[str, bool, list[Option]] | None = None
+        self.clear = True  # whether what the rule does is told
         self.target_table: OptionTable = {}
         self.unknown: list[Unknown] = []
         self.problem = ""
@@ -64,7 +65,7 @@ class _RuleReader:
             self.chain,
             tuple(self.basics),
             tuple(Match(name, tuple(options)) for name, _, options in self.loaded),
-            Target(self.target[0], self.target[1], tuple(self.target[2])) if self.target else None,
+            Target(*self.target[:2], tuple(self.target[2])) if self.target and self.clear else None,
             tuple(self.unknown),
             self.problem,
             self.counters,
@@ -76,8 +77,9 @@ class _RuleReader:
         negated = word == "!"
         if negated:
             word = self._next()
+        word = word if word in _STRUCTURE else self._spelled_out(word)
         if word not in _STRUCTURE:
-            self._read_option(self._spelled_out(word), negated=negated)
+            self._read_option(word, negated=negated)
             return
         if negated:
             self._complain(f"! stands before {word}")
@@ -101,7 +103,8 @@ class _RuleReader:
         self.table = self._next()
 
     def _count(self) -> None:
-        packets, bytes_ = self._next(), self._next()
+        packets, comma, bytes_ = self._next().partition(",")
+        bytes_ = bytes_ if comma else self._next()
         if _is_count(packets) and _is_count(bytes_):
             self.counters = Counters(int(packets), int(bytes_))
         else:
@@ -116,7 +119,9 @@ class _RuleReader:
     def _begin_target(self, *, goto: bool) -> None:
         if self.target is not None:
             self._complain(f"a second target, at {self.words[self.at - 1]}")
+            self.clear = False
         name = self._next()
+        self.clear = self.clear and name != ""
         spec = target_spec(name)
         self.target = (name, goto, [])
         self.target_table = spec.options if spec else {}
@@ -133,7 +138,7 @@ class _RuleReader:
     # --- options ---
 
     def _spelled_out(self, word: str) -> str:
-        """Undo what getopt allows: `--dport=80`, `-ptcp`, and the beginning of one option's name alone."""
+        """Undo what getopt allows: `--dport=80`, `-ptcp`, `-jDROP`, and the beginning of an option's name."""
         if word.startswith("--"):
             name, equals, value = word.partition("=")
             name = self._complete(name)
@@ -151,7 +156,8 @@ class _RuleReader:
         return [self.target_table, *(table for _, table, _ in reversed(self.loaded)), BASIC]
 
     def _known(self, word: str) -> bool:
-        return any(word in table for table in (*self._loaded_tables(), self._implied()[1]))
+        tables = (*self._loaded_tables(), self._implied()[1])
+        return word in _STRUCTURE or any(word in table for table in tables)
 
     def _complete(self, word: str) -> str:
         """Return the one option whose name begins with `word`, or `word`.
@@ -165,7 +171,7 @@ class _RuleReader:
             found = {spec.name for table in tables for name, spec in table.items() if name.startswith(word)}
             if len(found) == 1 and len(word) > len("--"):
                 return found.pop()
-        return word
+        return _LONG.get(word, word)
 
     def _read_option(self, word: str, *, negated: bool) -> None:
         """Give `word` and its values to whoever knows it; an unknown one keeps the words after it."""
@@ -248,7 +254,19 @@ def _is_count(word: str) -> bool:
     return word.isascii() and word.isdecimal() and len(word) <= len(str(1 << 64))
 
 
-_SHORT = frozenset(("-s", "-d", "-p", "-i", "-o"))
+_SHORT = frozenset(("-s", "-d", "-p", "-i", "-o", "-j", "-g", "-m", "-t", "-c"))
+_LONG = {
+    name[:end]: name
+    for name, least in {
+        "--jump": len("--j"),
+        "--goto": len("--g"),
+        "--match": len("--ma"),
+        "--table": len("--ta"),
+    }.items()
+    for end in range(least, len(name))
+}
+"""The beginnings of structuring options that are no other option's of iptables."""
+
 _STRUCTURE: dict[str, Callable[[_RuleReader], None]] = {
     word: action
     for words, action in (

@@ -91,6 +91,9 @@ EXAMPLES = {
         Condition("unseen-tables", "raw, mangle"),
         "the tables that are not in the dump (raw, mangle) do nothing here", "the tables that are not in the dump (raw, mangle) do something here",
     ),
+    "unread": (
+        Condition("unread", "line 12"), "rules go on after line 12, which cannot be read", "rules end at line 12, which cannot be read",
+    ),
     "target": (Condition("target", "FOO"), "rules go on after target FOO", "rules end at target FOO"),
 }  # fmt: skip
 

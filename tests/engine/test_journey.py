@@ -97,6 +97,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("filter|:FORWARD DROP", {}, {"always": "1 DROP FORWARD"}),
     ("filter|:INPUT DROP", {}, {"always": "1 ACCEPT FORWARD"}),
     ("filter|:INPUT DROP", HOME, {"always": "1 DROP INPUT"}),
+    ("filter|-A INPUT -jDROP", HOME, {"always": "1 DROP INPUT"}),
+    ("filter|-A INPUT \u2013j DROP", HOME, {
+        "packet does not match \u2013j DROP": "1 ACCEPT INPUT",
+        "packet matches \u2013j DROP and rules end at line 2, which cannot be read": "1 STOLEN INPUT",
+        "packet matches \u2013j DROP and rules go on after line 2, which cannot be read": "1 ACCEPT INPUT"}),
     ("filter|-A FORWARD -j DROP", {"local_ips": ()},
      {"destination is not an address of this node": "1 DROP FORWARD",
       "destination is an address of this node": "1 ACCEPT INPUT"}),

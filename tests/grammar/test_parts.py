@@ -166,3 +166,47 @@ def test_no_word_of_a_rule_is_lost_unless_the_rule_has_a_problem(words: list[str
 def test_of_two_targets_none_is_dropped_silently() -> None:
     parts = take_apart("-A CHAIN -j KUBE-MARK-MASQ -j ACCEPT")
     assert parts.problem or parts.unknown
+
+
+# --- what getopt allows ----------------------------------------------------------------------------------------
+
+TYPED = {
+    "-A INPUT -jDROP": "-A INPUT -j DROP",
+    "-A INPUT --jump=DROP": "-A INPUT -j DROP",
+    "-A INPUT --ju DROP": "-A INPUT -j DROP",
+    "-A INPUT -gC": "-A INPUT -g C",
+    "-A INPUT --goto=C": "-A INPUT -g C",
+    "-A INPUT -ptcp -mtcp --dport=22 -jDROP": "-A INPUT -p tcp -m tcp --dport 22 -j DROP",
+    "-A INPUT --match=tcp -p tcp -j DROP": "-A INPUT -m tcp -p tcp -j DROP",
+    "-A INPUT -c 1,2 -j DROP": "-A INPUT -c 1 2 -j DROP",
+    "-A INPUT -c1,2 -j DROP": "-A INPUT -c 1 2 -j DROP",
+}
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_options_with_their_values_in_one_word_are_the_same(typed: str) -> None:
+    read = take_apart(typed)
+    assert read == take_apart(TYPED[typed])
+    assert (read.problem, read.unknown) == ("", ())
+    assert read.target is not None
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "-A INPUT -p tcp \u2013j DROP",
+        "-A INPUT -c 1,x",
+        "-A INPUT -j",
+        "-A INPUT -j DROP -j ACCEPT",
+        "-A INPUT what",
+    ],
+)
+def test_what_a_rule_does_is_unclear_where_its_target_may_be_what_is_not_understood(typed: str) -> None:
+    read = take_apart(typed)
+    assert read.target is None
+    assert read.unclear
+
+
+@pytest.mark.parametrize("typed", ["-A INPUT -p tcp", "-A INPUT -m nosuch --match 1"])
+def test_a_rule_without_a_target_is_clear_where_all_is_understood(typed: str) -> None:
+    assert not take_apart(typed).unclear
