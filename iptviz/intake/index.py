@@ -1,8 +1,10 @@
 r"""One cheap pass over a dump's bytes: which table, which chain, from where to where.
 
-A scanner cuts the bytes into runs without gaps: all neighbouring rules of one chain are one run, all
-neighbouring declarations another. Rules are found here, not read. Possessive quantifiers keep the
-scanner from remembering its steps, so 330,000 rules cost a fraction of a second and little memory.
+A scanner cuts the bytes into runs without gaps: neighbouring rules of one chain are a run, neighbouring
+declarations another. Rules are found here, not read. The scanner remembers next to nothing of its steps, so
+330,000 rules cost a fraction of a second and little memory: single characters are repeated possessively, and
+a run takes a thousand lines at most. Lines, which are groups, are not repeated possessively: Python before
+3.11.5 matches that wrongly (https://github.com/python/cpython/issues/106052).
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What goes on behind the thousandth line, or is written in another way than the lines before, begins a run of
+# its own: the index puts neighbouring runs together.
 _RUN = re.compile(
     rb"""
-    (?:\[[\d~]++:[\d~]++\]\ )?+-A\ (\S++)[^\n]*+\n?+                # 1: rules of one chain, with counters or not
-        (?:(?:\[[\d~]++:[\d~]++\]\ )?+-A\ \1(?!\S)[^\n]*+\n?+)*+
-  | ((?::[^\n]++\n?+)++)                                      # 2: chain declarations
+    (?:-A\ |\[[\d~]++:[\d~]++\]\ -A\ )(\S++)[^\n]*+\n?+          # 1: rules of one chain, with counters or not
+        (?:-A\ \1\ [^\n]*+\n?+){0,999}
+        (?:\[[\d~]++:[\d~]++\]\ -A\ \1\ [^\n]*+\n?+){0,999}
+  | ((?::[^\n]++\n?+){1,1000})                                # 2: chain declarations
   | \*(filter|nat|mangle|raw|security)[ \t\r]*+(?:\n|\Z)      # 3: a table begins
   | (COMMIT)[ \t\r]*+(?:\n|\Z)                                # 4: a table ends
-  | ((?:\#[^\n]*+\n?+|[ \t\r]*+\n|[ \t\r]++\Z|\xef\xbb\xbf)++)  # 5: comments, blanks, a byte order mark
+  | ((?:\#[^\n]*+\n?+|\n++|[ \t\r]++(?:\n|\Z)|\xef\xbb\xbf){1,1000})  # 5: comments, blanks, a byte order mark
   | ([^\n]++\n?+)                                             # 6: anything else
     """,
     re.VERBOSE,
@@ -59,17 +64,17 @@ class Section:
 
     def add_run(self, chain: bytes, span: Span) -> None:
         """Note that `span` holds rules of `chain`; a chain's rules may stand in several places."""
-        if self.blocks and self.blocks[-1][1] == span[0]:
+        if self.blocks and self.blocks[-1][1] == span[0]:  # _join, of which 100,000 calls would be felt
             self.blocks[-1] = (self.blocks[-1][0], span[1])
         else:
             self.blocks.append(span)
         earlier = self.runs.get(chain)
         if earlier is None:
             self.runs[chain] = span
-        elif isinstance(earlier, list):
-            earlier.append(span)
         else:
-            self.runs[chain] = [earlier, span]
+            spans = earlier if isinstance(earlier, list) else [earlier]
+            _join(spans, span)
+            self.runs[chain] = spans
 
     def spans(self, chain: bytes) -> list[Span]:
         """Return where the rules of `chain` stand, in the order of the text."""
@@ -83,6 +88,14 @@ class Index(NamedTuple):
     sections: list[Section]
     comments: list[Span]
     strays: list[Stray]
+
+
+def _join(spans: list[Span], span: Span) -> None:
+    """Add `span` to `spans`: to the last of them, where it goes on from there."""
+    if spans and spans[-1][1] == span[0]:
+        spans[-1] = (spans[-1][0], span[1])
+    else:
+        spans.append(span)
 
 
 def runs(data: bytes) -> Iterator[re.Match[bytes]]:
@@ -100,7 +113,7 @@ def build_index(data: bytes) -> Index:
         if kind == RULES and section is not None:
             section.add_run(match[1], match.span())
         elif kind == DECLARATIONS and section is not None:
-            section.declarations.append(match.span())
+            _join(section.declarations, match.span())
         elif kind == TABLE:
             section = Section(match[3].decode("ascii"), match.start())
             index.sections.append(section)
@@ -108,7 +121,7 @@ def build_index(data: bytes) -> Index:
             section.committed = True
             section = None
         elif kind == COMMENT:
-            index.comments.append(match.span())
+            _join(index.comments, match.span())
         else:
             index.strays.append(Stray(match.span(), kind))
     return index
