@@ -59,7 +59,7 @@ _FIRST = (
         ("limit-out", "--limit-iface-out"),
     ),
     listed_match(  # printed as plain `set` before 1.4.8
-        r"(?P<n>!)?(?:match-)?set (?P<a>\S+) (?P<b>(?:src|dst)(?:,(?:src|dst))*+)",
+        r"(?P<n>!)?(?:match-)?set (?P<a>\S+) (?P<b>(?:src|dst)(?:,(?:src|dst)){0,5})",
         "-m set {n:!}--match-set {a} {b}",
         *same("return-nomatch update-counters update-subcounters"),
         *same("packets-eq packets-lt packets-gt bytes-eq bytes-lt bytes-gt", NUMBER),

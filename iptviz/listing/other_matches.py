@@ -61,7 +61,7 @@ _HEADERS = (
     transport("sctp", (r"(?P<n>!)?(?P<w>all|any|only) (?P<a>\S+)", "{n:!}--chunk-types {w} {a:chunks}")),
     transport(
         "dccp",
-        (rf"(?P<n>!)?(?P<a>{_DCCP_TYPE}(?:,{_DCCP_TYPE})*+)", "{n:!}--dccp-types {a:dccp}"),
+        (rf"(?P<n>!)?(?P<a>{_DCCP_TYPE}(?:,{_DCCP_TYPE}){{0,15}})", "{n:!}--dccp-types {a:dccp}"),
         (r"option=(?P<n>!)?(?P<a>\d+)", "{n:!}--dccp-option {a}"),
     ),
     listed_match("esp", "-m esp", _inverted("spis?", "espspi")),
@@ -72,7 +72,7 @@ _HEADERS = (
     listed_match(
         "STRING match",
         "-m string",
-        (r'(?P<n>!)?(?P<a>"\|(?:[0-9a-f]{2})++\|")', "{n:!}--hex-string {a:raw}"),
+        (r'(?P<n>!)?(?P<a>"\|(?:[0-9a-f]{2}){1,128}\|")', "{n:!}--hex-string {a:raw}"),
         (rf"(?P<n>!)?(?P<a>{QUOTED})", "{n:!}--string {a:raw}"),
         ("ALGO name (?P<a>bm|kmp)", "--algo {a}"),
         (r"FROM (?P<a>\d+)", "--from {a}"),
@@ -199,8 +199,8 @@ _NODE = (
 _TIME: tuple[Words, ...] = (
     (r"from (?P<a>[\d:]+)", "--timestart {a}"),
     (r"to (?P<a>[\d:]+)", "--timestop {a}"),
-    (r"on (?P<a>\d\w*(?:,\w+)*+)", "--monthdays {a:days}"),
-    (r"on (?P<a>[A-Z]\w*(?:,\w+)*+)", "--weekdays {a}"),
+    (r"on (?P<a>\d\w*(?:,\w++){0,30})", "--monthdays {a:days}"),
+    (r"on (?P<a>[A-Z]\w*(?:,\w++){0,6})", "--weekdays {a}"),
     (r"starting from (?P<a>[\d-]+) (?P<b>[\d:]+)", "--datestart {a}T{b}"),
     (r"until date (?P<a>[\d-]+) (?P<b>[\d:]+)", "--datestop {a}T{b}"),
     ("(?!UTC)", "--kerneltz"),

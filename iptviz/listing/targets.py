@@ -8,7 +8,7 @@ from __future__ import annotations
 from iptviz.listing.words import HEX, NUMBER, QUOTED, WORD, Row, Words, rows, same
 
 _RANDOM = same("random random-fully persistent")
-_LOG_WORDS = "(?: (?:tcp-sequence|tcp-options|ip-options|uid|macdecode))*+"
+_LOG_WORDS = "(?: (?:tcp-sequence|tcp-options|ip-options|uid|macdecode)){0,5}"
 # Old releases open it with a backtick; it is printed as it is, whatever quotes it holds.
 _SAID = r"""(?:"(?P<p>.*)"|`(?P<q>.*)')"""
 _SHIFTS = same("left-shift-mark right-shift-mark", NUMBER)
@@ -48,7 +48,7 @@ def _prefixes(name: str) -> tuple[Words, ...]:
 
 
 def _in_set(word: str) -> Words:
-    return rf"{word} (?P<a>\S+) (?P<b>(?:src|dst)(?:,(?:src|dst))*+)", f"--{word} {{a}} {{b}}"
+    return rf"{word} (?P<a>\S+) (?P<b>(?:src|dst)(?:,(?:src|dst)){{0,5}})", f"--{word} {{a}} {{b}}"
 
 
 _WORDS: dict[str, tuple[Words, ...]] = {

@@ -68,7 +68,7 @@ def row(pattern: str, form: str) -> Row:
 
     No value begins with `!`: where it is not expected, the row does not fit.
     """
-    lenient = pattern.replace(" ", r"\s++").replace("(?P<n>!)?", r"(?:(?P<n>!)\s*+)?+")
+    lenient = pattern.replace(" ", r"\s++").replace("(?P<n>!)?", r"(?:(?P<n>!)\s*+|(?!!))")
     lenient = lenient.replace(r">\S+)", r">[^\s!]\S*)")
     return Row(re.compile(lenient + _END, re.ASCII | re.DOTALL), form)
 
@@ -93,7 +93,7 @@ def same(words: str, value: str = "") -> tuple[Words, ...]:
 
 def ahead(words: str) -> str:
     """Look for one of `words`, negated or not, and leave it to the options: such a match prints no head."""
-    return rf"(?=(?:!\s*+)?+(?:{'|'.join(words.split())})(?:\s|\Z))"
+    return rf"(?=(?:!\s*+)?(?:{'|'.join(words.split())})(?:\s|\Z))"
 
 
 def transport(name: str, *options: Words) -> ListedMatch:

@@ -118,6 +118,23 @@ def test_rows(columns: ListedColumns, text: str, rule: str | None) -> None:
     assert read_row("FOO", text, columns) == rule
 
 
+@pytest.mark.parametrize(
+    ("tail", "options"),
+    [
+        ("dccp REQUEST,3", "-m dccp --dccp-types REQUEST,ACK"),
+        ("dccp REQUEST, 3", '-m dccp -m listing --text "REQUEST, 3"'),
+        ("TIME on Mon,Tue UTC", "-m time --weekdays Mon,Tue"),
+        ("TIME on Mon, x", '-m time --kerneltz -m listing --text "on Mon, x"'),
+        ("TIME on 1st,22nd UTC", "-m time --monthdays 1,22"),
+        ("TIME on 1st, x", '-m time --kerneltz -m listing --text "on 1st, x"'),
+        ("match-set a src,dst", "-m set --match-set a src,dst"),
+        ("match-set a src,dstx", '-m listing --text "match-set a src,dstx"'),
+    ],
+)
+def test_a_list_is_read_whole_or_not_at_all(tail: str, options: str) -> None:
+    assert read_row("X", f"all -- anywhere anywhere {tail}", PLAIN) == f"-A X {options}"
+
+
 def test_a_program_is_printed_with_a_byte_0() -> None:
     rule = read_row("X", "all -- anywhere anywhere match bpf 48 0 0 9,6 0 0 0\0", PLAIN)
     assert rule == '-A X -m bpf --bytecode "2,48 0 0 9,6 0 0 0"'
