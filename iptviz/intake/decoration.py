@@ -26,20 +26,20 @@ ANCHOR = re.compile(
     """,
     re.VERBOSE,
 )
-_DECORATION = re.compile(
-    rb"""(?:
-        [ \t\xc2\xa0]++ | [>|]++ | `{1,3}
-      | \x1b\[[0-9;?]*[A-Za-z]
-      | </?[A-Za-z][^<>]{0,200}>                                   # HTML
-      | \d{4}[-/]\d\d[-/]\d\d[T\ ]\d\d:\d\d:\d\d[.,\d]*(?:Z|[+-]\d\d:?\d\d)?   # 2024-11-12T10:11:12.123Z
-      | (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ | (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d+
-      | \d\d:\d\d:\d\d[.,\d]*
-      | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d+\ +\d+\ [\w.-]+:\d+\]        # klog
-      | std(?:out|err)\ [FP]\                                       # container logs
-      | \[[\w/.:@+-]{1,100}\]:?
-      | [\w./@-]{1,200}\[\d+\]:
-      | \d+[:.)-]? | [\w./-]{1,200}:(?:\d+:)?
-    )*+""",
+_PIECE_OF_DECORATION = re.compile(
+    rb"""
+    [ \t\xc2\xa0]++ | [>|]++ | `{1,3}
+  | \x1b\[[0-9;?]*[A-Za-z]
+  | </?[A-Za-z][^<>]{0,200}>                                   # HTML
+  | \d{4}[-/]\d\d[-/]\d\d[T\ ]\d\d:\d\d:\d\d[.,\d]*(?:Z|[+-]\d\d:?\d\d)?   # 2024-11-12T10:11:12.123Z
+  | (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)\ | (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\ +\d+
+  | \d\d:\d\d:\d\d[.,\d]*
+  | [IWEF]\d{4}\ \d\d:\d\d:\d\d\.\d+\ +\d+\ [\w.-]+:\d+\]        # klog
+  | std(?:out|err)\ [FP]\                                       # container logs
+  | \[[\w/.:@+-]{1,100}\]:?
+  | [\w./@-]{1,200}\[\d+\]:
+  | \d+[:.)-]? | [\w./-]{1,200}:(?:\d+:)?
+    """,
     re.VERBOSE,
 )
 _HOST_AFTER_TIME = re.compile(rb"(\d\d:\d\d:\d\d[.,\dZ:+-]* )[\w.-]+ (?=[\w./-]+(?:\[\d+\])?: )")
@@ -94,7 +94,10 @@ def is_decoration(prefix: bytes) -> bool:
 @lru_cache(_REMEMBERED)
 def _is_decoration(prefix: bytes) -> bool:
     """Tell by a prefix whose digits are all 0: which one makes no difference, so a log has few of them."""
-    return _DECORATION.fullmatch(_HOST_AFTER_TIME.sub(rb"\1", prefix, count=1)) is not None
+    rest = _HOST_AFTER_TIME.sub(rb"\1", prefix, count=1)
+    while rest and (found := _PIECE_OF_DECORATION.match(rest)):
+        rest = rest[found.end() :]
+    return not rest
 
 
 def without_trailer(core: bytes, prefix: bytes) -> bytes:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from iptviz.dump.model import Dump
 from iptviz.errors import DumpError
+from iptviz.intake.decoration import is_decoration
 from iptviz.intake.read import read_text
 from tests.intake import wild
 from tests.intake.test_forms import rule_lines, rules_of
@@ -75,6 +76,27 @@ def test_a_prefix_of_unknown_make_counts_once_it_is_frequent() -> None:
         "-A A -j C",
     ]
     assert read_text(joined("see => -A A -j B")).dumps == []
+
+
+@pytest.mark.parametrize(
+    ("prefix", "whole"),
+    [
+        (b"", True),
+        (b"> 12: <b>", True),
+        (b"\x1b[1m", True),
+        (b"2024-11-12T10:11:12.123Z stdout F ", True),
+        (b"[pod/kube-proxy-x/kube-proxy] ", True),
+        (b"Nov 12 10:11:12 node kubelet[1]: ", True),
+        (b"\x1b[", False),
+        (b"<b", False),
+        (b"> <b", False),
+        (b"> 12: (", False),
+        (b"[pod/kube-proxy-x", False),
+        (b"> see => ", False),
+    ],
+)
+def test_decoration_is_told_by_its_pieces_to_the_last_byte(prefix: bytes, *, whole: bool) -> None:
+    assert is_decoration(prefix) == whole
 
 
 def test_what_closes_a_decoration_is_taken_away_and_nothing_else() -> None:
