@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[([\d~]++:[\d~]++)\])?", re.MULTILINE)
 _DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
-_RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?+-A (\S++)")
+_RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
 _NEWLINE = ord("\n")
 _WORTH_INDEXING = 256
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 _LARGE = 1000
 _MOST = 100_000
 _CHANCE = re.compile(rb"--probability ([\d.]++)")
-_BALANCING = re.compile(rb"(?:\[\S++ )?+-A (?:" + "|".join(SERVICE_CHAINS).encode() + rb")")
+_BALANCING = re.compile(rb"(?:\[\S++ )?-A (?:" + "|".join(SERVICE_CHAINS).encode() + rb")")
 _WAY = re.compile(
-    rb"-A KUBE-SV[CL]-\S++ (?:-m comment --comment (?P<comment>\"[^\"\n]*+\"|\S++) )?+"
+    rb"-A KUBE-SV[CL]-\S++ (?:-m comment --comment (?P<comment>\"[^\"\n]*+\"|[^\"\s]\S*+) |)"
     rb"(?:-m statistic [^\n]*)?-j KUBE-SEP-"
 )
 _ARROW = WAY.after.encode()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _OF_SERVICES = "|".join((ENDPOINT_CHAIN, *SERVICE_CHAINS)).encode()
 _OTHERS = re.compile(
-    rb"^(?:\[\d++:\d++\] )?+-A (?!" + _OF_SERVICES + rb")\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
+    rb"^(?:\[\d++:\d++\] |)-A (?!" + _OF_SERVICES + rb")\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
 )
 _PORTS = ("--dport", "--dports", "--destination-port", "--destination-ports")
 

@@ -8,7 +8,7 @@ import re
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*+)"|(?<==)(\w{4000,}+)', re.DOTALL)
 
 # A backslash before a line end continues a string; in HTML a line end is nothing, but must not part an entity.
-_IN_STRING, _IN_HTML = re.compile(r'[^"\\]{4000}'), re.compile(r"(?:&[^;&\s]*;|[^&]){1500}+")
+_IN_STRING, _IN_HTML = re.compile(r'[^"\\]{4000}'), re.compile(r"(?:&[^;&\s]*+;|[^&]){1500}")
 
 
 def strings_in_stretches(source: str) -> str:

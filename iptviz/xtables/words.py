@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 # A quoted word, perhaps with plain characters before its quote, or a plain word; or a quote left open.
-_WORD = re.compile(r'([^\s"]*)"((?:[^"\\]++|\\.)*+)"|([^\s"]+)|(")', re.DOTALL | re.ASCII)
+_WORD = re.compile(r'([^\s"]*)"([^"\\]*+(?:[^"\\]|\\.)*+)"|([^\s"]+)|(")', re.DOTALL | re.ASCII)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _NEEDS_ESCAPE = re.compile(r"([\"\\'])")
 _NEEDS_NO_QUOTES = re.compile(r"[-_0-9a-zA-Z]+")
