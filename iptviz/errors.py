@@ -25,6 +25,10 @@ class DumpError(IptvizError):
     """The input cannot be read, or it holds no iptables-save text at all."""
 
 
+class NothingError(DumpError):
+    """The input can be read, and there is nothing of a node in it."""
+
+
 class TargetError(IptvizError):
     """The text given as TARGET has none of the forms that name a service, a chain or an endpoint."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.errors import DumpError
+from iptviz.errors import NothingError
 from iptviz.intake.remark import Remark, remark
 
 if TYPE_CHECKING:
@@ -59,17 +59,17 @@ def find_gaps(search: GapSearch) -> list[Remark]:
     return sorted(found, key=lambda gap: gap.line)
 
 
-def no_dump_error(text: Text, source: str) -> DumpError:
+def no_dump_error(text: Text, source: str) -> NothingError:
     """Return the error for input without any dump, which says what it holds instead."""
     nft = _NFT_RULESET.search(text.raw)
     if nft:
         line = text.raw.count(b"\n", 0, nft.start()) + 1
-        return DumpError(
+        return NothingError(
             'this is "nft list ruleset" output, which is not supported',
             where=f"{source}:{line}",
             hint="run iptables-save (iptables-nft-save) instead, as root on the node",
         )
-    return DumpError(
+    return NothingError(
         "holds no dump: no line such as *nat or -A CHAIN",
         where=source,
         hint="make one with: iptables-save > FILE (as root, on the node)",

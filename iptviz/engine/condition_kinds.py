@@ -136,6 +136,7 @@ _TIME = (
 )
 
 
+_UNSEEN = r"(?:(?:legacy |nf_tables )?(?:raw|mangle|nat|filter|security)|nft (?:ip6?|inet) table-[a-z]+)"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 
 
@@ -271,7 +272,8 @@ CONDITION_KINDS = {
     "unseen-tables": ConditionKind(
         "the tables that are not in the dump ({}) do nothing here",
         "the tables that are not in the dump ({}) do something here",
-        "the tables, separated by commas: raw, mangle", plain=f"{_TABLE}(?:, {_TABLE})*",
+        "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
+        plain=f"{_UNSEEN}(?:, {_UNSEEN})*",
     ),
     "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",

@@ -73,22 +73,20 @@ What the node sends to itself comes back in by lo, with its connection; nat has 
 _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 
 
-_ORDERLESS = {"filter", "security"}
-_CHANGING = ("MARK", "-m recent")
-"""In tables of verdicts the order of two backends matters only where rules of one change what the other asks."""
-
-
 class Journey:
     """One packet's way through the tables of a node.
 
-    `dumps` are one for each backend; `unseen` are tables that the node may have and a dump does not show: what
-    happens there is a condition.
+    `dumps` are one for each backend; `unseen` are tables that the node may have and a dump does not show, and
+    `beyond` those of others that no dump can show, in words: what happens there is a condition.
     """
 
-    def __init__(self, dumps: Sequence[Dump], host: Host, unseen: Iterable[str] = ()) -> None:
+    def __init__(
+        self, dumps: Sequence[Dump], host: Host, unseen: Iterable[str] = (), beyond: Iterable[str] = ()
+    ) -> None:
         self.dumps = tuple(dumps)
         self.host = host
         self.unseen = tuple(dict.fromkeys(unseen))
+        self.beyond = tuple(dict.fromkeys(beyond))
         self.broken = BrokenJumps({}, {}, {})
         self.skipped = 0
         self._state: str | None = None
@@ -196,7 +194,7 @@ class Journey:
             return [self._routed(packet, when)]
         if stage is _LOOPBACK:
             return _unchanged(self._looped(packet), when)
-        if stage.table in self.unseen and not self._is_harmless(when):
+        if (self.beyond or stage.table in self.unseen) and not self._is_harmless(when):
             return _unchanged(packet, (*when, self._nothing_unseen))
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return _unchanged(packet, when)
@@ -207,7 +205,7 @@ class Journey:
     @property
     def _nothing_unseen(self) -> Assumption:
         """That what no dump shows does nothing: only so a packet can be followed."""
-        return Assumption(Condition("unseen-tables", ", ".join(self.unseen)), holds=True)
+        return Assumption(Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond))), holds=True)
 
     def _is_harmless(self, when: When) -> bool:
         """Whether it is said already that tables which no dump shows do nothing.
@@ -231,7 +229,7 @@ class Journey:
             UndecidedError: that hangs on which backend's table was registered last.
         """
         layers = self._layers(turn.stage)
-        if len(layers) != len(_BACKENDS) or not self._order_matters(turn.stage.table):
+        if len(layers) != len(_BACKENDS):
             return layers[turn.number]
         asked = Condition("backend-order", turn.stage.table)
         legacy_first = Assumed(when).answer(asked)
@@ -240,16 +238,6 @@ class Journey:
         first = next((place for place in layers if self.dumps[place].backend == "legacy"), layers[0])
         return (
             first if legacy_first == (turn.number == 0) else next(place for place in layers if place != first)
-        )
-
-    def _order_matters(self, table: str) -> bool:
-        if table not in _ORDERLESS:
-            return True
-        return any(
-            next(dump.tables[table].rules_with(text), None)
-            for dump in self.dumps
-            if table in dump.tables
-            for text in _CHANGING
         )
 
     def _seen_at(self, stage: Stage, packet: Packet) -> Packet:

@@ -53,7 +53,10 @@ class Host(NamedTuple):
         if self.local is not None and _is_host(address) and address in self.local:
             return "LOCAL"
         route = self.routes.lookup(address) if self.routes else None
-        # `ip route` alone lists no local addresses; only what it says of the others is sure.
+        # `ip route` alone lists no local addresses. What it says of others is sure where it is asked first, or
+        # the node's own are known: they may lie within a blackhole, as those of Calico's tunnels do.
+        if route is not None and route.table != "local" and self.local is None:
+            return None
         return route.kind.upper() if route and route.kind not in {"unicast", "throw", "nat"} else None
 
 

@@ -12,6 +12,7 @@ from iptviz.intake.infer import with_tables
 from iptviz.intake.plain import DumpForm, PlainDump
 
 if TYPE_CHECKING:
+    from iptviz.intake.dialect import Command
     from iptviz.intake.lines import LineMap
     from iptviz.intake.remark import LineNote, Remark
 
@@ -59,12 +60,19 @@ def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
     cut = first and group[-1].form == DumpForm.RULES and group[-1].ended_by_commit
     if draft.form != group[-1].form and not cut:
         return True
+    if draft.command and any(_is_elsewhere(draft.command, other.command) for other in group if other.command):
+        return True
     tools = {other.tool for other in group if other.tool}
     if draft.tool and tools and draft.tool not in tools:
         return True
     families = {family for other in group if (family := _family(other))}
     family = _family(draft)
     return bool(family and families and family not in families)
+
+
+def _is_elsewhere(one: Command, other: Command) -> bool:
+    """Whether two commands ran on different nodes, as far as their prompts tell, or in different namespaces."""
+    return one.namespace != other.namespace or (None not in {one.node, other.node} and one.node != other.node)
 
 
 def _family(draft: Draft) -> str | None:

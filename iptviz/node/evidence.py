@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.node.kinds import KINDS, is_partial
+from iptviz.intake.index import TABLE_NAMES
+from iptviz.node.kinds import KINDS, is_partial, table_of
 from iptviz.node.sections import Section, sections_of, text_of
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
 from iptviz.source.origin import Source
@@ -16,9 +17,12 @@ if TYPE_CHECKING:
 
     from iptviz.supplied.files import FileArgument
 
-_TABLE = re.compile(r"\btable[ =](\S+)")
 _FROM_SIX = re.compile(r"(?:^|[\s-])-6(?:[\s-]|$)|-f(?:amily)? inet6\b|^ip ?v?6|-v6$")
-_ELSEWHERE = re.compile(r"\bip (?:netns exec|-n(?:etns)?) (\S+)")
+_ELSEWHERE = re.compile(
+    r"\bip (?:-\S+ )*(?:netns exec|-n(?:etns)?) (\S+)|\bip(?:set|tables\S*)? -n(?:etns)? (\S+)"
+    r"|(\b(?:kubectl|oc|crictl|docker|podman|nerdctl|ctr|lxc|runc)\b.*\bexec\b.*|\b(?:nsenter|chroot|ssh)\b.*)"
+)
+"""A command that ran in another namespace than the node's own, or on another host; whose, nobody knows."""
 
 
 class Evidence(NamedTuple):
@@ -46,8 +50,10 @@ class Evidence(NamedTuple):
     @property
     def namespace(self) -> str | None:
         """The network namespace that it tells of, None for the node's own."""
-        elsewhere = _ELSEWHERE.search(self.section.command)
-        return elsewhere[1] if elsewhere else namespace_of_path(self.source.inside)
+        elsewhere = _ELSEWHERE.search(self.section.shell or self.command)
+        if elsewhere is None:
+            return namespace_of_path(self.source.inside)
+        return elsewhere[1] or elsewhere[2] or elsewhere[3]
 
     @property
     def is_whole(self) -> bool:
@@ -62,8 +68,7 @@ class Evidence(NamedTuple):
     @property
     def table(self) -> str:
         """The routing table that was asked for; empty where none was."""
-        found = _TABLE.search(self.command)
-        return found[1] if found else ""
+        return table_of(self.command)
 
     @property
     def of_six(self) -> bool:
@@ -153,20 +158,62 @@ def _sysctls(evidence: Evidence) -> Any:
     return read_sysctls(evidence.file.text)
 
 
-_NFT_TABLE = re.compile(r"^table (ip6?|inet) (\S+) \{", re.MULTILINE)
-_NFT_JSON_TABLE = re.compile(r'"table":\s*\{\s*"family":\s*"(ip6?|inet)",\s*"name":\s*"([^"]*)"')
+class TableThere(NamedTuple):
+    """A table that the kernel has: its family in nft's words, its name, whether packets may meet rules in it."""
+
+    family: str
+    name: str
+    acts: bool
+
+    @property
+    def is_of_iptables(self) -> bool:
+        """Whether iptables has a table of this name: its dumps show it."""
+        return self.family != "inet" and self.name in TABLE_NAMES
+
+    def text(self, backend: str) -> str:
+        """Return how answers call it."""
+        return f"{backend} {self.name}" if self.is_of_iptables else f"nft {self.family} {self.name}"
 
 
-def _nft_tables(evidence: Evidence) -> frozenset[tuple[str, str]]:
-    """Return family and name of each table of nft; what is in them is not read."""
+_NFT_TABLE = re.compile(
+    r"^table (?P<family>ip6?|inet) (?P<name>\S+) \{(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL
+)
+_NFT_JSON_TABLE = re.compile(
+    r'"table":\s*\{\s*"family":\s*"(?P<family>ip6?|inet)",\s*"name":\s*"(?P<name>[^"]*)"'
+)
+_NO_RULE = re.compile(
+    r"\s*(?:(?:chain|set|map|flowtable|type|flags|size|elements|comment) .*|policy accept;|#.*|\})?"
+)
+
+
+def _nft_tables(evidence: Evidence) -> frozenset[TableThere]:
+    """Return the tables of nft; of what is in them, only whether there are rules behind a hook."""
     text = evidence.file.text
-    return frozenset((*_NFT_TABLE.findall(text), *_NFT_JSON_TABLE.findall(text)))
+    return frozenset(
+        (
+            *(
+                TableThere(found["family"], found["name"], _acts(found["body"]))
+                for found in _NFT_TABLE.finditer(text)
+            ),
+            *(
+                TableThere(found["family"], found["name"], acts=True)
+                for found in _NFT_JSON_TABLE.finditer(text)
+            ),
+        )
+    )
 
 
-def _table_names(evidence: Evidence) -> frozenset[tuple[str, str]]:
-    """Return family and name of each table of iptables-legacy that the kernel has."""
+def _acts(body: str) -> bool:
+    """Whether a table has a chain with a hook, and any rule, or a policy that drops."""
+    hooked = re.search(r"^\s*type \w+ hook ", body, re.MULTILINE) is not None
+    ruled = any(_NO_RULE.fullmatch(line) is None for line in body.split("\n"))
+    return hooked and (ruled or "policy drop;" in body)
+
+
+def _table_names(evidence: Evidence) -> frozenset[TableThere]:
+    """Return the tables of iptables-legacy that the kernel has; whether they have rules, nothing tells."""
     family = "ip6" if "ip6_tables_names" in evidence.source.inside + evidence.command else "ip"
-    return frozenset((family, name) for name in evidence.file.text.split())
+    return frozenset(TableThere(family, name, acts=True) for name in evidence.file.text.split())
 
 
 READERS: Mapping[str, Callable[[Evidence], Any]] = {

@@ -9,9 +9,10 @@ from iptviz.errors import DumpError
 from iptviz.intake.plain import DumpForm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Chain, Table
     from iptviz.node.evidence import Evidence
     from iptviz.source.origin import Source
 
@@ -20,6 +21,10 @@ _SHOWN = 12
 _VOLATILE = rb"(?m)^#[^\n]*\n|\[\d+:\d+\] ?"
 _EXACT = r"-[nvLt]*x[nvL]*$"
 """The options of a listing whose counters are not abbreviated, at the end of a file's name."""
+
+
+_OF_A_NODE = {"addresses", "routes", "rules", "ipsets"}
+"""Kinds of evidence that a collector saves once for each node."""
 
 
 class Group(NamedTuple):
@@ -43,13 +48,18 @@ def by_node(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Group]:
     if not own:
         return []
     own_evidence = [piece for piece in evidence if piece.namespace is None]
-    folders = _Folders([dump for dump in own if dump.node is None])
+    folders = _Folders(
+        [dump for dump in own if dump.node is None], [piece for piece in own_evidence if piece.node is None]
+    )
     names = list(dict.fromkeys(dump.node or folders.name(dump.origin) for dump in own))
     named = [name for name in names if name is not None]
     if len(named) < 2:
         of_evidence = list(dict.fromkeys(filter(None, (piece.node for piece in own_evidence))))
         name = next(iter(named or (of_evidence if len(of_evidence) == 1 else ())), None)
-        return [Group(name, tuple(own), tuple(_not_of_others(own_evidence, name)))] if own else []
+        fitting = (
+            piece for piece in own_evidence if (piece.node or folders.name(piece.source)) in {None, name}
+        )
+        return [Group(name, tuple(own), tuple(fitting))] if own else []
     return [
         Group(
             name,
@@ -60,18 +70,21 @@ def by_node(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Group]:
     ]
 
 
-def _not_of_others(evidence: Iterable[Evidence], name: str | None) -> Iterable[Evidence]:
-    return (piece for piece in evidence if piece.node in {None, name})
-
-
 class _Folders:
-    """Names nodes by the folders in which dumps without a node's name stand, where several say the same thing."""
+    """Names nodes by the folders in which things without a node's name stand, where several say the same thing.
 
-    def __init__(self, dumps: Sequence[Dump]) -> None:
+    These are dumps of one family, and evidence of one kind in files of one name.
+    """
+
+    def __init__(self, dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> None:
         folders: dict[tuple[str, str], set[tuple[str, ...]]] = {}
         for dump in dumps:
-            *folder, name = dump.origin.inside.split("/")
-            folders.setdefault((name, dump.family), set()).add(tuple(folder))
+            *folder, _ = dump.origin.inside.split("/")
+            folders.setdefault((dump.family, ""), set()).add(tuple(folder))
+        for piece in evidence:
+            *folder, name = piece.source.inside.split("/")
+            if piece.kind in _OF_A_NODE:
+                folders.setdefault((piece.kind, name), set()).add(tuple(folder))
         self._depth: int | None = None
         if any(len(found) > 1 for found in folders.values()):
             self._depth = _shared([folder for found in folders.values() for folder in found])
@@ -96,13 +109,17 @@ def choose_node(groups: Sequence[Group], name: str, wanted: str | None) -> Group
     Raises:
         DumpError: there are several, or none of that name.
     """
-    if len(groups) == 1 and (wanted is None or groups[0].name in {None, wanted}):
+    if len(groups) == 1 and wanted in {None, groups[0].name}:
         return groups[0]
+    if len(groups) == 1 and groups[0].name is None:
+        raise DumpError(
+            f"tells no node's name: nothing says that it is {wanted}", where=name, hint="drop --node"
+        )
     chosen = [group for group in groups if group.name is not None and group.name == wanted]
     if chosen:
         return chosen[0]
     names = ", ".join(group.name or "one without a name" for group in groups[:_SHOWN])
-    more = f" and {len(groups) - _SHOWN} more" if len(groups) > _SHOWN else ""
+    more = f" and {len(groups) - _SHOWN} more, see iptviz sources" if len(groups) > _SHOWN else ""
     if wanted is None:
         raise DumpError(
             f"holds dumps of {len(groups)} nodes: {names}{more}",
@@ -157,20 +174,21 @@ def _refuse_the_unknown(slots: dict[tuple[str, str | None], list[Dump]], name: s
 
 def _as_one(slot: list[Dump], name: str) -> Dump:
     """Return the dump of one family and backend: the one that is meant, joined with those of other tables."""
-    whole = [dump for dump in slot if dump.form == DumpForm.SAVE and dump.rule_count]
-    if whole and len(whole) < len(slot):
-        return _as_one(whole, name)
     joined: list[Dump] = []
     rivals: list[Dump] = []
     for dump in sorted(slot, key=_fullness):
         here = {table for other in joined for table in other.tables}
+        saved = any(other.form == DumpForm.SAVE for other in joined)
+        if saved and dump.form != DumpForm.SAVE and not dump.rule_count:
+            continue  # a save has all tables there are; to list one that is not there makes it, empty
         if here.isdisjoint(dump.tables):
             joined.append(dump)
         elif not _says_less(dump, joined):
             rivals.append(dump)
     if rivals:
-        return choose([*joined, *rivals], name)
-    first, *others = sorted(joined, key=lambda dump: dump.number)
+        saves = [dump for dump in slot if dump.form == DumpForm.SAVE and dump.rule_count]
+        return _as_one(saves, name) if saves and len(saves) < len(slot) else choose([*joined, *rivals], name)
+    first, *others = sorted(joined, key=lambda dump: (dump.form != DumpForm.SAVE, dump.number))
     return first.joined_with(others) if others else first
 
 
@@ -182,12 +200,25 @@ def _fullness(dump: Dump) -> tuple[bool, int, bool, bool, int]:
 
 
 def _says_less(dump: Dump, others: Sequence[Dump]) -> bool:
-    """Whether a dump adds nothing: it is the same, has no rules, or lists in another file what is there."""
+    """Whether a dump adds nothing: it is the same, has no rules, or lists what a better form has."""
     if not dump.rule_count or any(_same(dump, other) for other in others):
         return True
-    elsewhere = all(dump.origin.inside != other.origin.inside for other in others)
-    there = {table for other in others for table in other.tables}
-    return dump.form == DumpForm.LISTING and elsewhere and dump.tables.keys() <= there
+    there = {name: table for other in others for name, table in other.tables.items()}
+    if dump.form != DumpForm.LISTING or not dump.tables.keys() <= there.keys():
+        return False
+    better = {name for other in others if other.form != DumpForm.LISTING for name in other.tables}
+    return all(name in better or _lists_the_same(table, there[name]) for name, table in dump.tables.items())
+
+
+def _lists_the_same(one: Table, other: Table) -> bool:
+    """Whether two listings of a table have the same chains, policies and rules, whatever their counters say."""
+    return [_chain_text(chain) for chain in one.chains.values()] == [
+        _chain_text(chain) for chain in other.chains.values()
+    ]
+
+
+def _chain_text(chain: Chain) -> tuple[str, str | None, list[str]]:
+    return chain.name, chain.policy, [rule.text for rule in chain.rules]
 
 
 def _same(one: Dump, other: Dump) -> bool:

@@ -47,7 +47,6 @@ KINDS: dict[str, EvidenceKind] = {
         rf"|\d+: [^\n]*?\sinet6? {_ADDRESS}(?:/\d+| peer )"
         rf"|[^\s:]\S*[ \t]+(?:{_STATES})[ \t]+{_ADDRESS}/\d+",
         r'\s*\[[\s{]*"(?:ifindex|ifname)":[^\0]*?"addr_info":',
-        partial=r"\bdev\b|\bshow [^-]",
         tells="the node's addresses",
     ),
     "routes": EvidenceKind(
@@ -55,15 +54,12 @@ KINDS: dict[str, EvidenceKind] = {
         rf"(?:(?:{_ROUTE_KINDS}) )?(?:default|{_ADDRESS}(?:/\d+)?) "
         r"(?:via|dev|proto|nhid|encap|scope|metric|table)\b",
         r'\s*\[[\s{]*"(?:type|dst)":',
-        partial=r"\b(?:get|dev|via|proto|scope|root|match|exact)\b"
-        r"|\b(?:show|list|ls) (?:to )?(?:default|[\da-f]*[.:][\da-f.:]*(?:/\d+)?)$",
         tells="where packets leave",
     ),
     "rules": EvidenceKind(
         "ip rule",
         r"\d+:[ \t]+(?:not )?from \S",
         r'\s*\[[\s{]*"priority":\s*\d+',
-        partial=r"\b(?:show|list|ls) [^-\s]",
         tells="which routes count",
     ),
     "ipsets": EvidenceKind(
@@ -135,7 +131,28 @@ def kind_of(text: bytes, path: str = "") -> str | None:
 
 def is_partial(kind: str, command: str) -> bool:
     """Whether a command prints only a part of what it is asked about: one device, one table, what grep left."""
+    if _FILTERED.search(command):
+        return True
     pattern = _PARTIAL.get(kind)
-    return _FILTERED.search(command) is not None or (
-        pattern is not None and pattern.search(command) is not None
-    )
+    if pattern is not None:
+        return pattern.search(command) is not None
+    return kind in _OF_IP and bool(selected(command)) and not (kind == "routes" and table_of(command))
+
+
+_OF_IP = {"addresses", "routes", "rules"}
+_IP = re.compile(r"\bip[46]?\b([^|>;&]*)")
+_VERBS = {"s", "sh", "sho", "show", "l", "li", "lis", "list", "ls", "lst"}
+
+
+def selected(command: str) -> list[str]:
+    """Return what `ip` is to select by, in words: `ip -4 addr show dev eth0` -> dev, eth0."""
+    found = _IP.search(command)
+    words = [word for word in found[1].split() if word[0] != "-" and word not in {"4", "6"}] if found else []
+    rest = words[1:]
+    return rest[1:] if rest and rest[0] in _VERBS else rest
+
+
+def table_of(command: str) -> str:
+    """Return the routing table that `ip route` is asked for, where nothing else is selected; else nothing."""
+    word, *named = selected(command) or [""]
+    return named[0] if word and "table".startswith(word) and len(named) == 1 else ""

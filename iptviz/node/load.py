@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.gaps import no_dump_error
 from iptviz.dump.model import Dump
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, NothingError
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.read import read_text
 from iptviz.node.snapshot import Snapshot
@@ -93,7 +93,7 @@ def load_node(
     if alone and number in {None, 1} and node is None:
         return Snapshot(found.dumps, problems=found.problems)
     if number is not None:
-        return _numbered(found, number)
+        return _numbered(found, number, node)
     from iptviz.node.gather import by_node, choose_node, listing, settle  # what one dump does not need
 
     groups = by_node(found.dumps, found.evidence)
@@ -105,8 +105,8 @@ def load_node(
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
 
 
-def _numbered(found: FoundIn, number: int) -> Snapshot:
-    from iptviz.node.gather import Group, by_node, count, listing
+def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:
+    from iptviz.node.gather import Group, by_node, choose_node, count, listing
 
     if not 1 <= number <= len(found.dumps):
         raise DumpError(
@@ -118,6 +118,8 @@ def _numbered(found: FoundIn, number: int) -> Snapshot:
     of_it = next(
         (group for group in by_node(found.dumps, found.evidence) if dump in group.dumps), Group(None, (), ())
     )
+    if node is not None:
+        choose_node([of_it], found.name, node)
     return Snapshot((dump,), of_it.evidence, name=of_it.name, problems=found.problems)
 
 
@@ -135,15 +137,21 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> FoundIn:
     problems: list[DumpError] = []
     bundles: list[str] = []
     for origin in origins:
-        found = read_sources(origin, max_size, is_wanted)
+        try:
+            found = read_sources(origin, max_size, is_wanted)
+            for source in found.sources:
+                text, beside = _read(source)
+                dumps += (Dump.of(text, plain, source) for plain in text.dumps)
+                evidence += beside
+                if not (text.dumps or beside or source.inside):
+                    raise no_dump_error(text, source.name)
+        except NothingError as error:
+            if len(origins) == 1:
+                raise
+            problems.append(error)  # of several files, one may have nothing to say
+            continue
         problems += [found.problem] if found.problem else []
         bundles.append(found.sources[0].bundle)
-        for source in found.sources:
-            text, beside = _read(source)
-            dumps += (Dump.of(text, plain, source) for plain in text.dumps)
-            evidence += beside
-            if not (text.dumps or beside or source.inside):
-                raise no_dump_error(text, source.name)
     for number, dump in enumerate(dumps, 1):
         dump.number, dump.siblings = number, len(dumps) - 1
     return FoundIn(", ".join(dict.fromkeys(bundles)), tuple(dumps), tuple(evidence), tuple(problems))

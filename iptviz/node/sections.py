@@ -24,7 +24,7 @@ _PROMPT = (
 )
 _TOOLS = (
     rb"ip|ip6?tables[\w-]*|ipset|sysctl|conntrack|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route|bridge|ss"
-    rb"|kubectl|uname|hostname|date"
+    rb"|kubectl|oc|crictl|docker|podman|nerdctl|ctr|nsenter|chroot|ssh|uname|hostname|date"
 )
 _CUT = re.compile(
     rb"^(?:" + _HOST_PROMPT + rb"(?P<typed>[^\n]*)"
@@ -52,7 +52,8 @@ class Section(NamedTuple):
 
     `command` is what printed it, as far as that is told; `host` is the name in the prompt, if any; `kind` is one
     of `iptviz.node.kinds.KINDS`, None for what is no evidence of its own, such as rules. `head` is where the line
-    with the command begins, None where none stands above.
+    with the command begins, None where none stands above. `shell` is the command that opened the shell of a
+    container or another host, from which the section is.
     """
 
     start: int
@@ -62,6 +63,10 @@ class Section(NamedTuple):
     host: str | None
     kind: str | None
     head: int | None = None
+    shell: str = ""
+
+
+_OPENS_SHELL = re.compile(r"\b(?:exec|nsenter|chroot|ssh)\b.*?(?:\b(?:sh|bash|ash|zsh)|^ssh \S+)$")
 
 
 def sections_of(data: bytes, path: str = "", command: str = "") -> list[Section]:
@@ -78,7 +83,9 @@ def _sections(data: bytes, path: str, command: str) -> Iterator[Section]:
         line = above.line + data.count(b"\n", above.start, cut.end())
         host = to_text(cut["host"]) if cut["host"] else above.host
         command = above.command if cut["fence"] else _command(cut)
-        above = Section(cut.end(), cut.end(), line, command, host, None, cut.start())
+        shell = "" if cut["host"] else above.shell
+        shell = above.command if _OPENS_SHELL.search(above.command) and not cut["host"] else shell
+        above = Section(cut.end(), cut.end(), line, command, host, None, cut.start(), shell)
     yield _told(above, data, len(data), path)
 
 

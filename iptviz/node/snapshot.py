@@ -88,12 +88,12 @@ class Snapshot:
     def own_addresses(self, family: str) -> frozenset[Network] | None:
         """Return all addresses of the node of a family, single ones or networks; None where they are not known.
 
-        They are known where a list has the loopback address, which every node has: what `ip addr` prints of all
-        devices, or the table `local` of `ip route show table all`.
+        They are known where a list has the loopback address, which every node has, and others: what `ip addr`
+        prints of all devices, or the table `local` of `ip route show table all`.
         """
         version = _VERSIONS[family]
         listed = frozenset(own for found in self._all("addresses") for own in found if own.version == version)
-        if _has_loopback(listed, version):
+        if _has_loopback(listed, version) and any(not _is_loopback(own) for own in listed):
             return listed
         local = (route for routes in self._all("routes") for route in routes if route.kind == "local")
         routed = frozenset(
@@ -139,7 +139,7 @@ class Snapshot:
         """Return the tables of the dump's family that evidence shows, if it shows any that the dump has."""
         family = _NFT_FAMILIES[dump.family]
         shown = [
-            {name for of, name in tables if of == family and name in TABLE_NAMES}
+            {table.name for table in tables if table.family == family and table.name in TABLE_NAMES}
             for kind, backend in _SHOWN_BY.items()
             if dump.backend in {None, backend}
             for tables in self._all(kind)
@@ -161,10 +161,31 @@ class Snapshot:
         lost = {dict(gap.values).get("table") for gap in dump.gaps if gap.id == "table-missing"}
         return tuple(name for name in missing if name in lost)
 
+    def tables_beyond(self, family: str) -> tuple[str, ...]:
+        """Return tables with rules that packets of a family meet and that none of its dumps can show.
+
+        They are those that nft made for itself, and those of a backend of which there is no dump. Of tables of
+        iptables-legacy the kernel tells names alone: it may have them for no more than a look.
+        """
+        backends = {dump.backend for dump in self.dumps if dump.family == family}
+        found = [
+            table.text(backend)
+            for kind, backend in _SHOWN_BY.items()
+            for tables in self._all(kind)
+            for table in sorted(tables)
+            if table.acts and table.family in {"inet", _NFT_FAMILIES[family]}
+            if not (table.is_of_iptables and backends & {None, backend})
+        ]
+        return tuple(dict.fromkeys(found))
+
 
 def as_snapshot(node: Dump | Snapshot) -> Snapshot:
     """Return a node of which a dump is all that there is, as one."""
     return node if isinstance(node, Snapshot) else Snapshot((node,))
+
+
+def _is_loopback(own: Network) -> bool:
+    return own.value == _LOOPBACKS[own.version]
 
 
 def _has_loopback(found: Iterable[Network], version: int) -> bool:

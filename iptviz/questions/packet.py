@@ -101,7 +101,8 @@ def packet(
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     given = tuple(map(read_assumption, assume))
-    journey = Journey(dumps, host, (name for each in dumps for name in snapshot.unseen_tables(each)))
+    unseen = (name for each in dumps for name in snapshot.unseen_tables(each))
+    journey = Journey(dumps, host, unseen, snapshot.tables_beyond(first.family))
     branches = journey.run(start, hook, given)
     outcomes = tuple(_outcomes(branches, given))
     if explain:

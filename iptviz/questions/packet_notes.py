@@ -71,7 +71,10 @@ def packet_notes(
     host = journey.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
-    yield from (remark("evidence-unread", problem=str(problem)) for problem in node.evidence_problems)
+    yield from (
+        remark("evidence-unread", problem=f"{problem.where}: {problem.what}")
+        for problem in node.evidence_problems
+    )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes)
 

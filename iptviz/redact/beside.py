@@ -10,6 +10,7 @@ from iptviz.engine.assume import read_assumption
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError
+from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
@@ -62,6 +63,10 @@ class Beside:
     def ipset(self, text: str) -> str:
         """Return what `ipset save` or `ipset list` prints."""
         return Sets(self._redactor).text(text)
+
+    def table(self, name: str) -> str:
+        """Return the name of a table: those of iptables stay."""
+        return name if name in TABLE_NAMES else f"table-{self._redactor.secrets.word('table', name)}"
 
     def services(self, candidates: Iterable[Candidate]) -> str:
         """Return a list of services, one in a line."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
-from iptviz.intake.index import TABLE_NAMES
+from iptviz.errors import DumpError
 from iptviz.intake.read import read_text
 from iptviz.node.evidence import READERS, Evidence
 from iptviz.node.sections import Section
@@ -15,7 +15,7 @@ from iptviz.redact.beside import Beside
 from iptviz.source.origin import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from iptviz.redact.dump import Redactor
 
@@ -37,7 +37,23 @@ def hidden(node: Snapshot, redactor: Redactor, text: str) -> Snapshot:
     first, *others = node.dumps
     dumps = [_dump(first, text), *(_dump(dump, redactor.other(dump)) for dump in others)]
     beside = Beside(redactor)
-    return Snapshot(dumps, filter(None, (_evidence(piece, beside) for piece in _used(node))))
+    readable, broken = _parted(_used(node))
+    shown = Snapshot(dumps, filter(None, (_evidence(piece, beside) for piece in readable)))
+    shown.evidence_problems += [DumpError("evidence that cannot be read", where=SOURCE)] * bool(broken)
+    return shown
+
+
+def _parted(pieces: Iterable[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
+    """Return pieces that can be read, and those that cannot: what is wrong is said in words of the text."""
+    parted: tuple[list[Evidence], list[Evidence]] = ([], [])
+    for piece in pieces:
+        try:
+            READERS[piece.kind](piece)
+        except DumpError:
+            parted[1].append(piece)
+        else:
+            parted[0].append(piece)
+    return parted
 
 
 def _dump(dump: Dump, text: str) -> Dump:
@@ -66,15 +82,21 @@ _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
 }
 """How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
 
-_TABLES_OF = {"nft": "table {} {} {{\n}}\n", "table names": "{1}\n"}
-"""Of the kinds that tell which tables there are, how they are written again: family and name of each."""
+_HOOKED = "\tchain all {{\n\t\ttype filter hook input priority 0;\n\t\tdrop\n\t}}\n"
+_TABLES_OF = {
+    "nft": {True: "table {} {} {{\n" + _HOOKED + "}}\n", False: "table {} {} {{\n}}\n"},
+    "table names": {True: "{1}\n"},
+}
+"""Of the kinds that tell which tables there are, how they are written again, by whether they act."""
 
 
 def _evidence(piece: Evidence, beside: Beside) -> Evidence | None:
     """Return a piece in pseudonyms; None where nothing of it is used, or it cannot be read."""
     if piece.kind in _TABLES_OF:
-        tables = (of for of in READERS[piece.kind](piece) if of[1] in TABLE_NAMES)
-        return _written(piece, "".join(_TABLES_OF[piece.kind].format(*of) for of in sorted(tables)))
+        forms = _TABLES_OF[piece.kind]
+        tables = sorted(READERS[piece.kind](piece))
+        texts = (forms[table.acts].format(table.family, beside.table(table.name)) for table in tables)
+        return _written(piece, "".join(texts))
     translate = _TRANSLATIONS.get(piece.kind)
     if translate is None or piece.table not in _USUAL_TABLES:
         return None

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, NothingError
 from iptviz.source.head import Headed, is_packed
 from iptviz.source.size import print_size
 
@@ -249,7 +249,7 @@ def _members(members: Iterator[Member], name: str, sign: str) -> Iterator[Source
 def _refuse_what_is_no_text(source: Source) -> None:
     """Raise DumpError for empty input and for known binary formats."""
     if not source.data or source.data.isspace():
-        raise DumpError("is empty", where=source.name, hint=_HOW_TO_SAVE)
+        raise NothingError("is empty", where=source.name, hint=_HOW_TO_SAVE)
     for magic, what in _NO_DUMPS.items():
         if source.data.startswith(magic):
             raise DumpError(what, where=source.name, hint=_HOW_TO_SAVE)

@@ -12,8 +12,11 @@ from iptviz.view.nodes import Below, Columns, TableRow, texts
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from iptviz.dump.model import Dump
     from iptviz.node.evidence import Evidence
+    from iptviz.source.origin import Source
 
 DUMPS = Columns(
     "dumps",
@@ -28,24 +31,31 @@ def sources_view(result: SourcesResult, *, fold: bool = True) -> View:
     """Return a row for each dump; folded, without remarks about single lines."""
     shown: set[int] = set()
     rows = []
-    evidence = tuple(TableRow(texts(_evidence_cells(piece))) for piece in result.evidence)
+    bundles = {source.bundle for source in (*(dump.origin for dump in result.dumps), *_sources(result))}
+    several = len(bundles) > 1
+    evidence = tuple(TableRow(texts(_evidence_cells(piece, several=several))) for piece in result.evidence)
     for dump in result.dumps:
         about_text = not fold and id(dump.line_notes) not in shown
         shown.add(id(dump.line_notes))
         remarks = _remarks(dump, about_text=about_text, fold=fold)
-        cells = _cells(dump, result.nodes.get(dump.number) or dump.node or "")
+        inside = dump.source if several else dump.origin.inside
+        cells = _cells(dump, inside, result.nodes.get(dump.number) or dump.node or "")
         rows.append(TableRow(texts(cells), tuple(map(Below, remarks))))
     tables = Table(DUMPS, tuple(rows), _INDENT), Table(EVIDENCE, evidence, _INDENT)
     return View("Sources", "", tuple(table for table in tables if table.rows), document=result.to_dict)
 
 
-def _evidence_cells(evidence: Evidence) -> tuple[str, ...]:
+def _sources(result: SourcesResult) -> Iterator[Source]:
+    return (piece.source for piece in result.evidence)
+
+
+def _evidence_cells(evidence: Evidence, *, several: bool) -> tuple[str, ...]:
     """Return what a piece of evidence is, and where it stands."""
     from iptviz.node.kinds import KINDS  # what one dump does not need
 
     cells = (
         KINDS[evidence.kind].label,
-        evidence.source.inside or evidence.source.name,
+        evidence.source.name if several else evidence.source.inside or evidence.source.name,
         str(evidence.section.line),
         f"{evidence.line_count:,}",
         evidence.node or "",
@@ -59,20 +69,20 @@ def _state(evidence: Evidence) -> str:
     from iptviz.node.kinds import KINDS
 
     if evidence.namespace is not None:
-        return f"of network namespace {evidence.namespace}"
+        return f"not the node's: {evidence.namespace}"
     if evidence.partial:
         return f"a part only: {evidence.command}"
     tells = KINDS[evidence.kind].tells
-    return f"used: {tells}" if tells else "not used"
+    return f"tells {tells}" if tells else "not used"
 
 
-def _cells(dump: Dump, node: str) -> tuple[str, ...]:
+def _cells(dump: Dump, inside: str, node: str) -> tuple[str, ...]:
     return tuple(
         map(
             printable,
             (
                 str(dump.number),
-                dump.origin.inside,
+                inside,
                 str(dump.first_line),
                 dump.family,
                 dump.backend or "",

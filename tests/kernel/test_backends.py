@@ -92,6 +92,10 @@ MARKS = {
     "legacy": "*mangle\n-A PREROUTING -m mark --mark 0x2 -j DROP\n-A PREROUTING -j MARK --set-mark 0x1\nCOMMIT\n",
     "nft": "*mangle\n-A PREROUTING -m mark --mark 0x1 -j DROP\n-A PREROUTING -j MARK --set-mark 0x2\nCOMMIT\n",
 }
+REFUSES = {
+    "legacy": "*filter\n-A FORWARD -p udp -j DROP\nCOMMIT\n",
+    "nft": "*filter\n-A FORWARD -p udp -j REJECT --reject-with icmp-port-unreachable\nCOMMIT\n",
+}
 SENT = [
     Sent(to, protocol, 2000, 80) for to in ("10.2.0.2", "10.3.0.1", "10.3.0.2") for protocol in ("tcp", "udp")
 ]
@@ -125,3 +129,18 @@ def test_without_the_order_each_is_a_case() -> None:
         ("legacy's table nat is asked before nf_tables'", "10.2.0.3:80"),
         ("legacy's table nat is asked after nf_tables'", "10.2.0.4:80"),
     }
+
+
+@pytest.mark.parametrize("last", BACKENDS)
+def test_of_two_refusals_that_of_the_backend_that_is_asked_first_is_seen(last: str) -> None:
+    with wire("legacy") as lab:
+        both = Both(lab, last)
+        both.load(REFUSES)
+        sent = Sent("10.2.0.2", "udp", 2000, 80)
+        (outcome,) = iptviz.packet(both.node(), **asked(sent), assume=both.order).outcomes
+        _, answer = lab.send(sent)
+        assert (outcome.verdict, answer is not None) == (
+            ("DROP", False) if last == "legacy" else ("REJECT", True)
+        )
+        cases = iptviz.packet(both.node(), **asked(sent)).outcomes
+        assert {case.verdict for case in cases} == {"DROP", "REJECT"}

@@ -1,0 +1,260 @@
+"""What is not of this node, or cannot be shown by its dumps, settles nothing: it is left out, or a condition."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from iptviz import packet
+from iptviz.cli.app import app
+from iptviz.errors import DumpError
+from iptviz.node.kinds import is_partial
+from iptviz.node.load import find_in, load_node
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from iptviz import PacketResult
+    from iptviz.node.snapshot import Snapshot
+
+LO = "1: lo: <LOOPBACK,UP>\n    inet 127.0.0.1/8 scope host lo\n"
+DROPS = "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\nCOMMIT\n"
+LETS = DROPS.replace("DROP", "ACCEPT")
+
+
+def device(address: str) -> str:
+    return f"{LO}2: eth0: <UP>\n    inet {address}/24 scope global eth0\n"
+
+
+def written(folder: Path, files: dict[str, str]) -> str:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return str(folder)
+
+
+def node(text: str) -> Snapshot:
+    return load_node(text.encode())
+
+
+def fate(given: Snapshot, **about: Any) -> PacketResult:
+    return packet(given, src="192.0.2.9", dst="192.0.2.1", protocol="tcp", dport=22, mark=0, **about)
+
+
+def kinds(result: PacketResult) -> set[str]:
+    return {need.condition.kind for outcome in result.outcomes for need in outcome.when}
+
+
+# --- containers, other namespaces, other hosts ------------------------------------------------------------------
+
+ELSEWHERE = [
+    "kubectl exec web-0 -- ip a", "kubectl exec -it -n shop web-0 -- ip addr", "oc exec web-0 -- ip a", "crictl exec -it abc ip a",
+    "docker exec abc ip a", "podman exec abc ip a", "nsenter -t 4242 -n ip a", "ip netns exec blue ip a", "ip -n blue a",
+    "ip -4 -n blue a", "ip -netns blue a", "ssh n2 ip a", "sudo nsenter -t 1 -n ip a",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ELSEWHERE)
+@pytest.mark.parametrize("prompt", ["root@n1:~# ", "$ "])
+def test_addresses_of_another_place_are_not_the_nodes(command: str, prompt: str) -> None:
+    given = node(f"{prompt}iptables-save\n{DROPS}{prompt}{command}\n{device('192.0.2.1')}")
+    assert given.own_addresses("ipv4") is None
+    assert "destination-type" in kinds(fate(given))
+
+
+def test_in_a_shell_of_a_container_nothing_is_the_nodes() -> None:
+    text = f"root@n1:~# iptables-save\n{DROPS}root@n1:~# kubectl exec -it web-0 -- sh\n/ # ip a\n{device('192.0.2.1')}"
+    assert node(text).own_addresses("ipv4") is None
+    back = f"{text}/ # exit\nroot@n1:~# ip a\n{device('192.0.2.7')}"
+    assert len(node(back).own_addresses("ipv4") or ()) == 2
+
+
+def test_tables_of_two_nodes_in_one_text_are_two_dumps() -> None:
+    nat = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.96.0.50/32 -j DNAT --to-destination 10.244.0.7\nCOMMIT\n"
+    text = f"root@n1:~# iptables-save -t nat\n{nat}root@n2:~# iptables-save -t filter\n{DROPS}".encode()
+    assert [(dump.node, list(dump.tables)) for dump in find_in(text).dumps] == [
+        ("n1", ["nat"]),
+        ("n2", ["filter"]),
+    ]
+    with pytest.raises(DumpError, match="holds dumps of 2 nodes: n1, n2"):
+        load_node(text)
+
+
+def test_folders_of_which_one_has_a_dump_are_nodes_all_the_same(tmp_path: Path) -> None:
+    folder = written(tmp_path, {
+        "n1/rules": LETS, "n1/addr.txt": device("192.0.2.7"), "n2/addr.txt": device("192.0.2.1"), "n3/addr.txt": device("192.0.2.2"),
+    })  # fmt: skip
+    given = load_node(folder)
+    assert given.name == "n1"
+    assert len(given.own_addresses("ipv4") or ()) == 2
+    assert {outcome.route for outcome in fate(given).outcomes} == {"FORWARD"}
+
+
+def test_tables_in_folders_of_their_own_are_not_joined(tmp_path: Path) -> None:
+    nat = "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
+    with pytest.raises(DumpError, match="holds dumps of 2 nodes: n1, n2"):
+        load_node(written(tmp_path, {"n1/nat.rules": nat, "n2/filter.rules": DROPS}))
+
+
+def test_a_name_that_nothing_confirms_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rules"
+    path.write_text(DROPS)
+    with pytest.raises(DumpError, match="nothing says that it is n1"):
+        load_node(str(path), node="n1")
+    prompted = f"root@n1:~# iptables-save\n{DROPS}".encode()
+    with pytest.raises(DumpError, match="holds no dump of node n2, but of n1"):
+        load_node(prompted, node="n2", number=1)
+
+
+# --- tables that no dump shows ------------------------------------------------------------------------------------
+
+NATIVE = "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t\ttcp dport 22 drop\n\t}\n}\n"
+OTHER = "table ip filter {\n\tchain INPUT {\n\t\ttype filter hook input priority filter; policy accept;\n\t\ttcp dport 22 counter drop\n\t}\n}\n"
+LEGACY = f"# Generated by iptables-save v1.8.9\n{LETS}"
+NFT = f"# Generated by iptables-nft-save v1.8.9 (nf_tables)\n{LETS}"
+
+
+@pytest.mark.parametrize(
+    ("rules", "evidence", "beyond"),
+    [
+        (NFT, {"ruleset": NATIVE}, ("nft inet filter",)),
+        (LEGACY, {"ruleset": NATIVE}, ("nft inet filter",)),
+        (LEGACY, {"ruleset": OTHER}, ("nf_tables filter",)),
+        (NFT, {"ruleset": OTHER}, ()),
+        (NFT, {"net/ip_tables_names": "filter\n"}, ("legacy filter",)),
+        (LEGACY, {"net/ip_tables_names": "filter\n"}, ()),
+        (NFT, {"ruleset": NATIVE.replace("\t\ttcp dport 22 drop\n", "")}, ()),
+        (NFT, {"ruleset": NATIVE.replace("\t\ttcp dport 22 drop\n", "").replace("accept", "drop")}, ("nft inet filter",)),
+        (NFT, {"ruleset": NATIVE.replace("inet", "ip6")}, ()),
+        (NFT, {"ruleset": "table inet a {\n\tset s {\n\t\ttype ipv4_addr\n\t\tflags interval\n\t\telements = { 10.0.0.1 }\n\t}\n}\n"}, ()),
+    ],
+)  # fmt: skip
+def test_rules_that_no_dump_can_show_are_a_condition(
+    rules: str, evidence: dict[str, str], beyond: tuple[str, ...], tmp_path: Path
+) -> None:
+    given = load_node(written(tmp_path, {"rules": rules, "addr": device("192.0.2.1"), **evidence}))
+    assert given.tables_beyond("ipv4") == beyond
+    told = fate(given)
+    assert kinds(told) == ({"unseen-tables"} if beyond else set())
+
+
+@pytest.mark.usefixtures("known_keys")
+def test_a_table_of_nft_has_a_pseudonym(tmp_path: Path) -> None:
+    folder = written(tmp_path, {"rules": NFT, "ruleset": NATIVE.replace("inet filter", "inet acme")})
+    done = CliRunner().invoke(app, ["packet", folder, "--dst", "192.0.2.1", "--json", "--redact"])
+    assert "acme" not in done.stdout
+    found = json.loads(done.stdout)["outcomes"]
+    assert all("nft inet table-" in outcome["when"][0]["text"] for outcome in found)
+
+
+@pytest.mark.usefixtures("known_keys")
+@pytest.mark.parametrize(
+    "broken",
+    ["default via 203.0.113.254 dev eth0\nacme.example dev eth0\n", "create acmeset hash:acme family inet\n"],
+)
+def test_evidence_that_cannot_be_read_is_not_quoted_in_pseudonyms(broken: str, tmp_path: Path) -> None:
+    folder = written(tmp_path, {"rules": DROPS, "broken": broken})
+    asked = ["packet", folder, "--dst", "192.0.2.1", "--json"]
+    assert "acme" in CliRunner().invoke(app, asked).stdout
+    done = CliRunner().invoke(app, [*asked, "--redact"])
+    assert "acme" not in done.stdout
+    assert "not used: redacted: evidence that cannot be read" in json.loads(done.stdout)["notes"]
+
+
+def test_a_blackhole_may_hold_addresses_of_the_node(tmp_path: Path) -> None:
+    routes = "default via 192.0.2.254 dev eth0\nblackhole 192.0.2.0/26 proto bird\n"
+    unknown = fate(load_node(written(tmp_path, {"rules": LETS, "routes": routes})))
+    assert {(outcome.verdict, outcome.route) for outcome in unknown.outcomes} == {
+        ("ACCEPT", "INPUT"),
+        ("DROP", ""),
+    }
+    known = fate(load_node(written(tmp_path, {"addr": device("192.0.2.7")})))
+    assert [outcome.verdict for outcome in known.outcomes] == ["DROP"]
+
+
+# --- parts and rivals -------------------------------------------------------------------------------------------
+
+PARTS = {
+    "addresses": ("ip a s lo", "ip addr show up", "ip address list eth0", "ip -4 a sh dev eth0"),
+    "routes": (
+        "ip r g 198.51.100.1",
+        "ip route ls vrf red",
+        "ip ro sh dev eth0",
+        "ip route show table all proto bgp",
+        "ip r s 10.0.0.0/8",
+    ),
+    "rules": ("ip rule list table 100", "ip ru s pref 5"),
+}
+WHOLE = {
+    "addresses": ("ip a", "ip -br a", "ip addr show", "ip -4 -o address list", "sudo ip a s"),
+    "routes": (
+        "ip r",
+        "ip r s t 100",
+        "ip ro sh ta all",
+        "ip -6 route list table main",
+        "ip route | tee routes",
+    ),
+    "rules": ("ip rule", "ip -4 rule list", "ip ru"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"), [(kind, command) for kind, some in PARTS.items() for command in some]
+)
+def test_shortened_commands_are_told_to_print_a_part(kind: str, command: str) -> None:
+    assert is_partial(kind, command)
+
+
+@pytest.mark.parametrize(
+    ("kind", "command"), [(kind, command) for kind, some in WHOLE.items() for command in some]
+)
+def test_shortened_commands_are_told_to_print_all(kind: str, command: str) -> None:
+    assert not is_partial(kind, command)
+
+
+def test_a_list_of_lo_alone_does_not_tell_the_nodes_addresses() -> None:
+    assert load_node(DROPS.encode() + b"$ cat\n" + LO.encode()).own_addresses("ipv4") is None
+
+
+def listed(policy: str) -> str:
+    return "\n".join(
+        f"Chain {chain} (policy {policy if chain == 'FORWARD' else 'ACCEPT'})\ntarget     prot opt source               destination\n"
+        f"ACCEPT     tcp  --  10.1.1.1             0.0.0.0/0\n"
+        for chain in ("INPUT", "FORWARD", "OUTPUT")
+    )
+
+
+def test_listings_of_one_table_that_differ_are_refused(tmp_path: Path) -> None:
+    same = written(tmp_path / "same", {"1": listed("DROP"), "2": listed("DROP")})
+    assert [len(dump.others) for dump in load_node(same).dumps] == [0]
+    with pytest.raises(DumpError, match="nothing tells which one is meant"):
+        load_node(written(tmp_path / "rivals", {"1": listed("ACCEPT"), "2": listed("DROP")}))
+
+
+@pytest.mark.parametrize("form", ["listing", "rules"])
+def test_a_listing_beside_a_save_adds_the_tables_that_were_not_saved(form: str, tmp_path: Path) -> None:
+    raw = {
+        "listing": "Chain PREROUTING (policy ACCEPT)\ntarget     prot opt source               destination\n"
+        "DROP       tcp  --  192.0.2.9            0.0.0.0/0            tcp dpt:22\n\nChain OUTPUT (policy ACCEPT)\n"
+        "target     prot opt source               destination\n",
+        "rules": "-P PREROUTING ACCEPT\n-P OUTPUT ACCEPT\n-A PREROUTING -s 192.0.2.9/32 -p tcp -m tcp --dport 22 -j DROP\n",
+    }[form]
+    folder = written(tmp_path, {"save": LETS, "iptables_-t_raw_-nL": raw, "addr": device("192.0.2.1")})
+    (dump,) = load_node(folder).dumps
+    assert list(dump.tables) == ["filter", "raw"]
+    assert [outcome.verdict for outcome in fate(load_node(folder)).outcomes] == ["DROP"]
+
+
+def test_of_several_files_one_may_be_empty_or_of_another_kind(tmp_path: Path) -> None:
+    written(tmp_path, {"rules": DROPS, "empty": "", "note": "hello\n"})
+    given = load_node(*(str(tmp_path / name) for name in ("rules", "empty", "note")))
+    assert [problem.what for problem in given.problems] == [
+        "is empty",
+        "holds no dump: no line such as *nat or -A CHAIN",
+    ]
+    with pytest.raises(DumpError, match="no such file"):
+        load_node(str(tmp_path / "rules"), str(tmp_path / "adr"))
