@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _LAYERS = 4
 
 _LONGEST_PATH = 4096
+_SUDO = "collectors run by root leave files of root; run iptviz with sudo, or chmod a copy"
 
 
 class Member(NamedTuple):
@@ -61,22 +63,20 @@ def unpack_folder(folder: str, limit: int, wanted: Callable[[str, bytes], bool])
     """Yield what `unpack` yields of a bundle, of the files in a folder and those below it; links are passed over.
 
     Raises:
-        DumpError: as `unpack` does.
+        DumpError: as `unpack` does; or there are files and folders that cannot be read, after all others.
     """
     run = _Run(folder, limit, wanted)
-    for path, inside in _files_below(folder):
-        yield from run.open_file(path, inside)
+    for path in _paths_below(folder, run.refuse):
+        yield from run.open_file(path)
     run.finish()
 
 
-def _files_below(folder: str) -> Iterator[tuple[str, str]]:
-    """Yield the regular files, each with its path below `folder`, in the order of their names."""
-    for place, folders, names in os.walk(folder):
+def _paths_below(folder: str, refuse: Callable[[OSError], None]) -> Iterator[str]:
+    """Yield the paths of what is no folder, in the order of their names; `refuse` gets folders that are shut."""
+    for place, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
         for name in sorted(names):
-            path = os.path.join(place, name)  # noqa: PTH118 - pathlib costs 3 ms at start-up
-            if os.path.isfile(path) and not os.path.islink(path):  # noqa: PTH113, PTH114
-                yield path, os.path.relpath(path, folder)
+            yield os.path.join(place, name)  # noqa: PTH118 - pathlib costs 3 ms at start-up
 
 
 class _Place(NamedTuple):
@@ -110,6 +110,7 @@ class _Run:
         self._found = False
         self._damaged: list[DumpError] = []  # bundles: something in them is missing
         self._unreadable: list[DumpError] = []  # files in bundles: most likely of no concern
+        self._refused: list[OSError] = []  # files and folders in a folder
 
     def open(self, reader: Reader, place: _Place) -> Iterator[Member]:
         """Yield what `reader` holds, whatever its format is."""
@@ -122,16 +123,23 @@ class _Run:
             return
         yield from opener(self, reader, place) if opener else self._file(reader, place)
 
-    def open_file(self, path: str, inside: str) -> Iterator[Member]:
+    def open_file(self, path: str) -> Iterator[Member]:
         """Yield what a file of a folder holds."""
-        place = _Place(_printable(inside), os.path.getmtime(path))  # noqa: PTH204
         try:
+            found = os.lstat(path)
+            if not stat.S_ISREG(found.st_mode):
+                return
+            place = _Place(_printable(os.path.relpath(path, self._name)), found.st_mtime)
             with open(path, "rb") as file:  # noqa: PTH123
                 pieces = self._metered(iter(partial(file.read, CHUNK), b""), place.path)
                 yield from self.open(Reader(pieces, file=file), place)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            self._note(self._unreadable, DamageError(f"cannot be read: {reason}", ""), place)
+            error.filename = path  # an error of reading names none
+            self.refuse(error)
+
+    def refuse(self, error: OSError) -> None:
+        """Keep an error about a file or a folder in the folder, to be said when all others are read."""
+        self._refused.append(error)
 
     def decompress(self, magic: bytes, reader: Reader, place: _Place) -> Iterator[Member]:
         """Yield what is in a compressed file."""
@@ -154,6 +162,8 @@ class _Run:
 
     def finish(self) -> None:
         """Raise the first error that was put off until all was read."""
+        if self._refused:
+            raise _refusal(self._refused, self._name, self._damaged)
         if self._damaged:
             raise self._damaged[0]
         if self._unreadable and not self._found:
@@ -226,6 +236,24 @@ class _Run:
         """Return `path` with the number of its occurrence, unless that is the first."""
         self._paths[path] = count = self._paths.get(path, 0) + 1
         return path if count == 1 else self._unique(f"{path}#{count}")
+
+
+def _refusal(errors: list[OSError], folder: str, damaged: list[DumpError]) -> DumpError:
+    """Return the error about what cannot be read in a folder, and about the first damage: only one is raised."""
+    reason = (errors[0].strerror or str(errors[0])).lower()
+    first = f"{_printable(os.path.relpath(errors[0].filename, folder))}: {reason}"
+    what = f"{len(errors)} files cannot be read (first: {first})"
+    if len(errors) == 1:
+        what = (
+            f"cannot be read: {reason}"
+            if errors[0].filename == folder
+            else f"1 file cannot be read ({first})"
+        )
+    return DumpError(
+        "; ".join([what, *(f"{error.where}: {error.what}" for error in damaged[:1])]),
+        where=folder,
+        hint=_SUDO if any(isinstance(error, PermissionError) for error in errors) else "",
+    )
 
 
 def _decompressor(magic: bytes) -> Callable[[_Run, Reader, _Place], Iterator[Member]]:

@@ -1,0 +1,100 @@
+"""Folders: what is read of them, and that what cannot be read is said."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from iptviz.errors import DumpError
+from iptviz.source.origin import DEFAULT_LIMIT, FoundTexts, read_sources
+from tests.source.packed import DUMP, tar, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def found(folder: Path) -> FoundTexts:
+    return read_sources(str(folder), DEFAULT_LIMIT, wanted)
+
+
+def inside(folder: Path) -> list[str]:
+    return [source.inside for source in found(folder).sources]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a dump in it, one below it, and another folder with one beside it."""
+    for path in ("node/a.rules", "node/sub/b.rules", "other/c.rules"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(DUMP)
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def shut(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Refuses what somebody who is not root may be refused: root, who may run this, is refused nothing."""
+
+    def shut(
+        *paths: Path, calls: tuple[tuple[Any, str], ...] = ((builtins, "open"), (os, "scandir"))
+    ) -> None:
+        for module, name in calls:
+            monkeypatch.setattr(module, name, _refusing(getattr(module, name), set(map(str, paths))))
+
+    return shut
+
+
+def _refusing(call: Callable[..., Any], paths: set[str]) -> Callable[..., Any]:
+    def refusing(path: Any = ".", *others: Any, **named: Any) -> Any:
+        if isinstance(path, str) and path in paths:
+            raise PermissionError(13, "Permission denied", path)
+        return call(path, *others, **named)
+
+    return refusing
+
+
+# --- what cannot be read -----------------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_refused_is_said_beside_what_is_found(folder: Path, shut: Callable[..., None]) -> None:
+    shut(folder / "a.rules")
+    texts = found(folder)
+    assert [source.inside for source in texts.sources] == ["sub/b.rules"]
+    assert texts.problem
+    assert (texts.problem.where, texts.problem.what) == (
+        str(folder),
+        "1 file cannot be read (a.rules: permission denied)",
+    )
+    assert "sudo" in texts.problem.hint
+
+
+def test_a_folder_in_it_that_is_shut_is_said_too(folder: Path, shut: Callable[..., None]) -> None:
+    (folder / "z.rules").write_bytes(DUMP)
+    shut(folder / "sub", folder / "z.rules")
+    texts = found(folder)
+    assert [source.inside for source in texts.sources] == ["a.rules"]
+    assert texts.problem
+    assert texts.problem.what == "2 files cannot be read (first: z.rules: permission denied)"
+
+
+def test_names_that_may_be_listed_but_not_looked_at_are_said(folder: Path, shut: Callable[..., None]) -> None:
+    shut(folder / "sub/b.rules", calls=((os, "lstat"),))
+    assert "(sub/b.rules: permission denied)" in str(found(folder).problem)
+
+
+def test_damage_is_said_beside_what_is_refused(folder: Path, shut: Callable[..., None]) -> None:
+    (folder / "cut.tar").write_bytes(tar(("x", DUMP))[:2000])
+    shut(folder / "a.rules")
+    problem = str(found(folder).problem)
+    assert "1 file cannot be read (a.rules: permission denied); " in problem
+    assert f"{folder}:cut.tar: " in problem
+
+
+def test_where_nothing_else_is_found_it_is_the_error(folder: Path, shut: Callable[..., None]) -> None:
+    shut(folder)
+    with pytest.raises(DumpError) as raised:
+        found(folder)
+    assert str(raised.value).startswith(f"{folder}: cannot be read: permission denied\n")
