@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from functools import partial
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _LAYERS = 4
 
 _LONGEST_PATH = 4096
+_DANGLING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _SUDO = "collectors run by root leave files of root; run iptviz with sudo, or chmod a copy"
 
 
@@ -60,7 +62,9 @@ def unpack(file: BinaryIO, name: str, limit: int, wanted: Callable[[str, bytes],
 
 
 def unpack_folder(folder: str, limit: int, wanted: Callable[[str, bytes], bool]) -> Iterator[Member]:
-    """Yield what `unpack` yields of a bundle, of the files in a folder and those below it; links are passed over.
+    """Yield what `unpack` yields of a bundle, of the files in a folder and those below it.
+
+    Links to files that are elsewhere are read too; all others are passed over.
 
     Raises:
         DumpError: as `unpack` does; or there are files and folders that cannot be read, after all others.
@@ -77,6 +81,22 @@ def _paths_below(folder: str, refuse: Callable[[OSError], None]) -> Iterator[str
         folders.sort()
         for name in sorted(names):
             yield os.path.join(place, name)  # noqa: PTH118 - pathlib costs 3 ms at start-up
+
+
+def _regular(path: str, folder: str) -> os.stat_result | None:
+    """Return what is at a path: None where that is no file, or a link to one that `folder` has as well."""
+    found = os.lstat(path)
+    if stat.S_ISLNK(found.st_mode):
+        inside = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 - pathlib costs 3 ms at start-up
+        if os.path.realpath(path).startswith(inside):
+            return None
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError as error:
+            if error.errno in _DANGLING:
+                return None
+            raise
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 class _Place(NamedTuple):
@@ -126,8 +146,8 @@ class _Run:
     def open_file(self, path: str) -> Iterator[Member]:
         """Yield what a file of a folder holds."""
         try:
-            found = os.lstat(path)
-            if not stat.S_ISREG(found.st_mode):
+            found = _regular(path, self._name)
+            if found is None:
                 return
             place = _Place(_printable(os.path.relpath(path, self._name)), found.st_mtime)
             with open(path, "rb") as file:  # noqa: PTH123

@@ -98,3 +98,45 @@ def test_where_nothing_else_is_found_it_is_the_error(folder: Path, shut: Callabl
     with pytest.raises(DumpError) as raised:
         found(folder)
     assert str(raised.value).startswith(f"{folder}: cannot be read: permission denied\n")
+
+
+# --- symbolic links ----------------------------------------------------------------------------------------------
+
+
+def test_a_link_to_a_file_elsewhere_is_read_as_a_file(folder: Path) -> None:
+    (folder / "linked").symlink_to("../other/c.rules")
+    (folder / "sub/twice").symlink_to("../linked")
+    assert inside(folder) == ["a.rules", "linked", "sub/b.rules", "sub/twice"]
+
+
+def test_a_link_to_a_file_inside_is_passed_over(folder: Path, tmp_path: Path) -> None:
+    (folder / "linked").symlink_to("sub/b.rules")
+    (folder / "sub/absolute").symlink_to(folder / "a.rules")
+    (tmp_path / "alias").symlink_to(folder)
+    (folder / "roundabout").symlink_to(tmp_path / "alias/a.rules")
+    (tmp_path / "node-2").mkdir()
+    (tmp_path / "node-2/d.rules").write_bytes(DUMP)
+    (folder / "sibling").symlink_to("../node-2/d.rules")  # beside the folder, whose name begins alike
+    assert inside(folder) == ["a.rules", "sibling", "sub/b.rules"]
+    assert inside(tmp_path / "alias") == ["a.rules", "sibling", "sub/b.rules"]
+
+
+def test_links_that_lead_to_no_file_are_passed_over(folder: Path) -> None:
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "directory").symlink_to("../other")
+    (folder / "loop").symlink_to("loop")
+    (folder / "device").symlink_to(os.devnull)
+    assert inside(folder) == ["a.rules", "sub/b.rules"]
+    assert found(folder).problem is None
+
+
+def test_a_link_to_a_file_that_is_refused_is_said(folder: Path, shut: Callable[..., None]) -> None:
+    (folder / "linked").symlink_to("../other/c.rules")
+    shut(folder / "linked")
+    assert "(linked: permission denied)" in str(found(folder).problem)
+
+
+def test_a_link_to_a_file_that_may_not_be_looked_at_is_said(folder: Path, shut: Callable[..., None]) -> None:
+    (folder / "linked").symlink_to("../other/c.rules")
+    shut(folder / "linked", calls=((os, "stat"),))
+    assert "(linked: permission denied)" in str(found(folder).problem)
