@@ -211,6 +211,26 @@ def test_a_bundle_is_not_overwritten_by_what_is_inside_it(tmp_path: Path) -> Non
     assert message == f"iptviz: -o {bundle} would overwrite the input {inside}; choose another file\n"
 
 
+@pytest.mark.parametrize("written", ["-o", "--map"])
+def test_a_file_of_a_folder_is_not_overwritten(tmp_path: Path, written: str) -> None:
+    file = tmp_path / "node/sub/dump.rules"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(HTTPD)
+    for named in (f"{tmp_path}/node", f"{tmp_path}/node:sub/dump.rules", f"{tmp_path}/node:dump.rules"):
+        status, text, message = run("redact", named, written, str(file))
+        assert (status, text, file.read_bytes()) == (2, "", HTTPD)
+        assert message == f"iptviz: {written} {file} would overwrite the input {file}; choose another file\n"
+
+
+def test_a_new_file_may_be_called_like_a_path_inside(tmp_path: Path) -> None:
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node/dump.rules").write_bytes(HTTPD)
+    output = f"{tmp_path}/node:dump.rules"
+    status, _, message = run("redact", f"{tmp_path}/node", "-o", output)
+    assert (status, message) == (0, "")
+    assert (tmp_path / "node:dump.rules").exists()
+
+
 @pytest.mark.parametrize("typed", ["a", ["b", "a"], ("a", "b")])
 def test_each_of_several_paths_is_held_against_the_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Any

@@ -69,10 +69,13 @@ def _read(typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> Iterat
         for path in _paths(typed.get(name), kind) if kind in INPUTS else ():
             if path == "-":
                 yield _place_at(sys.stdin), "the file on standard input"
-            elif os.path.isdir(path):  # noqa: PTH112 - pathlib costs 3 ms at start-up
-                yield from ((_place_of(file), f"the input {file}") for file in _files_below(path))
+                continue
+            bundle = split_path(path)[0]
+            if os.path.isdir(bundle):  # noqa: PTH112 - pathlib costs 3 ms at start-up
+                # All of them, though a path inside is of one: which one, only who opens the bundles in it knows.
+                yield from ((_place_of(file), f"the input {file}") for file in _files_below(bundle))
             else:
-                yield _place_of(path), f"the input {path}"
+                yield _place_of(bundle), f"the input {path}"
 
 
 def _files_below(folder: str) -> Iterator[str]:
@@ -115,9 +118,9 @@ def _written(output: str | None) -> Place | None:
 
 
 def _place_of(path: str | None) -> Place | None:
-    """Return what is at a path, or around `BUNDLE:path/inside`: None where that is no regular file."""
+    """Return what is at a path: None where that is no regular file."""
     with suppress(OSError, ValueError):  # not there, or no name of a file: who reads or writes it says so
-        return _place(os.stat(split_path(path)[0])) if path else None  # noqa: PTH116
+        return _place(os.stat(path)) if path else None  # noqa: PTH116
     return None
 
 

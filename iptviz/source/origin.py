@@ -129,14 +129,13 @@ def _read_path(path: str, limit: int, wanted: Wanted) -> FoundTexts:
 
 
 def split_path(path: str) -> tuple[str, str]:
-    """Split `BUNDLE:path/inside`; a file that has such a name itself goes before."""
-    if ":" in path and not os.path.exists(path):  # noqa: PTH110 - pathlib costs 3 ms at start-up
-        colon = path.find(":")
-        while colon > 0:
-            if os.path.isfile(path[:colon]):  # noqa: PTH113
-                return path[:colon], path[colon + 1 :]
-            colon = path.find(":", colon + 1)
-    return path, ""
+    """Split `BUNDLE:path/inside`, also of a folder; a file that has such a name itself goes before."""
+    if ":" not in path or os.path.exists(path):  # noqa: PTH110 - pathlib costs 3 ms at start-up
+        return path, ""
+    heads = [path[:at] for at, char in enumerate(path) if char == ":"]
+    kinds = (os.path.isfile, os.path.isdir)
+    bundle = next((head for is_there in kinds for head in heads if is_there(head)), path)
+    return bundle, path[len(bundle) + 1 :]
 
 
 def _pick(found: FoundTexts, inside: str, bundle: str) -> FoundTexts:
@@ -145,8 +144,10 @@ def _pick(found: FoundTexts, inside: str, bundle: str) -> FoundTexts:
     chosen = exact or [source for source in found.sources if source.inside.endswith(f"/{inside}")]
     if len(chosen) == 1:
         return FoundTexts(chosen, None)
+    # What cannot be read may be the file that is meant.
+    unread = f"; {found.problem.where}: {found.problem.what}" if found.problem else ""
     raise DumpError(
-        f"holds {len(chosen)} files called {inside}" if chosen else f"holds no file called {inside}",
+        f"holds {len(chosen)} files called {inside}" if chosen else f"holds no file called {inside}{unread}",
         where=bundle,
         hint=f"iptviz sources {bundle} lists what it holds",
     )

@@ -10,6 +10,7 @@ import pytest
 
 from iptviz.errors import DumpError
 from iptviz.source.origin import DEFAULT_LIMIT, FoundTexts, read_sources
+from iptviz.supplied.files import read_file
 from tests.source.packed import DUMP, tar, wanted
 
 if TYPE_CHECKING:
@@ -140,3 +141,45 @@ def test_a_link_to_a_file_that_may_not_be_looked_at_is_said(folder: Path, shut: 
     (folder / "linked").symlink_to("../other/c.rules")
     shut(folder / "linked", calls=((os, "stat"),))
     assert "(linked: permission denied)" in str(found(folder).problem)
+
+
+# --- FOLDER:path/inside ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sub/b.rules", "b.rules", "more.tar/x", "x"])
+def test_a_path_inside_names_one_file(folder: Path, name: str) -> None:
+    (folder / "more.tar").write_bytes(tar(("x", DUMP)))
+    (source,) = read_sources(f"{folder}:{name}", DEFAULT_LIMIT, lambda *_: False).sources
+    assert source.data == DUMP
+    assert source.name == f"{folder}/{source.inside}"
+    assert source.inside.endswith(name)
+
+
+def test_a_path_that_is_not_inside_leads_to_the_list(folder: Path) -> None:
+    with pytest.raises(DumpError) as raised:
+        read_sources(f"{folder}:none", DEFAULT_LIMIT, wanted)
+    assert (raised.value.where, raised.value.what) == (str(folder), "holds no file called none")
+
+
+def test_a_path_that_is_refused_is_not_said_to_be_none(folder: Path, shut: Callable[..., None]) -> None:
+    shut(folder / "a.rules")
+    with pytest.raises(DumpError, match=r"1 file cannot be read \(a.rules: permission denied\)"):
+        read_sources(f"{folder}:a.rules", DEFAULT_LIMIT, wanted)
+
+
+def test_a_file_with_a_colon_in_its_name_goes_before(folder: Path) -> None:
+    (folder.parent / "node:a.rules").write_bytes(b"*raw\n")
+    assert found(folder.parent / "node:a.rules").sources[0].data == b"*raw\n"
+
+
+def test_a_bundle_that_begins_with_the_name_of_a_folder_goes_before(folder: Path) -> None:
+    (folder.parent / "node:a.tar").write_bytes(tar(("x", DUMP)))
+    assert found(folder.parent / "node:a.tar:x").sources[0].inside == "x"
+
+
+def test_a_file_of_a_folder_is_supplied_by_its_path_inside(folder: Path) -> None:
+    (folder / "routes").write_text("default dev lo\n")
+    assert read_file(f"{folder}:routes", lambda text, source: (text, source)) == (
+        "default dev lo\n",
+        f"{folder}/routes",
+    )
