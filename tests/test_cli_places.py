@@ -231,6 +231,23 @@ def test_a_new_file_may_be_called_like_a_path_inside(tmp_path: Path) -> None:
     assert (tmp_path / "node:dump.rules").exists()
 
 
+@pytest.mark.parametrize("mode", ["w", "a"])
+@pytest.mark.parametrize("inside", ["", ":dump.rules"])
+def test_standard_output_is_no_file_of_a_folder_that_is_read(
+    tmp_path: Path,
+    inside: str,
+    mode: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "dump.rules").write_bytes(HTTPD)
+    with (tmp_path / "new.json").open(mode) as stdout:
+        assert redirected(monkeypatch, ["redact", f"{tmp_path}{inside}"], stdout=stdout) == 2
+    assert capsys.readouterr().err == (
+        f"iptviz: standard output is a file in the input folder {tmp_path}; write it elsewhere\n"
+    )
+
+
 @pytest.mark.parametrize("typed", ["a", ["b", "a"], ("a", "b")])
 def test_each_of_several_paths_is_held_against_the_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Any

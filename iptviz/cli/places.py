@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import OutputError
 from iptviz.output import is_standard
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 Place = tuple[int, int]
 """What a regular file is, under all its names: its device and its inode."""
 
+
+class _Input(NamedTuple):
+    """What a message calls a file that is read, and the folder that was named for it, if one was."""
+
+    said: str
+    folder: str = ""
+
+
 _ELSEWHERE = "choose another file"
 
 
@@ -38,9 +46,9 @@ def check_places(options: Options, typed: Mapping[str, Any], named: Mapping[str,
         OutputError: it would, or the map would have no file of its own.
     """
     _check_map(options.mapping, options.output)
-    read = {place: said for place, said in _read({**typed, **options._asdict()}, named) if place}
+    read = {place: found for place, found in _read({**typed, **options._asdict()}, named) if place}
     if (place := _place_of(options.mapping)) in read:
-        raise OutputError(f"--map {options.mapping} would overwrite {read[place]}; {_ELSEWHERE}")
+        raise OutputError(f"--map {options.mapping} would overwrite {read[place].said}; {_ELSEWHERE}")
     if (place := _written(options.output)) in read:
         raise OutputError(_refusal(options.output, read[place]))
 
@@ -63,19 +71,22 @@ def _is_same(mapping: str, output: str | None) -> bool:
     return place is not None and place == _written(output)
 
 
-def _read(typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> Iterator[tuple[Place | None, str]]:
+def _read(
+    typed: Mapping[str, Any], named: Mapping[str, Named | None]
+) -> Iterator[tuple[Place | None, _Input]]:
     """Yield each file that is read, and what a message calls it."""
     for name, kind in named.items():
         for path in _paths(typed.get(name), kind) if kind in INPUTS else ():
             if path == "-":
-                yield _place_at(sys.stdin), "the file on standard input"
+                yield _place_at(sys.stdin), _Input("the file on standard input")
                 continue
             bundle = split_path(path)[0]
             if os.path.isdir(bundle):  # noqa: PTH112 - pathlib costs 3 ms at start-up
                 # All of them, though a path inside is of one: which one, only who opens the bundles in it knows.
-                yield from ((_place_of(file), f"the input {file}") for file in _files_below(bundle))
+                files = _files_below(bundle)
+                yield from ((_place_of(file), _Input(f"the input {file}", bundle)) for file in files)
             else:
-                yield _place_of(bundle), f"the input {path}"
+                yield _place_of(bundle), _Input(f"the input {path}")
 
 
 def _files_below(folder: str) -> Iterator[str]:
@@ -88,15 +99,17 @@ def _paths(value: str | Sequence[str] | None, kind: Named | None) -> Sequence[st
     return paths or (["-"] if kind in {Named.DUMP, Named.DUMPS} else [])
 
 
-def _refusal(output: str | None, found: str) -> str:
+def _refusal(output: str | None, found: _Input) -> str:
     if not is_standard(output):
-        return f"-o {output} would overwrite {found}; {_ELSEWHERE}"
+        return f"-o {output} would overwrite {found.said}; {_ELSEWHERE}"
+    if found.folder:  # the shell may have made the file: nothing tells whether it was there before
+        return f"standard output is a file in the input folder {found.folder}; write it elsewhere"
     if _is_emptied(sys.stdout):
         return (
-            f"standard output is {found}, which the shell emptied before iptviz started; "
+            f"standard output is {found.said}, which the shell emptied before iptviz started; "
             "restore it and redirect to another file"
         )
-    return f"standard output is {found}; nothing was written, redirect to another file"
+    return f"standard output is {found.said}; nothing was written, redirect to another file"
 
 
 def _is_emptied(stream: TextIO) -> bool:
