@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.supplied.lines import is_json, places
@@ -10,11 +11,14 @@ from iptviz.supplied.route_lines import HINT, Route, UsualRoute, read_hop, read_
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from iptviz.supplied.lines import SourceLine
     from iptviz.xtables.address import Network
 
 # The rules that every namespace starts with (`ip rule`): local, then main, then default. Other tables are only
 # asked where a rule of the user's says so.
 _TABLES = ("local", "main", "default")
+
+_HOPS = re.compile(r"\\\s+(?=nexthop\s)")
 
 # Routes by mask, then by family and address.
 _Masks = dict[int, dict[tuple[int, int], "Route"]]
@@ -89,7 +93,7 @@ def _of_lines(text: str, source: str, usual: UsualRoute) -> Iterator[Route]:
     """Read the lines; those of several next hops follow their route's."""
     route: Route | None = None
     hops = 0
-    for place, line in places(text, source):
+    for place, line in _each(places(text, source)):
         words = line.split()
         # The kernel does not use a next hop that is dead.
         if "dead" in words:
@@ -106,3 +110,12 @@ def _of_lines(text: str, source: str, usual: UsualRoute) -> Iterator[Route]:
             hops += 1
     if route is not None:
         yield route
+
+
+def _each(lines: Iterator[tuple[SourceLine, str]]) -> Iterator[tuple[SourceLine, str]]:
+    """Yield each line; `ip -o` prints those of next hops after their route's on one, behind backslashes."""
+    for place, line in lines:
+        if "\\" in line:
+            yield from ((place, part) for part in _HOPS.split(line) if part)
+        else:
+            yield place, line

@@ -98,6 +98,35 @@ def test_json_says_the_same_as_text() -> None:
     assert read_routes(JSON, "routes").routes == read_routes(TEXT, "routes").routes
 
 
+# Of `ip -o route` and `ip -6 -o route`, and the same as the usual form.
+ONE_LINE = """\
+default proto bgp \\\tnexthop via 192.0.2.253 dev vp0 weight 1 \\\tnexthop via 198.51.100.9 dev vp1 weight 1\x20
+192.0.2.0/24 dev vp0 proto kernel scope link src 192.0.2.1\x20
+10.4.0.0/16 linkdown \\\tnexthop via 192.0.2.9 dev vp0 weight 1 linkdown \\\tnexthop via 198.51.100.9 dev vp1 weight 1 dead linkdown\x20
+10.5.0.0/16 \\\tnexthop via 192.0.2.8 dev a\\b weight 1 \\\tnexthop via 192.0.2.9 dev a\\b weight 1\x20
+2001:db8::/32 metric 1024 pref medium\\\tnexthop via fd00::9 dev vp0 weight 1 \\\tnexthop via fd01::9 dev vp1 weight 1\x20
+"""
+
+
+def test_next_hops_on_the_line_of_their_route_are_all_read() -> None:
+    usual = ONE_LINE.replace("\\\t", "\n\t")
+    routes = read_routes(ONE_LINE, "routes").routes
+    assert routes == read_routes(usual, "routes").routes
+    assert [(route.device, route.gateway) for route in routes] == [
+        (None, None),
+        ("vp0", None),
+        ("vp0", "192.0.2.9"),
+        ("a\\b", None),
+        (None, None),
+    ]
+    assert read_routes(ONE_LINE.replace("\t", "    "), "routes").routes == routes  # as a terminal shows it
+
+
+def test_lines_count_as_they_are_where_next_hops_stand_on_one() -> None:
+    with pytest.raises(DumpError, match="routes:6: 'nonsense'"):
+        read_routes(ONE_LINE + "nonsense dev lo\n", "routes")
+
+
 def test_the_local_table_is_known_without_its_name() -> None:
     routes = read_routes("local 10.0.0.1 dev lo proto kernel\nlocal 0.0.0.0/0 dev lo table 100\n", "routes")
     assert [route.table for route in routes.routes] == ["local", "100"]
@@ -114,6 +143,7 @@ WRONG = {
     "metric": ("default dev lo metric 99999999999\n", "is no metric"),
     "other digits": ("default dev lo metric \u0661\n", "is no metric"),
     "hop first": ("nexthop via 10.0.0.1 dev lo\n", "routes:1: a next hop without a route"),
+    "hop first on a line": ("\\\tnexthop via 10.0.0.1 dev lo\n", "routes:1: a next hop without a route"),
     "zero byte": ("10.0.0.0\0/8 dev lo\n", "is no destination"),
     "JSON without destination": ('[{"dev":"lo"}]', "routes:1: 'None' is no destination"),
     "JSON of numbers": ("[7]", "routes:1: holds '7'"),
