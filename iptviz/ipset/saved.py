@@ -41,9 +41,10 @@ _PHYSDEV = "physdev:"
 _SAVED = re.compile(rf"(?:create|-N) \S+ (?:{'|'.join(sorted(_TYPES))})(?:\s|$)")
 _NAMED = re.compile("Name: ")
 
+_COUNT = "Number of entries"
 # What `ipset list` prints about a set before its entries, next to `Name:`, `Type:` and `Header:`.
 _LISTED = re.compile(
-    r"(?P<key>Name|Type|Header|Members|Revision|Size in memory|References|Number of entries):(?P<value>.*)"
+    rf"(?P<key>Name|Type|Header|Members|Revision|Size in memory|References|{_COUNT}):(?P<value>.*)"
 )
 
 
@@ -55,7 +56,7 @@ def read_ipsets(text: str, source: str) -> dict[str, IpSet]:
 
     Raises:
         DumpError: a line creates no set of a known type, or adds what its set cannot hold; or a set is listed
-            without its entries.
+            without all its entries.
     """
     listed: dict[str, IpSet] = {}
     saved: dict[str, IpSet] = {}
@@ -89,25 +90,51 @@ def _words(line: str) -> list[str]:
 
 
 def _listed(lines: list[tuple[SourceLine, str]]) -> Iterator[tuple[SourceLine, list[str]]]:
-    seen: dict[str, str] = {}
+    listing = _Listing()
     for place, line in lines:
         found = _LISTED.fullmatch(line)
         if found is None:
-            yield place, ["add", seen["Name"], *_words(line)]
+            listing.members += 1
+            yield place, ["add", listing.seen["Name"], *_words(line)]
             continue
         if found["key"] == "Name":
-            _refuse_without_members(seen, place)
-            seen = {}
-        seen[found["key"]] = found["value"].strip()
+            listing.check(place)
+            listing = _Listing()
+        listing.see(found["key"], found["value"].strip(), place)
         if found["key"] == "Header":
+            seen = listing.seen
             yield place, ["create", seen["Name"], seen.get("Type", ""), *_words(seen["Header"])]
-    _refuse_without_members(seen, lines[-1][0])
+    listing.check(lines[-1][0])
 
 
-def _refuse_without_members(seen: dict[str, str], place: SourceLine) -> None:
-    """Refuse what `ipset list -terse` prints: there, a set would look empty."""
-    if "Header" in seen and "Members" not in seen:
-        raise place.error(f"the members of the set {quoted(seen['Name'])} are not listed", _HINT)
+class _Listing:
+    """What was seen of one set of `ipset list`."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, str] = {}
+        self.members = 0
+        self._counted: SourceLine | None = None
+
+    def see(self, key: str, value: str, place: SourceLine) -> None:
+        """Keep what a line says before the members."""
+        self.seen[key] = value
+        if key == _COUNT:
+            self._counted = place
+
+    def check(self, end: SourceLine) -> None:
+        """Refuse a set whose members are not all there, as an address would look as if it were not in it.
+
+        That is so in what `ipset list -terse` prints, and in a text that is cut. Old releases do not count. Of a
+        set with timeouts the kernel counts members that have run out, which it does not list any more.
+        """
+        if "Header" not in self.seen:
+            return
+        name = quoted(self.seen["Name"])
+        if "Members" not in self.seen:
+            raise end.error(f"the members of the set {name} are not listed", _HINT)
+        count = read_uint(self.seen.get(_COUNT, "0"))
+        if self._counted and count and self.members < count and "timeout" not in self.seen["Header"].split():
+            raise self._counted.error(f"lists {self.members} of {count} members of the set {name}", _HINT)
 
 
 def _create(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:

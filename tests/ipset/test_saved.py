@@ -248,6 +248,30 @@ def test_a_listing_says_the_same_as_what_is_saved() -> None:
     assert sets["macs"].matches(Subject(mac=MAC), ("src",), sets) is True
 
 
+def listed(count: int, members: str, header: str = "family inet") -> str:
+    return f"Name: s\nType: hash:ip\nHeader: {header}\nNumber of entries: {count}\nMembers:\n{members}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        listed(0, ""),
+        listed(1, "10.0.0.1\n10.0.0.2\n"),  # one was added meanwhile
+        listed(2, "10.0.0.1 timeout 1\n", "family inet timeout 2"),  # one has run out meanwhile
+        LISTED.replace("Number of entries: 2\n", ""),  # of an old release
+        listed(1, "10.0.0.1\n") + "create t hash:ip\nadd t 10.0.0.1\nadd t 10.0.0.2\n",
+        "create t hash:ip\nadd t 10.0.0.1\n" + listed(1, "10.0.0.1\n"),
+    ],
+)
+def test_a_listing_of_all_members_is_read(text: str) -> None:
+    assert read_ipsets(text, "sets")
+
+
+def test_members_that_are_saved_below_a_cut_list_are_not_its_own() -> None:
+    with pytest.raises(DumpError, match="sets:4: lists 1 of 2 members of the set 's'"):
+        read_ipsets(listed(2, "10.0.0.1\n") + "create t hash:ip\nadd t 10.0.0.1\n", "sets")
+
+
 NEW = "create s hash:ip,port\n"
 WRONG = {
     "word": ("nonsense", "sets:1: 'nonsense' neither creates"),
@@ -256,6 +280,14 @@ WRONG = {
     "without members": (
         "Name: s\nType: hash:ip\nHeader: family inet\nNumber of entries: 3\n",
         "sets:4: the members of the set 's' are not listed",
+    ),
+    "without all members": (
+        LISTED.replace("10.1.0.0/16 nomatch\n", ""),
+        "sets:7: lists 1 of 2 members of the set 'nets'",
+    ),
+    "cut": (
+        "Name: s\nType: hash:ip\nHeader: family inet\nNumber of entries: 3\nMembers:\n",
+        "sets:4: lists 0 of 3",
     ),
     "twice": ("create s hash:ip\ncreate s hash:ip\n", "sets:2: the set 's' is created twice"),
     "absent": ("add s 10.0.0.1\n", "sets:1: adds to the set 's'"),
