@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What goes on behind the thousandth line, or is written in another way than the lines before, begins a run of
-# its own: the index puts neighbouring runs together.
+# What goes on behind the thousandth line, is written in another way than the lines before, or has no line end,
+# begins a run of its own: the index puts neighbouring runs together.
 _RUN = re.compile(
     rb"""
     (?:-A\ |\[[\d~]++:[\d~]++\]\ -A\ )(\S++)[^\n]*+\n?+          # 1: rules of one chain, with counters or not
-        (?:-A\ \1\ [^\n]*+\n?+){0,999}
-        (?:\[[\d~]++:[\d~]++\]\ -A\ \1\ [^\n]*+\n?+){0,999}
-  | ((?::[^\n]++\n?+){1,1000})                                # 2: chain declarations
+        (?:-A\ \1\ [^\n]*+\n){0,999}
+        (?:\[[\d~]++:[\d~]++\]\ -A\ \1\ [^\n]*+\n){0,999}
+  | (:[^\n]++\n?+(?::[^\n]++\n){0,999})                       # 2: chain declarations
   | \*(filter|nat|mangle|raw|security)[ \t\r]*+(?:\n|\Z)      # 3: a table begins
   | (COMMIT)[ \t\r]*+(?:\n|\Z)                                # 4: a table ends
   | ((?:\#[^\n]*+\n?+|\n++|[ \t\r]++(?:\n|\Z)|\xef\xbb\xbf){1,1000})  # 5: comments, blanks, a byte order mark
