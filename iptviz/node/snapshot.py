@@ -10,7 +10,7 @@ from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.plain import DumpForm
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
@@ -158,14 +158,15 @@ class Snapshot:
             return tuple(name for name in missing if name in elsewhere)
         if dump.form != DumpForm.SAVE:
             return tuple(missing)
-        lost = {dict(gap.values).get("table") for gap in dump.gaps if gap.id == "table-missing"}
-        return tuple(name for name in missing if name in lost)
+        lost = {"table-missing", "table-incompatible"}
+        return tuple(name for name in missing if name in _tables_of(dump, lost))
 
     def tables_beyond(self, family: str) -> tuple[str, ...]:
         """Return tables with rules that packets of a family meet and that none of its dumps can show.
 
-        They are those that nft made for itself, and those of a backend of which there is no dump. Of tables of
-        iptables-legacy the kernel tells names alone: it may have them for no more than a look.
+        They are those that nft made for itself, those in which it made chains for itself, and those of a backend
+        of which there is no dump. Of tables of iptables-legacy the kernel tells names alone: it may have them for
+        no more than a look.
         """
         backends = {dump.backend for dump in self.dumps if dump.family == family}
         found = [
@@ -176,12 +177,23 @@ class Snapshot:
             if table.acts and table.family in {"inet", _NFT_FAMILIES[family]}
             if not (table.is_of_iptables and backends & {None, backend})
         ]
-        return tuple(dict.fromkeys(found))
+        chains = (
+            f"nf_tables {name}"
+            for dump in self.dumps
+            if dump.family == family
+            for name in sorted(_tables_of(dump, {"base-chains-unseen"}))
+        )
+        return tuple(dict.fromkeys((*found, *chains)))
 
 
 def as_snapshot(node: Dump | Snapshot) -> Snapshot:
     """Return a node of which a dump is all that there is, as one."""
     return node if isinstance(node, Snapshot) else Snapshot((node,))
+
+
+def _tables_of(dump: Dump, gaps: Collection[str]) -> set[str]:
+    """Return the tables that gaps of some kinds are about."""
+    return {str(dict(gap.values)["table"]) for gap in dump.gaps if gap.id in gaps}
 
 
 def _is_loopback(own: Network) -> bool:

@@ -142,6 +142,18 @@ def test_rules_that_no_dump_can_show_are_a_condition(
     assert kinds(told) == ({"unseen-tables"} if beyond else set())
 
 
+@pytest.mark.parametrize(
+    ("word", "asked"),
+    [
+        ("contains incompatible base-chains, use 'nft' tool to list them.", "nf_tables raw"),
+        ("is incompatible, use 'nft' tool.", "raw"),
+    ],
+)
+def test_what_iptables_could_not_save_is_a_condition(word: str, asked: str) -> None:
+    told = fate(node(f"# Table `raw' {word}\n{NFT}"), local_ips=("192.0.2.1",))
+    assert [need.condition.value for outcome in told.outcomes for need in outcome.when] == [asked]
+
+
 @pytest.mark.usefixtures("known_keys")
 def test_a_table_of_nft_has_a_pseudonym(tmp_path: Path) -> None:
     folder = written(tmp_path, {"rules": NFT, "ruleset": NATIVE.replace("inet filter", "inet acme")})
