@@ -263,7 +263,8 @@ class Journey:
         """Return a packet that the node sends to itself as it comes in again, any other as it is."""
         if packet.route != "OUTPUT" or not self.host.is_local(packet.destination):
             return packet
-        return packet._replace(route="INPUT", in_interface="lo", to_this_node=True)
+        statuses = packet.statuses | {"CONFIRMED"}  # after POSTROUTING: nf_confirm of nf_conntrack_proto.c
+        return packet._replace(route="INPUT", in_interface="lo", to_this_node=True, statuses=statuses)
 
     def _through(self, stage: Stage, layer: int, packet: Packet, when: When) -> list[Branch]:
         """Walk a built-in chain, and apply its policy to what it leaves."""

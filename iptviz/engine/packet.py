@@ -30,7 +30,7 @@ class Packet(NamedTuple):
     packet has none at this point (a packet that leaves the node came in by none), or unknown.
     `to_this_node` says whether the destination is one of the node's own addresses (`--dst-type LOCAL`).
     `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client.
-    `state` is the conntrack state, `statuses` the virtual ones (SNAT, DNAT) that its connection got so far.
+    `state` is the conntrack state, `statuses` what its connection, if any, got so far (SNAT, DNAT, CONFIRMED).
     `original` is what the connection's first packet looked like, once nat has rewritten it.
     `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
     is another one than before. `route` is where routing sent it: `INPUT`, `FORWARD`, `OUTPUT`, or not yet.

@@ -147,6 +147,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
      {}, {"always": "1 DROP FORWARD"}),
     ("raw|-A PREROUTING -j NOTRACK\nfilter|-A FORWARD -m conntrack --ctstate NEW -j DROP", {},
      {"always": "1 ACCEPT FORWARD"}),
+    (("raw|-A PREROUTING -i lo -j NOTRACK\nmangle|-A POSTROUTING -m conntrack --ctstatus CONFIRMED -j DROP\n"
+      "mangle|-A PREROUTING -m conntrack ! --ctstatus CONFIRMED -j DROP\nfilter|-A INPUT -m conntrack --ctstate NEW -j DROP"),
+     {"hook": "output", "in_iface": None, "dst": "10.1.0.1", "local_ips": ["10.1.0.1"]}, {"always": "1 DROP INPUT"}),
     (("mangle|-A PREROUTING -m mark --mark 0x0 -j HMARK --hmark-tuple src --hmark-mod 10\n"
      "filter|-A FORWARD -m mark --mark 0x1 -j DROP"), {},
      {"mark is not 0x1 (as line 2 left it)": "1 ACCEPT FORWARD mark None",

@@ -121,7 +121,7 @@ def test_every_trap_does_what_is_predicted(backend: str) -> None:
 
 
 # What the node itself sends: the interface is that of before nat in OUTPUT, that of after it in POSTROUTING;
-# what goes to the node itself comes back in by lo, and nat is not asked again.
+# what goes to the node itself comes back in by lo with its connection, and nat is not asked again.
 SENT_OUT = """*nat
 -A OUTPUT -d 10.3.0.1/32 -p udp -j DNAT --to-destination 10.1.0.2
 -A OUTPUT -d 10.3.0.2/32 -p udp -j DNAT --to-destination 10.1.0.1
@@ -131,10 +131,18 @@ SENT_OUT = """*nat
 COMMIT
 *raw
 -A PREROUTING -i lo -p udp -m conntrack --ctstate NEW
+-A PREROUTING -p udp -m conntrack --ctstatus CONFIRMED
+-A PREROUTING -i lo -p udp -j CT --notrack
+-A PREROUTING -i lo -p udp -m conntrack --ctstate UNTRACKED
+-A OUTPUT -p udp -m conntrack --ctstatus CONFIRMED
 -A OUTPUT -o srv
 COMMIT
 *mangle
 -A PREROUTING -i lo -p udp -m conntrack --ctstate NEW
+-A PREROUTING -i lo -p udp -m conntrack ! --ctstatus CONFIRMED
+-A OUTPUT -p udp -m conntrack --ctstatus CONFIRMED
+-A POSTROUTING -p udp -m conntrack --ctstatus CONFIRMED
+-A INPUT -i lo -p udp -m conntrack --ctstatus SEEN_REPLY,CONFIRMED
 -A OUTPUT -p udp -j MARK --set-mark 0x9
 -A INPUT -i lo -p udp -m mark --mark 0x9
 -A POSTROUTING -o srv

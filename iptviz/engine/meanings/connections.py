@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from iptviz.xtables.option import Option
 
 UNTRACKED, INVALID = "UNTRACKED", "INVALID"
-_NO_CONNECTION = {UNTRACKED, INVALID}
+NO_CONNECTION = {UNTRACKED, INVALID}
 _STATE_OPTIONS = {"--ctstate", "--state"}
 
 
@@ -40,7 +40,7 @@ def mark(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
 
 def connmark(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
     """The connection's mark; a packet without connection never matches, whatever is asked."""
-    if packet.state in _NO_CONNECTION:
+    if packet.state in NO_CONNECTION:
         return False
     return mark_truth(match, option, packet.connmark)
 
@@ -58,7 +58,7 @@ def mark_truth(match: Match, option: Option, own: Mark) -> Truth:
 
 def conntrack(match: Match, packet: Packet, _host: Host) -> list[Truth]:
     """State, direction, tuples and status; without a connection only the state counts."""
-    if packet.state in _NO_CONNECTION and match.name == "conntrack":
+    if packet.state in NO_CONNECTION and match.name == "conntrack":
         states = [option for option in match.options if option.name in _STATE_OPTIONS]
         return [_state(match, option, packet) for option in states] or [False]
     return [_conntrack_option(match, option, packet) for option in match.options]
@@ -93,8 +93,8 @@ def _state(match: Match, option: Option, packet: Packet) -> Truth:
 
 def _status(match: Match, option: Option, packet: Packet) -> Truth:
     wanted = set(option.values[0].upper().split(","))
-    if packet.state == "NEW":
-        return known(option, holds=False)  # the first packet: nothing is confirmed, answered or expected
+    if packet.state == "NEW":  # the first packet: nothing is answered or expected
+        return known(option, holds=not packet.statuses.isdisjoint(wanted))
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
         return known(option, holds=True)
     return asked(match, option)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from iptviz.engine.effects import Effect, GoOn, TargetCall
 from iptviz.engine.marks import Mark, Origin
-from iptviz.engine.meanings.connections import INVALID, UNTRACKED
+from iptviz.engine.meanings.connections import NO_CONNECTION
 from iptviz.xtables.values.numbers import ALL_BITS, Masked, bit_change, read_mark, read_uint
 
 
@@ -41,7 +41,7 @@ def _set_text(what: str, changed: Mark, operation: Masked) -> str:
 def connmark(call: TargetCall) -> Effect:
     """CONNMARK: set, save or restore, with masks and shifts; without a connection it does nothing."""
     packet = call.packet
-    if packet.state in {UNTRACKED, INVALID}:
+    if packet.state in NO_CONNECTION:
         return GoOn(packet, "CONNMARK: no connection, nothing done")
     names = {option.name for option in call.target.options}
     if "--save-mark" in names:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall
+from iptviz.engine.meanings.connections import NO_CONNECTION, UNTRACKED
 from iptviz.engine.meanings.headers import dscp_value
 from iptviz.engine.targets import marking, rewriting
 from iptviz.xtables.targets import target_spec
@@ -40,7 +41,10 @@ def _queue(call: TargetCall) -> Effect:
 
 
 def _notrack(call: TargetCall) -> Effect:
-    return GoOn(call.packet._replace(state="UNTRACKED"), "not tracked")
+    """NOTRACK: it does nothing to what comes back in by lo with its connection (notrack_tg in xt_CT.c)."""
+    if call.packet.state not in NO_CONNECTION:
+        return GoOn(call.packet, "tracked already")
+    return GoOn(call.packet._replace(state=UNTRACKED), "not tracked")
 
 
 def _ct(call: TargetCall) -> Effect:
