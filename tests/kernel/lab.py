@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BACKENDS = ("legacy", "nft")
+NOTHING = "".join(f"*{table}\nCOMMIT\n" for table in ("raw", "mangle", "nat", "security")) + (
+    "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
+)
+"""Goes before rules, which alone would leave the tables that they do not name as they were."""
 TOOLS = (
     "ip", "iptables-legacy-restore", "iptables-nft-restore", "iptables-legacy-save", "iptables-nft-save",
     "xtables-monitor",

@@ -11,7 +11,7 @@ import pytest
 
 from tests.engine.interpreter import Outcome, interpret
 from tests.engine.test_interpreter import CASES, OWN, PACKETS, dump_of, packet_of
-from tests.kernel.lab import BACKENDS
+from tests.kernel.lab import BACKENDS, NOTHING
 from tests.kernel.random_tables import random_packets, random_rules
 from tests.kernel.test_packets import WAYS
 from tests.kernel.wire import wire
@@ -26,11 +26,6 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
 SEEDS = range(50_000, 50_008)
 """None of those of tests/kernel/test_packets.py, so that more is judged; for each backend and family."""
-NOTHING = "".join(f"*{table}\nCOMMIT\n" for table in ("raw", "mangle", "nat", "security")) + (
-    "*filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n"
-)
-"""Goes before all rules, which alone would leave the tables that they do not name as they were."""
-
 Rules = Counter[tuple[str, str, int]]
 
 

@@ -13,7 +13,7 @@ import pytest
 import iptviz
 from iptviz.engine.path import steps_of
 from iptviz.xtables.address import split_endpoint
-from tests.kernel.lab import BACKENDS
+from tests.kernel.lab import BACKENDS, NOTHING
 from tests.kernel.random_tables import random_packets, random_rules
 from tests.kernel.universe import in_family
 from tests.kernel.wire import ROUTER, wire
@@ -153,7 +153,7 @@ def test_random_tables_do_to_packets_what_is_predicted(backend: str, first: int)
 
 def check_rule_set(lab: Wire, seed: int, way: Way) -> None:
     rules = random_rules(seed, *way)
-    lab.router.load(rules)
+    lab.router.load(NOTHING + rules)
     before = iptviz.load(lab.router.save("-c").encode())
     for sent in random_packets(seed, PACKETS, *way):
         before, trouble = compare(lab, sent, before)
