@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.supplied.files import FileArgument
 
+_LOOPBACK = re.compile(rb"(?<![\w.:])(?:127\.0\.0\.1|::1)(?![\w.:])")
 _FROM_SIX = re.compile(r"(?:^|[\s-])-6(?:[\s-]|$)|-f(?:amily)? inet6\b|^ip ?v?6|-v6$")
 _ELSEWHERE = re.compile(
     r"\bip (?:-\S+ )*(?:netns exec|-n(?:etns)?) (\S+)|\bip(?:set|tables\S*)? -n(?:etns)? (\S+)"
@@ -64,6 +65,12 @@ class Evidence(NamedTuple):
     def is_used(self) -> bool:
         """Whether answers make use of it."""
         return bool(KINDS[self.kind].tells) and self.is_whole
+
+    @property
+    def lacks_loopback(self) -> bool:
+        """Whether these are addresses without the one that every node has: others may lack, too."""
+        text = self.source.data[self.section.start : self.section.end]
+        return self.kind == "addresses" and _LOOPBACK.search(text) is None
 
     @property
     def table(self) -> str:

@@ -72,6 +72,8 @@ def _state(evidence: Evidence) -> str:
         return f"not the node's: {evidence.namespace}"
     if evidence.partial:
         return f"a part only: {evidence.command}"
+    if evidence.lacks_loopback:
+        return "tells some of the node's addresses: not lo's, so others may lack, too"
     tells = KINDS[evidence.kind].tells
     return f"tells {tells}" if tells else "not used"
 

@@ -270,3 +270,27 @@ def test_of_several_files_one_may_be_empty_or_of_another_kind(tmp_path: Path) ->
     ]
     with pytest.raises(DumpError, match="no such file"):
         load_node(str(tmp_path / "rules"), str(tmp_path / "adr"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "2: eth0    inet 192.0.2.1/24 scope global eth0\n",
+            "tells some of the node's addresses: not lo's, so others may lack, too",
+        ),
+        (
+            "1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet 192.0.2.1/24 scope global eth0\n",
+            "tells the node's addresses",
+        ),
+        ("1: lo    inet6 ::1/128 scope host\n2: eth0    inet6 fe80::1/64 scope link\n", "tells the node's addresses"),
+        (
+            "2: eth0    inet6 fe80::1/64 scope link\n3: c    inet 10.127.0.0/32 scope link\n",
+            "tells some of the node's addresses: not lo's, so others may lack, too",
+        ),
+    ],
+)  # fmt: skip
+def test_addresses_without_los_are_said_to_be_some(text: str, told: str, tmp_path: Path) -> None:
+    folder = written(tmp_path, {"save": DROPS, "addr": text})
+    printed = CliRunner().invoke(app, ["sources", folder]).stdout
+    assert [line for line in printed.splitlines() if line.endswith(told)], printed
