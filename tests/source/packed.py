@@ -43,17 +43,6 @@ def wanted(_path: str, data: bytes) -> bool:
     return data.startswith(b"*")
 
 
-class Pipe(io.BytesIO):
-    def seekable(self) -> bool:
-        return False
-
-    def seek(self, *_: int) -> int:
-        raise OSError(29, "Illegal seek")
-
-    def tell(self) -> int:
-        raise OSError(29, "Illegal seek")
-
-
 def read(data: bytes, *, limit: int = 1 << 30, file: type[io.BytesIO] = io.BytesIO) -> Outcome:
     """Collect what is yielded, and the error that comes after it."""
     members: list[Member] = []

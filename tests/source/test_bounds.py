@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.source.unpack import Member
-from tests.program import unmeasured
-from tests.source.packed import DUMP, END, TIME, Outcome, Pipe, block, header, read, sparse, tar, zipped
+from tests.program import Piped, unmeasured
+from tests.source.packed import DUMP, END, TIME, Outcome, block, header, read, sparse, tar, zipped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +166,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE)
-@pytest.mark.parametrize("file", [io.BytesIO, Pipe])
+@pytest.mark.parametrize("file", [io.BytesIO, Piped])
 def test_claims_beyond_reason_are_damage(data: bytes, file: type[io.BytesIO]) -> None:
     tracemalloc.start()
     outcome = read(data, limit=1 << 25, file=file)

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from iptviz.source.unpack import Member
+from tests.program import Piped
 from tests.source.packed import (
     COMPRESSORS,
     DUMP,
@@ -21,7 +22,6 @@ from tests.source.packed import (
     OTHER,
     TIME,
     OneWay,
-    Pipe,
     block,
     read,
     sound,
@@ -103,7 +103,7 @@ RULES = b"*nat\n" + b"".join(b"-A %s\n" % sha256(b"%d" % number).hexdigest().enc
 FILES = [(f"f{number}", RULES[: 400 * number + 5]) for number in range(12)]
 
 
-@pytest.mark.parametrize("file", [io.BytesIO, Pipe])
+@pytest.mark.parametrize("file", [io.BytesIO, Piped])
 @pytest.mark.parametrize(
     "packed",
     [tar(*FILES), gzip.compress(tar(*FILES)), lzma.compress(tar(*FILES)), zipped(*FILES)],
@@ -209,7 +209,7 @@ def test_encrypted_files_are_told_only_where_nothing_else_is_found() -> None:
         "a.bin:x: is encrypted (and so for 1 more in it)\n  decrypt it first: unzip -P"
     )
     assert read(tar(("z.zip", locked), ("x", DUMP))).error is None
-    assert read(locked, file=Pipe).said == outcome.said
+    assert read(locked, file=Piped).said == outcome.said
 
 
 def test_a_method_of_zip_that_is_not_known_is_told() -> None:

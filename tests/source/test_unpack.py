@@ -23,13 +23,13 @@ from iptviz.source.head import ZIP, is_packed
 from iptviz.source.inflate import STREAMS
 from iptviz.source.origin import DEFAULT_LIMIT
 from iptviz.source.unpack import Member
+from tests.program import Piped
 from tests.source.packed import (
     DUMP,
     END,
     OTHER,
     TIME,
     OneWay,
-    Pipe,
     block,
     every_archive,
     every_compressor,
@@ -57,7 +57,7 @@ def test_a_compressed_file_is_one_member_without_a_path(
     packed = compress(data)
     assert is_packed(packed[:512])
     assert sound(packed) == [Member("", data, None)]
-    assert sound(packed, file=Pipe) == [Member("", data, None)]
+    assert sound(packed, file=Piped) == [Member("", data, None)]
 
 
 @every_compressor
@@ -92,7 +92,7 @@ def test_wanted_files_of_an_archive_are_yielded_in_order(archive: Callable[..., 
     packed = archive(("z/one", DUMP), ("a/log", OTHER), ("a/two", b"*filter\n"), ("a/empty", b""))
     assert is_packed(packed[:512])
     expected = [Member("z/one", DUMP, TIME), Member("a/two", b"*filter\n", TIME)]
-    assert sound(packed) == sound(packed, file=Pipe) == expected
+    assert sound(packed) == sound(packed, file=Piped) == expected
 
 
 @every_archive
@@ -141,7 +141,7 @@ def test_holes_of_a_sparse_file_are_read_as_zeros() -> None:
 def test_what_is_not_packed_is_yielded_as_it_is() -> None:
     for data in (DUMP, b"", b"PK", b"\x1f", bytes(4096)):
         assert not is_packed(data[:512])
-        assert sound(data) == sound(data, file=Pipe) == [Member("", data, None)]
+        assert sound(data) == sound(data, file=Piped) == [Member("", data, None)]
 
 
 @pytest.mark.parametrize("magic", [*STREAMS, *ZIP])
@@ -334,7 +334,7 @@ def test_nothing_but_our_own_error_comes_out(
 ) -> None:
     data = mutated(seed, changes, end)
     data = with_checksums(data) if mend else data
-    one, two = read(data, limit=1 << 22), read(data, limit=1 << 22, file=Pipe)
+    one, two = read(data, limit=1 << 22), read(data, limit=1 << 22, file=Piped)
     assert one.members == two.members
     for member in one.members:
         assert member.path.isprintable()
