@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iptviz.dump.rule import Rule
 from iptviz.grammar.parts import Counters, read_counters
@@ -116,6 +116,7 @@ class Table:
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
         self._looked_for = 0
+        self.compiled: Any = None  # what `iptviz.rules` makes of the table, kept here so that it is made once
 
     def __repr__(self) -> str:
         return f"<Table {self.name}>"

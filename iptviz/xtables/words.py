@@ -12,6 +12,7 @@ import re
 # A quoted word, perhaps with plain characters before its quote, or a plain word; or a quote left open.
 _WORD = re.compile(r'([^\s"]*)"([^"\\]*+(?:[^"\\]|\\.)*+)"|([^\s"]+)|(")', re.DOTALL | re.ASCII)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_BARE = re.compile(r'[^\s"]+')
 _NEEDS_ESCAPE = re.compile(r"([\"\\'])")
 _NEEDS_NO_QUOTES = re.compile(r"[-_0-9a-zA-Z]+")
 
@@ -39,7 +40,7 @@ def split_words(text: str) -> list[str]:
 
 def quote_word(word: str) -> str:
     """Return `word` so that `split_words` gives it back; only what needs quotes gets them."""
-    if word and '"' not in word and not any(character.isspace() for character in word):
+    if _BARE.fullmatch(word):
         return word
     return f'"{_NEEDS_ESCAPE.sub(_ESCAPED, word)}"'
 

@@ -1,0 +1,167 @@
+"""What the engine needs of a rule: tests, an action, a place. Made once per rule; nothing is read after that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iptviz.xtables.address import Network
+
+
+class Named(Protocol):
+    """A table as far as a place tells of it."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+
+
+class Place(Protocol):
+    """A rule as it stands in its source; two are equal when they stand in the same place of the same source."""
+
+    def __hash__(self) -> int: ...
+
+    @property
+    def line(self) -> int:
+        """The rule's line in its source, counted from 1."""
+
+    @property
+    def number(self) -> int:
+        """The rule's place in its chain, counted from 1."""
+
+    @property
+    def chain(self) -> str:
+        """The name of the chain that holds the rule."""
+
+    @property
+    def text(self) -> str:
+        """The rule as it stands there."""
+
+    @property
+    def table(self) -> Named:
+        """The table that holds the rule."""
+
+
+class Test(NamedTuple):
+    """One thing that a rule asks of a packet.
+
+    Attributes:
+        kind: a key of `iptviz.engine.meanings.table.MEANINGS`, which says of what type the operand is.
+        operand: what it is compared with, already read: networks, numbers, words, a row of `operands.py`.
+        negated: whether the rule wants the opposite.
+        value: what a condition of the test's own kind asks about, as `condition_kinds.CONDITION_KINDS` writes it.
+        quote: the test without its negation, as a condition of kind `match` quotes it.
+        part: the part of the rule that holds the test, as it is told where the test fails.
+    """
+
+    kind: str
+    operand: Any = None
+    negated: bool = False
+    value: str = ""
+    quote: str = ""
+    part: str = ""
+
+
+NOTHING, UNCLEAR, JUMP, GOTO, RETURN, TARGET = "nothing", "unclear", "jump", "goto", "return", "target"
+"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read."""
+
+
+class Action(NamedTuple):
+    """What a rule does with a packet that matches.
+
+    Attributes:
+        kind: `nothing`, `unclear`, `jump`, `goto`, `return` or `target`.
+        name: the chain, or the target, that is named.
+        operand: what the target is given, already read: None, or a row of `operands.py`.
+        known: whether it is known what a target of this name does.
+        continues: whether the next rule is asked whatever the target does, as LOG and MARK let it be.
+    """
+
+    kind: str
+    name: str = ""
+    operand: Any = None
+    known: bool = True
+    continues: bool = False
+
+
+class CompiledRule:
+    """A rule as the engine walks it; two are equal when they stand in the same place.
+
+    Attributes:
+        place: where the rule stands: what answers and documents name.
+        chain: the name of the chain that holds it.
+        tests: what it asks of a packet, all of which must hold, in the rule's order.
+        action: what it does then.
+    """
+
+    __slots__ = ("action", "chain", "place", "tests")
+
+    def __init__(self, place: Place, chain: str, tests: tuple[Test, ...], action: Action) -> None:
+        self.place = place
+        self.chain = chain
+        self.tests = tests
+        self.action = action
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CompiledRule) and (self is other or self.place == other.place)
+
+    def __hash__(self) -> int:
+        return hash(self.place)
+
+    def __repr__(self) -> str:
+        return f"<CompiledRule line {self.place.line}: {self.place.text}>"
+
+    @property
+    def jump(self) -> str | None:
+        """The chain that the rule jumps or goes to, or None."""
+        return self.action.name if self.action.kind in _CALLS else None
+
+    @property
+    def goto(self) -> bool:
+        """Whether the chain that it leads to does not come back to it."""
+        return self.action.kind == GOTO
+
+
+_CALLS = (JUMP, GOTO)
+
+
+class RuleTable(Protocol):
+    """A table of rules."""
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+
+    def has_chain(self, chain: str) -> bool:
+        """Whether the table has a chain of this name."""
+
+    def policy(self, chain: str) -> str | None:
+        """Return what becomes of packets that a chain leaves, ACCEPT or DROP; None: its caller goes on."""
+
+    def rules_of(self, chain: str) -> Sequence[CompiledRule]:
+        """Return the rules of a chain in order, each made once; a chain that is not there has none."""
+
+    def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
+        """Return the rules of a chain that may match a packet to `destination` (None: not known), in order."""
+
+
+class RuleSet(Protocol):
+    """All tables of one backend of a node."""
+
+    @property
+    def backend(self) -> str | None:
+        """Either `nf_tables` or `legacy`, or None where that is not known."""
+
+    @property
+    def tables(self) -> Mapping[str, RuleTable]:
+        """The tables by name."""
+
+    @property
+    def wants_tracking(self) -> bool:
+        """Whether some rule makes the kernel track connections."""

@@ -1,0 +1,155 @@
+"""Dumps in the neutral form: each rule, table and dump made once, when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, cast, overload
+
+from iptviz.dump.rule import Rule
+from iptviz.rules.by_destination import RulesByDestination
+from iptviz.rules.form import CompiledRule
+from iptviz.rules.shapes import Shapes
+from iptviz.rules.thorough import rule_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
+    from iptviz.rules.form import Place, RuleTable
+    from iptviz.xtables.address import Network
+
+
+def compiled(rule: Rule) -> CompiledRule:
+    """Return a rule of a dump in the neutral form, made once."""
+    return rule_table(cast("Table", rule.table)).compiled(rule)
+
+
+def rule_table(table: Table) -> DumpTable:
+    """Return a table of a dump in the neutral form, made once."""
+    if table.compiled is None:
+        table.compiled = DumpTable(table)
+    made: DumpTable = table.compiled
+    return made
+
+
+def dump_rule(place: Place) -> Rule:
+    """Return the rule of a dump that an answer names.
+
+    Raises:
+        TypeError: it is of something else.
+    """
+    if not isinstance(place, Rule):
+        raise TypeError(place)
+    return place
+
+
+class DumpTable:
+    """A table of a dump as the engine walks it: a `RuleTable`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self.name = table.name
+        self._chains: dict[str, Sequence[CompiledRule]] = {}
+        self._by_destination: dict[str, RulesByDestination] = {}
+        self._chosen: dict[tuple[str, Network], Sequence[CompiledRule]] = {}
+        self._compiled: dict[Rule, CompiledRule] = {}
+
+    @cached_property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+        return self._table.saving.family
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return Shapes(self.has_chain, self.family)
+
+    def has_chain(self, chain: str) -> bool:
+        """Whether the table has a chain of this name."""
+        return chain in self._table.chains
+
+    def policy(self, chain: str) -> str | None:
+        """Return ACCEPT or DROP for a built-in chain, None for a user chain or where the dump has none."""
+        return self._table.chains[chain].policy
+
+    def rules_of(self, chain: str) -> Sequence[CompiledRule]:
+        """Return the rules of a chain in order; a chain that is not there has none."""
+        if chain not in self._chains:
+            self._chains[chain] = _CompiledRules(self, self._table.rules_of(chain))
+        return self._chains[chain]
+
+    def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
+        """Return the rules of a chain that may match a packet to `destination` (None: not known), in order."""
+        if chain not in self._by_destination:
+            self._by_destination[chain] = RulesByDestination(self._table, chain)
+        sorted_rules = self._by_destination[chain]
+        if destination is None or not sorted_rules.sorts:
+            return self.rules_of(chain)
+        if (chain, destination) not in self._chosen:
+            self._chosen[chain, destination] = _CompiledRules(self, sorted_rules.towards(destination))
+        return self._chosen[chain, destination]
+
+    def compiled(self, rule: Rule) -> CompiledRule:
+        """Return a rule of the table, made once."""
+        made = self._compiled.get(rule)
+        if made is None:
+            made = self._compiled[rule] = self._shapes.compiled(rule, rule.text) or self.thoroughly(rule)
+        return made
+
+    def thoroughly(self, rule: Rule) -> CompiledRule:
+        """Return a rule of the table, made the thorough way."""
+        return rule_of(rule, rule.parts, self.has_chain, self.family)
+
+
+class _CompiledRules(Sequence[CompiledRule]):
+    """Rules in order, each made when it is asked for."""
+
+    def __init__(self, table: DumpTable, rules: Sequence[Rule]) -> None:
+        self._table = table
+        self._rules = rules
+        self._made: list[CompiledRule | None] = [None] * len(rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    @overload
+    def __getitem__(self, place: int) -> CompiledRule: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[CompiledRule]: ...
+
+    def __getitem__(self, place: int | slice) -> CompiledRule | Sequence[CompiledRule]:
+        if isinstance(place, slice):
+            return [self[at] for at in range(len(self))[place]]
+        made = self._made[place]
+        if made is None:
+            made = self._made[place] = self._table.compiled(self._rules[place])
+        return made
+
+
+# --- dumps -----------------------------------------------------------------------------------------------------
+
+_WANTING = (
+    "-j DNAT", "-m conntrack", "-j MASQUERADE", "-j SNAT", "-j REDIRECT", "-j NETMAP", "-m state", "-m connmark",
+    "-j CONNMARK", "-m connbytes", "-m connlimit", "-m connlabel", "-m helper", "-m cluster", "-j CONNSECMARK",
+    "-j SYNPROXY", "-j CT --helper", "-j CT --zone", "-j CT --timeout", "-j CT --ctevents",
+)  # fmt: skip
+"""What makes the kernel track connections, the most frequent first (nf_ct_netns_get)."""
+
+
+class DumpRules:
+    """A dump as the engine walks it: a `RuleSet`."""
+
+    def __init__(self, dump: Dump) -> None:
+        self.dump = dump
+        self.backend = dump.backend
+        self.tables: Mapping[str, RuleTable] = {
+            name: rule_table(table) for name, table in dump.tables.items()
+        }
+
+    @cached_property
+    def wants_tracking(self) -> bool:
+        """Whether some rule makes the kernel track connections: a search of bytes."""
+        tables = self.dump.tables.values()
+        return any(next(table.rules_with(text), None) for text in _WANTING for table in tables)

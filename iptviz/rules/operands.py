@@ -1,0 +1,168 @@
+"""What tests and targets are given, already read: rows for those that take more than one value of a common type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from iptviz.rules.form import Test
+    from iptviz.xtables.address import Network
+    from iptviz.xtables.values.numbers import Masked, Range
+
+
+# --- tests -----------------------------------------------------------------------------------------------------
+
+
+class AddressRange(NamedTuple):
+    """The addresses of one IP `version`, 4 or 6, from `first` to `last`, both included, as numbers."""
+
+    version: int
+    first: int
+    last: int
+
+
+class TcpFlags(NamedTuple):
+    """Of the flags `looked_at` exactly `wanted` are set."""
+
+    looked_at: frozenset[str]
+    wanted: frozenset[str]
+
+
+class PortLists(NamedTuple):
+    """The port of one of `sides` (`source`, `destination`) lies in one of `ranges`; None cannot be read."""
+
+    sides: tuple[str, ...]
+    ranges: tuple[Range | None, ...]
+
+
+class Owner(NamedTuple):
+    """The user (`place` 0) or the group (1) of the sending program; without a place, that there is a socket."""
+
+    place: int | None
+    numbers: Range | None
+
+
+class Tracked(NamedTuple):
+    """A test of the packet's connection, None for none but that there is one.
+
+    `beside_state` says that another test of the same match asks for the state: a packet without a connection then
+    passes this one (net/netfilter/xt_conntrack.c).
+    """
+
+    test: Test | None
+    beside_state: bool
+
+
+class TupleField(NamedTuple):
+    """A field of the connection's tuple, as the packet names it on its way, and what it is compared with.
+
+    `reply` says that the tuple of the reply is asked. `wanted` are networks for an address, a range for a port;
+    None cannot be read.
+    """
+
+    reply: bool
+    field: str
+    wanted: tuple[Network | None, ...] | Range | None
+
+
+class RecentList(NamedTuple):
+    """An address is on list `name`, the destination or else the source.
+
+    `once` says that being there is enough, however often and at whatever time to live. `mask` is put on the
+    address before. `hits` (None: cannot be read) is how often it must have come. `timed` says that when, or with
+    which time to live, matters, too. `details` quotes all but the name.
+    """
+
+    name: str
+    to_destination: bool
+    once: bool
+    mask: int | None
+    hits: int | None
+    timed: bool
+    details: str
+
+
+class SetMember(NamedTuple):
+    """The packet's `directions` (`src`, `dst`) are in set `name`, an entry marked nomatch counting or not.
+
+    `details` quotes all but the name.
+    """
+
+    name: str
+    directions: tuple[str, ...]
+    return_nomatch: bool
+    details: str
+
+
+# --- targets ---------------------------------------------------------------------------------------------------
+
+
+class Queue(NamedTuple):
+    """The `number` of a queue, or a range of them; `bypass`: what nobody listens for is accepted."""
+
+    number: str
+    bypass: bool
+
+
+class Tracking(NamedTuple):
+    """What CT sets, in words; `off` says that the packet is not tracked at all."""
+
+    off: bool
+    text: str
+
+
+class Socket(NamedTuple):
+    """The `port` on which TPROXY expects a socket, in words, and what it makes of the packet's mark."""
+
+    port: str
+    mark: Masked
+
+
+class ConnectionMark(NamedTuple):
+    """What CONNMARK does: `way` is `set`, `save` or `restore`.
+
+    `change` is what it sets, value and mask of `(mark & ~mask) ^ value`, None if that cannot be read. Saving and
+    restoring take the bits of `nfmask` of the packet's mark and those of `ctmask` of the connection's. All are
+    shifted by `shift` bits, to the left, or to the right where it is negative.
+    """
+
+    way: str
+    change: Masked | None
+    nfmask: int
+    ctmask: int
+    shift: int
+
+
+class Rewriting(NamedTuple):
+    """Where nat sends a packet, or as whom it appears.
+
+    `addresses` and `ports` are as the rule has them, empty for none; `network` is the smallest one that holds
+    all the addresses, `port` the only port there is.
+    """
+
+    addresses: str
+    network: Network | None
+    ports: str
+    port: int | None
+
+
+class MappedNetwork(NamedTuple):
+    """The network that NETMAP maps to, and how the rule writes it."""
+
+    network: Network | None
+    text: str
+
+
+class SetChange(NamedTuple):
+    """The sets that SET changes, and what it does in words; `marks` says that an entry sets the packet's mark."""
+
+    names: tuple[str, ...]
+    text: str
+    marks: bool
+
+
+class TimeToLive(NamedTuple):
+    """What TTL and HL do: `way` is `set`, `inc` or `dec`."""
+
+    way: str
+    number: int

@@ -1,0 +1,89 @@
+"""Addresses, protocols and interfaces: the basic options, iprange, addrtype."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.rules.form import Test
+from iptviz.rules.operands import AddressRange
+from iptviz.rules.reading.words import opaque, option_test
+from iptviz.xtables.address import parse_network, parse_range
+from iptviz.xtables.values.protocols import protocol_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iptviz.grammar.parts import Match
+    from iptviz.xtables.address import Network
+    from iptviz.xtables.option import Option
+
+
+def networks(text: str) -> tuple[Network | None, ...]:
+    """Read networks between commas: iptables makes a rule of each, so one is enough. None cannot be read."""
+    return tuple(map(parse_network, text.split(",")))
+
+
+def _address(side: str) -> Callable[[Option], Test]:
+    """Return the reader of an option about an address; test: networks, each None where it cannot be read."""
+    return lambda option: _basic(side, option, networks(option.values[0]), option.values[0])
+
+
+def _basic(kind: str, option: Option, operand: object, value: str) -> Test:
+    return Test(kind, operand, option.negated, value, part=option.text())
+
+
+def _protocol(option: Option) -> Test:
+    """Read a protocol; test: its name or number as iptables-save prints it, `all` is any."""
+    name = protocol_name(option.values[0])
+    return _basic("protocol", option, name, name)
+
+
+def _interface(kind: str) -> Callable[[Option], Test]:
+    """Return the reader of an interface; test: its name, with a `+` at its end the beginning of names."""
+    return lambda option: _basic(kind, option, option.values[0], option.values[0])
+
+
+BASICS: dict[str, Callable[[Option], Test] | None] = {
+    "-s": _address("source"),
+    "-d": _address("destination"),
+    "-p": _protocol,
+    "-i": _interface("in-interface"),
+    "-o": _interface("out-interface"),
+    "-f": lambda option: _basic("fragment", option, None, ""),
+    "-4": None,
+    "-6": None,
+}
+"""How each basic option is read; None: it asks nothing of a packet."""
+
+_NO_VALUE = {"-f", "-4", "-6"}
+
+
+def basic_tests(option: Option) -> tuple[Test, ...]:
+    """Return what a basic option asks of a packet: a test, or none."""
+    read = BASICS[option.name]
+    if read is None:
+        return ()
+    return (read(option) if option.values or option.name in _NO_VALUE else opaque(option.text()),)
+
+
+_RANGE_KINDS = {"--src-range": "source-range", "--dst-range": "destination-range"}
+
+
+def iprange(match: Match, option: Option) -> Test:
+    """Whether an address lies between two others. Test: an `AddressRange`, None cannot be read."""
+    text = option.values[0]
+    ends = parse_range(text)
+    operand = None if ends is None else AddressRange(ends[0].version, ends[0].value, ends[1].value)
+    return option_test(_RANGE_KINDS[option.name], match, option, operand, text)
+
+
+def addrtype(match: Match) -> list[Test]:
+    """Whether an address is of a type, as the node's routing sees it. Test: the types in capitals."""
+    if match.option("--limit-iface-in") or match.option("--limit-iface-out"):
+        return [opaque(match.text())]  # then LOCAL means local to one interface
+    return [_address_type(match, option) for option in match.options]
+
+
+def _address_type(match: Match, option: Option) -> Test:
+    kind = "source-type" if option.name == "--src-type" else "destination-type"
+    return option_test(kind, match, option, tuple(option.values[0].upper().split(",")), option.values[0])

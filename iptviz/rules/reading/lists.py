@@ -1,0 +1,76 @@
+"""Lists that the kernel keeps: ipsets, and the addresses that `-m recent` has seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.rules.form import Test
+from iptviz.rules.operands import RecentList, SetMember
+from iptviz.rules.reading.words import opaque
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.numbers import read_uint
+
+if TYPE_CHECKING:
+    from iptviz.grammar.parts import Match
+    from iptviz.xtables.option import Option
+
+_ASKING = ("--rcheck", "--update", "--remove")
+_COUNTING = {"--update-counters", "--update-subcounters"}
+
+
+def _value(match: Match, name: str) -> str | None:
+    option = match.option(name)
+    return option.values[0] if option and option.values else None
+
+
+def recent(match: Match) -> list[Test]:
+    """Whether the source, or the destination, was seen, how long ago and how often.
+
+    Test: `RecentList`; for `--set`, which records an address and then matches, the list that gets the source,
+    None where it is the destination that is recorded.
+    """
+    named = _value(match, "--name")
+    name = "DEFAULT" if named is None else named
+    if (option := match.option("--set")) is not None:
+        recorded = None if match.option("--rdest") else name
+        return [Test("recent-set", recorded, option.negated, part=match.text())]
+    option = next(filter(None, map(match.option, _ASKING)), None)
+    if option is None:
+        return [opaque(match.text())]
+    return [Test("recent", _recent_list(match, option, name), option.negated, name, part=match.text())]
+
+
+def _recent_list(match: Match, option: Option, name: str) -> RecentList:
+    mask, hits = _value(match, "--mask"), _value(match, "--hitcount")
+    network = None if mask is None else parse_network(mask)
+    left_out = {option, match.option("--name")}
+    return RecentList(
+        name=name,
+        to_destination=match.option("--rdest") is not None,
+        once=match.option("--hitcount") is None and match.option("--rttl") is None,
+        mask=network.value if network else None,
+        hits=0 if hits is None else read_uint(hits),
+        timed=match.option("--seconds") is not None or match.option("--rttl") is not None,
+        # How long ago and how often are part of the question: two rules may ask differently of one list.
+        details=" ".join(other.text() for other in match.options if other not in left_out),
+    )
+
+
+def ipset(match: Match) -> list[Test]:
+    """Whether the packet is in a set; what is counted per entry is not read. Test: `SetMember`."""
+    nomatch = match.option("--return-nomatch") is not None
+    return [
+        _member(match, option, return_nomatch=nomatch)
+        if option.name == "--match-set"
+        else opaque(f"-m set {option.text()}")._replace(part=match.text())
+        for option in match.options
+        if option.name not in {"--return-nomatch", *_COUNTING}
+    ]
+
+
+def _member(match: Match, option: Option, *, return_nomatch: bool) -> Test:
+    name, *ends = option.values
+    directions = tuple(ends[0].split(",")) if ends else ()
+    details = " ".join((*ends, *(["--return-nomatch"] if return_nomatch else [])))
+    member = SetMember(name, directions, return_nomatch, details)
+    return Test("set", member, option.negated, name, part=match.text())
