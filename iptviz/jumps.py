@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.engine.matching import raw_chance
+from iptviz.rules.iptables import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,7 +59,13 @@ def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGr
         matches = tuple(match.text() for match in rule.matches if match.name != "comment")
         goto = target is not None and target.goto
         graph.add_edge(
-            rule.chain, callee, key=rule.line, rule=rule, goto=goto, chance=raw_chance(rule), matches=matches
+            rule.chain,
+            callee,
+            key=rule.line,
+            rule=rule,
+            goto=goto,
+            chance=raw_chance(compiled(rule)),
+            matches=matches,
         )
     return graph
 

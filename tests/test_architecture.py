@@ -25,6 +25,7 @@ ORDER = (
     {"ipset"},
     {"node"},
     {"cluster"},
+    {"rules"},
     {"engine"},
     {"jumps", "kube"},
     {"checks"},
@@ -71,6 +72,24 @@ def test_every_part_has_its_place_in_the_order() -> None:
 
 def test_the_order_would_be_missed() -> None:
     assert RANK["dump"] < RANK["kube"] < RANK["render"] < RANK["cli"]
+
+
+def test_the_engine_knows_no_language_of_rules() -> None:
+    strange = (
+        "dump",
+        "grammar",
+        "intake",
+        "xtables.option",
+        "xtables.matches",
+        "xtables.targets",
+        "xtables.saved",
+    )
+    needed = {name for path in (PACKAGE / "engine").rglob("*.py") for name in modules_needed_by(path)}
+    assert "xtables.address" in needed
+    assert "rules.form" in needed
+    assert [
+        name for name in sorted(needed) if name.startswith((*strange, "rules.iptables", "rules.reading"))
+    ] == []
 
 
 def modules_needed_by(path: Path) -> set[str]:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.checks.finding import Finding
-    from iptviz.dump.rule import Rule
     from iptviz.engine.effects import BrokenJumps
+    from iptviz.rules.form import Place
 
 
 def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
@@ -22,12 +22,12 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
         yield dangling(chain, [rule], complete=complete)
 
 
-def loop(chains: Iterable[str], rules: Iterable[Rule], *, line: int = 0) -> Finding:
+def loop(chains: Iterable[str], rules: Iterable[Place], *, line: int = 0) -> Finding:
     """Return the finding that `chains` reach themselves by `rules`; `line` is where."""
     return found(ROWS, "chain-loop", rules, line=line, chains=tuple(chains))
 
 
-def dangling(chain: str, rules: Iterable[Rule], *, complete: bool) -> Finding:
+def dangling(chain: str, rules: Iterable[Place], *, complete: bool) -> Finding:
     """Return the finding that `rules`, at least one, lead to `chain`, which is not there."""
     leading = list(rules)
     return found(ROWS, "dangling-jump", leading, line=leading[0].line, complete=complete, chain=chain)

@@ -9,9 +9,9 @@ from iptviz.intake.remark import Remark
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
 
-    from iptviz.dump.rule import Rule
     from iptviz.intake.remark import Values
     from iptviz.kube.names import ServiceName
+    from iptviz.rules.form import Place
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 """How bad a finding can be, the worst first."""
@@ -71,7 +71,7 @@ class FindingRow(NamedTuple):
 def found(
     rows: Mapping[str, FindingRow],
     what: str,
-    rules: Iterable[Rule] = (),
+    rules: Iterable[Place] = (),
     *,
     line: int = 0,
     state: str = "",

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
     from fractions import Fraction
 
-    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.engine.packet import Packet
+    from iptviz.rules.form import CompiledRule, Place
 
 When = tuple["Assumption", ...]
 Key = TypeVar("Key", "Packet", "End")
@@ -37,7 +37,7 @@ class End(NamedTuple):
     """A verdict that ended the table: by which rule, about which packet; ACCEPT goes on to the next table."""
 
     verdict: str
-    rule: Rule | None
+    rule: Place | None
     packet: Packet
 
 
@@ -54,7 +54,7 @@ class Outcome(NamedTuple):
     share: Fraction
     when: When
     route: str
-    by: Rule | None
+    by: Place | None
     packet: Packet
     path: Path | None
 
@@ -65,7 +65,7 @@ class Passage(NamedTuple):
     `taken` is the product of the two; `called` is what happens to it in the chain that the rule enters.
     """
 
-    rule: Rule
+    rule: CompiledRule
     chance: Fraction
     before: Fraction
     taken: Fraction
@@ -78,8 +78,8 @@ class Note(NamedTuple):
     `via` is the rule that led to it, by a jump or because it is the rule itself.
     """
 
-    rule: Rule
-    via: Rule
+    rule: Place
+    via: Place
     needs: When
 
 

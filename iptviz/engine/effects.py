@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.condition import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.dump.rule import Rule
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
-    from iptviz.grammar.parts import Target
+    from iptviz.rules.form import Action, CompiledRule, Place
 
 
 class UndecidedError(Exception):
@@ -29,9 +28,9 @@ class BrokenJumps(NamedTuple):
     The kernel would refuse the first two; a chain without rules is nothing special but in a dump that is cut.
     """
 
-    loops: dict[Rule, tuple[str, ...]]
-    missing: dict[Rule, str]
-    empty_chains: dict[Rule, str]
+    loops: dict[Place, tuple[str, ...]]
+    missing: dict[Place, str]
+    empty_chains: dict[Place, str]
 
 
 class GoOn(NamedTuple):
@@ -55,12 +54,31 @@ Effect = GoOn | Stop
 class TargetCall(NamedTuple):
     """A target that is about to act: on which packet, in which built-in chain, and what can be asked."""
 
-    rule: Rule
-    target: Target
+    rule: CompiledRule
     packet: Packet
     hook: str
     host: Host
     answer: Callable[[Condition], bool | None]
+
+    @property
+    def action(self) -> Action:
+        """The target, and what it is given."""
+        return self.rule.action
+
+    @property
+    def name(self) -> str:
+        """The target's name."""
+        return self.rule.action.name
+
+    @property
+    def operand(self) -> Any:
+        """What the target is given, already read: see `iptviz.rules.operands`."""
+        return self.rule.action.operand
+
+    @property
+    def line(self) -> int:
+        """The rule's line."""
+        return self.rule.place.line
 
     def ask(self, kind: str, value: str) -> bool:
         """Return the truth of a condition.

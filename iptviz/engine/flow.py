@@ -12,7 +12,6 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
-from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall, UndecidedError
@@ -21,16 +20,16 @@ from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.lists import listed
 from iptviz.engine.path import Step, joined
 from iptviz.engine.targets.table import apply_target
+from iptviz.rules.form import NOTHING, RETURN, UNCLEAR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
 
-    from iptviz.dump.rule import Rule
-    from iptviz.dump.table import Table
     from iptviz.engine.effects import BrokenJumps
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.rules.form import CompiledRule, RuleTable
 
 
 class Request(NamedTuple):
@@ -52,7 +51,7 @@ class _SplitError(Exception):
 class Taken(NamedTuple):
     """What a rule takes of the packets that reach it: `chance` of those that are like `packet`."""
 
-    rule: Rule
+    rule: CompiledRule
     packet: Packet
     before: Fraction
     chance: Fraction
@@ -77,13 +76,13 @@ _Walk = Generator[Request, "list[Branch]", "list[Branch]"]
 _Acting = Generator[Request, "list[Branch]", Action]
 
 
-def _unread(rule: Rule, packet: Packet, assumed: Assumed) -> Effect:
+def _unread(rule: CompiledRule, packet: Packet, assumed: Assumed) -> Effect:
     """Return what a rule does whose target may be among the words that cannot be read.
 
     Raises:
         UndecidedError: nothing assumed tells.
     """
-    asked = Condition("unread", f"line {rule.line}")
+    asked = Condition("unread", f"line {rule.place.line}")
     goes_on = assumed.answer(asked)
     if goes_on is None:
         raise UndecidedError(asked)
@@ -96,7 +95,7 @@ class Flow:
     asks_in_vain = False
     """Whether rules are asked that nothing reaches."""
 
-    def __init__(self, table: Table, hook: str, host: Host, broken: BrokenJumps, layer: int = 0) -> None:
+    def __init__(self, table: RuleTable, hook: str, host: Host, broken: BrokenJumps, layer: int = 0) -> None:
         self.layer = layer
         self.table = table
         self.hook = hook
@@ -105,7 +104,6 @@ class Flow:
         self.skipped = 0
         self.rounded = False
         self._results: dict[Request, list[Branch]] = {}
-        self._dispatches: dict[str, RulesByDestination] = {}
         self._open: dict[str, None] = {}  # the chains that are being walked, outermost first
 
     def run(self, request: Request) -> list[Branch]:
@@ -141,11 +139,9 @@ class Flow:
                 break
         return branches
 
-    def rules(self, request: Request) -> Sequence[Rule]:
+    def rules(self, request: Request) -> Sequence[CompiledRule]:
         """Return the rules of a chain that may concern the packet, in order."""
-        if request.chain not in self._dispatches:
-            self._dispatches[request.chain] = RulesByDestination(self.table, request.chain)
-        return self._dispatches[request.chain].towards(request.packet.destination)
+        return self.table.towards(request.chain, request.packet.destination)
 
     def _bounded(self, branches: list[Branch]) -> list[Branch]:
         """Leave out what is beyond the bound; those with the fewest special answers come last, and stay."""
@@ -157,7 +153,7 @@ class Flow:
 
     # --- one rule ----------------------------------------------------------------------------------------
 
-    def pass_rule(self, rule: Rule, branch: Branch) -> _Walk:
+    def pass_rule(self, rule: CompiledRule, branch: Branch) -> _Walk:
         """Return the branch, or the branches that it splits into, after `rule`."""
         done: list[Branch] = []
         pending = [branch]
@@ -174,7 +170,7 @@ class Flow:
                 done.append(current)
         return done
 
-    def apply(self, rule: Rule, branch: Branch) -> Generator[Request, list[Branch], None]:
+    def apply(self, rule: CompiledRule, branch: Branch) -> Generator[Request, list[Branch], None]:
         """Give each packet's chance to the target; nothing changes if a condition has to be answered first."""
         assumed = Assumed(branch.when)
         taken: dict[Packet, tuple[Fraction, Action]] = {}
@@ -192,7 +188,9 @@ class Flow:
         if taken:
             self._share_out(rule, branch, taken)
 
-    def _share_out(self, rule: Rule, branch: Branch, taken: dict[Packet, tuple[Fraction, Action]]) -> None:
+    def _share_out(
+        self, rule: CompiledRule, branch: Branch, taken: dict[Packet, tuple[Fraction, Action]]
+    ) -> None:
         before, branch.here = branch.here, {}
         for packet, reaching in before.items():
             chance, action = taken.get(packet, (NEVER, None))
@@ -202,11 +200,13 @@ class Flow:
                 took = reaching._replace(share=times(reaching.share, chance))
                 self.commit(branch, Taken(rule, packet, reaching.share, chance, took), action)
 
-    def _act(self, rule: Rule, packet: Packet, branch: Branch, assumed: Assumed) -> _Acting:
+    def _act(self, rule: CompiledRule, packet: Packet, branch: Branch, assumed: Assumed) -> _Acting:
         """Return what the rule's target does to a packet that matched."""
-        target = rule.target
-        if target is None:
-            return _unread(rule, packet, assumed) if rule.parts.unclear else GoOn(packet, "counted")
+        kind = rule.action.kind
+        if kind == NOTHING:
+            return GoOn(packet, "counted")
+        if kind == UNCLEAR:
+            return _unread(rule, packet, assumed)
         callee = rule.jump
         if callee is not None:
             if self._is_broken(rule, callee):
@@ -214,21 +214,21 @@ class Flow:
             called = yield Request(callee, packet, branch.when)
             if len(called) != 1 or called[0].when != branch.when:
                 raise _SplitError([case.when for case in called])
-            return Called(called[0], target.goto, f"{'goto' if target.goto else 'jump'} {callee}")
-        if target.name == "RETURN":
+            return Called(called[0], rule.goto, f"{kind} {callee}")
+        if kind == RETURN:
             return _Back(packet, "RETURN")
-        return apply_target(TargetCall(rule, target, packet, self.hook, self.host, assumed.answer))
+        return apply_target(TargetCall(rule, packet, self.hook, self.host, assumed.answer))
 
-    def _is_broken(self, rule: Rule, callee: str) -> bool:
+    def _is_broken(self, rule: CompiledRule, callee: str) -> bool:
         """Whether the kernel would refuse the jump, which is noted."""
-        if callee not in self.table.chains:
-            self.broken.missing[rule] = callee
+        if not self.table.has_chain(callee):
+            self.broken.missing[rule.place] = callee
             return True
         if not self.table.rules_of(callee):
-            self.broken.empty_chains[rule] = callee
+            self.broken.empty_chains[rule.place] = callee
         if callee in self._open:
             names = list(self._open)
-            self.broken.loops[rule] = (*names[names.index(callee) :], callee)
+            self.broken.loops[rule.place] = (*names[names.index(callee) :], callee)
             return True
         return False
 
@@ -236,12 +236,14 @@ class Flow:
         """Put what the target took where it belongs."""
         rule = taken.rule
         ends = isinstance(action, Stop)
-        step = Step(self.table.name, rule.chain, rule, action.text, taken.packet, ends=ends, layer=self.layer)
+        step = Step(
+            self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer
+        )
         reaching = taken.reaching._replace(path=joined(taken.reaching.path, step))
         if isinstance(action, Called):
             self._commit_call(branch, reaching, action)
         elif isinstance(action, Stop):
-            add(branch.ends, End(action.verdict, rule, action.packet), reaching)
+            add(branch.ends, End(action.verdict, rule.place, action.packet), reaching)
         else:
             add(branch.back if isinstance(action, _Back) else branch.here, action.packet, reaching)
 

@@ -18,17 +18,16 @@ from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.flow import Flow, Request
 from iptviz.engine.implications import Assumed, essential
-from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, wants_tracking
+from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
 from iptviz.errors import PacketError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from iptviz.dump.model import Dump
-    from iptviz.dump.table import Table
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.rules.form import RuleSet, RuleTable
 
 
 class Stage(NamedTuple):
@@ -76,14 +75,14 @@ _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 class Journey:
     """One packet's way through the tables of a node.
 
-    `dumps` are one for each backend; `unseen` are tables that the node may have and a dump does not show, and
+    `rule_sets` are one for each backend; `unseen` are tables that the node may have and a dump does not show, and
     `beyond` those of others that no dump can show, in words: what happens there is a condition.
     """
 
     def __init__(
-        self, dumps: Sequence[Dump], host: Host, unseen: Iterable[str] = (), beyond: Iterable[str] = ()
+        self, rule_sets: Sequence[RuleSet], host: Host, unseen: Iterable[str] = (), beyond: Iterable[str] = ()
     ) -> None:
-        self.dumps = tuple(dumps)
+        self.rule_sets = tuple(rule_sets)
         self.host = host
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
@@ -95,7 +94,7 @@ class Journey:
 
     @cached_property
     def _tracks(self) -> bool:
-        return any(map(wants_tracking, self.dumps))
+        return any(rules.wants_tracking for rules in self.rule_sets)
 
     @property
     def rounded(self) -> bool:
@@ -137,9 +136,9 @@ class Journey:
         if stage not in self._acting:
             self._acting[stage] = tuple(
                 place
-                for place, dump in enumerate(self.dumps)
-                if (table := dump.tables.get(stage.table)) is not None
-                and stage.chain in table.chains
+                for place, rules in enumerate(self.rule_sets)
+                if (table := rules.tables.get(stage.table)) is not None
+                and table.has_chain(stage.chain)
                 and not _lets_all_pass(table, stage.chain)
             )
         return self._acting[stage]
@@ -235,7 +234,7 @@ class Journey:
         legacy_first = Assumed(when).answer(asked)
         if legacy_first is None:
             raise UndecidedError(asked)
-        first = next((place for place in layers if self.dumps[place].backend == "legacy"), layers[0])
+        first = next((place for place in layers if self.rule_sets[place].backend == "legacy"), layers[0])
         return (
             first if legacy_first == (turn.number == 0) else next(place for place in layers if place != first)
         )
@@ -268,12 +267,12 @@ class Journey:
 
     def _through(self, stage: Stage, layer: int, packet: Packet, when: When) -> list[Branch]:
         """Walk a built-in chain, and apply its policy to what it leaves."""
-        table = self.dumps[layer].tables[stage.table]
+        table = self.rule_sets[layer].tables[stage.table]
         key = layer, stage.table, stage.chain
         if key not in self._flows:
             self._flows[key] = Flow(table, stage.chain, self.host, self.broken, layer)
         ends = Step(
-            stage.table, stage.chain, None, table.chains[stage.chain].policy or "ACCEPT", packet,
+            stage.table, stage.chain, None, table.policy(stage.chain) or "ACCEPT", packet,
             ends=True, kind=POLICY, layer=layer,
         )  # fmt: skip
         return [
@@ -348,8 +347,8 @@ def _has_chosen(stage: Stage, packet: Packet) -> bool:
     return stage.table == "nat" and rewritten is not None
 
 
-def _lets_all_pass(table: Table, chain: str) -> bool:
-    return not table.chains[chain].rules and table.chains[chain].policy != "DROP"
+def _lets_all_pass(table: RuleTable, chain: str) -> bool:
+    return not table.rules_of(chain) and table.policy(chain) != "DROP"
 
 
 def _splits(result: list[Branch], when: When) -> bool:

@@ -5,29 +5,24 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.engine.chance import CERTAIN, NEVER, statistic_chance
+from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.host import UNKNOWN_HOST, Host
-from iptviz.engine.meanings.addresses import basic_truth
-from iptviz.engine.meanings.table import match_truths
-from iptviz.engine.meanings.truth import RuleTruth, Truth, unknown
-from iptviz.xtables.targets import target_spec
+from iptviz.engine.meanings.table import CHANCE, MEANINGS
+from iptviz.engine.meanings.truth import RuleTruth, Truth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from iptviz.dump.rule import Rule
     from iptviz.engine.implications import Assumed
     from iptviz.engine.packet import Packet
-    from iptviz.grammar.parts import Match
-    from iptviz.xtables.option import Option
+    from iptviz.rules.form import CompiledRule, Test
 
 
-def rule_truth(rule: Rule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
+def rule_truth(rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
     """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
-    for truth in _truths(rule, packet, host):
+    for test in rule.tests:
+        truth = _truth(test, rule, packet, host)
         if truth is False:
             return RuleTruth(NEVER, ())
         if isinstance(truth, Fraction):
@@ -37,14 +32,14 @@ def rule_truth(rule: Rule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTru
     return RuleTruth(chance, tuple(dict.fromkeys(needs))) if chance else RuleTruth(NEVER, ())
 
 
-def why_not(rule: Rule, packet: Packet, host: Host, assumed: Assumed) -> str:
-    """Return what of `rule` is not so for `packet`: an option as it stands, or a chance that did not come."""
-    for part, truths in _parts(rule, packet, host):
-        for truth in truths:
-            if truth is False or truth == NEVER:
-                return part.text() if part else "cannot be read"
-            if isinstance(truth, Assumption) and assumed.answer(truth.condition) != truth.holds:
-                return truth.opposite().text
+def why_not(rule: CompiledRule, packet: Packet, host: Host, assumed: Assumed) -> str:
+    """Return what of `rule` is not so for `packet`: a part as it stands, or a chance that did not come."""
+    for test in rule.tests:
+        truth = _truth(test, rule, packet, host)
+        if truth is False or truth == NEVER:
+            return test.part
+        if isinstance(truth, Assumption) and assumed.answer(truth.condition) != truth.holds:
+            return truth.opposite().text
     return (
         "its chance did not come"
         if rule_truth(rule, packet, host).chance != CERTAIN
@@ -52,40 +47,18 @@ def why_not(rule: Rule, packet: Packet, host: Host, assumed: Assumed) -> str:
     )
 
 
-def raw_chance(rule: Rule) -> Fraction:
-    """Return the chance, in [0, 1], that the rule's `-m statistic` alone gives; 1 without one."""
+def raw_chance(rule: CompiledRule) -> Fraction:
+    """Return the chance, in [0, 1], that the rule's chances alone give, whatever else it asks; 1 without any."""
     chance = CERTAIN
-    for match in rule.matches:
-        if match.name == "statistic":
-            own = statistic_chance(match)
-            chance *= CERTAIN if own is None else own
+    for test in rule.tests:
+        if test.kind == CHANCE:
+            chance *= test.operand
     return chance
 
 
-def _truths(rule: Rule, packet: Packet, host: Host) -> Iterator[Truth]:
-    for _, truths in _parts(rule, packet, host):
-        yield from truths
-
-
-def _parts(rule: Rule, packet: Packet, host: Host) -> Iterator[tuple[Option | Match | None, list[Truth]]]:
-    """Yield each part of a rule, None for what cannot be read, with what it says of the packet."""
-    parts = rule.parts
-    for option in parts.basics:
-        yield option, [basic_truth(option, packet)]
-    for match in parts.matches:
-        yield match, [_of_rule(truth, rule) for truth in match_truths(match, packet, host)]
-    for option, place in parts.unknown:
-        # What follows an unknown target belongs to it; the target is a condition of its own.
-        of_target = place > len(parts.matches) and rule.target and not target_spec(rule.target.name)
-        if not option.name.startswith("-m ") and not of_target:
-            yield option, [unknown(option.text())]
-    if parts.problem:
-        problem = f"a rule that cannot be read ({parts.problem})"
-        yield None, [unknown(problem)]
-
-
-def _of_rule(truth: Truth, rule: Rule) -> Truth:
-    """Tie a question about a counter to the rule that keeps it."""
-    if not isinstance(truth, Assumption) or not CONDITION_KINDS[truth.condition.kind].per_rule:
-        return truth
-    return Assumption(truth.condition._replace(rule=rule.line), truth.holds)
+def _truth(test: Test, rule: CompiledRule, packet: Packet, host: Host) -> Truth:
+    """Return the truth of a test; a question about a counter is tied to the rule that keeps it."""
+    truth = MEANINGS[test.kind](test, packet, host)
+    if isinstance(truth, Assumption) and CONDITION_KINDS[truth.condition.kind].per_rule:
+        return Assumption(truth.condition._replace(rule=rule.place.line), truth.holds)
+    return truth

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Condition
     from iptviz.engine.packet import Packet
+    from iptviz.rules.form import Place
 
 
 MATCHED, MISSED, POLICY, ROUTING = "matched", "missed", "policy", "routing"
@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
     table: str
     chain: str
-    rule: Rule | None
+    rule: Place | None
     effect: str
     packet: Packet
     ends: bool = False

@@ -18,15 +18,14 @@ from iptviz.engine.implications import Assumed, essential
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.truth import RuleTruth
 from iptviz.engine.targets.table import apply_target
-from iptviz.xtables.targets import target_spec
+from iptviz.rules.form import NOTHING, TARGET, UNCLEAR
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
     from fractions import Fraction
 
-    from iptviz.dump.rule import Rule
-    from iptviz.dump.table import Table
     from iptviz.engine.packet import Packet
+    from iptviz.rules.form import CompiledRule, Place, RuleTable
 
 _ENTRY = ""
 """The name under which the rules that are asked about stand as a chain."""
@@ -43,7 +42,7 @@ class Entry(NamedTuple):
     """The share (in [0, 1]) of all connections that enters a chain, and the first rule that leads any there."""
 
     share: Fraction
-    via: Rule
+    via: Place
 
 
 class Case(NamedTuple):
@@ -55,9 +54,9 @@ class Case(NamedTuple):
     """
 
     when: When
-    ends: dict[Rule, Fraction]
+    ends: dict[Place, Fraction]
     leftover: Fraction
-    arrivals: dict[Rule, Arrival]
+    arrivals: dict[Place, Arrival]
     entered: dict[str, Entry]
     notes: dict[Note, Fraction]
 
@@ -77,7 +76,7 @@ class Survey(NamedTuple):
     rounded: bool = False
 
 
-def survey(table: Table, packet: Packet, rules: Sequence[Rule]) -> Survey:
+def survey(table: RuleTable, packet: Packet, rules: Sequence[CompiledRule]) -> Survey:
     """Follow `packet` through `rules`, as if they were one chain of `table`, and all that they lead to."""
     flow = _SurveyingFlow(table, rules)
     branches = flow.run(Request(_ENTRY, packet, ()))
@@ -89,15 +88,15 @@ class _SurveyingFlow(Flow):
 
     asks_in_vain = True
 
-    def __init__(self, table: Table, entry: Sequence[Rule]) -> None:
+    def __init__(self, table: RuleTable, entry: Sequence[CompiledRule]) -> None:
         super().__init__(table, "PREROUTING", UNKNOWN_HOST, BrokenJumps({}, {}, {}))
         self._entry = entry
         self._passive = _PassiveRules(table)
 
-    def rules(self, request: Request) -> Sequence[Rule]:
+    def rules(self, request: Request) -> Sequence[CompiledRule]:
         return super().rules(request) if request.chain else self._entry
 
-    def apply(self, rule: Rule, branch: Branch) -> Generator[Request, list[Branch], None]:
+    def apply(self, rule: CompiledRule, branch: Branch) -> Generator[Request, list[Branch], None]:
         if self._passive.has(rule):
             self._pass_by(rule, branch)
         else:
@@ -105,7 +104,7 @@ class _SurveyingFlow(Flow):
             reached = {packet: reaching for packet, reaching in branch.here.items() if reaching.share}
             branch.here = reached or dict(list(branch.here.items())[:1])
 
-    def _pass_by(self, rule: Rule, branch: Branch) -> None:
+    def _pass_by(self, rule: CompiledRule, branch: Branch) -> None:
         assumed = Assumed(branch.when)
         before, branch.here = branch.here, {}
         for packet, reaching in before.items():
@@ -135,29 +134,26 @@ _ALWAYS = RuleTruth(CERTAIN, ())
 class _PassiveRules:
     """Tells the passive rules of a table, and what packets are like after them."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: RuleTable) -> None:
         self.table = table
         self._chains: dict[str, bool] = {}
 
-    def has(self, rule: Rule) -> bool:
+    def has(self, rule: CompiledRule) -> bool:
         """Whether `rule` is one: without a target, with one that goes on, or a jump to such rules alone."""
         callee = rule.jump
-        if rule.target is None:
-            return True
         if callee is None:
-            spec = target_spec(rule.target.name)
-            return spec is not None and spec.continues
-        return not rule.target.goto and callee in self.table.chains and self._is_passive_chain(callee)
+            return rule.action.kind in {NOTHING, UNCLEAR} or rule.action.continues
+        return not rule.goto and self.table.has_chain(callee) and self._is_passive_chain(callee)
 
     def _is_passive_chain(self, chain: str) -> bool:
         if chain not in self._chains:
             # Only a chain that calls no other is looked into; kube-proxy's marking chains are of that kind.
-            rules = self.table.chains[chain].rules
+            rules = self.table.rules_of(chain)
             self._chains[chain] = all(rule.jump is None and self.has(rule) for rule in rules)
         return self._chains[chain]
 
     def pass_by(
-        self, rule: Rule, packet: Packet, assumed: Assumed
+        self, rule: CompiledRule, packet: Packet, assumed: Assumed
     ) -> tuple[Packet, list[tuple[Note, Fraction]]]:
         """Return the packet after a passive rule, and what is to be noted, each with its chance in [0, 1]."""
         notes: list[tuple[Note, Fraction]] = []
@@ -166,21 +162,21 @@ class _PassiveRules:
             own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet))
             chance, needs = jump.chance * own.chance, jump.needs + own.needs
             if chance:
-                notes.append((Note(inner, rule, needs), chance))
+                notes.append((Note(inner.place, rule.place, needs), chance))
                 after = self._after(inner, packet, assumed)
                 surely = chance == CERTAIN and not needs
-                packet = after if surely else packet.or_else(after, inner.line)
+                packet = after if surely else packet.or_else(after, inner.place.line)
         return packet, notes
 
-    def _rules_behind(self, rule: Rule) -> list[Rule]:
+    def _rules_behind(self, rule: CompiledRule) -> list[CompiledRule]:
         """Return the rules of the chain that `rule` jumps to; without a jump, or any rule there, `rule`."""
         callee = rule.jump
-        return (list(self.table.chains[callee].rules) if callee is not None else []) or [rule]
+        return (list(self.table.rules_of(callee)) if callee is not None else []) or [rule]
 
-    def _after(self, rule: Rule, packet: Packet, assumed: Assumed) -> Packet:
-        if rule.target is None or rule.jump is not None:
+    def _after(self, rule: CompiledRule, packet: Packet, assumed: Assumed) -> Packet:
+        if rule.action.kind != TARGET:
             return packet
-        effect = apply_target(TargetCall(rule, rule.target, packet, rule.chain, UNKNOWN_HOST, assumed.answer))
+        effect = apply_target(TargetCall(rule, packet, rule.chain, UNKNOWN_HOST, assumed.answer))
         return effect.packet if isinstance(effect, GoOn) else packet
 
 
@@ -188,7 +184,7 @@ class _PassiveRules:
 
 
 def _case(branch: Branch) -> Case:
-    ends: dict[Rule, Fraction] = {}
+    ends: dict[Place, Fraction] = {}
     for end, reaching in branch.ends.items():
         if end.rule is not None:
             ends[end.rule] = total((ends[end.rule], reaching.share)) if end.rule in ends else reaching.share
@@ -197,24 +193,24 @@ def _case(branch: Branch) -> Case:
     return Case(essential(branch.when), ends, leftover, arrivals, entered, branch.notes)
 
 
-def _account(top: Branch) -> tuple[dict[Rule, Arrival], dict[str, Entry]]:
+def _account(top: Branch) -> tuple[dict[Place, Arrival], dict[str, Entry]]:
     """Pour all connections in at the top, and return what comes to each rule and chain."""
-    arrivals: dict[Rule, Arrival] = {}
+    arrivals: dict[Place, Arrival] = {}
     entered: dict[str, Entry] = {}
     entering: dict[Branch, Fraction] = {top: CERTAIN}
     for branch in _callers_first(top):
         whole = entering[branch]
         for rule, chance, before, taken, called in branch.passages:
             reaching, _ = product(whole, before)
-            earlier = arrivals.get(rule)
-            arrivals[rule] = Arrival(total((earlier.before, reaching)) if earlier else reaching, chance)
+            earlier = arrivals.get(rule.place)
+            arrivals[rule.place] = Arrival(total((earlier.before, reaching)) if earlier else reaching, chance)
             if called is not None and rule.jump is not None:
                 share, _ = product(whole, taken)
                 entering[called] = total((entering[called], share)) if called in entering else share
                 entry = entered.get(rule.jump)
                 if entry is not None and entry.share:
                     entry = entry._replace(share=total((entry.share, share)))
-                entered[rule.jump] = entry if entry is not None and entry.share else Entry(share, rule)
+                entered[rule.jump] = entry if entry is not None and entry.share else Entry(share, rule.place)
     return arrivals, entered
 
 

@@ -6,9 +6,11 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, cascade, random_chance, trimmed
+from iptviz.engine.chance import CERTAIN, cascade, trimmed
 from iptviz.engine.matching import raw_chance
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
+from iptviz.rules.iptables import compiled
+from iptviz.rules.reading.chances import random_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -92,7 +94,7 @@ def endpoint_shares(rules: Iterable[Rule]) -> dict[Rule, Fraction]:
     for rule in rules:
         leads = (rule.jump or "").startswith(ENDPOINT_CHAIN)
         if leads and _by_chance_alone(rule):
-            chances[rule] = raw_chance(rule)
+            chances[rule] = raw_chance(compiled(rule))
         elif not _lets_pass(rule, leads=leads):
             break
     return dict(zip(chances, cascade(chances.values())[0], strict=True))

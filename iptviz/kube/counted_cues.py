@@ -11,12 +11,12 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from iptviz.engine.chance import random_chance
 from iptviz.intake.text import to_text
 from iptviz.kube.comments import WAY
 from iptviz.kube.cues import Cue
 from iptviz.kube.families import KUBE_PROXY, SERVICE_CHAINS
 from iptviz.kube.releases import releases, since, until
+from iptviz.rules.reading.chances import random_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

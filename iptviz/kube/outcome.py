@@ -9,6 +9,7 @@ from iptviz.engine.condition import Assumption
 from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import rule_truth
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
+from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.engine.branches import Note
     from iptviz.engine.packet import Packet
     from iptviz.engine.survey import Case
     from iptviz.grammar.parts import Counters
@@ -93,6 +93,15 @@ class FrontendOutcome(NamedTuple):
     empty_chains: tuple[Hop, ...]
 
 
+class _Note(NamedTuple):
+    """A rule that marks `share` (in [0, 1]) of the connections where all of `needs` hold; `via` led to it."""
+
+    rule: Rule
+    via: Rule
+    needs: Needs
+    share: Fraction
+
+
 class OutcomeReader:
     """Reads the walk of one case as endpoints, marks and refusals."""
 
@@ -103,14 +112,15 @@ class OutcomeReader:
 
     def read(self, case: Case) -> FrontendOutcome:
         """Return what comes of a connection in this case."""
-        endpoints = tuple(self._endpoint(rule, case) for rule in case.ends if _is_dnat(rule))
-        others = tuple(OtherEnd(rule, share) for rule, share in case.ends.items() if not _is_dnat(rule))
+        ends = {dump_rule(place): share for place, share in case.ends.items()}
+        endpoints = tuple(self._endpoint(rule, case) for rule in ends if _is_dnat(rule))
+        others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if not _is_dnat(rule))
         leftover = total((case.leftover, *(end.share for end in others)))
-        notes = [note for note in case.notes if not note.via.chain.startswith(ENDPOINT_CHAIN)]
+        notes = [note for note in _notes(case) if not note.via.chain.startswith(ENDPOINT_CHAIN)]
         verdict = self._verdict(case, notes) if leftover else None
         refused = verdict is not None and not endpoints
         hops = (
-            Hop(chain, *entry)
+            Hop(chain, entry.share, dump_rule(entry.via))
             for chain, entry in case.entered.items()
             if entry.share and not chain.startswith(ENDPOINT_CHAIN)
         )
@@ -122,11 +132,11 @@ class OutcomeReader:
             masquerade=() if refused else self._masquerade(notes),  # a mark on what is refused is for nothing
             hops=tuple(hops),
             others=others,
-            empty_chains=tuple(_empty_chains(notes, case)),
+            empty_chains=tuple(_empty_chains(notes)),
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
-        via = case.entered[rule.chain].via if rule.chain in case.entered else rule
+        via = dump_rule(case.entered[rule.chain].via) if rule.chain in case.entered else rule
         arrival = case.arrivals[via]
         address, port = split_endpoint((rule.target and rule.target.value("--to-destination")) or "")
         port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
@@ -145,12 +155,14 @@ class OutcomeReader:
         """Return the rule by which an endpoint that reaches itself through its service is masqueraded."""
         own = parse_network(address)
         for rule in dnat.table.rules_of(dnat.chain):
-            networks = [parse_network(need.condition.value) for need in rule_truth(rule, self.packet).needs]
+            networks = [
+                parse_network(need.condition.value) for need in rule_truth(compiled(rule), self.packet).needs
+            ]
             if self.marks.masquerades(rule) and networks == [own]:
                 return rule
         return None
 
-    def _masquerade(self, notes: Sequence[Note]) -> tuple[Masquerade, ...]:
+    def _masquerade(self, notes: Sequence[_Note]) -> tuple[Masquerade, ...]:
         """Return what masquerades, each condition once; what always does makes the others pointless."""
         found: dict[Needs, Masquerade] = {}
         for note in notes:
@@ -158,7 +170,7 @@ class OutcomeReader:
                 found.setdefault(note.needs, Masquerade(note.needs, note.via))
         return (found[()],) if () in found else tuple(found.values())
 
-    def _verdict(self, case: Case, notes: Sequence[Note]) -> Verdict | None:
+    def _verdict(self, case: Case, notes: Sequence[_Note]) -> Verdict | None:
         """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
         for note in notes:
             if self.marks.drops(note.rule) and not note.needs:
@@ -166,13 +178,18 @@ class OutcomeReader:
         assumed = Assumed(case.when)
         for rule in self.refusals:
             target = rule.target
-            truth = assumed.settle(rule_truth(rule, self.packet))
+            truth = assumed.settle(rule_truth(compiled(rule), self.packet))
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
                 return Verdict(target.name, rule)
         return None
 
 
-def _empty_chains(notes: Sequence[Note], case: Case) -> Iterator[Hop]:
+def _notes(case: Case) -> Iterator[_Note]:
+    for note, share in case.notes.items():
+        yield _Note(dump_rule(note.rule), dump_rule(note.via), note.needs, share)
+
+
+def _empty_chains(notes: Sequence[_Note]) -> Iterator[Hop]:
     """Yield the jumps into chains without rules: they return at once, so the next rule is asked.
 
     Marking chains may be empty: kube-proxy only sees to it that KUBE-MARK-DROP exists, its rule is kubelet's.
@@ -180,7 +197,7 @@ def _empty_chains(notes: Sequence[Note], case: Case) -> Iterator[Hop]:
     for note in notes:
         chain = note.rule.jump
         if chain is not None and chain not in {MARK_MASQUERADE, MARK_DROP}:
-            yield Hop(chain, case.notes[note], note.rule)
+            yield Hop(chain, note.share, note.rule)
 
 
 def _is_dnat(rule: Rule) -> bool:

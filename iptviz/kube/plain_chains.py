@@ -11,10 +11,11 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, cascade, random_chance
+from iptviz.engine.chance import CERTAIN, cascade
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import MARK_MASQUERADE
+from iptviz.rules.reading.chances import random_chance
 
 if TYPE_CHECKING:
     from fractions import Fraction

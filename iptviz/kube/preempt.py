@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.survey import survey
 from iptviz.kube.families import SERVICES
+from iptviz.rules.iptables import compiled, dump_rule, rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +36,10 @@ def preemptions(nat: Table, packet: Packet) -> Iterator[Preemption]:
         above = list(takewhile(lambda rule: rule.jump != SERVICES, rules))
         if not above or len(above) == len(rules):
             continue
-        for case in survey(nat, packet, above).cases:
+        for case in survey(rule_table(nat), packet, list(map(compiled, above))).cases:
             for rule, share in case.ends.items():
                 if share:
-                    yield Preemption(hook, rule, case.when)
+                    yield Preemption(hook, dump_rule(rule), case.when)
 
 
 def hooks_without_services(nat: Table) -> list[str]:

@@ -16,6 +16,7 @@ from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import Preemption, preemptions
+from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.numbers import read_uint
 
@@ -85,7 +86,9 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     find = about or partial(rules_about, dump)
     rules = find(frontend, "nat")
     found = (
-        survey(nat, packet, rules) if nat and rules else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
+        survey(rule_table(nat), packet, list(map(compiled, rules)))
+        if nat and rules
+        else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
     )
     reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"))
     admitted = _source_ranges(nat, found.cases)
@@ -128,7 +131,7 @@ def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[Condition]:
     """Return the sources that load-balancer source ranges admit."""
     chains = {name for case in cases for name in case.entered if name.startswith(FIREWALL_CHAIN)}
     rules = (rule for name in chains for rule in (nat.rules_of(name) if nat else ()))
-    return {need.condition for rule in rules for need in rule_truth(rule, Packet()).needs}
+    return {need.condition for rule in rules for need in rule_truth(compiled(rule), Packet()).needs}
 
 
 def _how_special(outcome: FrontendOutcome, admitted: set[Condition]) -> tuple[int, bool]:

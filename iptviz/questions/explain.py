@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.by_destination import RulesByDestination
 from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import why_not
 from iptviz.engine.path import MISSED, Path, Step, joined, steps_of
+from iptviz.rules.form import RETURN
+from iptviz.rules.iptables import compiled, dump_rule, rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.rules.form import CompiledRule
 
 
 def explained(dumps: Sequence[Dump], host: Host, given: tuple[Assumption, ...], outcome: Outcome) -> Outcome:
@@ -65,16 +66,14 @@ class _Teller:
         self._enter(step)
 
     def _enter(self, step: Step) -> None:
-        rule = step.rule
-        if rule is None or step.ends:
+        if step.rule is None or step.ends:
             self._open.clear()
             return
-        callee = rule.jump
-        returns = rule.target is not None and rule.target.name == "RETURN" and callee is None
-        if not returns and not (rule.target and rule.target.goto):
-            self._open.append((_Place(step.layer, step.table, step.chain), rule.number))
-        if callee is not None:
-            self._open.append((_Place(step.layer, step.table, callee), 0))
+        rule = compiled(dump_rule(step.rule))
+        if rule.action.kind != RETURN and not rule.goto:
+            self._open.append((_Place(step.layer, step.table, step.chain), step.rule.number))
+        if rule.jump is not None:
+            self._open.append((_Place(step.layer, step.table, rule.jump), 0))
 
     def _continues(self, step: Step) -> bool:
         """Whether `step` lies further down in the innermost open chain."""
@@ -84,12 +83,11 @@ class _Teller:
 
     def _between(self, place: _Place, after: int, until: int | None, packet: Packet) -> Iterator[Step]:
         for rule in self._rules(place, packet):
-            if after < rule.number and (until is None or rule.number < until):
+            at = rule.place
+            if after < at.number and (until is None or at.number < until):
                 reason = why_not(rule, packet, self.host, self.assumed)
-                yield Step(place.table, place.chain, rule, reason, packet, kind=MISSED, layer=place.layer)
+                yield Step(place.table, place.chain, at, reason, packet, kind=MISSED, layer=place.layer)
 
-    def _rules(self, place: _Place, packet: Packet) -> Sequence[Rule]:
+    def _rules(self, place: _Place, packet: Packet) -> Sequence[CompiledRule]:
         table = self.dumps[place.layer].tables[place.table]
-        if place.chain not in table.chains:
-            return ()
-        return RulesByDestination(table, place.chain).towards(packet.destination)
+        return rule_table(table).towards(place.chain, packet.destination)

@@ -16,6 +16,7 @@ from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_fields import read_packet, with_fields
 from iptviz.questions.packet_notes import packet_notes
+from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def packet(
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     given = tuple(map(read_assumption, assume))
     unseen = (name for each in dumps for name in snapshot.unseen_tables(each))
-    journey = Journey(dumps, host, unseen, snapshot.tables_beyond(first.family))
+    journey = Journey(list(map(DumpRules, dumps)), host, unseen, snapshot.tables_beyond(first.family))
     branches = journey.run(start, hook, given)
     outcomes = tuple(_outcomes(branches, given))
     if explain:
@@ -110,7 +111,7 @@ def packet(
 
         outcomes = tuple(explained(dumps, host, given, outcome) for outcome in outcomes)
     faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
-    notes = distinct(packet_notes(snapshot, journey, start, hook, outcomes, given))
+    notes = distinct(packet_notes(snapshot, dumps, journey, start, hook, outcomes, given))
     complete = all(passed.complete for passed in dumps) and not faulty
     return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot)
 

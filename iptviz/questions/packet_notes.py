@@ -15,13 +15,15 @@ from iptviz.kube.families import SERVICE_CHAINS
 from iptviz.questions.packet_fields import FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from iptviz.checks.finding import Item
+    from iptviz.dump.model import Dump
     from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.engine.hooks import Journey
     from iptviz.engine.packet import Packet
+    from iptviz.ipset.saved import IpSet
     from iptviz.node.snapshot import Snapshot
 
 _NODE_OPTIONS = {
@@ -49,6 +51,7 @@ def _option(parameter: str) -> str:
 
 def packet_notes(
     node: Snapshot,
+    dumps: Sequence[Dump],
     journey: Journey,
     start: Packet,
     hook: str,
@@ -56,18 +59,18 @@ def packet_notes(
     given: tuple[Assumption, ...],
 ) -> Iterator[Item]:
     """Yield what an answer lacks or hangs on."""
-    complete = all(dump.complete for dump in journey.dumps)
-    for dump in journey.dumps:
+    complete = all(dump.complete for dump in dumps)
+    for dump in dumps:
         yield from reading.check(dump)
     yield from broken_jumps(journey.broken, complete=complete)
-    yield from backends(node, journey.dumps[0])
+    yield from backends(node, dumps[0])
     yield from _limit_notes(journey)
-    if any(dump.lacks_lines for dump in journey.dumps):
+    if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield remark("nat-decided-before", state=start.state)
-    yield from _table_notes(node, journey, hook)
-    yield from _set_notes(journey)
+    yield from _table_notes(node, dumps, journey, hook)
+    yield from _set_notes(dumps, journey.host.sets)
     host = journey.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
@@ -79,7 +82,7 @@ def packet_notes(
     yield from _narrowing_notes(outcomes)
 
 
-def _table_notes(node: Snapshot, journey: Journey, hook: str) -> Iterator[Item]:
+def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: str) -> Iterator[Item]:
     """Say which tables have no rules, and which are not there: empty, or never looked at.
 
     Nothing is said of those that are not among the tables that evidence beside the dumps shows.
@@ -87,18 +90,18 @@ def _table_notes(node: Snapshot, journey: Journey, hook: str) -> Iterator[Item]:
     tables = {stage.table for stage in STAGES[hook]} - {""}
     if not any(
         dump.tables[stage.table].rules_of(stage.chain)
-        for dump in journey.dumps
+        for dump in dumps
         for stage in STAGES[hook]
         if stage.table in dump.tables
     ):
         yield remark("policies-alone", hook=hook)
-    there = {name for dump in journey.dumps for name in dump.tables}
+    there = {name for dump in dumps for name in dump.tables}
     missing = tuple(
         name
         for name in ("mangle", "nat", "filter")
         if name in tables and name not in there and name not in journey.unseen
     )
-    if missing and not any(map(node.tables_elsewhere, journey.dumps)):
+    if missing and not any(map(node.tables_elsewhere, dumps)):
         yield remark("tables-taken-as-empty", tables=missing)
     unseen = tuple(name for name in journey.unseen if name in tables)
     if unseen:
@@ -124,14 +127,13 @@ def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[Item
         yield remark("endpoint-unseen", chain=chain)
 
 
-def _set_notes(journey: Journey) -> Iterator[Item]:
+def _set_notes(dumps: Sequence[Dump], sets: Mapping[str, IpSet] | None) -> Iterator[Item]:
     """Name the sets that rules ask about and that are not among those supplied."""
-    sets = journey.host.sets
     if sets is None:
         return
     asked = {
         option.values[0]: rule
-        for dump in journey.dumps
+        for dump in dumps
         for table in dump.tables.values()
         for rule in table.rules_with("--match-set ")
         for match in rule.matches

@@ -1,4 +1,4 @@
-"""What tests and targets are given, already read: rows for those that take more than one value of a common type."""
+"""What tests and targets are given, already read: rows for those that take more than one plain value."""
 
 from __future__ import annotations
 

@@ -176,9 +176,10 @@ class _ShapeMaker:
             return None
         if target is None or has_chain(target.name):
             return action_of(self._parts, has_chain, family)
-        return self._part(
+        found: Action | _Part = self._part(
             target.options, lambda options: target_action(target._replace(options=options), family)
         )
+        return found
 
     def _part(self, options: tuple[Option, ...], make: Callable[[tuple[Option, ...]], Any]) -> Any:
         """Return what options become, or where they hold literals, how that is found."""

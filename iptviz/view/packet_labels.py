@@ -8,6 +8,7 @@ from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
+from iptviz.rules.iptables import dump_rule
 from iptviz.view.labels import letter_of
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.text import printable
@@ -73,7 +74,7 @@ def circumstances_label(packet: Packet, hook: str) -> str:
 
 def fate_label(outcome: Outcome) -> str:
     """Return the verdict, with where an accepted packet is and how a rejected one is answered."""
-    target = outcome.by.target if outcome.by else None
+    target = dump_rule(outcome.by).target if outcome.by else None
     how = target.value("--reject-with") if target and outcome.verdict == "REJECT" else None
     if how:
         return printable(f"REJECT with {how}")

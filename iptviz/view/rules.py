@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
+    from iptviz.rules.form import Place
 
 MOST_RULES = 60
 """More rules than this are not quoted where long lists are folded."""
@@ -23,7 +24,7 @@ def rule_lines(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
     return quoted_rules((rule for service in result.services for rule in _rules(service)), fold=fold)
 
 
-def quoted_rules(rules: Iterable[Rule], *, fold: bool) -> tuple[str, ...]:
+def quoted_rules(rules: Iterable[Place], *, fold: bool) -> tuple[str, ...]:
     """Return rules as they stand, each once with its line and table, in order; folded, the first of them."""
     ordered = sorted(set(rules), key=lambda rule: rule.line)
     shown = ordered[:MOST_RULES] if fold else ordered

@@ -8,6 +8,7 @@ from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
+from iptviz.rules.iptables import compiled
 from iptviz.view.facts import unfair_ends
 from iptviz.view.labels import (
     FOLD_FROM,
@@ -198,7 +199,7 @@ class _FrontendPainter:
             tail, head = rule.chain, rule.jump or ""
             hidden = head in self.folded and tail in folded
             known = tail in shown and head in shown and not hidden
-            if known and rule_truth(rule, self.service.packet).chance:
+            if known and rule_truth(compiled(rule), self.service.packet).chance:
                 folded |= {tail} if head in self.folded else set()
                 yield self._jump(rule)
 
@@ -213,7 +214,7 @@ class _FrontendPainter:
         return Link(chain_id(rule.chain), chain_id(head), self._jump_lines(rule), "jump", weight, _raw(rule))
 
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
-        truth = rule_truth(rule, self.service.packet)
+        truth = rule_truth(compiled(rule), self.service.packet)
         conditions = _condition_lines(truth.needs) if truth.needs else ()
         raw = next((raw_label(end) for end in self.ends_by.get(rule, ()) if end.share != CERTAIN), "")
         return (*conditions, *([raw] if raw else []), line_label(rule))

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from iptviz.engine.chance import cascade, product, random_chance, statistic_chance, times, total, trimmed
+from iptviz.engine.chance import cascade, product, times, total, trimmed
 from iptviz.grammar.reader import take_apart
+from iptviz.rules.reading.chances import random_chance, statistic_chance
 
 SCALE = 2**31
 # n, and what iptables-save prints for 1/n given with five decimals (kube-proxy up to 1.16) and with ten

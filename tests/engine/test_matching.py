@@ -10,13 +10,14 @@ import pytest
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import raw_chance, rule_truth
-from iptviz.engine.meanings.addresses import BASICS
 from iptviz.engine.packet import Packet
 from iptviz.grammar.reader import take_apart
+from iptviz.rules.iptables import compiled
+from iptviz.rules.reading.addresses import BASICS
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from iptviz.dump.rule import Rule
+    from iptviz.rules.form import CompiledRule
 
 WEB = Packet("tcp", parse_network("10.96.0.10"), 80, to_this_node=False, unlisted=("KUBE-SEP-",))
 NODE_PORT = Packet("udp", None, 32123, to_this_node=True)
@@ -24,9 +25,9 @@ SIX = Packet("tcp", parse_network("fd00::10"), 80)
 UNKNOWN = Packet()
 
 
-def rule(text: str) -> Rule:
+def rule(text: str) -> CompiledRule:
     (only,) = Dump(f"*nat\n-A CHAIN {text}\nCOMMIT\n".encode()).tables["nat"].rules_of("CHAIN")
-    return only
+    return compiled(only)
 
 
 UNREADABLE = "packet matches a rule that cannot be read"

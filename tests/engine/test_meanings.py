@@ -12,10 +12,12 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.host import Host
 from iptviz.engine.marks import known_mark
 from iptviz.engine.matching import rule_truth
-from iptviz.engine.meanings.table import MATCHES
+from iptviz.engine.meanings.table import MEANINGS
 from iptviz.engine.packet import ConnectionTuple, Packet
 from iptviz.errors import PacketError
 from iptviz.grammar.reader import take_apart
+from iptviz.rules.iptables import compiled
+from iptviz.rules.reading.table import MATCHES
 from iptviz.xtables.address import Network, parse_network
 
 
@@ -50,6 +52,8 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("! -s 10.244.0.9/32", SYN, False),
     ("-s 10.244.0.0/24", PING, "source in 10.244.0.0/24"),
     ("-s 10.0.0.0/8", PING, True),
+    ("-d 10.96.0.10", SYN, True),
+    ("-f", SYN, False),
     ("! -s 10.0.0.0/255.0.0.255", PING, "source not in 10.0.0.0/255.0.0.255"),
     ("-i cni+", SYN, True),
     ("-i cni", SYN, False),
@@ -175,7 +179,7 @@ CASES: list[tuple[str, Packet, bool | str]] = [
 @pytest.mark.parametrize(("text", "packet", "expected"), CASES)
 def test_a_match_says_what_the_kernel_says(text: str, packet: Packet, expected: bool | str) -> None:
     (rule,) = Dump(f"*filter\n-A CHAIN {text}\nCOMMIT\n".encode()).tables["filter"].rules_of("CHAIN")
-    chance, needs = rule_truth(rule, packet, LOCAL)
+    chance, needs = rule_truth(compiled(rule), packet, LOCAL)
     if isinstance(expected, str):
         assert (clauses(needs), chance) == (expected, Fraction(1))
         assert read_assumption(clauses(needs)) == needs[0]
@@ -187,6 +191,10 @@ def test_a_match_says_what_the_kernel_says(text: str, packet: Packet, expected: 
 def test_no_row_is_untested() -> None:
     parts = [take_apart(f"-A CHAIN {text}") for text, _, _ in CASES]
     assert {match.name for one in parts for match in one.matches} >= set(MATCHES)
+    dump = Dump("".join(["*filter\n", *(f"-A CHAIN {text}\n" for text, _, _ in CASES)]).encode())
+    tests = [test for rule in dump.tables["filter"].rules() for test in compiled(rule).tests]
+    inner = {test.operand.test.kind for test in tests if test.kind == "tracked"}
+    assert {test.kind for test in tests} | inner == set(MEANINGS)
 
 
 @pytest.mark.parametrize("text", ["", "the moon is full", "source", "source of type"])

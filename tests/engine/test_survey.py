@@ -16,6 +16,7 @@ from iptviz.engine.branches import MOST_BRANCHES
 from iptviz.engine.condition import clauses
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import Survey, survey
+from iptviz.rules.iptables import dump_rule, rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,8 @@ MARK = "-j MARK --set-xmark 0x4000/0x4000"
 def surveyed(*rules: str) -> Survey:
     """Survey chain A of a nat table with `rules`."""
     table = Dump("\n".join(["*nat", *rules, "COMMIT", ""]).encode()).tables["nat"]
-    return survey(table, Packet("tcp", None, 80), table.rules_of("A"))
+    own = rule_table(table)
+    return survey(own, Packet("tcp", None, 80), own.rules_of("A"))
 
 
 def only_case(*rules: str) -> Case:
@@ -48,7 +50,8 @@ def dnat(number: int) -> str:
 def shares(case: Case) -> Shares:
     """Return who gets which share: the last byte of an endpoint's address, or a target's name."""
     found: Shares = defaultdict(Fraction)
-    for rule, share in case.ends.items():
+    for place, share in case.ends.items():
+        rule = dump_rule(place)
         assert rule.target is not None
         value = rule.target.value("--to-destination")
         found[value.split(":")[0].rpartition(".")[2] if value else rule.target.name] += share

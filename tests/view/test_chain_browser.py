@@ -12,6 +12,7 @@ from iptviz.engine.survey import survey
 from iptviz.kube.balance import endpoint_shares
 from iptviz.kube.families import ENDPOINT_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontends import value_of
+from iptviz.rules.iptables import compiled, rule_table
 from iptviz.view.chain_browser import browsed
 from tests import kubeproxy
 from tests.conftest import ROOT, SHARED
@@ -65,7 +66,7 @@ def followed(table: Table, name: str) -> int:
     if len(ends) < len(shares):
         return 0  # grep left out an endpoint
     packet = Packet(protocol=value_of(ends[0], "-p") if ends else None, unlisted=(ENDPOINT_CHAIN,))
-    for case in survey(table, packet, rules).cases if shares else ():
+    for case in survey(rule_table(table), packet, list(map(compiled, rules))).cases if shares else ():
         arrivals = [case.arrivals[rule] for rule in shares]
         assert [arrival.before * arrival.chance for arrival in arrivals] == list(shares.values())
     return len(shares)

@@ -15,6 +15,7 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.intake.remark import remark
 from iptviz.questions.packet import PacketResult
+from iptviz.rules.iptables import dump_rule
 from iptviz.view.blocks import Facts, Tree
 from iptviz.view.nodes import Fold, Spoken, TreeRow
 from iptviz.view.packet import PATHS, packet_view
@@ -68,10 +69,11 @@ def httpd(number: int, when: tuple[Assumption, ...], *, masquerade: bool, dump: 
     """Return what becomes of a connection that gets endpoint `number` (from 1) of the httpd service."""
     stops = Stops(dump, ASKED)
     choice = stops.at("nat", SVC, number)
-    sep = choice.rule.jump if choice.rule else None
+    sep = dump_rule(choice.rule).jump if choice.rule else None
     assert sep
     dnat = stops.at("nat", sep, 2)
-    address = dnat.rule.target.value("--to-destination") if dnat.rule and dnat.rule.target else ""
+    target = dump_rule(dnat.rule).target if dnat.rule else None
+    address = target.value("--to-destination") if target else ""
     mark = [
         stops.at("nat", "KUBE-SERVICES", 9),
         stops.at("nat", "KUBE-MARK-MASQ", 1, "mark 0x4000/0x4000"),

@@ -1,9 +1,9 @@
-"""Marks and connection tracking: what matches ask of them, what tracking makes of a packet, when nat is asked.
+"""Marks and connection tracking: what tests ask of them, what tracking makes of a packet, when nat is asked.
 
-Source: net/netfilter/xt_conntrack.c, xt_state.c, xt_mark.c, xt_connmark.c for the matches;
-nf_conntrack_core.c and nf_nat_core.c for the rest. The kernel tracks connections in a network namespace only
-while something there wants it (nf_ct_netns_get): a match or a target that looks at connections, but not the
-nat table as such, whose rules are not asked without a connection.
+Source: net/netfilter/xt_conntrack.c, xt_state.c, xt_mark.c, xt_connmark.c for the tests; nf_conntrack_core.c and
+nf_nat_core.c for the rest. The kernel tracks connections in a network namespace only while something there wants
+it (nf_ct_netns_get): a match or a target that looks at connections, but not the nat table as such, whose rules
+are not asked without a connection.
 """
 
 from __future__ import annotations
@@ -13,140 +13,89 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UndecidedError
 from iptviz.engine.marks import Mark, known_mark
-from iptviz.engine.meanings.addresses import basic_truth
-from iptviz.engine.meanings.truth import Truth, asked, known, question
-from iptviz.xtables.values.numbers import Masked, read_mark, show_mark
-from iptviz.xtables.values.protocols import read_decimal_ports
+from iptviz.engine.meanings.addresses import address_truth
+from iptviz.engine.meanings.headers import holds_number
+from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
+from iptviz.xtables.values.numbers import Masked, Range, show_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.dump.model import Dump
     from iptviz.engine.host import Host
-    from iptviz.engine.marks import Mark
     from iptviz.engine.packet import ConnectionTuple, Packet
-    from iptviz.grammar.parts import Match
-    from iptviz.xtables.option import Option
+    from iptviz.rules.form import Test
+    from iptviz.rules.operands import TupleField
 
 UNTRACKED, INVALID = "UNTRACKED", "INVALID"
 NO_CONNECTION = {UNTRACKED, INVALID}
-_STATE_OPTIONS = {"--ctstate", "--state"}
+_REWRITTEN = {"SNAT", "DNAT"}
 
 
-def mark(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
+def mark(test: Test, packet: Packet, _host: Host) -> Truth:
     """The packet's mark."""
-    return mark_truth(match, option, packet.mark)
+    return _mark_truth(test, packet.mark)
 
 
-def connmark(match: Match, option: Option, packet: Packet, _host: Host) -> Truth:
+def connmark(test: Test, packet: Packet, _host: Host) -> Truth:
     """The connection's mark; a packet without connection never matches, whatever is asked."""
-    if packet.state in NO_CONNECTION:
-        return False
-    return mark_truth(match, option, packet.connmark)
+    return packet.state not in NO_CONNECTION and _mark_truth(test, packet.connmark)
 
 
-def mark_truth(match: Match, option: Option, own: Mark) -> Truth:
-    """Return the truth of `--mark VALUE/MASK` about a mark, as a question about what it originally was."""
-    wanted = read_mark(option.values[0])
-    if wanted is None:
-        return asked(match, option)
-    answer = own.equals(*wanted)
+def _mark_truth(test: Test, own: Mark) -> Truth:
+    """Return the truth about a mark, as a question about what it originally was."""
+    if test.operand is None:
+        return quoted(test)
+    answer = own.equals(*test.operand)
     if isinstance(answer, bool):
-        return known(option, holds=answer)
-    return question(own.origin.field, show_mark(Masked(*answer)), option, own.origin.since)
+        return known(test, holds=answer)
+    return question(own.origin.field, show_mark(Masked(*answer)), test, own.origin.since)
 
 
-def conntrack(match: Match, packet: Packet, _host: Host) -> list[Truth]:
-    """State, direction, tuples and status; without a connection only the state counts."""
-    if packet.state in NO_CONNECTION and match.name == "conntrack":
-        states = [option for option in match.options if option.name in _STATE_OPTIONS]
-        return [_state(match, option, packet) for option in states] or [False]
-    return [_conntrack_option(match, option, packet) for option in match.options]
-
-
-def _conntrack_option(match: Match, option: Option, packet: Packet) -> Truth:
-    if option.name in _STATE_OPTIONS:
-        return _state(match, option, packet)
-    if option.name == "--ctstatus":
-        return _status(match, option, packet)
-    if option.name == "--ctdir":
-        if packet.state != "NEW":
-            return asked(match, option)
-        return known(option, holds=option.values[0].upper() == "ORIGINAL")
-    if option.name == "--ctproto":
-        return basic_truth(option._replace(name="-p"), packet)
-    side = option.name.removeprefix("--ct")
-    return _tuple_truth(match, option, packet, side) if side in _TUPLE_SIDES else asked(match, option)
-
-
-def _state(match: Match, option: Option, packet: Packet) -> Truth:
-    wanted = set(option.values[0].upper().split(","))
+def state(test: Test, packet: Packet, _host: Host) -> Truth:
+    """The connection's state; SNAT and DNAT among the states ask what the connection got."""
+    wanted: frozenset[str] = test.operand
     if packet.state is None:
-        real = ",".join(sorted(wanted - {"SNAT", "DNAT"}))
-        return asked(match, option) if wanted & {"SNAT", "DNAT"} else question("state", real, option)
+        return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
     if packet.state in wanted or packet.statuses & wanted:
-        return known(option, holds=True)
-    if wanted & {"SNAT", "DNAT"} and packet.state in {"ESTABLISHED", "RELATED"}:
-        return asked(match, option)  # what the first packet got is not known
-    return known(option, holds=False)
+        return known(test, holds=True)
+    if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"}:
+        return quoted(test)  # what the first packet got is not known
+    return known(test, holds=False)
 
 
-def _status(match: Match, option: Option, packet: Packet) -> Truth:
-    wanted = set(option.values[0].upper().split(","))
+def status(test: Test, packet: Packet, _host: Host) -> Truth:
+    """What the connection got so far."""
+    wanted: frozenset[str] = test.operand
     if packet.state == "NEW":  # the first packet: nothing is answered or expected
-        return known(option, holds=not packet.statuses.isdisjoint(wanted))
+        return known(test, holds=not packet.statuses.isdisjoint(wanted))
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
-        return known(option, holds=True)
-    return asked(match, option)
+        return known(test, holds=True)
+    return quoted(test)
 
 
-_TUPLE_SIDES = {
-    "origsrc": (False, "source"),
-    "origdst": (False, "destination"),
-    "replsrc": (True, "destination"),
-    "repldst": (True, "source"),
-    "origsrcport": (False, "source_port"),
-    "origdstport": (False, "destination_port"),
-    "replsrcport": (True, "destination_port"),
-    "repldstport": (True, "source_port"),
-}
-"""For each option whether it asks about the reply, and what that is of the packet as it goes on its way."""
+def direction(test: Test, packet: Packet, _host: Host) -> Truth:
+    """Whether the packet goes the way of the connection's first one, or back."""
+    return either(test, holds=test.operand if packet.state == "NEW" else None)
 
 
-def _tuple_truth(match: Match, option: Option, packet: Packet, side: str) -> Truth:
+def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
     """Compare with the connection's tuples, which are known of its first packet."""
     if packet.state != "NEW":
-        return asked(match, option)
-    reply, field = _TUPLE_SIDES[side]
-    seen: Packet | ConnectionTuple = packet if reply or packet.original is None else packet.original
-    if field.endswith("_port"):
-        port, bounds = getattr(seen, field), read_decimal_ports(option.values[0])
-        if port is None or bounds is None:
-            return asked(match, option)
-        return known(option, holds=bounds.first <= port <= bounds.last)
-    if getattr(seen, field) is None:
-        return asked(match, option)
-    letter = "-s" if field == "source" else "-d"
-    return basic_truth(option._replace(name=letter), packet._replace(**{field: getattr(seen, field)}))
+        return quoted(test)
+    wanted: TupleField = test.operand
+    seen: Packet | ConnectionTuple = packet if wanted.reply or packet.original is None else packet.original
+    own = getattr(seen, wanted.field)
+    if own is None or wanted.wanted is None:
+        return quoted(test)
+    if isinstance(wanted.wanted, Range):
+        return known(test, holds=holds_number(wanted.wanted, own))
+    return address_truth(wanted.field, own, test, wanted.wanted, packet)
 
 
 # --- tracking itself -------------------------------------------------------------------------------------------
 
-_WANTING = (
-    "-j DNAT", "-m conntrack", "-j MASQUERADE", "-j SNAT", "-j REDIRECT", "-j NETMAP", "-m state", "-m connmark",
-    "-j CONNMARK", "-m connbytes", "-m connlimit", "-m connlabel", "-m helper", "-m cluster", "-j CONNSECMARK",
-    "-j SYNPROXY", "-j CT --helper", "-j CT --zone", "-j CT --timeout", "-j CT --ctevents",
-)  # fmt: skip
-"""What makes the kernel track connections, the most frequent first."""
-
 _NEIGHBOURLY = {130, 131, 132, 133, 134, 135, 136, 143}
 """ICMPv6 types that are never tracked (nf_conntrack_proto_icmpv6.c): multicast listeners, neighbour discovery."""
-
-
-def wants_tracking(dump: Dump) -> bool:
-    """Whether some rule of the dump makes the kernel track connections."""
-    tables = dump.tables.values()
-    return any(next(table.rules_with(text), None) for text in _WANTING for table in tables)
 
 
 def tracked(packet: Packet, state: str | None) -> Packet:

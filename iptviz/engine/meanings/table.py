@@ -1,110 +1,78 @@
-"""The table of matches: to teach a new one, add a function and a row.
-
-A match without a row is a condition: it is never taken as true or false.
-"""
+"""The table of meanings: to teach a new kind of test, add a function and a row."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.chance import statistic_chance
-from iptviz.engine.meanings import headers, lists
-from iptviz.engine.meanings.addresses import addrtype, iprange
-from iptviz.engine.meanings.connections import connmark, conntrack, mark
-from iptviz.engine.meanings.truth import Meaning, Truth, each_option, question, unknown
-from iptviz.xtables.matches import match_options
+from iptviz.engine.meanings import addresses, connections, headers, lists
+from iptviz.engine.meanings.truth import Meaning, Truth, question, quoted
 
 if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
-    from iptviz.grammar.parts import Match
-    from iptviz.xtables.option import Option
+    from iptviz.rules.form import Test
+    from iptviz.rules.operands import Tracked
+
+CHANCE = "chance"
+"""The kind of a test that holds by chance alone, of which the operand is a Fraction in [0, 1]."""
 
 
-def _always(_match: Match, _packet: Packet, _host: Host) -> list[Truth]:
-    """Comments and counters match every packet."""
-    return [True]
+def _always_quoted(test: Test, _packet: Packet, _host: Host) -> Truth:
+    """What nothing here understands is never taken as true or false."""
+    return quoted(test)
 
 
-def _statistic(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
-    chance = statistic_chance(match)
-    return [unknown(match.text()) if chance is None else chance]
+def _chance(test: Test, _packet: Packet, _host: Host) -> Truth:
+    chance: Truth = test.operand
+    return chance
 
 
-def _rate(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
-    """Each rule has a bucket of its own, which what came before has filled or emptied."""
-    negated = any(option.negated or option.name.endswith("-above") for option in match.options)
-    return (
-        [question("rate", _plain(match), match.options[0]._replace(negated=negated))]
-        if match.options
-        else [unknown(match.text())]
-    )
+def _own_question(test: Test, _packet: Packet, _host: Host) -> Truth:
+    """What no packet tells is a condition of the test's own kind."""
+    return question(test.kind, test.value, test)
 
 
-def _quota(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
-    return [question("quota", option.values[0], option) for option in match.options]
+def _tracked(test: Test, packet: Packet, host: Host) -> Truth:
+    """What is asked of a connection; a packet without one matches by its state alone (xt_conntrack.c)."""
+    wanted: Tracked = test.operand
+    if packet.state in connections.NO_CONNECTION:
+        return wanted.beside_state
+    return True if wanted.test is None else MEANINGS[wanted.test.kind](wanted.test, packet, host)
 
 
-def _plain(match: Match) -> str:
-    return " ".join(option._replace(negated=False).text().removeprefix("--") for option in match.options)
-
-
-def _time(match: Match, _packet: Packet, _host: Host) -> list[Truth]:
-    plain = _plain(match) or "any time"
-    negated = any(option.negated for option in match.options)
-    if negated:
-        return [unknown(match.text())]
-    return [question("time", plain, match.options[0])] if match.options else [True]
-
-
-def _physdev(_match: Match, option: Option, _packet: Packet, _host: Host) -> Truth:
-    if option.name == "--physdev-is-in":
-        return question("bridge-port", "", option)
-    return question("match", f"-m physdev {option._replace(negated=False).text()}", option)
-
-
-MATCHES: dict[str, Meaning] = {
-    "comment": _always,
-    "nfacct": _always,
-    **dict.fromkeys(("tcp", "udp", "udplite", "sctp", "dccp"), each_option(headers.ports)),
-    "multiport": each_option(headers.multiport),
-    "icmp": each_option(headers.icmp),
-    "icmp6": each_option(headers.icmp),
-    "length": each_option(headers.length),
-    "ttl": each_option(headers.ttl),
-    "hl": each_option(headers.ttl),
-    "dscp": each_option(headers.dscp),
-    "tos": each_option(headers.tos),
-    "ecn": each_option(headers.ecn),
-    "mac": each_option(headers.mac),
-    "pkttype": each_option(headers.packet_type),
-    "owner": each_option(headers.owner),
-    "addrtype": addrtype,
-    "iprange": each_option(iprange),
-    "statistic": _statistic,
-    "limit": _rate,
-    "hashlimit": _rate,
-    "quota": _quota,
-    "time": _time,
+MEANINGS: dict[str, Meaning] = {
+    "match": _always_quoted,
+    CHANCE: _chance,
+    **dict.fromkeys(("rate", "quota", "time", "bridge-port"), _own_question),
+    "source": addresses.source,
+    "destination": addresses.destination,
+    "source-range": addresses.source_range,
+    "destination-range": addresses.destination_range,
+    "source-type": addresses.source_type,
+    "destination-type": addresses.destination_type,
+    "protocol": addresses.protocol,
+    "in-interface": addresses.in_interface,
+    "out-interface": addresses.out_interface,
+    "fragment": addresses.fragment,
+    "source-port": headers.source_port,
+    "destination-port": headers.destination_port,
+    "tcp-flags": headers.tcp_flags,
+    "multiport": headers.multiport,
+    "icmp-type": headers.icmp_type,
+    "length": headers.length,
+    "ttl": headers.ttl,
+    "tos": headers.tos,
+    "mac": headers.mac,
+    "packet-type": headers.packet_type,
+    "owner": headers.owner,
     "recent": lists.recent,
+    lists.RECORDING: lists.recent_set,
     "set": lists.ipset,
-    "conntrack": conntrack,
-    "state": conntrack,
-    "physdev": each_option(_physdev),
-    "mark": each_option(mark),
-    "connmark": each_option(connmark),
+    "mark": connections.mark,
+    "connmark": connections.connmark,
+    "tracked": _tracked,
+    "state": connections.state,
+    "status": connections.status,
+    "direction": connections.direction,
+    "tuple": connections.tuple_field,
 }
-
-
-def match_truths(match: Match, packet: Packet, host: Host) -> list[Truth]:
-    """Return the truths, all of which must hold, of a match about `packet`."""
-    meaning = MATCHES.get(match.name)
-    if meaning is None or any(not _has_value(match.name, option) for option in match.options):
-        return [unknown(match.text())]
-    return meaning(match, packet, host)
-
-
-def _has_value(match_name: str, option: Option) -> bool:
-    """Guard the functions above: an option cut off before its value is no option they can read."""
-    spec = (match_options(match_name) or {}).get(option.name)
-    return spec is None or len(option.values) >= spec.least

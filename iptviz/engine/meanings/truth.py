@@ -1,4 +1,4 @@
-"""What a match, or a whole rule, says of a packet: true, false, a chance, or true under a condition."""
+"""What a test, or a whole rule, says of a packet: true, false, a chance, or true under a condition."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from iptviz.engine.condition import Assumption, Condition
 if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
-    from iptviz.grammar.parts import Match
-    from iptviz.xtables.option import Option
+    from iptviz.rules.form import Test
 
 Truth = bool | Fraction | Assumption
 """True, False, a chance in [0, 1], or the assumption under which it is true."""
 
-Meaning = Callable[["Match", "Packet", "Host"], list[Truth]]
-"""From a match, a packet and its host to the truths, all of which must hold."""
+Meaning = Callable[["Test", "Packet", "Host"], Truth]
+"""From a test, a packet and its host to the truth."""
 
 
 class RuleTruth(NamedTuple):
@@ -28,34 +27,24 @@ class RuleTruth(NamedTuple):
     needs: tuple[Assumption, ...]
 
 
-def unknown(text: str) -> Truth:
-    """Return the condition that stands for what nobody here understands."""
-    return Assumption(Condition("match", text), holds=True)
-
-
-def question(kind: str, value: str, option: Option, since: int | None = None) -> Assumption:
-    """Return the condition that `option` asks about, with its negation.
+def question(kind: str, value: str, test: Test, since: int | None = None) -> Assumption:
+    """Return the condition of `kind` that `test` asks about, with its negation.
 
     `since` is the line of the rule that made what it is about unknown.
     """
-    return Assumption(Condition(kind, value, since=since), holds=not option.negated)
+    return Assumption(Condition(kind, value, since=since), holds=not test.negated)
 
 
-def known(option: Option, *, holds: bool) -> bool:
-    """Return a known truth, with the option's negation."""
-    return holds != option.negated
+def known(test: Test, *, holds: bool) -> bool:
+    """Return a known truth, with the test's negation."""
+    return holds != test.negated
 
 
-def asked(match: Match, option: Option, since: int | None = None) -> Assumption:
-    """Return the condition that quotes an option as it stands."""
-    return question("match", f"-m {match.name} {option._replace(negated=False).text()}", option, since)
+def quoted(test: Test, since: int | None = None) -> Assumption:
+    """Return the condition that quotes a test as it stands."""
+    return question("match", test.quote, test, since)
 
 
-def either(match: Match, option: Option, *, holds: bool | None) -> Truth:
-    """Return a known truth, or the condition that quotes the option where `holds` is None."""
-    return asked(match, option) if holds is None else known(option, holds=holds)
-
-
-def each_option(meaning: Callable[[Match, Option, Packet, Host], Truth]) -> Meaning:
-    """Return the meaning of a match all of whose options must hold, each by itself."""
-    return lambda match, packet, host: [meaning(match, option, packet, host) for option in match.options]
+def either(test: Test, *, holds: bool | None, since: int | None = None) -> Truth:
+    """Return a known truth, or the condition that quotes the test where `holds` is None."""
+    return quoted(test, since) if holds is None else known(test, holds=holds)

@@ -1,32 +1,27 @@
-"""Targets that set marks: MARK, CONNMARK, TPROXY's own, and those that set one to something unknown.
-
-Source: extensions/libxt_MARK.c and libxt_CONNMARK.c for what each option means as value and mask.
-"""
+"""Targets that set marks: MARK, CONNMARK, TPROXY's own, and those that set one to something unknown."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, TargetCall
 from iptviz.engine.marks import Mark, Origin
 from iptviz.engine.meanings.connections import NO_CONNECTION
-from iptviz.xtables.values.numbers import ALL_BITS, Masked, bit_change, read_mark, read_uint
+from iptviz.xtables.values.numbers import ALL_BITS, Masked
 
-
-def _operation(call: TargetCall) -> Masked | None:
-    """Return value and mask of `(mark & ~mask) ^ value`, or None where no option can be read."""
-    operands = ((option.name, read_mark(option.values[0])) for option in call.target.options if option.values)
-    changes = (bit_change(name, operand, ALL_BITS) for name, operand in operands if operand is not None)
-    return next(filter(None, changes), None)
+if TYPE_CHECKING:
+    from iptviz.rules.operands import ConnectionMark
 
 
 def lost_mark(call: TargetCall) -> Effect:
     """Set the mark to something that cannot be told."""
-    mark = Mark(Origin("mark", call.rule.line), ALL_BITS, 0)
-    return GoOn(call.packet._replace(mark=mark), f"{call.target.name} sets the mark to something unknown")
+    mark = _opaque(call, "mark")
+    return GoOn(call.packet._replace(mark=mark), f"{call.name} sets the mark to something unknown")
 
 
 def mark(call: TargetCall) -> Effect:
-    """MARK."""
-    operation = _operation(call)
+    """MARK: `Masked`, None for what cannot be read."""
+    operation: Masked | None = call.operand
     if operation is None:
         return lost_mark(call)
     changed = call.packet.mark.set_xmark(*operation)
@@ -40,45 +35,51 @@ def _set_text(what: str, changed: Mark, operation: Masked) -> str:
 
 def connmark(call: TargetCall) -> Effect:
     """CONNMARK: set, save or restore, with masks and shifts; without a connection it does nothing."""
+    if call.packet.state in NO_CONNECTION:
+        return GoOn(call.packet, "CONNMARK: no connection, nothing done")
+    asked: ConnectionMark = call.operand
+    return _WAYS[asked.way](call, asked)
+
+
+def _save(call: TargetCall, asked: ConnectionMark) -> Effect:
     packet = call.packet
-    if packet.state in NO_CONNECTION:
-        return GoOn(packet, "CONNMARK: no connection, nothing done")
-    names = {option.name for option in call.target.options}
-    if "--save-mark" in names:
-        saved = _transfer(call, packet.mark, "--nfmask", packet.connmark, "--ctmask")
-        return GoOn(packet._replace(connmark=saved), f"saved mark: connection mark {saved.text or 'unknown'}")
-    if "--restore-mark" in names:
-        restored = _transfer(call, packet.connmark, "--ctmask", packet.mark, "--nfmask")
-        return GoOn(packet._replace(mark=restored), f"restored mark {restored.text or 'unknown'}")
-    operation = _operation(call)
-    if operation is None:
-        return GoOn(packet._replace(connmark=_opaque(call)), "connection mark set to something unknown")
-    changed = _shifted(call, packet.connmark.set_xmark(*operation))
-    return GoOn(packet._replace(connmark=changed), _set_text("connection mark", changed, operation))
+    saved = _transfer(call, (packet.mark, asked.nfmask), (packet.connmark, asked.ctmask))
+    return GoOn(packet._replace(connmark=saved), f"saved mark: connection mark {saved.text or 'unknown'}")
 
 
-def _transfer(call: TargetCall, source: Mark, source_mask: str, target: Mark, target_mask: str) -> Mark:
-    """Return the mark `(target & ~target_mask) ^ (source & source_mask)`."""
-    moved = _shifted(call, source.masked(_mask(call, source_mask)))
-    kept = target.masked(~_mask(call, target_mask) & ALL_BITS)
-    return kept.combined(moved, _opaque(call).origin)
+def _restore(call: TargetCall, asked: ConnectionMark) -> Effect:
+    packet = call.packet
+    restored = _transfer(call, (packet.connmark, asked.ctmask), (packet.mark, asked.nfmask))
+    return GoOn(packet._replace(mark=restored), f"restored mark {restored.text or 'unknown'}")
 
 
-def _mask(call: TargetCall, option: str) -> int:
-    text = call.target.value(option) or call.target.value("--mask")
-    number = read_uint(text) if text else ALL_BITS
-    return ALL_BITS if number is None else number & ALL_BITS
+def _set(call: TargetCall, asked: ConnectionMark) -> Effect:
+    packet = call.packet
+    if asked.change is None:
+        lost = packet._replace(connmark=_opaque(call, "connmark"))
+        return GoOn(lost, "connection mark set to something unknown")
+    changed = _shifted(call, packet.connmark.set_xmark(*asked.change))
+    return GoOn(packet._replace(connmark=changed), _set_text("connection mark", changed, asked.change))
+
+
+_WAYS = {"save": _save, "restore": _restore, "set": _set}
+
+
+def _transfer(call: TargetCall, source: tuple[Mark, int], target: tuple[Mark, int]) -> Mark:
+    """Return `(target & ~its mask) ^ (source & its mask)`."""
+    (source_mark, source_mask), (target_mark, target_mask) = source, target
+    moved = _shifted(call, source_mark.masked(source_mask))
+    return target_mark.masked(~target_mask & ALL_BITS).combined(moved, _opaque(call, "connmark").origin)
 
 
 def _shifted(call: TargetCall, mark: Mark) -> Mark:
-    """Shift as `--left-shift-mark` or `--right-shift-mark` says."""
-    for option, sign in (("--left-shift-mark", 1), ("--right-shift-mark", -1)):
-        bits = read_uint(call.target.value(option) or "0")
-        if bits:
-            return _opaque(call) if mark.keep else mark.shifted(sign * min(bits, 32))
-    return mark
+    """Shift as CONNMARK says."""
+    bits: int = call.operand.shift
+    if not bits:
+        return mark
+    return _opaque(call, "connmark") if mark.keep else mark.shifted(bits)
 
 
-def _opaque(call: TargetCall) -> Mark:
-    field = "mark" if call.target.name != "CONNMARK" else "connmark"
-    return Mark(Origin(field, call.rule.line), ALL_BITS, 0)
+def _opaque(call: TargetCall, field: str) -> Mark:
+    """Return a mark that the rule sets to something unknown: `mark` or `connmark`."""
+    return Mark(Origin(field, call.line), ALL_BITS, 0)

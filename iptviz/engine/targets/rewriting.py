@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, Stop, TargetCall
 from iptviz.engine.packet import ConnectionTuple, Packet
-from iptviz.xtables.address import Network, join_endpoint, parse_network, parse_range, split_nat_range
-from iptviz.xtables.values.protocols import read_nat_ports
+from iptviz.xtables.address import Network, full_mask, join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from iptviz.rules.operands import MappedNetwork, Rewriting
 
 
 def _remembered(packet: Packet) -> ConnectionTuple:
@@ -25,44 +26,29 @@ def _remembered(packet: Packet) -> ConnectionTuple:
     )
 
 
-def _covering(text: str) -> Network | None:
-    """Return the address, or the smallest network that holds all addresses of a range."""
-    ends = parse_range(text)
-    if ends is None:
-        return None
-    first, last = ends
-    open_bits = (first.value ^ last.value).bit_length()
-    mask = first.mask >> open_bits << open_bits
-    return Network(first.version, first.value & mask, mask)
-
-
-def _port(text: str | None, current: int | None) -> int | None:
+def _port(asked: Rewriting, current: int | None) -> int | None:
     """Return the port that is chosen: the only one there is, the packet's own, or an unknown one."""
-    if not text:
-        return current
-    ports = read_nat_ports(text)
-    return ports.first if ports and ports.first == ports.last else None
+    return asked.port if asked.ports else current
 
 
 def _host_text(network: Network | None) -> str | None:
     if network is None:
         return None
     kind = ipaddress.IPv4Address if network.version == 4 else ipaddress.IPv6Address
-    full = (1 << (32 if network.version == 4 else 128)) - 1
-    return str(kind(network.value)) if network.mask == full else None
+    return str(kind(network.value)) if network.mask == full_mask(network.version) else None
 
 
-def _shown(addresses: str, port: int | None, ports: str | None) -> str:
+def _shown(addresses: str, port: int | None, ports: str) -> str:
     text = join_endpoint(addresses, port)
     return text if port is not None or not ports else f"{text}:{ports}"
 
 
 def dnat(call: TargetCall) -> Effect:
     """DNAT: the destination becomes an address, and perhaps a port."""
-    addresses, ports = split_nat_range(call.target.value("--to-destination") or "")
-    destination = _covering(addresses) if addresses else call.packet.destination
-    port = _port(ports, call.packet.destination_port)
-    shown = _shown(addresses or _host_text(destination) or "its address", port, ports)
+    asked: Rewriting = call.operand
+    destination = asked.network if asked.addresses else call.packet.destination
+    port = _port(asked, call.packet.destination_port)
+    shown = _shown(asked.addresses or _host_text(destination) or "its address", port, asked.ports)
     return _to(call, destination, port, shown)
 
 
@@ -75,7 +61,7 @@ def _to(
     fields: Mapping[str, object] = {"destination": destination, "destination_port": port}
     for field, value in fields.items():
         if value is None or (field == "destination" and _host_text(destination) is None):
-            changed = packet._replace(changed=changed).lost(field, call.rule.line)
+            changed = packet._replace(changed=changed).lost(field, call.line)
     same = destination == packet.destination and port == packet.destination_port and destination is not None
     after = packet._replace(
         destination=destination,
@@ -86,26 +72,25 @@ def _to(
         dnat=shown,
         changed=changed,
     )
-    return Stop("ACCEPT", after, f"{call.target.name}: destination becomes {shown}")
+    return Stop("ACCEPT", after, f"{call.name}: destination becomes {shown}")
 
 
 def redirect(call: TargetCall) -> Effect:
     """REDIRECT: to this node itself, by loopback or by the address of the interface it came in by."""
-    ports = call.target.value("--to-ports") or ""
-    port = _port(ports, call.packet.destination_port)
-    family = call.rule.table.saving.family
+    asked: Rewriting = call.operand
+    port = _port(asked, call.packet.destination_port)
     if call.hook == "OUTPUT":
-        address = "::1" if family == "ipv6" else "127.0.0.1"
-        return _to(call, parse_network(address), port, _shown(address, port, ports), local=True)
-    where = f"this node:{port}" if port is not None else f"this node:{ports}" if ports else "this node"
-    return _to(call, None, port, where, local=True)
+        shown = _shown(asked.addresses, port, asked.ports)
+        return _to(call, asked.network, port, shown, local=True)
+    where = f":{port}" if port is not None else f":{asked.ports}" if asked.ports else ""
+    return _to(call, None, port, f"this node{where}", local=True)
 
 
 def _from(call: TargetCall, source: Network | None, shown: str, port: int | None) -> Effect:
     packet = call.packet
     changed = packet.changed
     if _host_text(source) is None:
-        changed = packet.lost("source", call.rule.line)
+        changed = packet.lost("source", call.line)
     same = source == packet.source and source is not None and port in {None, packet.source_port}
     after = packet._replace(
         source=source,
@@ -116,34 +101,32 @@ def _from(call: TargetCall, source: Network | None, shown: str, port: int | None
         changed=changed,
     )
     becomes = "that of the interface it leaves by" if shown == "MASQUERADE" else shown
-    return Stop("ACCEPT", after, f"{call.target.name}: source becomes {becomes}")
+    return Stop("ACCEPT", after, f"{call.name}: source becomes {becomes}")
 
 
 def snat(call: TargetCall) -> Effect:
     """SNAT: the source becomes an address; its port stays if it is free."""
-    addresses, ports = split_nat_range(call.target.value("--to-source") or "")
-    source = _covering(addresses) if addresses else call.packet.source
-    port = _port(ports, call.packet.source_port)
-    shown = _shown(addresses or _host_text(source) or "its address", _port(ports, None), ports)
-    return _from(call, source, shown, port)
+    asked: Rewriting = call.operand
+    source = asked.network if asked.addresses else call.packet.source
+    shown = _shown(asked.addresses or _host_text(source) or "its address", _port(asked, None), asked.ports)
+    return _from(call, source, shown, _port(asked, call.packet.source_port))
 
 
 def masquerade(call: TargetCall) -> Effect:
     """MASQUERADE: the source becomes the address of the interface by which the packet leaves."""
-    ports = call.target.value("--to-ports") or ""
-    return _from(call, None, "MASQUERADE", _port(ports, call.packet.source_port))
+    return _from(call, None, "MASQUERADE", _port(call.operand, call.packet.source_port))
 
 
 def netmap(call: TargetCall) -> Effect:
     """NETMAP: the network part of the address is exchanged, the destination's before routing."""
-    network = parse_network(call.target.value("--to") or "")
+    asked: MappedNetwork = call.operand
     before = call.hook in {"PREROUTING", "OUTPUT"}
     own = call.packet.destination if before else call.packet.source
     mapped = None
-    if network is not None and own is not None:
-        value = network.value | (own.value & ~network.mask & own.mask)
-        mapped = Network(own.version, value, own.mask | network.mask)
-    shown = _host_text(mapped) or call.target.value("--to") or "something unknown"
+    if asked.network is not None and own is not None:
+        value = asked.network.value | (own.value & ~asked.network.mask & own.mask)
+        mapped = Network(own.version, value, own.mask | asked.network.mask)
+    shown = _host_text(mapped) or asked.text or "something unknown"
     if before:
         port = call.packet.destination_port
         return _to(call, mapped, port, _shown(shown, port, ""))

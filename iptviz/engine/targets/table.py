@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall
 from iptviz.engine.meanings.connections import NO_CONNECTION, UNTRACKED
-from iptviz.engine.meanings.headers import dscp_value
 from iptviz.engine.targets import marking, rewriting
-from iptviz.xtables.targets import target_spec
-from iptviz.xtables.values.numbers import Masked, bit_change, read_mark, read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from iptviz.rules.operands import Queue, SetChange, Socket, TimeToLive, Tracking
+    from iptviz.xtables.values.numbers import Masked
 
 
 def _accept(call: TargetCall) -> Effect:
@@ -27,17 +27,15 @@ def _drop(call: TargetCall) -> Effect:
 
 
 def _reject(call: TargetCall) -> Effect:
-    default = "icmp6-port-unreachable" if call.rule.table.saving.family == "ipv6" else "icmp-port-unreachable"
-    return Stop("REJECT", call.packet, f"REJECT with {call.target.value('--reject-with') or default}")
+    return Stop("REJECT", call.packet, f"REJECT with {call.operand}")
 
 
 def _queue(call: TargetCall) -> Effect:
     """QUEUE and NFQUEUE: a program decides; with --queue-bypass nobody listening means ACCEPT."""
-    number = call.target.value("--queue-num") or call.target.value("--queue-balance") or "0"
-    bypass = any(option.name == "--queue-bypass" for option in call.target.options)
-    if bypass and not call.ask("listener", f"netfilter queue {number}"):
-        return Stop("ACCEPT", call.packet, f"queue {number} bypassed")
-    return Stop("QUEUE", call.packet, f"to the program at queue {number}")
+    asked: Queue = call.operand
+    if asked.bypass and not call.ask("listener", f"netfilter queue {asked.number}"):
+        return Stop("ACCEPT", call.packet, f"queue {asked.number} bypassed")
+    return Stop("QUEUE", call.packet, f"to the program at queue {asked.number}")
 
 
 def _notrack(call: TargetCall) -> Effect:
@@ -48,20 +46,17 @@ def _notrack(call: TargetCall) -> Effect:
 
 
 def _ct(call: TargetCall) -> Effect:
-    if any(option.name == "--notrack" for option in call.target.options):
-        return _notrack(call)
-    settings = " ".join(option.text().removeprefix("--") for option in call.target.options)
-    return GoOn(call.packet, f"connection tracking: {settings}")
+    asked: Tracking = call.operand
+    return _notrack(call) if asked.off else GoOn(call.packet, f"connection tracking: {asked.text}")
 
 
 def _tproxy(call: TargetCall) -> Effect:
     """TPROXY: to a listening socket of this node with a mark, or nowhere."""
-    port = call.target.value("--on-port") or "the packet's port"
-    if not call.ask("listener", f"TPROXY port {port}"):
-        return Stop("DROP", call.packet, f"TPROXY: nobody listens on port {port}")
-    value = read_mark(call.target.value("--tproxy-mark") or "0x0/0x0") or (0, 0)
-    packet = call.packet._replace(mark=call.packet.mark.set_xmark(*value), to_this_node=True)
-    return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {port}")
+    asked: Socket = call.operand
+    if not call.ask("listener", f"TPROXY port {asked.port}"):
+        return Stop("DROP", call.packet, f"TPROXY: nobody listens on port {asked.port}")
+    packet = call.packet._replace(mark=call.packet.mark.set_xmark(*asked.mark), to_this_node=True)
+    return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {asked.port}")
 
 
 def _synproxy(call: TargetCall) -> Effect:
@@ -87,67 +82,49 @@ _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
 
 def _time_to_live(call: TargetCall) -> Effect:
     packet = call.packet
-    for option in call.target.options:
-        way = option.name.rpartition("-")[2]
-        number = read_uint(option.values[0]) if option.values else None
-        if way in _TTL_WAYS and number is not None and (packet.ttl is not None or way == "set"):
+    asked: tuple[TimeToLive, ...] = call.operand
+    for way, number in asked:
+        if packet.ttl is not None or way == "set":
             after = _TTL_WAYS[way](packet.ttl or 0, number)
             return GoOn(packet._replace(ttl=after), f"TTL {after}")
-    return GoOn(packet._replace(ttl=None, changed=packet.lost("ttl", call.rule.line)), "TTL changed")
+    return GoOn(packet._replace(ttl=None, changed=packet.lost("ttl", call.line)), "TTL changed")
 
 
 def _dscp(call: TargetCall) -> Effect:
-    options = [option for option in call.target.options if option.values]
-    value = dscp_value(options[0]) if options else None
+    value: int | None = call.operand
     if value is None or call.packet.tos is None:
-        lost = call.packet._replace(tos=None, changed=call.packet.lost("tos", call.rule.line))
+        lost = call.packet._replace(tos=None, changed=call.packet.lost("tos", call.line))
         return GoOn(lost, f"DSCP {value:#04x}" if value is not None else "DSCP changed")
     return GoOn(call.packet._replace(tos=value << 2 | call.packet.tos & 3), f"DSCP {value:#04x}")
 
 
 def _tos(call: TargetCall) -> Effect:
     """TOS: `(tos & ~mask) ^ value`, in iptables' words."""
-    for option in call.target.options:
-        operation = _tos_operation(option.name, option.values[0]) if option.values else None
-        if operation is None:
-            break
-        value, mask = operation
-        if call.packet.tos is None and mask != 0xFF:
-            break
-        after = ((call.packet.tos or 0) & ~mask) ^ value
-        return GoOn(call.packet._replace(tos=after), f"TOS {after:#04x}")
-    return GoOn(
-        call.packet._replace(tos=None, changed=call.packet.lost("tos", call.rule.line)), "TOS changed"
-    )
-
-
-def _tos_operation(name: str, text: str) -> Masked | None:
-    from iptviz.xtables.values.headers import read_tos
-
-    operand = read_tos(text)
-    return None if operand is None else bit_change(name, operand, 0xFF)
+    packet = call.packet
+    operation: Masked | None = call.operand
+    if operation is None or (packet.tos is None and operation.mask != 0xFF):
+        return GoOn(packet._replace(tos=None, changed=packet.lost("tos", call.line)), "TOS changed")
+    after = ((packet.tos or 0) & ~operation.mask) ^ operation.value
+    return GoOn(packet._replace(tos=after), f"TOS {after:#04x}")
 
 
 def _set(call: TargetCall) -> Effect:
     """SET changes a set, so a later question about it is another one; --map-set may set the mark."""
     packet = call.packet
-    names = [
-        option.values[0] for option in call.target.options if option.name.endswith("-set") and option.values
-    ]
-    for name in names:
-        packet = packet._replace(changed=packet.lost(f"set {name}", call.rule.line))
-    text = " ".join(option.text().removeprefix("--") for option in call.target.options)
-    if any(option.name == "--map-mark" for option in call.target.options):
-        return GoOn(marking.lost_mark(call._replace(packet=packet)).packet, f"ipset: {text}")
-    return GoOn(packet, f"ipset: {text}")
+    asked: SetChange = call.operand
+    for name in asked.names:
+        packet = packet._replace(changed=packet.lost(f"set {name}", call.line))
+    if asked.marks:
+        return GoOn(marking.lost_mark(call._replace(packet=packet)).packet, f"ipset: {asked.text}")
+    return GoOn(packet, f"ipset: {asked.text}")
 
 
 def _prefix(call: TargetCall) -> Effect:
     """SNPT and DNPT exchange the prefix of an IPv6 address, without a connection to remember it."""
-    side = "source" if call.target.name == "SNPT" else "destination"
-    changed = call.packet.lost(side, call.rule.line)
+    side = "source" if call.name == "SNPT" else "destination"
+    changed = call.packet.lost(side, call.line)
     packet = call.packet._replace(**{side: None, "changed": changed})  # type: ignore[arg-type]
-    return GoOn(packet, f"{side} prefix becomes {call.target.value('--dst-pfx') or 'unknown'}")
+    return GoOn(packet, f"{side} prefix becomes {call.operand or 'unknown'}")
 
 
 def _only_noted(text: str) -> Callable[[TargetCall], Effect]:
@@ -156,7 +133,7 @@ def _only_noted(text: str) -> Callable[[TargetCall], Effect]:
 
 
 def _log(call: TargetCall) -> Effect:
-    prefix = call.target.value("--log-prefix") or call.target.value("--nflog-prefix")
+    prefix: str | None = call.operand
     return GoOn(call.packet, f'logged as "{prefix.rstrip()}"' if prefix else "logged")
 
 
@@ -210,9 +187,9 @@ def apply_target(call: TargetCall) -> Effect:
     Raises:
         UndecidedError: it hangs on a condition without an answer.
     """
-    act = TARGETS.get(call.target.name)
-    if act is not None and target_spec(call.target.name) is not None:
+    act = TARGETS.get(call.name) if call.action.known else None
+    if act is not None:
         return act(call)
-    if call.ask("target", call.target.name):
-        return GoOn(call.packet, f"{call.target.name}, which nothing here knows, lets it go on")
-    return Stop("STOLEN", call.packet, f"{call.target.name}, which nothing here knows, ends it")
+    if call.ask("target", call.name):
+        return GoOn(call.packet, f"{call.name}, which nothing here knows, lets it go on")
+    return Stop("STOLEN", call.packet, f"{call.name}, which nothing here knows, ends it")

@@ -78,7 +78,7 @@ _COMPARISONS = {
 
 
 def ttl(match: Match, option: Option) -> Test:
-    """Time to live, or the hop limit of IPv6. Test: a `Range`, which holds nothing if it ends before it begins."""
+    """Time to live, or the hop limit of IPv6. Test: a `Range`, empty if it ends before it begins."""
     number = read_uint(option.values[0])
     bounds = None if number is None else _COMPARISONS[option.name.rpartition("-")[2]](number)
     return option_test("ttl", match, option, bounds)

@@ -104,9 +104,7 @@ _TTL_WAYS = {"set", "dec", "inc"}
 def _time_to_live(target: Target, _family: str) -> tuple[TimeToLive, ...]:
     """Return what can be read, in the rule's order."""
     read = ((option.name.rpartition("-")[2], _number(option)) for option in target.options)
-    return tuple(
-        TimeToLive(way, number) for way, number in read if way in _TTL_WAYS and number is not None
-    )
+    return tuple(TimeToLive(way, number) for way, number in read if way in _TTL_WAYS and number is not None)
 
 
 def _number(option: Option) -> int | None:
