@@ -127,7 +127,7 @@ FIXED = (
     "-A", "-A INPUT", "-d", "! -d", "-s", "-p", "-p tcp", "-i", "-o", "-f", "-m comment --comment", "-m tcp --dport", "-m tcp",
     "-m", "--dport", "! --dport", "-m statistic --mode random --probability", "-m statistic --mode nth --every", "--packet",
     "-m recent --set --name", "-m recent --rcheck --seconds", "--rsource", "-m set --match-set", "-m multiport --dports",
-    "-m conntrack --ctstate", "-m icmp --icmp-type", "-m mark --mark", "-m policy --dir in --pol none --next", "-m nosuch",
+    "-m conntrack --ctstate", "-m icmp --icmp-type", "-m mark --mark", "-m policy --dir in --pol none --next", "-m nosuch", "-m helper --helper",
     "-j", "-g", "-j MARK --set-xmark", "-j DNAT --to-destination", "-j LOG --log-prefix", "-j NFQUEUE --queue-num", "-j SNAT",
     "--to-source", "-j FOO --bar", "--comment=", "--dport=80", "-p6", "-t nat", "-c 1",
 )  # fmt: skip
@@ -154,6 +154,8 @@ def spelled(words: list[tuple[str, str, int, str]], literals: list[str]) -> str:
 @example(
     [("-m comment --comment", " ", 1, " "), ("-j", " ", 1, " ")], [("A", "A"), ('"x"', '"!"'), ("B", "C")]
 )
+@example([("-m helper --helper", " ", 1, " "), ("-j", " ", 1, " ")], [("A", "A"), ('"x"', '"!"'), ("B", "C")])
+@example([("-i", " ", 1, " "), ("-j", " ", 1, " ")], [("A", "A"), ("lo", "!"), ("B", "C")])
 @example([("-p", " ", 1, " "), ("-m tcp --dport", " ", 1, " ")], [("A", "B"), ("6", "17"), ("80", "81")])
 def test_rules_of_one_shape_are_made_as_each_by_itself(
     words: list[tuple[str, str, int, str]], literals: list[tuple[str, str]]
