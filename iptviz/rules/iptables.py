@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast, overload
 from iptviz.dump.rule import Rule
 from iptviz.rules.by_destination import RulesByDestination
 from iptviz.rules.form import CompiledRule
-from iptviz.rules.shapes import Shapes
 from iptviz.rules.thorough import rule_of
 
 if TYPE_CHECKING:
@@ -18,7 +17,12 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.rules.form import Place, RuleTable
+    from iptviz.rules.shapes import Shapes
     from iptviz.xtables.address import Network
+
+
+_FEW = 256
+"""So many rules of a table are made the thorough way: to have shapes does not pay for fewer."""
 
 
 def compiled(rule: Rule) -> CompiledRule:
@@ -63,6 +67,8 @@ class DumpTable:
 
     @cached_property
     def _shapes(self) -> Shapes:
+        from iptviz.rules.shapes import Shapes  # its expressions take as long as a hundred rules
+
         return Shapes(self.has_chain, self.family)
 
     def has_chain(self, chain: str) -> bool:
@@ -94,8 +100,12 @@ class DumpTable:
         """Return a rule of the table, made once."""
         made = self._compiled.get(rule)
         if made is None:
-            made = self._compiled[rule] = self._shapes.compiled(rule, rule.text) or self.thoroughly(rule)
+            made = self._quickly(rule) if len(self._compiled) > _FEW else None
+            made = self._compiled[rule] = made or self.thoroughly(rule)
         return made
+
+    def _quickly(self, rule: Rule) -> CompiledRule | None:
+        return self._shapes.compiled(rule, rule.text)
 
     def thoroughly(self, rule: Rule) -> CompiledRule:
         """Return a rule of the table, made the thorough way."""

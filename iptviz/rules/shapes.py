@@ -16,29 +16,28 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.grammar.segments import by_segments
-from iptviz.rules.form import JUMP, Action, CompiledRule
+from iptviz.rules.form import JUMP, TARGET, Action, CompiledRule
 from iptviz.rules.reading.addresses import basic_tests
 from iptviz.rules.reading.table import asks_nothing, match_tests
 from iptviz.rules.thorough import action_of, target_action
-from iptviz.xtables.targets import target_names
+from iptviz.xtables.option import Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.grammar.parts import Match, RuleParts
     from iptviz.rules.form import Place, Test
-    from iptviz.xtables.option import Option
 
 _LONGEST = 4096
 """A longer rule has no shape: hardly another one is like it."""
 
-# Neither begins as an option does, or with `!`. A quoted text with escapes is no literal.
+# Neither begins as an option does, or with `!`. A quoted text with escapes is no literal, and after `-j` no name
+# is one that has the form of a target's.
 _WORD = r'[^\s"!-][^\s"]*+'
 _QUOTED = r'"[^"\\!-][^"\\]*+"'
-_TARGETS = "|".join(map(re.escape, target_names()))
 _LITERAL = re.compile(
-    rf"((?<=^-A ){_WORD}|(?<= -j )(?!(?:{_TARGETS})\Z){_WORD}\Z|(?<= -[io] ){_WORD}(?= |\Z)"
-    rf"|(?<= )(?:{_QUOTED}|(?:[0-9\[]|[0-9a-fA-F]{{0,4}}:|KUBE-SEP-)[^\s\"]*+)(?= |\Z))",
+    rf" ({_QUOTED}(?= |\Z)|(?:[0-9\[]|[0-9a-fA-F]{{0,4}}:|KUBE-SEP-)[^\s\"]*+(?= |\Z)|(?<=^-A ){_WORD}"
+    rf"|(?<= -j )(?=[A-Z0-9]*[^A-Z0-9]){_WORD}\Z|(?<= -[io] ){_WORD}(?= |\Z))",
     re.ASCII,
 )
 _SPECIAL = re.compile('["@]')
@@ -77,10 +76,9 @@ class _Part:
 
     def _with(self, literals: list[str]) -> tuple[Option, ...]:
         options = list(self._options)
-        for place, value, literal in self._holes:
-            values = list(options[place].values)
-            values[value] = literals[literal]
-            options[place] = options[place]._replace(values=tuple(values))
+        for place, at, literal in self._holes:
+            name, negated, values = options[place]
+            options[place] = Option(name, negated, (*values[:at], literals[literal], *values[at + 1 :]))
         return tuple(options)
 
 
@@ -142,7 +140,9 @@ class Shapes:
         if any(map(_SPECIAL.search, fixed)):
             return None
         words = [_stand_in(number) for number in range(len(fixed) - 1)]
-        parts = by_segments("".join(chain.from_iterable(zip(fixed, [*words, ""], strict=True))))
+        parts = by_segments(
+            "".join(chain.from_iterable(zip(fixed, [*(f" {word}" for word in words), ""], strict=True)))
+        )
         if parts is None or not words or parts.chain != words[0]:
             return None
         maker = _ShapeMaker(parts, {word: number for number, word in enumerate(words)})
@@ -174,8 +174,9 @@ class _ShapeMaker:
         if target is not None and target.name in self._numbers:
             self.placed.add(target.name)
             return None
-        if target is None or has_chain(target.name):
-            return action_of(self._parts, has_chain, family)
+        action = action_of(self._parts, has_chain, family)
+        if target is None or action.kind != TARGET:
+            return action
         found: Action | _Part = self._part(
             target.options, lambda options: target_action(target._replace(options=options), family)
         )

@@ -12,6 +12,7 @@ import iptviz
 from iptviz.dump.model import Dump
 from iptviz.rules.iptables import rule_table
 from iptviz.rules.shapes import Shapes
+from iptviz.xtables.targets import target_names
 from tests import kubeproxy
 from tests.conftest import ROOT, SHARED
 
@@ -168,6 +169,12 @@ def test_rules_of_one_shape_are_made_as_each_by_itself(
     for rule in table.rules_with("-A"):
         made = shapes.compiled(rule, rule.text)
         assert made is None or asked(made) == asked(rule_table(table).thoroughly(rule))
+
+
+def test_a_target_is_no_chain_whose_name_is_a_literal() -> None:
+    lines = "".join(f"-A A -j {name}\n" for name in target_names() for _ in range(2))
+    table = Dump(f"*nat\n-A A -j A-B\n-A A -j A-C\n{lines}COMMIT\n".encode()).tables["nat"]
+    assert agreeing(table, table.rules()) == 2 + 2 * len(target_names())
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Source: extensions/libxt_MARK.c, libxt_CONNMARK.c and libxt_TOS.c for what each 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from iptviz.rules.operands import (
@@ -136,6 +137,8 @@ def _prefix(target: Target, _family: str) -> str | None:
 
 def _covering(text: str) -> Network | None:
     """Return the address, or the smallest network that holds all addresses of a range."""
+    if "-" not in text:
+        return parse_network(text)
     ends = parse_range(text)
     if ends is None:
         return None
@@ -146,9 +149,15 @@ def _covering(text: str) -> Network | None:
 
 
 def _rewriting(addresses: str, ports: str | None) -> Rewriting:
-    read = read_nat_ports(ports) if ports else None
-    port = read.first if read and read.first == read.last else None
+    port = _only_port(ports) if ports else None
     return Rewriting(addresses, _covering(addresses) if addresses else None, ports or "", port)
+
+
+@lru_cache  # of ten thousand endpoints most listen on the same few ports
+def _only_port(ports: str) -> int | None:
+    """Return the port, or None for several, and for what cannot be read."""
+    read = read_nat_ports(ports)
+    return read.first if read and read.first == read.last else None
 
 
 def _nat_range(option: str) -> Callable[[Target, str], Rewriting]:
