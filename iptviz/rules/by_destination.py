@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-_LONG = 64
-"""A shorter chain is walked rule by rule."""
-
 _DESTINATION = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A \S++ -d ([0-9a-fA-F.:]++)(?:/32|/128)? ")
 
 
@@ -26,13 +23,9 @@ class RulesByDestination:
     """The rules of one chain, by the single destination that their text begins with."""
 
     def __init__(self, table: Table, chain: str) -> None:
-        self.rules: Sequence[Rule] = table.rules_of(chain)
+        self._rules = table.rules_of(chain)
         self._places: dict[bytes, list[int]] = {}
         self._others: list[int] = []
-        if len(self.rules) > _LONG:
-            self._sort(table, chain)
-
-    def _sort(self, table: Table, chain: str) -> None:
         for place, span in enumerate(table.spans_of(chain)):
             found = _DESTINATION.match(table.data, *span)
             if found:
@@ -40,17 +33,14 @@ class RulesByDestination:
             else:
                 self._others.append(place)
 
-    @property
-    def sorts(self) -> bool:
-        """Whether any rule is left out for any destination."""
-        return bool(self._places)
-
-    def towards(self, destination: Network) -> Sequence[Rule]:
-        """Return the rules that may match a packet to `destination`, in order."""
+    def towards(self, destination: Network) -> Sequence[Rule] | None:
+        """Return the rules that may match a packet to `destination`, in order; None: all may."""
+        if not self._places:
+            return None
         places = self._others + [
             place
             for text, places in self._places.items()
             if (network := parse_network(text.decode("ascii"))) is None or network.meets(destination)
             for place in places
         ]
-        return [self.rules[place] for place in sorted(places)]
+        return [self._rules[place] for place in sorted(places)]

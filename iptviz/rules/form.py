@@ -74,7 +74,7 @@ class Action(NamedTuple):
     Attributes:
         kind: `nothing`, `unclear`, `jump`, `goto`, `return` or `target`.
         name: the chain, or the target, that is named.
-        operand: what the target is given, already read: None, or a row of `operands.py`.
+        operand: what the target is given, already read: None, or a `Rewriting`, or a row of `operands.py`.
         known: whether it is known what a target of this name does.
         continues: whether the next rule is asked whatever the target does, as LOG and MARK let it be.
     """
@@ -84,6 +84,19 @@ class Action(NamedTuple):
     operand: Any = None
     known: bool = True
     continues: bool = False
+
+
+class Rewriting(NamedTuple):
+    """Where nat sends a packet, or as whom it appears.
+
+    `addresses` and `ports` are as the rule has them, empty for none; `network` is the smallest one that holds
+    all the addresses, `port` the only port there is.
+    """
+
+    addresses: str
+    network: Network | None
+    ports: str
+    port: int | None
 
 
 class CompiledRule:

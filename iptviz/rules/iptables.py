@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast, overload
 
 from iptviz.dump.rule import Rule
-from iptviz.rules.by_destination import RulesByDestination
 from iptviz.rules.form import CompiledRule
 from iptviz.rules.thorough import rule_of
 
@@ -16,10 +15,14 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
+    from iptviz.rules.by_destination import RulesByDestination
     from iptviz.rules.form import Place, RuleTable
     from iptviz.rules.shapes import Shapes
     from iptviz.xtables.address import Network
 
+
+_SHORT = 64
+"""A chain of so many rules is walked rule by rule."""
 
 _FEW = 256
 """So many rules of a table are made the thorough way: to have shapes does not pay for fewer."""
@@ -87,14 +90,20 @@ class DumpTable:
 
     def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
         """Return the rules of a chain that may match a packet to `destination` (None: not known), in order."""
+        rules = self.rules_of(chain)
+        if destination is None or len(rules) <= _SHORT:
+            return rules
+        if (chain, destination) not in self._chosen:
+            chosen = self._sorted(chain).towards(destination)
+            self._chosen[chain, destination] = rules if chosen is None else _CompiledRules(self, chosen)
+        return self._chosen[chain, destination]
+
+    def _sorted(self, chain: str) -> RulesByDestination:
+        from iptviz.rules.by_destination import RulesByDestination  # where no chain is long, nobody needs it
+
         if chain not in self._by_destination:
             self._by_destination[chain] = RulesByDestination(self._table, chain)
-        sorted_rules = self._by_destination[chain]
-        if destination is None or not sorted_rules.sorts:
-            return self.rules_of(chain)
-        if (chain, destination) not in self._chosen:
-            self._chosen[chain, destination] = _CompiledRules(self, sorted_rules.towards(destination))
-        return self._chosen[chain, destination]
+        return self._by_destination[chain]
 
     def compiled(self, rule: Rule) -> CompiledRule:
         """Return a rule of the table, made once."""

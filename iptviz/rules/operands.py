@@ -1,4 +1,7 @@
-"""What tests and targets are given, already read: rows for those that take more than one plain value."""
+"""What tests and targets are given, already read: rows for those that take more than one plain value.
+
+Few dumps need any of them, so whoever makes one imports it then.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ if TYPE_CHECKING:
     from iptviz.xtables.values.numbers import Masked, Range
 
 
-# --- tests -----------------------------------------------------------------------------------------------------
+# --- tests ---------------------------------------------------------------------------------------------------
 
 
 class AddressRange(NamedTuple):
@@ -94,7 +97,7 @@ class SetMember(NamedTuple):
     details: str
 
 
-# --- targets ---------------------------------------------------------------------------------------------------
+# --- targets -------------------------------------------------------------------------------------------------
 
 
 class Queue(NamedTuple):
@@ -102,13 +105,6 @@ class Queue(NamedTuple):
 
     number: str
     bypass: bool
-
-
-class Tracking(NamedTuple):
-    """What CT sets, in words; `off` says that the packet is not tracked at all."""
-
-    off: bool
-    text: str
 
 
 class Socket(NamedTuple):
@@ -133,36 +129,9 @@ class ConnectionMark(NamedTuple):
     shift: int
 
 
-class Rewriting(NamedTuple):
-    """Where nat sends a packet, or as whom it appears.
-
-    `addresses` and `ports` are as the rule has them, empty for none; `network` is the smallest one that holds
-    all the addresses, `port` the only port there is.
-    """
-
-    addresses: str
-    network: Network | None
-    ports: str
-    port: int | None
-
-
-class MappedNetwork(NamedTuple):
-    """The network that NETMAP maps to, and how the rule writes it."""
-
-    network: Network | None
-    text: str
-
-
 class SetChange(NamedTuple):
     """The sets that SET changes, and what it does in words; `marks` says that an entry sets the packet's mark."""
 
     names: tuple[str, ...]
     text: str
     marks: bool
-
-
-class TimeToLive(NamedTuple):
-    """What TTL and HL do: `way` is `set`, `inc` or `dec`."""
-
-    way: str
-    number: int

@@ -33,18 +33,23 @@ def full_mask(version: int) -> int:
     return (1 << (32 if version == 4 else 128)) - 1
 
 
-# The addresses that iptables-save writes most; those that `ipaddress` might refuse are not among them.
-_FULL = full_mask(4)
-_BYTE = "(0|[1-9][0-9]?|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
-_PLAIN = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?:/32)?")
+_BYTES = {str(number): number for number in range(256)}
+
+
+def _plain_address(text: str) -> Network | None:
+    """Read `10.0.0.1` or `10.0.0.1/32`, which iptables-save writes most; None for anything else."""
+    try:
+        first, second, third, fourth = map(_BYTES.__getitem__, text.removesuffix("/32").split("."))
+    except (KeyError, ValueError):
+        return None
+    return Network(4, first << 24 | second << 16 | third << 8 | fourth, full_mask(4))
 
 
 @lru_cache(maxsize=4096)
 def parse_network(text: str) -> Network | None:
     """Read `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `fd00::/64` or a single address; None for anything else."""
-    if plain := _PLAIN.fullmatch(text):
-        first, second, third, fourth = map(int, plain.groups())
-        return Network(4, first << 24 | second << 16 | third << 8 | fourth, _FULL)
+    if (plain := _plain_address(text)) is not None:
+        return plain
     address_text, slash, mask_text = text.partition("/")
     try:
         address = ipaddress.ip_address(address_text)

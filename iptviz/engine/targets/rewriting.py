@@ -16,7 +16,7 @@ from iptviz.xtables.address import Network, full_mask, join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from iptviz.rules.operands import MappedNetwork, Rewriting
+    from iptviz.rules.form import Rewriting
 
 
 def _remembered(packet: Packet) -> ConnectionTuple:
@@ -119,14 +119,14 @@ def masquerade(call: TargetCall) -> Effect:
 
 def netmap(call: TargetCall) -> Effect:
     """NETMAP: the network part of the address is exchanged, the destination's before routing."""
-    asked: MappedNetwork = call.operand
+    asked: Rewriting = call.operand
     before = call.hook in {"PREROUTING", "OUTPUT"}
     own = call.packet.destination if before else call.packet.source
     mapped = None
     if asked.network is not None and own is not None:
         value = asked.network.value | (own.value & ~asked.network.mask & own.mask)
         mapped = Network(own.version, value, own.mask | asked.network.mask)
-    shown = _host_text(mapped) or asked.text or "something unknown"
+    shown = _host_text(mapped) or asked.addresses or "something unknown"
     if before:
         port = call.packet.destination_port
         return _to(call, mapped, port, _shown(shown, port, ""))

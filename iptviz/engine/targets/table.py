@@ -14,7 +14,7 @@ from iptviz.engine.targets import marking, rewriting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.rules.operands import Queue, SetChange, Socket, TimeToLive, Tracking
+    from iptviz.rules.operands import Queue, SetChange, Socket
     from iptviz.xtables.values.numbers import Masked
 
 
@@ -46,8 +46,8 @@ def _notrack(call: TargetCall) -> Effect:
 
 
 def _ct(call: TargetCall) -> Effect:
-    asked: Tracking = call.operand
-    return _notrack(call) if asked.off else GoOn(call.packet, f"connection tracking: {asked.text}")
+    settings: str | None = call.operand
+    return _notrack(call) if settings is None else GoOn(call.packet, f"connection tracking: {settings}")
 
 
 def _tproxy(call: TargetCall) -> Effect:
@@ -82,7 +82,7 @@ _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
 
 def _time_to_live(call: TargetCall) -> Effect:
     packet = call.packet
-    asked: tuple[TimeToLive, ...] = call.operand
+    asked: tuple[tuple[str, int], ...] = call.operand
     for way, number in asked:
         if packet.ttl is not None or way == "set":
             after = _TTL_WAYS[way](packet.ttl or 0, number)

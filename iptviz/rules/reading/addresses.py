@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.rules.form import Test
-from iptviz.rules.operands import AddressRange
 from iptviz.rules.reading.words import opaque, option_test
 from iptviz.xtables.address import parse_network, parse_range
 from iptviz.xtables.values.protocols import protocol_name
@@ -71,6 +70,8 @@ _RANGE_KINDS = {"--src-range": "source-range", "--dst-range": "destination-range
 
 def iprange(match: Match, option: Option) -> Test:
     """Whether an address lies between two others. Test: an `AddressRange`, None cannot be read."""
+    from iptviz.rules.operands import AddressRange
+
     text = option.values[0]
     ends = parse_range(text)
     operand = None if ends is None else AddressRange(ends[0].version, ends[0].value, ends[1].value)

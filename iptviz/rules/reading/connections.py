@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.rules.form import Test
-from iptviz.rules.operands import Tracked, TupleField
 from iptviz.rules.reading.addresses import networks
-from iptviz.rules.reading.words import if_read, option_test, unread
+from iptviz.rules.reading.words import QUOTED, if_read, option_test, unread
 from iptviz.xtables.values.numbers import read_mark
 from iptviz.xtables.values.protocols import protocol_name, read_decimal_ports
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.grammar.parts import Match
+    from iptviz.rules.operands import TupleField
     from iptviz.xtables.option import Option
 
 _STATE_OPTIONS = {"--ctstate", "--state"}
@@ -39,9 +39,9 @@ def state(match: Match, option: Option) -> Test:
 
 def conntrack(match: Match) -> list[Test]:
     """State, direction, tuples and status; without a connection only the state counts. Test: `Tracked`."""
-    beside_state = any(option.name in _STATE_OPTIONS for option in match.options)
     if not match.options:
-        return [Test("tracked", Tracked(None, beside_state), quote=match.text(), part=match.text())]
+        return [_tracked(Test(QUOTED, part=match.text()), None, beside_state=False)]
+    beside_state = any(option.name in _STATE_OPTIONS for option in match.options)
     return [_conntrack_option(match, option, beside_state=beside_state) for option in match.options]
 
 
@@ -49,7 +49,14 @@ def _conntrack_option(match: Match, option: Option, *, beside_state: bool) -> Te
     if option.name in _STATE_OPTIONS:
         return state(match, option)
     inner = _OPTIONS.get(option.name, unread)(match, option)
-    return inner._replace(kind="tracked", operand=Tracked(inner, beside_state))
+    return _tracked(inner, inner, beside_state=beside_state)
+
+
+def _tracked(words: Test, inner: Test | None, *, beside_state: bool) -> Test:
+    """Return a test of the connection with the words of another."""
+    from iptviz.rules.operands import Tracked
+
+    return words._replace(kind="tracked", operand=Tracked(inner, beside_state))
 
 
 def _status(match: Match, option: Option) -> Test:
@@ -77,6 +84,8 @@ def _tuple_port(match: Match, option: Option) -> Test:
 
 
 def _tuple_field(option: Option, wanted: object) -> TupleField:
+    from iptviz.rules.operands import TupleField
+
     return TupleField(*_TUPLE_FIELDS[option.name], wanted)  # type: ignore[arg-type]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.rules.operands import Owner, PortLists, TcpFlags
 from iptviz.rules.reading.words import if_read, option_test, unread
 from iptviz.xtables.values.numbers import (
     Masked,
@@ -38,6 +37,8 @@ def ports(match: Match, option: Option) -> Test:
 
 
 def _tcp_flags(match: Match, option: Option, values: tuple[str, ...]) -> Test:
+    from iptviz.rules.operands import TcpFlags
+
     looked_at, wanted = map(read_tcp_flags, values)
     operand = None if looked_at is None or wanted is None else TcpFlags(looked_at, wanted)
     return option_test("tcp-flags", match, option, operand, f"--tcp-flags {' '.join(values)}")
@@ -52,6 +53,8 @@ _MULTIPORT_SIDES = {
 
 def multiport(match: Match, option: Option) -> Test:
     """Up to fifteen ports; `--ports` is satisfied by either side. Test: `PortLists`."""
+    from iptviz.rules.operands import PortLists
+
     ranges = tuple(map(read_ports, option.values[0].split(",")))
     return option_test("multiport", match, option, PortLists(_MULTIPORT_SIDES[option.name], ranges))
 
@@ -130,6 +133,8 @@ def packet_type(match: Match, option: Option) -> Test:
 
 def owner(match: Match, option: Option) -> Test:
     """The user and the group of the program that sends. Test: `Owner`, None for what is not read."""
+    from iptviz.rules.operands import Owner
+
     if option.name == "--socket-exists":
         return option_test("owner", match, option, Owner(None, None))
     place = {"--uid-owner": 0, "--gid-owner": 1}.get(option.name)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.rules.form import Test
-from iptviz.rules.operands import RecentList, SetMember
 from iptviz.rules.reading.words import opaque
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
     from iptviz.grammar.parts import Match
+    from iptviz.rules.operands import RecentList
     from iptviz.xtables.option import Option
 
 _ASKING = ("--rcheck", "--update", "--remove")
@@ -41,6 +41,8 @@ def recent(match: Match) -> list[Test]:
 
 
 def _recent_list(match: Match, option: Option, name: str) -> RecentList:
+    from iptviz.rules.operands import RecentList
+
     mask, hits = _value(match, "--mask"), _value(match, "--hitcount")
     network = None if mask is None else parse_network(mask)
     left_out = {option, match.option("--name")}
@@ -69,6 +71,8 @@ def ipset(match: Match) -> list[Test]:
 
 
 def _member(match: Match, option: Option, *, return_nomatch: bool) -> Test:
+    from iptviz.rules.operands import SetMember
+
     name, *ends = option.values
     directions = tuple(ends[0].split(",")) if ends else ()
     details = " ".join((*ends, *(["--return-nomatch"] if return_nomatch else [])))

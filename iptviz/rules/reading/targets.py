@@ -8,16 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from iptviz.rules.operands import (
-    ConnectionMark,
-    MappedNetwork,
-    Queue,
-    Rewriting,
-    SetChange,
-    Socket,
-    TimeToLive,
-    Tracking,
-)
+from iptviz.rules.form import Rewriting
 from iptviz.rules.reading.headers import dscp_value
 from iptviz.xtables.address import Network, parse_network, parse_range, split_nat_range
 from iptviz.xtables.values.numbers import ALL_BITS, Masked, bit_change, read_mark, read_uint
@@ -27,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.grammar.parts import Target
+    from iptviz.rules.operands import ConnectionMark, Queue, SetChange, Socket
     from iptviz.xtables.option import Option
 
 _DEFAULT_ANSWERS = {"ipv4": "icmp-port-unreachable", "ipv6": "icmp6-port-unreachable"}
@@ -50,15 +42,20 @@ def _reject(target: Target, family: str) -> str:
 
 
 def _queue(target: Target, _family: str) -> Queue:
+    from iptviz.rules.operands import Queue
+
     number = target.value("--queue-num") or target.value("--queue-balance") or "0"
     return Queue(number, "--queue-bypass" in _names(target))
 
 
-def _ct(target: Target, _family: str) -> Tracking:
-    return Tracking("--notrack" in _names(target), _texts(target))
+def _ct(target: Target, _family: str) -> str | None:
+    """Return what is set, in words; None: the packet is not tracked at all."""
+    return None if "--notrack" in _names(target) else _texts(target)
 
 
 def _tproxy(target: Target, _family: str) -> Socket:
+    from iptviz.rules.operands import Socket
+
     mark = read_mark(target.value("--tproxy-mark") or "0x0/0x0")
     return Socket(target.value("--on-port") or "the packet's port", mark or Masked(0, 0))
 
@@ -77,6 +74,8 @@ _WAYS = {"--save-mark": "save", "--restore-mark": "restore"}
 
 
 def _connmark(target: Target, family: str) -> ConnectionMark:
+    from iptviz.rules.operands import ConnectionMark
+
     names = _names(target)
     way = next((way for name, way in _WAYS.items() if name in names), "set")
     nfmask, ctmask = (_mask(target, name) for name in ("--nfmask", "--ctmask"))
@@ -102,10 +101,10 @@ def _shift(target: Target) -> int:
 _TTL_WAYS = {"set", "dec", "inc"}
 
 
-def _time_to_live(target: Target, _family: str) -> tuple[TimeToLive, ...]:
-    """Return what can be read, in the rule's order."""
+def _time_to_live(target: Target, _family: str) -> tuple[tuple[str, int], ...]:
+    """Return what can be read, in the rule's order: `set`, `dec` or `inc`, and the number."""
     read = ((option.name.rpartition("-")[2], _number(option)) for option in target.options)
-    return tuple(TimeToLive(way, number) for way, number in read if way in _TTL_WAYS and number is not None)
+    return tuple((way, number) for way, number in read if way in _TTL_WAYS and number is not None)
 
 
 def _number(option: Option) -> int | None:
@@ -174,15 +173,17 @@ def _redirect(target: Target, family: str) -> Rewriting:
     return _rewriting(_LOOPBACK[family], target.value("--to-ports"))
 
 
-def _netmap(target: Target, _family: str) -> MappedNetwork:
+def _netmap(target: Target, _family: str) -> Rewriting:
     text = target.value("--to") or ""
-    return MappedNetwork(parse_network(text), text)
+    return Rewriting(text, parse_network(text), "", None)
 
 
 # --- lists and logs --------------------------------------------------------------------------------------------
 
 
 def _set(target: Target, _family: str) -> SetChange:
+    from iptviz.rules.operands import SetChange
+
     names = tuple(
         option.values[0] for option in target.options if option.name.endswith("-set") and option.values
     )
