@@ -92,6 +92,15 @@ def test_the_engine_knows_no_language_of_rules() -> None:
     ] == []
 
 
+def test_nothing_reads_words_while_a_packet_walks() -> None:
+    paths = [
+        path for folder in ("meanings", "targets") for path in (PACKAGE / "engine" / folder).rglob("*.py")
+    ]
+    needed = {name.rpartition(".")[2] for path in paths for name in modules_needed_by(path)}
+    assert "Network" in needed
+    assert [name for name in sorted(needed) if name.startswith(("read_", "parse_", "split_"))] == []
+
+
 def modules_needed_by(path: Path) -> set[str]:
     """The modules that a module imports anywhere in it, as `dump.rule`."""
     nodes = [

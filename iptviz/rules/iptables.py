@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _SHORT = 64
 """A chain of so many rules is walked rule by rule."""
 
+_REMEMBERED = 1024
+"""For so many destinations the rules towards them are remembered, each as long as what is left of a chain."""
+
 _FEW = 256
 """So many rules of a table are made the thorough way: to have shapes does not pay for fewer."""
 
@@ -94,6 +97,8 @@ class DumpTable:
         if destination is None or len(rules) <= _SHORT:
             return rules
         if (chain, destination) not in self._chosen:
+            if len(self._chosen) >= _REMEMBERED:
+                self._chosen.clear()
             chosen = self._sorted(chain).towards(destination)
             self._chosen[chain, destination] = rules if chosen is None else _CompiledRules(self, chosen)
         return self._chosen[chain, destination]
@@ -109,7 +114,7 @@ class DumpTable:
         """Return a rule of the table, made once."""
         made = self._compiled.get(rule)
         if made is None:
-            made = self._quickly(rule) if len(self._compiled) > _FEW else None
+            made = self._quickly(rule) if len(self._compiled) >= _FEW else None
             made = self._compiled[rule] = made or self.thoroughly(rule)
         return made
 

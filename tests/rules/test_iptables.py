@@ -71,6 +71,23 @@ def test_a_rule_is_made_once() -> None:
     assert repr(first) == "<CompiledRule line 4: -A PREROUTING -j LOG>"
 
 
+def test_rules_of_a_large_table_are_the_same_by_whatever_way() -> None:
+    own = Dump(kubeproxy.saved(kubeproxy.numbered(100, 3)).encode()).tables["nat"]
+    table, rules = rule_table(own), list(own.rules())
+    assert len(rules) > 1000
+    made, thorough = ([way(rule) for rule in rules] for way in (table.compiled, table.thoroughly))
+    assert [(rule.chain, rule.tests, rule.action, rule.place) for rule in made] == [
+        (rule.chain, rule.tests, rule.action, rule.place) for rule in thorough
+    ]
+    assert made != thorough[::-1]
+
+
+def test_destinations_are_not_remembered_without_end() -> None:
+    table = nat(kubeproxy.saved(kubeproxy.numbered(100, 1)))
+    some = [parse_network(f"10.{number // 250}.{number % 250}.1") for number in range(1500)]
+    assert len({len(table.towards("KUBE-SERVICES", destination)) for destination in some}) == 1
+
+
 def test_a_place_of_no_dump_is_no_rule_of_one() -> None:
     with pytest.raises(TypeError):
         dump_rule(nat())  # type: ignore[arg-type]
