@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER
@@ -10,36 +9,43 @@ from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.meanings.table import CHANCE, MEANINGS
-from iptviz.engine.meanings.truth import RuleTruth, Truth
+from iptviz.engine.meanings.truth import RuleTruth
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from iptviz.engine.implications import Assumed
     from iptviz.engine.packet import Packet
-    from iptviz.rules.form import CompiledRule, Test
+    from iptviz.rules.form import CompiledRule
 
 
 def rule_truth(rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
     """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
     for test in rule.tests:
-        truth = _truth(test, rule, packet, host)
+        truth = MEANINGS[test.kind](test, packet, host)
+        if truth is True:
+            continue
         if truth is False:
             return RuleTruth(NEVER, ())
-        if isinstance(truth, Fraction):
+        if isinstance(truth, Assumption):
+            needs.append(_of_rule(truth, rule))
+        else:
             chance *= truth
-        elif isinstance(truth, Assumption):
-            needs.append(truth)
     return RuleTruth(chance, tuple(dict.fromkeys(needs))) if chance else RuleTruth(NEVER, ())
 
 
 def why_not(rule: CompiledRule, packet: Packet, host: Host, assumed: Assumed) -> str:
     """Return what of `rule` is not so for `packet`: a part as it stands, or a chance that did not come."""
     for test in rule.tests:
-        truth = _truth(test, rule, packet, host)
-        if truth is False or truth == NEVER:
-            return test.part
-        if isinstance(truth, Assumption) and assumed.answer(truth.condition) != truth.holds:
-            return truth.opposite().text
+        truth = MEANINGS[test.kind](test, packet, host)
+        if not isinstance(truth, Assumption):
+            if not truth:
+                return test.part
+            continue
+        need = _of_rule(truth, rule)
+        if assumed.answer(need.condition) != need.holds:
+            return need.opposite().text
     return (
         "its chance did not come"
         if rule_truth(rule, packet, host).chance != CERTAIN
@@ -56,9 +62,8 @@ def raw_chance(rule: CompiledRule) -> Fraction:
     return chance
 
 
-def _truth(test: Test, rule: CompiledRule, packet: Packet, host: Host) -> Truth:
-    """Return the truth of a test; a question about a counter is tied to the rule that keeps it."""
-    truth = MEANINGS[test.kind](test, packet, host)
-    if isinstance(truth, Assumption) and CONDITION_KINDS[truth.condition.kind].per_rule:
-        return Assumption(truth.condition._replace(rule=rule.place.line), truth.holds)
-    return truth
+def _of_rule(need: Assumption, rule: CompiledRule) -> Assumption:
+    """Tie a question about a counter to the rule that keeps it."""
+    if not CONDITION_KINDS[need.condition.kind].per_rule:
+        return need
+    return Assumption(need.condition._replace(rule=rule.place.line), need.holds)

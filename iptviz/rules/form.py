@@ -107,15 +107,19 @@ class CompiledRule:
         chain: the name of the chain that holds it.
         tests: what it asks of a packet, all of which must hold, in the rule's order.
         action: what it does then.
+        jump: the chain that it jumps or goes to, or None.
+        goto: whether that chain does not come back to it.
     """
 
-    __slots__ = ("action", "chain", "place", "tests")
+    __slots__ = ("action", "chain", "goto", "jump", "place", "tests")
 
     def __init__(self, place: Place, chain: str, tests: tuple[Test, ...], action: Action) -> None:
         self.place = place
         self.chain = chain
         self.tests = tests
         self.action = action
+        self.goto = action.kind == GOTO
+        self.jump = action.name if self.goto or action.kind == JUMP else None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CompiledRule) and (self is other or self.place == other.place)
@@ -125,19 +129,6 @@ class CompiledRule:
 
     def __repr__(self) -> str:
         return f"<CompiledRule line {self.place.line}: {self.place.text}>"
-
-    @property
-    def jump(self) -> str | None:
-        """The chain that the rule jumps or goes to, or None."""
-        return self.action.name if self.action.kind in _CALLS else None
-
-    @property
-    def goto(self) -> bool:
-        """Whether the chain that it leads to does not come back to it."""
-        return self.action.kind == GOTO
-
-
-_CALLS = (JUMP, GOTO)
 
 
 class RuleTable(Protocol):

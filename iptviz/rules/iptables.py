@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, cast, overload
 
@@ -136,6 +136,10 @@ class _CompiledRules(Sequence[CompiledRule]):
 
     def __len__(self) -> int:
         return len(self._rules)
+
+    def __iter__(self) -> Iterator[CompiledRule]:
+        for place, made in enumerate(self._made):
+            yield self[place] if made is None else made
 
     @overload
     def __getitem__(self, place: int) -> CompiledRule: ...
