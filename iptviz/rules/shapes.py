@@ -36,7 +36,7 @@ _LONGEST = 4096
 _WORD = r'[^\s"!-][^\s"]*+'
 _QUOTED = r'"[^"\\!-][^"\\]*+"'
 _LITERAL = re.compile(
-    rf" ({_QUOTED}(?= |\Z)|(?:[0-9\[]|[0-9a-fA-F]{{0,4}}:|KUBE-SEP-)[^\s\"]*+(?= |\Z)|(?<=^-A ){_WORD}"
+    rf" ((?<! -j )(?:{_QUOTED}|(?:[0-9\[]|[0-9a-fA-F]{{0,4}}:|KUBE-SEP-)[^\s\"]*+)(?= |\Z)|(?<=^-A ){_WORD}"
     rf"|(?<= -j )(?=[A-Z0-9]*[^A-Z0-9]){_WORD}\Z|(?<= -[io] ){_WORD}(?= |\Z))",
     re.ASCII,
 )

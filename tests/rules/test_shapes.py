@@ -113,6 +113,7 @@ ALIKE = (
         '"a -m tcp b"',
         '"x" ',
         '"x -j ACCEPT"',
+        '"ACCEPT"',
         '"\u2003"',
         '" "',
         '""',
@@ -157,6 +158,7 @@ def spelled(words: list[tuple[str, str, int, str]], literals: list[str]) -> str:
 )
 @example([("-m helper --helper", " ", 1, " "), ("-j", " ", 1, " ")], [("A", "A"), ('"x"', '"!"'), ("B", "C")])
 @example([("-i", " ", 1, " "), ("-j", " ", 1, " ")], [("A", "A"), ("lo", "!"), ("B", "C")])
+@example([("-j", " ", 1, " ")], [("A", "A"), ('"x"', '"ACCEPT"')])
 @example([("-p", " ", 1, " "), ("-m tcp --dport", " ", 1, " ")], [("A", "B"), ("6", "17"), ("80", "81")])
 def test_rules_of_one_shape_are_made_as_each_by_itself(
     words: list[tuple[str, str, int, str]], literals: list[tuple[str, str]]
