@@ -48,8 +48,8 @@ class Test(NamedTuple):
     """One thing that a rule asks of a packet.
 
     Attributes:
-        kind: a key of `iptviz.engine.meanings.table.MEANINGS`, which says of what type the operand is.
-        operand: what it is compared with, already read: networks, numbers, words, a row of `operands.py`.
+        kind: a key of the engine's table of meanings.
+        operand: what it is compared with, already read; `operands.py` says what that is for each kind.
         negated: whether the rule wants the opposite.
         value: what a condition of the test's own kind asks about, as `condition_kinds.CONDITION_KINDS` writes it.
         quote: the test without its negation, as a condition of kind `match` quotes it.

@@ -1,6 +1,34 @@
-"""What tests and targets are given, already read: rows for those that take more than one plain value.
+"""What tests and targets are given, already read.
 
-Few dumps need any of them, so whoever makes one imports it then.
+By the kinds of tests, their operands:
+
+    source, destination             networks (a tuple of `Network`, None: cannot be read), of which one is enough
+    source-range, destination-range `AddressRange`, None: cannot be read
+    source-type, destination-type   types of `-m addrtype` in capitals, a tuple
+    protocol                        its name, else its number, as iptables-save prints it; `all` is any
+    in-interface, out-interface     its name, with a `+` at the end the beginning of names
+    source-port, destination-port   `Range`
+    multiport                       `PortLists`
+    tcp-flags                       `TcpFlags`, None: cannot be read
+    icmp-type                       `IcmpType`
+    length                          `Range` of bytes
+    ttl                             `Range`, None: cannot be read
+    tos                             `Masked`, None: cannot be read; DSCP and ECN are bits of it
+    mac                             its text in capitals
+    packet-type                     a word of `-m pkttype`, None: no such type
+    owner                           `Owner`, None: cannot be read
+    mark, connmark                  `Masked`; of connmark None: cannot be read
+    state, status                   words of conntrack in capitals, a frozenset
+    direction                       whether that of the connection's first packet is wanted
+    tuple                           `TupleField`
+    tracked                         `Tracked`: a test of a connection that must be there
+    recent, set                     `RecentList`, `SetMember`
+    recent-set                      the list that gets the source, None: the destination is recorded
+    chance                          Fraction in [0, 1], negation included
+    match                           None: nothing here understands the test, which is a condition in its `quote`
+    fragment, rate, quota, time, bridge-port    None
+
+Few dumps need any of the rows below, so whoever makes one imports it then.
 """
 
 from __future__ import annotations

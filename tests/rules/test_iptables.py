@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from iptviz.dump.model import Dump
 from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.table import MEANINGS
 from iptviz.engine.packet import Packet
+from iptviz.rules import operands
 from iptviz.rules.iptables import DumpRules, compiled, dump_rule, rule_table
 from iptviz.xtables.address import parse_network
 from tests import kubeproxy
@@ -121,3 +124,8 @@ def test_rules_towards_a_destination_are_all_that_may_match(destination: str | N
     assert not any(rule_truth(rule, packet).chance for rule in left_out)
     assert bool(left_out) == (destination is not None)
     assert table.towards("KUBE-SERVICES", network) is chosen
+
+
+def test_the_operand_of_every_kind_of_test_is_told() -> None:
+    rows = re.findall(r"^ {4}((?:[a-z-]+, )*[a-z-]+) +\S", operands.__doc__ or "", re.MULTILINE)
+    assert {kind for row in rows for kind in row.split(", ")} == set(MEANINGS)
