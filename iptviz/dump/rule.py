@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iptviz.xtables.option import Saving
 
 _COUNTERS = re.compile(r"\[([\d~]+:[\d~]+)\] ")
+_MAY_COUNT = re.compile("(?<!-)-c|--set-counters")
 
 
 class RuleTable(Protocol):
@@ -60,7 +61,7 @@ class Rule:
         return isinstance(other, Rule) and other.table is self.table and other._span == self._span
 
     def __hash__(self) -> int:
-        return hash(self._span)
+        return self._span[0]
 
     def __repr__(self) -> str:
         return f"<Rule line {self.line}: {self.text}>"
@@ -91,8 +92,11 @@ class Rule:
     @property
     def counters(self) -> Counters | None:
         """Packets and bytes, where the dump was saved with `-c` or is a listing."""
-        found = _COUNTERS.match(self._raw)
-        return read_counters(found[1]) if found else self.parts.counters
+        raw = self._raw
+        found = _COUNTERS.match(raw)
+        if found:
+            return read_counters(found[1])
+        return self.parts.counters if _MAY_COUNT.search(raw) else None
 
     @property
     def parts(self) -> RuleParts:

@@ -58,6 +58,10 @@ class Level:
         if isinstance(below, Level):
             below.add(tuple(rest), nomatch=nomatch)
 
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks of this level."""
+        return (Block(value, mask) for mask in self._order for value in self._masks[mask])
+
     def around(self, asked: Block) -> Iterator[Level | bool]:
         """Yield what is below the blocks that contain all of `asked`, the smallest first."""
         for mask in self._order:

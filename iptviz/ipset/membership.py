@@ -35,6 +35,15 @@ class IpSet:
         (self._bridged if bridged else self._entries).add(blocks, nomatch=nomatch)
         self._has_nomatch |= nomatch
 
+    def addresses(self, family: str) -> list[Network] | None:
+        """Return the addresses and networks in a set that asks for nothing else; None of any other set."""
+        if self.dimensions not in {("ip",), ("net",)} or self._has_nomatch or any(self._bridged.blocks()):
+            return None
+        version = 6 if family == "ipv6" else 4
+        if self.options.family != version:
+            return []
+        return [Network(version, *block) for block in self._entries.blocks()]
+
     def matches(
         self,
         subject: Subject,

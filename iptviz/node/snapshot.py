@@ -101,6 +101,11 @@ class Snapshot:
         )
         return listed | routed if _has_loopback(routed, version) else None
 
+    @property
+    def interfaces(self) -> frozenset[str] | None:
+        """The names of all interfaces; None where no list has all."""
+        return next((names for found in self._all("addresses") if (names := found.interfaces)), None)
+
     @cached_property
     def routes(self) -> Routes | None:
         """All routes; where rules of the node's own choose between tables, only those that are asked first."""

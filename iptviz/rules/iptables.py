@@ -11,7 +11,7 @@ from iptviz.rules.form import CompiledRule
 from iptviz.rules.thorough import rule_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table

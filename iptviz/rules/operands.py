@@ -26,7 +26,8 @@ By the kinds of tests, their operands:
     recent-set                      the list that gets the source, None: the destination is recorded
     chance                          Fraction in [0, 1], negation included
     match                           None: nothing here understands the test, which is a condition in its `quote`
-    fragment, rate, quota, time, bridge-port    None
+    bytes                           None: bytes of the packet are looked at, a condition in the test's `quote`
+    fragment, rate, quota, count, time, bridge-port    None
 
 Few dumps need any of the rows below, so whoever makes one imports it then.
 """

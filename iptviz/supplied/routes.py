@@ -55,6 +55,15 @@ class Routes:
                 return route
         return None
 
+    def by_precedence(self) -> Iterator[Route]:
+        """Yield the routes that packets may take, those that go before others first.
+
+        One of kind `throw` only ends the lookup in its own table.
+        """
+        for table in self._asked:
+            for values in self._tables.get(table, {}).values():
+                yield from values.values()
+
     def _candidates(self, table: str, address: Network) -> Iterator[tuple[Route, bool]]:
         """Yield the routes that some of `address` may take, longest first, and whether all of it is inside."""
         for mask, values in self._tables.get(table, {}).items():

@@ -57,7 +57,87 @@ CASES = {
 
 @pytest.mark.parametrize(("text", "expected"), CASES.values(), ids=CASES)
 def test_addresses_are_read(text: str, expected: str) -> None:
-    assert read_addresses(text, "host") == {parse_network(address) for address in expected.split()}
+    assert {*read_addresses(text, "host")} == {parse_network(address) for address in expected.split()}
+
+
+# --- all interfaces ----------------------------------------------------------------------------------------------
+
+# What iproute2 6.1 prints of lo and the two ends of a cable, one of which has addresses.
+LO, CALI = (
+    "1: lo: <LOOPBACK,UP> mtu 65536 qdisc noqueue",
+    "2: cali1@eth0: <BROADCAST,MULTICAST> mtu 1500 qdisc noop",
+)
+ETH = "3: eth0@cali1: <NO-CARRIER,BROADCAST,MULTICAST,UP,M-DOWN> mtu 1500 qdisc noqueue state LOWERLAYERDOWN"
+LINK = "    link/ether be:bc:e0:c2:2d:b4 brd ff:ff:ff:ff:ff:ff"
+LO_LINK = "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00"
+LO_OWN, LO_OWN_6 = "    inet 127.0.0.1/8 scope host lo", "    inet6 ::1/128 scope host "
+OWN, OWN_6 = "    inet 10.77.0.1/24 scope global eth0", "    inet6 fd00::7/64 scope global tentative "
+FOREVER = "       valid_lft forever preferred_lft forever"
+VETH = "    veth numtxqueues 2 numrxqueues 2 gso_max_size 65536"
+COUNTERS = "    RX:  bytes packets errors\n             0       0      0"
+
+
+def lines(*texts: str) -> str:
+    return "\n".join((*texts, ""))
+
+
+def json_of(*devices: str, details: str = ',"link_type":"ether","address":"be:bc:e0:c2:2d:b4"') -> str:
+    infos = '[{"family":"inet","local":"127.0.0.1","prefixlen":8},{"family":"inet6","local":"::1","prefixlen":128}]'
+    return ",".join(
+        f'{{"ifindex":1,"ifname":"{name}"{details},"addr_info":{infos}}}' for name in devices
+    ).join("[]")
+
+
+ALL = {
+    "ip addr": lines(
+        LO, LO_LINK, LO_OWN, FOREVER, LO_OWN_6, FOREVER, CALI, LINK, ETH, LINK, OWN, FOREVER, OWN_6, FOREVER),
+    "ip -d addr": lines(
+        LO, f"{LO_LINK} promiscuity 0  allmulti 0", LO_OWN, FOREVER, CALI, f"{LINK} promiscuity 0", VETH, ETH, LINK, VETH, OWN),
+    "ip -s addr": lines(LO, LO_LINK, LO_OWN, FOREVER, COUNTERS, CALI, LINK, COUNTERS, ETH, LINK, OWN, COUNTERS),
+    "ip addr without IPv6": lines(LO, LO_LINK, LO_OWN, CALI, LINK, ETH, LINK, OWN),
+    "ip addr with ends of lines of Windows": lines(LO, LO_LINK, LO_OWN, CALI, LINK, ETH, LINK).replace("\n", "\r\n"),
+    "ip -br addr": lines(
+        "lo               UNKNOWN        127.0.0.1/8 ::1/128 ", "cali1@eth0       DOWN           ",
+        "eth0@cali1       LOWERLAYERDOWN 10.77.0.1/24 fd00::7/64 "),
+    "ip -j addr": json_of("lo", "cali1", "eth0"),
+    "ip -d -j addr": json_of("lo", "cali1", "eth0", details=',"link_type":"ether","linkinfo":{"info_kind":"veth"}'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ALL.values(), ids=ALL)
+def test_all_interfaces_are_known(text: str) -> None:
+    assert read_addresses(text, "host").interfaces == frozenset({"lo", "cali1", "eth0"})
+
+
+NOT_ALL = {
+    "ip -4 addr": lines(LO, LO_OWN, FOREVER, ETH, OWN, FOREVER),
+    "ip -6 addr": lines(LO, LO_OWN_6, FOREVER, ETH, OWN_6, FOREVER),
+    "ip -o addr": lines(
+        f"1: lo{LO_OWN}\\{FOREVER}", f"1: lo{LO_OWN_6}\\{FOREVER}", f"3: eth0{OWN}\\{FOREVER}", f"3: eth0{OWN_6}\\{FOREVER}"),
+    "ip -4 -br addr": lines(
+        "lo               UNKNOWN        127.0.0.1/8 ", "eth0@cali1       LOWERLAYERDOWN 10.77.0.1/24 "),
+    "ip -6 -br addr": lines("lo               UNKNOWN        ::1/128 ", "eth0@cali1       LOWERLAYERDOWN fd00::7/64 "),
+    "ip -j -4 addr": json_of("lo", "eth0", details=""),
+    "ip -br -j addr": json_of("lo", "cali1", "eth0", details=',"operstate":"UP"'),
+    "ip addr show dev eth0": lines(ETH, LINK, OWN, FOREVER, OWN_6, FOREVER),
+    "ip -br addr show dev eth0": "eth0@cali1       LOWERLAYERDOWN 10.77.0.1/24 fd00::7/64 \n",
+    "ip -j addr show dev eth0": json_of("eth0"),
+    "ip -4 addr after ip addr show dev lo": lines(LO, LO_LINK, LO_OWN, LO, LO_OWN, ETH, OWN),
+    "ip -6 -br addr after ip -4 -br addr": lines(
+        "lo UNKNOWN 127.0.0.1/8 ", "eth0@cali1 UP 10.77.0.1/24 ", "lo UNKNOWN ::1/128 ", "eth0@cali1 UP fd00::7/64 "),
+    "one address a line": lines("127.0.0.1", "::1", "10.77.0.1"),
+    "ip -d -4 addr": lines(LO, LO_LINK, LO_OWN, ETH, LINK, VETH, OWN),
+    "ip -d addr show dev lo": lines(LO, LO_LINK, LO_OWN),
+    "nothing": "",
+    "an empty list": "[]",
+    "empty objects": '[{},{"ifname":"lo","link_type":"loopback","addr_info":[]}]',
+    "no name": '[{"ifname":"lo","link_type":"loopback"},{"link_type":"ether","addr_info":[]}]',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_ALL.values(), ids=NOT_ALL)
+def test_not_all_interfaces_are_known(text: str) -> None:
+    assert read_addresses(text, "host").interfaces is None
 
 
 WRONG = {

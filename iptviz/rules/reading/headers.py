@@ -56,7 +56,8 @@ def multiport(match: Match, option: Option) -> Test:
     from iptviz.rules.operands import PortLists
 
     ranges = tuple(map(read_ports, option.values[0].split(",")))
-    return option_test("multiport", match, option, PortLists(_MULTIPORT_SIDES[option.name], ranges))
+    value = "" if None in ranges else ",".join(show_range(bounds) for bounds in ranges if bounds)
+    return option_test("multiport", match, option, PortLists(_MULTIPORT_SIDES[option.name], ranges), value)
 
 
 def icmp(match: Match, option: Option) -> Test:

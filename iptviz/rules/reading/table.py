@@ -33,6 +33,17 @@ def _rate(match: Match) -> list[Test]:
     return [Test("rate", None, negated, _plain(match), part=match.text())]
 
 
+def _bytes(match: Match) -> list[Test]:
+    """Look at the bytes of the packet, whatever stands there."""
+    quote = match.text()
+    return [Test("bytes", quote=quote, part=quote)]
+
+
+def _counted(match: Match) -> list[Test]:
+    """Each rule counts by itself what nobody here can know, such as connections."""
+    return [Test("count", value=match.text(), part=match.text())]
+
+
 def _quota(match: Match, option: Option) -> Test:
     return option_test("quota", match, option, value=option.values[0])
 
@@ -77,6 +88,8 @@ MATCHES: dict[str, Reader] = {
     "statistic": _statistic,
     "limit": _rate,
     "hashlimit": _rate,
+    **dict.fromkeys(("u32", "bpf", "string"), _bytes),
+    "connlimit": _counted,
     "quota": each_option(_quota),
     "time": _time,
     "recent": lists.recent,
