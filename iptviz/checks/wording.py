@@ -18,8 +18,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "assumed": "assumed: {assumption.text}",
     "shares-rounded": "shares are rounded at 2^-4096, exact ones would have too many digits",
     "shares-rounded-at": "{frontend}: shares are rounded at 2^-4096, exact ones would have too many digits",
-    "cases-left-out": "{count} combinations of conditions were left out: say more of the packet",
-    "cases-left-out-at": "{frontend}: {count} combinations of conditions were left out",
+    "left-open": "too many cases: left open is {questions}; shares are bounds: say more of the packet",
+    "left-open-at": "{frontend}: too many cases: left open is {questions}",
 }
 """What an answer says that is about no dump, but about the answer."""
 

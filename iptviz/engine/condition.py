@@ -7,6 +7,8 @@ from typing import NamedTuple
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.marks import as_left
 
+_MOST_VALUES = 3
+
 
 class Condition(NamedTuple):
     """One question about a packet. Two that differ in anything are two questions.
@@ -28,11 +30,22 @@ class Condition(NamedTuple):
     since: int | None = None
 
     @property
+    def values(self) -> list[str]:
+        """The values of which any will do: networks, ports, interfaces, states; else the only one."""
+        between = CONDITION_KINDS[self.kind].between
+        return self.value.split(between) if between else [self.value]
+
+    @property
     def text(self) -> str:
-        """All that it asks about in one text, such as `clients dst (rewritten to 10.0.0.1:80)`."""
+        """All that it asks about in one text, such as `clients dst (rewritten to 10.0.0.1:80)`.
+
+        Of many values it has the first three, and says how many more there are.
+        """
         details = CONDITION_KINDS[self.kind].details
+        values, more = self.values[:_MOST_VALUES], len(self.values) - _MOST_VALUES
+        shown = CONDITION_KINDS[self.kind].between.join(values) + (f" and {more:,} more" if more > 0 else "")
         return "".join((
-            self.value,
+            shown,
             details[0].format(self.details) if details and self.details else "",
             f" at line {self.rule}" if self.rule else "",
             f" (rewritten to {self.rewritten})" if self.rewritten else "",
@@ -55,6 +68,10 @@ class Assumption(NamedTuple):
     def opposite(self) -> Assumption:
         """Return the other answer to the same question."""
         return Assumption(self.condition, not self.holds)
+
+
+When = tuple[Assumption, ...]
+"""Assumptions all of which hold."""
 
 
 def clauses(assumptions: tuple[Assumption, ...]) -> str:

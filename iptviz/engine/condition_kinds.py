@@ -7,87 +7,22 @@ about, which of its answers imply others, what answers it, and what of it is a n
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.xtables.address import Network, parse_network
-from iptviz.xtables.values.numbers import Range, read_mark
-from iptviz.xtables.values.protocols import PROTOCOLS, read_ports
+from iptviz.xtables.address import Network
+from iptviz.xtables.values.numbers import read_mark
+from iptviz.xtables.values.protocols import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# --- sets of values: an answer about one implies answers about others ------------------------------------------
-
-
-class Region(Protocol):
-    """A set of values; it is only ever compared with one of its own kind.
-
-    Inside 10.1.0.0/16 means inside 10.0.0.0/8 and outside 10.2.0.0/16; the same holds for ports, interfaces,
-    protocols, states and the bits of a mark.
-    """
-
-    def contains(self, other: Any) -> bool:
-        """Whether every value of `other` is in this set."""
-
-    def meets(self, other: Any) -> bool:
-        """Whether some value is in both."""
-
-
-class Ports(Range):
-    """The ports from `first` to `last`, both included."""
-
-    __slots__ = ()
-
-    def contains(self, other: Ports) -> bool:
-        """Whether every port of `other` is in this range."""
-        return self.first <= other.first and other.last <= self.last
-
-    def meets(self, other: Ports) -> bool:
-        """Whether some port is in both."""
-        return self.first <= other.last and other.first <= self.last
-
-
-class Interface(NamedTuple):
-    """The interfaces that `-i` or `-o` names: one, or with a `+` at the end all that begin so."""
-
-    name: str
-
-    def contains(self, other: Interface) -> bool:
-        """Whether all that `other` names are named."""
-        if self.name.endswith("+"):
-            return other.name.startswith(self.name[:-1])
-        return self.name == other.name
-
-    def meets(self, other: Interface) -> bool:
-        """Whether some interface is named by both."""
-        return self.contains(other) or other.contains(self)
-
-
-class OneOf(frozenset[str]):
-    """A few names, such as protocols or conntrack states."""
-
-    def contains(self, other: frozenset[str]) -> bool:
-        """Whether every name of `other` is one of these."""
-        return self >= other
-
-    def meets(self, other: frozenset[str]) -> bool:
-        """Whether some name is in both."""
-        return not self.isdisjoint(other)
-
-
-def _ports(text: str) -> Ports | None:
-    ports = read_ports(text)
-    return None if ports is None else Ports(*ports)
+# --- marks: an answer about some bits implies answers about others --------------------------------------------
 
 
 def _mark_bits(text: str) -> Network | None:
     """Read `0x4000/0x4000`: value and mask relate as those of a network do."""
     mark = read_mark(text)
     return None if mark is None else Network(0, *mark)
-
-
-def _one_of(text: str) -> OneOf:
-    return OneOf(text.split(","))
 
 
 # --- words that say a value otherwise than it is written -------------------------------------------------------
@@ -114,6 +49,10 @@ def _hear_network(words: str) -> str | None:
     return None if re.match("[^ ]*-", words) else words
 
 
+def _hear_count(words: str) -> str | None:
+    return words if words.startswith("-m connlimit ") else None
+
+
 # --- values that name nothing: they may stand in an answer about a dump in pseudonyms --------------------------
 
 
@@ -122,14 +61,14 @@ def _list_of(*words: str) -> str:
     return f"(?:{either})(?:,(?:{either}))*"
 
 
-_PORT_RANGE = r"\d+(?::\d+)?"
+_PORTS = _list_of(r"\d+(?::\d+)?")
 _BITS = r"(?:0x[0-9A-Fa-f]+|\d+)(?:/(?:0x[0-9A-Fa-f]+|\d+))?"
 _STATES = _list_of("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED")
 _TYPES = _list_of(
     "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT",
     "THROW", "NAT", "XRESOLVE",
 )  # fmt: skip
-_PROTOCOL = "|".join((*map(re.escape, PROTOCOLS.values()), r"\d+"))
+_PROTOCOL = _list_of(*map(re.escape, PROTOCOLS.values()), r"\d+")
 _TIME = (
     r"(?:time|date)(?:start|stop) [\dT:-]+|monthdays [\d,]+|kerneltz|utc|localtz|contiguous|"
     f"weekdays {_list_of('Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun')}"
@@ -148,7 +87,10 @@ class ConditionKind(NamedTuple):
         fails: what is said when it is no.
         form: how a value is written, in plain words with examples; empty where the question has none.
         settled_by: the parameters of `iptviz.packet` of which any answers it; without one only `assume` does.
-        region: reads a value as the set of values that it means; without it no answer implies another.
+        field: the field of a packet of which a value, or one of several, is asked: a key of `fields.FIELD_KINDS`;
+            empty where the question is one of its own.
+        between: what separates several values, of which any will do; empty where there is only one.
+        bits: reads a value as the bits of a mark that it means, which those of other questions may imply.
         names: what of the dump a value names: `address`, `interface`, `list`, `set`, or `options` where it
             quotes options of a rule, with whatever they name. Empty: nothing.
         plain: a pattern of all values that name nothing, where `names` is empty.
@@ -162,7 +104,9 @@ class ConditionKind(NamedTuple):
     fails: str
     form: str = ""
     settled_by: tuple[str, ...] = ()
-    region: Callable[[str], Region | None] | None = None
+    field: str = ""
+    between: str = ""
+    bits: Callable[[str], Network | None] | None = None
     names: str = ""
     plain: str = ""
     per_rule: bool = False
@@ -174,59 +118,74 @@ class ConditionKind(NamedTuple):
 _NETWORK = "addresses or networks, as -s takes them: 10.244.0.0/16"
 _RANGE = "the first and the last address: 10.0.0.1-10.0.0.9"
 _TYPE = "types of addresses, as -m addrtype takes them: LOCAL"
-_INTERFACE = "an interface, with + at the end all that begin so: eth0, cali+"
-_PORT = "a port, or the first and the last: 80, 8000:8099"
+_INTERFACE = "interfaces, with + at the end all that begin so: eth0, cali+"
+_PORT = "ports, or the first and the last: 80, 8000:8099, 80,443"
 _MARK = "a mark, perhaps with the mask of the bits that matter: 0x1, 0x4000/0x4000"
 _WHOSE = ("local_ips", "addresses")
 
 CONDITION_KINDS = {
     "source-cidr": ConditionKind(
-        "source in {}", "source not in {}", _NETWORK, ("src",), region=parse_network, names="address",
+        "source in {}", "source not in {}", _NETWORK, ("src",), field="source", between=",", names="address",
         hear=_hear_network,
     ),
     "destination-cidr": ConditionKind(
-        "destination in {}", "destination not in {}", _NETWORK, ("dst",), region=parse_network,
+        "destination in {}", "destination not in {}", _NETWORK, ("dst",), field="destination", between=",",
         names="address", hear=_hear_network,
     ),
-    "source-range": ConditionKind("source in {}", "source not in {}", _RANGE, ("src",), names="address"),
+    "source-range": ConditionKind(
+        "source in {}", "source not in {}", _RANGE, ("src",), field="source", between=",", names="address"
+    ),
     "destination-range": ConditionKind(
-        "destination in {}", "destination not in {}", _RANGE, ("dst",), names="address"
+        "destination in {}", "destination not in {}", _RANGE, ("dst",), field="destination", between=",",
+        names="address",
     ),
     "source-type": ConditionKind(
-        "source is {}", "source is not {}", _TYPE, _WHOSE, plain=_TYPES, say=_say_type, hear=_hear_type
+        "source is {}", "source is not {}", _TYPE, _WHOSE, field="source-type", between=",", plain=_TYPES,
+        say=_say_type, hear=_hear_type,
     ),
     "destination-type": ConditionKind(
-        "destination is {}", "destination is not {}", _TYPE, _WHOSE, plain=_TYPES, say=_say_type,
-        hear=_hear_type,
+        "destination is {}", "destination is not {}", _TYPE, _WHOSE, field="destination-type", between=",",
+        plain=_TYPES, say=_say_type, hear=_hear_type,
     ),
     "in-interface": ConditionKind(
-        "input interface is {}", "input interface is not {}", _INTERFACE, ("in_iface",), region=Interface,
-        names="interface",
+        "input interface is {}", "input interface is not {}", _INTERFACE, ("in_iface",), field="in-interface",
+        between=", ", names="interface",
     ),
     "out-interface": ConditionKind(
         "output interface is {}", "output interface is not {}", _INTERFACE, ("out_iface", "routes"),
-        region=Interface, names="interface",
+        field="out-interface", between=", ", names="interface",
     ),
     "bridge-port": ConditionKind("input is a bridge port", "input is not a bridge port"),
     "source-port": ConditionKind(
-        "source port {}", "source port not {}", _PORT, ("sport",), region=_ports, plain=_PORT_RANGE
+        "source port {}", "source port not {}", _PORT, ("sport",), field="source-port", between=",",
+        plain=_PORTS,
     ),
     "destination-port": ConditionKind(
-        "destination port {}", "destination port not {}", _PORT, ("dport",), region=_ports, plain=_PORT_RANGE
+        "destination port {}", "destination port not {}", _PORT, ("dport",), field="destination-port",
+        between=",", plain=_PORTS,
     ),
     "protocol": ConditionKind(
-        "protocol is {}", "protocol is not {}", "a protocol by its name, or number: tcp, 132", ("protocol",),
-        region=_one_of, plain=_PROTOCOL,
+        "protocol is {}", "protocol is not {}", "protocols by name, or number: tcp, tcp,udp, 132", ("protocol",),
+        field="protocol", between=",", plain=_PROTOCOL,
+    ),
+    "ttl": ConditionKind(
+        "time to live is {}", "time to live is not {}",
+        "the time to live, or hop limit, with which it comes, or the first and the last: 64, 0:4",
+        ("ttl",), field="ttl", between=",", plain=_PORTS,
+    ),
+    "length": ConditionKind(
+        "length is {}", "length is not {}", "bytes, IP header included, or the fewest and the most: 40, 0:1500",
+        ("length",), field="length", between=",", plain=_PORTS,
     ),
     "state": ConditionKind(
         "connection state is {}", "connection state is not {}", "conntrack states: ESTABLISHED,RELATED",
-        ("ctstate",), region=_one_of, plain=_STATES,
+        ("ctstate",), field="state", between=",", plain=_STATES,
     ),
     "tracking": ConditionKind("this node tracks connections", "this node tracks no connections"),
     "fragment": ConditionKind("packet is a later fragment", "packet is no later fragment"),
-    "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), region=_mark_bits, plain=_BITS),
+    "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), bits=_mark_bits, plain=_BITS),
     "connmark": ConditionKind(
-        "connection mark is {}", "connection mark is not {}", _MARK, region=_mark_bits, plain=_BITS
+        "connection mark is {}", "connection mark is not {}", _MARK, bits=_mark_bits, plain=_BITS
     ),
     "local": ConditionKind(
         "{} is an address of this node", "{} is no address of this node", "an address: 192.168.1.10", _WHOSE,
@@ -275,6 +234,11 @@ CONDITION_KINDS = {
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
         plain=f"{_UNSEEN}(?:, {_UNSEEN})*",
     ),
+    "count": ConditionKind(
+        "packet matches {}", "packet does not match {}",
+        "options that count, as a rule has them, and its line: -m connlimit --connlimit-above 5 at line 12",
+        names="options", per_rule=True, hear=_hear_count,
+    ),
     "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",
         names="options",
@@ -290,8 +254,11 @@ CONDITION_KINDS = {
 }  # fmt: skip
 """By its name, which stands in documents, each kind of question."""
 
+BY_ROUTE = "by the routes"
+"""What a question about the output interface adds where the routes are known, and the destination is not."""
+
 MATCHES_SETTLED_BY = {
-    "-m length": ("length",), "-m ttl": ("ttl",), "-m hl": ("ttl",), "-m tos": ("tos",), "-m dscp": ("tos",),
+    "-m tos": ("tos",), "-m dscp": ("tos",),
     "-m mac": ("mac",), "-m owner": ("uid", "gid"), "--tcp-flags": ("tcp_flags",), "--syn": ("tcp_flags",),
     "--icmp": ("icmp_type",),
 }  # fmt: skip

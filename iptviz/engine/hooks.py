@@ -12,22 +12,18 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.branches import MOST_BRANCHES, Branch, End, Reaching, When, add, joined_branches
-from iptviz.engine.chance import CERTAIN, product
-from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.effects import BrokenJumps, UndecidedError
-from iptviz.engine.flow import Flow, Request
-from iptviz.engine.implications import Assumed, essential
+from iptviz.engine.condition import Condition
+from iptviz.engine.effects import UndecidedError
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked
-from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
-from iptviz.errors import PacketError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import RuleSet, RuleTable
+
+    Answer = Callable[[Condition], bool | None]
 
 
 class Stage(NamedTuple):
@@ -72,157 +68,110 @@ What the node sends to itself comes back in by lo, with its connection; nat has 
 _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 
 
-class Journey:
-    """One packet's way through the tables of a node.
+class On(NamedTuple):
+    """The next stage is asked about `packet`."""
 
-    `rule_sets` are one for each backend; `unseen` are tables that the node may have and a dump does not show, and
+    packet: Packet
+
+
+class Lost(NamedTuple):
+    """Routing drops the packet."""
+
+    packet: Packet
+    why: str
+
+
+class Unseen(NamedTuple):
+    """Something may happen that no dump shows."""
+
+
+class Enter(NamedTuple):
+    """A built-in chain of the dump at place `layer` is asked about `packet`."""
+
+    layer: int
+    packet: Packet
+
+
+Move = On | Lost | Unseen | Enter
+
+
+class Hooks:
+    """The stages of a node, and what each does to a packet before its rules are asked.
+
+    `rules` are one set for each backend; `unseen` are tables that the node may have and a dump does not show, and
     `beyond` those of others that no dump can show, in words: what happens there is a condition.
     """
 
     def __init__(
-        self, rule_sets: Sequence[RuleSet], host: Host, unseen: Iterable[str] = (), beyond: Iterable[str] = ()
+        self,
+        rules: Sequence[RuleSet],
+        host: Host,
+        state: str | None,
+        unseen: Iterable[str] = (),
+        beyond: Iterable[str] = (),
     ) -> None:
-        self.rule_sets = tuple(rule_sets)
+        self.rules = tuple(rules)
         self.host = host
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
-        self.broken = BrokenJumps({}, {}, {})
-        self.skipped = 0
-        self._state: str | None = None
-        self._flows: dict[tuple[int, str, str], Flow] = {}
+        self._state = state
         self._acting: dict[Stage, tuple[int, ...]] = {}
 
     @cached_property
     def _tracks(self) -> bool:
-        return any(rules.wants_tracking for rules in self.rule_sets)
+        return any(rules.wants_tracking for rules in self.rules)
 
-    @property
-    def rounded(self) -> bool:
-        """Whether some shares are rounded: see `chance.product`."""
-        return any(flow.rounded for flow in self._flows.values())
-
-    def run(self, packet: Packet, hook: str, given: When = ()) -> list[Branch]:
-        """Return all that may happen: branches whose `ends` sum to 1, each with the answers it hangs on.
-
-        `given` are answers that hold throughout; they are not repeated in the branches.
-        """
-        route = "OUTPUT" if hook == "output" else ""
-        self._state = packet.state
-        start = packet._replace(route=route, state=INVALID)  # before tracking a packet has no connection
-        branches = [Branch(given, {start: Reaching(CERTAIN, None)})]
-        for turn in self._turns(hook):
-            passed = [after for branch in branches for after in self._pass(turn, branch)]
-            branches = self._bounded(joined_branches(passed, len(given)))
-        for branch in branches:
-            for packet_there, reaching in branch.here.items():
-                add(branch.ends, End("ACCEPT", None, packet_there), reaching)
-            branch.here = {}
-            branch.when = branch.when[len(given) :]
-        self.skipped += sum(flow.skipped for flow in self._flows.values())
-        return branches
-
-    def _bounded(self, branches: list[Branch]) -> list[Branch]:
-        beyond = max(len(branches) - MOST_BRANCHES, 0)
-        self.skipped += beyond
-        return branches[beyond:]
-
-    def _turns(self, hook: str) -> Iterator[_Turn]:
-        """Yield the stages; one where several backends act comes several times."""
-        for stage in STAGES[hook]:
-            yield from (_Turn(stage, number) for number in range(max(len(self._layers(stage)), 1)))
+    def turns(self, hook: str) -> list[Turn]:
+        """Return the stages; one where several backends act comes several times."""
+        return [
+            Turn(stage, number)
+            for stage in STAGES[hook]
+            for number in range(max(len(self._layers(stage)), 1))
+        ]
 
     def _layers(self, stage: Stage) -> tuple[int, ...]:
-        """Return the places of the dumps whose table does something in a stage."""
+        """Return the places of the rules whose table does something in a stage."""
         if stage not in self._acting:
             self._acting[stage] = tuple(
                 place
-                for place, rules in enumerate(self.rule_sets)
+                for place, rules in enumerate(self.rules)
                 if (table := rules.tables.get(stage.table)) is not None
                 and table.has_chain(stage.chain)
                 and not _lets_all_pass(table, stage.chain)
             )
         return self._acting[stage]
 
-    def _pass(self, turn: _Turn, branch: Branch) -> list[Branch]:
-        """Return what becomes of a branch in one stage, split where conditions decide."""
-        done: list[Branch] = []
-        pending = [branch]
-        while pending:
-            current = pending.pop()
-            try:
-                moved = [
-                    (packet, reaching, self._at(turn, packet, current.when))
-                    for packet, reaching in current.here.items()
-                ]
-            except UndecidedError as undecided:
-                whens = [(*current.when, Assumption(undecided.condition, holds)) for holds in (False, True)]
-                pending += [current.under(when) for when in whens]
-                continue
-            splitting = next((result for _, _, result in moved if _splits(result, current.when)), None)
-            if splitting is not None:
-                pending += [current.under(case.when) for case in reversed(splitting)]
-                continue
-            self._gather(current, moved)
-            done.append(current)
-        return done
-
-    def _gather(self, branch: Branch, moved: list[tuple[Packet, Reaching, list[Branch]]]) -> None:
-        branch.here = {}
-        for _, reaching, (result,) in moved:
-            for packet, inner in result.here.items():
-                share, _ = product(reaching.share, inner.share)
-                add(branch.here, packet, Reaching(share, joined(reaching.path, inner.path)))
-            for end, inner in result.ends.items():
-                share, _ = product(reaching.share, inner.share)
-                add(branch.ends, end, Reaching(share, joined(reaching.path, inner.path)))
-
-    # --- one packet at one stage -------------------------------------------------------------------------
-
-    def _at(self, turn: _Turn, packet: Packet, when: When) -> list[Branch]:
-        """Return what a stage does to a packet.
+    def move(self, turn: Turn, packet: Packet, answer: Answer) -> Move:
+        """Return what a stage does to a packet before any rule is asked.
 
         Raises:
             UndecidedError: that hangs on a condition without an answer.
+            PacketError: it is assumed that tables which no dump shows do something.
         """
         stage = turn.stage
         if stage.route and packet.route != stage.route:
-            return _unchanged(packet, when)
+            return On(packet)
         if stage is _CONNECTION:
-            return _unchanged(tracked(packet, self._state), when)
+            return On(tracked(packet, self._state))
         if stage is _ROUTING:
-            return [self._routed(packet, when)]
+            return self._routed(packet, answer)
         if stage is _LOOPBACK:
-            return _unchanged(self._looped(packet), when)
-        if (self.beyond or stage.table in self.unseen) and not self._is_harmless(when):
-            return _unchanged(packet, (*when, self._nothing_unseen))
+            return On(self._looped(packet))
+        if (self.beyond or stage.table in self.unseen) and not _answered(self.nothing_unseen, answer):
+            return Unseen()
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
-            return _unchanged(packet, when)
-        if stage.table == "nat" and not asks_nat(packet, Assumed(when).answer, wanted=self._tracks):
-            return _unchanged(packet, when)
-        return self._through(stage, self._layer(turn, when), self._seen_at(stage, packet), when)
+            return On(packet)
+        if stage.table == "nat" and not asks_nat(packet, answer, wanted=self._tracks):
+            return On(packet)
+        return Enter(self._layer(turn, answer), self._seen_at(stage, packet))
 
-    @property
-    def _nothing_unseen(self) -> Assumption:
+    @cached_property
+    def nothing_unseen(self) -> Condition:
         """That what no dump shows does nothing: only so a packet can be followed."""
-        return Assumption(Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond))), holds=True)
+        return Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond)))
 
-    def _is_harmless(self, when: When) -> bool:
-        """Whether it is said already that tables which no dump shows do nothing.
-
-        Raises:
-            PacketError: it is assumed that they do something.
-        """
-        nothing = self._nothing_unseen
-        answered = Assumed(when).answer(nothing.condition)
-        if answered is False:
-            raise PacketError(
-                f"cannot follow the packet where {nothing.opposite().text}",
-                hint="give a dump of these tables",
-            )
-        return answered is True
-
-    def _layer(self, turn: _Turn, when: When) -> int:
-        """Return the place of the dump that is asked.
+    def _layer(self, turn: Turn, answer: Answer) -> int:
+        """Return the place of the rules that are asked.
 
         Raises:
             UndecidedError: that hangs on which backend's table was registered last.
@@ -230,11 +179,8 @@ class Journey:
         layers = self._layers(turn.stage)
         if len(layers) != len(_BACKENDS):
             return layers[turn.number]
-        asked = Condition("backend-order", turn.stage.table)
-        legacy_first = Assumed(when).answer(asked)
-        if legacy_first is None:
-            raise UndecidedError(asked)
-        first = next((place for place in layers if self.rule_sets[place].backend == "legacy"), layers[0])
+        legacy_first = _answered(Condition("backend-order", turn.stage.table), answer)
+        first = next((place for place in layers if self.rules[place].backend == "legacy"), layers[0])
         return (
             first if legacy_first == (turn.number == 0) else next(place for place in layers if place != first)
         )
@@ -265,80 +211,61 @@ class Journey:
         statuses = packet.statuses | {"CONFIRMED"}  # after POSTROUTING: nf_confirm of nf_conntrack_proto.c
         return packet._replace(route="INPUT", in_interface="lo", to_this_node=True, statuses=statuses)
 
-    def _through(self, stage: Stage, layer: int, packet: Packet, when: When) -> list[Branch]:
-        """Walk a built-in chain, and apply its policy to what it leaves."""
-        table = self.rule_sets[layer].tables[stage.table]
-        key = layer, stage.table, stage.chain
-        if key not in self._flows:
-            self._flows[key] = Flow(table, stage.chain, self.host, self.broken, layer)
-        ends = Step(
-            stage.table, stage.chain, None, table.policy(stage.chain) or "ACCEPT", packet,
-            ends=True, kind=POLICY, layer=layer,
-        )  # fmt: skip
-        return [
-            self._decided(ends, walked) for walked in self._flows[key].run(Request(stage.chain, packet, when))
-        ]
-
-    @staticmethod
-    def _decided(ends: Step, walked: Branch) -> Branch:
-        """Return what becomes of what a built-in chain leaves: its policy, which `ends` tells, decides."""
-        after = Branch(walked.when, {})
-        policy = ends.effect
-        for packet, reaching in walked.left().items():
-            step = ends._replace(packet=packet)
-            further = Reaching(reaching.share, joined(reaching.path, step))
-            if policy == "DROP":
-                add(after.ends, End("DROP", None, packet), further)
-            else:
-                add(after.here, packet, further)
-        for end, reaching in walked.ends.items():
-            if end.verdict == "ACCEPT":
-                add(after.here, end.packet, reaching)
-            else:
-                add(after.ends, end, reaching)
-        return after
-
-    def _routed(self, packet: Packet, when: When) -> Branch:
+    def _routed(self, packet: Packet, answer: Answer) -> Move:
         """Deliver to this node or forward."""
-        if self._is_local(packet, Assumed(when).answer):
-            return _unchanged(packet._replace(route="INPUT", to_this_node=True), when)[0]
+        if self._is_local(packet, answer):
+            return On(packet._replace(route="INPUT", to_this_node=True))
         route = (
             self.host.routes.lookup(packet.destination) if self.host.routes and packet.destination else None
         )
-        forwarded = packet._replace(
-            route="FORWARD", to_this_node=False, ttl=None if packet.ttl is None else packet.ttl - 1
-        )
         if packet.ttl is not None and packet.ttl <= 1:
-            return _lost(packet, when, "time to live exceeded, not forwarded")
+            return Lost(packet, "time to live exceeded, not forwarded")
         if route is not None and route.kind in _REFUSING_ROUTES:
-            return _lost(packet, when, f"route is {route.kind}")
-        return _unchanged(forwarded, when)[0]
+            return Lost(packet, f"route is {route.kind}")
+        forwarded = packet._replace(route="FORWARD", to_this_node=False)
+        if packet.ttl is None:
+            return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
+        return On(forwarded._replace(ttl=packet.ttl - 1))
 
-    def _is_local(self, packet: Packet, answer: Callable[[Condition], bool | None]) -> bool:
+    def _is_local(self, packet: Packet, answer: Answer) -> bool:
         local = packet.to_this_node
         if local is None:
             local = self.host.is_local(packet.destination)
         if local is not None:
             return local
-        asked = (
+        return _answered(
             Condition("endpoint-local", "DNAT")
             if packet.dnat
-            else Condition("destination-type", "LOCAL", since=packet.since("destination"))
+            else Condition("destination-type", "LOCAL", since=packet.since("destination")),
+            answer,
         )
-        answered = answer(asked)
-        if answered is None:
-            raise UndecidedError(asked)
-        return answered
 
 
 _BACKENDS = ("legacy", "nf_tables")
 
 
-class _Turn(NamedTuple):
+class Turn(NamedTuple):
     """A stage, and which time it comes, from 0: once for each backend that acts in it."""
 
     stage: Stage
     number: int
+
+
+def start_of(packet: Packet, hook: str) -> Packet:
+    """Return the packet as it comes to `hook`: before tracking it has no connection."""
+    return packet._replace(route="OUTPUT" if hook == "output" else "", state=INVALID)
+
+
+def _answered(condition: Condition, answer: Answer) -> bool:
+    """Return the answer to a condition.
+
+    Raises:
+        UndecidedError: there is none.
+    """
+    answered = answer(condition)
+    if answered is None:
+        raise UndecidedError(condition)
+    return answered
 
 
 def _has_chosen(stage: Stage, packet: Packet) -> bool:
@@ -349,24 +276,3 @@ def _has_chosen(stage: Stage, packet: Packet) -> bool:
 
 def _lets_all_pass(table: RuleTable, chain: str) -> bool:
     return not table.rules_of(chain) and table.policy(chain) != "DROP"
-
-
-def _splits(result: list[Branch], when: When) -> bool:
-    return len(result) != 1 or result[0].when != when
-
-
-def _unchanged(packet: Packet, when: When) -> list[Branch]:
-    return [Branch(when, {packet: Reaching(CERTAIN, None)})]
-
-
-def _lost(packet: Packet, when: When, why: str) -> Branch:
-    branch = Branch(when, {})
-    path = Path(None, Step("", "routing", None, why, packet, kind=ROUTING))
-    branch.ends[End("DROP", None, packet)] = Reaching(CERTAIN, path)
-    return branch
-
-
-def cases_of(branches: list[Branch]) -> Iterator[tuple[When, Branch]]:
-    """Yield each branch with the answers that matter, the one with the fewest special answers first."""
-    whens = [(essential(branch.when), branch) for branch in branches]
-    yield from sorted(whens, key=lambda case: sum(assumption.holds for assumption in case[0]))

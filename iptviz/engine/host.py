@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Host(NamedTuple):
     """A node as far as more than its dump tells of it; None is not known.
 
-    `local` are all addresses of the node. `out_interface` is where the packet that is asked about leaves it.
+    `local` are all addresses of the node, `interfaces` the names of all its interfaces. `out_interface` is where
+    the packet that is asked about leaves it.
     """
 
     local: frozenset[Network] | None = None
@@ -25,6 +26,7 @@ class Host(NamedTuple):
     sets: Mapping[str, IpSet] | None = None
     recent: Mapping[str, RecentList] | None = None
     out_interface: str | None = None
+    interfaces: frozenset[str] | None = None
 
     def is_local(self, address: Network | None) -> bool | None:
         """Whether `address` is one of the node's own; None where that is not known."""
@@ -43,11 +45,11 @@ class Host(NamedTuple):
     @staticmethod
     def may_be_multicast(address: Network) -> bool:
         """Whether a multicast address may be among those of `address`."""
-        return any(network.meets(address) for kind, network in _FIXED_TYPES if kind == "MULTICAST")
+        return any(network.meets(address) for kind, network in FIXED_TYPES if kind == "MULTICAST")
 
     def address_type(self, address: Network) -> str | None:
         """Return the type that the kernel's routing gives `address` (`-m addrtype`), where it is known."""
-        for kind, network in _FIXED_TYPES:
+        for kind, network in FIXED_TYPES:
             if network.contains(address):
                 return kind
         if self.local is not None and _is_host(address) and address in self.local:
@@ -71,7 +73,7 @@ def _network(text: str) -> Network:
 
 
 _LOOPBACK = {4: _network("127.0.0.0/8"), 6: _network("::1")}
-_FIXED_TYPES = (
+FIXED_TYPES = (
     ("LOCAL", _LOOPBACK[4]),
     ("LOCAL", _LOOPBACK[6]),
     ("MULTICAST", _network("224.0.0.0/4")),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.chance import CERTAIN, NEVER, times
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.meanings.table import CHANCE, MEANINGS
-from iptviz.engine.meanings.truth import RuleTruth
+from iptviz.engine.meanings.truth import RuleTruth, needs_of
 
 if TYPE_CHECKING:
-    from fractions import Fraction
+    from collections.abc import Callable
 
-    from iptviz.engine.implications import Assumed
+    from iptviz.engine.condition import Condition
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import CompiledRule
+
+    Answer = Callable[[Condition], bool | None]
 
 
 def rule_truth(rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
@@ -28,24 +31,39 @@ def rule_truth(rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST) ->
             continue
         if truth is False:
             return RuleTruth(NEVER, ())
-        if isinstance(truth, Assumption):
-            needs.append(_of_rule(truth, rule))
+        if isinstance(truth, Fraction):
+            chance = times(chance, truth)
         else:
-            chance *= truth
-    return RuleTruth(chance, tuple(dict.fromkeys(needs))) if chance else RuleTruth(NEVER, ())
+            needs += [_of_rule(need, rule) for need in needs_of(truth)]
+    if not chance:
+        return RuleTruth(NEVER, ())
+    return RuleTruth(chance, tuple(dict.fromkeys(needs)) if needs else ())
 
 
-def why_not(rule: CompiledRule, packet: Packet, host: Host, assumed: Assumed) -> str:
+def settled(truth: RuleTruth, answer: Answer) -> RuleTruth:
+    """Drop the needs that are known to hold; a rule with a need that does not hold never matches."""
+    if not truth.needs:
+        return truth
+    unanswered = []
+    for need in truth.needs:
+        answered = answer(need.condition)
+        if answered is None:
+            unanswered.append(need)
+        elif answered != need.holds:
+            return RuleTruth(NEVER, ())
+    return RuleTruth(truth.chance, tuple(unanswered))
+
+
+def why_not(rule: CompiledRule, packet: Packet, host: Host, answer: Answer) -> str:
     """Return what of `rule` is not so for `packet`: a part as it stands, or a chance that did not come."""
     for test in rule.tests:
         truth = MEANINGS[test.kind](test, packet, host)
-        if not isinstance(truth, Assumption):
-            if not truth:
-                return test.part
-            continue
-        need = _of_rule(truth, rule)
-        if assumed.answer(need.condition) != need.holds:
-            return need.opposite().text
+        if not truth:
+            return test.part
+        for need in () if isinstance(truth, bool | Fraction) else needs_of(truth):
+            asked = _of_rule(need, rule)
+            if answer(asked.condition) != asked.holds:
+                return asked.opposite().text
     return (
         "its chance did not come"
         if rule_truth(rule, packet, host).chance != CERTAIN

@@ -8,6 +8,8 @@ from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark, Origin
 from iptviz.xtables.values.numbers import ALL_BITS
 
 if TYPE_CHECKING:
+    from iptviz.engine.condition import When
+    from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
 
@@ -23,6 +25,17 @@ class ConnectionTuple(NamedTuple):
     destination_port: int | None = None
 
 
+class Note(NamedTuple):
+    """A rule that marks, logs or counts and goes on, where all of `needs` hold.
+
+    `via` is the rule that led to it, by a jump or because it is the rule itself.
+    """
+
+    rule: Place
+    via: Place
+    needs: When
+
+
 class Packet(NamedTuple):
     """One packet on its way; nat meets only the first of a connection.
 
@@ -34,6 +47,8 @@ class Packet(NamedTuple):
     `original` is what the connection's first packet looked like, once nat has rewritten it.
     `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
     is another one than before. `route` is where routing sent it: `INPUT`, `FORWARD`, `OUTPUT`, or not yet.
+    `ttl_taken` is what has been taken off an unknown time to live since it came, or since a rule set it.
+    `noted` are rules that it has passed and that a survey only notes.
     """
 
     protocol: str | None = None
@@ -52,6 +67,7 @@ class Packet(NamedTuple):
     icmp_type: tuple[int, int | None] | None = None
     length: int | None = None
     ttl: int | None = None
+    ttl_taken: int = 0
     tos: int | None = None
     mac: str | None = None
     packet_type: str | None = None
@@ -64,6 +80,7 @@ class Packet(NamedTuple):
     listed: frozenset[str] = frozenset()
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
+    noted: tuple[Note, ...] = ()
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

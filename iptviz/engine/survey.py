@@ -1,7 +1,7 @@
 """Where all connections go: the share that comes to each rule and chain, under which conditions.
 
-A survey follows a packet as any flow does. But it is asked where connections end, so a rule that can only
-mark, log or count splits nothing: it is noted with the conditions that it hangs on, and what it may have
+A survey follows a packet through chains of one table. It is asked where connections end, so a rule that can
+only mark, log or count splits nothing: it is noted with the conditions that it hangs on, and what it may have
 changed is unknown from there on. A rule that nothing reaches is told as well, with share 0.
 """
 
@@ -9,26 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.branches import Branch, Note, Passage, When, add
-from iptviz.engine.chance import CERTAIN, product, times, total
-from iptviz.engine.effects import BrokenJumps, GoOn, TargetCall
-from iptviz.engine.flow import Action, Called, Flow, Request, Taken
+from iptviz.engine.answers import Anybody
+from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
+from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.host import UNKNOWN_HOST
-from iptviz.engine.implications import Assumed, essential
-from iptviz.engine.matching import rule_truth
+from iptviz.engine.matching import settled
 from iptviz.engine.meanings.truth import RuleTruth
-from iptviz.engine.targets.table import apply_target
-from iptviz.rules.form import NOTHING, TARGET, UNCLEAR
+from iptviz.engine.passive import ENTRY, HOOK, PassiveRules
+from iptviz.engine.walk import Back, Passage, Request, Walk, Walked, add
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-    from iptviz.engine.packet import Packet
+    from iptviz.engine.answers import Answers
+    from iptviz.engine.condition import When
+    from iptviz.engine.fields import Field
+    from iptviz.engine.packet import Note, Packet
+    from iptviz.engine.walk import Action, Taken
     from iptviz.rules.form import CompiledRule, Place, RuleTable
-
-_ENTRY = ""
-"""The name under which the rules that are asked about stand as a chain."""
 
 
 class Arrival(NamedTuple):
@@ -65,142 +64,136 @@ NOTHING_HAPPENS = Case((), {}, CERTAIN, {}, {}, {})
 
 
 class Survey(NamedTuple):
-    """All cases; `skipped` counts those left out because there were too many.
+    """All cases; no two of them have anything in common.
 
-    `rounded` says that some shares are not exact: see `chance.product`.
+    `left_open` are fields of which nothing is told, since there were too many cases; what hangs on them is told
+    of a client to whom no question about them applies. `rounded` says that some shares are not exact: see
+    `chance.product`.
     """
 
     cases: list[Case]
     broken: BrokenJumps
-    skipped: int = 0
+    left_open: tuple[Field, ...] = ()
     rounded: bool = False
 
 
 def survey(table: RuleTable, packet: Packet, rules: Sequence[CompiledRule]) -> Survey:
     """Follow `packet` through `rules`, as if they were one chain of `table`, and all that they lead to."""
-    flow = _SurveyingFlow(table, rules)
-    branches = flow.run(Request(_ENTRY, packet, ()))
-    return Survey([_case(branch) for branch in branches], flow.broken, flow.skipped, flow.rounded)
+    surveyor = _Surveyor(table, packet, rules)
+    try:
+        return surveyor.of_anybody()
+    except UndecidedError:  # then there are cases to be told apart
+        return surveyor.by_cases()
 
 
-class _SurveyingFlow(Flow):
-    """A flow that keeps account of what comes to each rule, and is not split by what only marks."""
+class _Surveyor:
+    """Surveys rules that are asked about one packet."""
+
+    def __init__(self, table: RuleTable, packet: Packet, rules: Sequence[CompiledRule]) -> None:
+        self.table = table
+        self.packet = packet
+        self.entry = rules
+        self.passive = PassiveRules(table)
+        self.broken = BrokenJumps({}, {}, {})
+
+    def of_anybody(self) -> Survey:
+        """Return the only case.
+
+        Raises:
+            UndecidedError: there are several.
+        """
+        return self._survey([((), Anybody())])
+
+    def by_cases(self) -> Survey:
+        """Return all cases."""
+        from iptviz.engine.survey_cases import cases  # one case, as there mostly is, needs no diagram
+
+        found, left_open = cases(self.table, self.packet, self.entry, self.passive, self.broken)
+        return self._survey(found)._replace(left_open=left_open)
+
+    def _survey(self, cases: Sequence[tuple[When, Answers]]) -> Survey:
+        walks = [_SurveyingWalk(self, witness) for _, witness in cases]
+        walked = [walk.run(Request(ENTRY, self.packet)) for walk in walks]
+        told = [_case(when, found) for (when, _), found in zip(cases, walked, strict=True)]
+        return Survey(told, self.broken, rounded=any(walk.rounded for walk in walks))
+
+
+class _SurveyingWalk(Walk):
+    """A walk that keeps account of what comes to each rule."""
 
     asks_in_vain = True
 
-    def __init__(self, table: RuleTable, entry: Sequence[CompiledRule]) -> None:
-        super().__init__(table, "PREROUTING", UNKNOWN_HOST, BrokenJumps({}, {}, {}))
-        self._entry = entry
-        self._passive = _PassiveRules(table)
+    def __init__(self, surveyor: _Surveyor, witness: Answers) -> None:
+        super().__init__(surveyor.table, HOOK, UNKNOWN_HOST, surveyor.broken, witness)
+        self._entry = surveyor.entry
+        self._passive = surveyor.passive
 
-    def rules(self, request: Request) -> Sequence[CompiledRule]:
+    def rules(self, request: Request) -> Iterable[CompiledRule]:
         return super().rules(request) if request.chain else self._entry
 
-    def apply(self, rule: CompiledRule, branch: Branch) -> Generator[Request, list[Branch], None]:
-        if self._passive.has(rule):
-            self._pass_by(rule, branch)
-        else:
-            yield from super().apply(rule, branch)
-            reached = {packet: reaching for packet, reaching in branch.here.items() if reaching.share}
-            branch.here = reached or dict(list(branch.here.items())[:1])
+    def broken_jump(self, rule: CompiledRule, packet: Packet) -> Action:
+        return Back(packet, f"{rule.jump} cannot be entered")
 
-    def _pass_by(self, rule: CompiledRule, branch: Branch) -> None:
-        assumed = Assumed(branch.when)
-        before, branch.here = branch.here, {}
+    def settled(self, truth: RuleTruth, share: Fraction) -> RuleTruth:
+        if share or not truth.needs:
+            return super().settled(truth, share)
+        sure = settled(truth, self.witness.told)  # what nothing reaches hangs on nothing
+        return RuleTruth(NEVER, ()) if sure.needs else sure
+
+    def pass_by(self, rule: CompiledRule, walked: Walked) -> bool:
+        if not self._passive.has(rule):
+            return False
+        before, walked.here = walked.here, {}
         for packet, reaching in before.items():
-            after, notes = self._passive.pass_by(rule, packet, assumed)
-            add(branch.here, after, reaching)
+            after, notes = self._passive.pass_by(rule, packet, self.witness.told)
+            add(walked.here, after, reaching)
             for note, chance in notes if reaching.share else ():
-                _count(branch, note, times(reaching.share, chance))
+                _count(walked, note, times(reaching.share, chance))
+        return True
 
-    def commit(self, branch: Branch, taken: Taken, action: Action) -> None:
-        super().commit(branch, taken, action)
-        called = action.branch if isinstance(action, Called) else None
-        branch.passages.append(Passage(taken.rule, taken.chance, taken.before, taken.reaching.share, called))
-        for note, share in called.notes.items() if called and taken.reaching.share else ():
-            _count(branch, note, product(taken.reaching.share, share)[0])
+    def share_out(
+        self, rule: CompiledRule, walked: Walked, taken: dict[Packet, tuple[Fraction, Action]]
+    ) -> None:
+        super().share_out(rule, walked, taken)
+        if len(walked.here) > 1:
+            reached = {packet: reaching for packet, reaching in walked.here.items() if reaching.share}
+            walked.here = reached or dict(list(walked.here.items())[:1])
+
+    def path(self, taken: Taken, action: Action) -> None:
+        """Nobody asks a survey for ways."""
+
+    def passed(self, walked: Walked, taken: Taken, called: Walked | None) -> None:
+        walked.passages.append(Passage(taken.rule, taken.chance, taken.before, taken.share, called))
+        for note, share in called.notes.items() if called and taken.share else ():
+            _count(walked, note, product(taken.share, share)[0])
 
 
-def _count(branch: Branch, note: Note, share: Fraction) -> None:
-    before = branch.notes.get(note)
-    branch.notes[note] = total((before, share)) if before else share
-
-
-# --- rules that can only mark, log or count: whatever they do, the next rule is asked ---------------------------
-
-_ALWAYS = RuleTruth(CERTAIN, ())
-
-
-class _PassiveRules:
-    """Tells the passive rules of a table, and what packets are like after them."""
-
-    def __init__(self, table: RuleTable) -> None:
-        self.table = table
-        self._chains: dict[str, bool] = {}
-
-    def has(self, rule: CompiledRule) -> bool:
-        """Whether `rule` is one: without a target, with one that goes on, or a jump to such rules alone."""
-        callee = rule.jump
-        if callee is None:
-            return rule.action.kind in {NOTHING, UNCLEAR} or rule.action.continues
-        return not rule.goto and self.table.has_chain(callee) and self._is_passive_chain(callee)
-
-    def _is_passive_chain(self, chain: str) -> bool:
-        if chain not in self._chains:
-            # Only a chain that calls no other is looked into; kube-proxy's marking chains are of that kind.
-            rules = self.table.rules_of(chain)
-            self._chains[chain] = all(rule.jump is None and self.has(rule) for rule in rules)
-        return self._chains[chain]
-
-    def pass_by(
-        self, rule: CompiledRule, packet: Packet, assumed: Assumed
-    ) -> tuple[Packet, list[tuple[Note, Fraction]]]:
-        """Return the packet after a passive rule, and what is to be noted, each with its chance in [0, 1]."""
-        notes: list[tuple[Note, Fraction]] = []
-        jump = assumed.settle(rule_truth(rule, packet))
-        for inner in self._rules_behind(rule) if jump.chance else ():
-            own = _ALWAYS if inner == rule else assumed.settle(rule_truth(inner, packet))
-            chance, needs = jump.chance * own.chance, jump.needs + own.needs
-            if chance:
-                notes.append((Note(inner.place, rule.place, needs), chance))
-                after = self._after(inner, packet, assumed)
-                surely = chance == CERTAIN and not needs
-                packet = after if surely else packet.or_else(after, inner.place.line)
-        return packet, notes
-
-    def _rules_behind(self, rule: CompiledRule) -> list[CompiledRule]:
-        """Return the rules of the chain that `rule` jumps to; without a jump, or any rule there, `rule`."""
-        callee = rule.jump
-        return (list(self.table.rules_of(callee)) if callee is not None else []) or [rule]
-
-    def _after(self, rule: CompiledRule, packet: Packet, assumed: Assumed) -> Packet:
-        if rule.action.kind != TARGET:
-            return packet
-        effect = apply_target(TargetCall(rule, packet, rule.chain, UNKNOWN_HOST, assumed.answer))
-        return effect.packet if isinstance(effect, GoOn) else packet
+def _count(walked: Walked, note: Note, share: Fraction) -> None:
+    before = walked.notes.get(note)
+    walked.notes[note] = total((before, share)) if before else share
 
 
 # --- the account of one case -------------------------------------------------------------------------------
 
 
-def _case(branch: Branch) -> Case:
+def _case(when: When, walked: Walked) -> Case:
     ends: dict[Place, Fraction] = {}
-    for end, reaching in branch.ends.items():
+    for end, reaching in walked.ends.items():
         if end.rule is not None:
             ends[end.rule] = total((ends[end.rule], reaching.share)) if end.rule in ends else reaching.share
-    leftover = total(reaching.share for reaching in branch.left().values())
-    arrivals, entered = _account(branch)
-    return Case(essential(branch.when), ends, leftover, arrivals, entered, branch.notes)
+    leftover = total(reaching.share for reaching in walked.left.values())
+    arrivals, entered = _account(walked)
+    return Case(when, ends, leftover, arrivals, entered, walked.notes)
 
 
-def _account(top: Branch) -> tuple[dict[Place, Arrival], dict[str, Entry]]:
+def _account(top: Walked) -> tuple[dict[Place, Arrival], dict[str, Entry]]:
     """Pour all connections in at the top, and return what comes to each rule and chain."""
     arrivals: dict[Place, Arrival] = {}
     entered: dict[str, Entry] = {}
-    entering: dict[Branch, Fraction] = {top: CERTAIN}
-    for branch in _callers_first(top):
-        whole = entering[branch]
-        for rule, chance, before, taken, called in branch.passages:
+    entering: dict[Walked, Fraction] = {top: CERTAIN}
+    for walked in _callers_first(top):
+        whole = entering[walked]
+        for rule, chance, before, taken, called in walked.passages:
             reaching, _ = product(whole, before)
             earlier = arrivals.get(rule.place)
             arrivals[rule.place] = Arrival(total((earlier.before, reaching)) if earlier else reaching, chance)
@@ -214,18 +207,18 @@ def _account(top: Branch) -> tuple[dict[Place, Arrival], dict[str, Entry]]:
     return arrivals, entered
 
 
-def _callers_first(top: Branch) -> Iterable[Branch]:
-    """Return all branches below `top`, none before one that calls it; from a stack, however deep they lie."""
-    done: dict[Branch, None] = {}
+def _callers_first(top: Walked) -> Iterable[Walked]:
+    """Return all walks below `top`, none before one that calls it; from a stack, however deep they lie."""
+    done: dict[Walked, None] = {}
     pending = [(top, reversed(top.passages))]
     opened = {top}
     while pending:
-        branch, passages = pending[-1]
+        walked, passages = pending[-1]
         called = next((called for *_, called in passages if called and called not in opened), None)
         if called is not None:
             opened.add(called)
             pending.append((called, reversed(called.passages)))
         else:
             pending.pop()
-            done[branch] = None
+            done[walked] = None
     return reversed(done)

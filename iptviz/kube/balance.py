@@ -28,6 +28,8 @@ _SLACK = Fraction(1, 1 << 256)
 class Balance(NamedTuple):
     """`deviation` is the largest distance of a share from 1/n, `allowed` what kube-proxy's own rounding brings.
 
+    That is what ten digits bring, or where those do not explain the deviation, what five do.
+
     `rounded` says that the deviation is what five-digit probabilities bring, no more and no less.
     """
 
@@ -46,34 +48,38 @@ class Balance(NamedTuple):
 
 def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     """Return how even `shares` (each in [0, 1]) are, or None without any."""
-    return _balance(tuple(shares)) if shares else None
+    return _balance(tuple(trimmed(share, _ENOUGH_BITS) for share in shares)) if shares else None
 
 
 @lru_cache(maxsize=256)
 def _balance(shares: tuple[Fraction, ...]) -> Balance:
-    """Return how even shares are; of ten thousand services most share alike."""
-    roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
-    deviation = _deviation(roughly)
-    old, new = (_rounding(len(shares), digits) for digits in (_OLD_DIGITS, _NEW_DIGITS))
+    """Return how even short shares are; of ten thousand services most share alike."""
+    least, most = min(shares), max(shares)
+    deviation = _deviation(len(shares), least, most)
+    new = _rounding(len(shares), _NEW_DIGITS)
+    # Only what ten digits do not explain is worth going through all endpoints once more.
+    allowed = new if deviation <= new else max(new, _rounding(len(shares), _OLD_DIGITS))
     return Balance(
         endpoints=len(shares),
-        least=min(roughly),
-        most=max(roughly),
+        least=least,
+        most=most,
         deviation=deviation,
-        allowed=max(old, new),
-        rounded=new < deviation <= old,
+        allowed=allowed,
+        rounded=new < deviation <= allowed,
     )
 
 
 @cache
 def _rounding(endpoints: int, digits: int) -> Fraction:
     """Return the deviation that kube-proxy's own rounding brings."""
-    return _deviation(kube_proxy_shares(endpoints, digits, bits=_ENOUGH_BITS)) + _SLACK
+    shares = kube_proxy_shares(endpoints, digits, bits=_ENOUGH_BITS)
+    return _deviation(endpoints, min(shares), max(shares)) + _SLACK
 
 
-def _deviation(shares: Sequence[Fraction]) -> Fraction:
-    fair = Fraction(1, len(shares))
-    return max(abs(share - fair) for share in shares)
+def _deviation(endpoints: int, least: Fraction, most: Fraction) -> Fraction:
+    """Return the largest distance from a fair share."""
+    fair = Fraction(1, endpoints)
+    return max(most - fair, fair - least)
 
 
 def kube_proxy_shares(endpoints: int, digits: int, *, bits: int | None = None) -> list[Fraction]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.kube.families import FAMILIES, MARK_DROP, MARK_MASQUERADE
+from iptviz.rules.iptables import compiled
 from iptviz.xtables.values.numbers import read_mark
 
 if TYPE_CHECKING:
@@ -43,4 +44,4 @@ class Marks:
 
     def _sets(self, rule: Rule, chain: str) -> bool:
         # A jump counts too: kube-proxy only makes sure that the chain exists, its rule is kubelet's.
-        return bool(bits_set(rule) & self._bits[chain]) or rule.jump == chain
+        return compiled(rule).jump == chain or bool(bits_set(rule) & self._bits[chain])

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption
-from iptviz.engine.implications import Assumed
-from iptviz.engine.matching import rule_truth
+from iptviz.engine.matching import rule_truth, settled
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
 from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -116,7 +115,7 @@ class OutcomeReader:
         endpoints = tuple(self._endpoint(rule, case) for rule in ends if _is_dnat(rule))
         others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if not _is_dnat(rule))
         leftover = total((case.leftover, *(end.share for end in others)))
-        notes = [note for note in _notes(case) if not note.via.chain.startswith(ENDPOINT_CHAIN)]
+        notes = [note for note in _notes(case) if not compiled(note.via).chain.startswith(ENDPOINT_CHAIN)]
         verdict = self._verdict(case, notes) if leftover else None
         refused = verdict is not None and not endpoints
         hops = (
@@ -136,7 +135,8 @@ class OutcomeReader:
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
-        via = dump_rule(case.entered[rule.chain].via) if rule.chain in case.entered else rule
+        entry = case.entered.get(compiled(rule).chain)
+        via = rule if entry is None else dump_rule(entry.via)
         arrival = case.arrivals[via]
         address, port = split_endpoint((rule.target and rule.target.value("--to-destination")) or "")
         port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
@@ -154,12 +154,11 @@ class OutcomeReader:
     def _hairpin(self, dnat: Rule, address: str) -> Rule | None:
         """Return the rule by which an endpoint that reaches itself through its service is masqueraded."""
         own = parse_network(address)
-        for rule in dnat.table.rules_of(dnat.chain):
-            networks = [
-                parse_network(need.condition.value) for need in rule_truth(compiled(rule), self.packet).needs
-            ]
-            if self.marks.masquerades(rule) and networks == [own]:
-                return rule
+        for rule in dnat.table.rules_of(compiled(dnat).chain):
+            if self.marks.masquerades(rule):
+                needs = rule_truth(compiled(rule), self.packet).needs
+                if [parse_network(need.condition.value) for need in needs] == [own]:
+                    return rule
         return None
 
     def _masquerade(self, notes: Sequence[_Note]) -> tuple[Masquerade, ...]:
@@ -175,10 +174,14 @@ class OutcomeReader:
         for note in notes:
             if self.marks.drops(note.rule) and not note.needs:
                 return Verdict("DROP", note.via)
-        assumed = Assumed(case.when)
+        if not self.refusals:
+            return None
+        from iptviz.engine.knowing import answers_of  # most services refuse nobody
+
+        answer = answers_of(case.when)
         for rule in self.refusals:
             target = rule.target
-            truth = assumed.settle(rule_truth(compiled(rule), self.packet))
+            truth = settled(rule_truth(compiled(rule), self.packet), answer)
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
                 return Verdict(target.name, rule)
         return None
@@ -195,10 +198,10 @@ def _empty_chains(notes: Sequence[_Note]) -> Iterator[Hop]:
     Marking chains may be empty: kube-proxy only sees to it that KUBE-MARK-DROP exists, its rule is kubelet's.
     """
     for note in notes:
-        chain = note.rule.jump
+        chain = compiled(note.rule).jump
         if chain is not None and chain not in {MARK_MASQUERADE, MARK_DROP}:
             yield Hop(chain, note.share, note.rule)
 
 
 def _is_dnat(rule: Rule) -> bool:
-    return rule.target is not None and rule.target.name == "DNAT"
+    return compiled(rule).action.name == "DNAT"

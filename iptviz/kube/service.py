@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.condition import Condition
+    from iptviz.engine.fields import Field
     from iptviz.engine.survey import Case
 
     RulesAbout = Callable[[Frontend, str], Sequence[Rule]]
@@ -44,7 +44,7 @@ class ServiceTrace(NamedTuple):
     outcomes: tuple[FrontendOutcome, ...]
     affinity_seconds: int | None
     broken: BrokenJumps
-    unexplored: int
+    left_open: tuple[Field, ...]
     rounded: bool
     preempted: tuple[Preemption, ...]
     hashed: ServiceName = NAMELESS
@@ -99,7 +99,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         outcomes=tuple(outcomes),
         affinity_seconds=_affinity(nat, found.cases),
         broken=found.broken,
-        unexplored=found.skipped,
+        left_open=found.left_open,
         rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
     )
@@ -119,7 +119,7 @@ def _first_packet(frontend: Frontend) -> Packet:
 def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     """Return the seconds for which a client stays with its endpoint, or None without session affinity."""
     chains = {name for case in cases for name in case.entered if name.startswith(SERVICE_CHAINS)}
-    rules = (rule for name in sorted(chains) for rule in (nat.rules_of(name) if nat else ()))
+    rules = (rule for name in sorted(chains) for rule in (nat.rules_with("recent", name) if nat else ()))
     for match in (match for rule in rules for match in rule.matches if match.name == "recent"):
         seconds = match.option("--seconds")
         if match.option("--rcheck") and seconds and seconds.values:
@@ -127,17 +127,18 @@ def _affinity(nat: Table | None, cases: Sequence[Case]) -> int | None:
     return None
 
 
-def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[Condition]:
+def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[str]:
     """Return the sources that load-balancer source ranges admit."""
     chains = {name for case in cases for name in case.entered if name.startswith(FIREWALL_CHAIN)}
     rules = (rule for name in chains for rule in (nat.rules_of(name) if nat else ()))
-    return {need.condition for rule in rules for need in rule_truth(compiled(rule), Packet()).needs}
+    needs = (need for rule in rules for need in rule_truth(compiled(rule), Packet()).needs)
+    return {value for need in needs for value in need.condition.values}
 
 
-def _how_special(outcome: FrontendOutcome, admitted: set[Condition]) -> tuple[int, bool]:
+def _how_special(outcome: FrontendOutcome, admitted: set[str]) -> tuple[int, bool]:
     """Order outcomes by how special their client is: a pod, the node, somebody singled out by a rule.
 
     Being admitted by a source range makes no client special, being refused by it does.
     """
-    special = [need for need in outcome.when if need.holds and need.condition not in admitted]
+    special = [need for need in outcome.when if need.holds and not admitted.issuperset(need.condition.values)]
     return len(special), not outcome.endpoints

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.implications import Assumed
 from iptviz.engine.matching import why_not
 from iptviz.engine.path import MISSED, Path, Step, joined, steps_of
 from iptviz.rules.form import RETURN
-from iptviz.rules.iptables import compiled, dump_rule, rule_table
+from iptviz.rules.iptables import compiled, dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from iptviz.dump.model import Dump
-    from iptviz.engine.branches import Outcome
-    from iptviz.engine.condition import Assumption
-    from iptviz.engine.host import Host
+    from iptviz.engine.answers import Answers
+    from iptviz.engine.hooks import Hooks
+    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import CompiledRule
 
 
-def explained(dumps: Sequence[Dump], host: Host, given: tuple[Assumption, ...], outcome: Outcome) -> Outcome:
+def explained(hooks: Hooks, witness: Answers, outcome: Outcome) -> Outcome:
     """Return `outcome` with the rules in its path that did not match, up to the last one that did.
 
     Of a long chain only the rules that may concern the packet's destination are told.
@@ -29,7 +27,7 @@ def explained(dumps: Sequence[Dump], host: Host, given: tuple[Assumption, ...], 
     steps, complete = steps_of(outcome.path)
     if not complete:
         return outcome
-    teller = _Teller(dumps, host, Assumed((*given, *outcome.when)))
+    teller = _Teller(hooks, witness)
     path: Path | None = None
     for step in steps:
         for shown in (*teller.before(step), step):
@@ -48,15 +46,14 @@ class _Place(NamedTuple):
 class _Teller:
     """Follows a path and knows how far each open chain was walked."""
 
-    def __init__(self, dumps: Sequence[Dump], host: Host, assumed: Assumed) -> None:
-        self.dumps = dumps
-        self.host = host
-        self.assumed = assumed
+    def __init__(self, hooks: Hooks, witness: Answers) -> None:
+        self.hooks = hooks
+        self.witness = witness
         self._open: list[tuple[_Place, int]] = []  # a chain, the number of the last rule asked in it
 
     def before(self, step: Step) -> Iterator[Step]:
         """Yield the rules that were asked in vain before `step`, then remember where `step` leads."""
-        if step.table not in self.dumps[step.layer].tables:
+        if step.table not in self.hooks.rules[step.layer].tables:
             return
         place = _Place(step.layer, step.table, step.chain)
         while self._open and not self._continues(step):
@@ -85,9 +82,8 @@ class _Teller:
         for rule in self._rules(place, packet):
             at = rule.place
             if after < at.number and (until is None or at.number < until):
-                reason = why_not(rule, packet, self.host, self.assumed)
+                reason = why_not(rule, packet, self.hooks.host, self.witness.answer)
                 yield Step(place.table, place.chain, at, reason, packet, kind=MISSED, layer=place.layer)
 
     def _rules(self, place: _Place, packet: Packet) -> Sequence[CompiledRule]:
-        table = self.dumps[place.layer].tables[place.table]
-        return rule_table(table).towards(place.chain, packet.destination)
+        return self.hooks.rules[place.layer].tables[place.table].towards(place.chain, packet.destination)

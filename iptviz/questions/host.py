@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.node.snapshot import Snapshot
+    from iptviz.supplied.addresses import Addresses
     from iptviz.supplied.files import FileArgument
     from iptviz.xtables.address import Network
 
@@ -34,8 +35,10 @@ def supplied_host(
     """
     typed = frozenset(read_address("--local-ip", text, Typed(family, {})) for text in local_ips)
     lists = None if recent is None else _by_name(_read("recent", recent))
+    supplied = None if addresses is None else list(_read("addresses", addresses))
     return Host(
-        local=_own_addresses(node, family, typed, addresses),
+        local=_own_addresses(node, family, typed, supplied),
+        interfaces=node.interfaces if supplied is None else _interfaces(supplied),
         routes=node.routes if routes is None else _routes(routes),
         sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
         recent=node.recent if recent is None else lists,
@@ -44,12 +47,17 @@ def supplied_host(
 
 
 def _own_addresses(
-    node: Snapshot, family: str, typed: frozenset[Network], addresses: FileArgument
+    node: Snapshot, family: str, typed: frozenset[Network], supplied: list[Addresses] | None
 ) -> frozenset[Network] | None:
     """Return all of the node's addresses: those typed or supplied, else those that the snapshot holds."""
-    if addresses is not None:
-        return typed.union(*_read("addresses", addresses))
+    if supplied is not None:
+        return typed.union(*supplied)
     return typed or node.own_addresses(family)
+
+
+def _interfaces(supplied: list[Addresses]) -> frozenset[str] | None:
+    """Return all interfaces that lists of addresses name, where one of them has all."""
+    return next((found.interfaces for found in supplied if found.interfaces), None)
 
 
 def _routes(file: FileArgument) -> Any:

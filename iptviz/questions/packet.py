@@ -5,29 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from iptviz.checks.finding import distinct, findings_among
+from iptviz.dump.single import parse_rule
 from iptviz.engine.assume import read_assumption
-from iptviz.engine.branches import Outcome
-from iptviz.engine.chance import total
-from iptviz.engine.hooks import Journey, cases_of
-from iptviz.engine.implications import Assumed
-from iptviz.engine.path import either_way, settled
+from iptviz.engine.chance import CERTAIN
+from iptviz.engine.condition import Assumption
+from iptviz.engine.hooks import Hooks
+from iptviz.engine.journey import Journey
+from iptviz.engine.knowing import known_fields, within_bounds
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.outcome import Outcome, Told, told_cases
+from iptviz.engine.packet import Packet
+from iptviz.engine.unknowns import Unknowns, cannot_be
+from iptviz.errors import DumpError, PacketError
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_fields import read_packet, with_fields
 from iptviz.questions.packet_notes import packet_notes
-from iptviz.rules.iptables import DumpRules
+from iptviz.rules.iptables import DumpRules, compiled
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
-    from iptviz.engine.branches import Branch, When
-    from iptviz.engine.condition import Assumption
-    from iptviz.engine.packet import Packet
+    from iptviz.engine.condition import Condition
+    from iptviz.engine.fields import Field
+    from iptviz.engine.host import Host
     from iptviz.questions.packet_fields import PacketFields
+    from iptviz.rules.form import CompiledRule
     from iptviz.supplied.files import FileArgument
 
 
@@ -101,19 +108,83 @@ def packet(
         addresses=addresses, routes=routes, ipset=ipset, recent=recent,
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
-    given = tuple(map(read_assumption, assume))
+    given = tuple(_as_asked(read_assumption(text), first.family) for text in assume)
     unseen = (name for each in dumps for name in snapshot.unseen_tables(each))
-    journey = Journey(list(map(DumpRules, dumps)), host, unseen, snapshot.tables_beyond(first.family))
-    branches = journey.run(start, hook, given)
-    outcomes = tuple(_outcomes(branches, given))
-    if explain:
-        from iptviz.questions.explain import explained
+    hooks = Hooks(
+        list(map(DumpRules, dumps)), host, asked.state, unseen, snapshot.tables_beyond(first.family)
+    )
 
-        outcomes = tuple(explained(dumps, host, given, outcome) for outcome in outcomes)
-    faulty = bool(journey.broken.loops or journey.broken.missing or journey.skipped)
+    _refuse_untrue(given, asked, host, first.family)
+
+    def begun(open_: Collection[Field]) -> Unknowns:
+        unknowns = Unknowns(first.family, known_fields(asked, host), host, open_)
+        unknowns.assume(given)
+        return unknowns
+
+    def answered(unknowns: Unknowns) -> tuple[Journey, tuple[Outcome, ...]]:
+        journey = Journey(hooks, unknowns)
+        told = told_cases(journey, start, hook)
+        return journey, tuple(
+            outcome for case in told for outcome in _explained(case, hooks, explain=explain)
+        )
+
+    journey, outcomes = within_bounds(begun, answered)
+    if not outcomes:
+        raise PacketError(
+            f"cannot follow the packet where {given[-1].text}", hint="give a dump of these tables"
+        )
+    faulty = bool(journey.broken.loops or journey.broken.missing or journey.unknowns.left_open)
     notes = distinct(packet_notes(snapshot, dumps, journey, start, hook, outcomes, given))
     complete = all(passed.complete for passed in dumps) and not faulty
     return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot)
+
+
+def _as_asked(given: Assumption, family: str) -> Assumption:
+    """Return an assumption about options of a rule as the condition that such a rule makes, if it makes one."""
+    rule = _quoting(given.condition, family)
+    truth = rule_truth(rule, Packet(state=None)) if rule else None
+    if truth is None or len(truth.needs) != 1 or truth.chance != CERTAIN:
+        return given
+    (need,) = truth.needs
+    return Assumption(need.condition, need.holds == given.holds)
+
+
+def _quoting(condition: Condition, family: str) -> CompiledRule | None:
+    """Return the rule whose options a condition quotes; None where nobody here understands them."""
+    words = _QUOTED.get(condition.kind, "").format(condition.value)
+    if not words or condition.since is not None or condition.rewritten:
+        return None
+    flags = "-p tcp -m tcp " if words.startswith("--tcp-flags") else ""
+    try:
+        return compiled(parse_rule(f"-A INPUT {flags}{words}", family))
+    except DumpError:
+        return None
+
+
+_QUOTED = {"match": "{}", "mark": "-m mark --mark {}"}
+"""The kinds of conditions that are no regions of a field, as options of a rule."""
+
+
+def _refuse_untrue(given: Sequence[Assumption], asked: Packet, host: Host, family: str) -> None:
+    """Refuse what is assumed of a packet that is not so of it, where options of a rule are quoted.
+
+    Raises:
+        PacketError: something is not so.
+    """
+    for assumption in given:
+        rule = _quoting(assumption.condition, family)
+        truth = rule_truth(rule, asked, host) if rule else None
+        if truth is not None and not truth.needs and bool(truth.chance) != assumption.holds:
+            raise cannot_be(assumption)
+
+
+def _explained(case: Told, hooks: Hooks, *, explain: bool) -> Iterable[Outcome]:
+    """Return the outcomes of a case, with the rules that did not match where that is asked for."""
+    if not explain:
+        return case.outcomes
+    from iptviz.questions.explain import explained
+
+    return [explained(hooks, case.witness, outcome) for outcome in case.outcomes]
 
 
 def _passed(node: Snapshot, fields: PacketFields) -> tuple[Dump, ...]:
@@ -124,77 +195,3 @@ def _passed(node: Snapshot, fields: PacketFields) -> tuple[Dump, ...]:
 
 
 packet.__signature__ = with_fields(packet)  # type: ignore[attr-defined]
-
-
-def _outcomes(branches: list[Branch], given: When) -> Iterator[Outcome]:
-    """Yield the fates of the packet, case by case; ends that look the same from outside are one."""
-    for when, outcomes in _joined([(when, list(_ends(when, branch))) for when, branch in cases_of(branches)]):
-        answer = Assumed((*given, *when)).answer
-        yield from (outcome._replace(when=when, path=settled(outcome.path, answer)) for outcome in outcomes)
-
-
-def _ends(when: When, branch: Branch) -> Iterator[Outcome]:
-    found: dict[object, list[Outcome]] = {}
-    for end, weight in branch.ends.items():
-        outcome = Outcome(
-            end.verdict, weight.share, when, end.packet.route, end.rule, end.packet, weight.path
-        )
-        by = None if end.verdict == "ACCEPT" else end.rule
-        found.setdefault((_visible(outcome), by), []).append(outcome)
-    for same in found.values():
-        likeliest = max(same, key=lambda outcome: outcome.share)
-        yield likeliest._replace(share=total(outcome.share for outcome in same))
-
-
-def _visible(outcome: Outcome) -> tuple[object, ...]:
-    """Return what can be told from outside."""
-    end = outcome.packet
-    return outcome.verdict, outcome.route, end.dnat, end.snat, end.mark
-
-
-CaseOutcomes = tuple["When", list[Outcome]]
-
-
-def _joined(cases: list[CaseOutcomes]) -> list[CaseOutcomes]:
-    """Join cases that differ in one answer and look the same from outside, until none do."""
-    joined = list(cases)
-    at = 0
-    while at < len(joined):
-        partner = next((other for other in joined[at + 1 :] if _are_partners(joined[at], other)), None)
-        if partner is None:
-            at += 1
-            continue
-        joined.remove(partner)
-        joined[at] = _as_one(joined[at], partner)
-        at = 0
-    return joined
-
-
-def _as_one(one: CaseOutcomes, other: CaseOutcomes) -> CaseOutcomes:
-    """Return the case of both, in which either way is remembered."""
-    ((condition, holds),) = (need for need in one[0] if need not in other[0])
-    ways = {(_visible(outcome)): outcome.path for outcome in other[1]}
-    outcomes = [
-        outcome._replace(
-            path=either_way(condition, *((outcome.path, ways[key]) if holds else (ways[key], outcome.path)))
-        )
-        for outcome in one[1]
-        for key in [_visible(outcome)]
-    ]
-    return tuple(need for need in one[0] if need.condition != condition), outcomes
-
-
-def _are_partners(one: CaseOutcomes, other: CaseOutcomes) -> bool:
-    """Whether two cases differ in the answer to one condition alone, and nothing can be told from outside."""
-    mine, theirs = set(one[0]), set(other[0])
-    only_mine, only_theirs = mine - theirs, theirs - mine
-    if len(only_mine) != 1 or len(only_theirs) != 1 or only_mine.pop().opposite() != only_theirs.pop():
-        return False
-    return _shares(one[1]) == _shares(other[1])
-
-
-def _shares(outcomes: Iterable[Outcome]) -> dict[object, object]:
-    shares: dict[object, list[Any]] = {}
-    for outcome in outcomes:
-        shares.setdefault(_visible(outcome), []).append(outcome.share)
-    return {key: total(values) for key, values in shares.items()}

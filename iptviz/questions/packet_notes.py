@@ -8,6 +8,7 @@ from iptviz.checks import reading
 from iptviz.checks.backends import backends
 from iptviz.checks.broken_jumps import broken_jumps
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
+from iptviz.engine.fields import left_open_label
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.engine.branches import Outcome
     from iptviz.engine.condition import Assumption, Condition
-    from iptviz.engine.hooks import Journey
+    from iptviz.engine.journey import Journey
+    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.ipset.saved import IpSet
     from iptviz.node.snapshot import Snapshot
@@ -42,6 +43,12 @@ def settled_by(condition: Condition) -> str | None:
         return " or ".join(map(_option, CONDITION_KINDS[condition.kind].settled_by)) or None
     matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
     return " and ".join(map(_option, next(matches, ()))) or None
+
+
+def _place_among_options(text: str) -> int:
+    """Return where the first option of a text stands among those of the command."""
+    flags = [field.flag for field in FIELDS.values()] + list(_NODE_OPTIONS.values())
+    return flags.index(text.split(maxsplit=1)[0])
 
 
 def _option(parameter: str) -> str:
@@ -70,8 +77,8 @@ def packet_notes(
     if start.state in {"ESTABLISHED", "RELATED"}:
         yield remark("nat-decided-before", state=start.state)
     yield from _table_notes(node, dumps, journey, hook)
-    yield from _set_notes(dumps, journey.host.sets)
-    host = journey.host
+    yield from _set_notes(dumps, journey.hooks.host.sets)
+    host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
     yield from (
@@ -99,21 +106,21 @@ def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: 
     missing = tuple(
         name
         for name in ("mangle", "nat", "filter")
-        if name in tables and name not in there and name not in journey.unseen
+        if name in tables and name not in there and name not in journey.hooks.unseen
     )
     if missing and not any(map(node.tables_elsewhere, dumps)):
         yield remark("tables-taken-as-empty", tables=missing)
-    unseen = tuple(name for name in journey.unseen if name in tables)
+    unseen = tuple(name for name in journey.hooks.unseen if name in tables)
     if unseen:
         yield remark("tables-unseen", tables=unseen)
 
 
 def _limit_notes(journey: Journey) -> Iterator[Item]:
     """Say where the walk itself fell short."""
-    if journey.rounded:
+    if journey.unknowns.diagrams.rounded:
         yield remark("shares-rounded")
-    if journey.skipped:
-        yield remark("cases-left-out", count=journey.skipped)
+    if journey.unknowns.left_open:
+        yield remark("left-open", questions=left_open_label(journey.unknowns.left_open))
 
 
 def _cut_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
@@ -148,6 +155,6 @@ def _set_notes(dumps: Sequence[Dump], sets: Mapping[str, IpSet] | None) -> Itera
 def _narrowing_notes(outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
     """Say which options would settle what the answer hangs on."""
     asked = dict.fromkeys(need.condition for outcome in outcomes for need in outcome.when)
-    options = tuple(dict.fromkeys(filter(None, map(settled_by, asked))))
+    options = dict.fromkeys(filter(None, map(settled_by, asked)))
     if options:
-        yield remark("narrowed-by", options=options)
+        yield remark("narrowed-by", options=tuple(sorted(options, key=_place_among_options)))

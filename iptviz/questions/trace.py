@@ -57,7 +57,7 @@ class TraceResult(NamedTuple):
     def complete(self) -> bool:
         """Whether neither the dump nor the rules that were walked lack anything."""
         broken = (
-            traced.broken.loops or traced.broken.missing or traced.unexplored for traced in self.services
+            traced.broken.loops or traced.broken.missing or traced.left_open for traced in self.services
         )
         return self.dump.complete and not any(broken)
 
@@ -205,8 +205,12 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         yield from broken_jumps(traced.broken, complete=dump.complete)
     if traced.rounded:
         yield remark("shares-rounded-at", frontend=traced.frontend.text)
-    if traced.unexplored:
-        yield remark("cases-left-out-at", frontend=traced.frontend.text, count=traced.unexplored)
+    if traced.left_open:
+        from iptviz.engine.fields import left_open_label
+
+        yield remark(
+            "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
+        )
     chain = traced.frontend.rule.jump or traced.chain or ""
     if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
         from iptviz.checks.services import hash_mismatch

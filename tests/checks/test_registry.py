@@ -52,7 +52,7 @@ VALUES: dict[str, Hashable] = {
     "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "a quote is never closed",
     "reason": "it ends too early", "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
-    "whole": True, "writer": "userspace",
+    "questions": "the source", "whole": True, "writer": "userspace",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

@@ -11,7 +11,9 @@ import iptviz
 from iptviz.engine.assume import read_assumption
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
-from iptviz.engine.implications import Assumed
+from iptviz.engine.fields import FIELD_KINDS, Field, all_values, field_of, region_asked
+from iptviz.engine.knowing import answers_of
+from iptviz.engine.regions import lies_in, meets
 from iptviz.errors import PacketError
 from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.packet_notes import settled_by
@@ -46,6 +48,8 @@ EXAMPLES = {
         Condition("destination-port", "80", since=3), "destination port 80 (as line 3 left it)", "destination port not 80 (as line 3 left it)",
     ),
     "protocol": (Condition("protocol", "tcp"), "protocol is tcp", "protocol is not tcp"),
+    "ttl": (Condition("ttl", "0:4", since=12), "time to live is 0:4 (as line 12 left it)", "time to live is not 0:4 (as line 12 left it)"),
+    "length": (Condition("length", "40,1500"), "length is 40,1500", "length is not 40,1500"),
     "state": (
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
@@ -78,6 +82,10 @@ EXAMPLES = {
         Condition("set", "clients", "src,dst --return-nomatch", rewritten="10.1.0.1:80", since=3),
         "packet is in ipset clients src,dst --return-nomatch (rewritten to 10.1.0.1:80) (as line 3 left it)",
         "packet is not in ipset clients src,dst --return-nomatch (rewritten to 10.1.0.1:80) (as line 3 left it)",
+    ),
+    "count": (
+        Condition("count", "-m connlimit --connlimit-above 5", rule=12),
+        "packet matches -m connlimit --connlimit-above 5 at line 12", "packet does not match -m connlimit --connlimit-above 5 at line 12",
     ),
     "match": (
         Condition("match", "-m string --string clients --algo bm", since=5),
@@ -119,8 +127,8 @@ def test_each_field_makes_another_question(kind: str) -> None:
         condition._replace(since=99),
     ]
     assert len({condition, *others}) == 5
-    assert Assumed([Assumption(condition, holds=True)]).answer(condition) is True
-    assert Assumed([Assumption(condition, holds=True)]).answer(others[-1]) is None
+    assert answers_of([Assumption(condition, holds=True)])(condition) is True
+    assert answers_of([Assumption(condition, holds=True)])(others[-1]) is None
 
 
 @pytest.mark.parametrize(
@@ -153,13 +161,37 @@ def test_the_form_of_each_value_is_described(kind: str) -> None:
     assert row.holds != row.fails
 
 
-@pytest.mark.parametrize("kind", [name for name, row in CONDITION_KINDS.items() if row.region])
-def test_a_value_with_a_region_is_read_as_one_that_holds_itself(kind: str) -> None:
-    read = CONDITION_KINDS[kind].region
-    region = read(EXAMPLES[kind][0].value) if read else None
-    assert region is not None
-    assert region.contains(region)
-    assert region.meets(region)
+@pytest.mark.parametrize("kind", [name for name, row in CONDITION_KINDS.items() if row.field])
+def test_a_value_of_a_field_is_read_as_a_region_of_it(kind: str) -> None:
+    condition = EXAMPLES[kind][0]
+    field = field_of(condition)
+    assert field == Field(CONDITION_KINDS[kind].field, rewritten=condition.rewritten, since=condition.since)
+    region = region_asked(condition)
+    assert lies_in(region, all_values(field))
+    assert meets(region, region)
+    assert region != all_values(field)
+
+
+@pytest.mark.parametrize("kind", [name for name, row in CONDITION_KINDS.items() if not row.field])
+def test_a_question_of_its_own_is_a_field_of_yes_and_no(kind: str) -> None:
+    condition = EXAMPLES[kind][0]
+    assert Condition(*field_of(condition)) == condition
+    assert region_asked(condition) == ((1, None),)
+
+
+def test_each_field_has_a_kind_of_condition_that_asks_about_it() -> None:
+    assert {row.field for row in CONDITION_KINDS.values() if row.field} == {*FIELD_KINDS}
+
+
+@pytest.mark.parametrize("kind", [name for name, row in CONDITION_KINDS.items() if row.bits])
+def test_the_bits_of_a_mark_are_read_as_those_that_hold_themselves(kind: str) -> None:
+    read = CONDITION_KINDS[kind].bits
+    bits = read(EXAMPLES[kind][0].value) if read else None
+    assert bits is not None
+    assert bits.contains(bits)
+    assert bits.meets(bits)
+    assert read is not None
+    assert read("many") is None
 
 
 def test_a_rule_of_each_kind_that_has_a_state_is_told() -> None:
@@ -193,9 +225,9 @@ def beside() -> Beside:
 
 
 NAMES = re.compile(r"10\.1\.|192\.168\.1\.10|cali|eth0|clients|my list")
-NOTHING_NAMED = {name for name, row in CONDITION_KINDS.items() if not row.names} - {
-    "destination-type"
-}  # it was rewritten
+NOTHING_NAMED = {name for name, row in CONDITION_KINDS.items() if not row.names}
+NOTHING_NAMED |= {"count"}  # these options name nothing
+NOTHING_NAMED -= {"destination-type"}  # it was rewritten
 
 
 @pytest.mark.parametrize("kind", CONDITION_KINDS)

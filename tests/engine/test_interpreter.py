@@ -25,7 +25,7 @@ from tests.kernel.universe import in_family
 from tests.kernel.wire import ROUTER
 
 if TYPE_CHECKING:
-    from iptviz.engine.branches import Outcome
+    from iptviz.engine.outcome import Outcome
     from tests.engine import interpreter
 
 RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "400"))

@@ -109,9 +109,9 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m multiport ! --dports 22,70:90", WEB, NO),
     ("-m multiport ! --dports 22", WEB, YES),
     ("-m multiport --dports 22,nosuchservice", WEB, "packet matches -m multiport --dports 22,nosuchservice"),
-    ("-m multiport --sports 22,80", WEB, "packet matches -m multiport --sports 22,80"),
+    ("-m multiport --sports 22,80", WEB, "source port 22,80"),
     ("-m multiport ! --ports 22", WEB, "packet does not match -m multiport --ports 22"),
-    ("-m multiport --dports 22,80", UNKNOWN, "packet matches -m multiport --dports 22,80"),
+    ("-m multiport --dports 22,80", UNKNOWN, "destination port 22,80"),
     # kinds of address
     ("-m addrtype --dst-type LOCAL", NODE_PORT, YES),
     ("-m addrtype --dst-type LOCAL", WEB, NO),
@@ -159,7 +159,7 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m set ! --match-set A src", WEB, "packet is not in ipset A src"),
     ("-m set --packets-gt 5", WEB, "packet matches -m set --packets-gt 5"),
     # what is not understood is a condition, whatever else holds
-    ("-m length --length 5", WEB, "packet matches -m length --length 5"),
+    ("-m length --length 5", WEB, "length is 5"),
     ("-m nosuch", WEB, "packet matches -m nosuch"),
     ("-m nosuch --level 5", WEB, "packet matches -m nosuch --level 5"),
     ("-p tcp ! --nosuch 5", WEB, "packet matches ! --nosuch 5"),

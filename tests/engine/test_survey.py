@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iptviz.dump.model import Dump
-from iptviz.engine.branches import MOST_BRANCHES
+from iptviz.engine import cases as cases_module
+from iptviz.engine import nodes
 from iptviz.engine.condition import clauses
+from iptviz.engine.fields import Field
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import Survey, survey
 from iptviz.rules.iptables import dump_rule, rule_table
@@ -304,7 +306,49 @@ def test_a_target_that_nobody_knows_may_end_the_table_or_not() -> None:
     assert not cases.broken.missing
 
 
-def test_too_many_conditions_are_counted_and_not_tried() -> None:
-    cases = surveyed(*(f"-A A -m set --match-set S{n} src {HALF} {dnat(n)}" for n in range(12)))
-    assert cases.skipped
-    assert len(takers(cases)) == len(cases.cases) <= MOST_BRANCHES
+def set_rules(many: int) -> list[str]:
+    return [f"-A A -m set --match-set S{n} src {HALF} {dnat(n)}" for n in range(many)]
+
+
+def test_many_conditions_that_decide_are_all_told_apart() -> None:
+    cases = surveyed(*(f"-A A -m set --match-set S{n} src {dnat(n)}" for n in range(12)))
+    assert not cases.left_open
+    assert [shares(case) for case in cases.cases if case.leftover] == [{}]
+    assert len(takers(cases)) == len(cases.cases) == 13
+
+
+def test_conditions_that_each_change_the_shares_are_told_in_all_combinations() -> None:
+    cases = surveyed(*set_rules(7))
+    assert not cases.left_open
+    assert len(takers(cases)) == len(cases.cases) == 2**7
+    assert all(case.leftover == Fraction(1, 2) ** len(shares(case)) for case in cases.cases)
+
+
+def holding(case: Case) -> int:
+    return sum(need.holds for need in case.when)
+
+
+def test_too_many_cases_leave_questions_open_that_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases_module, "MOST_CASES", 20)
+    cases = surveyed(*set_rules(7))
+    assert cases.left_open
+    assert {field.kind for field in cases.left_open} == {"set"}
+    asked = {Field(*need.condition) for case in cases.cases for need in case.when}
+    assert not asked & {*cases.left_open}
+    assert len(takers(cases)) == len(cases.cases) <= 20
+
+
+def test_what_is_left_open_is_told_of_a_client_to_whom_it_does_not_apply(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cases_module, "MOST_CASES", 1)
+    (case,) = surveyed(*set_rules(7)).cases
+    assert case.when == ()
+    assert case.leftover == 1
+
+
+def test_too_many_nodes_leave_questions_open_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MOST_NODES", 3)
+    cases = surveyed(*set_rules(4))
+    assert cases.left_open
+    assert sum(shares(cases.cases[0]).values()) + cases.cases[0].leftover == 1

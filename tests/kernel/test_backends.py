@@ -13,12 +13,12 @@ from iptviz.node.snapshot import Snapshot
 from tests.kernel.frames import Sent
 from tests.kernel.lab import BACKENDS, Node
 from tests.kernel.random_tables import random_packets, random_rules
-from tests.kernel.test_packets import asked, came_out, matched
+from tests.kernel.test_packets import asked, came_out, known_of_tracking, matched
 from tests.kernel.wire import wire
 
 if TYPE_CHECKING:
     from iptviz import PacketResult
-    from iptviz.engine.branches import Outcome
+    from iptviz.engine.outcome import Outcome
     from tests.kernel.wire import Wire
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
@@ -62,10 +62,7 @@ def trouble(both: Both, sent: Sent) -> str:
 
 
 def ask(node: Snapshot, sent: Sent, order: tuple[str, ...]) -> PacketResult:
-    result = iptviz.packet(node, **asked(sent), assume=order)
-    if any(need.condition.kind == "tracking" for one in result.outcomes for need in one.when):
-        return iptviz.packet(node, **asked(sent), assume=(*order, "this node tracks no connections"))
-    return result
+    return iptviz.packet(node, **asked(sent), assume=(*order, *known_of_tracking(*node.dumps)))
 
 
 def predicted(outcome: Outcome, dumps: int) -> list[Counter[tuple[str, str, int]]]:

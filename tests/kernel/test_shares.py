@@ -204,7 +204,7 @@ def _holds(needs: tuple[Assumption, ...], who: str) -> bool:
 
 def _is_true(condition: Condition, who: str) -> bool:
     if condition.kind == "source-cidr":
-        return ip_address(CLIENTS[who]) in ip_network(condition.value)
+        return any(ip_address(CLIENTS[who]) in ip_network(value) for value in condition.values)
     return {"source-type": who == "node", "bridge-port": False, "destination-type": False}[condition.kind]
 
 

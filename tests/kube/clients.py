@@ -81,7 +81,11 @@ def _apply(needs: tuple[Assumption, ...], client: Client) -> bool:
 
 def _holds(condition: Condition, client: Client) -> bool:
     """Answer a condition; nobody here comes over a bridge, and node ports are asked at the node's address."""
-    source, value = ip_address(client.source), condition.value
+    return any(_has(condition.kind, value, client) for value in condition.values)
+
+
+def _has(kind: str, value: str, client: Client) -> bool:
+    source = ip_address(client.source)
     answers: dict[str, Callable[[], bool]] = {
         "source-cidr": lambda: source in ip_network(value),
         "destination-cidr": lambda: ip_address(NODE[source.version]) in ip_network(value),
@@ -90,4 +94,4 @@ def _holds(condition: Condition, client: Client) -> bool:
         "destination-type": lambda: {"LOCAL": client.to_node}[value],
         "bridge-port": lambda: False,
     }
-    return answers[condition.kind]()
+    return answers[kind]()

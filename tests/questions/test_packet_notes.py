@@ -27,7 +27,7 @@ def narrowing(**about: Any) -> list[str]:
 def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
     (note,) = narrowing()
     assert note == (
-        "to narrow it down: --src, --local-ip or --addresses, --mark (0 for most packets off a wire)"
+        "to narrow it down: --src, --mark (0 for most packets off a wire), --local-ip or --addresses"
     )
     assert narrowing(src="203.0.113.7", mark=0) == ["to narrow it down: --local-ip or --addresses"]
     assert narrowing(src="203.0.113.7", mark=0, local_ips=("192.168.1.10",)) == []
@@ -47,7 +47,7 @@ def test_every_option_that_is_named_exists() -> None:
 @pytest.mark.parametrize(
     ("condition", "option"),
     [
-        (Condition("match", "-m length --length 40"), "--length"),
+        (Condition("length", "40"), "--length"),
         (Condition("match", "-m icmp6 --icmpv6-type 128"), "--icmp-type"),
         (Condition("match", "-m tcp --tcp-flags SYN,ACK SYN"), "--tcp-flags"),
         (Condition("match", "-m owner --uid-owner 0"), "--uid and --gid"),

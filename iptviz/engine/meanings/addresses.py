@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.condition_kinds import Interface
+from iptviz.engine.condition_kinds import BY_ROUTE
 from iptviz.engine.meanings.truth import Truth, known, question
 from iptviz.xtables.address import full_mask
 
@@ -92,9 +92,13 @@ def in_interface(test: Test, packet: Packet, _host: Host) -> Truth:
     return _interface("in-interface", packet.in_interface, test)
 
 
-def out_interface(test: Test, packet: Packet, _host: Host) -> Truth:
-    """The interface that the packet leaves by."""
-    return _interface("out-interface", packet.out_interface, test)
+def out_interface(test: Test, packet: Packet, host: Host) -> Truth:
+    """The interface that the packet leaves by; where routes are known, its destination tells."""
+    truth = _interface("out-interface", packet.out_interface, test)
+    if isinstance(truth, Assumption) and host.routes is not None and packet.destination is None:
+        routed = truth.condition._replace(details=BY_ROUTE, since=packet.since("destination"))
+        return truth._replace(condition=routed)
+    return truth
 
 
 def _interface(kind: str, name: str | None, test: Test) -> Truth:
@@ -102,7 +106,9 @@ def _interface(kind: str, name: str | None, test: Test) -> Truth:
         return known(test, holds=True)  # iptables keeps no name for it, so it matches everywhere
     if name is None:
         return question(kind, test.value, test)
-    return known(test, holds=Interface(test.operand).contains(Interface(name)))
+    wanted: str = test.operand
+    holds = name.startswith(wanted[:-1]) if wanted.endswith("+") else name == wanted
+    return known(test, holds=holds)
 
 
 def fragment(test: Test, packet: Packet, _host: Host) -> Truth:

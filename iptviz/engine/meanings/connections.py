@@ -8,14 +8,15 @@ are not asked without a connection.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.engine.condition import Condition
+from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UndecidedError
 from iptviz.engine.marks import Mark, known_mark
 from iptviz.engine.meanings.addresses import address_truth
 from iptviz.engine.meanings.headers import holds_number
-from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
+from iptviz.engine.meanings.truth import Truth, either, known, needs_of, question, quoted
 from iptviz.xtables.values.numbers import Masked, Range, show_mark
 
 if TYPE_CHECKING:
@@ -38,7 +39,17 @@ def mark(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def connmark(test: Test, packet: Packet, _host: Host) -> Truth:
     """The connection's mark; a packet without connection never matches, whatever is asked."""
-    return packet.state not in NO_CONNECTION and _mark_truth(test, packet.connmark)
+    if packet.state in NO_CONNECTION:
+        return False
+    return with_connection(_mark_truth(test, packet.connmark), packet)
+
+
+def with_connection(truth: Truth, packet: Packet) -> Truth:
+    """Return a truth about a packet's connection, which needs one."""
+    if packet.state is not None or isinstance(truth, Fraction) or truth is False:
+        return truth
+    connected = Assumption(Condition("state", ",".join(sorted(NO_CONNECTION))), holds=False)
+    return connected if truth is True else (connected, *needs_of(truth))
 
 
 def _mark_truth(test: Test, own: Mark) -> Truth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
-from iptviz.xtables.values.numbers import Range
+from iptviz.xtables.values.numbers import Range, show_range
 from iptviz.xtables.values.protocols import LAST_PORT
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def multiport(test: Test, packet: Packet, _host: Host) -> Truth:
         return known(test, holds=True)
     if None in answers:
         lines = [line for side in sides if (line := packet.since(f"{side}_port")) is not None]
-        return quoted(test, max(lines, default=None))
+        since = max(lines, default=None)
+        if len(sides) == 1 and test.value:
+            return question(f"{sides[0]}-port", test.value, test, since)
+        return quoted(test, since)
     return known(test, holds=False)
 
 
@@ -89,18 +92,27 @@ def icmp_type(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def length(test: Test, packet: Packet, _host: Host) -> Truth:
     """The length of the packet from its network header on, in bytes."""
-    return (
-        quoted(test)
-        if packet.length is None
-        else known(test, holds=holds_number(test.operand, packet.length))
-    )
+    if packet.length is None:
+        return question("length", show_range(test.operand), test)
+    return known(test, holds=holds_number(test.operand, packet.length))
+
+
+_LAST_TTL = 0xFF
 
 
 def ttl(test: Test, packet: Packet, _host: Host) -> Truth:
     """Time to live, or the hop limit of IPv6."""
-    if packet.ttl is None or test.operand is None:
+    if test.operand is None:
         return quoted(test, packet.since("ttl"))
-    return known(test, holds=holds_number(test.operand, packet.ttl))
+    if packet.ttl is not None:
+        return known(test, holds=holds_number(test.operand, packet.ttl))
+    # It is asked about the one with which the packet came: what was taken off since is added again.
+    first, last = test.operand.first + packet.ttl_taken, min(test.operand.last + packet.ttl_taken, _LAST_TTL)
+    if first > last:
+        return known(test, holds=False)
+    if (first, last) == (0, _LAST_TTL):
+        return known(test, holds=True)
+    return question("ttl", show_range(Range(first, last)), test, packet.since("ttl"))
 
 
 def tos(test: Test, packet: Packet, _host: Host) -> Truth:

@@ -22,6 +22,13 @@ def _always_quoted(test: Test, _packet: Packet, _host: Host) -> Truth:
     return quoted(test)
 
 
+def _bytes(test: Test, packet: Packet, _host: Host) -> Truth:
+    """What bytes of the packet are asked is another question once addresses in it have been rewritten."""
+    asked = quoted(test)
+    rewritten = packet.dnat or packet.snat or ""
+    return asked._replace(condition=asked.condition._replace(rewritten=rewritten)) if rewritten else asked
+
+
 def _chance(test: Test, _packet: Packet, _host: Host) -> Truth:
     chance: Truth = test.operand
     return chance
@@ -37,13 +44,15 @@ def _tracked(test: Test, packet: Packet, host: Host) -> Truth:
     wanted: Tracked = test.operand
     if packet.state in connections.NO_CONNECTION:
         return wanted.beside_state
-    return True if wanted.test is None else MEANINGS[wanted.test.kind](wanted.test, packet, host)
+    truth = True if wanted.test is None else MEANINGS[wanted.test.kind](wanted.test, packet, host)
+    return truth if wanted.beside_state else connections.with_connection(truth, packet)
 
 
 MEANINGS: dict[str, Meaning] = {
     "match": _always_quoted,
     CHANCE: _chance,
-    **dict.fromkeys(("rate", "quota", "time", "bridge-port"), _own_question),
+    "bytes": _bytes,
+    **dict.fromkeys(("rate", "quota", "count", "time", "bridge-port"), _own_question),
     "source": addresses.source,
     "destination": addresses.destination,
     "source-range": addresses.source_range,

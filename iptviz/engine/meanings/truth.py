@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import Test
 
-Truth = bool | Fraction | Assumption
-"""True, False, a chance in [0, 1], or the assumption under which it is true."""
+Truth = bool | Fraction | Assumption | tuple[Assumption, ...]
+"""True, False, a chance in [0, 1], or the assumption, or several together, under which it is true."""
 
 Meaning = Callable[["Test", "Packet", "Host"], Truth]
 """From a test, a packet and its host to the truth."""
@@ -25,6 +25,11 @@ class RuleTruth(NamedTuple):
 
     chance: Fraction
     needs: tuple[Assumption, ...]
+
+
+def needs_of(truth: Assumption | tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+    """Return the assumptions under which a test is true."""
+    return (truth,) if isinstance(truth, Assumption) else truth
 
 
 def question(kind: str, value: str, test: Test, since: int | None = None) -> Assumption:

@@ -31,11 +31,15 @@ def _port(asked: Rewriting, current: int | None) -> int | None:
     return asked.port if asked.ports else current
 
 
+def _is_host(network: Network | None) -> bool:
+    return network is not None and network.mask == full_mask(network.version)
+
+
 def _host_text(network: Network | None) -> str | None:
-    if network is None:
+    if network is None or not _is_host(network):
         return None
     kind = ipaddress.IPv4Address if network.version == 4 else ipaddress.IPv6Address
-    return str(kind(network.value)) if network.mask == full_mask(network.version) else None
+    return str(kind(network.value))
 
 
 def _shown(addresses: str, port: int | None, ports: str) -> str:
@@ -60,7 +64,7 @@ def _to(
     changed: tuple[tuple[str, int], ...] = packet.changed
     fields: Mapping[str, object] = {"destination": destination, "destination_port": port}
     for field, value in fields.items():
-        if value is None or (field == "destination" and _host_text(destination) is None):
+        if value is None or (field == "destination" and not _is_host(destination)):
             changed = packet._replace(changed=changed).lost(field, call.line)
     same = destination == packet.destination and port == packet.destination_port and destination is not None
     after = packet._replace(
@@ -89,7 +93,7 @@ def redirect(call: TargetCall) -> Effect:
 def _from(call: TargetCall, source: Network | None, shown: str, port: int | None) -> Effect:
     packet = call.packet
     changed = packet.changed
-    if _host_text(source) is None:
+    if not _is_host(source):
         changed = packet.lost("source", call.line)
     same = source == packet.source and source is not None and port in {None, packet.source_port}
     after = packet._replace(

@@ -87,7 +87,7 @@ def _time_to_live(call: TargetCall) -> Effect:
         if packet.ttl is not None or way == "set":
             after = _TTL_WAYS[way](packet.ttl or 0, number)
             return GoOn(packet._replace(ttl=after), f"TTL {after}")
-    return GoOn(packet._replace(ttl=None, changed=packet.lost("ttl", call.line)), "TTL changed")
+    return GoOn(packet._replace(ttl=None, ttl_taken=0, changed=packet.lost("ttl", call.line)), "TTL changed")
 
 
 def _dscp(call: TargetCall) -> Effect:

@@ -1,0 +1,73 @@
+"""What a rule that matches does: its target acts, or its jump cannot be taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.engine.condition import Condition
+from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall, UndecidedError
+from iptviz.engine.targets.table import apply_target
+from iptviz.rules.form import NOTHING, UNCLEAR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from iptviz.engine.effects import BrokenJumps
+    from iptviz.engine.host import Host
+    from iptviz.engine.packet import Packet
+    from iptviz.rules.form import CompiledRule, RuleTable
+
+
+def effect_of(
+    rule: CompiledRule, packet: Packet, hook: str, host: Host, answer: Callable[[Condition], bool | None]
+) -> Effect:
+    """Return what a rule does to a packet that matched, be it one whose chain cannot be entered.
+
+    Raises:
+        UndecidedError: that hangs on a condition without an answer.
+    """
+    if rule.action.kind == NOTHING:
+        return GoOn(packet, "counted")
+    if rule.action.kind == UNCLEAR:
+        return _unread(rule, packet, answer)
+    if rule.jump is not None:
+        return _unentered(rule, packet, answer)
+    return apply_target(TargetCall(rule, packet, hook, host, answer))
+
+
+def _unread(rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None]) -> Effect:
+    """Return what a rule does whose target may be among the words that cannot be read."""
+    asked = Condition("unread", f"line {rule.place.line}")
+    goes_on = answer(asked)
+    if goes_on is None:
+        raise UndecidedError(asked)
+    return GoOn(packet, "counted") if goes_on else Stop("STOLEN", packet, "what cannot be read ends it")
+
+
+def _unentered(rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None]) -> Effect:
+    """Return what a jump does to a chain that no line shows, or that is entered already.
+
+    The kernel has neither; so lines are lacking, or the name is that of a target which nothing here knows.
+    """
+    asked = Condition("target", rule.action.name)
+    goes_on = answer(asked)
+    if goes_on is None:
+        raise UndecidedError(asked)
+    if goes_on:
+        return GoOn(packet, f"{rule.action.name}, which nothing here shows, lets it go on")
+    return Stop("STOLEN", packet, f"{rule.action.name}, which nothing here shows, ends it")
+
+
+def note_broken(table: RuleTable, broken: BrokenJumps, rule: CompiledRule, entered: Collection[str]) -> bool:
+    """Whether the kernel would refuse the jump of a rule, which is noted; `entered` are the chains on the way."""
+    callee = rule.action.name
+    if not table.has_chain(callee):
+        broken.missing[rule.place] = callee
+        return True
+    if not table.rules_of(callee):
+        broken.empty_chains[rule.place] = callee
+    if callee in entered:
+        names = list(entered)
+        broken.loops[rule.place] = (*names[names.index(callee) :], callee)
+        return True
+    return False

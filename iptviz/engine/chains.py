@@ -1,0 +1,221 @@
+"""What chains do to a packet, as diagrams: worked out once for each chain and packet, whatever leads there.
+
+A chain is read from a packet on: rules that cannot match are passed over, and what the others do is put together.
+Calls wait on a stack of their own, so that neither depth nor a loop hangs the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.acting import effect_of, note_broken
+from iptviz.engine.effects import GoOn, Stop
+from iptviz.engine.fields import FIELD_KINDS
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.lists import listed
+from iptviz.engine.regions import common
+from iptviz.engine.steps import Step, together
+from iptviz.rules.form import RETURN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from iptviz.engine.condition import Assumption, Condition
+    from iptviz.engine.effects import BrokenJumps
+    from iptviz.engine.host import Host
+    from iptviz.engine.packet import Packet
+    from iptviz.engine.regions import Region
+    from iptviz.engine.unknowns import Unknowns
+    from iptviz.rules.form import CompiledRule, RuleTable
+
+
+class Request(NamedTuple):
+    """What becomes of `packet` from the rules after number `after` of a chain on."""
+
+    chain: str
+    after: int
+    packet: Packet
+
+
+class On(NamedTuple):
+    """The next rule of the chain is asked about `packet`."""
+
+    packet: Packet
+
+
+class Left(NamedTuple):
+    """The chain is left by its end, by RETURN, or by a goto that came back."""
+
+    packet: Packet
+
+
+class Ended(NamedTuple):
+    """The table ends; `by` says by which rule where that matters."""
+
+    verdict: str
+    packet: Packet
+    by: object = None
+
+
+_Walk = Generator[Request, int, int]
+
+
+class Chains:
+    """The chains of one table, entered by one built-in chain."""
+
+    def __init__(
+        self, unknowns: Unknowns, table: RuleTable, hook: str, host: Host, broken: BrokenJumps
+    ) -> None:
+        self.unknowns = unknowns
+        self.diagrams = unknowns.diagrams
+        self.table = table
+        self.hook = hook
+        self.host = host
+        self.broken = broken
+        self._made: dict[Request, int] = {}
+        self._open: dict[
+            str, int
+        ] = {}  # the chains that are being walked, outermost first, with how many walks
+
+    def run(self, chain: str, packet: Packet) -> int:
+        """Return what happens to the packet in a chain and all it calls: the leaves say `Left` or `Ended`."""
+        first = Request(chain, 0, packet)
+        if first in self._made:
+            return self._made[first]
+        pending = [(first, self._enter(first))]
+        result: int | None = None
+        while pending:
+            request, walk = pending[-1]
+            try:
+                wanted = next(walk) if result is None else walk.send(result)
+            except StopIteration as done:
+                result = self._made[request] = done.value
+                pending.pop()
+                self._leave(request.chain)
+                continue
+            result = self._made.get(wanted)
+            if result is None:
+                pending.append((wanted, self._enter(wanted)))
+        return self._made[first]
+
+    def _enter(self, request: Request) -> _Walk:
+        self._open[request.chain] = self._open.get(request.chain, 0) + 1
+        return self._walk(request)
+
+    def _leave(self, chain: str) -> None:
+        self._open[chain] -= 1
+        if not self._open[chain]:
+            del self._open[chain]
+
+    def _walk(self, request: Request) -> _Walk:
+        steps: list[Step] = []
+        packet = request.packet
+        on, last = self.diagrams.leaf(On(packet)), self.diagrams.leaf(Left(packet))
+        for rule in self.rules(request):
+            passed = self.passed_by(rule, packet)
+            if passed is not None:
+                if passed != packet:
+                    last = yield Request(request.chain, self.place(rule, request), passed)
+                    break
+                continue
+            truth = rule_truth(rule, packet, self.host)
+            needs = self._needs(truth.needs) if truth.chance else None
+            if needs is None:
+                continue
+            then = yield from self._then(rule, listed(rule, packet))
+            then = yield from self._with_changed(request, rule, then)
+            if then == on:
+                continue
+            step = Step(*needs, truth.chance, then, self._goes_on(then, on))
+            if step.decides:
+                last = then
+                break
+            steps.append(step)
+        return together(self.diagrams, steps, last, on)
+
+    def rules(self, request: Request) -> Iterable[CompiledRule]:
+        """Return the rules of a chain that may concern the packet, in order."""
+        found = self.table.towards(request.chain, request.packet.destination)
+        return (rule for rule in found if rule.place.number > request.after) if request.after else found
+
+    def place(self, rule: CompiledRule, request: Request) -> int:  # noqa: ARG002 - a survey looks
+        """Return the number of a rule in its chain."""
+        return rule.place.number
+
+    def passed_by(self, rule: CompiledRule, packet: Packet) -> Packet | None:  # noqa: ARG002
+        """Return the packet after a rule that is only noted; None for one that is asked."""
+        return None
+
+    def broken_jump(self, rule: CompiledRule, packet: Packet) -> int:
+        """Return what happens to a packet at a jump that cannot be taken."""
+        return self.unknowns.explored(lambda answer: self.diagrams.leaf(self._acted(rule, packet, answer)))
+
+    def end(self, rule: CompiledRule, stop: Stop) -> Ended:  # noqa: ARG002
+        """Return what is to be told of a rule that ends the table."""
+        return Ended(stop.verdict, stop.packet)
+
+    def _needs(self, needs: Iterable[Assumption]) -> tuple[dict[int, Region], tuple[int, ...]] | None:
+        """Return what has to hold: regions of fields, and other diagrams. None where it never does."""
+        regions: dict[int, Region] = {}
+        others: list[int] = []
+        for need in needs:
+            asked = self.unknowns.assumption(need)
+            if asked == self.diagrams.no:
+                return None
+            field = self.diagrams.asks(asked)
+            if (
+                field is None
+                or self.unknowns.fields[field].kind not in FIELD_KINDS
+                or not self._is_test(asked)
+            ):
+                others += [asked] if asked != self.diagrams.yes else []
+                continue
+            region = self.diagrams.region(asked)
+            both = common(regions[field], region) if field in regions else region
+            if not both:
+                return None
+            regions[field] = both
+        return regions, tuple(dict.fromkeys(others))
+
+    def _is_test(self, asked: int) -> bool:
+        """Whether a diagram asks one field alone."""
+        return all(map(self.diagrams.is_leaf, self.diagrams.nodes[asked].ways))
+
+    # --- what a rule does ------------------------------------------------------------------------------------
+
+    def _then(self, rule: CompiledRule, packet: Packet) -> _Walk:
+        """Return what happens to a packet that matched; its leaves say `On`, `Left` or `Ended`."""
+        leaf = self.diagrams.leaf
+        callee = rule.jump
+        if callee is not None:
+            if note_broken(self.table, self.broken, rule, self._open):
+                return self.broken_jump(rule, packet)
+            called = yield Request(callee, 0, packet)
+            return called if rule.goto else self.diagrams.replaced(called, self._come_back)
+        if rule.action.kind == RETURN:
+            return leaf(Left(packet))
+        return self.unknowns.explored(lambda answer: leaf(self._acted(rule, packet, answer)))
+
+    def _come_back(self, number: int) -> int:
+        says = self.diagrams.says(number)
+        return self.diagrams.leaf(On(says.packet)) if isinstance(says, Left) else number
+
+    def _acted(
+        self, rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None]
+    ) -> On | Ended:
+        effect = effect_of(rule, packet, self.hook, self.host, answer)
+        return On(effect.packet) if isinstance(effect, GoOn) else self.end(rule, effect)
+
+    def _with_changed(self, request: Request, rule: CompiledRule, then: int) -> _Walk:
+        """Let the next rules be asked about each packet that goes on changed."""
+        changed: dict[int, int] = {}
+        for leaf in self.diagrams.leaves(then):
+            says = self.diagrams.says(leaf)
+            if isinstance(says, On) and says.packet != request.packet:
+                changed[leaf] = yield Request(request.chain, self.place(rule, request), says.packet)
+        return self.diagrams.replaced(then, lambda leaf: changed.get(leaf, leaf)) if changed else then
+
+    def _goes_on(self, then: int, on: int) -> bool:
+        """Whether some packets go on to the next rule as they are."""
+        return on in self.diagrams.leaves(then)

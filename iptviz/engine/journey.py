@@ -1,0 +1,107 @@
+"""All that may happen to a packet on its way through the tables of a node, as a diagram."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chains import Chains, Ended, Left
+from iptviz.engine.effects import BrokenJumps
+from iptviz.engine.hooks import Lost, On, Unseen, start_of
+from iptviz.engine.marks import UNKNOWN_MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from iptviz.engine.condition import Condition
+    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.marks import Mark
+    from iptviz.engine.packet import Packet
+    from iptviz.engine.unknowns import Unknowns
+
+    Answer = Callable[[Condition], bool | None]
+
+
+class Fate(NamedTuple):
+    """What can be told of a packet from outside: a verdict, where routing sent it, and what was rewritten."""
+
+    verdict: str
+    route: str
+    dnat: str | None
+    snat: str | None
+
+
+class Seen(NamedTuple):
+    """What becomes of a packet, and its mark in the end, which makes no difference to anybody outside."""
+
+    fate: Fate
+    mark: Mark
+
+
+def fate_of(verdict: str, packet: Packet) -> Fate:
+    """Return what can be told of `packet` in the end."""
+    return Fate(verdict, packet.route, packet.dnat, packet.snat)
+
+
+NOT_FOLLOWED = Seen(Fate("", "", None, None), UNKNOWN_MARK)
+"""What a leaf says of a packet that cannot be followed: tables that no dump shows may do anything to it."""
+
+
+def _seen(verdict: str, packet: Packet) -> Seen:
+    return Seen(fate_of(verdict, packet), packet.mark)
+
+
+class Journey:
+    """The ways of packets through the stages of a node, as far as they hang on what is not known."""
+
+    def __init__(self, hooks: Hooks, unknowns: Unknowns) -> None:
+        self.hooks = hooks
+        self.unknowns = unknowns
+        self.broken = BrokenJumps({}, {}, {})
+        self._chains: dict[tuple[int, Stage], Chains] = {}
+        self._made: dict[tuple[int, Packet], int] = {}
+
+    def diagram(self, packet: Packet, hook: str) -> int:
+        """Return all that may happen to `packet`: the leaves say what is `Seen` of it, or `NOT_FOLLOWED`."""
+        self._made.clear()
+        return self._from(0, start_of(packet, hook), self.hooks.turns(hook))
+
+    def _from(self, place: int, packet: Packet, turns: Sequence[Turn]) -> int:
+        """Return what becomes of a packet that comes to the turn at `place`."""
+        while place < len(turns) and turns[place].stage.route and packet.route != turns[place].stage.route:
+            place += 1
+        if place == len(turns):
+            return self.unknowns.diagrams.leaf(_seen("ACCEPT", packet))
+        made = self._made.get((place, packet))
+        if made is None:
+            made = self.unknowns.explored(lambda answer: self._after(place, packet, turns, answer))
+            self._made[place, packet] = made
+        return made
+
+    def _after(self, place: int, packet: Packet, turns: Sequence[Turn], answer: Answer) -> int:
+        diagrams = self.unknowns.diagrams
+        move = self.hooks.move(turns[place], packet, answer)
+        if isinstance(move, On):
+            return self._from(place + 1, move.packet, turns)
+        if isinstance(move, Lost):
+            return diagrams.leaf(_seen("DROP", move.packet))
+        if isinstance(move, Unseen):
+            return diagrams.leaf(NOT_FOLLOWED)
+        stage = turns[place].stage
+        policy = self.hooks.rules[move.layer].tables[stage.table].policy(stage.chain)
+
+        def decided(leaf: int) -> int:
+            says: Left | Ended = diagrams.says(leaf)
+            verdict = says.verdict if isinstance(says, Ended) else policy or "ACCEPT"
+            if verdict == "ACCEPT":
+                return self._from(place + 1, says.packet, turns)
+            return diagrams.leaf(_seen(verdict, says.packet))
+
+        return diagrams.replaced(self._chains_of(move.layer, stage).run(stage.chain, move.packet), decided)
+
+    def _chains_of(self, layer: int, stage: Stage) -> Chains:
+        if (layer, stage) not in self._chains:
+            table = self.hooks.rules[layer].tables[stage.table]
+            self._chains[layer, stage] = Chains(
+                self.unknowns, table, stage.chain, self.hooks.host, self.broken
+            )
+        return self._chains[layer, stage]

@@ -1,0 +1,148 @@
+"""What becomes of a packet, case by case, each with the way of one client of the case."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.answers import Anybody
+from iptviz.engine.cases import Case, cases_of
+from iptviz.engine.chance import total
+from iptviz.engine.effects import UndecidedError
+from iptviz.engine.journey import NOT_FOLLOWED, Fate, Journey, Seen, fate_of
+from iptviz.engine.marks import UNKNOWN_MARK
+from iptviz.engine.passing import passed
+from iptviz.engine.witness import Witness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from fractions import Fraction
+
+    from iptviz.engine.answers import Answers
+    from iptviz.engine.condition import When
+    from iptviz.engine.diagram import Diagrams
+    from iptviz.engine.laws import Law
+    from iptviz.engine.marks import Mark
+    from iptviz.engine.packet import Packet
+    from iptviz.engine.path import Path
+    from iptviz.engine.walk import End, Reaching
+    from iptviz.rules.form import Place
+
+
+class Outcome(NamedTuple):
+    """One fate of the packet: of all that meet `when`, the share `share` (in [0, 1]) ends so.
+
+    Outcomes with the same `when` sum to 1, and no packet meets two different ones. `first` is what is to be said
+    of the case where those before it do not hold. `by` is the rule that decided, None where a policy, or nobody,
+    did.
+    `verdict` is ACCEPT, DROP, REJECT, QUEUE (a program decides) or STOLEN (a target kept it).
+    `route` is where an accepted packet is: `INPUT` (delivered to this node), `FORWARD`, `OUTPUT`, or empty
+    where it got no further. `packet` is the packet in the end, with `dnat`, `snat` and `mark` as rewritten; the
+    mark is unknown where it differs between those packets. `path` is the way of one of them, which `client` tells
+    from others of its case. `at_most` is the greatest share where questions were left open, of which `share` is
+    then the least; else None.
+    """
+
+    verdict: str
+    share: Fraction
+    when: When
+    route: str
+    by: Place | None
+    packet: Packet
+    path: Path | None
+    first: When = ()
+    at_most: Fraction | None = None
+    client: When = ()
+
+
+class Told(NamedTuple):
+    """The outcomes of one case, with the client whose way they tell."""
+
+    outcomes: list[Outcome]
+    witness: Answers
+
+
+def told_cases(journey: Journey, packet: Packet, hook: str) -> list[Told]:
+    """Return what happens to `packet` in every case in which it can be followed.
+
+    Raises:
+        TooLargeError: there are too many cases.
+    """
+    try:
+        return [_of_anybody(journey, packet, hook)]
+    except UndecidedError:  # then there are cases to be told apart
+        return list(_by_cases(journey, packet, hook))
+
+
+def _of_anybody(journey: Journey, packet: Packet, hook: str) -> Told:
+    """Return the only case.
+
+    Raises:
+        UndecidedError: there are several.
+    """
+    witness = Anybody(journey.unknowns.told)
+    ends = passed(journey, packet, hook, witness)
+    marks: dict[Fate, set[Mark]] = {}
+    for end in ends:
+        marks.setdefault(fate_of(end.verdict, end.packet), set()).add(end.packet.mark)
+    outcomes = _outcomes(Case((), (), {}, None), ends)
+    return Told([_with_mark(outcome, marks) for outcome in outcomes], witness)
+
+
+def _by_cases(journey: Journey, packet: Packet, hook: str) -> Iterator[Told]:
+    unknowns, diagrams = journey.unknowns, journey.unknowns.diagrams
+    whole = journey.diagram(packet, hook)
+    fates = diagrams.replaced(whole, lambda leaf: diagrams.leaf(diagrams.says(leaf).fate))
+    for case in cases_of(unknowns, unknowns.narrowed(diagrams.flattened(fates))):
+        law: Law = case.says
+        if all(fate != NOT_FOLLOWED.fate for fate, _, _ in law.parts):
+            witness = Witness(unknowns, case.regions)
+            ends = passed(journey, packet, hook, witness)
+            outcomes = _bounded(_outcomes(case, ends), law, case, packet)
+            marks, client = _marks(diagrams, whole, case), tuple(witness.client())
+            yield Told([_with_mark(outcome, marks)._replace(client=client) for outcome in outcomes], witness)
+
+
+def _marks(diagrams: Diagrams, whole: int, case: Case) -> dict[Fate, set[Mark]]:
+    """Return the marks that packets of a case may have in the end, by what becomes of them."""
+    found: dict[Fate, set[Mark]] = {}
+    for leaf in diagrams.leaves_within(whole, case.regions):
+        seen: Seen = diagrams.says(leaf)
+        found.setdefault(seen.fate, set()).add(seen.mark)
+    return found
+
+
+def _with_mark(outcome: Outcome, marks: dict[Fate, set[Mark]]) -> Outcome:
+    """Return an outcome whose mark is that of all its packets; of several, it is not known."""
+    possible = marks[fate_of(outcome.verdict, outcome.packet)]
+    mark = next(iter(possible)) if len(possible) == 1 else UNKNOWN_MARK
+    return outcome._replace(packet=outcome.packet._replace(mark=mark))
+
+
+def _outcomes(case: Case, ends: dict[End, Reaching]) -> Iterator[Outcome]:
+    """Yield the ends, of which those that look the same from outside, and that one rule decided, are one."""
+    found: dict[tuple[Fate, Place | None], list[tuple[End, Reaching]]] = {}
+    for end, reaching in ends.items():
+        by = None if end.verdict == "ACCEPT" else end.rule
+        found.setdefault((fate_of(end.verdict, end.packet), by), []).append((end, reaching))
+    for same in found.values():
+        end, likeliest = max(same, key=lambda one: one[1].share)
+        yield Outcome(
+            end.verdict, total(reaching.share for _, reaching in same), case.when, end.packet.route, end.rule,
+            end.packet, likeliest.path, case.first,
+        )  # fmt: skip
+
+
+def _bounded(outcomes: Iterator[Outcome], law: Law, case: Case, packet: Packet) -> Iterator[Outcome]:
+    """Yield the outcomes, with bounds instead of shares where questions were left open."""
+    if all(least == most for _, least, most in law.parts):
+        yield from outcomes
+        return
+    bounds = {fate: (least, most) for fate, least, most in law.parts}
+    for outcome in outcomes:
+        fate = fate_of(outcome.verdict, outcome.packet)
+        if fate in bounds:  # of several rules that decide alike one is told
+            least, most = bounds.pop(fate)
+            yield outcome._replace(share=least, at_most=most)
+    for fate, (least, most) in bounds.items():
+        end = packet._replace(route=fate.route, dnat=fate.dnat, snat=fate.snat)
+        yield Outcome(fate.verdict, least, case.when, fate.route, None, end, None, case.first, most)

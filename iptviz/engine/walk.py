@@ -1,0 +1,298 @@
+"""The walk of a packet through one table when all questions are answered: shares, ends, and the ways there.
+
+Within a chain each packet that reaches the next rule has its share. A rule takes its chance of each; the target
+changes the packet, ends the table, or calls a chain, whose result is worked out once per packet, however many
+ways lead there. Calls wait on a stack of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from iptviz.engine.acting import effect_of, note_broken
+from iptviz.engine.chance import (
+    CERTAIN,
+    MOST_CASCADE_BITS,
+    MOST_ROUNDED_BITS,
+    NEVER,
+    product,
+    remaining,
+    times,
+    total,
+)
+from iptviz.engine.effects import Effect, Stop
+from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.lists import listed
+from iptviz.engine.path import Path, Step, joined
+from iptviz.rules.form import RETURN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from fractions import Fraction
+
+    from iptviz.engine.answers import Answers
+    from iptviz.engine.effects import BrokenJumps
+    from iptviz.engine.host import Host
+    from iptviz.engine.meanings.truth import RuleTruth
+    from iptviz.engine.packet import Note, Packet
+    from iptviz.rules.form import CompiledRule, Place, RuleTable
+
+
+class Reaching(NamedTuple):
+    """A share (in [0, 1]) of all packets, and the way of most of them."""
+
+    share: Fraction
+    path: Path | None
+
+
+class End(NamedTuple):
+    """A verdict that ended the table: by which rule, about which packet; ACCEPT goes on to the next table."""
+
+    verdict: str
+    rule: Place | None
+    packet: Packet
+
+
+class Passage(NamedTuple):
+    """A rule that takes `chance` of what reaches it, which is the share `before` of what enters its chain.
+
+    `taken` is what it takes of that; `called` is what happens to it in the chain that the rule enters.
+    """
+
+    rule: CompiledRule
+    chance: Fraction
+    before: Fraction
+    taken: Fraction
+    called: Walked | None
+
+
+class Walked:
+    """What happens in a chain: `left` are the packets that leave it, `ends` those that ended the table.
+
+    Their shares sum to 1, with `here`, the packets that go on to the next rule, while the chain is walked. A
+    survey adds the `passages` through rules, and `notes` with the share that comes to each. `most_bits` is how
+    long what goes on may become before it is rounded.
+    """
+
+    __slots__ = ("ends", "here", "left", "most_bits", "notes", "passages")
+
+    def __init__(self, packet: Packet) -> None:
+        self.here = {packet: Reaching(CERTAIN, None)}
+        self.left: dict[Packet, Reaching] = {}
+        self.ends: dict[End, Reaching] = {}
+        self.passages: list[Passage] = []
+        self.notes: dict[Note, Fraction] = {}
+        self.most_bits = MOST_CASCADE_BITS
+
+    def leave(self) -> None:
+        """Let what goes on leave the chain."""
+        for packet, reaching in self.here.items():
+            add(self.left, packet, reaching)
+        self.here = {}
+
+
+Key = TypeVar("Key", "Packet", End)
+
+
+def add(reached: dict[Key, Reaching], key: Key, reaching: Reaching) -> None:
+    """Add a share to what `key` has of it; the way of the larger one stands for both."""
+    before = reached.setdefault(key, reaching)
+    if before is not reaching and reaching.share:
+        path = before.path if before.share >= reaching.share else reaching.path
+        reached[key] = Reaching(total((before.share, reaching.share)), path)
+
+
+class Request(NamedTuple):
+    """A chain to be walked by `packet`."""
+
+    chain: str
+    packet: Packet
+
+
+class Back(NamedTuple):
+    """The packet leaves the chain."""
+
+    packet: Packet
+    text: str
+
+
+class _Called(NamedTuple):
+    """A chain is entered, and this is what happens there."""
+
+    walked: Walked
+    goto: bool
+    text: str
+
+
+class Taken(NamedTuple):
+    """What a rule takes of the packets that reach it by `path`: `chance` of the share `before` like `packet`."""
+
+    rule: CompiledRule
+    packet: Packet
+    path: Path | None
+    before: Fraction
+    chance: Fraction
+    share: Fraction
+
+
+Action = Effect | Back | _Called
+_Walk = Generator[Request, Walked, Walked]
+
+
+class Walk:
+    """Walks chains of one table, entered by one built-in chain, with the answers of `witness`."""
+
+    asks_in_vain = False
+    """Whether rules are asked that nothing reaches."""
+
+    def __init__(
+        self, table: RuleTable, hook: str, host: Host, broken: BrokenJumps, witness: Answers, layer: int = 0
+    ) -> None:
+        self.table = table
+        self.hook = hook
+        self.host = host
+        self.broken = broken
+        self.witness = witness
+        self.layer = layer
+        self.rounded = False
+        self._results: dict[Request, Walked] = {}
+        self._open: dict[str, int] = {}  # the chains that are being walked, outermost first
+
+    def run(self, request: Request) -> Walked:
+        """Return what happens to the packet in a chain and all that it calls."""
+        pending = [(request, self._walk(request))]
+        self._open = {request.chain: 1}
+        result: Walked | None = None
+        while pending:
+            current, walk = pending[-1]
+            try:
+                wanted = next(walk) if result is None else walk.send(result)
+            except StopIteration as done:
+                result = self._results[current] = done.value
+                pending.pop()
+                self._open.pop(current.chain, None)
+                continue
+            result = self._results.get(wanted)
+            if result is None:
+                pending.append((wanted, self._walk(wanted)))
+                self._open[wanted.chain] = 1
+        return self._results[request]
+
+    def _walk(self, request: Request) -> _Walk:
+        walked = Walked(request.packet)
+        for rule in self.rules(request):
+            if not self.pass_by(rule, walked):
+                yield from self._apply(rule, walked)
+            if not walked.here:
+                break
+        walked.leave()
+        return walked
+
+    def rules(self, request: Request) -> Iterable[CompiledRule]:
+        """Return the rules of a chain that may concern the packet, in order."""
+        return self.table.towards(request.chain, request.packet.destination)
+
+    # --- one rule ----------------------------------------------------------------------------------------
+
+    def pass_by(self, _rule: CompiledRule, _walked: Walked, /) -> bool:
+        """Whether a rule is only noted, which is done here, instead of being asked."""
+        return False
+
+    def _apply(self, rule: CompiledRule, walked: Walked) -> Generator[Request, Walked, None]:
+        """Give each packet's chance to the target."""
+        taken: dict[Packet, tuple[Fraction, Action]] = {}
+        for packet, reaching in walked.here.items():
+            truth = rule_truth(rule, packet, self.host)
+            if not truth.chance:
+                continue
+            truth = self.settled(truth, reaching.share)
+            if truth.chance:
+                action = yield from self._act(rule, listed(rule, packet))
+                taken[packet] = truth.chance, action
+        if taken:
+            self.share_out(rule, walked, taken)
+
+    def settled(self, truth: RuleTruth, _share: Fraction, /) -> RuleTruth:
+        """Return whether a rule matches those that reach it, which are a share of all."""
+        return self.witness.settle(truth) if truth.needs else truth
+
+    def share_out(
+        self, rule: CompiledRule, walked: Walked, taken: dict[Packet, tuple[Fraction, Action]]
+    ) -> None:
+        """Give the targets what the rule takes of each packet, by its chance, and the next rule the rest."""
+        before, walked.here = walked.here, {}
+        for packet, reaching in before.items():
+            chance, action = taken.get(packet, (NEVER, None))
+            after, exact = remaining(reaching.share, chance, walked.most_bits)
+            if not exact:
+                self.rounded, walked.most_bits = True, MOST_ROUNDED_BITS
+            if chance != 1 or self.asks_in_vain:
+                add(walked.here, packet, Reaching(after, reaching.path))
+            if action is not None:
+                share = times(reaching.share, chance) if exact else reaching.share - after
+                took = Taken(rule, packet, reaching.path, reaching.share, chance, share)
+                self.commit(walked, took, action)
+
+    def _act(self, rule: CompiledRule, packet: Packet) -> Generator[Request, Walked, Action]:
+        """Return what the rule's target does to a packet that matched."""
+        callee = rule.jump
+        if callee is not None:
+            if note_broken(self.table, self.broken, rule, self._open):
+                return self.broken_jump(rule, packet)
+            called = yield Request(callee, packet)
+            return _Called(called, rule.goto, f"{'goto' if rule.goto else 'jump'} {callee}")
+        if rule.action.kind == RETURN:
+            return Back(packet, "RETURN")
+        return effect_of(rule, packet, self.hook, self.host, self.witness.answer)
+
+    def broken_jump(self, rule: CompiledRule, packet: Packet) -> Action:
+        """Return what happens to a packet at a jump that cannot be taken."""
+        return effect_of(rule, packet, self.hook, self.host, self.witness.answer)
+
+    def commit(self, walked: Walked, taken: Taken, action: Action) -> None:
+        """Put what the target took where it belongs."""
+        rule = taken.rule
+        reaching = Reaching(taken.share, self.path(taken, action))
+        called = None
+        if isinstance(action, _Called):
+            called = action.walked
+            self._commit_call(walked, reaching, action)
+        elif isinstance(action, Stop):
+            add(walked.ends, End(action.verdict, rule.place, action.packet), reaching)
+        else:
+            add(walked.left if isinstance(action, Back) else walked.here, action.packet, reaching)
+        self.passed(walked, taken, called)
+
+    def path(self, taken: Taken, action: Action) -> Path | None:
+        """Return the way of what a rule took."""
+        rule, ends = taken.rule, isinstance(action, Stop)
+        step = Step(
+            self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer
+        )
+        return joined(taken.path, step)
+
+    def passed(self, walked: Walked, taken: Taken, called: Walked | None) -> None:
+        """Note that a rule took its share; `called` is what happened in the chain that it enters."""
+
+    def _commit_call(self, walked: Walked, reaching: Reaching, called: _Called) -> None:
+        whole = reaching.share
+        ends = [(end, *product(whole, way.share), way.path) for end, way in called.walked.ends.items()]
+        backs = [(packet, *product(whole, way.share), way.path) for packet, way in called.walked.left.items()]
+        if not all(exact for _, _, exact, _ in (*ends, *backs)):
+            self.rounded = True
+            ends, backs = _summing_up(whole, ends, backs)
+        for end, share, _, path in ends:
+            add(walked.ends, end, Reaching(share, joined(reaching.path, path)))
+        where = walked.left if called.goto else walked.here
+        for packet, share, _, path in backs:
+            add(where, packet, Reaching(share, joined(reaching.path, path)))
+
+
+def _summing_up(whole: Fraction, ends: list, backs: list) -> tuple[list, list]:  # type: ignore[type-arg]
+    """Give what rounding lost to the last share, so that all still sum to the whole."""
+    shares = backs or ends
+    key, share, exact, path = shares[-1]
+    rest = whole - total(part for _, part, _, _ in (*ends, *backs)) + share
+    shares[-1] = (key, rest, exact, path)
+    return ends, backs

@@ -1,0 +1,90 @@
+"""One client of a case: a value for each field that is asked, so that every question has an answer.
+
+Of a field that the case leaves open the value is one that no condition names, if there is any: fewer rules match.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iptviz.engine.chance import NEVER
+from iptviz.engine.fields import FIELD_KINDS
+from iptviz.engine.meanings.truth import RuleTruth
+from iptviz.engine.regions import common, touches
+from iptviz.engine.words import named_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from iptviz.engine.condition import Assumption, Condition
+    from iptviz.engine.regions import Region
+    from iptviz.engine.unknowns import Unknowns
+
+
+class Witness:
+    """Answers for one case: `regions` are those of its fields, by their ranks."""
+
+    def __init__(self, unknowns: Unknowns, regions: Mapping[int, Region]) -> None:
+        self.unknowns = unknowns
+        self.regions = regions
+        self._values: dict[int, Any] = {}
+
+    def answer(self, condition: Condition) -> bool:
+        """Return whether a condition holds of this client."""
+        diagrams = self.unknowns.diagrams
+        current = self.unknowns.condition(condition)
+        while not diagrams.is_leaf(current):
+            rank = diagrams.asks(current)
+            # What was left open has several ways: the first of them is as good as any.
+            current = (
+                diagrams.nodes[current].ways[0] if rank is None
+                else diagrams.at(current, rank, self._value(rank))
+            )  # fmt: skip
+        return bool(diagrams.says(current))
+
+    def settle(self, truth: RuleTruth) -> RuleTruth:
+        """Return whether a rule matches, with its chance, once what it needs is answered."""
+        if all(self.answer(need.condition) == need.holds for need in truth.needs):
+            return RuleTruth(truth.chance, ())
+        return RuleTruth(NEVER, ())
+
+    def told(self, condition: Condition) -> bool | None:
+        """Return whether a condition holds of all clients of the case; None where that differs."""
+        if not self.regions:
+            return self.unknowns.told(condition)
+        answers = set()
+        diagrams = self.unknowns.diagrams
+        pending = [self.unknowns.condition(condition)]
+        while pending:
+            current = pending.pop()
+            rank, node = diagrams.asks(current), diagrams.nodes[current]
+            if diagrams.is_leaf(current):
+                answers.add(bool(diagrams.says(current)))
+            elif rank is None:
+                pending += node.ways
+            else:
+                bounds = [self.unknowns.fields[rank].least, *node.cuts, None]
+                pending += [
+                    way
+                    for way, first, after in zip(node.ways, bounds[:-1], bounds[1:], strict=True)
+                    if touches(self._region(rank), first, after)
+                ]
+        return answers.pop() if len(answers) == 1 else None
+
+    def client(self) -> Iterator[Assumption]:
+        """Yield what tells this client from others of the case: which of several named values it has."""
+        for rank, region in self.regions.items():
+            if self.unknowns.fields[rank].kind in FIELD_KINDS:
+                part = named_part(self.unknowns, rank, region, self._value(rank))
+                if part is not None:
+                    yield part
+
+    def _region(self, rank: int) -> Region:
+        return self.regions.get(rank) or self.unknowns.known(self.unknowns.fields[rank])
+
+    def _value(self, rank: int) -> Any:
+        if rank not in self._values:
+            region = common(self._region(rank), self.unknowns.known(self.unknowns.fields[rank]))
+            others = common(region, self.unknowns.unnamed(rank))
+            self._values[rank] = (others or region)[0][0]
+        return self._values[rank]
