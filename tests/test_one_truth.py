@@ -8,7 +8,7 @@ import pytest
 
 import iptviz
 from iptviz.engine.chance import total
-from iptviz.engine.implications import Assumed
+from iptviz.engine.knowing import answers_of
 from iptviz.kube.frontends import all_frontends
 from tests.conftest import ROOT, SHARED
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from iptviz.engine.branches import Outcome
+    from iptviz.engine.outcome import Outcome
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import FrontendOutcome
 
@@ -82,10 +82,10 @@ def compare(dump: iptviz.Dump, frontend: Frontend) -> None:
             continue  # trace's shares are those of a new client
         mine = [outcome for outcome in result.outcomes if outcome.when == when]
         assert sum(outcome.share for outcome in mine) == 1
-        assumed = Assumed(when)
+        answer = answers_of(when, dump.family)
         fitting = [
             traced(outcome)
             for outcome in one.outcomes
-            if all(assumed.answer(need.condition) in {None, need.holds} for need in outcome.when)
+            if all(answer(need.condition) in {None, need.holds} for need in outcome.when)
         ]
         assert by_endpoint(mine) in fitting, (frontend.text, when)

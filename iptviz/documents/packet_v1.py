@@ -18,7 +18,7 @@ from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 
 if TYPE_CHECKING:
-    from iptviz.engine.branches import Outcome
+    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
@@ -49,7 +49,9 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
     return {
         "verdict": outcome.verdict,
         **share_shape(outcome.share),
+        **bounds_shape(outcome),
         "when": [condition_shape(need) for need in outcome.when],
+        "first": [condition_shape(need) for need in outcome.first],
         "route": outcome.route or None,
         "line": outcome.by.line if outcome.by else None,
         "text": outcome.by.text if outcome.by else None,
@@ -59,7 +61,15 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "mark_bits": outcome.packet.mark.label,
         "path": [_step(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps],
         "path_complete": complete,
+        "path_of": [condition_shape(need) for need in outcome.client],
     }
+
+
+def bounds_shape(outcome: Outcome) -> Shape:
+    """Return the least and the greatest share where questions were left open; elsewhere nothing."""
+    if outcome.at_most is None:
+        return {}
+    return {"at_least": share_shape(outcome.share), "at_most": share_shape(outcome.at_most)}
 
 
 _EFFECTS = {MISSED: "no match: {}", POLICY: "policy {}"}

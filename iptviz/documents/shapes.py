@@ -137,11 +137,15 @@ def frontend_shape(frontend: Frontend) -> Shape:
 
 
 def condition_shape(assumption: Assumption) -> Shape:
-    """Return the shape `condition`; `since` is the line of the rule that made what it asks about unknown."""
+    """Return the shape `condition`; `since` is the line of the rule that made what it asks about unknown.
+
+    Of `values` one applies, or none where the condition does not hold; of many `text` and `value` have the first.
+    """
     return {
         "text": assumption.text,
         "kind": assumption.condition.kind,
         "value": assumption.condition.text,
+        "values": assumption.condition.values,
         "since": assumption.condition.since,
         "holds": assumption.holds,
     }
@@ -153,5 +157,5 @@ def conditions_shape(assumptions: tuple[Assumption, ...]) -> Shape:
         return condition_shape(assumptions[0])
     text = " and ".join(assumption.text for assumption in assumptions) or "always"
     kind = "all" if assumptions else "always"
-    shape: Shape = {"text": text, "kind": kind, "value": None, "since": None, "holds": True}
+    shape: Shape = {"text": text, "kind": kind, "value": None, "values": [], "since": None, "holds": True}
     return shape | ({"all": list(map(condition_shape, assumptions))} if assumptions else {})

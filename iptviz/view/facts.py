@@ -66,7 +66,7 @@ def _balance_fact(case: OutcomeCase, *, complete: bool) -> Fact:
     balance = outcome_balance(outcome)
     good = balance and balance.even and not outcome.leftover
     masquerade = f"; masquerade {masquerade_label(outcome)}" if letter and balance else ""
-    text = balance_label(outcome, complete=complete) + masquerade
+    text = balance_label(outcome, balance, complete=complete) + masquerade
     return verdict_fact(case.case, text, good=bool(good))
 
 

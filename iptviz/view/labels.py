@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, total, trimmed
+from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.view.nodes import LetteredCase
@@ -101,7 +101,7 @@ def frontend_label(frontend: Frontend) -> str:
 
 def raw_label(endpoint: Endpoint) -> str:
     """Say how the share comes about: the rule's own chance, of what is left when it is asked."""
-    if endpoint.chance * endpoint.before != endpoint.share:
+    if times(endpoint.chance, endpoint.before) != endpoint.share:
         return "by several ways"
     if endpoint.chance == CERTAIN:
         return (
@@ -158,7 +158,8 @@ def outcome_cases(outcomes: tuple[FrontendOutcome, ...]) -> list[OutcomeCase]:
     """Return the cases in order; those with the same endpoints, shares, marks and refusal are joined."""
     groups: dict[object, list[FrontendOutcome]] = {}
     for outcome in outcomes:
-        groups.setdefault(result_of(outcome), []).append(outcome)
+        # With nothing to compare it with, it is not looked at: hashing its shares takes long where they are long.
+        groups.setdefault(result_of(outcome) if len(outcomes) > 1 else (), []).append(outcome)
     if len(groups) == 1:
         return [OutcomeCase(LetteredCase("", ()), outcomes[0])]
     return [
@@ -185,9 +186,11 @@ def letter_of(number: int) -> str:
 # --- how connections are shared ------------------------------------------------------------------------------
 
 
-def balance_label(outcome: FrontendOutcome, *, complete: bool) -> str:
-    """Say how an outcome's connections are shared, or what becomes of them where nobody gets them."""
-    balance = outcome_balance(outcome)
+def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete: bool) -> str:
+    """Say how an outcome's connections are shared, or what becomes of them where nobody gets them.
+
+    `balance` is that of the outcome.
+    """
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:

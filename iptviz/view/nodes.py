@@ -81,6 +81,10 @@ class Bar(NamedTuple):
 # --- what a tree is made of ----------------------------------------------------------------------------------
 
 
+OTHERWISE = "otherwise"
+"""When a case comes about that is the last of those of which the first that holds decides."""
+
+
 class LetteredCase(NamedTuple):
     """A case by its letter, empty where it is the only one; it comes about where any of `when` holds."""
 
@@ -90,14 +94,18 @@ class LetteredCase(NamedTuple):
     @property
     def condition(self) -> str:
         """When it comes about, in one line."""
-        return "when " + " or when ".join(self.when)
+        return " or ".join(map(_when, self.when))
 
     @property
     def lines(self) -> tuple[str, ...]:
         """The heading of the case."""
         letter = f"{self.letter}: " if self.letter else ""
         first, *others = self.when
-        return (f"{letter}when {first}", *(f"   or when {other}" for other in others))
+        return (f"{letter}{_when(first)}", *(f"   or {_when(other)}" for other in others))
+
+
+def _when(conditions: str) -> str:
+    return conditions if conditions == OTHERWISE else f"when {conditions}"
 
 
 class CaseBranch(NamedTuple):

@@ -20,6 +20,7 @@ from iptviz.view.packet_labels import (
     fate_label,
     packet_cases,
     rewritten_labels,
+    share_label,
 )
 from iptviz.view.text import printable
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.engine.branches import Outcome
+    from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
     from iptviz.view.nodes import Node
@@ -107,17 +108,18 @@ def _verdict_fact(case: PacketCase) -> Fact:
 
 def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
     share: Fraction = total(outcome.share for outcome in outcomes)
+    least = "" if all(outcome.at_most is None for outcome in outcomes) else "at least "
     destinations = list(dict.fromkeys(outcome.packet.dnat for outcome in outcomes if outcome.packet.dnat))
     where = counted(len(destinations), "destination") if len(destinations) > 1 else "".join(destinations)
     sources = {rewritten_labels(outcome, outcome.packet)[1] for outcome in outcomes}
     source = sources.pop() if len(sources) == 1 else "some with another source"
     details = ", ".join(filter(None, (f"to {printable(where)}" if where else "", source)))
-    return f"{percent(share)} {fate}" + (f": {details}" if details else "")
+    return f"{least}{percent(share)} {fate}" + (f": {details}" if details else "")
 
 
 def _conditions(result: PacketResult) -> str:
     """Say what the answer depends on that neither the dump nor the question holds."""
-    asked = dict.fromkeys(need.condition for outcome in result.outcomes for need in outcome.when)
+    asked = dict.fromkeys(need.condition for outcome in result.outcomes for need in outcome.first)
     questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
@@ -142,7 +144,7 @@ class _WaysTree:
         nodes: list[Node] = []
         for case in cases:
             below = tuple(self._outcomes(case.outcomes))
-            bare = not case.letter and not case.outcomes[0].when
+            bare = not case.when
             nodes += below if bare else [CaseBranch(case.case, below)]
         return tuple(nodes)
 
@@ -163,15 +165,21 @@ class _WaysTree:
         steps, complete = steps_of(outcome.path)
         destination, source, mark = rewritten_labels(outcome, self.asked)
         cells = (
-            Cell("share", percent(outcome.share)),
+            Cell("share", share_label(outcome)),
             Cell("fate", fate_label(outcome)),
             Cell("address", destination),
             Cell("rewrite", source),
             Cell("rewrite", mark),
             Cell("line", _decided_label(outcome, steps)),
         )
-        way = tuple(self._way(steps, complete=complete)) if with_way else ()
+        way = tuple(self._way_of(outcome, steps, complete=complete)) if with_way else ()
         return TreeRow("accepted" if outcome.verdict == "ACCEPT" else "refused", OUTCOMES, cells, way)
+
+    def _way_of(self, outcome: Outcome, steps: list[Step], *, complete: bool) -> Iterator[Node]:
+        """Yield the steps of a way, below whose it is where others of the case go another."""
+        if outcome.client and steps:
+            yield Fold(f"the way of one of them: {printable(clauses(outcome.client))}", STEPS, kind="elided")
+        yield from self._way(steps, complete=complete)
 
     def _way(self, steps: list[Step], *, complete: bool) -> Iterator[Node]:
         """Yield the steps; what begins or ends like the last way that was shown is said in a line."""
@@ -235,5 +243,5 @@ def _place(step: Step) -> str:
 
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
     if outcome.by:
-        return f"line {outcome.by.line}"
+        return f"{'e.g. ' if outcome.client else ''}line {outcome.by.line}"
     return "by policy" if any(step.kind == POLICY for step in steps) else ""

@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.documents.packet_v1 import effect_text
+from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.rules.iptables import dump_rule
 from iptviz.view.labels import letter_of
-from iptviz.view.nodes import LetteredCase
+from iptviz.view.nodes import OTHERWISE, LetteredCase
+from iptviz.view.numbers import percent
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from iptviz.engine.branches import Outcome
+    from fractions import Fraction
+
+    from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
+    from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
 _STARTS = {"prerouting": "arrives at this node", "output": "sent by this node"}
@@ -25,27 +30,65 @@ _ROUTES = {"INPUT": "delivered to this node", "FORWARD": "forwarded", "OUTPUT": 
 
 
 class PacketCase(NamedTuple):
-    """The outcomes that have the same conditions; the letter is empty where there is only one case."""
+    """The outcomes of one of several cases that come to the same; the letter is empty where there is no other.
+
+    `when` is empty where nothing decides. `others` are rules that decide for other packets of the case.
+    """
 
     letter: str
-    when: str
+    when: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
+    others: tuple[Place, ...] = ()
 
     @property
     def case(self) -> LetteredCase:
         """The case by its letter, and when it comes about."""
-        return LetteredCase(self.letter, (self.when,))
+        return LetteredCase(self.letter, self.when)
 
 
 def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
-    """Return the outcomes by their conditions, lettered in order."""
-    groups: dict[tuple[Assumption, ...], list[Outcome]] = {}
+    """Return the outcomes by cases, which are lettered in order; those that come to the same are one."""
+    by_when: dict[tuple[Assumption, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        groups.setdefault(outcome.when, []).append(outcome)
+        by_when.setdefault(outcome.when, []).append(outcome)
+    groups: dict[object, list[list[Outcome]]] = {}
+    for those in by_when.values():
+        groups.setdefault(_seen(those), []).append(those)
     return [
-        PacketCase(letter_of(number) if len(groups) > 1 else "", printable(clauses(when)), tuple(group))
-        for number, (when, group) in enumerate(groups.items())
+        PacketCase(
+            letter_of(number) if len(groups) > 1 else "",
+            _conditions(group, last=number == len(groups) - 1),
+            tuple(group[0]),
+            _also_deciding(group),
+        )
+        for number, group in enumerate(groups.values())
     ]
+
+
+def _seen(outcomes: list[Outcome]) -> object:
+    """Return what can be told from outside of a case: what shares come to which fates."""
+    shares: dict[object, list[Fraction]] = {}
+    for outcome in outcomes:
+        end = outcome.packet
+        fate = outcome.verdict, outcome.route, end.dnat, end.snat, outcome.at_most
+        shares.setdefault(fate, []).append(outcome.share)
+    return frozenset((fate, total(parts)) for fate, parts in shares.items())
+
+
+def _conditions(group: list[list[Outcome]], *, last: bool) -> tuple[str, ...]:
+    """Return when any of several cases comes about that come to the same."""
+    firsts = [outcomes[0].first for outcomes in group]
+    if not last or all(firsts):
+        return tuple(printable(clauses(first)) for first in firsts)
+    return (OTHERWISE,) if any(outcome.when for outcomes in group for outcome in outcomes) else ()
+
+
+def _also_deciding(group: list[list[Outcome]]) -> tuple[Place, ...]:
+    """Return the rules that decide in cases which are not told in full."""
+    told = {outcome.by for outcome in group[0]}
+    return tuple(
+        dict.fromkeys(one.by for outcomes in group[1:] for one in outcomes if one.by and one.by not in told)
+    )
 
 
 def asked_label(packet: Packet) -> str:
@@ -93,3 +136,10 @@ def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:
 def effect_label(step: Step) -> str:
     """Return what a step did."""
     return printable(effect_text(step))
+
+
+def share_label(outcome: Outcome) -> str:
+    """Return the share of an outcome, or its bounds where questions were left open."""
+    if outcome.at_most is None:
+        return percent(outcome.share)
+    return f"{percent(outcome.share)} to {percent(outcome.at_most)}"

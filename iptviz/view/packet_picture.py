@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
-    from iptviz.engine.branches import Outcome
+    from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
     from iptviz.questions.packet import PacketResult
 
@@ -56,7 +56,7 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     links = painter.links()
     footer = [circumstances_label(result.asked, result.hook)]
     footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
-    footer += _case_headings([case for case in cases if case.letter or case.outcomes[0].when], fold=fold)
+    footer += _case_headings([case for case in cases if case.when], fold=fold)
     footer += [f"note: {note}" for note in note_texts(result.notes)]
     rules = [step.rule for way in ways for step in way.steps if step.rule]
     return Picture(

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total
-from iptviz.view.labels import balance_label, frontend_label, letter_of, outcome_cases, result_of
+from iptviz.view.labels import (
+    balance_label,
+    frontend_label,
+    letter_of,
+    outcome_balance,
+    outcome_cases,
+    result_of,
+)
 from iptviz.view.numbers import percent
 
 if TYPE_CHECKING:
@@ -49,7 +56,8 @@ def case_summaries(cases: list[FrontendCase], *, complete: bool) -> Iterator[str
     for case in cases:
         alike.setdefault(case.case.letter, []).append(case)
     for letter, those in alike.items():
-        result = balance_label(those[0].outcome, complete=complete)
+        outcome = those[0].outcome
+        result = balance_label(outcome, outcome_balance(outcome), complete=complete)
         if not letter:
             yield result
             continue

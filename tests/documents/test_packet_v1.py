@@ -24,6 +24,7 @@ CONDITION = {
     "text": "source not in 10.244.0.0/16",
     "kind": "source-cidr",
     "value": "10.244.0.0/16",
+    "values": ["10.244.0.0/16"],
     "since": None,
     "holds": False,
 }
@@ -76,6 +77,8 @@ def test_the_document_is_that_of_the_contract() -> None:
         "probability": 0.25,
         "exact": "1/4",
         "when": [CONDITION],
+        "first": [CONDITION],
+        "path_of": [],
         "route": "FORWARD",
         "line": None,
         "text": None,

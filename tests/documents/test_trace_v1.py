@@ -97,12 +97,13 @@ FRONTEND = fields(
     protocol=one_of("tcp", "udp", "sctp"),
     line=number,
 )
-CONDITION = fields(text=text, kind=text, value=text, since=or_null(number), holds=flag)
+CONDITION = fields(text=text, kind=text, value=text, values=many(text), since=or_null(number), holds=flag)
 MASQUERADE = fields(
     {"all": many(CONDITION)},
     text=text,
     kind=text,
     value=or_null(text),
+    values=many(text),
     since=or_null(number),
     holds=flag,
     line=number,

@@ -151,13 +151,13 @@ def test_the_line_to_the_folded_ones_is_as_wide_as_they_are_together() -> None:
 
 
 def test_a_packets_picture_folds_its_cases_and_the_letters_that_a_link_has() -> None:
-    rules = (f"-A INPUT -m set --match-set s{n} src -j MARK --set-xmark {1 << n:#x}/0x0" for n in range(5))
-    text = "\n".join(("*mangle", ":INPUT ACCEPT [0:0]", *rules, "COMMIT", ""))
+    rules = (f"-A POSTROUTING -m set --match-set s{n} src -j SNAT --to-source 192.0.2.{n}" for n in range(31))
+    text = "\n".join(("*nat", ":POSTROUTING ACCEPT [0:0]", *rules, "COMMIT", ""))
     asked = {"src": "10.0.0.9", "dst": "10.0.0.1", "protocol": "udp", "dport": 53, "mark": 0}
-    result = iptviz.packet(iptviz.load(text.encode()), local_ips=["10.0.0.1"], **asked)  # type: ignore[arg-type]
+    result = iptviz.packet(iptviz.load(text.encode()), local_ips=["10.0.0.2"], **asked)  # type: ignore[arg-type]
     folded, whole = packet_picture(result), packet_picture(result, fold=False)
     assert "and 22 more cases (--all shows them)" in folded.footer
-    letters = [line.partition(":")[0] for line in whole.footer if re.match("[A-Z]+: when", line)]
+    letters = [line.partition(":")[0] for line in whole.footer if re.match("[A-Z]+: (when|otherwise)", line)]
     assert len(letters) == 32
     first = folded.links[0].lines
     assert first == ("A, B, C, D, E, F and 26 more: 100 %",)

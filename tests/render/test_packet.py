@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.engine.branches import Outcome
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.outcome import Outcome
 from iptviz.engine.path import Step
 from iptviz.intake.remark import remark
 from iptviz.questions.packet import PacketResult
@@ -67,8 +67,10 @@ def hostile(text: str) -> PacketResult:
         Step("filter", name, chains[name].rules[0], f"DROP {text}", ASKED),
     ]
     when = (Assumption(Condition("match", text), holds=True),)
-    outcome = Outcome("DROP", Fraction(1), when, "", chains[name].rules[0], ASKED, path(steps))
-    other = outcome._replace(when=(when[0].opposite(),), packet=ASKED._replace(dnat=text, snat=text))
+    outcome = Outcome("DROP", Fraction(1), when, "", chains[name].rules[0], ASKED, path(steps), when)
+    other = outcome._replace(
+        when=(when[0].opposite(),), first=(), packet=ASKED._replace(dnat=text, snat=text)
+    )
     return PacketResult(
         dump,
         ASKED._replace(in_interface=text),

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.engine.branches import Outcome
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
+from iptviz.engine.outcome import Outcome
 from iptviz.engine.packet import Packet
 from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.intake.remark import remark
@@ -94,17 +94,16 @@ def httpd(number: int, when: tuple[Assumption, ...], *, masquerade: bool, dump: 
     packet = ASKED._replace(dnat=address)
     if masquerade:
         packet = packet._replace(snat="MASQUERADE", mark=UNKNOWN_MARK.set_xmark(0x4000, 0x4000))
-    return Outcome("ACCEPT", Fraction(1, 4), when, "FORWARD", None, packet, path(steps))
+    return Outcome("ACCEPT", Fraction(1, 4), when, "FORWARD", None, packet, path(steps), when)
 
 
 def httpd_result() -> PacketResult:
-    """Return the answer about the httpd service of the fixture, inside and outside the cluster."""
+    """Return the answer about the httpd service of the fixture, outside and otherwise inside the cluster."""
     dump = iptviz.load(FIXTURE)
-    inside = [httpd(number, (INSIDE,), masquerade=False, dump=dump) for number in range(1, 5)]
-    outside = [
-        httpd(number, (INSIDE.opposite(),), masquerade=True, dump=dump)._replace(when=(INSIDE.opposite(),))
-        for number in range(1, 5)
+    inside = [
+        httpd(number, (INSIDE,), masquerade=False, dump=dump)._replace(first=()) for number in range(1, 5)
     ]
+    outside = [httpd(number, (INSIDE.opposite(),), masquerade=True, dump=dump) for number in range(1, 5)]
     return PacketResult(
         dump, ASKED, "prerouting", (*outside, *inside), (remark("damaged", reason="A note."),), complete=True
     )
@@ -261,16 +260,16 @@ def test_what_is_rewritten_is_told_and_what_is_as_before_is_not() -> None:
 def test_outcomes_with_the_same_conditions_are_one_case() -> None:
     cases = packet_cases(httpd_result().outcomes)
     assert [(case.letter, case.when, len(case.outcomes)) for case in cases] == [
-        ("A", "source not in 10.244.0.0/16", 4),
-        ("B", "source in 10.244.0.0/16", 4),
+        ("A", ("source not in 10.244.0.0/16",), 4),
+        ("B", ("otherwise",), 4),
     ]
 
 
 def test_a_single_case_has_no_letter_and_no_heading_unless_it_has_conditions() -> None:
     assert kinds(one_case(), "case") == []
     result = httpd_result()
-    (case,) = kinds(result._replace(outcomes=result.outcomes[4:]), "case")
-    assert texts([case]) == ["when source in 10.244.0.0/16"]
+    (case,) = kinds(result._replace(outcomes=result.outcomes[:4]), "case")
+    assert texts([case]) == ["when source not in 10.244.0.0/16"]
 
 
 def test_the_first_way_is_shown_whole_with_number_line_effect_and_rule() -> None:
@@ -326,9 +325,10 @@ def test_many_outcomes_are_folded_with_the_right_numbers(count: int) -> None:
 
 def test_of_many_cases_not_every_way_is_shown() -> None:
     result = one_case()
+    whens = [(Assumption(Condition("in-interface", f"eth{i}"), holds=True),) for i in range(10)]
     outcomes = tuple(
-        outcome._replace(when=(Assumption(Condition("in-interface", f"eth{i}"), holds=True),))
-        for i in range(10)
+        outcome._replace(when=when, first=when, packet=outcome.packet._replace(snat=f"192.0.2.{i}"))
+        for i, when in enumerate(whens)
         for outcome in result.outcomes
     )
     nodes = kinds(result._replace(outcomes=outcomes), "accepted")
@@ -372,6 +372,15 @@ def test_the_facts_sum_up_each_case_and_name_all_conditions() -> None:
         ("Case B", "100 % ACCEPT, forwarded: to 4 destinations", "good"),
         ("Depends on", "whether source in 10.244.0.0/16", ""),
     ]
+
+
+def test_cases_that_come_to_the_same_are_one_and_the_others_who_decide_are_named() -> None:
+    rule, other = iptviz.load(FIXTURE).tables["nat"].chains["KUBE-SERVICES"].rules[:2]
+    first = refused().outcomes[0]._replace(when=(INSIDE,), first=(INSIDE,), by=rule)
+    tcp = Assumption(Condition("protocol", "tcp"), holds=True)
+    (case,) = packet_cases((first, first._replace(when=(tcp,), first=(tcp,), by=other)))
+    assert (case.letter, case.when) == ("", ("source in 10.244.0.0/16", "protocol is tcp"))
+    assert case.others == (other,)
 
 
 def test_what_was_assumed_is_said() -> None:
