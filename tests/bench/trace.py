@@ -15,6 +15,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from signal import SIGKILL
+from threading import Timer
 from typing import NamedTuple
 
 from tests import kubeproxy
@@ -45,32 +47,52 @@ BARE = [sys.executable, "-c", "pass"]
 
 
 class Run(NamedTuple):
-    """One finished process: wall time in seconds, and the most memory it held, in bytes."""
+    """One finished process: wall and CPU time in seconds, and the most memory it held, in bytes."""
 
     seconds: float
+    cpu: float
     peak: int
 
 
-def run(command: list[str]) -> Run:
-    """Run a command with its output thrown away."""
+def run(command: list[str], build: Path | None = None, limit: float | None = None) -> Run | None:
+    """Run a command with its output thrown away; None where it needs more than `limit` seconds.
+
+    `build` is a directory that holds another iptviz than the one that is installed.
+    """
     # As installed: with compiled modules, whatever this process was told about writing them.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    if build is not None:
+        environment["PYTHONPATH"] = str(
+            build
+        )  # and from there, since python -m looks where it is started first
     with Path(os.devnull).open("r+b") as nothing:
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdin=nothing, stdout=nothing, stderr=nothing, env=environment)
+        process = subprocess.Popen(
+            command, stdin=nothing, stdout=nothing, stderr=nothing, env=environment, cwd=build
+        )
+        watch = Timer(limit or 0, process.kill)
+        if limit is not None:
+            watch.start()
         _, status, usage = os.wait4(process.pid, 0)
+        watch.cancel()
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
+    if limit is not None and process.returncode == -SIGKILL:
+        return None
     if process.returncode:
         raise SystemExit(f"{command} exited with {process.returncode}")
-    return Run(seconds, usage.ru_maxrss * 1024)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def pair(name: str, ours: list[str], theirs: list[str], rounds: int) -> list[Run]:
     """Run two commands in turn and print how they compare; our runs."""
     for command in (ours, theirs):
         run(command)
-    runs = [(run(ours), run(theirs)) for _ in range(rounds)]
+    runs = [
+        (one, other)
+        for _ in range(rounds)
+        if (one := run(ours)) is not None and (other := run(theirs)) is not None
+    ]
     ratio = statistics.median(one.seconds / other.seconds for one, other in runs)
     mine, other = (statistics.median(one.seconds for one in side) for side in zip(*runs, strict=True))
     print(f"{name:46} {mine:7.3f} s / {other:7.3f} s = {ratio:6.3f}", flush=True)
