@@ -14,7 +14,7 @@ from iptviz.engine.passing import passed
 from iptviz.engine.witness import Witness
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.engine.answers import Answers
@@ -37,9 +37,9 @@ class Outcome(NamedTuple):
     `verdict` is ACCEPT, DROP, REJECT, QUEUE (a program decides) or STOLEN (a target kept it).
     `route` is where an accepted packet is: `INPUT` (delivered to this node), `FORWARD`, `OUTPUT`, or empty
     where it got no further. `packet` is the packet in the end, with `dnat`, `snat` and `mark` as rewritten; the
-    mark is unknown where it differs between those packets. `path` is the way of one of them, which `client` tells
-    from others of its case. `at_most` is the greatest share where questions were left open, of which `share` is
-    then the least; else None.
+    mark is unknown where it differs between packets that fare alike. `path` is the way of one of them, which
+    `client` tells from others of its case. `at_most` is the greatest share where questions were left open, of
+    which `share` is then the least; else None.
     """
 
     verdict: str
@@ -92,22 +92,30 @@ def _by_cases(journey: Journey, packet: Packet, hook: str) -> Iterator[Told]:
     unknowns, diagrams = journey.unknowns, journey.unknowns.diagrams
     whole = journey.diagram(packet, hook)
     fates = diagrams.replaced(whole, lambda leaf: diagrams.leaf(diagrams.says(leaf).fate))
-    for case in cases_of(unknowns, unknowns.narrowed(diagrams.flattened(fates))):
+    cases = cases_of(unknowns, unknowns.narrowed(diagrams.flattened(fates)))
+    marks = _marks(diagrams, whole, cases)
+    for case in cases:
         law: Law = case.says
         if all(fate != NOT_FOLLOWED.fate for fate, _, _ in law.parts):
             witness = Witness(unknowns, case.regions)
             ends = passed(journey, packet, hook, witness)
             outcomes = _bounded(_outcomes(case, ends), law, case, packet)
-            marks, client = _marks(diagrams, whole, case), tuple(witness.client())
-            yield Told([_with_mark(outcome, marks)._replace(client=client) for outcome in outcomes], witness)
+            client = tuple(witness.client())
+            told = [_with_mark(outcome, marks[law])._replace(client=client) for outcome in outcomes]
+            yield Told(told, witness)
 
 
-def _marks(diagrams: Diagrams, whole: int, case: Case) -> dict[Fate, set[Mark]]:
-    """Return the marks that packets of a case may have in the end, by what becomes of them."""
-    found: dict[Fate, set[Mark]] = {}
-    for leaf in diagrams.leaves_within(whole, case.regions):
-        seen: Seen = diagrams.says(leaf)
-        found.setdefault(seen.fate, set()).add(seen.mark)
+def _marks(diagrams: Diagrams, whole: int, cases: Sequence[Case]) -> dict[Law, dict[Fate, set[Mark]]]:
+    """Return the marks that packets may have in the end, by what becomes of them.
+
+    Cases that come to the same are told as one, in words that may be those of each other: see `Case.first`.
+    """
+    found: dict[Law, dict[Fate, set[Mark]]] = {}
+    for case in cases:
+        marks = found.setdefault(case.says, {})
+        for leaf in diagrams.leaves_within(whole, case.regions):
+            seen: Seen = diagrams.says(leaf)
+            marks.setdefault(seen.fate, set()).add(seen.mark)
     return found
 
 

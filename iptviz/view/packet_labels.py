@@ -17,6 +17,7 @@ from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from fractions import Fraction
 
     from iptviz.engine.outcome import Outcome
@@ -58,11 +59,18 @@ def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
         PacketCase(
             letter_of(number) if len(groups) > 1 else "",
             _conditions(group, last=number == len(groups) - 1),
-            tuple(group[0]),
+            tuple(_of_one(group)),
             _also_deciding(group),
         )
         for number, group in enumerate(groups.values())
     ]
+
+
+def _of_one(group: list[list[Outcome]]) -> Iterator[Outcome]:
+    """Yield the outcomes of the case whose ways are told, which of several are those of its own clients."""
+    for outcome in group[0]:
+        client = (*outcome.when, *(need for need in outcome.client if need not in outcome.when))
+        yield outcome if len(group) == 1 else outcome._replace(client=client)
 
 
 def _seen(outcomes: list[Outcome]) -> object:

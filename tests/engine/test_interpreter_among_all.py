@@ -28,11 +28,10 @@ from tests.kernel.wire import ROUTER
 
 if TYPE_CHECKING:
     from iptviz.engine.condition import Condition
-    from iptviz.engine.journey import Fate
     from iptviz.engine.outcome import Outcome
     from tests.kernel.frames import Sent
 
-RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "120"))
+RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "300"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "700000"))
 PACKETS = 4
 BATCH = 30
@@ -98,11 +97,11 @@ def selected(outcomes: tuple[Outcome, ...], packet: Packet) -> list[Outcome] | N
     return found
 
 
-def first_that_holds(outcomes: tuple[Outcome, ...], packet: Packet) -> Fate:
+def first_that_holds(outcomes: tuple[Outcome, ...], packet: Packet) -> Outcome:
     """What comes of a packet for a reader of the cases in order."""
     for outcome in outcomes:
         if all(is_met(need.condition, packet) == need.holds for need in outcome.first):
-            return fate_of(outcome.verdict, outcome.packet)
+            return outcome
     raise AssertionError(outcomes)
 
 
@@ -121,9 +120,9 @@ def trouble_with(dump: iptviz.Dump, rules: str, sent: Sent, left_out: tuple[str,
     said = f"{sent} without {left_out}\n{rules}"
     if len(found) != 1 or found[0].share != 1:
         return f"{len(found)} outcomes of {[outcome.when for outcome in outcomes]}: {said}"
-    if first_that_holds(outcomes, packet) != fate_of(found[0].verdict, found[0].packet):
+    outcome = first_that_holds(outcomes, packet)
+    if fate_of(outcome.verdict, outcome.packet) != fate_of(found[0].verdict, found[0].packet):
         return f"another case comes first: {said}"
-    (outcome,) = found
     verdict, end, _ = interpret(rules, packet)
     if "/" in (outcome.packet.dnat or "") + (outcome.packet.snat or ""):
         return ""  # NETMAP tells the network alone where the address is not known
