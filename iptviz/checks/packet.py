@@ -24,5 +24,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "set-not-handed-in": "the sets handed in lack {name}: what asks about it is a condition",
     "own-addresses-unknown": "which addresses are this node's own is not known: the packet is taken to leave it "
     "(--local-ip or --addresses tells)",
+    "targets-mixed": "where some DNAT targets are local to this node and others are not, no case that asks "
+    "about them holds (--local-ip or --addresses tells)",
     "narrowed-by": lambda *, options: f"to narrow it down: {', '.join(options)}",
 }

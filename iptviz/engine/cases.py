@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.fields import all_values, field_of, region_asked
 from iptviz.engine.implications import goes_without_saying
 from iptviz.engine.nodes import TooLargeError
@@ -192,6 +193,8 @@ def _fewest(
     apart = _Apart(case.regions, others, meeting)
     kept = list(case.when)
     for assumption in reversed(case.when):
+        if CONDITION_KINDS[assumption.condition.kind].contrary:
+            continue
         rank = unknowns.rank(field_of(assumption.condition))
         rest = [other for other in kept if other != assumption]
         same = [other for other in rest if unknowns.rank(field_of(other.condition)) == rank]

@@ -95,6 +95,7 @@ class ConditionKind(NamedTuple):
             quotes options of a rule, with whatever they name. Empty: nothing.
         plain: a pattern of all values that name nothing, where `names` is empty.
         per_rule: each rule that asks keeps a state of its own, so two rules ask two questions.
+        contrary: something lies between the answers, so either is said, and what lies between is not told.
         details: how what else a rule asks stands after the value, and a pattern of it; empty: nothing does.
         say: returns a value in the words that stand for {}.
         hear: returns the value that words mean; None where the words are another kind's.
@@ -110,6 +111,7 @@ class ConditionKind(NamedTuple):
     names: str = ""
     plain: str = ""
     per_rule: bool = False
+    contrary: bool = False
     details: tuple[str, str] | None = None
     say: Callable[[str], str] = _same
     hear: Callable[[str], str | None] = _same
@@ -192,8 +194,8 @@ CONDITION_KINDS = {
         names="address",
     ),
     "endpoint-local": ConditionKind(
-        "the address that {} chose is one of this node", "the address that {} chose is not one of this node",
-        "the target that chose it: DNAT", _WHOSE, plain="DNAT",
+        "every {} target is local to this node", "no {} target is local to this node",
+        "DNAT", _WHOSE, plain="DNAT", contrary=True,
     ),
     "listener": ConditionKind(
         "a program listens on {}", "no program listens on {}",

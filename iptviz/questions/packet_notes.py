@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.engine.condition import Assumption, Condition
+    from iptviz.engine.condition import Assumption, Condition, When
     from iptviz.engine.journey import Journey
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
@@ -81,12 +81,23 @@ def packet_notes(
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
+    if _hangs_on_all_targets(outcomes):
+        yield remark("targets-mixed")
     yield from (
         remark("evidence-unread", problem=f"{problem.where}: {problem.what}")
         for problem in node.evidence_problems
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes)
+
+
+def _hangs_on_all_targets(outcomes: tuple[Outcome, ...]) -> bool:
+    """Whether there are cases of which each takes several destinations to be alike."""
+    targets: dict[When, set[str | None]] = {}
+    for outcome in outcomes:
+        if any(CONDITION_KINDS[need.condition.kind].contrary for need in outcome.when):
+            targets.setdefault(outcome.when, set()).add(outcome.packet.dnat)
+    return any(len(those) > 1 for those in targets.values())
 
 
 def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: str) -> Iterator[Item]:

@@ -60,7 +60,7 @@ EXAMPLES = {
     "local": (Condition("local", "192.168.1.10"), "192.168.1.10 is an address of this node", "192.168.1.10 is no address of this node"),
     "endpoint-local": (
         Condition("endpoint-local", "DNAT"),
-        "the address that DNAT chose is one of this node", "the address that DNAT chose is not one of this node",
+        "every DNAT target is local to this node", "no DNAT target is local to this node",
     ),
     "listener": (
         Condition("listener", "netfilter queue 3"), "a program listens on netfilter queue 3", "no program listens on netfilter queue 3",
@@ -269,7 +269,7 @@ def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> Non
         "connection state is intranet",
         "mark is intranet",
         "intranet is an address of this node",
-        "the address that intranet chose is one of this node",
+        "every intranet target is local to this node",
         "a program listens on intranet",
         "limit 3/hour hashlimit-name intranet at line 3 is exceeded",
         "intranet is exceeded",

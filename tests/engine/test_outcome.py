@@ -1,0 +1,75 @@
+"""What is told of several packets at once is so of each of them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from iptviz.checks.wording import sentences
+from iptviz.engine.condition import clauses
+from iptviz.view.packet_labels import packet_cases
+from tests.engine.test_journey import ask
+
+if TYPE_CHECKING:
+    from iptviz import PacketResult
+
+MARKED = """
+    mangle|-A FORWARD -s 10.0.0.0/8 -j MARK --set-mark 1
+    mangle|-A FORWARD -m mark --mark 0x2 -j DROP
+"""
+HALF = "-m statistic --mode random --probability 0.5"
+TWO_TARGETS = f"""
+    nat|-A PREROUTING -d 10.96.0.10/32 {HALF} -j DNAT --to-destination 10.244.0.1
+    nat|-A PREROUTING -d 10.96.0.10/32 -j DNAT --to-destination 192.168.1.10
+"""
+MIXED = "where some DNAT targets are local to this node and others are not"
+OURS = {"local_ips": ("192.168.1.10",)}
+
+
+UNKNOWN: dict[str, Any] = {
+    "src": None, "in_iface": None, "out_iface": None, "local_ips": (), "mark": None, "protocol": None, "dport": None,
+}  # fmt: skip
+
+
+def answer(rules: str, **about: Any) -> PacketResult:
+    return ask(rules, **UNKNOWN | about)
+
+
+def test_a_mark_that_some_packets_of_a_case_have_is_not_told_of_all() -> None:
+    _, *others = answer(MARKED, dst="11.0.0.1", **OURS).outcomes
+    assert {outcome.first for outcome in others} == {()}
+    assert {outcome.packet.mark.label for outcome in others} == {None}
+
+
+def test_a_mark_that_all_packets_of_a_case_have_is_told() -> None:
+    (outcome,) = answer(MARKED, src="10.0.0.1", dst="11.0.0.1", **OURS).outcomes
+    assert outcome.packet.mark.text == "0x1"
+
+
+def test_of_cases_that_are_told_as_one_the_way_names_its_own_clients() -> None:
+    _, otherwise = packet_cases(answer(MARKED, dst="11.0.0.1", **OURS).outcomes)
+    assert [clauses(outcome.client) for outcome in otherwise.outcomes] == ["source in 10.0.0.0/8"]
+
+
+def test_dnat_targets_are_told_to_be_all_local_or_none_and_that_it_may_be_otherwise() -> None:
+    result = answer(TWO_TARGETS, dst="10.96.0.10")
+    first, second = packet_cases(result.outcomes)
+    assert first.when == ("every DNAT target is local to this node",)
+    assert second.when == ("no DNAT target is local to this node",)
+    assert any(text.startswith(MIXED) for text in sentences(result.notes))
+
+
+def test_which_dnat_targets_are_local_is_not_asked_where_addresses_are_known() -> None:
+    result = answer(TWO_TARGETS, dst="10.96.0.10", **OURS)
+    assert {(outcome.route, outcome.packet.dnat, outcome.share) for outcome in result.outcomes} == {
+        ("FORWARD", "10.244.0.1", Fraction(1, 2)),
+        ("INPUT", "192.168.1.10", Fraction(1, 2)),
+    }
+    assert not any(text.startswith(MIXED) for text in sentences(result.notes))
+
+
+def test_one_dnat_target_is_local_or_not() -> None:
+    rules = TWO_TARGETS.replace(HALF, "")
+    result = answer(rules, dst="10.96.0.10")
+    assert {outcome.route for outcome in result.outcomes} == {"INPUT", "FORWARD"}
+    assert not any(text.startswith(MIXED) for text in sentences(result.notes))
