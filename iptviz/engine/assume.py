@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+_SHORTENED = re.compile(r" and \d[\d,]* more$")
+_NEGATIONS = ("! ", "not ")
 
 
 def read_assumption(text: str) -> Assumption:
@@ -17,7 +24,7 @@ def read_assumption(text: str) -> Assumption:
         PacketError: no condition is worded so.
     """
     bare = text.strip()
-    for prefix in ("! ", "not "):
+    for prefix in _NEGATIONS:
         if bare.startswith(prefix):
             return read_assumption(bare.removeprefix(prefix)).opposite()
     for name, kind in CONDITION_KINDS.items():
@@ -29,6 +36,45 @@ def read_assumption(text: str) -> Assumption:
     raise PacketError(
         f"no condition reads {text!r}", hint="write it as an answer states it, or with `not ` before it"
     )
+
+
+def read_assumptions(
+    texts: Sequence[str], asks: Callable[[tuple[Assumption, ...]], Collection[Condition]]
+) -> tuple[Assumption, ...]:
+    """Read several; one that leaves values out is the one condition of an answer that is stated so.
+
+    `asks` returns the conditions on which an answer hangs where something is assumed.
+
+    Raises:
+        PacketError: one is no condition, or leaves values out and is not stated by an answer.
+    """
+    read = {text: read_assumption(text) for text in texts}
+    given = {text: one for text, one in read.items() if not _is_shortened(one.condition)}
+    for text in [text for text in read if text not in given]:
+        asked = {*asks(()), *asks(tuple(given.values()))}
+        given[text] = _stated(text, asked)
+    return tuple(given[text] for text in texts)
+
+
+def _is_shortened(condition: Condition) -> bool:
+    return bool(CONDITION_KINDS[condition.kind].between and _SHORTENED.search(condition.value))
+
+
+def _stated(text: str, asked: Collection[Condition]) -> Assumption:
+    """Return the answer to one of `asked` that is stated as `text`, or its opposite after a negation."""
+    bare = text.strip()
+    for prefix in _NEGATIONS:
+        if bare.startswith(prefix):
+            return _stated(bare.removeprefix(prefix), asked).opposite()
+    either = [Assumption(condition, holds) for condition in asked for holds in (True, False)]
+    found = [one for one in either if one.text == bare]
+    if len(found) != 1:
+        raise PacketError(
+            f"{text!r} leaves values out, and {'several conditions' if found else 'no condition'} of the answer"
+            f" {'read' if found else 'reads'} so",
+            hint="write all values, which `values` in --json lists",
+        )
+    return found[0]
 
 
 def _filled_in(template: str, text: str) -> str | None:

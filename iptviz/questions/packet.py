@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from iptviz.checks.finding import distinct, findings_among
 from iptviz.dump.single import parse_rule
-from iptviz.engine.assume import read_assumption
+from iptviz.engine.assume import read_assumptions
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.condition import Assumption
 from iptviz.engine.hooks import Hooks
@@ -108,18 +108,10 @@ def packet(
         addresses=addresses, routes=routes, ipset=ipset, recent=recent,
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
-    given = tuple(_as_asked(read_assumption(text), first.family) for text in assume)
     unseen = (name for each in dumps for name in snapshot.unseen_tables(each))
     hooks = Hooks(
         list(map(DumpRules, dumps)), host, asked.state, unseen, snapshot.tables_beyond(first.family)
     )
-
-    _refuse_untrue(given, asked, host, first.family)
-
-    def begun(open_: Collection[Field]) -> Unknowns:
-        unknowns = Unknowns(first.family, known_fields(asked, host), host, open_)
-        unknowns.assume(given)
-        return unknowns
 
     def answered(unknowns: Unknowns) -> tuple[Journey, tuple[Outcome, ...]]:
         journey = Journey(hooks, unknowns)
@@ -128,7 +120,18 @@ def packet(
             outcome for case in told for outcome in _explained(case, hooks, explain=explain)
         )
 
-    journey, outcomes = within_bounds(begun, answered)
+    def answer(given: Sequence[Assumption]) -> tuple[Journey, tuple[Outcome, ...]]:
+        def begun(open_: Collection[Field]) -> Unknowns:
+            unknowns = Unknowns(first.family, known_fields(asked, host), host, open_)
+            unknowns.assume(given)
+            return unknowns
+
+        return within_bounds(begun, answered)
+
+    read = read_assumptions(assume, lambda given: _conditions(answer(given)[1]))
+    given = tuple(_as_asked(one, first.family) for one in read)
+    _refuse_untrue(given, asked, host, first.family)
+    journey, outcomes = answer(given)
     if not outcomes:
         raise PacketError(
             f"cannot follow the packet where {given[-1].text}", hint="give a dump of these tables"
@@ -137,6 +140,11 @@ def packet(
     notes = distinct(packet_notes(snapshot, dumps, journey, start, hook, outcomes, given))
     complete = all(passed.complete for passed in dumps) and not faulty
     return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot)
+
+
+def _conditions(outcomes: Iterable[Outcome]) -> set[Condition]:
+    """Return the conditions that state the cases of an answer."""
+    return {one.condition for outcome in outcomes for one in (*outcome.when, *outcome.first)}
 
 
 def _as_asked(given: Assumption, family: str) -> Assumption:

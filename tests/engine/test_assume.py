@@ -185,6 +185,62 @@ def test_a_mark_that_is_assumed_has_no_other_bits(text: str) -> None:
     assert {outcome.verdict for outcome in ask(rules, **UNKNOWN, assume=(text,)).outcomes} == {"DROP"}
 
 
+# --- a condition of many values, of which an answer shows the first few ----------------------------------------------
+
+FOUR = "\n".join(f"filter|-A FORWARD -s 10.{number}.0.0/16 -j DROP" for number in (1, 3, 5, 7))
+SHORT = "10.1.0.0/16,10.3.0.0/16,10.5.0.0/16 and 1 more"
+INSIDE = {"always": "1 DROP FORWARD"}
+OUTSIDE = {"always": "1 ACCEPT FORWARD"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"source in {SHORT}", INSIDE),
+        (f"source not in {SHORT}", OUTSIDE),
+        (f"not source in {SHORT}", OUTSIDE),
+        (f" ! not source in {SHORT} ", INSIDE),
+        ("source in 10.1.0.0/16,10.3.0.0/16,10.5.0.0/16,10.7.0.0/16", INSIDE),
+    ],
+)
+def test_a_shortened_condition_is_the_one_that_the_answer_states_so(
+    text: str, expected: dict[str, str]
+) -> None:
+    assert f"source in {SHORT}" in told(ask(FOUR, src=None))
+    result = ask(FOUR, src=None, assume=(text,))
+    assert told(result) == expected
+    assert len(result.given[0].condition.values) == 4
+
+
+def test_shortened_conditions_are_looked_for_where_the_others_hold() -> None:
+    rules = "\n".join(f"filter|-A FORWARD -s 10.{number}.0.0/16 -i eth0 -j DROP" for number in (1, 3, 5, 7))
+    texts = f"source in {SHORT}", "input interface is eth0"
+    about = {"src": None, "in_iface": None}
+    assert told(ask(rules, **about, assume=texts)) == INSIDE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source in 10.1.0.0/16 and 3 more", "source not in 10.1.0.0/16,10.3.0.0/16,10.5.0.0/16 and 2 more",
+        f"destination in {SHORT}", "source port 1,2,3 and 1 more", "input interface is a, b, c and 1,000 more",
+    ],
+)  # fmt: skip
+def test_a_shortened_condition_that_no_answer_states_is_refused(text: str) -> None:
+    with pytest.raises(PacketError, match="leaves values out, and no condition of the answer reads so"):
+        ask(FOUR, src=None, assume=(text,))
+
+
+def test_a_shortened_condition_that_several_are_stated_as_is_refused() -> None:
+    rules = "\n".join(
+        f"filter|-A FORWARD -p {protocol} -s 10.{number}.0.0/16 -j DROP"
+        for protocol, numbers in (("tcp", (1, 3, 5, 7)), ("udp", (1, 3, 5, 9)))
+        for number in numbers
+    )
+    with pytest.raises(PacketError, match="several conditions of the answer read so"):
+        ask(rules, src=None, protocol=None, sport=None, dport=None, assume=(f"source in {SHORT}",))
+
+
 # --- any client fares as before, if what is assumed is true of it --------------------------------------------------
 
 MATCHES = {
