@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
+from iptviz.engine.fields import FIELD_KINDS
 from iptviz.errors import PacketError
+from iptviz.xtables.address import parse_network, parse_range
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 _SHORTENED = re.compile(r" and \d[\d,]* more$")
 _NEGATIONS = ("! ", "not ")
+_INTERFACE = re.compile(r"[^\s/]+")
 
 
 def read_assumption(text: str) -> Assumption:
@@ -39,41 +42,74 @@ def read_assumption(text: str) -> Assumption:
 
 
 def read_assumptions(
-    texts: Sequence[str], asks: Callable[[tuple[Assumption, ...]], Collection[Condition]]
+    texts: Sequence[str], family: str, asks: Callable[[tuple[Assumption, ...]], Collection[Condition]]
 ) -> tuple[Assumption, ...]:
-    """Read several; one that leaves values out is the one condition of an answer that is stated so.
+    """Read several; one that leaves values out, or cannot be read, is the condition of an answer stated so.
 
     `asks` returns the conditions on which an answer hangs where something is assumed.
 
     Raises:
-        PacketError: one is no condition, or leaves values out and is not stated by an answer.
+        PacketError: one is no condition, or leaves values out or cannot be read and is not stated by an answer.
     """
     read = {text: read_assumption(text) for text in texts}
-    given = {text: one for text, one in read.items() if not _is_shortened(one.condition)}
-    for text in [text for text in read if text not in given]:
-        asked = {*asks(()), *asks(tuple(given.values()))}
-        given[text] = _stated(text, asked)
+    faults = {text: _fault(one.condition, 6 if family == "ipv6" else 4) for text, one in read.items()}
+    given = {text: one for text, one in read.items() if not faults[text]}
+    for text, fault in faults.items():
+        if fault:
+            given[text] = _stated(text, {*asks(()), *asks(tuple(given.values()))}, fault)
     return tuple(given[text] for text in texts)
 
 
-def _is_shortened(condition: Condition) -> bool:
-    return bool(CONDITION_KINDS[condition.kind].between and _SHORTENED.search(condition.value))
+class _Fault(NamedTuple):
+    """Why a condition does not tell by itself what it asks, and what to do."""
+
+    what: str
+    hint: str
 
 
-def _stated(text: str, asked: Collection[Condition]) -> Assumption:
+def _fault(condition: Condition, version: int) -> _Fault | None:
+    kind = CONDITION_KINDS[condition.kind]
+    if kind.between and _SHORTENED.search(condition.value):
+        return _Fault("leaves values out", "write all values, which `values` in --json lists")
+    for value in condition.values:
+        if not _can_be_read(condition.kind, value, version):
+            return _Fault(f"has a value that cannot be read, {value!r}", f"it takes {kind.form}")
+    return None
+
+
+def _can_be_read(name: str, value: str, version: int) -> bool:
+    """Whether a value of a field, or of a mark, means something; of other kinds nobody asks."""
+    kind = CONDITION_KINDS[name]
+    if kind.names == "address":
+        return _is_address(value, version)
+    if kind.names == "interface":
+        return _INTERFACE.fullmatch(value) is not None
+    if kind.bits is not None:
+        return kind.bits(value) is not None
+    return not kind.field or FIELD_KINDS[kind.field].read(value) is not None
+
+
+def _is_address(text: str, version: int) -> bool:
+    """Whether a text is an address, a network or a range; networks with holes, which are no region, are some."""
+    if "-" in text:
+        ends = parse_range(text)
+        return ends is not None and ends[0].version == version and ends[0].value <= ends[1].value
+    network = parse_network(text)
+    return network is not None and network.version == version
+
+
+def _stated(text: str, asked: Collection[Condition], fault: _Fault) -> Assumption:
     """Return the answer to one of `asked` that is stated as `text`, or its opposite after a negation."""
     bare = text.strip()
     for prefix in _NEGATIONS:
         if bare.startswith(prefix):
-            return _stated(bare.removeprefix(prefix), asked).opposite()
+            return _stated(bare.removeprefix(prefix), asked, fault).opposite()
     either = [Assumption(condition, holds) for condition in asked for holds in (True, False)]
     found = [one for one in either if one.text == bare]
     if len(found) != 1:
-        raise PacketError(
-            f"{text!r} leaves values out, and {'several conditions' if found else 'no condition'} of the answer"
-            f" {'read' if found else 'reads'} so",
-            hint="write all values, which `values` in --json lists",
-        )
+        what, hint = fault
+        which = "several conditions of the answer read so" if found else "no condition of the answer reads so"
+        raise PacketError(f"{text!r} {what}, and {which}", hint=hint)
     return found[0]
 
 

@@ -54,7 +54,8 @@ def _addresses(text: str) -> Region | None:
 
 def _ports(text: str) -> Region | None:
     ports = read_ports(text)
-    return None if ports is None or ports.first > ports.last else _numbers(ports.first, ports.last, 0xFFFF)
+    fits = ports is not None and ports.first <= ports.last <= 0xFFFF
+    return _numbers(ports.first, ports.last, 0xFFFF) if ports is not None and fits else None
 
 
 def _up_to(greatest: int) -> Callable[[str], Region | None]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.engine.condition import Condition
 from iptviz.engine.diagram import Diagrams
 from iptviz.engine.fields import (
     FIELD_KINDS,
@@ -21,14 +22,15 @@ from iptviz.engine.fields import (
 )
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.implications import IMPLICATIONS, IMPOSSIBLE, whole_bit
-from iptviz.engine.regions import NOTHING, Region, common, complement, region_of
+from iptviz.engine.regions import NOTHING, Region, common, complement, meets, region_of
 from iptviz.errors import PacketError
 from iptviz.xtables.values.addresses import show_network
+from iptviz.xtables.values.protocols import WITH_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from iptviz.engine.condition import Assumption, Condition
+    from iptviz.engine.condition import Assumption
     from iptviz.xtables.address import Network
 
 _CLASSES = {
@@ -39,6 +41,9 @@ _CLASSES = {
 }
 _OTHERS = len(FIELD_KINDS) + 2
 _FIELDS_PER_CLASS = 1 << 40
+
+_PORTS = Field("source-port"), Field("destination-port")
+_WITH_PORTS = region_asked(Condition("protocol", ",".join(WITH_PORTS)))
 
 _USUALLY_SO = {*OF_THE_NODE, "target", "unread"}
 
@@ -184,6 +189,7 @@ class Unknowns:
         Raises:
             PacketError: one cannot be so, from what is known of the packet or assumed before.
         """
+        has_port = any(port in self._known for port in _PORTS)
         for assumption in assumptions:
             asked = self.assumption(assumption)
             if asked == self.diagrams.no:
@@ -191,7 +197,8 @@ class Unknowns:
             self._learn_where(asked)
             self._learn(assumption.condition, holds=assumption.holds)
             self._asked.clear()
-            if not self.possible({}):
+            has_port |= assumption.holds and field_of(assumption.condition) in _PORTS
+            if not self.possible({}) or (has_port and not meets(self.known(Field("protocol")), _WITH_PORTS)):
                 raise cannot_be(assumption)
         for assumption in assumptions:  # what several fields tell together is learnt of none
             self._given = self.diagrams.choose(self.assumption(assumption), self._given, self.diagrams.no)

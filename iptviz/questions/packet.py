@@ -128,7 +128,7 @@ def packet(
 
         return within_bounds(begun, answered)
 
-    read = read_assumptions(assume, lambda given: _conditions(answer(given)[1]))
+    read = read_assumptions(assume, first.family, lambda given: _conditions(answer(given)[1]))
     given = tuple(_as_asked(one, first.family) for one in read)
     _refuse_untrue(given, asked, host, first.family)
     journey, outcomes = answer(given)

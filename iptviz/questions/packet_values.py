@@ -10,7 +10,7 @@ from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.numbers import read_uint
-from iptviz.xtables.values.protocols import TCP_FLAGS, protocol_name, protocol_number
+from iptviz.xtables.values.protocols import TCP_FLAGS, WITH_PORTS, protocol_name, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,6 @@ BYTE, PORT, WORD = 0xFF, 0xFFFF, 0xFFFFFFFF
 
 _LAST_ID = WORD - 1  # the last one of 32 bits means "leave it as it is" in chown(2)
 _STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED")
-_WITH_PORTS = {"tcp", "udp", "udplite", "sctp", "dccp"}
 
 
 class Typed(NamedTuple):
@@ -54,7 +53,7 @@ def read_protocol(_option: str, text: str, typed: Typed) -> str:
     name = protocol_name(text)
     if protocol_number(name) is None or name == "all":
         raise PacketError(f"there is no protocol {text!r}", hint="--protocol tcp, udp, icmp or a number")
-    if name not in _WITH_PORTS and any(typed.fields[port] is not None for port in ("sport", "dport")):
+    if name not in WITH_PORTS and any(typed.fields[port] is not None for port in ("sport", "dport")):
         raise PacketError(f"{name} has no ports", hint="leave out --sport and --dport, or choose tcp or udp")
     wrong = {"ipv4": "ipv6-icmp", "ipv6": "icmp"}[typed.family]
     if name == wrong:

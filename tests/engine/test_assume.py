@@ -241,6 +241,78 @@ def test_a_shortened_condition_that_several_are_stated_as_is_refused() -> None:
         ask(rules, src=None, protocol=None, sport=None, dport=None, assume=(f"source in {SHORT}",))
 
 
+# --- values that mean nothing ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source in hello", "not source in hello", "source in 10.0.0.0/40", "source in 10.0.0.9-10.0.0.1", "source in fd00::/8",
+        "destination not in 10.0.0.0/8,hello", "destination in 10.0.0.1-hello", "destination port 99999", "source port 70000",
+        "source port 9:1", "destination port not 80,zz", "mark is zz", "mark is not 0x1/zz", "mark is 0x100000000",
+        "connection mark is zz", "protocol is zz", "protocol is 256", "protocol is", "input interface is eth0 eth1",
+        "output interface is a/b", "time to live is 256", "length is 70000", "length is zz",
+        "connection state is OPEN", "source is of type ZZ", "hello is an address of this node",
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(PacketError, match=r"cannot be read|no condition reads"):
+        ask(NO_RULES, **UNKNOWN, assume=(text,))
+
+
+def test_a_network_of_another_family_is_refused() -> None:
+    with pytest.raises(PacketError, match="cannot be read"):
+        ask("filter|-A FORWARD -s fd00::/8 -j DROP", src="fd00::1", dst="fd00::2", local_ips=(), assume=("source in 10.0.0.0/8",))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("source in intranet.example", "-s intranet.example"),
+        ("source in 10.0.0.1/255.0.0.255", "-s 10.0.0.1/255.0.0.255"),
+        ("destination port http", "-p tcp -m tcp --dport http"),
+    ],
+)
+def test_a_value_that_the_answer_asks_about_can_be_assumed_however_it_is_written(
+    text: str, rule: str
+) -> None:
+    about = UNKNOWN | {"protocol": "tcp", "mark": 0}
+    assert told(ask(f"filter|-A FORWARD {rule} -j DROP", **about, assume=(text,))) == INSIDE
+    assert told(ask(f"filter|-A FORWARD {rule} -j DROP", **about, assume=(f"not {text}",))) == OUTSIDE
+
+
+# --- ports of protocols that have none -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("about", "texts"),
+    [
+        ({}, ("protocol is icmp", "destination port 79")),
+        ({}, ("destination port 79", "protocol is icmp")),
+        ({}, ("protocol is 47,esp", "not source port not 1:5")),
+        ({}, ("protocol is not tcp,udp,udplite,sctp,dccp", "source port 5")),
+        ({"protocol": "icmp"}, ("destination port 79",)),
+        ({"dport": 79}, ("protocol is icmp",)),
+        ({"sport": 79}, ("protocol is not tcp,udp,udplite", "protocol is not sctp,dccp")),
+    ],
+)
+def test_ports_of_a_protocol_without_ports_are_refused(about: dict[str, Any], texts: tuple[str, ...]) -> None:
+    with pytest.raises(PacketError, match="cannot be so"):
+        ask(NO_RULES, **(UNKNOWN | about), assume=texts)
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("protocol is icmp", "destination port not 79"),
+        ("protocol is icmp,udp", "destination port 79"),
+        ("protocol is not tcp", "source port 79"),
+    ],
+)
+def test_what_a_packet_without_ports_may_be_is_accepted(texts: tuple[str, ...]) -> None:
+    assert told(ask(NO_RULES, **(UNKNOWN | {"mark": 0}), assume=texts)) == OUTSIDE
+
+
 # --- any client fares as before, if what is assumed is true of it --------------------------------------------------
 
 MATCHES = {

@@ -197,7 +197,6 @@ def test_a_condition_that_is_assumed_is_put_into_pseudonyms(folder: Path, condit
     "condition",
     [
         "packet matches somebody's words",
-        "source in uplink7.example",
         "hashlimit-above 3/sec hashlimit-name clients at line 3 is exceeded",
     ],
 )

@@ -207,6 +207,10 @@ def read_decimal_port(text: str) -> int | None:
     return None if text[:1].isdigit() else service_port(text)
 
 
+WITH_PORTS = ("tcp", "udp", "udplite", "sctp", "dccp")
+"""The protocols that have ports, by their usual names."""
+
+
 def read_ports(text: str, read: Callable[[str], int | None] = read_port) -> Range | None:
     """Read `80`, `http`, `80:90`, `:90` or `80:`, each port by `read`."""
     low, colon, high = text.partition(":")
