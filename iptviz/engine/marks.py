@@ -45,14 +45,21 @@ class Mark(NamedTuple):
 
     @property
     def text(self) -> str | None:
-        """The mark as iptables prints it, or None where none of its bits is known."""
+        """The mark, as a number or as what was done to the origin, or None where none of its bits is known."""
         if not self.keep:
             return f"{self.value:#x}"
-        return (
-            None
-            if self.keep == ALL_BITS and not self.value
-            else f"({self.origin.text} & {self.keep:#x}) ^ {self.value:#x}"
-        )
+        return None if self.keep == ALL_BITS and not self.value else self._operations
+
+    @property
+    def _operations(self) -> str:
+        """What was done to the origin, in the fewest operations that say it."""
+        if self.keep == ALL_BITS:
+            return f"{self.origin.text} ^ {self.value:#x}"
+        if not self.value:
+            return f"{self.origin.text} & {self.keep:#x}"
+        if self.value == ALL_BITS & ~self.keep:
+            return f"{self.origin.text} | {self.value:#x}"
+        return f"({self.origin.text} & {self.keep:#x}) ^ {self.value:#x}"
 
     @property
     def label(self) -> str | None:

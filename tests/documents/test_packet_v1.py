@@ -84,7 +84,7 @@ def test_the_document_is_that_of_the_contract() -> None:
         "text": None,
         "dnat": "10.244.1.17:80",
         "snat": "MASQUERADE",
-        "mark": "(mark & 0xffffbfff) ^ 0x4000",
+        "mark": "mark | 0x4000",
         "mark_bits": "0x4000/0x4000",
         "path_complete": True,
     }

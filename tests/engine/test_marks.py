@@ -46,6 +46,31 @@ def test_what_two_unknown_marks_make_is_unknown_anew() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mark", "text"),
+    [
+        (known_mark(0), "0x0"),
+        (UNKNOWN_MARK, None),
+        (Mark(Origin("connmark"), ALL_BITS, 0), None),
+        (UNKNOWN_MARK.set_xmark(0x4000, 0), "mark ^ 0x4000"),
+        (UNKNOWN_MARK.set_xmark(0, 0xFF), "mark & 0xffffff00"),
+        (UNKNOWN_MARK.set_xmark(0x4000, 0x4000), "mark | 0x4000"),
+        (UNKNOWN_MARK.set_xmark(0x4001, 0x4000), "(mark & 0xffffbfff) ^ 0x4001"),
+        (UNKNOWN_MARK.set_xmark(0x4000, 0xC000), "(mark & 0xffff3fff) ^ 0x4000"),
+        (Mark(Origin("connmark", since=3), 0xFF, 0), "connmark (as line 3 left it) & 0xff"),
+    ],
+)
+def test_a_mark_in_words_has_no_more_operations_than_it_takes(mark: Mark, text: str | None) -> None:
+    assert mark.text == text
+
+
+@given(BITS | FEW, BITS | FEW, BITS | FEW)
+def test_a_mark_in_words_comes_to_the_mark(origin: int, value: int, mask: int) -> None:
+    mark = UNKNOWN_MARK.set_xmark(value, mask)
+    if mark.text is not None:
+        assert eval(mark.text, {"mark": origin}) == number(mark, origin)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [("0x1", (1, ALL_BITS)), ("1/0xff", (1, 255)), ("010", (8, ALL_BITS)), ("", None), ("0x1/", None),
      ("0x100000000", None), ("x", None)],
