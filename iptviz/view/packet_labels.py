@@ -84,8 +84,8 @@ def _seen(outcomes: list[Outcome]) -> object:
 
 
 def _conditions(group: list[list[Outcome]], *, last: bool) -> tuple[str, ...]:
-    """Return when any of several cases comes about that come to the same."""
-    firsts = [outcomes[0].first for outcomes in group]
+    """Return when any of several cases comes about that come to the same, each alternative once."""
+    firsts = list(dict.fromkeys(outcomes[0].first for outcomes in group))
     if not last or all(firsts):
         return tuple(printable(clauses(first)) for first in firsts)
     return (OTHERWISE,) if any(outcome.when for outcomes in group for outcome in outcomes) else ()

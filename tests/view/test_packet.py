@@ -383,6 +383,14 @@ def test_cases_that_come_to_the_same_are_one_and_the_others_who_decide_are_named
     assert case.others == (other,)
 
 
+def test_cases_that_are_told_by_the_same_words_are_told_once() -> None:
+    tcp, udp = (Assumption(Condition("protocol", name), holds=True) for name in ("tcp", "udp"))
+    one = refused().outcomes[0]
+    cases = [((INSIDE, tcp), (INSIDE,)), ((udp,), (udp,)), ((INSIDE, udp.opposite()), (INSIDE,))]
+    (case,) = packet_cases(tuple(one._replace(when=when, first=first) for when, first in cases))
+    assert case.when == ("source in 10.244.0.0/16", "protocol is udp")
+
+
 def test_what_was_assumed_is_said() -> None:
     facts = facts_of(one_case()._replace(given=(INSIDE,)))
     assert ("Assumed", "source in 10.244.0.0/16") in [fact[:2] for fact in facts]
