@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from iptviz.kube.mode import PROXY_MODES, mode_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption
+    from iptviz.engine.fields import Field
     from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
@@ -58,6 +59,11 @@ def several_shape(node: Snapshot | None) -> Shape:
 def number_shape(node: Snapshot | None, dump: Dump) -> Shape:
     """Return the field `dump`, the number of one among several; elsewhere nothing."""
     return {"dump": dump.number} if node is not None and len(node.dumps) > 1 else {}
+
+
+def left_open_shape(fields: Sequence[Field]) -> Shape:
+    """Return the field `left_open`, what was left open in words, where something was; elsewhere nothing."""
+    return {"left_open": [field.text for field in fields]} if fields else {}
 
 
 def counters_shape(counters: Counters) -> Shape:

@@ -13,6 +13,7 @@ from iptviz.documents.shapes import (
     dump_shape,
     findings_shape,
     frontend_shape,
+    left_open_shape,
     number_shape,
     service_shape,
     several_shape,
@@ -100,6 +101,7 @@ def _service(traced: ServiceTrace, siblings: tuple[Frontend, ...], wanted: froze
         **_outcome(traced.usual),
         "cases": [_outcome(outcome) for outcome in traced.outcomes] if len(traced.outcomes) > 1 else [],
         "also": [frontend_shape(frontend) for frontend in siblings],
+        **left_open_shape(traced.left_open),
     }
     if wanted:
         shares = (endpoint.share for endpoint in traced.usual.endpoints if endpoint.rule in wanted)

@@ -43,7 +43,9 @@ class PacketResult(NamedTuple):
 
     `asked` is the packet as it was described, `hook` where it starts: `prerouting` or `output`.
     `given` are the answers that were assumed; `notes` are findings and remarks on what the answer lacks or
-    hangs on. `passed` are the dumps that the packet passes, `dump` the first of them.
+    hangs on. `passed` are the dumps that the packet passes, `dump` the first of them. `complete` says whether
+    neither they nor the rules that were walked lack anything; `left_open` are fields that nobody asked about,
+    since there were too many cases: shares then are bounds.
     """
 
     dump: Dump
@@ -55,6 +57,7 @@ class PacketResult(NamedTuple):
     given: tuple[Assumption, ...] = ()
     passed: tuple[Dump, ...] = ()
     snapshot: Snapshot | None = None
+    left_open: tuple[Field, ...] = ()
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -136,10 +139,11 @@ def packet(
         raise PacketError(
             f"cannot follow the packet where {given[-1].text}", hint="give a dump of these tables"
         )
-    faulty = bool(journey.broken.loops or journey.broken.missing or journey.unknowns.left_open)
+    faulty = bool(journey.broken.loops or journey.broken.missing)
+    left_open = journey.unknowns.left_open
     notes = distinct(packet_notes(snapshot, dumps, journey, start, hook, outcomes, given))
     complete = all(passed.complete for passed in dumps) and not faulty
-    return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot)
+    return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot, left_open)
 
 
 def _conditions(outcomes: Iterable[Outcome]) -> set[Condition]:

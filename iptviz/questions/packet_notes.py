@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from iptviz.checks import reading
 from iptviz.checks.backends import backends
 from iptviz.checks.broken_jumps import broken_jumps
+from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
-from iptviz.engine.fields import left_open_label
+from iptviz.engine.fields import FIELD_KINDS, left_open_label
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.engine.condition import Assumption, Condition, When
+    from iptviz.engine.condition import Assumption, When
+    from iptviz.engine.fields import Field
     from iptviz.engine.journey import Journey
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
@@ -43,6 +45,13 @@ def settled_by(condition: Condition) -> str | None:
         return " or ".join(map(_option, CONDITION_KINDS[condition.kind].settled_by)) or None
     matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
     return " and ".join(map(_option, next(matches, ()))) or None
+
+
+def _settling(field: Field) -> str | None:
+    """Return the options of the command that say where a field lies, or None where only --assume does."""
+    kinds = (kind for kind, row in CONDITION_KINDS.items() if row.field == field.kind)
+    condition = Condition(next(kinds), "") if field.kind in FIELD_KINDS else Condition(*field)
+    return settled_by(condition)
 
 
 def _place_among_options(text: str) -> int:
@@ -88,7 +97,7 @@ def packet_notes(
         for problem in node.evidence_problems
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
-    yield from _narrowing_notes(outcomes)
+    yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
 
 
 def _hangs_on_all_targets(outcomes: tuple[Outcome, ...]) -> bool:
@@ -163,9 +172,13 @@ def _set_notes(dumps: Sequence[Dump], sets: Mapping[str, IpSet] | None) -> Itera
             yield remark("set-not-handed-in", rule.line, name=name)
 
 
-def _narrowing_notes(outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
-    """Say which options would settle what the answer hangs on."""
+def _narrowing_notes(outcomes: tuple[Outcome, ...], left_open: Sequence[Field]) -> Iterator[Item]:
+    """Say which options would settle what the answer hangs on, those for what was left open first."""
     asked = dict.fromkeys(need.condition for outcome in outcomes for need in outcome.when)
-    options = dict.fromkeys(filter(None, map(settled_by, asked)))
+    first, others = (
+        sorted(set(filter(None, options)), key=_place_among_options)
+        for options in (map(_settling, left_open), map(settled_by, asked))
+    )
+    options = tuple(dict.fromkeys((*first, *others)))
     if options:
-        yield remark("narrowed-by", options=tuple(sorted(options, key=_place_among_options)))
+        yield remark("narrowed-by", options=options)

@@ -56,10 +56,13 @@ class TraceResult(NamedTuple):
     @property
     def complete(self) -> bool:
         """Whether neither the dump nor the rules that were walked lack anything."""
-        broken = (
-            traced.broken.loops or traced.broken.missing or traced.left_open for traced in self.services
-        )
+        broken = (traced.broken.loops or traced.broken.missing for traced in self.services)
         return self.dump.complete and not any(broken)
+
+    @property
+    def left_open(self) -> bool:
+        """Whether questions were left open, since there were too many cases."""
+        return any(traced.left_open for traced in self.services)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

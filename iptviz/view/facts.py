@@ -9,6 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.labels import (
+    OPEN_QUESTIONS,
     balance_label,
     endpoint_label,
     frontend_label,
@@ -93,6 +94,8 @@ def _conditions(result: TraceResult, service: ServiceTrace) -> str:
         questions.append("for a returning client, this node's recent lists")
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
+    if service.left_open:
+        questions.append(OPEN_QUESTIONS)
     return "; ".join(questions) or "nothing outside this dump"
 
 

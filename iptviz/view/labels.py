@@ -42,14 +42,22 @@ ABSENT = "names no service of this dump"
 """What is said of a target that is not there."""
 
 
-def dump_label(dump: Dump, *, complete: bool) -> str:
-    """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something."""
+OPEN_QUESTIONS = "questions left open: see the notes"
+"""What an answer depends on where there were too many cases; the dump lacks nothing then."""
+
+
+def dump_label(dump: Dump, *, complete: bool, left_open: bool = False) -> str:
+    """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something.
+
+    `left_open` says that the answer left questions open, which is no fault of the dump.
+    """
     parts = [
         *([dump.origin.bundle] if dump.others else [dump.source]),
         dump.tool or f"{dump.family}, no header",
         _tables_label(dump),
         counted(dump.rule_count, "rule"),
         "complete" if complete else "INCOMPLETE, see the notes",
+        *(["QUESTIONS LEFT OPEN, see the notes"] if left_open else []),
     ]
     return printable(" · ".join(parts))
 
@@ -64,12 +72,12 @@ def _tables_label(dump: Dump) -> str:
     )
 
 
-def dumps_label(dumps: Sequence[Dump], *, complete: bool) -> str:
+def dumps_label(dumps: Sequence[Dump], *, complete: bool, left_open: bool = False) -> str:
     """Return the same of several dumps that a packet passes; a file that holds them all is named once."""
     first, *others = dumps
-    labels = [dump_label(first, complete=complete)]
+    labels = [dump_label(first, complete=complete, left_open=left_open)]
     for dump in others:
-        label = dump_label(dump, complete=complete)
+        label = dump_label(dump, complete=complete, left_open=left_open)
         labels.append(label.removeprefix(f"{printable(first.source)} · "))
     return " + ".join(labels)
 

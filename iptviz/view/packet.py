@@ -9,7 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
-from iptviz.view.labels import FOLD_FROM, SHOWN, dumps_label, folded_label, note_texts
+from iptviz.view.labels import FOLD_FROM, OPEN_QUESTIONS, SHOWN, dumps_label, folded_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
@@ -63,7 +63,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
     return View(
         asked,
-        dumps_label(result.dumps, complete=result.complete),
+        dumps_label(result.dumps, complete=result.complete, left_open=bool(result.left_open)),
         (
             Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
@@ -123,6 +123,8 @@ def _conditions(result: PacketResult) -> str:
     questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
+    if result.left_open:
+        questions.append(OPEN_QUESTIONS)
     return "; ".join(questions) or "nothing outside this dump"
 
 

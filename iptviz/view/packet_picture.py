@@ -64,7 +64,7 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
         tuple(painter.boxes()),
         tuple(links),
         tuple(footer),
-        dump_label(result.dump, complete=result.dump.complete),
+        dump_label(result.dump, complete=result.dump.complete, left_open=bool(result.left_open)),
         quoted_rules(rules, fold=fold),
         downward=True,
     )

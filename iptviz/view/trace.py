@@ -52,7 +52,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists of endpoints and says so."""
     return View(
         printable(result.target),
-        dump_label(result.dump, complete=result.complete),
+        dump_label(result.dump, complete=result.complete, left_open=result.left_open),
         (
             *(block for answer in result.answers for block in _answer_blocks(answer, result, fold=fold)),
             Figure(later(lambda: _picture(result, fold=fold))),

@@ -61,7 +61,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
         tuple(boxes.values()),
         tuple(links.values()),
         tuple(footer),
-        dump_label(result.dump, complete=result.complete),
+        dump_label(result.dump, complete=result.complete, left_open=result.left_open),
         rule_lines(result, fold=fold),
     )
 

@@ -14,6 +14,8 @@ from iptviz.checks.wording import sentences
 from iptviz.engine import cases as cases_module
 from iptviz.engine import nodes
 from iptviz.engine.journey import Fate, fate_of
+from iptviz.view.blocks import Facts
+from iptviz.view.packet import packet_view
 from tests.engine.clients import Client, clients, meets_all
 from tests.engine.test_journey import ask
 
@@ -67,6 +69,52 @@ def test_an_answer_names_what_was_left_open() -> None:
     for outcome in result.outcomes:
         assert outcome.at_most is not None
         assert 0 <= outcome.share <= outcome.at_most <= 1
+
+
+def depends(result: PacketResult) -> str:
+    """What the answer says that it depends on."""
+    (text,) = (
+        fact.text for facts in packet_view(result).of(Facts) for fact in facts.facts if fact.kind == "depends"
+    )
+    return text
+
+
+@few_nodes
+def test_what_was_left_open_is_no_fault_of_the_dump() -> None:
+    result = ask(f"filter|:FORWARD ACCEPT [0:0]\n{set_rules(9)}", **UNKNOWN)
+    view, dump = packet_view(result), result.to_dict()["dump"]
+    assert dump["complete"] is True
+    assert view.source.endswith(" · complete · QUESTIONS LEFT OPEN, see the notes")
+    assert depends(result).endswith("questions left open: see the notes")
+    assert "lacks" not in depends(result)
+    assert result.to_dict()["left_open"] == [field.text for field in result.left_open]
+
+
+def test_a_dump_that_lacks_lines_and_leaves_questions_open_says_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MOST_NODES", 8)
+    result = iptviz.packet(iptviz.load(LISTING.encode()), dst="10.0.0.1", local_ips=("10.0.0.1",))
+    result = result._replace(complete=False)
+    view = packet_view(result)
+    assert view.source.endswith(" · INCOMPLETE, see the notes · QUESTIONS LEFT OPEN, see the notes")
+    assert depends(result).endswith("what this dump lacks: see the notes; questions left open: see the notes")
+
+
+OPTIONS = {"source": "--src", "destination": "--dst", "in-interface": "--in"}
+
+
+@pytest.mark.parametrize("most", [8, 12, 20, 1000])
+def test_the_options_that_settle_what_was_left_open_come_first(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes, "MOST_NODES", most)
+    rules = [f"filter|-A FORWARD -s 10.{n}.0.0/16 -i eth{n} -j {('DROP', 'QUEUE')[n % 2]}" for n in range(3)]
+    result = ask("\n".join(["filter|-A FORWARD -d 10.2.0.0/16 -j DROP", *rules]), **UNKNOWN | {"dst": None})
+    assert bool(result.left_open) == (most < 1000)
+    (advice,) = (text for text in sentences(result.notes) if text.startswith("to narrow it down: "))
+    named = advice.removeprefix("to narrow it down: ").split(", ")
+    left_open = {OPTIONS[field.kind] for field in result.left_open}
+    assert set(named[: len(left_open)]) == left_open
+    assert sorted(named) == sorted(OPTIONS.values())
 
 
 def test_of_many_questions_the_first_few_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

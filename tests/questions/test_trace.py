@@ -9,6 +9,7 @@ import pytest
 
 import iptviz
 from iptviz.checks.wording import sentences
+from iptviz.engine import cases as cases_module
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 
@@ -129,3 +130,22 @@ def test_a_dump_cut_above_the_service_chain_does_not_pretend_to_know() -> None:
     assert f"every connection: not known, since this incomplete dump has no rules of {SERVICE}" in shown
     assert "what this dump lacks: see the notes" in shown
     assert "nothing outside this dump" not in shown
+
+
+def test_what_a_trace_leaves_open_is_no_fault_of_the_dump(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cases_module, "MOST_CASES", 2)
+    first = f"-A {SERVICE} -m statistic"
+    rules = (f"-A {SERVICE} -m set --match-set S{n} src -j {ENDPOINT}\n" for n in range(9))
+    result = traced((first, f"{''.join(rules)}{first}"))
+    shown = FORMATS["tree"].writer("trace")(result, Style(), fold=True)
+    assert "left open is whether packet is in ipset S0 src" in "".join(sentences(result.notes))
+    assert result.complete
+    assert shown.splitlines()[0].endswith(" · complete · QUESTIONS LEFT OPEN, see the notes")
+    assert "questions left open: see the notes" in shown
+    assert "lacks" not in shown
+    (service,) = result.to_dict()["services"]
+    assert service["left_open"][0] == "whether packet is in ipset S0 src"
+
+
+def test_a_trace_that_leaves_nothing_open_has_no_such_field() -> None:
+    assert "left_open" not in traced().to_dict()["services"][0]
