@@ -50,8 +50,7 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
     steps, complete = steps_of(outcome.path)
     return {
         "verdict": outcome.verdict,
-        **share_shape(outcome.share),
-        **bounds_shape(outcome),
+        **_share(outcome),
         "when": [condition_shape(need) for need in outcome.when],
         "first": [condition_shape(need) for need in outcome.first],
         "route": outcome.route or None,
@@ -67,11 +66,13 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
     }
 
 
-def bounds_shape(outcome: Outcome) -> Shape:
-    """Return the least and the greatest share where questions were left open; elsewhere nothing."""
+def _share(outcome: Outcome) -> Shape:
+    """Return the share; where questions were left open also its bounds, and null for it where they differ."""
+    share = share_shape(outcome.share)
     if outcome.at_most is None:
-        return {}
-    return {"at_least": share_shape(outcome.share), "at_most": share_shape(outcome.at_most)}
+        return share
+    exact = share if outcome.share == outcome.most else dict.fromkeys(share)
+    return {**exact, "at_least": share, "at_most": share_shape(outcome.most)}
 
 
 _EFFECTS = {MISSED: "no match: {}", POLICY: "policy {}"}

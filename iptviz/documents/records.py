@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from iptviz.xtables.address import join_endpoint
@@ -102,8 +103,8 @@ def _outcomes(document: Shape) -> Iterator[Record]:
     for outcome in document["outcomes"]:
         yield (
             _when(outcome),
-            _decimal(outcome),
-            outcome["exact"],
+            _within(outcome, _decimal),
+            _within(outcome, itemgetter("exact")),
             outcome["verdict"],
             outcome["route"],
             outcome["dnat"],
@@ -112,6 +113,13 @@ def _outcomes(document: Shape) -> Iterator[Record]:
             outcome["line"],
             outcome["text"],
         )
+
+
+def _within(outcome: Shape, form: Callable[[Shape], str]) -> str:
+    """Return the share of an outcome in a form; where only bounds are known, from the least to the greatest."""
+    if outcome["exact"] is not None:
+        return form(outcome)
+    return f"{form(outcome['at_least'])} to {form(outcome['at_most'])}"
 
 
 def _differences(document: Shape) -> Iterator[Record]:

@@ -53,6 +53,11 @@ class Outcome(NamedTuple):
     at_most: Fraction | None = None
     client: When = ()
 
+    @property
+    def most(self) -> Fraction:
+        """The greatest share; `share` itself where that is exact."""
+        return self.share if self.at_most is None else self.at_most
+
 
 class Told(NamedTuple):
     """The outcomes of one case, with the client whose way they tell."""

@@ -18,6 +18,11 @@ def percent(share: Fraction) -> str:
     return f"{_decimal(share * 100, 2)} %"
 
 
+def bounds(least: Fraction, most: Fraction) -> str:
+    """Return a share of which the least and the greatest are known, as `25.00 % to 50.00 %`; as one if it is."""
+    return percent(least) if least == most else f"{percent(least)} to {percent(most)}"
+
+
 def visits(count: Fraction) -> str:
     """Return how often a connection enters a chain: a share, or where it may come again a number of times."""
     return percent(count) if count <= 1 else f"{_decimal(count, 2)} times on average"

@@ -9,7 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
-from iptviz.view.labels import FOLD_FROM, OPEN_QUESTIONS, SHOWN, dumps_label, folded_label, note_texts
+from iptviz.view.labels import FOLD_FROM, OPEN_QUESTIONS, SHOWN, dumps_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
@@ -18,6 +18,7 @@ from iptviz.view.packet_labels import (
     circumstances_label,
     effect_label,
     fate_label,
+    folded_outcomes_label,
     packet_cases,
     rewritten_labels,
     share_label,
@@ -108,7 +109,7 @@ def _verdict_fact(case: PacketCase) -> Fact:
 
 def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
     share: Fraction = total(outcome.share for outcome in outcomes)
-    least = "" if all(outcome.at_most is None for outcome in outcomes) else "at least "
+    least = "" if all(outcome.share == outcome.most for outcome in outcomes) else "at least "
     destinations = list(dict.fromkeys(outcome.packet.dnat for outcome in outcomes if outcome.packet.dnat))
     where = counted(len(destinations), "destination") if len(destinations) > 1 else "".join(destinations)
     sources = {rewritten_labels(outcome, outcome.packet)[1] for outcome in outcomes}
@@ -160,8 +161,8 @@ class _WaysTree:
             left_out = len(shown) - with_way
             text = f"the ways of the last {left_out} are left out (--all shows them)"
             yield Fold(text, kind="elided")
-        if hidden := [outcome.share for outcome in outcomes[len(shown) :]]:
-            yield Fold(folded_label(hidden), OUTCOMES)
+        if hidden := outcomes[len(shown) :]:
+            yield Fold(folded_outcomes_label(hidden), OUTCOMES)
 
     def _outcome(self, outcome: Outcome, *, with_way: bool) -> Node:
         steps, complete = steps_of(outcome.path)

@@ -10,14 +10,15 @@ from iptviz.engine.condition import Assumption, clauses
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.rules.iptables import dump_rule
-from iptviz.view.labels import letter_of
+from iptviz.view.labels import folded_label, letter_of
 from iptviz.view.nodes import OTHERWISE, LetteredCase
-from iptviz.view.numbers import percent
+from iptviz.view.numbers import bounds
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from iptviz.engine.outcome import Outcome
@@ -146,8 +147,14 @@ def effect_label(step: Step) -> str:
     return printable(effect_text(step))
 
 
+def folded_outcomes_label(outcomes: Sequence[Outcome]) -> str:
+    """Say what a fold hides: how many outcomes, with which shares; of bounds no sum is told."""
+    if all(outcome.share == outcome.most for outcome in outcomes):
+        return folded_label([outcome.share for outcome in outcomes])
+    each = bounds(min(outcome.share for outcome in outcomes), max(outcome.most for outcome in outcomes))
+    return f"and {len(outcomes):,} more, {each} each (--all shows them)"
+
+
 def share_label(outcome: Outcome) -> str:
     """Return the share of an outcome, or its bounds where questions were left open."""
-    if outcome.at_most is None:
-        return percent(outcome.share)
-    return f"{percent(outcome.share)} to {percent(outcome.at_most)}"
+    return bounds(outcome.share, outcome.most)

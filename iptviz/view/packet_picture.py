@@ -5,11 +5,11 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import total
+from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import MISSED, steps_of
 from iptviz.view.labels import FOLD_FROM, SHOWN, dump_label, note_texts
-from iptviz.view.numbers import counted, percent
+from iptviz.view.numbers import bounds, counted
 from iptviz.view.packet_labels import (
     PacketCase,
     asked_label,
@@ -156,15 +156,15 @@ def _effect_lines(step: Step) -> tuple[str, ...]:
 
 
 def _most(ways: Iterable[_Way]) -> float:
-    """Return the largest share that the ways of one case have together."""
-    return max(float(share) for share in _by_letter(ways).values())
+    """Return the largest share that the ways of one case may have together."""
+    return max(float(most) for _, most in _by_letter(ways).values())
 
 
 def _shares(ways: Iterable[_Way]) -> tuple[str, ...]:
     """Return what the ways have together: one share where there is one case, else each case's."""
     letters: dict[str, list[str]] = {}
-    for letter, share in _by_letter(ways).items():
-        letters.setdefault(percent(share), []).append(letter)
+    for letter, shares in _by_letter(ways).items():
+        letters.setdefault(bounds(*shares), []).append(letter)
     return tuple(f"{_letters(those)}: {share}" if those[0] else share for share, those in letters.items())
 
 
@@ -173,8 +173,16 @@ def _letters(those: list[str]) -> str:
     return ", ".join(those[:_MOST_LETTERS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _by_letter(ways: Iterable[_Way]) -> dict[str, Fraction]:
-    groups: dict[str, list[Fraction]] = {}
+def _by_letter(ways: Iterable[_Way]) -> dict[str, tuple[Fraction, Fraction]]:
+    """Return the least and the greatest share that the ways of each case have together."""
+    groups: dict[str, list[Outcome]] = {}
     for way in ways:
-        groups.setdefault(way.letter, []).append(way.outcome.share)
-    return {letter: total(shares) for letter, shares in groups.items()}
+        groups.setdefault(way.letter, []).append(way.outcome)
+    return {letter: _together(outcomes) for letter, outcomes in groups.items()}
+
+
+def _together(outcomes: list[Outcome]) -> tuple[Fraction, Fraction]:
+    least = total(outcome.share for outcome in outcomes)
+    if all(outcome.at_most is None for outcome in outcomes):
+        return least, least
+    return least, min(CERTAIN, total(outcome.most for outcome in outcomes))

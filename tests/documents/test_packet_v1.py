@@ -158,6 +158,26 @@ def test_two_hundred_outcomes_are_all_there_and_sum_to_one() -> None:
     assert sum(Fraction(outcome["exact"]) for outcome in outcomes) == 1
 
 
+def bounded(least: Fraction, most: Fraction) -> Any:
+    """Return an answer of which one outcome has only bounds."""
+    result = refused()
+    return result._replace(outcomes=(result.outcomes[0]._replace(share=least, at_most=most),))
+
+
+def test_a_share_of_which_only_bounds_are_known_is_null_and_never_reads_as_0() -> None:
+    (outcome,) = document(bounded(Fraction(0), Fraction(1, 2)))["outcomes"]
+    assert (outcome["probability"], outcome["exact"]) == (None, None)
+    assert outcome["at_least"] == {"probability": 0.0, "exact": "0/1"}
+    assert outcome["at_most"] == {"probability": 0.5, "exact": "1/2"}
+
+
+def test_a_share_whose_bounds_meet_is_exact() -> None:
+    (outcome,) = document(bounded(Fraction(1, 2), Fraction(1, 2)))["outcomes"]
+    half = {"probability": 0.5, "exact": "1/2"}
+    assert outcome["at_least"] == outcome["at_most"] == half
+    assert half.items() <= outcome.items()
+
+
 @pytest.mark.parametrize("text", ["10.0.0.1", "10.0.0.0/8", "fd00::1", "fd00::/64", "0.0.0.0/0"])
 def test_an_address_reads_back(text: str) -> None:
     network = parse_network(text)

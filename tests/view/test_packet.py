@@ -25,6 +25,7 @@ from iptviz.view.packet_labels import (
     fate_label,
     packet_cases,
     rewritten_labels,
+    share_label,
 )
 from iptviz.view.packet_picture import packet_picture
 from iptviz.xtables.address import parse_network
@@ -402,6 +403,30 @@ def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
         ("Verdict", "100 % REJECT with icmp-port-unreachable", "bad"),
         ("Depends on", "what this dump lacks: see the notes", ""),
     ]
+
+
+def within(least: Fraction, most: Fraction, count: int = 200) -> PacketResult:
+    """Return an answer with many outcomes of which bounds are known."""
+    result = many(count)
+    outcomes = tuple(one._replace(share=least, at_most=most) for one in result.outcomes)
+    return result._replace(outcomes=outcomes)
+
+
+def test_a_fold_of_outcomes_with_bounds_tells_the_bounds_and_no_sum() -> None:
+    folds = [node.text for node in nodes_of(within(Fraction(0), Fraction(1, 2))) if isinstance(node, Fold)]
+    assert folds[-1] == "and 190 more, 0 % to 50.00 % each (--all shows them)"
+
+
+@pytest.mark.parametrize(("most", "text"), [(Fraction(1, 2), "0 % to 50.00 %"), (Fraction(0), "0 %")])
+def test_bounds_that_meet_are_one_share(most: Fraction, text: str) -> None:
+    assert share_label(within(Fraction(0), most, 1).outcomes[0]) == text
+
+
+def test_the_picture_has_bounds_where_shares_are_not_known() -> None:
+    picture = packet_picture(within(Fraction(0), Fraction(1, 2), 4))
+    ends = [box.lines[-1] for box in picture.boxes if box.id.startswith("end/")]
+    assert ends == ["0 % to 50.00 %"] * 4
+    assert "0 % to 100 %" in {link.lines[-1] for link in picture.links}  # of four together no more than all
 
 
 # --- the picture ---------------------------------------------------------------------------------------------
