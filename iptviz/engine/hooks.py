@@ -218,7 +218,7 @@ class Hooks:
         route = (
             self.host.routes.lookup(packet.destination) if self.host.routes and packet.destination else None
         )
-        if packet.ttl is not None and packet.ttl <= 1:
+        if self._expires(packet, answer):
             return Lost(packet, "time to live exceeded, not forwarded")
         if route is not None and route.kind in _REFUSING_ROUTES:
             return Lost(packet, f"route is {route.kind}")
@@ -226,6 +226,15 @@ class Hooks:
         if packet.ttl is None:
             return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
         return On(forwarded._replace(ttl=packet.ttl - 1))
+
+    def _expires(self, packet: Packet, answer: Answer) -> bool:
+        """Whether the time to live does not suffice to forward a packet; one that no rule changed is taken to."""
+        if packet.ttl is not None:
+            return packet.ttl < _LEAST_TTL
+        since = packet.since("ttl")
+        if since is None:
+            return False
+        return _answered(Condition("ttl", f"0:{_LEAST_TTL - 1}", since=since), answer)
 
     def _is_local(self, packet: Packet, answer: Answer) -> bool:
         local = packet.to_this_node
@@ -241,6 +250,7 @@ class Hooks:
         )
 
 
+_LEAST_TTL = 2
 _BACKENDS = ("legacy", "nf_tables")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
-from iptviz.engine.path import MISSED, POLICY, steps_of
+from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
 from iptviz.view.labels import FOLD_FROM, OPEN_QUESTIONS, SHOWN, dumps_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
@@ -247,4 +247,6 @@ def _place(step: Step) -> str:
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
     if outcome.by:
         return f"{'e.g. ' if outcome.client else ''}line {outcome.by.line}"
+    if steps and steps[-1].kind == ROUTING:
+        return "by routing"
     return "by policy" if any(step.kind == POLICY for step in steps) else ""

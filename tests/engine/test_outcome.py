@@ -68,6 +68,21 @@ def test_which_dnat_targets_are_local_is_not_asked_where_addresses_are_known() -
     assert not any(text.startswith(MIXED) for text in sentences(result.notes))
 
 
+def test_a_time_to_live_that_a_rule_lowers_may_not_suffice() -> None:
+    rules = "mangle|-A PREROUTING -j TTL --ttl-dec 64"
+    ways = {
+        (clauses(outcome.when), outcome.verdict)
+        for outcome in answer(rules, dst="11.0.0.1", ttl=None, **OURS).outcomes
+    }
+    assert ways == {
+        ("time to live is 0:1 (as line 2 left it)", "DROP"),
+        ("time to live is not 0:1 (as line 2 left it)", "ACCEPT"),
+    }
+    (kept,) = answer(rules, dst="11.0.0.1", ttl=66, **OURS).outcomes
+    (expired,) = answer(rules, dst="11.0.0.1", ttl=65, **OURS).outcomes
+    assert (kept.verdict, expired.verdict) == ("ACCEPT", "DROP")
+
+
 def test_one_dnat_target_is_local_or_not() -> None:
     rules = TWO_TARGETS.replace(HALF, "")
     result = answer(rules, dst="10.96.0.10")
