@@ -101,6 +101,7 @@ class Chains:
 
     def _enter(self, request: Request) -> _Walk:
         self._open[request.chain] = self._open.get(request.chain, 0) + 1
+        self.unknowns.walked()
         return self._walk(request)
 
     def _leave(self, chain: str) -> None:

@@ -8,7 +8,7 @@ from iptviz.engine.fields import STATES, Field, interfaces, network_region
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.nodes import TooLargeError
 from iptviz.engine.regions import Region, region_of
-from iptviz.engine.unknowns import Unknowns
+from iptviz.engine.unknowns import Unknowns, too_much
 from iptviz.xtables.values.protocols import protocol_number
 
 if TYPE_CHECKING:
@@ -55,7 +55,11 @@ Answered = TypeVar("Answered")
 def within_bounds(
     begin: Callable[[Collection[Field]], Unknowns], ask: Callable[[Unknowns], Answered]
 ) -> Answered:
-    """Return what `ask` does; where that is too large, with the questions left open that make it so."""
+    """Return what `ask` does; where that is too large, with the questions left open that make it so.
+
+    Raises:
+        PacketError: it is too large even so.
+    """
     open_: set[Field] = set()
     while True:
         unknowns = begin(open_)
@@ -64,5 +68,5 @@ def within_bounds(
         except TooLargeError:
             busiest = unknowns.busiest() - open_
             if not busiest:
-                raise
+                raise too_much() from None
             open_ |= busiest

@@ -47,6 +47,9 @@ _WITH_PORTS = region_asked(Condition("protocol", ",".join(WITH_PORTS)))
 
 _USUALLY_SO = {*OF_THE_NODE, "target", "unread"}
 
+MOST_WALKS = 100_000
+"""More walks through chains are given up: marks that hang on many questions make each packet another one."""
+
 EXCLUDED = "excluded"
 """What a leaf says of packets that are not those which are assumed."""
 
@@ -78,6 +81,7 @@ class Unknowns:
         self._asked: dict[Condition, int] = {}
         self._given = self.diagrams.yes
         self._left_open: list[Field] = []
+        self._walks = 0
         self._unnamed: dict[int, tuple[int, Region]] = {}
 
     @property
@@ -99,6 +103,16 @@ class Unknowns:
     def used(self, kind: str) -> list[Field]:
         """Return the fields of a kind that were asked about so far."""
         return [field for field in self._ranks if field.kind == kind]
+
+    def walked(self) -> None:
+        """Take account of a walk through a chain.
+
+        Raises:
+            PacketError: there were more than `MOST_WALKS`.
+        """
+        self._walks += 1
+        if self._walks > MOST_WALKS:
+            raise too_much()
 
     def possible(self, regions: Mapping[Field, Region]) -> bool:
         """Whether some packet has values in all of `regions`, and in those that are known."""
@@ -267,6 +281,14 @@ class Unknowns:
                 counted[node.rank] = counted.get(node.rank, 0) + 1
         most = sorted(counted, key=lambda rank: counted[rank], reverse=True)
         return {self.fields[rank] for rank in most[: (len(most) + 1) // 2]}
+
+
+def too_much() -> PacketError:
+    """Return the refusal of a question about more different packets than can be followed."""
+    return PacketError(
+        "the rules make too many different packets of this one to follow them all",
+        hint="say more of it: its source, destination, protocol, ports, interface or mark",
+    )
 
 
 def cannot_be(assumption: Assumption) -> PacketError:

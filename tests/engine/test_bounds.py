@@ -13,7 +13,9 @@ import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.engine import cases as cases_module
 from iptviz.engine import nodes
+from iptviz.engine import unknowns as unknowns_module
 from iptviz.engine.journey import Fate, fate_of
+from iptviz.errors import PacketError
 from iptviz.view.blocks import Facts
 from iptviz.view.packet import packet_view
 from tests.engine.clients import Client, clients, meets_all
@@ -226,6 +228,13 @@ LISTING = "".join((
     "Chain INPUT (policy ACCEPT)\ntarget     prot opt source               destination\n",
     *(f"DROP       tcp  --  10.{n}.0.0/16          0.0.0.0/0            tcp dpt:{n}\n" for n in range(1, 6)),
 ))  # fmt: skip
+
+
+def test_more_packets_than_can_be_followed_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unknowns_module, "MOST_WALKS", 20)
+    marks = [f"mangle|-A FORWARD -m set --match-set S{n} src -j MARK --or-mark {1 << n}" for n in range(6)]
+    with pytest.raises(PacketError, match="too many different packets"):
+        ask("\n".join([*marks, "mangle|-A FORWARD -m mark --mark 5 -j DROP"]), **UNKNOWN)
 
 
 def test_whether_a_packet_can_be_followed_at_all_is_not_left_open(monkeypatch: pytest.MonkeyPatch) -> None:
