@@ -99,7 +99,7 @@ def test_a_packets_way_is_a_table_whose_chains_are_links(opened: Callable[..., O
     )
     assert page.locator("li.accepted > .share").all_inner_texts() == [*["33.33 %"] * 3, "100 %"] * 2
     page.locator("table.steps a", has_text="KUBE-SVL-").first.click()
-    page.wait_for_function("document.querySelector('#browser h3')?.textContent.startsWith('nat KUBE-SVL-')")
+    page.locator("#browser h3", has_text="nat KUBE-SVL-").wait_for()
 
 
 def test_a_jump_graph_is_a_page_with_its_picture(opened: Callable[..., Opened]) -> None:
@@ -152,22 +152,18 @@ def test_a_jump_is_followed_down_to_an_endpoint_and_back(opened: Callable[..., O
     browser = page.locator("#browser")
     assert browser.locator("h3").inner_text() == "nat KUBE-SERVICES"
     browser.locator("ol a", has_text="KUBE-SVC-BILYYKAKWI7RYELB").first.click()
-    page.wait_for_function(
-        "document.querySelector('#browser h3').textContent === 'nat KUBE-SVC-BILYYKAKWI7RYELB'"
-    )
+    page.locator("#browser h3", has_text="nat KUBE-SVC-BILYYKAKWI7RYELB").wait_for()
     assert [text.strip() for text in browser.locator("ol b").all_text_contents()] == ["33.33 %"] * 3
     assert "KUBE-EXT-BILYYKAKWI7RYELB" in browser.locator("p").nth(1).inner_text()
     browser.locator("ol a", has_text="KUBE-SEP-").first.click()
-    page.wait_for_function("document.querySelector('#browser h3').textContent.startsWith('nat KUBE-SEP-')")
+    page.locator("#browser h3", has_text="nat KUBE-SEP-").wait_for()
     assert "--to-destination 10.244.0.7:8080" in browser.inner_text()
     page.go_back()
-    page.wait_for_function(
-        "document.querySelector('#browser h3').textContent === 'nat KUBE-SVC-BILYYKAKWI7RYELB'"
-    )
+    page.locator("#browser h3", has_text="nat KUBE-SVC-BILYYKAKWI7RYELB").wait_for()
     page.fill("#chain", "filter KUBE-FORWARD")
     page.locator("#chain").press("Enter")
     page.locator("#chain").blur()
-    page.wait_for_function("document.querySelector('#browser h3').textContent === 'filter KUBE-FORWARD'")
+    page.locator("#browser h3", has_text="filter KUBE-FORWARD").wait_for()
 
 
 def test_a_chain_that_is_not_there_is_said(opened: Callable[..., Opened]) -> None:
@@ -212,7 +208,7 @@ def test_it_prints_with_every_rule(opened: Callable[..., Opened]) -> None:
     assert len(rules) > 8
     assert [rule for rule in rules if "".join(rule.split()) not in paper] == []
     assert "33.33%" in paper
-    page.wait_for_function("document.querySelectorAll('details[open]').length === 0")
+    page.locator("details[open]").first.wait_for(state="detached")
     page.emulate_media(media="print")
     assert page.locator("nav").is_hidden()
 
