@@ -54,11 +54,26 @@ class Diagrams(Nodes):
     def flattened(self, number: int) -> int:
         """Return the diagram with all fields above all chances: its leaves say laws, see `Law`."""
         return self._rebuilt(
-            number,
+            self._heeding_first(number),
             lambda leaf: self.leaf(Law([(self.says(leaf), CERTAIN, CERTAIN)])),
             lambda parts: self._merged(parts, mixed_law),
             lambda ways: self._merged([(CERTAIN, way) for way in ways], lambda _, laws: any_law(laws)),
         )
+
+    def _heeding_first(self, number: int) -> int:
+        """Return the diagram without what the field that is asked first rules out below chances.
+
+        Endpoints ask the protocol once more: for another one, each leads to those after it.
+        """
+        node = self.nodes[number]
+        if node.rank >= EITHER:
+            return number
+        bounds = [least(node), *node.cuts, None]
+        ways = [
+            self.within(way, node.rank, ((first, after),))
+            for way, first, after in zip(node.ways, bounds[:-1], bounds[1:], strict=True)
+        ]
+        return self.node(node.rank, node.cuts, ways)
 
     def _merged(
         self, parts: Iterable[tuple[Fraction, int]], law: Callable[[list[Fraction], list[Law]], Law]
