@@ -133,6 +133,9 @@ class Chains:
                 last = then
                 break
             steps.append(step)
+            if request.after and step.passes_some:
+                last = yield request._replace(after=self.place(rule, request))
+                break
         return together(self.diagrams, steps, last, on)
 
     def rules(self, request: Request) -> Iterable[CompiledRule]:

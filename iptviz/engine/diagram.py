@@ -109,6 +109,7 @@ class Diagrams(Nodes):
                     ways = [made[way] for way in node.ways]
                     made[current] = (
                         leaf(current) if node.rank == LEAF
+                        else current if ways == list(node.ways)
                         else mix(zip(node.cuts, ways, strict=True)) if node.rank == MIX
                         else either(ways) if node.rank == EITHER
                         else self.select(node.rank, node.cuts, ways)

@@ -36,6 +36,11 @@ class Step(NamedTuple):
         """Whether no packet comes to the next rule."""
         return not (self.regions or self.others or self.goes_on) and self.chance == CERTAIN
 
+    @property
+    def passes_some(self) -> bool:
+        """Whether chance alone decides, and some packets go on even so: no other rule is put together with it."""
+        return self.goes_on and self.chance != CERTAIN and not (self.regions or self.others)
+
 
 def together(diagrams: Diagrams, steps: Sequence[Step], last: int, on: int) -> int:
     """Return what a list of rules does: the first that matches decides, and `last` happens otherwise.
