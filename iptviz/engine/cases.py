@@ -193,7 +193,7 @@ def _fewest(
     apart = _Apart(case.regions, others, meeting)
     kept = list(case.when)
     for assumption in reversed(case.when):
-        if CONDITION_KINDS[assumption.condition.kind].contrary:
+        if CONDITION_KINDS[assumption.condition.kind].always_said:
             continue
         rank = unknowns.rank(field_of(assumption.condition))
         rest = [other for other in kept if other != assumption]

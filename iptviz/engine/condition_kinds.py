@@ -95,7 +95,7 @@ class ConditionKind(NamedTuple):
             quotes options of a rule, with whatever they name. Empty: nothing.
         plain: a pattern of all values that name nothing, where `names` is empty.
         per_rule: each rule that asks keeps a state of its own, so two rules ask two questions.
-        contrary: something lies between the answers, so either is said, and what lies between is not told.
+        always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
         details: how what else a rule asks stands after the value, and a pattern of it; empty: nothing does.
         say: returns a value in the words that stand for {}.
         hear: returns the value that words mean; None where the words are another kind's.
@@ -111,7 +111,7 @@ class ConditionKind(NamedTuple):
     names: str = ""
     plain: str = ""
     per_rule: bool = False
-    contrary: bool = False
+    always_said: bool = False
     details: tuple[str, str] | None = None
     say: Callable[[str], str] = _same
     hear: Callable[[str], str | None] = _same
@@ -195,7 +195,7 @@ CONDITION_KINDS = {
     ),
     "endpoint-local": ConditionKind(
         "every {} target is local to this node", "no {} target is local to this node",
-        "DNAT", _WHOSE, plain="DNAT", contrary=True,
+        "DNAT", _WHOSE, plain="DNAT", always_said=True,
     ),
     "listener": ConditionKind(
         "a program listens on {}", "no program listens on {}",
@@ -234,7 +234,7 @@ CONDITION_KINDS = {
         "the tables that are not in the dump ({}) do nothing here",
         "the tables that are not in the dump ({}) do something here",
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
-        plain=f"{_UNSEEN}(?:, {_UNSEEN})*",
+        plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=True,
     ),
     "count": ConditionKind(
         "packet matches {}", "packet does not match {}",

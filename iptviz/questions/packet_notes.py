@@ -104,7 +104,7 @@ def _hangs_on_all_targets(outcomes: tuple[Outcome, ...]) -> bool:
     """Whether there are cases of which each takes several destinations to be alike."""
     targets: dict[When, set[str | None]] = {}
     for outcome in outcomes:
-        if any(CONDITION_KINDS[need.condition.kind].contrary for need in outcome.when):
+        if any(need.condition.kind == "endpoint-local" for need in outcome.when):
             targets.setdefault(outcome.when, set()).add(outcome.packet.dnat)
     return any(len(those) > 1 for those in targets.values())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.engine.condition import clauses
 from iptviz.view.packet_labels import packet_cases
@@ -81,6 +82,14 @@ def test_a_time_to_live_that_a_rule_lowers_may_not_suffice() -> None:
     (kept,) = answer(rules, dst="11.0.0.1", ttl=66, **OURS).outcomes
     (expired,) = answer(rules, dst="11.0.0.1", ttl=65, **OURS).outcomes
     assert (kept.verdict, expired.verdict) == ("ACCEPT", "DROP")
+
+
+def test_that_unseen_tables_do_nothing_is_said_where_the_other_case_is_not_told() -> None:
+    listing = "Chain PREROUTING (policy ACCEPT)\ntarget     prot opt source               destination\n"
+    (outcome,) = iptviz.packet(
+        iptviz.load(listing.encode()), dst="11.0.0.1", local_ips=OURS["local_ips"]
+    ).outcomes
+    assert [need.condition.kind for need in outcome.first] == ["unseen-tables"]
 
 
 def test_one_dnat_target_is_local_or_not() -> None:
