@@ -15,6 +15,7 @@ from iptviz.engine.fields import FIELD_KINDS
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.lists import listed
 from iptviz.engine.regions import common
+from iptviz.engine.stacked import answered
 from iptviz.engine.steps import Step, together
 from iptviz.rules.form import RETURN
 
@@ -74,42 +75,14 @@ class Chains:
         self.host = host
         self.broken = broken
         self._made: dict[Request, int] = {}
-        self._open: dict[
-            str, int
-        ] = {}  # the chains that are being walked, outermost first, with how many walks
+        self._open: dict[str, int] = {}
 
     def run(self, chain: str, packet: Packet) -> int:
         """Return what happens to the packet in a chain and all it calls: the leaves say `Left` or `Ended`."""
-        first = Request(chain, 0, packet)
-        if first in self._made:
-            return self._made[first]
-        pending = [(first, self._enter(first))]
-        result: int | None = None
-        while pending:
-            request, walk = pending[-1]
-            try:
-                wanted = next(walk) if result is None else walk.send(result)
-            except StopIteration as done:
-                result = self._made[request] = done.value
-                pending.pop()
-                self._leave(request.chain)
-                continue
-            result = self._made.get(wanted)
-            if result is None:
-                pending.append((wanted, self._enter(wanted)))
-        return self._made[first]
-
-    def _enter(self, request: Request) -> _Walk:
-        self._open[request.chain] = self._open.get(request.chain, 0) + 1
-        self.unknowns.walked()
-        return self._walk(request)
-
-    def _leave(self, chain: str) -> None:
-        self._open[chain] -= 1
-        if not self._open[chain]:
-            del self._open[chain]
+        return answered(Request(chain, 0, packet), self._walk, self._made, self._open)
 
     def _walk(self, request: Request) -> _Walk:
+        self.unknowns.walked()
         steps: list[Step] = []
         packet = request.packet
         on, last = self.diagrams.leaf(On(packet)), self.diagrams.leaf(Left(packet))

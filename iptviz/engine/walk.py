@@ -25,6 +25,7 @@ from iptviz.engine.effects import Effect, Stop
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.lists import listed
 from iptviz.engine.path import Path, Step, joined
+from iptviz.engine.stacked import answered
 from iptviz.rules.form import RETURN
 
 if TYPE_CHECKING:
@@ -157,27 +158,11 @@ class Walk:
         self.layer = layer
         self.rounded = False
         self._results: dict[Request, Walked] = {}
-        self._open: dict[str, int] = {}  # the chains that are being walked, outermost first
+        self._open: dict[str, int] = {}
 
     def run(self, request: Request) -> Walked:
         """Return what happens to the packet in a chain and all that it calls."""
-        pending = [(request, self._walk(request))]
-        self._open = {request.chain: 1}
-        result: Walked | None = None
-        while pending:
-            current, walk = pending[-1]
-            try:
-                wanted = next(walk) if result is None else walk.send(result)
-            except StopIteration as done:
-                result = self._results[current] = done.value
-                pending.pop()
-                self._open.pop(current.chain, None)
-                continue
-            result = self._results.get(wanted)
-            if result is None:
-                pending.append((wanted, self._walk(wanted)))
-                self._open[wanted.chain] = 1
-        return self._results[request]
+        return answered(request, self._walk, self._results, self._open)
 
     def _walk(self, request: Request) -> _Walk:
         walked = Walked(request.packet)
