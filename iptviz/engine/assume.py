@@ -69,6 +69,8 @@ class _Fault(NamedTuple):
 
 def _fault(condition: Condition, version: int) -> _Fault | None:
     kind = CONDITION_KINDS[condition.kind]
+    if kind.per_rule and condition.rule is None:
+        return _Fault("does not say which rule asks", "add the rule's line: at line 12")
     if kind.between and _SHORTENED.search(condition.value):
         return _Fault("leaves values out", "write all values, which `values` in --json lists")
     for value in condition.values:
@@ -105,12 +107,17 @@ def _stated(text: str, asked: Collection[Condition], fault: _Fault) -> Assumptio
         if bare.startswith(prefix):
             return _stated(bare.removeprefix(prefix), asked, fault).opposite()
     either = [Assumption(condition, holds) for condition in asked for holds in (True, False)]
-    found = [one for one in either if one.text == bare]
+    found = [one for one in either if bare in {one.text, _of_any_rule(one).text}]
     if len(found) != 1:
         what, hint = fault
         which = "several conditions of the answer read so" if found else "no condition of the answer reads so"
         raise PacketError(f"{text!r} {what}, and {which}", hint=hint)
     return found[0]
+
+
+def _of_any_rule(one: Assumption) -> Assumption:
+    """Return an assumption without the rule that asks."""
+    return one._replace(condition=one.condition._replace(rule=None))
 
 
 def _filled_in(template: str, text: str) -> str | None:

@@ -94,7 +94,7 @@ class ConditionKind(NamedTuple):
         names: what of the dump a value names: `address`, `interface`, `list`, `set`, or `options` where it
             quotes options of a rule, with whatever they name. Empty: nothing.
         plain: a pattern of all values that name nothing, where `names` is empty.
-        per_rule: each rule that asks keeps a state of its own, so two rules ask two questions.
+        per_rule: what is asked about changes as rules ask, so two rules ask two questions.
         always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
         details: how what else a rule asks stands after the value, and a pattern of it; empty: nothing does.
         say: returns a value in the words that stand for {}.
@@ -218,8 +218,8 @@ CONDITION_KINDS = {
     ),
     "recent": ConditionKind(
         "source is in the recent list {}", "source is not in the recent list {}",
-        "the list, and in brackets what else is asked of it: ssh, ssh (--seconds 60 --hitcount 4 --rsource)",
-        ("recent",), names="list", details=(" ({})", "(?:! )?--.*"),
+        "the list, in brackets what else is asked, and the rule's line: ssh (--seconds 60 --rsource) at line 12",
+        ("recent",), names="list", details=(" ({})", "(?:! )?--.*"), per_rule=True,
     ),
     "set": ConditionKind(
         "packet is in ipset {}", "packet is not in ipset {}",

@@ -102,10 +102,12 @@ class RecentList(NamedTuple):
 
     `once` says that being there is enough, however often and at whatever time to live. `mask` is put on the
     address before. `hits` (None: cannot be read) is how often it must have come. `timed` says that when, or with
-    which time to live, matters, too. `details` quotes all but the name.
+    which time to live, matters, too. `asking` is `rcheck`, or what is done to an address that is there as well:
+    `update` counts it once more, `remove` takes it off. `details` quotes all but the name.
     """
 
     name: str
+    asking: str
     to_destination: bool
     once: bool
     mask: int | None

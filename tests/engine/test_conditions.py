@@ -75,8 +75,9 @@ EXAMPLES = {
     ),
     "quota": (Condition("quota", "5000", rule=9), "5000 at line 9 bytes are not used up", "5000 at line 9 bytes are used up"),
     "recent": (
-        Condition("recent", "my list", "--seconds 60 --rsource"),
-        "source is in the recent list my list (--seconds 60 --rsource)", "source is not in the recent list my list (--seconds 60 --rsource)",
+        Condition("recent", "my list", "--seconds 60 --rsource", rule=12),
+        "source is in the recent list my list (--seconds 60 --rsource) at line 12",
+        "source is not in the recent list my list (--seconds 60 --rsource) at line 12",
     ),
     "set": (
         Condition("set", "clients", "src,dst --return-nomatch", rewritten="10.1.0.1:80", since=3),

@@ -158,7 +158,7 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("-m recent --set --name X", SYN, True),
     ("-m recent --rcheck --name X", SYN._replace(listed=frozenset("X")), True),
     ("-m recent --rcheck --hitcount 2 --name X", SYN._replace(listed=frozenset("X")),
-     "source is in the recent list X (--hitcount 2)"),
+     "source is in the recent list X (--hitcount 2) at line 2"),
     ("-m limit --limit 3/hour", SYN, "limit 3/hour at line 2 is not exceeded"),
     ("-m hashlimit --hashlimit-above 3/sec --hashlimit-name x", SYN,
      "hashlimit-above 3/sec hashlimit-name x at line 2 is exceeded"),

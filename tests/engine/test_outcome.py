@@ -5,9 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.engine.condition import clauses
+from iptviz.errors import PacketError
 from iptviz.view.packet_labels import packet_cases
 from tests.engine.test_journey import ask
 
@@ -90,6 +93,44 @@ def test_that_unseen_tables_do_nothing_is_said_where_the_other_case_is_not_told(
         iptviz.load(listing.encode()), dst="11.0.0.1", local_ips=OURS["local_ips"]
     ).outcomes
     assert [need.condition.kind for need in outcome.first] == ["unseen-tables"]
+
+
+def verdicts(rules: str, *assume: str) -> set[str]:
+    return {outcome.verdict for outcome in answer(rules, dst="192.168.1.10", assume=assume, **OURS).outcomes}
+
+
+COUNTED = """
+    filter|-A INPUT -m recent --name L --rcheck --hitcount 2 -j ACCEPT
+    filter|-A INPUT -m recent --name L --set
+    filter|-A INPUT -m recent --name L --rcheck --hitcount 2 -j DROP
+"""
+
+
+def test_a_rule_between_may_have_counted_an_address_once_more() -> None:
+    # Linux 6: of packets of one source, the second is dropped.
+    assert verdicts(COUNTED) == {"ACCEPT", "DROP"}
+    first, second = (f"in the recent list L (--hitcount 2) at line {line}" for line in (2, 4))
+    assert verdicts(COUNTED, f"source is not {first}", f"source is {second}") == {"DROP"}
+
+
+def test_an_address_that_a_rule_took_off_a_list_is_not_known_to_be_there() -> None:
+    rules = """
+        filter|-A INPUT -m recent --name L --set
+        filter|-A INPUT -m recent --name L --remove
+        filter|-A INPUT -m recent --name L --rcheck -j DROP
+    """
+    assert "ACCEPT" in verdicts(rules)  # as Linux 6 does
+    assert verdicts(rules.replace("--remove", "--update")) == {"DROP"}
+
+
+def test_which_rule_asks_is_to_be_said_where_several_do() -> None:
+    once = "filter|-A INPUT -m limit --limit 3/hour -j DROP\n"
+    assert verdicts(once, "limit 3/hour is not exceeded") == {"DROP"}
+    twice = f"{once}filter|-A INPUT -p udp -m limit --limit 3/hour -j DROP\n"
+    with pytest.raises(PacketError, match="does not say which rule asks, and several conditions"):
+        verdicts(twice, "limit 3/hour is not exceeded")
+    with pytest.raises(PacketError, match="no condition of the answer reads so"):
+        verdicts(once, "limit 9/hour is not exceeded")
 
 
 def test_one_dnat_target_is_local_or_not() -> None:

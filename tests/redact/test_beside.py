@@ -169,7 +169,7 @@ def test_one_list_without_a_heading_is_the_default_one(folder: Path) -> None:
     asked = [
         "packet", str(folder / "dump.rules"), "--src", "198.18.6.6", "--dst", "198.19.1.1", "--protocol", "tcp",
         "--dport", "443", "--in", "uplink7", *files(folder, recent="one"), "--assume",
-        "source is not in the recent list seen (--mask 255.255.255.255 --rsource)", "--json",
+        "source is not in the recent list seen (--mask 255.255.255.255 --rsource) at line 9", "--json",
     ]  # fmt: skip
     plain, text = run(*asked)[1], run(*asked, "--redact")[1]
     assert fates(plain) == fates(text)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RECORDING = "recent-set"
 """The kind of a test that always holds, and puts the packet's source on the list that its operand names."""
+ASKING = "recent"
+"""The kind of a test whether an address is on a list."""
 
 
 def recent_set(test: Test, _packet: Packet, _host: Host) -> Truth:
@@ -39,7 +41,13 @@ def recent(test: Test, packet: Packet, host: Host) -> Truth:
 def listed(rule: CompiledRule, packet: Packet) -> Packet:
     """Return the packet after what matching `rule` does: `-m recent --set` puts its source on a list."""
     names = {test.operand for test in rule.tests if test.kind == RECORDING and test.operand is not None}
-    return packet._replace(listed=packet.listed | names) if names - packet.listed else packet
+    removed = {
+        test.operand.name
+        for test in rule.tests
+        if test.kind == ASKING and not test.negated and test.operand.asking == "remove"
+    }
+    after = (packet.listed | names) - removed
+    return packet if after == packet.listed else packet._replace(listed=after)
 
 
 def _is_listed(wanted: RecentList, packet: Packet, host: Host) -> bool | None:
@@ -49,6 +57,8 @@ def _is_listed(wanted: RecentList, packet: Packet, host: Host) -> bool | None:
         return None
     address = asked.value if wanted.mask is None else asked.value & wanted.mask
     entry = host.recent[wanted.name].entries.get(address)
+    if wanted.name in packet.listed:
+        return None  # a rule above has just counted it once more
     if entry is None:
         return False
     if wanted.hits is not None and entry.hits < wanted.hits:

@@ -74,7 +74,7 @@ MEANINGS: dict[str, Meaning] = {
     "mac": headers.mac,
     "packet-type": headers.packet_type,
     "owner": headers.owner,
-    "recent": lists.recent,
+    lists.ASKING: lists.recent,
     lists.RECORDING: lists.recent_set,
     "set": lists.ipset,
     "mark": connections.mark,

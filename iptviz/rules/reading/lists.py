@@ -48,6 +48,7 @@ def _recent_list(match: Match, option: Option, name: str) -> RecentList:
     left_out = {option, match.option("--name")}
     return RecentList(
         name=name,
+        asking=option.name.removeprefix("--"),
         to_destination=match.option("--rdest") is not None,
         once=match.option("--hitcount") is None and match.option("--rttl") is None,
         mask=network.value if network else None,
