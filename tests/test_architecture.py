@@ -28,6 +28,7 @@ ORDER = (
     {"rules"},
     {"engine"},
     {"jumps", "kube"},
+    {"paths"},
     {"checks"},
     {"redact"},
     {"questions"},
