@@ -19,9 +19,9 @@ ACCEPT, LOCAL = "ACCEPT", "LOCAL"
 class Decider(NamedTuple):
     """The rule that decides, or the policy of a chain, which has no `number`.
 
-    `number` counts from 1 in the chain, `line` in the dump; both are None where there is no such rule. `table` is
-    empty where routing decides, not a rule. `others` counts rules and policies that decide alike for other clients of
-    the same row.
+    `number` counts from 1 in the chain, `line` in the dump; both are None where there is no such rule.
+    `table` is empty where routing decides, not a rule. `others` counts rules and policies that decide alike
+    for other clients of the same row.
     """
 
     table: str
@@ -33,11 +33,11 @@ class Decider(NamedTuple):
 
 
 class EndpointRow(NamedTuple):
-    """What becomes of the `share` (in [0, 1]) of connections that a DNAT sends to an endpoint, where all of `when` hold.
+    """What becomes of connections that a DNAT sends to an endpoint, where all of `when` hold.
 
-    `port` is None where it is not known. `outcome` is ACCEPT, DROP, REJECT, QUEUE or STOLEN, as decided by `by`. `snat`
-    is None, MASQUERADE, or the address that the source becomes. `reply` says the same of the endpoint's answer on its
-    way back through this node; None: it is not seen here, or not known.
+    They are the share `share` (in [0, 1]) of all. `port` is None where it is not known. `outcome` is ACCEPT, DROP, REJECT, QUEUE or STOLEN, as decided by
+    `by`. `snat` is None, MASQUERADE, or the address that the source becomes. `reply` says the same of the
+    endpoint's answer on its way back through this node; None: it is not seen here, or not known.
     """
 
     address: str
@@ -57,9 +57,9 @@ class EndpointRow(NamedTuple):
 
 
 class LeftoverRow(NamedTuple):
-    """What becomes of the `share` (in [0, 1]) of connections that no DNAT sends anywhere, where all of `when` hold.
+    """What becomes of connections that no DNAT sends anywhere, where all of `when` hold.
 
-    `outcome` ACCEPT means that they go on to `to` unchanged, LOCAL that they are delivered to this node.
+    They are the share `share` (in [0, 1]) of all. `outcome` ACCEPT means that they go on to `to` unchanged, LOCAL that they are delivered to this node.
     """
 
     share: Fraction
@@ -72,9 +72,10 @@ class LeftoverRow(NamedTuple):
 class ClientPaths(NamedTuple):
     """What becomes of the connections of some kinds of clients, where all of `when` hold.
 
-    `clients` are kinds of clients, or the one address that was asked for. `untracked`: NOTRACK keeps nat out. The
-    shares of the rows whose `when` holds of one client sum to 1. At least the share `at_least` of connections reaches an
-    endpoint and is answered, at most `at_most`: they differ where that hangs on conditions of rows.
+    `clients` are kinds of clients, or the one address that was asked for. `untracked`: NOTRACK keeps nat out.
+    The shares of the rows whose `when` holds of one client sum to 1. At least the share `at_least` of
+    connections reaches an endpoint and is answered, at most `at_most`: they differ where that hangs on
+    conditions of rows.
     """
 
     clients: tuple[str, ...]
@@ -89,8 +90,8 @@ class ClientPaths(NamedTuple):
 class FrontendPaths(NamedTuple):
     """All that may become of connections to one frontend; entries of one kind of client exclude each other.
 
-    `assumed` is taken for granted of all clients. `left_open` says that questions were left open, since there were too
-    many cases.
+    `assumed` is taken for granted of all clients. `left_open` says that questions were left open, since there
+    were too many cases.
     """
 
     assumed: When
