@@ -11,6 +11,7 @@ from iptviz.checks.services import collision, service_findings, shares_unevenly
 from iptviz.errors import TargetError
 from iptviz.kube.era import Era, era_of
 from iptviz.kube.frontends import DispatchingRules
+from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
@@ -182,7 +183,7 @@ def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     yield from reading.check(dump)
     yield from (collision(first, other) for first, other in rules.contested())
     yield from leftovers.check(dump)
-    if not found:
+    if not found or mode_of(dump).name != "iptables":
         from iptviz.checks.absence import emptiness
 
         yield from emptiness(dump)

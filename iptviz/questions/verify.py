@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
 
 _POLICY_UNSEEN = releases((21, 23))
+_COMPARED = {"iptables", "flushed", "cut", "none"}
+"""Modes in which services should be in the rules that are there; where they are elsewhere, nothing tells."""
 
 
 class VerifyResult(NamedTuple):
@@ -119,7 +121,7 @@ def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | No
 
 
 def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
-    if (mode := mode_of(dump).name) not in {"iptables", "none"}:
+    if (mode := mode_of(dump).name) not in _COMPARED:
         what = sentence(mode_remark(mode))
         raise DumpError(f"services cannot be compared: {what}", where=dump.source)
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
