@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
 
 _POLICY_UNSEEN = releases((21, 23))
-_COMPARED = {"iptables", "flushed", "cut", "none"}
-"""Modes in which services should be in the rules that are there; where they are elsewhere, nothing tells."""
+_COMPARED = {"iptables", "flushed", "none"}
+"""Modes in which services would be in the rules that are there."""
 
 
 class VerifyResult(NamedTuple):
@@ -179,6 +179,10 @@ def _notes(
     dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
 ) -> Iterator[Item]:
     yield from reading.check(dump)
+    if mode_of(dump).name != "iptables":
+        from iptviz.checks.absence import emptiness
+
+        yield from emptiness(dump)
     if node is None and any(
         "Local" in {wanted.internal_policy, wanted.external_policy} for wanted in expected.values()
     ):
