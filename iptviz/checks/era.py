@@ -9,7 +9,7 @@ from iptviz.kube.families import SERVICES
 from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from iptviz.intake.remark import Remark
     from iptviz.kube.cues import Cue
@@ -32,6 +32,14 @@ def mode_remark(mode: str) -> Remark:
     return remark(_MODES[mode])
 
 
+def elsewhere(modes: Iterable[str]) -> Iterator[Remark]:
+    """Yield that services are not in the rules of dumps of these modes, where they are kept somewhere else."""
+    found = tuple(modes)
+    if "iptables" not in found:
+        kept = dict.fromkeys(mode for mode in found if mode in _KEPT_ELSEWHERE)
+        yield from (remark("services-not-decided-here", mode=mode) for mode in kept)
+
+
 def _mixed(*, one: Cue, other: Cue) -> str:
     clauses = (f"{cue.text} (line {cue.line}) is of {spans_text(cue.releases)}" for cue in (one, other))
     return f"mixed eras: {', '.join(clauses)}"
@@ -39,6 +47,11 @@ def _mixed(*, one: Cue, other: Cue) -> str:
 
 def _known(*, releases: Releases) -> str:
     return f"written by kube-proxy {spans_text(releases)}"
+
+
+def _not_decided_here(*, mode: str) -> str:
+    where = REMARKS[_MODES[mode]]
+    return f"these rules do not decide where connections to service addresses go: {where}"
 
 
 _MODES = {
@@ -51,6 +64,9 @@ _MODES = {
     "cut": "mode-cut",
 }
 """What is said of a node whose services are not in iptables."""
+
+_KEPT_ELSEWHERE = {"ipvs", "elsewhere", "userspace"}
+"""Those in which somebody else than iptables has them."""
 
 _NOWHERE = (
     f"The nat table has no {SERVICES} chain, and no chain of this dump shows that kube-proxy ran "
@@ -65,8 +81,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, endpoints are not here",
     "mode-none": "no sign of kube-proxy in iptables mode",
     "mode-flushed": "not known: kube-proxy ran here, but its rules are gone from nat, see the notes",
-    "mode-no-nat": "not known: the dump has no nat table",
-    "mode-cut": "not known: the dump lacks lines, see the notes",
+    "mode-no-nat": "the dump has no nat table",
+    "mode-cut": f"the dump lacks lines and has no {SERVICES} chain",
+    "services-not-decided-here": _not_decided_here,
     "era-mixed": _mixed,
     "era-untold": "written by some kube-proxy: nothing here tells which",
     "era-known": _known,

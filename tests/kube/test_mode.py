@@ -76,10 +76,10 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
             "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here",
         ),
         ("flushed-nat", "no sign of kube-proxy in iptables mode", "or its rules were flushed"),
-        ("filter-only", "not known: the dump has no nat table", "The dump has no nat table, only filter"),
+        ("filter-only", "the dump has no nat table", "The dump has no nat table, only filter"),
         (
             "cut-in-declarations",
-            "not known: the dump lacks lines",
+            "the dump lacks lines and has no KUBE-SERVICES chain",
             "whether kube-proxy runs in iptables mode here is not",
         ),
     ],
