@@ -104,6 +104,11 @@ def fails(port: Iterable[Reached]) -> bool:
     return any(fare.fails for reached in port for fare in reached.fares)
 
 
+def fails_unduly(port: Iterable[Reached]) -> bool:
+    """Whether that is so for another reason than that it has no endpoints, of which kube-proxy tells clients."""
+    return any(fare.fails and fare.word != "no endpoints" for reached in port for fare in reached.fares)
+
+
 def surely_reached(port: Iterable[Reached]) -> bool:
     """Whether all clients reach all frontends of a service port; this node's own taking counts as reaching."""
     return all(reached.fares and all(fare.word in WELL for fare in reached.fares) for reached in port)

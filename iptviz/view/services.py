@@ -34,8 +34,11 @@ _SHOWN = 3
 """How many other frontends a cell names."""
 
 
-def services_view(result: ServicesResult, *, fold: bool = True) -> View:
-    """Return the view of `result`; unfolded, with every frontend and every endpoint."""
+def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = True) -> View:
+    """Return the view of `result`; unfolded, with every frontend and every endpoint.
+
+    `causes`: why services are not reached is told here, and nowhere else.
+    """
     services = services_table(result, fold=fold)
     ports = (port for answer in result.answers for port in answer.published)
     published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in ports))
@@ -44,7 +47,7 @@ def services_view(result: ServicesResult, *, fold: bool = True) -> View:
         dump_label(result.dump, complete=result.dump.complete),
         (
             *(table for table in (services, published) if table.rows),
-            Facts(later(lambda: tuple(_facts(result)))),
+            Facts(later(lambda: tuple(_facts(result, causes=causes)))),
             *(Notes(note_texts(answer.notes)) for answer in result.answers),
         ),
         document=result.to_dict,
@@ -201,7 +204,7 @@ def _endpoint_line(end: EndpointShare, *, depth: int = 0) -> Below:
 # --- all of them ---------------------------------------------------------------------------------------------
 
 
-def _facts(result: ServicesResult) -> Iterator[Fact]:
+def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
     services = [port for answer in result.answers for port in answer.services]
     shown, total = len(services), sum(answer.total for answer in result.answers)
     text = (
@@ -218,7 +221,8 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
     bad = without or uneven or any(map(fails, looked_at))
     mood: Mood = "bad" if bad else "good" if all(map(surely_reached, looked_at)) else ""
     yield Fact("Services", ", ".join(parts), mood, "services")
-    yield from cause_facts(result.answers)
+    if causes:
+        yield from cause_facts(result.answers)
     for answer in result.answers:
         of = f" of dump {answer.dump.number}" if result.others else ""
         yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")
