@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, without
+from iptviz.engine.chance import CERTAIN, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.reach import reaches
@@ -37,6 +37,10 @@ refuses them, as no endpoint is ready, or none on this node."""
 
 _OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints"})
 """Of these each service has a rule of its own."""
+
+
+_ENOUGH_BITS = 128
+"""For sums and for what is larger: exact ones of thousands of shares would only be slow."""
 
 
 class Cause(NamedTuple):
@@ -124,20 +128,29 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
         fare = _fare(answer, reach)
-        first = fare.failures[0].cause if fare.failures else None
+        first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
         alike.setdefault((fare.word, fare.at_least, fare.at_most, first), []).append(fare)
     for fares in alike.values():
         yield fares[0]._replace(clients=tuple(client for fare in fares for client in fare.clients))
 
 
 def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
-    failures = sorted(_failures(answer, reach.entries), key=lambda failure: -failure.share)
+    failures = _joined(_failures(answer, reach.entries))
     refused = bool(failures) and all(failure.cause.why == "no endpoints" for failure in failures)
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
     fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures))
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
     return fare if word not in WELL else fare._replace(failures=())
+
+
+def _joined(failures: Iterable[Failure]) -> list[Failure]:
+    """Return those of several endpoints that have the same cause as one, the largest share first."""
+    shares: dict[tuple[Cause, When], list[Fraction]] = {}
+    for failure in failures:
+        shares.setdefault((failure.cause, failure.when), []).append(trimmed(failure.share, _ENOUGH_BITS))
+    joined = [Failure(total(those), cause, when) for (cause, when), those in shares.items()]
+    return sorted(joined, key=lambda failure: -failure.share)
 
 
 def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterator[Failure]:

@@ -79,7 +79,7 @@ def _of_some(word: FareWord, clients: list[str]) -> str:
 
 
 def cause_remarks(port: Sequence[Reached]) -> list[str]:
-    """Return the first cause of each kind of clients that fares worst at the worst frontend."""
+    """Return why connections to the worst frontend fail, for each kind of clients the cause of most failures."""
     worst = min(port, key=lambda reached: reached.worst)
     fares = [fare for fare in worst.fares if fare.failures and fare.word != "no endpoints"]
     return [f"{', '.join(fare.clients)}: {_failure_text(fare.failures[0], fare.word)}" for fare in fares]
@@ -174,7 +174,7 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
         people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
         label = NOT_REACHED if fare.at_most == NEVER else "Reached in part"
         group = groups.setdefault((label, cause.key, people, when), _Group(label, cause, people, when, {}))
-        group.names[port, name] = name
+        group.names[id(port), name] = name
     ordered = sorted(groups.values(), key=_Group.place)
     yield from (group.fact for group in ordered[:MOST_CAUSES])
     if (more := len(ordered) - MOST_CAUSES) > 0:

@@ -11,7 +11,7 @@ import pytest
 
 import iptviz
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.paths.model import ClientPaths, Decider
+from iptviz.paths.model import ClientPaths, Decider, EndpointRow
 from iptviz.questions.reached import fails, surely_reached
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
@@ -26,12 +26,14 @@ from tests.questions.made_reached import (
     DEPENDS,
     HALF,
     IN_PART,
+    LOCAL,
     LOST,
     MARTIAN,
     NOBODY,
     NOT_BY_POD,
     NOT_DNATED,
     POLICY,
+    RULE,
     TODAY,
     YES,
     entry,
@@ -205,6 +207,29 @@ def test_what_fails_for_sure_and_what_is_sure_to_work(
 ) -> None:
     found = listed(port).reached[0]
     assert (fails(found), surely_reached(found)) == (failing, reached)
+
+
+def test_endpoints_that_fail_by_one_cause_are_one_share() -> None:
+    quarter = Fraction(1, 4)
+    rows_ = [
+        EndpointRow(f"10.244.0.{n}", 80, quarter, (), "REJECT" if n < 3 else "ACCEPT", RULE) for n in range(4)
+    ]
+    one = ClientPaths(
+        ALL, (), untracked=False, endpoints=tuple(rows_), leftover=(), at_least=quarter, at_most=quarter
+    )
+    assert rows(listed((ways(one),)))[0]["REMARKS"].startswith(
+        "outside, pod, node: 75.00 %: REJECT by filter KUBE-POD-FW-A rule 3, line 67"
+    )
+
+
+def test_clients_that_fail_under_different_conditions_are_told_apart() -> None:
+    way = ways(
+        entry(("outside",), "DROP", POLICY, when=BY_SET),
+        entry(("pod",), "DROP", POLICY, when=LOCAL),
+        entry(("node",)),
+    )
+    (outside, pod, _) = listed((way,)).reached[0][0].fares
+    assert (outside.clients, pod.clients) == (("outside",), ("pod",))
 
 
 def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
