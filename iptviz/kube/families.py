@@ -88,6 +88,7 @@ def _expanded(name: str) -> Iterator[str]:
 SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
 MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
 CLUSTER_CHAIN, EXTERNAL_CHAIN = "KUBE-SVC-", "KUBE-EXT-"
+SOURCE_RANGES = "KUBE-PROXY-FIREWALL"
 FIREWALL_CHAIN, ENDPOINT_CHAIN = "KUBE-FW-", "KUBE-SEP-"
 PROXY_CANARY, KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
 
@@ -105,7 +106,7 @@ FAMILIES = (
            first=2),
     Family("KUBE-EXTERNAL-SERVICES", "filter", KUBE_PROXY, "refusal",
            "refuses external addresses and node ports without endpoints", "", "external-ip", first=10),
-    Family("KUBE-PROXY-FIREWALL", "filter", KUBE_PROXY, "refusal",
+    Family(SOURCE_RANGES, "filter", KUBE_PROXY, "refusal",
            "drops what no source range of a load balancer admits", "", "load-balancer-ip", first=25),
     Family(NODE_PORTS, "filter", KUBE_PROXY, "health checks", "accepts health checks of load balancers",
            first=21),

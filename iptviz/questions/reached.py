@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
+from iptviz.kube.families import SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.reach import reaches
 
@@ -31,11 +32,13 @@ FARE_WORDS: tuple[FareWord, ...] = ("no", "in part", "depends", "no endpoints", 
 WELL: frozenset[FareWord] = frozenset({"yes", "this node"})
 """What is as it should be."""
 
-Why = Literal["rule", "answer", "not DNATed", "no endpoints", "no local endpoints", "not known"]
+Why = Literal[
+    "rule", "answer", "not DNATed", "no endpoints", "no local endpoints", "source ranges", "not known",
+]  # fmt: skip
 """Why connections fail: a rule or policy ends them, or the endpoint's answer; nothing rewrites them; kube-proxy
-refuses them, as no endpoint is ready, or none on this node."""
+refuses them, as no endpoint is ready, or none on this node, or for the load balancer's source ranges."""
 
-_OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints"})
+_OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
 """Of these each service has a rule of its own."""
 
 
@@ -67,7 +70,7 @@ class Failure(NamedTuple):
 class Fare(NamedTuple):
     """How some kinds of clients fare alike: at least the share `at_least` (in [0, 1]) works, at most `at_most`.
 
-    `failures` are what fails, the largest share first.
+    `failures` are what fails, the usual case first.
     """
 
     clients: tuple[str, ...]
@@ -135,47 +138,61 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:
 
 
 def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
-    failures = _joined(_failures(answer, reach.entries))
-    refused = bool(failures) and all(failure.cause.why == "no endpoints" for failure in failures)
+    failures = [] if reach.word in WELL else _joined(_failures(answer, reach.entries))
+    refused = bool(failures) and failures[0].cause.why == "no endpoints"
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
     fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures))
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
-    return fare if word not in WELL else fare._replace(failures=())
+    return fare
 
 
 def _joined(failures: Iterable[Failure]) -> list[Failure]:
-    """Return those of several endpoints that have the same cause as one, the largest share first."""
+    """Return those of several endpoints that have the same cause as one, the usual case first.
+
+    It is the one that the fewest things must come together for; then the one of the larger share.
+    """
     shares: dict[tuple[Cause, When], list[Fraction]] = {}
     for failure in failures:
         shares.setdefault((failure.cause, failure.when), []).append(trimmed(failure.share, _ENOUGH_BITS))
     joined = [Failure(total(those), cause, when) for (cause, when), those in shares.items()]
-    return sorted(joined, key=lambda failure: -failure.share)
+    return sorted(joined, key=_rareness)
+
+
+def _rareness(failure: Failure) -> tuple[int, Fraction, int]:
+    return sum(one.holds for one in failure.when), -failure.share, len(failure.when)
 
 
 def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterator[Failure]:
+    """Yield what fails; what this node itself takes does so, too, where it should get to endpoints."""
     for entry in entries:
         for row in entry.endpoints:
             if row.share and row.outcome != ACCEPT:
-                yield Failure(row.share, Cause("rule", row.outcome, row.by), entry.when + row.when)
+                yield Failure(row.share, _ended(row.outcome, row.by), entry.when + row.when)
             elif row.share and not row.reaches:
                 yield Failure(
                     row.share, Cause("answer", row.reply or "", row.reply_by), entry.when + row.when
                 )
         for rest in entry.leftover:
-            if rest.share and rest.outcome != LOCAL:
-                cause = Cause(_why(answer, rest.outcome, rest.by), rest.outcome, rest.by)
+            if rest.share:
+                cause = _not_rewritten(answer, rest.outcome, rest.by)
                 yield Failure(rest.share, cause, entry.when + rest.when)
 
 
-def _why(answer: FrontendAnswer, outcome: str, by: Decider | None) -> Why:
-    """Return why connections fail that nothing rewrites."""
-    if outcome == ACCEPT:
-        return "not DNATed"
+def _ended(outcome: str, by: Decider | None) -> Cause:
+    ranged = by is not None and (by.table, by.chain) == ("filter", SOURCE_RANGES)
+    return Cause("source ranges" if ranged else "rule", outcome, by)
+
+
+def _not_rewritten(answer: FrontendAnswer, outcome: str, by: Decider | None) -> Cause:
+    """Return why connections fail that no DNAT sends anywhere; a policy says nothing of that."""
+    if outcome in {ACCEPT, LOCAL}:
+        return Cause("not DNATed", outcome, by if by and by.table == "nat" and by.number else None)
     if answer.verdict is None or answer.endpoints or by is None:
-        return "rule"
+        return _ended(outcome, by)
     refusing = answer.verdict.rule
     if (outcome, by.table, by.chain) != (answer.verdict.kind, refusing.table.name, refusing.chain):
-        return "rule"
+        return _ended(outcome, by)
     comment = read_comment(refusing.comment)
-    return "no local endpoints" if comment and comment.form is NO_LOCAL_ENDPOINTS else "no endpoints"
+    is_local = comment is not None and comment.form is NO_LOCAL_ENDPOINTS
+    return Cause("no local endpoints" if is_local else "no endpoints", outcome, by)

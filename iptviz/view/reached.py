@@ -33,6 +33,7 @@ _WHY = {
     "not DNATed": "not DNATed",
     "no endpoints": "no endpoints: ",
     "no local endpoints": "no local endpoints: ",
+    "source ranges": "not in loadBalancerSourceRanges: ",
     "not known": "which rule decides is not known",
 }
 NOT_REACHED = "Not reached"

@@ -84,7 +84,7 @@ def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bo
     said = {heading: cell(port) for heading, cell in _CELLS.items()}
     if reached:
         said["REACHED"] = reached_text(reached)
-        said["REMARKS"] = "; ".join(filter(None, (*cause_remarks(reached), said["REMARKS"])))
+        said["REMARKS"] = "; ".join([*cause_remarks(reached), *_other_remarks(port)])
     said["ALSO AT"] = _others(port, fold=fold)
     said["DUMP"] = dump
     name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
@@ -144,10 +144,15 @@ def _remarks(port: ServicePort) -> str:
     if port.verdict and not port.endpoints:
         refused = []
     remarks = [f"{_at(answer)}: {answer.verdict.kind}" for answer in refused if answer.verdict]
-    remarks += [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
+    return "; ".join([*remarks, *_other_remarks(port)])
+
+
+def _other_remarks(port: ServicePort) -> list[str]:
+    """Return what is said of a service beside who refuses it."""
+    remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
     remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
-    return "; ".join(remarks)
+    return remarks
 
 
 def _at(answer: FrontendAnswer) -> str:

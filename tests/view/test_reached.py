@@ -81,7 +81,7 @@ def facts(result: ServicesResult, label: str = "Not reached") -> list[Fact]:
         (LOST, "no", "outside, pod, node: which rule decides is not known", "bad"),
         (CACHED, "this node: pod, node", "", "good"),
         (DEPENDS, "depends: node",
-         "node: depends: DROP by the policy of filter FORWARD, line 7 when every 10.244.0.5 target is local to this node", ""),
+         "node: depends: DROP by the policy of filter FORWARD, line 7 when 10.244.0.5 is local to this node", ""),
         (ways(entry(ALL, "DROP", POLICY, when=BY_SET * 3)), "depends",
          ("outside, pod, node: depends: DROP by the policy of filter FORWARD, line 7 when source in 10.0.0.0/8 and "
          "source in 10.0.0.0/8 and 1 more condition"), ""),
@@ -220,6 +220,41 @@ def test_endpoints_that_fail_by_one_cause_are_one_share() -> None:
     assert rows(listed((ways(one),)))[0]["REMARKS"].startswith(
         "outside, pod, node: 75.00 %: REJECT by filter KUBE-POD-FW-A rule 3, line 67"
     )
+
+
+def test_the_usual_case_is_told_before_a_rare_one() -> None:
+    rare = entry(("pod",), "DROP", RULE)._replace(when=BY_SET)
+    usual = entry(("pod",), "DROP", POLICY)._replace(when=(BY_SET[0].opposite(),))
+    (row, *_) = rows(listed((ways(rare, usual, entry(("outside", "node"))),)))
+    assert row["REMARKS"].startswith(
+        "pod: DROP by the policy of filter FORWARD, line 7 when source not in 10.0.0.0/8"
+    )
+
+
+def test_what_this_node_takes_that_should_get_to_endpoints_is_not_rewritten() -> None:
+    rare = not_rewritten(("outside",), "DROP", RULE)._replace(when=BY_SET)
+    usual = not_rewritten(("outside",), "LOCAL", None)._replace(when=(BY_SET[0].opposite(),))
+    (row, *_) = rows(listed((ways(rare, usual, entry(("pod", "node"))),)))
+    assert row["REMARKS"].startswith("outside: not DNATed when source not in 10.0.0.0/8")
+
+
+def test_what_source_ranges_refuse_is_called_so() -> None:
+    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, "-A KUBE-PROXY-FIREWALL -j DROP")
+    (row, *_) = rows(
+        listed(
+            (YES, ways(entry(("outside", "node")), not_rewritten(("pod",), "DROP", by))),
+        )
+    )
+    assert row["REACHED"] == "load-balancer IP not by pod"
+    assert row["REMARKS"].startswith(
+        "pod: not in loadBalancerSourceRanges: DROP by filter KUBE-PROXY-FIREWALL rule 1"
+    )
+
+
+def test_a_policy_of_nat_is_no_cause() -> None:
+    by = Decider("nat", "PREROUTING", None, 5, ":PREROUTING ACCEPT [0:0]")
+    (row, *_) = rows(listed((ways(not_rewritten(("outside",), "ACCEPT", by), entry(("pod", "node"))),)))
+    assert row["REMARKS"].startswith("outside: not DNATed; ")
 
 
 def test_clients_that_fail_under_different_conditions_are_told_apart() -> None:
