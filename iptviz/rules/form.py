@@ -145,6 +145,9 @@ class RuleTable(Protocol):
     def has_chain(self, chain: str) -> bool:
         """Whether the table has a chain of this name."""
 
+    def is_empty(self, chain: str) -> bool:
+        """Whether a chain holds no rule; that of a long one is told without a look at its rules."""
+
     def policy(self, chain: str) -> str | None:
         """Return what becomes of packets that a chain leaves, ACCEPT or DROP; None: its caller goes on."""
 
