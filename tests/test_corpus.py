@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 import iptviz
-from iptviz.kube.frontends import all_frontends
+from iptviz.kube.dispatching import all_frontends
 from tests.conftest import SHARED
 
 ONE, HALF = Fraction(1), Fraction(1, 2)

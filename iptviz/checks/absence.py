@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
+from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.find import find
-from iptviz.kube.frontends import Frontend, all_frontends
+from iptviz.kube.frontends import Frontend
 from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
-from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
+from iptviz.kube.frontends import Frontend, frontends_among, frontends_leading_to
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 from iptviz.xtables.address import join_endpoint, split_endpoint

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.frontends import DispatchingRules, Frontend
+    from iptviz.kube.dispatching import DispatchingRules
+    from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
     from iptviz.kube.outcome import FrontendOutcome, Needs, Verdict
     from iptviz.kube.plain_chains import Balancing, Mask

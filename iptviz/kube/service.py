@@ -10,8 +10,9 @@ from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
 from iptviz.kube.comments import service_of_comment
+from iptviz.kube.dispatching import rules_about
 from iptviz.kube.families import ENDPOINT_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
-from iptviz.kube.frontends import Frontend, rules_about
+from iptviz.kube.frontends import Frontend
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import FrontendOutcome, OutcomeReader

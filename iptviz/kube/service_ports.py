@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import HEALTH_CHECK, read_comment
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers
-from iptviz.kube.frontends import FRONTEND_KINDS, DispatchingRules, Frontend, port_of
+from iptviz.kube.frontends import FRONTEND_KINDS, Frontend, port_of
 from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from iptviz.checks.backends import backends
 from iptviz.checks.finding import findings_among
 from iptviz.checks.services import collision, service_findings, shares_unevenly
 from iptviz.errors import TargetError
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
-from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports

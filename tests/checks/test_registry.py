@@ -22,8 +22,8 @@ from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
 from iptviz.kube.balance import balance_of
+from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.era import era_of
-from iptviz.kube.frontends import all_frontends
 from iptviz.kube.names import NAMELESS
 from tests.conftest import ROOT
 
