@@ -10,7 +10,6 @@ from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.find import find
-from iptviz.kube.frontends import Frontend
 from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.kube.frontends import Frontend
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}

@@ -16,6 +16,7 @@ CATALOGUES = (
     "reading",
     "broken_jumps",
     "services",
+    "ways",
     "preemption",
     "leftovers",
     "against_api",

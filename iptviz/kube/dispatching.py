@@ -1,4 +1,4 @@
-"""The rules that dispatch or refuse the traffic of frontends: found one by one, or from an index for who asks for many."""
+"""The rules that dispatch or refuse the traffic of frontends: of one, or from an index for who asks for many."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _asked(frontend: Frontend, table: str, own: Iterable[Rule], wide: Sequence[R
 
 
 def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
-    """Whether a rule without an address of its own may match; that of a network no unnamed address of the node."""
+    """Whether a rule without a single address may match; one about a network only where the address is known."""
     network = value_of(rule, "-d")
     if network is None:
         return True

@@ -39,7 +39,8 @@ class FrontendAnswer(NamedTuple):
     `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
     ones for always. `local_only` says that outside clients get this node's endpoints alone. `unseen` is what
     connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
-    condition that the dump does not settle, or that the rules break off where a chain is missing.
+    condition that the dump does not settle, or that the rules break off where a chain is missing. `contested`:
+    what gets no endpoint goes to another service that claims the same address.
     """
 
     frontend: Frontend
@@ -53,6 +54,7 @@ class FrontendAnswer(NamedTuple):
     local_only: bool
     unseen: tuple[str, ...] = ()
     depends: bool = False
+    contested: bool = False
 
 
 class FrontendAnswers:
@@ -171,6 +173,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         unseen=() if complete else tuple(dict.fromkeys(missing)),
         depends=len({_shares_of(outcome) for outcome in trace.outcomes}) > 1
         or bool(trace.broken.loops or trace.broken.missing),
+        contested=any(end.share and end.rule.jump for end in usual.others),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.kube.comments import read_comment, service_of_comment
 from iptviz.kube.families import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
 
 SERVICE_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """The kinds of frontends that lead to a service."""
@@ -182,7 +183,7 @@ def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
 def limited(frontends: list[Frontend]) -> list[Frontend]:
     """Return the frontends with the addresses to which node ports are limited, if they are."""
     nat = next((one.rule.table for one in frontends if _is_dispatched_node_port(one)), None)
-    limit = None if nat is None else node_port_limit(nat)
+    limit = None if nat is None else node_port_limit(cast("Table", nat))
     if limit is None:
         return frontends
     return [one._replace(addresses=limit) if _is_dispatched_node_port(one) else one for one in frontends]

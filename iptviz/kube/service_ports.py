@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import HEALTH_CHECK, read_comment
-from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers
 from iptviz.kube.frontends import FRONTEND_KINDS, Frontend, port_of
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import EndpointShare
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict

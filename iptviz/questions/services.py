@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
 from iptviz.checks.finding import findings_among
-from iptviz.checks.services import collision, service_findings, shares_unevenly
+from iptviz.checks.services import service_findings, shares_unevenly
+from iptviz.checks.ways import collision
 from iptviz.errors import TargetError
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of

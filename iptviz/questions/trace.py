@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.intake.remark import remark
-from iptviz.kube.families import SERVICES
+from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.frontends import Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS, ServiceName
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.kube.observed import Observation
     from iptviz.supplied.service_names import Candidate
 
@@ -223,14 +224,25 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         from iptviz.checks.preemption import preempted
 
         yield from (preempted(other, traced.service) for other in traced.preempted)
-    if any(
-        outcome.empty_chains or outcome.others or not all(end.share for end in outcome.endpoints)
-        for outcome in traced.outcomes
-    ):
-        from iptviz.checks.services import way_items
+    nat = dump.tables.get("nat")
+    if nat and _is_odd(traced, nat):
+        from iptviz.checks.ways import way_items
 
         whole = dump.complete and not (traced.broken.loops or traced.broken.missing)
-        yield from way_items(traced.outcomes, traced.service, complete=whole)
+        yield from way_items(traced, nat, complete=whole)
+
+
+def _is_odd(traced: ServiceTrace, nat: Table) -> bool:
+    """Whether there is something to be said of the way: what kube-proxy writes has as many endpoints as rules."""
+    ends = {end.via for outcome in traced.outcomes for end in outcome.endpoints if end.share}
+    named = (rule for chain in traced.chains for rule in nat.rules_with(f"-j {ENDPOINT_CHAIN}", chain))
+    return any(
+        outcome.empty_chains
+        or outcome.others
+        or outcome.returning
+        or any(not end.share or end.rule.chain in DISPATCHERS["nat"] for end in outcome.endpoints)
+        for outcome in traced.outcomes
+    ) or any(rule not in ends and not any(match.name == "recent" for match in rule.matches) for rule in named)
 
 
 def _service_findings(result: TraceResult) -> Iterator[Finding]:

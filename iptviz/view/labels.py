@@ -127,8 +127,7 @@ def seen_label(connections: int, everything: int) -> str:
 
 def endpoint_label(endpoint: Endpoint) -> str:
     """Return the endpoint's address and port."""
-    address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
-    return printable(address if endpoint.port is None else f"{address}:{endpoint.port}")
+    return printable(endpoint.text)
 
 
 def line_label(rule: Rule) -> str:
