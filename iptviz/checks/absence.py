@@ -76,7 +76,7 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
     if same:
         yield remark("other-ports", address=target.address, frontends=same)
         return
-    said = [*_as_endpoint(dump, target), *_as_node_port(target, frontends)]
+    said = list(_as_endpoint(dump, target))
     if said:
         yield from said
         return
@@ -103,15 +103,6 @@ def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
         lost_at = None if reached.frontends else rules[0].line
         destinations = tuple(sorted(texts))
         yield remark("an-endpoint", address=target.address, destinations=destinations, lost_at=lost_at)
-
-
-def _as_node_port(target: AddressTarget, frontends: list[Frontend]) -> Iterator[Remark]:
-    """Say whether the port is a node port."""
-    node_ports = tuple(
-        frontend for frontend in frontends if frontend.kind == "node-port" and frontend.port == target.port
-    )
-    if node_ports:
-        yield remark("a-node-port", port=target.port, frontends=node_ports)
 
 
 def _elsewhere(dump: Dump, address: str) -> Iterator[Remark]:
@@ -243,9 +234,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}.",
     "an-endpoint": _endpoint,
-    "a-node-port": lambda *, port, frontends: (
-        f"{port} is a node port: {_listed(frontends)}; ask for :{port}."
-    ),
     "a-service-port": lambda *, port, frontends: (
         f"{port} is no node port but a service's own port: {_listed(frontends)}."
     ),

@@ -17,6 +17,7 @@ CATALOGUES = (
     "broken_jumps",
     "services",
     "ways",
+    "ports",
     "preemption",
     "leftovers",
     "against_api",

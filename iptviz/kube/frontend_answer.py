@@ -8,7 +8,13 @@ from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import CLUSTER_CHAIN, EXTERNAL_CHAIN, LOCAL_CHAINS, MARK_MASQUERADE
-from iptviz.kube.frontends import CLIENT_CONDITIONS, asks_for_nothing_else, port_of, value_of
+from iptviz.kube.frontends import (
+    CLIENT_CONDITIONS,
+    asks_for_nothing_else,
+    is_loopback,
+    port_of,
+    value_of,
+)
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
@@ -132,12 +138,9 @@ def _is_about(mask: Mask, frontend: Frontend) -> bool:
     return mask.port == frontend.port and mask.address in {None, frontend.address}
 
 
-_LOOPBACK = ("127.", "::1")
-
-
 def _may_concern(rule: Rule, frontend: Frontend) -> bool:
     """Whether a rule may match an ordinary client's packets to `frontend`: not those by way of the loopback."""
-    if frontend.address is None and (value_of(rule, "-d") or "").startswith(_LOOPBACK):
+    if frontend.address is None and is_loopback(value_of(rule, "-d") or ""):
         return False
     return port_of(rule) in {None, frontend.port} and value_of(rule, "-p") in {None, frontend.protocol}
 

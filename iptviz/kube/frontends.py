@@ -171,8 +171,13 @@ def unique(frontends: Iterable[Frontend]) -> list[Frontend]:
 _LOOPBACK = ("127.", "::1")
 
 
+def is_loopback(address: str) -> bool:
+    """Whether an address or network is the loopback's."""
+    return address.startswith(_LOOPBACK)
+
+
 def _is_of_loopback(rule: Rule) -> bool:
-    return (value_of(rule, "-d") or "").startswith(_LOOPBACK)
+    return is_loopback(value_of(rule, "-d") or "")
 
 
 def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:

@@ -38,7 +38,8 @@ class ServiceTrace(NamedTuple):
     """A frontend, the packet asked about, and what comes of it.
 
     There is more than one outcome where something unknown decides; the first is the usual one. `hashed` is
-    the name that the chain's hash confirms, looked for where no comment tells one.
+    the name that the chain's hash confirms, looked for where no comment tells one. `owner` is who publishes a
+    port that is no service's.
     """
 
     frontend: Frontend
@@ -50,6 +51,7 @@ class ServiceTrace(NamedTuple):
     rounded: bool
     preempted: tuple[Preemption, ...]
     hashed: ServiceName = NAMELESS
+    owner: str = ""
 
     @property
     def usual(self) -> FrontendOutcome:

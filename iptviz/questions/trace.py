@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.intake.remark import remark
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, SERVICES
-from iptviz.kube.find import find
-from iptviz.kube.frontends import Frontend, frontends_leading_to
+from iptviz.kube.find import Found, find
+from iptviz.kube.frontends import SERVICE_KINDS, Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.naming import Naming, fits
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.service import ServiceTrace, trace_frontend
-from iptviz.kube.target import family_of_target, parse_target
+from iptviz.kube.target import AddressTarget, ParsedTarget, family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.supplied.files import Supplied, read_file
@@ -117,11 +117,13 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     parsed = parse_target(target)
     naming = Naming(dump, candidates)
     found = find(dump, parsed, candidates)
-    services = tuple(_named(trace_frontend(dump, frontend), naming) for frontend in found.frontends)
+    services = tuple(_named(_traced(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
     notes: list[Item] = list(_dump_notes(dump, answered=bool(services)))
     for traced in services:
-        notes += _service_notes(dump, traced)
+        is_service = traced.frontend.kind in SERVICE_KINDS
+        notes += _service_notes(dump, traced) if is_service else _port_notes(traced)
+    notes += _address_notes(parsed, found)
     notes += _since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence
@@ -129,6 +131,19 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
         notes = [*absence(dump, parsed, target), *notes]
     observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
     return TraceResult(dump, target, services, found.wanted, siblings, _said_once(notes), observed, since)
+
+
+def _traced(dump: Dump, frontend: Frontend) -> ServiceTrace:
+    """Follow new connections to a frontend of any kind."""
+    if frontend.kind in SERVICE_KINDS:
+        return trace_frontend(dump, frontend)
+    from iptviz.kube.port_ways import trace_health_check, trace_port  # most questions are about services
+
+    if frontend.kind == "health-check":
+        return trace_health_check(frontend)
+    from iptviz.kube.published import owner_of
+
+    return trace_port(dump, frontend, owner_of(frontend.rule))
 
 
 def _observed(dump: Dump, traced: ServiceTrace, since: Dump | None) -> list[Observation]:
@@ -232,6 +247,26 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         yield from way_items(traced, nat, complete=whole)
 
 
+def _address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
+    """Yield what is to be said of an address that is taken for the node's, or that node ports leave out."""
+    if not isinstance(target, AddressTarget):
+        return
+    if found.as_node:
+        yield remark("taken-as-node", address=target.address, port=target.port)
+    limits = dict.fromkeys(
+        one.addresses for one in found.frontends if one.addresses and not one.addresses.admits(target.address)
+    )
+    for limit in limits:
+        yield remark("outside-limit", address=target.address, limit=limit)
+
+
+def _port_notes(traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is to be said of a port that is no service's."""
+    from iptviz.checks.ports import port_items
+
+    return port_items(traced)
+
+
 def _is_odd(traced: ServiceTrace, nat: Table) -> bool:
     """Whether there is something to be said of the way: what kube-proxy writes has as many endpoints as rules."""
     ends = {end.via for outcome in traced.outcomes for end in outcome.endpoints if end.share}
@@ -252,6 +287,8 @@ def _service_findings(result: TraceResult) -> Iterator[Finding]:
 
     answers: dict[tuple[ServiceName, str, str], list[FrontendAnswer]] = {}
     for traced in result.services:
+        if traced.frontend.kind not in SERVICE_KINDS:
+            continue
         key = traced.service, traced.frontend.protocol, "" if traced.service.name else traced.frontend.text
         answers.setdefault(key, []).append(answer_of_trace(traced, complete=result.dump.complete))
     for (service, *_), some in answers.items():
