@@ -88,7 +88,7 @@ def _trouble(answer: FrontendAnswer, *, first: bool) -> str:
     """
     if answer.unseen and (first or answer.leftover):
         return "service-unseen"
-    if not answer.leftover or answer.frontend.port is None or answer.contested:
+    if not answer.leftover or answer.frontend.port is None or answer.taken_by:
         return ""
     if answer.verdict and answer.local_only and not answer.endpoints:
         return "local-drop"

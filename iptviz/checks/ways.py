@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
     from iptviz.engine.condition import When
     from iptviz.kube.broken_endpoints import BrokenEndpoint
+    from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.marks import MarkedDrop
     from iptviz.kube.outcome import FrontendOutcome
@@ -71,15 +72,28 @@ def _taken(rule: Rule, frontend: Frontend, when: When, *, always: bool) -> Item:
         return collision(claim, frontend)
     if claim:
         return remark("address-shared", rule.line, frontend=frontend.text, first=claim.claimant, when=when)
-    target, service = rule.target.name if rule.target else "", frontend.service
     if rule.chain in DISPATCHERS["nat"]:
-        made = found(
-            ROWS, "asked-before-service", [rule], line=rule.line, service=service, target=target,
-            chain=rule.chain, frontend=frontend.text,
-        )  # fmt: skip
+        made = _before(rule, frontend)
     else:
-        made = found(ROWS, "ends-without-endpoint", [rule], line=rule.line, service=service, target=target)
+        made = found(
+            ROWS, "ends-without-endpoint", [rule], line=rule.line, service=frontend.service,
+            target=rule.target.name if rule.target else "",
+        )  # fmt: skip
     return made if always else as_remark(made)
+
+
+def asked_before(answer: FrontendAnswer) -> Iterator[Finding]:
+    """Yield the rules, other services' apart, that take all connections before the service is asked."""
+    for rule in answer.taken_by if not answer.depends else ():
+        if not rule.jump:
+            yield _before(rule, answer.frontend)
+
+
+def _before(rule: Rule, frontend: Frontend) -> Finding:
+    return found(
+        ROWS, "asked-before-service", [rule], line=rule.line, service=frontend.service,
+        target=rule.target.name if rule.target else "", chain=rule.chain, frontend=frontend.text,
+    )  # fmt: skip
 
 
 def collision(first: Frontend, other: Frontend) -> Finding:
@@ -121,8 +135,8 @@ def _marked(*, chains: tuple[str, ...], hooks: tuple[str, ...], lines: tuple[int
         return "marked to be dropped, but no rule of this dump drops what bears the mark"
     where = " and ".join(filter(None, (", ".join(hooks[:-1]), *hooks[-1:]))) or "no hook"
     at = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
-    passing = "" if "FORWARD" in hooks else "; what this node forwards is not dropped by it"
-    return f"marked to be dropped: {', '.join(chains)} drops that in {where} only ({at}){passing}"
+    only = "" if "FORWARD" in hooks else " only"
+    return f"marked to be dropped: {', '.join(chains)} drops in {where}{only} ({at})"
 
 
 def marked_drop(marked: MarkedDrop) -> Remark:

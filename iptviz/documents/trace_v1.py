@@ -141,11 +141,12 @@ def _counters(rule: Rule) -> Shape | None:
 
 
 def _verdict_text(verdict: Verdict) -> str:
+    why = verdict.rule.comment or verdict.rule.text
     if verdict.marked is None:
-        return verdict.rule.comment or verdict.rule.text
+        return why
     from iptviz.checks.ways import marked_drop  # up to 1.24 alone
 
-    return sentence(marked_drop(verdict.marked))
+    return f"{sentence(marked_drop(verdict.marked))} ({why})"
 
 
 def _verdict(verdict: Verdict | None) -> Shape | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE
-from iptviz.kube.frontends import Frontend, frontends_among, frontends_leading_to, is_loopback
+from iptviz.kube.frontends import Frontend, frontend_of, frontends_among, frontends_leading_to, is_loopback
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
 from iptviz.kube.published import port_frontends
@@ -80,7 +80,7 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
     if dump.family != f"ipv{target.version}":
         return Found([])
     frontends = [
-        frontend._replace(address=target.address)
+        frontend._replace(address=target.address, rule=_met_at(dump, frontend, target.address))
         for frontend in _at_port(dump, port, target.protocol)
         if frontend.address in {None, target.address}
     ]
@@ -93,6 +93,16 @@ def _at(frontend: Frontend, target: AddressTarget) -> bool:
         and target.port in {None, frontend.port}
         and target.protocol in {None, frontend.protocol}
     )
+
+
+def _met_at(dump: Dump, frontend: Frontend, address: str) -> Rule:
+    """Return the rule that a client of one address of the node meets: the loopback may have one of its own."""
+    if frontend.kind == "node-port" and is_loopback(address):
+        for rule in dispatching_rules(dump, f"--dport {frontend.port} ", ["nat"]):
+            claim = frontend_of(rule)
+            if claim and claim[2:4] == frontend[2:4] and claim.suffix == frontend.suffix:
+                return rule
+    return frontend.rule
 
 
 def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
-from iptviz.kube.families import CLUSTER_CHAIN, EXTERNAL_CHAIN, LOCAL_CHAINS, MARK_MASQUERADE
+from iptviz.kube.families import (
+    CLUSTER_CHAIN,
+    DISPATCHERS,
+    EXTERNAL_CHAIN,
+    LOCAL_CHAINS,
+    MARK_MASQUERADE,
+)
 from iptviz.kube.frontends import (
     CLIENT_CONDITIONS,
     asks_for_nothing_else,
@@ -45,8 +51,8 @@ class FrontendAnswer(NamedTuple):
     `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
     ones for always. `local_only` says that outside clients get this node's endpoints alone. `unseen` is what
     connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
-    condition that the dump does not settle, or that the rules break off where a chain is missing. `contested`:
-    what gets no endpoint goes to another service that claims the same address.
+    condition that the dump does not settle, or that the rules break off where a chain is missing. `taken_by`
+    are rules that take connections before the service is asked, be they another's that claims the address.
     """
 
     frontend: Frontend
@@ -60,7 +66,7 @@ class FrontendAnswer(NamedTuple):
     local_only: bool
     unseen: tuple[str, ...] = ()
     depends: bool = False
-    contested: bool = False
+    taken_by: tuple[Rule, ...] = ()
 
 
 class FrontendAnswers:
@@ -176,7 +182,11 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         unseen=() if complete else tuple(dict.fromkeys(missing)),
         depends=len({_shares_of(outcome) for outcome in trace.outcomes}) > 1
         or bool(trace.broken.loops or trace.broken.missing),
-        contested=any(end.share and end.rule.jump for end in usual.others),
+        taken_by=tuple(
+            end.rule
+            for end in (*usual.others, *usual.returning)
+            if end.share and end.rule.chain in DISPATCHERS["nat"]
+        ),
     )
 
 

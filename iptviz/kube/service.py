@@ -16,7 +16,7 @@ from iptviz.kube.frontends import Frontend, frontend_of
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
-from iptviz.kube.preempt import Preemption, preemptions
+from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
@@ -50,6 +50,7 @@ class ServiceTrace(NamedTuple):
     left_open: tuple[Field, ...]
     rounded: bool
     preempted: tuple[Preemption, ...]
+    asked_if: tuple[ConditionalJump, ...] = ()
     hashed: ServiceName = NAMELESS
     owner: str = ""
 
@@ -108,6 +109,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         left_open=found.left_open,
         rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
+        asked_if=tuple(conditional_jumps(nat, packet)) if nat and rules else (),
     )
 
 

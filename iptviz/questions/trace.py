@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.intake.remark import remark
-from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, SERVICES
-from iptviz.kube.find import Found, find
+from iptviz.kube.find import find
 from iptviz.kube.frontends import SERVICE_KINDS, Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.kube.naming import Naming, fits
-from iptviz.kube.preempt import hooks_without_services
+from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
-from iptviz.kube.target import AddressTarget, ParsedTarget, family_of_target, parse_target
+from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
+from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, since_notes
 from iptviz.supplied.files import Supplied, read_file
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
-    from iptviz.dump.table import Table
     from iptviz.kube.observed import Observation
     from iptviz.supplied.service_names import Candidate
 
@@ -58,7 +55,8 @@ class TraceResult(NamedTuple):
     def complete(self) -> bool:
         """Whether neither the dump nor the rules that were walked lack anything."""
         broken = (traced.broken.loops or traced.broken.missing for traced in self.services)
-        return self.dump.complete and not any(broken)
+        dangling = any(note.id == "dangling-jump" for note in self.notes)
+        return self.dump.complete and not dangling and not any(broken)
 
     @property
     def left_open(self) -> bool:
@@ -119,12 +117,11 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     found = find(dump, parsed, candidates)
     services = tuple(_named(_traced(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
-    notes: list[Item] = list(_dump_notes(dump, answered=bool(services)))
+    notes: list[Item] = list(dump_notes(dump, answered=bool(services)))
     for traced in services:
-        is_service = traced.frontend.kind in SERVICE_KINDS
-        notes += _service_notes(dump, traced) if is_service else _port_notes(traced)
-    notes += _address_notes(parsed, found)
-    notes += _since_notes(dump, since)
+        notes += frontend_notes(dump, traced)
+    notes += address_notes(parsed, found)
+    notes += since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence
 
@@ -164,18 +161,6 @@ def _said_once(notes: list[Item]) -> tuple[Item, ...]:
     return distinct(notes)
 
 
-def _since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:
-    if since is not None and not any(rule.counters for rule in _first_rules(dump)):
-        yield remark("no-counters")
-    if since is not None and not any(rule.counters for rule in _first_rules(since)):
-        yield remark("no-counters-before", source=since.source)
-
-
-def _first_rules(dump: Dump) -> Iterator[Rule]:
-    """Yield one rule of each table: a dump has counters everywhere, or nowhere."""
-    return (rule for table in dump.tables.values() if (rule := next(table.rules(), None)) is not None)
-
-
 def _names_reader(text: str, source: str) -> list[Candidate]:
     from iptviz.supplied.service_names import read_service_names
 
@@ -201,83 +186,6 @@ def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Fro
         tuple(other for other in leading[traced.chains] if other.text != traced.frontend.text)
         for traced in services
     )
-
-
-def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
-    if not dump.complete:
-        from iptviz.checks import reading
-
-        yield from reading.check(dump)
-    nat = dump.tables.get("nat")
-    hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []
-    if hooks:
-        from iptviz.checks.preemption import hooks_not_leading
-
-        yield from hooks_not_leading(hooks, complete=dump.complete)
-
-
-def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
-    """Yield what is to be said of one frontend; what all is well with imports no words."""
-    if traced.broken.loops or traced.broken.missing:
-        from iptviz.checks.broken_jumps import broken_jumps
-
-        yield from broken_jumps(traced.broken, complete=dump.complete)
-    if traced.rounded:
-        yield remark("shares-rounded-at", frontend=traced.frontend.text)
-    if traced.left_open:
-        from iptviz.engine.fields import left_open_label
-
-        yield remark(
-            "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
-        )
-    chain = traced.frontend.rule.jump or traced.chain or ""
-    if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
-        from iptviz.checks.services import hash_mismatch
-
-        yield hash_mismatch(chain, traced.service, traced.frontend.rule)
-    if traced.preempted:
-        from iptviz.checks.preemption import preempted
-
-        yield from (preempted(other, traced.service) for other in traced.preempted)
-    nat = dump.tables.get("nat")
-    if nat and _is_odd(traced, nat):
-        from iptviz.checks.ways import way_items
-
-        whole = dump.complete and not (traced.broken.loops or traced.broken.missing)
-        yield from way_items(traced, nat, complete=whole)
-
-
-def _address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
-    """Yield what is to be said of an address that is taken for the node's, or that node ports leave out."""
-    if not isinstance(target, AddressTarget):
-        return
-    if found.as_node:
-        yield remark("taken-as-node", address=target.address, port=target.port)
-    limits = dict.fromkeys(
-        one.addresses for one in found.frontends if one.addresses and not one.addresses.admits(target.address)
-    )
-    for limit in limits:
-        yield remark("outside-limit", address=target.address, limit=limit)
-
-
-def _port_notes(traced: ServiceTrace) -> Iterator[Item]:
-    """Yield what is to be said of a port that is no service's."""
-    from iptviz.checks.ports import port_items
-
-    return port_items(traced)
-
-
-def _is_odd(traced: ServiceTrace, nat: Table) -> bool:
-    """Whether there is something to be said of the way: what kube-proxy writes has as many endpoints as rules."""
-    ends = {end.via for outcome in traced.outcomes for end in outcome.endpoints if end.share}
-    named = (rule for chain in traced.chains for rule in nat.rules_with(f"-j {ENDPOINT_CHAIN}", chain))
-    return any(
-        outcome.empty_chains
-        or outcome.others
-        or outcome.returning
-        or any(not end.share or end.rule.chain in DISPATCHERS["nat"] for end in outcome.endpoints)
-        for outcome in traced.outcomes
-    ) or any(rule not in ends and not any(match.name == "recent" for match in rule.matches) for rule in named)
 
 
 def _service_findings(result: TraceResult) -> Iterator[Finding]:
