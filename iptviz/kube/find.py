@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE
-from iptviz.kube.frontends import Frontend, frontend_of, frontends_among, frontends_leading_to, is_loopback
+from iptviz.kube.frontends import (
+    Frontend,
+    frontend_of,
+    frontends_among,
+    frontends_leading_to,
+    host_of,
+    is_loopback,
+)
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
 from iptviz.kube.published import port_frontends
@@ -53,11 +60,22 @@ def _by_address(dump: Dump, target: AddressTarget) -> Found:
     frontends = [frontend for frontend in there if _at(frontend, target)]
     if frontends:
         return Found(frontends)
+    if at_address := _published_at(dump, target):
+        others = _at_this_node(dump, target, target.port).frontends if target.port else ()
+        return Found([*at_address, *others])
     found = _by_endpoint(dump, target)
     is_other = any(one.kind == "cluster-ip" for one in there) or _is_pod(dump, target.address)
     if found.wanted or target.port is None or is_other:
         return found
     return _at_this_node(dump, target, target.port)
+
+
+def _published_at(dump: Dump, target: AddressTarget) -> list[Frontend]:
+    """Return what others than kube-proxy publish at an address that their rules name."""
+    found = port_frontends(
+        dump, lambda port: port.single_ports if host_of(port.rule) == target.address else ()
+    )
+    return [frontend for frontend in found if _at(frontend, target)]
 
 
 def _is_pod(dump: Dump, address: str) -> bool:
@@ -82,7 +100,7 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
     frontends = [
         frontend._replace(address=target.address, rule=_met_at(dump, frontend, target.address))
         for frontend in _at_port(dump, port, target.protocol)
-        if frontend.address in {None, target.address}
+        if frontend.address is None
     ]
     return Found(frontends, as_node=bool(frontends) and not is_loopback(target.address))
 

@@ -10,7 +10,7 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.survey import survey
 from iptviz.kube.dispatching import dispatching_rules, rules_about
 from iptviz.kube.families import SERVICES
-from iptviz.kube.frontends import frontend_of
+from iptviz.kube.frontends import frontend_of, host_of
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OtherEnd, destination_of
 from iptviz.kube.service import ServiceTrace
 from iptviz.rules.form import TARGET, Action, CompiledRule
@@ -31,12 +31,12 @@ _ARRIVING = "PREROUTING"
 
 
 def packet_to(frontend: Frontend) -> Packet:
-    """Return the first packet of a new client's connection to a port of this node."""
+    """Return a new client's first packet to a port of this node, or of the address that the rule itself names."""
     return Packet(
         protocol=frontend.protocol,
         destination=parse_network(frontend.address) if frontend.address else None,
         destination_port=frontend.port,
-        to_this_node=True,
+        to_this_node=None if host_of(frontend.rule) else True,
     )
 
 

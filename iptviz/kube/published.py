@@ -8,19 +8,28 @@ rule of the nat table is somebody's, too.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
 from iptviz.kube.comments import container_of_comment
-from iptviz.kube.families import CNI, DOCKERSHIM, ENDPOINT_CHAIN, SERVICE_CHAINS, family_of
-from iptviz.kube.frontends import Frontend, value_of
+from iptviz.kube.dispatching import dispatching_rules
+from iptviz.kube.families import (
+    CNI,
+    DOCKERSHIM,
+    ENDPOINT_CHAIN,
+    NODE_PORTS,
+    SERVICE_CHAINS,
+    family_of,
+)
+from iptviz.kube.frontends import Frontend, port_of, value_of
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.places import Places
 from iptviz.kube.port_ways import PortOwner, packet_to, takers
 from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
@@ -85,7 +94,27 @@ def published_ports(dump: Dump) -> list[PublishedPort]:
     found = sorted(
         map(_port_of, publishing_rules(nat)), key=lambda port: (places.of(port.rule), port.rule.line)
     )
-    return [_asked(dump, port, places) for port in found]
+    doubted = _doubted(dump, found)
+    return [_asked(dump, port, places, doubted=port in doubted) for port in found]
+
+
+_MANY = 100
+"""Of so many published ports those alone are followed that others claim, too."""
+
+
+def _doubted(dump: Dump, found: Sequence[PublishedPort]) -> Collection[PublishedPort]:
+    """Return the ports that another rule may take: of few all."""
+    if len(found) <= _MANY:
+        return found
+    node_ports = {
+        port_of(rule) for rule in dispatching_rules(dump, tables=["nat"]) if rule.chain == NODE_PORTS
+    }
+    claimed = Counter(number for port in found for number in port.single_ports)
+    return {
+        port
+        for port in found
+        if any(claimed[number] > 1 or number in node_ports for number in port.single_ports)
+    }
 
 
 def publishing_rules(nat: Table) -> Iterator[Rule]:
@@ -95,14 +124,14 @@ def publishing_rules(nat: Table) -> Iterator[Rule]:
             yield Rule(nat, (found.start(), nat.lines.end(found.start())))
 
 
-def _asked(dump: Dump, port: PublishedPort, places: Places) -> PublishedPort:
-    """Return a port with what must hold on the way to its rule, and with who is asked before it."""
+def _asked(dump: Dump, port: PublishedPort, places: Places, *, doubted: bool) -> PublishedPort:
+    """Return a port with what must hold on the way to its rule, and, where `doubted`, who takes it before."""
     frontends = frontends_of(port, port.single_ports[:1])
     if not frontends or not places.reached(port.rule):
         return port
     (frontend,) = frontends
     needs = places.needs(port.rule, packet_to(frontend))
-    return port._replace(when=needs, taken_by=takers(dump, frontend))
+    return port._replace(when=needs, taken_by=takers(dump, frontend) if doubted else ())
 
 
 def port_frontends(dump: Dump, wanted: Callable[[PublishedPort], Iterable[int]]) -> list[Frontend]:
@@ -143,7 +172,7 @@ def frontends_of(port: PublishedPort, numbers: Iterable[int]) -> list[Frontend]:
 def owner_of(rule: Rule) -> PortOwner:
     """Return who publishes a port by a rule, and what a comment tells of whom it leads to."""
     port = _port_of(rule)
-    return PortOwner(port.by, port.of)
+    return PortOwner(_publisher(rule.chain) or f"a rule of {rule.chain}", port.of)
 
 
 def _port_of(rule: Rule) -> PublishedPort:

@@ -119,3 +119,85 @@ def test_the_published_ports_are_listed_in_the_order_in_which_they_are_asked() -
     ]
     assert [(port["line"], port["taken_by"]) for port in found] == [(17, []), (18, [21]), (16, [17])]
     assert found[2]["when"][0]["text"] == "source not in 192.0.2.77/32"
+
+
+DOCKERSHIM = """*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-HOSTPORTS - [0:0]
+:KUBE-HP-ABC - [0:0]
+-A PREROUTING -m comment --comment "kube hostport portals" -m addrtype --dst-type LOCAL -j KUBE-HOSTPORTS
+-A KUBE-HOSTPORTS -p tcp -m comment --comment "nginx_default hostport 8080" -m tcp --dport 8080 -j KUBE-HP-ABC
+-A KUBE-HP-ABC -p tcp -m comment --comment "nginx_default hostport 8080" -m tcp -j DNAT --to-destination 10.244.0.9:80
+COMMIT
+"""
+OVN = """*nat
+:PREROUTING ACCEPT [0:0]
+:OVN-KUBE-NODEPORT - [0:0]
+:OVN-KUBE-EXTERNALIP - [0:0]
+-A PREROUTING -j OVN-KUBE-EXTERNALIP
+-A PREROUTING -j OVN-KUBE-NODEPORT
+-A OVN-KUBE-EXTERNALIP -d 203.0.113.9/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.30.1.1:80
+-A OVN-KUBE-NODEPORT -p tcp -m addrtype --dst-type LOCAL -m tcp --dport 31000 -j DNAT --to-destination 172.30.1.2:80
+COMMIT
+"""
+DOCKER = """*nat
+:PREROUTING ACCEPT [0:0]
+:DOCKER - [0:0]
+-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER
+-A DOCKER -i docker0 -j RETURN
+-A DOCKER ! -i docker0 -p tcp -m tcp --dport 5000 -j DNAT --to-destination 172.17.0.2:5000
+COMMIT
+"""
+REDIRECT = """*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p tcp -m tcp --dport 80 -j REDIRECT --to-ports 8080
+COMMIT
+"""
+
+# A dump, a TARGET, who publishes it, at which address and port, and where it goes.
+PUBLISHED: list[tuple[str, str, list[tuple[str, str | None, int, list[str]]]]] = [
+    (
+        DOCKERSHIM,
+        ":8080",
+        [("dockershim host port, nginx_default hostport 8080", None, 8080, ["10.244.0.9"])],
+    ),
+    (
+        DOCKERSHIM,
+        "KUBE-HP-ABC",
+        [("dockershim host port, nginx_default hostport 8080", None, 8080, ["10.244.0.9"])],
+    ),
+    (OVN, ":31000", [("OVN-Kubernetes", None, 31000, ["172.30.1.2"])]),
+    (OVN, "203.0.113.9", [("OVN-Kubernetes", "203.0.113.9", 80, ["172.30.1.1"])]),
+    (OVN, "203.0.113.9:80", [("OVN-Kubernetes", "203.0.113.9", 80, ["172.30.1.1"])]),
+    (OVN, "203.0.113.9:81", []),
+    (DOCKER, ":5000", [("Docker", None, 5000, ["172.17.0.2"])]),
+    (DOCKER, "DOCKER", [("Docker", None, 5000, ["172.17.0.2"])]),
+    (REDIRECT, ":80", [("a rule of PREROUTING", None, 80, [])]),
+]
+
+
+@pytest.mark.parametrize(("text", "target", "expected"), PUBLISHED)
+def test_what_others_publish_is_theirs(
+    text: str, target: str, expected: list[tuple[str, str | None, int, list[str]]]
+) -> None:
+    result = iptviz.trace(iptviz.load(text.encode()), target)
+    assert [
+        (one.owner, one.frontend.address, one.frontend.port, [end.address for end in one.usual.endpoints])
+        for one in result.services
+    ] == expected
+
+
+def test_of_many_published_ports_those_are_followed_that_others_claim() -> None:
+    rule = "-A DOCKER -p tcp -m tcp --dport {} -j DNAT --to-destination 172.17.0.3:{}\n"
+    many = "".join(rule.format(port, port) for port in (*range(6000, 6100), 6007))
+    found = iptviz.services(
+        iptviz.load(DOCKER.replace("COMMIT", many + "COMMIT").encode()), published=True
+    ).published
+    assert [(port.ports, [rule.line for rule in port.taken_by]) for port in found if port.taken_by] == [
+        ("6007", [14])
+    ]
+
+
+def test_what_is_redirected_stays_on_this_node() -> None:
+    _, notes = answers(REDIRECT, ":80")
+    assert notes.endswith("line 3: what comes to :80/tcp goes to a port of this node itself")
