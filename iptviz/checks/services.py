@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import FindingRow, found
-from iptviz.checks.wording import listed
+from iptviz.checks.wording import listed, percent
 from iptviz.kube.balance import balance_of
 
 if TYPE_CHECKING:
@@ -126,23 +126,19 @@ def _local_drop(*, name: str, places: Places) -> str:
 
 def _lost(*, name: str, places: Places) -> str:
     fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
-    return f"{name}: {_percent(places.share)} of the connections to {places.listed} {fate}"
+    return f"{name}: {percent(places.share)} of the connections to {places.listed} {fate}"
 
 
 def _unseen(*, name: str, places: Places) -> str:
-    share = _percent(places.share)
+    share = percent(places.share)
     return f"{name}: what becomes of {share} of the connections to {places.listed} is not in this dump"
 
 
 def _uneven(*, name: str, balance: Balance) -> str:
-    spread = f"{_percent(balance.least)} to {_percent(balance.most)}"
+    spread = f"{percent(balance.least)} to {percent(balance.most)}"
     return (
         f"{name}: its {balance.endpoints} endpoints get {spread} of the connections each, which is not even"
     )
-
-
-def _percent(share: Fraction) -> str:
-    return f"{float(share) * 100:.4g} %"
 
 
 ROWS = {

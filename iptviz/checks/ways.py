@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import FindingRow, as_remark, found
+from iptviz.checks.wording import percent
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.broken_endpoints import broken_endpoints
@@ -119,11 +120,7 @@ def _broken(*, broken: BrokenEndpoint) -> str:
     if not broken.share:
         return sentence
     goes = "get no endpoint" if broken.last else "go on to the next rule"
-    return f"{sentence}; {_percent(broken.share)} of connections come to it and {goes}"
-
-
-def _percent(share: Fraction) -> str:
-    return f"{float(share) * 100:.4g} %"
+    return f"{sentence}; {percent(broken.share)} of connections come to it and {goes}"
 
 
 def _shared(*, frontend: str, first: str, when: When) -> str:

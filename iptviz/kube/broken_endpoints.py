@@ -10,6 +10,7 @@ from iptviz.kube.comments import WAY, read_comment
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.kube.outcome import destination_of
 from iptviz.rules.iptables import compiled
+from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -78,7 +79,7 @@ def _address(via: Rule, ends: Sequence[Rule], packet: Packet) -> str:
     for rule in ends:
         if compiled(rule).action.name == "DNAT":
             address, port, _ = destination_of(rule, packet.destination_port)
-            return f"{address}:{port}"
+            return join_endpoint(address, port)
     comment = read_comment(via.comment)
     if comment and comment.form is WAY:
         return comment.rest

@@ -20,6 +20,7 @@ from iptviz.kube.families import (
     ENDPOINT_CHAIN,
     NODE_PORTS,
     SERVICE_CHAINS,
+    USERSPACE,
     family_of,
 )
 from iptviz.kube.frontends import Frontend, port_of, value_of
@@ -137,14 +138,14 @@ def _asked(dump: Dump, port: PublishedPort, places: Places, *, doubted: bool) ->
 def port_frontends(dump: Dump, wanted: Callable[[PublishedPort], Iterable[int]]) -> list[Frontend]:
     """Return the frontends of published ports, in the order in which they are asked.
 
-    `wanted` says of each port's rule for which of its port numbers.
+    `wanted` says of each port's rule for which of its port numbers. kube-proxy's own ports in userspace mode are
+    none: they are services' that this dump does not tell.
     """
     nat = dump.tables.get("nat")
     if nat is None:
         return []
-    chosen = [
-        (port, numbers) for port in map(_port_of, publishing_rules(nat)) if (numbers := list(wanted(port)))
-    ]
+    ports = (port for port in map(_port_of, publishing_rules(nat)) if port.by != USERSPACE.publisher)
+    chosen = [(port, numbers) for port in ports if (numbers := list(wanted(port)))]
     if not chosen:
         return []
     places = Places(nat)

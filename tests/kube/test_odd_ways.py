@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -100,6 +101,15 @@ def test_the_second_of_two_services_gets_nothing_where_the_first_takes_all() -> 
     first, second = result.to_dict()["services"]
     assert (ends(first), ends(second)) == ({"192.168.1.10:6443"}, set())
     assert [found.id for found in result.findings] == ["hash-mismatch", "vip-collision"]
+
+
+def test_what_comes_to_a_last_endpoint_without_dnat_gets_none() -> None:
+    text = (FIXTURES / "httpd-service" / "dump.rules").read_text()
+    broken = re.sub(r"-A KUBE-SEP-PIY2GUM6HM67YPSI .*-j DNAT .*\n", "", text)
+    result = iptviz.trace(iptviz.load(broken.encode()), HTTPD)
+    assert {"broken-endpoint", "connections-lost"} == {found.id for found in result.findings}
+    (said,) = (each for each in sentences(result.notes) if "PIY2GUM6HM67YPSI has no DNAT" in each)
+    assert said.endswith("25 % of connections come to it and get no endpoint")
 
 
 def test_a_range_is_told_as_one() -> None:
