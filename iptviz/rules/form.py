@@ -99,6 +99,10 @@ class Rewriting(NamedTuple):
     port: int | None
 
 
+UNKNOWN_REWRITING = Rewriting("an unknown destination", None, "unknown", None)
+"""That of a rule whose options iptables could not print: neither address nor port is known."""
+
+
 class CompiledRule:
     """A rule as the engine walks it; two are equal when they stand in the same place.
 
