@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
+    from iptviz.paths.model import FrontendPaths
     from iptviz.supplied.service_names import Candidate
 
 
@@ -34,7 +35,8 @@ class TraceResult(NamedTuple):
     `siblings` has, for each trace, the other frontends of the same service port.
     `notes` are findings and remarks on what the answer lacks or hangs on. `observed` has, for each trace, what
     the counters of the dump tell, between it and the older dump `since` where that is not None.
-    `others` are the answers of other dumps of the node that have the target, too.
+    `others` are the answers of other dumps of the node that have the target, too. `paths` has, for each trace, what
+    becomes of every kind of client; it is empty where that was not looked at.
     """
 
     dump: Dump
@@ -47,6 +49,7 @@ class TraceResult(NamedTuple):
     since: Dump | None = None
     snapshot: Snapshot | None = None
     others: tuple[TraceResult, ...] = ()
+    paths: tuple[FrontendPaths, ...] = ()
 
     @property
     def answers(self) -> tuple[TraceResult, ...]:
