@@ -1,0 +1,164 @@
+"""What becomes of the connections of an entry: rows with one fate together, what fails first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from iptviz.engine.chance import NEVER, total
+from iptviz.paths.model import ACCEPT, LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from fractions import Fraction
+
+    from iptviz.engine.condition import When
+    from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
+
+FateKind = Literal["fails", "answer", "unchanged", "handed", "depends", "local", "reached"]
+FATE_KINDS: tuple[FateKind, ...] = ("fails", "answer", "unchanged", "handed", "depends", "local", "reached")
+"""In the order in which they are told: refused; the answer is; not rewritten; handed to a program or kept by a
+target; an endpoint that fails under a condition; delivered to this node; reached."""
+
+FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
+"""What surely does not work."""
+
+WORKING: frozenset[FateKind] = frozenset({"reached", "depends", "local", "handed"})
+"""What works, or may."""
+
+MOST_DECIDERS = 3
+"""Of more rules that decide alike the first is told, and how many others there are."""
+
+_KEPT = {"QUEUE", "STOLEN"}
+_LEFTOVER_KINDS: dict[str, FateKind] = {
+    ACCEPT: "unchanged",
+    LOCAL: "local",
+    **dict.fromkeys(_KEPT, "handed"),
+}
+
+
+class Fate(NamedTuple):
+    """What becomes of a share of connections, in (0, 1], where all of `when` hold, and who decides it.
+
+    `ends` are the endpoints to which a DNAT sends them, none where nothing is rewritten; `to` is then where they
+    go. `outcome` is that of the connection, or of the answer where `kind` says that this is what fails.
+    """
+
+    kind: FateKind
+    share: Fraction
+    ends: tuple[End, ...]
+    outcome: str
+    by: Decider | None
+    when: When = ()
+    to: str = ""
+
+
+class End(NamedTuple):
+    """An endpoint, and the share of connections, in (0, 1], that it is about."""
+
+    address: str
+    port: int | None
+    share: Fraction
+
+
+def fates_of(entry: ClientPaths) -> list[Fate]:
+    """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first."""
+    fates = [*_endpoint_fates(entry), *_leftover_fates(entry)]
+    return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
+
+
+def all_reach(paths: FrontendPaths) -> bool:
+    """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
+    fates = (fate for entry in paths.entries for fate in fates_of(entry))
+    return bool(paths.entries) and all(fate.kind == "reached" and not fate.when for fate in fates)
+
+
+def _endpoint_fates(entry: ClientPaths) -> Iterator[Fate]:
+    by_endpoint: dict[tuple[str, int | None], list[EndpointRow]] = {}
+    for row in entry.endpoints:
+        if row.share:
+            by_endpoint.setdefault((row.address, row.port), []).append(row)
+    for rows in by_endpoint.values():
+        yield from _of_one_endpoint(rows)
+
+
+def _of_one_endpoint(rows: list[EndpointRow]) -> Iterator[Fate]:
+    """Yield the fates of one endpoint's rows: what fails under a condition alone is told as such."""
+    failing = [row for row in rows if not row.reaches]
+    reached = [row for row in rows if row.reaches]
+    if not failing:
+        yield from _reached(reached)
+    elif reached and any(row.when for row in failing):
+        yield from (_fate(row, "depends") for row in failing if row.when)
+        yield from (_fate(row, _kind(row)) for row in failing if not row.when)
+    else:
+        yield from (_fate(row, _kind(row)) for row in rows)
+
+
+def _reached(rows: list[EndpointRow]) -> Iterator[Fate]:
+    """Yield one fate: whichever of the conditions holds, these connections are reached."""
+    if len(rows) == 1:
+        yield _fate(rows[0], "reached")
+        return
+    shares: dict[When, Fraction] = {}
+    for row in rows:
+        shares[row.when] = shares.get(row.when, NEVER) + row.share
+    always = shares.pop((), NEVER)
+    share = always + max(shares.values(), default=NEVER)
+    yield _fate(rows[0]._replace(share=share, when=()), "reached")
+
+
+def _fate(row: EndpointRow, kind: FateKind) -> Fate:
+    end = End(row.address, row.port, row.share)
+    if kind == "reached":
+        return Fate(kind, row.share, (end,), ACCEPT, None, row.when)
+    if row.outcome == ACCEPT:
+        return Fate(kind, row.share, (end,), f"answer {row.reply}", row.reply_by, row.when)
+    return Fate(kind, row.share, (end,), row.outcome, row.by, row.when)
+
+
+def _kind(row: EndpointRow) -> FateKind:
+    if row.reaches:
+        return "reached"
+    if row.outcome == ACCEPT:
+        return "answer"
+    return "handed" if row.outcome in _KEPT else "fails"
+
+
+def _leftover_fates(entry: ClientPaths) -> Iterator[Fate]:
+    for row in entry.leftover:
+        if row.share:
+            yield Fate(_leftover_kind(row), row.share, (), row.outcome, row.by, row.when, row.to)
+
+
+def _leftover_kind(row: LeftoverRow) -> FateKind:
+    return _LEFTOVER_KINDS.get(row.outcome, "fails")
+
+
+def _joined(fates: Iterable[Fate]) -> list[Fate]:
+    """Return fates that differ only in endpoints and shares as one."""
+    alike: dict[object, list[Fate]] = {}
+    for fate in fates:
+        alike.setdefault((fate.kind, fate.outcome, fate.by, fate.when, fate.to), []).append(fate)
+    return [_one(those) for those in alike.values()]
+
+
+def _few(fates: list[Fate]) -> Iterator[Fate]:
+    """Yield fates; those that many rules decide alike are one, with the first of these rules."""
+    alike: dict[object, list[Fate]] = {}
+    for fate in fates:
+        table = fate.by.table if fate.by else None
+        alike.setdefault((fate.kind, fate.outcome, table, fate.to, bool(fate.when)), []).append(fate)
+    for those in alike.values():
+        if len(those) > MOST_DECIDERS and not those[0].when:
+            one = _one(those)
+            others = sum(fate.by.others + 1 for fate in those if fate.by) - 1
+            yield one._replace(by=one.by._replace(others=others) if one.by else None)
+        else:
+            yield from those
+
+
+def _one(fates: list[Fate]) -> Fate:
+    if len(fates) == 1:
+        return fates[0]
+    ends = tuple(end for fate in fates for end in fate.ends)
+    return fates[0]._replace(ends=ends, share=total(fate.share for fate in fates))
