@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
@@ -27,6 +28,7 @@ from iptviz.view.labels import (
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
+from iptviz.view.ways import way_facts, what_is_said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,9 +75,28 @@ def _picture(result: TraceResult, *, fold: bool) -> Picture:
 def _answer_blocks(answer: TraceResult, result: TraceResult, *, fold: bool) -> Iterator[Block]:
     """Yield what one dump says; where it is not the first, its frontends say which it is."""
     source = "" if answer is result else other_dump_label(answer.dump)
+    alone = len(answer.services) == 1
+    if not alone:
+        yield from _first_blocks(answer, source)
     for place in range(len(answer.services)):
-        yield from _FrontendViewer(answer, place, source, fold=fold).blocks()
+        yield from _FrontendViewer(answer, place, source, fold=fold).blocks(alone=alone)
     yield Notes(note_texts(answer.notes))
+
+
+def _first_blocks(answer: TraceResult, source: str) -> Iterator[Block]:
+    """Yield what comes of all frontends before any chains; of those with the same answer once."""
+    alike: dict[object, list[int]] = {}
+    for place, paths in enumerate(answer.paths):
+        key = service_label(answer.services[place]), what_is_said(paths)
+        alike.setdefault(key, []).append(place)
+    for places in alike.values():
+        frontends = ", ".join(frontend_label(answer.services[place].frontend) for place in places)
+        yield Heading(service_label(answer.services[places[0]]), frontends, source)
+        yield Facts(later(partial(_way_facts, answer, places[0])))
+
+
+def _way_facts(answer: TraceResult, place: int) -> tuple[Fact, ...]:
+    return tuple(way_facts(answer.paths[place]))
 
 
 def _rules(result: TraceResult, *, fold: bool) -> Iterator[str]:
@@ -100,20 +121,21 @@ class _FrontendViewer:
     def __init__(self, result: TraceResult, place: int, source: str, *, fold: bool) -> None:
         self.result = result
         self.source = source
+        self.place = place
         self.service = result.services[place]
-        self.siblings = result.siblings[place]
         self.observed = result.observed[place] if result.observed else ()
         self.fold = fold
         self.cases = later(lambda: outcome_cases(self.service.outcomes))
         self.counts = later(self._counts)
 
-    def blocks(self) -> tuple[Block, ...]:
+    def blocks(self, *, alone: bool) -> Iterator[Block]:
+        """Yield the chains and facts of the frontend; where it is `alone`, first what comes of it."""
         nodes = later(self._nodes)
-        return (
-            Heading(service_label(self.service), frontend_label(self.service.frontend), self.source),
-            Tree(nodes, lambda: flattened(nodes(), ENDPOINTS)),
-            Facts(later(self._facts)),
-        )
+        yield Heading(service_label(self.service), frontend_label(self.service.frontend), self.source)
+        if alone and self.result.paths:
+            yield Facts(later(partial(_way_facts, self.result, self.place)))
+        yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
+        yield Facts(later(self._facts))
 
     def _counts(self) -> dict[Rule, Count]:
         if not self.observed:
@@ -123,7 +145,7 @@ class _FrontendViewer:
         return counts_by_rule(self.observed)
 
     def _facts(self) -> tuple[Fact, ...]:
-        return tuple(trace_facts(self.result, self.service, self.cases(), self.siblings, self.observed))
+        return tuple(trace_facts(self.result, self.place, self.cases()))
 
     # --- the tree ----------------------------------------------------------------------------------------
 
