@@ -35,8 +35,8 @@ class TraceResult(NamedTuple):
     `siblings` has, for each trace, the other frontends of the same service port.
     `notes` are findings and remarks on what the answer lacks or hangs on. `observed` has, for each trace, what
     the counters of the dump tell, between it and the older dump `since` where that is not None.
-    `others` are the answers of other dumps of the node that have the target, too. `paths` has, for each trace, what
-    becomes of every kind of client; it is empty where that was not looked at.
+    `others` are the answers of other dumps of the node that have the target, too. `paths` has, for each trace,
+    what becomes of every kind of client; it is empty where that was not looked at.
     """
 
     dump: Dump

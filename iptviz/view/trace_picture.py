@@ -9,7 +9,9 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.rules.iptables import compiled
+from iptviz.view.clients_picture import ClientsPicture, failing_ends
 from iptviz.view.facts import unfair_ends
+from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
     FOLD_FROM,
     SHOWN,
@@ -27,6 +29,7 @@ from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
+from iptviz.view.ways import way_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,17 +46,18 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     cases = frontend_cases(result)
     shares = SharesByCase(cases)
     counts = counts_by_rule(chain for observed in result.observed for chain in observed)
-    boxes: dict[str, Box] = {}
-    links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
-    for service in result.services:
+    clients = ClientsPicture(result)
+    boxes: dict[str, Box] = {box.id: box for box in clients.boxes}
+    links = {(link.tail, link.head, link.lines): link for link in clients.links}
+    for place, service in enumerate(result.services):
         own = [case for case in cases if case.frontend is service]
-        painter = _FrontendPainter(service, own, shares, counts, result.wanted, fold=fold)
+        failing = failing_ends(result.paths[place]) if result.paths else frozenset()
+        painter = _FrontendPainter(service, own, shares, counts, result.wanted, failing, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    summaries = case_summaries(cases, complete=result.complete)
-    footer = [line for summary in summaries for line in wrapped(summary)]
+    footer = [line for summary in _summaries(result, cases) for line in wrapped(summary)]
     footer += dict.fromkeys(fact.text for observed in result.observed for fact in observed_facts(observed))
     footer += [f"note: {note}" for note in note_texts(result.notes)]
     return Picture(
@@ -66,6 +70,20 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     )
 
 
+def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
+    """Yield what becomes of all clients, then what the letters of cases mean, which kube-proxy's chains make."""
+    facts = dict.fromkeys(fact for paths in result.paths for fact in way_facts(paths))
+    yield from (f"{fact.label}  {fact.text}" for fact in facts)
+    summaries = case_summaries(cases, complete=result.complete)
+    if not result.paths:
+        yield from summaries
+    elif cases[0].case.letter:
+        yield "kube-proxy's chains choose:"
+        yield from summaries
+    elif not all(map(all_reach, result.paths)):
+        yield from (f"kube-proxy's chains choose {summary}" for summary in summaries)
+
+
 class _FrontendPainter:
     """Draws one frontend."""
 
@@ -76,6 +94,7 @@ class _FrontendPainter:
         shares: SharesByCase,
         counts: dict[Rule, Count],
         wanted: frozenset[Rule],
+        failing: frozenset[tuple[str, int | None]],
         *,
         fold: bool,
     ) -> None:
@@ -84,6 +103,7 @@ class _FrontendPainter:
         self.cases = cases
         self.shares = shares
         self.wanted = wanted
+        self.failing = failing
         self.entry = service.frontend.rule.chain
         self.table = service.frontend.rule.table
         self.entry_id = chain_id(self.entry, self.table.name)
@@ -134,6 +154,8 @@ class _FrontendPainter:
         rules = {end.rule for end in ends}
         if self.wanted & rules:
             return "wanted"
+        if any((end.address, end.port) in self.failing for end in ends):
+            return "failing"
         return "uneven" if rules & self.unfair else "endpoint"
 
     def _folded_box(self) -> Iterator[Box]:

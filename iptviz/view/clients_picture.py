@@ -1,0 +1,83 @@
+"""Clients in a picture: those with the same answer are one box, which leads to frontends and to what fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.view.fates import FAILING, WORKING
+from iptviz.view.picture import Box, Link
+from iptviz.view.text import wrapped
+from iptviz.view.ways import answers_by_client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from iptviz.paths.model import FrontendPaths
+    from iptviz.questions.trace import TraceResult
+    from iptviz.view.fates import FateKind
+    from iptviz.view.ways import WayLine
+
+_WIDTH = 60
+"""How wide the text of a box is, in signs, if its words allow."""
+
+_KINDS: dict[FateKind, str] = {
+    **dict.fromkeys(FAILING, "verdict"),
+    "unchanged": "leftover",
+    "local": "local",
+    "depends": "unsure",
+    "handed": "unsure",
+}
+"""What a box looks like that says what becomes of connections which are not reached for sure."""
+
+_LINKS = {"verdict": "fails", "leftover": "fails", "unsure": "unsure", "local": "reaches"}
+
+
+def failing_ends(paths: FrontendPaths) -> frozenset[tuple[str, int | None]]:
+    """Return address and port of each endpoint at which connections fail while others of the same clients work.
+
+    Those at which all clients fail belong to them.
+    """
+    answers = [lines for _, lines in answers_by_client(paths)]
+    failing = [_ends(line for line in lines if line.kind in FAILING) for lines in answers]
+    partly = [
+        ends
+        for ends, lines in zip(failing, answers, strict=True)
+        if any(line.kind in WORKING for line in lines)
+    ]
+    always = frozenset.intersection(*failing) if failing else frozenset()
+    return always.union(*partly)
+
+
+def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
+    return frozenset((end.address, end.port) for line in lines for end in line.ends)
+
+
+class ClientsPicture:
+    """The boxes and links of all clients of an answer, each box once."""
+
+    def __init__(self, result: TraceResult) -> None:
+        """Take an answer, which may not tell what becomes of clients; there is nothing then."""
+        self.boxes: list[Box] = []
+        self.links: dict[Link, None] = {}
+        self._ids: dict[object, str] = {}
+        for traced, paths in zip(result.services, result.paths, strict=False):
+            frontend = f"frontend/{traced.frontend.text}"
+            for who, lines in answers_by_client(paths):
+                self._add(frontend, who, lines)
+
+    def _add(self, frontend: str, who: str, lines: tuple[WayLine, ...]) -> None:
+        clients = self._box("client", tuple(wrapped(who, _WIDTH)), (who, lines))
+        for line in lines:
+            weight = float(line.share)
+            if word := {"reached": line.word, "depends": "otherwise"}.get(line.kind):
+                self.links[Link(clients, frontend, (word,), "reaches", weight)] = None
+            if kind := _KINDS.get(line.kind):
+                head = self._box(kind, tuple(wrapped(line.text, _WIDTH)), (kind, line.text))
+                self.links[Link(clients, head, (line.word,), _LINKS[kind], weight)] = None
+
+    def _box(self, kind: str, lines: tuple[str, ...], key: object) -> str:
+        """Return the id of a box, which is added if there is none of this `key`."""
+        if key not in self._ids:
+            self._ids[key] = f"{kind}/way-{len(self._ids)}"
+            self.boxes.append(Box(self._ids[key], kind, lines))
+        return self._ids[key]
