@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.view.fates import FAILING, WORKING
+from iptviz.view.first import first_answers
 from iptviz.view.picture import Box, Link
 from iptviz.view.text import wrapped
 from iptviz.view.ways import answers_by_client
@@ -60,20 +61,25 @@ class ClientsPicture:
         self.boxes: list[Box] = []
         self.links: dict[Link, None] = {}
         self._ids: dict[object, str] = {}
-        for traced, paths in zip(result.services, result.paths, strict=False):
-            frontend = f"frontend/{traced.frontend.text}"
-            for who, lines in answers_by_client(paths):
-                self._add(frontend, who, lines)
+        answers = first_answers(result)
+        for first in answers:
+            where = first.frontends if len(answers) > 1 else ""
+            frontends = [f"frontend/{result.services[place].frontend.text}" for place in first.places]
+            for who, lines in answers_by_client(first.paths):
+                self._add(frontends, where, who, lines)
 
-    def _add(self, frontend: str, who: str, lines: tuple[WayLine, ...]) -> None:
+    def _add(self, frontends: list[str], where: str, who: str, lines: tuple[WayLine, ...]) -> None:
+        """Add what becomes of clients; `where` is empty where they can only mean these frontends."""
         clients = self._box("client", tuple(wrapped(who, _WIDTH)), (who, lines))
         for line in lines:
             weight = float(line.share)
             if word := {"reached": line.word, "depends": "otherwise"}.get(line.kind):
-                self.links[Link(clients, frontend, (word,), "reaches", weight)] = None
+                reaching = (Link(clients, head, (word,), "reaches", weight) for head in frontends)
+                self.links |= dict.fromkeys(reaching)
             if kind := _KINDS.get(line.kind):
                 head = self._box(kind, tuple(wrapped(line.text, _WIDTH)), (kind, line.text))
-                self.links[Link(clients, head, (line.word,), _LINKS[kind], weight)] = None
+                words = (line.word, *wrapped(where, _WIDTH))
+                self.links[Link(clients, head, words, _LINKS[kind], weight)] = None
 
     def _box(self, kind: str, lines: tuple[str, ...], key: object) -> str:
         """Return the id of a box, which is added if there is none of this `key`."""

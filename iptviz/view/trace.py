@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
+from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     ABSENT,
     FOLD_FROM,
@@ -28,7 +28,7 @@ from iptviz.view.labels import (
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
-from iptviz.view.ways import way_facts, what_is_said
+from iptviz.view.ways import way_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,27 +76,12 @@ def _answer_blocks(answer: TraceResult, result: TraceResult, *, fold: bool) -> I
     """Yield what one dump says; where it is not the first, its frontends say which it is."""
     source = "" if answer is result else other_dump_label(answer.dump)
     alone = len(answer.services) == 1
-    if not alone:
-        yield from _first_blocks(answer, source)
+    for first in [] if alone else first_answers(answer):
+        yield Heading(first.service, first.frontends, source)
+        yield Facts(later(first.facts))
     for place in range(len(answer.services)):
         yield from _FrontendViewer(answer, place, source, fold=fold).blocks(alone=alone)
     yield Notes(note_texts(answer.notes))
-
-
-def _first_blocks(answer: TraceResult, source: str) -> Iterator[Block]:
-    """Yield what comes of all frontends before any chains; of those with the same answer once."""
-    alike: dict[object, list[int]] = {}
-    for place, paths in enumerate(answer.paths):
-        key = service_label(answer.services[place]), what_is_said(paths)
-        alike.setdefault(key, []).append(place)
-    for places in alike.values():
-        frontends = ", ".join(frontend_label(answer.services[place].frontend) for place in places)
-        yield Heading(service_label(answer.services[places[0]]), frontends, source)
-        yield Facts(later(partial(_way_facts, answer, places[0])))
-
-
-def _way_facts(answer: TraceResult, place: int) -> tuple[Fact, ...]:
-    return tuple(way_facts(answer.paths[place]))
 
 
 def _rules(result: TraceResult, *, fold: bool) -> Iterator[str]:
@@ -133,7 +118,7 @@ class _FrontendViewer:
         nodes = later(self._nodes)
         yield Heading(service_label(self.service), frontend_label(self.service.frontend), self.source)
         if alone and self.result.paths:
-            yield Facts(later(partial(_way_facts, self.result, self.place)))
+            yield Facts(later(lambda: tuple(way_facts(self.result.paths[self.place]))))
         yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
         yield Facts(later(self._facts))
 

@@ -12,6 +12,7 @@ from iptviz.rules.iptables import compiled
 from iptviz.view.clients_picture import ClientsPicture, failing_ends
 from iptviz.view.facts import unfair_ends
 from iptviz.view.fates import all_reach
+from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     FOLD_FROM,
     SHOWN,
@@ -29,7 +30,6 @@ from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
-from iptviz.view.ways import way_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,8 +72,10 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
 
 def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
     """Yield what becomes of all clients, then what the letters of cases mean, which kube-proxy's chains make."""
-    facts = dict.fromkeys(fact for paths in result.paths for fact in way_facts(paths))
-    yield from (f"{fact.label}  {fact.text}" for fact in facts)
+    answers = first_answers(result)
+    for first in answers:
+        where = f"{first.frontends}: " if len(answers) > 1 else ""
+        yield from (f"{where}{fact.label}: {fact.text}" for fact in first.facts())
     summaries = case_summaries(cases, complete=result.complete)
     if not result.paths:
         yield from summaries
