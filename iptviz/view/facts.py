@@ -43,7 +43,7 @@ def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> It
     for case in cases:
         yield from _chosen_facts(case, paths, complete=result.complete)
     if len(cases) == 1 and usual.endpoints and paths is None:
-        yield Fact("Masquerade", masquerade_label(usual), kind="masquerade")
+        yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
     yield from _hairpin_facts(cases)
     if service.affinity_seconds is not None:
         span = seconds(service.affinity_seconds)
@@ -88,7 +88,7 @@ def _balance_fact(case: OutcomeCase, *, complete: bool) -> Fact:
     outcome, letter = case.outcome, case.case.letter
     balance = outcome_balance(outcome)
     good = balance and balance.even and not outcome.leftover
-    masquerade = f"; masquerade {masquerade_label(outcome)}" if letter and balance else ""
+    masquerade = f"; SNAT {masquerade_label(outcome)}" if letter and balance else ""
     text = balance_label(outcome, balance, complete=complete) + masquerade
     return verdict_fact(case.case, text, good=bool(good))
 

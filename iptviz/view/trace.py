@@ -161,9 +161,7 @@ class _FrontendViewer:
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        set_here = (
-            TextNode("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks
-        )
+        set_here = (TextNode("mark", f"SNAT {when_label(mark)}", line_label(mark.rule)) for mark in marks)
         return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:

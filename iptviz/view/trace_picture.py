@@ -184,7 +184,7 @@ class _FrontendPainter:
     def _leftover(self, outcome: FrontendOutcome) -> Box:
         verdict = outcome.verdict
         if verdict is None:
-            nothing = ("no endpoint", "destination unchanged")
+            nothing = ("not DNATed", "by kube-proxy's chains")
             return Box(f"leftover/{self.service.frontend.text}", "leftover", nothing)
         lines = (verdict.kind, printable(verdict.rule.comment or ""), line_label(verdict.rule))
         return Box(f"verdict/{verdict.rule.line}", "verdict", lines, _raw(verdict.rule))
