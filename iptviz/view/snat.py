@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import clauses
-from iptviz.view.clients import clients_label
+from iptviz.view.clients import clients_labels
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
@@ -24,7 +24,10 @@ def snat_text(entries: tuple[ClientPaths, ...]) -> str:
         rows = [row for row in entry.endpoints if row.reaches and row.share]
         if rows:
             said.setdefault(_seen(rows), []).append(entry)
-    return "; ".join(f"{clients_label(those)}: {printable(text)}" for text, those in said.items())
+    # The last is told as what the others leave over, where it would take many conditions.
+    ordered = sorted(said.items(), key=lambda one: len(one[1]))
+    who = clients_labels([those for _, those in ordered])
+    return "; ".join(f"{clients}: {printable(text)}" for clients, (text, _) in zip(who, ordered, strict=True))
 
 
 def _seen(rows: list[EndpointRow]) -> str:

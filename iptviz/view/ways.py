@@ -8,7 +8,7 @@ from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_of
 from iptviz.view.blocks import Fact
-from iptviz.view.clients import clients_label
+from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
 from iptviz.view.fates import FAILING, FATE_KINDS, WORKING, Fate, fates_of
 from iptviz.view.numbers import counted, percent
@@ -76,8 +76,10 @@ def way_lines(paths: FrontendPaths) -> tuple[WayLine, ...]:
     for entry in paths.entries:
         for line in _lines(entry):
             said.setdefault(line, []).append(entry)
-    lines = [line._replace(who=clients_label(entries)) for line, entries in said.items()]
-    return tuple(sorted(_told_apart(lines), key=lambda line: FATE_KINDS.index(line.kind)))
+    ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
+    who = clients_labels([said[line] for line in ordered])
+    lines = [line._replace(who=clients) for line, clients in zip(ordered, who, strict=True)]
+    return tuple(_told_apart(lines))
 
 
 def answers_by_client(paths: FrontendPaths) -> list[tuple[str, tuple[WayLine, ...]]]:
@@ -85,7 +87,7 @@ def answers_by_client(paths: FrontendPaths) -> list[tuple[str, tuple[WayLine, ..
     groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
     for entry in paths.entries:
         groups.setdefault(tuple(_lines(entry)), []).append(entry)
-    return [(clients_label(entries), lines) for lines, entries in groups.items()]
+    return list(zip(clients_labels(list(groups.values())), groups, strict=True))
 
 
 def what_is_said(paths: FrontendPaths) -> object:

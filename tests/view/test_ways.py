@@ -85,8 +85,8 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         made.BY_SOURCE,
         [
             ("NOT REACHED", f"outside when source in 10.0.0.0/8: DROP by {RULE_2}", "bad"),
-            ("reached", f"pod, node; outside when source not in 10.0.0.0/8: {EACH}", "good"),
-            ("SNAT", "pod, node; outside when source not in 10.0.0.0/8: client IP preserved", ""),
+            ("reached", f"pod, node, and outside when source not in 10.0.0.0/8: {EACH}", "good"),
+            ("SNAT", "outside, pod, node: client IP preserved", ""),
         ],
     ),
     "a cache on the node": (
