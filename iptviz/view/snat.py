@@ -14,38 +14,56 @@ if TYPE_CHECKING:
     from iptviz.paths.model import ClientPaths, EndpointRow
 
 _NAMED = 3
+"""So many endpoints are named, of more it is told how many there are."""
+
+_MOST = 4
+"""More ways than this in which sources differ are not told in a line."""
+
 _PRESERVED = "client IP preserved"
 
 
-def snat_text(entries: tuple[ClientPaths, ...]) -> str:
-    """Say which clients are rewritten and by what; empty where none of them reaches an endpoint."""
+def snat_texts(entries: tuple[ClientPaths, ...]) -> tuple[str, ...]:
+    """Say which clients are rewritten and by what, in one text where no condition makes it long.
+
+    There is none where no client reaches an endpoint.
+    """
     said: dict[str, list[ClientPaths]] = {}
+    conditions = False
     for entry in entries:
         rows = [row for row in entry.endpoints if row.reaches and row.share]
+        conditions |= bool(entry.when) or any(row.when for row in rows)
         if rows:
             said.setdefault(_seen(rows), []).append(entry)
     # The last is told as what the others leave over, where it would take many conditions.
     ordered = sorted(said.items(), key=lambda one: len(one[1]))
     who = clients_labels([those for _, those in ordered])
-    return "; ".join(f"{clients}: {printable(text)}" for clients, (text, _) in zip(who, ordered, strict=True))
+    texts = [f"{clients}: {printable(text)}" for clients, (text, _) in zip(who, ordered, strict=True)]
+    return tuple(texts) if conditions or not texts else ("; ".join(texts),)
 
 
 def _seen(rows: list[EndpointRow]) -> str:
-    """Return the source that one entry's endpoints see; by condition or by endpoint where it differs."""
+    """Return the source that one entry's endpoints see; where it is not the same for all, for each of them."""
+    by_end: dict[str, list[EndpointRow]] = {}
+    for row in rows:
+        by_end.setdefault(join_endpoint(row.address, row.port), []).append(row)
+    alike: dict[str, list[str]] = {}
+    for end, own in by_end.items():
+        alike.setdefault(_source(own), []).append(end)
+    if len(alike) == 1:
+        return next(iter(alike))
+    if len(alike) > _MOST:
+        return f"differs between {counted(len(by_end), 'endpoint')}: see --json"
+    return ", and ".join(f"{source} for {_named(ends)}" for source, ends in alike.items())
+
+
+def _source(rows: list[EndpointRow]) -> str:
+    """Return the source that one endpoint sees, by the conditions of its rows where it is more than one."""
     by_source: dict[str, list[EndpointRow]] = {}
     for row in sorted(rows, key=lambda row: row.snat is None):
         by_source.setdefault(row.snat or _PRESERVED, []).append(row)
-    if len(by_source) == 1:
-        return next(iter(by_source))
-    ends = {source: _ends(those) for source, those in by_source.items()}
-    if len({frozenset(names) for names in ends.values()}) > 1:
-        return ", ".join(f"{source} for {_named(names)}" for source, names in ends.items())
     *first, last = by_source
-    return ", ".join([*(f"{source}{_when(by_source[source])}" for source in first), f"otherwise {last}"])
-
-
-def _ends(rows: list[EndpointRow]) -> list[str]:
-    return list(dict.fromkeys(join_endpoint(row.address, row.port) for row in rows))
+    otherwise = f"otherwise {last}" if first else last
+    return ", ".join([*(f"{source}{_when(by_source[source])}" for source in first), otherwise])
 
 
 def _named(names: list[str]) -> str:

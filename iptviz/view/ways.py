@@ -12,7 +12,7 @@ from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
 from iptviz.view.fates import FAILING, FATE_KINDS, WORKING, Fate, fates_of
 from iptviz.view.numbers import counted, percent
-from iptviz.view.snat import snat_text
+from iptviz.view.snat import snat_texts
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
@@ -92,14 +92,13 @@ def answers_by_client(paths: FrontendPaths) -> list[tuple[str, tuple[WayLine, ..
 
 def what_is_said(paths: FrontendPaths) -> object:
     """Return what is equal for frontends of which the same is said."""
-    return way_lines(paths), snat_text(paths.entries), paths.left_open
+    return way_lines(paths), snat_texts(paths.entries), paths.left_open
 
 
 def way_facts(paths: FrontendPaths) -> Iterator[Fact]:
     """Yield what is said of a frontend before anything else."""
     yield from (line.fact for line in way_lines(paths))
-    if snat := snat_text(paths.entries):
-        yield Fact("SNAT", snat, kind="masquerade")
+    yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(paths.entries))
     if paths.left_open:
         yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
 
@@ -130,7 +129,8 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
     if fate.kind == "reached":
         return ends_label(fate.ends) + when
     if fate.kind == "local":
-        return f"delivered to {fate.to} on this node{when}{untracked}"
+        how = untracked or ", not DNATed"
+        return f"delivered to this node at {fate.to}{how}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
     if fate.kind == "unchanged":
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"

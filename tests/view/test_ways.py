@@ -78,7 +78,8 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
                 "",
             ),
             ("reached", "node: 192.0.2.10:80", "good"),
-            ("SNAT", "outside, pod: MASQUERADE; node: client IP preserved", ""),
+            ("SNAT", "outside, pod: MASQUERADE", ""),
+            ("SNAT", "node: client IP preserved", ""),
         ],
     ),
     "a question about the client": (
@@ -94,7 +95,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         [
             (
                 "this node",
-                "pod, node: delivered to 10.97.13.198:79 on this node (not tracked: nat is not asked)",
+                "pod, node: delivered to this node at 10.97.13.198:79 (not tracked: nat is not asked)",
                 "",
             ),
             ("reached", f"outside: {EACH}", "good"),
@@ -182,7 +183,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         paths(entry(("pod",), row("10.244.1.17", HALF, snat="MASQUERADE"), row("10.244.1.18", HALF))),
         [
             ("reached", "pod: 2 endpoints, 50.00 % each", "good"),
-            ("SNAT", "pod: MASQUERADE for 10.244.1.17:80, client IP preserved for 10.244.1.18:80", ""),
+            ("SNAT", "pod: MASQUERADE for 10.244.1.17:80, and client IP preserved for 10.244.1.18:80", ""),
         ],
     ),
     "an address that was asked for": (
