@@ -83,11 +83,12 @@ def way_lines(paths: FrontendPaths) -> tuple[WayLine, ...]:
 
 
 def answers_by_client(paths: FrontendPaths) -> list[tuple[str, tuple[WayLine, ...]]]:
-    """Return for each group of clients all that is said of it."""
+    """Return for each group of clients all that is said of it; first those for whom most fails."""
     groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
     for entry in paths.entries:
         groups.setdefault(tuple(_lines(entry)), []).append(entry)
-    return list(zip(clients_labels(list(groups.values())), groups, strict=True))
+    ordered = sorted(groups, key=lambda lines: [FATE_KINDS.index(line.kind) for line in lines])
+    return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
 
 
 def what_is_said(paths: FrontendPaths) -> object:
