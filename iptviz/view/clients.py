@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _ORDER = {kind: place for place, kind in enumerate(CLIENT_KINDS)}
 
+_MOST = 4
+"""Of more cases the first are told, and how many others there are."""
+
 _OTHERWISE = " otherwise"
 
 
@@ -44,6 +47,8 @@ def _when(client: str, place: int, said: Sequence[Sequence[ClientPaths]]) -> str
     if own.keys() >= set().union(*others):
         return ""
     told = [" when " + clauses(entry.when) for entry in own.values()]
+    if len(told) > _MOST:
+        told[_MOST - 1 :] = [f" in {len(told) - _MOST + 1} more cases (see --json)"]
     first = [_cases(client, those) for those in said[:place]]
     is_last = not any(_cases(client, those) for those in said[place + 1 :])
     apart = own.keys().isdisjoint(set().union(*first))

@@ -84,27 +84,29 @@ def _endpoint_fates(entry: ClientPaths) -> Iterator[Fate]:
 def _of_one_endpoint(rows: list[EndpointRow]) -> Iterator[Fate]:
     """Yield the fates of one endpoint's rows: what fails under a condition alone is told as such."""
     failing = [row for row in rows if not row.reaches]
-    reached = [row for row in rows if row.reaches]
-    if not failing:
-        yield from _reached(reached)
-    elif reached and any(row.when for row in failing):
-        yield from (_fate(row, "depends") for row in failing if row.when)
-        yield from (_fate(row, _kind(row)) for row in failing if not row.when)
+    if not failing or _are_alike(rows):
+        yield _whatever_holds(rows)
+    elif len(failing) < len(rows) and any(row.when for row in failing):
+        yield from (_fate(row, "depends" if row.when else _kind(row)) for row in failing)
     else:
         yield from (_fate(row, _kind(row)) for row in rows)
 
 
-def _reached(rows: list[EndpointRow]) -> Iterator[Fate]:
-    """Yield one fate: whichever of the conditions holds, these connections are reached."""
+def _are_alike(rows: list[EndpointRow]) -> bool:
+    """Whether the same becomes of all rows, by the same rules."""
+    return len({(row.outcome, row.by, row.reply, row.reply_by) for row in rows}) == 1
+
+
+def _whatever_holds(rows: list[EndpointRow]) -> Fate:
+    """Return one fate for rows that cover all cases: what they differ in does not matter here."""
     if len(rows) == 1:
-        yield _fate(rows[0], "reached")
-        return
+        return _fate(rows[0], _kind(rows[0]))
     shares: dict[When, Fraction] = {}
     for row in rows:
         shares[row.when] = shares.get(row.when, NEVER) + row.share
     always = shares.pop((), NEVER)
     share = always + max(shares.values(), default=NEVER)
-    yield _fate(rows[0]._replace(share=share, when=()), "reached")
+    return _fate(rows[0]._replace(share=share, when=()), _kind(rows[0]))
 
 
 def _fate(row: EndpointRow, kind: FateKind) -> Fate:

@@ -30,12 +30,16 @@ _ENOUGH_BITS = 512
 NAMED = 3
 """So many endpoints are named, of more it is told how many there are."""
 
-_WORDS = {
-    "answer DROP": "ANSWER DROPPED",
-    "answer REJECT": "ANSWER REJECTED",
-    "answer QUEUE": "ANSWER QUEUED",
-    "answer STOLEN": "ANSWER TAKEN",
-    "answer LOCAL": "ANSWER KEPT",
+_ANSWERS = {
+    "answer DROP": "answer dropped",
+    "answer REJECT": "answer rejected",
+    "answer QUEUE": "answer queued",
+    "answer STOLEN": "answer taken",
+    "answer LOCAL": "answer kept",
+}
+"""What becomes of answers that do not get back."""
+
+_WORDS = {outcome: words.upper() for outcome, words in _ANSWERS.items()} | {
     "QUEUE": "QUEUED",
     "STOLEN": "TAKEN",
 }
@@ -143,7 +147,7 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
 def _by(fate: Fate) -> str:
     """Say who decides how; the word before the line already says what becomes of an answer."""
     decider = f"by {decider_label(fate.by)}" if fate.by else ""
-    how = "" if fate.kind == "answer" and decider else fate.outcome
+    how = "" if fate.kind == "answer" and decider else _ANSWERS.get(fate.outcome, fate.outcome)
     return " ".join(filter(None, (how, decider)))
 
 

@@ -155,6 +155,69 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         paths(entry(("pod",), *four(by=Decider("filter", "FORWARD", 1, 9, "-A FORWARD -j NFQUEUE"), outcome="QUEUE"))),
         [("QUEUED", "pod: QUEUE by filter FORWARD rule 1 (line 9: -A FORWARD -j NFQUEUE)", "")],
     ),
+    "an endpoint that fails whatever holds": (
+        paths(
+            entry(
+                ("pod",),
+                row("10.244.1.17", WHOLE, "DROP", made.DROP_RULE, when("local", "10.244.1.17")),
+                row("10.244.1.17", WHOLE, "DROP", made.DROP_RULE, when("local", "10.244.1.17", holds=False)),
+            )
+        ),
+        [("NOT REACHED", f"pod: DROP by {RULE_2}", "bad")],
+    ),
+    "an answer that depends": (
+        paths(
+            entry(
+                ("pod",),
+                row("10.244.1.17", WHOLE, conditions=when("local", "10.244.1.17"))._replace(
+                    reply="DROP", reply_by=made.DROP_RULE
+                ),
+                row("10.244.1.17", WHOLE, conditions=when("local", "10.244.1.17", holds=False)),
+            )
+        ),
+        [
+            (
+                "depends",
+                (f"pod: 10.244.1.17:80: answer dropped by {RULE_2} when 10.244.1.17 is an address of this node; "
+                "otherwise reached"),
+                "",
+            ),
+            ("SNAT", "pod: client IP preserved", ""),
+        ],
+    ),
+    "what would take many conditions is what the others leave": (
+        paths(
+            entry(("pod",), *four(by=made.DROP_RULE, outcome="DROP"), conditions=when("source-cidr", "10.0.0.0/8")),
+            *(
+                entry(("pod",), *four(), conditions=when("source-port", str(port)))
+                for port in range(2)
+            ),
+        ),
+        [
+            ("NOT REACHED", f"pod when source in 10.0.0.0/8: DROP by {RULE_2}", "bad"),
+            ("reached", f"pod otherwise: {EACH}", "good"),
+            ("SNAT", "pod: client IP preserved", ""),
+        ],
+    ),
+    "of many cases some are told": (
+        paths(
+            *(
+                entry(("pod",), *four(by=made.DROP_RULE, outcome="DROP"), conditions=when("source-port", str(port)))
+                for port in range(10)
+            ),
+            entry(("pod",), *four(), conditions=when("source-port", "10")),
+        ),
+        [
+            (
+                "NOT REACHED",
+                ("pod when source port 0 or when source port 1 or when source port 2 or in 7 more cases (see --json): "
+                f"DROP by {RULE_2}"),
+                "bad",
+            ),
+            ("reached", f"pod when source port 10: {EACH}", "good"),
+            ("SNAT", "pod: client IP preserved", ""),
+        ],
+    ),
     "the same said of other endpoints": (
         paths(
             entry(("outside",), row("10.244.1.17", HALF), row("10.244.1.18", HALF)),
