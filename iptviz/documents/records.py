@@ -22,7 +22,8 @@ _SERVICE_PORTS = (
 _ENDPOINTS = (
     "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
     "connections", "verdict", "verdict_line", "masquerade",
-    "clients", "row_when", "outcome", "by", "by_line", "snat", "reply", "reply_by", "reply_line", "to",
+    "clients", "row_when", "client_share", "client_exact", "outcome", "by", "by_line", "snat", "reply",
+    "reply_by", "reply_line", "to",
 )  # fmt: skip
 _OUTCOMES = (
     "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule",
@@ -30,7 +31,7 @@ _OUTCOMES = (
 _DIFFERENCES = (
     "service", "protocol", "difference", "at", "api", "dump", "share", "exact", "line",
 )  # fmt: skip
-_NO_PATH = (None,) * 10
+_NO_PATH = (None,) * 12
 """The fields of what becomes of clients, in a record of what kube-proxy's chains choose."""
 
 _JUMPS = ("table", "chain", "kind", "to", "line", "rule")
@@ -108,10 +109,11 @@ def _case(service: Shape, case: Shape) -> Iterator[Record]:
 
 
 def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
+    """Yield the records of some kinds of clients, whose shares stand apart: those of chains sum to 1 alone."""
     frontend = service["frontend"]
     name = _service_name(service["service"])
     begin = (name, frontend["protocol"], _frontend(frontend), frontend["kind"], _when(entry))
-    blank = (None,) * (len(_ENDPOINTS) - len(_NO_PATH) - len(begin) - 3)
+    blank = (None,) * (len(_ENDPOINTS) - len(_NO_PATH) - len(begin) - 1)
     clients = " ".join(entry["clients"])
     for row in entry["endpoints"]:
         said = (
@@ -122,11 +124,11 @@ def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
             *_decider(row["reply_by"]),
             None,
         )
-        yield (*begin, _endpoint(row), _decimal(row), row["exact"], *blank, clients, _when(row), *said)
+        yield (*begin, _endpoint(row), *blank, clients, _when(row), _decimal(row), row["exact"], *said)
     for row in entry["leftover"]:
         if row["exact"] != "0/1":
             said = (row["outcome"], *_decider(row["by"]), None, None, None, None, row["to"])
-            yield (*begin, None, _decimal(row), row["exact"], *blank, clients, _when(row), *said)
+            yield (*begin, None, *blank, clients, _when(row), _decimal(row), row["exact"], *said)
 
 
 def _decider(by: Shape | None) -> tuple[str | None, int | None]:

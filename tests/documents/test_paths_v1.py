@@ -69,7 +69,7 @@ def records(ways: Any) -> list[dict[str, str]]:
 
 def test_a_record_names_the_clients_and_who_decides() -> None:
     refused, reached = records(made.IN_PART)
-    assert (refused["clients"], refused["endpoint"], refused["share"]) == (
+    assert (refused["clients"], refused["endpoint"], refused["client_share"]) == (
         "outside pod node", "10.244.1.17:80", "0.5000000000",
     )  # fmt: skip
     assert (refused["outcome"], refused["by"], refused["by_line"]) == (
