@@ -30,6 +30,7 @@ from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
+from iptviz.view.ways import way_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,11 +72,16 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
 
 
 def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
-    """Yield what becomes of all clients, then what the letters of cases mean, which kube-proxy's chains make."""
+    """Yield which clients are reached and how; what fails stands in boxes of its own.
+
+    Then what the letters of cases mean, which kube-proxy's chains make.
+    """
     answers = first_answers(result)
     for first in answers:
         where = f"{first.frontends}: " if len(answers) > 1 else ""
-        yield from (f"{where}{fact.label}: {fact.text}" for fact in first.facts())
+        facts = [line.fact for line in way_lines(first.paths) if line.kind == "reached"]
+        facts += [fact for fact in first.facts() if fact.kind != "reach"]
+        yield from (f"{where}{fact.label}: {fact.text}" for fact in facts)
     summaries = case_summaries(cases, complete=result.complete)
     if not result.paths:
         yield from summaries
