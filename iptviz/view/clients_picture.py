@@ -13,9 +13,8 @@ from iptviz.view.ways import answers_by_client
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.paths.model import FrontendPaths
     from iptviz.questions.trace import TraceResult
-    from iptviz.view.fates import FateKind
+    from iptviz.view.fates import FateKind, Ways
     from iptviz.view.ways import WayLine
 
 _WIDTH = 60
@@ -30,15 +29,20 @@ _KINDS: dict[FateKind, str] = {
 }
 """What a box looks like that says what becomes of connections which are not reached for sure."""
 
+REACHING = {"reached", "redirected"}
+"""What gets to an endpoint, be it one that kube-proxy chose."""
+
+_OTHERWISE: dict[FateKind, str] = {"depends": "otherwise"}
+
 _LINKS = {"verdict": "fails", "leftover": "fails", "unsure": "unsure", "local": "reaches"}
 
 
-def failing_ends(paths: FrontendPaths) -> frozenset[tuple[str, int | None]]:
+def failing_ends(ways: Ways) -> frozenset[tuple[str, int | None]]:
     """Return address and port of each endpoint at which connections fail while others of the same clients work.
 
     Those at which all clients fail belong to them.
     """
-    answers = [lines for _, lines in answers_by_client(paths)]
+    answers = [lines for _, lines in answers_by_client(ways)]
     failing = [_ends(line for line in lines if line.kind in FAILING) for lines in answers]
     partly = [
         ends
@@ -65,7 +69,7 @@ class ClientsPicture:
         for first in answers:
             where = first.frontends if len(answers) > 1 else ""
             frontends = [f"frontend/{result.services[place].frontend.text}" for place in first.places]
-            for who, lines in answers_by_client(first.paths):
+            for who, lines in answers_by_client(first.ways):
                 self._add(frontends, where, who, lines)
 
     def _add(self, frontends: list[str], where: str, who: str, lines: tuple[WayLine, ...]) -> None:
@@ -73,7 +77,7 @@ class ClientsPicture:
         clients = self._box("client", tuple(wrapped(who, _WIDTH)), (who, lines))
         for line in lines:
             weight = float(line.share)
-            if word := {"reached": line.word, "depends": "otherwise"}.get(line.kind):
+            if word := line.word if line.kind in REACHING else _OTHERWISE.get(line.kind):
                 reaching = (Link(clients, head, (word,), "reaches", weight) for head in frontends)
                 self.links |= dict.fromkeys(reaching)
             if kind := _KINDS.get(line.kind):

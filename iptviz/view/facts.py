@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.view.blocks import Fact, verdict_fact
-from iptviz.view.fates import all_reach
+from iptviz.view.fates import all_reach, ways_of
 from iptviz.view.labels import (
     OPEN_QUESTIONS,
     balance_label,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
-    from iptviz.paths.model import FrontendPaths
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.fates import Ways
     from iptviz.view.labels import OutcomeCase
     from iptviz.view.nodes import Mood
 
@@ -36,13 +36,13 @@ def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> It
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer."""
     service = result.services[place]
     usual = service.usual
-    paths = result.paths[place] if result.paths else None
+    ways = ways_of(result)[place] if result.paths else None
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
-        yield Fact("Target", _target_text(result, share, paths), kind="target")
+        yield Fact("Target", _target_text(result, share, ways), kind="target")
     for case in cases:
-        yield from _chosen_facts(case, paths, complete=result.complete)
-    if len(cases) == 1 and usual.endpoints and paths is None:
+        yield from _chosen_facts(case, ways, complete=result.complete)
+    if len(cases) == 1 and usual.endpoints and ways is None:
         yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
     yield from _hairpin_facts(cases)
     if service.affinity_seconds is not None:
@@ -61,23 +61,23 @@ def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> It
         yield Fact("Not visible", unseen, kind="depends")
 
 
-def _target_text(result: TraceResult, share: Fraction, paths: FrontendPaths | None) -> str:
+def _target_text(result: TraceResult, share: Fraction, ways: Ways | None) -> str:
     """Say what the endpoint gets that was asked for; whether it is reached is said elsewhere."""
     target, part = printable(result.target), f"{percent(share)} of new connections"
-    if paths is None or all_reach(paths):
+    if ways is None or all_reach(ways):
         return f"{target} gets {part}"
     return f"kube-proxy's chains choose {target} for {part}"
 
 
-def _chosen_facts(case: OutcomeCase, paths: FrontendPaths | None, *, complete: bool) -> Iterator[Fact]:
+def _chosen_facts(case: OutcomeCase, ways: Ways | None, *, complete: bool) -> Iterator[Fact]:
     """Yield what kube-proxy's own chains choose, which is no verdict where not all that they choose is reached.
 
     Where all of it is, and there is but one case, the first lines have said so.
     """
     fact = _balance_fact(case, complete=complete)
-    if paths is None:
+    if ways is None:
         yield fact
-    elif not all_reach(paths):
+    elif not all_reach(ways):
         mood: Mood = "" if fact.mood == "good" else fact.mood
         yield fact._replace(text=f"kube-proxy's chains choose {fact.text}", mood=mood, kind="chosen")
     elif case.case.letter or fact.mood == "bad":

@@ -13,16 +13,20 @@ if TYPE_CHECKING:
 
     from iptviz.engine.condition import When
     from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
+    from iptviz.questions.trace import TraceResult
 
-FateKind = Literal["fails", "answer", "unchanged", "handed", "depends", "local", "reached"]
-FATE_KINDS: tuple[FateKind, ...] = ("fails", "answer", "unchanged", "handed", "depends", "local", "reached")
-"""In the order in which they are told: refused; the answer is; not rewritten; handed to a program or kept by a
-target; an endpoint that fails under a condition; delivered to this node; reached."""
+FateKind = Literal["fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached"]
+FATE_KINDS: tuple[FateKind, ...] = (
+    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached",
+)  # fmt: skip
+"""In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
+nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
+reached."""
 
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
 
-WORKING: frozenset[FateKind] = frozenset({"reached", "depends", "local", "handed"})
+WORKING: frozenset[FateKind] = frozenset({"reached", "redirected", "depends", "local", "handed"})
 """What works, or may."""
 
 MOST_DECIDERS = 3
@@ -60,16 +64,43 @@ class End(NamedTuple):
     share: Fraction
 
 
-def fates_of(entry: ClientPaths) -> list[Fate]:
-    """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first."""
-    fates = [*_endpoint_fates(entry), *_leftover_fates(entry)]
+class Ways(NamedTuple):
+    """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
+
+    `own` is None where what is reached is not compared with them.
+    """
+
+    paths: FrontendPaths
+    own: frozenset[str] | None = None
+
+
+def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
+    """Return the ways of each frontend of an answer; none where they were not looked at."""
+    return tuple(
+        Ways(paths, frozenset(end.address for outcome in traced.outcomes for end in outcome.endpoints))
+        for traced, paths in zip(answer.services, answer.paths, strict=False)
+    )
+
+
+def fates_of(entry: ClientPaths, own: frozenset[str] | None) -> list[Fate]:
+    """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first.
+
+    What reaches an address other than `own` is redirected.
+    """
+    fates = [_compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry))]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
 
 
-def all_reach(paths: FrontendPaths) -> bool:
+def all_reach(ways: Ways) -> bool:
     """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
-    fates = (fate for entry in paths.entries for fate in fates_of(entry))
-    return bool(paths.entries) and all(fate.kind == "reached" and not fate.when for fate in fates)
+    entries = ways.paths.entries
+    fates = (fate for entry in entries for fate in fates_of(entry, ways.own))
+    return bool(entries) and all(fate.kind == "reached" and not fate.when for fate in fates)
+
+
+def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:
+    is_own = own is None or all(end.address in own for end in fate.ends)
+    return fate if is_own or fate.kind != "reached" else fate._replace(kind="redirected")
 
 
 def _endpoint_fates(entry: ClientPaths) -> Iterator[Fate]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import CERTAIN
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
+from iptviz.view.fates import ways_of
 from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     ABSENT,
@@ -118,7 +119,7 @@ class _FrontendViewer:
         nodes = later(self._nodes)
         yield Heading(service_label(self.service), frontend_label(self.service.frontend), self.source)
         if alone and self.result.paths:
-            yield Facts(later(lambda: tuple(way_facts(self.result.paths[self.place]))))
+            yield Facts(later(lambda: tuple(way_facts(ways_of(self.result)[self.place]))))
         yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
         yield Facts(later(self._facts))
 

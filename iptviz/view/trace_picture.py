@@ -9,9 +9,9 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.rules.iptables import compiled
-from iptviz.view.clients_picture import ClientsPicture, failing_ends
+from iptviz.view.clients_picture import REACHING, ClientsPicture, failing_ends
 from iptviz.view.facts import unfair_ends
-from iptviz.view.fates import all_reach
+from iptviz.view.fates import all_reach, ways_of
 from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     FOLD_FROM,
@@ -48,11 +48,12 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     shares = SharesByCase(cases)
     counts = counts_by_rule(chain for observed in result.observed for chain in observed)
     clients = ClientsPicture(result)
+    ways = ways_of(result)
     boxes: dict[str, Box] = {box.id: box for box in clients.boxes}
     links = {(link.tail, link.head, link.lines): link for link in clients.links}
     for place, service in enumerate(result.services):
         own = [case for case in cases if case.frontend is service]
-        failing = failing_ends(result.paths[place]) if result.paths else frozenset()
+        failing = failing_ends(ways[place]) if ways else frozenset()
         painter = _FrontendPainter(service, own, shares, counts, result.wanted, failing, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
@@ -79,7 +80,7 @@ def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
     answers = first_answers(result)
     for first in answers:
         where = f"{first.frontends}: " if len(answers) > 1 else ""
-        facts = [line.fact for line in way_lines(first.paths) if line.kind == "reached"]
+        facts = [line.fact for line in way_lines(first.ways) if line.kind in REACHING]
         facts += [fact for fact in first.facts() if fact.kind != "reach"]
         yield from (f"{where}{fact.label}: {fact.text}" for fact in facts)
     summaries = case_summaries(cases, complete=result.complete)
@@ -88,7 +89,7 @@ def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
     elif cases[0].case.letter:
         yield "kube-proxy's chains choose:"
         yield from summaries
-    elif not all(map(all_reach, result.paths)):
+    elif not all(map(all_reach, ways_of(result))):
         yield from (f"kube-proxy's chains choose {summary}" for summary in summaries)
 
 

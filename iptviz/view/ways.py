@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
-    from iptviz.paths.model import ClientPaths, FrontendPaths
-    from iptviz.view.fates import End, FateKind
+    from iptviz.paths.model import ClientPaths
+    from iptviz.view.fates import End, FateKind, Ways
     from iptviz.view.nodes import Mood
 
 _ENOUGH_BITS = 512
@@ -47,11 +47,12 @@ _WORDS = {outcome: words.upper() for outcome, words in _ANSWERS.items()} | {
 
 _KIND_WORDS: dict[FateKind, str] = {
     "unchanged": "NOT DNATed",
+    "redirected": "REDIRECTED",
     "depends": "depends",
     "local": "this node",
     "reached": "reached",
 }
-_MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "reached": "good"}
+_MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "bad", "reached": "good"}
 
 
 class WayLine(NamedTuple):
@@ -74,11 +75,11 @@ class WayLine(NamedTuple):
         return Fact(self.word, f"{self.who}: {self.text}", self.mood, "reach")
 
 
-def way_lines(paths: FrontendPaths) -> tuple[WayLine, ...]:
+def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     """Return the lines of a frontend, what fails first; clients of which the same is said share one."""
     said: dict[WayLine, list[ClientPaths]] = {}
-    for entry in paths.entries:
-        for line in _lines(entry):
+    for entry in ways.paths.entries:
+        for line in _lines(entry, ways.own):
             said.setdefault(line, []).append(entry)
     ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
     who = clients_labels([said[line] for line in ordered])
@@ -86,30 +87,30 @@ def way_lines(paths: FrontendPaths) -> tuple[WayLine, ...]:
     return tuple(_told_apart(lines))
 
 
-def answers_by_client(paths: FrontendPaths) -> list[tuple[str, tuple[WayLine, ...]]]:
+def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
     """Return for each group of clients all that is said of it; first those for whom most fails."""
     groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
-    for entry in paths.entries:
-        groups.setdefault(tuple(_lines(entry)), []).append(entry)
+    for entry in ways.paths.entries:
+        groups.setdefault(tuple(_lines(entry, ways.own)), []).append(entry)
     ordered = sorted(groups, key=lambda lines: [FATE_KINDS.index(line.kind) for line in lines])
     return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
 
 
-def what_is_said(paths: FrontendPaths) -> object:
+def what_is_said(ways: Ways) -> object:
     """Return what is equal for frontends of which the same is said."""
-    return way_lines(paths), snat_texts(paths.entries), paths.left_open
+    return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.left_open
 
 
-def way_facts(paths: FrontendPaths) -> Iterator[Fact]:
+def way_facts(ways: Ways) -> Iterator[Fact]:
     """Yield what is said of a frontend before anything else."""
-    yield from (line.fact for line in way_lines(paths))
-    yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(paths.entries))
-    if paths.left_open:
+    yield from (line.fact for line in way_lines(ways))
+    yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
+    if ways.paths.left_open:
         yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
 
 
-def _lines(entry: ClientPaths) -> Iterator[WayLine]:
-    fates = fates_of(entry)
+def _lines(entry: ClientPaths, own: frozenset[str] | None) -> Iterator[WayLine]:
+    fates = fates_of(entry, own)
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
@@ -131,8 +132,9 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
     """Say what becomes of a fate's connections: where they go, and which rule decides."""
     when = f" when {clauses(fate.when)}" if fate.when else ""
     untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
-    if fate.kind == "reached":
-        return ends_label(fate.ends) + when
+    if fate.kind in {"reached", "redirected"}:
+        foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
+        return ends_label(fate.ends) + foreign + when
     if fate.kind == "local":
         how = untracked or ", not DNATed"
         return f"delivered to this node at {fate.to}{how}{when}"

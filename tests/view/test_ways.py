@@ -9,6 +9,7 @@ import pytest
 from iptviz.engine.chance import NEVER
 from iptviz.paths.model import Decider, EndpointRow
 from iptviz.view.blocks import Facts, Heading
+from iptviz.view.fates import Ways
 from iptviz.view.registry import view_of
 from iptviz.view.ways import way_facts, way_lines
 from tests.view import made_paths as made
@@ -263,12 +264,21 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
 @pytest.mark.parametrize("name", LINES)
 def test_the_first_lines_say(name: str) -> None:
     ways, expected = LINES[name]
-    assert [(fact.label, fact.text, fact.mood) for fact in way_facts(ways)] == expected
+    assert [(fact.label, fact.text, fact.mood) for fact in way_facts(Ways(ways))] == expected
+
+
+def test_what_kube_proxy_does_not_choose_is_redirected() -> None:
+    ways = paths(entry(("outside",), row("10.244.9.9", WHOLE)), entry(("pod", "node"), *four()))
+    facts = facts_of(ways)
+    foreign = "outside: 10.244.9.9:80, which kube-proxy's chains do not choose"
+    assert facts[0] == ("REDIRECTED", foreign, "bad")
+    assert facts[1] == ("reached", f"pod, node: {EACH}", "good")
+    assert ("Verdict", f"kube-proxy's chains choose {EACH}", "") in facts
 
 
 def test_what_is_no_connection_is_not_told() -> None:
     ways = paths(entry(KINDS, *four(), rest("ACCEPT", share=NEVER), row("10.244.9.9", NEVER, "DROP")))
-    assert [line.word for line in way_lines(ways)] == ["reached"]
+    assert [line.word for line in way_lines(Ways(ways))] == ["reached"]
 
 
 def test_names_of_a_dump_are_printable_in_every_line() -> None:
@@ -284,7 +294,7 @@ def test_names_of_a_dump_are_printable_in_every_line() -> None:
         ),
         entry((harm,), row("10.0.0.1", WHOLE, "DROP", by, conditions), row("10.0.0.1", WHOLE)),
     )
-    for fact in way_facts(ways):
+    for fact in way_facts(Ways(ways)):
         assert fact.text.isprintable()
 
 
