@@ -79,7 +79,8 @@ def _chosen_facts(case: OutcomeCase, ways: Ways | None, *, complete: bool) -> It
         yield fact
     elif not all_reach(ways):
         mood: Mood = "" if fact.mood == "good" else fact.mood
-        yield fact._replace(text=f"kube-proxy's chains choose {fact.text}", mood=mood, kind="chosen")
+        choose = " choose " if case.outcome.endpoints else ": "
+        yield fact._replace(text=f"kube-proxy's chains{choose}{fact.text}", mood=mood, kind="chosen")
     elif case.case.letter or fact.mood == "bad":
         yield fact._replace(kind="chosen")
 

@@ -149,7 +149,7 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     if outcome.empty_chains and not complete:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
         return printable(f"not known, since this incomplete dump has no rules of {chains}")
-    return "not DNATed by kube-proxy's chains"
+    return "no endpoint, not DNATed"
 
 
 # --- cases ---------------------------------------------------------------------------------------------------

@@ -87,10 +87,10 @@ def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
     if not result.paths:
         yield from summaries
     elif cases[0].case.letter:
-        yield "kube-proxy's chains choose:"
+        yield "kube-proxy's chains:"
         yield from summaries
     elif not all(map(all_reach, ways_of(result))):
-        yield from (f"kube-proxy's chains choose {summary}" for summary in summaries)
+        yield from (f"kube-proxy's chains: {summary}" for summary in summaries)
 
 
 class _FrontendPainter:
@@ -191,7 +191,7 @@ class _FrontendPainter:
     def _leftover(self, outcome: FrontendOutcome) -> Box:
         verdict = outcome.verdict
         if verdict is None:
-            nothing = ("not DNATed", "by kube-proxy's chains")
+            nothing = ("no endpoint", "not DNATed")
             return Box(f"leftover/{self.service.frontend.text}", "leftover", nothing)
         lines = (verdict.kind, printable(verdict.rule.comment or ""), line_label(verdict.rule))
         return Box(f"verdict/{verdict.rule.line}", "verdict", lines, _raw(verdict.rule))
