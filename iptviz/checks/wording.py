@@ -19,6 +19,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "shares-rounded": "shares are rounded at 2^-4096, exact ones would have too many digits",
     "shares-rounded-at": "{frontend}: shares are rounded at 2^-4096, exact ones would have too many digits",
     "left-open": "too many cases: left open is {questions}; shares are bounds: say more of the packet",
+    "failing-not-known": lambda *, count: (
+        f"{count:,} other service port{' is' if count == 1 else 's are'} not listed, of which it is not known "
+        "whether all clients reach them: conditions decide that, or it was not looked at"
+    ),
     "left-open-at": "{frontend}: too many cases: left open is {questions}",
 }
 """What an answer says that is about no dump, but about the answer."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
     from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.model import Decider
 
 Shape = dict[str, Any]
 
@@ -139,6 +140,20 @@ def frontend_shape(frontend: Frontend) -> Shape:
         "port": frontend.port,
         "protocol": frontend.protocol,
         "line": frontend.rule.line,
+    }
+
+
+def decider_shape(by: Decider | None) -> Shape | None:
+    """Return the rule or policy that decides, None where there is none; `rule` is its number in the chain."""
+    if by is None:
+        return None
+    return {
+        "table": by.table,
+        "chain": by.chain,
+        "rule": by.number,
+        "line": by.line,
+        "text": by.text,
+        "others": by.others,
     }
 
 

@@ -88,8 +88,9 @@ def _expanded(name: str) -> Iterator[str]:
 SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
 MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
 CLUSTER_CHAIN, EXTERNAL_CHAIN = "KUBE-SVC-", "KUBE-EXT-"
+SOURCE_RANGES = "KUBE-PROXY-FIREWALL"
 FIREWALL_CHAIN, ENDPOINT_CHAIN = "KUBE-FW-", "KUBE-SEP-"
-KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
+PROXY_CANARY, KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
 
 FAMILIES = (
     Family("PREROUTING", "raw mangle nat", KERNEL, "hook", "what arrives"),
@@ -105,7 +106,7 @@ FAMILIES = (
            first=2),
     Family("KUBE-EXTERNAL-SERVICES", "filter", KUBE_PROXY, "refusal",
            "refuses external addresses and node ports without endpoints", "", "external-ip", first=10),
-    Family("KUBE-PROXY-FIREWALL", "filter", KUBE_PROXY, "refusal",
+    Family(SOURCE_RANGES, "filter", KUBE_PROXY, "refusal",
            "drops what no source range of a load balancer admits", "", "load-balancer-ip", first=25),
     Family(NODE_PORTS, "filter", KUBE_PROXY, "health checks", "accepts health checks of load balancers",
            first=21),
@@ -128,7 +129,7 @@ FAMILIES = (
            0x4000, 2),
     Family("KUBE-POSTROUTING", "nat", KUBE_PROXY, "masquerade", "masquerades what is marked", first=2),
     Family("KUBE-FORWARD", "filter", KUBE_PROXY, "forward", "accepts what is forwarded for services", first=8),
-    Family("KUBE-PROXY-CANARY", "nat filter mangle", KUBE_PROXY, "canary", "is missed when rules are flushed",
+    Family(PROXY_CANARY, "nat filter mangle", KUBE_PROXY, "canary", "is missed when rules are flushed",
            first=17),
     # kubelet
     Family(MARK_DROP, "nat", KUBELET, "mark to drop", "marks what is to be dropped", "", "", 0x8000, 4, 27),

@@ -97,7 +97,7 @@ def said(dump: str, target: str) -> str:
         (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service's traffic leads to it"]),
         # what the node lacks
         (FILTER_ONLY, "10.97.13.198", ["no nat table, only filter", "iptables-save -t nat"]),
-        (NO_KUBERNETES, "10.97.13.198", ["no KUBE-SERVICES chain", "never wrote here"]),
+        (NO_KUBERNETES, "10.97.13.198", ["no KUBE-SERVICES chain", "does not run in iptables mode"]),
         (NFTABLES_NODE, "10.97.13.198", ["no KUBE-SERVICES", "kubelet runs", "nft list table ip kube-proxy"]),
         (IPVS_NODE, "10.97.13.198", ["IPVS mode", "ipvsadm -Sn"]),
         (UNSYNCED, "10.97.13.198", ["has not synced"]),
