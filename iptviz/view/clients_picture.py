@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.view.fates import FAILING, WORKING
+from iptviz.view.fates import FAILING
 from iptviz.view.first import first_answers
 from iptviz.view.picture import Box, Link
 from iptviz.view.text import wrapped
 from iptviz.view.ways import answers_by_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from iptviz.questions.trace import TraceResult
-    from iptviz.view.fates import FateKind, Ways
+    from iptviz.view.fates import FateKind
     from iptviz.view.ways import WayLine
 
 _WIDTH = 60
@@ -35,26 +33,6 @@ REACHING = {"reached", "redirected"}
 _OTHERWISE: dict[FateKind, str] = {"depends": "otherwise"}
 
 _LINKS = {"verdict": "fails", "leftover": "fails", "unsure": "unsure", "local": "reaches"}
-
-
-def failing_ends(ways: Ways) -> frozenset[tuple[str, int | None]]:
-    """Return address and port of each endpoint at which connections fail while others of the same clients work.
-
-    Those at which all clients fail belong to them.
-    """
-    answers = [lines for _, lines in answers_by_client(ways)]
-    failing = [_ends(line for line in lines if line.kind in FAILING) for lines in answers]
-    partly = [
-        ends
-        for ends, lines in zip(failing, answers, strict=True)
-        if any(line.kind in WORKING for line in lines)
-    ]
-    always = frozenset.intersection(*failing) if failing else frozenset()
-    return always.union(*partly)
-
-
-def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
-    return frozenset((end.address, end.port) for line in lines for end in line.ends)
 
 
 class ClientsPicture:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.view.blocks import Fact, verdict_fact
-from iptviz.view.fates import all_reach, ways_of
+from iptviz.view.fates import all_reach, ways_at
 from iptviz.view.labels import (
     OPEN_QUESTIONS,
     balance_label,
@@ -36,7 +36,7 @@ def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> It
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer."""
     service = result.services[place]
     usual = service.usual
-    ways = ways_of(result)[place] if result.paths else None
+    ways = ways_at(result, place) if result.paths else None
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", _target_text(result, share, ways), kind="target")

@@ -76,10 +76,14 @@ class Ways(NamedTuple):
 
 def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
     """Return the ways of each frontend of an answer; none where they were not looked at."""
-    return tuple(
-        Ways(paths, frozenset(end.address for outcome in traced.outcomes for end in outcome.endpoints))
-        for traced, paths in zip(answer.services, answer.paths, strict=False)
-    )
+    return tuple(ways_at(answer, place) for place in range(len(answer.paths)))
+
+
+def ways_at(answer: TraceResult, place: int) -> Ways:
+    """Return the ways of one frontend of an answer that has them."""
+    outcomes = answer.services[place].outcomes
+    own = frozenset(end.address for outcome in outcomes for end in outcome.endpoints)
+    return Ways(answer.paths[place], own)
 
 
 def fates_of(entry: ClientPaths, own: frozenset[str] | None) -> list[Fate]:

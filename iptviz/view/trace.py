@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import CERTAIN
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
-from iptviz.view.fates import ways_of
+from iptviz.view.fates import ways_at
 from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     ABSENT,
@@ -29,7 +29,7 @@ from iptviz.view.labels import (
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
-from iptviz.view.ways import way_facts
+from iptviz.view.ways import failing_ends, way_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +49,9 @@ ENDPOINTS = Columns(
     spared=("How", "Lines", "Chain"),
     losses=(("Chain", "the endpoints' chains"), ("How", "how the shares come about")),
 )
+
+_FAILS = "  <- not all clients get through"
+"""What is said of an endpoint; which clients fail and why has been told before."""
 
 
 def trace_view(result: TraceResult, *, fold: bool = True) -> View:
@@ -113,15 +116,19 @@ class _FrontendViewer:
         self.fold = fold
         self.cases = later(lambda: outcome_cases(self.service.outcomes))
         self.counts = later(self._counts)
+        self.failing = later(self._failing)
 
     def blocks(self, *, alone: bool) -> Iterator[Block]:
         """Yield the chains and facts of the frontend; where it is `alone`, first what comes of it."""
         nodes = later(self._nodes)
         yield Heading(service_label(self.service), frontend_label(self.service.frontend), self.source)
         if alone and self.result.paths:
-            yield Facts(later(lambda: tuple(way_facts(ways_of(self.result)[self.place]))))
+            yield Facts(later(lambda: tuple(way_facts(ways_at(self.result, self.place)))))
         yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
         yield Facts(later(self._facts))
+
+    def _failing(self) -> frozenset[tuple[str, int | None]]:
+        return failing_ends(ways_at(self.result, self.place)) if self.result.paths else frozenset()
 
     def _counts(self) -> dict[Rule, Count]:
         if not self.observed:
@@ -180,6 +187,7 @@ class _FrontendViewer:
     def _endpoint(self, endpoint: Endpoint) -> TreeRow:
         wanted = endpoint.rule in self.result.wanted
         count = self.counts().get(endpoint.via)
+        fails = (endpoint.address, endpoint.port) in self.failing()
         lines = f"lines {endpoint.via.line}, {endpoint.rule.line}"
         chain = printable(endpoint.rule.chain)
         cells = (
@@ -187,7 +195,7 @@ class _FrontendViewer:
             Cell("address", endpoint_label(endpoint)),
             Cell("text", ", ".join([raw_label(endpoint), *([count.text] if count else [])])),
             Cell("chain", chain, "nat"),
-            Cell("line", lines + ("  <- asked for" if wanted else "")),
+            Cell("line", lines + ("  <- asked for" if wanted else "") + (_FAILS if fails else "")),
         )
         bar = (count and count.bar) or Bar(float(endpoint.share))
         return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)

@@ -9,7 +9,7 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.rules.iptables import compiled
-from iptviz.view.clients_picture import REACHING, ClientsPicture, failing_ends
+from iptviz.view.clients_picture import REACHING, ClientsPicture
 from iptviz.view.facts import unfair_ends
 from iptviz.view.fates import all_reach, ways_of
 from iptviz.view.first import first_answers
@@ -30,7 +30,7 @@ from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
-from iptviz.view.ways import way_lines
+from iptviz.view.ways import failing_ends, way_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Needs
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.fates import Ways
 
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
@@ -59,7 +60,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    footer = [line for summary in _summaries(result, cases) for line in wrapped(summary)]
+    footer = [line for summary in _summaries(result, cases, ways) for line in wrapped(summary)]
     footer += dict.fromkeys(fact.text for observed in result.observed for fact in observed_facts(observed))
     footer += [f"note: {note}" for note in note_texts(result.notes)]
     return Picture(
@@ -72,7 +73,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     )
 
 
-def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
+def _summaries(result: TraceResult, cases: list[FrontendCase], ways: tuple[Ways, ...]) -> Iterator[str]:
     """Yield which clients are reached and how; what fails stands in boxes of its own.
 
     Then what the letters of cases mean, which kube-proxy's chains make.
@@ -89,7 +90,7 @@ def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
     elif cases[0].case.letter:
         yield "kube-proxy's chains:"
         yield from summaries
-    elif not all(map(all_reach, ways_of(result))):
+    elif not all(map(all_reach, ways)):
         yield from (f"kube-proxy's chains: {summary}" for summary in summaries)
 
 

@@ -96,6 +96,26 @@ def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
     return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
 
 
+def failing_ends(ways: Ways) -> frozenset[tuple[str, int | None]]:
+    """Return address and port of each endpoint at which connections fail while others of the same clients work.
+
+    Those at which all clients fail belong to them.
+    """
+    answers = [lines for _, lines in answers_by_client(ways)]
+    failing = [_ends(line for line in lines if line.kind in FAILING) for lines in answers]
+    partly = [
+        ends
+        for ends, lines in zip(failing, answers, strict=True)
+        if any(line.kind in WORKING for line in lines)
+    ]
+    always = frozenset.intersection(*failing) if failing else frozenset()
+    return always.union(*partly)
+
+
+def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
+    return frozenset((end.address, end.port) for line in lines for end in line.ends)
+
+
 def what_is_said(ways: Ways) -> object:
     """Return what is equal for frontends of which the same is said."""
     return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.left_open

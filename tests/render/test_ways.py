@@ -54,6 +54,11 @@ def test_the_tree_begins_with_what_fails() -> None:
     assert (gap, chain[:4]) == ("", "├── ")
 
 
+def test_an_endpoint_at_which_some_fail_says_so_in_the_tree() -> None:
+    lines = [line for line in written("tree", made.IN_PART).split("\n") if "KUBE-SEP-" in line]
+    assert [line.endswith("<- not all clients get through") for line in lines] == [True, False, False, False]
+
+
 def test_in_colour_what_fails_is_red_and_nothing_else() -> None:
     lines = written("tree", made.POD_DROPPED, color=True).split("\n")
     red = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines if "\x1b[1;31m" in line]
