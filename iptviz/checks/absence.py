@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
+from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.find import find
-from iptviz.kube.frontends import Frontend, all_frontends
 from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.kube.frontends import Frontend
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
@@ -80,7 +81,7 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
     if same:
         yield remark("other-ports", address=target.address, frontends=same)
         return
-    said = [*_as_endpoint(dump, target), *_as_node_port(target, frontends)]
+    said = list(_as_endpoint(dump, target))
     if said:
         yield from said
         return
@@ -107,15 +108,6 @@ def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
         lost_at = None if reached.frontends else rules[0].line
         destinations = tuple(sorted(texts))
         yield remark("an-endpoint", address=target.address, destinations=destinations, lost_at=lost_at)
-
-
-def _as_node_port(target: AddressTarget, frontends: list[Frontend]) -> Iterator[Remark]:
-    """Say whether the port is a node port."""
-    node_ports = tuple(
-        frontend for frontend in frontends if frontend.kind == "node-port" and frontend.port == target.port
-    )
-    if node_ports:
-        yield remark("a-node-port", port=target.port, frontends=node_ports)
 
 
 def _elsewhere(dump: Dump, address: str) -> Iterator[Remark]:
@@ -239,9 +231,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}.",
     "an-endpoint": _endpoint,
-    "a-node-port": lambda *, port, frontends: (
-        f"{port} is a node port: {_listed(frontends)}; ask for :{port}."
-    ),
     "a-service-port": lambda *, port, frontends: (
         f"{port} is no node port but a service's own port: {_listed(frontends)}."
     ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from fractions import Fraction
 
     from iptviz.checks.finding import Item
 
@@ -50,6 +51,11 @@ def text(item: Item) -> str:
 def placed(line: int, words: str) -> str:
     """Return words with the line in front that they are about, if they are about one."""
     return f"line {line}: {words}" if line else words
+
+
+def percent(share: Fraction) -> str:
+    """Return a share in [0, 1] with four digits that count: `33.33 %`."""
+    return f"{float(share) * 100:.4g} %"
 
 
 def listed(texts: Sequence[str], most: int) -> str:

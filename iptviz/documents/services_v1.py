@@ -8,6 +8,7 @@ from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.shapes import (
     Shape,
+    condition_shape,
     conditions_shape,
     decider_shape,
     dump_shape,
@@ -79,6 +80,8 @@ def _published(port: PublishedPort) -> Shape:
         "by": port.by,
         "of": port.of,
         "line": port.rule.line,
+        "when": list(map(condition_shape, port.when)),
+        "taken_by": [rule.line for rule in port.taken_by],
     }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.engine.fields import Field
     from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.limits import AddressLimit
     from iptviz.kube.names import ServiceName
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import Decider
@@ -140,6 +141,7 @@ def frontend_shape(frontend: Frontend) -> Shape:
         "port": frontend.port,
         "protocol": frontend.protocol,
         "line": frontend.rule.line,
+        "addresses": _limit_shape(frontend.addresses),
     }
 
 
@@ -155,6 +157,10 @@ def decider_shape(by: Decider | None) -> Shape | None:
         "text": by.text,
         "others": by.others,
     }
+
+
+def _limit_shape(limit: AddressLimit | None) -> Shape | None:
+    return None if limit is None else {"only" if limit.only else "not": list(limit.networks)}
 
 
 def condition_shape(assumption: Assumption) -> Shape:

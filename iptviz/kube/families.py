@@ -39,6 +39,7 @@ KUBE_PROXY, IPVS = Writer("kube-proxy"), Writer("kube-proxy, IPVS mode")
 USERSPACE = Writer("kube-proxy, userspace mode", "kube-proxy, userspace mode")
 KUBELET, DOCKERSHIM = Writer("kubelet"), Writer("dockershim", "dockershim host port")
 CNI, DOCKER = Writer("CNI plug-in", "CNI host port"), Writer("Docker", "Docker")
+PODMAN, OVN = Writer("Podman", "Podman"), Writer("OVN-Kubernetes", "OVN-Kubernetes")
 CALICO, CILIUM = Writer("Calico", "Calico"), Writer("Cilium", "Cilium")
 ISTIO, KUBE_ROUTER = Writer("Istio", "Istio"), Writer("kube-router", "kube-router")
 OPENSHIFT, FLANNEL, WEAVE = Writer("OpenShift", "OpenShift"), Writer("flannel"), Writer("Weave Net")
@@ -165,6 +166,13 @@ FAMILIES = (
     Family("CNI-{DN,SN}-", "nat", CNI, "publish", "the host ports of one pod (portmap)", "name"),
     Family("CNI-{FORWARD,ADMIN}", "filter", CNI, "forward", "accepts what pods send and get (firewall)"),
     Family("CNI-", "nat", CNI, "masquerade", "masquerades what a pod sends (bridge and others)", "any"),
+    Family("NETAVARK-HOSTPORT-{DNAT,MASQ,SETMARK}", "nat", PODMAN, "publish", "finds the container of a port"),
+    Family("NETAVARK-DN-", "nat", PODMAN, "publish", "sends published ports to containers", "name"),
+    Family("NETAVARK_{FORWARD,INPUT}", "filter", PODMAN, "forward", "accepts what containers send and get"),
+    Family("NETAVARK-", "nat filter", PODMAN, "other", "something of Podman's network", "any"),
+    Family("OVN-KUBE-{NODEPORT,EXTERNALIP,ETP,ITP}", "nat", OVN, "publish",
+           "sends node ports and external addresses into OVN"),
+    Family("OVN-KUBE-", "raw mangle nat filter", OVN, "other", "something of OVN-Kubernetes's", "any"),
     Family("DOCKER", "nat filter", DOCKER, "publish", "sends published ports to containers"),
     Family("DOCKER-{USER,FORWARD,BRIDGE,CT,INTERNAL,INGRESS,ISOLATION,"
            "ISOLATION-STAGE-1,ISOLATION-STAGE-2}",

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
 from iptviz.checks.finding import findings_among
-from iptviz.checks.services import collision, service_findings, shares_unevenly
+from iptviz.checks.services import service_findings, shares_unevenly
+from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError
 from iptviz.intake.remark import remark
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
-from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
@@ -202,7 +203,9 @@ def is_uneven(service_port: ServicePort) -> bool:
 
 def findings_of(dump: Dump, service_port: ServicePort) -> Iterator[Finding]:
     """Yield what is wrong with a service port of `dump`."""
-    return service_findings(service_port.service, service_port.answers, complete=dump.complete)
+    yield from service_findings(service_port.service, service_port.answers, complete=dump.complete)
+    for answer in service_port.answers:
+        yield from asked_before(answer)
 
 
 def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort]:

@@ -13,8 +13,8 @@ from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
 from iptviz.intake.remark import remark
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
-from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.releases import releases

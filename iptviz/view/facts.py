@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
+from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach, ways_at
 from iptviz.view.labels import (
@@ -32,19 +33,24 @@ if TYPE_CHECKING:
     from iptviz.view.nodes import Mood
 
 
+_CHOOSERS = {True: "kube-proxy's chains", False: "the port's own rules"}
+"""Who chooses endpoints: of a service, and of a port that others publish."""
+
+
 def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer."""
     service = result.services[place]
-    usual = service.usual
+    usual, of_service = service.usual, service.frontend.kind in SERVICE_KINDS
     ways = ways_at(result, place) if result.paths else None
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", _target_text(result, share, ways), kind="target")
     for case in cases:
-        yield from _chosen_facts(case, ways, complete=result.complete)
-    if len(cases) == 1 and usual.endpoints and ways is None:
-        yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
-    yield from _hairpin_facts(cases)
+        yield from _chosen_facts(case, ways, complete=result.complete, of_service=of_service)
+    if of_service:  # who else publishes a port has marks of its own
+        if len(cases) == 1 and usual.endpoints and ways is None:
+            yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
+        yield from _hairpin_facts(cases)
     if service.affinity_seconds is not None:
         span = seconds(service.affinity_seconds)
         stays = f"a client stays with its endpoint for {span}; shares are for new clients"
@@ -69,27 +75,29 @@ def _target_text(result: TraceResult, share: Fraction, ways: Ways | None) -> str
     return f"kube-proxy's chains choose {target} for {part}"
 
 
-def _chosen_facts(case: OutcomeCase, ways: Ways | None, *, complete: bool) -> Iterator[Fact]:
+def _chosen_facts(
+    case: OutcomeCase, ways: Ways | None, *, complete: bool, of_service: bool
+) -> Iterator[Fact]:
     """Yield what kube-proxy's own chains choose, which is no verdict where not all that they choose is reached.
 
     Where all of it is, and there is but one case, the first lines have said so.
     """
-    fact = _balance_fact(case, complete=complete)
+    fact = _balance_fact(case, complete=complete, masqueraded=of_service)
     if ways is None:
         yield fact
     elif not all_reach(ways):
         mood: Mood = "" if fact.mood == "good" else fact.mood
-        choose = " choose " if case.outcome.endpoints else ": "
-        yield fact._replace(text=f"kube-proxy's chains{choose}{fact.text}", mood=mood, kind="chosen")
+        chosen = f"{_CHOOSERS[of_service]}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
+        yield fact._replace(text=chosen, mood=mood, kind="chosen")
     elif case.case.letter or fact.mood == "bad":
         yield fact._replace(kind="chosen")
 
 
-def _balance_fact(case: OutcomeCase, *, complete: bool) -> Fact:
+def _balance_fact(case: OutcomeCase, *, complete: bool, masqueraded: bool) -> Fact:
     outcome, letter = case.outcome, case.case.letter
     balance = outcome_balance(outcome)
     good = balance and balance.even and not outcome.leftover
-    masquerade = f"; SNAT {masquerade_label(outcome)}" if letter and balance else ""
+    masquerade = f"; SNAT {masquerade_label(outcome)}" if letter and balance and masqueraded else ""
     text = balance_label(outcome, balance, complete=complete) + masquerade
     return verdict_fact(case.case, text, good=bool(good))
 

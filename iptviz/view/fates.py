@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iptviz.engine.chance import NEVER, total
+from iptviz.engine.chance import CERTAIN, NEVER, total
+from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, LOCAL
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
 def ways_at(answer: TraceResult, place: int) -> Ways:
     """Return the ways of one frontend of an answer that has them."""
     outcomes = answer.services[place].outcomes
+    if answer.services[place].frontend.kind not in SERVICE_KINDS:
+        return Ways(answer.paths[place])
     own = frozenset(end.address for outcome in outcomes for end in outcome.endpoints)
     return Ways(answer.paths[place], own)
 
@@ -162,9 +165,13 @@ def _kind(row: EndpointRow) -> FateKind:
 
 
 def _leftover_fates(entry: ClientPaths) -> Iterator[Fate]:
-    for row in entry.leftover:
-        if row.share:
-            yield Fate(_leftover_kind(row), row.share, (), row.outcome, row.by, row.when, row.to)
+    """Yield the fates of what no DNAT takes: without conditions where these only part what is alike."""
+    rows = [row for row in entry.leftover if row.share]
+    alike = {(row.outcome, row.by, row.to) for row in rows}
+    always = len(alike) == 1 and len(rows) > 1 and all(row.share == CERTAIN for row in rows)
+    for row in rows[:1] if always else rows:
+        when = () if always else row.when
+        yield Fate(_leftover_kind(row), row.share, (), row.outcome, row.by, when, row.to)
 
 
 def _leftover_kind(row: LeftoverRow) -> FateKind:

@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
+from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import sentence
 from iptviz.engine.condition import clauses
 from iptviz.questions.reached import fails, surely_reached
@@ -182,16 +183,24 @@ SERVICES = Columns(
     tuple(_CELLS),
     spared=("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO", "SHARES", "CLUSTER IP", "ENDPOINTS"),
 )
-PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "BY", "OF", "LINE"))
+PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "WHEN", "BY", "OF", "LINE"))
 
 
 def _published(port: PublishedPort) -> tuple[Cell, ...]:
     return (
         Cell("address", printable(port.text)),
         Cell("address", printable(port.destination or "this node")),
+        Cell("text", printable(_reached(port))),
         *texts(map(printable, (port.by, port.of))),
         Cell("line", str(port.rule.line)),
     )
+
+
+def _reached(port: PublishedPort) -> str:
+    """Say what must hold on the way to a port's rule, or who takes all that comes to the port before it."""
+    if port.taken_by:
+        return f"never reached: {lines_taking(tuple(rule.line for rule in port.taken_by))} it"
+    return f"if {clauses(port.when)}" if port.when else ""
 
 
 def _endpoint_lines(port: ServicePort) -> Iterator[Below]:

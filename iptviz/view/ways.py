@@ -52,6 +52,12 @@ _KIND_WORDS: dict[FateKind, str] = {
     "local": "this node",
     "reached": "reached",
 }
+_NORMAL = {
+    ("state", "NEW"), ("mark", "0x0"), ("connmark", "0x0"), ("fragment", ""), ("recent", "any list"),
+    ("destination-type", "LOCAL"), ("in-interface", "lo"), ("bridge-port", ""),
+}  # fmt: skip
+"""What is assumed of every new connection is not told again and again; JSON has it."""
+
 _MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "bad", "reached": "good"}
 
 
@@ -118,13 +124,17 @@ def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
 
 def what_is_said(ways: Ways) -> object:
     """Return what is equal for frontends of which the same is said."""
-    return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.left_open
+    return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.assumed, ways.paths.left_open
 
 
 def way_facts(ways: Ways) -> Iterator[Fact]:
     """Yield what is said of a frontend before anything else."""
     yield from (line.fact for line in way_lines(ways))
     yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
+    if told := [
+        one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
+    ]:
+        yield Fact("Assumed", printable(clauses(tuple(told))), kind="assumed")
     if ways.paths.left_open:
         yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
 
@@ -169,13 +179,13 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
 def _by(fate: Fate) -> str:
     """Say who decides how; the word before the line already says what becomes of an answer."""
     decider = f"by {decider_label(fate.by)}" if fate.by else ""
-    how = "" if fate.kind == "answer" and decider else _ANSWERS.get(fate.outcome, fate.outcome)
+    how = "" if fate.kind in {"answer", "handed"} and decider else _ANSWERS.get(fate.outcome, fate.outcome)
     return " ".join(filter(None, (how, decider)))
 
 
 def _unchanged_since(fate: Fate) -> str:
     if fate.by is None or fate.by.table != "nat" or fate.by.number is None:
-        return "; no rule of nat rewrites it"
+        return "; no rule of this dump rewrites it"
     return f"; {decider_label(fate.by)} comes first"
 
 

@@ -76,7 +76,7 @@ def said(dump: str, target: str) -> str:
         (HTTPD, "10.97.13.198:79/udp", ["10.97.13.198:79/tcp"]),
         (HTTPD, "fd00:10:96::79", ["IPv6 address", "dump is IPv4", "ip6tables-save"]),
         (DUAL_6, "10.97.13.198", ["IPv4 address", "dump is IPv6", "node's iptables-save"]),
-        (HTTPD, "192.168.1.10:32123", ["32123 is a node port", ":32123/tcp", "ask for :32123"]),
+        (HTTPD, "10.244.1.17:32123", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
         (HTTPD, "10.244.1.17:81", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
         (HTTPD.replace("-j KUBE-SEP-2ZFMABIBAPGHKA6E", "-j RETURN"), "10.244.1.17",
          ["is an endpoint, 10.244.1.17:80, but nothing in this dump leads to it (line 37)"]),

@@ -154,7 +154,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
     ),
     "a program decides": (
         paths(entry(("pod",), *four(by=Decider("filter", "FORWARD", 1, 9, "-A FORWARD -j NFQUEUE"), outcome="QUEUE"))),
-        [("QUEUED", "pod: QUEUE by filter FORWARD rule 1 (line 9: -A FORWARD -j NFQUEUE)", "")],
+        [("QUEUED", "pod: by filter FORWARD rule 1 (line 9: -A FORWARD -j NFQUEUE)", "")],
     ),
     "an endpoint that fails whatever holds": (
         paths(
@@ -274,6 +274,14 @@ def test_what_kube_proxy_does_not_choose_is_redirected() -> None:
     assert facts[0] == ("REDIRECTED", foreign, "bad")
     assert facts[1] == ("reached", f"pod, node: {EACH}", "good")
     assert ("Verdict", f"kube-proxy's chains choose {EACH}", "") in facts
+
+
+def test_an_assumption_that_is_not_the_usual_one_is_told() -> None:
+    ways = paths(entry(KINDS, *four()))._replace(
+        assumed=(*when("mark", "0x0"), *when("unseen-tables", "raw, nat"))
+    )
+    told = [(fact.label, fact.text) for fact in way_facts(Ways(ways))]
+    assert told[-1] == ("Assumed", "the tables that are not in the dump (raw, nat) do nothing here")
 
 
 def test_what_is_no_connection_is_not_told() -> None:
