@@ -1,4 +1,4 @@
-"""The host beside its dump: addresses and routes, sets and lists."""
+"""The host beside its dump: addresses and routes, sets and lists, the kernel's settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Host(NamedTuple):
     """A node as far as more than its dump tells of it; None is not known.
 
     `local` are all addresses of the node, `interfaces` the names of all its interfaces. `out_interface` is where
-    the packet that is asked about leaves it.
+    the packet that is asked about leaves it. `sysctls` are the kernel's settings by name.
     """
 
     local: frozenset[Network] | None = None
@@ -27,6 +27,11 @@ class Host(NamedTuple):
     recent: Mapping[str, RecentList] | None = None
     out_interface: str | None = None
     interfaces: frozenset[str] | None = None
+    sysctls: Mapping[str, str] | None = None
+
+    def sysctl(self, name: str) -> str | None:
+        """Return one of the kernel's settings; None where it is not known."""
+        return None if self.sysctls is None else self.sysctls.get(name)
 
     def is_local(self, address: Network | None) -> bool | None:
         """Whether `address` is one of the node's own; None where that is not known."""

@@ -26,6 +26,7 @@ def supplied_host(
     routes: FileArgument,
     ipset: FileArgument,
     recent: FileArgument,
+    sysctl: FileArgument,
 ) -> Host:
     """Return what is known of the node; `out_interface` is where the packet in question leaves.
 
@@ -34,15 +35,17 @@ def supplied_host(
         DumpError: a file that is supplied cannot be read.
     """
     typed = frozenset(read_address("--local-ip", text, Typed(family, {})) for text in local_ips)
-    lists = None if recent is None else _by_name(_read("recent", recent))
     supplied = None if addresses is None else list(_read("addresses", addresses))
     return Host(
         local=_own_addresses(node, family, typed, supplied),
         interfaces=node.interfaces if supplied is None else _interfaces(supplied),
         routes=node.routes if routes is None else _routes(routes),
         sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
-        recent=node.recent if recent is None else lists,
+        recent=node.recent if recent is None else _by_name(_read("recent", recent)),
         out_interface=out_interface,
+        sysctls=node.sysctls
+        if sysctl is None
+        else dict(node.sysctls or {}) | _by_name(_read("sysctls", sysctl)),
     )
 
 

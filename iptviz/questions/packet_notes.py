@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _NODE_OPTIONS = {
     "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
-    "recent": "--recent",
+    "recent": "--recent", "sysctl": "--sysctl",
 }  # fmt: skip
 """The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
 
