@@ -37,10 +37,12 @@ class Stage(NamedTuple):
 
 
 _CONNECTION, _ROUTING, _LOOPBACK = Stage("", "connection"), Stage("", "routing"), Stage("", "loopback")
+_START, _REROUTING = Stage("", "start"), Stage("", "rerouting")
 _FILTERING = ("mangle", "filter", "security")
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "prerouting": (
+        _START,
         Stage("raw", "PREROUTING"),
         _CONNECTION,
         Stage("mangle", "PREROUTING"),
@@ -52,9 +54,12 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("nat", "POSTROUTING", "FORWARD"),
     ),
     "output": (
+        _START,
         Stage("raw", "OUTPUT"),
         _CONNECTION,
-        *(Stage(table, "OUTPUT") for table in ("mangle", "nat", "filter", "security")),
+        *(Stage(table, "OUTPUT") for table in ("mangle", "nat")),
+        _REROUTING,
+        *(Stage(table, "OUTPUT") for table in ("filter", "security")),
         Stage("mangle", "POSTROUTING"),
         Stage("nat", "POSTROUTING"),
         _LOOPBACK,
@@ -90,6 +95,12 @@ class Hooks:
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
         self._acting: dict[Stage, tuple[int, ...]] = {}
+        self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
+            _START: self.routing.started,
+            _ROUTING: self.routing.arrived,
+            _REROUTING: self.routing.resent,
+            _LOOPBACK: self.routing.looped,
+        }
 
     @cached_property
     def _tracks(self) -> bool:
@@ -127,10 +138,8 @@ class Hooks:
             return On(packet)
         if stage is _CONNECTION:
             return On(tracked(packet, self._state))
-        if stage is _ROUTING:
-            return self.routing.arrived(packet, answer)
-        if stage is _LOOPBACK:
-            return self.routing.looped(packet)
+        if stage in self._routed:
+            return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):
             return Unseen()
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):

@@ -18,7 +18,8 @@ class Host(NamedTuple):
     """A node as far as more than its dump tells of it; None is not known.
 
     `local` are all addresses of the node, `interfaces` the names of all its interfaces. `out_interface` is where
-    the packet that is asked about leaves it. `sysctls` are the kernel's settings by name.
+    the packet that is asked about leaves it. `sysctls` are the kernel's settings by name. `version` is the one of
+    IP that is asked about, 4 or 6.
     """
 
     local: frozenset[Network] | None = None
@@ -28,6 +29,7 @@ class Host(NamedTuple):
     out_interface: str | None = None
     interfaces: frozenset[str] | None = None
     sysctls: Mapping[str, str] | None = None
+    version: int = 4
 
     def sysctl(self, name: str) -> str | None:
         """Return one of the kernel's settings; None where it is not known."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iptviz.supplied.routing_rules import RoutingRule
     from iptviz.xtables.address import Network
 
-_VERSIONS = {"ipv4": 4, "ipv6": 6}
+VERSIONS = {"ipv4": 4, "ipv6": 6}
 _NFT_FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
 _SHOWN_BY = {"nft": "nf_tables", "table names": "legacy"}
 """Which backend's tables a kind of evidence shows."""
@@ -91,7 +91,7 @@ class Snapshot:
         They are known where a list has the loopback address, which every node has, and others: what `ip addr`
         prints of all devices, or the table `local` of `ip route show table all`.
         """
-        version = _VERSIONS[family]
+        version = VERSIONS[family]
         listed = frozenset(own for found in self._all("addresses") for own in found if own.version == version)
         if _has_loopback(listed, version) and any(not _is_loopback(own) for own in listed):
             return listed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.host import Host
+from iptviz.node.snapshot import VERSIONS
 from iptviz.questions.packet_values import Typed, read_address
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def supplied_host(
         sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
         recent=node.recent if recent is None else _by_name(_read("recent", recent)),
         out_interface=out_interface,
+        version=VERSIONS[family],
         sysctls=node.sysctls
         if sysctl is None
         else dict(node.sysctls or {}) | _by_name(_read("sysctls", sysctl)),

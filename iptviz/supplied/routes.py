@@ -55,6 +55,14 @@ class Routes:
                 return route
         return None
 
+    def leads_nowhere(self, address: Network) -> bool:
+        """Whether it is known that no route leads to `address`: others of its family are known."""
+        if self._asked != _TABLES or not any(
+            route.table == "main" and route.network.version == address.version for route in self.routes
+        ):
+            return False
+        return not any(any(self._candidates(table, address)) for table in self._asked)
+
     def by_precedence(self) -> Iterator[Route]:
         """Yield the routes that packets may take, those that go before others first.
 
