@@ -108,6 +108,20 @@ class Martians:
             return None
         return "martian source: an address of this node, and accept_local is not 1"
 
+    def tells_reverse_path(self, packet: Packet) -> bool:
+        """Whether it is known if rp_filter drops a packet that arrived."""
+        source, routes = packet.source, self.host.routes
+        if self.host.version != _FOUR or self.settings.is_off("rp_filter", packet.in_interface):
+            return True
+        if (
+            source is None
+            or routes is None
+            or self.settings.greatest("rp_filter", packet.in_interface) is None
+        ):
+            return False
+        route = routes.lookup(source)
+        return routes.leads_nowhere(source) if route is None else route.device is not None
+
     def _by_reverse_path(self, packet: Packet) -> str | None:
         """Return why rp_filter drops a packet: 1 asks for a route back by the same interface, 2 for any.
 

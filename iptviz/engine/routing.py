@@ -16,7 +16,7 @@ from iptviz.engine.moves import Lost, On
 from iptviz.engine.settings import Settings, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 _LEAST_TTL = 2
+_FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
 class Routing:
@@ -112,6 +113,15 @@ class Routing:
         if packet.ttl is None:
             return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
         return On(forwarded._replace(ttl=packet.ttl - 1))
+
+    def unseen(self, packet: Packet, routes: Collection[str]) -> tuple[str, ...]:
+        """Return the settings that may drop a packet that arrived, and are not known; it took one of `routes`."""
+        found = []
+        if "FORWARD" in routes and not self.settings.tells_forwarding(self.host.version, packet.in_interface):
+            found.append(_FORWARDING[self.host.version])
+        if {"FORWARD", "INPUT"} & set(routes) and not self.martians.tells_reverse_path(packet):
+            found.append("rp_filter")
+        return tuple(found)
 
     def _unforwarded(self, packet: Packet, answer: Answer) -> str | None:
         """Return why this node forwards no such packet; None where it does, or nothing is known."""

@@ -109,6 +109,18 @@ class Settings:
             None if stopping else _name(side.name or (others[0] if len(others) == 1 else "*"), key, version)
         )
 
+    def tells_forwarding(self, version: int, interface: str | None) -> bool:
+        """Whether it is known if the node forwards what comes in by an interface."""
+        names, key = _FORWARDING[version]
+        own = (_name(interface, key),) if interface is not None and version != _SIX else ()
+        return any(self.value(name) is not None for name in (*names, *own))
+
+    def is_off(self, key: str, interface: str | None) -> bool:
+        """Whether a setting is known to be 0 for all, and for the interface that is named, or else for each."""
+        own = self.of_interfaces(key)
+        each = list(own.values()) if interface is None else [self.value(_name(interface, key))]
+        return self.value(_name("all", key)) == 0 and bool(each) and all(value == 0 for value in each)
+
     def greatest(self, key: str, interface: str | None) -> int | None:
         """Return the greater of the settings of `all` and of an interface; None where one is not known."""
         every = self.value(_name("all", key))
@@ -116,6 +128,7 @@ class Settings:
         return None if every is None or own is None else max(every, own)
 
 
+_SIX = 6
 _NO_INTERFACES = {"all", "default", "lo"}
 _FORWARDING = {
     4: (("net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding"), "forwarding"),
