@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iptviz.ipset.saved import IpSet
+    from iptviz.supplied.interface_addresses import InterfaceAddress
     from iptviz.supplied.recent import RecentList
     from iptviz.supplied.routes import Routes
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 class Host(NamedTuple):
     """A node as far as more than its dump tells of it; None is not known.
 
-    `local` are all addresses of the node, `interfaces` the names of all its interfaces. `out_interface` is where
-    the packet that is asked about leaves it. `sysctls` are the kernel's settings by name. `version` is the one of
-    IP that is asked about, 4 or 6.
+    `local` are all addresses of the node, `interfaces` the names of all its interfaces, `addresses` those of
+    each. `out_interface` is where the packet that is asked about leaves it. `sysctls` are the kernel's settings
+    by name. `version` is the one of IP that is asked about, 4 or 6.
     """
 
     local: frozenset[Network] | None = None
@@ -28,6 +29,7 @@ class Host(NamedTuple):
     recent: Mapping[str, RecentList] | None = None
     out_interface: str | None = None
     interfaces: frozenset[str] | None = None
+    addresses: Mapping[str, tuple[InterfaceAddress, ...]] | None = None
     sysctls: Mapping[str, str] | None = None
     version: int = 4
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
+    from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.supplied.recent import RecentList
     from iptviz.supplied.routes import Routes
     from iptviz.supplied.routing_rules import RoutingRule
@@ -105,6 +106,13 @@ class Snapshot:
     def interfaces(self) -> frozenset[str] | None:
         """The names of all interfaces; None where no list has all."""
         return next((names for found in self._all("addresses") if (names := found.interfaces)), None)
+
+    @property
+    def interface_addresses(self) -> ByInterface:
+        """The addresses of each interface, as far as lists tell whose they are."""
+        from iptviz.supplied.interface_addresses import joined
+
+        return joined([found.by_interface for found in self._all("addresses")])
 
     @cached_property
     def routes(self) -> Routes | None:

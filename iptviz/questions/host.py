@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
     from iptviz.supplied.addresses import Addresses
     from iptviz.supplied.files import FileArgument
+    from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.xtables.address import Network
 
 
@@ -40,6 +41,7 @@ def supplied_host(
     return Host(
         local=_own_addresses(node, family, typed, supplied),
         interfaces=node.interfaces if supplied is None else _interfaces(supplied),
+        addresses=node.interface_addresses if supplied is None else _by_interface(supplied),
         routes=node.routes if routes is None else _routes(routes),
         sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
         recent=node.recent if recent is None else _by_name(_read("recent", recent)),
@@ -63,6 +65,12 @@ def _own_addresses(
 def _interfaces(supplied: list[Addresses]) -> frozenset[str] | None:
     """Return all interfaces that lists of addresses name, where one of them has all."""
     return next((found.interfaces for found in supplied if found.interfaces), None)
+
+
+def _by_interface(supplied: list[Addresses]) -> ByInterface:
+    from iptviz.supplied.interface_addresses import joined
+
+    return joined([found.by_interface for found in supplied])
 
 
 def _routes(file: FileArgument) -> Any:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(r"[0-9A-Fa-f:.]+")
 _DEVICE = re.compile(r'(\b(?:dev|iif|oif) |"(?:dev|iif|oif)": ?")([^\s"]+)')
+_ITS_NAME = re.compile(
+    r'(^\d+: |"ifname": ?"|^(?=[^\s:]+[ \t]+(?:UP|DOWN|UNKNOWN|LOWERLAYERDOWN|NOTPRESENT|DORMANT|TESTING)\b))'
+    r"([^\s:@\"]+)",
+    re.MULTILINE,
+)
 _HEADING = re.compile(r"^(?:==> )?(?:\S*/)?([^/\s=]+)(?: <==|:)$", re.MULTILINE)
 _DEFAULT_LIST = "DEFAULT"
 _RULE = "-A INPUT "
@@ -48,11 +53,12 @@ class Beside:
         self._names = redactor.names
 
     def addresses(self, text: str) -> str:
-        """Return what `ip address` prints; the names of interfaces in it are in no answer.
+        """Return what `ip address` prints, with or without -j or -br.
 
         `10.0.0.5/24` is an address there, not its network.
         """
-        return _HOST.sub(lambda found: self._redactor.secrets.addresses.of(found[0]), text)
+        hidden = _HOST.sub(lambda found: self._redactor.secrets.addresses.of(found[0]), text)
+        return _ITS_NAME.sub(lambda found: found[1] + self._names.interface(found[2]), hidden)
 
     def routes(self, text: str) -> str:
         """Return what `ip route` prints, with or without -j."""
