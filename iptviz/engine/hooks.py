@@ -37,7 +37,7 @@ class Stage(NamedTuple):
 
 
 _CONNECTION, _ROUTING, _LOOPBACK = Stage("", "connection"), Stage("", "routing"), Stage("", "loopback")
-_START, _REROUTING = Stage("", "start"), Stage("", "rerouting")
+_START, _REMARKING, _REROUTING = Stage("", "start"), Stage("", "remarking"), Stage("", "rerouting")
 _FILTERING = ("mangle", "filter", "security")
 
 STAGES: dict[str, tuple[Stage, ...]] = {
@@ -57,7 +57,9 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         _START,
         Stage("raw", "OUTPUT"),
         _CONNECTION,
-        *(Stage(table, "OUTPUT") for table in ("mangle", "nat")),
+        Stage("mangle", "OUTPUT"),
+        _REMARKING,
+        Stage("nat", "OUTPUT"),
         _REROUTING,
         *(Stage(table, "OUTPUT") for table in ("filter", "security")),
         Stage("mangle", "POSTROUTING"),
@@ -98,6 +100,7 @@ class Hooks:
         self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
             _START: self.routing.started,
             _ROUTING: self.routing.arrived,
+            _REMARKING: self._remarked,
             _REROUTING: self.routing.resent,
             _LOOPBACK: self.routing.looped,
         }
@@ -153,6 +156,10 @@ class Hooks:
         """That what no dump shows does nothing: only so a packet can be followed."""
         return Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond)))
 
+    def _remarked(self, packet: Packet, _answer: Answer) -> On:
+        """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""
+        return On(self.routing.remarked(packet, sure=not self._layers(Stage("raw", "OUTPUT"))))
+
     def _layer(self, turn: Turn, answer: Answer) -> int:
         """Return the place of the rules that are asked.
 
@@ -172,10 +179,10 @@ class Hooks:
         """Return the packet with the interfaces that it has at this point."""
         if stage.chain == "PREROUTING" or packet.route == "INPUT":
             return packet._replace(out_interface="")
-        incoming = "" if packet.route == "OUTPUT" else packet.in_interface
-        return packet._replace(
-            out_interface=self.routing.outgoing(stage.chain, packet), in_interface=incoming
-        )
+        if packet.route == "OUTPUT":
+            leaving = packet.out_interface if stage.chain == "OUTPUT" else packet.leaves_by
+            return packet._replace(out_interface=leaving, in_interface="")
+        return packet._replace(out_interface=packet.leaves_by)
 
 
 _BACKENDS = ("legacy", "nf_tables")

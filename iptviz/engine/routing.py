@@ -3,6 +3,8 @@
 Source: net/ipv4/ip_forward.c, which takes one off the time to live before FORWARD is asked; __mkroute_output in
 net/ipv4/route.c, which gives 127.0.0.0/8 no route out of the node, asked when a program sends, and again after
 nat OUTPUT has changed the destination (ip_route_me_harder in net/ipv4/netfilter.c), before filter OUTPUT.
+The mark that counts is the one at that time: with nat PREROUTING's, with mangle OUTPUT's (ipt_mangle_out in
+net/ipv4/netfilter/iptable_mangle.c), not with those of later tables.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.supplied.route_lines import Route
 
     Answer = Callable[[Condition], bool | None]
 
@@ -39,12 +42,21 @@ class Routing:
     def started(self, packet: Packet, answer: Answer) -> On | Lost:
         """Take a packet off the wire, or from a program of this node, before any rule is asked.
 
+        All of hook OUTPUT sees the interface of this first route, whatever nat does.
+
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
-        sent = packet.route == "OUTPUT"
-        why = self._unsent("OUTPUT", packet, answer) if sent else self.martians.on_arrival(packet, answer)
+        if packet.route == "OUTPUT":
+            routed = self._sent_on(packet)
+            return self._unless_unsent(routed._replace(out_interface=routed.leaves_by), answer)
+        why = self.martians.on_arrival(packet, answer)
         return On(packet) if why is None else Lost(packet, why)
+
+    def remarked(self, packet: Packet, *, sure: bool) -> Packet:
+        """Route a packet of this node again where mangle has changed its mark; `sure`: no other table has."""
+        routed = self._sent_on(packet)
+        return routed if sure or routed.leaves_by == packet.leaves_by else routed._replace(leaves_by=None)
 
     def resent(self, packet: Packet, answer: Answer) -> On | Lost:
         """Route a packet of this node again, whose destination nat has changed.
@@ -52,33 +64,35 @@ class Routing:
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
-        why = self._unsent("POSTROUTING", packet, answer) if packet.dnat else None
-        return On(packet) if why is None else Lost(packet, why)
+        return self._unless_unsent(self._sent_on(packet), answer) if packet.dnat else On(packet)
 
-    def _unsent(self, chain: str, packet: Packet, answer: Answer) -> str | None:
-        """Return why a packet of this node finds no route, None where it does: loopback's stay on lo."""
-        if packet.dnat is None and packet.destination is None:
-            return None
-        if not lies_in(packet.source, LOOPBACK):
-            return None
-        side = Side("out-interface", self.outgoing(chain, packet))
-        if side.name == "lo" or self.settings.is_on("route_localnet", side, answer):
-            return None
-        if self._is_local(packet, answer):
-            return None
-        return "no route from 127.0.0.0/8 to another host, where route_localnet is not 1"
+    def _unless_unsent(self, packet: Packet, answer: Answer) -> On | Lost:
+        """Lose a packet of this node from loopback that goes elsewhere, where loopback is not routed there."""
+        unknown = packet.dnat is None and packet.destination is None
+        side = Side("out-interface", packet.leaves_by)
+        if unknown or not lies_in(packet.source, LOOPBACK) or side.name == "lo":
+            return On(packet)
+        if self.settings.is_on("route_localnet", side, answer) or self._is_local(packet, answer):
+            return On(packet)
+        return Lost(packet, "no route from 127.0.0.0/8 to another host, where route_localnet is not 1")
 
-    def outgoing(self, chain: str, packet: Packet) -> str | None:
-        """Return where a packet leaves, as a built-in chain sees it; None where that is not known."""
-        destination = packet.destination
-        if chain == "OUTPUT" and packet.original is not None:
-            destination = packet.original.destination  # all of this hook sees the route from before nat
-        if packet.route == "OUTPUT" and self.host.is_local(destination):
-            return "lo"
-        if self.host.out_interface is None and self.host.routes and destination is not None:
-            route = self.host.routes.lookup(destination)
-            return route.device if route else None
-        return self.host.out_interface
+    def _sent_on(self, packet: Packet) -> Packet:
+        """Return a packet with the interface by which it leaves now, None where that is not known."""
+        if packet.route == "OUTPUT" and self.host.is_local(packet.destination):
+            return packet._replace(leaves_by="lo")
+        route = self._route_of(packet) if self.host.out_interface is None else None
+        return packet._replace(leaves_by=route.device if route else self.host.out_interface)
+
+    def _route_of(self, packet: Packet) -> Route | None:
+        """Return the route of a packet with the mark that it has now."""
+        if self.host.routes is None or packet.destination is None:
+            return None
+
+        def has_mark(value: int, mask: int) -> bool | None:
+            found = packet.mark.equals(value, mask)
+            return found if isinstance(found, bool) else None
+
+        return self.host.routes.lookup(packet.destination, has_mark)
 
     def looped(self, packet: Packet, _answer: Answer) -> On:
         """Return a packet that the node sends to itself as it comes in again, any other as it is."""
@@ -102,14 +116,12 @@ class Routing:
         why = self._unforwarded(packet, answer)
         if why is not None:
             return Lost(packet, why)
-        route = (
-            self.host.routes.lookup(packet.destination) if self.host.routes and packet.destination else None
-        )
+        route = self._route_of(packet)
         if _expires(packet, answer):
             return Lost(packet, "time to live exceeded, not forwarded")
         if route is not None and route.kind in _REFUSING_ROUTES:
             return Lost(packet, f"route is {route.kind}")
-        forwarded = packet._replace(route="FORWARD", to_this_node=False)
+        forwarded = self._sent_on(packet._replace(route="FORWARD", to_this_node=False))
         if packet.ttl is None:
             return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
         return On(forwarded._replace(ttl=packet.ttl - 1))

@@ -122,9 +122,7 @@ class Snapshot:
             return None
         from iptviz.supplied.routes import Routes
 
-        return Routes(
-            dict.fromkeys(found), chosen_by_rules=not all(rule.usual for rule in self.routing_rules)
-        )
+        return Routes(dict.fromkeys(found), self.routing_rules)
 
     @property
     def routing_rules(self) -> tuple[RoutingRule, ...]:

@@ -42,7 +42,7 @@ def supplied_host(
         local=_own_addresses(node, family, typed, supplied),
         interfaces=node.interfaces if supplied is None else _interfaces(supplied),
         addresses=node.interface_addresses if supplied is None else _by_interface(supplied),
-        routes=node.routes if routes is None else _routes(routes),
+        routes=node.routes if routes is None else _routes(node, routes),
         sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
         recent=node.recent if recent is None else _by_name(_read("recent", recent)),
         out_interface=out_interface,
@@ -73,10 +73,17 @@ def _by_interface(supplied: list[Addresses]) -> ByInterface:
     return joined([found.by_interface for found in supplied])
 
 
-def _routes(file: FileArgument) -> Any:
+def _routes(node: Snapshot, file: FileArgument) -> Any:
+    """Return the routes of a file, with the rules of `ip rule` that stand in it, or else in the snapshot."""
+    from iptviz.supplied.files import Supplied, read_file
     from iptviz.supplied.routes import Routes
+    from iptviz.supplied.routing_rules import rules_among
 
-    return Routes(route for routes in _read("routes", file) for route in routes)
+    given = read_file(file, Supplied)
+    rules = rules_among(*given) if given else ()
+    return Routes(
+        (route for routes in _read("routes", given) for route in routes), rules or node.routing_rules
+    )
 
 
 def _read(kind: str, file: FileArgument) -> Iterator[Any]:

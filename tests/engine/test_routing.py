@@ -198,3 +198,39 @@ def test_a_source_without_a_way_back_is_filtered() -> None:
 def test_without_the_setting_of_either_kind_nothing_is_filtered() -> None:
     (outcome,) = ask(NOTHING, src="10.9.0.9", sysctl=sysctls(f"{ALL}rp_filter=1"), routes=ROUTES).outcomes
     assert outcome.verdict == "ACCEPT"
+
+
+# --- routing rules ------------------------------------------------------------------------------------------
+
+TABLES = """default via 10.2.0.2 dev srv
+default dev cli table 100
+0:\tfrom all lookup local
+100:\tfrom all fwmark 0x40/0x40 lookup 100
+32766:\tfrom all lookup main
+"""
+MARK = "-j MARK --set-xmark 0x40/0x40"
+SENT: dict[str, Any] = {"hook": "output", "src": "10.2.0.1", "in_iface": None}
+
+
+@pytest.mark.parametrize(
+    ("rule", "about", "expected"),
+    [
+        ("", {}, {"": "ACCEPT"}),
+        (f"mangle|-A PREROUTING {MARK}", {}, {"": "DROP"}),
+        (f"filter|-A FORWARD {MARK}", {}, {"": "ACCEPT"}),
+        ("", {"mark": None}, {"output interface is cli": "DROP", "": "ACCEPT"}),
+        (f"mangle|-A OUTPUT {MARK}", SENT, {"": "DROP"}),
+        (f"filter|-A OUTPUT {MARK}", SENT, {"": "ACCEPT"}),
+        (f"raw|-A OUTPUT {MARK}", SENT, {"output interface is cli": "DROP", "": "ACCEPT"}),
+        (f"nat|-A OUTPUT {MARK}\nnat|-A OUTPUT -p tcp -j DNAT --to-destination 10.2.0.6", SENT, {"": "DROP"}),
+    ],
+)
+def test_the_mark_chooses_the_interface(rule: str, about: dict[str, Any], expected: object) -> None:
+    rules = f"{rule}\nmangle|-A POSTROUTING -o cli -j DROP".strip()
+    assert cases(rules, **{"out_iface": None, "routes": Supplied(TABLES, "routes"), **about}) == expected
+
+
+def test_tables_without_their_rules_leave_the_interface_open() -> None:
+    routes = Supplied("\n".join(TABLES.splitlines()[:2]), "routes")
+    asked = cases("mangle|-A POSTROUTING -o cli -j DROP", out_iface=None, routes=routes)
+    assert asked == {"output interface is cli": "DROP", "": "ACCEPT"}
