@@ -144,9 +144,9 @@ class Martians:
     def _by_loopback(packet: Packet, answer: Answer) -> bool:
         """Whether a packet comes in by lo: the node sent it to itself, and it was routed then.
 
-        What nat rewrites on arrival did not: nat had chosen when it was sent.
+        What nat rewrites on arrival did not: nat had chosen when it was sent. Answers come from elsewhere.
         """
-        if packet.in_interface is not None or packet.dnat:
+        if packet.in_interface is not None or packet.dnat or packet.answer:
             return packet.in_interface == "lo"
         return answered(Condition("in-interface", "lo"), answer)
 

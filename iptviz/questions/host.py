@@ -28,7 +28,7 @@ def supplied_host(
     routes: FileArgument,
     ipset: FileArgument,
     recent: FileArgument,
-    sysctl: FileArgument,
+    sysctl: FileArgument = None,
 ) -> Host:
     """Return what is known of the node; `out_interface` is where the packet in question leaves.
 

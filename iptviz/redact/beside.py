@@ -115,6 +115,8 @@ class Beside:
 
     def _value(self, condition: Condition) -> str | None:
         kind = CONDITION_KINDS[condition.kind]
+        if re.fullmatch(kind.plain, condition.value):
+            return condition.value
         change: Callable[[str], str | None] | None = {
             "address": self._only_addresses,
             "interface": self._names.interface,
@@ -123,9 +125,7 @@ class Beside:
             "setting": self._setting,
             "options": self._options,
         }.get(kind.names)
-        if change is not None:
-            return change(condition.value)
-        return condition.value if re.fullmatch(kind.plain, condition.value) else None
+        return change(condition.value) if change else None
 
     def _setting(self, text: str) -> str | None:
         """Return a setting, or what is asked of one, that is known to name nothing but an interface."""
