@@ -140,7 +140,7 @@ class Hooks:
         if stage.route and packet.route != stage.route:
             return On(packet)
         if stage is _CONNECTION:
-            return On(tracked(packet, "ESTABLISHED" if packet.answer else self._state))
+            return On(tracked(packet, "ESTABLISHED" if packet.part else self._state))
         if stage in self._routed:
             return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):

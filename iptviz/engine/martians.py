@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
+from iptviz.engine.packet import ANSWER
 from iptviz.engine.settings import Settings, Side
 from iptviz.xtables.address import Network, parse_network
 
@@ -146,7 +147,7 @@ class Martians:
 
         What nat rewrites on arrival did not: nat had chosen when it was sent. Answers come from elsewhere.
         """
-        if packet.in_interface is not None or packet.dnat or packet.answer:
+        if packet.in_interface is not None or packet.dnat or packet.part == ANSWER:
             return packet.in_interface == "lo"
         return answered(Condition("in-interface", "lo"), answer)
 

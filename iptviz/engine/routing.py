@@ -59,12 +59,14 @@ class Routing:
         return routed if sure or routed.leaves_by == packet.leaves_by else routed._replace(leaves_by=None)
 
     def resent(self, packet: Packet, answer: Answer) -> On | Lost:
-        """Route a packet of this node again, whose destination nat has changed.
+        """Route a packet of this node again, whose destination nat has changed, or given back.
 
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
-        return self._unless_unsent(self._sent_on(packet), answer) if packet.dnat else On(packet)
+        return (
+            self._unless_unsent(self._sent_on(packet), answer) if packet.dnat or packet.part else On(packet)
+        )
 
     def _unless_unsent(self, packet: Packet, answer: Answer) -> On | Lost:
         """Lose a packet of this node from loopback that goes elsewhere, where loopback is not routed there."""
