@@ -30,6 +30,7 @@ class Beside(NamedTuple):
     routes: FileArgument = None
     ipset: FileArgument = None
     recent: FileArgument = None
+    sysctl: FileArgument = None
     assume: tuple[str, ...] = ()
 
 
@@ -50,6 +51,7 @@ def paths_of(
     host = supplied_host(
         node, family, None, (),
         addresses=beside.addresses, routes=beside.routes, ipset=beside.ipset, recent=beside.recent,
+        sysctl=beside.sysctl,
     )  # fmt: skip
     unseen = tuple(dict.fromkeys(name for each in dumps for name in node.unseen_tables(each)))
     evidence = Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))

@@ -49,6 +49,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "unchanged": "NOT DNATed",
     "redirected": "REDIRECTED",
     "depends": "depends",
+    "setting": "depends",
     "local": "this node",
     "reached": "reached",
 }
