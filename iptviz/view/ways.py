@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_of
+from iptviz.paths.model import ACCEPT
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
@@ -50,6 +51,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "redirected": "REDIRECTED",
     "depends": "depends",
     "setting": "depends",
+    "except": "except",
     "local": "this node",
     "reached": "reached",
 }
@@ -95,8 +97,8 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
 
 
 def _place(kind: FateKind) -> int:
-    """Return the place of a line where conditions are told: those of settings are, and are not `otherwise`."""
-    return -1 if kind == "setting" else FATE_KINDS.index(kind)
+    """Return the place of a line where conditions are told: those of rare cases are, and are not `otherwise`."""
+    return -1 if kind in {"setting", "except"} else FATE_KINDS.index(kind)
 
 
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
@@ -175,7 +177,7 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
         how = untracked or ", not DNATed"
         return f"delivered to this node at {fate.to}{how}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
-    if fate.kind == "unchanged":
+    if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
     where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
