@@ -50,7 +50,7 @@ class Reach(NamedTuple):
         if self._is_local:
             return "this node"
         if at_most == NEVER:
-            return "no"
+            return "depends" if any(map(self._is_taken, usual)) else "no"
         return "in part" if at_least == at_most else "depends"
 
     @property
@@ -71,9 +71,11 @@ class Reach(NamedTuple):
     @property
     def _is_local(self) -> bool:
         """Whether this node itself takes whatever reaches no endpoint."""
-        return not self.failing and any(
-            rest.outcome == LOCAL for each in self.entries for rest in each.leftover
-        )
+        return not self.failing and any(map(self._is_taken, self.entries))
+
+    def _is_taken(self, entry: ClientPaths) -> bool:
+        """Whether this node itself takes what an entry is about."""
+        return not self.is_port and any(rest.outcome == LOCAL for rest in entry.leftover)
 
 
 def hangs_on_settings(entry: ClientPaths) -> bool:
