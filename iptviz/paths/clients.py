@@ -57,7 +57,7 @@ LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
 class Asked(NamedTuple):
     """A frontend that connections go to, the networks of pods as far as they are known, and the node.
 
-    `may_be_local` says that rules treat a cluster IP as an address of the node, as those of a local DNS
+    `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS
     cache do.
     """
 
