@@ -39,8 +39,22 @@ class Site:
         return tuple(one for number in range(60, 220) if (one := str(first + number)) not in taken)
 
     @property
-    def own(self) -> frozenset[str]:
-        return frozenset((*self.addresses, self.gateway))
+    def own(self) -> tuple[str, ...]:
+        """The node's addresses, but for those of its loopback device."""
+        return (*self.addresses, self.gateway)
+
+    def has(self, address: str) -> bool:
+        """Whether an address is the node's own."""
+        return address in self.own or ip_address(address).is_loopback
+
+    def way_to(self, address: str) -> str:
+        """By which interface the node sends to an address."""
+        if self.has(address):
+            return "lo"
+        near = ip_network(f"{self.gateway}/24", strict=False)
+        here = address in self.here or (address not in self.there and ip_address(address) in near)
+        pod = here or address in self.there or ip_address(address) in ip_network(self.pods)
+        return self.interfaces[PODS if here else AWAY if pod else OUTSIDE]
 
     def commands(self) -> list[str]:
         """What `ip` makes of it."""
