@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import ip_address, ip_network
+from typing import Protocol
 
 OUTSIDE, PODS, AWAY = "outside", "pod", "away"
 LINKS = (OUTSIDE, PODS, AWAY)
@@ -12,6 +14,17 @@ LINKS = (OUTSIDE, PODS, AWAY)
 
 _DNAT = re.compile(r"-p (\w+).*-j DNAT --to-destination ([\d.]+)(?::(\d+))?")
 _PORT = re.compile(r"-p (tcp|udp) .*--dport (\d+)")
+
+
+class Place(Protocol):
+    """What a condition may ask about the node: its links' interfaces, its addresses, its routes."""
+
+    @property
+    def interfaces(self) -> dict[str, str]: ...
+
+    def has(self, address: str) -> bool: ...
+
+    def way_to(self, address: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -26,12 +39,12 @@ class Site:
         default_factory=lambda: {OUTSIDE: "eth0", PODS: "cni0", AWAY: "flannel.1"}
     )
 
-    @property
+    @cached_property
     def gateway(self) -> str:
         """The node's address among its pods."""
         return str(ip_network(self.pods)[257 if ip_network(self.pods).num_addresses > 512 else 1])
 
-    @property
+    @cached_property
     def pod_clients(self) -> tuple[str, ...]:
         """Addresses of pods of this node that are endpoints of nothing."""
         first = ip_address(self.gateway)

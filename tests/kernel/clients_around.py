@@ -1,0 +1,63 @@
+"""Who tries to connect to a frontend: clients outside, pods here and elsewhere, and the node itself."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from tests.kernel.attempts import NODE, Attempt
+from tests.kernel.site import AWAY, OUTSIDE, PODS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.kernel.attempts import Fate
+    from tests.kernel.crossroads import Crossroads
+    from tests.kernel.site import Site
+
+STRANGERS = ("198.51.100.0", "100.64.9.0")
+"""Networks of outside clients."""
+_OWN_ADDRESSES = 150
+"""So many clients have an address of their own each."""
+
+
+def sources(site: Site, kind: str, times: int) -> Iterator[tuple[str, str]]:
+    """Yield by which link, or from `node`, clients of a kind come, and from which address: each another one."""
+    for number in range(times):
+        if kind == OUTSIDE:
+            yield OUTSIDE, str(ip_address(STRANGERS[number % 2]) + 7 + number % 200)
+        elif kind == NODE:
+            yield NODE, site.gateway if number % 4 == 1 else site.addresses[0]
+        elif number % 4:
+            yield PODS, site.pod_clients[number % len(site.pod_clients)]
+        else:
+            yield AWAY, str(ip_address(site.gateway) + 1024 + number % 200)
+
+
+def attempts(site: Site, kind: str, destination: str, port: int, protocol: str, times: int) -> list[Attempt]:
+    """Return attempts of one kind of client; the node reaches its own addresses from those."""
+    return [
+        Attempt(
+            link,
+            destination if link == NODE and site.has(destination) else source,
+            destination,
+            port,
+            protocol,
+        )
+        for link, source in sources(site, kind, times)
+    ]
+
+
+def tried(lab: Crossroads, some: list[Attempt], patience: float, *, sticky: bool) -> list[Fate]:
+    """Try; the node, which has few addresses, is forgotten each time by lists of -m recent."""
+    if not sticky:
+        return lab.attempt(some, patience)
+    lab.forget()
+    some = some[:_OWN_ADDRESSES]
+    if some[0].client != NODE:
+        return lab.attempt(some, patience)
+    fates = []
+    for one in some[:40]:
+        lab.forget()
+        fates += lab.attempt([one], patience)
+    return fates

@@ -1,0 +1,192 @@
+"""What a document says of whole ways, held against connections that were tried."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.kernel.asked_conditions import Facts, Shape, all_hold
+from tests.kernel.attempts import NODE
+from tests.kernel.site import OUTSIDE
+from tests.kernel.statistics import chi_square_p
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from tests.kernel.attempts import Attempt, Fate
+    from tests.kernel.site import Place
+
+CHANCE = 1e-3
+"""Shares that chance makes less often are looked at again."""
+
+
+class Setting(NamedTuple):
+    """What of a node its addresses do not say: see `Facts`."""
+
+    settings: tuple[tuple[str, str], ...] = ()
+    first: str = ""
+
+
+_PLAIN = Setting()
+
+
+class Trouble(NamedTuple):
+    """A connection that the document does not allow, or that it promises and nobody saw."""
+
+    what: str
+    fate: Fate | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.fate.attempt} {self.fate}" if self.fate else self.what
+
+
+def kind_of(attempt: Attempt) -> str:
+    """Return the kind of client in the document's words."""
+    return attempt.client if attempt.client in {OUTSIDE, NODE} else "pod"
+
+
+class Comparison:
+    """The `paths` of one frontend, and connections to it. `unknown` counts what nothing here decides.
+
+    `quiet`: the node may drop its own refusals, so that whom it refuses hears nothing.
+    """
+
+    def __init__(
+        self, paths: Sequence[Shape], site: Place, setting: Setting = _PLAIN, *, quiet: bool = False
+    ) -> None:
+        self.paths = paths
+        self.site = site
+        self.setting = setting
+        self.quiet = quiet
+        self.unknown = Counter[str]()
+
+    def troubles(self, fates: Sequence[Fate], level: float) -> Iterator[Trouble]:
+        """Yield what disagrees; of shares, what chance makes in less than `level` of all comparisons."""
+        seen: dict[int, list[Fate]] = {}
+        for fate in fates:
+            entries = [
+                (number, entry, applies)
+                for number, entry in enumerate(self.paths)
+                if kind_of(fate.attempt) in entry["clients"]
+                and (applies := self._applies(entry, fate)) is not False
+            ]
+            certain = [number for number, _, applies in entries if applies]
+            if len(certain) > 1 or not entries:
+                yield Trouble(f"{len(certain)} entries apply", fate)
+                continue
+            if not any(self._allows(entry, fate) for _, entry, _ in entries):
+                yield Trouble("no row allows it", fate)
+            yield from _reaching([entry for _, entry, _ in entries], fate)
+            if certain and len(entries) == 1:
+                seen.setdefault(certain[0], []).append(fate)
+        for number, some in seen.items():
+            yield from self._shares(self.paths[number], some, level)
+
+    def silence(self, fate: Fate) -> Iterator[Trouble]:
+        """Yield what speaks against a client's hearing nothing, however far its request came."""
+        for entry in self.paths:
+            own = kind_of(fate.attempt) in entry["clients"] and self._applies(entry, fate) is not False
+            if own and Fraction(entry["reaching"]["at_least"]["exact"]) == 1:
+                yield Trouble("should always reach an endpoint", fate)
+
+    def _applies(self, entry: Shape, fate: Fate) -> bool | None:
+        return self._known(entry["when"], fate.attempt, None)
+
+    def _row_applies(self, row: Shape, fate: Fate) -> bool | None:
+        return self._known(row["when"], fate.attempt, row.get("address"))
+
+    def _known(self, when: Iterable[Shape], attempt: Attempt, endpoint: str | None) -> bool | None:
+        facts = Facts(self.site, attempt, endpoint, *self.setting)
+        answer = all_hold(when, facts)
+        if answer is None:
+            self.unknown.update(one["text"] for one in when if all_hold([one], facts) is None)
+        return answer
+
+    def _allows(self, entry: Shape, fate: Fate) -> bool:
+        return any(
+            _share(row) and self._row_applies(row, fate) is not False and self._is(row, fate)
+            for row in _rows(entry)
+        )
+
+    def _is(self, row: Shape, fate: Fate) -> bool:
+        """Whether a row describes what became of an attempt."""
+        outcome, came = row["outcome"], fate.arrived
+        if outcome == "REJECT":
+            return came is None and (bool(fate.refused) or self.quiet)
+        if outcome not in {"ACCEPT", "LOCAL"}:
+            return came is None and not fate.refused
+        if came is None:
+            return False
+        if "address" not in row:
+            return not fate.rewritten and (fate.at == NODE) is (outcome == "LOCAL")
+        if came.destination != row["address"] or row["port"] not in {came.dport, None}:
+            return False
+        return self._source_is(row["snat"], fate.attempt.source, came.source) and _reply_is(
+            row["reply"], fate
+        )
+
+    def _source_is(self, snat: str | None, before: str, after: str) -> bool:
+        if snat == "MASQUERADE":
+            return self.site.has(after)
+        return after == (snat.partition(":")[0] if snat else before)
+
+    def _shares(self, entry: Shape, fates: list[Fate], level: float) -> Iterator[Trouble]:
+        """Yield what is seen too seldom or too often, where every row of an entry applies or does not."""
+        groups: dict[tuple[int, ...], list[Fate]] = {}
+        for fate in fates:
+            applies = [self._row_applies(row, fate) for row in _rows(entry)]
+            if None not in applies:
+                groups.setdefault(tuple(n for n, one in enumerate(applies) if one), []).append(fate)
+        for numbers, some in groups.items():
+            rows = [_rows(entry)[number] for number in numbers]
+            yield from _shares_of(rows, some, level)
+
+
+def _shares_of(rows: Sequence[Shape], fates: Sequence[Fate], level: float) -> Iterator[Trouble]:
+    total = sum(map(_share, rows))
+    if total != 1:
+        yield Trouble(f"the shares of {fates[0].attempt} sum to {total}")
+        return
+    expected: dict[str, Fraction] = {}
+    for row in rows:
+        expected[_look(row)] = expected.get(_look(row), Fraction(0)) + _share(row)
+    looks = {look: share for look, share in expected.items() if share}
+    observed = Counter(seen for fate in fates for seen in looks if seen == _looks(fate))
+    counts, shares = [observed[look] for look in looks], list(looks.values())
+    if sum(counts) == len(fates) and chi_square_p(counts, shares) < level:
+        yield Trouble(f"{fates[0].attempt}: {dict(observed)} instead of {looks}")
+
+
+def _look(row: Shape) -> str:
+    """How a row shows: where connections arrive, or that they do not."""
+    if row["outcome"] == "ACCEPT":
+        return f"{row['address']}:{row['port']}" if "address" in row else "goes on"
+    return {"REJECT": "refused", "LOCAL": "goes on"}.get(row["outcome"], "silence")
+
+
+def _looks(fate: Fate) -> str:
+    if fate.arrived is None:
+        return "refused" if fate.refused else "silence"
+    return f"{fate.arrived.destination}:{fate.arrived.dport}" if fate.rewritten else "goes on"
+
+
+def _rows(entry: Shape) -> list[Shape]:
+    return [*entry["endpoints"], *entry["leftover"]]
+
+
+def _share(row: Shape) -> Fraction:
+    return Fraction(row["exact"])
+
+
+def _reply_is(reply: str | None, fate: Fate) -> bool:
+    return reply is None or fate.answered is (reply == "ACCEPT")
+
+
+def _reaching(entries: Sequence[Shape], fate: Fate) -> Iterator[Trouble]:
+    """Yield what contradicts how many connections are said to reach an endpoint, whichever entry applies."""
+    reaches = fate.answered and fate.rewritten
+    if not reaches and all(Fraction(entry["reaching"]["at_least"]["exact"]) == 1 for entry in entries):
+        yield Trouble("should always reach an endpoint", fate)
+    if reaches and all(Fraction(entry["reaching"]["at_most"]["exact"]) == 0 for entry in entries):
+        yield Trouble("should never reach an endpoint", fate)
