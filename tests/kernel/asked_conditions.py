@@ -18,13 +18,14 @@ Shape = dict[str, Any]
 
 
 class Facts(NamedTuple):
-    """What is known of a connection: who opens it, and the endpoint that a row is about, if any.
+    """What is known of a connection: who opens it, from which port, and the endpoint of a row, if it has one.
 
     `settings` are sysctls by name, `first` is the backend whose tables are asked first, if there are two.
     """
 
     site: Place
     attempt: Attempt
+    sport: int
     endpoint: str | None = None
     settings: tuple[tuple[str, str], ...] = ()
     first: str = ""
@@ -69,8 +70,16 @@ def _in_interface(facts: Facts) -> str | None:
 
 
 def _out_interface(facts: Facts) -> str | None:
-    """By which interface it leaves once it is rewritten: known of rows that name an endpoint."""
-    return facts.site.way_to(facts.endpoint) if facts.endpoint else None
+    """By which interface it leaves, where there is only one answer.
+
+    What the node sends is asked in OUTPUT for the interface of where it was sent, in POSTROUTING for that of
+    where it goes; a condition does not say which is meant.
+    """
+    sent, goes = facts.attempt.destination, facts.endpoint
+    if facts.attempt.client != NODE:
+        return facts.site.way_to(goes) if goes else None
+    ways = {facts.site.way_to(address) for address in (sent, goes) if address}
+    return ways.pop() if len(ways) == 1 else None
 
 
 def _type(address: str, types: str, site: Place) -> bool | None:
@@ -97,6 +106,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool | None]] = {
     "destination-cidr": lambda value, facts: _in(facts.attempt.destination, value),
     "destination-range": lambda value, facts: _between(facts.attempt.destination, value),
     "destination-type": lambda value, facts: _type(facts.attempt.destination, value, facts.site),
+    "source-port": lambda value, facts: _port(facts.sport, value),
     "destination-port": lambda value, facts: _port(facts.attempt.port, value),
     "protocol": lambda value, facts: facts.attempt.protocol in value.split(","),
     "in-interface": lambda value, facts: _named(_in_interface(facts), value),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -17,18 +18,24 @@ if TYPE_CHECKING:
 
 STRANGERS = ("198.51.100.0", "100.64.9.0")
 """Networks of outside clients."""
+OFTEN = 0.7
 _OWN_ADDRESSES = 150
 """So many clients have an address of their own each."""
 
 
 def sources(site: Site, kind: str, times: int) -> Iterator[tuple[str, str]]:
-    """Yield by which link, or from `node`, clients of a kind come, and from which address: each another one."""
+    """Yield by which link, or from `node`, clients of a kind come, and from which address: each another one.
+
+    Which of two kinds of addresses is next is left to chance, so that no rule that counts can follow it.
+    """
+    dice = random.Random(times)
     for number in range(times):
+        often = dice.random() < OFTEN
         if kind == OUTSIDE:
-            yield OUTSIDE, str(ip_address(STRANGERS[number % 2]) + 7 + number % 200)
+            yield OUTSIDE, str(ip_address(STRANGERS[often]) + 7 + number % 200)
         elif kind == NODE:
-            yield NODE, site.gateway if number % 4 == 1 else site.addresses[0]
-        elif number % 4:
+            yield NODE, site.addresses[0] if often else site.gateway
+        elif often:
             yield PODS, site.pod_clients[number % len(site.pod_clients)]
         else:
             yield AWAY, str(ip_address(site.gateway) + 1024 + number % 200)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from fractions import Fraction
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.kernel.asked_conditions import Facts, Shape, all_hold
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from tests.kernel.attempts import Attempt, Fate
+    from tests.kernel.segments import Segment
     from tests.kernel.site import Place
 
 CHANCE = 1e-3
@@ -44,6 +46,37 @@ class Trouble(NamedTuple):
 def kind_of(attempt: Attempt) -> str:
     """Return the kind of client in the document's words."""
     return attempt.client if attempt.client in {OUTSIDE, NODE} else "pod"
+
+
+class Target(NamedTuple):
+    """Where a DNAT sends connections: addresses from the first to the last, and ports; None: the same port."""
+
+    first: str
+    last: str
+    ports: range | None
+
+    @property
+    def only(self) -> str | None:
+        """The address, if there is only one."""
+        return self.first if self.first == self.last else None
+
+    def has(self, came: Segment) -> bool:
+        first, last, address = map(int, map(ip_address, (self.first, self.last, came.destination)))
+        return first <= address <= last and (self.ports is None or came.dport in self.ports)
+
+
+Look = Target | str
+"""How connections show: where they arrive, or what else becomes of them."""
+
+
+def target_of(row: Shape) -> Target | None:
+    """Return the target of a row; None where nothing is rewritten. Ranges stand as a rule has them."""
+    if "address" not in row:
+        return None
+    addresses, _, ports = str(row["address"]).partition(":")
+    first, _, last = addresses.partition("-")
+    ends = list(map(int, (ports or str(row["port"] or "")).split("-"))) if ports or row["port"] else []
+    return Target(first, last or first, range(ends[0], ends[-1] + 1) if ends else None)
 
 
 class Comparison:
@@ -91,13 +124,14 @@ class Comparison:
                 yield Trouble("should always reach an endpoint", fate)
 
     def _applies(self, entry: Shape, fate: Fate) -> bool | None:
-        return self._known(entry["when"], fate.attempt, None)
+        return self._known(entry["when"], fate, None)
 
     def _row_applies(self, row: Shape, fate: Fate) -> bool | None:
-        return self._known(row["when"], fate.attempt, row.get("address"))
+        return self._known(row["when"], fate, target_of(row))
 
-    def _known(self, when: Iterable[Shape], attempt: Attempt, endpoint: str | None) -> bool | None:
-        facts = Facts(self.site, attempt, endpoint, *self.setting)
+    def _known(self, when: Iterable[Shape], fate: Fate, target: Target | None) -> bool | None:
+        endpoint = target.only if target else None
+        facts = Facts(self.site, fate.attempt, fate.sport, endpoint, *self.setting)
         answer = all_hold(when, facts)
         if answer is None:
             self.unknown.update(one["text"] for one in when if all_hold([one], facts) is None)
@@ -118,13 +152,11 @@ class Comparison:
             return came is None and not fate.refused
         if came is None:
             return False
-        if "address" not in row:
+        target = target_of(row)
+        if target is None:
             return not fate.rewritten and (fate.at == NODE) is (outcome == "LOCAL")
-        if came.destination != row["address"] or row["port"] not in {came.dport, None}:
-            return False
-        return self._source_is(row["snat"], fate.attempt.source, came.source) and _reply_is(
-            row["reply"], fate
-        )
+        source = self._source_is(row["snat"], fate.attempt.source, came.source)
+        return target.has(came) and source and _reply_is(row["reply"], fate)
 
     def _source_is(self, snat: str | None, before: str, after: str) -> bool:
         if snat == "MASQUERADE":
@@ -140,35 +172,43 @@ class Comparison:
                 groups.setdefault(tuple(n for n, one in enumerate(applies) if one), []).append(fate)
         for numbers, some in groups.items():
             rows = [_rows(entry)[number] for number in numbers]
-            yield from _shares_of(rows, some, level)
+            yield from _shares_of(rows, some, level, quiet=self.quiet)
 
 
-def _shares_of(rows: Sequence[Shape], fates: Sequence[Fate], level: float) -> Iterator[Trouble]:
+def _shares_of(
+    rows: Sequence[Shape], fates: Sequence[Fate], level: float, *, quiet: bool
+) -> Iterator[Trouble]:
     total = sum(map(_share, rows))
     if total != 1:
         yield Trouble(f"the shares of {fates[0].attempt} sum to {total}")
         return
-    expected: dict[str, Fraction] = {}
+    expected: dict[Look, Fraction] = {}
     for row in rows:
-        expected[_look(row)] = expected.get(_look(row), Fraction(0)) + _share(row)
+        look = _look(row, quiet=quiet)
+        expected[look] = expected.get(look, Fraction(0)) + _share(row)
     looks = {look: share for look, share in expected.items() if share}
-    observed = Counter(seen for fate in fates for seen in looks if seen == _looks(fate))
-    counts, shares = [observed[look] for look in looks], list(looks.values())
-    if sum(counts) == len(fates) and chi_square_p(counts, shares) < level:
+    observed = Counter(_seen(fate, looks, quiet=quiet) for fate in fates)
+    counts = [observed[look] for look in looks]
+    if sum(counts) == len(fates) and chi_square_p(counts, list(looks.values())) < level:
         yield Trouble(f"{fates[0].attempt}: {dict(observed)} instead of {looks}")
 
 
-def _look(row: Shape) -> str:
+def _look(row: Shape, *, quiet: bool) -> Look:
     """How a row shows: where connections arrive, or that they do not."""
     if row["outcome"] == "ACCEPT":
-        return f"{row['address']}:{row['port']}" if "address" in row else "goes on"
-    return {"REJECT": "refused", "LOCAL": "goes on"}.get(row["outcome"], "silence")
+        return target_of(row) or "goes on"
+    shown = {"REJECT": "silence" if quiet else "refused", "LOCAL": "goes on"}
+    return shown.get(row["outcome"], "silence")
 
 
-def _looks(fate: Fate) -> str:
+def _seen(fate: Fate, looks: Iterable[Look], *, quiet: bool) -> Look | None:
+    """What of `looks` an attempt showed; None: something else, or several, where ranges overlap."""
     if fate.arrived is None:
-        return "refused" if fate.refused else "silence"
-    return f"{fate.arrived.destination}:{fate.arrived.dport}" if fate.rewritten else "goes on"
+        return "refused" if fate.refused and not quiet else "silence"
+    if not fate.rewritten:
+        return "goes on"
+    found = [look for look in looks if isinstance(look, Target) and look.has(fate.arrived)]
+    return found[0] if len(found) == 1 else None
 
 
 def _rows(entry: Shape) -> list[Shape]:
