@@ -83,7 +83,7 @@ def _can_be_read(name: str, value: str, version: int) -> bool:
     """Whether a value of a field, or of a mark, means something; of other kinds nobody asks."""
     kind = CONDITION_KINDS[name]
     if kind.names == "address":
-        return _is_address(value, version)
+        return _is_address(value, version) or re.fullmatch(kind.plain or "", value) is not None
     if kind.names == "interface":
         return _INTERFACE.fullmatch(value) is not None
     if kind.bits is not None:

@@ -53,7 +53,16 @@ def cases_of(unknowns: Unknowns, number: int) -> list[Case]:
         TooLargeError: there are more than `MOST_CASES`.
     """
     found = _ways(unknowns, number)
-    ways = _joined([way for way in found if way[1] != EXCLUDED and _may_be(way[0], unknowns)], unknowns)
+    return cases_told(unknowns, [way for way in found if way[1] != EXCLUDED and _may_be(way[0], unknowns)])
+
+
+def cases_told(unknowns: Unknowns, found: list[tuple[Regions, Any]]) -> list[Case]:
+    """Return regions of fields, of which no two meet, as cases: those of which the same is said are joined.
+
+    Raises:
+        TooLargeError: there are more than `MOST_CASES`.
+    """
+    ways = _joined(found, unknowns)
     cases = [case for way in ways for case in _told(unknowns, *way)]
     if len(cases) > MOST_CASES:
         raise TooLargeError

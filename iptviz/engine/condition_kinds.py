@@ -28,6 +28,7 @@ def _mark_bits(text: str) -> Network | None:
 # --- words that say a value otherwise than it is written -------------------------------------------------------
 
 _THIS_NODE, _OF_TYPE = "an address of this node", "of type "
+_EACH_TARGET = "each DNAT target is"
 
 
 def _same(text: str) -> str:
@@ -42,6 +43,14 @@ def _hear_type(words: str) -> str | None:
     if words == _THIS_NODE:
         return "LOCAL"
     return words.removeprefix(_OF_TYPE) if words.startswith(_OF_TYPE) else None
+
+
+def _say_endpoint(value: str) -> str:
+    return _EACH_TARGET if value == "DNAT" else f"{value} is"
+
+
+def _hear_endpoint(words: str) -> str | None:
+    return "DNAT" if words == _EACH_TARGET else words.removesuffix(" is") if words.endswith(" is") else None
 
 
 def _hear_network(words: str) -> str | None:
@@ -93,7 +102,7 @@ class ConditionKind(NamedTuple):
         bits: reads a value as the bits of a mark that it means, which those of other questions may imply.
         names: what of the dump a value names: `address`, `interface`, `list`, `set`, or `options` where it
             quotes options of a rule, with whatever they name. Empty: nothing.
-        plain: a pattern of all values that name nothing, where `names` is empty.
+        plain: a pattern of all values that name nothing.
         per_rule: what is asked about changes as rules ask, so two rules ask two questions.
         always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
         details: how what else a rule asks stands after the value, and a pattern of it; empty: nothing does.
@@ -194,8 +203,9 @@ CONDITION_KINDS = {
         names="address",
     ),
     "endpoint-local": ConditionKind(
-        "every {} target is local to this node", "no {} target is local to this node",
-        "DNAT", _WHOSE, plain="DNAT", always_said=True,
+        "{} local to this node", "{} not local to this node",
+        "DNAT for whatever a packet is sent to, or the address of one endpoint", _WHOSE, names="address",
+        plain="DNAT", always_said=True, say=_say_endpoint, hear=_hear_endpoint,
     ),
     "listener": ConditionKind(
         "a program listens on {}", "no program listens on {}",
@@ -240,6 +250,11 @@ CONDITION_KINDS = {
         "packet matches {}", "packet does not match {}",
         "options that count, as a rule has them, and its line: -m connlimit --connlimit-above 5 at line 12",
         names="options", per_rule=True, hear=_hear_count,
+    ),
+    "answer": ConditionKind(
+        "the answer is such that {}", "the answer is not such that {}",
+        "what is asked of the endpoint's answer, in the words for a packet: packet matches -m length --length 40",
+        names="options",
     ),
     "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",

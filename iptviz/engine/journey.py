@@ -10,7 +10,7 @@ from iptviz.engine.hooks import Lost, On, Unseen, start_of
 from iptviz.engine.marks import UNKNOWN_MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from iptviz.engine.condition import Condition
     from iptviz.engine.hooks import Hooks, Stage, Turn
@@ -42,6 +42,14 @@ def fate_of(verdict: str, packet: Packet) -> Fate:
     return Fate(verdict, packet.route, packet.dnat, packet.snat)
 
 
+class Policy(NamedTuple):
+    """The policy of a built-in chain, of the dump at place `layer`."""
+
+    table: str
+    chain: str
+    layer: int
+
+
 NOT_FOLLOWED = Seen(Fate("", "", None, None), UNKNOWN_MARK)
 """What a leaf says of a packet that cannot be followed: tables that no dump shows may do anything to it."""
 
@@ -62,15 +70,36 @@ class Journey:
 
     def diagram(self, packet: Packet, hook: str) -> int:
         """Return all that may happen to `packet`: the leaves say what is `Seen` of it, or `NOT_FOLLOWED`."""
-        self._made.clear()
-        return self._from(0, start_of(packet, hook), self.hooks.turns(hook))
+        return self.along(start_of(packet, hook), self.hooks.turns(hook))
 
-    def _from(self, place: int, packet: Packet, turns: Sequence[Turn]) -> int:
-        """Return what becomes of a packet that comes to the turn at `place`."""
+    def along(self, packet: Packet, turns: Sequence[Turn]) -> int:
+        """Return all that may happen to `packet` in some turns of its way, as `diagram` does."""
+        self._made.clear()
+        return self._from(0, packet, turns)
+
+    def arrived(self, packet: Packet, by: object) -> Hashable:  # noqa: ARG002
+        """Return what a leaf says of a packet at the end of the turns; `by` let it through the last."""
+        return _seen("ACCEPT", packet)
+
+    def ended(self, verdict: str, packet: Packet, by: object) -> Hashable:  # noqa: ARG002
+        """Return what a leaf says of a packet that goes no further: `by` says by which rule or policy."""
+        return _seen(verdict, packet)
+
+    def met(self, stage: Stage, packet: Packet) -> Packet:  # noqa: ARG002
+        """Return the packet as a stage meets it."""
+        return packet
+
+    def chains(self, layer: int, stage: Stage) -> Chains:
+        """Return the chains of a table that are entered by a stage."""
+        table = self.hooks.rules[layer].tables[stage.table]
+        return Chains(self.unknowns, table, stage.chain, self.hooks.host, self.broken)
+
+    def _from(self, place: int, packet: Packet, turns: Sequence[Turn], by: object = None) -> int:
+        """Return what becomes of a packet at the turn at `place`; `by` let it through the one before."""
         while place < len(turns) and turns[place].stage.route and packet.route != turns[place].stage.route:
             place += 1
         if place == len(turns):
-            return self.unknowns.diagrams.leaf(_seen("ACCEPT", packet))
+            return self.unknowns.diagrams.leaf(self.arrived(packet, by))
         made = self._made.get((place, packet))
         if made is None:
             made = self.unknowns.explored(lambda answer: self._after(place, packet, turns, answer))
@@ -79,11 +108,11 @@ class Journey:
 
     def _after(self, place: int, packet: Packet, turns: Sequence[Turn], answer: Answer) -> int:
         diagrams = self.unknowns.diagrams
-        move = self.hooks.move(turns[place], packet, answer)
+        move = self.hooks.move(turns[place], self.met(turns[place].stage, packet), answer)
         if isinstance(move, On):
             return self._from(place + 1, move.packet, turns)
         if isinstance(move, Lost):
-            return diagrams.leaf(_seen("DROP", move.packet))
+            return diagrams.leaf(self.ended("DROP", move.packet, move.why))
         if isinstance(move, Unseen):
             return diagrams.leaf(NOT_FOLLOWED)
         stage = turns[place].stage
@@ -91,17 +120,17 @@ class Journey:
 
         def decided(leaf: int) -> int:
             says: Left | Ended = diagrams.says(leaf)
-            verdict = says.verdict if isinstance(says, Ended) else policy or "ACCEPT"
+            if isinstance(says, Ended):
+                verdict, by = says.verdict, says.by
+            else:
+                verdict, by = policy or "ACCEPT", Policy(stage.table, stage.chain, move.layer)
             if verdict == "ACCEPT":
-                return self._from(place + 1, says.packet, turns)
-            return diagrams.leaf(_seen(verdict, says.packet))
+                return self._from(place + 1, says.packet, turns, by)
+            return diagrams.leaf(self.ended(verdict, says.packet, by))
 
         return diagrams.replaced(self._chains_of(move.layer, stage).run(stage.chain, move.packet), decided)
 
     def _chains_of(self, layer: int, stage: Stage) -> Chains:
         if (layer, stage) not in self._chains:
-            table = self.hooks.rules[layer].tables[stage.table]
-            self._chains[layer, stage] = Chains(
-                self.unknowns, table, stage.chain, self.hooks.host, self.broken
-            )
+            self._chains[layer, stage] = self.chains(layer, stage)
         return self._chains[layer, stage]

@@ -43,12 +43,13 @@ class Packet(NamedTuple):
     packet has none at this point (a packet that leaves the node came in by none), or unknown.
     `to_this_node` says whether the destination is one of the node's own addresses (`--dst-type LOCAL`).
     `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client.
-    `state` is the conntrack state, `statuses` what its connection, if any, got so far (SNAT, DNAT, CONFIRMED).
-    `original` is what the connection's first packet looked like, once nat has rewritten it.
+    `state` is the conntrack state, `statuses` what its connection, if any, got so far (SNAT, DNAT,
+    CONFIRMED). `original` is what the connection's first packet looked like, once nat has rewritten it.
     `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
     is another one than before. `route` is where routing sent it: `INPUT`, `FORWARD`, `OUTPUT`, or not yet.
     `ttl_taken` is what has been taken off an unknown time to live since it came, or since a rule set it.
-    `noted` are rules that it has passed and that a survey only notes.
+    `noted` are rules that it has passed and that a survey only notes. `answer` says that it goes back, as
+    the answer to the first packet of a connection.
     """
 
     protocol: str | None = None
@@ -81,6 +82,7 @@ class Packet(NamedTuple):
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
     noted: tuple[Note, ...] = ()
+    answer: bool = False
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

@@ -35,9 +35,10 @@ class Decider(NamedTuple):
 class EndpointRow(NamedTuple):
     """What becomes of connections that a DNAT sends to an endpoint, where all of `when` hold.
 
-    They are the share `share` (in [0, 1]) of all. `port` is None where it is not known. `outcome` is ACCEPT, DROP, REJECT, QUEUE or STOLEN, as decided by
-    `by`. `snat` is None, MASQUERADE, or the address that the source becomes. `reply` says the same of the
-    endpoint's answer on its way back through this node; None: it is not seen here, or not known.
+    They are the share `share` (in [0, 1]) of all. `port` is None where it is not known. `outcome` is
+    ACCEPT, DROP, REJECT, QUEUE or STOLEN, as decided by `by`. `snat` is None, MASQUERADE, or the address
+    that the source becomes. `reply` says the same of the endpoint's answer on its way back through this
+    node; None: it is not seen here, or not known.
     """
 
     address: str
@@ -59,7 +60,8 @@ class EndpointRow(NamedTuple):
 class LeftoverRow(NamedTuple):
     """What becomes of connections that no DNAT sends anywhere, where all of `when` hold.
 
-    They are the share `share` (in [0, 1]) of all. `outcome` ACCEPT means that they go on to `to` unchanged, LOCAL that they are delivered to this node.
+    They are the share `share` (in [0, 1]) of all. `outcome` ACCEPT means that they go on to `to` unchanged,
+    LOCAL that they are delivered to this node.
     """
 
     share: Fraction
@@ -72,8 +74,8 @@ class LeftoverRow(NamedTuple):
 class ClientPaths(NamedTuple):
     """What becomes of the connections of some kinds of clients, where all of `when` hold.
 
-    `clients` are kinds of clients, or the one address that was asked for. `untracked`: NOTRACK keeps nat out.
-    The shares of the rows whose `when` holds of one client sum to 1. At least the share `at_least` of
+    `clients` are kinds of clients, or the one address that was asked for. `untracked`: NOTRACK keeps nat
+    out. The shares of the rows whose `when` holds of one client sum to 1. At least the share `at_least` of
     connections reaches an endpoint and is answered, at most `at_most`: they differ where that hangs on
     conditions of rows.
     """
@@ -90,8 +92,8 @@ class ClientPaths(NamedTuple):
 class FrontendPaths(NamedTuple):
     """All that may become of connections to one frontend; entries of one kind of client exclude each other.
 
-    `assumed` is taken for granted of all clients. `left_open` says that questions were left open, since there
-    were too many cases.
+    `assumed` is taken for granted of all clients. `left_open` says that questions were left open, since
+    there were too many cases.
     """
 
     assumed: When

@@ -19,7 +19,8 @@ Word = Literal["yes", "no", "in part", "depends", "this node"]
 class Reach(NamedTuple):
     """How clients of one kind fare.
 
-    Of their connections at least the share `at_least` (in [0, 1]) works, at most `at_most`. `entries` are the cases of these clients.
+    Of their connections at least the share `at_least` (in [0, 1]) works, at most `at_most`. `entries` are
+    the cases of these clients.
     """
 
     client: str
@@ -31,7 +32,8 @@ class Reach(NamedTuple):
     def word(self) -> Word:
         """Whether all, none, or some of the connections work; `depends`: a condition decides that.
 
-        `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the address.
+        `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the
+        address.
         """
         if self.at_least == CERTAIN:
             return "yes"
@@ -56,7 +58,7 @@ class Reach(NamedTuple):
 
 
 def reaches(paths: FrontendPaths) -> tuple[Reach, ...]:
-    """Return how each kind of clients fares, in the order of `CLIENT_KINDS`, or the address that was asked for."""
+    """Return how each kind of clients fares, in the order of `CLIENT_KINDS`, or an address asked for."""
     kinds = dict.fromkeys(client for entry in paths.entries for client in entry.clients)
     ordered = sorted(kinds, key=lambda kind: CLIENT_KINDS.index(kind) if kind in CLIENT_KINDS else 0)
     return tuple(_reach(kind, paths.entries) for kind in ordered)

@@ -22,9 +22,9 @@ class Difference(NamedTuple):
     """What is `expected` by the API and what is `found` in the dump; one is empty where it is not there.
 
     `kind` is `missing-service`, `extra-service`, `missing-frontend`, `extra-frontend`, `missing-endpoint`,
-    `extra-endpoint`, `wrong-port`, `affinity`, `policy`, `source-ranges` or `health-check`. `at` is the frontend
-    that is concerned, `share` what an extra endpoint gets of its connections, `rule` where it stands; `of`
-    is `service` in parts.
+    `extra-endpoint`, `wrong-port`, `affinity`, `policy`, `source-ranges` or `health-check`. `at` is the
+    frontend that is concerned, `share` what an extra endpoint gets of its connections, `rule` where it
+    stands; `of` is `service` in parts.
     """
 
     kind: str
@@ -65,7 +65,8 @@ def differences_of(
 ) -> Iterator[Difference]:
     """Yield all in which a service port differs from what it should be.
 
-    `policy_unseen`: this kube-proxy may have picked the endpoints of an internal policy Local without a trace.
+    `policy_unseen`: this kube-proxy may have picked the endpoints of an internal policy Local without a
+    trace.
     """
     endpoints = (difference for answer in _telling(have) for difference in _endpoints(wanted, have, answer))
     properties = _properties(wanted, have, policy_unseen=policy_unseen)

@@ -84,8 +84,8 @@ def graph(
 ) -> GraphResult:
     """Return which chain leads to which: in `tables`, or in all, of the dump that is obviously meant.
 
-    `around` is a chain, of which those are returned that lead to it, or that it leads to, within `depth` jumps;
-    `focus` is a TARGET, of which the chains on its way are returned.
+    `around` is a chain, of which those are returned that lead to it, or that it leads to, within `depth`
+    jumps; `focus` is a TARGET, of which the chains on its way are returned.
 
     Raises:
         TargetError: there is no such table or chain, TARGET has no form that names anything, or is not there.

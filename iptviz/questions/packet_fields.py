@@ -37,10 +37,10 @@ def _itself(value: Any) -> Any:
 class Field(NamedTuple):
     """One field of a packet.
 
-    `named` is what it names of a dump. `read` makes of the option's name, what is typed and all that is typed the
-    value of the packet's `attribute`; `hook`, where the packet starts, is kept beside it. `shape` makes of that
-    value what JSON shows. `label` stands before it in a text, with `text` to write it where that is not how JSON
-    does; without a label, the text names it elsewhere.
+    `named` is what it names of a dump. `read` makes of the option's name, what is typed and all that is
+    typed the value of the packet's `attribute`; `hook`, where the packet starts, is kept beside it. `shape`
+    makes of that value what JSON shows. `label` stands before it in a text, with `text` to write it where
+    that is not how JSON does; without a label, the text names it elsewhere.
     """
 
     flag: str

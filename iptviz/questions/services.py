@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 class ServicesResult(NamedTuple):
     """The service ports that were asked for; `total` counts those that the dump has.
 
-    `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
-    were asked for. `others` are the answers of the node's other dumps.
+    `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where
+    they were asked for. `others` are the answers of the node's other dumps.
     """
 
     dump: Dump
@@ -102,10 +102,10 @@ def services(
 
     They come from every dump that has any, as a service of two families stands in two.
 
-    `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
-    `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an endpoint.
-    `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
-    a list of services, which names those whose comments are lost.
+    `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get
+    none. `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an
+    endpoint. `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names`
+    is the path of a list of services, which names those whose comments are lost.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.

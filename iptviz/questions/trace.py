@@ -15,7 +15,8 @@ from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
-from iptviz.supplied.files import Supplied, read_file
+from iptviz.questions.ways import Beside, paths_of
+from iptviz.supplied.files import FileArgument, Supplied, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,17 +25,19 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
+    from iptviz.paths.model import FrontendPaths
     from iptviz.supplied.service_names import Candidate
 
 
 class TraceResult(NamedTuple):
     """The answer: one trace per frontend that TARGET names; none where it is not in the dump.
 
-    `wanted` holds the DNAT rules of the endpoint that TARGET names, if it names one.
-    `siblings` has, for each trace, the other frontends of the same service port.
-    `notes` are findings and remarks on what the answer lacks or hangs on. `observed` has, for each trace, what
-    the counters of the dump tell, between it and the older dump `since` where that is not None.
-    `others` are the answers of other dumps of the node that have the target, too.
+    `wanted` holds the DNAT rules of the endpoint that TARGET names, if it names one. `siblings` has, for
+    each trace, the other frontends of the same service port. `notes` are findings and remarks on what the
+    answer lacks or hangs on. `observed` has, for each trace, what the counters of the dump tell, between it
+    and the older dump `since` where that is not None. `others` are the answers of other dumps of the node
+    that have the target, too. `paths` has, for each trace, what really becomes of connections, in all
+    tables, by kinds of clients.
     """
 
     dump: Dump
@@ -47,6 +50,7 @@ class TraceResult(NamedTuple):
     since: Dump | None = None
     snapshot: Snapshot | None = None
     others: tuple[TraceResult, ...] = ()
+    paths: tuple[FrontendPaths, ...] = ()
 
     @property
     def answers(self) -> tuple[TraceResult, ...]:
@@ -82,28 +86,41 @@ def trace(
     *,
     names: str | Supplied | None = None,
     since: Dump | Snapshot | None = None,
+    client: str = "",
+    addresses: FileArgument = None,
+    routes: FileArgument = None,
+    ipset: FileArgument = None,
+    recent: FileArgument = None,
+    assume: Sequence[str] = (),
 ) -> TraceResult:
     """Follow new connections to `target` through the dumps of a node, those of its family where it has one.
 
-    `since` is the same node at an earlier time, with counters, as it then has: what endpoints got between the two
-    is compared with their shares.
+    `since` is the same node at an earlier time, with counters, as it then has: what endpoints got between
+    the two is compared with their shares.
 
-    `names` is the path of a list of services, such as `kubectl get services -A` prints, which names those whose
-    comments are lost: see `iptviz.kube.naming`.
+    `names` is the path of a list of services, such as `kubectl get services -A` prints, which names those
+    whose comments are lost: see `iptviz.kube.naming`.
+
+    `client` is whose connections are followed: `outside`, `pod`, `node`, or an address; empty: all kinds'.
+    What is known of the node beside its rules comes from the snapshot, or is supplied as for
+    `iptviz.packet`.
 
     Raises:
         TargetError: `target` has none of the forms that name a service, an endpoint or a chain.
-        DumpError: the list of services cannot be read.
+        PacketError: there is no such client, or what is assumed cannot be so of any.
+        DumpError: the list of services, or another file, cannot be read.
     """
     family = family_of_target(target)
     snapshot = as_snapshot(dump)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
+    beside = Beside(client, addresses, routes, ipset, recent, tuple(assume))
     answers = [
         _trace(each, target, candidates, before.of_family(each.family)[0] if before else None)
         for each in snapshot.of_family(family)
     ]
-    first, *others = [answer for answer in answers if answer.services] or answers[:1]
+    answers = [answer for answer in answers if answer.services] or answers[:1]
+    first, *others = [answer._replace(paths=paths_of(snapshot, answer, beside)) for answer in answers]
     if len(snapshot.dumps) > 1:
         from iptviz.checks.backends import backends
 

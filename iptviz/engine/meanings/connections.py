@@ -69,7 +69,7 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
     if packet.state in wanted or packet.statuses & wanted:
         return known(test, holds=True)
-    if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"}:
+    if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"} and not packet.answer:
         return quoted(test)  # what the first packet got is not known
     return known(test, holds=False)
 
@@ -77,7 +77,7 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
 def status(test: Test, packet: Packet, _host: Host) -> Truth:
     """What the connection got so far."""
     wanted: frozenset[str] = test.operand
-    if packet.state == "NEW":  # the first packet: nothing is answered or expected
+    if packet.state == "NEW" or packet.answer:  # of the first packet, and of its answer, all is known
         return known(test, holds=not packet.statuses.isdisjoint(wanted))
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
         return known(test, holds=True)
@@ -86,6 +86,8 @@ def status(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def direction(test: Test, packet: Packet, _host: Host) -> Truth:
     """Whether the packet goes the way of the connection's first one, or back."""
+    if packet.answer:
+        return either(test, holds=not test.operand)
     return either(test, holds=test.operand if packet.state == "NEW" else None)
 
 

@@ -1,0 +1,187 @@
+"""Kinds of clients: what is known of the packets that each sends to a frontend, and what is assumed."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.fields import Field, interfaces, network_region
+from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, known_mark
+from iptviz.engine.packet import Packet
+from iptviz.engine.regions import common, complement, everything, region_of
+from iptviz.kube.families import MARK_MASQUERADE
+from iptviz.xtables.address import Network, parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.engine.condition import When
+    from iptviz.engine.host import Host
+    from iptviz.engine.regions import Region
+    from iptviz.kube.frontends import Frontend
+
+
+class Client(NamedTuple):
+    """One kind of client: where its packets start, and what is known of them.
+
+    `regions` are those in which fields lie, and `is_so` what makes it one of its kind. `assumed` is taken
+    for granted, unless somebody says otherwise.
+    """
+
+    name: str
+    hook: str
+    packet: Packet
+    regions: dict[Field, Region]
+    is_so: When
+    assumed: When
+
+
+_THIS_NODE = Condition("source-type", "LOCAL")
+_OFF_THE_WIRE = (
+    Assumption(Condition("in-interface", "lo"), holds=False),
+    Assumption(Condition("bridge-port", ""), holds=False),
+)
+_OF_ALL = (
+    Assumption(Condition("state", "NEW"), holds=True),
+    Assumption(Condition("mark", "0x0"), holds=True),
+    Assumption(Condition("connmark", "0x0"), holds=True),
+    Assumption(Condition("fragment", ""), holds=False),
+    Assumption(Condition("recent", "any list"), holds=False),
+)
+_LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
+
+
+class Asked(NamedTuple):
+    """A frontend that connections go to, the networks of pods as far as they are known, and the node."""
+
+    frontend: Frontend
+    family: str
+    networks: Sequence[Network]
+    host: Host
+
+
+def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None = None) -> list[Client]:
+    """Return the kinds of clients of a frontend, or those that may send from `source`, if that is given.
+
+    Their sources are none of `but`.
+    """
+    packet = _first_packet(asked.frontend, asked.host)
+    pods = _region(asked.networks)
+    others = complement(_region(but), 0)
+    sent = everything(0) if source is None else _region([source])
+    beyond_loopback = complement(_region([_network(_LOOPBACK[asked.family])]), 0)
+    sources = {"outside": complement(pods, 0), "pod": pods or everything(0), "node": beyond_loopback}
+    granted = (*_OF_ALL, *_granted(asked.frontend, packet))
+    return [
+        _client(kind, packet, common(common(region, others), sent), granted)
+        for kind, region in sources.items()
+        if common(common(region, others), sent)
+    ]
+
+
+def client_at(asked: Asked, source: Network, name: str) -> Client:
+    """Return the client at an address: this node, if that is known to be its own, else one that arrives."""
+    kind = "node" if asked.host.is_local(source) else name
+    packet = _first_packet(asked.frontend, asked.host)
+    granted = (*_OF_ALL, *_granted(asked.frontend, packet))
+    made = _client(kind, packet._replace(source=source), _region([source]), granted)
+    return made._replace(name=name)
+
+
+def _client(kind: str, packet: Packet, sources: Region, granted: When) -> Client:
+    regions = {} if sources == everything(0) else {Field("source"): sources}
+    if kind == "node":
+        is_so = (Assumption(_THIS_NODE, holds=True),)
+        return Client(kind, "output", packet._replace(in_interface=""), regions, is_so, granted)
+    regions[Field("in-interface")] = complement(interfaces("lo"), "")
+    is_so = (Assumption(_THIS_NODE, holds=False),)
+    return Client(kind, "prerouting", packet, regions, is_so, (*granted, *_OFF_THE_WIRE))
+
+
+def _region(networks: Iterable[Network]) -> Region:
+    return region_of([bounds for network in networks for bounds in network_region(network) or ()])
+
+
+def _network(text: str) -> Network:
+    network = parse_network(text)
+    assert network is not None  # noqa: S101 - a constant of this module
+    return network
+
+
+def _first_packet(frontend: Frontend, host: Host) -> Packet:
+    destination = parse_network(frontend.address) if frontend.address else None
+    own = host.is_local(destination) if destination else True
+    return Packet(
+        protocol=frontend.protocol,
+        destination=destination,
+        destination_port=frontend.port,
+        to_this_node=False if own is None and frontend.kind == "cluster-ip" else own,
+        unlisted=("",),
+        mark=known_mark(0),
+        connmark=known_mark(0),
+    )
+
+
+def _granted(frontend: Frontend, packet: Packet) -> When:
+    """In iptables mode a cluster IP is no address of a node, as it is in IPVS mode."""
+    if frontend.kind != "cluster-ip" or packet.to_this_node is not False:
+        return ()
+    return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
+
+
+def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:
+    """Return the networks of pods that rules of some chains name, else that of the first rule of any.
+
+    A rule that masquerades what does not come from a network (`! -s CIDR`) takes it for that of the pods.
+    """
+    nat = dump.tables.get("nat")
+    if nat is None:
+        return []
+    own = (
+        network for chain in chains for rule in nat.rules_with(" ! -s ", chain) for network in _pods_of(rule)
+    )
+    elsewhere = (
+        network for rule in islice(nat.rules_with(" ! -s "), _LOOKED_AT) for network in _pods_of(rule)
+    )
+    return list(dict.fromkeys(own)) or list(islice(elsewhere, 1))
+
+
+_LOOKED_AT = 64
+
+
+def _pods_of(rule: Rule) -> Iterator[Network]:
+    if rule.jump == MARK_MASQUERADE or (rule.target is not None and rule.target.name == "MASQUERADE"):
+        for option in rule.parts.basics:
+            if option.name == "-s" and option.negated:
+                yield from filter(None, map(parse_network, option.values))
+
+
+# --- what somebody says otherwise ------------------------------------------------------------------------------
+
+_OPENED: dict[str, dict[str, object]] = {
+    "state": {"state": None},
+    "mark": {"mark": UNKNOWN_MARK},
+    "connmark": {"connmark": UNKNOWN_CONNMARK},
+    "fragment": {"fragment": None},
+    "recent": {"unlisted": ()},
+}
+"""By the kind of an assumption the fields of a packet that are no longer taken for granted."""
+
+
+def opened(client: Client, given: When) -> Client:
+    """Return a client without what is taken for granted and `given` is about."""
+    kinds = {assumption.condition.kind for assumption in given}
+    changes = {name: value for kind in kinds for name, value in _OPENED.get(kind, {}).items()}
+    regions = {
+        field: region
+        for field, region in client.regions.items()
+        if field.kind != "in-interface" or "in-interface" not in kinds
+    }
+    return client._replace(
+        packet=client.packet._replace(**changes),  # type: ignore[arg-type]
+        regions=regions,
+        assumed=tuple(each for each in client.assumed if each.condition.kind not in kinds),
+    )

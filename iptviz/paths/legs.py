@@ -1,0 +1,225 @@
+"""The legs of a connection's way: up to nat, from there to its end, and the answer's way back.
+
+Where nat sends a connection is one diagram, and what becomes of what it sent is another for each packet
+that comes of it: so what is asked of one endpoint does not multiply with what is asked of others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from iptviz.engine.chains import Chains, Ended
+from iptviz.engine.hooks import start_of
+from iptviz.engine.journey import Journey, Policy
+from iptviz.engine.marks import known_mark
+from iptviz.engine.meanings.connections import INVALID, UNTRACKED
+from iptviz.paths.mirrored import Reworded, of_answer, of_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from iptviz.engine.effects import Stop
+    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.packet import Packet
+    from iptviz.engine.unknowns import Unknowns
+    from iptviz.rules.form import CompiledRule, Place
+    from iptviz.xtables.address import Network
+
+By: TypeAlias = "Place | Policy | str | None"
+"""Who decides: a rule, a policy, what routing says, or nobody."""
+
+
+class Through(NamedTuple):
+    """A packet that has come to the end of a leg; `by` is what accepted it last, where that is told."""
+
+    packet: Packet
+    by: By
+
+
+class Stopped(NamedTuple):
+    """A packet that goes no further."""
+
+    verdict: str
+    packet: Packet
+    by: By
+
+
+class Gone(NamedTuple):
+    """How a connection ended: `packet` as it then was, and what became of the endpoint's answer.
+
+    `reply` is None where there is none to be followed.
+    """
+
+    outcome: str
+    by: By
+    packet: Packet
+    reply: str | None = None
+    reply_by: By = None
+
+
+class _Chains(Chains):
+    """Chains that say which rule ended the table: of those that accept only where that is wanted."""
+
+    accepting = False
+
+    def end(self, rule: CompiledRule, stop: Stop) -> Ended:
+        told = self.accepting or stop.verdict != "ACCEPT"
+        return Ended(stop.verdict, stop.packet, rule.place if told else None)
+
+
+class Leg(Journey):
+    """Some turns of a way; the leaves say `Through`, `Stopped` or `NOT_FOLLOWED`."""
+
+    def __init__(self, hooks: Hooks, unknowns: Unknowns, *, accepting: bool = False) -> None:
+        super().__init__(hooks, unknowns)
+        self._accepting = accepting
+
+    def arrived(self, packet: Packet, by: object) -> Hashable:
+        """Return what a leaf says of a packet that has come to the end of the turns."""
+        return Through(packet, by if self._accepting else None)  # type: ignore[arg-type]
+
+    def ended(self, verdict: str, packet: Packet, by: object) -> Hashable:
+        """Return what a leaf says of a packet that goes no further."""
+        return Stopped(verdict, packet, by)  # type: ignore[arg-type]
+
+    def chains(self, layer: int, stage: Stage) -> Chains:
+        """Return the chains of a table that are entered by a stage."""
+        table = self.hooks.rules[layer].tables[stage.table]
+        made = _Chains(self.unknowns, table, stage.chain, self.hooks.host, self.broken)
+        made.accepting = self._accepting
+        return made
+
+
+def _halves(turns: Sequence[Turn]) -> tuple[Sequence[Turn], Sequence[Turn]]:
+    """Return the turns up to the first that nat has, and those after it."""
+    after = 1 + max(
+        place for place, turn in enumerate(turns) if turn.stage.table == "nat" and not turn.stage.route
+        and turn.stage.chain in {"PREROUTING", "OUTPUT"}
+    )  # fmt: skip
+    return turns[:after], turns[after:]
+
+
+class Way:
+    """The whole way of connections that start at one hook; `networks` are those of pods."""
+
+    def __init__(self, hooks: Hooks, unknowns: Unknowns, hook: str, networks: Sequence[Network] = ()) -> None:
+        self.unknowns = unknowns
+        self._networks = networks
+        self.diagrams = unknowns.diagrams
+        self.hooks = hooks
+        self._hook = hook
+        self._first, self._second = _halves(hooks.turns(hook))
+        self._leg = Leg(hooks, unknowns, accepting=True)
+        self._gone: dict[Packet, int] = {}
+
+    def chosen(self, client: Packet) -> int:
+        """Return what comes of a connection's first packet, from its start up to where nat sends it."""
+        return self._leg.along(client, self._first)
+
+    def client(self, packet: Packet) -> Packet:
+        """Return a connection's first packet where it starts."""
+        return start_of(packet, self._hook)
+
+    def gone(self, client: Packet, packet: Packet) -> int:
+        """Return how the connection of `client` ends, of which nat made `packet`: leaves say `Gone`."""
+        made = self._gone.get(packet)
+        if made is None:
+            made = self._gone[packet] = self._followed(client, packet)
+        return made
+
+    def _followed(self, client: Packet, packet: Packet) -> int:
+        unknowns: Unknowns = self.unknowns
+        if packet.dnat is not None:
+            unknowns = Reworded(unknowns, of_endpoint(endpoint_text(packet)))
+            destination = packet.destination
+            if destination and any(network.contains(destination) for network in self._networks):
+                packet = packet._replace(to_this_node=False)  # a pod, which has an address of its own
+        ends = Leg(self.hooks, unknowns).along(packet, self._second)
+
+        def gone(leaf: int) -> int:
+            says = self.diagrams.says(leaf)
+            if isinstance(says, Stopped):
+                return self.diagrams.leaf(Gone(says.verdict, says.by, says.packet))
+            if isinstance(says, Through):
+                return self._answered(client, says.packet)
+            return leaf
+
+        return self.diagrams.replaced(ends, gone)
+
+    # --- the way back ---------------------------------------------------------------------------------------
+
+    def _answered(self, client: Packet, packet: Packet) -> int:
+        """Return what becomes of the answer to an accepted packet."""
+        accepted = Gone("ACCEPT", None, packet)
+        if packet.dnat is None:
+            return self.diagrams.leaf(accepted)
+        unknowns = Reworded(self.unknowns, of_answer)
+        hook = "output" if packet.route == "INPUT" else "prerouting"
+        back = _Back(self.hooks, unknowns, client).along(_answer(client, packet), self.hooks.turns(hook))
+
+        def told(leaf: int) -> int:
+            says = self.diagrams.says(leaf)
+            if isinstance(says, Stopped):
+                return self.diagrams.leaf(accepted._replace(reply=says.verdict, reply_by=says.by))
+            if isinstance(says, Through):
+                return self.diagrams.leaf(accepted._replace(reply="ACCEPT"))
+            return self.diagrams.leaf(accepted)
+
+        return self.diagrams.replaced(back, told)
+
+
+NOT_TRANSLATED = "NOTRACK: the answer keeps the endpoint's address, which the client does not know"
+
+
+class _Back(Leg):
+    """The way of an answer: nat is not asked again, and gives back what it took before routing."""
+
+    def __init__(self, hooks: Hooks, unknowns: Unknowns, client: Packet) -> None:
+        super().__init__(hooks, unknowns)
+        self._client = client
+
+    def arrived(self, packet: Packet, by: object) -> Hashable:
+        """Return what a leaf says of an answer that has come through."""
+        if packet.state == UNTRACKED:
+            return Stopped("DROP", packet, NOT_TRANSLATED)
+        return super().arrived(packet, by)
+
+    def met(self, stage: Stage, packet: Packet) -> Packet:
+        """Return the answer as a stage meets it: routing finds the client's own address in it."""
+        if stage.table or stage.chain != "routing":
+            return packet
+        changed = tuple((field, line) for field, line in packet.changed if field != "destination")
+        return packet._replace(
+            destination=self._client.source,
+            destination_port=self._client.source_port,
+            to_this_node=self._client.route == "OUTPUT",
+            changed=changed,
+        )
+
+
+def endpoint_text(packet: Packet) -> str:
+    """Return the address that DNAT sent a packet to, as a question about it names it."""
+    return (packet.dnat or "").rpartition(":")[0].strip("[]") or (packet.dnat or "")
+
+
+def _answer(client: Packet, packet: Packet) -> Packet:
+    """Return the answer to an accepted packet, as it starts on its way back."""
+    masqueraded = packet.snat is not None
+    since = dict(packet.changed).get("source")
+    return packet._replace(
+        source=packet.destination,
+        source_port=packet.destination_port,
+        destination=packet.source if masqueraded else client.source,
+        destination_port=packet.source_port,
+        in_interface=packet.out_interface or None,
+        out_interface=None,
+        mark=known_mark(0),
+        state=INVALID,
+        statuses=packet.statuses | {"SEEN_REPLY", "CONFIRMED"},
+        tcp_flags=frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else None,
+        to_this_node=True if masqueraded else client.route == "OUTPUT",
+        unlisted=(), listed=frozenset(), dnat=None, snat=None, ttl=None, ttl_taken=0, length=None,
+        changed=(("destination", since),) if masqueraded and since is not None else (),
+        route="OUTPUT" if packet.route == "INPUT" else "",
+        answer=True,
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""Questions about one endpoint, and about its answer, as questions about the client's connection.
+
+The answer goes from the endpoint to the client: what is asked of its destination is asked of the client's
+source, and so on. Nothing is known of other things, such as its length: they are questions of their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.unknowns import Unknowns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Reworded(Unknowns):
+    """What is not known of a connection, asked in other words: `reword` says what they mean there."""
+
+    def __init__(self, of: Unknowns, reword: Callable[[Condition], Condition]) -> None:
+        self.__dict__.update(of.__dict__)  # one account of fields and nodes, whoever asks
+        self._of = of
+        self._reword = reword
+
+    def condition(self, condition: Condition) -> int:
+        """Return where a condition holds."""
+        return self._of.condition(self._reword(condition))
+
+    def told(self, condition: Condition) -> bool | None:
+        """Return whether a condition holds, as far as that is known."""
+        return self._of.told(self._reword(condition))
+
+
+def of_endpoint(address: str) -> Callable[[Condition], Condition]:
+    """Return what makes questions about where DNAT sends packets ones about this endpoint."""
+
+    def reword(condition: Condition) -> Condition:
+        return condition._replace(value=address) if condition.kind == "endpoint-local" else condition
+
+    return reword
+
+
+_SWAPPED = {
+    "source-cidr": "destination-cidr",
+    "source-range": "destination-range",
+    "source-port": "destination-port",
+    "source-type": "destination-type",
+    "in-interface": "out-interface",
+}
+_OTHER_SIDE = _SWAPPED | {other: kind for kind, other in _SWAPPED.items()}
+_SIDES = {"src": "dst", "dst": "src"}
+_OF_ONE_PACKET = {"length", "ttl", "rate", "quota", "recent", "count", "match"}
+
+
+def of_answer(condition: Condition) -> Condition:
+    """Return what a question about the answer of an endpoint asks of the connection."""
+    if condition.kind in _OTHER_SIDE:
+        return condition._replace(kind=_OTHER_SIDE[condition.kind], details="", rewritten="")
+    if condition.kind == "set":
+        directions = ",".join(_SIDES.get(side, side) for side in condition.details.split(","))
+        return condition._replace(details=directions)
+    if condition.kind in _OF_ONE_PACKET:
+        return Condition("answer", Assumption(condition, holds=True).text)
+    return condition

@@ -1,0 +1,177 @@
+"""The paths of connections to frontends of a node, for every kind of client."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.hooks import Hooks
+from iptviz.engine.knowing import within_bounds
+from iptviz.engine.unknowns import Unknowns
+from iptviz.errors import PacketError
+from iptviz.paths.clients import Asked, Client, client_at, clients_of, opened, pod_networks
+from iptviz.paths.hairpin import with_endpoints
+from iptviz.paths.legs import Way
+from iptviz.paths.model import ClientPaths, FrontendPaths
+from iptviz.paths.rows import Entries
+from iptviz.rules.iptables import DumpRules
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.engine.condition import When
+    from iptviz.engine.fields import Field
+    from iptviz.engine.host import Host
+    from iptviz.kube.frontends import Frontend
+    from iptviz.xtables.address import Network
+
+
+class Evidence(NamedTuple):
+    """What is known of a node: its dumps of one family, and what is beside them.
+
+    `unseen` and `beyond` are tables that no dump shows: see `Hooks`. `given` are assumptions of whoever
+    asks.
+    """
+
+    dumps: Sequence[Dump]
+    host: Host
+    unseen: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
+    given: When = ()
+
+
+class Survey:
+    """Finds the paths of frontends of one dump: for `clients` of one kind, or at an address; empty: all."""
+
+    def __init__(self, dump: Dump, evidence: Evidence, clients: str = "") -> None:
+        self._dump = dump
+        self.evidence = evidence
+        self._clients = clients
+        state = None if any(one.condition.kind == "state" for one in evidence.given) else "NEW"
+        rules = list(map(DumpRules, evidence.dumps))
+        self.hooks = Hooks(rules, evidence.host, state, evidence.unseen, evidence.beyond)
+
+    @property
+    def granted(self) -> When:
+        """That tables which no dump shows do nothing, where there may be some."""
+        unseen = self.hooks.unseen or self.hooks.beyond
+        return (Assumption(self.hooks.nothing_unseen, holds=True),) if unseen else ()
+
+    def paths(self, frontend: Frontend, chains: Iterable[str], endpoints: Sequence[str]) -> FrontendPaths:
+        """Return the paths of connections to a frontend.
+
+        `chains` are those of the service, whose rules may name the network of pods; `endpoints` are the
+        addresses of the service's own, in its order.
+
+        Raises:
+            PacketError: what is assumed can be so of no kind of client.
+        """
+        asked = Asked(frontend, self._dump.family, pod_networks(self._dump, chains), self.evidence.host)
+        finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))
+        source = parse_network(self._clients)
+        if source is not None:
+            return finding.of_address(source, self._clients)
+        return finding.of_kinds(self._clients)
+
+
+class _Finding:
+    """Finds the paths of one frontend."""
+
+    def __init__(self, survey: Survey, asked: Asked, endpoints: list[str]) -> None:
+        self._survey = survey
+        self._asked = asked
+        self._order = {address: place for place, address in enumerate(endpoints)}
+        self._addresses = {text: network for text in endpoints if (network := parse_network(text))}
+        self._assumed: dict[Assumption, None] = {}
+        self._left_open = False
+        self._refusal: PacketError | None = None
+
+    def of_address(self, source: Network, name: str) -> FrontendPaths:
+        return self._told(self._entries(client_at(self._asked, source, name)))
+
+    def of_kinds(self, kind: str) -> FrontendPaths:
+        hosts = {
+            text: address
+            for text, address in self._addresses.items()
+            if not any(network.contains(address) for network in self._asked.networks)
+        }
+        found: list[ClientPaths] = []
+        for client in clients_of(self._asked, list(self._addresses.values())):
+            if kind in {"", client.name}:
+                own = {
+                    text: self._entries(one)
+                    for text, address in islice(hosts.items(), _MOST_HOSTS)
+                    for one in clients_of(self._asked, (), address)
+                    if one.name == client.name and client.name != "pod"
+                }
+                found += with_endpoints(
+                    self._entries(client), {text: entries for text, entries in own.items() if entries}
+                )
+        if len(hosts) > _MOST_HOSTS:
+            others = ",".join(list(hosts)[_MOST_HOSTS:])
+            self._assumed[Assumption(Condition("source-cidr", others), holds=False)] = None
+        return self._told(found)
+
+    def _told(self, found: list[ClientPaths]) -> FrontendPaths:
+        if self._refusal and not found:
+            raise self._refusal
+        entries = tuple(map(self._in_order, _together(found)))
+        return FrontendPaths(tuple(self._assumed), entries, self._left_open)
+
+    def _in_order(self, entry: ClientPaths) -> ClientPaths:
+        """Return an entry with its endpoints in the order of the service's own."""
+        last = len(self._order)
+        rows = sorted(entry.endpoints, key=lambda row: self._order.get(row.address, last))
+        return entry._replace(endpoints=tuple(rows))
+
+    def _entries(self, client: Client) -> list[ClientPaths]:
+        """Return the entries of a client; none where what is assumed cannot be so of it."""
+        survey = self._survey
+        given = survey.evidence.given
+        asked = opened(client._replace(assumed=(*client.assumed, *survey.granted)), given)
+
+        def begun(open_: Collection[Field]) -> Unknowns:
+            unknowns = Unknowns(self._asked.family, asked.regions, self._asked.host, open_)
+            unknowns.assume(
+                [*asked.is_so, *(each for each in asked.assumed if each.condition.kind in _ASKED)]
+            )
+            unknowns.assume(given)
+            return unknowns
+
+        def told(unknowns: Unknowns) -> list[ClientPaths]:
+            way = Way(survey.hooks, unknowns, asked.hook, self._asked.networks)
+            self._left_open |= bool(unknowns.left_open)
+            return Entries(way, asked.packet).made((asked.name,))
+
+        try:
+            entries = within_bounds(begun, told)
+        except PacketError as refused:
+            self._refusal = refused
+            return []
+        self._assumed |= dict.fromkeys(asked.assumed)
+        return entries
+
+
+_MOST_HOSTS = 8
+"""What more endpoints outside of the pods' networks send to themselves is not told."""
+
+_ASKED = {"bridge-port", "unseen-tables"}
+"""What is taken for granted and stands in no field of the packet."""
+
+
+def _together(entries: Iterable[ClientPaths]) -> list[ClientPaths]:
+    """Return entries of which those that differ in clients, or in who decides, alone are one."""
+    found: dict[object, ClientPaths] = {}
+    for entry in entries:
+        alike = entry._replace(
+            clients=(),
+            endpoints=tuple(row._replace(by=None, reply_by=None) for row in entry.endpoints),
+            leftover=tuple(row._replace(by=None) for row in entry.leftover),
+        )
+        before = found.get(alike)
+        clients = (*before.clients, *entry.clients) if before else entry.clients
+        found[alike] = (before or entry)._replace(clients=tuple(dict.fromkeys(clients)))
+    return list(found.values())

@@ -1,0 +1,95 @@
+"""What really becomes of connections to the frontends of a trace, with what is known of the node."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.assume import read_assumptions
+from iptviz.errors import PacketError
+from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
+from iptviz.paths.survey import Evidence, Survey
+from iptviz.questions.host import supplied_host
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.engine.condition import Assumption, Condition, When
+    from iptviz.node.snapshot import Snapshot
+    from iptviz.questions.trace import TraceResult
+    from iptviz.supplied.files import FileArgument
+
+
+class Beside(NamedTuple):
+    """What is asked and supplied beside the dump: see `iptviz.trace`."""
+
+    client: str = ""
+    addresses: FileArgument = None
+    routes: FileArgument = None
+    ipset: FileArgument = None
+    recent: FileArgument = None
+    assume: tuple[str, ...] = ()
+
+
+def paths_of(node: Snapshot, answer: TraceResult, beside: Beside) -> tuple[FrontendPaths, ...]:
+    """Return for each frontend of `answer` what becomes of connections to it.
+
+    Raises:
+        PacketError: there is no such client, or what is assumed cannot be so of any.
+        DumpError: a file cannot be read.
+    """
+    if not answer.services:
+        return ()
+    family = answer.dump.family
+    _check_client(beside.client, family)
+    dumps = node.of_family(family)
+    host = supplied_host(
+        node, family, None, (),
+        addresses=beside.addresses, routes=beside.routes, ipset=beside.ipset, recent=beside.recent,
+    )  # fmt: skip
+    unseen = tuple(dict.fromkeys(name for each in dumps for name in node.unseen_tables(each)))
+    evidence = Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))
+    asks = partial(_conditions, answer, evidence, beside)
+    given = read_assumptions(beside.assume, family, asks) if beside.assume else ()
+    return _paths(answer, evidence._replace(given=given), beside)
+
+
+def _check_client(client: str, family: str) -> None:
+    if client in {"", *CLIENT_KINDS}:
+        return
+    address = parse_network(client)
+    if address is None or "/" in client:
+        raise PacketError(
+            f"invalid client {client!r}",
+            hint=f"use {', '.join(CLIENT_KINDS)}, or an address such as 10.244.0.9",
+        )
+    if f"ipv{address.version}" != family:
+        raise PacketError(f"the client {client} is not of the family of the dump ({family})")
+
+
+def _paths(answer: TraceResult, evidence: Evidence, beside: Beside) -> tuple[FrontendPaths, ...]:
+    survey = Survey(answer.dump, evidence, beside.client)
+    return tuple(
+        survey.paths(
+            traced.frontend,
+            sorted(traced.chains),
+            [end.address for outcome in traced.outcomes for end in outcome.endpoints],
+        )
+        for traced in answer.services
+    )
+
+
+def _conditions(
+    answer: TraceResult, evidence: Evidence, beside: Beside, given: Sequence[Assumption]
+) -> set[Condition]:
+    """Return the conditions that state the cases of an answer."""
+    found = _paths(answer, evidence._replace(given=tuple(given)), beside)
+    return {assumption.condition for paths in found for when in _whens(paths) for assumption in when}
+
+
+def _whens(paths: FrontendPaths) -> Iterator[When]:
+    for entry in paths.entries:
+        yield entry.when
+        yield from (row.when for row in entry.endpoints)
+        yield from (row.when for row in entry.leftover)
