@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.kernel.ways import Trouble
 
 FOLDERS = sorted({path.parent for path in (FIXTURES / "probed").glob("*/*/*.rules")})
+ELSEWHERE = {"bridge-nf-call-0-nft"}
+"""Nodes whose answers from one pod to another on a bridge never meet iptables, which no rule shows."""
 GIVEN = ("nft.rules", "legacy.rules", "addresses", "routes")
 
 
@@ -28,15 +30,13 @@ def test_a_node_that_others_wrote_on_does_what_is_said(folder: Path) -> None:
     node = iptviz.load_node(*(str(folder / name) for name in GIVEN if (folder / name).exists()))
     site = ProbedSite(folder)
     found = [f"{probe}: {trouble}" for probe in probes(folder) for trouble in _troubles(node, site, probe)]
-    assert not found, "\n".join(found)
+    assert bool(found) is (folder.name in ELSEWHERE), "\n".join(found)
 
 
 def _troubles(node: iptviz.Snapshot, site: ProbedSite, probe: Probe) -> list[Trouble]:
     asked = probe.fate.attempt
-    try:
-        result = iptviz.trace(node, f"{asked.destination}:{asked.port}/tcp")
-    except iptviz.TargetError:
-        return []
+    address = "" if site.has(asked.destination) else asked.destination
+    result = iptviz.trace(node, f"{address}:{asked.port}/tcp")
     return [
         trouble
         for service in result.to_dict()["services"]
