@@ -252,9 +252,9 @@ CONDITION_KINDS = {
         names="options", per_rule=True, hear=_hear_count,
     ),
     "answer": ConditionKind(
-        "the answer is such that {}", "the answer is not such that {}",
-        "what is asked of the endpoint's answer, in the words for a packet: packet matches -m length --length 40",
-        names="options",
+        "the answer matches {}", "the answer does not match {}",
+        "options that a rule asks of the endpoint's answer, and its line: -m length --length 40 at line 12",
+        names="options", per_rule=True,
     ),
     "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",

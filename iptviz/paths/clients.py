@@ -51,16 +51,21 @@ _OF_ALL = (
     Assumption(Condition("fragment", ""), holds=False),
     Assumption(Condition("recent", "any list"), holds=False),
 )
-_LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
+LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
 
 
 class Asked(NamedTuple):
-    """A frontend that connections go to, the networks of pods as far as they are known, and the node."""
+    """A frontend that connections go to, the networks of pods as far as they are known, and the node.
+
+    `may_be_local` says that rules treat a cluster IP as an address of the node, as those of a local DNS
+    cache do.
+    """
 
     frontend: Frontend
     family: str
     networks: Sequence[Network]
     host: Host
+    may_be_local: bool = False
 
 
 def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None = None) -> list[Client]:
@@ -68,31 +73,43 @@ def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None
 
     Their sources are none of `but`.
     """
-    packet = _first_packet(asked.frontend, asked.host)
     pods = _region(asked.networks)
     others = complement(_region(but), 0)
     sent = everything(0) if source is None else _region([source])
-    beyond_loopback = complement(_region([_network(_LOOPBACK[asked.family])]), 0)
-    sources = {"outside": complement(pods, 0), "pod": pods or everything(0), "node": beyond_loopback}
-    granted = (*_OF_ALL, *_granted(asked.frontend, packet))
+    sources = {
+        "outside": complement(pods, 0),
+        "pod": pods or everything(0),
+        "node": complement(_loopback(asked), 0),
+    }
     return [
-        _client(kind, packet, common(common(region, others), sent), granted)
+        _client(asked, kind, common(common(region, others), sent))
         for kind, region in sources.items()
         if common(common(region, others), sent)
     ]
 
 
+def on_loopback(asked: Asked) -> Client | None:
+    """Return this node as the client of its own port at the loopback address; None: it has no such port."""
+    if asked.frontend.address is not None:
+        return None
+    loopback = _loopback(asked)
+    client = _client(asked, "node", loopback)
+    return client._replace(regions={**client.regions, Field("destination"): loopback})
+
+
 def client_at(asked: Asked, source: Network, name: str) -> Client:
     """Return the client at an address: this node, if that is known to be its own, else one that arrives."""
     kind = "node" if asked.host.is_local(source) else name
-    packet = _first_packet(asked.frontend, asked.host)
-    granted = (*_OF_ALL, *_granted(asked.frontend, packet))
-    made = _client(kind, packet._replace(source=source), _region([source]), granted)
-    return made._replace(name=name)
+    made = _client(asked, kind, _region([source]))
+    return made._replace(name=name, packet=made.packet._replace(source=source))
 
 
-def _client(kind: str, packet: Packet, sources: Region, granted: When) -> Client:
+def _client(asked: Asked, kind: str, sources: Region) -> Client:
+    packet = _first_packet(asked)
+    granted = (*_OF_ALL, *_granted(asked, packet))
     regions = {} if sources == everything(0) else {Field("source"): sources}
+    if packet.destination is None:
+        regions[Field("destination")] = complement(_loopback(asked), 0)
     if kind == "node":
         is_so = (Assumption(_THIS_NODE, holds=True),)
         return Client(kind, "output", packet._replace(in_interface=""), regions, is_so, granted)
@@ -111,25 +128,40 @@ def _network(text: str) -> Network:
     return network
 
 
-def _first_packet(frontend: Frontend, host: Host) -> Packet:
+def _loopback(asked: Asked) -> Region:
+    return _region([_network(LOOPBACK[asked.family])])
+
+
+def _first_packet(asked: Asked) -> Packet:
+    frontend, host = asked.frontend, asked.host
     destination = parse_network(frontend.address) if frontend.address else None
     own = host.is_local(destination) if destination else True
     return Packet(
         protocol=frontend.protocol,
         destination=destination,
         destination_port=frontend.port,
-        to_this_node=False if own is None and frontend.kind == "cluster-ip" else own,
+        to_this_node=False if own is None and _is_no_address(asked) else own,
         unlisted=("",),
         mark=known_mark(0),
         connmark=known_mark(0),
     )
 
 
-def _granted(frontend: Frontend, packet: Packet) -> When:
-    """In iptables mode a cluster IP is no address of a node, as it is in IPVS mode."""
-    if frontend.kind != "cluster-ip" or packet.to_this_node is not False:
+def _is_no_address(asked: Asked) -> bool:
+    """Whether a cluster IP is taken for no address of the node, as it is none in iptables mode."""
+    return asked.frontend.kind == "cluster-ip" and not asked.may_be_local
+
+
+def _granted(asked: Asked, packet: Packet) -> When:
+    if not _is_no_address(asked) or packet.to_this_node is not False:
         return ()
     return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
+
+
+def is_untracked(dump: Dump, address: str) -> bool:
+    """Whether rules of the raw table are about an address, as where a DNS cache of the node listens on it."""
+    raw = dump.tables.get("raw")
+    return raw is not None and next(raw.rules_with(f"{address}/"), None) is not None
 
 
 def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.condition import Condition
 from iptviz.engine.unknowns import Unknowns
 
 if TYPE_CHECKING:
@@ -50,7 +50,24 @@ _SWAPPED = {
 }
 _OTHER_SIDE = _SWAPPED | {other: kind for kind, other in _SWAPPED.items()}
 _SIDES = {"src": "dst", "dst": "src"}
-_OF_ONE_PACKET = {"length", "ttl", "rate", "quota", "recent", "count", "match"}
+_OF_ONE_PACKET: dict[str, Callable[[Condition], str]] = {
+    "length": lambda asked: f"-m length --length {asked.value}",
+    "ttl": lambda asked: f"-m ttl --ttl-eq {asked.value}",
+    "rate": lambda asked: _dashed(asked.value),
+    "quota": lambda asked: f"-m quota --quota {asked.value}",
+    "recent": lambda asked: f"-m recent --name {asked.value} {asked.details}",
+    "count": lambda asked: asked.value,
+    "match": lambda asked: asked.value,
+}
+"""What differs from packet to packet, by its kind: the options that ask for it."""
+
+
+def _dashed(rate: str) -> str:
+    """Return `limit 3/hour limit-burst 9` as the options that it stands for."""
+    words = rate.split()
+    return f"-m {words[0].split('-')[0]} " + " ".join(
+        f"--{word}" if place % 2 == 0 else word for place, word in enumerate(words)
+    )
 
 
 def of_answer(condition: Condition) -> Condition:
@@ -61,5 +78,5 @@ def of_answer(condition: Condition) -> Condition:
         directions = ",".join(_SIDES.get(side, side) for side in condition.details.split(","))
         return condition._replace(details=directions)
     if condition.kind in _OF_ONE_PACKET:
-        return Condition("answer", Assumption(condition, holds=True).text)
+        return Condition("answer", _OF_ONE_PACKET[condition.kind](condition), rule=condition.rule)
     return condition

@@ -10,7 +10,17 @@ from iptviz.engine.hooks import Hooks
 from iptviz.engine.knowing import within_bounds
 from iptviz.engine.unknowns import Unknowns
 from iptviz.errors import PacketError
-from iptviz.paths.clients import Asked, Client, client_at, clients_of, opened, pod_networks
+from iptviz.paths.clients import (
+    LOOPBACK,
+    Asked,
+    Client,
+    client_at,
+    clients_of,
+    is_untracked,
+    on_loopback,
+    opened,
+    pod_networks,
+)
 from iptviz.paths.hairpin import with_endpoints
 from iptviz.paths.legs import Way
 from iptviz.paths.model import ClientPaths, FrontendPaths
@@ -69,7 +79,9 @@ class Survey:
         Raises:
             PacketError: what is assumed can be so of no kind of client.
         """
-        asked = Asked(frontend, self._dump.family, pod_networks(self._dump, chains), self.evidence.host)
+        networks = pod_networks(self._dump, chains)
+        local = frontend.address is not None and is_untracked(self._dump, frontend.address)
+        asked = Asked(frontend, self._dump.family, networks, self.evidence.host, local)
         finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))
         source = parse_network(self._clients)
         if source is not None:
@@ -110,10 +122,26 @@ class _Finding:
                 found += with_endpoints(
                     self._entries(client), {text: entries for text, entries in own.items() if entries}
                 )
+        if kind in {"", "node"}:
+            found = self._with_loopback(found)
         if len(hosts) > _MOST_HOSTS:
             others = ",".join(list(hosts)[_MOST_HOSTS:])
             self._assumed[Assumption(Condition("source-cidr", others), holds=False)] = None
         return self._told(found)
+
+    def _with_loopback(self, found: list[ClientPaths]) -> list[ClientPaths]:
+        """Return entries with what the node meets that asks its own port at the loopback address."""
+        client = on_loopback(self._asked)
+        if client is None:
+            return found
+        there = self._entries(client)
+        if set(there) == {entry for entry in found if entry.clients == ("node",)}:
+            return found
+        loopback = Assumption(Condition("destination-cidr", LOOPBACK[self._asked.family]), holds=True)
+        return [
+            *(_when(loopback.opposite(), entry) if entry.clients == ("node",) else entry for entry in found),
+            *(_when(loopback, entry) for entry in there),
+        ]
 
     def _told(self, found: list[ClientPaths]) -> FrontendPaths:
         if self._refusal and not found:
@@ -160,6 +188,10 @@ _MOST_HOSTS = 8
 
 _ASKED = {"bridge-port", "unseen-tables"}
 """What is taken for granted and stands in no field of the packet."""
+
+
+def _when(also: Assumption, entry: ClientPaths) -> ClientPaths:
+    return entry._replace(when=(also, *entry.when))
 
 
 def _together(entries: Iterable[ClientPaths]) -> list[ClientPaths]:

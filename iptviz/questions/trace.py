@@ -120,7 +120,9 @@ def trace(
         for each in snapshot.of_family(family)
     ]
     answers = [answer for answer in answers if answer.services] or answers[:1]
-    first, *others = [answer._replace(paths=paths_of(snapshot, answer, beside)) for answer in answers]
+    first, *others = [
+        answer._replace(paths=paths_of(snapshot, answer.dump, answer.services, beside)) for answer in answers
+    ]
     if len(snapshot.dumps) > 1:
         from iptviz.checks.backends import backends
 

@@ -15,9 +15,10 @@ from iptviz.xtables.address import parse_network
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption, Condition, When
+    from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
-    from iptviz.questions.trace import TraceResult
     from iptviz.supplied.files import FileArgument
 
 
@@ -32,16 +33,18 @@ class Beside(NamedTuple):
     assume: tuple[str, ...] = ()
 
 
-def paths_of(node: Snapshot, answer: TraceResult, beside: Beside) -> tuple[FrontendPaths, ...]:
-    """Return for each frontend of `answer` what becomes of connections to it.
+def paths_of(
+    node: Snapshot, dump: Dump, services: Sequence[ServiceTrace], beside: Beside
+) -> tuple[FrontendPaths, ...]:
+    """Return for each of `services`, frontends of one dump of a node, what becomes of connections to it.
 
     Raises:
         PacketError: there is no such client, or what is assumed cannot be so of any.
         DumpError: a file cannot be read.
     """
-    if not answer.services:
+    if not services:
         return ()
-    family = answer.dump.family
+    family = dump.family
     _check_client(beside.client, family)
     dumps = node.of_family(family)
     host = supplied_host(
@@ -50,9 +53,9 @@ def paths_of(node: Snapshot, answer: TraceResult, beside: Beside) -> tuple[Front
     )  # fmt: skip
     unseen = tuple(dict.fromkeys(name for each in dumps for name in node.unseen_tables(each)))
     evidence = Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))
-    asks = partial(_conditions, answer, evidence, beside)
+    asks = partial(_conditions, dump, services, evidence, beside)
     given = read_assumptions(beside.assume, family, asks) if beside.assume else ()
-    return _paths(answer, evidence._replace(given=given), beside)
+    return _paths(dump, services, evidence._replace(given=given), beside)
 
 
 def _check_client(client: str, family: str) -> None:
@@ -68,23 +71,29 @@ def _check_client(client: str, family: str) -> None:
         raise PacketError(f"the client {client} is not of the family of the dump ({family})")
 
 
-def _paths(answer: TraceResult, evidence: Evidence, beside: Beside) -> tuple[FrontendPaths, ...]:
-    survey = Survey(answer.dump, evidence, beside.client)
+def _paths(
+    dump: Dump, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
+) -> tuple[FrontendPaths, ...]:
+    survey = Survey(dump, evidence, beside.client)
     return tuple(
         survey.paths(
             traced.frontend,
             sorted(traced.chains),
             [end.address for outcome in traced.outcomes for end in outcome.endpoints],
         )
-        for traced in answer.services
+        for traced in services
     )
 
 
 def _conditions(
-    answer: TraceResult, evidence: Evidence, beside: Beside, given: Sequence[Assumption]
+    dump: Dump,
+    services: Sequence[ServiceTrace],
+    evidence: Evidence,
+    beside: Beside,
+    given: Sequence[Assumption],
 ) -> set[Condition]:
     """Return the conditions that state the cases of an answer."""
-    found = _paths(answer, evidence._replace(given=tuple(given)), beside)
+    found = _paths(dump, services, evidence._replace(given=tuple(given)), beside)
     return {assumption.condition for paths in found for when in _whens(paths) for assumption in when}
 
 

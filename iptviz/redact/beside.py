@@ -97,6 +97,8 @@ class Beside:
 
     def _value(self, condition: Condition) -> str | None:
         kind = CONDITION_KINDS[condition.kind]
+        if re.fullmatch(kind.plain, condition.value):
+            return condition.value
         change: Callable[[str], str | None] | None = {
             "address": self._only_addresses,
             "interface": self._names.interface,
@@ -104,9 +106,7 @@ class Beside:
             "set": self._names.set,
             "options": self._options,
         }.get(kind.names)
-        if change is not None:
-            return change(condition.value)
-        return condition.value if re.fullmatch(kind.plain, condition.value) else None
+        return change(condition.value) if change else None
 
     def _details(self, condition: Condition) -> str | None:
         details = condition.details

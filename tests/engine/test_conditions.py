@@ -60,7 +60,11 @@ EXAMPLES = {
     "local": (Condition("local", "192.168.1.10"), "192.168.1.10 is an address of this node", "192.168.1.10 is no address of this node"),
     "endpoint-local": (
         Condition("endpoint-local", "DNAT"),
-        "every DNAT target is local to this node", "no DNAT target is local to this node",
+        "each DNAT target is local to this node", "each DNAT target is not local to this node",
+    ),
+    "answer": (
+        Condition("answer", "-m length --length 40", rule=12),
+        "the answer matches -m length --length 40 at line 12", "the answer does not match -m length --length 40 at line 12",
     ),
     "listener": (
         Condition("listener", "netfilter queue 3"), "a program listens on netfilter queue 3", "no program listens on netfilter queue 3",
@@ -146,6 +150,7 @@ def test_each_field_makes_another_question(kind: str) -> None:
         ("packet matches --foo (as line 03 left it)", Condition("match", "--foo (as line 03 left it)")),
         (f"mark is 0x1 (as line {'9' * 5000} left it)", Condition("mark", f"0x1 (as line {'9' * 5000} left it)")),
         ("destination is of type LOCAL (as line 3 left it)", Condition("destination-type", "LOCAL", since=3)),
+        ("10.1.0.9 is local to this node", Condition("endpoint-local", "10.1.0.9")),
         ("source in host-name", Condition("source-range", "host-name")),
     ],
 )  # fmt: skip
@@ -227,7 +232,7 @@ def beside() -> Beside:
 
 NAMES = re.compile(r"10\.1\.|192\.168\.1\.10|cali|eth0|clients|my list")
 NOTHING_NAMED = {name for name, row in CONDITION_KINDS.items() if not row.names}
-NOTHING_NAMED |= {"count"}  # these options name nothing
+NOTHING_NAMED |= {"count", "answer", "endpoint-local"}  # what is asked there names nothing
 NOTHING_NAMED -= {"destination-type"}  # it was rewritten
 
 

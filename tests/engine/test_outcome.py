@@ -58,8 +58,8 @@ def test_of_cases_that_are_told_as_one_the_way_names_its_own_clients() -> None:
 def test_dnat_targets_are_told_to_be_all_local_or_none_and_that_it_may_be_otherwise() -> None:
     result = answer(TWO_TARGETS, dst="10.96.0.10")
     first, second = packet_cases(result.outcomes)
-    assert first.when == ("every DNAT target is local to this node",)
-    assert second.when == ("no DNAT target is local to this node",)
+    assert first.when == ("each DNAT target is local to this node",)
+    assert second.when == ("each DNAT target is not local to this node",)
     assert any(text.startswith(MIXED) for text in sentences(result.notes))
 
 
