@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STRANGERS = ("198.51.100.0", "100.64.9.0")
 """Networks of outside clients."""
 OFTEN = 0.7
+FEW = 2
 _OWN_ADDRESSES = 150
 """So many clients have an address of their own each."""
 
@@ -56,12 +57,12 @@ def attempts(site: Site, kind: str, destination: str, port: int, protocol: str, 
 
 
 def tried(lab: Crossroads, some: list[Attempt], patience: float, *, sticky: bool) -> list[Fate]:
-    """Try; the node, which has few addresses, is forgotten each time by lists of -m recent."""
+    """Try; lists of -m recent forget each time who has few addresses, as the node has."""
     if not sticky:
         return lab.attempt(some, patience)
     lab.forget()
     some = some[:_OWN_ADDRESSES]
-    if some[0].client != NODE:
+    if len({one.source for one in some}) > FEW:
         return lab.attempt(some, patience)
     fates = []
     for one in some[:40]:

@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from iptviz.supplied.files import Supplied
 from tests.kernel import segments
 from tests.kernel.attempts import NODE, Attempt, Fate
 from tests.kernel.lab import Node
@@ -53,10 +54,20 @@ class Crossroads:
         """Load rules beside those that the other backend has."""
         Node(self.name, backend, 4).load(rules)
 
+    def route_localnet(self, value: str) -> None:
+        """Let connections from and to loopback addresses leave the loopback device (1), or not (0)."""
+        Node(self.name, "legacy", 4).run("sysctl", "-qw", f"net.ipv4.conf.all.route_localnet={value}")
+
     def listen(self, ports: Iterable[tuple[str, int]]) -> None:
         """Let programs of the node listen on ports, at all of its addresses."""
         with inside(self.name):
             self.own.listen(ports)
+
+    def beside(self) -> dict[str, Supplied]:
+        """What the node's own tools tell of its addresses and routes."""
+        node = Node(self.name, "legacy", 4)
+        commands = {"addresses": ("ip", "addr"), "routes": ("ip", "route", "show", "table", "all")}
+        return {name: Supplied(node.run(*command), name) for name, command in commands.items()}
 
     def forget(self) -> None:
         """Empty the lists of -m recent."""
@@ -91,7 +102,7 @@ class Crossroads:
         if place != NODE:
             self.around[place].send(_HEADER + data)
             return
-        with contextlib.suppress(PermissionError):  # what a sender hears of a packet that was dropped
+        with contextlib.suppress(OSError):  # what a sender hears of a packet that was dropped, or has no way
             self.own.sender.sendto(data, (segment.destination, 0))
 
     def _take(self, patience: float) -> bool:

@@ -17,7 +17,9 @@ from tests.kernel.ways import CHANCE, Comparison, Setting
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from iptviz.supplied.files import Supplied
     from tests.kernel.asked_conditions import Shape
+    from tests.kernel.attempts import Fate
     from tests.kernel.crossroads import Crossroads
     from tests.kernel.ways import Trouble
 
@@ -56,34 +58,72 @@ def frontends(node: iptviz.Snapshot) -> list[Shape]:
     return [one for one in each.values() if one["protocol"] in {"tcp", "udp"} and one["port"]]
 
 
+class Question(NamedTuple):
+    """How to ask: what is handed in beside the rules, and whether for kinds of clients, or for one address of each."""
+
+    setting: Setting
+    beside: dict[str, Supplied] = {}  # noqa: RUF012 - nobody changes it
+    one_address: bool = False
+
+
 def judge(
-    lab: Crossroads, node: iptviz.Snapshot, setting: Setting, some: Sequence[Shape] | None = None
+    lab: Crossroads, node: iptviz.Snapshot, question: Question, some: Sequence[Shape] | None = None
 ) -> Verdict:
     """Compare what is said of each frontend with what its clients meet."""
     troubles, unknown, compared = [], Counter[str](), 0
+    quiet = _is_quiet(node)
     for frontend in frontends(node) if some is None else some:
         address, port, protocol = frontend["address"], frontend["port"], frontend["protocol"]
         target = f"{address or ''}:{port}/{protocol}"
-        for service in iptviz.trace(node, target).to_dict()["services"]:
-            for kind in KINDS:
-                comparison = Comparison(service["paths"], lab.site, setting, quiet=_is_quiet(node))
-                to = (address or lab.site.addresses[0], port, protocol)
-                found = list(_troubles(lab, comparison, kind, to, sticky=bool(service["session_affinity"])))
-                troubles += [f"{target} {kind}: {one}" for one in found[:2]]
+        for asked in _askers(lab, (address, port, protocol), question):
+            for service in _traced(node, target, asked.client, question):
+                comparison = Comparison(service["paths"], lab.site, question.setting, quiet=quiet)
+                found = list(_troubles(asked, comparison, sticky=bool(service["session_affinity"])))
+                troubles += [f"{target} {asked.client or asked.kind}: {one}" for one in found[:2]]
                 unknown += comparison.unknown
                 compared += 1
     return Verdict(troubles, unknown, compared)
 
 
-def _troubles(
-    lab: Crossroads, comparison: Comparison, kind: str, to: tuple[str, int, str], *, sticky: bool
-) -> Iterator[Trouble]:
+def _askers(lab: Crossroads, frontend: tuple[str | None, int, str], question: Question) -> Iterator[_Asked]:
+    """Yield who asks for a frontend; for a port of the node, the node asks at its loopback address, too."""
+    address, port, protocol = frontend
+    for kind in KINDS:
+        to = (address or lab.site.addresses[0], port, protocol)
+        yield _Asked(lab, kind, to, question.one_address)
+    if address is None and not question.one_address:
+        yield _Asked(lab, NODE, (LOOPBACK, port, protocol), one_address=False)
+
+
+class _Asked(NamedTuple):
+    """Clients of a kind, and where they go."""
+
+    lab: Crossroads
+    kind: str
+    to: tuple[str, int, str]
+    one_address: bool
+
+    def fates(self, times: int, patience: float, *, sticky: bool) -> list[Fate]:
+        every = attempts(self.lab.site, self.kind, *self.to, 1 if self.one_address else times)
+        return tried(self.lab, every * times if self.one_address else every, patience, sticky=sticky)
+
+    @property
+    def client(self) -> str:
+        """The address to ask for; empty: whole kinds."""
+        return attempts(self.lab.site, self.kind, *self.to, 1)[0].source if self.one_address else ""
+
+
+def _traced(node: iptviz.Snapshot, target: str, client: str, question: Question) -> list[Shape]:
+    result = iptviz.trace(node, target, client=client, **question.beside)  # type: ignore[arg-type]
+    found: list[Shape] = result.to_dict()["services"]
+    return found
+
+
+def _troubles(asked: _Asked, comparison: Comparison, *, sticky: bool) -> Iterator[Trouble]:
     """Yield what disagrees, and still does where more is tried with more patience."""
-    fates = tried(lab, attempts(lab.site, kind, *to, TIMES), PATIENCE, sticky=sticky)
-    if any(comparison.troubles(fates, CHANCE)):
+    if any(comparison.troubles(asked.fates(TIMES, PATIENCE, sticky=sticky), CHANCE)):
         comparison.unknown.clear()
-        again = tried(lab, attempts(lab.site, kind, *to, MORE_TIMES), LONG_PATIENCE, sticky=sticky)
-        yield from comparison.troubles(again, NEVER)
+        yield from comparison.troubles(asked.fates(MORE_TIMES, LONG_PATIENCE, sticky=sticky), NEVER)
 
 
 _OWN_DROPS = re.compile(r"(^:(INPUT|OUTPUT|POSTROUTING) DROP|-A (?!FORWARD).* -j (DROP|REJECT))")

@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import FIXTURES
 from tests.kernel.crossroads import crossroads
-from tests.kernel.judge import judge, put
+from tests.kernel.judge import Question, judge, put
 from tests.kernel.lab import BACKENDS
 from tests.kernel.planted_nodes import plain_node, planted_node, possible, site_for
 from tests.kernel.site import ports_of, site_of
@@ -35,15 +35,22 @@ FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 CHUNK = 15
 ERAS_APART = 9 if RULE_SETS <= 300 else 1
 """Of what eras write, every ninth pair of a feature and an era is tried, in a long run all."""
-SETTING = Setting(settings=(("net.ipv4.conf.all.route_localnet", "0"),), first="nft")
-"""The backend that is loaded last is asked first."""
+
+
+def setting(localnet: str) -> Setting:
+    """Return what its addresses do not say of the node; the backend that is loaded last is asked first."""
+    return Setting(settings=(("net.ipv4.conf.all.route_localnet", localnet),), first="nft")
+
+
+SETTING = setting("0")
+PLAIN = Question(SETTING)
 FILES = sorted((FIXTURES / "ways").glob("*/*.rules"))
 
 
-def _disagreements(lab: Crossroads, node: PlantedNode) -> list[str]:
+def _disagreements(lab: Crossroads, node: PlantedNode, question: Question = PLAIN) -> list[str]:
     for text in node.rules.values():
         lab.listen(ports_of(text))
-    found = judge(lab, put(lab, node.rules), SETTING, node.frontends)
+    found = judge(lab, put(lab, node.rules), question, node.frontends)
     return [f"{node.story}\n  {trouble}" for trouble in found.troubles]
 
 
@@ -51,8 +58,10 @@ def _disagreements(lab: Crossroads, node: PlantedNode) -> list[str]:
 def test_rules_of_others_do_what_is_said(first: int) -> None:
     site = site_for(first // CHUNK)
     with crossroads(site) as lab:
+        known = Question(SETTING, lab.beside())
+        questions = (PLAIN, known, PLAIN, known._replace(one_address=True), PLAIN)
         for seed in range(first, min(first + CHUNK, FIRST_SEED + RULE_SETS)):
-            wrong = _disagreements(lab, planted_node(seed, site))
+            wrong = _disagreements(lab, planted_node(seed, site), questions[seed % len(questions)])
             assert not wrong, "\n".join(wrong)
 
 
@@ -83,5 +92,19 @@ def test_a_reported_node_does_what_is_said(path: Path) -> None:
     with crossroads(site_of(text)) as lab:
         lab.listen(ports_of(text))
         node = put(lab, _by_backend(text))
-        found = judge(lab, node, SETTING)
+        for localnet in ("0", "1"):
+            lab.route_localnet(localnet)
+            found = judge(lab, node, Question(setting(localnet)))
+            assert not found.troubles, "\n".join(found.troubles)
+
+
+def test_a_cache_at_the_cluster_ip_takes_what_is_not_tracked() -> None:
+    """With the addresses of the node, what NOTRACK keeps from nat is known to be delivered to it."""
+    text = (FIXTURES / "ways/reported/10-nodelocaldns-good.rules").read_text()
+    site = site_of(text, addresses=("192.0.2.10", "169.254.20.10", "10.96.0.10"))
+    with crossroads(site) as lab:
+        lab.listen(ports_of(text))
+        node = put(lab, _by_backend(text))
+        found = judge(lab, node, Question(SETTING, lab.beside()))
     assert not found.troubles, "\n".join(found.troubles)
+    assert not found.unknown

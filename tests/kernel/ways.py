@@ -43,9 +43,10 @@ class Trouble(NamedTuple):
         return f"{self.what}: {self.fate.attempt} {self.fate}" if self.fate else self.what
 
 
-def kind_of(attempt: Attempt) -> str:
-    """Return the kind of client in the document's words."""
-    return attempt.client if attempt.client in {OUTSIDE, NODE} else "pod"
+def is_of(entry: Shape, attempt: Attempt) -> bool:
+    """Whether an entry is about this kind of client, or this address."""
+    kind = attempt.client if attempt.client in {OUTSIDE, NODE} else "pod"
+    return kind in entry["clients"] or attempt.source in entry["clients"]
 
 
 class Target(NamedTuple):
@@ -101,8 +102,7 @@ class Comparison:
             entries = [
                 (number, entry, applies)
                 for number, entry in enumerate(self.paths)
-                if kind_of(fate.attempt) in entry["clients"]
-                and (applies := self._applies(entry, fate)) is not False
+                if is_of(entry, fate.attempt) and (applies := self._applies(entry, fate)) is not False
             ]
             certain = [number for number, _, applies in entries if applies]
             if len(certain) > 1 or not entries:
@@ -119,7 +119,7 @@ class Comparison:
     def silence(self, fate: Fate) -> Iterator[Trouble]:
         """Yield what speaks against a client's hearing nothing, however far its request came."""
         for entry in self.paths:
-            own = kind_of(fate.attempt) in entry["clients"] and self._applies(entry, fate) is not False
+            own = is_of(entry, fate.attempt) and self._applies(entry, fate) is not False
             if own and Fraction(entry["reaching"]["at_least"]["exact"]) == 1:
                 yield Trouble("should always reach an endpoint", fate)
 
