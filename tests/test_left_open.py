@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import iptviz
-from iptviz.kube.frontends import all_frontends
+from iptviz.kube.dispatching import all_frontends
 from iptviz.node.load import load_all
 from tests.conftest import ROOT, SHARED
 

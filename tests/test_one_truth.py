@@ -9,7 +9,7 @@ import pytest
 import iptviz
 from iptviz.engine.chance import total
 from iptviz.engine.knowing import answers_of
-from iptviz.kube.frontends import all_frontends
+from iptviz.kube.dispatching import all_frontends
 from tests.conftest import ROOT, SHARED
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
+from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
 from iptviz.kube.find import find
-from iptviz.kube.frontends import Frontend, all_frontends
 from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.kube.frontends import Frontend
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
@@ -49,7 +50,11 @@ def _missing_ground(dump: Dump) -> Iterator[Item]:
         yield remark("nat-absent", tables=tuple(dump.tables))
         return
     mode = mode_of(dump)
-    if mode.name != "iptables":
+    if mode.name == "flushed":
+        yield found(
+            ROWS, "nat-flushed", complete=dump.complete, chain=mode.chain, table=mode.table, at=mode.line
+        )
+    elif mode.name != "iptables":
         yield remark(_SERVICES_IN[mode.name], at=mode.line)
     elif MARK_MASQUERADE in nat.chains and not any(
         name.startswith(CLUSTER_CHAIN) for name in nat.chain_names()
@@ -61,7 +66,8 @@ _SERVICES_IN = {
     "ipvs": "services-in-ipvs",
     "userspace": "services-in-userspace",
     "elsewhere": "services-elsewhere",
-    "none": "services-never-written",
+    "none": "services-nowhere",
+    "cut": "services-cut",
 }
 """What is said of a mode in which services are not in iptables."""
 
@@ -75,7 +81,7 @@ def _about_address(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
     if same:
         yield remark("other-ports", address=target.address, frontends=same)
         return
-    said = [*_as_endpoint(dump, target), *_as_node_port(target, frontends)]
+    said = list(_as_endpoint(dump, target))
     if said:
         yield from said
         return
@@ -102,15 +108,6 @@ def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
         lost_at = None if reached.frontends else rules[0].line
         destinations = tuple(sorted(texts))
         yield remark("an-endpoint", address=target.address, destinations=destinations, lost_at=lost_at)
-
-
-def _as_node_port(target: AddressTarget, frontends: list[Frontend]) -> Iterator[Remark]:
-    """Say whether the port is a node port."""
-    node_ports = tuple(
-        frontend for frontend in frontends if frontend.kind == "node-port" and frontend.port == target.port
-    )
-    if node_ports:
-        yield remark("a-node-port", port=target.port, frontends=node_ports)
 
 
 def _elsewhere(dump: Dump, address: str) -> Iterator[Remark]:
@@ -227,24 +224,13 @@ def _listed(frontends: Sequence[Frontend]) -> str:
 
 
 _CHAIN = "Chain {chain} is in table {table} (line {at}), but "
-_NEVER_WRITTEN = f"The nat table has no {SERVICES} chain: kube-proxy in iptables mode never wrote here."
-
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
     "nothing-leads-to-services": "No rule of this dump leads to a service.",
     "nat-absent": _only_tables,
-    "services-in-ipvs": "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn.",
-    "services-in-userspace": "kube-proxy runs in userspace mode here (line {at}), or did: connections go to its "
-    "own ports, its endpoints are not in iptables.",
-    "services-never-written": _NEVER_WRITTEN,
-    "services-elsewhere": f"{_NEVER_WRITTEN} kubelet runs on this node, so services are kept elsewhere: by "
-    "kube-proxy in nftables mode (ask nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}.",
     "an-endpoint": _endpoint,
-    "a-node-port": lambda *, port, frontends: (
-        f"{port} is a node port: {_listed(frontends)}; ask for :{port}."
-    ),
     "a-service-port": lambda *, port, frontends: (
         f"{port} is no node port but a service's own port: {_listed(frontends)}."
     ),
@@ -270,6 +256,19 @@ ROWS = {
         "restore fails. No service works on this node.",
         advice="Read kube-proxy's log on this node for errors of iptables-restore or of the API server.",
         reference="kubernetes/kubeadm#784, k/k#35641",
+        absence=True,
+    ),
+    "nat-flushed": FindingRow(
+        severity="critical",
+        sentence=f"The nat table has no {SERVICES} chain, but {{chain}} ({{table}}, line {{at}}) shows that "
+        "kube-proxy ran here: nat was flushed, or kube-proxy has changed its mode since.",
+        means="kube-proxy's chains are gone from nat, where services are, and others of its are still there.",
+        matters="No service works on this node through these rules. firewalld, shorewall and ferm take "
+        "kube-proxy's rules away when they start or reload; kube-proxy looks for its chain in mangle only, and "
+        "does not notice that nat alone is empty.",
+        advice="Restart kube-proxy, which writes its rules anew. Keep the program that flushed nat from doing it "
+        "again. Where kube-proxy runs in nftables or IPVS mode now, a reboot removes what it left.",
+        reference="k/k#93091, #104388, #129128",
         absence=True,
     ),
 }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.intake.remark import remark
+from iptviz.kube.families import SERVICES
 from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from iptviz.intake.remark import Remark
     from iptviz.kube.cues import Cue
@@ -31,6 +32,14 @@ def mode_remark(mode: str) -> Remark:
     return remark(_MODES[mode])
 
 
+def elsewhere(modes: Iterable[str]) -> Iterator[Remark]:
+    """Yield that services are not in the rules of dumps of these modes, where they are kept somewhere else."""
+    found = tuple(modes)
+    if "iptables" not in found:
+        kept = dict.fromkeys(mode for mode in found if mode in _KEPT_ELSEWHERE)
+        yield from (remark("services-not-decided-here", mode=mode) for mode in kept)
+
+
 def _mixed(*, one: Cue, other: Cue) -> str:
     clauses = (f"{cue.text} (line {cue.line}) is of {spans_text(cue.releases)}" for cue in (one, other))
     return f"mixed eras: {', '.join(clauses)}"
@@ -40,22 +49,50 @@ def _known(*, releases: Releases) -> str:
     return f"written by kube-proxy {spans_text(releases)}"
 
 
+def _not_decided_here(*, mode: str) -> str:
+    where = REMARKS[_MODES[mode]]
+    return f"these rules do not decide where connections to service addresses go: {where}"
+
+
 _MODES = {
     "ipvs": "mode-ipvs",
     "elsewhere": "mode-elsewhere",
     "userspace": "mode-userspace",
     "none": "mode-none",
+    "flushed": "mode-flushed",
+    "no-nat": "mode-no-nat",
+    "cut": "mode-cut",
 }
 """What is said of a node whose services are not in iptables."""
+
+_KEPT_ELSEWHERE = {"ipvs", "elsewhere", "userspace"}
+"""Those in which somebody else than iptables has them."""
+
+_NOWHERE = (
+    f"The nat table has no {SERVICES} chain, and no chain of this dump shows that kube-proxy ran "
+    "here: it does not run in iptables mode, or its rules were flushed."
+)
 
 REMARKS: dict[str, str | Callable[..., str]] = {
     "mode-ipvs": "kube-proxy in IPVS mode: endpoints are not in iptables, `ipvsadm -Sn` has them; what is here "
     "masquerades and filters",
-    "mode-elsewhere": "no kube-proxy in iptables mode, but a kubelet: services are kept by kube-proxy in "
-    "nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
+    "mode-elsewhere": "no sign of kube-proxy in iptables mode, but of a kubelet: services may be kept by "
+    "kube-proxy in nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
     "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, endpoints are not here",
-    "mode-none": "no kube-proxy in iptables mode",
+    "mode-none": "no sign of kube-proxy in iptables mode",
+    "mode-flushed": "not known: kube-proxy ran here, but its rules are gone from nat, see the notes",
+    "mode-no-nat": "the dump has no nat table",
+    "mode-cut": f"the dump lacks lines and has no {SERVICES} chain",
+    "services-not-decided-here": _not_decided_here,
     "era-mixed": _mixed,
     "era-untold": "written by some kube-proxy: nothing here tells which",
     "era-known": _known,
+    "services-in-ipvs": "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn.",
+    "services-in-userspace": "kube-proxy runs in userspace mode here (line {at}), or did: connections go to its "
+    "own ports, its endpoints are not in iptables.",
+    "services-nowhere": _NOWHERE,
+    "services-cut": f"The nat table has no {SERVICES} chain, but this dump lacks lines: whether kube-proxy runs "
+    "in iptables mode here is not known.",
+    "services-elsewhere": f"{_NOWHERE} kubelet runs on this node, so services may be kept elsewhere: by "
+    "kube-proxy in nftables mode (ask nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
 }

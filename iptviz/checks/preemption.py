@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import FindingRow, as_remark, found
 from iptviz.engine.condition import clauses
+from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.checks.finding import Finding, Item
-    from iptviz.engine.condition import Assumption
+    from iptviz.engine.condition import When
+    from iptviz.intake.remark import Remark
     from iptviz.kube.names import ServiceName
-    from iptviz.kube.preempt import Preemption
+    from iptviz.kube.preempt import ConditionalJump, Preemption
 
 _WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
 """Whose connections pass a hook."""
@@ -39,7 +41,16 @@ def preempted(preemption: Preemption, service: ServiceName) -> Item:
     return as_remark(made) if preemption.when else made
 
 
-def _first(*, target: str, hook: str, when: tuple[Assumption, ...]) -> str:
+def conditional(jump: ConditionalJump) -> Remark:
+    """Return that connections meet kube-proxy's chain under conditions alone."""
+    return remark("services-asked-if", jump.rule.line, hook=jump.hook, when=jump.when)
+
+
+def _asked_if(*, hook: str, when: When) -> str:
+    return f"{SERVICES} is asked when {clauses(when)}: other connections of {_WHOSE[hook]} do not come here"
+
+
+def _first(*, target: str, hook: str, when: When) -> str:
     condition = f" when {clauses(when)}" if when else ""
     return f"{target}, asked by {hook} before {SERVICES}, takes the connection{condition}"
 
@@ -47,6 +58,8 @@ def _first(*, target: str, hook: str, when: tuple[Assumption, ...]) -> str:
 def _not_leading(*, hook: str) -> str:
     return f"nothing in nat {hook} leads to {SERVICES}: connections of {_WHOSE[hook]} do not come here"
 
+
+REMARKS = {"services-asked-if": _asked_if}
 
 ROWS = {
     "foreign-dnat-first": FindingRow(

@@ -16,6 +16,8 @@ CATALOGUES = (
     "reading",
     "broken_jumps",
     "services",
+    "ways",
+    "ports",
     "preemption",
     "leftovers",
     "against_api",

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import FindingRow, as_remark, found
-from iptviz.checks.wording import listed
+from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.wording import listed, percent
 from iptviz.kube.balance import balance_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.checks.finding import Finding, Item
+    from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
     from iptviz.kube.frontend_answer import FrontendAnswer
-    from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
-    from iptviz.kube.outcome import FrontendOutcome
 
 _MOST_FRONTENDS = 5
 
@@ -85,12 +83,12 @@ def _balance(answer: FrontendAnswer) -> Balance | None:
 def _trouble(answer: FrontendAnswer, *, first: bool) -> str:
     """Return the id of what befalls connections that get no endpoint, or nothing.
 
-    Nothing is said of a frontend whose port the dump does not tell, nor where a condition decides: but a policy
-    Local means other clients to get other endpoints.
+    Nothing is said of a frontend whose port the dump does not tell, nor where another service gets them or a
+    condition decides: but a policy Local means other clients to get other endpoints.
     """
     if answer.unseen and (first or answer.leftover):
         return "service-unseen"
-    if not answer.leftover or answer.frontend.port is None:
+    if not answer.leftover or answer.frontend.port is None or answer.taken_by:
         return ""
     if answer.verdict and answer.local_only and not answer.endpoints:
         return "local-drop"
@@ -105,45 +103,12 @@ def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
     return list(dict.fromkeys(rules))
 
 
-# --- what a trace meets, and rules that clash ------------------------------------------------------------------
-
-
-def way_items(outcomes: Sequence[FrontendOutcome], service: ServiceName, *, complete: bool) -> Iterator[Item]:
-    """Yield what is wrong on the way of connections to `service`, case by case.
-
-    What is so in some cases alone is a remark, no finding; an endpoint with a share in one is not shadowed.
-    """
-    met = [end for outcome in outcomes for end in outcome.endpoints if end.share]
-    used, reached = {end.via for end in met}, {end.rule for end in met}
-    always = set.intersection(*({end.rule for end in outcome.others} for outcome in outcomes))
-    for outcome in outcomes:
-        for hop in outcome.empty_chains:
-            yield found(
-                ROWS, "service-chain-empty", [hop.via], line=hop.via.line, complete=complete, service=service,
-                chain=hop.chain,
-            )  # fmt: skip
-        for rule in (end.rule for end in outcome.others):
-            target = rule.target.name if rule.target else ""
-            made = found(
-                ROWS, "ends-without-endpoint", [rule], line=rule.line, service=service, target=target
-            )
-            yield made if rule in always else as_remark(made)
-        for end in (end for end in outcome.endpoints if end.rule not in reached):
-            rule = end.rule if end.via in used else end.via
-            yield found(ROWS, "endpoint-shadowed", [rule], line=rule.line, complete=complete, service=service)
+# --- rules that clash ------------------------------------------------------------------------------------------
 
 
 def hash_mismatch(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
     """Return the finding that a chain's hash is not that of the service which `rule`, leading there, names."""
     return found(ROWS, "hash-mismatch", [rule], service=service, chain=chain, name=service.text)
-
-
-def collision(first: Frontend, other: Frontend) -> Finding:
-    """Return the finding that two services claim one address and port; the rule of `first` comes first."""
-    return found(
-        ROWS, "vip-collision", [first.rule, other.rule], line=other.rule.line, service=other.service,
-        frontend=other.text, of=other.claimant, first=first.claimant, first_line=first.rule.line,
-    )  # fmt: skip
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -161,23 +126,19 @@ def _local_drop(*, name: str, places: Places) -> str:
 
 def _lost(*, name: str, places: Places) -> str:
     fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
-    return f"{name}: {_percent(places.share)} of the connections to {places.listed} {fate}"
+    return f"{name}: {percent(places.share)} of the connections to {places.listed} {fate}"
 
 
 def _unseen(*, name: str, places: Places) -> str:
-    share = _percent(places.share)
+    share = percent(places.share)
     return f"{name}: what becomes of {share} of the connections to {places.listed} is not in this dump"
 
 
 def _uneven(*, name: str, balance: Balance) -> str:
-    spread = f"{_percent(balance.least)} to {_percent(balance.most)}"
+    spread = f"{percent(balance.least)} to {percent(balance.most)}"
     return (
         f"{name}: its {balance.endpoints} endpoints get {spread} of the connections each, which is not even"
     )
-
-
-def _percent(share: Fraction) -> str:
-    return f"{float(share) * 100:.4g} %"
 
 
 ROWS = {
@@ -231,30 +192,6 @@ ROWS = {
         "anew.",
         absence=True,
     ),
-    "service-chain-empty": FindingRow(
-        severity="high",
-        sentence="leads to {chain}, which has no rules",
-        means="Connections enter a chain that is declared and holds no rule.",
-        matters="The chain gives them back at once, and they go on without an endpoint.",
-        advice="See whether the dump is whole; then restart kube-proxy, which writes the chain anew.",
-        absence=True,
-    ),
-    "ends-without-endpoint": FindingRow(
-        severity="high",
-        sentence="{target} ends the nat table before an endpoint is chosen",
-        means="On the way through the service's chains a rule other than DNAT ends the nat table: ACCEPT, "
-        "REDIRECT.",
-        matters="These connections keep the service's address, which no machine has, or go somewhere else.",
-        advice="Find out which program put the rule into kube-proxy's chains, and take it away.",
-    ),
-    "endpoint-shadowed": FindingRow(
-        severity="high",
-        sentence="never reached, a rule above it takes every connection",
-        means="A rule without a condition stands above the last endpoint's rule of a service chain.",
-        matters="The endpoints below it never get a connection; the one above gets them all.",
-        advice="See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.",
-        absence=True,
-    ),
     "hash-mismatch": FindingRow(
         severity="low",
         sentence="the hash of {chain} is not that of {name}: edited, or names made up?",
@@ -264,13 +201,5 @@ ROWS = {
         "written by hand. Names in the answer may be wrong, addresses and shares are not concerned.",
         advice="Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes "
         "together.",
-    ),
-    "vip-collision": FindingRow(
-        severity="high",
-        sentence="{frontend} of {of} is {first}'s, too: line {first_line} comes first and gets the connections",
-        means="Two services claim the same address, protocol and port.",
-        matters="The first rule gets every connection, and which one is first differs from node to node.",
-        advice="Give one of the services another external IP, load-balancer IP or node port.",
-        reference="k/k#69599",
     ),
 }

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from fractions import Fraction
 
     from iptviz.checks.finding import Item
 
@@ -19,6 +20,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "shares-rounded": "shares are rounded at 2^-4096, exact ones would have too many digits",
     "shares-rounded-at": "{frontend}: shares are rounded at 2^-4096, exact ones would have too many digits",
     "left-open": "too many cases: left open is {questions}; shares are bounds: say more of the packet",
+    "failing-not-known": lambda *, count: (
+        f"{count:,} other service port{' is' if count == 1 else 's are'} not listed, of which it is not known "
+        "whether all clients reach them: conditions decide that, or it was not looked at"
+    ),
     "left-open-at": "{frontend}: too many cases: left open is {questions}",
 }
 """What an answer says that is about no dump, but about the answer."""
@@ -46,6 +51,11 @@ def text(item: Item) -> str:
 def placed(line: int, words: str) -> str:
     """Return words with the line in front that they are about, if they are about one."""
     return f"line {line}: {words}" if line else words
+
+
+def percent(share: Fraction) -> str:
+    """Return a share in [0, 1] with four digits that count: `33.33 %`."""
+    return f"{float(share) * 100:.4g} %"
 
 
 def listed(texts: Sequence[str], most: int) -> str:

@@ -19,7 +19,7 @@ def report_command(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET]...", help="What to look into; without any, the services that look odd."
+            metavar="[TARGET]...", help="What to look into; without any, services that fail or look odd."
         ),
         Named.TARGET,
     ] = None,

@@ -25,6 +25,11 @@ def services_command(
     no_endpoints: Annotated[
         bool, typer.Option("--no-endpoints", help="Only those that lead to no endpoint."), Named.NOTHING
     ] = False,
+    failing: Annotated[
+        bool,
+        typer.Option("--failing", help="Only those that not all kinds of clients reach."),
+        Named.NOTHING,
+    ] = False,
     endpoint: Annotated[
         str | None,
         typer.Option("--endpoint", metavar="IP[:PORT]", help="Only those that lead to this endpoint."),
@@ -40,20 +45,28 @@ def services_command(
         typer.Option("--sort", metavar="KEY", help="By name, address, endpoints, uneven or line."),
         Named.WORD,
     ] = "name",
+    exit_code: Annotated[
+        bool,
+        typer.Option(
+            "--exit-code", help="Exit with 1 if any is listed under --failing, --uneven or --no-endpoints."
+        ),
+        Named.NOTHING,
+    ] = False,
     names: ServicesOption = None,
 ) -> CommandResult:
-    """List every service port: its frontends, its endpoints and how evenly they share, its policies."""
+    """List every service port: who reaches it, its endpoints and how evenly they share, its policies."""
     from iptviz.questions.services import services  # other commands shall not wait for it
 
-    return CommandResult(
-        services(
-            dump,
-            namespace=namespace,
-            uneven=uneven,
-            no_endpoints=no_endpoints,
-            endpoint=endpoint,
-            published=published,
-            sort=sort,
-            names=names,
-        )
+    result = services(
+        dump,
+        namespace=namespace,
+        uneven=uneven,
+        no_endpoints=no_endpoints,
+        failing=failing,
+        endpoint=endpoint,
+        published=published,
+        sort=sort,
+        names=names,
     )
+    listed = any(answer.services for answer in result.answers)
+    return CommandResult(result, found=exit_code and listed and (failing or uneven or no_endpoints))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from iptviz.paths.model import CLIENT_KINDS
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _SERVICE_PORTS = (
     "namespace", "name", "port_name", "named_by", "protocol", "frontends", "endpoint_count", "endpoints",
     "shares", "leftover", "even", "affinity_seconds", "internal_policy", "external_policy", "verdict",
     "verdict_line", "masquerade", "source_ranges", "health_check_node_port", "chain",
+    "reached", "not_reached_by", "not_reached_line",
 )  # fmt: skip
 _ENDPOINTS = (
     "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
@@ -64,7 +66,23 @@ def _service_ports(document: Shape) -> Iterator[Record]:
             " ".join(port["source_ranges"]),
             port["health_check_node_port"],
             port["chain"],
+            "; ".join(map(_reached, port["frontends"])),
+            *_first_cause(port["frontends"]),
         )
+
+
+def _reached(frontend: Shape) -> str:
+    """Return how each kind of clients fares at a frontend, as `outside yes, pod no`; `?` where nobody looked."""
+    words = {client: fare["word"] for fare in frontend["reached"] or () for client in fare["clients"]}
+    ordered = dict.fromkeys((*(kind for kind in CLIENT_KINDS if kind in words), *words))
+    return ", ".join(f"{client} {words[client]}" for client in ordered) or "?"
+
+
+def _first_cause(frontends: list[Shape]) -> tuple[str | None, int | None]:
+    """Return the text of the rule or policy by which connections fail, the first of all, and its line."""
+    fares = (fare for frontend in frontends for fare in frontend["reached"] or ())
+    by: Shape = next((fare["by"] for fare in fares if fare["by"] and fare["word"] != "depends"), {})
+    return by.get("text"), by.get("line")
 
 
 def _endpoints(document: Shape) -> Iterator[Record]:

@@ -8,7 +8,9 @@ from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.shapes import (
     Shape,
+    condition_shape,
     conditions_shape,
+    decider_shape,
     dump_shape,
     findings_shape,
     frontend_shape,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Verdict
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.reached import Fare, Reached
     from iptviz.questions.services import ServicesResult
 
 
@@ -37,7 +40,7 @@ def document(result: ServicesResult) -> Shape:
         "schema": "iptviz.services.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         **several_shape(result.snapshot),
-        "services": _of_all(result, lambda answer: map(_service, answer.services)),
+        "services": _of_all(result, lambda answer: map(_service, answer.services, answer.reached)),
         "total": sum(answer.total for answer in result.answers),
         "era": _era(result.era),
         "published": _of_all(result, lambda answer: map(_published, answer.published)),
@@ -77,15 +80,17 @@ def _published(port: PublishedPort) -> Shape:
         "by": port.by,
         "of": port.of,
         "line": port.rule.line,
+        "when": list(map(condition_shape, port.when)),
+        "taken_by": [rule.line for rule in port.taken_by],
     }
 
 
-def _service(port: ServicePort) -> Shape:
+def _service(port: ServicePort, reached: tuple[Reached, ...]) -> Shape:
     return {
         "service": service_shape(port.service),
         "protocol": port.protocol,
         "chain": port.usual.chain,
-        "frontends": [frontend_shape(answer.frontend) for answer in port.answers],
+        "frontends": list(map(_frontend, reached)),
         "endpoints": _endpoints(port.endpoints),
         "leftover": share_shape(port.usual.leftover),
         "session_affinity": None if port.affinity is None else {"seconds": port.affinity},
@@ -97,6 +102,23 @@ def _service(port: ServicePort) -> Shape:
         "health_check_node_port": port.health_check,
         "balance": _balance(port),
         "unseen_chains": list(port.usual.unseen),
+    }
+
+
+def _frontend(reached: Reached) -> Shape:
+    """Return a frontend and how clients fare at it; null where that was not looked at."""
+    fares = [_fare(fare) for fare in reached.fares] or None
+    return frontend_shape(reached.frontend) | {"reached": fares}
+
+
+def _fare(fare: Fare) -> Shape:
+    """Return how some kinds of clients fare alike; `by` decides why most of what fails does."""
+    return {
+        "clients": list(fare.clients),
+        "word": fare.word,
+        "at_least": share_shape(fare.at_least),
+        "at_most": share_shape(fare.at_most),
+        "by": decider_shape(fare.failures[0].cause.by) if fare.failures else None,
     }
 
 

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from iptviz.engine.fields import Field
     from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.limits import AddressLimit
     from iptviz.kube.names import ServiceName
     from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.model import Decider
 
 Shape = dict[str, Any]
 
@@ -139,7 +141,26 @@ def frontend_shape(frontend: Frontend) -> Shape:
         "port": frontend.port,
         "protocol": frontend.protocol,
         "line": frontend.rule.line,
+        "addresses": _limit_shape(frontend.addresses),
     }
+
+
+def decider_shape(by: Decider | None) -> Shape | None:
+    """Return the rule or policy that decides, None where there is none; `rule` is its number in the chain."""
+    if by is None:
+        return None
+    return {
+        "table": by.table,
+        "chain": by.chain,
+        "rule": by.number,
+        "line": by.line,
+        "text": by.text,
+        "others": by.others,
+    }
+
+
+def _limit_shape(limit: AddressLimit | None) -> Shape | None:
+    return None if limit is None else {"only" if limit.only else "not": list(limit.networks)}
 
 
 def condition_shape(assumption: Assumption) -> Shape:

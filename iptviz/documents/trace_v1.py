@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.checks.wording import sentences
+from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
@@ -140,6 +140,15 @@ def _counters(rule: Rule) -> Shape | None:
     return None if rule.counters is None else counters_shape(rule.counters)
 
 
+def _verdict_text(verdict: Verdict) -> str:
+    why = verdict.rule.comment or verdict.rule.text
+    if verdict.marked is None:
+        return why
+    from iptviz.checks.ways import marked_drop  # up to 1.24 alone
+
+    return f"{sentence(marked_drop(verdict.marked))} ({why})"
+
+
 def _verdict(verdict: Verdict | None) -> Shape | None:
     if verdict is None:
         return None
@@ -147,6 +156,6 @@ def _verdict(verdict: Verdict | None) -> Shape | None:
     return {
         "kind": verdict.kind,
         "line": verdict.rule.line,
-        "text": verdict.rule.comment or verdict.rule.text,
+        "text": _verdict_text(verdict),
         "with": target.value("--reject-with") if target else None,
     }

@@ -13,7 +13,7 @@ from iptviz.intake.text import to_bytes, to_text
 from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from iptviz.intake.index import Section, Span
     from iptviz.intake.lines import Lines
@@ -163,13 +163,26 @@ class Table:
     def rules_to(self, chain: str) -> Iterator[Rule]:
         """Yield the rules that jump or go to `chain`."""
         needle = to_bytes(chain)
-        for at, line in self._find(needle, self._section.blocks) if chain else ():
-            # The chain's own rules hold its name too, after -A: they are many, so they are not taken apart.
+        for at, line in self._find(needle, self._naming(chain)) if chain else ():
+            # The chain's own rules hold its name too, after -A: they are not taken apart.
             own = self.data[at - 3 : at] == b"-A " and self.data.find(needle, at + 1, line[1]) < 0
             if not own and (rule := Rule(self, line)).jump == chain:
                 yield rule
 
-    def _find(self, needle: bytes, spans: Sequence[Span]) -> Iterator[tuple[int, Span]]:
+    def _naming(self, chain: str) -> Iterator[Span]:
+        """Yield where rules may name a chain beside those that it holds: of these none does as a rule."""
+        needle, data = to_bytes(chain), self.data
+        runs = [run for run in self.runs_of(chain) if data.count(needle, *run) == data.count(b"\n", *run)]
+        for start, end in self._section.blocks:
+            at = start
+            for first, after in runs:
+                if at <= first < end:
+                    yield at, first
+                    at = after
+            if at < end:
+                yield at, end
+
+    def _find(self, needle: bytes, spans: Iterable[Span]) -> Iterator[tuple[int, Span]]:
         """Yield where `needle` stands first in each line of `spans`, and that line."""
         for start, end in spans:
             at = start
@@ -222,9 +235,13 @@ class Table:
                 found.setdefault(declaration[1], declaration)
         return found
 
+    def runs_of(self, chain: str) -> Sequence[Span]:
+        """Return where the rules of `chain` stand: stretches of whole lines."""
+        return self._section.spans(to_bytes(chain))
+
     def spans_of(self, chain: str) -> Iterator[Span]:
         """Yield where each rule of `chain` stands."""
-        for start, end in self._section.spans(to_bytes(chain)):
+        for start, end in self.runs_of(chain):
             at = start
             while at < end:
                 after = self.lines.end(at)

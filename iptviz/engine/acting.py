@@ -64,7 +64,7 @@ def note_broken(table: RuleTable, broken: BrokenJumps, rule: CompiledRule, enter
     if not table.has_chain(callee):
         broken.missing[rule.place] = callee
         return True
-    if not table.rules_of(callee):
+    if table.is_empty(callee):
         broken.empty_chains[rule.place] = callee
     if callee in entered:
         names = list(entered)

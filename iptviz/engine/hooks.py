@@ -152,7 +152,7 @@ class Hooks:
         if stage.route and packet.route != stage.route:
             return On(packet)
         if stage is _CONNECTION:
-            return On(tracked(packet, "ESTABLISHED" if packet.answer else self._state))
+            return On(tracked(packet, "ESTABLISHED" if packet.part else self._state))
         if stage is _ROUTING:
             return self._routed(packet, answer)
         if stage is _LOOPBACK:

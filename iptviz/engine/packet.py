@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 _MARKS = {"mark", "connmark"}
+ANSWER, NEXT = "answer", "next"
 
 
 class ConnectionTuple(NamedTuple):
@@ -48,8 +49,9 @@ class Packet(NamedTuple):
     `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
     is another one than before. `route` is where routing sent it: `INPUT`, `FORWARD`, `OUTPUT`, or not yet.
     `ttl_taken` is what has been taken off an unknown time to live since it came, or since a rule set it.
-    `noted` are rules that it has passed and that a survey only notes. `answer` says that it goes back, as
-    the answer to the first packet of a connection.
+    `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
+    that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
+    all, or not known.
     """
 
     protocol: str | None = None
@@ -82,7 +84,7 @@ class Packet(NamedTuple):
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
     noted: tuple[Note, ...] = ()
-    answer: bool = False
+    part: str = ""
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

@@ -39,6 +39,7 @@ KUBE_PROXY, IPVS = Writer("kube-proxy"), Writer("kube-proxy, IPVS mode")
 USERSPACE = Writer("kube-proxy, userspace mode", "kube-proxy, userspace mode")
 KUBELET, DOCKERSHIM = Writer("kubelet"), Writer("dockershim", "dockershim host port")
 CNI, DOCKER = Writer("CNI plug-in", "CNI host port"), Writer("Docker", "Docker")
+PODMAN, OVN = Writer("Podman", "Podman"), Writer("OVN-Kubernetes", "OVN-Kubernetes")
 CALICO, CILIUM = Writer("Calico", "Calico"), Writer("Cilium", "Cilium")
 ISTIO, KUBE_ROUTER = Writer("Istio", "Istio"), Writer("kube-router", "kube-router")
 OPENSHIFT, FLANNEL, WEAVE = Writer("OpenShift", "OpenShift"), Writer("flannel"), Writer("Weave Net")
@@ -88,8 +89,9 @@ def _expanded(name: str) -> Iterator[str]:
 SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
 MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
 CLUSTER_CHAIN, EXTERNAL_CHAIN = "KUBE-SVC-", "KUBE-EXT-"
+SOURCE_RANGES = "KUBE-PROXY-FIREWALL"
 FIREWALL_CHAIN, ENDPOINT_CHAIN = "KUBE-FW-", "KUBE-SEP-"
-KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
+PROXY_CANARY, KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
 
 FAMILIES = (
     Family("PREROUTING", "raw mangle nat", KERNEL, "hook", "what arrives"),
@@ -105,7 +107,7 @@ FAMILIES = (
            first=2),
     Family("KUBE-EXTERNAL-SERVICES", "filter", KUBE_PROXY, "refusal",
            "refuses external addresses and node ports without endpoints", "", "external-ip", first=10),
-    Family("KUBE-PROXY-FIREWALL", "filter", KUBE_PROXY, "refusal",
+    Family(SOURCE_RANGES, "filter", KUBE_PROXY, "refusal",
            "drops what no source range of a load balancer admits", "", "load-balancer-ip", first=25),
     Family(NODE_PORTS, "filter", KUBE_PROXY, "health checks", "accepts health checks of load balancers",
            first=21),
@@ -128,7 +130,7 @@ FAMILIES = (
            0x4000, 2),
     Family("KUBE-POSTROUTING", "nat", KUBE_PROXY, "masquerade", "masquerades what is marked", first=2),
     Family("KUBE-FORWARD", "filter", KUBE_PROXY, "forward", "accepts what is forwarded for services", first=8),
-    Family("KUBE-PROXY-CANARY", "nat filter mangle", KUBE_PROXY, "canary", "is missed when rules are flushed",
+    Family(PROXY_CANARY, "nat filter mangle", KUBE_PROXY, "canary", "is missed when rules are flushed",
            first=17),
     # kubelet
     Family(MARK_DROP, "nat", KUBELET, "mark to drop", "marks what is to be dropped", "", "", 0x8000, 4, 27),
@@ -164,6 +166,13 @@ FAMILIES = (
     Family("CNI-{DN,SN}-", "nat", CNI, "publish", "the host ports of one pod (portmap)", "name"),
     Family("CNI-{FORWARD,ADMIN}", "filter", CNI, "forward", "accepts what pods send and get (firewall)"),
     Family("CNI-", "nat", CNI, "masquerade", "masquerades what a pod sends (bridge and others)", "any"),
+    Family("NETAVARK-HOSTPORT-{DNAT,MASQ,SETMARK}", "nat", PODMAN, "publish", "finds the container of a port"),
+    Family("NETAVARK-DN-", "nat", PODMAN, "publish", "sends published ports to containers", "name"),
+    Family("NETAVARK_{FORWARD,INPUT}", "filter", PODMAN, "forward", "accepts what containers send and get"),
+    Family("NETAVARK-", "nat filter", PODMAN, "other", "something of Podman's network", "any"),
+    Family("OVN-KUBE-{NODEPORT,EXTERNALIP,ETP,ITP}", "nat", OVN, "publish",
+           "sends node ports and external addresses into OVN"),
+    Family("OVN-KUBE-", "raw mangle nat filter", OVN, "other", "something of OVN-Kubernetes's", "any"),
     Family("DOCKER", "nat filter", DOCKER, "publish", "sends published ports to containers"),
     Family("DOCKER-{USER,FORWARD,BRIDGE,CT,INTERNAL,INGRESS,ISOLATION,"
            "ISOLATION-STAGE-1,ISOLATION-STAGE-2}",

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
-from iptviz.kube.frontends import Frontend, dispatching_rules, frontends_among, frontends_leading_to
+from iptviz.kube.dispatching import dispatching_rules
+from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE
+from iptviz.kube.frontends import (
+    Frontend,
+    frontend_of,
+    frontends_among,
+    frontends_leading_to,
+    host_of,
+    is_loopback,
+)
+from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
+from iptviz.kube.published import port_frontends
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
-from iptviz.xtables.address import join_endpoint, split_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class Found(NamedTuple):
-    """The frontends that TARGET names, or that lead to it; `wanted` holds the DNAT rules it names."""
+    """The frontends that TARGET names, or that lead to it; `wanted` holds the DNAT rules it names.
+
+    `as_node`: TARGET's address is taken for one of this node, which alone has the port.
+    """
 
     frontends: list[Frontend]
     wanted: frozenset[Rule] = frozenset()
+    as_node: bool = False
 
 
 def find(dump: Dump, target: ParsedTarget, candidates: Sequence[Candidate] = ()) -> Found:
@@ -40,10 +54,55 @@ def find(dump: Dump, target: ParsedTarget, candidates: Sequence[Candidate] = ())
 
 
 def _by_address(dump: Dump, target: AddressTarget) -> Found:
-    """Find the frontends of an address; where there are none, it may be an endpoint's."""
-    rules = dispatching_rules(dump, f"-d {target.address}")
-    frontends = [frontend for frontend in frontends_among(rules) if _at(frontend, target)]
-    return Found(frontends) if frontends else _by_endpoint(dump, target)
+    """Find the frontends of an address; where there are none, it may be an endpoint's, or the node's own."""
+    there = frontends_among(dispatching_rules(dump, f"-d {target.address}"))
+    there = [frontend for frontend in there if frontend.address == target.address]
+    frontends = [frontend for frontend in there if _at(frontend, target)]
+    if frontends:
+        return Found(frontends)
+    if at_address := _published_at(dump, target):
+        others = _at_this_node(dump, target, target.port).frontends if target.port else ()
+        return Found([*at_address, *others])
+    found = _by_endpoint(dump, target)
+    is_other = any(one.kind == "cluster-ip" for one in there) or _is_pod(dump, target.address)
+    if found.wanted or target.port is None or is_other:
+        return found
+    return _at_this_node(dump, target, target.port)
+
+
+def _published_at(dump: Dump, target: AddressTarget) -> list[Frontend]:
+    """Return what others than kube-proxy publish at an address that their rules name."""
+    found = port_frontends(
+        dump, lambda port: port.single_ports if host_of(port.rule) == target.address else ()
+    )
+    return [frontend for frontend in found if _at(frontend, target)]
+
+
+def _is_pod(dump: Dump, address: str) -> bool:
+    """Whether an address is in the pod network that the dump names: what comes from elsewhere is masqueraded."""
+    nat = dump.tables.get("nat")
+    rules = nat.rules_with("! -s ") if nat else iter(())
+    marking = next((rule for rule in rules if rule.jump == MARK_MASQUERADE), None)
+    own, asked = parse_network(_source(marking) if marking else ""), parse_network(address)
+    return own is not None and asked is not None and own.contains(asked)
+
+
+def _source(rule: Rule) -> str:
+    return next(
+        (option.values[0] for option in rule.parts.basics if option.name == "-s" and option.values), ""
+    )
+
+
+def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
+    """Find what answers at a port of the node, at one of its addresses."""
+    if dump.family != f"ipv{target.version}":
+        return Found([])
+    frontends = [
+        frontend._replace(address=target.address, rule=_met_at(dump, frontend, target.address))
+        for frontend in _at_port(dump, port, target.protocol)
+        if frontend.address is None
+    ]
+    return Found(frontends, as_node=bool(frontends) and not is_loopback(target.address))
 
 
 def _at(frontend: Frontend, target: AddressTarget) -> bool:
@@ -54,12 +113,24 @@ def _at(frontend: Frontend, target: AddressTarget) -> bool:
     )
 
 
+def _met_at(dump: Dump, frontend: Frontend, address: str) -> Rule:
+    """Return the rule that a client of one address of the node meets: the loopback may have one of its own."""
+    if frontend.kind == "node-port" and is_loopback(address):
+        for rule in dispatching_rules(dump, f"--dport {frontend.port} ", ["nat"]):
+            claim = frontend_of(rule)
+            if claim and claim[2:4] == frontend[2:4] and claim.suffix == frontend.suffix:
+                return rule
+    return frontend.rule
+
+
 def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
     text = join_endpoint(target.address, target.port or 0).removesuffix("0" if target.port is None else "")
     nat = dump.tables.get("nat")
     rules = nat.rules_with(f"--to-destination {text.removesuffix(':')}") if nat else ()
-    wanted = [rule for rule in rules if _rewrites_to(rule, target)]
-    return Found(frontends_leading_to(dump, {rule.chain for rule in wanted}), frozenset(wanted))
+    wanted = frozenset(rule for rule in rules if _rewrites_to(rule, target))
+    led = frontends_leading_to(dump, {rule.chain for rule in wanted})
+    published = port_frontends(dump, lambda port: port.single_ports if port.rule in wanted else ())
+    return Found([*led, *published], wanted)
 
 
 def _rewrites_to(rule: Rule, target: AddressTarget) -> bool:
@@ -74,16 +145,18 @@ def _rewrites_to(rule: Rule, target: AddressTarget) -> bool:
 
 
 def _by_node_port(dump: Dump, target: NodePortTarget) -> Found:
-    frontends = frontends_among(dispatching_rules(dump, f"--dport {target.port} "))
-    return Found(
-        [
-            frontend
-            for frontend in frontends
-            if frontend.kind == "node-port"
-            and frontend.port == target.port
-            and target.protocol in {None, frontend.protocol}
-        ]
-    )
+    return Found(_at_port(dump, target.port, target.protocol))
+
+
+def _at_port(dump: Dump, port: int, protocol: str | None) -> list[Frontend]:
+    """Return what answers at a port of the node: node ports, published ports, health checks."""
+    dispatched = frontends_among(dispatching_rules(dump, f"--dport {port} "))
+    found = [
+        *(one for one in dispatched if one.kind == "node-port" and one.port == port),
+        *port_frontends(dump, lambda published: [port] if published.names(port) else ()),
+        *health_checks(dump, port),
+    ]
+    return [frontend for frontend in found if protocol in {None, frontend.protocol}]
 
 
 def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:
@@ -132,6 +205,7 @@ def _by_chain(dump: Dump, target: ChainTarget) -> Found:
         return Found([])
     frontends = frontends_leading_to(dump, [target.chain])
     if not target.chain.startswith(ENDPOINT_CHAIN):
-        return Found(frontends)
+        own = port_frontends(dump, lambda port: port.single_ports if port.rule.chain == target.chain else ())
+        return Found([*frontends, *own])
     ends = (rule for rule in nat.chains[target.chain].rules if rule.target and rule.target.name == "DNAT")
     return Found(frontends, frozenset(ends))

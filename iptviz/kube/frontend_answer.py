@@ -7,8 +7,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
-from iptviz.kube.families import CLUSTER_CHAIN, EXTERNAL_CHAIN, LOCAL_CHAINS, MARK_MASQUERADE
-from iptviz.kube.frontends import CLIENT_CONDITIONS, asks_for_nothing_else, port_of, value_of
+from iptviz.kube.families import (
+    CLUSTER_CHAIN,
+    DISPATCHERS,
+    EXTERNAL_CHAIN,
+    LOCAL_CHAINS,
+    MARK_MASQUERADE,
+)
+from iptviz.kube.frontends import (
+    CLIENT_CONDITIONS,
+    asks_for_nothing_else,
+    is_loopback,
+    port_of,
+    value_of,
+)
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
@@ -17,7 +29,8 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.frontends import DispatchingRules, Frontend
+    from iptviz.kube.dispatching import DispatchingRules
+    from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
     from iptviz.kube.outcome import FrontendOutcome, Needs, Verdict
     from iptviz.kube.plain_chains import Balancing, Mask
@@ -38,7 +51,8 @@ class FrontendAnswer(NamedTuple):
     `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
     ones for always. `local_only` says that outside clients get this node's endpoints alone. `unseen` is what
     connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
-    condition that the dump does not settle, or that the rules break off where a chain is missing.
+    condition that the dump does not settle, or that the rules break off where a chain is missing. `taken_by`
+    are rules that take connections before the service is asked, be they another's that claims the address.
     """
 
     frontend: Frontend
@@ -52,6 +66,7 @@ class FrontendAnswer(NamedTuple):
     local_only: bool
     unseen: tuple[str, ...] = ()
     depends: bool = False
+    taken_by: tuple[Rule, ...] = ()
 
 
 class FrontendAnswers:
@@ -129,12 +144,9 @@ def _is_about(mask: Mask, frontend: Frontend) -> bool:
     return mask.port == frontend.port and mask.address in {None, frontend.address}
 
 
-_LOOPBACK = ("127.", "::1")
-
-
 def _may_concern(rule: Rule, frontend: Frontend) -> bool:
     """Whether a rule may match an ordinary client's packets to `frontend`: not those by way of the loopback."""
-    if frontend.address is None and (value_of(rule, "-d") or "").startswith(_LOOPBACK):
+    if frontend.address is None and is_loopback(value_of(rule, "-d") or ""):
         return False
     return port_of(rule) in {None, frontend.port} and value_of(rule, "-p") in {None, frontend.protocol}
 
@@ -170,6 +182,11 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         unseen=() if complete else tuple(dict.fromkeys(missing)),
         depends=len({_shares_of(outcome) for outcome in trace.outcomes}) > 1
         or bool(trace.broken.loops or trace.broken.missing),
+        taken_by=tuple(
+            end.rule
+            for end in (*usual.others, *usual.returning)
+            if end.share and end.rule.chain in DISPATCHERS["nat"]
+        ),
     )
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.kube.comments import read_comment, service_of_comment
 from iptviz.kube.families import (
@@ -14,24 +13,30 @@ from iptviz.kube.families import (
     SERVICE_CHAINS,
     family_of,
 )
+from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.xtables.address import join_endpoint
 from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
 
-FRONTEND_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
+SERVICE_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
+"""The kinds of frontends that lead to a service."""
+
+FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check")
 """All kinds of frontends, in the order in which they are listed."""
 
 
 class Frontend(NamedTuple):
-    """One way into a service port; `address` is None for a node port, which every address of the node has.
+    """One way into a service port, or to what else the node publishes at a port.
 
-    `rule` is the first rule that leads the frontend's traffic on, or refuses it.
+    `address` is None for a port of the node, which all its addresses have but for `addresses`; a question
+    about one of them names it. `rule` is the rule that leads an outside client's traffic on, or refuses it.
     """
 
     kind: str
@@ -39,11 +44,17 @@ class Frontend(NamedTuple):
     port: int | None
     protocol: str
     rule: Rule
+    addresses: AddressLimit | None = None
 
     @property
     def text(self) -> str:
         """The frontend as people write it: `10.96.0.1:443/tcp`, or `:30080/tcp` for a node port."""
         return f"{join_endpoint(self.address or '', self.port)}/{self.protocol}"
+
+    @property
+    def suffix(self) -> str:
+        """The hash of the service port in the chain that the rule leads to; empty where it leads to none."""
+        return (self.rule.jump or "").rpartition("-")[2] if self.rule.table.name == "nat" else ""
 
     @property
     def claimant(self) -> str:
@@ -139,16 +150,55 @@ def asks_for_nothing_else(rule: Rule) -> bool:
 
 
 def unique(frontends: Iterable[Frontend]) -> list[Frontend]:
-    """Return the frontends without repetition: the split rules of old external IPs make one frontend."""
-    return list({frontend[1:4]: frontend for frontend in reversed(list(frontends))}.values())[::-1]
+    """Return the frontends without repetition: the split rules of old external IPs make one frontend.
+
+    Two services that claim one address are two. What kube-proxy writes for the loopback alone, above the rule
+    for everybody, stands for a frontend only where there is no other rule.
+    """
+    chosen: dict[tuple[object, ...], Frontend] = {}
+    places = set()
+    for frontend in frontends:
+        place = frontend[1:4]
+        key = (*place, frontend.suffix)
+        if (key not in chosen and (frontend.suffix or place not in places)) or (
+            key in chosen and _is_of_loopback(chosen[key].rule) and not _is_of_loopback(frontend.rule)
+        ):
+            chosen[key] = frontend
+        places.add(place)
+    return list(chosen.values())
+
+
+_LOOPBACK = ("127.", "::1")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address or network is the loopback's."""
+    return address.startswith(_LOOPBACK)
+
+
+def _is_of_loopback(rule: Rule) -> bool:
+    return is_loopback(value_of(rule, "-d") or "")
 
 
 def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
     """Return the frontends that `rules` dispatch or refuse, without repetition."""
-    return _told_apart(unique(frontend for rule in rules if (frontend := frontend_of(rule))))
+    return limited(told_apart(unique(frontend for rule in rules if (frontend := frontend_of(rule)))))
 
 
-def _told_apart(found: list[Frontend]) -> list[Frontend]:
+def limited(frontends: list[Frontend]) -> list[Frontend]:
+    """Return the frontends with the addresses to which node ports are limited, if they are."""
+    nat = next((one.rule.table for one in frontends if _is_dispatched_node_port(one)), None)
+    limit = None if nat is None else node_port_limit(cast("Table", nat))
+    if limit is None:
+        return frontends
+    return [one._replace(addresses=limit) if _is_dispatched_node_port(one) else one for one in frontends]
+
+
+def _is_dispatched_node_port(frontend: Frontend) -> bool:
+    return frontend.kind == "node-port" and frontend.rule.table.name == "nat"
+
+
+def told_apart(found: list[Frontend]) -> list[Frontend]:
     """Tell refused external addresses from the cluster IP that they are refused with."""
     refused = next((frontend for frontend in found if _is_refused_cluster_ip(frontend)), None)
     if refused is None:
@@ -174,90 +224,6 @@ def _first_refused(rule: Rule) -> dict[str | None, str | None]:
     """Return the first address that each comment refuses: up to 1.18 external ones followed the cluster IP."""
     refusing = reversed(list(rule.table.rules_of(rule.chain)))
     return {rule.comment: host_of(rule) for rule in refusing}
-
-
-def dispatching_rules(
-    dump: Dump, text: str = "", tables: Iterable[str] = ("nat", "filter")
-) -> Iterator[Rule]:
-    """Yield the rules with `text` of the chains that dispatch or refuse a service's traffic."""
-    for name in tables:
-        table = dump.tables.get(name)
-        if table is None:
-            continue
-        for chain in DISPATCHERS[name]:
-            yield from table.rules_with(text, chain) if text else table.rules_of(chain)
-
-
-def rules_about(dump: Dump, frontend: Frontend, table: str) -> list[Rule]:
-    """Return the rules of `table` that may speak of the frontend's traffic, in order."""
-    if frontend.address is not None:
-        return list(dispatching_rules(dump, f"-d {frontend.address}", [table]))
-    rules = dispatching_rules(dump, f"--dport {frontend.port}", [table])
-    # Outside the node ports' own chain, a rule with a destination speaks of some service's address.
-    return [
-        rule for rule in rules if rule.chain == NODE_PORTS or (table == "filter" and host_of(rule) is None)
-    ]
-
-
-class DispatchingRules:
-    """An index of the rules that dispatch or refuse, for who asks about many frontends."""
-
-    def __init__(self, dump: Dump) -> None:
-        self.dump = dump
-        self.rules: dict[str, list[Rule]] = {}
-        self._by_address: dict[tuple[str, str], list[Rule]] = {}
-        self._by_port: dict[tuple[str, int], list[Rule]] = {}
-        for table in DISPATCHERS:
-            self.rules[table] = list(dispatching_rules(dump, tables=[table]))
-            for rule in self.rules[table]:
-                self._enter(table, rule)
-
-    def _enter(self, table: str, rule: Rule) -> None:
-        address, port = host_of(rule), port_of(rule)
-        if address is not None:
-            self._by_address.setdefault((table, address), []).append(rule)
-        elif port is not None and (table == "filter" or rule.chain == NODE_PORTS):
-            self._by_port.setdefault((table, port), []).append(rule)
-
-    def about(self, frontend: Frontend, table: str) -> list[Rule]:
-        """Return the rules of `table` that may speak of the frontend's traffic, in order: see `rules_about`."""
-        if frontend.address is not None:
-            return self._by_address.get((table, frontend.address), [])
-        return self._by_port.get((table, frontend.port or 0), [])
-
-    def frontends(self) -> list[Frontend]:
-        """Return every frontend of the dump."""
-        return _told_apart(unique(self._claims))
-
-    @cached_property
-    def _claims(self) -> list[Frontend]:
-        """What each rule says of a frontend."""
-        rules = (rule for rules in self.rules.values() for rule in rules)
-        return [frontend for rule in rules if (frontend := frontend_of(rule))]
-
-    def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
-        """Yield the frontends that two services claim: of whose rule gets all connections, and of the other."""
-        claims: dict[tuple[object, ...], list[Frontend]] = {}
-        for claim in self._claims:
-            if claim.rule.table.name == "nat":
-                claims.setdefault(claim[1:4], []).append(claim)
-        for same in claims.values():
-            yield from _collisions(same) if len(same) > 1 else ()
-
-
-def _collisions(claims: list[Frontend]) -> Iterator[tuple[Frontend, Frontend]]:
-    """Yield who takes all connections, and each other that comes too late; a rule for some clients takes few."""
-    taker: Frontend | None = None
-    for claim in claims:
-        if taker is None:
-            taker = claim if asks_for_nothing_else(claim.rule) else None
-        elif taker.claimant != claim.claimant:
-            yield taker, claim
-
-
-def all_frontends(dump: Dump) -> list[Frontend]:
-    """Return every frontend of the dump; this takes all dispatching rules apart."""
-    return frontends_among(dispatching_rules(dump))
 
 
 def frontends_leading_to(dump: Dump, chains: Iterable[str]) -> list[Frontend]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.families import FAMILIES, MARK_DROP, MARK_MASQUERADE
 from iptviz.rules.iptables import compiled
@@ -15,6 +15,30 @@ if TYPE_CHECKING:
 _DEFAULT_BITS = {family.name: family.bits for family in FAMILIES if family.bits}
 
 
+FILTER_HOOKS = ("INPUT", "FORWARD", "OUTPUT")
+"""The built-in chains of the filter table."""
+
+
+def hooks_leading_to(table: Table, chain: str) -> set[str]:
+    """Return the built-in chains of the filter table from which `chain` is reached, itself if it is one."""
+    seen, pending = {chain}, [chain]
+    while pending:
+        callers = {rule.chain for rule in table.rules_to(pending.pop())} - seen
+        seen |= callers
+        pending += callers
+    return seen & set(FILTER_HOOKS)
+
+
+def _marks_asked(rule: Rule) -> int | None:
+    """Return the bits that a rule wants to be set in the mark; None where it asks something else."""
+    names = {match.name for match in rule.matches} - {"comment"}
+    option = next((match.option("--mark") for match in rule.matches if match.name == "mark"), None)
+    asked = read_mark(option.values[0]) if option and not option.negated and option.values else None
+    if asked is None or names != {"mark"} or rule.parts.basics or asked.value != asked.mask:
+        return None
+    return asked.value
+
+
 def bits_set(rule: Rule) -> int:
     """Return the bits that a MARK rule surely sets; 0 for any other rule.
 
@@ -23,6 +47,13 @@ def bits_set(rule: Rule) -> int:
     value = rule.target.value("--set-xmark") if rule.target and rule.target.name == "MARK" else None
     mark = read_mark(value or "")
     return mark.value & mark.mask if mark else 0
+
+
+class MarkedDrop(NamedTuple):
+    """Who drops what bears the mark to be dropped: rules of the filter table, and the hooks that ask them."""
+
+    rules: tuple[Rule, ...]
+    hooks: tuple[str, ...]
 
 
 class Marks:
@@ -41,6 +72,16 @@ class Marks:
     def drops(self, rule: Rule) -> bool:
         """Whether `rule` marks a packet for dropping (kubelet's mark, up to Kubernetes 1.26)."""
         return self._sets(rule, MARK_DROP)
+
+    def dropped_by(self, filter_table: Table | None) -> MarkedDrop:
+        """Return who drops what bears the mark to be dropped; nobody where the dump has no such rule."""
+        if filter_table is None:
+            return MarkedDrop((), ())
+        rules = tuple(
+            rule for rule in filter_table.rules_with("-j DROP") if _marks_asked(rule) == self._bits[MARK_DROP]
+        )
+        hooks = {hook for rule in rules for hook in hooks_leading_to(filter_table, rule.chain)}
+        return MarkedDrop(rules, tuple(hook for hook in FILTER_HOOKS if hook in hooks))
 
     def _sets(self, rule: Rule, chain: str) -> bool:
         # A jump counts too: kube-proxy only makes sure that the chain exists, its rule is kubelet's.

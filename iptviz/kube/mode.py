@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iptviz.kube.families import IPVS_NODE_PORT, KUBELET_CANARY, SERVICES, USERSPACE, written_by
+from iptviz.kube.families import (
+    IPVS_NODE_PORT,
+    KUBE_PROXY,
+    KUBELET_CANARY,
+    PROXY_CANARY,
+    SERVICES,
+    USERSPACE,
+    written_by,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
 
-ModeName = Literal["iptables", "ipvs", "userspace", "elsewhere", "none"]
-"""A mode of kube-proxy; `elsewhere`: a kubelet is here, so nftables mode or a CNI plug-in; `none`: no sign."""
+ModeName = Literal["iptables", "ipvs", "userspace", "flushed", "elsewhere", "none", "no-nat", "cut"]
+"""A mode of kube-proxy, or why none is told.
+
+`flushed`: nat has lost kube-proxy's rules, other chains of its are still there. `elsewhere`: a kubelet is here
+and kube-proxy is not, so nftables mode or a CNI plug-in. `none`: no sign of either. `no-nat`: the dump has no nat
+table. `cut`: it lacks lines.
+"""
 
 PROXY_MODES = ("iptables", "ipvs", "userspace")
 """The modes that a dump proves."""
@@ -25,11 +39,20 @@ _SIGNS: tuple[tuple[ModeName, tuple[str, ...]], ...] = (
 """Chains of the nat table that tell a mode; where several are there, the first counts."""
 
 
+_LEFT_BEHIND = (PROXY_CANARY, *(name for name in written_by(KUBE_PROXY) if name != PROXY_CANARY))
+"""Chains that show that kube-proxy has been here, the most telling first."""
+
+
 class Mode(NamedTuple):
-    """A mode, and the line of the chain or rule that shows it, None without any."""
+    """A mode, and the line of the chain or rule that shows it, None without any.
+
+    `chain` is what a flush of nat has left, in `table`.
+    """
 
     name: ModeName
     line: int | None = None
+    table: str = ""
+    chain: str = ""
 
 
 def mode_of(dump: Dump) -> Mode:
@@ -41,10 +64,28 @@ def _modes(dump: Dump) -> Iterator[Mode]:
     """Yield the modes of which there is a sign, the most telling first."""
     nat = dump.tables.get("nat")
     if nat is not None:
-        for name, chains in _SIGNS:
-            yield from (Mode(name, nat.chains[chain].line) for chain in chains if nat.has_chain(chain))
-            if name == "ipvs":
-                yield from (Mode(name, rule.line) for rule in nat.rules_with("--match-set KUBE-"))
+        yield from _modes_of_nat(nat)
+    yield from (Mode("ipvs", line) for line, _ in _declared(dump, IPVS_NODE_PORT))
+    if nat is None:
+        yield Mode("no-nat")
+    elif dump.lacks_lines:
+        yield Mode("cut")
+    for chain in _LEFT_BEHIND:
+        for line, table in _declared(dump, chain):
+            if table != "nat" or chain == PROXY_CANARY:  # kubelet writes some of the others into nat, too
+                yield Mode("flushed", line, table, chain)
+    yield from (Mode("elsewhere", line) for line, _ in _declared(dump, KUBELET_CANARY))
+
+
+def _modes_of_nat(nat: Table) -> Iterator[Mode]:
+    for name, chains in _SIGNS:
+        yield from (Mode(name, nat.chains[chain].line) for chain in chains if nat.has_chain(chain))
+        if name == "ipvs":
+            yield from (Mode(name, rule.line) for rule in nat.rules_with("--match-set KUBE-"))
+
+
+def _declared(dump: Dump, chain: str) -> Iterator[tuple[int, str]]:
+    """Yield the line of a chain in each table that has it, and the table's name."""
     for table in dump.tables.values():
-        if table.has_chain(KUBELET_CANARY):
-            yield Mode("elsewhere", table.chains[KUBELET_CANARY].line)
+        if table.has_chain(chain):
+            yield table.chains[chain].line, table.name

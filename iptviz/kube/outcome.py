@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import total
+from iptviz.engine.chance import times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
-from iptviz.kube.families import ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
+from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
+from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Rewriting
 from iptviz.rules.iptables import compiled, dump_rule
-from iptviz.xtables.address import parse_network, split_endpoint
+from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.engine.packet import Packet
     from iptviz.engine.survey import Case
     from iptviz.grammar.parts import Counters
-    from iptviz.kube.marks import Marks
+    from iptviz.kube.marks import MarkedDrop, Marks
 
 Needs = tuple[Assumption, ...]
 
@@ -27,8 +29,10 @@ Needs = tuple[Assumption, ...]
 class Endpoint(NamedTuple):
     """One DNAT rule and the share (in [0, 1]) of new connections that it gets.
 
-    `via` is the rule that jumps to the endpoint's chain: it is reached by the share `before` of all
-    connections and takes `chance` of them. Where `share` is not their product, other ways lead here too.
+    `address` may be a range, or empty where the dump does not show it; `ports` is the range where a rule names
+    several, `port` is None then. `via` is the rule that jumps to the endpoint's chain: it is reached by the share
+    `before` of all connections and takes `chance` of them. Where `share` is not their product, other ways lead
+    here too.
     """
 
     address: str
@@ -39,6 +43,16 @@ class Endpoint(NamedTuple):
     before: Fraction
     chance: Fraction
     hairpin: Rule | None
+    ports: str = ""
+
+    @property
+    def text(self) -> str:
+        """The endpoint as people write it."""
+        if not self.address:
+            return UNKNOWN_REWRITING.addresses
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        port = self.ports or self.port
+        return host if port is None else f"{host}:{port}"
 
     @property
     def counters(self) -> Counters | None:
@@ -47,10 +61,14 @@ class Endpoint(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What happens to connections that get no endpoint: REJECT or DROP, by which rule."""
+    """What happens to connections that get no endpoint: REJECT or DROP, by which rule.
+
+    Where `rule` only marks them, `marked` says who drops what bears the mark.
+    """
 
     kind: str
     rule: Rule
+    marked: MarkedDrop | None = None
 
 
 class Hop(NamedTuple):
@@ -78,8 +96,9 @@ class Masquerade(NamedTuple):
 class FrontendOutcome(NamedTuple):
     """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
 
-    `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover.
-    `empty_chains` are chains that connections enter although they hold no rule.
+    `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover, and so
+    does what `returning` send back before the service is asked. `empty_chains` are chains that connections enter
+    although they hold no rule.
     """
 
     when: Needs
@@ -90,6 +109,7 @@ class FrontendOutcome(NamedTuple):
     hops: tuple[Hop, ...]
     others: tuple[OtherEnd, ...]
     empty_chains: tuple[Hop, ...]
+    returning: tuple[OtherEnd, ...] = ()
 
 
 class _Note(NamedTuple):
@@ -104,10 +124,13 @@ class _Note(NamedTuple):
 class OutcomeReader:
     """Reads the walk of one case as endpoints, marks and refusals."""
 
-    def __init__(self, packet: Packet, marks: Marks, refusals: Sequence[Rule]) -> None:
+    def __init__(
+        self, packet: Packet, marks: Marks, refusals: Sequence[Rule], filter_table: Table | None = None
+    ) -> None:
         self.packet = packet
         self.marks = marks
         self.refusals = refusals
+        self.filter_table = filter_table
 
     def read(self, case: Case) -> FrontendOutcome:
         """Return what comes of a connection in this case."""
@@ -132,17 +155,18 @@ class OutcomeReader:
             hops=tuple(hops),
             others=others,
             empty_chains=tuple(_empty_chains(notes)),
+            returning=tuple(_returning(case)),
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
         entry = case.entered.get(compiled(rule).chain)
         via = rule if entry is None else dump_rule(entry.via)
         arrival = case.arrivals[via]
-        address, port = split_endpoint((rule.target and rule.target.value("--to-destination")) or "")
-        port = self.packet.destination_port if port is None else port  # DNAT without a port keeps it
+        address, port, ports = destination_of(rule, self.packet.destination_port)
         return Endpoint(
             address=address,
             port=port,
+            ports=ports,
             share=case.ends[rule],
             rule=rule,
             via=via,
@@ -173,7 +197,7 @@ class OutcomeReader:
         """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
         for note in notes:
             if self.marks.drops(note.rule) and not note.needs:
-                return Verdict("DROP", note.via)
+                return Verdict("DROP", note.via, self.marks.dropped_by(self.filter_table))
         if not self.refusals:
             return None
         from iptviz.engine.knowing import answers_of  # most services refuse nobody
@@ -185,6 +209,27 @@ class OutcomeReader:
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
                 return Verdict(target.name, rule)
         return None
+
+
+def destination_of(rule: Rule, port: int | None) -> tuple[str, int | None, str]:
+    """Return where a DNAT rule sends what comes to `port`: address, port, and the ports where it names several.
+
+    Without a port of its own it keeps that of the packet. An unknown address is empty.
+    """
+    sent: Rewriting = compiled(rule).action.operand
+    if sent == UNKNOWN_REWRITING:
+        return "", None, ""
+    several = sent.ports if sent.ports and sent.port is None else ""
+    return sent.addresses, (sent.port if sent.ports else port), several
+
+
+def _returning(case: Case) -> Iterator[OtherEnd]:
+    """Yield the rules of dispatching chains that send connections back before a service is asked."""
+    for place, arrival in case.arrivals.items():
+        rule = dump_rule(place)
+        share = times(arrival.before, arrival.chance)
+        if share and rule.chain in DISPATCHERS["nat"] and compiled(rule).action.kind == RETURN:
+            yield OtherEnd(rule, share)
 
 
 def _notes(case: Case) -> Iterator[_Note]:

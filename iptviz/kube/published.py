@@ -1,23 +1,40 @@
 """Ports of the node that somebody other than kube-proxy publishes: host ports of pods, ports of containers.
 
 Sources: the CNI plug-in portmap (chains CNI-HOSTPORT-DNAT and CNI-DN-<hash>), Docker (DOCKER), dockershim
-(KUBE-HOSTPORTS, KUBE-HP-<hash>); any other DNAT or REDIRECT rule of the nat table is somebody's, too.
+(KUBE-HOSTPORTS, KUBE-HP-<hash>), Podman (NETAVARK-DN-), OVN-Kubernetes (OVN-KUBE-); any other DNAT or REDIRECT
+rule of the nat table is somebody's, too.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
 from iptviz.kube.comments import container_of_comment
-from iptviz.kube.families import DOCKERSHIM, ENDPOINT_CHAIN, SERVICE_CHAINS, family_of
-from iptviz.kube.frontends import value_of
+from iptviz.kube.dispatching import dispatching_rules
+from iptviz.kube.families import (
+    CNI,
+    DOCKERSHIM,
+    ENDPOINT_CHAIN,
+    NODE_PORTS,
+    SERVICE_CHAINS,
+    USERSPACE,
+    family_of,
+)
+from iptviz.kube.frontends import Frontend, port_of, value_of
+from iptviz.kube.limits import AddressLimit
+from iptviz.kube.places import Places
+from iptviz.kube.port_ways import PortOwner, packet_to, takers
+from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
+    from iptviz.engine.condition import When
 
 _OF_SERVICES = "|".join((ENDPOINT_CHAIN, *SERVICE_CHAINS)).encode()
 _OTHERS = re.compile(
@@ -30,7 +47,8 @@ class PublishedPort(NamedTuple):
     """A rule that sends what comes to a port of the node elsewhere.
 
     `address` is None where every address of the node has it; `ports` and `destination` are as the rule has
-    them, `destination` empty for the node itself; `by` is who published it, `of` what its comment tells.
+    them, `destination` empty for the node itself; `by` is who published it, `of` what its comment tells. `when`
+    must hold on the way to the rule; `taken_by` are the rules that take all connections before it is asked.
     """
 
     protocol: str
@@ -40,25 +58,122 @@ class PublishedPort(NamedTuple):
     by: str
     of: str
     rule: Rule
+    when: When = ()
+    taken_by: tuple[Rule, ...] = ()
 
     @property
     def text(self) -> str:
         """The port as people write it: `:8080/tcp`, `192.168.1.10:8080/tcp`."""
         return f"{self.address or ''}:{self.ports or 'any port'}/{self.protocol or 'any'}"
 
+    def names(self, port: int) -> bool:
+        """Whether the rule names `port`, alone, in a list or in a range."""
+        return any(
+            first <= port <= last for first, last in map(_range_of, filter(None, self.ports.split(",")))
+        )
+
+    @property
+    def single_ports(self) -> list[int]:
+        """The ports that the rule names one by one."""
+        ranges = map(_range_of, filter(None, self.ports.split(",")))
+        return [first for first, last in ranges if 0 < first == last]
+
+
+def _range_of(text: str) -> tuple[int, int]:
+    """Read `80`, `http` or `8000:8010`; what is no port is one that nobody asks for."""
+    first, _, last = text.partition(":")
+    ends = read_port(first), read_port(last or first)
+    return (0, -1) if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+
 
 def published_ports(dump: Dump) -> list[PublishedPort]:
-    """Return the published ports of a dump, in order."""
-    return list(_published(dump))
-
-
-def _published(dump: Dump) -> Iterator[PublishedPort]:
+    """Return the published ports of a dump, in the order in which they are asked."""
     nat = dump.tables.get("nat")
     if nat is None:
-        return
+        return []
+    places = Places(nat)
+    found = sorted(
+        map(_port_of, publishing_rules(nat)), key=lambda port: (places.of(port.rule), port.rule.line)
+    )
+    doubted = _doubted(dump, found)
+    return [_asked(dump, port, places, doubted=port in doubted) for port in found]
+
+
+_MANY = 100
+"""Of so many published ports those alone are followed that others claim, too."""
+
+
+def _doubted(dump: Dump, found: Sequence[PublishedPort]) -> Collection[PublishedPort]:
+    """Return the ports that another rule may take: of few all."""
+    if len(found) <= _MANY:
+        return found
+    node_ports = {
+        port_of(rule) for rule in dispatching_rules(dump, tables=["nat"]) if rule.chain == NODE_PORTS
+    }
+    claimed = Counter(number for port in found for number in port.single_ports)
+    return {
+        port
+        for port in found
+        if any(claimed[number] > 1 or number in node_ports for number in port.single_ports)
+    }
+
+
+def publishing_rules(nat: Table) -> Iterator[Rule]:
+    """Yield the rules of others than kube-proxy that send connections elsewhere, as they stand in the dump."""
     for start, end in nat.blocks():
         for found in _OTHERS.finditer(nat.data, start, end):
-            yield _port_of(Rule(nat, found.span()))
+            yield Rule(nat, (found.start(), nat.lines.end(found.start())))
+
+
+def _asked(dump: Dump, port: PublishedPort, places: Places, *, doubted: bool) -> PublishedPort:
+    """Return a port with what must hold on the way to its rule, and, where `doubted`, who takes it before."""
+    frontends = frontends_of(port, port.single_ports[:1])
+    if not frontends or not places.reached(port.rule):
+        return port
+    (frontend,) = frontends
+    needs = places.needs(port.rule, packet_to(frontend))
+    return port._replace(when=needs, taken_by=takers(dump, frontend) if doubted else ())
+
+
+def port_frontends(dump: Dump, wanted: Callable[[PublishedPort], Iterable[int]]) -> list[Frontend]:
+    """Return the frontends of published ports, in the order in which they are asked.
+
+    `wanted` says of each port's rule for which of its port numbers. kube-proxy's own ports in userspace mode are
+    none: they are services' that this dump does not tell.
+    """
+    nat = dump.tables.get("nat")
+    if nat is None:
+        return []
+    ports = (port for port in map(_port_of, publishing_rules(nat)) if port.by != USERSPACE.publisher)
+    chosen = [(port, numbers) for port in ports if (numbers := list(wanted(port)))]
+    if not chosen:
+        return []
+    places = Places(nat)
+    chosen.sort(key=lambda each: (places.of(each[0].rule), each[0].rule.line))
+    return [frontend for port, numbers in chosen for frontend in frontends_of(port, numbers)]
+
+
+def frontends_of(port: PublishedPort, numbers: Iterable[int]) -> list[Frontend]:
+    """Return a frontend for each of some port numbers of a published port."""
+    family = family_of(port.rule.chain)
+    kind = "host-port" if family and family.writer in {CNI, DOCKERSHIM} else "published"
+    address, _, length = (port.address or "").partition("/")
+    one = address if length in {"", "32", "128"} else ""
+    limit = (
+        AddressLimit(only=True, networks=(port.address,), rules=(port.rule,))
+        if port.address and not one
+        else None
+    )
+    protocol = port.protocol or next(
+        filter(None, (value_of(rule, "-p") for rule in port.rule.table.rules_to(port.rule.chain))), "tcp"
+    )
+    return [Frontend(kind, one or None, number, protocol, port.rule, limit) for number in numbers]
+
+
+def owner_of(rule: Rule) -> PortOwner:
+    """Return who publishes a port by a rule, and what a comment tells of whom it leads to."""
+    port = _port_of(rule)
+    return PortOwner(_publisher(rule.chain) or f"a rule of {rule.chain}", port.of)
 
 
 def _port_of(rule: Rule) -> PublishedPort:

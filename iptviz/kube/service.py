@@ -10,18 +10,20 @@ from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
 from iptviz.kube.comments import service_of_comment
+from iptviz.kube.dispatching import rules_about
 from iptviz.kube.families import ENDPOINT_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
-from iptviz.kube.frontends import Frontend, rules_about
+from iptviz.kube.frontends import Frontend, frontend_of
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.kube.outcome import FrontendOutcome, OutcomeReader
-from iptviz.kube.preempt import Preemption, preemptions
+from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
+from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
+from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.numbers import read_uint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
@@ -36,7 +38,8 @@ class ServiceTrace(NamedTuple):
     """A frontend, the packet asked about, and what comes of it.
 
     There is more than one outcome where something unknown decides; the first is the usual one. `hashed` is
-    the name that the chain's hash confirms, looked for where no comment tells one.
+    the name that the chain's hash confirms, looked for where no comment tells one. `owner` is who publishes a
+    port that is no service's.
     """
 
     frontend: Frontend
@@ -47,7 +50,9 @@ class ServiceTrace(NamedTuple):
     left_open: tuple[Field, ...]
     rounded: bool
     preempted: tuple[Preemption, ...]
+    asked_if: tuple[ConditionalJump, ...] = ()
     hashed: ServiceName = NAMELESS
+    owner: str = ""
 
     @property
     def usual(self) -> FrontendOutcome:
@@ -86,13 +91,15 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     find = about or partial(rules_about, dump)
     rules = find(frontend, "nat")
     found = (
-        survey(rule_table(nat), packet, list(map(compiled, rules)))
+        survey(rule_table(nat), packet, [_entry(rule, frontend) for rule in rules])
         if nat and rules
         else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
     )
-    reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"))
+    reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"), dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
-    outcomes = sorted(map(reader.read, found.cases), key=lambda outcome: _how_special(outcome, admitted))
+    outcomes = sorted(
+        _told(map(reader.read, found.cases)), key=lambda outcome: _how_special(outcome, admitted)
+    )
     return ServiceTrace(
         frontend=frontend,
         packet=packet,
@@ -102,7 +109,35 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         left_open=found.left_open,
         rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
+        asked_if=tuple(conditional_jumps(nat, packet)) if nat and rules else (),
     )
+
+
+def _entry(rule: Rule, frontend: Frontend) -> CompiledRule:
+    """Return a rule as it concerns `frontend`: what another service at the same address takes ends there."""
+    made = compiled(rule)
+    claim = frontend_of(rule) if frontend.suffix else None
+    if claim is None or claim.suffix == frontend.suffix:
+        return made
+    return CompiledRule(made.place, made.chain, made.tests, Action(TARGET, "ACCEPT"))
+
+
+def _told(outcomes: Iterable[FrontendOutcome]) -> list[FrontendOutcome]:
+    """Return the outcomes with those endpoints alone that get something, or that a rule of their chain shadows.
+
+    Where a condition keeps connections from an endpoint, or its chain is not entered, it is none of the outcome.
+    """
+    told = list(outcomes)
+    met = {end.rule for outcome in told for end in outcome.endpoints if end.share}
+
+    def is_told(end: Endpoint, outcome: FrontendOutcome) -> bool:
+        entered = any(hop.chain == end.via.chain for hop in outcome.hops)
+        return bool(end.share) or (end.rule not in met and entered)
+
+    return [
+        outcome._replace(endpoints=tuple(end for end in outcome.endpoints if is_told(end, outcome)))
+        for outcome in told
+    ]
 
 
 def _first_packet(frontend: Frontend) -> Packet:

@@ -9,10 +9,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
-from iptviz.kube.comments import HEALTH_CHECK, read_comment
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers
-from iptviz.kube.frontends import FRONTEND_KINDS, DispatchingRules, Frontend, port_of
+from iptviz.kube.frontends import FRONTEND_KINDS, Frontend
+from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import EndpointShare
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
@@ -160,16 +161,9 @@ def _suffix(frontend: Frontend) -> str:
 
 def _health_checks(dump: Dump) -> Iterable[tuple[tuple[str, str], int]]:
     """Yield namespace and name of services, and the node port at which their health is asked for."""
-    table = dump.tables.get("filter")
-    for rule in table.rules_with(HEALTH_CHECK.after) if table else ():
-        comment, number = read_comment(rule.comment), port_of(rule)
-        if (
-            comment
-            and comment.form is HEALTH_CHECK
-            and comment.service is not NAMELESS
-            and number is not None
-        ):
-            yield (comment.service.namespace, comment.service.name), number
+    for frontend in health_checks(dump):
+        service = frontend.service
+        yield (service.namespace, service.name), frontend.port or 0
 
 
 def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from iptviz.xtables.address import join_endpoint, split_endpoint
 
 _PROTOCOL = re.compile(r"(?P<rest>.+\d|.*\])/(?P<protocol>tcp|udp|sctp)")
 _NODE_PORT = re.compile(r":(?P<port>[0-9]{1,9})")
-_CHAIN = re.compile(r"[A-Z][A-Z0-9_-]*-[A-Z0-9_-]+")
+_CHAIN = re.compile(r"[A-Z][A-Z0-9_]{2,}|[A-Z][A-Z0-9_-]*-[A-Z0-9_-]+|CNI-[A-Za-z0-9_-]+")
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<name>{_LABEL})(?P<colon>:(?P<port>{_LABEL})?)?")
 

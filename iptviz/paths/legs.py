@@ -13,6 +13,7 @@ from iptviz.engine.hooks import start_of
 from iptviz.engine.journey import Journey, Policy
 from iptviz.engine.marks import known_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
+from iptviz.engine.packet import ANSWER, NEXT
 from iptviz.paths.mirrored import Reworded, of_answer, of_endpoint
 
 if TYPE_CHECKING:
@@ -82,19 +83,34 @@ class Leg(Journey):
         """Return what a leaf says of a packet that goes no further."""
         return Stopped(verdict, packet, by)  # type: ignore[arg-type]
 
+    def asked_at(self, stage: Stage) -> Unknowns:  # noqa: ARG002 - what nat has chosen looks
+        """Return what is not known of a packet, as a stage asks."""
+        return self.unknowns
+
     def chains(self, layer: int, stage: Stage) -> Chains:
         """Return the chains of a table that are entered by a stage."""
         table = self.hooks.rules[layer].tables[stage.table]
-        made = _Chains(self.unknowns, table, stage.chain, self.hooks.host, self.broken)
+        made = _Chains(self.asked_at(stage), table, stage.chain, self.hooks.host, self.broken)
         made.accepting = self._accepting
         return made
 
 
-def _halves(turns: Sequence[Turn]) -> tuple[Sequence[Turn], Sequence[Turn]]:
+class _Onward(Leg):
+    """The way of a packet that nat has sent to an endpoint."""
+
+    def __init__(self, hooks: Hooks, unknowns: Unknowns, address: str) -> None:
+        super().__init__(hooks, Reworded(unknowns, of_endpoint(address, routed=True)))
+        self._before_routing = Reworded(unknowns, of_endpoint(address, routed=False))
+
+    def asked_at(self, stage: Stage) -> Unknowns:
+        """Return what is not known of the packet: OUTPUT asks for the interface from before nat."""
+        return self._before_routing if stage.chain == "OUTPUT" else self.unknowns
+
+
+def _halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
     """Return the turns up to the first that nat has, and those after it."""
     after = 1 + max(
-        place for place, turn in enumerate(turns) if turn.stage.table == "nat" and not turn.stage.route
-        and turn.stage.chain in {"PREROUTING", "OUTPUT"}
+        place for place, turn in enumerate(turns) if _translates(turn.stage)
     )  # fmt: skip
     return turns[:after], turns[after:]
 
@@ -128,13 +144,13 @@ class Way:
         return made
 
     def _followed(self, client: Packet, packet: Packet) -> int:
-        unknowns: Unknowns = self.unknowns
+        leg = Leg(self.hooks, self.unknowns)
         if packet.dnat is not None:
-            unknowns = Reworded(unknowns, of_endpoint(endpoint_text(packet)))
+            leg = _Onward(self.hooks, self.unknowns, endpoint_text(packet))
             destination = packet.destination
             if destination and any(network.contains(destination) for network in self._networks):
                 packet = packet._replace(to_this_node=False)  # a pod, which has an address of its own
-        ends = Leg(self.hooks, unknowns).along(packet, self._second)
+        ends = leg.along(packet, self._second)
 
         def gone(leaf: int) -> int:
             says = self.diagrams.says(leaf)
@@ -153,7 +169,7 @@ class Way:
         accepted = Gone("ACCEPT", None, packet)
         if packet.dnat is None:
             return self.diagrams.leaf(accepted)
-        unknowns = Reworded(self.unknowns, of_answer)
+        unknowns = Reworded(self.unknowns, of_answer(endpoint_text(packet)))
         hook = "output" if packet.route == "INPUT" else "prerouting"
         back = _Back(self.hooks, unknowns, client).along(_answer(client, packet), self.hooks.turns(hook))
 
@@ -161,11 +177,22 @@ class Way:
             says = self.diagrams.says(leaf)
             if isinstance(says, Stopped):
                 return self.diagrams.leaf(accepted._replace(reply=says.verdict, reply_by=says.by))
-            if isinstance(says, Through):
-                return self.diagrams.leaf(accepted._replace(reply="ACCEPT"))
-            return self.diagrams.leaf(accepted)
+            return self._later(client, packet)
 
         return self.diagrams.replaced(back, told)
+
+    def _later(self, client: Packet, packet: Packet) -> int:
+        """Return what becomes of the client's next packet, once it has got its answer."""
+        leg = _Next(self.hooks, self.unknowns, packet)
+        ends = leg.along(_next(client, packet), self._first + self._second)
+
+        def told(leaf: int) -> int:
+            says = self.diagrams.says(leaf)
+            if isinstance(says, Stopped):
+                return self.diagrams.leaf(Gone(says.verdict, says.by, packet))
+            return self.diagrams.leaf(Gone("ACCEPT", None, packet, "ACCEPT"))
+
+        return self.diagrams.replaced(ends, told)
 
 
 NOT_TRANSLATED = "NOTRACK: the answer keeps the endpoint's address, which the client does not know"
@@ -185,8 +212,8 @@ class _Back(Leg):
         return super().arrived(packet, by)
 
     def met(self, stage: Stage, packet: Packet) -> Packet:
-        """Return the answer as a stage meets it: routing finds the client's own address in it."""
-        if stage.table or stage.chain != "routing":
+        """Return the answer as a stage meets it: nat puts the client's own address back."""
+        if not _translates(stage):
             return packet
         changed = tuple((field, line) for field, line in packet.changed if field != "destination")
         return packet._replace(
@@ -195,6 +222,46 @@ class _Back(Leg):
             to_this_node=self._client.route == "OUTPUT",
             changed=changed,
         )
+
+
+class _Next(_Onward):
+    """The way of another packet of the client's, which nat rewrites as it did the first."""
+
+    def __init__(self, hooks: Hooks, unknowns: Unknowns, first: Packet) -> None:
+        super().__init__(hooks, unknowns, endpoint_text(first))
+        self._first = first
+
+    def met(self, stage: Stage, packet: Packet) -> Packet:
+        """Return the packet as a stage meets it."""
+        if not _translates(stage):
+            return packet
+        first = self._first
+        return packet._replace(
+            destination=first.destination,
+            destination_port=first.destination_port,
+            to_this_node=first.to_this_node,
+            dnat=first.dnat,
+            original=first.original,
+        )
+
+
+def _translates(stage: Stage) -> bool:
+    """Whether nat rewrites destinations at a stage."""
+    return stage.table == "nat" and stage.chain in {"PREROUTING", "OUTPUT"}
+
+
+def _next(client: Packet, packet: Packet) -> Packet:
+    """Return another packet of a client, as it starts, of whose first nat and all rules made `packet`."""
+    return client._replace(
+        connmark=packet.connmark,
+        statuses=packet.statuses | _ANSWERED,
+        tcp_flags=frozenset({"ACK"}) if packet.protocol == "tcp" else None,
+        unlisted=(),
+        part=NEXT,
+    )
+
+
+_ANSWERED = frozenset({"SEEN_REPLY", "CONFIRMED"})
 
 
 def endpoint_text(packet: Packet) -> str:
@@ -215,11 +282,11 @@ def _answer(client: Packet, packet: Packet) -> Packet:
         out_interface=None,
         mark=known_mark(0),
         state=INVALID,
-        statuses=packet.statuses | {"SEEN_REPLY", "CONFIRMED"},
+        statuses=packet.statuses | _ANSWERED,
         tcp_flags=frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else None,
         to_this_node=True if masqueraded else client.route == "OUTPUT",
         unlisted=(), listed=frozenset(), dnat=None, snat=None, ttl=None, ttl_taken=0, length=None,
         changed=(("destination", since),) if masqueraded and since is not None else (),
         route="OUTPUT" if packet.route == "INPUT" else "",
-        answer=True,
+        part=ANSWER,
     )  # fmt: skip

@@ -32,11 +32,19 @@ class Reworded(Unknowns):
         return self._of.told(self._reword(condition))
 
 
-def of_endpoint(address: str) -> Callable[[Condition], Condition]:
-    """Return what makes questions about where DNAT sends packets ones about this endpoint."""
+def of_endpoint(address: str, *, routed: bool) -> Callable[[Condition], Condition]:
+    """Return what makes questions about where DNAT sends packets ones about this endpoint.
+
+    Once a packet is `routed` there, its output interface is that of the endpoint; OUTPUT still sees the one
+    before.
+    """
 
     def reword(condition: Condition) -> Condition:
-        return condition._replace(value=address) if condition.kind == "endpoint-local" else condition
+        if condition.kind == "endpoint-local":
+            return condition._replace(value=address)
+        if condition.kind == "out-interface" and routed:
+            return condition._replace(rewritten=address)
+        return condition
 
     return reword
 
@@ -70,13 +78,19 @@ def _dashed(rate: str) -> str:
     )
 
 
-def of_answer(condition: Condition) -> Condition:
-    """Return what a question about the answer of an endpoint asks of the connection."""
-    if condition.kind in _OTHER_SIDE:
-        return condition._replace(kind=_OTHER_SIDE[condition.kind], details="", rewritten="")
-    if condition.kind == "set":
-        directions = ",".join(_SIDES.get(side, side) for side in condition.details.split(","))
-        return condition._replace(details=directions)
-    if condition.kind in _OF_ONE_PACKET:
-        return Condition("answer", _OF_ONE_PACKET[condition.kind](condition), rule=condition.rule)
-    return condition
+def of_answer(address: str) -> Callable[[Condition], Condition]:
+    """Return what makes questions about the answer of an endpoint ones about the connection."""
+
+    def reword(condition: Condition) -> Condition:
+        if condition.kind in _OTHER_SIDE:
+            kind = _OTHER_SIDE[condition.kind]
+            rewritten = address if kind == "out-interface" else ""
+            return condition._replace(kind=kind, details="", rewritten=rewritten)
+        if condition.kind == "set":
+            directions = ",".join(_SIDES.get(side, side) for side in condition.details.split(","))
+            return condition._replace(details=directions)
+        if condition.kind in _OF_ONE_PACKET:
+            return Condition("answer", _OF_ONE_PACKET[condition.kind](condition), rule=condition.rule)
+        return condition
+
+    return reword

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from iptviz.engine.unknowns import Unknowns
     from iptviz.paths.legs import By, Way
 
-_OF_AN_ENDPOINT = {"endpoint-local", "out-interface", "local"}
+_OF_AN_ENDPOINT = {"endpoint-local", "local"}
 """Kinds of fields that are asked of one endpoint, as are all that are asked of what a packet was rewritten
 to.
 """

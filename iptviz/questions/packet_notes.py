@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.checks import reading
 from iptviz.checks.backends import backends
 from iptviz.checks.broken_jumps import broken_jumps
+from iptviz.checks.era import elsewhere
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
@@ -14,6 +15,7 @@ from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
+from iptviz.kube.mode import mode_of
 from iptviz.questions.packet_fields import FIELDS
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def packet_notes(
         yield from reading.check(dump)
     yield from broken_jumps(journey.broken, complete=complete)
     yield from backends(node, dumps[0])
+    yield from _service_notes(dumps)
     yield from _limit_notes(journey)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
@@ -98,6 +101,16 @@ def packet_notes(
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
+
+
+def _service_notes(dumps: Sequence[Dump]) -> Iterator[Item]:
+    """Say where services are that these rules do not have; a node's other backend may have them."""
+    modes = [mode_of(dump).name for dump in dumps]
+    yield from elsewhere(modes)
+    if "flushed" in modes and "iptables" not in modes:
+        from iptviz.checks.absence import emptiness
+
+        yield from emptiness(dumps[modes.index("flushed")])
 
 
 def _hangs_on_all_targets(outcomes: tuple[Outcome, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.questions.reached import fails_unduly
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
 from iptviz.xtables.address import join_endpoint
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.dump.model import Dump
-    from iptviz.kube.service_ports import ServicePort
+    from iptviz.kube.frontends import Frontend
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.graph import GraphResult
     from iptviz.questions.packet import PacketResult
@@ -23,13 +24,13 @@ if TYPE_CHECKING:
     Answer = TraceResult | PacketResult | GraphResult | VerifyResult
 
 MOST_ODD = 12
-"""More services that look odd than this are listed, not shown one by one."""
+"""More services that fail or look odd than this are listed, not shown one by one."""
 
 
 class ReportResult(NamedTuple):
-    """All services of a node, and the answers that were asked for; `odd` says that these only look odd.
+    """All services of a node, and the answers that were asked for; `odd` says that these fail or look odd.
 
-    `digests` are the SHA-256 of what each of its `dumps` was read from, in hexadecimal; `left_out` counts odd
+    `digests` are the SHA-256 of what each of its `dumps` was read from, in hexadecimal; `left_out` counts such
     services that are not traced.
     """
 
@@ -47,13 +48,13 @@ class ReportResult(NamedTuple):
 
 
 def report(dump: Dump | Snapshot, targets: Sequence[str] = ()) -> ReportResult:
-    """Return what a report on a node says: of `targets`, or where there are none of the services that look odd.
+    """Return what a report on a node says: of `targets`; without any, of the services that fail or look odd.
 
     Raises:
         TargetError: a target has none of the forms that name a service, an endpoint or a chain.
     """
     found = services(dump)
-    wanted = list(targets) or list(dict.fromkeys(_odd(found)))
+    wanted = list(targets) or list(dict.fromkeys((*_failing(found), *_odd(found))))
     shown = wanted if targets else wanted[:MOST_ODD]
     traces = tuple(trace(dump, target) for target in shown)
     return report_of(found, traces)._replace(odd=not targets, left_out=len(wanted) - len(shown))
@@ -66,14 +67,20 @@ def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResul
     return ReportResult(dumps, digests, found, answers, odd=False, left_out=0)
 
 
-def _odd(found: ServicesResult) -> Iterator[str]:
-    """Yield a TARGET for each service port that something is wrong with."""
+def _failing(found: ServicesResult) -> Iterator[str]:
+    """Yield a TARGET for each service port that clients do not reach: the frontend at which they fare worst."""
     for answer in found.answers:
-        for service_port in answer.services:
-            if next(findings_of(answer.dump, service_port), None):
-                yield _target(service_port)
+        for port in filter(fails_unduly, answer.reached):
+            yield _target(min(port, key=lambda reached: reached.worst).frontend)
 
 
-def _target(service_port: ServicePort) -> str:
-    frontend = service_port.usual.frontend
+def _odd(found: ServicesResult) -> Iterator[str]:
+    """Yield a TARGET for each other service port that something is wrong with."""
+    for answer in found.answers:
+        for port, reached in zip(answer.services, answer.reached, strict=True):
+            if not fails_unduly(reached) and next(findings_of(answer.dump, port), None):
+                yield _target(port.usual.frontend)
+
+
+def _target(frontend: Frontend) -> str:
     return f"{join_endpoint(frontend.address or '', frontend.port)}/{frontend.protocol}"

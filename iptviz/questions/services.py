@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
 from iptviz.checks.finding import findings_among
-from iptviz.checks.services import collision, service_findings, shares_unevenly
+from iptviz.checks.services import service_findings, shares_unevenly
+from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError
+from iptviz.intake.remark import remark
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
-from iptviz.kube.frontends import DispatchingRules
+from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
+from iptviz.questions.reached import Reached, fails, reached_of, surely_reached, ways_of
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -25,14 +29,16 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
+    from iptviz.questions.reached import PathsOfPort
     from iptviz.supplied.service_names import Candidate
 
 
 class ServicesResult(NamedTuple):
     """The service ports that were asked for; `total` counts those that the dump has.
 
-    `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where
-    they were asked for. `others` are the answers of the node's other dumps.
+    `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
+    were asked for. `others` are the answers of the node's other dumps. `paths` has for each of the services the
+    ways of connections to each of its frontends, None for one that was not looked at; it is empty where none was.
     """
 
     dump: Dump
@@ -43,6 +49,13 @@ class ServicesResult(NamedTuple):
     published: tuple[PublishedPort, ...] = ()
     snapshot: Snapshot | None = None
     others: tuple[ServicesResult, ...] = ()
+    paths: tuple[PathsOfPort, ...] = ()
+
+    @property
+    def reached(self) -> tuple[tuple[Reached, ...], ...]:
+        """How clients fare at each frontend of each of the services."""
+        paths = self.paths or ((),) * len(self.services)
+        return tuple(map(reached_of, (port.answers for port in self.services), paths))
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -93,6 +106,7 @@ def services(
     namespace: str | None = None,
     uneven: bool = False,
     no_endpoints: bool = False,
+    failing: bool = False,
     endpoint: str | None = None,
     sort: str = "name",
     published: bool = False,
@@ -102,10 +116,12 @@ def services(
 
     They come from every dump that has any, as a service of two families stands in two.
 
-    `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get
-    none. `no_endpoints`: no frontend leads to an endpoint. `endpoint` is an address, or address:port, of an
-    endpoint. `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names`
-    is the path of a list of services, which names those whose comments are lost.
+    `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
+    `no_endpoints`: no frontend leads to an endpoint. `failing`: some kind of clients does not reach a frontend,
+    or not with all connections; where conditions decide that, or it was not looked at, a note counts them.
+    `endpoint` is an address, or address:port, of an endpoint.
+    `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
+    a list of services, which names those whose comments are lost.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
@@ -115,8 +131,16 @@ def services(
         raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
     snapshot = as_snapshot(dump)
     listed = read_file(names, read_service_names) or ()
-    wanted = _Wanted(namespace, endpoint, sort, uneven=uneven, no_endpoints=no_endpoints, published=published)
-    answers = [_services(each, wanted, listed) for each in snapshot.dumps]
+    wanted = _Wanted(
+        namespace,
+        endpoint,
+        sort,
+        uneven=uneven,
+        no_endpoints=no_endpoints,
+        failing=failing,
+        published=published,
+    )
+    answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
     return first._replace(
         snapshot=snapshot, others=tuple(others), notes=(*first.notes, *backends(snapshot, first.dump))
@@ -131,10 +155,11 @@ class _Wanted(NamedTuple):
     sort: str
     uneven: bool
     no_endpoints: bool
+    failing: bool
     published: bool
 
     def includes(self, service_port: ServicePort) -> bool:
-        """Whether all but the endpoint fits."""
+        """Whether all fits that a service port's own chains tell, but for the endpoint."""
         return (
             self.namespace in {None, service_port.service.namespace}
             and (not self.uneven or is_uneven(service_port))
@@ -142,8 +167,8 @@ class _Wanted(NamedTuple):
         )
 
 
-def _services(dump: Dump, asked: _Wanted, names: Sequence[Candidate]) -> ServicesResult:
-    """Return what one dump says."""
+def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candidate]) -> ServicesResult:
+    """Return what one dump of a node says."""
     rules = DispatchingRules(dump)
     found = service_ports(rules, Naming(dump, names))
     wanted = list(filter(asked.includes, found))
@@ -151,7 +176,24 @@ def _services(dump: Dump, asked: _Wanted, names: Sequence[Candidate]) -> Service
         wanted = list(_leading_to(wanted, asked.endpoint))
     wanted.sort(key=SORTS[asked.sort])
     others = tuple(published_ports(dump)) if asked.published else ()
-    return ServicesResult(dump, tuple(wanted), len(found), tuple(_notes(rules, found)), era_of(dump), others)
+    notes = tuple(_notes(rules, found))
+    result = ServicesResult(
+        dump, tuple(wanted), len(found), notes, era_of(dump), others, paths=ways_of(node, dump, wanted)
+    )
+    return _failing(result) if asked.failing else result
+
+
+def _failing(result: ServicesResult) -> ServicesResult:
+    """Return the same with those services alone that some clients do not reach, and how many may be such."""
+    reached = result.reached
+    kept = [place for place, port in enumerate(reached) if fails(port)]
+    open_ones = sum(not fails(port) and not surely_reached(port) for port in reached)
+    notes = (remark("failing-not-known", count=open_ones),) if open_ones else ()
+    return result._replace(
+        services=tuple(result.services[place] for place in kept),
+        paths=tuple(result.paths[place] for place in kept) if result.paths else (),
+        notes=(*result.notes, *notes),
+    )
 
 
 def is_uneven(service_port: ServicePort) -> bool:
@@ -161,7 +203,9 @@ def is_uneven(service_port: ServicePort) -> bool:
 
 def findings_of(dump: Dump, service_port: ServicePort) -> Iterator[Finding]:
     """Yield what is wrong with a service port of `dump`."""
-    return service_findings(service_port.service, service_port.answers, complete=dump.complete)
+    yield from service_findings(service_port.service, service_port.answers, complete=dump.complete)
+    for answer in service_port.answers:
+        yield from asked_before(answer)
 
 
 def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort]:
@@ -182,7 +226,7 @@ def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     yield from reading.check(dump)
     yield from (collision(first, other) for first, other in rules.contested())
     yield from leftovers.check(dump)
-    if not found:
+    if not found or mode_of(dump).name != "iptables":
         from iptviz.checks.absence import emptiness
 
         yield from emptiness(dump)

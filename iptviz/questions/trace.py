@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.intake.remark import remark
-from iptviz.kube.families import SERVICES
 from iptviz.kube.find import find
-from iptviz.kube.frontends import Frontend, frontends_leading_to
+from iptviz.kube.frontends import SERVICE_KINDS, Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.kube.naming import Naming, fits
-from iptviz.kube.preempt import hooks_without_services
+from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
+from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, since_notes
 from iptviz.questions.ways import Beside, paths_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 
@@ -61,7 +59,8 @@ class TraceResult(NamedTuple):
     def complete(self) -> bool:
         """Whether neither the dump nor the rules that were walked lack anything."""
         broken = (traced.broken.loops or traced.broken.missing for traced in self.services)
-        return self.dump.complete and not any(broken)
+        dangling = any(note.id == "dangling-jump" for note in self.notes)
+        return self.dump.complete and not dangling and not any(broken)
 
     @property
     def left_open(self) -> bool:
@@ -135,18 +134,32 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     parsed = parse_target(target)
     naming = Naming(dump, candidates)
     found = find(dump, parsed, candidates)
-    services = tuple(_named(trace_frontend(dump, frontend), naming) for frontend in found.frontends)
+    services = tuple(_named(_traced(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
-    notes: list[Item] = list(_dump_notes(dump, answered=bool(services)))
+    notes: list[Item] = list(dump_notes(dump, answered=bool(services)))
     for traced in services:
-        notes += _service_notes(dump, traced)
-    notes += _since_notes(dump, since)
+        notes += frontend_notes(dump, traced)
+    notes += address_notes(parsed, found)
+    notes += since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence
 
         notes = [*absence(dump, parsed, target), *notes]
     observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
     return TraceResult(dump, target, services, found.wanted, siblings, _said_once(notes), observed, since)
+
+
+def _traced(dump: Dump, frontend: Frontend) -> ServiceTrace:
+    """Follow new connections to a frontend of any kind."""
+    if frontend.kind in SERVICE_KINDS:
+        return trace_frontend(dump, frontend)
+    from iptviz.kube.port_ways import trace_health_check, trace_port  # most questions are about services
+
+    if frontend.kind == "health-check":
+        return trace_health_check(frontend)
+    from iptviz.kube.published import owner_of
+
+    return trace_port(dump, frontend, owner_of(frontend.rule))
 
 
 def _observed(dump: Dump, traced: ServiceTrace, since: Dump | None) -> list[Observation]:
@@ -165,18 +178,6 @@ def _said_once(notes: list[Item]) -> tuple[Item, ...]:
     from iptviz.checks.finding import distinct
 
     return distinct(notes)
-
-
-def _since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:
-    if since is not None and not any(rule.counters for rule in _first_rules(dump)):
-        yield remark("no-counters")
-    if since is not None and not any(rule.counters for rule in _first_rules(since)):
-        yield remark("no-counters-before", source=since.source)
-
-
-def _first_rules(dump: Dump) -> Iterator[Rule]:
-    """Yield one rule of each table: a dump has counters everywhere, or nowhere."""
-    return (rule for table in dump.tables.values() if (rule := next(table.rules(), None)) is not None)
 
 
 def _names_reader(text: str, source: str) -> list[Candidate]:
@@ -206,52 +207,6 @@ def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Fro
     )
 
 
-def _dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
-    if not dump.complete:
-        from iptviz.checks import reading
-
-        yield from reading.check(dump)
-    nat = dump.tables.get("nat")
-    hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []
-    if hooks:
-        from iptviz.checks.preemption import hooks_not_leading
-
-        yield from hooks_not_leading(hooks, complete=dump.complete)
-
-
-def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
-    """Yield what is to be said of one frontend; what all is well with imports no words."""
-    if traced.broken.loops or traced.broken.missing:
-        from iptviz.checks.broken_jumps import broken_jumps
-
-        yield from broken_jumps(traced.broken, complete=dump.complete)
-    if traced.rounded:
-        yield remark("shares-rounded-at", frontend=traced.frontend.text)
-    if traced.left_open:
-        from iptviz.engine.fields import left_open_label
-
-        yield remark(
-            "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
-        )
-    chain = traced.frontend.rule.jump or traced.chain or ""
-    if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
-        from iptviz.checks.services import hash_mismatch
-
-        yield hash_mismatch(chain, traced.service, traced.frontend.rule)
-    if traced.preempted:
-        from iptviz.checks.preemption import preempted
-
-        yield from (preempted(other, traced.service) for other in traced.preempted)
-    if any(
-        outcome.empty_chains or outcome.others or not all(end.share for end in outcome.endpoints)
-        for outcome in traced.outcomes
-    ):
-        from iptviz.checks.services import way_items
-
-        whole = dump.complete and not (traced.broken.loops or traced.broken.missing)
-        yield from way_items(traced.outcomes, traced.service, complete=whole)
-
-
 def _service_findings(result: TraceResult) -> Iterator[Finding]:
     """Yield what is wrong with each service port that was asked for."""
     from iptviz.checks.services import service_findings
@@ -259,6 +214,8 @@ def _service_findings(result: TraceResult) -> Iterator[Finding]:
 
     answers: dict[tuple[ServiceName, str, str], list[FrontendAnswer]] = {}
     for traced in result.services:
+        if traced.frontend.kind not in SERVICE_KINDS:
+            continue
         key = traced.service, traced.frontend.protocol, "" if traced.service.name else traced.frontend.text
         answers.setdefault(key, []).append(answer_of_trace(traced, complete=result.dump.complete))
     for (service, *_), some in answers.items():

@@ -13,8 +13,8 @@ from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
 from iptviz.errors import DumpError
 from iptviz.intake.remark import remark
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
-from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.releases import releases
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
 
 _POLICY_UNSEEN = releases((21, 23))
+_COMPARED = {"iptables", "flushed", "none"}
+"""Modes in which services would be in the rules that are there."""
 
 
 class VerifyResult(NamedTuple):
@@ -119,7 +121,7 @@ def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | No
 
 
 def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
-    if (mode := mode_of(dump).name) not in {"iptables", "none"}:
+    if (mode := mode_of(dump).name) not in _COMPARED:
         what = sentence(mode_remark(mode))
         raise DumpError(f"services cannot be compared: {what}", where=dump.source)
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
@@ -177,6 +179,10 @@ def _notes(
     dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
 ) -> Iterator[Item]:
     yield from reading.check(dump)
+    if mode_of(dump).name != "iptables":
+        from iptviz.checks.absence import emptiness
+
+        yield from emptiness(dump)
     if node is None and any(
         "Local" in {wanted.internal_policy, wanted.external_policy} for wanted in expected.values()
     ):

@@ -8,33 +8,44 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.address import Network, parse_network
+from iptviz.dump.rule import Rule
+from iptviz.xtables.address import Network, full_mask, parse_network
+from iptviz.xtables.values.addresses import show_address
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-_DESTINATION = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A \S++ -d ([0-9a-fA-F.:]++)(?:/32|/128)? ")
+_BEFORE = rb"(?:\[[\d~]++:[\d~]++\] )?-A \S++ (?:(?:! )?-s \S++ )?-d "
+_DESTINATION = re.compile(_BEFORE + rb"([0-9a-fA-F.:]++)(?:/32|/128)? ")
+_BYTE = rb"(?:0|[1-9]\d{0,2})"
+_ABOUT_OTHERS = (
+    rb"(?:" + _BEFORE + rb"(?!%s(?:/32)? )" + _BYTE + rb"(?:\." + _BYTE + rb"){3}(?:/32)? [^\n]*+(?:\n|\Z))*+"
+)
+"""Rules one after the other that begin with another single destination than %s, in its usual spelling."""
+
+_FEW = 3
+"""For so many destinations the chain is searched; who asks for more has all of its destinations sorted."""
 
 
 class RulesByDestination:
-    """The rules of one chain, by the single destination that their text begins with."""
+    """The rules of one chain, by the single destination that stands first in their text, or after a source."""
 
     def __init__(self, table: Table, chain: str) -> None:
-        self._rules = table.rules_of(chain)
+        self._table = table
+        self._chain = chain
+        self._searched = 0
         self._places: dict[bytes, list[int]] = {}
         self._others: list[int] = []
-        for place, span in enumerate(table.spans_of(chain)):
-            found = _DESTINATION.match(table.data, *span)
-            if found:
-                self._places.setdefault(found[1], []).append(place)
-            else:
-                self._others.append(place)
+        self._rules: Sequence[Rule] = ()
 
     def towards(self, destination: Network) -> Sequence[Rule] | None:
         """Return the rules that may match a packet to `destination`, in order; None: all may."""
+        if self._searched < _FEW and destination.version == 4 and destination.mask == full_mask(4):
+            self._searched += 1
+            return list(self._search(show_address(destination.value, 4).encode("ascii")))
+        self._sort()
         if not self._places:
             return None
         places = self._others + [
@@ -44,3 +55,27 @@ class RulesByDestination:
             for place in places
         ]
         return [self._rules[place] for place in sorted(places)]
+
+    def _search(self, destination: bytes) -> Iterator[Rule]:
+        others = re.compile(_ABOUT_OTHERS % re.escape(destination))
+        data, lines = self._table.data, self._table.lines
+        for start, end in self._table.runs_of(self._chain):
+            at = start
+            while at < end:
+                found = others.match(data, at, end)
+                at = found.end() if found else at
+                if at < end:
+                    after = lines.end(at)
+                    yield Rule(self._table, (at, after))
+                    at = after
+
+    def _sort(self) -> None:
+        if self._rules:
+            return
+        self._rules = self._table.rules_of(self._chain)
+        for place, span in enumerate(self._table.spans_of(self._chain)):
+            found = _DESTINATION.match(self._table.data, *span)
+            if found:
+                self._places.setdefault(found[1], []).append(place)
+            else:
+                self._others.append(place)

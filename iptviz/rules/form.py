@@ -99,6 +99,10 @@ class Rewriting(NamedTuple):
     port: int | None
 
 
+UNKNOWN_REWRITING = Rewriting("an unknown destination", None, "unknown", None)
+"""That of a rule whose options iptables could not print: neither address nor port is known."""
+
+
 class CompiledRule:
     """A rule as the engine walks it; two are equal when they stand in the same place.
 
@@ -144,6 +148,9 @@ class RuleTable(Protocol):
 
     def has_chain(self, chain: str) -> bool:
         """Whether the table has a chain of this name."""
+
+    def is_empty(self, chain: str) -> bool:
+        """Whether a chain holds no rule; that of a long one is told without a look at its rules."""
 
     def policy(self, chain: str) -> str | None:
         """Return what becomes of packets that a chain leaves, ACCEPT or DROP; None: its caller goes on."""

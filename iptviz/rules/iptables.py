@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, cast, overload
 
 from iptviz.dump.rule import Rule
@@ -63,6 +64,7 @@ class DumpTable:
         self.name = table.name
         self._chains: dict[str, Sequence[CompiledRule]] = {}
         self._by_destination: dict[str, RulesByDestination] = {}
+        self._long: dict[str, bool] = {}
         self._chosen: dict[tuple[str, Network], Sequence[CompiledRule]] = {}
         self._compiled: dict[Rule, CompiledRule] = {}
 
@@ -81,6 +83,10 @@ class DumpTable:
         """Whether the table has a chain of this name."""
         return chain in self._table.chains
 
+    def is_empty(self, chain: str) -> bool:
+        """Whether a chain holds no rule."""
+        return not self._table.runs_of(chain)
+
     def policy(self, chain: str) -> str | None:
         """Return ACCEPT or DROP for a built-in chain, None for a user chain or where the dump has none."""
         return self._table.chains[chain].policy
@@ -93,15 +99,21 @@ class DumpTable:
 
     def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
         """Return the rules of a chain that may match a packet to `destination` (None: not known), in order."""
-        rules = self.rules_of(chain)
-        if destination is None or len(rules) <= _SHORT:
-            return rules
+        if destination is None or not self._is_long(chain):
+            return self.rules_of(chain)
         if (chain, destination) not in self._chosen:
             if len(self._chosen) >= _REMEMBERED:
                 self._chosen.clear()
             chosen = self._sorted(chain).towards(destination)
-            self._chosen[chain, destination] = rules if chosen is None else _CompiledRules(self, chosen)
+            self._chosen[chain, destination] = (
+                self.rules_of(chain) if chosen is None else _CompiledRules(self, chosen)
+            )
         return self._chosen[chain, destination]
+
+    def _is_long(self, chain: str) -> bool:
+        if chain not in self._long:
+            self._long[chain] = any(islice(self._table.spans_of(chain), _SHORT, _SHORT + 1))
+        return self._long[chain]
 
     def _sorted(self, chain: str) -> RulesByDestination:
         from iptviz.rules.by_destination import RulesByDestination  # where no chain is long, nobody needs it

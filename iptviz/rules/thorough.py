@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.rules.form import GOTO, JUMP, NOTHING, RETURN, TARGET, UNCLEAR, Action, CompiledRule, Test
+from iptviz.rules.form import (
+    GOTO,
+    JUMP,
+    NOTHING,
+    RETURN,
+    TARGET,
+    UNCLEAR,
+    UNKNOWN_REWRITING,
+    Action,
+    CompiledRule,
+    Rewriting,
+    Test,
+)
 from iptviz.rules.reading.addresses import basic_tests
 from iptviz.rules.reading.table import match_tests
 from iptviz.rules.reading.targets import target_operand
@@ -16,6 +28,7 @@ if TYPE_CHECKING:
 
     from iptviz.grammar.parts import RuleParts, Target
     from iptviz.rules.form import Place
+    from iptviz.xtables.option import Option
 
 
 def rule_of(place: Place, parts: RuleParts, has_chain: Callable[[str], bool], family: str) -> CompiledRule:
@@ -29,13 +42,21 @@ def _tests(parts: RuleParts) -> Iterator[Test]:
     for match in parts.matches:
         yield from match_tests(match)
     for option, place in parts.unknown:
-        # What follows an unknown target belongs to it; the target is a condition of its own.
-        of_target = place > len(parts.matches) and parts.target and not target_spec(parts.target.name)
-        if not option.name.startswith("-m ") and not of_target:
+        if not option.name.startswith("-m ") and not _is_of_target(option, place, parts):
             yield opaque(option.text())
     if parts.problem:
         quote = f"a rule that cannot be read ({parts.problem})"
         yield Test(QUOTED, quote=quote, part="cannot be read")
+
+
+def _is_of_target(option: Option, place: int, parts: RuleParts) -> bool:
+    """Whether an option without a meaning belongs to the target: behind an unknown one, or in brackets.
+
+    An unknown target is a condition of its own. In brackets iptables says what it could not print, such as
+    `[unsupported revision]`.
+    """
+    behind = parts.target is not None and place > len(parts.matches)
+    return behind and (option.name.startswith("[") or not target_spec(parts.target.name))  # type: ignore[union-attr]
 
 
 def action_of(parts: RuleParts, has_chain: Callable[[str], bool], family: str) -> Action:
@@ -50,8 +71,23 @@ def action_of(parts: RuleParts, has_chain: Callable[[str], bool], family: str) -
     if target.goto or has_chain(target.name):
         return Action(GOTO if target.goto else JUMP, target.name)
     if target_spec(target.name) or target.options or parts.unknown:
-        return target_action(target, family)
+        return _unprinted(target, family) if _lacks_options(parts) else target_action(target, family)
     return Action(JUMP, target.name)
+
+
+def _lacks_options(parts: RuleParts) -> bool:
+    """Whether iptables wrote that it could not print the target's options."""
+    return any(
+        option.name.startswith("[") and _is_of_target(option, place, parts) for option, place in parts.unknown
+    )
+
+
+def _unprinted(target: Target, family: str) -> Action:
+    """Return the action of a target whose options are not known: where it sends to is not, if it sends."""
+    made = target_action(target, family)
+    if isinstance(made.operand, Rewriting):
+        return made._replace(operand=UNKNOWN_REWRITING)
+    return made if made.operand is None else made._replace(known=False, operand=None)
 
 
 def target_action(target: Target, family: str) -> Action:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.labels import (
     OPEN_QUESTIONS,
@@ -39,16 +40,17 @@ def trace_facts(
     observed: tuple[Observation, ...] = (),
 ) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend."""
-    usual = service.usual
+    usual, of_service = service.usual, service.frontend.kind in SERVICE_KINDS
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         gets = f"{printable(result.target)} gets {percent(share)} of new connections"
         yield Fact("Target", gets, kind="target")
     for case in cases:
-        yield _balance_fact(case, complete=result.complete)
-    if len(cases) == 1 and usual.endpoints:
-        yield Fact("Masquerade", masquerade_label(usual), kind="masquerade")
-    yield from _hairpin_facts(cases)
+        yield _balance_fact(case, complete=result.complete, masqueraded=of_service)
+    if of_service:  # who else publishes a port has marks of its own
+        if len(cases) == 1 and usual.endpoints:
+            yield Fact("Masquerade", masquerade_label(usual), kind="masquerade")
+        yield from _hairpin_facts(cases)
     if service.affinity_seconds is not None:
         span = seconds(service.affinity_seconds)
         stays = f"a client stays with its endpoint for {span}; shares are for new clients"
@@ -62,11 +64,11 @@ def trace_facts(
     yield Fact("Depends on", _conditions(result, service), kind="depends")
 
 
-def _balance_fact(case: OutcomeCase, *, complete: bool) -> Fact:
+def _balance_fact(case: OutcomeCase, *, complete: bool, masqueraded: bool) -> Fact:
     outcome, letter = case.outcome, case.case.letter
     balance = outcome_balance(outcome)
     good = balance and balance.even and not outcome.leftover
-    masquerade = f"; masquerade {masquerade_label(outcome)}" if letter and balance else ""
+    masquerade = f"; masquerade {masquerade_label(outcome)}" if letter and balance and masqueraded else ""
     text = balance_label(outcome, balance, complete=complete) + masquerade
     return verdict_fact(case.case, text, good=bool(good))
 

@@ -27,6 +27,9 @@ KIND_WORDS = {
     "external-ip": "external IP",
     "load-balancer-ip": "load-balancer IP",
     "node-port": "node port",
+    "host-port": "host port",
+    "published": "published port",
+    "health-check": "health check port",
 }
 
 FOLD_FROM = 16
@@ -99,12 +102,14 @@ def note_texts(notes: Collection[Item]) -> tuple[str, ...]:
 
 def service_label(service: ServiceTrace) -> str:
     """Return the service's name, or what stands in for it."""
-    return printable(service.service.text or service.chain or "a service without a name")
+    return printable(service.service.text or service.owner or service.chain or "a service without a name")
 
 
 def frontend_label(frontend: Frontend) -> str:
-    """Return a frontend with its kind."""
-    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}")
+    """Return a frontend with its kind, and to which addresses of the node it is limited."""
+    limit = frontend.addresses if frontend.address is None else None
+    where = f" {limit.text}" if limit else ""
+    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}")
 
 
 def raw_label(endpoint: Endpoint) -> str:
@@ -127,8 +132,7 @@ def seen_label(connections: int, everything: int) -> str:
 
 def endpoint_label(endpoint: Endpoint) -> str:
     """Return the endpoint's address and port."""
-    address = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
-    return printable(address if endpoint.port is None else f"{address}:{endpoint.port}")
+    return printable(endpoint.text)
 
 
 def line_label(rule: Rule) -> str:
@@ -149,7 +153,14 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     if outcome.empty_chains and not complete:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
         return printable(f"not known, since this incomplete dump has no rules of {chains}")
+    takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
+    if takers:
+        return "taken by " + ", ".join(map(line_label, takers))
     return "no endpoint, destination unchanged"
+
+
+def _rewrites(rule: Rule) -> bool:
+    return rule.target is not None and rule.target.name in {"DNAT", "REDIRECT"}
 
 
 # --- cases ---------------------------------------------------------------------------------------------------

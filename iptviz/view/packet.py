@@ -122,6 +122,8 @@ def _conditions(result: PacketResult) -> str:
     """Say what the answer depends on that neither the dump nor the question holds."""
     asked = dict.fromkeys(need.condition for outcome in result.outcomes for need in outcome.first)
     questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
+    if any(note.id == "services-not-decided-here" for note in result.notes):
+        questions.append("for service addresses, rules that are not here: see the notes")
     if not result.complete:
         questions.append("what this dump lacks: see the notes")
     if result.left_open:

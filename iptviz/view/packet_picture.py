@@ -143,12 +143,24 @@ class _WaysPainter:
 
 
 def _moves(way: _Way, end: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Yield from where to where a way goes, and by which step, whenever it comes to another chain."""
+    """Yield from where to where a way goes, and by which step, whenever it comes to another chain.
+
+    A chain that a jump entered and in which nothing matched has no box: the way goes on from the caller.
+    """
     places = [_PACKET, *way.chains, end]
-    effects = [(), *map(_effect_lines, way.steps)]
-    for tail, head, lines in zip(places, places[1:], effects, strict=False):
-        if tail != head:
-            yield tail, head, lines
+    yield _PACKET, places[1], ()
+    been = {places[1]}
+    for step, tail, head in zip(way.steps, way.chains, places[2:], strict=True):
+        came_back = _callee(step) not in {"", head}
+        if tail != head and not (came_back and head in been):
+            yield tail, head, () if came_back else _effect_lines(step)
+        been.add(head)
+
+
+def _callee(step: Step) -> str:
+    """Return the id of the chain that a step enters, empty for one that enters none."""
+    how, _, chain = step.effect.partition(" ")
+    return chain_id(chain, step.table) if how in {"jump", "goto"} else ""
 
 
 def _effect_lines(step: Step) -> tuple[str, ...]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.questions.reached import fails_unduly
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
+from iptviz.questions.trace import TraceResult
 from iptviz.view.blocks import Answers, ChainBrowser, Fact, Facts, File, Heading, Listing, Notes, View, later
 from iptviz.view.chain_browser import browsed, chosen_chains
 from iptviz.view.labels import note_texts
 from iptviz.view.numbers import counted
+from iptviz.view.reached import cause_facts
 from iptviz.view.registry import view_of
 from iptviz.view.services import services_table, services_view
 from iptviz.view.text import printable
+
+_NOT_VISIBLE = (
+    "conntrack entries, endpoint health, routes, addresses, ipsets, recent lists, sysctls (route_localnet, "
+    "rp_filter, ip_forward, bridge-nf-call-iptables)"
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +44,10 @@ def report_view(result: ReportResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists."""
     title = f"iptviz report: {printable(result.dump.source)}"
     answers = tuple(view_of(answer, fold=fold) for answer in result.answers)
-    listing = Listing(services_view(result.services, fold=fold), services_table(result.services, fold=True))
+    # What is not reached is told first of all, and not once more with the list.
+    listing = Listing(
+        services_view(result.services, fold=fold, causes=False), services_table(result.services, fold=True)
+    )
     return View(
         title,
         "",
@@ -72,10 +83,29 @@ def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
 
 
 def _head(result: ReportResult) -> Iterator[Fact]:
+    """Yield what is not reached, what was looked at to say so, and what it was read from."""
+    yield from cause_facts(result.services.answers)
+    if looked_at := _looked_at(result.services):
+        yield Fact("Looked at", looked_at)
     for dump, digest in zip(result.dumps, result.digests, strict=True):
         yield from _about(dump, digest)
-    missing = "connections that exist, whether endpoints answer, routes, addresses, ipsets, recent lists"
-    yield Fact("In no dump", missing)
+    yield Fact("Not visible in an iptables dump", _NOT_VISIBLE)
+
+
+def _looked_at(services: ServicesResult) -> str:
+    """Return what is known of the services; empty without any."""
+    shown = [port for answer in services.answers for port in answer.services]
+    if not shown:
+        return ""
+    chains = f"kube-proxy's chains of {counted(len(shown), 'service port')}"
+    known = sum(all(one.fares for one in port) for answer in services.answers for port in answer.reached)
+    if not known:
+        return f"{chains}; not what other rules do to their connections"
+    tables = ", ".join(dict.fromkeys(name for answer in services.answers for name in answer.dump.tables))
+    to = "to them" if known == len(shown) else f"to {known:,} of them"
+    return (
+        f"{chains}; the way of connections from outside, pods and this node {to} through {printable(tables)}"
+    )
 
 
 def _about(dump: Dump, digest: str) -> Iterator[Fact]:
@@ -90,11 +120,25 @@ def _about(dump: Dump, digest: str) -> Iterator[Fact]:
 
 
 def _asked(result: ReportResult) -> str:
+    """Return the heading of the answers."""
     if not result.odd:
-        return "What was asked for" if result.answers else "No service was asked for"
+        return _requested(result)
     if not result.services.services:
         return "No service is in this dump" + ("" if result.dump.complete else ", which lacks lines")
+    count = len(result.answers) + result.left_out
+    if not count:
+        found = any(answer.findings for answer in result.services.answers)
+        return f"No {'suspicious service' if found else 'problem'} found in what was looked at"
+    shown = f" ({len(result.answers):,} shown, see the list)" if result.left_out else ""
+    unreached = any(
+        map(fails_unduly, (port for answer in result.services.answers for port in answer.reached))
+    )
+    return f"{'Not reached or suspicious' if unreached else 'Suspicious services'}: {count:,}{shown}"
+
+
+def _requested(result: ReportResult) -> str:
     if not result.answers:
-        return "No service looks odd"
-    more = f" (and {result.left_out:,} more, see the list)" if result.left_out else ""
-    return f"Looking odd: {counted(len(result.answers), 'service port')}{more}"
+        return "No service requested"
+    return (
+        "Requested services" if all(isinstance(one, TraceResult) for one in result.answers) else "Requested"
+    )

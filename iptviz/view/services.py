@@ -6,13 +6,16 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
+from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import sentence
 from iptviz.engine.condition import clauses
+from iptviz.questions.reached import fails, surely_reached
 from iptviz.questions.services import is_uneven
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.labels import dump_label, note_texts
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
+from iptviz.view.reached import cause_facts, cause_remarks, reached_parts, reached_text
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
@@ -24,15 +27,19 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.reached import Reached
     from iptviz.questions.services import ServicesResult
-    from iptviz.view.nodes import CellKind
+    from iptviz.view.nodes import CellKind, Mood
 
 _SHOWN = 3
 """How many other frontends a cell names."""
 
 
-def services_view(result: ServicesResult, *, fold: bool = True) -> View:
-    """Return the view of `result`; unfolded, with every frontend and every endpoint."""
+def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = True) -> View:
+    """Return the view of `result`; unfolded, with every frontend and every endpoint.
+
+    `causes`: why services are not reached is told here, and nowhere else.
+    """
     services = services_table(result, fold=fold)
     ports = (port for answer in result.answers for port in answer.published)
     published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in ports))
@@ -41,7 +48,7 @@ def services_view(result: ServicesResult, *, fold: bool = True) -> View:
         dump_label(result.dump, complete=result.dump.complete),
         (
             *(table for table in (services, published) if table.rows),
-            Facts(later(lambda: tuple(_facts(result)))),
+            Facts(later(lambda: tuple(_facts(result, causes=causes)))),
             *(Notes(note_texts(answer.notes)) for answer in result.answers),
         ),
         document=result.to_dict,
@@ -52,13 +59,18 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
     """Return a row for each service port; unfolded, with its endpoints below it."""
     several = bool(result.others)
     rows = [
-        (port.name, _row(port, _short_label(answer.dump) if several else "", fold=fold))
+        (port.name, _row(port, reached, _short_label(answer.dump) if several else "", fold=fold))
         for answer in result.answers
-        for port in answer.services
+        for port, reached in zip(answer.services, _looked_at(answer), strict=True)
     ]
     if several:
         rows.sort(key=itemgetter(0))  # what is alike stands together, whatever the order was to be
     return Table(SERVICES, tuple(row for _, row in rows))
+
+
+def _looked_at(result: ServicesResult) -> tuple[tuple[Reached, ...], ...]:
+    """Return how clients fare at the frontends of each service port; of none, where nothing was looked at."""
+    return result.reached if result.paths else ((),) * len(result.services)
 
 
 def _short_label(dump: Dump) -> str:
@@ -69,15 +81,19 @@ def _short_label(dump: Dump) -> str:
 # --- one service port ----------------------------------------------------------------------------------------
 
 
-def _row(port: ServicePort, dump: str, *, fold: bool) -> TableRow:
+def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bool) -> TableRow:
     said = {heading: cell(port) for heading, cell in _CELLS.items()}
+    if reached:
+        said["REACHED"] = reached_text(reached)
+        said["REMARKS"] = "; ".join([*cause_remarks(reached), *_other_remarks(port)])
     said["ALSO AT"] = _others(port, fold=fold)
     said["DUMP"] = dump
     name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
-    bad = is_uneven(port) or not port.all_endpoints
+    bad = is_uneven(port) or not port.all_endpoints or fails(reached)
     below = () if fold else tuple(_endpoint_lines(port))
-    return TableRow((name, *cells), below, "bad" if bad else "good")
+    unsure = bool(reached) and not surely_reached(reached)
+    return TableRow((name, *cells), below, "bad" if bad else "" if unsure else "good")
 
 
 def _cluster_ip(port: ServicePort) -> str:
@@ -129,10 +145,15 @@ def _remarks(port: ServicePort) -> str:
     if port.verdict and not port.endpoints:
         refused = []
     remarks = [f"{_at(answer)}: {answer.verdict.kind}" for answer in refused if answer.verdict]
-    remarks += [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
+    return "; ".join([*remarks, *_other_remarks(port)])
+
+
+def _other_remarks(port: ServicePort) -> list[str]:
+    """Return what is said of a service beside who refuses it."""
+    remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
     remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
-    return "; ".join(remarks)
+    return remarks
 
 
 def _at(answer: FrontendAnswer) -> str:
@@ -141,6 +162,7 @@ def _at(answer: FrontendAnswer) -> str:
 
 _CELLS: dict[str, Callable[[ServicePort], str]] = {
     "SERVICE": lambda port: port.name,
+    "REACHED": lambda _port: "",
     "PROTO": lambda port: port.protocol,
     "CLUSTER IP": _cluster_ip,
     "ALSO AT": _others,
@@ -156,17 +178,29 @@ _CELLS: dict[str, Callable[[ServicePort], str]] = {
 _KINDS: dict[str, CellKind] = {"CLUSTER IP": "address", "ALSO AT": "address", "SHARES": "share"}
 """What a cell is, where not just a text."""
 
-SERVICES = Columns("services", tuple(_CELLS), spared=("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO"))
-PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "BY", "OF", "LINE"))
+SERVICES = Columns(
+    "services",
+    tuple(_CELLS),
+    spared=("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO", "SHARES", "CLUSTER IP", "ENDPOINTS"),
+)
+PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "WHEN", "BY", "OF", "LINE"))
 
 
 def _published(port: PublishedPort) -> tuple[Cell, ...]:
     return (
         Cell("address", printable(port.text)),
         Cell("address", printable(port.destination or "this node")),
+        Cell("text", printable(_reached(port))),
         *texts(map(printable, (port.by, port.of))),
         Cell("line", str(port.rule.line)),
     )
+
+
+def _reached(port: PublishedPort) -> str:
+    """Say what must hold on the way to a port's rule, or who takes all that comes to the port before it."""
+    if port.taken_by:
+        return f"never reached: {lines_taking(tuple(rule.line for rule in port.taken_by))} it"
+    return f"if {clauses(port.when)}" if port.when else ""
 
 
 def _endpoint_lines(port: ServicePort) -> Iterator[Below]:
@@ -184,7 +218,7 @@ def _endpoint_line(end: EndpointShare, *, depth: int = 0) -> Below:
 # --- all of them ---------------------------------------------------------------------------------------------
 
 
-def _facts(result: ServicesResult) -> Iterator[Fact]:
+def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
     services = [port for answer in result.answers for port in answer.services]
     shown, total = len(services), sum(answer.total for answer in result.answers)
     text = (
@@ -196,7 +230,13 @@ def _facts(result: ServicesResult) -> Iterator[Fact]:
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
-    yield Fact("Services", ", ".join(parts), "bad" if without or uneven else "good", "services")
+    looked_at = [port for answer in result.answers for port in _looked_at(answer) if port]
+    parts += reached_parts(looked_at)
+    bad = without or uneven or any(map(fails, looked_at))
+    mood: Mood = "bad" if bad else "good" if all(map(surely_reached, looked_at)) else ""
+    yield Fact("Services", ", ".join(parts), mood, "services")
+    if causes:
+        yield from cause_facts(result.answers)
     for answer in result.answers:
         of = f" of dump {answer.dump.number}" if result.others else ""
         yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")

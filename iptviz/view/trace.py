@@ -194,8 +194,13 @@ class _FrontendViewer:
 
 def _refusal(verdict: Verdict) -> str:
     """Say how connections are refused, by which chain, and why as far as its rule tells."""
-    kind, rule = verdict
+    kind, rule, marked = verdict
     reject = rule.target.value("--reject-with") if rule.target else None
     how = f"{kind} with {reject}" if reject else kind
     why = f" ({rule.comment})" if rule.comment else ""
+    if marked is not None:
+        from iptviz.checks.ways import marked_drop
+        from iptviz.checks.wording import sentence
+
+        return printable(sentence(marked_drop(marked)) + why)
     return printable(f"{how} by {rule.table.name} {rule.chain}{why}")

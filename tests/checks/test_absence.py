@@ -76,7 +76,7 @@ def said(dump: str, target: str) -> str:
         (HTTPD, "10.97.13.198:79/udp", ["10.97.13.198:79/tcp"]),
         (HTTPD, "fd00:10:96::79", ["IPv6 address", "dump is IPv4", "ip6tables-save"]),
         (DUAL_6, "10.97.13.198", ["IPv4 address", "dump is IPv6", "node's iptables-save"]),
-        (HTTPD, "192.168.1.10:32123", ["32123 is a node port", ":32123/tcp", "ask for :32123"]),
+        (HTTPD, "10.244.1.17:32123", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
         (HTTPD, "10.244.1.17:81", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
         (HTTPD.replace("-j KUBE-SEP-2ZFMABIBAPGHKA6E", "-j RETURN"), "10.244.1.17",
          ["is an endpoint, 10.244.1.17:80, but nothing in this dump leads to it (line 37)"]),
@@ -97,7 +97,7 @@ def said(dump: str, target: str) -> str:
         (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service's traffic leads to it"]),
         # what the node lacks
         (FILTER_ONLY, "10.97.13.198", ["no nat table, only filter", "iptables-save -t nat"]),
-        (NO_KUBERNETES, "10.97.13.198", ["no KUBE-SERVICES chain", "never wrote here"]),
+        (NO_KUBERNETES, "10.97.13.198", ["no KUBE-SERVICES chain", "does not run in iptables mode"]),
         (NFTABLES_NODE, "10.97.13.198", ["no KUBE-SERVICES", "kubelet runs", "nft list table ip kube-proxy"]),
         (IPVS_NODE, "10.97.13.198", ["IPVS mode", "ipvsadm -Sn"]),
         (UNSYNCED, "10.97.13.198", ["has not synced"]),

@@ -22,8 +22,10 @@ from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
 from iptviz.kube.balance import balance_of
+from iptviz.kube.broken_endpoints import BrokenEndpoint
+from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.era import era_of
-from iptviz.kube.frontends import all_frontends
+from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS
 from tests.conftest import ROOT
 
@@ -40,17 +42,19 @@ FRONTENDS = tuple(all_frontends(iptviz.load("fixtures/httpd-service/dump.rules")
 OUTSIDE = read_assumption("not source in 10.244.0.0/16")
 DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.244.0.1:80", "10.244.0.2:80")
 (CUE, *_) = era_of(iptviz.load("fixtures/policies-old/dump.rules")).evidence
+LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].rule,))
+BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
 
 VALUES: dict[str, Hashable] = {
-    "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
+    "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
     "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "complete": True, "count": 3, "destinations": ("10.244.0.1:80",),
     "differing": DIFFERING, "entered": 3, "family": 6, "first": 4, "first_line": 4, "frontend": "10.96.0.1:80/tcp",
-    "frontends": FRONTENDS, "gap": remark("no-commit", 1, table="nat"), "hook": "OUTPUT", "last": 9, "left": 1000, "lost_at": 7,
+    "frontends": FRONTENDS, "gap": remark("no-commit", 1, table="nat"), "hook": "OUTPUT", "hooks": ("INPUT", "OUTPUT"), "lines": (7, 9), "last": 9, "left": 1000, "lost_at": 7, "mode": "ipvs",
     "name": "default/web:http", "names": ("default/web", "default/wob"), "backends": ("nf_tables", "legacy"), "number": 2, "what": "ip6tables-save v1.8.9", "node": "node-1", "notes": NOTES, "total": 90, "now": 12, "of": "default/web",
     "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "a quote is never closed",
-    "reason": "it ends too early", "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
+    "reason": "it ends too early", "limit": LIMIT, "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
 }  # fmt: skip

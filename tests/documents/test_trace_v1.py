@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import iptviz
+from iptviz.kube.frontends import FRONTEND_KINDS
 from tests.conftest import FIXTURES
 from tests.kubeproxy import numbered, saved
 
@@ -91,11 +92,12 @@ text, number, flag = kind(str), kind(int), kind(bool)
 SHARE: dict[str, Checker] = {"probability": kind(float), "exact": text}
 SERVICE = fields(namespace=text, name=text, port_name=text, named_by=one_of("comment", "hash", "none"))
 FRONTEND = fields(
-    kind=one_of("cluster-ip", "external-ip", "load-balancer-ip", "node-port"),
+    kind=one_of(*FRONTEND_KINDS),
     address=or_null(text),
     port=number,
     protocol=one_of("tcp", "udp", "sctp"),
     line=number,
+    addresses=or_null(fields({"only": many(text), "not": many(text)})),
 )
 CONDITION = fields(text=text, kind=text, value=text, values=many(text), since=or_null(number), holds=flag)
 MASQUERADE = fields(

@@ -105,9 +105,9 @@ def test_mixed_eras_are_said_with_both_lines() -> None:
     [
         ("*nat\n-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\nCOMMIT\n", "ipvs"),
         ("*nat\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n", "ipvs"),
-        ("*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n", "elsewhere"),
+        ("*nat\nCOMMIT\n*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n", "elsewhere"),
         ("*nat\n:KUBE-PORTALS-HOST - [0:0]\nCOMMIT\n", "userspace"),
-        ("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", "none"),
+        ("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", "no-nat"),
         ("*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", "iptables"),
     ],
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 import iptviz
-from iptviz.checks.wording import sentences
+from iptviz.checks.era import era_remark
+from iptviz.checks.wording import sentence, sentences
 from iptviz.kube.era import era_of
 from iptviz.kube.mode import Mode, mode_of
+from tests.conftest import FIXTURES
 
 USERSPACE = """*nat
 :PREROUTING ACCEPT [0:0]
@@ -18,6 +20,7 @@ USERSPACE = """*nat
 COMMIT
 """
 CANARY = "*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n"
+EMPTY_NAT = "*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
 CASES = [
     ("*nat\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", Mode("iptables", 2)),
     ("*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n", Mode("ipvs", 3)),
@@ -26,10 +29,17 @@ CASES = [
     (USERSPACE, Mode("userspace", 3)),
     (f"{CANARY}{USERSPACE}", Mode("userspace", 6)),
     (USERSPACE.replace(":KUBE-PORTALS-HOST", ":KUBE-SERVICES"), Mode("iptables", 4)),
-    (CANARY, Mode("elsewhere", 2)),
+    (CANARY, Mode("no-nat")),
     (f"*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n{CANARY}", Mode("elsewhere", 5)),
-    ("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", Mode("none")),
-    ("*filter\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", Mode("none")),
+    ("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", Mode("no-nat")),
+    ("*filter\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", Mode("no-nat")),
+    ("*filter\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n", Mode("ipvs", 2)),
+    (EMPTY_NAT, Mode("none")),
+    ("*nat\n:KUBE-MARK-MASQ - [0:0]\nCOMMIT\n", Mode("none")),  # kubelet made it, too
+    ("*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-MARK-MASQ - [0:0]\n", Mode("cut")),
+    (f"{EMPTY_NAT}*mangle\n:KUBE-PROXY-CANARY - [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n",
+     Mode("flushed", 5, "mangle", "KUBE-PROXY-CANARY")),
+    (f"{EMPTY_NAT}*filter\n:KUBE-FORWARD - [0:0]\nCOMMIT\n", Mode("flushed", 5, "filter", "KUBE-FORWARD")),
 ]  # fmt: skip
 
 
@@ -47,11 +57,51 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
         "ipvs": "IPVS mode",
         "userspace": "userspace mode",
         "elsewhere": "kubelet runs",
-        "none": "",
-        "iptables": "",
+        "none": "does not run in iptables mode, or its rules were flushed",
+        "no-nat": "no nat table",
+        "cut": "is not known",
+        "flushed": f"{expected.chain} ({expected.table}, line {expected.line}) shows that kube-proxy ran here",
     }
-    assert words[expected.name] in said or "no nat table" in said
-    assert ("never wrote here" in said) == (expected.name in {"elsewhere", "none"} and "*nat" in text)
+    assert words.get(expected.name, "") in said or "no nat table" in said
+    assert ("does not run" in said) == (expected.name in {"elsewhere", "none"})
+    assert "never" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "clause", "note"),
+    [
+        (
+            "firewalld",
+            "its rules are gone from nat",
+            "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here",
+        ),
+        ("flushed-nat", "no sign of kube-proxy in iptables mode", "or its rules were flushed"),
+        ("filter-only", "the dump has no nat table", "The dump has no nat table, only filter"),
+        (
+            "cut-in-declarations",
+            "the dump lacks lines and has no KUBE-SERVICES chain",
+            "whether kube-proxy runs in iptables mode here is not",
+        ),
+    ],
+)
+def test_a_text_without_services_proves_no_more_than_it_shows(name: str, clause: str, note: str) -> None:
+    dump = iptviz.load(FIXTURES / "no-services" / f"{name}.rules")
+    assert clause in sentence(era_remark(era_of(dump)))
+    for result in (iptviz.services(dump), iptviz.trace(dump, "10.96.0.1")):
+        assert note in "\n".join(sentences(result.notes))
+
+
+def test_nat_that_was_flushed_is_a_finding() -> None:
+    dump = iptviz.load(FIXTURES / "no-services" / "firewalld.rules")
+    (found,) = iptviz.services(dump).findings
+    assert (found.id, found.severity) == ("nat-flushed", "critical")
+
+
+def test_refusals_in_filter_do_not_hide_that_nat_was_flushed() -> None:
+    refused = (FIXTURES / "no-services" / "filter-only.rules").read_text()
+    result = iptviz.services(iptviz.load(f"{EMPTY_NAT}{refused}".encode()))
+    assert len(result.services) == 1
+    assert "nat-flushed" in [found.id for found in result.findings]
 
 
 def test_a_node_in_userspace_mode_is_not_said_to_have_no_kube_proxy() -> None:
@@ -60,4 +110,4 @@ def test_a_node_in_userspace_mode_is_not_said_to_have_no_kube_proxy() -> None:
         text = "\n".join(sentences(notes))
         assert "kube-proxy runs in userspace mode here (line 3)" in text
         assert "endpoints are not in iptables" in text
-        assert "never wrote here" not in text
+        assert "does not run" not in text

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.frontend_answer import FrontendAnswers, answer_of_trace
-from iptviz.kube.frontends import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import trace_frontend
 from iptviz.kube.service_ports import ServicePort, service_ports

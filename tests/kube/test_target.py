@@ -95,7 +95,6 @@ def test_ports_out_of_range_are_refused_and_said_so(text: str) -> None:
         "web service",
         "-o",
         "web-",
-        "DOCKER",
         "KUBE-SVC-abc",
         "KUBE SVC",
         "shop/web\x1b[2J",

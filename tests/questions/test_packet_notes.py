@@ -14,6 +14,9 @@ from iptviz.cli.app import app
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.questions.packet_notes import settled_by
+from iptviz.view.blocks import Facts
+from iptviz.view.registry import view_of
+from tests.conftest import FIXTURES
 
 SERVICE: dict[str, Any] = {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}
 DUMP = "fixtures/httpd-service/dump.rules"
@@ -87,3 +90,42 @@ def test_a_cut_dump_says_which_chains_on_the_way_it_lacks(address: str, note: st
     assert any(one.startswith(note) for one in notes(f"*nat\n{DECLARED}{CUT}"))
     whole = f"*filter\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n{DECLARED}{CUT}COMMIT\n"
     assert not any("which lacks lines" in one for one in notes(whole))
+
+
+def _said_of(text: str) -> str:
+    result = iptviz.packet(iptviz.load(text.encode()), dst="10.96.0.1", protocol="tcp", dport=80)
+    return "\n".join(sentences(result.notes))
+
+
+@pytest.mark.parametrize(
+    ("chains", "words"),
+    [
+        (
+            ":KUBE-KUBELET-CANARY - [0:0]",
+            "nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
+        ),
+        (":KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]", "`ipvsadm -Sn` has them"),
+        (":KUBE-PORTALS-HOST - [0:0]", "userspace mode"),
+    ],
+)
+def test_where_services_are_kept_elsewhere_these_rules_do_not_decide(chains: str, words: str) -> None:
+    text = f"*nat\n:PREROUTING ACCEPT [0:0]\n{chains}\nCOMMIT\n"
+    said = _said_of(text)
+    assert "these rules do not decide where connections to service addresses go" in said
+    assert words in said
+    page = view_of(iptviz.packet(iptviz.load(text.encode()), dst="10.96.0.1"), fold=True)
+    facts = {fact.label: fact.text for block in page.of(Facts) for fact in block.facts}
+    assert "rules that are not here" in facts["Depends on"]
+
+
+def test_where_iptables_has_the_services_nothing_is_said_of_that() -> None:
+    assert "service addresses" not in _said_of(
+        "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n"
+    )
+
+
+def test_of_a_packet_to_a_node_without_its_nat_rules_that_is_said() -> None:
+    text = (FIXTURES / "no-services" / "firewalld.rules").read_text()
+    assert "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here: nat was flushed" in _said_of(
+        text
+    )

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 import iptviz
 from iptviz.checks.wording import sentences
+from iptviz.cli.app import app
+from iptviz.questions.reached import fails
 from tests import kubeproxy
 from tests.kubeproxy import Cluster
+from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.reached import PathsOfPort
 
 TODAY = "fixtures/policies-today/dump.rules"
 
@@ -99,7 +109,7 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
     one = next(one for one in document["services"] if one["service"]["name"] == "away")
     assert one["frontends"][0] == {
         "kind": "cluster-ip", "address": "10.97.20.3", "port": 80, "protocol": "tcp",
-        "line": one["frontends"][0]["line"],
+        "line": one["frontends"][0]["line"], "addresses": None, "reached": None,
     }  # fmt: skip
     assert one["endpoints"] == [{"address": "10.244.2.9", "port": 8080, "probability": 1.0, "exact": "1/1"}]
     assert one["policy"] == {"internal": "Cluster", "external": "Local"}
@@ -109,3 +119,60 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
     ]
     assert one["verdict"] is None
     assert one["session_affinity"] is None
+
+
+def _surveyed(monkeypatch: pytest.MonkeyPatch, *of_port: PathsOfPort) -> None:
+    """Have every list of services looked at, the first ones with these ways."""
+
+    def ways_of(_node: Any, _dump: Any, ports: Sequence[ServicePort]) -> tuple[PathsOfPort, ...]:
+        return tuple(fitted(ports, of_port))
+
+    monkeypatch.setattr("iptviz.questions.services.ways_of", ways_of)
+
+
+def test_only_what_fails_is_listed_and_what_is_not_known_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    _surveyed(monkeypatch, (NOT_BY_POD,), (DEPENDS,), (None,), (YES, IN_PART, YES, YES))
+    result = iptviz.services(iptviz.load(TODAY), failing=True)
+    assert [port.name for port in result.services] == [ALL[0], ALL[3]]
+    assert [len(port) for port in result.paths] == [len(port.answers) for port in result.services]
+    assert all(map(fails, result.reached))
+    assert result.total == 7
+    (note,) = [note for note in sentences(result.notes) if "not listed" in note]
+    assert note.startswith(
+        "2 other service ports are not listed, of which it is not known whether all clients reach"
+    )
+
+
+def test_where_all_is_reached_nothing_is_listed_under_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _surveyed(monkeypatch)
+    result = iptviz.services(iptviz.load(TODAY), failing=True)
+    assert (result.services, result.notes) == ((), ())
+
+
+def test_paths_follow_the_order_of_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    _surveyed(monkeypatch, (NOT_BY_POD,))
+    result = iptviz.services(iptviz.load(TODAY), sort="address")
+    assert fails(result.reached[0])
+    assert not any(map(fails, result.reached[1:]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--failing", "--exit-code"), 1),
+        (("--failing",), 0),
+        (("--exit-code",), 0),
+        (("--no-endpoints", "--exit-code"), 0),
+        (("--failing", "--namespace", "kube-system", "--exit-code"), 0),
+    ],
+)
+def test_scripts_can_ask_by_the_exit_status(
+    arguments: tuple[str, ...], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _surveyed(monkeypatch, (YES,) if "kube-system" in arguments else (NOT_BY_POD,))
+    assert CliRunner().invoke(app, ["services", TODAY, *arguments]).exit_code == status
+
+
+def test_the_exit_status_tells_of_services_without_endpoints() -> None:
+    asked = ["services", "fixtures/httpd-no-endpoints/dump.rules", "--no-endpoints", "--exit-code"]
+    assert CliRunner().invoke(app, asked).exit_code == 1

@@ -15,6 +15,7 @@ from iptviz.cli.app import app
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from tests import kubeproxy
+from tests.conftest import FIXTURES
 from tests.kubectl import HERE, THERE, objects
 from tests.kubeproxy import NEW, OLD, Cluster
 
@@ -354,3 +355,35 @@ def test_services_of_the_other_family_are_not_expected(tmp_path: Path) -> None:
         service(found)["spec"]["clusterIPs"].append("fd00:10:96::1")
 
     assert kinds(verified(cluster(), tmp_path, dual)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("*nat\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n", "nftables mode"),
+        ("*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n", "IPVS mode"),
+        ((FIXTURES / "no-services" / "filter-only.rules").read_text(), "the dump has no nat table"),
+        ((FIXTURES / "no-services" / "cut-in-declarations.rules").read_text(), "the dump lacks lines"),
+    ],
+)
+def test_services_that_are_not_in_the_rules_cannot_be_compared(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "node.rules").write_text(text)
+    (tmp_path / "api.json").write_text(
+        '{"kind": "List", "items": [{"kind": "Service", "metadata": {"name": "a"}}]}'
+    )
+    done = CliRunner().invoke(app, ["verify", str(tmp_path / "node.rules"), str(tmp_path / "api.json")])
+    assert (done.exit_code, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert "services cannot be compared: " in line
+    assert words in line
+
+
+def test_a_node_whose_nat_was_flushed_misses_its_services_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "api.json").write_text(
+        '{"kind": "Service", "metadata": {"name": "a"}, "spec": {"clusterIP": "10.96.0.9", "ports": [{"port": 80}]}}'
+    )
+    result = iptviz.verify(
+        iptviz.load(FIXTURES / "no-services" / "firewalld.rules"), [str(tmp_path / "api.json")]
+    )
+    assert [one.kind for one in result.differences] == ["missing-service"]
+    assert "nat-flushed" in [one.id for one in result.findings]

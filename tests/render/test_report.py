@@ -11,7 +11,7 @@ import zipfile
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from typer.testing import CliRunner
@@ -21,9 +21,18 @@ from iptviz.cli.app import app
 from iptviz.questions.report import MOST_ODD, report
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
+from iptviz.view.blocks import Facts
+from iptviz.view.report import report_view
 from iptviz.view.text import printable
 from tests.kubeproxy import numbered, saved
+from tests.questions.made_reached import NOT_BY_POD, NOT_DNATED, YES, fitted
 from tests.render.test_hostile import BY_COMMENT, TEMPLATE, every_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iptviz.questions.reached import PathsOfPort
+    from iptviz.questions.report import ReportResult
 
 TODAY = "fixtures/policies-today/dump.rules"
 
@@ -117,11 +126,11 @@ def test_hostile_text_is_never_markup(text: str) -> None:
 
 
 def test_without_targets_what_looks_odd_is_shown() -> None:
-    assert "Looking odd: 1 service port" in page(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"))
-    assert "No service looks odd" in page(iptviz.load("fixtures/httpd-service/dump.rules"))
+    assert "Suspicious services: 1" in page(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"))
+    assert "No problem found in what was looked at" in page(iptviz.load("fixtures/httpd-service/dump.rules"))
     many = report(iptviz.load(saved(numbered(30, 0)).encode()))
     assert (len(many.answers), many.left_out) == (MOST_ODD, 30 - MOST_ODD)
-    assert f"(and {30 - MOST_ODD} more, see the list)" in page(many.dump)
+    assert f"Suspicious services: 30 ({MOST_ODD} shown, see the list)" in page(many.dump)
 
 
 def test_a_thousand_services_stay_small() -> None:
@@ -203,3 +212,77 @@ def test_a_dump_without_services_has_none_that_do_not_look_odd() -> None:
     assert "No service is in this dump<" in whole
     cut = page(iptviz.load(Path(TODAY).read_bytes()[:900]))
     assert "No service is in this dump, which lacks lines" in cut
+
+
+def head_of(result: ReportResult) -> list[tuple[str, str, str]]:
+    """Return what stands above everything else: labels, texts, and whether they are good or bad."""
+    (facts,) = report_view(result).of(Facts)
+    return [(fact.label, fact.text, fact.mood) for fact in facts.facts]
+
+
+@pytest.fixture
+def surveyed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return what has all services looked at, the first ones with the ways given."""
+
+    def survey(*of_port: PathsOfPort) -> None:
+        monkeypatch.setattr(
+            "iptviz.questions.services.ways_of", lambda _node, _dump, ports: tuple(fitted(ports, of_port))
+        )
+
+    return survey
+
+
+def test_a_report_opens_with_what_is_not_reached_and_traces_it(surveyed: Callable[..., None]) -> None:
+    surveyed((YES,), (YES, YES, NOT_BY_POD), (NOT_DNATED,))
+    result = report(iptviz.load(TODAY))
+    first, second, looked_at, *_ = head_of(result)
+    assert first == (
+        "Not reached",
+        "default/away:http (node port) by pods: DROP by the policy of filter FORWARD, line 7",
+        "bad",
+    )
+    assert second[1].startswith("default/kubernetes:https by outside clients: not DNATed")
+    assert looked_at[:2] == (
+        "Looked at",
+        (
+            "kube-proxy's chains of 7 service ports; the way of connections from outside, pods and this node to them "
+            "through filter, nat"
+        ),
+    )
+    assert [answer.target for answer in result.answers] == [":30700/tcp", "10.96.0.1:443/tcp"]  # type: ignore[union-attr]
+    text = page(result.dump)
+    assert "Not reached or suspicious: 2" in text
+    assert text.index("default/away:http (node port)") < text.index("SHA-256")
+    assert text.count("by pods: DROP by the policy") == 1
+
+
+def test_what_fails_is_traced_before_what_only_looks_odd(surveyed: Callable[..., None]) -> None:
+    dump = iptviz.load(saved(numbered(30, 0)).encode())
+    surveyed(*[(YES,)] * 29, (NOT_BY_POD,))
+    result = report(dump)
+    last = result.services.services[-1].usual.frontend
+    assert result.answers[0].target == last.text  # type: ignore[union-attr]
+    assert (len(result.answers), result.left_out) == (MOST_ODD, 30 - MOST_ODD)
+
+
+def test_a_report_calls_nothing_fine_that_was_not_looked_at(surveyed: Callable[..., None]) -> None:
+    dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    (label, text, _), *_ = head_of(report(dump))
+    assert label == "Looked at"
+    assert text == "kube-proxy's chains of 5 service ports; not what other rules do to their connections"
+    surveyed((None,))
+    (_, text, _), *_ = head_of(report(dump))
+    assert "to 4 of them through nat, filter" in text
+    (*_, (label, text, _)) = head_of(report(dump))
+    assert label == "Not visible in an iptables dump"
+    assert "sysctls (route_localnet, rp_filter, ip_forward, bridge-nf-call-iptables)" in text
+
+
+def test_a_node_of_which_something_else_is_wrong_is_not_said_to_have_no_problem() -> None:
+    flushed = page(iptviz.load("fixtures/no-services/firewalld.rules"))
+    assert "No service is in this dump" in flushed
+    assert "nat was flushed" in flushed
+    text = Path("fixtures/httpd-service/dump.rules").read_text()
+    stale = page(iptviz.load(text.replace("*nat\n", "*nat\n:KUBE-HOSTPORTS - [0:0]\n", 1).encode()))
+    assert "No suspicious service found in what was looked at" in stale
+    assert "host ports of dockershim" in stale

@@ -450,3 +450,19 @@ def test_many_ends_are_folded_into_one_box_and_shares_stay_whole() -> None:
     assert folded.lines == ("190 more ends", "95.00 %", "--all shows them")
     assert {link.lines[-1] for link in picture.links if link.head.startswith("nat/")} == {"100 %"}
     assert len(packet_picture(many(), fold=False).boxes) == 200 + 7
+
+
+def test_a_chain_that_gave_the_packet_back_is_left_by_no_arrow() -> None:
+    stops = Stops(iptviz.load(FIXTURE), ASKED)
+    steps = [
+        stops.at("nat", "PREROUTING", 1),
+        stops.at("nat", "KUBE-SERVICES", 11),  # the jump to the node ports, of which none matches
+        stops.at("nat", "PREROUTING", 0),
+    ]
+    way = Outcome("ACCEPT", Fraction(1), (), "INPUT", None, ASKED, path(steps), ())
+    picture = packet_picture(one_case()._replace(outcomes=(way,)))
+    assert [(link.tail, link.head) for link in picture.links] == [
+        ("packet", "nat/PREROUTING"),
+        ("nat/PREROUTING", "nat/KUBE-SERVICES"),
+        ("nat/PREROUTING", "end/0"),
+    ]

@@ -17,6 +17,7 @@ from iptviz.engine.marks import Mark, known_mark
 from iptviz.engine.meanings.addresses import address_truth
 from iptviz.engine.meanings.headers import holds_number
 from iptviz.engine.meanings.truth import Truth, either, known, needs_of, question, quoted
+from iptviz.engine.packet import ANSWER
 from iptviz.xtables.values.numbers import Masked, Range, show_mark
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
     if packet.state in wanted or packet.statuses & wanted:
         return known(test, holds=True)
-    if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"} and not packet.answer:
+    if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"} and not packet.part:
         return quoted(test)  # what the first packet got is not known
     return known(test, holds=False)
 
@@ -77,7 +78,7 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
 def status(test: Test, packet: Packet, _host: Host) -> Truth:
     """What the connection got so far."""
     wanted: frozenset[str] = test.operand
-    if packet.state == "NEW" or packet.answer:  # of the first packet, and of its answer, all is known
+    if packet.state == "NEW" or packet.part:  # of a connection that is followed all is known
         return known(test, holds=not packet.statuses.isdisjoint(wanted))
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
         return known(test, holds=True)
@@ -86,9 +87,9 @@ def status(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def direction(test: Test, packet: Packet, _host: Host) -> Truth:
     """Whether the packet goes the way of the connection's first one, or back."""
-    if packet.answer:
+    if packet.part == ANSWER:
         return either(test, holds=not test.operand)
-    return either(test, holds=test.operand if packet.state == "NEW" else None)
+    return either(test, holds=test.operand if packet.part or packet.state == "NEW" else None)
 
 
 def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:

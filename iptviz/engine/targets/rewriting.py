@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, Stop, TargetCall
 from iptviz.engine.packet import ConnectionTuple, Packet
+from iptviz.rules.form import UNKNOWN_REWRITING
 from iptviz.xtables.address import Network, full_mask, join_endpoint
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def _host_text(network: Network | None) -> str | None:
 
 
 def _shown(addresses: str, port: int | None, ports: str) -> str:
+    if addresses == UNKNOWN_REWRITING.addresses:
+        return addresses
     text = join_endpoint(addresses, port)
     return text if port is not None or not ports else f"{text}:{ports}"
 

@@ -1,0 +1,166 @@
+"""The rules that dispatch or refuse the traffic of frontends: of one, or from an index for who asks for many."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from iptviz.dump.rule import Rule
+from iptviz.kube.families import DISPATCHERS, NODE_PORTS, SERVICES
+from iptviz.kube.frontends import (
+    asks_for_nothing_else,
+    frontend_of,
+    frontends_among,
+    host_of,
+    limited,
+    port_of,
+    told_apart,
+    unique,
+    value_of,
+)
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
+    from iptviz.kube.frontends import Frontend
+
+
+def dispatching_rules(
+    dump: Dump, text: str = "", tables: Iterable[str] = ("nat", "filter")
+) -> Iterator[Rule]:
+    """Yield the rules with `text` of the chains that dispatch or refuse a service's traffic."""
+    for name in tables:
+        table = dump.tables.get(name)
+        if table is None:
+            continue
+        for chain in DISPATCHERS[name]:
+            yield from table.rules_with(text, chain) if text else table.rules_of(chain)
+
+
+def rules_about(dump: Dump, frontend: Frontend, table: str) -> list[Rule]:
+    """Return the rules of `table` that may speak of the frontend's traffic, in the order in which they are asked.
+
+    A port of the node is led on by the chain of node ports alone; at an address that they leave out, by none.
+    """
+    text = f"--dport {frontend.port}" if frontend.kind == "node-port" else f"-d {frontend.address}"
+    own = list(dispatching_rules(dump, text, [table]))
+    held = dump.tables.get(table)
+    wide = wide_rules(held) if held and table == "nat" else ()
+    return _asked(frontend, table, own, wide)
+
+
+def _asked(frontend: Frontend, table: str, own: Iterable[Rule], wide: Sequence[Rule]) -> list[Rule]:
+    """Return those of a frontend's `own` rules, and of rules about everything, that its traffic may meet."""
+    if frontend.kind != "node-port":
+        met = [rule for rule in wide if rule.chain == SERVICES and _may_be_for(rule, frontend)]
+        return sorted({*own, *met}, key=lambda rule: rule.line) if met else list(own)
+    # Outside the node ports' own chain, a rule with a destination speaks of some service's address.
+    if table == "filter":
+        return [rule for rule in own if host_of(rule) is None]
+    before = [rule for rule in wide if rule.chain == SERVICES and _may_be_for(rule, frontend)]
+    if frontend.addresses and frontend.address and not frontend.addresses.admits(frontend.address):
+        return before
+    ports = [rule for rule in own if rule.chain == NODE_PORTS]
+    within = [rule for rule in wide if rule.chain == NODE_PORTS]
+    return [*before, *(sorted({*ports, *within}, key=lambda rule: rule.line) if within else ports)]
+
+
+def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
+    """Whether a rule without a single address may match; one about a network only where the address is known."""
+    network = value_of(rule, "-d")
+    if network is None:
+        return True
+    asked = parse_network(frontend.address) if frontend.address else None
+    named = parse_network(network)
+    return asked is not None and (named is None or named.contains(asked))
+
+
+_ONE_ADDRESS = re.compile(rb"(?<!!) -d [^\s/]++(?:/(?:32|128)|)(?=\s)")
+_ONE_PORT = re.compile(rb" --dport \d++(?=\s)")
+_NAMED_BY = {SERVICES: _ONE_ADDRESS, NODE_PORTS: _ONE_PORT}
+"""What the rules of a chain name, each of which is about one frontend."""
+
+
+def wide_rules(nat: Table) -> list[Rule]:
+    """Return the rules of the dispatching chains that are about no single frontend: about a network, a set, all.
+
+    kube-proxy writes none but the jump to the node ports, which is none of them: a search of bytes.
+    """
+    return [
+        rule
+        for chain, named in _NAMED_BY.items()
+        for span in nat.spans_of(chain)
+        if not named.search(nat.data, *span) and (rule := Rule(nat, span)).jump != NODE_PORTS
+    ]
+
+
+class DispatchingRules:
+    """An index of the rules that dispatch or refuse, for who asks about many frontends."""
+
+    def __init__(self, dump: Dump) -> None:
+        self.dump = dump
+        self.rules: dict[str, list[Rule]] = {}
+        self._by_address: dict[tuple[str, str], list[Rule]] = {}
+        self._by_port: dict[tuple[str, int], list[Rule]] = {}
+        for table in DISPATCHERS:
+            self.rules[table] = list(dispatching_rules(dump, tables=[table]))
+            for rule in self.rules[table]:
+                self._enter(table, rule)
+
+    def _enter(self, table: str, rule: Rule) -> None:
+        address, port = host_of(rule), port_of(rule)
+        if address is not None:
+            self._by_address.setdefault((table, address), []).append(rule)
+        if port is not None and (rule.chain == NODE_PORTS or (table == "filter" and address is None)):
+            self._by_port.setdefault((table, port), []).append(rule)
+
+    def about(self, frontend: Frontend, table: str) -> list[Rule]:
+        """Return the rules of `table` that may speak of the frontend's traffic, in order: see `rules_about`."""
+        if frontend.kind == "node-port":
+            own = self._by_port.get((table, frontend.port or 0), [])
+        else:
+            own = self._by_address.get((table, frontend.address or ""), [])
+        return _asked(frontend, table, own, self._wide if table == "nat" else ())
+
+    @cached_property
+    def _wide(self) -> list[Rule]:
+        nat = self.dump.tables.get("nat")
+        return wide_rules(nat) if nat else []
+
+    def frontends(self) -> list[Frontend]:
+        """Return every frontend of the dump."""
+        return limited(told_apart(unique(self._claims)))
+
+    @cached_property
+    def _claims(self) -> list[Frontend]:
+        """What each rule says of a frontend."""
+        rules = (rule for rules in self.rules.values() for rule in rules)
+        return [frontend for rule in rules if (frontend := frontend_of(rule))]
+
+    def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
+        """Yield the frontends that two services claim: of whose rule gets all connections, and of the other."""
+        claims: dict[tuple[object, ...], list[Frontend]] = {}
+        for claim in self._claims:
+            if claim.rule.table.name == "nat":
+                claims.setdefault(claim[1:4], []).append(claim)
+        for same in claims.values():
+            yield from _collisions(same) if len(same) > 1 else ()
+
+
+def _collisions(claims: list[Frontend]) -> Iterator[tuple[Frontend, Frontend]]:
+    """Yield who takes all connections, and each other that comes too late; a rule for some clients takes few."""
+    taker: Frontend | None = None
+    for claim in claims:
+        if taker is None:
+            taker = claim if asks_for_nothing_else(claim.rule) else None
+        elif taker.claimant != claim.claimant:
+            yield taker, claim
+
+
+def all_frontends(dump: Dump) -> list[Frontend]:
+    """Return every frontend of the dump; this takes all dispatching rules apart."""
+    return frontends_among(dispatching_rules(dump))

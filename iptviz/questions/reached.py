@@ -1,0 +1,198 @@
+"""How clients fare at the frontends of service ports, and what makes connections fail: for lists and reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from iptviz.engine.chance import CERTAIN, total, trimmed, without
+from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
+from iptviz.kube.families import SOURCE_RANGES
+from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.reach import reaches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from fractions import Fraction
+
+    from iptviz.dump.model import Dump
+    from iptviz.engine.condition import When
+    from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.service_ports import ServicePort
+    from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
+    from iptviz.paths.reach import Reach
+
+    PathsOfPort = tuple[FrontendPaths | None, ...]
+
+FareWord = Literal["no", "in part", "depends", "no endpoints", "this node", "yes"]
+FARE_WORDS: tuple[FareWord, ...] = ("no", "in part", "depends", "no endpoints", "this node", "yes")
+"""How clients fare, the worst first; `no endpoints`: kube-proxy refuses them, as it should without endpoints."""
+
+WELL: frozenset[FareWord] = frozenset({"yes", "this node"})
+"""What is as it should be."""
+
+Why = Literal[
+    "rule", "answer", "not DNATed", "no endpoints", "no local endpoints", "source ranges", "not known",
+]  # fmt: skip
+"""Why connections fail: a rule or policy ends them, or the endpoint's answer; nothing rewrites them; kube-proxy
+refuses them, as no endpoint is ready, or none on this node, or for the load balancer's source ranges."""
+
+_OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
+"""Of these each service has a rule of its own."""
+
+
+_ENOUGH_BITS = 128
+"""For sums and for what is larger: exact ones of thousands of shares would only be slow."""
+
+
+class Cause(NamedTuple):
+    """Why connections fail: with which outcome, and by whose decision, None where nobody here is known to."""
+
+    why: Why
+    outcome: str
+    by: Decider | None
+
+    @property
+    def key(self) -> object:
+        """What is equal for services that suffer from the same."""
+        return self.why, self.outcome, self.by[:2] if self.by and self.why in _OF_SERVICES else self.by
+
+
+class Failure(NamedTuple):
+    """Connections that fail, where all of `when` hold: the share `share` of all (in (0, 1]), and why."""
+
+    share: Fraction
+    cause: Cause
+    when: When
+
+
+class Fare(NamedTuple):
+    """How some kinds of clients fare alike: at least the share `at_least` (in [0, 1]) works, at most `at_most`.
+
+    `failures` are what fails, the usual case first.
+    """
+
+    clients: tuple[str, ...]
+    word: FareWord
+    at_least: Fraction
+    at_most: Fraction
+    failures: tuple[Failure, ...]
+
+    @property
+    def fails(self) -> bool:
+        """Whether some connections fail for sure."""
+        return self.at_most < CERTAIN and self.word != "this node"
+
+
+class Reached(NamedTuple):
+    """A frontend and how clients fare at it; no `fares` where this was not looked at."""
+
+    frontend: Frontend
+    fares: tuple[Fare, ...]
+
+    @property
+    def worst(self) -> int:
+        """The place of its worst word in `FARE_WORDS`, the lowest the worst; what is not known stands last."""
+        return min((FARE_WORDS.index(fare.word) for fare in self.fares), default=len(FARE_WORDS))
+
+
+def reached_of(answers: tuple[FrontendAnswer, ...], paths: PathsOfPort) -> tuple[Reached, ...]:
+    """Return how clients fare at each frontend of a service port; `paths` are those of its answers, or none."""
+    known = paths or (None,) * len(answers)
+    return tuple(
+        Reached(answer.frontend, () if way is None else tuple(_fares(answer, way)))
+        for answer, way in zip(answers, known, strict=True)
+    )
+
+
+def fails(port: Iterable[Reached]) -> bool:
+    """Whether not all kinds of clients reach all frontends of a service port, for sure."""
+    return any(fare.fails for reached in port for fare in reached.fares)
+
+
+def fails_unduly(port: Iterable[Reached]) -> bool:
+    """Whether that is so for another reason than that it has no endpoints, of which kube-proxy tells clients."""
+    return any(fare.fails and fare.word != "no endpoints" for reached in port for fare in reached.fares)
+
+
+def surely_reached(port: Iterable[Reached]) -> bool:
+    """Whether all clients reach all frontends of a service port; this node's own taking counts as reaching."""
+    return all(reached.fares and all(fare.word in WELL for fare in reached.fares) for reached in port)
+
+
+def ways_of(_node: Snapshot, _dump: Dump, _ports: Sequence[ServicePort]) -> tuple[PathsOfPort, ...]:
+    """Return the ways of connections to each frontend of service ports of a dump; empty: none is looked at."""
+    return ()
+
+
+def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:
+    """Yield how clients fare; kinds of them that fare alike together."""
+    alike: dict[object, list[Fare]] = {}
+    for reach in reaches(paths):
+        fare = _fare(answer, reach)
+        first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
+        alike.setdefault((fare.word, fare.at_least, fare.at_most, first), []).append(fare)
+    for fares in alike.values():
+        yield fares[0]._replace(clients=tuple(client for fare in fares for client in fare.clients))
+
+
+def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
+    failures = [] if reach.word in WELL else _joined(_failures(answer, reach.entries))
+    refused = bool(failures) and failures[0].cause.why == "no endpoints"
+    word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
+    fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures))
+    if fare.fails and not failures:
+        return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
+    return fare
+
+
+def _joined(failures: Iterable[Failure]) -> list[Failure]:
+    """Return those of several endpoints that have the same cause as one, the usual case first.
+
+    It is the one that the fewest things must come together for; then the one of the larger share.
+    """
+    shares: dict[tuple[Cause, When], list[Fraction]] = {}
+    for failure in failures:
+        shares.setdefault((failure.cause, failure.when), []).append(trimmed(failure.share, _ENOUGH_BITS))
+    joined = [Failure(total(those), cause, when) for (cause, when), those in shares.items()]
+    return sorted(joined, key=_rareness)
+
+
+def _rareness(failure: Failure) -> tuple[int, Fraction, int]:
+    return sum(one.holds for one in failure.when), -failure.share, len(failure.when)
+
+
+def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterator[Failure]:
+    """Yield what fails; what this node itself takes does so, too, where it should get to endpoints."""
+    for entry in entries:
+        for row in entry.endpoints:
+            if row.share and row.outcome != ACCEPT:
+                yield Failure(row.share, _ended(row.outcome, row.by), entry.when + row.when)
+            elif row.share and not row.reaches:
+                yield Failure(
+                    row.share, Cause("answer", row.reply or "", row.reply_by), entry.when + row.when
+                )
+        for rest in entry.leftover:
+            if rest.share:
+                cause = _not_rewritten(answer, rest.outcome, rest.by)
+                yield Failure(rest.share, cause, entry.when + rest.when)
+
+
+def _ended(outcome: str, by: Decider | None) -> Cause:
+    ranged = by is not None and (by.table, by.chain) == ("filter", SOURCE_RANGES)
+    return Cause("source ranges" if ranged else "rule", outcome, by)
+
+
+def _not_rewritten(answer: FrontendAnswer, outcome: str, by: Decider | None) -> Cause:
+    """Return why connections fail that no DNAT sends anywhere; a policy says nothing of that."""
+    if outcome in {ACCEPT, LOCAL}:
+        return Cause("not DNATed", outcome, by if by and by.table == "nat" and by.number else None)
+    if answer.verdict is None or answer.endpoints or by is None:
+        return _ended(outcome, by)
+    refusing = answer.verdict.rule
+    if (outcome, by.table, by.chain) != (answer.verdict.kind, refusing.table.name, refusing.chain):
+        return _ended(outcome, by)
+    comment = read_comment(refusing.comment)
+    is_local = comment is not None and comment.form is NO_LOCAL_ENDPOINTS
+    return Cause("no local endpoints" if is_local else "no endpoints", outcome, by)

@@ -1,0 +1,161 @@
+"""What a trace says beside its answer: what it lacks or hangs on, and what is odd on the way."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from iptviz.intake.remark import remark
+from iptviz.kube.families import (
+    DISPATCHERS,
+    ENDPOINT_CHAIN,
+    FIREWALL_CHAIN,
+    KERNEL,
+    SERVICES,
+    written_by,
+)
+from iptviz.kube.frontends import SERVICE_KINDS, value_of
+from iptviz.kube.naming import fits
+from iptviz.kube.preempt import hooks_without_services
+from iptviz.kube.target import AddressTarget, ParsedTarget
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.checks.finding import Item
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+    from iptviz.kube.find import Found
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.service import ServiceTrace
+
+
+def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
+    """Yield what the dump lacks, and where nothing leads to kube-proxy's chains."""
+    if not dump.complete:
+        from iptviz.checks import reading
+
+        yield from reading.check(dump)
+    yield from _undeclared(dump)
+    nat = dump.tables.get("nat")
+    hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []
+    if hooks:
+        from iptviz.checks.preemption import hooks_not_leading
+
+        yield from hooks_not_leading(hooks, complete=dump.complete)
+
+
+def _undeclared(dump: Dump) -> Iterator[Item]:
+    """Yield the jumps of built-in chains to kube-proxy's chains that are not there: no kernel loads those."""
+    for table, hook in product(dump.tables.values(), written_by(KERNEL)):
+        for rule in table.rules_with("-j KUBE-", hook):
+            if rule.jump is not None and not table.has_chain(rule.jump):
+                from iptviz.checks.broken_jumps import dangling
+
+                yield dangling(rule.jump, [rule], complete=dump.complete)
+
+
+def frontend_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is to be said of one frontend."""
+    is_service = traced.frontend.kind in SERVICE_KINDS
+    yield from _service_notes(dump, traced) if is_service else _port_notes(traced)
+
+
+def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is to be said of one frontend; what all is well with imports no words."""
+    if traced.broken.loops or traced.broken.missing:
+        from iptviz.checks.broken_jumps import broken_jumps
+
+        yield from broken_jumps(traced.broken, complete=dump.complete)
+    if traced.rounded:
+        yield remark("shares-rounded-at", frontend=traced.frontend.text)
+    if traced.left_open:
+        from iptviz.engine.fields import left_open_label
+
+        yield remark(
+            "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
+        )
+    chain = traced.frontend.rule.jump or traced.chain or ""
+    if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
+        from iptviz.checks.services import hash_mismatch
+
+        yield hash_mismatch(chain, traced.service, traced.frontend.rule)
+    yield from _remarks(traced)
+    if traced.asked_if:
+        from iptviz.checks.preemption import conditional
+
+        yield from map(conditional, traced.asked_if)
+    if traced.preempted:
+        from iptviz.checks.preemption import preempted
+
+        yield from (preempted(other, traced.service) for other in traced.preempted)
+    nat = dump.tables.get("nat")
+    if nat and _is_odd(traced, nat):
+        from iptviz.checks.ways import way_items
+
+        whole = dump.complete and not (traced.broken.loops or traced.broken.missing)
+        yield from way_items(traced, nat, complete=whole)
+
+
+def address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
+    """Yield what is to be said of an address that is taken for the node's, or that node ports leave out."""
+    if not isinstance(target, AddressTarget):
+        return
+    if found.as_node:
+        yield remark("taken-as-node", address=target.address, port=target.port)
+    limits = dict.fromkeys(
+        one.addresses for one in found.frontends if one.addresses and not one.addresses.admits(target.address)
+    )
+    for limit in limits:
+        yield remark("outside-limit", address=target.address, limit=limit)
+
+
+def _remarks(traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is no fault and yet surprises."""
+    frontend = traced.frontend
+    if frontend.kind in {"node-port", "external-ip"} and _has_source_ranges(frontend):
+        yield remark("beyond-source-ranges", frontend=frontend.text)
+    if frontend.protocol == "udp" and traced.usual.endpoints:
+        yield remark("udp-flows")
+    for end in (end for outcome in traced.outcomes for end in outcome.endpoints if not end.address):
+        yield remark("destination-unprinted", end.rule.line)
+
+
+def _has_source_ranges(frontend: Frontend) -> bool:
+    """Whether the load balancer of a frontend's service admits some sources alone."""
+    rules = frontend.rule.table.rules_of(FIREWALL_CHAIN + frontend.suffix) if frontend.suffix else ()
+    return any(value_of(rule, "-s") for rule in rules)
+
+
+def _port_notes(traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is to be said of a port that is no service's."""
+    from iptviz.checks.ports import port_items
+
+    return port_items(traced)
+
+
+def _is_odd(traced: ServiceTrace, nat: Table) -> bool:
+    """Whether there is something to be said of the way: what kube-proxy writes has as many endpoints as rules."""
+    ends = {end.via for outcome in traced.outcomes for end in outcome.endpoints if end.share}
+    named = (rule for chain in traced.chains for rule in nat.rules_with(f"-j {ENDPOINT_CHAIN}", chain))
+    return any(
+        outcome.empty_chains
+        or outcome.others
+        or outcome.returning
+        or any(not end.share or end.rule.chain in DISPATCHERS["nat"] for end in outcome.endpoints)
+        for outcome in traced.outcomes
+    ) or any(rule not in ends and not any(match.name == "recent" for match in rule.matches) for rule in named)
+
+
+def since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:
+    """Yield which of two dumps that are compared lacks counters."""
+    if since is not None and not any(rule.counters for rule in _first_rules(dump)):
+        yield remark("no-counters")
+    if since is not None and not any(rule.counters for rule in _first_rules(since)):
+        yield remark("no-counters-before", source=since.source)
+
+
+def _first_rules(dump: Dump) -> Iterator[Rule]:
+    """Yield one rule of each table: a dump has counters everywhere, or nowhere."""
+    return (rule for table in dump.tables.values() if (rule := next(table.rules(), None)) is not None)

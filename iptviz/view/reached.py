@@ -1,0 +1,192 @@
+"""Who reaches a service and who does not, in a word and with the cause; causes that many services share, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import NEVER
+from iptviz.engine.condition import clauses
+from iptviz.questions.reached import FARE_WORDS, fails, surely_reached
+from iptviz.view.blocks import Fact
+from iptviz.view.labels import KIND_WORDS
+from iptviz.view.numbers import counted, percent
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.engine.condition import When
+    from iptviz.kube.service_ports import ServicePort
+    from iptviz.paths.model import Decider
+    from iptviz.questions.reached import Cause, Failure, Fare, FareWord, Reached
+    from iptviz.questions.services import ServicesResult
+
+_WORDS: dict[FareWord, str] = {"no": "not by {clients}", "yes": "yes"}
+"""What is said of clients of whom not all fare alike; the word and the clients where nothing stands here."""
+
+_PEOPLE = {"outside": "outside clients", "pod": "pods", "node": "this node"}
+"""What kinds of clients are called in a sentence."""
+
+_WHY = {
+    "rule": "",
+    "answer": "the endpoint's answer: ",
+    "not DNATed": "not DNATed",
+    "no endpoints": "no endpoints: ",
+    "no local endpoints": "no local endpoints: ",
+    "source ranges": "not in loadBalancerSourceRanges: ",
+    "not known": "which rule decides is not known",
+}
+NOT_REACHED = "Not reached"
+_NAMED = 3
+_MOST_CONDITIONS = 2
+MOST_CAUSES = 8
+"""Of more causes than this the others are counted."""
+
+
+# --- in a word -----------------------------------------------------------------------------------------------
+
+
+def reached_text(port: Sequence[Reached]) -> str:
+    """Return the words for the worst frontend, with its kind where another one fares otherwise."""
+    words = list(map(_words, port))
+    worst = min(range(len(port)), key=lambda place: port[place].worst)
+    if len(set(words)) == 1:
+        return words[0]
+    return f"{frontend_kind(port[worst])} {words[worst]}"
+
+
+def frontend_kind(reached: Reached) -> str:
+    """Return the kind of a frontend in words."""
+    return KIND_WORDS.get(reached.frontend.kind, reached.frontend.kind)
+
+
+def _words(reached: Reached) -> str:
+    """Return how clients fare at a frontend; what is well is not said beside what is not."""
+    if not reached.fares:
+        return "?"
+    by_word: dict[FareWord, list[str]] = {}
+    for fare in sorted(reached.fares, key=lambda fare: FARE_WORDS.index(fare.word)):
+        by_word.setdefault(fare.word, []).extend(fare.clients)
+    if len(by_word) == 1:
+        return next(iter(by_word))
+    return "; ".join(_of_some(word, clients) for word, clients in by_word.items() if word != "yes")
+
+
+def _of_some(word: FareWord, clients: list[str]) -> str:
+    return _WORDS.get(word, f"{word}: {{clients}}").format(clients=", ".join(clients))
+
+
+# --- with the cause ------------------------------------------------------------------------------------------
+
+
+def cause_remarks(port: Sequence[Reached]) -> list[str]:
+    """Return why connections to the worst frontend fail, for each kind of clients the cause of most failures."""
+    worst = min(port, key=lambda reached: reached.worst)
+    fares = [fare for fare in worst.fares if fare.failures and fare.word != "no endpoints"]
+    return [f"{', '.join(fare.clients)}: {_failure_text(fare.failures[0], fare.word)}" for fare in fares]
+
+
+def _failure_text(failure: Failure, word: FareWord) -> str:
+    share = f"{percent(failure.share)}: " if word == "in part" else ""
+    said = cause_text(failure.cause) + _when_text(failure.when)
+    return f"{word}: {said}" if word == "depends" else share + said
+
+
+def _when_text(when: When) -> str:
+    if not when:
+        return ""
+    more = len(when) - _MOST_CONDITIONS
+    rest = f" and {counted(more, 'more condition')}" if more > 0 else ""
+    return printable(f" when {clauses(when[:_MOST_CONDITIONS])}{rest}")
+
+
+def cause_text(cause: Cause) -> str:
+    """Return why connections fail, with the rule or policy that decides."""
+    if cause.why == "not DNATed":
+        return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
+    if not cause.outcome:
+        return _WHY[cause.why]
+    by = f" by {_place(cause.by)}" if cause.by else ""
+    return f"{_WHY[cause.why]}{cause.outcome}{by}"
+
+
+def _place(by: Decider) -> str:
+    """Return where a rule or policy stands; a rule itself can be as long as it likes, and is not quoted."""
+    if not by.table:
+        return printable(f"routing: {by.text}" if by.text else "routing")
+    line = f", line {by.line}" if by.line is not None else ""
+    place = f"{by.table} {by.chain}"
+    return printable(
+        f"the policy of {place}{line}" if by.number is None else f"{place} rule {by.number}{line}"
+    )
+
+
+# --- of many services ----------------------------------------------------------------------------------------
+
+
+def reached_parts(ports: Sequence[tuple[Reached, ...]]) -> list[str]:
+    """Return how many service ports some clients do not reach, of how many conditions decide, or nobody knows."""
+    failing = sum(map(fails, ports))
+    others = [port for port in ports if not fails(port) and not surely_reached(port)]
+    unknown = sum(any(not reached.fares for reached in port) for port in others)
+    counts = {
+        "not reached by all clients": failing,
+        "depending on conditions": len(others) - unknown,
+        "not looked at": unknown,
+    }
+    return [f"{count:,} {what}" for what, count in counts.items() if count]
+
+
+class _Group(NamedTuple):
+    """Services of which the same kinds of clients fail by the same cause under the same conditions."""
+
+    label: str
+    cause: Cause
+    people: tuple[str, ...]
+    when: When
+    names: dict[object, str]
+
+    def place(self) -> tuple[bool, bool, int]:
+        """Sort what is refused as it should be last, what is not reached at all first, then by how many."""
+        return self.cause.why == "no endpoints", self.label != NOT_REACHED, -len(self.names)
+
+    @property
+    def fact(self) -> Fact:
+        """The services, the clients and the cause in a line."""
+        names = printable(", ".join(list(self.names.values())[:_NAMED]))
+        said = f" by {_listed(self.people)}: {cause_text(self.cause)}{_when_text(self.when)}"
+        if len(self.names) > _NAMED:
+            said += f" ({names} ...)"
+            names = counted(len(self.names), "service port")
+        return Fact(self.label, names + said, "" if self.cause.why == "no endpoints" else "bad", "services")
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return words with commas between them, and `and` before the last."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
+    """Yield why connections fail for sure, each cause once with all services, that of the most services first."""
+    groups: dict[object, _Group] = {}
+    for port, name, fare in _failing(results):
+        cause, when = fare.failures[0].cause, fare.failures[0].when
+        people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
+        label = NOT_REACHED if fare.at_most == NEVER else "Reached in part"
+        group = groups.setdefault((label, cause.key, people, when), _Group(label, cause, people, when, {}))
+        group.names[id(port), name] = name
+    ordered = sorted(groups.values(), key=_Group.place)
+    yield from (group.fact for group in ordered[:MOST_CAUSES])
+    if (more := len(ordered) - MOST_CAUSES) > 0:
+        yield Fact(NOT_REACHED, f"and by {counted(more, 'more cause')}: see the list", "bad", "services")
+
+
+def _failing(results: Iterable[ServicesResult]) -> Iterator[tuple[ServicePort, str, Fare]]:
+    """Yield what fails, of which service, with a name that says at which frontend where others fare otherwise."""
+    for result in results:
+        for port, reached in zip(result.services, result.reached, strict=True):
+            everywhere = len(set(map(_words, reached))) == 1
+            for one in reached:
+                name = port.name if everywhere else f"{port.name} ({frontend_kind(one)})"
+                yield from ((port, name, fare) for fare in one.fares if fare.fails)

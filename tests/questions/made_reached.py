@@ -1,0 +1,96 @@
+"""Hand-made ways of clients, put on real lists of services: what is said of them needs no engine."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import iptviz
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
+from tests.conftest import FIXTURES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.engine.condition import When
+    from iptviz.kube.service_ports import ServicePort
+    from iptviz.questions.reached import PathsOfPort
+    from iptviz.questions.services import ServicesResult
+
+ALL = ("outside", "pod", "node")
+HALF, WHOLE = Fraction(1, 2), Fraction(1)
+TODAY = FIXTURES / "policies-today" / "dump.rules"
+
+POLICY = Decider("filter", "FORWARD", None, 7, ":FORWARD DROP [0:0]")
+RULE = Decider("filter", "KUBE-POD-FW-A", 3, 67, "-A KUBE-POD-FW-A -j REJECT")
+FIRST = Decider("nat", "PREROUTING", 1, 12, "-A PREROUTING -j ACCEPT")
+ROUTING = Decider("", "", None, None, "martian source")
+LOCAL = (Assumption(Condition("endpoint-local", "10.244.0.5"), holds=True),)
+
+
+def entry(
+    clients: tuple[str, ...],
+    outcome: str = "ACCEPT",
+    by: Decider | None = None,
+    *,
+    share: Fraction = WHOLE,
+    when: When = (),
+    reply: str | None = None,
+) -> ClientPaths:
+    """Return what becomes of clients of whom the share `share` meets `outcome`, or whose answers meet `reply`."""
+    failing = outcome != "ACCEPT" or reply not in {None, "ACCEPT"}
+    row = EndpointRow("10.244.0.5", 80, share, when, outcome, by if reply is None else None, None, reply, by)
+    rest = EndpointRow("10.244.0.6", 80, WHOLE - share, (), "ACCEPT")
+    lost = share if failing else Fraction(0)
+    most = WHOLE if when else WHOLE - lost
+    return ClientPaths(
+        clients, (), untracked=False, endpoints=(row, rest), leftover=(), at_least=WHOLE - lost, at_most=most
+    )
+
+
+def not_rewritten(
+    clients: tuple[str, ...], outcome: str, by: Decider | None, *, most: Fraction = Fraction(0)
+) -> ClientPaths:
+    """Return clients whose connections get no endpoint."""
+    rest = LeftoverRow(WHOLE, (), outcome, by, "10.97.20.1:80")
+    return ClientPaths(
+        clients, (), untracked=False, endpoints=(), leftover=(rest,), at_least=Fraction(0), at_most=most
+    )
+
+
+def ways(*entries: ClientPaths) -> FrontendPaths:
+    """Return what becomes of connections to a frontend."""
+    return FrontendPaths((), entries)
+
+
+YES = ways(entry(ALL))
+NOT_BY_POD = ways(entry(("outside", "node")), entry(("pod",), "DROP", POLICY))
+NOBODY = ways(entry(ALL, "DROP", POLICY))
+IN_PART = ways(entry(("outside", "node")), entry(("pod",), "REJECT", RULE, share=HALF))
+DEPENDS = ways(entry(("outside", "pod")), entry(("node",), "DROP", POLICY, when=LOCAL))
+ANSWER = ways(entry(("outside", "node")), entry(("pod",), by=POLICY, reply="DROP"))
+NOT_DNATED = ways(not_rewritten(("outside",), "ACCEPT", FIRST), entry(("pod", "node")))
+CACHED = ways(entry(("outside",)), not_rewritten(("pod", "node"), "LOCAL", None))
+MARTIAN = ways(entry(("outside",), "DROP", ROUTING), entry(("pod", "node")))
+LOST = ways(
+    ClientPaths(
+        ALL, (), untracked=False, endpoints=(), leftover=(), at_least=Fraction(0), at_most=Fraction(0)
+    )
+)
+
+
+def listed(*of_port: PathsOfPort, dump: str | bytes = str(TODAY), **options: bool) -> ServicesResult:
+    """Return the services of a dump; the first have these ways, one for each frontend, and all others are reached.
+
+    A tuple of one way is that of every frontend.
+    """
+    result = iptviz.services(iptviz.load(dump), **options)  # type: ignore[arg-type]
+    return result._replace(paths=tuple(fitted(result.services, of_port)))
+
+
+def fitted(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> Iterator[PathsOfPort]:
+    """Yield the ways of each service port, one for each frontend."""
+    for place, port in enumerate(ports):
+        own = of_port[place] if place < len(of_port) else (YES,)
+        yield own * len(port.answers) if len(own) == 1 else own
