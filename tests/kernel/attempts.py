@@ -19,18 +19,13 @@ class Attempt(NamedTuple):
     port: int
     protocol: str = "tcp"
 
-    @property
-    def sends_on(self) -> bool:
-        """Whether the client says more once it was answered: the node's own kernel would interrupt it."""
-        return self.client != NODE and self.protocol == "tcp"
-
 
 class Fate:
     """What became of an attempt.
 
     `arrived` is the first request that came out of the node, or into it, and `at` where: a link or `node`.
     `answered` says that the client heard the answer, `refused` what it heard instead. `went_on` says that what
-    the client sent after the answer arrived, too; the node itself sends no more.
+    the client sent after the answer arrived, too.
     """
 
     __slots__ = ("answered", "arrived", "at", "attempt", "refused", "sport", "went_on")
@@ -52,10 +47,13 @@ class Fate:
         )  # fmt: skip
 
     @property
+    def reaches(self) -> bool:
+        """Whether a server elsewhere than where it was sent answered, and heard more."""
+        return self.rewritten and self.answered and self.went_on
+
+    @property
     def is_over(self) -> bool:
-        if self.refused and not self.answered:
-            return True
-        return self.answered and (self.went_on or not self.attempt.sends_on)
+        return self.went_on if self.answered else bool(self.refused)
 
     def __repr__(self) -> str:
         came = self.arrived

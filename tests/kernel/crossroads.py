@@ -142,9 +142,9 @@ class Crossroads:
             fate.refused = fate.refused or "reset"
         elif found.flags == ANSWER and not fate.answered:
             fate.answered = True
-            if fate.attempt.sends_on:
-                more = found.answer()._replace(flags=DATA, heard=found.heard)
-                self._send(fate.attempt.client, more)
+            more = found.answer()._replace(flags=DATA, heard=found.heard)
+            self._send(fate.attempt.client, more)
+            if found.protocol == "tcp":
                 self._send(fate.attempt.client, more._replace(flags=RST | segments.ACK))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.kernel.segments import Segment
     from tests.kernel.site import Place
 
+PASSED = {"ACCEPT", "LOCAL"}
 CHANCE = 1e-3
 """Shares that chance makes less often are looked at again."""
 
@@ -145,18 +146,21 @@ class Comparison:
 
     def _is(self, row: Shape, fate: Fate) -> bool:
         """Whether a row describes what became of an attempt."""
-        outcome, came = row["outcome"], fate.arrived
-        if outcome == "REJECT":
-            return came is None and (bool(fate.refused) or self.quiet)
-        if outcome not in {"ACCEPT", "LOCAL"}:
-            return came is None and not fate.refused
+        target, came = target_of(row), fate.arrived
+        if row["outcome"] not in PASSED:
+            return self._is_stopped(row["outcome"], target, fate)
         if came is None:
             return False
-        target = target_of(row)
         if target is None:
-            return not fate.rewritten and (fate.at == NODE) is (outcome == "LOCAL")
+            return not fate.rewritten and (fate.at == NODE) is (row["outcome"] == "LOCAL")
         source = self._source_is(row["snat"], fate.attempt.source, came.source)
         return target.has(came) and source and _reply_is(row["reply"], fate)
+
+    def _is_stopped(self, outcome: str, target: Target | None, fate: Fate) -> bool:
+        """Whether an attempt was stopped so: with its first packet, or with the one after the answer."""
+        if fate.arrived is not None:
+            return target is not None and target.has(fate.arrived) and fate.answered and not fate.went_on
+        return self.quiet or bool(fate.refused) if outcome == "REJECT" else not fate.refused
 
     def _source_is(self, snat: str | None, before: str, after: str) -> bool:
         if snat == "MASQUERADE":
@@ -172,39 +176,38 @@ class Comparison:
                 groups.setdefault(tuple(n for n, one in enumerate(applies) if one), []).append(fate)
         for numbers, some in groups.items():
             rows = [_rows(entry)[number] for number in numbers]
-            yield from _shares_of(rows, some, level, quiet=self.quiet)
+            yield from _shares_of(rows, some, level)
 
 
-def _shares_of(
-    rows: Sequence[Shape], fates: Sequence[Fate], level: float, *, quiet: bool
-) -> Iterator[Trouble]:
+def _shares_of(rows: Sequence[Shape], fates: Sequence[Fate], level: float) -> Iterator[Trouble]:
     total = sum(map(_share, rows))
     if total != 1:
         yield Trouble(f"the shares of {fates[0].attempt} sum to {total}")
         return
+    if any(row.get("reply", "") is None and row["outcome"] == "ACCEPT" for row in rows):
+        return
     expected: dict[Look, Fraction] = {}
     for row in rows:
-        look = _look(row, quiet=quiet)
-        expected[look] = expected.get(look, Fraction(0)) + _share(row)
+        expected[_look(row)] = expected.get(_look(row), Fraction(0)) + _share(row)
     looks = {look: share for look, share in expected.items() if share}
-    observed = Counter(_seen(fate, looks, quiet=quiet) for fate in fates)
+    observed = Counter(_seen(fate, looks) for fate in fates)
     counts = [observed[look] for look in looks]
     if sum(counts) == len(fates) and chi_square_p(counts, list(looks.values())) < level:
         yield Trouble(f"{fates[0].attempt}: {dict(observed)} instead of {looks}")
 
 
-def _look(row: Shape, *, quiet: bool) -> Look:
-    """How a row shows: where connections arrive, or that they do not."""
-    if row["outcome"] == "ACCEPT":
-        return target_of(row) or "goes on"
-    shown = {"REJECT": "silence" if quiet else "refused", "LOCAL": "goes on"}
-    return shown.get(row["outcome"], "silence")
+def _look(row: Shape) -> Look:
+    """How a row shows: where connections reach an endpoint, or that they do not."""
+    if row["outcome"] in PASSED and "address" not in row:
+        return "goes on"
+    passes = row["outcome"] in PASSED and row["reply"] == "ACCEPT"
+    return target_of(row) or "fails" if passes else "fails"
 
 
-def _seen(fate: Fate, looks: Iterable[Look], *, quiet: bool) -> Look | None:
+def _seen(fate: Fate, looks: Iterable[Look]) -> Look | None:
     """What of `looks` an attempt showed; None: something else, or several, where ranges overlap."""
-    if fate.arrived is None:
-        return "refused" if fate.refused and not quiet else "silence"
+    if fate.arrived is None or (fate.rewritten and not fate.reaches):
+        return "fails"
     if not fate.rewritten:
         return "goes on"
     found = [look for look in looks if isinstance(look, Target) and look.has(fate.arrived)]
@@ -220,13 +223,12 @@ def _share(row: Shape) -> Fraction:
 
 
 def _reply_is(reply: str | None, fate: Fate) -> bool:
-    return reply is None or fate.answered is (reply == "ACCEPT")
+    return reply is None or (fate.reaches if reply == "ACCEPT" else not fate.answered)
 
 
 def _reaching(entries: Sequence[Shape], fate: Fate) -> Iterator[Trouble]:
     """Yield what contradicts how many connections are said to reach an endpoint, whichever entry applies."""
-    reaches = fate.answered and fate.rewritten
-    if not reaches and all(Fraction(entry["reaching"]["at_least"]["exact"]) == 1 for entry in entries):
+    if not fate.reaches and all(Fraction(entry["reaching"]["at_least"]["exact"]) == 1 for entry in entries):
         yield Trouble("should always reach an endpoint", fate)
-    if reaches and all(Fraction(entry["reaching"]["at_most"]["exact"]) == 0 for entry in entries):
+    if fate.reaches and all(Fraction(entry["reaching"]["at_most"]["exact"]) == 0 for entry in entries):
         yield Trouble("should never reach an endpoint", fate)
