@@ -179,6 +179,7 @@ SAID: dict[Named, str] = {
     Named.ADDRESS_FILE: "2: uplink7: <UP>\n    inet 203.0.113.10/24 scope global uplink7\n",
     Named.ROUTE_FILE: "default via 203.0.113.1 dev uplink7\n",
     Named.IPSET_FILE: "create shop hash:net family inet\nadd shop 203.0.113.0/24\n",
+    Named.SYSCTL_FILE: "kernel.hostname = shop\nnet.ipv4.conf.uplink7.rp_filter = 1\n",
     Named.RECENT_FILE: "src=203.0.113.10 ttl: 64 last_seen: 4295000000 oldest_pkt: 1 4295000000\n",
 }
 SECRETS = ("203.0.113.", "default/", "'default'", "shop", "BILYYKAKWI7RYELB", "1b:21", "node-7", "10.97.20.1")

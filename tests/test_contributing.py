@@ -165,9 +165,9 @@ def rules(*lines: str) -> str:
 
 # The example, what is asked, of which dump, and what is said without it, and with it.
 PROMISES = [
-    ("match", PACKET, rules("-m helper --helper ftp -j DROP"), "packet matches -m helper", "Verdict     100 % ACCEPT"),
-    ("match", PACKET, rules("-m helper ! --helper ftp -j DROP"), "packet matches -m helper", "Verdict     100 % DROP"),
-    ("target", PACKET, rules("-p tcp -j DELUDE"), "rules go on after target DELUDE", "Verdict     100 % DROP"),
+    ("match", PACKET, rules("-m helper --helper ftp -j DROP"), "packet matches -m helper", "Verdict  100 % ACCEPT"),
+    ("match", PACKET, rules("-m helper ! --helper ftp -j DROP"), "packet matches -m helper", "Verdict  100 % DROP"),
+    ("target", PACKET, rules("-p tcp -j DELUDE"), "rules go on after target DELUDE", "Verdict  100 % DROP"),
     ("check", "services --json", rules("-j LOG"), '"findings": [', '"message": "line 3: LOG without -m limit"'),
     ("format", f"graph {DUMP} -f tsv", "", "there is no format 'tsv'", "nat\tPREROUTING\tjump\tKUBE-SERVICES\t"),
     ("format", "services --help", "", "How to answer", "tsv (for cut and awk)"),

@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_TAKEN = {"rp_filter": "rp_filter (taken to drop nothing)"}
+
+
+def _as_taken(name: str) -> str:
+    return _TAKEN.get(name, f"{name} (taken to be 1)")
+
+
 REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-unseen": "{chain} has no rules in this dump, which lacks lines: what it does is not known",
     "endpoint-unseen": "{chain} leads to no endpoint in this dump, which lacks lines: connections may well go "
@@ -26,5 +33,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "(--local-ip or --addresses tells)",
     "targets-mixed": "where some DNAT targets are local to this node and others are not, no case that asks "
     "about them holds (--local-ip or --addresses tells)",
+    "settings-unseen": lambda *, names: (
+        f"not visible in an iptables dump: {', '.join(map(_as_taken, names))}; --sysctl tells"
+    ),
+    "setting-of-all": "{name} counts where it is 1; where it is not, the interface's own is taken to be 0, too",
     "narrowed-by": lambda *, options: f"to narrow it down: {', '.join(options)}",
 }

@@ -131,3 +131,43 @@ ServicesOption = Annotated[
     Named.SERVICES,
     After("show_all"),
 ]
+
+
+def told_option(flag: str, metavar: str, text: str) -> typer.models.OptionInfo:
+    """Return an option that says something about a packet or its node, which is unknown without it."""
+    option: typer.models.OptionInfo = typer.Option(flag, metavar=metavar, help=text)
+    return option
+
+
+AddressesOption = Annotated[
+    FileArgument,
+    told_option("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),
+    Named.ADDRESS_FILE,
+]
+RoutesOption = Annotated[
+    FileArgument,
+    told_option("--routes", "FILE", "The node's `ip route`: where a packet leaves."),
+    Named.ROUTE_FILE,
+]
+IpsetOption = Annotated[
+    FileArgument,
+    told_option("--ipset", "FILE", "The node's `ipset save`: what its sets hold."),
+    Named.IPSET_FILE,
+]
+RecentOption = Annotated[
+    FileArgument,
+    told_option("--recent", "FILE", "A list of /proc/net/xt_recent: which clients came before."),
+    Named.RECENT_FILE,
+]
+SysctlOption = Annotated[
+    FileArgument,
+    told_option(
+        "--sysctl", "FILE", "The node's `sysctl -a`: what its kernel forwards, and drops as martian."
+    ),
+    Named.SYSCTL_FILE,
+]
+AssumeOption = Annotated[
+    list[str] | None,
+    told_option("--assume", "CONDITION", "Take a condition of the answer for true; may be repeated."),
+    Named.CONDITION,
+]

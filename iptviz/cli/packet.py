@@ -6,17 +6,20 @@ from typing import Annotated, Any, Unpack
 import typer
 
 from iptviz.cli.command import Argument, CommandResult, question
-from iptviz.cli.options import After, NodeArgument
+from iptviz.cli.options import (
+    AddressesOption,
+    After,
+    AssumeOption,
+    IpsetOption,
+    NodeArgument,
+    RecentOption,
+    RoutesOption,
+    SysctlOption,
+    told_option,
+)
 from iptviz.questions.packet_fields import FIELDS, PacketFields
 from iptviz.redact.named import Named
-from iptviz.supplied.files import FileArgument
 from iptviz.xtables.address import parse_network
-
-
-def _option(flag: str, metavar: str, text: str) -> typer.models.OptionInfo:
-    """Return an option that says something about the packet or its node, which is unknown without it."""
-    option: typer.models.OptionInfo = typer.Option(flag, metavar=metavar, help=text)
-    return option
 
 
 def _fields() -> list[Argument]:
@@ -25,7 +28,7 @@ def _fields() -> list[Argument]:
         Argument(
             name,
             field.typed | None,
-            _option(field.flag, field.metavar, field.help),
+            told_option(field.flag, field.metavar, field.help),
             field.default,
             field.named,
         )
@@ -44,35 +47,16 @@ def packet_command(
     dump: NodeArgument,
     local_ip: Annotated[
         list[str] | None,
-        _option("--local-ip", "A", "An address of the node itself; may be repeated."),
+        told_option("--local-ip", "A", "An address of the node itself; may be repeated."),
         Named.ADDRESS,
         After("mark"),
     ] = None,
-    addresses: Annotated[
-        FileArgument,
-        _option("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),
-        Named.ADDRESS_FILE,
-    ] = None,
-    routes: Annotated[
-        FileArgument,
-        _option("--routes", "FILE", "The node's `ip route`: where a packet leaves."),
-        Named.ROUTE_FILE,
-    ] = None,
-    ipset: Annotated[
-        FileArgument,
-        _option("--ipset", "FILE", "The node's `ipset save`: what its sets hold."),
-        Named.IPSET_FILE,
-    ] = None,
-    recent: Annotated[
-        FileArgument,
-        _option("--recent", "FILE", "A list of /proc/net/xt_recent: which clients came before."),
-        Named.RECENT_FILE,
-    ] = None,
-    assume: Annotated[
-        list[str] | None,
-        _option("--assume", "CONDITION", "Take a condition of the answer for true; may be repeated."),
-        Named.CONDITION,
-    ] = None,
+    addresses: AddressesOption = None,
+    routes: RoutesOption = None,
+    ipset: IpsetOption = None,
+    recent: RecentOption = None,
+    sysctl: SysctlOption = None,
+    assume: AssumeOption = None,
     explain: Annotated[
         bool,
         typer.Option("--explain", help="Show the rules that did not match, too, and why."),
@@ -91,6 +75,7 @@ def packet_command(
             routes=routes,
             ipset=ipset,
             recent=recent,
+            sysctl=sysctl,
             assume=assume or (),
             explain=explain,
             **fields,

@@ -24,6 +24,8 @@ _SERVICE_PORTS = (
 _ENDPOINTS = (
     "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
     "connections", "verdict", "verdict_line", "masquerade",
+    "clients", "row_when", "client_share", "client_exact", "outcome", "by", "by_line", "snat", "reply",
+    "reply_by", "reply_line", "to",
 )  # fmt: skip
 _OUTCOMES = (
     "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule",
@@ -31,6 +33,9 @@ _OUTCOMES = (
 _DIFFERENCES = (
     "service", "protocol", "difference", "at", "api", "dump", "share", "exact", "line",
 )  # fmt: skip
+_NO_PATH = (None,) * 12
+"""The fields of what becomes of clients, in a record of what kube-proxy's chains choose."""
+
 _JUMPS = ("table", "chain", "kind", "to", "line", "rule")
 
 
@@ -86,10 +91,15 @@ def _first_cause(frontends: list[Shape]) -> tuple[str | None, int | None]:
 
 
 def _endpoints(document: Shape) -> Iterator[Record]:
-    """Yield a record for each endpoint of each case of each frontend, and one for what gets none."""
+    """Yield what kube-proxy's chains choose, then what becomes of each kind of clients: these records name them.
+
+    A record is an endpoint of a case, or what gets none.
+    """
     for service in document["services"]:
         for case in service["cases"] or [service]:
-            yield from _case(service, case)
+            yield from (record + _NO_PATH for record in _case(service, case))
+        for entry in service.get("paths", ()):
+            yield from _entry(service, entry)
 
 
 def _case(service: Shape, case: Shape) -> Iterator[Record]:
@@ -114,6 +124,39 @@ def _case(service: Shape, case: Shape) -> Iterator[Record]:
     if leftover["exact"] != "0/1":
         said = verdict["kind"], verdict["line"], masquerade
         yield (*begin, None, _decimal(leftover), leftover["exact"], None, None, None, None, *said)
+
+
+def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
+    """Yield the records of some kinds of clients, whose shares stand apart: those of chains sum to 1 alone."""
+    frontend = service["frontend"]
+    name = _service_name(service["service"])
+    begin = (name, frontend["protocol"], _frontend(frontend), frontend["kind"], _when(entry))
+    blank = (None,) * (len(_ENDPOINTS) - len(_NO_PATH) - len(begin) - 1)
+    clients = " ".join(entry["clients"])
+    for row in entry["endpoints"]:
+        said = (
+            row["outcome"],
+            *_decider(row["by"]),
+            row["snat"],
+            row["reply"],
+            *_decider(row["reply_by"]),
+            None,
+        )
+        yield (*begin, _endpoint(row), *blank, clients, _when(row), _decimal(row), row["exact"], *said)
+    for row in entry["leftover"]:
+        if row["exact"] != "0/1":
+            said = (row["outcome"], *_decider(row["by"]), None, None, None, None, row["to"])
+            yield (*begin, None, *blank, clients, _when(row), _decimal(row), row["exact"], *said)
+
+
+def _decider(by: Shape | None) -> tuple[str | None, int | None]:
+    """Return who decides, and in which line."""
+    if by is None:
+        return None, None
+    place = f"{by['table']} {by['chain']}".strip() or "routing"
+    if by["table"]:
+        place += " policy" if by["rule"] is None else f" rule {by['rule']}"
+    return place, by["line"]
 
 
 def _outcomes(document: Shape) -> Iterator[Record]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.wording import sentence, sentences
+from iptviz.documents.paths_v1 import paths_shape
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
@@ -53,6 +54,7 @@ def document(result: TraceResult) -> dict[str, Any]:
 def _services(answer: TraceResult, node: Snapshot | None) -> list[Shape]:
     return [
         _service(traced, siblings, answer.wanted)
+        | paths_shape(answer.paths[place] if answer.paths else None)
         | _observations(answer, place)
         | number_shape(node, answer.dump)
         for place, (traced, siblings) in enumerate(zip(answer.services, answer.siblings, strict=True))

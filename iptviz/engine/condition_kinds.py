@@ -62,6 +62,15 @@ def _hear_count(words: str) -> str | None:
     return words if words.startswith("-m connlimit ") else None
 
 
+def _say_setting(value: str) -> str:
+    return value.removesuffix("=1")
+
+
+def _hear_setting(words: str) -> str | None:
+    """Return what is asked of a setting, which always is whether it is 1."""
+    return f"{words}=1" if re.fullmatch(_SETTING, words) else None
+
+
 # --- values that name nothing: they may stand in an answer about a dump in pseudonyms --------------------------
 
 
@@ -84,6 +93,7 @@ _TIME = (
 )
 
 
+_SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _UNSEEN = r"(?:(?:legacy |nf_tables )?(?:raw|mangle|nat|filter|security)|nft (?:ip6?|inet) table-[a-z]+)"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 
@@ -100,8 +110,9 @@ class ConditionKind(NamedTuple):
             empty where the question is one of its own.
         between: what separates several values, of which any will do; empty where there is only one.
         bits: reads a value as the bits of a mark that it means, which those of other questions may imply.
-        names: what of the dump a value names: `address`, `interface`, `list`, `set`, or `options` where it
-            quotes options of a rule, with whatever they name. Empty: nothing.
+        names: what of the dump a value names: `address`, `interface`, `list`, `set`, `setting` which may be
+            one of an interface, or `options` where it quotes options of a rule, with whatever they name. Empty:
+            nothing.
         plain: a pattern of all values that name nothing.
         per_rule: what is asked about changes as rules ask, so two rules ask two questions.
         always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
@@ -235,6 +246,10 @@ CONDITION_KINDS = {
         "packet is in ipset {}", "packet is not in ipset {}",
         "the set, and which ends of the packet are looked up: clients src, pairs dst,src",
         ("ipset",), names="set", details=(" {}", r"[^ ]+(?: --return-nomatch)?"),
+    ),
+    "sysctl": ConditionKind(
+        "{}=1", "{} is not 1", "a setting of the kernel, and 1: net.ipv4.conf.all.route_localnet=1", ("sysctl",),
+        names="setting", say=_say_setting, hear=_hear_setting,
     ),
     "backend-order": ConditionKind(
         "legacy's table {} is asked before nf_tables'", "legacy's table {} is asked after nf_tables'",

@@ -22,6 +22,18 @@ class UndecidedError(Exception):
         super().__init__(condition)
 
 
+def answered(condition: Condition, answer: Callable[[Condition], bool | None]) -> bool:
+    """Return the answer to a condition.
+
+    Raises:
+        UndecidedError: there is none.
+    """
+    found = answer(condition)
+    if found is None:
+        raise UndecidedError(condition)
+    return found
+
+
 class BrokenJumps(NamedTuple):
     """Jumps that lead nowhere: those that close a loop, those to a chain that is not there or holds no rule.
 
@@ -86,8 +98,4 @@ class TargetCall(NamedTuple):
         Raises:
             UndecidedError: nothing assumed answers it.
         """
-        condition = Condition(kind, value)
-        answer = self.answer(condition)
-        if answer is None:
-            raise UndecidedError(condition)
-        return answer
+        return answered(Condition(kind, value), self.answer)

@@ -1,10 +1,10 @@
-"""The way through netfilter's hooks: which table is asked when, and the routing decision between them.
+"""The way through netfilter's hooks: which table is asked when, and where `routing` comes between them.
 
 Source: the priorities of include/uapi/linux/netfilter_ipv4.h (raw -300, connection tracking -200, mangle
--150, nat for destinations -100, filter 0, security 50, nat for sources 100), and net/ipv4/ip_forward.c, which
-takes one off the time to live before FORWARD is asked. Where both backends have a table, both are asked; of equal
-priority, what was registered last goes first (nf_hook_entries_grow in net/netfilter/core.c), and where nat of the
-one has chosen, that of the other is not asked (nf_nat_inet_fn in net/netfilter/nf_nat_core.c).
+-150, nat for destinations -100, filter 0, security 50, nat for sources 100). Where both backends have a table,
+both are asked; of equal priority, what was registered last goes first (nf_hook_entries_grow in
+net/netfilter/core.c), and where nat of the one has chosen, that of the other is not asked (nf_nat_inet_fn in
+net/netfilter/nf_nat_core.c).
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Condition
-from iptviz.engine.effects import UndecidedError
+from iptviz.engine.effects import answered
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked
+from iptviz.engine.moves import Enter, Move, On, Unseen
+from iptviz.engine.routing import Routing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -35,10 +37,12 @@ class Stage(NamedTuple):
 
 
 _CONNECTION, _ROUTING, _LOOPBACK = Stage("", "connection"), Stage("", "routing"), Stage("", "loopback")
+_START, _REMARKING, _REROUTING = Stage("", "start"), Stage("", "remarking"), Stage("", "rerouting")
 _FILTERING = ("mangle", "filter", "security")
 
 STAGES: dict[str, tuple[Stage, ...]] = {
     "prerouting": (
+        _START,
         Stage("raw", "PREROUTING"),
         _CONNECTION,
         Stage("mangle", "PREROUTING"),
@@ -50,9 +54,14 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("nat", "POSTROUTING", "FORWARD"),
     ),
     "output": (
+        _START,
         Stage("raw", "OUTPUT"),
         _CONNECTION,
-        *(Stage(table, "OUTPUT") for table in ("mangle", "nat", "filter", "security")),
+        Stage("mangle", "OUTPUT"),
+        _REMARKING,
+        Stage("nat", "OUTPUT"),
+        _REROUTING,
+        *(Stage(table, "OUTPUT") for table in ("filter", "security")),
         Stage("mangle", "POSTROUTING"),
         Stage("nat", "POSTROUTING"),
         _LOOPBACK,
@@ -64,35 +73,6 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 
 What the node sends to itself comes back in by lo, with its connection; nat has chosen by then and is not asked.
 """
-
-_REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
-
-
-class On(NamedTuple):
-    """The next stage is asked about `packet`."""
-
-    packet: Packet
-
-
-class Lost(NamedTuple):
-    """Routing drops the packet."""
-
-    packet: Packet
-    why: str
-
-
-class Unseen(NamedTuple):
-    """Something may happen that no dump shows."""
-
-
-class Enter(NamedTuple):
-    """A built-in chain of the dump at place `layer` is asked about `packet`."""
-
-    layer: int
-    packet: Packet
-
-
-Move = On | Lost | Unseen | Enter
 
 
 class Hooks:
@@ -112,10 +92,18 @@ class Hooks:
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
+        self.routing = Routing(host)
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
         self._acting: dict[Stage, tuple[int, ...]] = {}
+        self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
+            _START: self.routing.started,
+            _ROUTING: self.routing.arrived,
+            _REMARKING: self._remarked,
+            _REROUTING: self.routing.resent,
+            _LOOPBACK: self.routing.looped,
+        }
 
     @cached_property
     def _tracks(self) -> bool:
@@ -153,11 +141,9 @@ class Hooks:
             return On(packet)
         if stage is _CONNECTION:
             return On(tracked(packet, "ESTABLISHED" if packet.part else self._state))
-        if stage is _ROUTING:
-            return self._routed(packet, answer)
-        if stage is _LOOPBACK:
-            return On(self._looped(packet))
-        if (self.beyond or stage.table in self.unseen) and not _answered(self.nothing_unseen, answer):
+        if stage in self._routed:
+            return self._routed[stage](packet, answer)
+        if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):
             return Unseen()
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return On(packet)
@@ -170,6 +156,10 @@ class Hooks:
         """That what no dump shows does nothing: only so a packet can be followed."""
         return Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond)))
 
+    def _remarked(self, packet: Packet, _answer: Answer) -> On:
+        """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""
+        return On(self.routing.remarked(packet, sure=not self._layers(Stage("raw", "OUTPUT"))))
+
     def _layer(self, turn: Turn, answer: Answer) -> int:
         """Return the place of the rules that are asked.
 
@@ -179,7 +169,7 @@ class Hooks:
         layers = self._layers(turn.stage)
         if len(layers) != len(_BACKENDS):
             return layers[turn.number]
-        legacy_first = _answered(Condition("backend-order", turn.stage.table), answer)
+        legacy_first = answered(Condition("backend-order", turn.stage.table), answer)
         first = next((place for place in layers if self.rules[place].backend == "legacy"), layers[0])
         return (
             first if legacy_first == (turn.number == 0) else next(place for place in layers if place != first)
@@ -189,68 +179,12 @@ class Hooks:
         """Return the packet with the interfaces that it has at this point."""
         if stage.chain == "PREROUTING" or packet.route == "INPUT":
             return packet._replace(out_interface="")
-        incoming = "" if packet.route == "OUTPUT" else packet.in_interface
-        return packet._replace(out_interface=self._outgoing(stage, packet), in_interface=incoming)
-
-    def _outgoing(self, stage: Stage, packet: Packet) -> str | None:
-        """Return where the packet leaves; None where that is not known."""
-        destination = packet.destination
-        if stage.chain == "OUTPUT" and packet.original is not None:
-            destination = packet.original.destination  # all of this hook sees the route from before nat
-        if packet.route == "OUTPUT" and self.host.is_local(destination):
-            return "lo"
-        if self.host.out_interface is None and self.host.routes and destination is not None:
-            route = self.host.routes.lookup(destination)
-            return route.device if route else None
-        return self.host.out_interface
-
-    def _looped(self, packet: Packet) -> Packet:
-        """Return a packet that the node sends to itself as it comes in again, any other as it is."""
-        if packet.route != "OUTPUT" or not self.host.is_local(packet.destination):
-            return packet
-        statuses = packet.statuses | {"CONFIRMED"}  # after POSTROUTING: nf_confirm of nf_conntrack_proto.c
-        return packet._replace(route="INPUT", in_interface="lo", to_this_node=True, statuses=statuses)
-
-    def _routed(self, packet: Packet, answer: Answer) -> Move:
-        """Deliver to this node or forward."""
-        if self._is_local(packet, answer):
-            return On(packet._replace(route="INPUT", to_this_node=True))
-        route = (
-            self.host.routes.lookup(packet.destination) if self.host.routes and packet.destination else None
-        )
-        if self._expires(packet, answer):
-            return Lost(packet, "time to live exceeded, not forwarded")
-        if route is not None and route.kind in _REFUSING_ROUTES:
-            return Lost(packet, f"route is {route.kind}")
-        forwarded = packet._replace(route="FORWARD", to_this_node=False)
-        if packet.ttl is None:
-            return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
-        return On(forwarded._replace(ttl=packet.ttl - 1))
-
-    def _expires(self, packet: Packet, answer: Answer) -> bool:
-        """Whether the time to live does not suffice to forward a packet; one that no rule changed is taken to."""
-        if packet.ttl is not None:
-            return packet.ttl < _LEAST_TTL
-        since = packet.since("ttl")
-        if since is None:
-            return False
-        return _answered(Condition("ttl", f"0:{_LEAST_TTL - 1}", since=since), answer)
-
-    def _is_local(self, packet: Packet, answer: Answer) -> bool:
-        local = packet.to_this_node
-        if local is None:
-            local = self.host.is_local(packet.destination)
-        if local is not None:
-            return local
-        return _answered(
-            Condition("endpoint-local", "DNAT")
-            if packet.dnat
-            else Condition("destination-type", "LOCAL", since=packet.since("destination")),
-            answer,
-        )
+        if packet.route == "OUTPUT":
+            leaving = packet.out_interface if stage.chain == "OUTPUT" else packet.leaves_by
+            return packet._replace(out_interface=leaving, in_interface="")
+        return packet._replace(out_interface=packet.leaves_by)
 
 
-_LEAST_TTL = 2
 _BACKENDS = ("legacy", "nf_tables")
 
 
@@ -264,18 +198,6 @@ class Turn(NamedTuple):
 def start_of(packet: Packet, hook: str) -> Packet:
     """Return the packet as it comes to `hook`: before tracking it has no connection."""
     return packet._replace(route="OUTPUT" if hook == "output" else "", state=INVALID)
-
-
-def _answered(condition: Condition, answer: Answer) -> bool:
-    """Return the answer to a condition.
-
-    Raises:
-        UndecidedError: there is none.
-    """
-    answered = answer(condition)
-    if answered is None:
-        raise UndecidedError(condition)
-    return answered
 
 
 def _has_chosen(stage: Stage, packet: Packet) -> bool:

@@ -1,4 +1,4 @@
-"""The host beside its dump: addresses and routes, sets and lists."""
+"""The host beside its dump: addresses and routes, sets and lists, the kernel's settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iptviz.ipset.saved import IpSet
+    from iptviz.supplied.interface_addresses import InterfaceAddress
     from iptviz.supplied.recent import RecentList
     from iptviz.supplied.routes import Routes
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 class Host(NamedTuple):
     """A node as far as more than its dump tells of it; None is not known.
 
-    `local` are all addresses of the node, `interfaces` the names of all its interfaces. `out_interface` is where
-    the packet that is asked about leaves it.
+    `local` are all addresses of the node, `interfaces` the names of all its interfaces, `addresses` those of
+    each. `out_interface` is where the packet that is asked about leaves it. `sysctls` are the kernel's settings
+    by name. `version` is the one of IP that is asked about, 4 or 6.
     """
 
     local: frozenset[Network] | None = None
@@ -27,6 +29,13 @@ class Host(NamedTuple):
     recent: Mapping[str, RecentList] | None = None
     out_interface: str | None = None
     interfaces: frozenset[str] | None = None
+    addresses: Mapping[str, tuple[InterfaceAddress, ...]] | None = None
+    sysctls: Mapping[str, str] | None = None
+    version: int = 4
+
+    def sysctl(self, name: str) -> str | None:
+        """Return one of the kernel's settings; None where it is not known."""
+        return None if self.sysctls is None else self.sysctls.get(name)
 
     def is_local(self, address: Network | None) -> bool | None:
         """Whether `address` is one of the node's own; None where that is not known."""

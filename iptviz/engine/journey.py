@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chains import Chains, Ended, Left
 from iptviz.engine.effects import BrokenJumps
-from iptviz.engine.hooks import Lost, On, Unseen, start_of
+from iptviz.engine.hooks import start_of
 from iptviz.engine.marks import UNKNOWN_MARK
+from iptviz.engine.moves import Lost, On, Unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

@@ -49,6 +49,7 @@ class Packet(NamedTuple):
     `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
     is another one than before. `route` is where routing sent it: `INPUT`, `FORWARD`, `OUTPUT`, or not yet.
     `ttl_taken` is what has been taken off an unknown time to live since it came, or since a rule set it.
+    `leaves_by` is the interface that routing chose last, unknown before that.
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
     all, or not known.
@@ -83,6 +84,7 @@ class Packet(NamedTuple):
     listed: frozenset[str] = frozenset()
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
+    leaves_by: str | None = None
     noted: tuple[Note, ...] = ()
     part: str = ""
 

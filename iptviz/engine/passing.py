@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.effects import UndecidedError
-from iptviz.engine.hooks import Enter, Lost, On, start_of
+from iptviz.engine.hooks import start_of
+from iptviz.engine.moves import Enter, Lost, On
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
 from iptviz.engine.walk import End, Reaching, Request, Walk, add
 

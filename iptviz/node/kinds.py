@@ -74,7 +74,9 @@ KINDS: dict[str, EvidenceKind] = {
         name=r"(?:^|/)net/xt_recent/[^/]+$",
         tells="which clients came before",
     ),
-    "sysctls": EvidenceKind("sysctl -a", r"(?:net|kernel|vm|fs)\.[\w./-]+ ?= ?"),
+    "sysctls": EvidenceKind(
+        "sysctl -a", r"(?:net|kernel|vm|fs)\.[\w./-]+ ?= ?", tells="the kernel's settings"
+    ),
     "conntrack": EvidenceKind(
         "conntrack -L",
         r"(?:ipv[46][ \t]+\d+[ \t]+)?(?:tcp|udp|icmp|icmpv6|sctp|udplite|dccp|gre|unknown)[ \t]+\d+[ \t]"

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
+    from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.supplied.recent import RecentList
     from iptviz.supplied.routes import Routes
     from iptviz.supplied.routing_rules import RoutingRule
     from iptviz.xtables.address import Network
 
-_VERSIONS = {"ipv4": 4, "ipv6": 6}
+VERSIONS = {"ipv4": 4, "ipv6": 6}
 _NFT_FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
 _SHOWN_BY = {"nft": "nf_tables", "table names": "legacy"}
 """Which backend's tables a kind of evidence shows."""
@@ -91,7 +92,7 @@ class Snapshot:
         They are known where a list has the loopback address, which every node has, and others: what `ip addr`
         prints of all devices, or the table `local` of `ip route show table all`.
         """
-        version = _VERSIONS[family]
+        version = VERSIONS[family]
         listed = frozenset(own for found in self._all("addresses") for own in found if own.version == version)
         if _has_loopback(listed, version) and any(not _is_loopback(own) for own in listed):
             return listed
@@ -106,6 +107,13 @@ class Snapshot:
         """The names of all interfaces; None where no list has all."""
         return next((names for found in self._all("addresses") if (names := found.interfaces)), None)
 
+    @property
+    def interface_addresses(self) -> ByInterface:
+        """The addresses of each interface, as far as lists tell whose they are."""
+        from iptviz.supplied.interface_addresses import joined
+
+        return joined([found.by_interface for found in self._all("addresses")])
+
     @cached_property
     def routes(self) -> Routes | None:
         """All routes; where rules of the node's own choose between tables, only those that are asked first."""
@@ -114,9 +122,7 @@ class Snapshot:
             return None
         from iptviz.supplied.routes import Routes
 
-        return Routes(
-            dict.fromkeys(found), chosen_by_rules=not all(rule.usual for rule in self.routing_rules)
-        )
+        return Routes(dict.fromkeys(found), self.routing_rules)
 
     @property
     def routing_rules(self) -> tuple[RoutingRule, ...]:

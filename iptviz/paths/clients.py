@@ -94,7 +94,8 @@ def on_loopback(asked: Asked) -> Client | None:
         return None
     loopback = _loopback(asked)
     client = _client(asked, "node", loopback)
-    return client._replace(regions={**client.regions, Field("destination"): loopback})
+    packet = client.packet._replace(source=_network(LOOPBACK[asked.family]))
+    return client._replace(packet=packet, regions={**client.regions, Field("destination"): loopback})
 
 
 def client_at(asked: Asked, source: Network, name: str) -> Client:

@@ -14,7 +14,8 @@ from iptviz.engine.journey import Journey, Policy
 from iptviz.engine.marks import known_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.engine.packet import ANSWER, NEXT
-from iptviz.paths.mirrored import Reworded, of_answer, of_endpoint
+from iptviz.paths.mirrored import Reworded, is_of_endpoint, of_answer, of_endpoint
+from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -23,8 +24,14 @@ if TYPE_CHECKING:
     from iptviz.engine.hooks import Hooks, Stage, Turn
     from iptviz.engine.packet import Packet
     from iptviz.engine.unknowns import Unknowns
+    from iptviz.paths.alike import Alike
     from iptviz.rules.form import CompiledRule, Place
     from iptviz.xtables.address import Network
+
+_FEW = 16
+"""So many packets that nat makes are followed one by one; of more, those that no rule tells apart are
+followed once.
+"""
 
 By: TypeAlias = "Place | Policy | str | None"
 """Who decides: a rule, a policy, what routing says, or nobody."""
@@ -116,11 +123,18 @@ def _halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
 
 
 class Way:
-    """The whole way of connections that start at one hook; `networks` are those of pods."""
+    """The whole way of connections that start at one hook.
 
-    def __init__(self, hooks: Hooks, unknowns: Unknowns, hook: str, networks: Sequence[Network] = ()) -> None:
+    `networks` are those of pods; `alike` says which endpoints no rule tells apart.
+    """
+
+    def __init__(
+        self, hooks: Hooks, unknowns: Unknowns, hook: str, networks: Sequence[Network], alike: Alike
+    ) -> None:
         self.unknowns = unknowns
         self._networks = networks
+        self._alike = alike
+        self._shared: dict[object, int] = {}
         self.diagrams = unknowns.diagrams
         self.hooks = hooks
         self._hook = hook
@@ -140,8 +154,28 @@ class Way:
         """Return how the connection of `client` ends, of which nat made `packet`: leaves say `Gone`."""
         made = self._gone.get(packet)
         if made is None:
-            made = self._gone[packet] = self._followed(client, packet)
+            key = self._key(packet) if len(self._gone) >= _FEW else None
+            made = self._shared.get(key) if key else None
+            if made is None:
+                made = self._followed(client, packet)
+                if key and not self._names_it(made):
+                    self._shared[key] = made
+            self._gone[packet] = made
         return made
+
+    def _key(self, packet: Packet) -> object:
+        """Return what is equal for packets to endpoints that no rule tells apart; None: not known."""
+        if packet.dnat is None or packet.destination is None or not self._alike.is_known:
+            return None
+        if packet.destination.mask != full_mask(packet.destination.version):
+            return None
+        return self._alike.endpoint(packet.destination), packet._replace(destination=None, dnat=None)
+
+    def _names_it(self, number: int) -> bool:
+        """Whether a diagram asks about one endpoint by its address."""
+        asked = {self.diagrams.asks(each) for each in self.diagrams.from_below(number)}
+        fields = [self.unknowns.fields[rank] for rank in asked if rank is not None]
+        return any(is_of_endpoint(field) for field in fields)
 
     def _followed(self, client: Packet, packet: Packet) -> int:
         leg = Leg(self.hooks, self.unknowns)

@@ -14,6 +14,8 @@ from iptviz.engine.unknowns import Unknowns
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from iptviz.engine.fields import Field
+
 
 class Reworded(Unknowns):
     """What is not known of a connection, asked in other words: `reword` says what they mean there."""
@@ -94,3 +96,12 @@ def of_answer(address: str) -> Callable[[Condition], Condition]:
         return condition
 
     return reword
+
+
+_OF_AN_ENDPOINT = {"endpoint-local", "local"}
+
+
+def is_of_endpoint(field: Field) -> bool:
+    """Whether what is asked is asked of one endpoint: by its address, or of what nat has made of a packet."""
+    rewritten = field.rewritten or (field.since is not None and field.kind.startswith("destination"))
+    return bool(rewritten) or field.kind in _OF_AN_ENDPOINT

@@ -16,6 +16,7 @@ from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.nodes import EITHER, MIX
 from iptviz.errors import PacketError
 from iptviz.paths.legs import Gone, Stopped, Through
+from iptviz.paths.mirrored import is_of_endpoint
 from iptviz.paths.model import ACCEPT, LOCAL, ClientPaths, Decider, EndpointRow, LeftoverRow
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import join_endpoint, split_endpoint
@@ -26,16 +27,10 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.engine.condition import When
-    from iptviz.engine.fields import Field
     from iptviz.engine.packet import Packet
     from iptviz.engine.regions import Region
     from iptviz.engine.unknowns import Unknowns
     from iptviz.paths.legs import By, Way
-
-_OF_AN_ENDPOINT = {"endpoint-local", "local"}
-"""Kinds of fields that are asked of one endpoint, as are all that are asked of what a packet was rewritten
-to.
-"""
 
 _MOST_ASKED_OF_ALL = 8
 """More questions that are asked of all endpoints alike stay in the rows: each doubles the entries."""
@@ -164,9 +159,7 @@ class Entries:
     def _asked(self, number: int) -> set[int]:
         """Return the ranks of the fields that a diagram asks, and that are not those of one endpoint."""
         ranks = {self.diagrams.asks(each) for each in self.diagrams.from_below(number)}
-        return {
-            rank for rank in ranks if rank is not None and not _is_of_endpoint(self.unknowns.fields[rank])
-        }
+        return {rank for rank in ranks if rank is not None and not is_of_endpoint(self.unknowns.fields[rank])}
 
     # --- how connections end ----------------------------------------------------------------------------------
 
@@ -180,21 +173,21 @@ class Entries:
             if isinstance(says, Through):
                 gone = self.way.gone(self._client, says.packet)
                 ended = self.diagrams.replaced(
-                    gone, lambda below: self._leaf(self.diagrams.says(below), says.by)
+                    gone, lambda below: self._leaf(self.diagrams.says(below), says.packet, says.by)
                 )
             elif isinstance(says, Stopped):
-                ended = self._leaf(Gone(says.verdict, says.by, says.packet), None)
+                ended = self._leaf(Gone(says.verdict, says.by, says.packet), says.packet, None)
             else:
                 raise NOT_TO_BE_FOLLOWED
             self._ended[leaf] = ended
         return self._ended[leaf]
 
-    def _leaf(self, gone: object, accepted: By) -> int:
+    def _leaf(self, gone: object, sent: Packet, accepted: By) -> int:
         if not isinstance(gone, Gone):
             raise NOT_TO_BE_FOLLOWED
         packet = gone.packet
         by = accepted if gone.by is None and packet.dnat is None else gone.by
-        return self.diagrams.leaf(_Leaf(_end(gone, self._client), _By(by, gone.reply_by)))
+        return self.diagrams.leaf(_Leaf(_end(gone, sent, self._client), _By(by, gone.reply_by)))
 
     def _without_by(self, number: int) -> int:
         """Return a diagram of ends without who decides them."""
@@ -246,12 +239,6 @@ class Entries:
         return [says.by for says in map(self.diagrams.says, leaves) if says.end == end]
 
 
-def _is_of_endpoint(field: Field) -> bool:
-    """Whether what is asked is asked of one endpoint."""
-    rewritten = field.rewritten or (field.since is not None and field.kind.startswith("destination"))
-    return bool(rewritten) or field.kind in _OF_AN_ENDPOINT
-
-
 def _works(end: End, *, surely: bool) -> bool:
     return (
         bool(end.address)
@@ -260,12 +247,13 @@ def _works(end: End, *, surely: bool) -> bool:
     )
 
 
-def _end(gone: Gone, client: Packet) -> End:
+def _end(gone: Gone, sent: Packet, client: Packet) -> End:
+    """Return how connections end; `gone` may tell of others, to an endpoint that no rule tells apart."""
     packet = gone.packet
     untracked = packet.state == UNTRACKED
-    if packet.dnat is not None:
-        address, port = split_endpoint(packet.dnat)
-        port = packet.destination_port if port is None else port
+    if sent.dnat is not None:
+        address, port = split_endpoint(sent.dnat)
+        port = sent.destination_port if port is None else port
         return End(address, port, gone.outcome, packet.snat, gone.reply, untracked, "")
     outcome = LOCAL if gone.outcome == ACCEPT and packet.route == "INPUT" else gone.outcome
     where = client.destination

@@ -10,6 +10,7 @@ from iptviz.engine.hooks import Hooks
 from iptviz.engine.knowing import within_bounds
 from iptviz.engine.unknowns import Unknowns
 from iptviz.errors import PacketError
+from iptviz.paths.alike import Alike
 from iptviz.paths.clients import (
     LOOPBACK,
     Asked,
@@ -60,9 +61,17 @@ class Survey:
         self._dump = dump
         self.evidence = evidence
         self._clients = clients
+        self._alike: dict[tuple[Network, ...], Alike] = {}
         state = None if any(one.condition.kind == "state" for one in evidence.given) else "NEW"
         rules = list(map(DumpRules, evidence.dumps))
         self.hooks = Hooks(rules, evidence.host, state, evidence.unseen, evidence.beyond)
+
+    def alike(self, networks: Sequence[Network]) -> Alike:
+        """Return what tells which endpoints no rule tells apart, nor that they are in networks of pods."""
+        key = tuple(networks)
+        if key not in self._alike:
+            self._alike[key] = Alike(self.evidence.dumps, self.evidence.host, networks)
+        return self._alike[key]
 
     @property
     def granted(self) -> When:
@@ -170,7 +179,9 @@ class _Finding:
             return unknowns
 
         def told(unknowns: Unknowns) -> list[ClientPaths]:
-            way = Way(survey.hooks, unknowns, asked.hook, self._asked.networks)
+            way = Way(
+                survey.hooks, unknowns, asked.hook, self._asked.networks, survey.alike(self._asked.networks)
+            )
             self._left_open |= bool(unknowns.left_open)
             return Entries(way, asked.packet).made((asked.name,))
 

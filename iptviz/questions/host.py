@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.host import Host
+from iptviz.node.snapshot import VERSIONS
 from iptviz.questions.packet_values import Typed, read_address
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
     from iptviz.supplied.addresses import Addresses
     from iptviz.supplied.files import FileArgument
+    from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.xtables.address import Network
 
 
@@ -26,6 +28,7 @@ def supplied_host(
     routes: FileArgument,
     ipset: FileArgument,
     recent: FileArgument,
+    sysctl: FileArgument = None,
 ) -> Host:
     """Return what is known of the node; `out_interface` is where the packet in question leaves.
 
@@ -34,15 +37,19 @@ def supplied_host(
         DumpError: a file that is supplied cannot be read.
     """
     typed = frozenset(read_address("--local-ip", text, Typed(family, {})) for text in local_ips)
-    lists = None if recent is None else _by_name(_read("recent", recent))
     supplied = None if addresses is None else list(_read("addresses", addresses))
     return Host(
         local=_own_addresses(node, family, typed, supplied),
         interfaces=node.interfaces if supplied is None else _interfaces(supplied),
-        routes=node.routes if routes is None else _routes(routes),
+        addresses=node.interface_addresses if supplied is None else _by_interface(supplied),
+        routes=node.routes if routes is None else _routes(node, routes),
         sets=node.sets if ipset is None else _by_name(_read("ipsets", ipset)),
-        recent=node.recent if recent is None else lists,
+        recent=node.recent if recent is None else _by_name(_read("recent", recent)),
         out_interface=out_interface,
+        version=VERSIONS[family],
+        sysctls=node.sysctls
+        if sysctl is None
+        else dict(node.sysctls or {}) | _by_name(_read("sysctls", sysctl)),
     )
 
 
@@ -60,10 +67,23 @@ def _interfaces(supplied: list[Addresses]) -> frozenset[str] | None:
     return next((found.interfaces for found in supplied if found.interfaces), None)
 
 
-def _routes(file: FileArgument) -> Any:
-    from iptviz.supplied.routes import Routes
+def _by_interface(supplied: list[Addresses]) -> ByInterface:
+    from iptviz.supplied.interface_addresses import joined
 
-    return Routes(route for routes in _read("routes", file) for route in routes)
+    return joined([found.by_interface for found in supplied])
+
+
+def _routes(node: Snapshot, file: FileArgument) -> Any:
+    """Return the routes of a file, with the rules of `ip rule` that stand in it, or else in the snapshot."""
+    from iptviz.supplied.files import Supplied, read_file
+    from iptviz.supplied.routes import Routes
+    from iptviz.supplied.routing_rules import rules_among
+
+    given = read_file(file, Supplied)
+    rules = rules_among(*given) if given else ()
+    return Routes(
+        (route for routes in _read("routes", given) for route in routes), rules or node.routing_rules
+    )
 
 
 def _read(kind: str, file: FileArgument) -> Iterator[Any]:

@@ -82,6 +82,7 @@ def packet(
     routes: FileArgument = None,
     ipset: FileArgument = None,
     recent: FileArgument = None,
+    sysctl: FileArgument = None,
     assume: Sequence[str] = (),
     explain: bool = False,
     **fields: Unpack[PacketFields],
@@ -89,13 +90,14 @@ def packet(
     """Follow one packet through all tables of a node; what is None is unknown, and becomes conditions.
 
     It passes the dumps of its family, one for each backend. What the snapshot holds beside them, addresses,
-    routes, sets and lists, is known; what is supplied goes before that.
+    routes, sets, lists and sysctls, is known; what is supplied goes before that.
 
     `fields` describe the packet: `src`, `dst`, `protocol`, `dport` and so on, as `PacketFields` lists them.
     `hook` among them is where it starts: `prerouting` for a packet that arrives, `output` for one that the node
-    sends. `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset` and `recent` are
-    paths of what `ip addr`, `ip route`, `ipset save` and /proc/net/xt_recent say. `assume` are conditions, in
-    the words of an answer, that are to hold. `explain` adds the rules that were asked and did not match.
+    sends. `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset`, `recent` and
+    `sysctl` are paths of what `ip addr`, `ip route`, `ipset save`, /proc/net/xt_recent and `sysctl -a` say.
+    `assume` are conditions, in the words of an answer, that are to hold. `explain` adds the rules that were asked
+    and did not match.
 
     Raises:
         TypeError: there is no such field.
@@ -108,7 +110,7 @@ def packet(
     asked, hook = read_packet(first.family, fields)
     host = supplied_host(
         snapshot, first.family, asked.out_interface, local_ips,
-        addresses=addresses, routes=routes, ipset=ipset, recent=recent,
+        addresses=addresses, routes=routes, ipset=ipset, recent=recent, sysctl=sysctl,
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     unseen = (name for each in dumps for name in snapshot.unseen_tables(each))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _NODE_OPTIONS = {
     "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
-    "recent": "--recent",
+    "recent": "--recent", "sysctl": "--sysctl",
 }  # fmt: skip
 """The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
 
@@ -90,6 +90,7 @@ def packet_notes(
         yield remark("nat-decided-before", state=start.state)
     yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)
+    yield from _setting_notes(journey, start, hook, outcomes)
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
@@ -183,6 +184,23 @@ def _set_notes(dumps: Sequence[Dump], sets: Mapping[str, IpSet] | None) -> Itera
     for name, rule in asked.items():
         if name not in sets:
             yield remark("set-not-handed-in", rule.line, name=name)
+
+
+def _setting_notes(
+    journey: Journey, start: Packet, hook: str, outcomes: tuple[Outcome, ...]
+) -> Iterator[Item]:
+    """Say which of the kernel's settings are not known: what may drop the packet, an interface's own."""
+    routes = {outcome.packet.route for outcome in outcomes}
+    unseen = journey.hooks.routing.unseen(start, routes) if hook == "prerouting" else ()
+    if unseen:
+        yield remark("settings-unseen", names=unseen)
+    asked = (
+        need.condition for outcome in outcomes for need in outcome.when if need.condition.kind == "sysctl"
+    )
+    names = (condition.value.removesuffix("=1") for condition in asked)
+    for name in dict.fromkeys(name for name in names if ".conf.all." in name):
+        if not journey.hooks.routing.settings.of_interfaces(name.rpartition(".")[2]):
+            yield remark("setting-of-all", name=name)
 
 
 def _narrowing_notes(outcomes: tuple[Outcome, ...], left_open: Sequence[Field]) -> Iterator[Item]:

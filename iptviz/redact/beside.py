@@ -1,4 +1,4 @@
-"""What is supplied beside a dump, in its pseudonyms: addresses, routes, sets, lists, services, conditions."""
+"""What is supplied beside a dump, in its pseudonyms: addresses, routes, sets, settings, conditions and more."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
+from iptviz.supplied.sysctls import read_sysctls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,12 +25,23 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(r"[0-9A-Fa-f:.]+")
 _DEVICE = re.compile(r'(\b(?:dev|iif|oif) |"(?:dev|iif|oif)": ?")([^\s"]+)')
+_ITS_NAME = re.compile(
+    r'(^\d+: |"ifname": ?"|^(?=[^\s:]+[ \t]+(?:UP|DOWN|UNKNOWN|LOWERLAYERDOWN|NOTPRESENT|DORMANT|TESTING)\b))'
+    r"([^\s:@\"]+)",
+    re.MULTILINE,
+)
 _HEADING = re.compile(r"^(?:==> )?(?:\S*/)?([^/\s=]+)(?: <==|:)$", re.MULTILINE)
 _DEFAULT_LIST = "DEFAULT"
 _RULE = "-A INPUT "
 _RECENT = "-m recent --rcheck"
 _DIRECTIONS = re.compile(r"(?:(?:src|dst)(?:,(?:src|dst))*(?: --return-nomatch)?)?")
 _THIS_NODE = re.compile(r"(?:this node(?::[\d-]+)?)?")
+_OF_ALL = re.compile(r"net\.(?:ipv4\.ip_forward|bridge\.bridge-nf-call-ip6?tables)(?:=1)?")
+_OF_AN_INTERFACE = re.compile(
+    r"(?P<before>net\.ipv[46]\.conf\.)(?P<interface>[^\s=]+)"
+    r"(?P<key>\.(?:route_localnet|accept_local|rp_filter|forwarding|force_forwarding)(?:=1)?)"
+)
+_NO_NAMES = {"all", "default", "*", "lo"}
 _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 
 
@@ -41,11 +53,12 @@ class Beside:
         self._names = redactor.names
 
     def addresses(self, text: str) -> str:
-        """Return what `ip address` prints; the names of interfaces in it are in no answer.
+        """Return what `ip address` prints, with or without -j or -br.
 
         `10.0.0.5/24` is an address there, not its network.
         """
-        return _HOST.sub(lambda found: self._redactor.secrets.addresses.of(found[0]), text)
+        hidden = _HOST.sub(lambda found: self._redactor.secrets.addresses.of(found[0]), text)
+        return _ITS_NAME.sub(lambda found: found[1] + self._names.interface(found[2]), hidden)
 
     def routes(self, text: str) -> str:
         """Return what `ip route` prints, with or without -j."""
@@ -63,6 +76,11 @@ class Beside:
     def ipset(self, text: str) -> str:
         """Return what `ipset save` or `ipset list` prints."""
         return Sets(self._redactor).text(text)
+
+    def sysctls(self, text: str) -> str:
+        """Return those of the kernel's settings that answers make use of, as `sysctl -a` prints them."""
+        settings = ((self._setting(name), value) for name, value in read_sysctls(text).items())
+        return "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
 
     def table(self, name: str) -> str:
         """Return the name of a table: those of iptables stay."""
@@ -104,9 +122,18 @@ class Beside:
             "interface": self._names.interface,
             "list": self._names.list_name,
             "set": self._names.set,
+            "setting": self._setting,
             "options": self._options,
         }.get(kind.names)
         return change(condition.value) if change else None
+
+    def _setting(self, text: str) -> str | None:
+        """Return a setting, or what is asked of one, that is known to name nothing but an interface."""
+        found = _OF_AN_INTERFACE.fullmatch(text)
+        if found is None:
+            return text if _OF_ALL.fullmatch(text) else None
+        name = found["interface"]
+        return f"{found['before']}{name if name in _NO_NAMES else self._names.interface(name)}{found['key']}"
 
     def _details(self, condition: Condition) -> str | None:
         details = condition.details

@@ -28,9 +28,10 @@ class Named(Enum):
     ROUTE_FILE = auto()  # `ip route`
     IPSET_FILE = auto()  # `ipset save`
     RECENT_FILE = auto()  # /proc/net/xt_recent
+    SYSCTL_FILE = auto()  # `sysctl -a`
 
 
-NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE)
+NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE, Named.SYSCTL_FILE)
 """Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""
 
 INPUTS = (Named.DUMP, Named.DUMPS, Named.OLDER_DUMP, Named.CLUSTER, Named.SERVICES, *NODE_FILES)

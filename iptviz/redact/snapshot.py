@@ -79,6 +79,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
     "rules": Beside.routes,
     "ipsets": Beside.ipset,
     "recent": Beside.recent,
+    "sysctls": Beside.sysctls,
 }
 """How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
 

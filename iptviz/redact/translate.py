@@ -56,6 +56,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.ROUTE_FILE: _file(Beside.routes),
     Named.IPSET_FILE: _file(Beside.ipset),
     Named.RECENT_FILE: _file(Beside.recent),
+    Named.SYSCTL_FILE: _file(Beside.sysctls),
 }
 
 

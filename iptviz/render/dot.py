@@ -46,6 +46,9 @@ _BOXES = {
         "fillcolor": "#dbeafe",
         "color": "#1d4ed8",
     },
+    "client": {"shape": "oval", "style": "filled", "fillcolor": "#ffffff", "color": "#0f172a"},
+    "local": {"shape": "house", "style": "filled", "fillcolor": "#e0e7ff", "color": "#4338ca"},
+    "unsure": {"shape": "hexagon", "style": "filled", "fillcolor": "#fef3c7", "color": "#b45309"},
     "chain": {"fillcolor": "#f1f5f9", "color": "#64748b"},
     "endpoint": {"shape": "box", "style": "filled", "fillcolor": "#dcfce7", "color": "#15803d"},
     "wanted": {
@@ -62,6 +65,13 @@ _BOXES = {
         "color": "#b91c1c",
         "peripheries": "2",
     },
+    "failing": {
+        "shape": "box",
+        "style": "filled",
+        "fillcolor": "#fee2e2",
+        "color": "#b91c1c",
+        "penwidth": "3",
+    },
     "fold": {"shape": "box", "style": "dashed", "color": "#15803d"},
     "mark": {"shape": "note", "style": "filled", "fillcolor": "#f5d0fe", "color": "#a21caf"},
     "affinity": {"shape": "tab", "style": "filled", "fillcolor": "#e0e7ff", "color": "#4338ca"},
@@ -77,6 +87,9 @@ _LINKS = {
     "affinity": {"style": "dashed", "color": "#4338ca"},
     "goto": {"arrowhead": "empty"},
     "leftover": {"style": "dashed", "color": "#b91c1c", "fontcolor": "#b91c1c"},
+    "fails": {"color": "#b91c1c", "fontcolor": "#b91c1c", "arrowhead": "tee"},
+    "unsure": {"style": "dashed", "color": "#b45309", "fontcolor": "#b45309"},
+    "reaches": {"color": "#15803d", "fontcolor": "#15803d"},
 }
 _THICKEST = 4.0
 _HOVER = 1_000

@@ -31,8 +31,8 @@ def terminal_text(
 ) -> str:
     """Return a view with an empty line between its parts.
 
-    `heading` returns the lines of a heading, which stand right above a tree, `tree` the parts of a tree, `table`
-    the lines of a table; `good` is the style of facts that are good, `note` that of notes.
+    `heading` returns the lines of a heading, which stand right above a tree or facts, `tree` the parts of a tree,
+    `table` the lines of a table; `good` is the style of facts that are good, `note` that of notes.
     """
 
     def lines(block: Block) -> Iterable[StyledLine]:
@@ -53,13 +53,13 @@ def terminal_text(
             if isinstance(block, Heading):
                 above += heading(block)
                 continue
-            if isinstance(block, Tree):
-                first, *others = tree(block)
+            first, *others = tree(block) if isinstance(block, Tree) else [lines(block)]
+            if isinstance(block, Tree | Facts):
                 yield (*above, *first)
-                yield from others
             else:
                 yield above
-                yield lines(block)
+                yield first
+            yield from others
             above = []
 
     return paint(_parted(parts()), style)
@@ -70,7 +70,8 @@ def _fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:
     styles = {"": "", "good": good, "bad": "bold red"}
     width = max((len(fact.label) for fact in facts), default=0)
     for fact in facts:
-        yield [(f"{fact.label:{width}}  ", "bold"), (fact.text, styles[fact.mood])]
+        beside = styles["bad"] if fact.mood == "bad" else "bold"
+        yield [(f"{fact.label:{width}}  ", beside), (fact.text, styles[fact.mood])]
 
 
 def _parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:

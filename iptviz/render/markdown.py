@@ -62,7 +62,7 @@ def _block(view: View, block: Block) -> Iterator[str]:
             yield from _heading(block)
         case Tree() if not block.pictured:
             yield from _tree(block.nodes)
-        case Facts():
+        case Facts() if block.facts:
             yield _facts(block.facts)
         case Notes() if block.texts:
             yield "\n".join(f"- note: {_plain(note)}" for note in block.texts)
@@ -120,8 +120,8 @@ def _results(answer: View) -> Iterator[Sequence[str]]:
 
 
 def _result(article: Article) -> str:
-    several = len(article.results) > 1
-    return "; ".join(f"{fact.label}: {fact.text}" if several else fact.text for fact in article.results)
+    named = len(article.results) > 1 or any(fact.kind == "reach" for fact in article.results)
+    return "; ".join(f"{fact.label}: {fact.text}" if named else fact.text for fact in article.results)
 
 
 # --- trees ---------------------------------------------------------------------------------------------------

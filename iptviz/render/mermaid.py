@@ -36,6 +36,7 @@ _SETTINGS = '%%{init: {"flowchart": {"wrappingWidth": 560}}}%%'
 
 _SHAPES = {
     "frontend": '>"{}"]', "chain": '("{}")', "mark": '[["{}"]]', "affinity": '[["{}"]]',
+    "client": '(["{}"])', "local": '[/"{}"\\]', "unsure": '{{{{"{}"}}}}',
     "verdict": '{{{{"{}"}}}}', "leftover": '{{{{"{}"}}}}',
 }  # fmt: skip
 _BOX = '["{}"]'
@@ -46,10 +47,15 @@ _STYLES = {
     "mark": "fill:#f5d0fe,stroke:#a21caf", "affinity": "fill:#e0e7ff,stroke:#4338ca",
     "uneven": "fill:#fee2e2,stroke:#b91c1c,stroke-width:3px",
     "verdict": "fill:#fee2e2,stroke:#b91c1c", "leftover": "fill:#ffffff,stroke:#b91c1c,stroke-dasharray:4",
+    "client": "fill:#ffffff,stroke:#0f172a", "local": "fill:#e0e7ff,stroke:#4338ca",
+    "unsure": "fill:#fef3c7,stroke:#b45309", "failing": "fill:#fee2e2,stroke:#b91c1c,stroke-width:4px",
     "missing": "fill:#ffffff,stroke:#64748b,stroke-dasharray:4",
     "about": "fill:#f8fafc,stroke:#cbd5e1,text-align:left",
 }  # fmt: skip
-_DASHED = {"mark", "affinity", "leftover"}
+_DASHED = {"mark", "affinity", "leftover", "unsure"}
+_CROSSED = {"fails"}
+_COLOURS = {"fails": "#b91c1c", "unsure": "#b45309", "reaches": "#15803d"}
+"""Of links of some kinds, whose words and ends say the same."""
 _THICKEST = 6
 
 
@@ -83,9 +89,7 @@ def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...]
         lines.append(f"  {names[box.id]}{shape}:::{box.kind}")
     lines += [f"  {_link(link, names, longest)}" for link in links]
     lines += [
-        f"  linkStyle {number} stroke-width:{1 + (_THICKEST - 1) * min(link.weight, 1.0):.1f}px"
-        for number, link in enumerate(links)
-        if link.weight
+        f"  linkStyle {number} {style}" for number, link in enumerate(links) if (style := _link_style(link))
     ]
     kinds = dict.fromkeys(["about", *(box.kind for box in boxes)])
     lines += [f"  classDef {kind} {_STYLES[kind]},color:#0f172a" for kind in kinds]
@@ -93,9 +97,15 @@ def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...]
 
 
 def _link(link: Link, names: dict[str, str], longest: int) -> str:
-    plain, labelled = ("-.->", '-. "{}" .->') if link.kind in _DASHED else ("-->", '-- "{}" -->')
-    arrow = labelled.format(_label(link.lines, longest)) if any(link.lines) else plain
-    return f"{names[link.tail]} {arrow} {names[link.head]}"
+    plain, before, after = ("-.-", "-.", ".-") if link.kind in _DASHED else ("--", "--", "--")
+    label = f'{before} "{_label(link.lines, longest)}" {after}' if any(link.lines) else plain
+    return f"{names[link.tail]} {label}{'x' if link.kind in _CROSSED else '>'} {names[link.head]}"
+
+
+def _link_style(link: Link) -> str:
+    width = f"stroke-width:{1 + (_THICKEST - 1) * min(link.weight, 1.0):.1f}px" if link.weight else ""
+    colour = f"stroke:{_COLOURS[link.kind]}" if link.kind in _COLOURS else ""
+    return ",".join(filter(None, (width, colour)))
 
 
 def _label(lines: Iterable[str], longest: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Self
 
+from iptviz.supplied.interface_addresses import ByInterface, addresses_by_interface
 from iptviz.supplied.lines import SourceLine, is_json, places, quoted, read_json, shown
 from iptviz.xtables.address import Network, parse_network
 
@@ -32,14 +33,24 @@ _OF_OTHERS = re.compile(r"\s(?:peer|metric)\s+\S+")
 
 
 class Addresses(frozenset[Network]):
-    """Addresses of the host; `interfaces` are the names of all its interfaces, None where they are not known."""
+    """Addresses of the host; `interfaces` are the names of all its interfaces, None where they are not known.
+
+    `by_interface` are those of which it is told whose they are.
+    """
 
     interfaces: frozenset[str] | None
+    by_interface: ByInterface
 
-    def __new__(cls, own: Iterable[Network], interfaces: frozenset[str] | None = None) -> Self:
+    def __new__(
+        cls,
+        own: Iterable[Network],
+        interfaces: frozenset[str] | None = None,
+        by_interface: ByInterface | None = None,
+    ) -> Self:
         """Make a set of addresses."""
         made = super().__new__(cls, own)
         made.interfaces = interfaces
+        made.by_interface = by_interface or {}
         return made
 
 
@@ -55,7 +66,7 @@ def read_addresses(text: str, source: str) -> Addresses:
         return _of_json(text, source)
     headed = _DEVICE.search(text) is not None
     own = (host for place, line in places(text, source) for host in _of_line(line, place, headed=headed))
-    return Addresses(own, _all_interfaces(text))
+    return Addresses(own, _all_interfaces(text), addresses_by_interface(text))
 
 
 def _all_interfaces(text: str) -> frozenset[str] | None:
@@ -115,4 +126,5 @@ def _of_json(text: str, source: str) -> Addresses:
     whole = (
         "lo" in names and None not in names and len(names) > 1
     )  # with -4 or -6 there is no link_type, nor every interface
-    return Addresses(found, frozenset(name for name in names if name is not None) if whole else None)
+    every = frozenset(name for name in names if name is not None) if whole else None
+    return Addresses(found, every, addresses_by_interface(text))

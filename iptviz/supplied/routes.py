@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from iptviz.supplied.lines import is_json, places
 from iptviz.supplied.route_lines import HINT, Route, UsualRoute, read_hop, read_json_routes, read_line
+from iptviz.supplied.routing_rules import UNKNOWN_RULE, USUAL_RULES, is_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.supplied.lines import SourceLine
+    from iptviz.supplied.routing_rules import HasMark, RoutingRule
     from iptviz.xtables.address import Network
 
-# The rules that every namespace starts with (`ip rule`): local, then main, then default. Other tables are only
-# asked where a rule of the user's says so.
+# The tables of the rules that every namespace starts with. Others are only asked where a rule of the user's says.
 _TABLES = ("local", "main", "default")
+_OF_ALL = {*_TABLES, "255", "254", "253", "unspec", "0"}
 
 _HOPS = re.compile(r"\\\s+(?=nexthop\s)")
 
@@ -27,13 +30,15 @@ _Masks = dict[int, dict[tuple[int, int], "Route"]]
 class Routes:
     """All routes, ready to be asked.
 
-    `chosen_by_rules` says that rules of the host's own (`ip rule`) choose between tables: then only what the
-    table `local` says is sure, which is asked before all of them.
+    `rules` choose between tables (`ip rule`). Without any the usual ones do, unless routes of other tables are
+    there, which only rules that nobody handed in can ask.
     """
 
-    def __init__(self, routes: Iterable[Route], *, chosen_by_rules: bool = False) -> None:
+    def __init__(self, routes: Iterable[Route], rules: Iterable[RoutingRule] = ()) -> None:
         self.routes = tuple(routes)
-        self._asked = _TABLES[:1] if chosen_by_rules else _TABLES
+        self._rules = sorted(rules or self._rules_of_tables(), key=lambda rule: rule.priority)
+        # What the first rules say of every packet, until one that is not asked about all of them.
+        self._asked = [rule.table or "" for rule in takewhile(lambda rule: rule.usual, self._rules)]
         tables: dict[str, _Masks] = {}
         for route in self.routes:
             values = tables.setdefault(route.table, {}).setdefault(route.network.mask, {})
@@ -41,19 +46,35 @@ class Routes:
             values[key] = _better(values[key], route) if key in values else route
         self._tables = {name: _longest_first(masks) for name, masks in tables.items()}
 
-    def lookup(self, address: Network) -> Route | None:
+    def _rules_of_tables(self) -> tuple[RoutingRule, ...]:
+        others = any(route.table not in _OF_ALL for route in self.routes)
+        return (*USUAL_RULES, UNKNOWN_RULE) if others else USUAL_RULES
+
+    def lookup(self, address: Network, has_mark: HasMark = lambda _value, _mask: None) -> Route | None:
         """Return the route that packets to `address` take; None where there is none or where routes disagree.
 
-        `address` may be a network: then all of it must take one route.
+        `address` may be a network: then all of it must take one route. `has_mark` tells their mark, by which
+        rules may choose the table.
         """
-        for table in self._asked:
-            for route, whole in self._candidates(table, address):
+        for rule in self._rules:
+            selected, table = rule.selects(has_mark), rule.table or ""
+            if selected is None or (selected and not rule.usual and table not in self._tables):
+                return None
+            for route, whole in self._candidates(table, address) if selected else ():
                 if not whole:
                     return None
                 if route.kind == "throw":  # ends the lookup in this table as if it held no route
                     break
                 return route
         return None
+
+    def leads_nowhere(self, address: Network) -> bool:
+        """Whether it is known that no route leads to `address`: others of its family are known."""
+        if len(self._asked) < len(self._rules) or not any(
+            route.table == "main" and route.network.version == address.version for route in self.routes
+        ):
+            return False
+        return not any(any(self._candidates(table, address)) for table in self._asked)
 
     def by_precedence(self) -> Iterator[Route]:
         """Yield the routes that packets may take, those that go before others first.
@@ -106,6 +127,8 @@ def _of_lines(text: str, source: str, usual: UsualRoute) -> Iterator[Route]:
         words = line.split()
         # The kernel does not use a next hop that is dead.
         if "dead" in words:
+            continue
+        if is_rule(line):
             continue
         if words[0] != "nexthop":
             if route is not None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from iptviz.supplied.lines import SourceLine, is_json, places, quoted, read_json, shown
+from iptviz.xtables.values.numbers import ALL_BITS
 
 _HINT = "give what `ip rule` prints"
 _RULE = re.compile(r"(?P<priority>\d+):\s+(?P<selector>(?:not )?from .*)")
-_USUAL = {("from all lookup local"), ("from all lookup main"), ("from all lookup default")}
+_BY_MARK = re.compile(
+    r"(?P<negated>not )?from all fwmark (?P<value>0x[0-9a-f]+|\d+)"
+    r"(?:(?:/| fwmask )(?P<mask>0x[0-9a-f]+|\d+))? lookup (?P<table>\S+)(?: proto \S+)?"
+)
+_USUAL = {f"from all lookup {table}": table for table in ("local", "main", "default")}
+
+HasMark = Callable[[int, int], bool | None]
+"""What says whether `mark & mask == value` of a packet, by value and mask; None where that is not known."""
 
 
 class RoutingRule(NamedTuple):
@@ -22,6 +31,38 @@ class RoutingRule(NamedTuple):
     def usual(self) -> bool:
         """Whether every host has it: all packets ask the tables local, main and default, in that order."""
         return self.selector in _USUAL
+
+    @property
+    def table(self) -> str | None:
+        """The table that it names, where all that it selects by is the packet's mark; None elsewhere."""
+        found = _BY_MARK.fullmatch(self.selector)
+        return found["table"] if found else _USUAL.get(self.selector)
+
+    def selects(self, has_mark: HasMark) -> bool | None:
+        """Whether it is asked about a packet; None where that is not known (fib_rule_match in fib_rules.c)."""
+        if self.usual:
+            return True
+        found = _BY_MARK.fullmatch(self.selector)
+        if found is None:
+            return None
+        mask = int(found["mask"], 0) if found["mask"] else ALL_BITS
+        selected = has_mark(int(found["value"], 0) & mask, mask)
+        return None if selected is None else selected != bool(found["negated"])
+
+
+USUAL_RULES = tuple(RoutingRule(at, text) for at, text in zip((0, 32_766, 32_767), _USUAL, strict=True))
+UNKNOWN_RULE = RoutingRule(1, "")
+"""Stands for rules that nobody handed in: what it selects, and which table, is not known."""
+
+
+def rules_among(text: str, source: str) -> tuple[RoutingRule, ...]:
+    """Return the rules that stand among other lines, such as those of `ip route`."""
+    return tuple(_of_line(place, line) for place, line in places(text, source) if is_rule(line))
+
+
+def is_rule(line: str) -> bool:
+    """Whether a line is one of `ip rule`."""
+    return _RULE.fullmatch(line) is not None
 
 
 def read_routing_rules(text: str, source: str) -> tuple[RoutingRule, ...]:

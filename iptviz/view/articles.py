@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from iptviz.view.blocks import Fact, View
     from iptviz.view.nodes import Node
 
-_RESULTS = {"verdict", "observed"}
+_RESULTS = {"reach", "verdict", "observed"}
 
 
 class Article(NamedTuple):
-    """A heading with what stands below it: a tree, tables, and facts."""
+    """A heading with what stands below it: facts that come `first`, a tree, tables, and facts."""
 
     heading: Heading
+    first: tuple[Fact, ...] = ()
     nodes: tuple[Node, ...] = ()
     tables: tuple[Table, ...] = ()
     facts: tuple[Fact, ...] = ()
@@ -30,8 +31,8 @@ class Article(NamedTuple):
 
     @property
     def results(self) -> tuple[Fact, ...]:
-        """What it comes to, for a summary: the verdict of each case by when that comes about, what was seen."""
-        facts = (fact for fact in self.facts if fact.kind in _RESULTS)
+        """What it comes to, for a summary: who is reached, each case's verdict, what was seen."""
+        facts = (fact for fact in (*self.first, *self.facts) if fact.kind in _RESULTS)
         return tuple(fact._replace(label=fact.case.condition) if fact.case else fact for fact in facts)
 
     @property
@@ -64,4 +65,6 @@ def _with(article: Article, block: Tree | Table | Facts) -> Article:
         return article._replace(nodes=(*article.nodes, *block.nodes))
     if isinstance(block, Table):
         return article._replace(tables=(*article.tables, block))
-    return article._replace(facts=(*article.facts, *block.facts))
+    if article.nodes or article.tables:
+        return article._replace(facts=(*article.facts, *block.facts))
+    return article._replace(first=(*article.first, *block.facts))

@@ -1,4 +1,4 @@
-"""What is said below a trace's tree: verdict, masquerading, counters, and what the answer depends on."""
+"""What is said below a trace's tree: what kube-proxy's chains choose, counters, and what is not to be seen."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
-from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
+from iptviz.view.fates import all_reach, ways_at
 from iptviz.view.labels import (
     OPEN_QUESTIONS,
     balance_label,
@@ -19,90 +19,105 @@ from iptviz.view.labels import (
 )
 from iptviz.view.numbers import percent, seconds
 from iptviz.view.text import printable
+from iptviz.view.unseen import unseen_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.frontends import Frontend
-    from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.fates import Ways
     from iptviz.view.labels import OutcomeCase
+    from iptviz.view.nodes import Mood
 
 
-def trace_facts(
-    result: TraceResult,
-    service: ServiceTrace,
-    cases: list[OutcomeCase],
-    siblings: tuple[Frontend, ...],
-    observed: tuple[Observation, ...] = (),
-) -> Iterator[Fact]:
-    """Yield what is to be said below the tree of one frontend."""
+_CHOOSERS = {True: "kube-proxy's chains", False: "the port's own rules"}
+"""Who chooses endpoints: of a service, and of a port that others publish."""
+
+
+def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> Iterator[Fact]:
+    """Yield what is to be said below the tree of one frontend, the `place`-th of the answer."""
+    service = result.services[place]
     usual, of_service = service.usual, service.frontend.kind in SERVICE_KINDS
+    ways = ways_at(result, place) if result.paths else None
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
-        gets = f"{printable(result.target)} gets {percent(share)} of new connections"
-        yield Fact("Target", gets, kind="target")
+        yield Fact("Target", _target_text(result, share, ways), kind="target")
     for case in cases:
-        yield _balance_fact(case, complete=result.complete, masqueraded=of_service)
+        yield from _chosen_facts(case, ways, complete=result.complete, of_service=of_service)
     if of_service:  # who else publishes a port has marks of its own
-        if len(cases) == 1 and usual.endpoints:
-            yield Fact("Masquerade", masquerade_label(usual), kind="masquerade")
+        if len(cases) == 1 and usual.endpoints and ways is None:
+            yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
         yield from _hairpin_facts(cases)
     if service.affinity_seconds is not None:
         span = seconds(service.affinity_seconds)
         stays = f"a client stays with its endpoint for {span}; shares are for new clients"
         yield Fact("Affinity", stays, kind="affinity")
-    if observed:
+    if observed := result.observed[place] if result.observed else ():
         from iptviz.view.observed import observed_facts  # most dumps have no counters
 
         yield from observed_facts(observed)
-    if siblings:
-        yield Fact("Also at", ", ".join(map(frontend_label, siblings)), kind="also")
-    yield Fact("Depends on", _conditions(result, service), kind="depends")
+    shown = {traced.frontend.text for traced in result.services}
+    if others := [other for other in result.siblings[place] if other.text not in shown]:
+        yield Fact("Also at", ", ".join(map(frontend_label, others)), kind="also")
+    yield from _open_facts(result, service)
+    if place == len(result.services) - 1 and (unseen := unseen_text(result)):
+        yield Fact("Not visible", unseen, kind="depends")
+
+
+def _target_text(result: TraceResult, share: Fraction, ways: Ways | None) -> str:
+    """Say what the endpoint gets that was asked for; whether it is reached is said elsewhere."""
+    target, part = printable(result.target), f"{percent(share)} of new connections"
+    if ways is None or all_reach(ways):
+        return f"{target} gets {part}"
+    return f"kube-proxy's chains choose {target} for {part}"
+
+
+def _chosen_facts(
+    case: OutcomeCase, ways: Ways | None, *, complete: bool, of_service: bool
+) -> Iterator[Fact]:
+    """Yield what kube-proxy's own chains choose, which is no verdict where not all that they choose is reached.
+
+    Where all of it is, and there is but one case, the first lines have said so.
+    """
+    fact = _balance_fact(case, complete=complete, masqueraded=of_service)
+    if ways is None:
+        yield fact
+    elif not all_reach(ways):
+        mood: Mood = "" if fact.mood == "good" else fact.mood
+        chosen = f"{_CHOOSERS[of_service]}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
+        yield fact._replace(text=chosen, mood=mood, kind="chosen")
+    elif case.case.letter or fact.mood == "bad":
+        yield fact._replace(kind="chosen")
 
 
 def _balance_fact(case: OutcomeCase, *, complete: bool, masqueraded: bool) -> Fact:
     outcome, letter = case.outcome, case.case.letter
     balance = outcome_balance(outcome)
     good = balance and balance.even and not outcome.leftover
-    masquerade = f"; masquerade {masquerade_label(outcome)}" if letter and balance and masqueraded else ""
+    masquerade = f"; SNAT {masquerade_label(outcome)}" if letter and balance and masqueraded else ""
     text = balance_label(outcome, balance, complete=complete) + masquerade
     return verdict_fact(case.case, text, good=bool(good))
 
 
 def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
+    """Yield what is missing for an endpoint that reaches itself; nothing where all is there."""
     endpoints = [endpoint for case in cases for endpoint in case.outcome.endpoints]
     without = dict.fromkeys(endpoint_label(end) for end in endpoints if end.hairpin is None)
     if without:
         who = ", ".join(list(without)[:3]) + (" ..." if len(without) > 3 else "")
-        text = f"no masquerade for {who}: it cannot reach itself through this service"
+        text = f"no masquerade rule for {who}: it cannot reach itself through this service"
         yield Fact("Hairpin", text, "bad", "hairpin")
-    elif endpoints:
-        yield Fact("Hairpin", "an endpoint that reaches itself is masqueraded", kind="hairpin")
 
 
-def _conditions(result: TraceResult, service: ServiceTrace) -> str:
-    """Say what the answer depends on that the dump does not hold."""
-    asked = dict.fromkeys(need.condition for outcome in service.outcomes for need in outcome.when)
-    asked |= dict.fromkeys(need.condition for preemption in service.preempted for need in preemption.when)
-    marks = (mark for outcome in service.outcomes for mark in outcome.masquerade)
-    marking = dict.fromkeys(need.condition for mark in marks for need in mark.needs)
-    questions = [printable(_question(condition)) for condition in asked]
-    questions += [f"for masquerading, {printable(_question(mark))}" for mark in marking if mark not in asked]
-    if service.affinity_seconds is not None:
-        questions.append("for a returning client, this node's recent lists")
-    if not result.complete:
-        questions.append("what this dump lacks: see the notes")
-    if service.left_open:
-        questions.append(OPEN_QUESTIONS)
-    return "; ".join(questions) or "nothing outside this dump"
-
-
-def _question(condition: Condition) -> str:
-    return f"whether {Assumption(condition, holds=True).text}"
+def _open_facts(result: TraceResult, service: ServiceTrace) -> Iterator[Fact]:
+    """Yield what keeps the answer from being whole."""
+    questions = [] if result.complete else ["what this dump lacks: see the notes"]
+    questions += [OPEN_QUESTIONS] if service.left_open else []
+    if questions:
+        yield Fact("Depends on", "; ".join(questions), kind="depends")
 
 
 def unfair_ends(outcome: FrontendOutcome) -> set[Rule]:

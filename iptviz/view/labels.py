@@ -9,7 +9,7 @@ from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.view.nodes import LetteredCase
-from iptviz.view.numbers import chance, counted, one_in, percent
+from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -117,11 +117,9 @@ def raw_label(endpoint: Endpoint) -> str:
     if times(endpoint.chance, endpoint.before) != endpoint.share:
         return "by several ways"
     if endpoint.chance == CERTAIN:
-        return (
-            "all connections" if endpoint.before == CERTAIN else f"all of the last {percent(endpoint.before)}"
-        )
-    left = "all" if endpoint.before == CERTAIN else f"the {percent(endpoint.before)} left"
-    return f"{chance(endpoint.chance)} of {left}"
+        return "all connections" if endpoint.before == CERTAIN else f"rest ({percent(endpoint.before)})"
+    left = "" if endpoint.before == CERTAIN else f" of remaining {percent(endpoint.before)}"
+    return f"p={chance(endpoint.chance)}{left}"
 
 
 def seen_label(connections: int, everything: int) -> str:
@@ -142,6 +140,8 @@ def line_label(rule: Rule) -> str:
 
 def when_label(mark: Masquerade) -> str:
     """Say when a mark is set."""
+    if len(mark.needs) == 1 and not mark.needs[0].holds:
+        return printable(f"unless {mark.needs[0].opposite().text}")
     return printable(f"if {clauses(mark.needs)}" if mark.needs else "always")
 
 
@@ -156,7 +156,7 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
-    return "no endpoint, destination unchanged"
+    return "no endpoint, not DNATed"
 
 
 def _rewrites(rule: Rule) -> bool:
@@ -224,24 +224,20 @@ def outcome_balance(outcome: FrontendOutcome) -> Balance | None:
 
 def _balance_text(balance: Balance, outcome: FrontendOutcome) -> str:
     if balance.endpoints == 1 and not outcome.leftover:
-        return "1 endpoint, which gets every connection"
+        return "1 endpoint (100 %)"
     count = counted(balance.endpoints, "endpoint")
     if outcome.leftover:
         spread = f"{percent(balance.least)} to {percent(balance.most)}"
         return f"{count}, {spread}, {percent(outcome.leftover)} get none"
     if not balance.even:
         return f"{count}, UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
-    each = f"{count}, {percent(balance.most)} each"
-    if not balance.deviation:
-        return f"{each}, exactly even"
-    why = " (five-digit probabilities, rounded)" if balance.rounded else ""
-    return f"{each}, even to {one_in(balance.deviation)}{why}"
+    return f"{count}, {percent(balance.most)} each"
 
 
 def masquerade_label(outcome: FrontendOutcome) -> str:
-    """Say when an outcome's connections are masqueraded."""
+    """Say when kube-proxy's chains have an outcome's connections masqueraded."""
     if not outcome.masquerade:
-        return "none: endpoints see the client's address"
+        return "none by kube-proxy's chains"
     return ", or ".join(map(when_label, outcome.masquerade))
 
 

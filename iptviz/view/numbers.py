@@ -33,16 +33,6 @@ def chance(share: Fraction) -> str:
     return _decimal(share, 5)
 
 
-def one_in(deviation: Fraction) -> str:
-    """Return how small a deviation, more than 0, is as the power of ten it stays below: `1 in 100,000`."""
-    if deviation <= 0:
-        raise ValueError(deviation)
-    power = 1
-    while Fraction(1, power * 10) >= deviation:
-        power *= 10
-    return f"1 in {power:,}"
-
-
 def seconds(count: int) -> str:
     """Return a time span as people say it."""
     for unit, size in (("h", 3600), ("min", 60)):

@@ -94,7 +94,9 @@ def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
         yield _verdict_fact(case)
     if result.given:
         yield Fact("Assumed", printable(clauses(result.given)), kind="assumed")
-    yield Fact("Depends on", _conditions(result), kind="depends")
+    depends = _conditions(result)
+    if depends or not any(note.id == "settings-unseen" for note in result.notes):
+        yield Fact("Depends on", depends or "nothing outside this dump", kind="depends")
 
 
 def _verdict_fact(case: PacketCase) -> Fact:
@@ -119,7 +121,7 @@ def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
 
 
 def _conditions(result: PacketResult) -> str:
-    """Say what the answer depends on that neither the dump nor the question holds."""
+    """Say what the answer depends on that neither the dump nor the question holds; empty for nothing."""
     asked = dict.fromkeys(need.condition for outcome in result.outcomes for need in outcome.first)
     questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
     if any(note.id == "services-not-decided-here" for note in result.notes):
@@ -128,7 +130,7 @@ def _conditions(result: PacketResult) -> str:
         questions.append("what this dump lacks: see the notes")
     if result.left_open:
         questions.append(OPEN_QUESTIONS)
-    return "; ".join(questions) or "nothing outside this dump"
+    return "; ".join(questions)
 
 
 # --- the tree ------------------------------------------------------------------------------------------------

@@ -68,8 +68,10 @@ LEGEND = {
     "mark": "purple note: masqueraded under that condition",
     "affinity": "blue tab: clients stay with their endpoint",
     "verdict": "red octagon: refused",
-    "leftover": "dashed red: no endpoint",
+    "leftover": "dashed red: not DNATed",
     "uneven": "double red border: not its fair share",
+    "failing": "thick red border: not all clients get through",
+    "unsure": "amber hexagon: under a condition, or up to a program",
     "missing": "dashed grey: not in this dump",
 }
 """What a kind of box or link means; each has a shape or a line of its own, not a colour alone."""

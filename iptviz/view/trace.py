@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import CERTAIN
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
+from iptviz.view.fates import ways_at
+from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     ABSENT,
     FOLD_FROM,
@@ -27,6 +29,7 @@ from iptviz.view.labels import (
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, percent, visits
 from iptviz.view.text import printable
+from iptviz.view.ways import failing_ends, way_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +49,9 @@ ENDPOINTS = Columns(
     spared=("How", "Lines", "Chain"),
     losses=(("Chain", "the endpoints' chains"), ("How", "how the shares come about")),
 )
+
+_FAILS = "  <- not all clients get through"
+"""What is said of an endpoint; which clients fail and why has been told before."""
 
 
 def trace_view(result: TraceResult, *, fold: bool = True) -> View:
@@ -73,8 +79,12 @@ def _picture(result: TraceResult, *, fold: bool) -> Picture:
 def _answer_blocks(answer: TraceResult, result: TraceResult, *, fold: bool) -> Iterator[Block]:
     """Yield what one dump says; where it is not the first, its frontends say which it is."""
     source = "" if answer is result else other_dump_label(answer.dump)
+    alone = len(answer.services) == 1
+    for first in [] if alone else first_answers(answer):
+        yield Heading(first.service, first.frontends, source)
+        yield Facts(later(first.facts))
     for place in range(len(answer.services)):
-        yield from _FrontendViewer(answer, place, source, fold=fold).blocks()
+        yield from _FrontendViewer(answer, place, source, fold=fold).blocks(alone=alone)
     yield Notes(note_texts(answer.notes))
 
 
@@ -100,20 +110,25 @@ class _FrontendViewer:
     def __init__(self, result: TraceResult, place: int, source: str, *, fold: bool) -> None:
         self.result = result
         self.source = source
+        self.place = place
         self.service = result.services[place]
-        self.siblings = result.siblings[place]
         self.observed = result.observed[place] if result.observed else ()
         self.fold = fold
         self.cases = later(lambda: outcome_cases(self.service.outcomes))
         self.counts = later(self._counts)
+        self.failing = later(self._failing)
 
-    def blocks(self) -> tuple[Block, ...]:
+    def blocks(self, *, alone: bool) -> Iterator[Block]:
+        """Yield the chains and facts of the frontend; where it is `alone`, first what comes of it."""
         nodes = later(self._nodes)
-        return (
-            Heading(service_label(self.service), frontend_label(self.service.frontend), self.source),
-            Tree(nodes, lambda: flattened(nodes(), ENDPOINTS)),
-            Facts(later(self._facts)),
-        )
+        yield Heading(service_label(self.service), frontend_label(self.service.frontend), self.source)
+        if alone and self.result.paths:
+            yield Facts(later(lambda: tuple(way_facts(ways_at(self.result, self.place)))))
+        yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
+        yield Facts(later(self._facts))
+
+    def _failing(self) -> frozenset[tuple[str, int | None]]:
+        return failing_ends(ways_at(self.result, self.place)) if self.result.paths else frozenset()
 
     def _counts(self) -> dict[Rule, Count]:
         if not self.observed:
@@ -123,7 +138,7 @@ class _FrontendViewer:
         return counts_by_rule(self.observed)
 
     def _facts(self) -> tuple[Fact, ...]:
-        return tuple(trace_facts(self.result, self.service, self.cases(), self.siblings, self.observed))
+        return tuple(trace_facts(self.result, self.place, self.cases()))
 
     # --- the tree ----------------------------------------------------------------------------------------
 
@@ -154,9 +169,7 @@ class _FrontendViewer:
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        set_here = (
-            TextNode("mark", f"masquerade {when_label(mark)}", line_label(mark.rule)) for mark in marks
-        )
+        set_here = (TextNode("mark", f"SNAT {when_label(mark)}", line_label(mark.rule)) for mark in marks)
         return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:
@@ -174,6 +187,7 @@ class _FrontendViewer:
     def _endpoint(self, endpoint: Endpoint) -> TreeRow:
         wanted = endpoint.rule in self.result.wanted
         count = self.counts().get(endpoint.via)
+        fails = (endpoint.address, endpoint.port) in self.failing()
         lines = f"lines {endpoint.via.line}, {endpoint.rule.line}"
         chain = printable(endpoint.rule.chain)
         cells = (
@@ -181,7 +195,7 @@ class _FrontendViewer:
             Cell("address", endpoint_label(endpoint)),
             Cell("text", ", ".join([raw_label(endpoint), *([count.text] if count else [])])),
             Cell("chain", chain, "nat"),
-            Cell("line", lines + ("  <- asked for" if wanted else "")),
+            Cell("line", lines + ("  <- asked for" if wanted else "") + (_FAILS if fails else "")),
         )
         bar = (count and count.bar) or Bar(float(endpoint.share))
         return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)

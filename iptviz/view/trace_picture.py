@@ -9,7 +9,10 @@ from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.rules.iptables import compiled
+from iptviz.view.clients_picture import REACHING, ClientsPicture
 from iptviz.view.facts import unfair_ends
+from iptviz.view.fates import all_reach, ways_of
+from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     FOLD_FROM,
     SHOWN,
@@ -27,6 +30,7 @@ from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
+from iptviz.view.ways import failing_ends, way_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Needs
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
+    from iptviz.view.fates import Ways
 
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
@@ -43,17 +48,19 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     cases = frontend_cases(result)
     shares = SharesByCase(cases)
     counts = counts_by_rule(chain for observed in result.observed for chain in observed)
-    boxes: dict[str, Box] = {}
-    links: dict[tuple[str, str, tuple[str, ...]], Link] = {}
-    for service in result.services:
+    clients = ClientsPicture(result)
+    ways = ways_of(result)
+    boxes: dict[str, Box] = {box.id: box for box in clients.boxes}
+    links = {(link.tail, link.head, link.lines): link for link in clients.links}
+    for place, service in enumerate(result.services):
         own = [case for case in cases if case.frontend is service]
-        painter = _FrontendPainter(service, own, shares, counts, result.wanted, fold=fold)
+        failing = failing_ends(ways[place]) if ways else frozenset()
+        painter = _FrontendPainter(service, own, shares, counts, result.wanted, failing, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    summaries = case_summaries(cases, complete=result.complete)
-    footer = [line for summary in summaries for line in wrapped(summary)]
+    footer = [line for summary in _summaries(result, cases, ways) for line in wrapped(summary)]
     footer += dict.fromkeys(fact.text for observed in result.observed for fact in observed_facts(observed))
     footer += [f"note: {note}" for note in note_texts(result.notes)]
     return Picture(
@@ -66,6 +73,27 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     )
 
 
+def _summaries(result: TraceResult, cases: list[FrontendCase], ways: tuple[Ways, ...]) -> Iterator[str]:
+    """Yield which clients are reached and how; what fails stands in boxes of its own.
+
+    Then what the letters of cases mean, which kube-proxy's chains make.
+    """
+    answers = first_answers(result)
+    for first in answers:
+        where = f"{first.frontends}: " if len(answers) > 1 else ""
+        facts = [line.fact for line in way_lines(first.ways) if line.kind in REACHING]
+        facts += [fact for fact in first.facts() if fact.kind != "reach"]
+        yield from (f"{where}{fact.label}: {fact.text}" for fact in facts)
+    summaries = case_summaries(cases, complete=result.complete)
+    if not result.paths:
+        yield from summaries
+    elif cases[0].case.letter:
+        yield "kube-proxy's chains:"
+        yield from summaries
+    elif not all(map(all_reach, ways)):
+        yield from (f"kube-proxy's chains: {summary}" for summary in summaries)
+
+
 class _FrontendPainter:
     """Draws one frontend."""
 
@@ -76,6 +104,7 @@ class _FrontendPainter:
         shares: SharesByCase,
         counts: dict[Rule, Count],
         wanted: frozenset[Rule],
+        failing: frozenset[tuple[str, int | None]],
         *,
         fold: bool,
     ) -> None:
@@ -84,6 +113,7 @@ class _FrontendPainter:
         self.cases = cases
         self.shares = shares
         self.wanted = wanted
+        self.failing = failing
         self.entry = service.frontend.rule.chain
         self.table = service.frontend.rule.table
         self.entry_id = chain_id(self.entry, self.table.name)
@@ -134,6 +164,8 @@ class _FrontendPainter:
         rules = {end.rule for end in ends}
         if self.wanted & rules:
             return "wanted"
+        if any((end.address, end.port) in self.failing for end in ends):
+            return "failing"
         return "uneven" if rules & self.unfair else "endpoint"
 
     def _folded_box(self) -> Iterator[Box]:
@@ -160,7 +192,7 @@ class _FrontendPainter:
     def _leftover(self, outcome: FrontendOutcome) -> Box:
         verdict = outcome.verdict
         if verdict is None:
-            nothing = ("no endpoint", "destination unchanged")
+            nothing = ("no endpoint", "not DNATed")
             return Box(f"leftover/{self.service.frontend.text}", "leftover", nothing)
         lines = (verdict.kind, printable(verdict.rule.comment or ""), line_label(verdict.rule))
         return Box(f"verdict/{verdict.rule.line}", "verdict", lines, _raw(verdict.rule))

@@ -130,6 +130,27 @@ OUTCOME: dict[str, Checker] = {
     ),
     "masquerade": many(MASQUERADE),
 }
+DECIDER = fields(table=text, chain=text, rule=or_null(number), line=or_null(number), text=text, others=number)
+OUTCOME_WORD = one_of("ACCEPT", "DROP", "REJECT", "QUEUE", "STOLEN", "LOCAL")
+PATH_ENDPOINT = fields(
+    address=text,
+    port=or_null(number),
+    when=many(CONDITION),
+    outcome=OUTCOME_WORD,
+    by=or_null(DECIDER),
+    snat=or_null(text),
+    reply=or_null(OUTCOME_WORD),
+    reply_by=or_null(DECIDER),
+    **SHARE,
+)
+PATH = fields(
+    clients=many(text),
+    when=many(CONDITION),
+    untracked=flag,
+    endpoints=many(PATH_ENDPOINT),
+    leftover=many(fields(when=many(CONDITION), outcome=OUTCOME_WORD, by=or_null(DECIDER), to=text, **SHARE)),
+    reaching=fields(at_least=fields(**SHARE), at_most=fields(**SHARE)),
+)
 FINDING = fields(
     id=text,
     severity=one_of("critical", "high", "medium", "low", "info"),
@@ -162,6 +183,8 @@ TRACE = fields(
             session_affinity=or_null(fields(seconds=number)),
             cases=many(fields(**OUTCOME)),
             also=many(FRONTEND),
+            paths=many(PATH),
+            assumed=many(CONDITION),
             **OUTCOME,
         )
     ),

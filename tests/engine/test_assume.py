@@ -141,7 +141,7 @@ def test_what_is_consistent_narrows_the_answer(text: str, matches: str, verdict:
     rules = f"mangle|-A PREROUTING {matches} -j DROP"
     about = UNKNOWN | {"dst": "10.2.0.2", "local_ips": ("10.2.0.1",)}
     if "addrtype" in matches:
-        about |= {"local_ips": (), "dst": "127.0.0.1"}
+        about |= {"local_ips": (), "dst": "127.0.0.1", "in_iface": "lo"}
     (when,) = {outcome.when for outcome in ask(rules, **about, assume=(text,)).outcomes}
     assert when == ()
     assert {outcome.verdict for outcome in ask(rules, **about, assume=(text,)).outcomes} == {verdict}

@@ -104,6 +104,10 @@ EXAMPLES = {
         Condition("unseen-tables", "raw, mangle"),
         "the tables that are not in the dump (raw, mangle) do nothing here", "the tables that are not in the dump (raw, mangle) do something here",
     ),
+    "sysctl": (
+        Condition("sysctl", "net.ipv4.conf.cali12.route_localnet=1"),
+        "net.ipv4.conf.cali12.route_localnet=1", "net.ipv4.conf.cali12.route_localnet is not 1",
+    ),
     "unread": (
         Condition("unread", "line 12"), "rules go on after line 12, which cannot be read", "rules end at line 12, which cannot be read",
     ),
@@ -287,6 +291,8 @@ def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> Non
         "packet matches a rule that cannot be read (intranet)",
         "packet matches -m string --string x\n-A INPUT -s intranet",
         "rules go on after target intranet",
+        "net.ipv4.intranet=1",
+        "net.ipv4.conf.intranet is not 1",
     ],
 )
 def test_what_may_be_a_name_without_a_pseudonym_is_refused(beside: Beside, text: str) -> None:

@@ -14,6 +14,7 @@ from iptviz.cli.app import app
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.questions.packet_notes import settled_by
+from iptviz.supplied.files import Supplied
 from iptviz.view.blocks import Facts
 from iptviz.view.registry import view_of
 from tests.conftest import FIXTURES
@@ -90,6 +91,55 @@ def test_a_cut_dump_says_which_chains_on_the_way_it_lacks(address: str, note: st
     assert any(one.startswith(note) for one in notes(f"*nat\n{DECLARED}{CUT}"))
     whole = f"*filter\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n{DECLARED}{CUT}COMMIT\n"
     assert not any("which lacks lines" in one for one in notes(whole))
+
+
+FORWARDED: dict[str, Any] = SERVICE | {"src": "10.244.0.9", "mark": 0, "local_ips": ("192.168.1.10",)}
+FORWARDING = "net.ipv4.ip_forward (taken to be 1)"
+FILTER = "rp_filter (taken to drop nothing)"
+
+
+@pytest.mark.parametrize(
+    ("about", "settings", "named"),
+    [
+        ({}, "", [FORWARDING, FILTER]),
+        ({"in_iface": "eth0"}, "net.ipv4.ip_forward = 1\n", [FILTER]),
+        ({"in_iface": "eth0"}, "net.ipv4.conf.eth0.forwarding = 1\n", [FILTER]),
+        ({"in_iface": "eth0"}, "net.ipv4.conf.all.rp_filter = 0\nnet.ipv4.conf.eth0.rp_filter = 0\n", [FORWARDING]),
+        ({"in_iface": "eth0"}, "net.ipv4.conf.all.rp_filter = 0\nnet.ipv4.conf.eth1.rp_filter = 0\n", [FORWARDING, FILTER]),
+        ({}, "net.ipv4.conf.all.rp_filter = 0\nnet.ipv4.conf.eth1.rp_filter = 0\n", [FORWARDING]),
+        ({"dst": "192.168.1.10"}, "", [FILTER]),
+        ({"hook": "output", "src": "192.168.1.10"}, "", []),
+    ],
+)  # fmt: skip
+def test_settings_that_may_drop_the_packet_are_named(
+    about: dict[str, Any], settings: str, named: list[str]
+) -> None:
+    sysctl = Supplied(settings, "sysctl")
+    result = iptviz.packet(iptviz.load(DUMP), **(FORWARDED | about), sysctl=sysctl)
+    notes = [note for note in sentences(result.notes) if "not visible" in note]
+    expected = [f"not visible in an iptables dump: {', '.join(named)}; --sysctl tells"] if named else []
+    assert notes == expected
+
+
+def test_what_is_filtered_is_known_with_the_route_to_the_source() -> None:
+    about = FORWARDED | {"in_iface": "eth0"}
+    settings = "net.ipv4.ip_forward = 1\nnet.ipv4.conf.all.rp_filter = 1\nnet.ipv4.conf.eth0.rp_filter = 0\n"
+    for routes, seen in (
+        ("default dev eth0\n", False),
+        ("default nexthop dev eth0 nexthop dev eth1\n", True),
+        (None, True),
+    ):
+        given = None if routes is None else Supplied(routes.replace(" nexthop", "\n\tnexthop"), "routes")
+        result = iptviz.packet(iptviz.load(DUMP), **about, sysctl=Supplied(settings, "sysctl"), routes=given)
+        assert any("rp_filter" in note for note in sentences(result.notes)) is seen
+
+
+def test_what_stands_for_the_setting_of_an_interface_is_said() -> None:
+    about = FORWARDED | {"dst": "127.0.0.1", "in_iface": "eth0"}
+    (note,) = (
+        note for note in sentences(iptviz.packet(iptviz.load(DUMP), **about).notes) if note.startswith("net.")
+    )
+    assert note.startswith("net.ipv4.conf.all.route_localnet counts where it is 1")
 
 
 def _said_of(text: str) -> str:

@@ -149,3 +149,21 @@ def test_what_a_trace_leaves_open_is_no_fault_of_the_dump(monkeypatch: pytest.Mo
 
 def test_a_trace_that_leaves_nothing_open_has_no_such_field() -> None:
     assert "left_open" not in traced().to_dict()["services"][0]
+
+
+def test_a_node_port_at_the_loopback_address_needs_route_localnet() -> None:
+    (paths,) = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), ":30080").paths
+    found = {
+        one.condition.value: {row.outcome for row in entry.endpoints}
+        for entry in paths.entries
+        for one in entry.when
+        if one.condition.kind == "sysctl" and one.holds
+    }
+    assert found == {"net.ipv4.conf.all.route_localnet=1": {"ACCEPT"}}
+    lost = [
+        entry
+        for entry in paths.entries
+        for one in entry.when
+        if one.condition.kind == "sysctl" and not one.holds
+    ]
+    assert {row.outcome for entry in lost for row in entry.endpoints} == {"DROP"}

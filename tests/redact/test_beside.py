@@ -305,3 +305,55 @@ def test_an_older_dump_is_put_into_the_same_pseudonyms(tmp_path: Path) -> None:
     assert re.search(r"Observed .*", text)[0] == re.search(r"Observed .*", plain)[0]  # type: ignore[index]
     assert not re.search(r"10\.97|10\.244|httpd", text)
     assert json.loads(mapping.read_text())["addresses"]["10.97.13.198"]
+
+
+OWN = """\
+1: lo: <LOOPBACK,UP> mtu 65536
+    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00
+    inet 127.0.0.1/8 scope host lo
+2: uplink7: <UP> mtu 1500
+    link/ether 00:1b:21:aa:bb:01 brd ff:ff:ff:ff:ff:ff
+    inet 198.18.9.1/24 scope global uplink7
+    inet6 fd00::1/64 scope global
+3: tunnel8@if4: <UP> mtu 1500
+    link/ether 00:1b:21:aa:bb:02 brd ff:ff:ff:ff:ff:ff
+    inet 198.19.9.1/24 scope global tunnel8
+"""
+SENT_ON = RULES + "*nat\n-A POSTROUTING -o tunnel8 -j MASQUERADE\nCOMMIT\n"
+FORMS = {
+    "ip addr": OWN,
+    "ip -o addr": "2: uplink7    inet 198.18.9.1/24 scope global uplink7\n3: tunnel8    inet 198.19.9.1/24 scope global tunnel8\n",
+    "ip -j addr": json.dumps(
+        [
+            {"ifname": name, "addr_info": [{"local": own, "prefixlen": 24, "scope": "global"}]}
+            for name, own in (("uplink7", "198.18.9.1"), ("tunnel8", "198.19.9.1"))
+        ]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_interfaces_of_addresses_and_settings_keep_their_pseudonyms(folder: Path, form: str) -> None:
+    texts = {
+        "dump": SENT_ON, "addresses": FORMS[form], "routes": "default dev tunnel8\n198.18.0.0/16 dev uplink7\n",
+        "sysctl": "kernel.hostname = clients\nnet.ipv4.conf.tunnel8.forwarding = 0\nnet.ipv4.conf.uplink7.forwarding = 1\n",
+    }  # fmt: skip
+    for name, text in texts.items():
+        (folder / f"{name}.own").write_text(text)
+    beside = [
+        word
+        for name in ("addresses", "routes", "sysctl")
+        for word in (f"--{name}", str(folder / f"{name}.own"))
+    ]
+    about = ["--src", "198.18.6.6", "--dst", "198.19.1.1", "--protocol", "tcp", "--ctstate", "NEW"]
+    for interface, verdict in (("uplink7", "ACCEPT"), ("tunnel8", "DROP")):
+        asked = ["packet", str(folder / "dump.own"), *about, "--in", interface, *beside, "--json"]
+        plain, hidden = (json.loads(run(*asked, *more)[1]) for more in ((), ("--redact",)))
+        assert {one["verdict"] for one in plain["outcomes"]} >= {verdict}
+        assert [(one["verdict"], one["exact"], one["snat"] is None) for one in plain["outcomes"]] == [
+            (one["verdict"], one["exact"], one["snat"] is None) for one in hidden["outcomes"]
+        ]
+        sources = [{one["snat"] for one in document["outcomes"]} - {None} for document in (plain, hidden)]
+        assert sources[0] == ({"198.19.9.1"} if verdict == "ACCEPT" else set())
+        assert not sources[1] & {"MASQUERADE", "198.19.9.1"}
+        assert not re.search(r"uplink7|tunnel8|198\.1[89]\.", json.dumps(hidden))

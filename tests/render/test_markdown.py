@@ -174,8 +174,8 @@ def test_many_outcomes_are_folded() -> None:
 def test_a_trace_has_its_chains_and_a_table_of_endpoints() -> None:
     text = trace_text(iptviz.trace(iptviz.load("fixtures/httpd-service/dump.rules"), "10.97.13.198"))
     assert_harmless(text)
-    assert "| 25.00 % | 10.244.1.17:80 | 0.25000 of all | KUBE-SEP-2ZFMABIBAPGHKA6E | lines 76, 37 |" in text
-    assert "- KUBE-SERVICES (line 67)\n  - masquerade if source not in 10.244.0.0/16 (line 66)" in text
+    assert "| 25.00 % | 10.244.1.17:80 | p=0.25000 | KUBE-SEP-2ZFMABIBAPGHKA6E | lines 76, 37 |" in text
+    assert "- KUBE-SERVICES (line 67)\n  - SNAT unless source in 10.244.0.0/16 (line 66)" in text
 
 
 @pytest.mark.parametrize("target", ["203.0.113.10", "203.0.113.20", "203.0.113.30", ":30700"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from iptviz.errors import DumpError
-from iptviz.supplied.routes import read_routes
+from iptviz.supplied.routes import Routes, read_routes
+from iptviz.supplied.routing_rules import USUAL_RULES, read_routing_rules, rules_among
 from iptviz.xtables.address import parse_network
 
 ALL = """\
@@ -70,7 +71,7 @@ def test_a_packet_takes_the_route_that_the_kernel_takes(
 ) -> None:
     network = parse_network(address)
     assert network is not None
-    found = read_routes(ALL, "routes").lookup(network)
+    found = Routes(read_routes(ALL, "routes").routes, USUAL_RULES).lookup(network)
     assert (found and (found.kind, found.device, found.gateway, found.table)) == expected
 
 
@@ -155,3 +156,91 @@ def test_what_is_no_route_is_told(text: str, message: str) -> None:
     with pytest.raises(DumpError) as raised:
         read_routes(text, "routes")
     assert message in str(raised.value)
+
+
+# --- rules that choose between tables ------------------------------------------------------------------------
+
+TABLES = """\
+default via 192.0.2.1 dev eth0
+10.9.0.0/16 dev d0 table 100
+default dev d1 table 200
+local 192.0.2.2 dev eth0 table local
+"""
+RULES = """\
+0:\tfrom all lookup local
+100:\tfrom all fwmark 0x1/0x1 lookup 100
+200:\tnot from all fwmark 0xca6c lookup {second}
+32766:\tfrom all lookup main
+32767:\tfrom all lookup default
+"""
+
+
+def device(address: str, mark: int | None, rules: str) -> str | None:
+    network = parse_network(address)
+    assert network is not None
+    routes = Routes(read_routes(TABLES, "routes").routes, read_routing_rules(rules, "rules"))
+
+    def has_mark(value: int, mask: int) -> bool | None:
+        return None if mark is None else mark & mask == value
+
+    found = routes.lookup(network, has_mark)
+    return found.device if found else None
+
+
+@pytest.mark.parametrize(
+    ("address", "mark", "second", "expected"),
+    [
+        ("10.9.0.1", 1, "200", "d0"),
+        ("10.9.0.1", 2, "200", "d1"),
+        ("8.8.8.8", 1, "200", "d1"),
+        ("8.8.8.8", 0xCA6C, "200", "eth0"),
+        ("8.8.8.8", None, "200", None),
+        ("192.0.2.2", None, "200", "eth0"),
+        ("8.8.8.8", 0, "300", None),
+        ("8.8.8.8", 0xCA6C, "300", "eth0"),
+    ],
+)
+def test_a_mark_chooses_the_table(address: str, mark: int | None, second: str, expected: str | None) -> None:
+    assert device(address, mark, RULES.format(second=second)) == expected
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "from 10.0.0.5 lookup 100",
+        "from all iif eth0 fwmark 0x1 lookup 100",
+        "from all unreachable",
+        "from all to 8.8.8.8 lookup main",
+    ],
+)
+def test_what_else_a_rule_selects_by_is_not_known(rule: str) -> None:
+    rules = f"0:\tfrom all lookup local\n9:\t{rule}\n32766:\tfrom all lookup main\n"
+    assert device("8.8.8.8", 0, rules) is None
+    assert device("192.0.2.2", 0, rules) == "eth0"
+
+
+def test_rules_of_json_say_the_same() -> None:
+    text = '[{"priority":9,"src":"all","fwmark":"0x1","fwmask":"0x1","table":"100"},{"priority":10,"src":"all","table":"main"}]'
+    assert device("10.9.0.1", 1, text) == "d0"
+    assert device("10.9.0.1", 0, text) == "eth0"
+    assert device("10.9.0.1", None, text) is None
+
+
+def test_rules_may_stand_among_routes() -> None:
+    text = TABLES + RULES.format(second="200")
+    assert read_routes(text, "routes").routes == read_routes(TABLES, "routes").routes
+    assert rules_among(text, "routes") == read_routing_rules(RULES.format(second="200"), "rules")
+    assert rules_among(TABLES, "routes") == ()
+
+
+def test_routes_of_other_tables_may_be_asked_by_rules_that_nobody_shows() -> None:
+    eight = parse_network("8.8.8.8")
+    assert eight is not None
+    routes = read_routes(TABLES, "routes")
+    assert routes.lookup(eight) is None
+    assert not routes.leads_nowhere(eight)
+    assert {route.table for route in routes.by_precedence()} == {"local"}
+    usual = Routes(routes.routes, USUAL_RULES)
+    assert {route.table for route in usual.by_precedence()} == {"local", "main"}
+    assert Routes(routes.routes[1:], USUAL_RULES).leads_nowhere(eight) is False  # nobody knows the main table
+    assert read_routes("10.0.0.0/8 dev d0\n", "routes").leads_nowhere(eight)

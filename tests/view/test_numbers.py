@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.view.numbers import chance, counted, one_in, percent, seconds
+from iptviz.view.numbers import chance, counted, percent, seconds
 
 TINY = Fraction(1, 2**31)
 SHARES = st.fractions(min_value=0, max_value=1)
@@ -88,22 +88,6 @@ def test_a_larger_share_never_reads_as_less(one: Fraction, other: Fraction) -> N
 )
 def test_a_raw_chance_has_five_decimals(share: Fraction, text: str) -> None:
     assert chance(share) == text
-
-
-@pytest.mark.parametrize(
-    ("deviation", "text"),
-    [
-        (Fraction(1, 2), "1 in 1"),
-        (Fraction(1, 10), "1 in 10"),
-        (Fraction(1, 11), "1 in 10"),
-        (Fraction(1, 99), "1 in 10"),
-        (Fraction(1, 100), "1 in 100"),
-        (Fraction(1, 123_456), "1 in 100,000"),
-        (TINY, "1 in 1,000,000,000"),
-    ],
-)
-def test_a_deviation_is_named_by_the_power_of_ten_it_stays_below(deviation: Fraction, text: str) -> None:
-    assert one_in(deviation) == text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, Stop, TargetCall
+from iptviz.engine.masquerading import masqueraded
 from iptviz.engine.packet import ConnectionTuple, Packet
 from iptviz.rules.form import UNKNOWN_REWRITING
 from iptviz.xtables.address import Network, full_mask, join_endpoint
@@ -93,7 +94,7 @@ def redirect(call: TargetCall) -> Effect:
     return _to(call, None, port, f"this node{where}", local=True)
 
 
-def _from(call: TargetCall, source: Network | None, shown: str, port: int | None) -> Effect:
+def _from(call: TargetCall, source: Network | None, shown: str, port: int | None, text: str = "") -> Effect:
     packet = call.packet
     changed = packet.changed
     if not _is_host(source):
@@ -107,8 +108,7 @@ def _from(call: TargetCall, source: Network | None, shown: str, port: int | None
         snat=shown,
         changed=changed,
     )
-    becomes = "that of the interface it leaves by" if shown == "MASQUERADE" else shown
-    return Stop("ACCEPT", after, f"{call.name}: source becomes {becomes}")
+    return Stop("ACCEPT", after, f"{call.name}: {text or f'source becomes {shown}'}")
 
 
 def snat(call: TargetCall) -> Effect:
@@ -121,7 +121,12 @@ def snat(call: TargetCall) -> Effect:
 
 def masquerade(call: TargetCall) -> Effect:
     """MASQUERADE: the source becomes the address of the interface by which the packet leaves."""
-    return _from(call, None, "MASQUERADE", _port(call.operand, call.packet.source_port))
+    port = _port(call.operand, call.packet.source_port)
+    source = masqueraded(call.host, call.packet)
+    shown = _host_text(source)
+    if shown is None:
+        return _from(call, None, "MASQUERADE", port, "source becomes that of the interface it leaves by")
+    return _from(call, source, shown, port, f"leaves by {call.packet.out_interface}, source becomes {shown}")
 
 
 def netmap(call: TargetCall) -> Effect:

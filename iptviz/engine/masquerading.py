@@ -1,0 +1,38 @@
+"""The address that MASQUERADE makes a packet's source, where what is known of the node leaves no doubt.
+
+Source: IPv4: nf_nat_masquerade_ipv4 in net/netfilter/nf_nat_masquerade.c asks inet_select_addr in
+net/ipv4/devinet.c for an address of the interface that the packet leaves by: one of scope global that is no
+secondary one; the route's own `src` does not count. IPv6: ipv6_dev_get_saddr in net/ipv6/addrconf.c, which for a
+destination beyond the link prefers an address of scope global of that interface.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.xtables.address import Network, parse_network
+
+if TYPE_CHECKING:
+    from iptviz.engine.host import Host
+    from iptviz.engine.packet import Packet
+
+_ON_LINK = tuple(filter(None, map(parse_network, ("fe80::/10", "ff00::/8"))))
+_FOUR = 4
+
+
+def masqueraded(host: Host, packet: Packet) -> Network | None:
+    """Return the source that a packet gets where it leaves now; None where that is not certain."""
+    version = host.version if packet.destination is None else packet.destination.version
+    known = [
+        one
+        for one in (host.addresses or {}).get(packet.out_interface or "", ())
+        if one.address.version == version
+    ]
+    wide = [one for one in known if one.scope == "global" and (one.first or version != _FOUR)]
+    if len(wide) != 1 or not wide[0].first or not all(one.scope for one in known):
+        return None
+    return wide[0].address if version == _FOUR or _is_beyond_the_link(packet.destination) else None
+
+
+def _is_beyond_the_link(destination: Network | None) -> bool:
+    return destination is not None and not any(network.meets(destination) for network in _ON_LINK)

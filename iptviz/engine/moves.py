@@ -1,0 +1,35 @@
+"""What a stage of netfilter's hooks may do to a packet before any rule of it is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from iptviz.engine.packet import Packet
+
+
+class On(NamedTuple):
+    """The next stage is asked about `packet`."""
+
+    packet: Packet
+
+
+class Lost(NamedTuple):
+    """Routing drops the packet."""
+
+    packet: Packet
+    why: str
+
+
+class Unseen(NamedTuple):
+    """Something may happen that no dump shows."""
+
+
+class Enter(NamedTuple):
+    """A built-in chain of the dump at place `layer` is asked about `packet`."""
+
+    layer: int
+    packet: Packet
+
+
+Move = On | Lost | Unseen | Enter

@@ -1,0 +1,150 @@
+"""Which addresses and ports no rule of a node tells apart: what becomes of one becomes of the others.
+
+Rules name addresses, networks, ranges and ports. Between two of these in order all addresses are alike, but
+for what questions call by their own address. The text of rules is searched for whatever looks like one,
+which finds too many rather than too few.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
+from iptviz.xtables.address import full_mask, parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.dump.model import Dump
+    from iptviz.engine.host import Host
+    from iptviz.xtables.address import Network
+
+_OF_SERVICES = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN)).encode()
+_ONE = rb"(?:(?:! )?-s \S++ )?-d [0-9a-fA-F.:]++(?:/32|/128)? "
+_DISPATCHING = {
+    "nat": rb"KUBE-SERVICES " + _ONE + rb"|KUBE-NODEPORTS -p \w++ [^\n]*?--dport \d++ ",
+    "filter": rb"(?:KUBE-SERVICES|KUBE-EXTERNAL-SERVICES|KUBE-PROXY-FIREWALL) " + _ONE,
+}
+"""Rules about one frontend alone, by table."""
+
+_ADDRESS = re.compile(
+    rb"(?<![\w.:-])(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]*:[0-9a-fA-F.]*)"
+    rb"(?:/(\d+(?:\.\d+){3}|[0-9a-fA-F:]+)|-([0-9a-fA-F.:]+))?"
+)
+_PORTS = re.compile(rb"--\S*port\S* (?:! )?([\d:,-]+)|--to-destination \S+|dpts?:([\d:]+)")
+
+
+def _rules_but(skipped: bytes) -> re.Pattern[bytes]:
+    """Return what matches rules one after the other that are of services' own chains, or of `skipped`."""
+    return re.compile(
+        rb"(?:(?:\[[\d~]++:[\d~]++\] )?-A (?:(?:"
+        + _OF_SERVICES
+        + rb")\S|"
+        + skipped
+        + rb")[^\n]*+(?:\n|\Z))*+"
+    )
+
+
+class Alike:
+    """What the rules of a node, in dumps of one family, tell apart; `networks` are told apart besides."""
+
+    def __init__(self, dumps: Sequence[Dump], host: Host, networks: Iterable[Network] = ()) -> None:
+        self._dumps = dumps
+        self._host = host
+        self._networks = tuple(networks)
+        self._holes = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether rules look up stretches of addresses alone: sets, and masks with holes, are none."""
+        return not self._host.sets and bool(self._after_nat) and not self._holes
+
+    def endpoint(self, address: Network) -> int:
+        """Return the place of an address among those that what comes after nat tells apart."""
+        return bisect_right(self._after_nat[0], address.value)
+
+    def frontend(self, address: Network | None, port: int | None) -> tuple[int, int]:
+        """Return the places of an address and a port among those that rules tell apart.
+
+        Left aside are rules that are about one frontend alone.
+        """
+        addresses, ports = self._beside_services
+        return (
+            -1 if address is None else bisect_right(addresses, address.value),
+            -1 if port is None else bisect_right(ports, port),
+        )
+
+    @cached_property
+    def _after_nat(self) -> tuple[list[int], list[int]]:
+        return self._cuts({**_DISPATCHING, "filter": b"(?!)"})
+
+    @cached_property
+    def _beside_services(self) -> tuple[list[int], list[int]]:
+        return self._cuts(_DISPATCHING)
+
+    def _cuts(self, skipped: dict[str, bytes]) -> tuple[list[int], list[int]]:
+        """Return where addresses and ports that rules name begin, and where they have ended."""
+        addresses: set[int] = set()
+        ports: set[int] = set()
+        for text in self._texts(skipped):
+            for found in _ADDRESS.finditer(text):
+                network, *bounds = _bounds(*found.groups())
+                self._holes |= network is not None and _has_holes(network)
+                addresses.update(bounds)
+            for found in _PORTS.finditer(text):
+                ports.update(_port_bounds(found[1] or found[2] or b""))
+        for network in self._known_networks():
+            addresses.update((network.value, network.value + _size(network)))
+        return sorted(addresses), sorted(ports)
+
+    def _known_networks(self) -> Iterator[Network]:
+        yield from self._networks
+        yield from self._host.local or ()
+        if self._host.routes is not None:
+            yield from (route.network for route in self._host.routes.routes)
+
+    def _texts(self, skipped: dict[str, bytes]) -> Iterator[bytes]:
+        """Yield the rules that are not left aside."""
+        for dump in self._dumps:
+            for table in dump.tables.values():
+                others = _rules_but(skipped.get(table.name, b"(?!)"))
+                for start, end in table.blocks():
+                    at = start
+                    while at < end:
+                        found = others.match(table.data, at, end)
+                        at = found.end() if found else at
+                        after = min(table.lines.end(at), end) if at < end else end
+                        yield table.data[at:after]
+                        at = after
+
+
+def _size(network: Network) -> int:
+    """Return how many addresses lie between the first of a network and what comes after its last."""
+    return (full_mask(network.version) & ~network.mask) + 1
+
+
+def _has_holes(network: Network) -> bool:
+    open_bits = full_mask(network.version) & ~network.mask
+    return bool(open_bits & (open_bits + 1))
+
+
+def _bounds(
+    address: bytes, mask: bytes | None, last: bytes | None
+) -> tuple[Network | None, *tuple[int, ...]]:
+    """Return the network that a text names, and where it and what follows it begin."""
+    text = address.decode("ascii")
+    network = parse_network(f"{text}/{mask.decode('ascii')}" if mask else text)
+    upper = parse_network(last.decode("ascii")) if last else None
+    ends = () if upper is None else (upper.value + 1,)
+    return (
+        (None, *ends) if network is None else (network, network.value, network.value + _size(network), *ends)
+    )
+
+
+def _port_bounds(text: bytes) -> Iterator[int]:
+    for number in map(int, re.findall(rb"\d+", text)):
+        yield number
+        yield number + 1

@@ -1,0 +1,61 @@
+"""How the clients are called of which something is said, each time as shortly as what else is said lets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.engine.condition import clauses
+from iptviz.paths.model import CLIENT_KINDS
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from iptviz.paths.model import ClientPaths
+
+_ORDER = {kind: place for place, kind in enumerate(CLIENT_KINDS)}
+
+_MOST = 4
+"""Of more cases the first are told, and how many others there are."""
+
+_OTHERWISE = " otherwise"
+
+
+def clients_labels(said: Sequence[Sequence[ClientPaths]]) -> list[str]:
+    """Return who each thing is said of: the clients of its entries, and in which of their cases.
+
+    Together `said` has all cases of its clients. One of which the same is said in all of them needs no
+    condition; where several conditions would have to be told last, it is what none of those before tell.
+    """
+    return [_label(place, said) for place in range(len(said))]
+
+
+def _label(place: int, said: Sequence[Sequence[ClientPaths]]) -> str:
+    """Return who the `place`-th thing is said of, first those of whom it is said under no condition."""
+    clients = dict.fromkeys(client for entry in said[place] for client in entry.clients)
+    alike: dict[str, list[str]] = {}
+    for client in sorted(clients, key=lambda one: _ORDER.get(one, 0)):
+        alike.setdefault(_when(client, place, said), []).append(client)
+    ordered = sorted(alike.items(), key=lambda group: bool(group[0]))
+    return printable(", and ".join(", ".join(those) + when for when, those in ordered))
+
+
+def _when(client: str, place: int, said: Sequence[Sequence[ClientPaths]]) -> str:
+    """Return in which of a client's cases something is said: an empty text where it is in all."""
+    own = _cases(client, said[place])
+    others = [_cases(client, those) for number, those in enumerate(said) if number != place]
+    if own.keys() >= set().union(*others):
+        return ""
+    told = [" when " + clauses(entry.when) for entry in own.values()]
+    if len(told) > _MOST:
+        told[_MOST - 1 :] = [f" in {len(told) - _MOST + 1} more cases (see --json)"]
+    first = [_cases(client, those) for those in said[:place]]
+    is_last = not any(_cases(client, those) for those in said[place + 1 :])
+    apart = own.keys().isdisjoint(set().union(*first))
+    short = len(own) == 1 and len(next(iter(own.values())).when) == 1
+    return _OTHERWISE if is_last and apart and not short else " or".join(told)
+
+
+def _cases(client: str, entries: Iterable[ClientPaths]) -> dict[int, ClientPaths]:
+    """Return the entries that are a client's, by what tells them apart."""
+    return {id(entry): entry for entry in entries if client in entry.clients}

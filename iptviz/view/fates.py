@@ -1,0 +1,208 @@
+"""What becomes of the connections of an entry: rows with one fate together, what fails first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from iptviz.engine.chance import CERTAIN, NEVER, total
+from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.paths.model import ACCEPT, LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from fractions import Fraction
+
+    from iptviz.engine.condition import When
+    from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
+    from iptviz.questions.trace import TraceResult
+
+FateKind = Literal["fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached"]
+FATE_KINDS: tuple[FateKind, ...] = (
+    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached",
+)  # fmt: skip
+"""In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
+nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
+reached."""
+
+FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
+"""What surely does not work."""
+
+WORKING: frozenset[FateKind] = frozenset({"reached", "redirected", "depends", "local", "handed"})
+"""What works, or may."""
+
+MOST_DECIDERS = 3
+"""Of more rules that decide alike the first is told, and how many others there are."""
+
+_KEPT = {"QUEUE", "STOLEN"}
+_LEFTOVER_KINDS: dict[str, FateKind] = {
+    ACCEPT: "unchanged",
+    LOCAL: "local",
+    **dict.fromkeys(_KEPT, "handed"),
+}
+
+
+class Fate(NamedTuple):
+    """What becomes of a share of connections, in (0, 1], where all of `when` hold, and who decides it.
+
+    `ends` are the endpoints to which a DNAT sends them, none where nothing is rewritten; `to` is then where they
+    go. `outcome` is that of the connection, or of the answer where `kind` says that this is what fails.
+    """
+
+    kind: FateKind
+    share: Fraction
+    ends: tuple[End, ...]
+    outcome: str
+    by: Decider | None
+    when: When = ()
+    to: str = ""
+
+
+class End(NamedTuple):
+    """An endpoint, and the share of connections, in (0, 1], that it is about."""
+
+    address: str
+    port: int | None
+    share: Fraction
+
+
+class Ways(NamedTuple):
+    """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
+
+    `own` is None where what is reached is not compared with them.
+    """
+
+    paths: FrontendPaths
+    own: frozenset[str] | None = None
+
+
+def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
+    """Return the ways of each frontend of an answer; none where they were not looked at."""
+    return tuple(ways_at(answer, place) for place in range(len(answer.paths)))
+
+
+def ways_at(answer: TraceResult, place: int) -> Ways:
+    """Return the ways of one frontend of an answer that has them."""
+    outcomes = answer.services[place].outcomes
+    if answer.services[place].frontend.kind not in SERVICE_KINDS:
+        return Ways(answer.paths[place])
+    own = frozenset(end.address for outcome in outcomes for end in outcome.endpoints)
+    return Ways(answer.paths[place], own)
+
+
+def fates_of(entry: ClientPaths, own: frozenset[str] | None) -> list[Fate]:
+    """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first.
+
+    What reaches an address other than `own` is redirected.
+    """
+    fates = [_compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry))]
+    return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
+
+
+def all_reach(ways: Ways) -> bool:
+    """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
+    entries = ways.paths.entries
+    fates = (fate for entry in entries for fate in fates_of(entry, ways.own))
+    return bool(entries) and all(fate.kind == "reached" and not fate.when for fate in fates)
+
+
+def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:
+    is_own = own is None or all(end.address in own for end in fate.ends)
+    return fate if is_own or fate.kind != "reached" else fate._replace(kind="redirected")
+
+
+def _endpoint_fates(entry: ClientPaths) -> Iterator[Fate]:
+    by_endpoint: dict[tuple[str, int | None], list[EndpointRow]] = {}
+    for row in entry.endpoints:
+        if row.share:
+            by_endpoint.setdefault((row.address, row.port), []).append(row)
+    for rows in by_endpoint.values():
+        yield from _of_one_endpoint(rows)
+
+
+def _of_one_endpoint(rows: list[EndpointRow]) -> Iterator[Fate]:
+    """Yield the fates of one endpoint's rows: what fails under a condition alone is told as such."""
+    failing = [row for row in rows if not row.reaches]
+    if not failing or _are_alike(rows):
+        yield _whatever_holds(rows)
+    elif len(failing) < len(rows) and any(row.when for row in failing):
+        yield from (_fate(row, "depends" if row.when else _kind(row)) for row in failing)
+    else:
+        yield from (_fate(row, _kind(row)) for row in rows)
+
+
+def _are_alike(rows: list[EndpointRow]) -> bool:
+    """Whether the same becomes of all rows, by the same rules."""
+    return len({(row.outcome, row.by, row.reply, row.reply_by) for row in rows}) == 1
+
+
+def _whatever_holds(rows: list[EndpointRow]) -> Fate:
+    """Return one fate for rows that cover all cases: what they differ in does not matter here."""
+    if len(rows) == 1:
+        return _fate(rows[0], _kind(rows[0]))
+    shares: dict[When, Fraction] = {}
+    for row in rows:
+        shares[row.when] = shares.get(row.when, NEVER) + row.share
+    always = shares.pop((), NEVER)
+    share = always + max(shares.values(), default=NEVER)
+    return _fate(rows[0]._replace(share=share, when=()), _kind(rows[0]))
+
+
+def _fate(row: EndpointRow, kind: FateKind) -> Fate:
+    end = End(row.address, row.port, row.share)
+    if kind == "reached":
+        return Fate(kind, row.share, (end,), ACCEPT, None, row.when)
+    if row.outcome == ACCEPT:
+        return Fate(kind, row.share, (end,), f"answer {row.reply}", row.reply_by, row.when)
+    return Fate(kind, row.share, (end,), row.outcome, row.by, row.when)
+
+
+def _kind(row: EndpointRow) -> FateKind:
+    if row.reaches:
+        return "reached"
+    if row.outcome == ACCEPT:
+        return "answer"
+    return "handed" if row.outcome in _KEPT else "fails"
+
+
+def _leftover_fates(entry: ClientPaths) -> Iterator[Fate]:
+    """Yield the fates of what no DNAT takes: without conditions where these only part what is alike."""
+    rows = [row for row in entry.leftover if row.share]
+    alike = {(row.outcome, row.by, row.to) for row in rows}
+    always = len(alike) == 1 and len(rows) > 1 and all(row.share == CERTAIN for row in rows)
+    for row in rows[:1] if always else rows:
+        when = () if always else row.when
+        yield Fate(_leftover_kind(row), row.share, (), row.outcome, row.by, when, row.to)
+
+
+def _leftover_kind(row: LeftoverRow) -> FateKind:
+    return _LEFTOVER_KINDS.get(row.outcome, "fails")
+
+
+def _joined(fates: Iterable[Fate]) -> list[Fate]:
+    """Return fates that differ only in endpoints and shares as one."""
+    alike: dict[object, list[Fate]] = {}
+    for fate in fates:
+        alike.setdefault((fate.kind, fate.outcome, fate.by, fate.when, fate.to), []).append(fate)
+    return [_one(those) for those in alike.values()]
+
+
+def _few(fates: list[Fate]) -> Iterator[Fate]:
+    """Yield fates; those that many rules decide alike are one, with the first of these rules."""
+    alike: dict[object, list[Fate]] = {}
+    for fate in fates:
+        table = fate.by.table if fate.by else None
+        alike.setdefault((fate.kind, fate.outcome, table, fate.to, bool(fate.when)), []).append(fate)
+    for those in alike.values():
+        if len(those) > MOST_DECIDERS and not those[0].when:
+            one = _one(those)
+            others = sum(fate.by.others + 1 for fate in those if fate.by) - 1
+            yield one._replace(by=one.by._replace(others=others) if one.by else None)
+        else:
+            yield from those
+
+
+def _one(fates: list[Fate]) -> Fate:
+    if len(fates) == 1:
+        return fates[0]
+    ends = tuple(end for fate in fates for end in fate.ends)
+    return fates[0]._replace(ends=ends, share=total(fate.share for fate in fates))

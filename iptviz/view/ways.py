@@ -1,0 +1,229 @@
+"""The first lines of a trace: who reaches a frontend and who does not, by which rule, and with which source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import total, trimmed
+from iptviz.engine.condition import clauses
+from iptviz.kube.balance import balance_of
+from iptviz.view.blocks import Fact
+from iptviz.view.clients import clients_labels
+from iptviz.view.deciders import decider_label
+from iptviz.view.fates import FAILING, FATE_KINDS, WORKING, Fate, fates_of
+from iptviz.view.numbers import counted, percent
+from iptviz.view.snat import snat_texts
+from iptviz.view.text import printable
+from iptviz.xtables.address import join_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from fractions import Fraction
+
+    from iptviz.paths.model import ClientPaths
+    from iptviz.view.fates import End, FateKind, Ways
+    from iptviz.view.nodes import Mood
+
+_ENOUGH_BITS = 512
+"""For telling whether thousands of shares are alike: comparing them exactly would only be slow."""
+
+NAMED = 3
+"""So many endpoints are named, of more it is told how many there are."""
+
+_ANSWERS = {
+    "answer DROP": "answer dropped",
+    "answer REJECT": "answer rejected",
+    "answer QUEUE": "answer queued",
+    "answer STOLEN": "answer taken",
+    "answer LOCAL": "answer kept",
+}
+"""What becomes of answers that do not get back."""
+
+_WORDS = {outcome: words.upper() for outcome, words in _ANSWERS.items()} | {
+    "QUEUE": "QUEUED",
+    "STOLEN": "TAKEN",
+}
+"""What outcomes are called at the beginning of a line, where their kind has no word of its own."""
+
+_KIND_WORDS: dict[FateKind, str] = {
+    "unchanged": "NOT DNATed",
+    "redirected": "REDIRECTED",
+    "depends": "depends",
+    "local": "this node",
+    "reached": "reached",
+}
+_NORMAL = {
+    ("state", "NEW"), ("mark", "0x0"), ("connmark", "0x0"), ("fragment", ""), ("recent", "any list"),
+    ("destination-type", "LOCAL"), ("in-interface", "lo"), ("bridge-port", ""),
+}  # fmt: skip
+"""What is assumed of every new connection is not told again and again; JSON has it."""
+
+_MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "bad", "reached": "good"}
+
+
+class WayLine(NamedTuple):
+    """A line: a word, what it says of which endpoints, whether that is good or bad, and of whom it is said.
+
+    `share` is that of the connections of each of these clients, in (0, 1].
+    """
+
+    kind: FateKind
+    word: str
+    text: str
+    ends: frozenset[End]
+    mood: Mood
+    share: Fraction
+    who: str = ""
+
+    @property
+    def fact(self) -> Fact:
+        """The line as it is shown."""
+        return Fact(self.word, f"{self.who}: {self.text}", self.mood, "reach")
+
+
+def way_lines(ways: Ways) -> tuple[WayLine, ...]:
+    """Return the lines of a frontend, what fails first; clients of which the same is said share one."""
+    said: dict[WayLine, list[ClientPaths]] = {}
+    for entry in ways.paths.entries:
+        for line in _lines(entry, ways.own):
+            said.setdefault(line, []).append(entry)
+    ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
+    who = clients_labels([said[line] for line in ordered])
+    lines = [line._replace(who=clients) for line, clients in zip(ordered, who, strict=True)]
+    return tuple(_told_apart(lines))
+
+
+def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
+    """Return for each group of clients all that is said of it; first those for whom most fails."""
+    groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
+    for entry in ways.paths.entries:
+        groups.setdefault(tuple(_lines(entry, ways.own)), []).append(entry)
+    ordered = sorted(groups, key=lambda lines: [FATE_KINDS.index(line.kind) for line in lines])
+    return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
+
+
+def failing_ends(ways: Ways) -> frozenset[tuple[str, int | None]]:
+    """Return address and port of each endpoint at which connections fail while others of the same clients work.
+
+    Those at which all clients fail belong to them.
+    """
+    answers = [lines for _, lines in answers_by_client(ways)]
+    failing = [_ends(line for line in lines if line.kind in FAILING) for lines in answers]
+    partly = [
+        ends
+        for ends, lines in zip(failing, answers, strict=True)
+        if any(line.kind in WORKING for line in lines)
+    ]
+    always = frozenset.intersection(*failing) if failing else frozenset()
+    return always.union(*partly)
+
+
+def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
+    return frozenset((end.address, end.port) for line in lines for end in line.ends)
+
+
+def what_is_said(ways: Ways) -> object:
+    """Return what is equal for frontends of which the same is said."""
+    return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.assumed, ways.paths.left_open
+
+
+def way_facts(ways: Ways) -> Iterator[Fact]:
+    """Yield what is said of a frontend before anything else."""
+    yield from (line.fact for line in way_lines(ways))
+    yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
+    if told := [
+        one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
+    ]:
+        yield Fact("Assumed", printable(clauses(tuple(told))), kind="assumed")
+    if ways.paths.left_open:
+        yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
+
+
+def _lines(entry: ClientPaths, own: frozenset[str] | None) -> Iterator[WayLine]:
+    fates = fates_of(entry, own)
+    alone = len(fates) == 1
+    works = any(fate.kind in WORKING for fate in fates)
+    for fate in fates:
+        word = _word(fate, works=works)
+        if not alone and (works or fate.kind not in FAILING):
+            word += f" {percent(fate.share)}"
+        text = _text(fate, entry, alone=alone, works=works)
+        mood = _MOODS.get(fate.kind, "") if _is_even(fate.ends) else "bad"
+        yield WayLine(fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share)
+
+
+def _word(fate: Fate, *, works: bool) -> str:
+    if fate.kind == "fails":
+        return "FAILS" if works else "NOT REACHED"
+    return _KIND_WORDS.get(fate.kind) or _WORDS.get(fate.outcome, fate.outcome)
+
+
+def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
+    """Say what becomes of a fate's connections: where they go, and which rule decides."""
+    when = f" when {clauses(fate.when)}" if fate.when else ""
+    untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
+    if fate.kind in {"reached", "redirected"}:
+        foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
+        return ends_label(fate.ends) + foreign + when
+    if fate.kind == "local":
+        how = untracked or ", not DNATed"
+        return f"delivered to this node at {fate.to}{how}{when}"
+    share = "" if alone or works else f"{percent(fate.share)}: "
+    if fate.kind == "unchanged":
+        return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
+    where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""
+    otherwise = "; otherwise reached" if fate.kind == "depends" else ""
+    return f"{share}{where}{_by(fate)}{when}{otherwise}"
+
+
+def _by(fate: Fate) -> str:
+    """Say who decides how; the word before the line already says what becomes of an answer."""
+    decider = f"by {decider_label(fate.by)}" if fate.by else ""
+    how = "" if fate.kind in {"answer", "handed"} and decider else _ANSWERS.get(fate.outcome, fate.outcome)
+    return " ".join(filter(None, (how, decider)))
+
+
+def _unchanged_since(fate: Fate) -> str:
+    if fate.by is None or fate.by.table != "nat" or fate.by.number is None:
+        return "; no rule of this dump rewrites it"
+    return f"; {decider_label(fate.by)} comes first"
+
+
+def _names(ends: Iterable[End]) -> list[str]:
+    return [printable(join_endpoint(end.address, end.port)) for end in ends]
+
+
+def _failing_ends(ends: tuple[End, ...]) -> str:
+    """Return endpoints by name where they are few."""
+    return ", ".join(_names(ends)) if len(ends) <= NAMED else ends_label(ends)
+
+
+def ends_label(ends: tuple[End, ...]) -> str:
+    """Return an endpoint by name; of several how many they are, and what each of them gets."""
+    if len(ends) == 1:
+        return _names(ends)[0]
+    shares = [end.share for end in ends]
+    count = counted(len(ends), "endpoint")
+    if _is_even(ends):
+        return f"{count}, {percent(max(shares))} each"
+    return f"{count}, UNEVEN: {percent(min(shares))} to {percent(max(shares))}"
+
+
+def _is_even(ends: tuple[End, ...]) -> bool:
+    """Whether endpoints share alike what they get together, as far as kube-proxy's rounding lets them."""
+    shares = [trimmed(end.share, _ENOUGH_BITS) for end in ends]
+    together = total(shares)
+    balance = balance_of([share / together for share in shares])
+    return balance is None or balance.even
+
+
+def _told_apart(lines: list[WayLine]) -> Iterator[WayLine]:
+    """Yield lines; those that say the same of different endpoints name them."""
+    ends: dict[str, set[frozenset[End]]] = {}
+    for line in lines:
+        ends.setdefault(line.text, set()).add(line.ends)
+    for line in lines:
+        unlike = len(ends[line.text]) > 1
+        names = sorted(_names(line.ends))
+        shown = ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
+        yield line._replace(text=f"{line.text} ({shown})") if unlike else line

@@ -1,0 +1,236 @@
+"""What the kernel does to packets beside its rules: by its settings where they are known, else as conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from iptviz.engine.condition import clauses
+from iptviz.engine.path import ROUTING, steps_of
+from iptviz.supplied.files import Supplied
+from tests.engine.test_journey import ask
+
+if TYPE_CHECKING:
+    from iptviz.engine.outcome import Outcome
+
+NOTHING = "filter|:FORWARD ACCEPT"
+NODE_PORT = "nat|-A OUTPUT -d 127.0.0.1 -j DNAT --to-destination 10.2.0.5:8080"
+TO_LOOPBACK = "nat|-A PREROUTING -j DNAT --to-destination 127.0.0.1:8080"
+OUTPUT = {
+    "hook": "output", "src": "127.0.0.1", "dst": "127.0.0.1", "in_iface": None, "out_iface": None,
+}  # fmt: skip
+ALL, CLI = "net.ipv4.conf.all.", "net.ipv4.conf.cli."
+ROUTES = Supplied("default via 10.2.0.2 dev srv\n10.1.0.0/24 dev cli\n10.2.0.0/24 dev srv\n", "routes")
+
+
+def sysctls(*settings: str) -> Supplied:
+    return Supplied("".join(f"{setting.replace('=', ' = ')}\n" for setting in settings), "sysctl")
+
+
+def cases(rules: str, *settings: str, **about: Any) -> dict[str, str]:
+    """Ask about a packet; the verdict of each case."""
+    result = ask(rules, sysctl=sysctls(*settings), **about)
+    return {clauses(outcome.first) if outcome.first else "": outcome.verdict for outcome in result.outcomes}
+
+
+def why(outcome: Outcome) -> str:
+    steps, _ = steps_of(outcome.path)
+    return steps[-1].effect if steps and steps[-1].kind == ROUTING else ""
+
+
+ASKED = {f"{ALL}route_localnet=1": "ACCEPT", "": "DROP"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ((), ASKED),
+        ((f"{ALL}route_localnet=1",), {"": "ACCEPT"}),
+        ((f"{ALL}route_localnet=0",), {f"{CLI}route_localnet=1": "ACCEPT", "": "DROP"}),
+        ((f"{CLI}route_localnet=0",), ASKED),
+        ((f"{CLI}route_localnet=1",), {"": "ACCEPT"}),
+        ((f"{ALL}route_localnet=0", f"{CLI}route_localnet=0"), {"": "DROP"}),
+        ((f"{ALL}route_localnet=0", "net.ipv4.conf.srv.route_localnet=1", f"{CLI}route_localnet=0"), {"": "DROP"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("rules", [TO_LOOPBACK, NOTHING])
+def test_either_setting_lets_packets_to_loopback_in(
+    rules: str, settings: tuple[str, ...], expected: object
+) -> None:
+    destination = "127.0.0.1" if rules == NOTHING else "10.9.9.9"
+    assert cases(rules, *settings, dst=destination) == expected
+
+
+def test_where_the_interface_is_not_known_it_is_asked_which_one_it_is() -> None:
+    settings = (f"{ALL}route_localnet=0", f"{CLI}route_localnet=1", "net.ipv4.conf.srv.route_localnet=0")
+    assert cases(TO_LOOPBACK, *settings, dst="10.9.9.9", in_iface=None) == {
+        "input interface is cli": "ACCEPT",
+        "": "DROP",
+    }
+    off = (f"{ALL}route_localnet=0", f"{CLI}route_localnet=0")
+    assert cases(TO_LOOPBACK, *off, dst="10.9.9.9", in_iface=None) == {"": "DROP"}
+    alone = cases(TO_LOOPBACK, off[0], dst="10.9.9.9", in_iface=None)
+    assert alone == {"net.ipv4.conf.*.route_localnet=1": "ACCEPT", "": "DROP"}
+
+
+def test_what_comes_in_by_lo_is_no_martian() -> None:
+    assert cases(NOTHING, src="127.0.0.1", dst="127.0.0.1", in_iface="lo") == {"": "ACCEPT"}
+    unknown = cases(NOTHING, src="127.0.0.9", dst="127.0.0.1", in_iface=None)
+    assert unknown == {"input interface is lo": "ACCEPT", f"{ALL}route_localnet=1": "ACCEPT", "": "DROP"}
+
+
+def test_a_node_port_of_loopback_needs_a_route() -> None:
+    assert cases(NODE_PORT, **OUTPUT, routes=ROUTES) == ASKED
+    lost = ask(
+        NODE_PORT + "\nfilter|-A OUTPUT -j REJECT",
+        **OUTPUT,
+        sysctl=sysctls(f"{ALL}route_localnet=0", "net.ipv4.conf.srv.route_localnet=0"),
+        routes=ROUTES,
+    )
+    assert [why(outcome) for outcome in lost.outcomes] == [
+        "no route from 127.0.0.0/8 to another host, where route_localnet is not 1"
+    ]
+    to_itself = NODE_PORT.replace("10.2.0.5", "10.2.0.1")
+    assert cases(to_itself, **OUTPUT) == {"": "ACCEPT"}
+    assert cases(NODE_PORT, **(OUTPUT | {"local_ips": ()})) == {
+        f"{ALL}route_localnet=1": "ACCEPT", "each DNAT target is local to this node": "ACCEPT",
+        "each DNAT target is not local to this node": "DROP",
+    }  # fmt: skip
+
+
+def test_a_program_sends_nothing_from_loopback_to_others() -> None:
+    about = OUTPUT | {"dst": "10.2.0.9"}
+    assert cases(NOTHING, **about) == ASKED
+
+
+def test_a_source_that_is_not_known_is_taken_as_no_martian() -> None:
+    for source in (None, "0.0.0.0/0", "10.0.0.0/8"):
+        assert cases(NOTHING, src=source) == {"": "ACCEPT"}
+
+
+@pytest.mark.parametrize("source", ["224.0.0.1", "239.1.0.0/16", "255.255.255.255", "0.0.0.0"])
+def test_no_host_has_such_a_source(source: str) -> None:
+    assert cases(NOTHING, src=source) == {"": "DROP"}
+
+
+def test_an_own_address_comes_from_no_wire_unless_the_node_accepts_it() -> None:
+    asked = {f"{ALL}accept_local=1": "ACCEPT", "": "DROP"}
+    assert cases(NOTHING, src="10.2.0.1") == asked
+    assert cases(NOTHING, f"{ALL}accept_local=1", src="10.2.0.1") == {"": "ACCEPT"}
+    unknown = cases(NOTHING, src="10.2.0.1", dst="224.0.0.5", local_ips=())
+    assert unknown == {"": "ACCEPT"}  # nobody knows that it is the node's
+
+
+@pytest.mark.parametrize(
+    ("settings", "in_iface", "expected"),
+    [
+        ((), "cli", {"": "ACCEPT"}),
+        (("net.ipv4.ip_forward=1",), "cli", {"": "ACCEPT"}),
+        (("net.ipv4.ip_forward=0",), "cli", {"": "DROP"}),
+        (("net.ipv4.ip_forward=0",), None, {"": "DROP"}),
+        (("net.ipv4.ip_forward=0", f"{CLI}forwarding=1"), "cli", {"": "ACCEPT"}),
+        (("net.ipv4.ip_forward=1", f"{CLI}forwarding=0"), "cli", {"": "DROP"}),
+        (("net.ipv4.ip_forward=0", f"{CLI}forwarding=1"), None, {"input interface is cli": "ACCEPT", "": "DROP"}),
+        (("net.ipv4.ip_forward=1", f"{CLI}forwarding=0"), None, {"input interface is cli": "DROP", "": "ACCEPT"}),
+        (("net.ipv6.conf.all.forwarding=0",), "cli", {"": "ACCEPT"}),
+    ],
+)  # fmt: skip
+def test_what_is_not_forwarded_is_dropped(
+    settings: tuple[str, ...], in_iface: str | None, expected: object
+) -> None:
+    assert cases(NOTHING, *settings, in_iface=in_iface) == expected
+
+
+def test_the_setting_that_forbids_forwarding_is_named() -> None:
+    for settings, name in (
+        (("net.ipv4.ip_forward=0",), "net.ipv4.ip_forward"),
+        ((f"{CLI}forwarding=0",), f"{CLI}forwarding"),
+    ):
+        (outcome,) = ask(NOTHING, sysctl=sysctls(*settings)).outcomes
+        assert why(outcome) == f"not forwarded: {name} is 0"
+
+
+SIX: dict[str, Any] = {"src": "fd10:1::2", "dst": "fd10:2::2", "local_ips": ("fd10:1::1",)}
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (("net.ipv6.conf.all.forwarding=0",), {"": "DROP"}),
+        (("net.ipv6.conf.cli.forwarding=0", "net.ipv4.ip_forward=0"), {"": "ACCEPT"}),
+        (("net.ipv6.conf.all.forwarding=0", "net.ipv6.conf.cli.force_forwarding=1"), {"": "ACCEPT"}),
+    ],
+)
+def test_of_ipv6_the_setting_of_all_counts(settings: tuple[str, ...], expected: object) -> None:
+    assert cases("filter|-A FORWARD -s fd10:9::/64 -j DROP", *settings, **SIX) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "value", "expected"),
+    [
+        ("10.9.0.9", 1, "rp_filter is 1: the source is routed by srv, not by cli"),
+        ("10.9.0.9", 2, ""),
+        ("10.9.0.9", 0, ""),
+        ("10.1.0.9", 1, ""),
+        (None, 1, ""),
+    ],
+)
+def test_a_source_with_another_way_back_is_filtered(source: str | None, value: int, expected: str) -> None:
+    settings = sysctls(f"{ALL}rp_filter=0", f"{CLI}rp_filter={value}")
+    (outcome,) = ask(NOTHING, src=source, sysctl=settings, routes=ROUTES).outcomes
+    assert why(outcome) == expected
+
+
+def test_a_source_without_a_way_back_is_filtered() -> None:
+    routes = Supplied("10.1.0.0/24 dev cli\n10.2.0.0/24 dev srv\nblackhole 10.7.0.0/16\n", "routes")
+    settings = sysctls(f"{ALL}rp_filter=2", f"{CLI}rp_filter=0")
+    found = {
+        source: why(ask(NOTHING, src=source, sysctl=settings, routes=routes).outcomes[0])
+        for source in ("10.9.0.9", "10.7.0.9", "10.2.0.9")
+    }
+    assert found == {
+        "10.9.0.9": "rp_filter: no route to the source", "10.7.0.9": "rp_filter: the route to the source is blackhole",
+        "10.2.0.9": "",
+    }  # fmt: skip
+
+
+def test_without_the_setting_of_either_kind_nothing_is_filtered() -> None:
+    (outcome,) = ask(NOTHING, src="10.9.0.9", sysctl=sysctls(f"{ALL}rp_filter=1"), routes=ROUTES).outcomes
+    assert outcome.verdict == "ACCEPT"
+
+
+# --- routing rules ------------------------------------------------------------------------------------------
+
+TABLES = """default via 10.2.0.2 dev srv
+default dev cli table 100
+0:\tfrom all lookup local
+100:\tfrom all fwmark 0x40/0x40 lookup 100
+32766:\tfrom all lookup main
+"""
+MARK = "-j MARK --set-xmark 0x40/0x40"
+SENT: dict[str, Any] = {"hook": "output", "src": "10.2.0.1", "in_iface": None}
+
+
+@pytest.mark.parametrize(
+    ("rule", "about", "expected"),
+    [
+        ("", {}, {"": "ACCEPT"}),
+        (f"mangle|-A PREROUTING {MARK}", {}, {"": "DROP"}),
+        (f"filter|-A FORWARD {MARK}", {}, {"": "ACCEPT"}),
+        ("", {"mark": None}, {"output interface is cli": "DROP", "": "ACCEPT"}),
+        (f"mangle|-A OUTPUT {MARK}", SENT, {"": "DROP"}),
+        (f"filter|-A OUTPUT {MARK}", SENT, {"": "ACCEPT"}),
+        (f"raw|-A OUTPUT {MARK}", SENT, {"output interface is cli": "DROP", "": "ACCEPT"}),
+        (f"nat|-A OUTPUT {MARK}\nnat|-A OUTPUT -p tcp -j DNAT --to-destination 10.2.0.6", SENT, {"": "DROP"}),
+    ],
+)
+def test_the_mark_chooses_the_interface(rule: str, about: dict[str, Any], expected: object) -> None:
+    rules = f"{rule}\nmangle|-A POSTROUTING -o cli -j DROP".strip()
+    assert cases(rules, **{"out_iface": None, "routes": Supplied(TABLES, "routes"), **about}) == expected
+
+
+def test_tables_without_their_rules_leave_the_interface_open() -> None:
+    routes = Supplied("\n".join(TABLES.splitlines()[:2]), "routes")
+    asked = cases("mangle|-A POSTROUTING -o cli -j DROP", out_iface=None, routes=routes)
+    assert asked == {"output interface is cli": "DROP", "": "ACCEPT"}
