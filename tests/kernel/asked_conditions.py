@@ -38,14 +38,23 @@ def all_hold(conditions: Iterable[Shape], facts: Facts) -> bool | None:
 
 
 def holds(condition: Shape, facts: Facts) -> bool | None:
-    """Whether a condition holds; None where what is known of the connection does not say."""
+    """Whether a condition holds; None where what is known of the connection does not say.
+
+    What is asked after nat sent a packet elsewhere names where; that is only known of the output interface.
+    """
     ask = _ANSWERS.get(condition["kind"])
-    if ask is None or "rewritten to" in condition["text"]:
+    sent = _REWRITTEN.search(condition["text"])
+    if ask is None or (sent and condition["kind"] != "out-interface"):
         return None
+    if condition["kind"] == "out-interface":
+        facts = facts._replace(endpoint=sent[1] if sent else None)
     values = condition.get("values") or [condition["value"]]
     answers = [ask(str(value), facts) for value in values]
     answer = True if True in answers else None if None in answers else False
     return None if answer is None else answer is condition["holds"]
+
+
+_REWRITTEN = re.compile(r"rewritten to ([\d.]+)(?::\d+)?\)")
 
 
 def _in(address: str, networks: str) -> bool:
@@ -69,17 +78,9 @@ def _in_interface(facts: Facts) -> str | None:
     return None if facts.attempt.client == NODE else facts.site.interfaces[facts.attempt.client]
 
 
-def _out_interface(facts: Facts) -> str | None:
-    """By which interface it leaves, where there is only one answer.
-
-    What the node sends is asked in OUTPUT for the interface of where it was sent, in POSTROUTING for that of
-    where it goes; a condition does not say which is meant.
-    """
-    sent, goes = facts.attempt.destination, facts.endpoint
-    if facts.attempt.client != NODE:
-        return facts.site.way_to(goes) if goes else None
-    ways = {facts.site.way_to(address) for address in (sent, goes) if address}
-    return ways.pop() if len(ways) == 1 else None
+def _out_interface(facts: Facts) -> str:
+    """By which interface it leaves: to where nat sent it, or to where it was sent before nat was asked."""
+    return facts.site.way_to(facts.endpoint or facts.attempt.destination)
 
 
 def _type(address: str, types: str, site: Place) -> bool | None:

@@ -71,14 +71,14 @@ def judge(
 ) -> Verdict:
     """Compare what is said of each frontend with what its clients meet."""
     troubles, unknown, compared = [], Counter[str](), 0
-    quiet = _is_quiet(node)
+    quiet, sticky = _is_quiet(node), _remembers(node)
     for frontend in frontends(node) if some is None else some:
         address, port, protocol = frontend["address"], frontend["port"], frontend["protocol"]
         target = f"{address or ''}:{port}/{protocol}"
         for asked in _askers(lab, (address, port, protocol), question):
             for service in _traced(node, target, asked.client, question):
                 comparison = Comparison(service["paths"], lab.site, question.setting, quiet=quiet)
-                found = list(_troubles(asked, comparison, sticky=bool(service["session_affinity"])))
+                found = list(_troubles(asked, comparison, sticky=sticky))
                 troubles += [f"{target} {asked.client or asked.kind}: {one}" for one in found[:2]]
                 unknown += comparison.unknown
                 compared += 1
@@ -136,3 +136,8 @@ def _is_quiet(node: iptviz.Snapshot) -> bool:
         for dump in node.dumps
         for line in bytes(dump).decode().splitlines()
     )
+
+
+def _remembers(node: iptviz.Snapshot) -> bool:
+    """Whether any rule remembers clients, so that chance does not choose anew for each connection."""
+    return any(b" -m recent " in bytes(dump) for dump in node.dumps)
