@@ -75,8 +75,11 @@ def judge(
     for frontend in frontends(node) if some is None else some:
         address, port, protocol = frontend["address"], frontend["port"], frontend["protocol"]
         target = f"{address or ''}:{port}/{protocol}"
+        said: dict[str, list[Shape]] = {}
         for asked in _askers(lab, (address, port, protocol), question):
-            for service in _traced(node, target, asked.client, question):
+            if asked.client not in said:
+                said[asked.client] = _traced(node, target, asked.client, question)
+            for service in said[asked.client]:
                 comparison = Comparison(service["paths"], lab.site, question.setting, quiet=quiet)
                 found = list(_troubles(asked, comparison, sticky=sticky))
                 troubles += [f"{target} {asked.client or asked.kind}: {one}" for one in found[:2]]
