@@ -8,7 +8,7 @@ from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.paths.model import ACCEPT, CLIENT_KINDS, LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
     from fractions import Fraction
 
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
@@ -20,34 +20,49 @@ class Reach(NamedTuple):
     """How clients of one kind fare.
 
     Of their connections at least the share `at_least` (in [0, 1]) works, at most `at_most`. `entries` are
-    the cases of these clients.
+    the cases of these clients. `is_port`: the frontend is a port of the node for something else: what is
+    delivered to the node itself there does not get to it.
     """
 
     client: str
     at_least: Fraction
     at_most: Fraction
     entries: tuple[ClientPaths, ...]
+    is_port: bool = False
 
     @property
     def word(self) -> Word:
         """Whether all, none, or some of the connections work; `depends`: a condition decides that.
 
         `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the
-        address.
+        address. Cases of settings of the kernel that are not known are left aside, as far as others are
+        there.
         """
-        if self.at_least == CERTAIN:
+        usual = [entry for entry in self.entries if not hangs_on_settings(entry)] or self.entries
+        at_least = min(entry.at_least for entry in usual)
+        at_most = max(entry.at_most for entry in usual)
+        if at_least == CERTAIN:
             return "yes"
         if self._is_local:
             return "this node"
-        if self.at_most == NEVER:
+        if at_most == NEVER:
             return "no"
-        return "in part" if self.at_least == self.at_most else "depends"
+        return "in part" if at_least == at_most else "depends"
 
     @property
     def failing(self) -> tuple[Decider | None, ...]:
         """Who makes connections fail, each once, largest share first; None: nobody here is known to."""
-        found = sorted(_failures(self.entries), key=lambda each: -each[0])
+        found = sorted(self._failures(), key=lambda each: -each[0])
         return tuple(dict.fromkeys(by for _, by in found))
+
+    def _failures(self) -> Iterator[tuple[Fraction, Decider | None]]:
+        for entry in self.entries:
+            for row in entry.endpoints:
+                if not row.reaches:
+                    yield row.share, row.by if row.outcome != ACCEPT else row.reply_by
+            for rest in entry.leftover:
+                if rest.share and (rest.outcome != LOCAL or self.is_port):
+                    yield rest.share, rest.by
 
     @property
     def _is_local(self) -> bool:
@@ -57,23 +72,22 @@ class Reach(NamedTuple):
         )
 
 
+def hangs_on_settings(entry: ClientPaths) -> bool:
+    """Whether an entry is about a setting of the kernel that is not known and is not as nodes have it."""
+    return any(one.condition.kind == "sysctl" and not one.holds for one in entry.when)
+
+
 def reaches(paths: FrontendPaths) -> tuple[Reach, ...]:
     """Return how each kind of clients fares, in the order of `CLIENT_KINDS`, or an address asked for."""
     kinds = dict.fromkeys(client for entry in paths.entries for client in entry.clients)
     ordered = sorted(kinds, key=lambda kind: CLIENT_KINDS.index(kind) if kind in CLIENT_KINDS else 0)
-    return tuple(_reach(kind, paths.entries) for kind in ordered)
+    return tuple(_reach(kind, paths) for kind in ordered)
 
 
-def _reach(kind: str, entries: Iterable[ClientPaths]) -> Reach:
-    own = tuple(entry for entry in entries if kind in entry.clients)
-    return Reach(kind, min(entry.at_least for entry in own), max(entry.at_most for entry in own), own)
+def _reach(client: str, paths: FrontendPaths) -> Reach:
+    own = tuple(entry for entry in paths.entries if client in entry.clients)
+    least, most = min(entry.at_least for entry in own), max(entry.at_most for entry in own)
+    return Reach(client, least, most, own, paths.kind in _PORTS)
 
 
-def _failures(entries: Iterable[ClientPaths]) -> Iterator[tuple[Fraction, Decider | None]]:
-    for entry in entries:
-        for row in entry.endpoints:
-            if not row.reaches:
-                yield row.share, row.by if row.outcome != ACCEPT else row.reply_by
-        for rest in entry.leftover:
-            if rest.share and rest.outcome != LOCAL:
-                yield rest.share, rest.by
+_PORTS = {"node-port", "host-port", "published"}

@@ -9,19 +9,23 @@ from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.reach import reaches
+from iptviz.paths.shared import SharedPaths
+from iptviz.paths.survey import Survey
+from iptviz.questions.ways import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.dump.model import Dump
     from iptviz.engine.condition import When
+    from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
     from iptviz.paths.reach import Reach
+    from iptviz.questions.ways import Beside
 
     PathsOfPort = tuple[FrontendPaths | None, ...]
 
@@ -121,9 +125,16 @@ def surely_reached(port: Iterable[Reached]) -> bool:
     return all(reached.fares and all(fare.word in WELL for fare in reached.fares) for reached in port)
 
 
-def ways_of(_node: Snapshot, _dump: Dump, _ports: Sequence[ServicePort]) -> tuple[PathsOfPort, ...]:
-    """Return the ways of connections to each frontend of service ports of a dump; empty: none is looked at."""
-    return ()
+def ways_of(
+    node: Snapshot, rules: DispatchingRules, ports: Sequence[ServicePort], beside: Beside
+) -> tuple[PathsOfPort, ...]:
+    """Return the ways of connections to each frontend of service ports of a dump.
+
+    Raises:
+        DumpError: a file that is supplied beside the dump cannot be read.
+    """
+    shared = SharedPaths(Survey(rules.dump, evidence_of(node, rules.dump.family, beside)), rules)
+    return tuple(tuple(map(shared.of, port.answers)) for port in ports)
 
 
 def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:

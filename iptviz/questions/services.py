@@ -20,7 +20,8 @@ from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.reached import Reached, fails, reached_of, surely_reached, ways_of
-from iptviz.supplied.files import Supplied, read_file
+from iptviz.questions.ways import Beside
+from iptviz.supplied.files import FileArgument, Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
 
@@ -111,6 +112,11 @@ def services(
     sort: str = "name",
     published: bool = False,
     names: str | Supplied | None = None,
+    addresses: FileArgument = None,
+    routes: FileArgument = None,
+    ipset: FileArgument = None,
+    recent: FileArgument = None,
+    sysctl: FileArgument = None,
 ) -> ServicesResult:
     """Return the service ports of a node: all, or those to which all that is asked for applies.
 
@@ -121,11 +127,12 @@ def services(
     or not with all connections; where conditions decide that, or it was not looked at, a note counts them.
     `endpoint` is an address, or address:port, of an endpoint.
     `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
-    a list of services, which names those whose comments are lost.
+    a list of services, which names those whose comments are lost. What is known of the node beside its rules comes
+    from the snapshot, or is supplied as for `iptviz.packet`.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
-        DumpError: the list of services cannot be read.
+        DumpError: the list of services, or another file, cannot be read.
     """
     if sort not in SORTS:
         raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
@@ -139,6 +146,7 @@ def services(
         no_endpoints=no_endpoints,
         failing=failing,
         published=published,
+        beside=Beside("", addresses, routes, ipset, recent, sysctl),
     )
     answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
@@ -157,6 +165,7 @@ class _Wanted(NamedTuple):
     no_endpoints: bool
     failing: bool
     published: bool
+    beside: Beside
 
     def includes(self, service_port: ServicePort) -> bool:
         """Whether all fits that a service port's own chains tell, but for the endpoint."""
@@ -178,7 +187,13 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(rules, found))
     result = ServicesResult(
-        dump, tuple(wanted), len(found), notes, era_of(dump), others, paths=ways_of(node, dump, wanted)
+        dump,
+        tuple(wanted),
+        len(found),
+        notes,
+        era_of(dump),
+        others,
+        paths=ways_of(node, rules, wanted, asked.beside),
     )
     return _failing(result) if asked.failing else result
 

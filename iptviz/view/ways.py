@@ -49,6 +49,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "unchanged": "NOT DNATed",
     "redirected": "REDIRECTED",
     "depends": "depends",
+    "setting": "depends",
     "local": "this node",
     "reached": "reached",
 }
@@ -87,10 +88,15 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     for entry in ways.paths.entries:
         for line in _lines(entry, ways.own):
             said.setdefault(line, []).append(entry)
-    ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
+    ordered = sorted(said, key=lambda line: _place(line.kind))
     who = clients_labels([said[line] for line in ordered])
     lines = [line._replace(who=clients) for line, clients in zip(ordered, who, strict=True)]
-    return tuple(_told_apart(lines))
+    return tuple(_told_apart(sorted(lines, key=lambda line: FATE_KINDS.index(line.kind))))
+
+
+def _place(kind: FateKind) -> int:
+    """Return the place of a line where conditions are told: those of settings are, and are not `otherwise`."""
+    return -1 if kind == "setting" else FATE_KINDS.index(kind)
 
 
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
