@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
 import iptviz
@@ -79,13 +80,23 @@ def judge(
         for asked in _askers(lab, (address, port, protocol), question):
             if asked.client not in said:
                 said[asked.client] = _traced(node, target, asked.client, question)
-            for service in said[asked.client]:
+            for service in (one for one in said[asked.client] if _answers_at(one["frontend"], asked.to[0])):
                 comparison = Comparison(service["paths"], lab.site, question.setting, quiet=quiet)
                 found = list(_troubles(asked, comparison, sticky=sticky))
                 troubles += [f"{target} {asked.client or asked.kind}: {one}" for one in found[:2]]
                 unknown += comparison.unknown
                 compared += 1
     return Verdict(troubles, unknown, compared)
+
+
+def _answers_at(frontend: Shape, address: str) -> bool:
+    """Whether a frontend is one of those at an address: another program's port may be at some alone."""
+    if frontend["address"] is not None:
+        return bool(frontend["address"] == address)
+    limits = frontend.get("addresses") or {"not": []}
+    named = [one for networks in limits.values() for one in networks]
+    inside = any(ip_address(address) in ip_network(one, strict=False) for one in named)
+    return inside is ("only" in limits)
 
 
 def _askers(lab: Crossroads, frontend: tuple[str | None, int, str], question: Question) -> Iterator[_Asked]:

@@ -38,8 +38,12 @@ ERAS_APART = 9 if RULE_SETS <= 300 else 1
 
 
 def setting(localnet: str) -> Setting:
-    """Return what its addresses do not say of the node; the backend that is loaded last is asked first."""
-    return Setting(settings=(("net.ipv4.conf.all.route_localnet", localnet),), first="nft")
+    """Return what its addresses do not say of the node: the backend that is loaded last is asked first.
+
+    No link is a bridge, so that every answer meets iptables, as on a bridge that asks them.
+    """
+    known = {"net.ipv4.conf.all.route_localnet": localnet, "net.bridge.bridge-nf-call-iptables": "1"}
+    return Setting(tuple(known.items()), first="nft")
 
 
 SETTING = setting("0")
