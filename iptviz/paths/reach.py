@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
+    from iptviz.engine.condition import Condition
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
 
 Word = Literal["yes", "no", "in part", "depends", "this node"]
@@ -35,10 +37,12 @@ class Reach(NamedTuple):
         """Whether all, none, or some of the connections work; `depends`: a condition decides that.
 
         `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the
-        address. Cases of settings of the kernel that are not known are left aside, as far as others are
-        there.
+        address. Left aside, where there are others, are cases of settings of the kernel that are not known, and
+        of clients that rules single out.
         """
-        usual = [entry for entry in self.entries if not hangs_on_settings(entry)] or self.entries
+        usual = [
+            entry for entry in self.entries if not hangs_on_settings(entry) and not is_singled_out(entry)
+        ] or self.entries
         at_least = min(entry.at_least for entry in usual)
         at_most = max(entry.at_most for entry in usual)
         if at_least == CERTAIN:
@@ -46,7 +50,7 @@ class Reach(NamedTuple):
         if self._is_local:
             return "this node"
         if at_most == NEVER:
-            return "no"
+            return "depends" if any(map(self._is_taken, usual)) else "no"
         return "in part" if at_least == at_most else "depends"
 
     @property
@@ -67,14 +71,30 @@ class Reach(NamedTuple):
     @property
     def _is_local(self) -> bool:
         """Whether this node itself takes whatever reaches no endpoint."""
-        return not self.failing and any(
-            rest.outcome == LOCAL for each in self.entries for rest in each.leftover
-        )
+        return not self.failing and any(map(self._is_taken, self.entries))
+
+    def _is_taken(self, entry: ClientPaths) -> bool:
+        """Whether this node itself takes what an entry is about."""
+        return not self.is_port and any(rest.outcome == LOCAL for rest in entry.leftover)
 
 
 def hangs_on_settings(entry: ClientPaths) -> bool:
     """Whether an entry is about a setting of the kernel that is not known and is not as nodes have it."""
     return any(one.condition.kind == "sysctl" and not one.holds for one in entry.when)
+
+
+def is_singled_out(entry: ClientPaths) -> bool:
+    """Whether an entry is about clients that rules name by their own address, or by the port they send from."""
+    return any(one.holds and _names_one(one.condition) for one in entry.when)
+
+
+def _names_one(condition: Condition) -> bool:
+    if condition.kind == "source-port":
+        return True
+    return condition.kind == "source-cidr" and all(map(_ONE.search, condition.values))
+
+
+_ONE = re.compile(r"^[^/:]+(?:/32)?$|^[^/]*:[^/]*(?:/128)?$")
 
 
 def reaches(paths: FrontendPaths) -> tuple[Reach, ...]:

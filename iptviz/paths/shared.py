@@ -1,5 +1,4 @@
-"""The paths of many frontends: those that differ in names and addresses alone, which no rule tells apart,
-once.
+"""The paths of many frontends: those that differ in names and addresses alone are followed once.
 
 A frontend's own rules, from those that dispatch it to its endpoints', are brought into one form: the
 addresses, ports and hashes in them are numbered as they come up. Two frontends whose forms are equal are
@@ -9,6 +8,7 @@ answered alike.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake.text import to_bytes, to_text
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.paths.alike import Alike
-    from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
+    from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
 
 _SERVICE_CHAIN = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN))
@@ -52,6 +52,14 @@ class _Form(NamedTuple):
     rules: tuple[Rule, ...]
 
 
+class Found(NamedTuple):
+    """The paths of a frontend, with its answer; where they are another's, what says them of the one asked for."""
+
+    answer: FrontendAnswer
+    paths: FrontendPaths
+    translation: Translation | None = None
+
+
 class SharedPaths:
     """Finds the paths of the frontends of one dump."""
 
@@ -59,23 +67,23 @@ class SharedPaths:
         self._survey = survey
         self._rules = rules
         self._dump: Dump = rules.dump
-        self._found: dict[object, tuple[_Form, FrontendPaths]] = {}
+        self._found: dict[object, tuple[_Form, Found]] = {}
 
-    def of(self, answer: FrontendAnswer) -> FrontendPaths:
-        """Return the paths of connections to a frontend.
+    def of(self, answer: FrontendAnswer) -> Found:
+        """Return what is found of a frontend, or of one whose rules have the same form.
 
         Raises:
             PacketError: what is assumed can be so of no kind of client.
         """
-        frontend = answer.frontend
         form = self._form(answer)
         known = self._found.get(form.key) if form.key is not None else None
-        if known is None:
-            found = self._survey.paths(frontend, form.chains, form.endpoints)
-            if form.key is not None:
-                self._found[form.key] = form, found
-            return found
-        return _Translation(*known, form, frontend).paths()
+        if known is not None:
+            first, found = known
+            return found._replace(translation=Translation(first, form))
+        found = Found(answer, self._survey.paths(answer.frontend, form.chains, form.endpoints))
+        if form.key is not None:
+            self._found[form.key] = form, found
+        return found
 
     # --- the form ---------------------------------------------------------------------------------------------
 
@@ -103,9 +111,7 @@ class SharedPaths:
         )
 
     def _own_rules(self, rules: Iterable[Rule]) -> tuple[bytes, list[str]]:
-        """Return the text of rules, and of the chains of services that they lead to, with these chains'
-        names.
-        """
+        """Return the text of rules, and of the service chains that they lead to, with these chains' names."""
         nat = self._dump.tables.get("nat")
         texts = [to_bytes(rule.text) for rule in rules]
         chains: dict[bytes, None] = {}
@@ -160,50 +166,29 @@ class _Numbered:
 # --- what is found of one frontend, said of another -------------------------------------------------------------
 
 
-class _Translation:
+class Translation:
     """Says of `to` what was found of a frontend whose rules have the same form."""
 
-    def __init__(self, of: _Form, found: FrontendPaths, to: _Form, frontend: Frontend) -> None:
-        self._found = found
-        self._addresses: Mapping[str, str] = dict(zip(of.addresses, to.addresses, strict=True))
-        self._rules = {rule.line: other for rule, other in zip(of.rules, to.rules, strict=True)}
-        self._frontend = frontend
+    def __init__(self, of: _Form, to: _Form) -> None:
+        self._of, self._to = of, to
 
-    def paths(self) -> FrontendPaths:
-        """Return the paths."""
-        return self._found._replace(
-            assumed=self._when(self._found.assumed), entries=tuple(map(self._entry, self._found.entries))
-        )
+    @cached_property
+    def _addresses(self) -> Mapping[str, str]:
+        return dict(zip(self._of.addresses, self._to.addresses, strict=True))
 
-    def _entry(self, entry: ClientPaths) -> ClientPaths:
-        return entry._replace(
-            when=self._when(entry.when),
-            endpoints=tuple(
-                row._replace(
-                    address=self._addresses.get(row.address, row.address),
-                    when=self._when(row.when),
-                    by=self._decider(row.by),
-                    reply_by=self._decider(row.reply_by),
-                )
-                for row in entry.endpoints
-            ),
-            leftover=tuple(
-                row._replace(
-                    to=self._frontend.text.rpartition("/")[0],
-                    when=self._when(row.when),
-                    by=self._decider(row.by),
-                )
-                for row in entry.leftover
-            ),
-        )
+    @cached_property
+    def _rules(self) -> Mapping[int, Rule]:
+        return {rule.line: other for rule, other in zip(self._of.rules, self._to.rules, strict=True)}
 
-    def _decider(self, by: Decider | None) -> Decider | None:
+    def decider(self, by: Decider | None) -> Decider | None:
+        """Return who decides: of a frontend's own rules the one at the same place."""
         rule = self._rules.get(by.line or 0) if by is not None and by.number is not None else None
         if by is None or rule is None:
             return by
         return by._replace(number=rule.number, line=rule.line, text=rule.text)
 
-    def _when(self, when: When) -> When:
+    def when(self, when: When) -> When:
+        """Return conditions about the addresses of the frontend and its endpoints."""
         return tuple(map(self._assumption, when)) if when else when
 
     def _assumption(self, assumption: Assumption) -> Assumption:

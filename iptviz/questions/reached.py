@@ -9,7 +9,7 @@ from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.reach import reaches
-from iptviz.paths.shared import SharedPaths
+from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Survey
 from iptviz.questions.ways import evidence_of
 
@@ -125,16 +125,47 @@ def surely_reached(port: Iterable[Reached]) -> bool:
     return all(reached.fares and all(fare.word in WELL for fare in reached.fares) for reached in port)
 
 
-def ways_of(
+def reached_in(
     node: Snapshot, rules: DispatchingRules, ports: Sequence[ServicePort], beside: Beside
-) -> tuple[PathsOfPort, ...]:
-    """Return the ways of connections to each frontend of service ports of a dump.
+) -> tuple[tuple[Reached, ...], ...]:
+    """Return for each service port of a dump how clients fare at its frontends.
 
     Raises:
         DumpError: a file that is supplied beside the dump cannot be read.
     """
-    shared = SharedPaths(Survey(rules.dump, evidence_of(node, rules.dump.family, beside)), rules)
-    return tuple(tuple(map(shared.of, port.answers)) for port in ports)
+    looking = _Looking(SharedPaths(Survey(rules.dump, evidence_of(node, rules.dump.family, beside)), rules))
+    return tuple(tuple(map(looking.at, port.answers)) for port in ports)
+
+
+class _Looking:
+    """Looks at many frontends; what is said of one is said of all that are found alike."""
+
+    def __init__(self, shared: SharedPaths) -> None:
+        self._shared = shared
+        self._fares: dict[int, tuple[Fare, ...]] = {}
+
+    def at(self, answer: FrontendAnswer) -> Reached:
+        """Return how clients fare at a frontend."""
+        found = self._shared.of(answer)
+        if found.translation is None:
+            fares = self._fares[id(found.paths)] = tuple(_fares(answer, found.paths))
+            return Reached(answer.frontend, fares)
+        translated = tuple(_translated(fare, found.translation) for fare in self._fares[id(found.paths)])
+        return Reached(answer.frontend, translated)
+
+
+def _translated(fare: Fare, translation: Translation) -> Fare:
+    if not fare.failures:
+        return fare
+    return fare._replace(
+        failures=tuple(
+            failure._replace(
+                cause=failure.cause._replace(by=translation.decider(failure.cause.by)),
+                when=translation.when(failure.when),
+            )
+            for failure in fare.failures
+        )
+    )
 
 
 def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:

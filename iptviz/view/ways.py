@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_of
+from iptviz.paths.model import ACCEPT
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
@@ -50,6 +51,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "redirected": "REDIRECTED",
     "depends": "depends",
     "setting": "depends",
+    "except": "except",
     "local": "this node",
     "reached": "reached",
 }
@@ -60,6 +62,10 @@ _NORMAL = {
 """What is assumed of every new connection is not told again and again; JSON has it."""
 
 _MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "bad", "reached": "good"}
+
+
+_NOT_SO = {"destination-type"}
+"""Of these the opposite is the usual."""
 
 
 class WayLine(NamedTuple):
@@ -95,8 +101,8 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
 
 
 def _place(kind: FateKind) -> int:
-    """Return the place of a line where conditions are told: those of settings are, and are not `otherwise`."""
-    return -1 if kind == "setting" else FATE_KINDS.index(kind)
+    """Return the place of a line where conditions are told: those of rare cases are, and are not `otherwise`."""
+    return -1 if kind in {"setting", "except"} else FATE_KINDS.index(kind)
 
 
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
@@ -138,7 +144,10 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
     yield from (line.fact for line in way_lines(ways))
     yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
     if told := [
-        one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
+        one
+        for one in ways.paths.assumed
+        if (one.condition.kind, one.condition.value) not in _NORMAL
+        or (one.holds and one.condition.kind in _NOT_SO)
     ]:
         yield Fact("Assumed", printable(clauses(tuple(told))), kind="assumed")
     if ways.paths.left_open:
@@ -175,7 +184,7 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
         how = untracked or ", not DNATed"
         return f"delivered to this node at {fate.to}{how}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
-    if fate.kind == "unchanged":
+    if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
     where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
