@@ -20,6 +20,8 @@ _SOURCES = {"pod": (PODS, POD), "out": (OUTSIDE, STRANGER), "node": (NODE, OWN)}
 _TARGETS = {"svc": (_SERVICE, 80), "nodeport": (OWN, 30080), "empty": ("10.96.0.66", 80)}
 _LINE = re.compile(r" *(pod|out|node)(?:->|:)(svc|nodeport|empty)\b:?.*?(OK \S+ sees \S+|FAIL \S+)$")
 _ROUTE = re.compile(r"^(default|[\d./]+)(?: via \S+)? dev (\S+)(?!.*table)", re.MULTILINE)
+_FAR = {"timeout", "EHOSTUNREACH"}
+"""What a client hears of where its request came to nobody, and what it may hear of a rule, too."""
 _SERVERS = {"p7": "10.244.0.7", "p8": "10.244.0.8"}
 
 
@@ -27,6 +29,7 @@ class ProbedSite:
     """A node that its own tools describe: what its addresses and routes are."""
 
     def __init__(self, folder: Path) -> None:
+        self.is_bypassed = "nf-call-0" in folder.name  # its bridge does not ask iptables
         self._own = set(re.findall(r"inet ([\d.]+)/", (folder / "addresses").read_text()))
         routes = _ROUTE.findall((folder / "routes").read_text())
         self._routes = [
@@ -48,7 +51,7 @@ class ProbedSite:
 
 
 class Probe(NamedTuple):
-    """A connection that was tried; of one that timed out nobody knows how far it came."""
+    """A connection that was tried; of one that came to nobody it is not known how far it came."""
 
     fate: Fate
     timed_out: bool
@@ -63,7 +66,7 @@ def probes(folder: Path) -> Iterator[Probe]:
             word, _, rest = found[3].partition(" ")
             if word == "OK" and not _answered(fate, *rest.split(" sees ")):
                 continue
-            fate.refused = rest if word == "FAIL" and rest != "timeout" else ""
+            fate.refused = rest if word == "FAIL" and rest not in _FAR else ""
             yield Probe(fate, word == "FAIL" and not fate.refused)
 
 

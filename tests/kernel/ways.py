@@ -119,10 +119,13 @@ class Comparison:
 
     def silence(self, fate: Fate) -> Iterator[Trouble]:
         """Yield what speaks against a client's hearing nothing, however far its request came."""
-        for entry in self.paths:
-            own = is_of(entry, fate.attempt) and self._applies(entry, fate) is not False
-            if own and Fraction(entry["reaching"]["at_least"]["exact"]) == 1:
-                yield Trouble("should always reach an endpoint", fate)
+        entries = [
+            entry
+            for entry in self.paths
+            if is_of(entry, fate.attempt) and self._applies(entry, fate) is not False
+        ]
+        if entries and all(Fraction(entry["reaching"]["at_least"]["exact"]) == 1 for entry in entries):
+            yield Trouble("should always reach an endpoint", fate)
 
     def _applies(self, entry: Shape, fate: Fate) -> bool | None:
         return self._known(entry["when"], fate, None)
