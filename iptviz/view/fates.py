@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, LOCAL
-from iptviz.paths.reach import hangs_on_settings, is_singled_out
+from iptviz.paths.reach import hangs_on_node, is_singled_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ FATE_KINDS: tuple[FateKind, ...] = (
 )  # fmt: skip
 """In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
 nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
-reached; failing by a setting of the kernel that is not known, or for clients that rules single out."""
+reached; failing by what is not known of the node, or for clients that rules single out."""
 
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
@@ -100,9 +100,7 @@ def fates_of(entry: ClientPaths, own: frozenset[str] | None) -> list[Fate]:
     What reaches an address other than `own` is redirected.
     """
     fates = [_compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry))]
-    rare: FateKind | None = (
-        "setting" if hangs_on_settings(entry) else "except" if is_singled_out(entry) else None
-    )
+    rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
         fates = [fate._replace(kind=rare) if fate.kind in FAILING else fate for fate in fates]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))

@@ -64,10 +64,6 @@ _NORMAL = {
 _MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "bad", "reached": "good"}
 
 
-_NOT_SO = {"destination-type"}
-"""Of these the opposite is the usual."""
-
-
 class WayLine(NamedTuple):
     """A line: a word, what it says of which endpoints, whether that is good or bad, and of whom it is said.
 
@@ -144,10 +140,7 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
     yield from (line.fact for line in way_lines(ways))
     yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
     if told := [
-        one
-        for one in ways.paths.assumed
-        if (one.condition.kind, one.condition.value) not in _NORMAL
-        or (one.holds and one.condition.kind in _NOT_SO)
+        one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
     ]:
         yield Fact("Assumed", printable(clauses(tuple(told))), kind="assumed")
     if ways.paths.left_open:
