@@ -22,15 +22,15 @@ class Reach(NamedTuple):
     """How clients of one kind fare.
 
     Of their connections at least the share `at_least` (in [0, 1]) works, at most `at_most`. `entries` are
-    the cases of these clients. `is_port`: the frontend is a port of the node for something else: what is
-    delivered to the node itself there does not get to it.
+    the cases of these clients. `is_health_check`: the
+    frontend is a port at which kube-proxy itself tells load balancers of a service.
     """
 
     client: str
     at_least: Fraction
     at_most: Fraction
     entries: tuple[ClientPaths, ...]
-    is_port: bool = False
+    is_health_check: bool = False
 
     @property
     def word(self) -> Word:
@@ -65,7 +65,7 @@ class Reach(NamedTuple):
                 if not row.reaches:
                     yield row.share, row.by if row.outcome != ACCEPT else row.reply_by
             for rest in entry.leftover:
-                if rest.share and (rest.outcome != LOCAL or self.is_port):
+                if rest.share and not (rest.outcome == LOCAL and self._may_take(entry)):
                     yield rest.share, rest.by
 
     def _are_taken(self, entries: Iterable[ClientPaths]) -> bool:
@@ -74,20 +74,25 @@ class Reach(NamedTuple):
 
     def _is_taken(self, entry: ClientPaths) -> bool:
         """Whether this node itself takes some of what an entry is about."""
-        return not self.is_port and any(rest.outcome == LOCAL for rest in entry.leftover)
+        return self._may_take(entry) and any(rest.outcome == LOCAL for rest in entry.leftover)
+
+    def _may_take(self, entry: ClientPaths) -> bool:
+        """Whether the node is meant to take connections: those not tracked, or to a health check port."""
+        return entry.untracked or self.is_health_check
 
 
 def hangs_on_node(entry: ClientPaths) -> bool:
     """Whether an entry is about something that is not known of the node, and is not as nodes have it.
 
-    That is a setting of the kernel; or that it lacks an address to which nothing is tracked: a DNS cache has it.
+    That is a setting of the kernel; or that it lacks an address to which nothing is tracked: a DNS cache
+    has it.
     """
     unlike = {one.condition.kind for one in entry.when if not one.holds}
     return "sysctl" in unlike or (entry.untracked and "destination-type" in unlike)
 
 
 def is_singled_out(entry: ClientPaths) -> bool:
-    """Whether an entry is about clients that rules name by their own address, or by the port they send from."""
+    """Whether an entry is about clients that rules name by their own address, or by their port."""
     return any(one.holds and _names_one(one.condition) for one in entry.when)
 
 
@@ -110,7 +115,4 @@ def reaches(paths: FrontendPaths) -> tuple[Reach, ...]:
 def _reach(client: str, paths: FrontendPaths) -> Reach:
     own = tuple(entry for entry in paths.entries if client in entry.clients)
     least, most = min(entry.at_least for entry in own), max(entry.at_most for entry in own)
-    return Reach(client, least, most, own, paths.kind in _PORTS)
-
-
-_PORTS = {"node-port", "host-port", "published"}
+    return Reach(client, least, most, own, paths.kind == "health-check")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_of
-from iptviz.paths.model import ACCEPT
+from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
@@ -88,7 +88,7 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     """Return the lines of a frontend, what fails first; clients of which the same is said share one."""
     said: dict[WayLine, list[ClientPaths]] = {}
     for entry in ways.paths.entries:
-        for line in _lines(entry, ways.own):
+        for line in _lines(entry, ways):
             said.setdefault(line, []).append(entry)
     ordered = sorted(said, key=lambda line: _place(line.kind))
     who = clients_labels([said[line] for line in ordered])
@@ -105,7 +105,7 @@ def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
     """Return for each group of clients all that is said of it; first those for whom most fails."""
     groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
     for entry in ways.paths.entries:
-        groups.setdefault(tuple(_lines(entry, ways.own)), []).append(entry)
+        groups.setdefault(tuple(_lines(entry, ways)), []).append(entry)
     ordered = sorted(groups, key=lambda lines: [FATE_KINDS.index(line.kind) for line in lines])
     return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
 
@@ -147,8 +147,8 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
         yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
 
 
-def _lines(entry: ClientPaths, own: frozenset[str] | None) -> Iterator[WayLine]:
-    fates = fates_of(entry, own)
+def _lines(entry: ClientPaths, ways: Ways) -> Iterator[WayLine]:
+    fates = fates_of(entry, ways.own, ways.paths.kind)
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
@@ -173,10 +173,10 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends) + foreign + when
-    if fate.kind == "local":
-        how = untracked or ", not DNATed"
-        return f"delivered to this node at {fate.to}{how}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
+    if fate.outcome == LOCAL:
+        how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")
+        return f"{share}delivered to this node at {fate.to}{how}{when}"
     if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
     where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""
