@@ -70,7 +70,7 @@ class Martians:
             UndecidedError: that hangs on a condition without an answer.
         """
         source, destination = packet.source, packet.destination
-        if lies_in(destination, _SIX_LOOPBACK) and packet.dnat:
+        if lies_in(destination, _SIX_LOOPBACK) and (packet.dnat or packet.part == ANSWER):
             return "martian destination: ::1 is not taken from outside"
         if any(lies_in(source, network) for network in _NO_SOURCES):
             return "martian source: no single host's address"

@@ -77,7 +77,7 @@ def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None
     others = complement(_region(but), 0)
     sent = everything(0) if source is None else _region([source])
     sources = {
-        "outside": complement(pods, 0),
+        "outside": complement(_region([*asked.networks, _network(LOOPBACK[asked.family])]), 0),
         "pod": pods or everything(0),
         "node": complement(_loopback(asked), 0),
     }
@@ -145,6 +145,7 @@ def _first_packet(asked: Asked) -> Packet:
         unlisted=("",),
         mark=known_mark(0),
         connmark=known_mark(0),
+        tcp_flags=frozenset({"SYN"}) if frontend.protocol == "tcp" else None,
     )
 
 

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from iptviz.engine.chains import Chains, Ended
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
-from iptviz.engine.hooks import start_of
+from iptviz.engine.hooks import Stage, start_of
 from iptviz.engine.journey import Journey, Policy
 from iptviz.engine.marks import known_mark
 from iptviz.engine.meanings.connections import INVALID, UNTRACKED
 from iptviz.engine.packet import ANSWER, NEXT
-from iptviz.paths.mirrored import Reworded, is_of_endpoint, of_answer, of_endpoint
+from iptviz.paths.mirrored import Reworded, changed_sides, is_of_endpoint, of_answer, of_endpoint
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from iptviz.engine.effects import Stop
-    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.hooks import Hooks, Turn
     from iptviz.engine.packet import Packet
     from iptviz.engine.unknowns import Unknowns
     from iptviz.paths.alike import Alike
@@ -206,7 +206,8 @@ class Way:
         accepted = Gone("ACCEPT", None, packet)
         if packet.dnat is None:
             return self.diagrams.leaf(accepted)
-        unknowns = Reworded(self.unknowns, of_answer(endpoint_text(packet)))
+        reword = of_answer(endpoint_text(packet), is_local=packet.route == "INPUT")
+        unknowns = Reworded(self.unknowns, reword)
         hook = "output" if packet.route == "INPUT" else "prerouting"
         back = _Back(self.hooks, unknowns, client).along(_answer(client, packet), self.hooks.turns(hook))
         back = self._unbridged(packet, back)
@@ -273,16 +274,23 @@ class _Back(Leg):
         return super().arrived(packet, by)
 
     def met(self, stage: Stage, packet: Packet) -> Packet:
-        """Return the answer as a stage meets it: nat puts the client's own address back."""
-        if not _translates(stage):
+        """Return the answer as a stage meets it: nat puts the client's own address back, then the frontend's."""
+        if packet.state == UNTRACKED:
             return packet
-        changed = tuple((field, line) for field, line in packet.changed if field != "destination")
-        return packet._replace(
-            destination=self._client.source,
-            destination_port=self._client.source_port,
-            to_this_node=self._client.route == "OUTPUT",
-            changed=changed,
-        )
+        if _translates(stage):
+            return packet._replace(
+                destination=self._client.source,
+                destination_port=self._client.source_port,
+                to_this_node=self._client.route == "OUTPUT",
+                changed=_known_again(packet, "destination"),
+            )
+        if stage == _LAST:
+            return packet._replace(
+                source=self._client.destination,
+                source_port=self._client.destination_port,
+                changed=_known_again(packet, "source"),
+            )
+        return packet
 
 
 class _Next(_Onward):
@@ -294,16 +302,38 @@ class _Next(_Onward):
 
     def met(self, stage: Stage, packet: Packet) -> Packet:
         """Return the packet as a stage meets it."""
-        if not _translates(stage):
-            return packet
         first = self._first
-        return packet._replace(
-            destination=first.destination,
-            destination_port=first.destination_port,
-            to_this_node=first.to_this_node,
-            dnat=first.dnat,
-            original=first.original,
-        )
+        if _translates(stage):
+            return packet._replace(
+                destination=first.destination,
+                destination_port=first.destination_port,
+                to_this_node=first.to_this_node,
+                dnat=first.dnat,
+                original=first.original,
+                changed=_known_again(packet, "destination") + _unknown(first, "destination"),
+            )
+        if stage == _LAST:
+            return packet._replace(
+                source=first.source,
+                source_port=first.source_port,
+                snat=first.snat,
+                changed=_known_again(packet, "source") + _unknown(first, "source"),
+            )
+        return packet
+
+
+_LAST = Stage("nat", "POSTROUTING")
+"""Where nat rewrites sources of what this node sends, before what it sends to itself comes in again."""
+
+
+def _known_again(packet: Packet, side: str) -> tuple[tuple[str, int], ...]:
+    """Return what rules have made unknown of a packet, but for the address and port of one side."""
+    return tuple(each for each in packet.changed if each not in _unknown(packet, side))
+
+
+def _unknown(packet: Packet, side: str) -> tuple[tuple[str, int], ...]:
+    """Return which rules have made the address and port of one side unknown."""
+    return tuple(each for each in packet.changed if each[0].startswith(side))
 
 
 def _translates(stage: Stage) -> bool:
@@ -333,7 +363,6 @@ def endpoint_text(packet: Packet) -> str:
 def _answer(client: Packet, packet: Packet) -> Packet:
     """Return the answer to an accepted packet, as it starts on its way back."""
     masqueraded = packet.snat is not None
-    since = dict(packet.changed).get("source")
     return packet._replace(
         source=packet.destination,
         source_port=packet.destination_port,
@@ -347,7 +376,7 @@ def _answer(client: Packet, packet: Packet) -> Packet:
         tcp_flags=frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else None,
         to_this_node=True if masqueraded else client.route == "OUTPUT",
         unlisted=(), listed=frozenset(), dnat=None, snat=None, ttl=None, ttl_taken=0, length=None,
-        changed=(("destination", since),) if masqueraded and since is not None else (),
+        changed=changed_sides(packet, masqueraded=masqueraded),
         route="OUTPUT" if packet.route == "INPUT" else "",
         part=ANSWER,
     )  # fmt: skip

@@ -15,26 +15,31 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.engine.fields import Field
+    from iptviz.engine.packet import Packet
 
 
 class Reworded(Unknowns):
     """What is not known of a connection, asked in other words: `reword` says what they mean there."""
 
-    def __init__(self, of: Unknowns, reword: Callable[[Condition], Condition]) -> None:
+    def __init__(self, of: Unknowns, reword: Callable[[Condition], Condition | bool]) -> None:
         self.__dict__.update(of.__dict__)  # one account of fields and nodes, whoever asks
         self._of = of
         self._reword = reword
 
     def condition(self, condition: Condition) -> int:
         """Return where a condition holds."""
-        return self._of.condition(self._reword(condition))
+        meant = self._reword(condition)
+        if isinstance(meant, bool):
+            return self.diagrams.yes if meant else self.diagrams.no
+        return self._of.condition(meant)
 
     def told(self, condition: Condition) -> bool | None:
         """Return whether a condition holds, as far as that is known."""
-        return self._of.told(self._reword(condition))
+        meant = self._reword(condition)
+        return meant if isinstance(meant, bool) else self._of.told(meant)
 
 
-def of_endpoint(address: str, *, routed: bool) -> Callable[[Condition], Condition]:
+def of_endpoint(address: str, *, routed: bool) -> Callable[[Condition], Condition | bool]:
     """Return what makes questions about where DNAT sends packets ones about this endpoint.
 
     Once a packet is `routed` there, its output interface is that of the endpoint; OUTPUT still sees the one
@@ -55,10 +60,11 @@ _SWAPPED = {
     "source-cidr": "destination-cidr",
     "source-range": "destination-range",
     "source-port": "destination-port",
-    "source-type": "destination-type",
     "in-interface": "out-interface",
 }
-_OTHER_SIDE = _SWAPPED | {other: kind for kind, other in _SWAPPED.items()}
+_OTHER_SIDE = (
+    _SWAPPED | {other: kind for kind, other in _SWAPPED.items()} | {"destination-type": "source-type"}
+)
 _SIDES = {"src": "dst", "dst": "src"}
 _OF_ONE_PACKET: dict[str, Callable[[Condition], str]] = {
     "length": lambda asked: f"-m length --length {asked.value}",
@@ -68,6 +74,7 @@ _OF_ONE_PACKET: dict[str, Callable[[Condition], str]] = {
     "recent": lambda asked: f"-m recent --name {asked.value} {asked.details}",
     "count": lambda asked: asked.value,
     "match": lambda asked: asked.value,
+    "source-type": lambda asked: f"-m addrtype --src-type {asked.value}",
 }
 """What differs from packet to packet, by its kind: the options that ask for it."""
 
@@ -80,14 +87,26 @@ def _dashed(rate: str) -> str:
     )
 
 
-def of_answer(address: str) -> Callable[[Condition], Condition]:
-    """Return what makes questions about the answer of an endpoint ones about the connection."""
+_OF_ITS_CONNECTION = "-m conntrack --ctorig"
+"""What begins so asks the same of each packet of a connection."""
 
-    def reword(condition: Condition) -> Condition:
+
+def of_answer(address: str, *, is_local: bool) -> Callable[[Condition], Condition | bool]:
+    """Return what makes questions about the answer of an endpoint ones about the connection.
+
+    `is_local`: the endpoint is this node, so that the answer's source is; nat hides it only when all is over.
+    """
+
+    def reword(condition: Condition) -> Condition | bool:
+        if condition.kind == "source-type" and (is_local or condition.value == "LOCAL"):
+            return is_local and "LOCAL" in condition.values
+        if condition.value.startswith(_OF_ITS_CONNECTION):
+            return condition
         if condition.kind in _OTHER_SIDE:
             kind = _OTHER_SIDE[condition.kind]
             # The interface is that of the endpoint, and so is the source that MASQUERADE takes from it.
-            rewritten = address if kind == "out-interface" or condition.since is not None else ""
+            masqueraded = condition.since is not None and kind.startswith("source")
+            rewritten = address if kind == "out-interface" or masqueraded else ""
             return condition._replace(kind=kind, details="", rewritten=rewritten)
         if condition.kind == "set":
             directions = ",".join(_SIDES.get(side, side) for side in condition.details.split(","))
@@ -106,3 +125,11 @@ def is_of_endpoint(field: Field) -> bool:
     """Whether what is asked is asked of one endpoint: by its address, or of what nat has made of a packet."""
     rewritten = field.rewritten or (field.since is not None and field.kind.startswith("destination"))
     return bool(rewritten) or field.kind in _OF_AN_ENDPOINT
+
+
+def changed_sides(packet: Packet, *, masqueraded: bool) -> tuple[tuple[str, int], ...]:
+    """Return which rules made addresses and ports of an answer unknown: those that did so of the request's."""
+    sides = {"destination": "source", "destination_port": "source_port"}
+    if masqueraded:
+        sides |= {other: side for side, other in sides.items()}
+    return tuple(sorted((sides[field], line) for field, line in packet.changed if field in sides))

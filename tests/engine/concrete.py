@@ -14,6 +14,11 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 address = ipaddress.ip_address
 
 
+def without_dice(chance: str) -> bool:
+    """Whether a chance comes true that is none."""
+    return {0.0: False, 1.0: True}[float(chance)]
+
+
 @dataclass
 class Connection:
     """What tracking keeps: the packet as it came, who will answer, whether SNAT or DNAT changed it, a mark."""
@@ -30,7 +35,10 @@ class Connection:
 
 @dataclass
 class Packet:
-    """A packet, and where it stands. `local` are the node's addresses, `leaving` the one that it leaves by."""
+    """A packet, and where it stands. `local` are the node's addresses, `leaving` the one that it leaves by.
+
+    `draw` says whether a chance comes true.
+    """
 
     source: Address
     destination: Address
@@ -52,6 +60,7 @@ class Packet:
     route: str = ""
     tracking: str = "INVALID"
     connection: Connection | None = None
+    draw: Callable[[str], bool] = without_dice
 
     dscp = property(lambda self: self.tos >> 2)
     ports = property(lambda self: {self.sport, self.dport})
@@ -130,8 +139,8 @@ TESTS: dict[str, tuple[str, Callable[[Any, str], bool]]] = {
     "-i": ("into", _interface),
     "-o": ("out", _interface),
     "-p": ("protocol", eq),
-    **dict.fromkeys(("tcp --sport", "udp --sport"), ("sport", _between)),
-    **dict.fromkeys(("tcp --dport", "udp --dport"), ("dport", _between)),
+    **dict.fromkeys(("tcp --sport", "udp --sport", "sctp --sport"), ("sport", _between)),
+    **dict.fromkeys(("tcp --dport", "udp --dport", "sctp --dport"), ("dport", _between)),
     "tcp --tcp-flags": ("flags", _flags),
     "multiport --sports": ("sport", _among),
     "multiport --dports": ("dport", _among),
@@ -159,7 +168,7 @@ TESTS: dict[str, tuple[str, Callable[[Any, str], bool]]] = {
     "owner --uid-owner": ("uid", _number(eq)),
     "owner --gid-owner": ("gid", _number(eq)),
     "statistic --mode": ("protocol", lambda _, mode: mode == "random"),
-    "statistic --probability": ("protocol", lambda _, chance: {0.0: False, 1.0: True}[float(chance)]),
+    "statistic --probability": ("draw", lambda draw, chance: draw(chance)),
     "comment --comment": ("protocol", lambda *_: True),
 }
 """For each option, which part of a packet it looks at, and how."""

@@ -55,7 +55,8 @@ def _connmark(packet: Packet, options: Options) -> None:
 
 def _untrack(packet: Packet, options: Options) -> None:
     assert options.keys() <= {"--notrack"}
-    packet.tracking = "UNTRACKED"
+    if packet.connection is None:  # else it came back by lo, with its connection
+        packet.tracking = "UNTRACKED"
 
 
 def _ttl(packet: Packet, options: Options) -> None:

@@ -51,6 +51,18 @@ class Table(NamedTuple):
     chains: defaultdict[str, list[Rule]]
 
 
+class Rules(NamedTuple):
+    """The tables of a dump, and whether a rule wants connections to be tracked."""
+
+    tables: dict[str, Table]
+    tracks: bool
+
+
+def read(dump: str) -> Rules:
+    """Read all that a walk asks of a dump."""
+    return Rules(read_tables(dump), WANTS_TRACKING.search(dump) is not None)
+
+
 def read_tables(dump: str) -> dict[str, Table]:
     """Read a dump, with counters or without."""
     tables: dict[str, Table] = {}
@@ -109,7 +121,7 @@ HOOKS = {
 """What is asked in turn of a packet that was sent this way, and before it was sent any way."""
 COMES, LEAVES = {"PREROUTING", "INPUT", "FORWARD"}, {"FORWARD", "OUTPUT", "POSTROUTING"}
 WANTS_TRACKING = re.compile("-m (conntrack|state|connmark) |-j (CONNMARK|DNAT|SNAT|MASQUERADE|NETMAP)")
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58}
+PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 NEVER_TRACKED = {*range(130, 137), 143}
 """The types by which ICMPv6 finds neighbours, routers and members of groups."""
 VERDICTS = {"ACCEPT", "DROP", "REJECT"}
@@ -117,15 +129,16 @@ VERDICTS = {"ACCEPT", "DROP", "REJECT"}
 
 def interpret(dump: str, packet: Packet) -> Outcome:
     """Send a packet, which stays as it is, through the tables of a dump."""
-    walk = _Walk(dump, replace(packet))
+    walk = Walk(read(dump), replace(packet))
     verdict = walk.hooks()
     return Outcome(verdict, walk.packet, walk.matched)
 
 
-class _Walk:
-    def __init__(self, dump: str, packet: Packet) -> None:
-        self.tables = read_tables(dump)
-        self.tracks = WANTS_TRACKING.search(dump) is not None
+class Walk:
+    """One packet on its way, which changes it."""
+
+    def __init__(self, rules: Rules, packet: Packet) -> None:
+        self.tables, self.tracks = rules
         self.packet = packet
         self.interfaces = packet.into, packet.out
         self.matched: list[tuple[str, str, int]] = []
@@ -187,8 +200,12 @@ class _Walk:
                 if verdict or rule.goes_to:
                     return verdict
             elif rule.target in NAT:
-                translate(self.packet, hook, rule.target, rule.options)
+                self.translate(hook, rule)
                 return "ACCEPT"
             else:
                 CHANGES[rule.target](self.packet, rule.options)
         return ""
+
+    def translate(self, hook: str, rule: Rule) -> None:
+        """Do what a rule of nat says."""
+        translate(self.packet, hook, rule.target, rule.options)

@@ -68,7 +68,7 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
     wanted: frozenset[str] = test.operand
     if packet.state is None:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
-    if packet.state in wanted or packet.statuses & wanted:
+    if packet.state in wanted or (packet.state not in NO_CONNECTION and packet.statuses & wanted):
         return known(test, holds=True)
     if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"} and not packet.part:
         return quoted(test)  # what the first packet got is not known
@@ -93,10 +93,10 @@ def direction(test: Test, packet: Packet, _host: Host) -> Truth:
 
 
 def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
-    """Compare with the connection's tuples, which are known of its first packet."""
-    if packet.state != "NEW":
-        return quoted(test)
+    """Compare with the connection's tuples, known of its first packet, and of later ones as that was."""
     wanted: TupleField = test.operand
+    if packet.state != "NEW" and (not packet.part or wanted.reply):
+        return quoted(test)
     seen: Packet | ConnectionTuple = packet if wanted.reply or packet.original is None else packet.original
     own = getattr(seen, wanted.field)
     if own is None or wanted.wanted is None:
