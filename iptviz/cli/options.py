@@ -139,6 +139,16 @@ def told_option(flag: str, metavar: str, text: str) -> typer.models.OptionInfo:
     return option
 
 
+FromOption = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="CLIENT",
+        help="Connections of one kind of client: outside, pod or node, or of an ADDRESS.",
+        show_default=False,
+    ),
+    Named.ADDRESS,
+]
 AddressesOption = Annotated[
     FileArgument,
     told_option("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),

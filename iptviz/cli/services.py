@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from iptviz.cli.command import CommandResult, question
-from iptviz.cli.options import NodeArgument, ServicesOption
+from iptviz.cli.options import (
+    AddressesOption,
+    IpsetOption,
+    NodeArgument,
+    RecentOption,
+    RoutesOption,
+    ServicesOption,
+    SysctlOption,
+)
 from iptviz.redact.named import Named
 
 
@@ -53,6 +61,11 @@ def services_command(
         Named.NOTHING,
     ] = False,
     names: ServicesOption = None,
+    addresses: AddressesOption = None,
+    routes: RoutesOption = None,
+    ipset: IpsetOption = None,
+    recent: RecentOption = None,
+    sysctl: SysctlOption = None,
 ) -> CommandResult:
     """List every service port: who reaches it, its endpoints and how evenly they share, its policies."""
     from iptviz.questions.services import services  # other commands shall not wait for it
@@ -67,6 +80,11 @@ def services_command(
         published=published,
         sort=sort,
         names=names,
+        addresses=addresses,
+        routes=routes,
+        ipset=ipset,
+        recent=recent,
+        sysctl=sysctl,
     )
     listed = any(answer.services for answer in result.answers)
     return CommandResult(result, found=exit_code and listed and (failing or uneven or no_endpoints))

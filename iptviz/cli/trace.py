@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from iptviz.cli.command import CommandResult, question
-from iptviz.cli.options import After, NodeArgument, ServicesOption
+from iptviz.cli.options import (
+    AddressesOption,
+    After,
+    AssumeOption,
+    FromOption,
+    IpsetOption,
+    NodeArgument,
+    RecentOption,
+    RoutesOption,
+    ServicesOption,
+    SysctlOption,
+)
 from iptviz.kube.target import family_of_target
 from iptviz.node.snapshot import Snapshot
 from iptviz.questions.trace import trace
@@ -19,11 +30,13 @@ def trace_command(
         typer.Argument(
             metavar="TARGET",
             help="10.97.13.198, 10.97.13.198:79, [fd00::1]:443, default/web, default/web:http, "
-            ":32123 (a node port), KUBE-SVC-... (a chain), or an endpoint 10.244.1.17:80.",
+            ":32123 or NODE-IP:32123 (a node port, a host port, a health check port), KUBE-SVC-... (a chain), "
+            "or an endpoint 10.244.1.17:80.",
         ),
         Named.TARGET,
     ],
     dump: NodeArgument,
+    client: FromOption = "",
     names: ServicesOption = None,
     since: Annotated[
         Snapshot | None,
@@ -37,8 +50,26 @@ def trace_command(
         Named.OLDER_DUMP,
         After("show_all"),
     ] = None,
+    addresses: AddressesOption = None,
+    routes: RoutesOption = None,
+    ipset: IpsetOption = None,
+    recent: RecentOption = None,
+    sysctl: SysctlOption = None,
+    assume: AssumeOption = None,
 ) -> CommandResult:
     """Show where connections to TARGET go, with the exact share of each endpoint, and why."""
-    result = trace(dump, target, names=names, since=since)
+    result = trace(
+        dump,
+        target,
+        names=names,
+        since=since,
+        client=client,
+        addresses=addresses,
+        routes=routes,
+        ipset=ipset,
+        recent=recent,
+        sysctl=sysctl,
+        assume=assume or (),
+    )
     is_absent = not result.services
     return CommandResult(result, found=is_absent, absent=(result,) if is_absent else (), blank=is_absent)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.martians import LOOPBACK, Martians, lies_in
+from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.moves import Lost, On
 from iptviz.engine.settings import Settings, Side
 
@@ -96,12 +97,25 @@ class Routing:
 
         return self.host.routes.lookup(packet.destination, has_mark)
 
-    def looped(self, packet: Packet, _answer: Answer) -> On:
-        """Return a packet that the node sends to itself as it comes in again, any other as it is."""
-        if packet.route != "OUTPUT" or not self.host.is_local(packet.destination):
+    def looped(self, packet: Packet, answer: Answer) -> On:
+        """Return a packet that the node sends to itself as it comes in again, any other as it is.
+
+        Raises:
+            UndecidedError: that hangs on where DNAT has sent it.
+        """
+        if packet.route != "OUTPUT" or not self._comes_back(packet, answer):
             return On(packet)
         statuses = packet.statuses | {"CONFIRMED"}  # after POSTROUTING: nf_confirm of nf_conntrack_proto.c
         return On(packet._replace(route="INPUT", in_interface="lo", to_this_node=True, statuses=statuses))
+
+    def _comes_back(self, packet: Packet, answer: Answer) -> bool:
+        """Whether a packet of this node is for this node; an unknown address is taken for another host's.
+
+        But what is not tracked may be so since a program of this node has the address, as a DNS cache does.
+        """
+        if packet.dnat is None and packet.to_this_node is None and packet.state != UNTRACKED:
+            return bool(self.host.is_local(packet.destination))
+        return self._is_local(packet, answer)
 
     def arrived(self, packet: Packet, answer: Answer) -> On | Lost:
         """Deliver to this node or forward.

@@ -57,7 +57,7 @@ LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
 class Asked(NamedTuple):
     """A frontend that connections go to, the networks of pods as far as they are known, and the node.
 
-    `may_be_local` says that rules treat a cluster IP as an address of the node, as those of a local DNS
+    `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS
     cache do.
     """
 
@@ -65,7 +65,7 @@ class Asked(NamedTuple):
     family: str
     networks: Sequence[Network]
     host: Host
-    may_be_local: bool = False
+    seems_local: bool = False
 
 
 def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None = None) -> list[Client]:
@@ -150,19 +150,20 @@ def _first_packet(asked: Asked) -> Packet:
 
 def _is_no_address(asked: Asked) -> bool:
     """Whether a cluster IP is taken for no address of the node, as it is none in iptables mode."""
-    return asked.frontend.kind == "cluster-ip" and not asked.may_be_local
+    return asked.frontend.kind == "cluster-ip" and not asked.seems_local
 
 
 def _granted(asked: Asked, packet: Packet) -> When:
-    if not _is_no_address(asked) or packet.to_this_node is not False:
+    if not _is_no_address(asked) or asked.host.is_local(packet.destination) is not None:
         return ()
     return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
 
 
 def is_untracked(dump: Dump, address: str) -> bool:
-    """Whether rules of the raw table are about an address, as where a DNS cache of the node listens on it."""
+    """Whether rules keep what goes to an address from being tracked, as those of a DNS cache of the node do."""
     raw = dump.tables.get("raw")
-    return raw is not None and next(raw.rules_with(f"{address}/"), None) is not None
+    rules = raw.rules_with(f" -d {address}/") if raw else ()
+    return any(rule.target is not None and rule.target.name in {"NOTRACK", "CT"} for rule in rules)
 
 
 def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:

@@ -6,9 +6,12 @@ that comes of it: so what is asked of one endpoint does not multiply with what i
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from iptviz.engine.chains import Chains, Ended
+from iptviz.engine.condition import Condition
+from iptviz.engine.effects import answered
 from iptviz.engine.hooks import start_of
 from iptviz.engine.journey import Journey, Policy
 from iptviz.engine.marks import known_mark
@@ -18,7 +21,7 @@ from iptviz.paths.mirrored import Reworded, is_of_endpoint, of_answer, of_endpoi
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
     from iptviz.engine.effects import Stop
     from iptviz.engine.hooks import Hooks, Stage, Turn
@@ -206,6 +209,7 @@ class Way:
         unknowns = Reworded(self.unknowns, of_answer(endpoint_text(packet)))
         hook = "output" if packet.route == "INPUT" else "prerouting"
         back = _Back(self.hooks, unknowns, client).along(_answer(client, packet), self.hooks.turns(hook))
+        back = self._unbridged(packet, back)
 
         def told(leaf: int) -> int:
             says = self.diagrams.says(leaf)
@@ -214,6 +218,25 @@ class Way:
             return self._later(client, packet)
 
         return self.diagrams.replaced(back, told)
+
+    def _unbridged(self, packet: Packet, back: int) -> int:
+        """Return what becomes of an answer that may stay within a bridge, where rules meet it by a setting alone.
+
+        A client and an endpoint on one bridge: what the bridge itself delivers, nat does not give back
+        (br_netfilter_hooks.c).
+        """
+        device = packet.leaves_by
+        if packet.route != "FORWARD" or packet.snat is not None or not device or not _BRIDGE.match(device):
+            return back
+        within = Condition("in-interface", device)
+
+        def explored(answer: Callable[[Condition], bool | None]) -> int:
+            same = packet.in_interface == device if packet.in_interface else answered(within, answer)
+            if not same or self.hooks.routing.settings.is_one(_BRIDGED, answer):
+                return back
+            return self.diagrams.leaf(Stopped("DROP", packet, NOT_BRIDGED))
+
+        return self.unknowns.explored(explored)
 
     def _later(self, client: Packet, packet: Packet) -> int:
         """Return what becomes of the client's next packet, once it has got its answer."""
@@ -229,6 +252,10 @@ class Way:
         return self.diagrams.replaced(ends, told)
 
 
+_BRIDGE = re.compile(r"cni|br-|br\d|cbr|docker|kube-bridge|lxdbr|nerdctl|podman|virbr|weave")
+"""Names of bridges that container networks and hypervisors make."""
+_BRIDGED = "net.bridge.bridge-nf-call-iptables"
+NOT_BRIDGED = f"{_BRIDGED} is not 1: the bridge delivers the answer, which keeps the endpoint's address"
 NOT_TRANSLATED = "NOTRACK: the answer keeps the endpoint's address, which the client does not know"
 
 

@@ -86,7 +86,8 @@ def of_answer(address: str) -> Callable[[Condition], Condition]:
     def reword(condition: Condition) -> Condition:
         if condition.kind in _OTHER_SIDE:
             kind = _OTHER_SIDE[condition.kind]
-            rewritten = address if kind == "out-interface" else ""
+            # The interface is that of the endpoint, and so is the source that MASQUERADE takes from it.
+            rewritten = address if kind == "out-interface" or condition.since is not None else ""
             return condition._replace(kind=kind, details="", rewritten=rewritten)
         if condition.kind == "set":
             directions = ",".join(_SIDES.get(side, side) for side in condition.details.split(","))

@@ -93,9 +93,10 @@ class FrontendPaths(NamedTuple):
     """All that may become of connections to one frontend; entries of one kind of client exclude each other.
 
     `assumed` is taken for granted of all clients. `left_open` says that questions were left open, since
-    there were too many cases.
+    there were too many cases. `kind` is that of the frontend.
     """
 
     assumed: When
     entries: tuple[ClientPaths, ...]
     left_open: bool = False
+    kind: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
+    from iptviz.engine.condition import Condition
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
 
 Word = Literal["yes", "no", "in part", "depends", "this node"]
@@ -20,60 +22,95 @@ class Reach(NamedTuple):
     """How clients of one kind fare.
 
     Of their connections at least the share `at_least` (in [0, 1]) works, at most `at_most`. `entries` are
-    the cases of these clients.
+    the cases of these clients. `is_port`: the frontend is a port of the node for something else: what is
+    delivered to the node itself there does not get to it.
     """
 
     client: str
     at_least: Fraction
     at_most: Fraction
     entries: tuple[ClientPaths, ...]
+    is_port: bool = False
 
     @property
     def word(self) -> Word:
         """Whether all, none, or some of the connections work; `depends`: a condition decides that.
 
         `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the
-        address.
+        address. Left aside, where there are others, are cases of what is not known of the node, and
+        of clients that rules single out.
         """
-        if self.at_least == CERTAIN:
+        usual = [
+            entry for entry in self.entries if not hangs_on_node(entry) and not is_singled_out(entry)
+        ] or self.entries
+        at_least = min(entry.at_least for entry in usual)
+        at_most = max(entry.at_most for entry in usual)
+        if at_least == CERTAIN:
             return "yes"
-        if self._is_local:
+        if self._are_taken(usual):
             return "this node"
-        if self.at_most == NEVER:
-            return "no"
-        return "in part" if self.at_least == self.at_most else "depends"
+        if at_most == NEVER:
+            return "depends" if any(map(self._is_taken, usual)) else "no"
+        return "in part" if at_least == at_most else "depends"
 
     @property
     def failing(self) -> tuple[Decider | None, ...]:
         """Who makes connections fail, each once, largest share first; None: nobody here is known to."""
-        found = sorted(_failures(self.entries), key=lambda each: -each[0])
+        found = sorted(self._failures(self.entries), key=lambda each: -each[0])
         return tuple(dict.fromkeys(by for _, by in found))
 
-    @property
-    def _is_local(self) -> bool:
+    def _failures(self, entries: Iterable[ClientPaths]) -> Iterator[tuple[Fraction, Decider | None]]:
+        for entry in entries:
+            for row in entry.endpoints:
+                if not row.reaches:
+                    yield row.share, row.by if row.outcome != ACCEPT else row.reply_by
+            for rest in entry.leftover:
+                if rest.share and (rest.outcome != LOCAL or self.is_port):
+                    yield rest.share, rest.by
+
+    def _are_taken(self, entries: Iterable[ClientPaths]) -> bool:
         """Whether this node itself takes whatever reaches no endpoint."""
-        return not self.failing and any(
-            rest.outcome == LOCAL for each in self.entries for rest in each.leftover
-        )
+        return not any(self._failures(entries)) and any(map(self._is_taken, entries))
+
+    def _is_taken(self, entry: ClientPaths) -> bool:
+        """Whether this node itself takes some of what an entry is about."""
+        return not self.is_port and any(rest.outcome == LOCAL for rest in entry.leftover)
+
+
+def hangs_on_node(entry: ClientPaths) -> bool:
+    """Whether an entry is about something that is not known of the node, and is not as nodes have it.
+
+    That is a setting of the kernel; or that it lacks an address to which nothing is tracked: a DNS cache has it.
+    """
+    unlike = {one.condition.kind for one in entry.when if not one.holds}
+    return "sysctl" in unlike or (entry.untracked and "destination-type" in unlike)
+
+
+def is_singled_out(entry: ClientPaths) -> bool:
+    """Whether an entry is about clients that rules name by their own address, or by the port they send from."""
+    return any(one.holds and _names_one(one.condition) for one in entry.when)
+
+
+def _names_one(condition: Condition) -> bool:
+    if condition.kind == "source-port":
+        return True
+    return condition.kind == "source-cidr" and all(map(_ONE.search, condition.values))
+
+
+_ONE = re.compile(r"^[^/:]+(?:/32)?$|^[^/]*:[^/]*(?:/128)?$")
 
 
 def reaches(paths: FrontendPaths) -> tuple[Reach, ...]:
     """Return how each kind of clients fares, in the order of `CLIENT_KINDS`, or an address asked for."""
     kinds = dict.fromkeys(client for entry in paths.entries for client in entry.clients)
     ordered = sorted(kinds, key=lambda kind: CLIENT_KINDS.index(kind) if kind in CLIENT_KINDS else 0)
-    return tuple(_reach(kind, paths.entries) for kind in ordered)
+    return tuple(_reach(kind, paths) for kind in ordered)
 
 
-def _reach(kind: str, entries: Iterable[ClientPaths]) -> Reach:
-    own = tuple(entry for entry in entries if kind in entry.clients)
-    return Reach(kind, min(entry.at_least for entry in own), max(entry.at_most for entry in own), own)
+def _reach(client: str, paths: FrontendPaths) -> Reach:
+    own = tuple(entry for entry in paths.entries if client in entry.clients)
+    least, most = min(entry.at_least for entry in own), max(entry.at_most for entry in own)
+    return Reach(client, least, most, own, paths.kind in _PORTS)
 
 
-def _failures(entries: Iterable[ClientPaths]) -> Iterator[tuple[Fraction, Decider | None]]:
-    for entry in entries:
-        for row in entry.endpoints:
-            if not row.reaches:
-                yield row.share, row.by if row.outcome != ACCEPT else row.reply_by
-        for rest in entry.leftover:
-            if rest.share and rest.outcome != LOCAL:
-                yield rest.share, rest.by
+_PORTS = {"node-port", "host-port", "published"}

@@ -156,7 +156,7 @@ class _Finding:
         if self._refusal and not found:
             raise self._refusal
         entries = tuple(map(self._in_order, _together(found)))
-        return FrontendPaths(tuple(self._assumed), entries, self._left_open)
+        return FrontendPaths(tuple(self._assumed), entries, self._left_open, self._asked.frontend.kind)
 
     def _in_order(self, entry: ClientPaths) -> ClientPaths:
         """Return an entry with its endpoints in the order of the service's own."""

@@ -9,19 +9,23 @@ from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.reach import reaches
+from iptviz.paths.shared import SharedPaths, Translation
+from iptviz.paths.survey import Survey
+from iptviz.questions.ways import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.dump.model import Dump
     from iptviz.engine.condition import When
+    from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
     from iptviz.paths.reach import Reach
+    from iptviz.questions.ways import Beside
 
     PathsOfPort = tuple[FrontendPaths | None, ...]
 
@@ -121,9 +125,47 @@ def surely_reached(port: Iterable[Reached]) -> bool:
     return all(reached.fares and all(fare.word in WELL for fare in reached.fares) for reached in port)
 
 
-def ways_of(_node: Snapshot, _dump: Dump, _ports: Sequence[ServicePort]) -> tuple[PathsOfPort, ...]:
-    """Return the ways of connections to each frontend of service ports of a dump; empty: none is looked at."""
-    return ()
+def reached_in(
+    node: Snapshot, rules: DispatchingRules, ports: Sequence[ServicePort], beside: Beside
+) -> tuple[tuple[Reached, ...], ...]:
+    """Return for each service port of a dump how clients fare at its frontends.
+
+    Raises:
+        DumpError: a file that is supplied beside the dump cannot be read.
+    """
+    looking = _Looking(SharedPaths(Survey(rules.dump, evidence_of(node, rules.dump.family, beside)), rules))
+    return tuple(tuple(map(looking.at, port.answers)) for port in ports)
+
+
+class _Looking:
+    """Looks at many frontends; what is said of one is said of all that are found alike."""
+
+    def __init__(self, shared: SharedPaths) -> None:
+        self._shared = shared
+        self._fares: dict[int, tuple[Fare, ...]] = {}
+
+    def at(self, answer: FrontendAnswer) -> Reached:
+        """Return how clients fare at a frontend."""
+        found = self._shared.of(answer)
+        if found.translation is None:
+            fares = self._fares[id(found.paths)] = tuple(_fares(answer, found.paths))
+            return Reached(answer.frontend, fares)
+        translated = tuple(_translated(fare, found.translation) for fare in self._fares[id(found.paths)])
+        return Reached(answer.frontend, translated)
+
+
+def _translated(fare: Fare, translation: Translation) -> Fare:
+    if not fare.failures:
+        return fare
+    return fare._replace(
+        failures=tuple(
+            failure._replace(
+                cause=failure.cause._replace(by=translation.decider(failure.cause.by)),
+                when=translation.when(failure.when),
+            )
+            for failure in fare.failures
+        )
+    )
 
 
 def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:

@@ -19,8 +19,9 @@ from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
-from iptviz.questions.reached import Reached, fails, reached_of, surely_reached, ways_of
-from iptviz.supplied.files import Supplied, read_file
+from iptviz.questions.reached import Reached, fails, reached_in, surely_reached
+from iptviz.questions.ways import Beside
+from iptviz.supplied.files import FileArgument, Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
-    from iptviz.questions.reached import PathsOfPort
     from iptviz.supplied.service_names import Candidate
 
 
@@ -37,8 +37,8 @@ class ServicesResult(NamedTuple):
     """The service ports that were asked for; `total` counts those that the dump has.
 
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
-    were asked for. `others` are the answers of the node's other dumps. `paths` has for each of the services the
-    ways of connections to each of its frontends, None for one that was not looked at; it is empty where none was.
+    were asked for. `others` are the answers of the node's other dumps. `reached` has for each of the
+    services how clients fare at each of its frontends.
     """
 
     dump: Dump
@@ -49,13 +49,7 @@ class ServicesResult(NamedTuple):
     published: tuple[PublishedPort, ...] = ()
     snapshot: Snapshot | None = None
     others: tuple[ServicesResult, ...] = ()
-    paths: tuple[PathsOfPort, ...] = ()
-
-    @property
-    def reached(self) -> tuple[tuple[Reached, ...], ...]:
-        """How clients fare at each frontend of each of the services."""
-        paths = self.paths or ((),) * len(self.services)
-        return tuple(map(reached_of, (port.answers for port in self.services), paths))
+    reached: tuple[tuple[Reached, ...], ...] = ()
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -111,6 +105,11 @@ def services(
     sort: str = "name",
     published: bool = False,
     names: str | Supplied | None = None,
+    addresses: FileArgument = None,
+    routes: FileArgument = None,
+    ipset: FileArgument = None,
+    recent: FileArgument = None,
+    sysctl: FileArgument = None,
 ) -> ServicesResult:
     """Return the service ports of a node: all, or those to which all that is asked for applies.
 
@@ -121,11 +120,12 @@ def services(
     or not with all connections; where conditions decide that, or it was not looked at, a note counts them.
     `endpoint` is an address, or address:port, of an endpoint.
     `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
-    a list of services, which names those whose comments are lost.
+    a list of services, which names those whose comments are lost. What is known of the node beside its rules
+    comes from the snapshot, or is supplied as for `iptviz.packet`.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
-        DumpError: the list of services cannot be read.
+        DumpError: the list of services, or another file, cannot be read.
     """
     if sort not in SORTS:
         raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
@@ -139,6 +139,7 @@ def services(
         no_endpoints=no_endpoints,
         failing=failing,
         published=published,
+        beside=Beside("", addresses, routes, ipset, recent, sysctl),
     )
     answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
@@ -157,6 +158,7 @@ class _Wanted(NamedTuple):
     no_endpoints: bool
     failing: bool
     published: bool
+    beside: Beside
 
     def includes(self, service_port: ServicePort) -> bool:
         """Whether all fits that a service port's own chains tell, but for the endpoint."""
@@ -178,7 +180,13 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(rules, found))
     result = ServicesResult(
-        dump, tuple(wanted), len(found), notes, era_of(dump), others, paths=ways_of(node, dump, wanted)
+        dump,
+        tuple(wanted),
+        len(found),
+        notes,
+        era_of(dump),
+        others,
+        reached=reached_in(node, rules, wanted, asked.beside),
     )
     return _failing(result) if asked.failing else result
 
@@ -191,7 +199,7 @@ def _failing(result: ServicesResult) -> ServicesResult:
     notes = (remark("failing-not-known", count=open_ones),) if open_ones else ()
     return result._replace(
         services=tuple(result.services[place] for place in kept),
-        paths=tuple(result.paths[place] for place in kept) if result.paths else (),
+        reached=tuple(reached[place] for place in kept),
         notes=(*result.notes, *notes),
     )
 

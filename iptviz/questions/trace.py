@@ -90,6 +90,7 @@ def trace(
     routes: FileArgument = None,
     ipset: FileArgument = None,
     recent: FileArgument = None,
+    sysctl: FileArgument = None,
     assume: Sequence[str] = (),
 ) -> TraceResult:
     """Follow new connections to `target` through the dumps of a node, those of its family where it has one.
@@ -113,7 +114,7 @@ def trace(
     snapshot = as_snapshot(dump)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
-    beside = Beside(client, addresses, routes, ipset, recent, tuple(assume))
+    beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume))
     answers = [
         _trace(each, target, candidates, before.of_family(each.family)[0] if before else None)
         for each in snapshot.of_family(family)

@@ -30,6 +30,7 @@ class Beside(NamedTuple):
     routes: FileArgument = None
     ipset: FileArgument = None
     recent: FileArgument = None
+    sysctl: FileArgument = None
     assume: tuple[str, ...] = ()
 
 
@@ -46,16 +47,26 @@ def paths_of(
         return ()
     family = dump.family
     _check_client(beside.client, family)
+    evidence = evidence_of(node, family, beside)
+    asks = partial(_conditions, dump, services, evidence, beside)
+    given = read_assumptions(beside.assume, family, asks) if beside.assume else ()
+    return _paths(dump, services, evidence._replace(given=given), beside)
+
+
+def evidence_of(node: Snapshot, family: str, beside: Beside) -> Evidence:
+    """Return what is known of a node for packets of one family, but for what is assumed.
+
+    Raises:
+        DumpError: a file cannot be read.
+    """
     dumps = node.of_family(family)
     host = supplied_host(
         node, family, None, (),
         addresses=beside.addresses, routes=beside.routes, ipset=beside.ipset, recent=beside.recent,
+        sysctl=beside.sysctl,
     )  # fmt: skip
     unseen = tuple(dict.fromkeys(name for each in dumps for name in node.unseen_tables(each)))
-    evidence = Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))
-    asks = partial(_conditions, dump, services, evidence, beside)
-    given = read_assumptions(beside.assume, family, asks) if beside.assume else ()
-    return _paths(dump, services, evidence._replace(given=given), beside)
+    return Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))
 
 
 def _check_client(client: str, family: str) -> None:

@@ -11,6 +11,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from iptviz.engine.condition import Assumption, When
     from iptviz.paths.model import ClientPaths
 
 _ORDER = {kind: place for place, kind in enumerate(CLIENT_KINDS)}
@@ -46,7 +47,7 @@ def _when(client: str, place: int, said: Sequence[Sequence[ClientPaths]]) -> str
     others = [_cases(client, those) for number, those in enumerate(said) if number != place]
     if own.keys() >= set().union(*others):
         return ""
-    told = [" when " + clauses(entry.when) for entry in own.values()]
+    told = [" when " + clauses(when) for when in _joined(entry.when for entry in own.values())]
     if len(told) > _MOST:
         told[_MOST - 1 :] = [f" in {len(told) - _MOST + 1} more cases (see --json)"]
     first = [_cases(client, those) for those in said[:place]]
@@ -54,6 +55,29 @@ def _when(client: str, place: int, said: Sequence[Sequence[ClientPaths]]) -> str
     apart = own.keys().isdisjoint(set().union(*first))
     short = len(own) == 1 and len(next(iter(own.values())).when) == 1
     return _OTHERWISE if is_last and apart and not short else " or".join(told)
+
+
+def _joined(whens: Iterable[When]) -> list[When]:
+    """Return conditions of which any holds where one of `whens` does: two that differ in one answer are one."""
+    found = list(dict.fromkeys(whens))
+    pair = _pair(found)
+    while pair:
+        one, other, differing = pair
+        found.remove(other)
+        found[found.index(one)] = tuple(assumption for assumption in one if assumption != differing)
+        found = list(dict.fromkeys(found))
+        pair = _pair(found)
+    return found
+
+
+def _pair(whens: Sequence[When]) -> tuple[When, When, Assumption] | None:
+    """Return two of `whens` that say the same but for the answer to one question, with that of the first."""
+    for place, one in enumerate(whens):
+        for other in whens[place + 1 :]:
+            apart = [assumption for assumption in one if assumption not in other]
+            if len(one) == len(other) and len(apart) == 1 and apart[0].opposite() in other:
+                return one, other, apart[0]
+    return None
 
 
 def _cases(client: str, entries: Iterable[ClientPaths]) -> dict[int, ClientPaths]:

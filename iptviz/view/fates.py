@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.reach import hangs_on_node, is_singled_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,18 +17,22 @@ if TYPE_CHECKING:
     from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
     from iptviz.questions.trace import TraceResult
 
-FateKind = Literal["fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached"]
+FateKind = Literal[
+    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached", "setting", "except",
+]  # fmt: skip
 FATE_KINDS: tuple[FateKind, ...] = (
-    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached",
+    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached", "setting", "except",
 )  # fmt: skip
 """In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
 nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
-reached."""
+reached; failing by what is not known of the node, or for clients that rules single out."""
 
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
 
-WORKING: frozenset[FateKind] = frozenset({"reached", "redirected", "depends", "local", "handed"})
+WORKING: frozenset[FateKind] = frozenset(
+    {"reached", "redirected", "depends", "local", "handed", "setting", "except"}
+)
 """What works, or may."""
 
 MOST_DECIDERS = 3
@@ -95,6 +100,9 @@ def fates_of(entry: ClientPaths, own: frozenset[str] | None) -> list[Fate]:
     What reaches an address other than `own` is redirected.
     """
     fates = [_compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry))]
+    rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
+    if rare:
+        fates = [fate._replace(kind=rare) if fate.kind in FAILING else fate for fate in fates]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
 
 
@@ -102,7 +110,9 @@ def all_reach(ways: Ways) -> bool:
     """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
     entries = ways.paths.entries
     fates = (fate for entry in entries for fate in fates_of(entry, ways.own))
-    return bool(entries) and all(fate.kind == "reached" and not fate.when for fate in fates)
+    return bool(entries) and all(
+        fate.kind in {"reached", "setting", "except"} and not fate.when for fate in fates
+    )
 
 
 def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:

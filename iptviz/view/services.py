@@ -70,7 +70,7 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 
 def _looked_at(result: ServicesResult) -> tuple[tuple[Reached, ...], ...]:
     """Return how clients fare at the frontends of each service port; of none, where nothing was looked at."""
-    return result.reached if result.paths else ((),) * len(result.services)
+    return result.reached or ((),) * len(result.services)
 
 
 def _short_label(dump: Dump) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import clauses
+from iptviz.paths.model import ACCEPT
 from iptviz.view.clients import clients_labels
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
@@ -30,7 +31,7 @@ def snat_texts(entries: tuple[ClientPaths, ...]) -> tuple[str, ...]:
     said: dict[str, list[ClientPaths]] = {}
     conditions = False
     for entry in entries:
-        rows = [row for row in entry.endpoints if row.reaches and row.share]
+        rows = [row for row in entry.endpoints if row.outcome == ACCEPT and row.share]
         conditions |= bool(entry.when) or any(row.when for row in rows)
         if rows:
             said.setdefault(_seen(rows), []).append(entry)

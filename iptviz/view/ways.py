@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_of
+from iptviz.paths.model import ACCEPT
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
@@ -49,6 +50,8 @@ _KIND_WORDS: dict[FateKind, str] = {
     "unchanged": "NOT DNATed",
     "redirected": "REDIRECTED",
     "depends": "depends",
+    "setting": "depends",
+    "except": "except",
     "local": "this node",
     "reached": "reached",
 }
@@ -87,10 +90,15 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     for entry in ways.paths.entries:
         for line in _lines(entry, ways.own):
             said.setdefault(line, []).append(entry)
-    ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
+    ordered = sorted(said, key=lambda line: _place(line.kind))
     who = clients_labels([said[line] for line in ordered])
     lines = [line._replace(who=clients) for line, clients in zip(ordered, who, strict=True)]
-    return tuple(_told_apart(lines))
+    return tuple(_told_apart(sorted(lines, key=lambda line: FATE_KINDS.index(line.kind))))
+
+
+def _place(kind: FateKind) -> int:
+    """Return the place of a line where conditions are told: those of rare cases are, and are not `otherwise`."""
+    return -1 if kind in {"setting", "except"} else FATE_KINDS.index(kind)
 
 
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
@@ -169,7 +177,7 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
         how = untracked or ", not DNATed"
         return f"delivered to this node at {fate.to}{how}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
-    if fate.kind == "unchanged":
+    if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
     where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""

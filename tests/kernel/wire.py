@@ -8,18 +8,16 @@ to neighbour discovery, and the ends speak no IP of their own.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import os
 import select
 import socket
 import subprocess
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.kernel.frames import CLIENT, CLIENT_MAC, ROUTER_MAC, SERVER_MAC, Seen, Sent, frame, packet, read
 from tests.kernel.lab import Node
+from tests.kernel.namespaces import inside
 from tests.kernel.universe import in_family
 
 if TYPE_CHECKING:
@@ -164,15 +162,5 @@ def _open_raw(family: str) -> socket.socket:
 
 
 def _sockets(namespace: str, opened: Callable[[str], socket.socket], *names: str) -> list[socket.socket]:
-    """Open sockets; each stays in the namespace that its thread was in when it was opened."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(str(Path("/run/netns") / namespace), os.O_RDONLY)
-    try:
-        if libc.setns(there, 0):
-            raise OSError(ctypes.get_errno(), "setns")
+    with inside(namespace):
         return [opened(name) for name in names]
-    finally:
-        libc.setns(home, 0)
-        os.close(home)
-        os.close(there)

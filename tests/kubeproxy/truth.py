@@ -1,6 +1,8 @@
 """What a client meets at a frontend, from what is documented of each release, not from the rules.
 
 Shares follow from the digits of the release; who is masqueraded, let by or refused from its traffic policies.
+Who is to be dropped is what kube-proxy's own chains choose. Up to 1.24 they only mark, and the filter table drops
+marked packets of and to this node: `goes_on` says who leaves all the same.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class Client(NamedTuple):
 
 
 class Met(NamedTuple):
-    """What a client meets: endpoints with shares, whether its address is hidden from them, who refuses it."""
+    """What kube-proxy chooses for a client: endpoints with shares, whether its address is hidden, a refusal."""
 
     shares: Shares
     masqueraded: bool = False
@@ -118,6 +120,17 @@ def met(cluster: Cluster, one: Service, target: str, client: Client) -> Met:
     if not local:
         return DROPPED
     return Met(shares_of(cluster, local), _masquerades_local(cluster, kind, client))
+
+
+def goes_on(cluster: Cluster, one: Service, target: str, client: Client) -> bool:
+    """Whether a connection that kube-proxy wants dropped leaves this node undropped and not rewritten.
+
+    KUBE-MARK-DROP marks, and KUBE-FIREWALL, which drops what is marked, is asked in INPUT and OUTPUT alone: what
+    is only forwarded passes. Since 1.25 kube-proxy drops in FORWARD, too.
+    """
+    forwarded = not client.node and not client.to_node and target[0] != ":"
+    marks = era(cluster.era).has("drop mark")
+    return forwarded and marks and met(cluster, one, target, client) == DROPPED
 
 
 def _bypass(cluster: Cluster, client: Client) -> Met | None:

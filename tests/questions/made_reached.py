@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import iptviz
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
+from iptviz.questions.reached import Reached, reached_of
 from tests.conftest import FIXTURES
 
 if TYPE_CHECKING:
@@ -86,7 +87,13 @@ def listed(*of_port: PathsOfPort, dump: str | bytes = str(TODAY), **options: boo
     A tuple of one way is that of every frontend.
     """
     result = iptviz.services(iptviz.load(dump), **options)  # type: ignore[arg-type]
-    return result._replace(paths=tuple(fitted(result.services, of_port)))
+    return result._replace(reached=made(result.services, of_port))
+
+
+def made(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> tuple[tuple[Reached, ...], ...]:
+    """Return how clients fare at each service port: where its ways are None that is not known."""
+    answers = (port.answers for port in ports)
+    return tuple(map(reached_of, answers, fitted(ports, of_port)))
 
 
 def fitted(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> Iterator[PathsOfPort]:

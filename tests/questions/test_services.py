@@ -13,7 +13,7 @@ from iptviz.cli.app import app
 from iptviz.questions.reached import fails
 from tests import kubeproxy
 from tests.kubeproxy import Cluster
-from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, fitted
+from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, made
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,17 +124,17 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
 def _surveyed(monkeypatch: pytest.MonkeyPatch, *of_port: PathsOfPort) -> None:
     """Have every list of services looked at, the first ones with these ways."""
 
-    def ways_of(_node: Any, _dump: Any, ports: Sequence[ServicePort]) -> tuple[PathsOfPort, ...]:
-        return tuple(fitted(ports, of_port))
+    def reached_in(_node: Any, _rules: Any, ports: Sequence[ServicePort], _beside: Any) -> Any:
+        return made(ports, of_port)
 
-    monkeypatch.setattr("iptviz.questions.services.ways_of", ways_of)
+    monkeypatch.setattr("iptviz.questions.services.reached_in", reached_in)
 
 
 def test_only_what_fails_is_listed_and_what_is_not_known_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     _surveyed(monkeypatch, (NOT_BY_POD,), (DEPENDS,), (None,), (YES, IN_PART, YES, YES))
     result = iptviz.services(iptviz.load(TODAY), failing=True)
     assert [port.name for port in result.services] == [ALL[0], ALL[3]]
-    assert [len(port) for port in result.paths] == [len(port.answers) for port in result.services]
+    assert [len(port) for port in result.reached] == [len(port.answers) for port in result.services]
     assert all(map(fails, result.reached))
     assert result.total == 7
     (note,) = [note for note in sentences(result.notes) if "not listed" in note]
@@ -149,7 +149,7 @@ def test_where_all_is_reached_nothing_is_listed_under_failing(monkeypatch: pytes
     assert (result.services, result.notes) == ((), ())
 
 
-def test_paths_follow_the_order_of_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_reaches_them_follows_the_order_of_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
     _surveyed(monkeypatch, (NOT_BY_POD,))
     result = iptviz.services(iptviz.load(TODAY), sort="address")
     assert fails(result.reached[0])

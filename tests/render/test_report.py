@@ -25,7 +25,7 @@ from iptviz.view.blocks import Facts
 from iptviz.view.report import report_view
 from iptviz.view.text import printable
 from tests.kubeproxy import numbered, saved
-from tests.questions.made_reached import NOT_BY_POD, NOT_DNATED, YES, fitted
+from tests.questions.made_reached import NOT_BY_POD, NOT_DNATED, YES, made
 from tests.render.test_hostile import BY_COMMENT, TEMPLATE, every_text
 
 if TYPE_CHECKING:
@@ -226,7 +226,8 @@ def surveyed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
     def survey(*of_port: PathsOfPort) -> None:
         monkeypatch.setattr(
-            "iptviz.questions.services.ways_of", lambda _node, _dump, ports: tuple(fitted(ports, of_port))
+            "iptviz.questions.services.reached_in",
+            lambda _node, _rules, ports, _beside: made(ports, of_port),
         )
 
     return survey

@@ -1,0 +1,211 @@
+"""The paths of many frontends: those that differ in names and addresses alone are followed once.
+
+A frontend's own rules, from those that dispatch it to its endpoints', are brought into one form: the
+addresses, ports and hashes in them are numbered as they come up. Two frontends whose forms are equal are
+answered alike.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.intake.text import to_bytes, to_text
+from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
+from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.paths.clients import pod_networks
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.engine.condition import Assumption, When
+    from iptviz.kube.dispatching import DispatchingRules
+    from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.kube.frontends import Frontend
+    from iptviz.paths.alike import Alike
+    from iptviz.paths.model import Decider, FrontendPaths
+    from iptviz.paths.survey import Survey
+
+_SERVICE_CHAIN = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN))
+_CHAIN = re.compile(rf"(?:{_SERVICE_CHAIN})[A-Z0-9]+".encode())
+_PARTS = re.compile(
+    rb"""(?P<blank>^\[\d+:\d+\]\ |-m\ comment\ --comment\ (?:"(?:[^"\\\n]|\\.)*"|[^"\s]\S*)\s?)
+       | (?P<chain>(?:""" + _SERVICE_CHAIN.encode() + rb""")[A-Z0-9]+)
+       | (?<=\ -[sd]\ )(?P<host>[0-9a-fA-F.:]+)(?=(?:/32|/128)?\s)
+       | (?<=--to-destination\ )(?P<ip>\[[0-9a-fA-F:.]+\]|[0-9.]+)
+       | (?<=--dport\ )(?P<port>\d+)""",
+    re.VERBOSE | re.MULTILINE,
+)  # fmt: skip
+
+
+class _Form(NamedTuple):
+    """What a frontend's rules have in common with others', and what is its own: in the order of coming up."""
+
+    key: object
+    addresses: tuple[str, ...]
+    endpoints: tuple[str, ...]
+    chains: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+
+class Found(NamedTuple):
+    """The paths of a frontend, with its answer; where they are another's, what says them of the one asked for."""
+
+    answer: FrontendAnswer
+    paths: FrontendPaths
+    translation: Translation | None = None
+
+
+class SharedPaths:
+    """Finds the paths of the frontends of one dump."""
+
+    def __init__(self, survey: Survey, rules: DispatchingRules) -> None:
+        self._survey = survey
+        self._rules = rules
+        self._dump: Dump = rules.dump
+        self._found: dict[object, tuple[_Form, Found]] = {}
+
+    def of(self, answer: FrontendAnswer) -> Found:
+        """Return what is found of a frontend, or of one whose rules have the same form.
+
+        Raises:
+            PacketError: what is assumed can be so of no kind of client.
+        """
+        form = self._form(answer)
+        known = self._found.get(form.key) if form.key is not None else None
+        if known is not None:
+            first, found = known
+            return found._replace(translation=Translation(first, form))
+        found = Found(answer, self._survey.paths(answer.frontend, form.chains, form.endpoints))
+        if form.key is not None:
+            self._found[form.key] = form, found
+        return found
+
+    # --- the form ---------------------------------------------------------------------------------------------
+
+    def _form(self, answer: FrontendAnswer) -> _Form:
+        frontend = answer.frontend
+        rules = [*self._rules.about(frontend, "nat"), *self._rules.about(frontend, "filter")]
+        text, chains = self._own_rules(rules)
+        networks = pod_networks(self._dump, chains)
+        alike = self._survey.alike(networks)
+        numbered = _Numbered(alike, frontend)
+        key = (
+            frontend.kind, frontend.protocol, frontend.addresses, tuple(networks),
+            alike.frontend(numbered.address, frontend.port), _PARTS.sub(numbered.replace, text),
+        )  # fmt: skip
+        endpoints = dict.fromkeys(
+            (*(end.address for end in answer.endpoints), *map(to_text, numbered.destinations))
+        )
+        is_known = alike.is_known and frontend.kind in SERVICE_KINDS
+        return _Form(
+            key if is_known else None,
+            tuple(numbered.addresses),
+            tuple(endpoints),
+            tuple(chains),
+            tuple(rules),
+        )
+
+    def _own_rules(self, rules: Iterable[Rule]) -> tuple[bytes, list[str]]:
+        """Return the text of rules, and of the service chains that they lead to, with these chains' names."""
+        nat = self._dump.tables.get("nat")
+        texts = [to_bytes(rule.text) for rule in rules]
+        chains: dict[bytes, None] = {}
+        pending = [name for text in texts for name in _CHAIN.findall(text)]
+        while pending and nat is not None:
+            name = pending.pop(0)
+            if name in chains:
+                continue
+            chains[name] = None
+            for start, end in nat.runs_of(to_text(name)):
+                text = nat.data[start:end]
+                texts.append(text)
+                pending += [other for other in dict.fromkeys(_CHAIN.findall(text)) if other not in chains]
+        return b"\n".join(texts), list(map(to_text, chains))
+
+
+class _Numbered:
+    """Numbers the addresses, ports and chains of a frontend's rules as they come up."""
+
+    def __init__(self, alike: Alike, frontend: Frontend) -> None:
+        self._alike = alike
+        self._port = str(frontend.port).encode()
+        self.address = parse_network(frontend.address) if frontend.address else None
+        self.addresses: dict[str, bytes] = {frontend.address: b"@0"} if frontend.address else {}
+        self.destinations: dict[bytes, None] = {}
+        self._chains: dict[bytes, bytes] = {}
+
+    def replace(self, found: re.Match[bytes]) -> bytes:
+        """Return what stands for a part of a rule."""
+        kind, text = found.lastgroup, found[0]
+        if kind == "blank":
+            return b""
+        if kind == "chain":
+            prefix = text[: text.rindex(b"-")]
+            return self._chains.setdefault(text, b"%s-#%d" % (prefix, len(self._chains)))
+        if kind == "port":
+            return b"@port" if text == self._port else text
+        if kind == "ip":
+            text = text.strip(b"[]")
+            self.destinations[text] = None
+        return self._number(text)
+
+    def _number(self, text: bytes) -> bytes:
+        written = to_text(text)
+        if written not in self.addresses:
+            network = parse_network(written)
+            place = -1 if network is None else self._alike.endpoint(network)
+            self.addresses[written] = b"@%d:%d" % (len(self.addresses), place)
+        return self.addresses[written]
+
+
+# --- what is found of one frontend, said of another -------------------------------------------------------------
+
+
+class Translation:
+    """Says of `to` what was found of a frontend whose rules have the same form."""
+
+    def __init__(self, of: _Form, to: _Form) -> None:
+        self._of, self._to = of, to
+
+    @cached_property
+    def _addresses(self) -> Mapping[str, str]:
+        return dict(zip(self._of.addresses, self._to.addresses, strict=True))
+
+    @cached_property
+    def _rules(self) -> Mapping[int, Rule]:
+        return {rule.line: other for rule, other in zip(self._of.rules, self._to.rules, strict=True)}
+
+    def decider(self, by: Decider | None) -> Decider | None:
+        """Return who decides: of a frontend's own rules the one at the same place."""
+        rule = self._rules.get(by.line or 0) if by is not None and by.number is not None else None
+        if by is None or rule is None:
+            return by
+        return by._replace(number=rule.number, line=rule.line, text=rule.text)
+
+    def when(self, when: When) -> When:
+        """Return conditions about the addresses of the frontend and its endpoints."""
+        return tuple(map(self._assumption, when)) if when else when
+
+    def _assumption(self, assumption: Assumption) -> Assumption:
+        condition = assumption.condition
+        if not (condition.rewritten or condition.kind in _NAMING):
+            return assumption
+        return assumption._replace(
+            condition=condition._replace(
+                value=_ADDRESS.sub(self._address, condition.value),
+                rewritten=_ADDRESS.sub(self._address, condition.rewritten),
+            )
+        )
+
+    def _address(self, found: re.Match[str]) -> str:
+        return self._addresses.get(found[0], found[0])
+
+
+_NAMING = {"endpoint-local", "source-cidr", "destination-cidr", "local"}
+"""Kinds of conditions whose values may be addresses of the service's own."""
+_ADDRESS = re.compile(r"[0-9a-fA-F:]*[.:][0-9a-fA-F.:]+")

@@ -1,0 +1,52 @@
+"""Frontends of one form are followed once: what is said of the others is what is found of them alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.kube.dispatching import DispatchingRules
+from iptviz.kube.naming import Naming
+from iptviz.kube.service_ports import service_ports
+from iptviz.node.load import load_all
+from iptviz.node.snapshot import as_snapshot
+from iptviz.questions.reached import reached_in
+from iptviz.questions.ways import Beside
+from tests.conftest import ROOT, SHARED
+from tests.kubeproxy import ERAS, numbered, saved
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from iptviz.dump.model import Dump
+
+FILES = sorted([
+    *SHARED.rglob("*.rules"), *SHARED.parent.joinpath("cases").rglob("*.rules"), *ROOT.glob("fixtures/*/*.rules"),
+])  # fmt: skip
+MOST = 40
+"""Of a dump with more service ports so many are followed one by one, spread over all."""
+
+
+def check(dump: Dump) -> None:
+    """Each service port fares alone as it does among all."""
+    rules = DispatchingRules(dump)
+    ports = service_ports(rules, Naming(dump, ()))
+    node = as_snapshot(dump)
+    together = reached_in(node, rules, ports, Beside())
+    for port, reached in list(zip(ports, together, strict=True))[:: len(ports) // MOST + 1]:
+        for place, answer in enumerate(port.answers):
+            alone = reached_in(node, rules, [port._replace(answers=(answer,))], Beside())
+            assert alone[0][0] == reached[place], answer.frontend.text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_frontend_fares_alone_as_among_others(path: Path) -> None:
+    for dump in load_all(path)[0]:
+        check(dump)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_many_services_of_an_era_fare_alike(era: str) -> None:
+    check(iptviz.load(saved(numbered(30, 3, era=era)).encode()))
