@@ -94,7 +94,7 @@ class Entries:
         parts_of: dict[object, tuple[Part, ...]] = {}
         for case in cases_of(self.unknowns, self.unknowns.narrowed(told)):
             parts = tuple((share, self._within(part, case.regions)) for share, part in self._told[case.says])
-            signature = tuple((share.as_integer_ratio(), self._without_by(part)) for share, part in parts)
+            signature = tuple((share, self._without_by(part)) for share, part in parts)
             parts_of.setdefault(signature, parts)
             ways.append((dict(case.regions), signature))
         return [
