@@ -30,9 +30,10 @@ reached; failing by what is not known of the node, or for clients that rules sin
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
 
-WORKING: frozenset[FateKind] = frozenset(
-    {"reached", "redirected", "depends", "local", "handed", "setting", "except"}
-)
+RARE: frozenset[FateKind] = frozenset({"setting", "except"})
+"""What does not work in cases that are rare: exceptions from what is said before."""
+
+WORKING: frozenset[FateKind] = RARE | {"reached", "redirected", "depends", "local", "handed"}
 """What works, or may."""
 
 MOST_DECIDERS = 3
@@ -113,9 +114,7 @@ def all_reach(ways: Ways) -> bool:
     """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
     entries = ways.paths.entries
     fates = (fate for entry in entries for fate in fates_of(entry, ways.own, ways.paths.kind))
-    return bool(entries) and all(
-        fate.kind in {"reached", "setting", "except"} and not fate.when for fate in fates
-    )
+    return bool(entries) and all(fate.kind in {"reached", *RARE} and not fate.when for fate in fates)
 
 
 def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:

@@ -11,7 +11,7 @@ from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
-from iptviz.view.fates import FAILING, FATE_KINDS, WORKING, Fate, fates_of
+from iptviz.view.fates import FAILING, FATE_KINDS, RARE, WORKING, Fate, fates_of
 from iptviz.view.numbers import counted, percent
 from iptviz.view.snat import snat_texts
 from iptviz.view.text import printable
@@ -90,15 +90,14 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     for entry in ways.paths.entries:
         for line in _lines(entry, ways):
             said.setdefault(line, []).append(entry)
-    ordered = sorted(said, key=lambda line: _place(line.kind))
-    who = clients_labels([said[line] for line in ordered])
-    lines = [line._replace(who=clients) for line, clients in zip(ordered, who, strict=True)]
-    return tuple(_told_apart(sorted(lines, key=lambda line: FATE_KINDS.index(line.kind))))
-
-
-def _place(kind: FateKind) -> int:
-    """Return the place of a line where conditions are told: those of rare cases are, and are not `otherwise`."""
-    return -1 if kind in {"setting", "except"} else FATE_KINDS.index(kind)
+    ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
+    usual = [line for line in ordered if line.kind not in RARE]
+    rare = [line for line in ordered if line.kind in RARE]
+    # Rare cases are told as exceptions from what is usual, which is told as if there were none.
+    exceptions = clients_labels([said[line] for line in (*rare, *usual)])
+    who = [*clients_labels([said[line] for line in usual]), *exceptions[: len(rare)]]
+    lines = [line._replace(who=clients) for line, clients in zip((*usual, *rare), who, strict=True)]
+    return tuple(_told_apart(lines))
 
 
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
