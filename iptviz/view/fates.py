@@ -30,6 +30,8 @@ reached; failing by what is not known of the node, or for clients that rules sin
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
 
+_UNUSUAL = FAILING | {"depends"}
+
 RARE: frozenset[FateKind] = frozenset({"setting", "except"})
 """What does not work in cases that are rare: exceptions from what is said before."""
 
@@ -106,7 +108,7 @@ def fates_of(entry: ClientPaths, own: frozenset[str] | None, frontend: str = "")
     ]
     rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
-        fates = [fate._replace(kind=rare) if fate.kind in FAILING else fate for fate in fates]
+        fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
 
 
