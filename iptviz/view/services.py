@@ -118,11 +118,11 @@ def _shares(port: ServicePort) -> str:
         return f"{percent(port.usual.leftover)} not in this dump"
     if balance is None:
         return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
-    spread = f"{percent(balance.least)} to {percent(balance.most)}"
+    spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
     if port.usual.leftover:
-        return f"UNEVEN: {spread}, {percent(port.usual.leftover)} get none"
+        return f"{spread}, {percent(port.usual.leftover)} get none"
     if not balance.even and not balance.rounded:
-        return f"UNEVEN: {spread}"
+        return spread
     return percent(balance.most) if balance.endpoints == 1 else f"{percent(balance.most)} each"
 
 
