@@ -5,7 +5,6 @@ Chains in kube-proxy's own form are read at once; whatever departs from it is fo
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +17,6 @@ from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from fractions import Fraction
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
@@ -90,13 +88,7 @@ class ServicePort(NamedTuple):
     @property
     def balance(self) -> Balance | None:
         """How evenly the first frontend's endpoints share; None without any."""
-        return _balance(tuple(endpoint.share for endpoint in self.endpoints))
-
-
-@lru_cache(maxsize=256)
-def _balance(shares: tuple[Fraction, ...]) -> Balance | None:
-    """Return how evenly endpoints share: thousands of services do so in the same few ways."""
-    return balance_of(list(shares))
+        return balance_of([endpoint.share for endpoint in self.endpoints])
 
 
 def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
