@@ -254,7 +254,7 @@ class Table:
             yield from self.lines_between(run, others)
 
     def lines_between(self, stretch: Span, others: re.Pattern[bytes]) -> Iterator[Span]:
-        """Yield those lines of a stretch that `others`, which matches some whole lines or none, does not match."""
+        """Yield the lines of a stretch that `others`, which matches some whole lines or none, does not match."""
         at, end = stretch
         while at < end:
             found = others.match(self.data, at, end)
