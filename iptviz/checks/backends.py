@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import FindingRow, found
+from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
+from iptviz.node.snapshot import LEGACY_TABLES, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.node.snapshot import Snapshot
 
 
-def backends(node: Snapshot, asked: Dump) -> Iterator[Finding]:
-    """Yield that rules of another backend act beside those of the dump that was asked."""
+def backends(node: Snapshot, asked: Dump) -> Iterator[Item]:
+    """Yield that rules of another backend act beside those of the dump that was asked, be they not shown."""
+    line = asked.legacy_warning
+    if line is not None and LEGACY_TABLES in node.tables_beyond(asked.family):
+        yield remark("legacy-unseen", line)
     for other in node.dumps:
         if other.family == asked.family and other.backend != asked.backend and other.rule_count:
             services = all(_has_services(dump) for dump in (asked, other))
@@ -42,6 +46,11 @@ def _dual_backend(*, backends: tuple[str, str], count: int, number: int, service
     both = f"; both have {SERVICES}" if services else ""
     return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"
 
+
+REMARKS: dict[str, str | Callable[..., str]] = {
+    "legacy-unseen": "the node has rules in tables of iptables-legacy too, which act beside these and are not "
+    "shown: run iptables-legacy-save as well",
+}
 
 ROWS = {
     "dual-backend": FindingRow(

@@ -43,6 +43,9 @@ class GapSearch(NamedTuple):
         return self.lines.at(offset % len(self.plain.text))
 
 
+_LEGACY = b"-legacy tables present, use ip"
+
+
 def find_gaps(search: GapSearch) -> list[Remark]:
     """Return why a dump may lack something, in the order of its lines; empty means complete.
 
@@ -92,6 +95,15 @@ def _incompatible(search: GapSearch) -> Iterator[Remark]:
             table = (found[1] or b"").decode()
             what = "table-incompatible" if found[2] == b"is" else "base-chains-unseen"
             yield remark(what, search.line_of(found.start()), table=table)
+
+
+def legacy_warning(plain: PlainDump, lines: Lines) -> int | None:
+    """Return the line in which iptables-nft warns of tables of iptables-legacy (nft-shared.c)."""
+    for start, end in plain.layout.comments:
+        at = plain.text.find(_LEGACY, start, end)
+        if at >= 0:
+            return lines.at(at)
+    return None
 
 
 def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.gaps import OF_FORM, GapSearch, find_gaps, no_dump_error
+from iptviz.dump.gaps import OF_FORM, GapSearch, find_gaps, legacy_warning, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
@@ -180,6 +180,11 @@ class Dump:
         own = find_gaps(GapSearch(self._plain, self.tables, self.lines, ends_whole, self.damage))
         of_others = (gap for dump in self.others for gap in dump.gaps if gap.id != "table-missing")
         return list(dict.fromkeys((*own, *of_others))) if self.others else own
+
+    @property
+    def legacy_warning(self) -> int | None:
+        """The line in which iptables-nft warns of legacy tables, which it does not show; None without it."""
+        return legacy_warning(self._plain, self.lines)
 
     @property
     def lacks_lines(self) -> bool:

@@ -94,8 +94,8 @@ _TIME = (
 
 
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
-_UNSEEN = r"(?:(?:legacy |nf_tables )?(?:raw|mangle|nat|filter|security)|nft (?:ip6?|inet) table-[a-z]+)"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
+_UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
 
 
 class ConditionKind(NamedTuple):

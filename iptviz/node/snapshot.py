@@ -194,7 +194,16 @@ class Snapshot:
             if dump.family == family
             for name in sorted(_tables_of(dump, {"base-chains-unseen"}))
         )
-        return tuple(dict.fromkeys((*found, *chains)))
+        warned = (
+            LEGACY_TABLES
+            for dump in self.dumps
+            if dump.family == family and "legacy" not in backends and dump.legacy_warning
+        )
+        return tuple(dict.fromkeys((*found, *chains, *warned)))
+
+
+LEGACY_TABLES = "legacy tables"
+"""What is called so is there, but which tables and rules there are nothing tells."""
 
 
 def as_snapshot(node: Dump | Snapshot) -> Snapshot:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,8 +11,9 @@ from iptviz.engine.fields import Field, interfaces, network_region
 from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.regions import common, complement, everything, region_of
-from iptviz.kube.families import MARK_MASQUERADE
+from iptviz.kube.families import MARK_MASQUERADE, SERVICES
 from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.values.addresses import show_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -57,8 +59,9 @@ LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
 class Asked(NamedTuple):
     """A frontend that connections go to, the networks of pods as far as they are known, and the node.
 
-    `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS
-    cache do.
+    `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS cache do. `beside`
+    are the cluster IPs that have the port of the frontend too, where it is a port of the node, which has none of
+    them.
     """
 
     frontend: Frontend
@@ -66,6 +69,7 @@ class Asked(NamedTuple):
     networks: Sequence[Network]
     host: Host
     seems_local: bool = False
+    beside: Sequence[Network] = ()
 
 
 def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None = None) -> list[Client]:
@@ -110,7 +114,7 @@ def _client(asked: Asked, kind: str, sources: Region) -> Client:
     granted = (*_OF_ALL, *_granted(asked, packet))
     regions = {} if sources == everything(0) else {Field("source"): sources}
     if packet.destination is None:
-        regions[Field("destination")] = complement(_loopback(asked), 0)
+        regions[Field("destination")] = complement(region_of([*_loopback(asked), *_region(asked.beside)]), 0)
     if kind == "node":
         is_so = (Assumption(_THIS_NODE, holds=True),)
         return Client(kind, "output", packet._replace(in_interface=""), regions, is_so, granted)
@@ -155,16 +159,37 @@ def _is_no_address(asked: Asked) -> bool:
 
 
 def _granted(asked: Asked, packet: Packet) -> When:
+    if packet.destination is None and asked.beside:
+        cluster_ips = ",".join(show_network(network) for network in asked.beside)
+        return (Assumption(Condition("destination-cidr", cluster_ips), holds=False),)
     if not _is_no_address(asked) or asked.host.is_local(packet.destination) is not None:
         return ()
     return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
 
 
 def is_untracked(dump: Dump, address: str) -> bool:
-    """Whether rules keep what goes to an address from being tracked, as those of a DNS cache of the node do."""
+    """Whether rules keep what goes to an address from being tracked, as those of a DNS cache do."""
     raw = dump.tables.get("raw")
     rules = raw.rules_with(f" -d {address}/") if raw else ()
     return any(rule.target is not None and rule.target.name in {"NOTRACK", "CT"} for rule in rules)
+
+
+_CLUSTER_IP = (
+    rb'-A KUBE-SERVICES (?:(?:! )?-s \S++ )?-d ([^\s/]++)[^\n"]*"[^"\n]*cluster IP"[^\n]* --dport %d[ \n]'
+)
+    rb'-A KUBE-SERVICES (?:(?:! )?-s \S++ )?-d ([^\s/]++)[^\n"]*"[^"\n]*cluster IP"[^\n]* --dport %d[ \n]'
+)
+
+
+def cluster_ips_at(dump: Dump, port: int) -> list[Network]:
+    """Return the cluster IPs of services at a port: a search of bytes, by kube-proxy's own comments."""
+    nat = dump.tables.get("nat")
+    found: dict[Network, None] = {}
+    for start, end in nat.runs_of(SERVICES) if nat else ():
+        for address in re.findall(_CLUSTER_IP % port, nat.data[start:end] if nat else b""):
+            network = parse_network(address.decode("ascii", "replace"))
+            found |= {} if network is None else {network: None}
+    return list(found)
 
 
 def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:

@@ -17,6 +17,7 @@ from iptviz.paths.clients import (
     Client,
     client_at,
     clients_of,
+    cluster_ips_at,
     is_untracked,
     on_loopback,
     opened,
@@ -90,7 +91,9 @@ class Survey:
         """
         networks = pod_networks(self._dump, chains)
         local = frontend.address is not None and is_untracked(self._dump, frontend.address)
-        asked = Asked(frontend, self._dump.family, networks, self.evidence.host, local)
+        at_port = frontend.address is None and frontend.port is not None
+        beside = cluster_ips_at(self._dump, frontend.port or 0) if at_port else ()
+        asked = Asked(frontend, self._dump.family, networks, self.evidence.host, local, beside)
         finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))
         source = parse_network(self._clients)
         if source is not None:

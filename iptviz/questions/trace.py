@@ -123,7 +123,7 @@ def trace(
     first, *others = [
         answer._replace(paths=paths_of(snapshot, answer.dump, answer.services, beside)) for answer in answers
     ]
-    if len(snapshot.dumps) > 1:
+    if len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None:
         from iptviz.checks.backends import backends
 
         first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
