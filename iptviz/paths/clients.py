@@ -177,8 +177,6 @@ def is_untracked(dump: Dump, address: str) -> bool:
 _CLUSTER_IP = (
     rb'-A KUBE-SERVICES (?:(?:! )?-s \S++ )?-d ([^\s/]++)[^\n"]*"[^"\n]*cluster IP"[^\n]* --dport %d[ \n]'
 )
-    rb'-A KUBE-SERVICES (?:(?:! )?-s \S++ )?-d ([^\s/]++)[^\n"]*"[^"\n]*cluster IP"[^\n]* --dport %d[ \n]'
-)
 
 
 def cluster_ips_at(dump: Dump, port: int) -> list[Network]:
