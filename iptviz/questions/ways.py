@@ -50,6 +50,7 @@ def paths_of(
     evidence = evidence_of(node, family, beside)
     asks = partial(_conditions, dump, services, evidence, beside)
     given = read_assumptions(beside.assume, family, asks) if beside.assume else ()
+    _check_new(given)
     return _paths(dump, services, evidence._replace(given=given), beside)
 
 
@@ -67,6 +68,19 @@ def evidence_of(node: Snapshot, family: str, beside: Beside) -> Evidence:
     )  # fmt: skip
     unseen = tuple(dict.fromkeys(name for each in dumps for name in node.unseen_tables(each)))
     return Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))
+
+
+_BEGINNING = {"NEW", "INVALID", "UNTRACKED"}
+"""States of a packet that belongs to no connection which nat may have rewritten before."""
+
+
+def _check_new(given: Sequence[Assumption]) -> None:
+    for one in given:
+        if one.condition.kind == "state" and not (one.holds and _BEGINNING.issuperset(one.condition.values)):
+            raise PacketError(
+                f"trace follows new connections: {one.text!r} leaves open how nat rewrote this one",
+                hint="ask `iptviz packet` with --ctstate",
+            )
 
 
 def _check_client(client: str, family: str) -> None:
