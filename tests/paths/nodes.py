@@ -92,7 +92,8 @@ def node_of(seed: int) -> Node:
         for plant in own:
             rules = _planted(rules, *plant, dice)
         plants = [" ".join(plant) for plant in own]
-    pods = cluster.detect == "cidr" and f"! -s {cluster.pod_cidr}" in rules
+    named = rf" ! -s {re.escape(cluster.pod_cidr)} .*-j (?:KUBE-MARK-MASQ|MASQUERADE)"
+    pods = re.search(named, rules) is not None
     addresses = tuple(address for address, _ in service.endpoints)
     story = f"seed {seed}: {name} of {era}, {target}/{service.protocol}; " + "; ".join(plants)
     return Node(rules, site, target, service.protocol, addresses, pods, story)
