@@ -6,7 +6,9 @@ Calls wait on a stack of their own, so that neither depth nor a loop hangs the w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.acting import effect_of, note_broken
@@ -114,7 +116,11 @@ class Chains:
     def rules(self, request: Request) -> Iterable[CompiledRule]:
         """Return the rules of a chain that may concern the packet, in order."""
         found = self.table.towards(request.chain, request.packet.destination)
-        return (rule for rule in found if rule.place.number > request.after) if request.after else found
+        if not request.after:
+            return found
+        # The number of a rule is counted each time, so that few are asked for theirs.
+        start = bisect_right(found, request.after, key=lambda rule: rule.place.number)
+        return islice(found, start, None)
 
     def place(self, rule: CompiledRule, request: Request) -> int:  # noqa: ARG002 - a survey looks
         """Return the number of a rule in its chain."""

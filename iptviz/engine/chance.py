@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from iptviz.engine.dyadic import Dyadic, dyadic, exponent_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,59 +26,36 @@ _MOST_COMPARED_BITS = 1 << 16
 
 def trimmed(share: Fraction, bits: int) -> Fraction:
     """Return `share` rounded down to a multiple of 2^-bits, or as it is where its denominator is smaller."""
-    if share.denominator.bit_length() <= bits:
+    if _length(share) <= bits:
         return share
-    length = _exponent(share)
-    if length is not None:
-        return _dyadic(share.numerator >> (length - bits), bits)
-    return _dyadic((share.numerator << bits) // share.denominator, bits)
+    exponent = exponent_of(share)
+    if exponent is not None:
+        return dyadic(share.numerator >> (exponent - bits), bits)
+    return dyadic((share.numerator << bits) // share.denominator, bits)
 
 
-def _exponent(share: Fraction) -> int | None:
-    """Return n where the denominator is 2^n, as nearly all are, and None otherwise."""
-    denominator: int = share.denominator
-    length = denominator.bit_length() - 1
-    return length if denominator == 1 << length else None
-
-
-def _dyadic(numerator: int, bits: int) -> Fraction:
-    """Return numerator / 2^bits in lowest terms, by shifting.
-
-    Fraction would look for a common divisor, which takes seconds where a number has 100,000 digits, and there
-    is none once the zeros at its end are gone; so its two slots are filled as its own arithmetic does it.
-    """
-    if numerator & 1:  # as all products of such numbers are
-        return _reduced(numerator, _power(bits))
-    zeros = min((numerator & -numerator).bit_length() - 1, bits) if numerator else bits
-    return _reduced(numerator >> zeros, _power(bits - zeros))
-
-
-@lru_cache(maxsize=16)
-def _power(exponent: int) -> int:
-    """Return a power of two, kept once: what a rule takes and what it leaves have the same denominator."""
-    return 1 << exponent
-
-
-def _reduced(numerator: int, denominator: int) -> Fraction:
-    """Return a fraction of two numbers without a common divisor."""
-    made = object.__new__(Fraction)
-    made._numerator, made._denominator = numerator, denominator  # type: ignore[attr-defined]
-    return made
+def _length(share: Fraction) -> int:
+    """Return how many bits the denominator of a share has."""
+    if type(share) is Dyadic:
+        return share.exponent + 1
+    length: int = share.denominator.bit_length()
+    return length
 
 
 def without(chance: Fraction) -> Fraction:
     """Return 1 - chance, which has no common divisor either."""
-    return _reduced(chance.denominator - chance.numerator, chance.denominator)
+    exponent = exponent_of(chance)
+    return CERTAIN - chance if exponent is None else dyadic((1 << exponent) - chance.numerator, exponent)
 
 
 def times(one: Fraction, other: Fraction) -> Fraction:
     """Return the exact product of two shares, by shifting where their denominators are powers of two."""
     if one is CERTAIN or other is CERTAIN:
         return other if one is CERTAIN else one
-    mine, theirs = _exponent(one), _exponent(other)
+    mine, theirs = exponent_of(one), exponent_of(other)
     if mine is None or theirs is None:
         return one * other
-    return _dyadic(one.numerator * other.numerator, mine + theirs)
+    return dyadic(one.numerator * other.numerator, mine + theirs)
 
 
 def product(one: Fraction, other: Fraction) -> tuple[Fraction, bool]:
@@ -89,7 +67,7 @@ def product(one: Fraction, other: Fraction) -> tuple[Fraction, bool]:
     """
     if one == 1 or other == 1:  # a number, which is compared at once
         return (other if one == 1 else one), True
-    lengths = one.denominator.bit_length(), other.denominator.bit_length()
+    lengths = _length(one), _length(other)
     if min(lengths) <= _SMALL or sum(lengths) <= _MOST_BITS:
         return times(one, other), True
     return trimmed(times(one, other), _ROUNDED_BITS), False
@@ -130,7 +108,7 @@ def remaining(share: Fraction, chance: Fraction, bits: int = MOST_CASCADE_BITS) 
     if chance == 1:
         return NEVER, True
     left = times(share, without(chance))
-    if left.denominator.bit_length() <= bits:
+    if _length(left) <= bits:
         return left, True
     return trimmed(left, _ROUNDED_BITS), False
 
@@ -141,15 +119,17 @@ def total(shares: Iterable[Fraction]) -> Fraction:
     Adding thousands of Fractions one by one reduces each sum, which is slow for long numbers; nearly all
     denominators are powers of two, and those are brought to the longest of them by shifting.
     """
-    dyadic: list[Fraction] = []
+    parts: list[tuple[int, int]] = []
     rest = NEVER
+    found = NEVER
     for share in shares:
-        if _exponent(share) is None:
+        exponent = exponent_of(share)
+        if exponent is None:
             rest += share
         else:
-            dyadic.append(share)
-    if len(dyadic) == 1:
-        return rest + dyadic[0] if rest else dyadic[0]
-    bits = max((share.denominator.bit_length() for share in dyadic), default=1)
-    numerator = sum(share.numerator << (bits - share.denominator.bit_length()) for share in dyadic)
-    return rest + _dyadic(numerator, bits - 1) if rest else _dyadic(numerator, bits - 1)
+            found = share
+            parts.append((share.numerator, exponent))
+    if len(parts) > 1:
+        most = max(exponent for _, exponent in parts)
+        found = dyadic(sum(numerator << (most - exponent) for numerator, exponent in parts), most)
+    return rest + found if rest else found

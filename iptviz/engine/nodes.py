@@ -55,7 +55,7 @@ class Nodes:
         self._asking = 0
         self._again: dict[int, set[int]] = {}
         self._numbers: dict[Node, int] = {}
-        self._mixes: dict[tuple[tuple[tuple[int, int], ...], tuple[int, ...]], int] = {}
+        self._mixes: dict[tuple[tuple[Fraction, ...], tuple[int, ...]], int] = {}
         self.no, self.yes = map(self.leaf, (False, True))
 
     def _number(self, node: Node) -> int:
@@ -116,8 +116,7 @@ class Nodes:
         if len(mixed) == 1:
             return mixed[0][0]
         ways, chances = zip(*mixed, strict=True)
-        # The hash of a long Fraction is a division; numerator and denominator say the same at once.
-        key = tuple(chance.as_integer_ratio() for chance in chances), ways
+        key = chances, ways
         if key not in self._mixes:
             self._mixes[key] = len(self.nodes)
             self.nodes.append(Node(MIX, chances, ways))

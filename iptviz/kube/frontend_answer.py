@@ -53,6 +53,7 @@ class FrontendAnswer(NamedTuple):
     connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
     condition that the dump does not settle, or that the rules break off where a chain is missing. `taken_by`
     are rules that take connections before the service is asked, be they another's that claims the address.
+    `plain` says that all rules on the way have kube-proxy's own form.
     """
 
     frontend: Frontend
@@ -67,6 +68,7 @@ class FrontendAnswer(NamedTuple):
     unseen: tuple[str, ...] = ()
     depends: bool = False
     taken_by: tuple[Rule, ...] = ()
+    plain: bool = False
 
 
 class FrontendAnswers:
@@ -137,6 +139,7 @@ def _shared_out(
         affinity=balancing.affinity,
         masquerade=((),) if () in needs else tuple(dict.fromkeys(needs)),  # what always does is enough
         local_only=onward.local_only or (onward.chain or "").startswith(LOCAL_CHAINS),
+        plain=True,
     )
 
 

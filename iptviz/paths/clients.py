@@ -141,7 +141,7 @@ def _first_packet(asked: Asked) -> Packet:
         protocol=frontend.protocol,
         destination=destination,
         destination_port=frontend.port,
-        to_this_node=asked.seems_local if own is None and frontend.kind == "cluster-ip" else own,
+        to_this_node=False if own is None and _is_no_address(asked) else own,
         unlisted=("",),
         mark=known_mark(0),
         connmark=known_mark(0),
@@ -149,11 +149,15 @@ def _first_packet(asked: Asked) -> Packet:
     )
 
 
+def _is_no_address(asked: Asked) -> bool:
+    """Whether a cluster IP is taken for no address of the node, as it is none in iptables mode."""
+    return asked.frontend.kind == "cluster-ip" and not asked.seems_local
+
+
 def _granted(asked: Asked, packet: Packet) -> When:
-    """In iptables mode a cluster IP is no address of the node, unless a program of it listens there."""
-    if asked.frontend.kind != "cluster-ip" or asked.host.is_local(packet.destination) is not None:
+    if not _is_no_address(asked) or asked.host.is_local(packet.destination) is not None:
         return ()
-    return (Assumption(Condition("destination-type", "LOCAL"), holds=asked.seems_local),)
+    return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
 
 
 def is_untracked(dump: Dump, address: str) -> bool:

@@ -9,7 +9,7 @@ from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.paths.model import ACCEPT, CLIENT_KINDS, LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from iptviz.engine.condition import Condition
@@ -22,32 +22,32 @@ class Reach(NamedTuple):
     """How clients of one kind fare.
 
     Of their connections at least the share `at_least` (in [0, 1]) works, at most `at_most`. `entries` are
-    the cases of these clients. `is_port`: the frontend is a port of the node for something else: what is
-    delivered to the node itself there does not get to it.
+    the cases of these clients. `is_health_check`: the
+    frontend is a port at which kube-proxy itself tells load balancers of a service.
     """
 
     client: str
     at_least: Fraction
     at_most: Fraction
     entries: tuple[ClientPaths, ...]
-    is_port: bool = False
+    is_health_check: bool = False
 
     @property
     def word(self) -> Word:
         """Whether all, none, or some of the connections work; `depends`: a condition decides that.
 
         `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the
-        address. Left aside, where there are others, are cases of settings of the kernel that are not known, and
+        address. Left aside, where there are others, are cases of what is not known of the node, and
         of clients that rules single out.
         """
         usual = [
-            entry for entry in self.entries if not hangs_on_settings(entry) and not is_singled_out(entry)
+            entry for entry in self.entries if not hangs_on_node(entry) and not is_singled_out(entry)
         ] or self.entries
         at_least = min(entry.at_least for entry in usual)
         at_most = max(entry.at_most for entry in usual)
         if at_least == CERTAIN:
             return "yes"
-        if self._is_local:
+        if self._are_taken(usual):
             return "this node"
         if at_most == NEVER:
             return "depends" if any(map(self._is_taken, usual)) else "no"
@@ -56,35 +56,43 @@ class Reach(NamedTuple):
     @property
     def failing(self) -> tuple[Decider | None, ...]:
         """Who makes connections fail, each once, largest share first; None: nobody here is known to."""
-        found = sorted(self._failures(), key=lambda each: -each[0])
+        found = sorted(self._failures(self.entries), key=lambda each: -each[0])
         return tuple(dict.fromkeys(by for _, by in found))
 
-    def _failures(self) -> Iterator[tuple[Fraction, Decider | None]]:
-        for entry in self.entries:
+    def _failures(self, entries: Iterable[ClientPaths]) -> Iterator[tuple[Fraction, Decider | None]]:
+        for entry in entries:
             for row in entry.endpoints:
                 if not row.reaches:
                     yield row.share, row.by if row.outcome != ACCEPT else row.reply_by
             for rest in entry.leftover:
-                if rest.share and (rest.outcome != LOCAL or self.is_port):
+                if rest.share and not (rest.outcome == LOCAL and self._may_take(entry)):
                     yield rest.share, rest.by
 
-    @property
-    def _is_local(self) -> bool:
+    def _are_taken(self, entries: Iterable[ClientPaths]) -> bool:
         """Whether this node itself takes whatever reaches no endpoint."""
-        return not self.failing and any(map(self._is_taken, self.entries))
+        return not any(self._failures(entries)) and any(map(self._is_taken, entries))
 
     def _is_taken(self, entry: ClientPaths) -> bool:
-        """Whether this node itself takes what an entry is about."""
-        return not self.is_port and any(rest.outcome == LOCAL for rest in entry.leftover)
+        """Whether this node itself takes some of what an entry is about."""
+        return self._may_take(entry) and any(rest.outcome == LOCAL for rest in entry.leftover)
+
+    def _may_take(self, entry: ClientPaths) -> bool:
+        """Whether the node is meant to take connections: those not tracked, or to a health check port."""
+        return entry.untracked or self.is_health_check
 
 
-def hangs_on_settings(entry: ClientPaths) -> bool:
-    """Whether an entry is about a setting of the kernel that is not known and is not as nodes have it."""
-    return any(one.condition.kind == "sysctl" and not one.holds for one in entry.when)
+def hangs_on_node(entry: ClientPaths) -> bool:
+    """Whether an entry is about something that is not known of the node, and is not as nodes have it.
+
+    That is a setting of the kernel; or that it lacks an address to which nothing is tracked: a DNS cache
+    has it.
+    """
+    unlike = {one.condition.kind for one in entry.when if not one.holds}
+    return "sysctl" in unlike or (entry.untracked and "destination-type" in unlike)
 
 
 def is_singled_out(entry: ClientPaths) -> bool:
-    """Whether an entry is about clients that rules name by their own address, or by the port they send from."""
+    """Whether an entry is about clients that rules name by their own address, or by their port."""
     return any(one.holds and _names_one(one.condition) for one in entry.when)
 
 
@@ -107,7 +115,4 @@ def reaches(paths: FrontendPaths) -> tuple[Reach, ...]:
 def _reach(client: str, paths: FrontendPaths) -> Reach:
     own = tuple(entry for entry in paths.entries if client in entry.clients)
     least, most = min(entry.at_least for entry in own), max(entry.at_most for entry in own)
-    return Reach(client, least, most, own, paths.kind in _PORTS)
-
-
-_PORTS = {"node-port", "host-port", "published"}
+    return Reach(client, least, most, own, paths.kind == "health-check")

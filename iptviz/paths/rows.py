@@ -94,7 +94,7 @@ class Entries:
         alike: dict[object, list[tuple[Part, ...]]] = {}
         for case in cases_of(self.unknowns, self.unknowns.narrowed(told)):
             parts = tuple((share, self._within(part, case.regions)) for share, part in self._told[case.says])
-            signature = tuple((share.as_integer_ratio(), self._without_by(part)) for share, part in parts)
+            signature = tuple((share, self._without_by(part)) for share, part in parts)
             alike.setdefault(signature, []).append(parts)
             ways.append((dict(case.regions), signature))
         return [self._entry(clients, case.when, alike[case.says]) for case in cases_told(self.unknowns, ways)]

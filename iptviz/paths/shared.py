@@ -18,7 +18,7 @@ from iptviz.paths.clients import pod_networks
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from iptviz.paths.alike import Alike
     from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
+    from iptviz.xtables.address import Network
 
 _SERVICE_CHAIN = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN))
 _CHAIN = re.compile(rf"(?:{_SERVICE_CHAIN})[A-Z0-9]+".encode())
@@ -68,6 +69,7 @@ class SharedPaths:
         self._rules = rules
         self._dump: Dump = rules.dump
         self._found: dict[object, tuple[_Form, Found]] = {}
+        self._places: dict[tuple[tuple[Network, ...], str], int | None] = {}
 
     def of(self, answer: FrontendAnswer) -> Found:
         """Return what is found of a frontend, or of one whose rules have the same form.
@@ -75,7 +77,7 @@ class SharedPaths:
         Raises:
             PacketError: what is assumed can be so of no kind of client.
         """
-        form = self._form(answer)
+        form = self._plain_form(answer) or self._form(answer)
         known = self._found.get(form.key) if form.key is not None else None
         if known is not None:
             first, found = known
@@ -86,6 +88,42 @@ class SharedPaths:
         return found
 
     # --- the form ---------------------------------------------------------------------------------------------
+
+    def _plain_form(self, answer: FrontendAnswer) -> _Form | None:
+        """Return the form of a frontend whose rules are kube-proxy's own, for all clients alike; else None."""
+        frontend, named = answer.frontend, _pods_named(answer)
+        special = (
+            answer.depends or answer.local_only or frontend.addresses or frontend.kind not in SERVICE_KINDS
+        )
+        if not answer.plain or special or self._rules.about(frontend, "filter"):
+            return None
+        networks = (named,) if named else tuple(self._pods)
+        alike = self._survey.alike(networks)
+        places = [self._place(alike, networks, end.address) for end in answer.endpoints]
+        address = parse_network(frontend.address) if frontend.address else None
+        if not alike.is_known or None in places:
+            return None
+        ends = [end.address for end in answer.endpoints]
+        key = (
+            frontend.kind, frontend.protocol, networks, alike.frontend(address, frontend.port), answer.masquerade,
+            answer.affinity is None, tuple(map(ends.index, ends)), tuple(places),
+            tuple((end.port, end.share) for end in answer.endpoints),
+        )  # fmt: skip
+        chains = (answer.chain,) if answer.chain else ()
+        return _Form(key, (frontend.address or "", *ends), tuple(dict.fromkeys(ends)), chains, ())
+
+    @cached_property
+    def _pods(self) -> Sequence[Network]:
+        return pod_networks(self._dump, ())
+
+    def _place(self, alike: Alike, networks: tuple[Network, ...], address: str) -> int | None:
+        """Return the place of an endpoint among those that rules tell apart; None for one that is no pod's."""
+        key = networks, address
+        if key not in self._places:
+            network = parse_network(address)
+            is_pod = network is not None and any(pods.contains(network) for pods in networks)
+            self._places[key] = alike.endpoint(network) if network and is_pod else None
+        return self._places[key]
 
     def _form(self, answer: FrontendAnswer) -> _Form:
         frontend = answer.frontend
@@ -126,6 +164,17 @@ class SharedPaths:
                 texts.append(text)
                 pending += [other for other in dict.fromkeys(_CHAIN.findall(text)) if other not in chains]
         return b"\n".join(texts), list(map(to_text, chains))
+
+
+def _pods_named(answer: FrontendAnswer) -> Network | None:
+    """Return the network of pods that a service's rules name, if it is one."""
+    named = {
+        need.condition.value
+        for needs in answer.masquerade
+        for need in needs
+        if need.condition.kind == "source-cidr" and not need.holds
+    }
+    return parse_network(named.pop()) if len(named) == 1 else None
 
 
 class _Numbered:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, LOCAL
-from iptviz.paths.reach import hangs_on_settings, is_singled_out
+from iptviz.paths.reach import hangs_on_node, is_singled_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,14 +25,17 @@ FATE_KINDS: tuple[FateKind, ...] = (
 )  # fmt: skip
 """In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
 nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
-reached; failing by a setting of the kernel that is not known, or for clients that rules single out."""
+reached; failing by what is not known of the node, or for clients that rules single out."""
 
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
 
-WORKING: frozenset[FateKind] = frozenset(
-    {"reached", "redirected", "depends", "local", "handed", "setting", "except"}
-)
+_UNUSUAL = FAILING | {"depends"}
+
+RARE: frozenset[FateKind] = frozenset({"setting", "except"})
+"""What does not work in cases that are rare: exceptions from what is said before."""
+
+WORKING: frozenset[FateKind] = RARE | {"reached", "redirected", "depends", "local", "handed"}
 """What works, or may."""
 
 MOST_DECIDERS = 3
@@ -94,27 +97,26 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
     return Ways(answer.paths[place], own)
 
 
-def fates_of(entry: ClientPaths, own: frozenset[str] | None) -> list[Fate]:
+def fates_of(entry: ClientPaths, own: frozenset[str] | None, frontend: str = "") -> list[Fate]:
     """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first.
 
-    What reaches an address other than `own` is redirected.
+    What reaches an address other than `own` is redirected. `frontend` is the kind of the frontend.
     """
-    fates = [_compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry))]
-    rare: FateKind | None = (
-        "setting" if hangs_on_settings(entry) else "except" if is_singled_out(entry) else None
-    )
+    for_node = entry.untracked or frontend == "health-check"
+    fates = [
+        _compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry, for_node=for_node))
+    ]
+    rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
-        fates = [fate._replace(kind=rare) if fate.kind in FAILING else fate for fate in fates]
+        fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
 
 
 def all_reach(ways: Ways) -> bool:
     """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
     entries = ways.paths.entries
-    fates = (fate for entry in entries for fate in fates_of(entry, ways.own))
-    return bool(entries) and all(
-        fate.kind in {"reached", "setting", "except"} and not fate.when for fate in fates
-    )
+    fates = (fate for entry in entries for fate in fates_of(entry, ways.own, ways.paths.kind))
+    return bool(entries) and all(fate.kind in {"reached", *RARE} and not fate.when for fate in fates)
 
 
 def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:
@@ -176,14 +178,20 @@ def _kind(row: EndpointRow) -> FateKind:
     return "handed" if row.outcome in _KEPT else "fails"
 
 
-def _leftover_fates(entry: ClientPaths) -> Iterator[Fate]:
-    """Yield the fates of what no DNAT takes: without conditions where these only part what is alike."""
+def _leftover_fates(entry: ClientPaths, *, for_node: bool) -> Iterator[Fate]:
+    """Yield the fates of what no DNAT takes: without conditions where these only part what is alike.
+
+    `for_node`: the node itself is meant to take it.
+    """
     rows = [row for row in entry.leftover if row.share]
     alike = {(row.outcome, row.by, row.to) for row in rows}
     always = len(alike) == 1 and len(rows) > 1 and all(row.share == CERTAIN for row in rows)
     for row in rows[:1] if always else rows:
         when = () if always else row.when
-        yield Fate(_leftover_kind(row), row.share, (), row.outcome, row.by, when, row.to)
+        kind = _leftover_kind(row)
+        if kind == "local" and not for_node:
+            kind = "unchanged"
+        yield Fate(kind, row.share, (), row.outcome, row.by, when, row.to)
 
 
 def _leftover_kind(row: LeftoverRow) -> FateKind:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 _HUNDREDTH = Fraction(1, 10_000)
 
 
+@lru_cache(maxsize=1024)
 def percent(share: Fraction) -> str:
     """Return a share in [0, 1] as `25.00 %`; what is not quite 0 or 1 never reads as if it were."""
     if share == 0 or share == 1:

@@ -61,16 +61,11 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
     rows = [
         (port.name, _row(port, reached, _short_label(answer.dump) if several else "", fold=fold))
         for answer in result.answers
-        for port, reached in zip(answer.services, _looked_at(answer), strict=True)
+        for port, reached in zip(answer.services, answer.reached, strict=True)
     ]
     if several:
         rows.sort(key=itemgetter(0))  # what is alike stands together, whatever the order was to be
     return Table(SERVICES, tuple(row for _, row in rows))
-
-
-def _looked_at(result: ServicesResult) -> tuple[tuple[Reached, ...], ...]:
-    """Return how clients fare at the frontends of each service port; of none, where nothing was looked at."""
-    return result.reached or ((),) * len(result.services)
 
 
 def _short_label(dump: Dump) -> str:
@@ -123,11 +118,11 @@ def _shares(port: ServicePort) -> str:
         return f"{percent(port.usual.leftover)} not in this dump"
     if balance is None:
         return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
-    spread = f"{percent(balance.least)} to {percent(balance.most)}"
+    spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
     if port.usual.leftover:
-        return f"UNEVEN: {spread}, {percent(port.usual.leftover)} get none"
+        return f"{spread}, {percent(port.usual.leftover)} get none"
     if not balance.even and not balance.rounded:
-        return f"UNEVEN: {spread}"
+        return spread
     return percent(balance.most) if balance.endpoints == 1 else f"{percent(balance.most)} each"
 
 
@@ -230,7 +225,7 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
-    looked_at = [port for answer in result.answers for port in _looked_at(answer) if port]
+    looked_at = [port for answer in result.answers for port in answer.reached if port]
     parts += reached_parts(looked_at)
     bad = without or uneven or any(map(fails, looked_at))
     mood: Mood = "bad" if bad else "good" if all(map(surely_reached, looked_at)) else ""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_of
-from iptviz.paths.model import ACCEPT
+from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
-from iptviz.view.fates import FAILING, FATE_KINDS, WORKING, Fate, fates_of
+from iptviz.view.fates import FAILING, FATE_KINDS, RARE, WORKING, Fate, fates_of
 from iptviz.view.numbers import counted, percent
 from iptviz.view.snat import snat_texts
 from iptviz.view.text import printable
@@ -64,10 +64,6 @@ _NORMAL = {
 _MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "bad", "reached": "good"}
 
 
-_NOT_SO = {"destination-type"}
-"""Of these the opposite is the usual."""
-
-
 class WayLine(NamedTuple):
     """A line: a word, what it says of which endpoints, whether that is good or bad, and of whom it is said.
 
@@ -92,24 +88,23 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     """Return the lines of a frontend, what fails first; clients of which the same is said share one."""
     said: dict[WayLine, list[ClientPaths]] = {}
     for entry in ways.paths.entries:
-        for line in _lines(entry, ways.own):
+        for line in _lines(entry, ways):
             said.setdefault(line, []).append(entry)
-    ordered = sorted(said, key=lambda line: _place(line.kind))
-    who = clients_labels([said[line] for line in ordered])
-    lines = [line._replace(who=clients) for line, clients in zip(ordered, who, strict=True)]
-    return tuple(_told_apart(sorted(lines, key=lambda line: FATE_KINDS.index(line.kind))))
-
-
-def _place(kind: FateKind) -> int:
-    """Return the place of a line where conditions are told: those of rare cases are, and are not `otherwise`."""
-    return -1 if kind in {"setting", "except"} else FATE_KINDS.index(kind)
+    ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
+    usual = [line for line in ordered if line.kind not in RARE]
+    rare = [line for line in ordered if line.kind in RARE]
+    # Rare cases are told as exceptions from what is usual, which is told as if there were none.
+    exceptions = clients_labels([said[line] for line in (*rare, *usual)])
+    who = [*clients_labels([said[line] for line in usual]), *exceptions[: len(rare)]]
+    lines = [line._replace(who=clients) for line, clients in zip((*usual, *rare), who, strict=True)]
+    return tuple(_told_apart(lines))
 
 
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
     """Return for each group of clients all that is said of it; first those for whom most fails."""
     groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
     for entry in ways.paths.entries:
-        groups.setdefault(tuple(_lines(entry, ways.own)), []).append(entry)
+        groups.setdefault(tuple(_lines(entry, ways)), []).append(entry)
     ordered = sorted(groups, key=lambda lines: [FATE_KINDS.index(line.kind) for line in lines])
     return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
 
@@ -144,18 +139,15 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
     yield from (line.fact for line in way_lines(ways))
     yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
     if told := [
-        one
-        for one in ways.paths.assumed
-        if (one.condition.kind, one.condition.value) not in _NORMAL
-        or (one.holds and one.condition.kind in _NOT_SO)
+        one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
     ]:
         yield Fact("Assumed", printable(clauses(tuple(told))), kind="assumed")
     if ways.paths.left_open:
         yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
 
 
-def _lines(entry: ClientPaths, own: frozenset[str] | None) -> Iterator[WayLine]:
-    fates = fates_of(entry, own)
+def _lines(entry: ClientPaths, ways: Ways) -> Iterator[WayLine]:
+    fates = fates_of(entry, ways.own, ways.paths.kind)
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
@@ -180,10 +172,10 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends) + foreign + when
-    if fate.kind == "local":
-        how = untracked or ", not DNATed"
-        return f"delivered to this node at {fate.to}{how}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
+    if fate.outcome == LOCAL:
+        how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")
+        return f"{share}delivered to this node at {fate.to}{how}{when}"
     if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
     where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""

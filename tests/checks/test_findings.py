@@ -13,6 +13,7 @@ from iptviz.checks.finding import CERTAIN, IF_COMPLETE, Finding, distinct
 from iptviz.checks.wording import sentence, sentences
 from iptviz.intake.remark import remark
 from iptviz.kube.names import ServiceName
+from iptviz.questions.reached import fails
 from iptviz.questions.report import report
 from tests import kubeproxy
 from tests.conftest import FIXTURES
@@ -215,6 +216,11 @@ def test_the_report_looks_into_the_services_that_something_is_wrong_with() -> No
     dump = iptviz.load("fixtures/policies-today/dump.rules")
     found = report(dump)
     wrong = {one.service.text for one in found.services.findings if one.service}
+    wrong |= {
+        port.name
+        for port, reached in zip(found.services.services, found.services.reached, strict=True)
+        if fails(reached)
+    }
     shown = {service.text for answer in found.answers for service in _services(answer)}
     assert shown == wrong != set()
 

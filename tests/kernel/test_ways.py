@@ -111,4 +111,4 @@ def test_a_cache_at_the_cluster_ip_takes_what_is_not_tracked() -> None:
         node = put(lab, _by_backend(text))
         found = judge(lab, node, Question(SETTING, lab.beside()))
     assert not found.troubles, "\n".join(found.troubles)
-    assert not found.unknown
+    assert not [text for text in found.unknown if " left it)" not in text]  # the source that MASQUERADE gives

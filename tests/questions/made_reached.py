@@ -72,7 +72,7 @@ IN_PART = ways(entry(("outside", "node")), entry(("pod",), "REJECT", RULE, share
 DEPENDS = ways(entry(("outside", "pod")), entry(("node",), "DROP", POLICY, when=LOCAL))
 ANSWER = ways(entry(("outside", "node")), entry(("pod",), by=POLICY, reply="DROP"))
 NOT_DNATED = ways(not_rewritten(("outside",), "ACCEPT", FIRST), entry(("pod", "node")))
-CACHED = ways(entry(("outside",)), not_rewritten(("pod", "node"), "LOCAL", None))
+CACHED = ways(entry(("outside",)), not_rewritten(("pod", "node"), "LOCAL", None)._replace(untracked=True))
 MARTIAN = ways(entry(("outside",), "DROP", ROUTING), entry(("pod", "node")))
 LOST = ways(
     ClientPaths(

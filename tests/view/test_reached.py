@@ -114,13 +114,11 @@ def test_of_several_frontends_the_worst_is_named(port: PathsOfPort, word: str) -
     assert rows(listed((YES,), port))[1]["REACHED"] == word
 
 
-def test_nothing_is_said_where_nothing_was_looked_at() -> None:
-    result = iptviz.services(iptviz.load(TODAY))
-    assert {row["REACHED"] for row in rows(result)} == {""}
+def test_nothing_is_said_of_what_was_not_looked_at() -> None:
+    result = listed(*((None,) for _ in range(7)))
+    assert {row["REACHED"] for row in rows(result)} == {"?"}
     (services,) = facts(result, "Services")
-    assert services.text == "7 service ports"
-    text = FORMATS["table"].writer("services")(result, Style(), fold=True)
-    assert "REACHED" not in str(text)
+    assert services.text == "7 service ports, 7 not looked at"
 
 
 def test_services_are_counted_by_how_they_fare() -> None:
@@ -286,7 +284,7 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
     assert read[0]["reached"] == "outside yes, pod yes, node yes; outside yes, pod no, node yes"
     assert (read[0]["not_reached_by"], read[0]["not_reached_line"]) == (":FORWARD DROP [0:0]", "7")
     assert (read[1]["not_reached_by"], read[1]["not_reached_line"]) == ("", "")
-    unknown = iptviz.services(iptviz.load(TODAY))
+    unknown = listed(*((None,) for _ in range(7)))
     assert unknown.to_dict()["services"][0]["frontends"][0]["reached"] is None
 
 

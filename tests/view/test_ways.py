@@ -66,7 +66,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         [
             ("ANSWER DROPPED", f"pod: by {RULE_2}", "bad"),
             ("reached", f"outside, node: {EACH}", "good"),
-            ("SNAT", "outside, node: MASQUERADE", ""),
+            ("SNAT", "outside, node: MASQUERADE; pod: client IP preserved", ""),
         ],
     ),
     "a question about the endpoint": (
@@ -190,7 +190,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         paths(
             entry(("pod",), *four(by=made.DROP_RULE, outcome="DROP"), conditions=when("source-cidr", "10.0.0.0/8")),
             *(
-                entry(("pod",), *four(), conditions=when("source-port", str(port)))
+                entry(("pod",), *four(), conditions=when("length", str(port)))
                 for port in range(2)
             ),
         ),
@@ -203,19 +203,19 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
     "of many cases some are told": (
         paths(
             *(
-                entry(("pod",), *four(by=made.DROP_RULE, outcome="DROP"), conditions=when("source-port", str(port)))
+                entry(("pod",), *four(by=made.DROP_RULE, outcome="DROP"), conditions=when("length", str(port)))
                 for port in range(10)
             ),
-            entry(("pod",), *four(), conditions=when("source-port", "10")),
+            entry(("pod",), *four(), conditions=when("length", "10")),
         ),
         [
             (
                 "NOT REACHED",
-                ("pod when source port 0 or when source port 1 or when source port 2 or in 7 more cases (see --json): "
+                ("pod when length is 0 or when length is 1 or when length is 2 or in 7 more cases (see --json): "
                 f"DROP by {RULE_2}"),
                 "bad",
             ),
-            ("reached", f"pod when source port 10: {EACH}", "good"),
+            ("reached", f"pod when length is 10: {EACH}", "good"),
             ("SNAT", "pod: client IP preserved", ""),
         ],
     ),
