@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from iptviz.paths.model import FrontendPaths
     from iptviz.xtables.address import Network
 
-NODES = int(os.environ.get("IPTVIZ_RULE_SETS", "300")) // 10
+NODES = int(os.environ.get("IPTVIZ_RULE_SETS", "300")) // 20
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
-BATCH = 10
+BATCH = 5
 START = {4: "10.244.1.5", 6: "fd00:10:244:1::5"}
 SERVICE = {4: "10.96.0.10", 6: "fd00:10:96::10"}
 PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
