@@ -133,3 +133,14 @@ def test_what_the_node_asks_of_its_own_port_and_nobody_takes_is_delivered_to_it(
     assert told(*rules, **PORT) == {"outside, pod, node": ["1 :30080 LOCAL"]}
     refused = told(*rules, "filter|-A INPUT -p tcp -m tcp --dport 30080 -j REJECT", **PORT)
     assert refused == {"outside, pod, node": ["1 :30080 REJECT by filter INPUT 1"]}
+
+
+def test_an_answer_comes_by_where_the_request_left_though_no_rule_looked_on() -> None:
+    """OUTPUT sees lo, by which the node would ask its own port; nat sends the connection elsewhere."""
+    rules = service(ONE, "filter|-A INPUT -i lo -j DROP", "raw|-A PREROUTING -i lo -j DROP", port=True)
+    rules = [rule for rule in rules if "POSTROUTING" not in rule]
+    found = told(*rules, client="192.168.1.10", local=("192.168.1.10",), **PORT)
+    assert (
+        "1 10.244.1.5:8080 ACCEPT if output interface is not lo (rewritten to 10.244.1.5)"
+        in found["192.168.1.10"]
+    )
