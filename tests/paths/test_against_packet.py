@@ -57,7 +57,7 @@ class Asked(NamedTuple):
 
 def asked_of(seed: int) -> Asked:
     node = node_of(seed)
-    others = {*node.endpoints, *node.site.strangers}
+    others = {*re.findall(r"to-destination \[?([\d.]+|[\da-f:]+)\b", node.rules), *node.site.strangers}
     known = {} if seed % EVIDENCE else node.site.evidence(others)
     return Asked(node, iptviz.load(node.rules.encode()), known, read(_TAKEN_FOR_GRANTED.sub("", node.rules)))
 
