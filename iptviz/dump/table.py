@@ -248,6 +248,23 @@ class Table:
                 yield at, after
                 at = after
 
+    def spans_between(self, chain: str, others: re.Pattern[bytes]) -> Iterator[Span]:
+        """Yield where those rules of `chain` stand that `others`, which matches whole lines, does not match."""
+        for run in self.runs_of(chain):
+            yield from self.lines_between(run, others)
+
+    def lines_between(self, stretch: Span, others: re.Pattern[bytes]) -> Iterator[Span]:
+        """Yield the lines of a stretch that `others`, which matches some whole lines or none, does not match."""
+        at, end = stretch
+        while at < end:
+            found = others.match(self.data, at, end)
+            if found is not None and found.end() > at:
+                at = found.end()
+                continue
+            after = min(self.lines.end(at), end)
+            yield at, after
+            at = after
+
     def number_of(self, span: Span) -> int:
         """Return the place, counted from 1, of the rule at `span` among the rules of its chain."""
         found = _RULE_CHAIN.match(self.data, *span)

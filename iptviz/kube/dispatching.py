@@ -79,10 +79,13 @@ def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
     return asked is not None and (named is None or named.contains(asked))
 
 
-_ONE_ADDRESS = re.compile(rb"(?<!!) -d [^\s/]++(?:/(?:32|128)|)(?=\s)")
-_ONE_PORT = re.compile(rb" --dport \d++(?=\s)")
-_NAMED_BY = {SERVICES: _ONE_ADDRESS, NODE_PORTS: _ONE_PORT}
-"""What the rules of a chain name, each of which is about one frontend."""
+_ONE_ADDRESS = rb"(?<!!) -d [^\s/]++(?:/(?:32|128)|)(?=\s)"
+_ONE_PORT = rb" --dport \d++(?=\s)"
+_ABOUT_ONE = {
+    chain: re.compile(rb"(?:[^\n]*?" + named + rb"[^\n]*+(?:\n|\Z)){0,999}")
+    for chain, named in {SERVICES: _ONE_ADDRESS, NODE_PORTS: _ONE_PORT}.items()
+}
+"""Rules one after the other that each name one address, or one port: they are about one frontend."""
 
 
 def wide_rules(nat: Table) -> list[Rule]:
@@ -92,9 +95,9 @@ def wide_rules(nat: Table) -> list[Rule]:
     """
     return [
         rule
-        for chain, named in _NAMED_BY.items()
-        for span in nat.spans_of(chain)
-        if not named.search(nat.data, *span) and (rule := Rule(nat, span)).jump != NODE_PORTS
+        for chain, others in _ABOUT_ONE.items()
+        for span in nat.spans_between(chain, others)
+        if (rule := Rule(nat, span)).jump != NODE_PORTS
     ]
 
 

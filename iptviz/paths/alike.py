@@ -44,7 +44,7 @@ def _rules_but(skipped: bytes) -> re.Pattern[bytes]:
         + _OF_SERVICES
         + rb")\S|"
         + skipped
-        + rb")[^\n]*+(?:\n|\Z))*+"
+        + rb")[^\n]*+(?:\n|\Z)){0,999}"
     )
 
 
@@ -111,14 +111,9 @@ class Alike:
         for dump in self._dumps:
             for table in dump.tables.values():
                 others = _rules_but(skipped.get(table.name, b"(?!)"))
-                for start, end in table.blocks():
-                    at = start
-                    while at < end:
-                        found = others.match(table.data, at, end)
-                        at = found.end() if found else at
-                        after = min(table.lines.end(at), end) if at < end else end
-                        yield table.data[at:after]
-                        at = after
+                for block in table.blocks():
+                    for start, end in table.lines_between(block, others):
+                        yield table.data[start:end]
 
 
 def _size(network: Network) -> int:

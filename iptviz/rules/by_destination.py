@@ -21,7 +21,13 @@ _BEFORE = rb"(?:\[[\d~]++:[\d~]++\] )?-A \S++ (?:(?:! )?-s \S++ )?-d "
 _DESTINATION = re.compile(_BEFORE + rb"([0-9a-fA-F.:]++)(?:/32|/128)? ")
 _BYTE = rb"(?:0|[1-9]\d{0,2})"
 _ABOUT_OTHERS = (
-    rb"(?:" + _BEFORE + rb"(?!%s(?:/32)? )" + _BYTE + rb"(?:\." + _BYTE + rb"){3}(?:/32)? [^\n]*+(?:\n|\Z))*+"
+    rb"(?:"
+    + _BEFORE
+    + rb"(?!%s(?:/32)? )"
+    + _BYTE
+    + rb"(?:\."
+    + _BYTE
+    + rb"){3}(?:/32)? [^\n]*+(?:\n|\Z)){0,999}"
 )
 """Rules one after the other that begin with another single destination than %s, in its usual spelling."""
 
@@ -58,16 +64,7 @@ class RulesByDestination:
 
     def _search(self, destination: bytes) -> Iterator[Rule]:
         others = re.compile(_ABOUT_OTHERS % re.escape(destination))
-        data, lines = self._table.data, self._table.lines
-        for start, end in self._table.runs_of(self._chain):
-            at = start
-            while at < end:
-                found = others.match(data, at, end)
-                at = found.end() if found else at
-                if at < end:
-                    after = lines.end(at)
-                    yield Rule(self._table, (at, after))
-                    at = after
+        return (Rule(self._table, span) for span in self._table.spans_between(self._chain, others))
 
     def _sort(self) -> None:
         if self._rules:
