@@ -81,7 +81,8 @@ class Routing:
 
     def _sent_on(self, packet: Packet) -> Packet:
         """Return a packet with the interface by which it leaves now, None where that is not known."""
-        if packet.route == "OUTPUT" and self.host.is_local(packet.destination):
+        local = self.host.is_local(packet.destination) if packet.to_this_node is None else packet.to_this_node
+        if packet.route == "OUTPUT" and local:
             return packet._replace(leaves_by="lo")
         route = self._route_of(packet) if self.host.out_interface is None else None
         return packet._replace(leaves_by=route.device if route else self.host.out_interface)

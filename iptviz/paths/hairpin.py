@@ -19,7 +19,7 @@ def with_endpoints(
     entries = list(others)
     apart: dict[str, Sequence[ClientPaths]] = {}
     for address, from_it in own.items():
-        joined = _joined(entries, from_it, address)
+        joined = _joined(entries, others, from_it, address)
         if joined is None:
             apart[address] = from_it
         else:
@@ -38,19 +38,22 @@ def with_endpoints(
 
 
 def _joined(
-    entries: Sequence[ClientPaths], own: Sequence[ClientPaths], address: str
+    entries: Sequence[ClientPaths], others: Sequence[ClientPaths], own: Sequence[ClientPaths], address: str
 ) -> list[ClientPaths] | None:
-    """Return the entries with what an endpoint itself meets; None where more than its own rows differs."""
+    """Return the entries with what an endpoint itself meets; None where more than its own rows differs.
+
+    `others` are the entries as they are for clients that are no endpoints.
+    """
     by_when: dict[frozenset[Assumption], ClientPaths] = {frozenset(entry.when): entry for entry in own}
     if len(entries) != len(own) or any(frozenset(entry.when) not in by_when for entry in entries):
         return None
-    joined = [_with_own(entry, by_when[frozenset(entry.when)], address) for entry in entries]
-    return None if None in joined else [entry for entry in joined if entry]
-
-
-def _with_own(entry: ClientPaths, own: ClientPaths, address: str) -> ClientPaths | None:
-    if _but(entry, address) != _but(own, address):
+    found = [by_when[frozenset(entry.when)] for entry in entries]
+    if any(_but(other, address) != _but(one, address) for other, one in zip(others, found, strict=True)):
         return None
+    return [_with_own(entry, one, address) for entry, one in zip(entries, found, strict=True)]
+
+
+def _with_own(entry: ClientPaths, own: ClientPaths, address: str) -> ClientPaths:
     if _rows(entry, address) == _rows(own, address):
         return entry
     rows: list[EndpointRow] = []

@@ -368,7 +368,7 @@ def _answer(client: Packet, packet: Packet) -> Packet:
         source_port=packet.destination_port,
         destination=packet.source if masqueraded else client.source,
         destination_port=packet.source_port,
-        in_interface=packet.out_interface or None,
+        in_interface=packet.leaves_by or None,
         out_interface=None,
         mark=known_mark(0),
         state=INVALID,

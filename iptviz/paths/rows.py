@@ -91,15 +91,13 @@ class Entries:
         chosen = self.way.chosen(self._client)
         told = self._above_chances(chosen)
         ways: list[tuple[Any, Any]] = []
-        parts_of: dict[object, tuple[Part, ...]] = {}
+        alike: dict[object, list[tuple[Part, ...]]] = {}
         for case in cases_of(self.unknowns, self.unknowns.narrowed(told)):
             parts = tuple((share, self._within(part, case.regions)) for share, part in self._told[case.says])
             signature = tuple((share, self._without_by(part)) for share, part in parts)
-            parts_of.setdefault(signature, parts)
+            alike.setdefault(signature, []).append(parts)
             ways.append((dict(case.regions), signature))
-        return [
-            self._entry(clients, case.when, parts_of[case.says]) for case in cases_told(self.unknowns, ways)
-        ]
+        return [self._entry(clients, case.when, alike[case.says]) for case in cases_told(self.unknowns, ways)]
 
     # --- what tells clients apart -----------------------------------------------------------------------------
 
@@ -205,17 +203,20 @@ class Entries:
 
     # --- rows -------------------------------------------------------------------------------------------------
 
-    def _entry(self, clients: tuple[str, ...], when: When, parts: tuple[Part, ...]) -> ClientPaths:
+    def _entry(self, clients: tuple[str, ...], when: When, alike: Sequence[tuple[Part, ...]]) -> ClientPaths:
+        """Return the entry of clients that differ at most in who decides: of each of them all parts."""
         rows: dict[tuple[End, When], list[tuple[Fraction, Sequence[_By]]]] = {}
         least, most = [], []
-        for share, part in parts:
+        for same in zip(*alike, strict=True):
+            share, part = same[0]
+            parts = dict.fromkeys(each for _, each in same)
             sure, possible = [], []
             for case in self._cases(part):
                 law: Law = case.says
                 sure.append(total(low for end, low, _ in law.parts if _works(end, surely=True)))
                 possible.append(total(high for end, _, high in law.parts if _works(end, surely=False)))
                 for end, low, _ in law.parts:
-                    deciders = self._deciders(part, case, end)
+                    deciders = [by for each in parts for by in self._deciders(each, case, end)]
                     rows.setdefault((end, case.when), []).append((product(share, low)[0], deciders))
             least.append(product(share, min(sure, default=NEVER))[0])
             most.append(product(share, max(possible, default=NEVER))[0])

@@ -92,7 +92,8 @@ def node_of(seed: int) -> Node:
         for plant in own:
             rules = _planted(rules, *plant, dice)
         plants = [" ".join(plant) for plant in own]
-    pods = cluster.detect == "cidr" and f"! -s {cluster.pod_cidr}" in rules
+    named = rf" ! -s {re.escape(cluster.pod_cidr)} .*-j (?:KUBE-MARK-MASQ|MASQUERADE)"
+    pods = re.search(named, rules) is not None
     addresses = tuple(address for address, _ in service.endpoints)
     story = f"seed {seed}: {name} of {era}, {target}/{service.protocol}; " + "; ".join(plants)
     return Node(rules, site, target, service.protocol, addresses, pods, story)
@@ -176,10 +177,10 @@ class _Planter:
         ports = dice.choice([*self._ports, f"{self._ports[0]}:{int(self._ports[0]) + 9}", "1024:"])
         end = dice.choice(["src", "dst"])
         first, last = sorted(
-            dice.sample([*self._endpoints, *self._site.strangers, self._frontend], 2), key=_number
+            dice.sample([*self._endpoints, *self._site.strangers, self._frontend], 2), key=ip_address
         )
         states = dice.choice(
-            ["NEW", "NEW", "ESTABLISHED", "RELATED,ESTABLISHED", "DNAT", "SNAT", "UNTRACKED", "INVALID"]
+            ["NEW", "NEW", "ESTABLISHED", "RELATED,ESTABLISHED", "DNAT", "UNTRACKED", "INVALID"]
         )
         marks = dice.choice(["0x4000/0x4000", "0x0", "0x1/0x1", "0x8000/0x8000"])
         choices = [
@@ -233,10 +234,6 @@ _TAKEN = (
 )  # fmt: skip
 
 
-def _number(address: str) -> int:
-    return int(ip_address(address))
-
-
 def _network(text: str) -> str:
     return str(ip_network(text, strict=False))
 
@@ -275,7 +272,8 @@ def clients_of(node: Node, seed: int, each: int) -> list[Sent]:
 
 
 def _others(node: Node) -> list[str]:
-    return [address for address in node.endpoints if not node.site.has(address)]
+    """Return endpoints that are no addresses of the node; of more than eight no more is told than of others."""
+    return [address for address in node.endpoints[:8] if not node.site.has(address)]
 
 
 def _pods(node: Node) -> list[str]:

@@ -57,7 +57,8 @@ class Asked(NamedTuple):
 
 def asked_of(seed: int) -> Asked:
     node = node_of(seed)
-    others = {*node.endpoints, *node.site.strangers}
+    named = re.findall(r"to-destination (?:\[?([\da-f]*:[\da-f:]+)|([\d.]+))", node.rules)
+    others = {*("".join(one) for one in named), *node.site.strangers}
     known = {} if seed % EVIDENCE else node.site.evidence(others)
     return Asked(node, iptviz.load(node.rules.encode()), known, read(_TAKEN_FOR_GRANTED.sub("", node.rules)))
 

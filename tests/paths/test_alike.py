@@ -117,8 +117,8 @@ class _Foreign:
 
     def _match(self) -> str:
         dice = self._dice
-        side, other = dice.choice([("-d", "dst"), ("-s", "src")])
-        one, two = sorted(dice.sample(self._endpoints, 2), key=ip_address)
+        side, other = dice.choice([("-d", "dst"), ("-d", "dst"), ("-s", "src")])
+        one, two = sorted(dice.sample(self._endpoints[legs._FEW :], 2), key=ip_address)
         mask = self._size - dice.choice([0, 1, 2, 3, 5])
         wide = f"{ip_address(int(ip_address(one)) >> self._size - mask << self._size - mask)}/{mask}"
         ways = [
@@ -129,7 +129,8 @@ class _Foreign:
             f"-m addrtype --{other}-type LOCAL", "-m conntrack --ctstate NEW", "-m mark --mark 0x4000/0x4000",
             "-m statistic --mode random --probability 0.50000000000",
         ]  # fmt: skip
-        if self._masks:
+        ways += ways[:5] * 3
+        if self._masks and dice.random() < 0.15:
             ways += [f"{side} {one}/0.0.0.255"]
         return " ".join(sorted({dice.choice(ways) for _ in range(dice.choice([1, 1, 2]))}, key=_basics_first))
 
@@ -146,7 +147,8 @@ def _basics_first(text: str) -> bool:
 
 
 _PLACES = [
-    ("filter", "FORWARD", ["DROP", "REJECT", "ACCEPT"]), ("filter", "INPUT", ["DROP", "ACCEPT"]),
+    *[("filter", "FORWARD", ["DROP", "REJECT", "DROP"])] * 6,
+    ("filter", "INPUT", ["DROP", "ACCEPT"]),
     ("filter", "OUTPUT", ["DROP", "REJECT"]), ("mangle", "FORWARD", ["DROP", "MARK --set-xmark 0x4000/0x4000"]),
     ("mangle", "PREROUTING", ["DROP", "ACCEPT"]), ("mangle", "POSTROUTING", ["DROP", "MARK --set-xmark 0x0/0x4000"]),
     ("nat", "POSTROUTING", ["ACCEPT", "MASQUERADE", "RETURN"]), ("raw", "PREROUTING", ["NOTRACK", "DROP"]),
@@ -160,11 +162,11 @@ def _node(seed: int) -> tuple[list[str], int, dict[str, Any]]:
     endpoints = many(dice.randint(40, 48), family)
     foreign = _Foreign(dice, endpoints, family)
     some = str(ip_network(f"{START[family]}/{29 if family == 4 else 125}", strict=False))
-    pods = dice.choice([PODS[family], PODS[family], PODS[family], some, ""])
+    pods = dice.choice([*[PODS[family]] * 6, some, ""])
     rules = service(endpoints, address=SERVICE[family], pods=pods)
-    planted = [foreign.rule() for _ in range(dice.randint(1, 3))]
+    planted = [foreign.rule() for _ in range(dice.randint(2, 4))]
     known: dict[str, Any] = {"client": dice.choice(["outside", "pod", "node"])}
-    if family == 4 and dice.random() < 0.3:
+    if family == 4 and dice.random() < 0.15:
         known["ipset"] = Supplied(
             f"create A hash:ip family inet\nadd A {endpoints[20]}\ncreate B hash:ip family inet\n", "ipset"
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.paths.small import service, told
 
 ONE, HOST = ("10.244.1.5",), ("192.168.1.10",)
-PORT = {"target": ":30080"}
+PORT: Any = {"target": ":30080"}
 LOCAL, AWAY = "if 192.168.1.10 is local to this node", "if 192.168.1.10 is not local to this node"
 NOT_BACK = "answer DROP by NOTRACK: the answer keeps the endpoint's address, which the client does not know"
 
@@ -68,20 +70,15 @@ def test_of_a_range_the_answer_comes_from_the_address_that_was_chosen() -> None:
     }
 
 
-def test_of_a_range_of_ports_too() -> None:
-    rules = service((), "nat|-A KUBE-SVC-A -p tcp -j DNAT --to-destination 10.244.1.5:81-90", pods="")
-    found = told(*rules, "filter|-A FORWARD -p tcp -m tcp --sport 85 -j DROP", clients="outside")
-    assert (
-        found
-        == {
-            "outside if source port 85": ["1 10.244.1.5 DROP by filter FORWARD 1"],
-            "outside if source port not 85": [
-                "1 10.244.1.5 ACCEPT if destination port 85 (as line 22 left it) answer DROP by filter FORWARD 1",
-                "1 10.244.1.5 ACCEPT if destination port not 85 (as line 22 left it)",
-            ],
-        }
-        or found
-    )
+def test_of_a_range_of_ports_it_comes_from_the_port_that_was_chosen() -> None:
+    rules = service((), "nat|-A KUBE-SVC-A -p tcp -j DNAT --to-destination 10.244.1.5:81-90")
+    rule = "filter|-A FORWARD -p tcp -m tcp --sport 85 -m conntrack --ctstate ESTABLISHED -j DROP"
+    chosen = "if destination port 85 (as line 29 left it)"
+    found = told(*rules, rule, clients="pod")
+    assert found["pod if source port not 85"] == [
+        f"1 10.244.1.5:81-90 ACCEPT {chosen} answer DROP by filter FORWARD 1",
+        f"1 10.244.1.5:81-90 ACCEPT {chosen.replace('port 85', 'port not 85')}",
+    ]
 
 
 # --- endpoints that may be this node ---------------------------------------------------------------------------
@@ -136,3 +133,14 @@ def test_what_the_node_asks_of_its_own_port_and_nobody_takes_is_delivered_to_it(
     assert told(*rules, **PORT) == {"outside, pod, node": ["1 :30080 LOCAL"]}
     refused = told(*rules, "filter|-A INPUT -p tcp -m tcp --dport 30080 -j REJECT", **PORT)
     assert refused == {"outside, pod, node": ["1 :30080 REJECT by filter INPUT 1"]}
+
+
+def test_an_answer_comes_by_where_the_request_left_though_no_rule_looked_on() -> None:
+    """OUTPUT sees lo, by which the node would ask its own port; nat sends the connection elsewhere."""
+    rules = service(ONE, "filter|-A INPUT -i lo -j DROP", "raw|-A PREROUTING -i lo -j DROP", port=True)
+    rules = [rule for rule in rules if "POSTROUTING" not in rule]
+    found = told(*rules, client="192.168.1.10", local=("192.168.1.10",), **PORT)
+    assert (
+        "1 10.244.1.5:8080 ACCEPT if output interface is not lo (rewritten to 10.244.1.5)"
+        in found["192.168.1.10"]
+    )
