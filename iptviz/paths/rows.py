@@ -90,13 +90,15 @@ class Entries:
         """
         chosen = self.way.chosen(self._client)
         told = self._above_chances(chosen)
-        ways: list[tuple[Any, Any]] = []
-        parts_of: dict[object, tuple[Part, ...]] = {}
+        ways: list[tuple[Any, int]] = []
+        numbers: dict[object, int] = {}
+        parts_of: dict[int, tuple[Part, ...]] = {}
         for case in cases_of(self.unknowns, self.unknowns.narrowed(told)):
             parts = tuple((share, self._within(part, case.regions)) for share, part in self._told[case.says])
             signature = tuple((share, self._without_by(part)) for share, part in parts)
-            parts_of.setdefault(signature, parts)
-            ways.append((dict(case.regions), signature))
+            number = numbers.setdefault(signature, len(numbers))
+            parts_of.setdefault(number, parts)
+            ways.append((dict(case.regions), number))
         return [
             self._entry(clients, case.when, parts_of[case.says]) for case in cases_told(self.unknowns, ways)
         ]
