@@ -78,6 +78,7 @@ class Chains:
         self.broken = broken
         self._made: dict[Request, int] = {}
         self._open: dict[str, int] = {}
+        self._unchanged: tuple[Packet, int, int] | None = None
 
     def run(self, chain: str, packet: Packet) -> int:
         """Return what happens to the packet in a chain and all it calls: the leaves say `Left` or `Ended`."""
@@ -87,7 +88,7 @@ class Chains:
         self.unknowns.walked()
         steps: list[Step] = []
         packet = request.packet
-        on, last = self.diagrams.leaf(On(packet)), self.diagrams.leaf(Left(packet))
+        on, last = self._on_and_left(packet)
         for rule in self.rules(request):
             passed = self.passed_by(rule, packet)
             if passed is not None:
@@ -112,6 +113,13 @@ class Chains:
                 last = yield request._replace(after=self.place(rule, request))
                 break
         return together(self.diagrams, steps, last, on)
+
+    def _on_and_left(self, packet: Packet) -> tuple[int, int]:
+        """Return the leaves that say `On` and `Left` of a packet; most chains are entered by that of the last."""
+        if self._unchanged is None or self._unchanged[0] is not packet:
+            leaf = self.diagrams.leaf
+            self._unchanged = packet, leaf(On(packet)), leaf(Left(packet))
+        return self._unchanged[1:]
 
     def rules(self, request: Request) -> Iterable[CompiledRule]:
         """Return the rules of a chain that may concern the packet, in order."""

@@ -97,6 +97,8 @@ class Diagrams(Nodes):
         either: Callable[[Iterable[int]], int],
     ) -> int:
         """Build a diagram again from its leaves up."""
+        if self.nodes[number].rank == LEAF:
+            return leaf(number)
         made: dict[int, int] = {}
         pending = [number]
         while pending:

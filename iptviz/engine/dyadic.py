@@ -19,9 +19,10 @@ _MODULUS_BITS = _MODULUS.bit_length()
 class Dyadic(Fraction):
     """The number `numerator` / 2^`exponent` in lowest terms, equal to the Fraction of the same value."""
 
-    __slots__ = ("exponent",)
+    __slots__ = ("_hash", "exponent")
 
     _numerator: int
+    _hash: int
     exponent: int
 
     @property
@@ -36,11 +37,14 @@ class Dyadic(Fraction):
         return Fraction(self) == other
 
     def __hash__(self) -> int:  # type: ignore[override]
-        """Return the hash of the equal Fraction, without dividing."""
-        inverse = 1 << (-self.exponent % _MODULUS_BITS)
-        found = hash(hash(abs(self._numerator)) * inverse)
-        found = found if self._numerator >= 0 else -found
-        return -2 if found == -1 else found
+        """Return the hash of the equal Fraction, found once and without dividing."""
+        try:
+            return self._hash
+        except AttributeError:
+            inverse = 1 << (-self.exponent % _MODULUS_BITS)
+            found = hash(hash(abs(self._numerator)) * inverse)
+            self._hash = hash(found if self._numerator >= 0 else -found)
+            return self._hash
 
     def _sides(self, other: object) -> tuple[int, int] | None:
         """Return two numbers that compare as this and another; None for what is no fraction of its kind."""

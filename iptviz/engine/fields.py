@@ -6,6 +6,7 @@ and yes.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
@@ -157,6 +158,7 @@ class Field(NamedTuple):
         return FIELD_KINDS[self.kind].least if self.kind in FIELD_KINDS else 0
 
 
+@lru_cache(maxsize=1 << 15)
 def field_of(condition: Condition) -> Field:
     """Return the field that a condition asks about: its own where its values are no region of another."""
     kind = CONDITION_KINDS[condition.kind]
@@ -165,13 +167,15 @@ def field_of(condition: Condition) -> Field:
     return Field(kind.field, rewritten=condition.rewritten, since=condition.since)
 
 
-def values_of(condition: Condition) -> list[tuple[str, Region]] | None:
+@lru_cache(maxsize=1 << 15)
+def values_of(condition: Condition) -> tuple[tuple[str, Region], ...] | None:
     """Return the values that a condition names, each with its region; None where one has none."""
     kind = FIELD_KINDS[CONDITION_KINDS[condition.kind].field]
-    found = [(word, kind.read(word)) for word in condition.values]
+    found = tuple((word, kind.read(word)) for word in condition.values)
     return None if any(region is None for _, region in found) else found  # type: ignore[return-value]
 
 
+@lru_cache(maxsize=1 << 15)
 def region_asked(condition: Condition) -> Region:
     """Return the values of its field for which a condition holds."""
     if field_of(condition).kind not in FIELD_KINDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import NEVER, times, total
@@ -17,11 +18,12 @@ class Law:
     They differ where questions were left open.
     """
 
-    __slots__ = ("_key", "parts")
-
     def __init__(self, parts: Iterable[tuple[Any, Fraction, Fraction]]) -> None:
         self.parts = tuple(parts)
-        self._key = frozenset(self.parts)
+
+    @cached_property
+    def _key(self) -> frozenset[tuple[Any, Fraction, Fraction]]:
+        return frozenset(self.parts)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Law) and self._key == other._key

@@ -55,6 +55,7 @@ class Nodes:
         self._asking = 0
         self._again: dict[int, set[int]] = {}
         self._numbers: dict[Node, int] = {}
+        self._leaves: dict[tuple[type, Hashable], int] = {}
         self._mixes: dict[tuple[tuple[Fraction, ...], tuple[int, ...]], int] = {}
         self.no, self.yes = map(self.leaf, (False, True))
 
@@ -73,7 +74,12 @@ class Nodes:
 
     def leaf(self, says: Hashable) -> int:
         """Return the leaf that says this."""
-        return self._number(Node(LEAF, (type(says), says), ()))
+        key = type(says), says
+        number = self._leaves.get(key)
+        if number is None:
+            number = self._leaves[key] = len(self.nodes)
+            self.nodes.append(Node(LEAF, key, ()))
+        return number
 
     def node(self, rank: int, cuts: Sequence[Any], ways: Sequence[int]) -> int:
         """Return the node whose way i holds from `cuts[i - 1]` to before `cuts[i]`; equal neighbours are one."""
@@ -166,6 +172,8 @@ class Nodes:
 
     def leaves(self, number: int) -> list[int]:
         """Return the leaves below, each once."""
+        if self.nodes[number].rank == LEAF:
+            return [number]
         return [below for below in self._below(number) if self.nodes[below].rank == LEAF]
 
     def leaves_within(self, number: int, regions: Mapping[int, Region]) -> set[int]:
@@ -174,6 +182,8 @@ class Nodes:
         Below chances a field may be asked again: each way is followed with what it has answered, until there are
         too many ways; then some leaves may be told that nothing reaches.
         """
+        if self.nodes[number].rank == LEAF:
+            return {number}
         found: set[int] = set()
         again = self._again.get(number)
         if again is None:

@@ -48,19 +48,23 @@ class Balance(NamedTuple):
 
 def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     """Return how even `shares` (each in [0, 1]) are, or None without any."""
-    return _balance(tuple(trimmed(share, _ENOUGH_BITS) for share in shares)) if shares else None
+    return balance_between(len(shares), min(shares), max(shares)) if shares else None
+
+
+def balance_between(endpoints: int, least: Fraction, most: Fraction) -> Balance:
+    """Return how even the shares of so many endpoints are, of which these are the least and the greatest."""
+    return _balance(endpoints, trimmed(least, _ENOUGH_BITS), trimmed(most, _ENOUGH_BITS))
 
 
 @lru_cache(maxsize=256)
-def _balance(shares: tuple[Fraction, ...]) -> Balance:
+def _balance(endpoints: int, least: Fraction, most: Fraction) -> Balance:
     """Return how even short shares are; of ten thousand services most share alike."""
-    least, most = min(shares), max(shares)
-    deviation = _deviation(len(shares), least, most)
-    new = _rounding(len(shares), _NEW_DIGITS)
+    deviation = _deviation(endpoints, least, most)
+    new = _rounding(endpoints, _NEW_DIGITS)
     # Only what ten digits do not explain is worth going through all endpoints once more.
-    allowed = new if deviation <= new else max(new, _rounding(len(shares), _OLD_DIGITS))
+    allowed = new if deviation <= new else max(new, _rounding(endpoints, _OLD_DIGITS))
     return Balance(
-        endpoints=len(shares),
+        endpoints=endpoints,
         least=least,
         most=most,
         deviation=deviation,

@@ -90,13 +90,15 @@ class Entries:
         """
         chosen = self.way.chosen(self._client)
         told = self._above_chances(chosen)
-        ways: list[tuple[Any, Any]] = []
-        alike: dict[object, list[tuple[Part, ...]]] = {}
+        ways: list[tuple[Any, int]] = []
+        numbers: dict[object, int] = {}
+        alike: dict[int, list[tuple[Part, ...]]] = {}
         for case in cases_of(self.unknowns, self.unknowns.narrowed(told)):
             parts = tuple((share, self._within(part, case.regions)) for share, part in self._told[case.says])
             signature = tuple((share, self._without_by(part)) for share, part in parts)
-            alike.setdefault(signature, []).append(parts)
-            ways.append((dict(case.regions), signature))
+            number = numbers.setdefault(signature, len(numbers))
+            alike.setdefault(number, []).append(parts)
+            ways.append((dict(case.regions), number))
         return [self._entry(clients, case.when, alike[case.says]) for case in cases_told(self.unknowns, ways)]
 
     # --- what tells clients apart -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import total
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
-from iptviz.view.fates import all_reach, ways_at
+from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
     OPEN_QUESTIONS,
     balance_label,
@@ -37,11 +37,12 @@ _CHOOSERS = {True: "kube-proxy's chains", False: "the port's own rules"}
 """Who chooses endpoints: of a service, and of a port that others publish."""
 
 
-def trace_facts(result: TraceResult, place: int, cases: list[OutcomeCase]) -> Iterator[Fact]:
-    """Yield what is to be said below the tree of one frontend, the `place`-th of the answer."""
+def trace_facts(
+    result: TraceResult, place: int, cases: list[OutcomeCase], ways: Ways | None
+) -> Iterator[Fact]:
+    """Yield what is to be said below the tree of one frontend, the `place`-th of the answer, with its ways."""
     service = result.services[place]
     usual, of_service = service.usual, service.frontend.kind in SERVICE_KINDS
-    ways = ways_at(result, place) if result.paths else None
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", _target_text(result, share, ways), kind="target")

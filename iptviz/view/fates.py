@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
@@ -73,14 +74,20 @@ class End(NamedTuple):
     share: Fraction
 
 
-class Ways(NamedTuple):
+class Ways:
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
     `own` is None where what is reached is not compared with them.
     """
 
-    paths: FrontendPaths
-    own: frozenset[str] | None = None
+    def __init__(self, paths: FrontendPaths, own: frozenset[str] | None = None) -> None:
+        self.paths = paths
+        self.own = own
+
+    @cached_property
+    def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
+        """The fates of each entry's connections."""
+        return tuple((entry, fates_of(entry, self.own, self.paths.kind)) for entry in self.paths.entries)
 
 
 def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
@@ -114,9 +121,8 @@ def fates_of(entry: ClientPaths, own: frozenset[str] | None, frontend: str = "")
 
 def all_reach(ways: Ways) -> bool:
     """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
-    entries = ways.paths.entries
-    fates = (fate for entry in entries for fate in fates_of(entry, ways.own, ways.paths.kind))
-    return bool(entries) and all(fate.kind in {"reached", *RARE} and not fate.when for fate in fates)
+    fates = (fate for _, fates in ways.fates for fate in fates)
+    return bool(ways.fates) and all(fate.kind in {"reached", *RARE} and not fate.when for fate in fates)
 
 
 def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:

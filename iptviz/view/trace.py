@@ -116,6 +116,7 @@ class _FrontendViewer:
         self.fold = fold
         self.cases = later(lambda: outcome_cases(self.service.outcomes))
         self.counts = later(self._counts)
+        self.ways = later(lambda: ways_at(result, place) if result.paths else None)
         self.failing = later(self._failing)
 
     def blocks(self, *, alone: bool) -> Iterator[Block]:
@@ -123,12 +124,17 @@ class _FrontendViewer:
         nodes = later(self._nodes)
         yield Heading(service_label(self.service), frontend_label(self.service.frontend), self.source)
         if alone and self.result.paths:
-            yield Facts(later(lambda: tuple(way_facts(ways_at(self.result, self.place)))))
+            yield Facts(later(self._way_facts))
         yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
         yield Facts(later(self._facts))
 
     def _failing(self) -> frozenset[tuple[str, int | None]]:
-        return failing_ends(ways_at(self.result, self.place)) if self.result.paths else frozenset()
+        ways = self.ways()
+        return frozenset() if ways is None else failing_ends(ways)
+
+    def _way_facts(self) -> tuple[Fact, ...]:
+        ways = self.ways()
+        return () if ways is None else tuple(way_facts(ways))
 
     def _counts(self) -> dict[Rule, Count]:
         if not self.observed:
@@ -138,7 +144,7 @@ class _FrontendViewer:
         return counts_by_rule(self.observed)
 
     def _facts(self) -> tuple[Fact, ...]:
-        return tuple(trace_facts(self.result, self.place, self.cases()))
+        return tuple(trace_facts(self.result, self.place, self.cases(), self.ways()))
 
     # --- the tree ----------------------------------------------------------------------------------------
 

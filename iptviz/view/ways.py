@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
-from iptviz.kube.balance import balance_of
+from iptviz.kube.balance import balance_between
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
-from iptviz.view.fates import FAILING, FATE_KINDS, RARE, WORKING, Fate, fates_of
+from iptviz.view.fates import FAILING, FATE_KINDS, RARE, WORKING, Fate
 from iptviz.view.numbers import counted, percent
 from iptviz.view.snat import snat_texts
 from iptviz.view.text import printable
@@ -87,8 +88,8 @@ class WayLine(NamedTuple):
 def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     """Return the lines of a frontend, what fails first; clients of which the same is said share one."""
     said: dict[WayLine, list[ClientPaths]] = {}
-    for entry in ways.paths.entries:
-        for line in _lines(entry, ways):
+    for entry, own in _said(ways):
+        for line in own:
             said.setdefault(line, []).append(entry)
     ordered = sorted(said, key=lambda line: FATE_KINDS.index(line.kind))
     usual = [line for line in ordered if line.kind not in RARE]
@@ -103,8 +104,8 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
 def answers_by_client(ways: Ways) -> list[tuple[str, tuple[WayLine, ...]]]:
     """Return for each group of clients all that is said of it; first those for whom most fails."""
     groups: dict[tuple[WayLine, ...], list[ClientPaths]] = {}
-    for entry in ways.paths.entries:
-        groups.setdefault(tuple(_lines(entry, ways)), []).append(entry)
+    for entry, lines in _said(ways):
+        groups.setdefault(lines, []).append(entry)
     ordered = sorted(groups, key=lambda lines: [FATE_KINDS.index(line.kind) for line in lines])
     return list(zip(clients_labels([groups[lines] for lines in ordered]), ordered, strict=True))
 
@@ -146,16 +147,22 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
         yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
 
 
-def _lines(entry: ClientPaths, ways: Ways) -> Iterator[WayLine]:
-    fates = fates_of(entry, ways.own, ways.paths.kind)
+@lru_cache(maxsize=16)
+def _said(ways: Ways) -> tuple[tuple[ClientPaths, tuple[WayLine, ...]], ...]:
+    """Return the lines of each entry, worked out once: the first lines and the tree ask for them."""
+    return tuple((entry, tuple(_lines(entry, fates))) for entry, fates in ways.fates)
+
+
+def _lines(entry: ClientPaths, fates: list[Fate]) -> Iterator[WayLine]:
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
         word = _word(fate, works=works)
         if not alone and (works or fate.kind not in FAILING):
             word += f" {percent(fate.share)}"
-        text = _text(fate, entry, alone=alone, works=works)
-        mood = _MOODS.get(fate.kind, "") if _is_even(fate.ends) else "bad"
+        even = _is_even(fate.ends)
+        text = _text(fate, entry, alone=alone, works=works, even=even)
+        mood = _MOODS.get(fate.kind, "") if even else "bad"
         yield WayLine(fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share)
 
 
@@ -165,20 +172,21 @@ def _word(fate: Fate, *, works: bool) -> str:
     return _KIND_WORDS.get(fate.kind) or _WORDS.get(fate.outcome, fate.outcome)
 
 
-def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
+def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: bool) -> str:
     """Say what becomes of a fate's connections: where they go, and which rule decides."""
     when = f" when {clauses(fate.when)}" if fate.when else ""
     untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
-        return ends_label(fate.ends) + foreign + when
+        return ends_label(fate.ends, even=even) + foreign + when
     share = "" if alone or works else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")
         return f"{share}delivered to this node at {fate.to}{how}{when}"
     if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
-    where = f"{_failing_ends(fate.ends)}: " if fate.ends and (not alone or fate.kind == "depends") else ""
+    named = fate.ends and (not alone or fate.kind == "depends")
+    where = f"{_failing_ends(fate.ends, even=even)}: " if named else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
     return f"{share}{where}{_by(fate)}{when}{otherwise}"
 
@@ -200,28 +208,29 @@ def _names(ends: Iterable[End]) -> list[str]:
     return [printable(join_endpoint(end.address, end.port)) for end in ends]
 
 
-def _failing_ends(ends: tuple[End, ...]) -> str:
+def _failing_ends(ends: tuple[End, ...], *, even: bool) -> str:
     """Return endpoints by name where they are few."""
-    return ", ".join(_names(ends)) if len(ends) <= NAMED else ends_label(ends)
+    return ", ".join(_names(ends)) if len(ends) <= NAMED else ends_label(ends, even=even)
 
 
-def ends_label(ends: tuple[End, ...]) -> str:
+def ends_label(ends: tuple[End, ...], *, even: bool) -> str:
     """Return an endpoint by name; of several how many they are, and what each of them gets."""
     if len(ends) == 1:
         return _names(ends)[0]
     shares = [end.share for end in ends]
     count = counted(len(ends), "endpoint")
-    if _is_even(ends):
+    if even:
         return f"{count}, {percent(max(shares))} each"
     return f"{count}, UNEVEN: {percent(min(shares))} to {percent(max(shares))}"
 
 
 def _is_even(ends: tuple[End, ...]) -> bool:
     """Whether endpoints share alike what they get together, as far as kube-proxy's rounding lets them."""
+    if not ends:
+        return True
     shares = [trimmed(end.share, _ENOUGH_BITS) for end in ends]
     together = total(shares)
-    balance = balance_of([share / together for share in shares])
-    return balance is None or balance.even
+    return balance_between(len(shares), min(shares) / together, max(shares) / together).even
 
 
 def _told_apart(lines: list[WayLine]) -> Iterator[WayLine]:
@@ -230,7 +239,9 @@ def _told_apart(lines: list[WayLine]) -> Iterator[WayLine]:
     for line in lines:
         ends.setdefault(line.text, set()).add(line.ends)
     for line in lines:
-        unlike = len(ends[line.text]) > 1
+        if len(ends[line.text]) == 1:
+            yield line
+            continue
         names = sorted(_names(line.ends))
         shown = ", ".join(names[:NAMED]) + (" ..." if len(names) > NAMED else "")
-        yield line._replace(text=f"{line.text} ({shown})") if unlike else line
+        yield line._replace(text=f"{line.text} ({shown})")

@@ -94,7 +94,8 @@ def test_a_node_port_of_loopback_needs_a_route() -> None:
     to_itself = NODE_PORT.replace("10.2.0.5", "10.2.0.1")
     assert cases(to_itself, **OUTPUT) == {"": "ACCEPT"}
     assert cases(NODE_PORT, **(OUTPUT | {"local_ips": ()})) == {
-        f"{ALL}route_localnet=1": "ACCEPT", "each DNAT target is local to this node": "ACCEPT",
+        f"{ALL}route_localnet=1 and each DNAT target is not local to this node": "ACCEPT",
+        "each DNAT target is local to this node": "ACCEPT",
         "each DNAT target is not local to this node": "DROP",
     }  # fmt: skip
 
