@@ -16,15 +16,15 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
-from iptviz.kube.published import port_frontends
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.kube.published import PublishedPort
     from iptviz.supplied.service_names import Candidate
 
 
@@ -78,6 +78,13 @@ def _published_at(dump: Dump, target: AddressTarget) -> list[Frontend]:
     return [frontend for frontend in found if _at(frontend, target)]
 
 
+def _published(dump: Dump, ports_of: Callable[[PublishedPort], Iterable[int]]) -> list[Frontend]:
+    """Return the frontends that ports of others make: see `port_frontends`."""
+    from iptviz.kube.published import port_frontends  # who asks for a service need not wait for it
+
+    return port_frontends(dump, ports_of)
+
+
 def _is_pod(dump: Dump, address: str) -> bool:
     """Whether an address is in the pod network that the dump names: what comes from elsewhere is masqueraded."""
     nat = dump.tables.get("nat")
@@ -129,7 +136,7 @@ def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
     rules = nat.rules_with(f"--to-destination {text.removesuffix(':')}") if nat else ()
     wanted = frozenset(rule for rule in rules if _rewrites_to(rule, target))
     led = frontends_leading_to(dump, {rule.chain for rule in wanted})
-    published = port_frontends(dump, lambda port: port.single_ports if port.rule in wanted else ())
+    published = _published(dump, lambda port: port.single_ports if port.rule in wanted else ())
     return Found([*led, *published], wanted)
 
 
@@ -153,7 +160,7 @@ def _at_port(dump: Dump, port: int, protocol: str | None) -> list[Frontend]:
     dispatched = frontends_among(dispatching_rules(dump, f"--dport {port} "))
     found = [
         *(one for one in dispatched if one.kind == "node-port" and one.port == port),
-        *port_frontends(dump, lambda published: [port] if published.names(port) else ()),
+        *_published(dump, lambda published: [port] if published.names(port) else ()),
         *health_checks(dump, port),
     ]
     return [frontend for frontend in found if protocol in {None, frontend.protocol}]
@@ -205,7 +212,7 @@ def _by_chain(dump: Dump, target: ChainTarget) -> Found:
         return Found([])
     frontends = frontends_leading_to(dump, [target.chain])
     if not target.chain.startswith(ENDPOINT_CHAIN):
-        own = port_frontends(dump, lambda port: port.single_ports if port.rule.chain == target.chain else ())
+        own = _published(dump, lambda port: port.single_ports if port.rule.chain == target.chain else ())
         return Found([*frontends, *own])
     ends = (rule for rule in nat.chains[target.chain].rules if rule.target and rule.target.name == "DNAT")
     return Found(frontends, frozenset(ends))
