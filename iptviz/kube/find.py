@@ -72,9 +72,7 @@ def _by_address(dump: Dump, target: AddressTarget) -> Found:
 
 def _published_at(dump: Dump, target: AddressTarget) -> list[Frontend]:
     """Return what others than kube-proxy publish at an address that their rules name."""
-    found = port_frontends(
-        dump, lambda port: port.single_ports if host_of(port.rule) == target.address else ()
-    )
+    found = _published(dump, lambda port: port.single_ports if host_of(port.rule) == target.address else ())
     return [frontend for frontend in found if _at(frontend, target)]
 
 
