@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from iptviz.engine.dyadic import Dyadic, dyadic, exponent_of
@@ -87,17 +88,19 @@ def cascade(chances: Iterable[Fraction], bits: int | None = None) -> tuple[list[
     return shares, left
 
 
-def bounded_cascade(chances: Iterable[Fraction]) -> tuple[list[Fraction], Fraction]:
+@lru_cache(maxsize=8)
+def bounded_cascade(chances: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], Fraction]:
     """Return as `cascade` does; what is left is rounded where it has got too long.
 
-    Shares and what is left always sum to 1.
+    Shares and what is left always sum to 1. All kinds of clients meet the same chances: their shares are kept
+    once.
     """
     left, shares = CERTAIN, []
     for chance in chances:
         after, exact = remaining(left, chance, _MOST_COMPARED_BITS)
         shares.append(times(left, chance) if exact else left - after)
         left = after
-    return shares, left
+    return tuple(shares), left
 
 
 def remaining(share: Fraction, chance: Fraction, bits: int = MOST_CASCADE_BITS) -> tuple[Fraction, bool]:

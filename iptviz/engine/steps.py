@@ -92,7 +92,7 @@ class _Putting:
             for step in reversed(run):
                 result = self._before(step, result)
             return result
-        shares, left = bounded_cascade(step.chance for step in run)
+        shares, left = bounded_cascade(tuple(step.chance for step in run))
         parts = [(share, step.then) for share, step in zip(shares, run, strict=True)]
         return self.diagrams.mix([*parts, (left, result)])
 

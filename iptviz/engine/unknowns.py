@@ -237,27 +237,27 @@ class Unknowns:
 
     def explored(self, act: Callable[[Callable[[Condition], bool | None]], int]) -> int:
         """Return what `act` does, which asks conditions: of one that is not known, what it does either way."""
-        answers: dict[Condition, bool] = {}
+        return self._explored(act, {})
 
-        def explore() -> int:
-            from iptviz.engine.effects import UndecidedError
+    def _explored(
+        self, act: Callable[[Callable[[Condition], bool | None]], int], answers: dict[Condition, bool]
+    ) -> int:
+        from iptviz.engine.effects import UndecidedError
 
-            try:
-                return act(answers.get)
-            except UndecidedError as undecided:
-                condition = undecided.condition
-            asked = self.condition(condition)
-            ways = {}
-            for holds, sure in ((True, self.diagrams.no), (False, self.diagrams.yes)):
-                if asked != sure:
-                    answers[condition] = holds
-                    ways[holds] = explore()
-                    del answers[condition]
-            if len(ways) == 1:
-                return next(iter(ways.values()))
-            return self.diagrams.choose(asked, ways[True], ways[False])
-
-        return explore()
+        try:
+            return act(answers.get)
+        except UndecidedError as undecided:
+            condition = undecided.condition
+        asked = self.condition(condition)
+        ways = {}
+        for holds, sure in ((True, self.diagrams.no), (False, self.diagrams.yes)):
+            if asked != sure:
+                answers[condition] = holds
+                ways[holds] = self._explored(act, answers)
+                del answers[condition]
+        if len(ways) == 1:
+            return next(iter(ways.values()))
+        return self.diagrams.choose(asked, ways[True], ways[False])
 
     def narrowed(self, number: int) -> int:
         """Return a diagram without what is known to be otherwise: a leaf that says `EXCLUDED` stands there."""
