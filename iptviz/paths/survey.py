@@ -24,9 +24,9 @@ from iptviz.paths.clients import (
     pod_networks,
 )
 from iptviz.paths.hairpin import with_endpoints
-from iptviz.paths.legs import Way
 from iptviz.paths.model import ClientPaths, FrontendPaths
 from iptviz.paths.rows import Entries
+from iptviz.paths.way import Way
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import parse_network
 
