@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from iptviz.xtables.address import Network
 
 _SERVICE_CHAIN = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN))
-_CHAIN = re.compile(rf"(?:{_SERVICE_CHAIN})[A-Z0-9]+".encode())
+_CHAIN = re.compile(rf"(?:{_SERVICE_CHAIN})[^\s\"]++".encode())
 _PARTS = re.compile(
     rb"""(?P<blank>^\[\d+:\d+\]\ |-m\ comment\ --comment\ (?:"(?:[^"\\\n]|\\.)*"|[^"\s]\S*)\s?)
-       | (?P<chain>(?:""" + _SERVICE_CHAIN.encode() + rb""")[A-Z0-9]+)
+       | (?P<chain>(?:""" + _SERVICE_CHAIN.encode() + rb""")[^\s"]++)
        | (?<=\ -[sd]\ )(?P<host>[0-9a-fA-F.:]+)(?=(?:/32|/128)?\s)
        | (?<=--to-destination\ )(?P<ip>\[[0-9a-fA-F:.]+\]|[0-9.]+)
        | (?<=--dport\ )(?P<port>\d+)""",
