@@ -15,6 +15,7 @@ from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
+from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -238,3 +239,8 @@ def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
         from iptviz.checks.absence import emptiness
 
         yield from emptiness(dump)
+    nat = dump.tables.get("nat")
+    if found and nat and (hooks := hooks_without_services(nat)):
+        from iptviz.checks.preemption import hooks_not_leading
+
+        yield from hooks_not_leading(hooks, complete=dump.complete)
