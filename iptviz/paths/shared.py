@@ -54,10 +54,14 @@ class _Form(NamedTuple):
 
 
 class Found(NamedTuple):
-    """The paths of a frontend, with its answer; where they are another's, what says them of the one asked for."""
+    """The paths of a frontend, with its answer and the addresses of the service's own endpoints.
+
+    Where they are another's, `translation` says them of the one asked for.
+    """
 
     answer: FrontendAnswer
     paths: FrontendPaths
+    endpoints: frozenset[str]
     translation: Translation | None = None
 
 
@@ -82,7 +86,8 @@ class SharedPaths:
         if known is not None:
             first, found = known
             return found._replace(translation=Translation(first, form))
-        found = Found(answer, self._survey.paths(answer.frontend, form.chains, form.endpoints))
+        paths = self._survey.paths(answer.frontend, form.chains, form.endpoints)
+        found = Found(answer, paths, frozenset(form.endpoints))
         if form.key is not None:
             self._found[form.key] = form, found
         return found
