@@ -11,6 +11,7 @@ from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.regions import common, complement, everything, region_of
 from iptviz.kube.families import MARK_MASQUERADE
+from iptviz.kube.frontends import is_loopback
 from iptviz.xtables.address import Network, parse_network
 
 if TYPE_CHECKING:
@@ -79,13 +80,18 @@ def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None
     sources = {
         "outside": complement(_region([*asked.networks, _network(LOOPBACK[asked.family])]), 0),
         "pod": pods or everything(0),
-        "node": complement(_loopback(asked), 0),
+        "node": _loopback(asked) if is_at_loopback(asked) else complement(_loopback(asked), 0),
     }
     return [
         _client(asked, kind, common(common(region, others), sent))
         for kind, region in sources.items()
         if common(common(region, others), sent)
     ]
+
+
+def is_at_loopback(asked: Asked) -> bool:
+    """Whether a frontend is asked at the loopback address: this node alone does that, from that address."""
+    return asked.frontend.address is not None and is_loopback(asked.frontend.address)
 
 
 def on_loopback(asked: Asked) -> Client | None:
@@ -112,6 +118,8 @@ def _client(asked: Asked, kind: str, sources: Region) -> Client:
     if packet.destination is None:
         regions[Field("destination")] = complement(_loopback(asked), 0)
     if kind == "node":
+        if is_at_loopback(asked):
+            packet = packet._replace(source=_network(LOOPBACK[asked.family]))
         is_so = (Assumption(_THIS_NODE, holds=True),)
         return Client(kind, "output", packet._replace(in_interface=""), regions, is_so, granted)
     regions[Field("in-interface")] = complement(interfaces("lo"), "")

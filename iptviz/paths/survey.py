@@ -17,6 +17,7 @@ from iptviz.paths.clients import (
     Client,
     client_at,
     clients_of,
+    is_at_loopback,
     is_untracked,
     on_loopback,
     opened,
@@ -114,6 +115,7 @@ class _Finding:
         return self._told(self._entries(client_at(self._asked, source, name)))
 
     def of_kinds(self, kind: str) -> FrontendPaths:
+        kind = kind or ("node" if is_at_loopback(self._asked) else "")
         hosts = {
             text: address
             for text, address in self._addresses.items()

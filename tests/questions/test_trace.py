@@ -151,8 +151,9 @@ def test_a_trace_that_leaves_nothing_open_has_no_such_field() -> None:
     assert "left_open" not in traced().to_dict()["services"][0]
 
 
-def test_a_node_port_at_the_loopback_address_needs_route_localnet() -> None:
-    (paths,) = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), ":30080").paths
+@pytest.mark.parametrize("target", [":30080", "127.0.0.1:30080"])
+def test_a_node_port_at_the_loopback_address_needs_route_localnet(target: str) -> None:
+    (paths,) = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), target).paths
     found = {
         one.condition.value: {row.outcome for row in entry.endpoints}
         for entry in paths.entries
@@ -167,3 +168,11 @@ def test_a_node_port_at_the_loopback_address_needs_route_localnet() -> None:
         if one.condition.kind == "sysctl" and not one.holds
     ]
     assert {row.outcome for entry in lost for row in entry.endpoints} == {"DROP"}
+
+
+def test_of_the_loopback_address_the_node_alone_is_a_client() -> None:
+    dump = iptviz.load("fixtures/policies-today/dump.rules")
+    (paths,) = iptviz.trace(dump, "127.0.0.1:30080").paths
+    assert {client for entry in paths.entries for client in entry.clients} == {"node"}
+    (asked,) = iptviz.trace(dump, "127.0.0.1:30080", client="outside").paths
+    assert {client for entry in asked.entries for client in entry.clients} == {"outside"}
