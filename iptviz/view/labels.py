@@ -213,7 +213,8 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:
-        return f"no endpoint: {outcome.verdict.kind}"
+        marked = outcome.verdict.marked is not None
+        return f"no endpoint: {'marked to be dropped' if marked else outcome.verdict.kind}"
     return leftover_label(outcome, complete=complete)
 
 
