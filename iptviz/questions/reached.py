@@ -102,6 +102,13 @@ class Fare(NamedTuple):
         """Whether some connections fail for sure."""
         return self.word in _FAILING or (self.at_most < CERTAIN and self.word != "this node")
 
+    @property
+    def may_fail(self) -> bool:
+        """Whether a condition decides, and it is not the load balancer's source ranges, which are meant to."""
+        if self.word != "depends" or self.fails:
+            return False
+        return not self.failures or self.failures[0].cause.why != "source ranges"
+
 
 class Reached(NamedTuple):
     """A frontend and how clients fare at it; no `fares` where this was not looked at."""

@@ -219,4 +219,8 @@ def _failing(results: Iterable[ServicesResult]) -> Iterator[tuple[ServicePort, s
             everywhere = len(set(map(_words, reached))) == 1
             for one in reached:
                 name = port.name if everywhere else f"{port.name} ({frontend_kind(one)})"
-                yield from ((port, name, fare) for fare in one.fares if fare.failures)
+                yield from (
+                    (port, name, fare)
+                    for fare in one.fares
+                    if fare.failures and (fare.fails or fare.may_fail)
+                )

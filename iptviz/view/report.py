@@ -138,7 +138,7 @@ def _asked(result: ReportResult) -> str:
 def _none_suspicious(services: ServicesResult) -> str:
     """Return the heading where no service fails for sure; what conditions decide is no good news."""
     ports = [port for answer in services.answers for port in answer.reached]
-    if open_ones := sum(any(fare.word == "depends" for one in port for fare in one.fares) for port in ports):
+    if open_ones := sum(any(fare.may_fail for one in port for fare in one.fares) for port in ports):
         return f"No service fails for sure; {counted(open_ones, 'service port')} may fail, see the list"
     found = any(answer.findings for answer in services.answers)
     return f"No {'suspicious service' if found else 'problem'} found in what was looked at"

@@ -268,6 +268,15 @@ def test_what_conditions_decide_is_told_last_and_as_such() -> None:
     assert told.index("Not reached") < told.index("Depends")
 
 
+def test_what_source_ranges_are_meant_to_refuse_is_no_cause_of_its_own() -> None:
+    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, "-A KUBE-PROXY-FIREWALL -j DROP")
+    ranged = not_rewritten(("outside",), "DROP", by)._replace(when=BY_SET)
+    inside = entry(("outside",))._replace(when=(BY_SET[0].opposite(),))
+    result = listed((YES, ways(ranged, inside, entry(("pod", "node")))))
+    assert rows(result)[0]["REACHED"] == "load-balancer IP depends: outside"
+    assert facts(result, "Depends") == []
+
+
 def test_clients_of_whom_a_rule_lets_one_port_through_fail_nevertheless() -> None:
     port = Assumption(Condition("source-port", "32000"), holds=True)
     singled_out = entry(("pod",))._replace(when=(port,))
