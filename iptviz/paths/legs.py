@@ -317,6 +317,7 @@ class _Next(_Onward):
                 source=first.source,
                 source_port=first.source_port,
                 snat=first.snat,
+                snat_by=first.snat_by,
                 changed=_known_again(packet, "source") + _unknown(first, "source"),
             )
         return packet
@@ -375,7 +376,8 @@ def _answer(client: Packet, packet: Packet) -> Packet:
         statuses=packet.statuses | _ANSWERED,
         tcp_flags=frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else None,
         to_this_node=True if masqueraded else client.route == "OUTPUT",
-        unlisted=(), listed=frozenset(), dnat=None, snat=None, ttl=None, ttl_taken=0, length=None,
+        unlisted=(), listed=frozenset(), dnat=None, snat=None, snat_by=None, ttl=None, ttl_taken=0,
+        length=None,
         changed=changed_sides(packet, masqueraded=masqueraded),
         route="OUTPUT" if packet.route == "INPUT" else "",
         part=ANSWER,

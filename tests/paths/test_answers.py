@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.paths.small import service, told
+import iptviz
+from tests.paths.small import CLUSTER_IP, dump_of, service, told
 
 ONE, HOST = ("10.244.1.5",), ("192.168.1.10",)
 PORT = {"target": ":30080"}
@@ -136,3 +137,17 @@ def test_what_the_node_asks_of_its_own_port_and_nobody_takes_is_delivered_to_it(
     assert told(*rules, **PORT) == {"outside, pod, node": ["1 :30080 LOCAL"]}
     refused = told(*rules, "filter|-A INPUT -p tcp -m tcp --dport 30080 -j REJECT", **PORT)
     assert refused == {"outside, pod, node": ["1 :30080 REJECT by filter INPUT 1"]}
+
+
+def test_who_rewrites_sources_is_told() -> None:
+    foreign = "nat|-A POSTROUTING -s 10.244.0.0/16 ! -o cni0 -j MASQUERADE"
+    dump = dump_of(*service(ONE, foreign))
+    (paths,) = iptviz.trace(dump, CLUSTER_IP).paths
+    found = {
+        (client, row.snat_by.number if row.snat_by else None)
+        for entry in paths.entries
+        for client in entry.clients
+        for row in entry.endpoints
+        if client != "node"
+    }
+    assert found == {("outside", 1), ("pod", 2), ("pod", None)}

@@ -24,6 +24,9 @@ RULE_7 = "REJECT by filter KUBE-POD-FW-7 rule 3 (line 67: -A KUBE-POD-FW-7 -j RE
 RULE_2 = "filter FORWARD rule 2 (line 31: -A FORWARD -d 10.244.0.0/16 -j DROP)"
 
 # name -> ways, the lines: word, text, mood
+MASQUERADES = Decider("nat", "KUBE-POSTROUTING", 3, 72, "-A KUBE-POSTROUTING -j MASQUERADE")
+FOREIGN = Decider("nat", "POSTROUTING", 2, 69, "-A POSTROUTING -s 10.244.0.0/16 -j MASQUERADE")
+
 LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
     "all are reached": (
         made.REACHED,
@@ -101,6 +104,27 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
             ),
             ("reached", f"outside: {EACH}", "good"),
             ("SNAT", "outside: MASQUERADE", ""),
+        ],
+    ),
+    "sources that others rewrite": (
+        paths(
+            entry(("outside",), row("10.244.1.17", WHOLE, snat="MASQUERADE")._replace(snat_by=MASQUERADES)),
+            entry(("pod",), row("10.244.1.17", WHOLE, snat="MASQUERADE")._replace(snat_by=FOREIGN)),
+            entry(
+                ("node",),
+                row("10.244.1.17", WHOLE, snat="MASQUERADE")._replace(snat_by=FOREIGN._replace(others=1)),
+            ),
+        ),
+        [
+            ("reached", "outside, pod, node: 10.244.1.17:80", "good"),
+            (
+                "SNAT",
+                (
+                    "outside: MASQUERADE; pod: MASQUERADE by nat POSTROUTING rule 2 (line 69); node: MASQUERADE by "
+                    "nat POSTROUTING rule 2 (line 69) or 1 other rule"
+                ),
+                "",
+            ),
         ],
     ),
     "no endpoints": (
