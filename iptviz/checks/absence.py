@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import Finding, FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
     from iptviz.kube.frontends import Frontend
+    from iptviz.node.snapshot import Snapshot
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
@@ -59,7 +61,28 @@ def _missing_ground(dump: Dump) -> Iterator[Item]:
     elif MARK_MASQUERADE in nat.chains and not any(
         name.startswith(CLUSTER_CHAIN) for name in nat.chain_names()
     ):
-        yield found(ROWS, "skeleton-only", complete=dump.complete)
+        yield _no_service(dump, nat)
+
+
+def _no_service(dump: Dump, nat: Table) -> Item:
+    """Say that kube-proxy wrote no service: the jump to node ports, which it writes with them, tells that it did.
+
+    It writes that for a family of addresses that no service has, too.
+    """
+    if any(rule.jump == NODE_PORTS for rule in nat.rules_of(SERVICES)):
+        return remark("no-service-written")
+    return found(ROWS, "skeleton-only", complete=dump.complete)
+
+
+def other_family(node: Snapshot, asked: Dump) -> Iterator[Item]:
+    """Yield that kube-proxy never wrote the services of the node's other family of addresses."""
+    for other in node.dumps:
+        nat = other.tables.get("nat")
+        if other.family == asked.family or nat is None or SERVICES not in nat.chains:
+            continue
+        for item in _missing_ground(other):
+            if isinstance(item, Finding) and item.id == "skeleton-only":
+                yield remark("other-family-not-synced", number=other.number, family=other.family)
 
 
 _SERVICES_IN = {
@@ -226,6 +249,14 @@ def _listed(frontends: Sequence[Frontend]) -> str:
 _CHAIN = "Chain {chain} is in table {table} (line {at}), but "
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
+    "no-service-written": (
+        "kube-proxy has written its chains, and no service among them: none has an address of this family, or it "
+        "knows of none."
+    ),
+    "other-family-not-synced": (
+        f"dump {{number}} ({{family}}): {SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced "
+        "the services of this family"
+    ),
     "nothing-leads-to-services": "No rule of this dump leads to a service.",
     "nat-absent": _only_tables,
     "of-other-family": _other_family,

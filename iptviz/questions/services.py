@@ -144,9 +144,12 @@ def services(
     )
     answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
-    return first._replace(
-        snapshot=snapshot, others=tuple(others), notes=(*first.notes, *backends(snapshot, first.dump))
-    )
+    notes: list[Item] = [*first.notes, *backends(snapshot, first.dump)]
+    if first.total and len(snapshot.dumps) > 1:
+        from iptviz.checks.absence import other_family
+
+        notes += other_family(snapshot, first.dump)
+    return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes))
 
 
 class _Wanted(NamedTuple):
