@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, total, trimmed, without
+from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL
@@ -205,6 +205,8 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | N
 
 def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
     failures = [] if reach.word in WELL else _joined(_failures(answer, reach.entries))
+    if reach.at_most == NEVER and len({failure.cause for failure in failures}) == 1:
+        failures = [Failure(CERTAIN, failures[0].cause, ())]  # whatever else is so
     refused = bool(failures) and failures[0].cause.why == "no endpoints"
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
     fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures))
