@@ -58,6 +58,11 @@ class EndpointRow(NamedTuple):
         return self.outcome == ACCEPT and self.reply in {ACCEPT, None}
 
 
+def is_among(address: str, addresses: frozenset[str]) -> bool:
+    """Whether an address, or a range with a range of ports, is one of `addresses`, which have no ports."""
+    return address in addresses or ("-" in address and address.rpartition(":")[0].strip("[]") in addresses)
+
+
 class LeftoverRow(NamedTuple):
     """What becomes of connections that no DNAT sends anywhere, where all of `when` hold.
 

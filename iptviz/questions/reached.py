@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import SOURCE_RANGES
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import reaches
 from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Survey
@@ -232,7 +232,7 @@ def _redirected(fare: Fare, reach: Reach, own: frozenset[str] | None) -> Fare:
 def _strays(entry: ClientPaths, own: frozenset[str]) -> Iterator[Failure]:
     """Yield the connections that reach what is no endpoint of the service."""
     for row in entry.endpoints:
-        if row.share and row.reaches and row.address not in own:
+        if row.share and row.reaches and not is_among(row.address, own):
             to = join_endpoint(row.address, row.port)
             yield Failure(row.share, Cause("redirected", row.outcome, None, to), entry.when + row.when)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
+from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
     outcomes = answer.services[place].outcomes
     if answer.services[place].frontend.kind not in SERVICE_KINDS:
         return Ways(answer.paths[place])
-    own = frozenset(end.address for outcome in outcomes for end in outcome.endpoints)
+    ends = (end for outcome in outcomes for end in outcome.endpoints)
+    own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
     return Ways(answer.paths[place], own)
 
 
@@ -120,7 +122,7 @@ def all_reach(ways: Ways) -> bool:
 
 
 def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:
-    is_own = own is None or all(end.address in own for end in fate.ends)
+    is_own = own is None or all(is_among(end.address, own) for end in fate.ends)
     return fate if is_own or fate.kind != "reached" else fate._replace(kind="redirected")
 
 

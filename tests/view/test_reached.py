@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.blocks import Facts, Table
 from iptviz.view.reached import MOST_CAUSES
+from iptviz.view.registry import view_of
 from iptviz.view.services import services_view
 from tests.kubeproxy import numbered, saved
 from tests.questions.made_reached import (
@@ -321,6 +323,38 @@ def test_what_is_redirected_under_a_condition_depends_on_it() -> None:
     (row,) = rows(taken(TAKEN.replace("-p tcp", "-i eth7 -p tcp")))
     assert row["REACHED"] == "cluster IP depends: outside, pod"
     assert row["REMARKS"].endswith("no endpoint of the service when input interface is eth7")
+
+
+def test_a_rule_among_those_of_services_redirects_as_well() -> None:
+    first = "-A KUBE-SERVICES -d 10.96.0.0/16 -j DNAT --to-destination 192.0.2.1"
+    rules = saved(numbered(1, 2)).replace("-A KUBE-SERVICES", f"{first}\n-A KUBE-SERVICES", 1)
+    dump = iptviz.load(rules.encode())
+    (row,) = rows(iptviz.services(dump))
+    assert row["REACHED"] == "cluster IP redirected"
+    lines = [
+        fact.label
+        for block in view_of(iptviz.trace(dump, "10.96.1.0"), fold=True).of(Facts)
+        for fact in block.facts
+    ]
+    assert lines[0] == "REDIRECTED"
+
+
+def test_of_two_services_at_one_address_the_second_is_redirected_to_the_first() -> None:
+    text = saved(numbered(2, 1)).replace("10.96.1.1/32", "10.96.1.0/32")
+    first, second = rows(iptviz.services(iptviz.load(text.encode())))
+    assert (first["REACHED"], second["REACHED"]) == ("yes", "cluster IP redirected")
+
+
+def test_a_range_of_ports_belongs_to_an_endpoint_of_the_service() -> None:
+    text = re.sub(r"(--to-destination [0-9.]+):8080", r"\1-10.128.1.9:80-90", saved(numbered(1, 1)))
+    dump = iptviz.load(text.encode())
+    assert rows(iptviz.services(dump))[0]["REACHED"] == "yes"
+    lines = [
+        fact.label
+        for block in view_of(iptviz.trace(dump, "10.96.1.0"), fold=True).of(Facts)
+        for fact in block.facts
+    ]
+    assert lines[0] == "reached"
 
 
 def test_clients_that_fail_under_different_conditions_are_told_apart() -> None:
