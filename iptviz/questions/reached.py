@@ -190,10 +190,12 @@ def _translated(fare: Fare, translation: Translation) -> Fare:
 
 
 def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | None = None) -> Iterator[Fare]:
-    """Yield how clients fare; kinds of them that fare alike together.
+    """Yield how clients fare; kinds of them that fare alike together. It is not known where the dump lacks rules.
 
     `own` are the addresses of the service's endpoints; None: what is reached is not compared with them.
     """
+    if answer.unseen:
+        return
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
         fare = _redirected(_fare(answer, reach), reach, own)

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
 
 FateKind = Literal[
-    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached", "setting", "except",
+    "fails", "answer", "unchanged", "redirected", "handed", "unseen", "depends", "local", "reached", "setting",
+    "except",
 ]  # fmt: skip
 FATE_KINDS: tuple[FateKind, ...] = (
-    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached", "setting", "except",
+    "fails", "answer", "unchanged", "redirected", "handed", "unseen", "depends", "local", "reached", "setting",
+    "except",
 )  # fmt: skip
 """In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
-nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
-reached; failing by what is not known of the node, or for clients that rules single out."""
+nobody; handed to a program or kept by a target; met by rules that the dump lacks; an endpoint that fails under a
+condition; delivered to this node; reached; failing by what is not known of the node, or for clients that rules
+single out."""
 
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
@@ -36,7 +39,7 @@ _UNUSUAL = FAILING | {"depends"}
 RARE: frozenset[FateKind] = frozenset({"setting", "except"})
 """What does not work in cases that are rare: exceptions from what is said before."""
 
-WORKING: frozenset[FateKind] = RARE | {"reached", "redirected", "depends", "local", "handed"}
+WORKING: frozenset[FateKind] = RARE | {"reached", "redirected", "depends", "local", "handed", "unseen"}
 """What works, or may."""
 
 MOST_DECIDERS = 3
@@ -77,11 +80,13 @@ class End(NamedTuple):
 class Ways(NamedTuple):
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
-    `own` is None where what is reached is not compared with them.
+    `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
+    lacks on the way.
     """
 
     paths: FrontendPaths
     own: frozenset[str] | None = None
+    lacking: tuple[str, ...] = ()
 
 
 def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
@@ -96,18 +101,29 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
         return Ways(answer.paths[place])
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
-    return Ways(answer.paths[place], own)
+    return Ways(answer.paths[place], own, _lacking(answer, place))
 
 
-def fates_of(entry: ClientPaths, own: frozenset[str] | None, frontend: str = "") -> list[Fate]:
+def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
+    """Return the chains on a frontend's way whose rules a dump that is not whole lacks."""
+    if answer.complete:
+        return ()
+    from iptviz.kube.frontend_answer import answer_of_trace  # few dumps are cut
+
+    return answer_of_trace(answer.services[place], complete=False).unseen
+
+
+def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
     """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first.
 
-    What reaches an address other than `own` is redirected. `frontend` is the kind of the frontend.
+    What reaches an address that is not the frontend's own is redirected; where the dump lacks rules, it is not
+    known what becomes of what no DNAT takes.
     """
-    for_node = entry.untracked or frontend == "health-check"
-    fates = [
-        _compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry, for_node=for_node))
-    ]
+    for_node = entry.untracked or ways.paths.kind == "health-check"
+    left = _leftover_fates(entry, for_node=for_node)
+    if ways.lacking and not entry.untracked:
+        left = (fate._replace(kind="unseen", to=", ".join(ways.lacking)) for fate in left)
+    fates = [_compared(fate, ways.own) for fate in (*_endpoint_fates(entry), *left)]
     rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
         fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]
@@ -117,7 +133,7 @@ def fates_of(entry: ClientPaths, own: frozenset[str] | None, frontend: str = "")
 def all_reach(ways: Ways) -> bool:
     """Whether every connection of every client reaches an endpoint, as far as this node decides it."""
     entries = ways.paths.entries
-    fates = (fate for entry in entries for fate in fates_of(entry, ways.own, ways.paths.kind))
+    fates = (fate for entry in entries for fate in fates_of(entry, ways))
     return bool(entries) and all(fate.kind in {"reached", *RARE} and not fate.when for fate in fates)
 
 

@@ -156,6 +156,8 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
+    if outcome.hops and not complete:
+        return "not known, since this incomplete dump may lack rules of " + printable(outcome.hops[-1].chain)
     return "no endpoint, not DNATed"
 
 

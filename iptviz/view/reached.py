@@ -149,7 +149,7 @@ def reached_parts(ports: Sequence[tuple[Reached, ...]]) -> list[str]:
     counts = {
         "not reached by all clients": failing,
         "depending on conditions": len(others) - unknown,
-        "not looked at": unknown,
+        "not known": unknown,
     }
     return [f"{count:,} {what}" for what, count in counts.items() if count]
 

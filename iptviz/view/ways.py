@@ -52,6 +52,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "depends": "depends",
     "setting": "depends",
     "except": "except",
+    "unseen": "NOT KNOWN",
     "local": "this node",
     "reached": "reached",
 }
@@ -147,7 +148,7 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
 
 
 def _lines(entry: ClientPaths, ways: Ways) -> Iterator[WayLine]:
-    fates = fates_of(entry, ways.own, ways.paths.kind)
+    fates = fates_of(entry, ways)
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
@@ -172,6 +173,8 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool) -> str:
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends) + foreign + when
+    if fate.kind == "unseen":
+        return f"this dump lacks {fate.to}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")

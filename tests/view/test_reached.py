@@ -121,13 +121,13 @@ def test_nothing_is_said_of_what_was_not_looked_at() -> None:
     result = listed(*((None,) for _ in range(7)))
     assert {row["REACHED"] for row in rows(result)} == {"?"}
     (services,) = facts(result, "Services")
-    assert services.text == "7 service ports, 7 not looked at"
+    assert services.text == "7 service ports, 7 not known"
 
 
 def test_services_are_counted_by_how_they_fare() -> None:
     (services,) = facts(listed((NOBODY,), (YES, YES, None), (DEPENDS,), (CACHED,)), "Services")
     assert services.text == (
-        "7 service ports, 1 not reached by all clients, 1 depending on conditions, 1 not looked at"
+        "7 service ports, 1 not reached by all clients, 1 depending on conditions, 1 not known"
     )
     assert services.mood == "bad"
     (well,) = facts(listed((CACHED,)), "Services")
@@ -323,6 +323,26 @@ def test_what_is_redirected_under_a_condition_depends_on_it() -> None:
     (row,) = rows(taken(TAKEN.replace("-p tcp", "-i eth7 -p tcp")))
     assert row["REACHED"] == "cluster IP depends: outside, pod"
     assert row["REMARKS"].endswith("no endpoint of the service when input interface is eth7")
+
+
+def test_of_what_a_cut_dump_lacks_nothing_is_said_for_sure() -> None:
+    whole = saved(numbered(1, 2))
+    chain = "-A KUBE-SVC-"
+    for text in (whole[: whole.rindex(chain)], whole[: whole.index(chain)]):
+        dump = iptviz.load(text.encode())
+        result = iptviz.services(dump)
+        last = rows(result)[-1]
+        assert last["REACHED"] == "?"
+        assert not any(map(fails, result.reached[-1:]))
+        assert not facts(result)
+        lines = [
+            fact
+            for block in view_of(iptviz.trace(dump, ":30000"), fold=True).of(Facts)
+            for fact in block.facts
+        ]
+        assert (lines[0].label.removesuffix(" 50.00 %"), lines[0].mood) == ("NOT KNOWN", "")
+        assert ": this dump lacks " in lines[0].text
+        assert not any("not DNATed" in fact.text for fact in lines)
 
 
 def test_a_rule_among_those_of_services_redirects_as_well() -> None:
