@@ -176,3 +176,18 @@ def test_of_the_loopback_address_the_node_alone_is_a_client() -> None:
     assert {client for entry in paths.entries for client in entry.clients} == {"node"}
     (asked,) = iptviz.trace(dump, "127.0.0.1:30080", client="outside").paths
     assert {client for entry in asked.entries for client in entry.clients} == {"outside"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("-A PREROUTING ! -p 253 -j ACCEPT", True), ("-A PREROUTING -j ACCEPT", True),
+        ("-A PREROUTING -p udp -m udp -j ACCEPT", False), ("-A PREROUTING -s 10.0.0.9/32 -j ACCEPT", False),
+        ("-A PREROUTING ! -p tcp -j ACCEPT", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_notrack_that_is_never_asked_is_told(rule: str, told: bool) -> None:
+    raw = f"*raw\n:PREROUTING ACCEPT [0:0]\n{rule}\n-A PREROUTING -d 10.97.13.198/32 -p tcp -j NOTRACK\nCOMMIT\n"
+    text = raw + Path("fixtures/httpd-service/dump.rules").read_text(encoding="utf-8")
+    notes = iptviz.trace(iptviz.load(text.encode()), "10.97.13.198").to_dict()["notes"]
+    assert any("NOTRACK for 10.97.13.198:79/tcp is not asked: line 3" in note for note in notes) == told
