@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Finding, FindingRow, found
+from iptviz.checks.finding import FindingRow, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.kube.frontends import Frontend
-    from iptviz.node.snapshot import Snapshot
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
@@ -72,17 +71,6 @@ def _no_service(dump: Dump, nat: Table) -> Item:
     if any(rule.jump == NODE_PORTS for rule in nat.rules_of(SERVICES)):
         return remark("no-service-written")
     return found(ROWS, "skeleton-only", complete=dump.complete)
-
-
-def other_family(node: Snapshot, asked: Dump) -> Iterator[Item]:
-    """Yield that kube-proxy never wrote the services of the node's other family of addresses."""
-    for other in node.dumps:
-        nat = other.tables.get("nat")
-        if other.family == asked.family or nat is None or SERVICES not in nat.chains:
-            continue
-        for item in _missing_ground(other):
-            if isinstance(item, Finding) and item.id == "skeleton-only":
-                yield remark("other-family-not-synced", number=other.number, family=other.family)
 
 
 _SERVICES_IN = {
@@ -156,6 +144,8 @@ def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[Remark]:
     )
     if not node_ports:
         yield remark("no-node-ports")
+    if not as_port:
+        yield remark("a-port-without-rule", port=target.port)
 
 
 def _about_name(dump: Dump, target: NameTarget) -> Iterator[Remark]:
@@ -253,10 +243,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         "kube-proxy has written its chains, and no service among them: none has an address of this family, or it "
         "knows of none."
     ),
-    "other-family-not-synced": (
-        f"dump {{number}} ({{family}}): {SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced "
-        "the services of this family"
-    ),
     "nothing-leads-to-services": "No rule of this dump leads to a service.",
     "nat-absent": _only_tables,
     "of-other-family": _other_family,
@@ -268,6 +254,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "near": lambda *, frontends: f"Near it: {_listed(frontends)}.",
     "stands-elsewhere": "It does stand in table {table}, chain {chain}, line {at}, but leads to no service.",
     "no-node-ports": "The dump has no node ports at all.",
+    "a-port-without-rule": (
+        "kube-proxy wrote no rules for health check ports before 1.21. What all tables do to connections to "
+        "{port}: iptviz packet --protocol tcp --dport {port}"
+    ),
     "other-service-ports": lambda *, services: f"The service has these ports: {', '.join(services)}.",
     "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
     "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",

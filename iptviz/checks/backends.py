@@ -1,4 +1,4 @@
-"""A node with rules of both backends of iptables: packets pass them all."""
+"""A node with several dumps: rules of both backends, which packets pass all, and of both families."""
 
 from __future__ import annotations
 
@@ -42,6 +42,13 @@ def _dual_backend(*, backends: tuple[str, str], count: int, number: int, service
     both = f"; both have {SERVICES}" if services else ""
     return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"
 
+
+REMARKS = {
+    "other-family-not-synced": (
+        f"dump {{number}} ({{family}}): {SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced "
+        "the services of this family"
+    ),
+}
 
 ROWS = {
     "dual-backend": FindingRow(
