@@ -10,9 +10,10 @@ from iptviz.engine.fields import Field, interfaces, network_region
 from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.regions import common, complement, everything, region_of
-from iptviz.kube.families import MARK_MASQUERADE
-from iptviz.kube.frontends import is_loopback
+from iptviz.kube.families import MARK_MASQUERADE, SERVICES
+from iptviz.kube.frontends import frontend_of, is_loopback
 from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.values.addresses import show_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,7 +60,7 @@ class Asked(NamedTuple):
     """A frontend that connections go to, the networks of pods as far as they are known, and the node.
 
     `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS
-    cache do.
+    cache do. `taken` are cluster IPs that have the port of a frontend without an address: none is asked there.
     """
 
     frontend: Frontend
@@ -67,6 +68,7 @@ class Asked(NamedTuple):
     networks: Sequence[Network]
     host: Host
     seems_local: bool = False
+    taken: Sequence[Network] = ()
 
 
 def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None = None) -> list[Client]:
@@ -116,7 +118,7 @@ def _client(asked: Asked, kind: str, sources: Region) -> Client:
     granted = (*_OF_ALL, *_granted(asked, packet))
     regions = {} if sources == everything(0) else {Field("source"): sources}
     if packet.destination is None:
-        regions[Field("destination")] = complement(_loopback(asked), 0)
+        regions[Field("destination")] = _own_addresses(asked)
     if kind == "node":
         if is_at_loopback(asked):
             packet = packet._replace(source=_network(LOOPBACK[asked.family]))
@@ -162,7 +164,16 @@ def _is_no_address(asked: Asked) -> bool:
     return asked.frontend.kind == "cluster-ip" and not asked.seems_local
 
 
+def _own_addresses(asked: Asked) -> Region:
+    """Return where a port without an address is asked: at the node's own addresses, as far as they are known."""
+    others = complement(_region([*asked.taken, _network(LOOPBACK[asked.family])]), 0)
+    return common(others, _region(asked.host.local)) if asked.host.local else others
+
+
 def _granted(asked: Asked, packet: Packet) -> When:
+    if asked.taken:
+        taken = ",".join(map(show_network, asked.taken))
+        return (Assumption(Condition("destination-cidr", taken), holds=False),)
     if not _is_no_address(asked) or asked.host.is_local(packet.destination) is not None:
         return ()
     return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
@@ -173,6 +184,22 @@ def is_untracked(dump: Dump, address: str) -> bool:
     raw = dump.tables.get("raw")
     rules = raw.rules_with(f" -d {address}/") if raw else ()
     return any(rule.target is not None and rule.target.name in {"NOTRACK", "CT"} for rule in rules)
+
+
+def cluster_ips(dump: Dump, port: int | None, protocol: str) -> list[Network]:
+    """Return the cluster IPs that have a port; those that a local DNS cache listens on are the node's, too."""
+    nat = dump.tables.get("nat")
+    rules = nat.rules_with(f"--dport {port} ", SERVICES) if nat and port else ()
+    found = {
+        frontend.address: None
+        for frontend in map(frontend_of, rules)
+        if frontend and frontend.address and (frontend.kind, frontend.protocol) == ("cluster-ip", protocol)
+    }
+    return [
+        network
+        for address in found
+        if (network := parse_network(address)) is not None and not is_untracked(dump, address)
+    ]
 
 
 def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:

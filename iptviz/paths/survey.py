@@ -17,6 +17,7 @@ from iptviz.paths.clients import (
     Client,
     client_at,
     clients_of,
+    cluster_ips,
     is_at_loopback,
     is_untracked,
     on_loopback,
@@ -91,7 +92,10 @@ class Survey:
         """
         networks = pod_networks(self._dump, chains)
         local = frontend.address is not None and is_untracked(self._dump, frontend.address)
-        asked = Asked(frontend, self._dump.family, networks, self.evidence.host, local)
+        own, host = frontend.address is None, self.evidence.host
+        others = cluster_ips(self._dump, frontend.port, frontend.protocol) if own else ()
+        taken = [address for address in others if host.is_local(address) is None]
+        asked = Asked(frontend, self._dump.family, networks, host, local, taken)
         finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))
         source = parse_network(self._clients)
         if source is not None:

@@ -191,3 +191,17 @@ def test_a_notrack_that_is_never_asked_is_told(rule: str, told: bool) -> None:
     text = raw + Path("fixtures/httpd-service/dump.rules").read_text(encoding="utf-8")
     notes = iptviz.trace(iptviz.load(text.encode()), "10.97.13.198").to_dict()["notes"]
     assert any("NOTRACK for 10.97.13.198:79/tcp is not asked: line 3" in note for note in notes) == told
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_nobody_asks_a_host_port_at_a_cluster_ip(known: bool, tmp_path: Path) -> None:
+    addresses = tmp_path / "addresses"
+    addresses.write_text("2: eth0: <UP>\n    inet 192.0.2.10/24 scope global eth0\n")
+    dump = iptviz.load("fixtures/ways/08-hostport-stale.rules")
+    paths = iptviz.trace(dump, ":443", addresses=str(addresses) if known else None).paths[0]
+    kinds = {
+        one.condition.kind for entry in paths.entries if entry.clients != ("node",) for one in entry.when
+    }
+    assert "destination-cidr" not in kinds
+    assumed = [one.condition.value for one in paths.assumed if one.condition.kind == "destination-cidr"]
+    assert assumed == ([] if known else ["10.96.0.1/32"])
