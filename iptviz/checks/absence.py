@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
     from iptviz.kube.frontends import Frontend
 
 _MOST_SUGGESTIONS = 5
@@ -59,7 +60,17 @@ def _missing_ground(dump: Dump) -> Iterator[Item]:
     elif MARK_MASQUERADE in nat.chains and not any(
         name.startswith(CLUSTER_CHAIN) for name in nat.chain_names()
     ):
-        yield found(ROWS, "skeleton-only", complete=dump.complete)
+        yield _no_service(dump, nat)
+
+
+def _no_service(dump: Dump, nat: Table) -> Item:
+    """Say that kube-proxy wrote no service: the jump to node ports, which it writes with them, tells that it did.
+
+    It writes that for a family of addresses that no service has, too.
+    """
+    if any(rule.jump == NODE_PORTS for rule in nat.rules_of(SERVICES)):
+        return remark("no-service-written")
+    return found(ROWS, "skeleton-only", complete=dump.complete)
 
 
 _SERVICES_IN = {
@@ -133,6 +144,8 @@ def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[Remark]:
     )
     if not node_ports:
         yield remark("no-node-ports")
+    if not as_port:
+        yield remark("a-port-without-rule", port=target.port)
 
 
 def _about_name(dump: Dump, target: NameTarget) -> Iterator[Remark]:
@@ -226,6 +239,10 @@ def _listed(frontends: Sequence[Frontend]) -> str:
 _CHAIN = "Chain {chain} is in table {table} (line {at}), but "
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
+    "no-service-written": (
+        "kube-proxy has written its chains, and no service among them: none has an address of this family, or it "
+        "knows of none."
+    ),
     "nothing-leads-to-services": "No rule of this dump leads to a service.",
     "nat-absent": _only_tables,
     "of-other-family": _other_family,
@@ -237,6 +254,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "near": lambda *, frontends: f"Near it: {_listed(frontends)}.",
     "stands-elsewhere": "It does stand in table {table}, chain {chain}, line {at}, but leads to no service.",
     "no-node-ports": "The dump has no node ports at all.",
+    "a-port-without-rule": (
+        "kube-proxy wrote no rules for health check ports before 1.21. What all tables do to connections to "
+        "{port}: iptviz packet --protocol tcp --dport {port}"
+    ),
     "other-service-ports": lambda *, services: f"The service has these ports: {', '.join(services)}.",
     "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
     "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",

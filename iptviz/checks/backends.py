@@ -1,4 +1,4 @@
-"""A node with rules of both backends of iptables: packets pass them all."""
+"""A node with several dumps: rules of both backends, which packets pass all, and of both families."""
 
 from __future__ import annotations
 
@@ -50,6 +50,10 @@ def _dual_backend(*, backends: tuple[str, str], count: int, number: int, service
 REMARKS: dict[str, str | Callable[..., str]] = {
     "legacy-unseen": "the node has rules in tables of iptables-legacy too, which act beside these and are not "
     "shown: run iptables-legacy-save as well",
+    "other-family-not-synced": (
+        f"dump {{number}} ({{family}}): {SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced "
+        "the services of this family"
+    ),
 }
 
 ROWS = {

@@ -146,7 +146,14 @@ def marked_drop(marked: MarkedDrop) -> Remark:
     )
 
 
-REMARKS: dict[str, str | Callable[..., str]] = {"address-shared": _shared, "marked-to-drop": _marked}
+REMARKS: dict[str, str | Callable[..., str]] = {
+    "address-shared": _shared,
+    "marked-to-drop": _marked,
+    "notrack-not-asked": (
+        "NOTRACK for {frontend} is not asked: line {first}, ACCEPT in raw PREROUTING, comes first, so that what "
+        "arrives is tracked and meets nat"
+    ),
+}
 
 ROWS = {
     "service-chain-empty": FindingRow(

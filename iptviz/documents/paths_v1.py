@@ -38,6 +38,7 @@ def _endpoint(row: EndpointRow) -> Shape:
         "outcome": row.outcome,
         "by": _decider(row.by),
         "snat": row.snat,
+        "snat_by": _decider(row.snat_by),
         "reply": row.reply,
         "reply_by": _decider(row.reply_by),
     }

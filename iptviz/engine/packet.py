@@ -81,6 +81,7 @@ class Packet(NamedTuple):
     original: ConnectionTuple | None = None
     dnat: str | None = None
     snat: str | None = None
+    snat_by: Place | None = None
     listed: frozenset[str] = frozenset()
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
@@ -99,7 +100,8 @@ class Packet(NamedTuple):
                 unknown[field] = Mark(Origin(field, line), ALL_BITS, 0)
             elif field != "changed" and mine != theirs:
                 unknown[field] = None
-                changed[field] = line
+                if field != "snat_by":
+                    changed[field] = line
         return self._replace(**unknown, changed=tuple(sorted(changed.items())))  # type: ignore[arg-type]
 
     def since(self, field: str) -> int | None:

@@ -90,6 +90,8 @@ SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
 MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
 CLUSTER_CHAIN, EXTERNAL_CHAIN = "KUBE-SVC-", "KUBE-EXT-"
 SOURCE_RANGES = "KUBE-PROXY-FIREWALL"
+POSTROUTING = "KUBE-POSTROUTING"
+"""Where kube-proxy masquerades what is marked."""
 FIREWALL_CHAIN, ENDPOINT_CHAIN = "KUBE-FW-", "KUBE-SEP-"
 PROXY_CANARY, KUBELET_CANARY, IPVS_NODE_PORT = "KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY", "KUBE-NODE-PORT"
 
@@ -128,7 +130,7 @@ FAMILIES = (
            "endpoint hash", first=1),
     Family(MARK_MASQUERADE, "nat", KUBE_PROXY, "mark to masquerade", "marks what is to be masqueraded", "", "",
            0x4000, 2),
-    Family("KUBE-POSTROUTING", "nat", KUBE_PROXY, "masquerade", "masquerades what is marked", first=2),
+    Family(POSTROUTING, "nat", KUBE_PROXY, "masquerade", "masquerades what is marked", first=2),
     Family("KUBE-FORWARD", "filter", KUBE_PROXY, "forward", "accepts what is forwarded for services", first=8),
     Family(PROXY_CANARY, "nat filter mangle", KUBE_PROXY, "canary", "is missed when rules are flushed",
            first=17),

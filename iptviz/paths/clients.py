@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -12,6 +11,7 @@ from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.regions import common, complement, everything, region_of
 from iptviz.kube.families import MARK_MASQUERADE, SERVICES
+from iptviz.kube.frontends import frontend_of, is_loopback
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_network
 
@@ -59,9 +59,8 @@ LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
 class Asked(NamedTuple):
     """A frontend that connections go to, the networks of pods as far as they are known, and the node.
 
-    `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS cache do. `beside`
-    are the cluster IPs that have the port of the frontend too, where it is a port of the node, which has none of
-    them.
+    `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS
+    cache do. `taken` are cluster IPs that have the port of a frontend without an address: none is asked there.
     """
 
     frontend: Frontend
@@ -69,7 +68,7 @@ class Asked(NamedTuple):
     networks: Sequence[Network]
     host: Host
     seems_local: bool = False
-    beside: Sequence[Network] = ()
+    taken: Sequence[Network] = ()
 
 
 def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None = None) -> list[Client]:
@@ -83,13 +82,18 @@ def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None
     sources = {
         "outside": complement(_region([*asked.networks, _network(LOOPBACK[asked.family])]), 0),
         "pod": pods or everything(0),
-        "node": complement(_loopback(asked), 0),
+        "node": _loopback(asked) if is_at_loopback(asked) else complement(_loopback(asked), 0),
     }
     return [
         _client(asked, kind, common(common(region, others), sent))
         for kind, region in sources.items()
         if common(common(region, others), sent)
     ]
+
+
+def is_at_loopback(asked: Asked) -> bool:
+    """Whether a frontend is asked at the loopback address: this node alone does that, from that address."""
+    return asked.frontend.address is not None and is_loopback(asked.frontend.address)
 
 
 def on_loopback(asked: Asked) -> Client | None:
@@ -114,8 +118,10 @@ def _client(asked: Asked, kind: str, sources: Region) -> Client:
     granted = (*_OF_ALL, *_granted(asked, packet))
     regions = {} if sources == everything(0) else {Field("source"): sources}
     if packet.destination is None:
-        regions[Field("destination")] = complement(region_of([*_loopback(asked), *_region(asked.beside)]), 0)
+        regions[Field("destination")] = _own_addresses(asked)
     if kind == "node":
+        if is_at_loopback(asked):
+            packet = packet._replace(source=_network(LOOPBACK[asked.family]))
         is_so = (Assumption(_THIS_NODE, holds=True),)
         return Client(kind, "output", packet._replace(in_interface=""), regions, is_so, granted)
     regions[Field("in-interface")] = complement(interfaces("lo"), "")
@@ -158,10 +164,16 @@ def _is_no_address(asked: Asked) -> bool:
     return asked.frontend.kind == "cluster-ip" and not asked.seems_local
 
 
+def _own_addresses(asked: Asked) -> Region:
+    """Return where a port without an address is asked: at the node's own addresses, as far as they are known."""
+    others = complement(_region([*asked.taken, _network(LOOPBACK[asked.family])]), 0)
+    return common(others, _region(asked.host.local)) if asked.host.local else others
+
+
 def _granted(asked: Asked, packet: Packet) -> When:
-    if packet.destination is None and asked.beside:
-        cluster_ips = ",".join(show_network(network) for network in asked.beside)
-        return (Assumption(Condition("destination-cidr", cluster_ips), holds=False),)
+    if asked.taken:
+        taken = ",".join(map(show_network, asked.taken))
+        return (Assumption(Condition("destination-cidr", taken), holds=False),)
     if not _is_no_address(asked) or asked.host.is_local(packet.destination) is not None:
         return ()
     return (Assumption(Condition("destination-type", "LOCAL"), holds=False),)
@@ -174,20 +186,20 @@ def is_untracked(dump: Dump, address: str) -> bool:
     return any(rule.target is not None and rule.target.name in {"NOTRACK", "CT"} for rule in rules)
 
 
-_CLUSTER_IP = (
-    rb'-A KUBE-SERVICES (?:(?:! )?-s \S++ )?-d ([^\s/]++)[^\n"]*"[^"\n]*cluster IP"[^\n]* --dport %d[ \n]'
-)
-
-
-def cluster_ips_at(dump: Dump, port: int) -> list[Network]:
-    """Return the cluster IPs of services at a port: a search of bytes, by kube-proxy's own comments."""
+def cluster_ips(dump: Dump, port: int | None, protocol: str) -> list[Network]:
+    """Return the cluster IPs that have a port; those that a local DNS cache listens on are the node's, too."""
     nat = dump.tables.get("nat")
-    found: dict[Network, None] = {}
-    for start, end in nat.runs_of(SERVICES) if nat else ():
-        for address in re.findall(_CLUSTER_IP % port, nat.data[start:end] if nat else b""):
-            network = parse_network(address.decode("ascii", "replace"))
-            found |= {} if network is None else {network: None}
-    return list(found)
+    rules = nat.rules_with(f"--dport {port} ", SERVICES) if nat and port else ()
+    found = {
+        frontend.address: None
+        for frontend in map(frontend_of, rules)
+        if frontend and frontend.address and (frontend.kind, frontend.protocol) == ("cluster-ip", protocol)
+    }
+    return [
+        network
+        for address in found
+        if (network := parse_network(address)) is not None and not is_untracked(dump, address)
+    ]
 
 
 def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:

@@ -78,6 +78,7 @@ class Next(Onward):
                 source=first.source,
                 source_port=first.source_port,
                 snat=first.snat,
+                snat_by=first.snat_by,
                 changed=_known_again(packet, "source") + _unknown(first, "source"),
             )
         return packet
@@ -126,7 +127,7 @@ def answer_to(client: Packet, packet: Packet) -> Packet:
         statuses=packet.statuses | _ANSWERED,
         tcp_flags=frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else None,
         to_this_node=True if masqueraded else client.route == "OUTPUT",
-        unlisted=(), listed=frozenset(), dnat=None, snat=None, ttl=None, ttl_taken=0, length=None,
+        unlisted=(), listed=frozenset(), dnat=None, snat=None, snat_by=None, ttl=None, ttl_taken=0, length=None,
         changed=changed_sides(packet, masqueraded=masqueraded),
         route="OUTPUT" if packet.route == "INPUT" else "",
         part=ANSWER,

@@ -37,8 +37,8 @@ class EndpointRow(NamedTuple):
 
     They are the share `share` (in [0, 1]) of all. `port` is None where it is not known. `outcome` is
     ACCEPT, DROP, REJECT, QUEUE or STOLEN, as decided by `by`. `snat` is None, MASQUERADE, or the address
-    that the source becomes. `reply` says the same of the endpoint's answer on its way back through this
-    node; None: it is not seen here, or not known.
+    that the source becomes, by the rule `snat_by`. `reply` says the same of the endpoint's answer on its way
+    back through this node; None: it is not seen here, or not known.
     """
 
     address: str
@@ -50,11 +50,17 @@ class EndpointRow(NamedTuple):
     snat: str | None = None
     reply: str | None = None
     reply_by: Decider | None = None
+    snat_by: Decider | None = None
 
     @property
     def reaches(self) -> bool:
         """Whether these connections work as far as this node's rules decide it."""
         return self.outcome == ACCEPT and self.reply in {ACCEPT, None}
+
+
+def is_among(address: str, addresses: frozenset[str]) -> bool:
+    """Whether an address, or a range with a range of ports, is one of `addresses`, which have no ports."""
+    return address in addresses or ("-" in address and address.rpartition(":")[0].strip("[]") in addresses)
 
 
 class LeftoverRow(NamedTuple):

@@ -33,16 +33,22 @@ class Reach(NamedTuple):
     is_health_check: bool = False
 
     @property
+    def usual(self) -> tuple[ClientPaths, ...]:
+        """The usual cases: not those of what is not known of the node, and of clients that rules single out.
+
+        Where there are no others, these are the usual ones.
+        """
+        found = (entry for entry in self.entries if not hangs_on_node(entry) and not is_singled_out(entry))
+        return tuple(found) or self.entries
+
+    @property
     def word(self) -> Word:
         """Whether all, none, or some of the connections work; `depends`: a condition decides that.
 
         `this node`: what no endpoint gets is delivered to this node, as where a DNS cache listens on the
-        address. Left aside, where there are others, are cases of what is not known of the node, and
-        of clients that rules single out.
+        address. It is that of the usual cases.
         """
-        usual = [
-            entry for entry in self.entries if not hangs_on_node(entry) and not is_singled_out(entry)
-        ] or self.entries
+        usual = self.usual
         at_least = min(entry.at_least for entry in usual)
         at_most = max(entry.at_most for entry in usual)
         if at_least == CERTAIN:

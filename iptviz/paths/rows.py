@@ -56,10 +56,11 @@ class End(NamedTuple):
 
 
 class _By(NamedTuple):
-    """Who decides about connections, and about their answers."""
+    """Who decides about connections, and about their answers, and whose rule rewrites sources."""
 
     connection: By
     answer: By
+    source: By
 
 
 class _Leaf(NamedTuple):
@@ -189,7 +190,9 @@ class Entries:
             raise NOT_TO_BE_FOLLOWED
         packet = gone.packet
         by = accepted if gone.by is None and packet.dnat is None else gone.by
-        return self.diagrams.leaf(_Leaf(_end(gone, sent, self._client), _By(by, gone.reply_by)))
+        return self.diagrams.leaf(
+            _Leaf(_end(gone, sent, self._client), _By(by, gone.reply_by, packet.snat_by))
+        )
 
     def _without_by(self, number: int) -> int:
         """Return a diagram of ends without who decides them."""
@@ -272,8 +275,11 @@ def _endpoint_row(
     deciders = [by for _, found in same for by in found]
     by = _decider([each.connection for each in deciders], way) if end.outcome != ACCEPT else None
     answer = _decider([each.answer for each in deciders], way) if end.reply not in {ACCEPT, None} else None
+    source = _decider([each.source for each in deciders], way) if end.snat is not None else None
     share = total(part for part, _ in same)
-    return EndpointRow(end.address, end.port, share, when, end.outcome, by, end.snat, end.reply, answer)
+    return EndpointRow(
+        end.address, end.port, share, when, end.outcome, by, end.snat, end.reply, answer, source
+    )
 
 
 def _leftover_row(

@@ -43,21 +43,32 @@ _PARTS = re.compile(
 )  # fmt: skip
 
 
+_DESTINATION = re.compile(rb"--to-destination (\[[^]]+\]|[0-9.]+|[0-9a-fA-F:]+)")
+
+
 class _Form(NamedTuple):
-    """What a frontend's rules have in common with others', and what is its own: in the order of coming up."""
+    """What a frontend's rules have in common with others', and what is its own: in the order of coming up.
+
+    `strays` are addresses to which rules send connections before a chain of the service is asked.
+    """
 
     key: object
     addresses: tuple[str, ...]
     endpoints: tuple[str, ...]
     chains: tuple[str, ...]
     rules: tuple[Rule, ...]
+    strays: frozenset[str] = frozenset()
 
 
 class Found(NamedTuple):
-    """The paths of a frontend, with its answer; where they are another's, what says them of the one asked for."""
+    """The paths of a frontend, with its answer and the addresses of the service's own endpoints.
+
+    Where they are another's, `translation` says them of the one asked for.
+    """
 
     answer: FrontendAnswer
     paths: FrontendPaths
+    endpoints: frozenset[str]
     translation: Translation | None = None
 
 
@@ -82,7 +93,8 @@ class SharedPaths:
         if known is not None:
             first, found = known
             return found._replace(translation=Translation(first, form))
-        found = Found(answer, self._survey.paths(answer.frontend, form.chains, form.endpoints))
+        paths = self._survey.paths(answer.frontend, form.chains, form.endpoints)
+        found = Found(answer, paths, frozenset(form.endpoints) - form.strays)
         if form.key is not None:
             self._found[form.key] = form, found
         return found
@@ -135,6 +147,7 @@ class SharedPaths:
         key = (
             frontend.kind, frontend.protocol, frontend.addresses, tuple(networks),
             alike.frontend(numbered.address, frontend.port), _PARTS.sub(numbered.replace, text),
+            [rule.line for rule in rules].index(frontend.rule.line) if frontend.rule in rules else None,
         )  # fmt: skip
         endpoints = dict.fromkeys(
             (*(end.address for end in answer.endpoints), *map(to_text, numbered.destinations))
@@ -146,7 +159,20 @@ class SharedPaths:
             tuple(endpoints),
             tuple(chains),
             tuple(rules),
+            self._strays(frontend, rules, text),
         )
+
+    def _strays(self, frontend: Frontend, rules: Sequence[Rule], text: bytes) -> frozenset[str]:
+        """Return addresses to which rules before a frontend's own send connections, or another service's chains.
+
+        `text` is that of all these rules, and of the chains that they lead to.
+        """
+        dispatching = b"\n".join(to_bytes(rule.text) for rule in rules)
+        found = _destinations(dispatching)
+        if len(set(_CHAIN.findall(dispatching))) > 1:
+            found |= _destinations(text)
+            found -= _destinations(self._own_rules([frontend.rule])[0])
+        return frozenset(found)
 
     def _own_rules(self, rules: Iterable[Rule]) -> tuple[bytes, list[str]]:
         """Return the text of rules, and of the service chains that they lead to, with these chains' names."""
@@ -164,6 +190,11 @@ class SharedPaths:
                 texts.append(text)
                 pending += [other for other in dict.fromkeys(_CHAIN.findall(text)) if other not in chains]
         return b"\n".join(texts), list(map(to_text, chains))
+
+
+def _destinations(text: bytes) -> set[str]:
+    """Return the addresses to which rules send connections, of ranges the first."""
+    return {to_text(found.strip(b"[]")) for found in _DESTINATION.findall(text)}
 
 
 def _pods_named(answer: FrontendAnswer) -> Network | None:

@@ -17,7 +17,8 @@ from iptviz.paths.clients import (
     Client,
     client_at,
     clients_of,
-    cluster_ips_at,
+    cluster_ips,
+    is_at_loopback,
     is_untracked,
     on_loopback,
     opened,
@@ -91,9 +92,10 @@ class Survey:
         """
         networks = pod_networks(self._dump, chains)
         local = frontend.address is not None and is_untracked(self._dump, frontend.address)
-        at_port = frontend.address is None and frontend.port is not None
-        beside = cluster_ips_at(self._dump, frontend.port or 0) if at_port else ()
-        asked = Asked(frontend, self._dump.family, networks, self.evidence.host, local, beside)
+        own, host = frontend.address is None, self.evidence.host
+        others = cluster_ips(self._dump, frontend.port, frontend.protocol) if own else ()
+        taken = [address for address in others if host.is_local(address) is None]
+        asked = Asked(frontend, self._dump.family, networks, host, local, taken)
         finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))
         source = parse_network(self._clients)
         if source is not None:
@@ -117,6 +119,7 @@ class _Finding:
         return self._told(self._entries(client_at(self._asked, source, name)))
 
     def of_kinds(self, kind: str) -> FrontendPaths:
+        kind = kind or ("node" if is_at_loopback(self._asked) else "")
         hosts = {
             text: address
             for text, address in self._addresses.items()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iptviz.engine.chance import CERTAIN, total, trimmed, without
+from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import SOURCE_RANGES
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import reaches
 from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Survey
 from iptviz.questions.ways import evidence_of
+from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,18 +30,26 @@ if TYPE_CHECKING:
 
     PathsOfPort = tuple[FrontendPaths | None, ...]
 
-FareWord = Literal["no", "in part", "depends", "no endpoints", "this node", "yes"]
-FARE_WORDS: tuple[FareWord, ...] = ("no", "in part", "depends", "no endpoints", "this node", "yes")
-"""How clients fare, the worst first; `no endpoints`: kube-proxy refuses them, as it should without endpoints."""
+FareWord = Literal["no", "in part", "redirected", "depends", "no endpoints", "this node", "yes"]
+FARE_WORDS: tuple[FareWord, ...] = (
+    "no", "in part", "redirected", "depends", "no endpoints", "this node", "yes",
+)  # fmt: skip
+"""How clients fare, the worst first; `redirected`: rules of others send them to what is no endpoint of the
+service; `no endpoints`: kube-proxy refuses them, as it should without endpoints."""
 
 WELL: frozenset[FareWord] = frozenset({"yes", "this node"})
 """What is as it should be."""
 
+_FAILING: frozenset[FareWord] = frozenset({"no", "in part", "redirected", "no endpoints"})
+"""What is surely not so for all connections; of others the shares tell."""
+
 Why = Literal[
-    "rule", "answer", "not DNATed", "no endpoints", "no local endpoints", "source ranges", "not known",
+    "rule", "answer", "not DNATed", "redirected", "no endpoints", "no local endpoints", "source ranges",
+    "not known",
 ]  # fmt: skip
-"""Why connections fail: a rule or policy ends them, or the endpoint's answer; nothing rewrites them; kube-proxy
-refuses them, as no endpoint is ready, or none on this node, or for the load balancer's source ranges."""
+"""Why connections fail: a rule or policy ends them, or the endpoint's answer; nothing rewrites them, or rules of
+others send them elsewhere; kube-proxy refuses them, as no endpoint is ready, or none on this node, or for the
+load balancer's source ranges."""
 
 _OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
 """Of these each service has a rule of its own."""
@@ -51,16 +60,21 @@ _ENOUGH_BITS = 128
 
 
 class Cause(NamedTuple):
-    """Why connections fail: with which outcome, and by whose decision, None where nobody here is known to."""
+    """Why connections fail: with which outcome, and by whose decision, None where nobody here is known to.
+
+    `to` is where those go that are redirected.
+    """
 
     why: Why
     outcome: str
     by: Decider | None
+    to: str = ""
 
     @property
     def key(self) -> object:
-        """What is equal for services that suffer from the same."""
-        return self.why, self.outcome, self.by[:2] if self.by and self.why in _OF_SERVICES else self.by
+        """What is equal for services that suffer from the same, whatever becomes of what is not rewritten."""
+        outcome = "" if self.why == "not DNATed" else self.outcome
+        return self.why, outcome, self.by[:2] if self.by and self.why in _OF_SERVICES else self.by, self.to
 
 
 class Failure(NamedTuple):
@@ -86,7 +100,14 @@ class Fare(NamedTuple):
     @property
     def fails(self) -> bool:
         """Whether some connections fail for sure."""
-        return self.at_most < CERTAIN and self.word != "this node"
+        return self.word in _FAILING or (self.at_most < CERTAIN and self.word != "this node")
+
+    @property
+    def may_fail(self) -> bool:
+        """Whether a condition decides, and it is not the load balancer's source ranges, which are meant to."""
+        if self.word != "depends" or self.fails:
+            return False
+        return not self.failures or self.failures[0].cause.why != "source ranges"
 
 
 class Reached(NamedTuple):
@@ -148,7 +169,7 @@ class _Looking:
         """Return how clients fare at a frontend."""
         found = self._shared.of(answer)
         if found.translation is None:
-            fares = self._fares[id(found.paths)] = tuple(_fares(answer, found.paths))
+            fares = self._fares[id(found.paths)] = tuple(_fares(answer, found.paths, found.endpoints))
             return Reached(answer.frontend, fares)
         translated = tuple(_translated(fare, found.translation) for fare in self._fares[id(found.paths)])
         return Reached(answer.frontend, translated)
@@ -168,11 +189,16 @@ def _translated(fare: Fare, translation: Translation) -> Fare:
     )
 
 
-def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:
-    """Yield how clients fare; kinds of them that fare alike together."""
+def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | None = None) -> Iterator[Fare]:
+    """Yield how clients fare; kinds of them that fare alike together. It is not known where the dump lacks rules.
+
+    `own` are the addresses of the service's endpoints; None: what is reached is not compared with them.
+    """
+    if answer.unseen:
+        return
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
-        fare = _fare(answer, reach)
+        fare = _redirected(_fare(answer, reach), reach, own)
         first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
         alike.setdefault((fare.word, fare.at_least, fare.at_most, first), []).append(fare)
     for fares in alike.values():
@@ -181,12 +207,36 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths) -> Iterator[Fare]:
 
 def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
     failures = [] if reach.word in WELL else _joined(_failures(answer, reach.entries))
+    if reach.at_most == NEVER and len({failure.cause for failure in failures}) == 1:
+        failures = [Failure(CERTAIN, failures[0].cause, ())]  # whatever else is so
     refused = bool(failures) and failures[0].cause.why == "no endpoints"
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
     fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures))
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
     return fare
+
+
+def _redirected(fare: Fare, reach: Reach, own: frozenset[str] | None) -> Fare:
+    """Return how clients fare where some of what is reached is no endpoint of the service."""
+    strays = [
+        list(_strays(entry, own))
+        for entry in reach.usual
+        if own is not None and fare.word in {"yes", "depends"}
+    ]
+    found = _joined(failure for those in strays for failure in those)
+    if not found:
+        return fare
+    word: FareWord = "redirected" if all(strays) and fare.word == "yes" else "depends"
+    return fare._replace(word=word, failures=(*fare.failures, *found))
+
+
+def _strays(entry: ClientPaths, own: frozenset[str]) -> Iterator[Failure]:
+    """Yield the connections that reach what is no endpoint of the service."""
+    for row in entry.endpoints:
+        if row.share and row.reaches and not is_among(row.address, own):
+            to = join_endpoint(row.address, row.port)
+            yield Failure(row.share, Cause("redirected", row.outcome, None, to), entry.when + row.when)
 
 
 def _joined(failures: Iterable[Failure]) -> list[Failure]:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
-from iptviz.checks.finding import findings_among
+from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.services import service_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
+from iptviz.kube.families import SERVICES
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
+from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -28,7 +30,7 @@ from iptviz.xtables.address import parse_network, split_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from iptviz.checks.finding import Finding, Item
+    from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.supplied.service_names import Candidate
 
@@ -143,9 +145,21 @@ def services(
     )
     answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
-    return first._replace(
-        snapshot=snapshot, others=tuple(others), notes=(*first.notes, *backends(snapshot, first.dump))
-    )
+    notes: list[Item] = [*first.notes, *backends(snapshot, first.dump)]
+    if first.total:
+        notes += _other_families(snapshot, first.dump)
+    return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes))
+
+
+def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:
+    """Yield that kube-proxy never wrote the services of the node's other family of addresses."""
+    for other in node.dumps:
+        nat = other.tables.get("nat")
+        if other.family != asked.family and nat is not None and nat.has_chain(SERVICES):
+            from iptviz.checks.absence import emptiness  # few nodes have two families
+
+            if "skeleton-only" in {item.id for item in findings_among(emptiness(other))}:
+                yield remark("other-family-not-synced", number=other.number, family=other.family)
 
 
 class _Wanted(NamedTuple):
@@ -238,3 +252,8 @@ def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
         from iptviz.checks.absence import emptiness
 
         yield from emptiness(dump)
+    nat = dump.tables.get("nat")
+    if found and nat and (hooks := hooks_without_services(nat)):
+        from iptviz.checks.preemption import hooks_not_leading
+
+        yield from hooks_not_leading(hooks, complete=dump.complete)

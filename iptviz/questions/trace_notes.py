@@ -14,7 +14,7 @@ from iptviz.kube.families import (
     SERVICES,
     written_by,
 )
-from iptviz.kube.frontends import SERVICE_KINDS, value_of
+from iptviz.kube.frontends import SERVICE_KINDS, port_of, value_of
 from iptviz.kube.naming import fits
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.target import AddressTarget, ParsedTarget
@@ -82,6 +82,7 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
 
         yield hash_mismatch(chain, traced.service, traced.frontend.rule)
     yield from _remarks(traced)
+    yield from _tracked_after_all(dump, traced.frontend)
     if traced.asked_if:
         from iptviz.checks.preemption import conditional
 
@@ -120,6 +121,33 @@ def _remarks(traced: ServiceTrace) -> Iterator[Item]:
         yield remark("udp-flows")
     for end in (end for outcome in traced.outcomes for end in outcome.endpoints if not end.address):
         yield remark("destination-unprinted", end.rule.line)
+
+
+def _tracked_after_all(dump: Dump, frontend: Frontend) -> Iterator[Item]:
+    """Yield that an ACCEPT comes before a rule that is to keep what arrives at a frontend from being tracked."""
+    raw = dump.tables.get("raw")
+    if raw is None or frontend.address is None:
+        return
+    for rule in raw.rules_with(f" -d {frontend.address}/", "PREROUTING"):
+        untracks = rule.target is not None and (rule.target.name == "NOTRACK" or "--notrack" in rule.text)
+        if not untracks or not _admits(rule, frontend) or port_of(rule) not in {None, frontend.port}:
+            continue
+        for other in raw.rules_of("PREROUTING")[: rule.number - 1]:
+            if other.target is not None and other.target.name == "ACCEPT" and _takes_all(other, frontend):
+                yield remark("notrack-not-asked", rule.line, frontend=frontend.text, first=other.line)
+                return
+
+
+def _takes_all(rule: Rule, frontend: Frontend) -> bool:
+    """Whether a rule asks for nothing but the protocol, if that, and connections to a frontend have it."""
+    asks = {option.name for option in rule.parts.basics} | {match.name for match in rule.matches}
+    return asks <= {"-p", "comment"} and _admits(rule, frontend)
+
+
+def _admits(rule: Rule, frontend: Frontend) -> bool:
+    """Whether a rule applies to the protocol of a frontend."""
+    asked = [option for option in rule.parts.basics if option.name == "-p"]
+    return all((frontend.protocol in option.values) != option.negated for option in asked)
 
 
 def _has_source_ranges(frontend: Frontend) -> bool:

@@ -24,6 +24,7 @@ _KINDS: dict[FateKind, str] = {
     "local": "local",
     "depends": "unsure",
     "handed": "unsure",
+    "unseen": "unsure",
 }
 """What a box looks like that says what becomes of connections which are not reached for sure."""
 

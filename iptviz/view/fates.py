@@ -6,8 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
+from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
 
 if TYPE_CHECKING:
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
 
 FateKind = Literal[
-    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached", "setting", "except",
+    "fails", "answer", "unchanged", "redirected", "handed", "unseen", "depends", "local", "reached", "setting",
+    "except",
 ]  # fmt: skip
 FATE_KINDS: tuple[FateKind, ...] = (
-    "fails", "answer", "unchanged", "redirected", "handed", "depends", "local", "reached", "setting", "except",
+    "fails", "answer", "unchanged", "redirected", "handed", "unseen", "depends", "local", "reached", "setting",
+    "except",
 )  # fmt: skip
 """In the order in which they are told: refused; the answer is; not rewritten; sent where kube-proxy's chains send
-nobody; handed to a program or kept by a target; an endpoint that fails under a condition; delivered to this node;
-reached; failing by what is not known of the node, or for clients that rules single out."""
+nobody; handed to a program or kept by a target; met by rules that the dump lacks; an endpoint that fails under a
+condition; delivered to this node; reached; failing by what is not known of the node, or for clients that rules
+single out."""
 
 FAILING: frozenset[FateKind] = frozenset({"fails", "answer", "unchanged"})
 """What surely does not work."""
@@ -36,7 +40,7 @@ _UNUSUAL = FAILING | {"depends"}
 RARE: frozenset[FateKind] = frozenset({"setting", "except"})
 """What does not work in cases that are rare: exceptions from what is said before."""
 
-WORKING: frozenset[FateKind] = RARE | {"reached", "redirected", "depends", "local", "handed"}
+WORKING: frozenset[FateKind] = RARE | {"reached", "redirected", "depends", "local", "handed", "unseen"}
 """What works, or may."""
 
 MOST_DECIDERS = 3
@@ -77,17 +81,21 @@ class End(NamedTuple):
 class Ways:
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
-    `own` is None where what is reached is not compared with them.
+    `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
+    lacks on the way.
     """
 
-    def __init__(self, paths: FrontendPaths, own: frozenset[str] | None = None) -> None:
+    def __init__(
+        self, paths: FrontendPaths, own: frozenset[str] | None = None, lacking: tuple[str, ...] = ()
+    ) -> None:
         self.paths = paths
         self.own = own
+        self.lacking = lacking
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
         """The fates of each entry's connections."""
-        return tuple((entry, fates_of(entry, self.own, self.paths.kind)) for entry in self.paths.entries)
+        return tuple((entry, fates_of(entry, self)) for entry in self.paths.entries)
 
 
 def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
@@ -100,19 +108,31 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
     outcomes = answer.services[place].outcomes
     if answer.services[place].frontend.kind not in SERVICE_KINDS:
         return Ways(answer.paths[place])
-    own = frozenset(end.address for outcome in outcomes for end in outcome.endpoints)
-    return Ways(answer.paths[place], own)
+    ends = (end for outcome in outcomes for end in outcome.endpoints)
+    own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
+    return Ways(answer.paths[place], own, _lacking(answer, place))
 
 
-def fates_of(entry: ClientPaths, own: frozenset[str] | None, frontend: str = "") -> list[Fate]:
+def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
+    """Return the chains on a frontend's way whose rules a dump that is not whole lacks."""
+    if answer.complete:
+        return ()
+    from iptviz.kube.frontend_answer import answer_of_trace  # few dumps are cut
+
+    return answer_of_trace(answer.services[place], complete=False).unseen
+
+
+def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
     """Return the fates of an entry's connections in the order of `FATE_KINDS`, the largest share first.
 
-    What reaches an address other than `own` is redirected. `frontend` is the kind of the frontend.
+    What reaches an address that is not the frontend's own is redirected; where the dump lacks rules, it is not
+    known what becomes of what no DNAT takes.
     """
-    for_node = entry.untracked or frontend == "health-check"
-    fates = [
-        _compared(fate, own) for fate in (*_endpoint_fates(entry), *_leftover_fates(entry, for_node=for_node))
-    ]
+    for_node = entry.untracked or ways.paths.kind == "health-check"
+    left = _leftover_fates(entry, for_node=for_node)
+    if ways.lacking and not entry.untracked:
+        left = (fate._replace(kind="unseen", to=", ".join(ways.lacking)) for fate in left)
+    fates = [_compared(fate, ways.own) for fate in (*_endpoint_fates(entry), *left)]
     rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
         fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]
@@ -126,7 +146,7 @@ def all_reach(ways: Ways) -> bool:
 
 
 def _compared(fate: Fate, own: frozenset[str] | None) -> Fate:
-    is_own = own is None or all(end.address in own for end in fate.ends)
+    is_own = own is None or all(is_among(end.address, own) for end in fate.ends)
     return fate if is_own or fate.kind != "reached" else fate._replace(kind="redirected")
 
 

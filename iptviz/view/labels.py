@@ -156,6 +156,8 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
+    if outcome.hops and not complete:
+        return "not known, since this incomplete dump may lack rules of " + printable(outcome.hops[-1].chain)
     return "no endpoint, not DNATed"
 
 
@@ -213,7 +215,8 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:
-        return f"no endpoint: {outcome.verdict.kind}"
+        marked = outcome.verdict.marked is not None
+        return f"no endpoint: {'marked to be dropped' if marked else outcome.verdict.kind}"
     return leftover_label(outcome, complete=complete)
 
 

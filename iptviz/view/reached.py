@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.paths.model import Decider
     from iptviz.questions.reached import Cause, Failure, Fare, FareWord, Reached
     from iptviz.questions.services import ServicesResult
+    from iptviz.view.nodes import Mood
 
 _WORDS: dict[FareWord, str] = {"no": "not by {clients}", "yes": "yes"}
 """What is said of clients of whom not all fare alike; the word and the clients where nothing stands here."""
@@ -31,12 +32,25 @@ _WHY = {
     "rule": "",
     "answer": "the endpoint's answer: ",
     "not DNATed": "not DNATed",
+    "redirected": "redirected to ",
     "no endpoints": "no endpoints: ",
     "no local endpoints": "no local endpoints: ",
     "source ranges": "not in loadBalancerSourceRanges: ",
     "not known": "which rule decides is not known",
 }
 NOT_REACHED = "Not reached"
+_IN_PART = "Reached in part"
+_REDIRECTED = "Redirected"
+_DEPENDS = "Depends"
+_LABELS: dict[FareWord, str] = {
+    "no": NOT_REACHED,
+    "no endpoints": NOT_REACHED,
+    "in part": _IN_PART,
+    "redirected": _REDIRECTED,
+    "depends": _DEPENDS,
+}
+"""What a line begins with that says why clients fail, by how they fare."""
+_ORDER = (NOT_REACHED, _IN_PART, _REDIRECTED, _DEPENDS)
 _NAMED = 3
 _MOST_CONDITIONS = 2
 MOST_CAUSES = 8
@@ -47,12 +61,13 @@ MOST_CAUSES = 8
 
 
 def reached_text(port: Sequence[Reached]) -> str:
-    """Return the words for the worst frontend, with its kind where another one fares otherwise."""
+    """Return the words for the worst frontend, with its kind and those that fare alike where others do not."""
     words = list(map(_words, port))
-    worst = min(range(len(port)), key=lambda place: port[place].worst)
+    worst = words[min(range(len(port)), key=lambda place: port[place].worst)]
     if len(set(words)) == 1:
-        return words[0]
-    return f"{frontend_kind(port[worst])} {words[worst]}"
+        return worst
+    kinds = dict.fromkeys(frontend_kind(one) for one, said in zip(port, words, strict=True) if said == worst)
+    return f"{', '.join(kinds)} {worst}"
 
 
 def frontend_kind(reached: Reached) -> str:
@@ -106,6 +121,8 @@ def cause_text(cause: Cause) -> str:
         return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
     if not cause.outcome:
         return _WHY[cause.why]
+    if cause.to:
+        return f"{_WHY[cause.why]}{printable(cause.to)}, no endpoint of the service"
     by = f" by {_place(cause.by)}" if cause.by else ""
     return f"{_WHY[cause.why]}{cause.outcome}{by}"
 
@@ -132,7 +149,7 @@ def reached_parts(ports: Sequence[tuple[Reached, ...]]) -> list[str]:
     counts = {
         "not reached by all clients": failing,
         "depending on conditions": len(others) - unknown,
-        "not looked at": unknown,
+        "not known": unknown,
     }
     return [f"{count:,} {what}" for what, count in counts.items() if count]
 
@@ -146,9 +163,9 @@ class _Group(NamedTuple):
     when: When
     names: dict[object, str]
 
-    def place(self) -> tuple[bool, bool, int]:
+    def place(self) -> tuple[bool, int, int]:
         """Sort what is refused as it should be last, what is not reached at all first, then by how many."""
-        return self.cause.why == "no endpoints", self.label != NOT_REACHED, -len(self.names)
+        return self.cause.why == "no endpoints", _ORDER.index(self.label), -len(self.names)
 
     @property
     def fact(self) -> Fact:
@@ -158,7 +175,8 @@ class _Group(NamedTuple):
         if len(self.names) > _NAMED:
             said += f" ({names} ...)"
             names = counted(len(self.names), "service port")
-        return Fact(self.label, names + said, "" if self.cause.why == "no endpoints" else "bad", "services")
+        is_open = self.label == _DEPENDS or self.cause.why == "no endpoints"
+        return Fact(self.label, names + said, "" if is_open else "bad", "services")
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -168,25 +186,41 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
-    """Yield why connections fail for sure, each cause once with all services, that of the most services first."""
+    """Yield why connections fail, each cause once with all services, that of the most services first.
+
+    What fails under conditions alone comes last: it is told as such.
+    """
     groups: dict[object, _Group] = {}
     for port, name, fare in _failing(results):
         cause, when = fare.failures[0].cause, fare.failures[0].when
         people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
-        label = NOT_REACHED if fare.at_most == NEVER else "Reached in part"
+        label = _label(fare)
         group = groups.setdefault((label, cause.key, people, when), _Group(label, cause, people, when, {}))
         group.names[id(port), name] = name
     ordered = sorted(groups.values(), key=_Group.place)
     yield from (group.fact for group in ordered[:MOST_CAUSES])
     if (more := len(ordered) - MOST_CAUSES) > 0:
-        yield Fact(NOT_REACHED, f"and by {counted(more, 'more cause')}: see the list", "bad", "services")
+        label = ordered[MOST_CAUSES].label
+        mood: Mood = "" if label == _DEPENDS else "bad"
+        yield Fact(label, f"and by {counted(more, 'more cause')}: see the list", mood, "services")
+
+
+def _label(fare: Fare) -> str:
+    """Return what a line begins with that says why clients fail."""
+    if fare.word == "depends" and fare.fails:
+        return NOT_REACHED if fare.at_most == NEVER else _IN_PART
+    return _LABELS[fare.word]
 
 
 def _failing(results: Iterable[ServicesResult]) -> Iterator[tuple[ServicePort, str, Fare]]:
-    """Yield what fails, of which service, with a name that says at which frontend where others fare otherwise."""
+    """Yield what fails, or may, of which service; the name says at which frontend where others fare otherwise."""
     for result in results:
         for port, reached in zip(result.services, result.reached, strict=True):
             everywhere = len(set(map(_words, reached))) == 1
             for one in reached:
                 name = port.name if everywhere else f"{port.name} ({frontend_kind(one)})"
-                yield from ((port, name, fare) for fare in one.fares if fare.fails)
+                yield from (
+                    (port, name, fare)
+                    for fare in one.fares
+                    if fare.failures and (fare.fails or fare.may_fail)
+                )

@@ -236,7 +236,9 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
         of = f" of dump {answer.dump.number}" if result.others else ""
         yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):
-            yield Fact(f"Masquerade{of}", printable(masquerade), kind="masquerade")
+            # Rules of others may do so, too: trace names them.
+            said = f"by kube-proxy's chains: {printable(masquerade)}"
+            yield Fact(f"Masquerade{of}", said, kind="masquerade")
 
 
 def _era(era: Era) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import clauses
+from iptviz.kube.families import POSTROUTING
 from iptviz.paths.model import ACCEPT
 from iptviz.view.clients import clients_labels
 from iptviz.view.numbers import counted
@@ -61,10 +62,19 @@ def _source(rows: list[EndpointRow]) -> str:
     """Return the source that one endpoint sees, by the conditions of its rows where it is more than one."""
     by_source: dict[str, list[EndpointRow]] = {}
     for row in sorted(rows, key=lambda row: row.snat is None):
-        by_source.setdefault(row.snat or _PRESERVED, []).append(row)
+        by_source.setdefault(_rewritten(row) if row.snat else _PRESERVED, []).append(row)
     *first, last = by_source
     otherwise = f"otherwise {last}" if first else last
     return ", ".join([*(f"{source}{_when(by_source[source])}" for source in first), otherwise])
+
+
+def _rewritten(row: EndpointRow) -> str:
+    """Return what the source becomes, with the rule where it is not kube-proxy's own."""
+    by = row.snat_by
+    if by is None or by.chain == POSTROUTING:
+        return row.snat or ""
+    others = f" or {counted(by.others, 'other rule')}" if by.others else ""
+    return f"{row.snat} by {by.table} {by.chain} rule {by.number} (line {by.line}){others}"
 
 
 def _named(names: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from iptviz.node.snapshot import as_snapshot
@@ -9,6 +11,7 @@ from iptviz.node.snapshot import as_snapshot
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.dump.model import Dump
     from iptviz.paths.model import ClientPaths
     from iptviz.questions.trace import TraceResult
 
@@ -18,12 +21,14 @@ _FORWARDING = {
 }
 """The kernel's settings that decide whether a packet is forwarded at all."""
 
+_BRIDGED = {"ipv4": "net.bridge.bridge-nf-call-iptables", "ipv6": "net.bridge.bridge-nf-call-ip6tables"}
+"""Whether rules meet what a bridge itself delivers: without it answers between its pods keep their addresses."""
 
-_BRIDGING = {
-    "ipv4": "net.bridge.bridge-nf-call-iptables",
-    "ipv6": "net.bridge.bridge-nf-call-ip6tables",
-}
-"""Without it answers between pods of one bridge are not rewritten."""
+_BRIDGE = re.compile(r" -[io] (?:cni|cbr|br-|docker|weave|kube-bridge)")
+"""What rules ask where pods or containers hang on a bridge."""
+
+_LOOKED_AT = 64
+"""So many rules of built-in chains are looked at for bridges."""
 
 
 def unseen_text(result: TraceResult) -> str:
@@ -36,20 +41,22 @@ def _is_reached(entry: ClientPaths) -> bool:
     return any(row.share and row.reaches for row in entry.endpoints)
 
 
-def _may_stay_within_a_bridge(entry: ClientPaths) -> bool:
-    """Whether pods reach endpoints that see their own address, and answer to it."""
-    rows = (row for row in entry.endpoints if row.share and row.reaches and row.snat is None)
-    return "pod" in entry.clients and any(rows)
-
-
 def _unseen(result: TraceResult) -> Iterator[str]:
     node = as_snapshot(result.snapshot or result.dump)
     known = node.sysctls or {}
     yield from (name for name in _FORWARDING[result.dump.family] if name not in known)
-    if _BRIDGING[result.dump.family] not in known and any(
-        _may_stay_within_a_bridge(entry) for paths in result.paths for entry in paths.entries
-    ):
-        yield _BRIDGING[result.dump.family]
+    bridged = _BRIDGED[result.dump.family]
+    if bridged not in known and _has_bridges(result.dump):
+        yield f"{bridged} (pods on one bridge)"
     if node.routes is None:
         yield "routes"
     yield "endpoint health"
+
+
+def _has_bridges(dump: Dump) -> bool:
+    """Whether rules speak of a bridge that connects pods or containers, or of flannel, which makes one."""
+    tables = dump.tables.values()
+    rules = (rule for table in tables for hook in ("FORWARD", "POSTROUTING") for rule in table.rules_of(hook))
+    return any(table.has_chain("FLANNEL-FWD") for table in tables) or any(
+        _BRIDGE.search(rule.text) for rule in islice(rules, _LOOKED_AT)
+    )

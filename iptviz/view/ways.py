@@ -53,6 +53,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "depends": "depends",
     "setting": "depends",
     "except": "except",
+    "unseen": "NOT KNOWN",
     "local": "this node",
     "reached": "reached",
 }
@@ -179,6 +180,8 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: boo
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends, even=even) + foreign + when
+    if fate.kind == "unseen":
+        return f"this dump lacks {fate.to}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")

@@ -149,6 +149,7 @@ def test_many_neighbours_are_cut_to_five_and_counted() -> None:
 def test_without_a_single_node_port_that_is_said() -> None:
     services = (Service("web", "10.97.20.1", (("10.244.0.5", 80),)),)
     assert "no node ports at all" in said(saved(Cluster(services)), ":30080")
+    assert "iptviz packet --protocol tcp --dport 30080" in said(saved(Cluster(services)), ":30080")
 
 
 def test_without_comments_names_are_not_there_to_be_found() -> None:

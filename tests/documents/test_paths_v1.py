@@ -12,7 +12,7 @@ from tests.view import made_paths as made
 
 SHARE = {"probability", "exact"}
 ENTRY = {"clients", "when", "untracked", "endpoints", "leftover", "reaching"}
-ENDPOINT = SHARE | {"address", "port", "when", "outcome", "by", "snat", "reply", "reply_by"}
+ENDPOINT = SHARE | {"address", "port", "when", "outcome", "by", "snat", "snat_by", "reply", "reply_by"}
 LEFTOVER = SHARE | {"when", "outcome", "by", "to"}
 DECIDER = {"table", "chain", "rule", "line", "text", "others"}
 

@@ -139,6 +139,7 @@ PATH_ENDPOINT = fields(
     outcome=OUTCOME_WORD,
     by=or_null(DECIDER),
     snat=or_null(text),
+    snat_by=or_null(DECIDER),
     reply=or_null(OUTCOME_WORD),
     reply_by=or_null(DECIDER),
     **SHARE,

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.paths.small import service, told
+import iptviz
+from tests.paths.small import CLUSTER_IP, dump_of, service, told
 
 ONE, HOST = ("10.244.1.5",), ("192.168.1.10",)
 PORT: Any = {"target": ":30080"}
@@ -144,3 +145,17 @@ def test_an_answer_comes_by_where_the_request_left_though_no_rule_looked_on() ->
         "1 10.244.1.5:8080 ACCEPT if output interface is not lo (rewritten to 10.244.1.5)"
         in found["192.168.1.10"]
     )
+
+
+def test_who_rewrites_sources_is_told() -> None:
+    foreign = "nat|-A POSTROUTING -s 10.244.0.0/16 ! -o cni0 -j MASQUERADE"
+    dump = dump_of(*service(ONE, foreign))
+    (paths,) = iptviz.trace(dump, CLUSTER_IP).paths
+    found = {
+        (client, row.snat_by.number if row.snat_by else None)
+        for entry in paths.entries
+        for client in entry.clients
+        for row in entry.endpoints
+        if client != "node"
+    }
+    assert found == {("outside", 1), ("pod", 2), ("pod", None)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -101,6 +102,13 @@ def test_where_there_are_none_it_is_said_why(text: str, note: str) -> None:
     result = iptviz.services(iptviz.load(text.encode()))
     assert result.services == ()
     assert any(note in one for one in sentences(result.notes))
+
+
+def test_a_hook_that_leads_to_no_service_is_told() -> None:
+    text = Path(TODAY).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines(keepends=True) if not line.startswith("-A PREROUTING")]
+    result = iptviz.services(iptviz.load("".join(lines).encode()))
+    assert "nothing in nat PREROUTING leads to KUBE-SERVICES" in result.to_dict()["notes"][0]
 
 
 def test_the_document_has_the_shape_of_the_contract() -> None:

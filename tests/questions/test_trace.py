@@ -151,8 +151,9 @@ def test_a_trace_that_leaves_nothing_open_has_no_such_field() -> None:
     assert "left_open" not in traced().to_dict()["services"][0]
 
 
-def test_a_node_port_at_the_loopback_address_needs_route_localnet() -> None:
-    (paths,) = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), ":30080").paths
+@pytest.mark.parametrize("target", [":30080", "127.0.0.1:30080"])
+def test_a_node_port_at_the_loopback_address_needs_route_localnet(target: str) -> None:
+    (paths,) = iptviz.trace(iptviz.load("fixtures/policies-today/dump.rules"), target).paths
     found = {
         one.condition.value: {row.outcome for row in entry.endpoints}
         for entry in paths.entries
@@ -167,3 +168,40 @@ def test_a_node_port_at_the_loopback_address_needs_route_localnet() -> None:
         if one.condition.kind == "sysctl" and not one.holds
     ]
     assert {row.outcome for entry in lost for row in entry.endpoints} == {"DROP"}
+
+
+def test_of_the_loopback_address_the_node_alone_is_a_client() -> None:
+    dump = iptviz.load("fixtures/policies-today/dump.rules")
+    (paths,) = iptviz.trace(dump, "127.0.0.1:30080").paths
+    assert {client for entry in paths.entries for client in entry.clients} == {"node"}
+    (asked,) = iptviz.trace(dump, "127.0.0.1:30080", client="outside").paths
+    assert {client for entry in asked.entries for client in entry.clients} == {"outside"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("-A PREROUTING ! -p 253 -j ACCEPT", True), ("-A PREROUTING -j ACCEPT", True),
+        ("-A PREROUTING -p udp -m udp -j ACCEPT", False), ("-A PREROUTING -s 10.0.0.9/32 -j ACCEPT", False),
+        ("-A PREROUTING ! -p tcp -j ACCEPT", False), ("", False),
+    ],
+)  # fmt: skip
+def test_a_notrack_that_is_never_asked_is_told(rule: str, told: bool) -> None:
+    raw = f"*raw\n:PREROUTING ACCEPT [0:0]\n{rule}\n-A PREROUTING -d 10.97.13.198/32 -p tcp -j NOTRACK\nCOMMIT\n"
+    text = raw + Path("fixtures/httpd-service/dump.rules").read_text(encoding="utf-8")
+    notes = iptviz.trace(iptviz.load(text.encode()), "10.97.13.198").to_dict()["notes"]
+    assert any("NOTRACK for 10.97.13.198:79/tcp is not asked: line 3" in note for note in notes) == told
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_nobody_asks_a_host_port_at_a_cluster_ip(known: bool, tmp_path: Path) -> None:
+    addresses = tmp_path / "addresses"
+    addresses.write_text("2: eth0: <UP>\n    inet 192.0.2.10/24 scope global eth0\n")
+    dump = iptviz.load("fixtures/ways/08-hostport-stale.rules")
+    paths = iptviz.trace(dump, ":443", addresses=str(addresses) if known else None).paths[0]
+    kinds = {
+        one.condition.kind for entry in paths.entries if entry.clients != ("node",) for one in entry.when
+    }
+    assert "destination-cidr" not in kinds
+    assumed = [one.condition.value for one in paths.assumed if one.condition.kind == "destination-cidr"]
+    assert assumed == ([] if known else ["10.96.0.1/32"])

@@ -25,7 +25,7 @@ from iptviz.view.blocks import Facts
 from iptviz.view.report import report_view
 from iptviz.view.text import printable
 from tests.kubeproxy import numbered, saved
-from tests.questions.made_reached import NOT_BY_POD, NOT_DNATED, YES, made
+from tests.questions.made_reached import DEPENDS, NOT_BY_POD, NOT_DNATED, YES, made
 from tests.render.test_hostile import BY_COMMENT, TEMPLATE, every_text
 
 if TYPE_CHECKING:
@@ -257,6 +257,12 @@ def test_a_report_opens_with_what_is_not_reached_and_traces_it(surveyed: Callabl
     assert text.count("by pods: DROP by the policy") == 1
 
 
+def test_what_conditions_decide_is_no_good_news(surveyed: Callable[..., None]) -> None:
+    surveyed(*[(DEPENDS,)] * 2, *[(YES,)] * 5)
+    result = report(iptviz.load("fixtures/httpd-today/dump.rules"))
+    assert "No problem found" not in page(result.dump)
+
+
 def test_what_fails_is_traced_before_what_only_looks_odd(surveyed: Callable[..., None]) -> None:
     dump = iptviz.load(saved(numbered(30, 0)).encode())
     surveyed(*[(YES,)] * 29, (NOT_BY_POD,))
@@ -268,6 +274,7 @@ def test_what_fails_is_traced_before_what_only_looks_odd(surveyed: Callable[...,
 
 def test_a_report_calls_nothing_fine_that_was_not_looked_at(surveyed: Callable[..., None]) -> None:
     dump = iptviz.load("fixtures/httpd-service/dump.rules")
+    surveyed(*[(None,)] * 5)
     (label, text, _), *_ = head_of(report(dump))
     assert label == "Looked at"
     assert text == (

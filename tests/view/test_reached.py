@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.blocks import Facts, Table
 from iptviz.view.reached import MOST_CAUSES
+from iptviz.view.registry import view_of
 from iptviz.view.services import services_view
 from tests.kubeproxy import numbered, saved
 from tests.questions.made_reached import (
@@ -24,6 +26,7 @@ from tests.questions.made_reached import (
     ANSWER,
     CACHED,
     DEPENDS,
+    FIRST,
     HALF,
     IN_PART,
     LOCAL,
@@ -105,8 +108,8 @@ def test_the_word_and_the_cause(way: FrontendPaths | None, word: str, remark: st
     [
         ((YES, YES, NOT_BY_POD), "node port not by pod"),
         ((NOBODY, YES, NOT_BY_POD), "cluster IP no"),
-        ((YES, NOT_BY_POD, NOT_BY_POD), "load-balancer IP not by pod"),
-        ((YES, None, YES), "cluster IP yes"),
+        ((YES, NOT_BY_POD, NOT_BY_POD), "load-balancer IP, node port not by pod"),
+        ((YES, None, YES), "cluster IP, node port yes"),
         ((DEPENDS, IN_PART, YES), "load-balancer IP in part: pod"),
     ],
 )
@@ -118,13 +121,13 @@ def test_nothing_is_said_of_what_was_not_looked_at() -> None:
     result = listed(*((None,) for _ in range(7)))
     assert {row["REACHED"] for row in rows(result)} == {"?"}
     (services,) = facts(result, "Services")
-    assert services.text == "7 service ports, 7 not looked at"
+    assert services.text == "7 service ports, 7 not known"
 
 
 def test_services_are_counted_by_how_they_fare() -> None:
     (services,) = facts(listed((NOBODY,), (YES, YES, None), (DEPENDS,), (CACHED,)), "Services")
     assert services.text == (
-        "7 service ports, 1 not reached by all clients, 1 depending on conditions, 1 not looked at"
+        "7 service ports, 1 not reached by all clients, 1 depending on conditions, 1 not known"
     )
     assert services.mood == "bad"
     (well,) = facts(listed((CACHED,)), "Services")
@@ -187,7 +190,7 @@ def test_without_a_local_endpoint_outside_clients_are_not_served_and_the_cause_i
     by = Decider("filter", verdict.rule.chain, 1, verdict.rule.line, verdict.rule.text)
     dropped = ways(not_rewritten(("outside",), "DROP", by), entry(("pod", "node")))
     row = rows(listed((YES,), (YES, dropped, dropped)))[1]
-    assert row["REACHED"] == "load-balancer IP not by outside"
+    assert row["REACHED"] == "load-balancer IP, node port not by outside"
     assert row["REMARKS"].startswith(
         "outside: no local endpoints: DROP by filter KUBE-EXTERNAL-SERVICES rule 1, line "
     )
@@ -253,6 +256,125 @@ def test_a_policy_of_nat_is_no_cause() -> None:
     by = Decider("nat", "PREROUTING", None, 5, ":PREROUTING ACCEPT [0:0]")
     (row, *_) = rows(listed((ways(not_rewritten(("outside",), "ACCEPT", by), entry(("pod", "node"))),)))
     assert row["REMARKS"].startswith("outside: not DNATed; ")
+
+
+def test_what_conditions_decide_is_told_last_and_as_such() -> None:
+    result = listed((DEPENDS,), (NOT_BY_POD,))
+    (fact,) = facts(result, "Depends")
+    assert fact.text == (
+        "default/admin:http by this node: DROP by the policy of filter FORWARD, line 7 when 10.244.0.5 is local to "
+        "this node"
+    )
+    assert fact.mood == ""
+    told = [fact.label for block in services_view(result).of(Facts) for fact in block.facts]
+    assert told.index("Not reached") < told.index("Depends")
+
+
+def test_what_source_ranges_are_meant_to_refuse_is_no_cause_of_its_own() -> None:
+    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, "-A KUBE-PROXY-FIREWALL -j DROP")
+    ranged = not_rewritten(("outside",), "DROP", by)._replace(when=BY_SET)
+    inside = entry(("outside",))._replace(when=(BY_SET[0].opposite(),))
+    result = listed((YES, ways(ranged, inside, entry(("pod", "node")))))
+    assert rows(result)[0]["REACHED"] == "load-balancer IP depends: outside"
+    assert facts(result, "Depends") == []
+
+
+def test_clients_of_whom_a_rule_lets_one_port_through_fail_nevertheless() -> None:
+    port = Assumption(Condition("source-port", "32000"), holds=True)
+    singled_out = entry(("pod",))._replace(when=(port,))
+    usual = entry(("pod",), "DROP", POLICY)._replace(when=(port.opposite(),))
+    result = listed((ways(singled_out, usual, entry(("outside", "node"))),))
+    assert (rows(result)[0]["REACHED"], rows(result)[0]["mood"]) == ("not by pod", "bad")
+    assert facts(result, "Services")[0].text == "7 service ports, 1 not reached by all clients"
+    assert facts(result)[0].text.endswith("line 7 when source port not 32000")
+
+
+def test_what_is_not_rewritten_is_one_cause_whatever_becomes_of_it() -> None:
+    forwarded, kept = not_rewritten(ALL, "ACCEPT", FIRST), not_rewritten(ALL, "LOCAL", FIRST)
+    (fact,) = facts(listed((ways(forwarded),), (ways(kept),)))
+    assert fact.text.startswith("default/admin:http, default/away:http by outside clients")
+
+
+TAKEN = "-A PREROUTING -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.244.9.90:8080"
+
+
+def taken(rule: str = TAKEN) -> ServicesResult:
+    """Return the services of a node on which a rule of somebody else comes before kube-proxy's."""
+    jump = "-A PREROUTING -m comment"
+    return iptviz.services(iptviz.load(saved(numbered(1, 2)).replace(jump, f"{rule}\n{jump}", 1).encode()))
+
+
+def test_what_gets_to_no_endpoint_of_the_service_is_redirected() -> None:
+    result = taken()
+    (row,) = rows(result)
+    assert (row["REACHED"], row["mood"]) == ("cluster IP redirected: outside, pod", "bad")
+    assert row["REMARKS"] == "outside, pod: redirected to 10.244.9.90:8080, no endpoint of the service"
+    assert (fails(result.reached[0]), surely_reached(result.reached[0])) == (True, False)
+    (fact,) = facts(result, "Redirected")
+    assert fact.mood == "bad"
+    fares = result.to_dict()["services"][0]["frontends"][0]["reached"]
+    assert [(fare["clients"], fare["word"]) for fare in fares] == [
+        (["outside", "pod"], "redirected"),
+        (["node"], "yes"),
+    ]
+
+
+def test_what_is_redirected_under_a_condition_depends_on_it() -> None:
+    (row,) = rows(taken(TAKEN.replace("-p tcp", "-i eth7 -p tcp")))
+    assert row["REACHED"] == "cluster IP depends: outside, pod"
+    assert row["REMARKS"].endswith("no endpoint of the service when input interface is eth7")
+
+
+def test_of_what_a_cut_dump_lacks_nothing_is_said_for_sure() -> None:
+    whole = saved(numbered(1, 2))
+    chain = "-A KUBE-SVC-"
+    for text in (whole[: whole.rindex(chain)], whole[: whole.index(chain)]):
+        dump = iptviz.load(text.encode())
+        result = iptviz.services(dump)
+        last = rows(result)[-1]
+        assert last["REACHED"] == "?"
+        assert not any(map(fails, result.reached[-1:]))
+        assert not facts(result)
+        lines = [
+            fact
+            for block in view_of(iptviz.trace(dump, ":30000"), fold=True).of(Facts)
+            for fact in block.facts
+        ]
+        assert (lines[0].label.removesuffix(" 50.00 %"), lines[0].mood) == ("NOT KNOWN", "")
+        assert ": this dump lacks " in lines[0].text
+        assert not any("not DNATed" in fact.text for fact in lines)
+
+
+def test_a_rule_among_those_of_services_redirects_as_well() -> None:
+    first = "-A KUBE-SERVICES -d 10.96.0.0/16 -j DNAT --to-destination 192.0.2.1"
+    rules = saved(numbered(1, 2)).replace("-A KUBE-SERVICES", f"{first}\n-A KUBE-SERVICES", 1)
+    dump = iptviz.load(rules.encode())
+    (row,) = rows(iptviz.services(dump))
+    assert row["REACHED"] == "cluster IP redirected"
+    lines = [
+        fact.label
+        for block in view_of(iptviz.trace(dump, "10.96.1.0"), fold=True).of(Facts)
+        for fact in block.facts
+    ]
+    assert lines[0] == "REDIRECTED"
+
+
+def test_of_two_services_at_one_address_the_second_is_redirected_to_the_first() -> None:
+    text = saved(numbered(2, 1)).replace("10.96.1.1/32", "10.96.1.0/32")
+    first, second = rows(iptviz.services(iptviz.load(text.encode())))
+    assert (first["REACHED"], second["REACHED"]) == ("yes", "cluster IP redirected")
+
+
+def test_a_range_of_ports_belongs_to_an_endpoint_of_the_service() -> None:
+    text = re.sub(r"(--to-destination [0-9.]+):8080", r"\1-10.128.1.9:80-90", saved(numbered(1, 1)))
+    dump = iptviz.load(text.encode())
+    assert rows(iptviz.services(dump))[0]["REACHED"] == "yes"
+    lines = [
+        fact.label
+        for block in view_of(iptviz.trace(dump, "10.96.1.0"), fold=True).of(Facts)
+        for fact in block.facts
+    ]
+    assert lines[0] == "reached"
 
 
 def test_clients_that_fail_under_different_conditions_are_told_apart() -> None:

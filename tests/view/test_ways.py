@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import iptviz
 from iptviz.engine.chance import NEVER
 from iptviz.paths.model import Decider, EndpointRow
 from iptviz.view.blocks import Facts, Heading
 from iptviz.view.fates import Ways
 from iptviz.view.registry import view_of
 from iptviz.view.ways import way_facts, way_lines
+from tests.kubeproxy import numbered, saved
 from tests.view import made_paths as made
 from tests.view.made_paths import HALF, KINDS, QUARTER, WHOLE, entry, four, paths, rest, row, when
 
@@ -23,6 +25,8 @@ EACH = "4 endpoints, 25.00 % each"
 RULE_7 = "REJECT by filter KUBE-POD-FW-7 rule 3 (line 67: -A KUBE-POD-FW-7 -j REJECT)"
 RULE_2 = "filter FORWARD rule 2 (line 31: -A FORWARD -d 10.244.0.0/16 -j DROP)"
 
+MASQUERADES = Decider("nat", "KUBE-POSTROUTING", 3, 72, "-A KUBE-POSTROUTING -j MASQUERADE")
+FOREIGN = Decider("nat", "POSTROUTING", 2, 69, "-A POSTROUTING -s 10.244.0.0/16 -j MASQUERADE")
 # name -> ways, the lines: word, text, mood
 LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
     "all are reached": (
@@ -101,6 +105,27 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
             ),
             ("reached", f"outside: {EACH}", "good"),
             ("SNAT", "outside: MASQUERADE", ""),
+        ],
+    ),
+    "sources that others rewrite": (
+        paths(
+            entry(("outside",), row("10.244.1.17", WHOLE, snat="MASQUERADE")._replace(snat_by=MASQUERADES)),
+            entry(("pod",), row("10.244.1.17", WHOLE, snat="MASQUERADE")._replace(snat_by=FOREIGN)),
+            entry(
+                ("node",),
+                row("10.244.1.17", WHOLE, snat="MASQUERADE")._replace(snat_by=FOREIGN._replace(others=1)),
+            ),
+        ),
+        [
+            ("reached", "outside, pod, node: 10.244.1.17:80", "good"),
+            (
+                "SNAT",
+                (
+                    "outside: MASQUERADE; pod: MASQUERADE by nat POSTROUTING rule 2 (line 69); node: MASQUERADE by "
+                    "nat POSTROUTING rule 2 (line 69) or 1 other rule"
+                ),
+                "",
+            ),
         ],
     ),
     "no endpoints": (
@@ -320,12 +345,23 @@ def test_no_verdict_stands_over_what_fails() -> None:
     assert ("Verdict", f"kube-proxy's chains choose {EACH}", "") in facts
 
 
+@pytest.mark.parametrize(
+    ("rules", "named"),
+    [("", False), ("-A FORWARD -i cni0 -j ACCEPT\n", True), (":FLANNEL-FWD - [0:0]\n", True)],
+)
+def test_where_pods_hang_on_a_bridge_its_setting_is_named(rules: str, named: bool) -> None:
+    text = saved(numbered(1, 1)).replace("-A FORWARD", f"{rules}-A FORWARD", 1)
+    view = view_of(iptviz.trace(iptviz.load(text.encode()), "10.96.1.0"), fold=True)
+    (unseen,) = [fact.text for block in view.of(Facts) for fact in block.facts if fact.label == "Not visible"]
+    assert ("net.bridge.bridge-nf-call-iptables (pods on one bridge)" in unseen) == named
+
+
 def test_what_all_reach_needs_no_verdict() -> None:
     assert [label for label, *_ in facts_of(made.REACHED)] == ["reached", "SNAT", "Also at", "Not visible"]
 
 
 def test_what_no_dump_shows_is_named_only_where_something_is_reached() -> None:
-    unseen = "net.ipv4.ip_forward, net.ipv4.conf.*.rp_filter, net.bridge.bridge-nf-call-iptables, routes, endpoint health"
+    unseen = "net.ipv4.ip_forward, net.ipv4.conf.*.rp_filter, routes, endpoint health"
     assert ("Not visible", unseen, "") in facts_of(made.REACHED)
     assert "Not visible" not in [label for label, *_ in facts_of(made.REFUSED)]
 

@@ -106,6 +106,7 @@ def _from(call: TargetCall, source: Network | None, shown: str, port: int | None
         statuses=packet.statuses if same else packet.statuses | {"SNAT"},
         original=_remembered(packet),
         snat=shown,
+        snat_by=call.rule.place,
         changed=changed,
     )
     return Stop("ACCEPT", after, f"{call.name}: {text or f'source becomes {shown}'}")
