@@ -15,9 +15,10 @@ from iptviz.engine.laws import Law
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.nodes import EITHER, MIX
 from iptviz.errors import PacketError
-from iptviz.paths.legs import Gone, Stopped, Through
+from iptviz.paths.leg import Stopped, Through
 from iptviz.paths.mirrored import is_of_endpoint
 from iptviz.paths.model import ACCEPT, LOCAL, ClientPaths, Decider, EndpointRow, LeftoverRow
+from iptviz.paths.way import Gone
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import join_endpoint, split_endpoint
 from iptviz.xtables.values.addresses import show_network
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.engine.regions import Region
     from iptviz.engine.unknowns import Unknowns
-    from iptviz.paths.legs import By, Way
+    from iptviz.paths.leg import By
+    from iptviz.paths.way import Way
 
 _MOST_ASKED_OF_ALL = 8
 """More questions that are asked of all endpoints alike stay in the rows: each doubles the entries."""

@@ -25,9 +25,9 @@ from iptviz.paths.clients import (
     pod_networks,
 )
 from iptviz.paths.hairpin import with_endpoints
-from iptviz.paths.legs import FEW, SINGLE, Way
 from iptviz.paths.model import ClientPaths, FrontendPaths
 from iptviz.paths.rows import Entries
+from iptviz.paths.way import FEW, SINGLE, Way
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import parse_network
 

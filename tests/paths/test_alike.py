@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from iptviz.engine.host import Host
-from iptviz.paths import legs
+from iptviz.paths import way
 from iptviz.paths.alike import Alike
 from iptviz.paths.survey import Survey
 from iptviz.supplied.files import Supplied
@@ -119,7 +119,7 @@ class _Foreign:
     def _match(self) -> str:
         dice = self._dice
         side, other = dice.choice([("-d", "dst"), ("-d", "dst"), ("-s", "src")])
-        one, two = sorted(dice.sample(self._endpoints[legs.FEW :], 2), key=ip_address)
+        one, two = sorted(dice.sample(self._endpoints[way.FEW :], 2), key=ip_address)
         mask = self._size - dice.choice([0, 1, 2, 3, 5])
         wide = f"{ip_address(int(ip_address(one)) >> self._size - mask << self._size - mask)}/{mask}"
         ways = [
@@ -191,15 +191,15 @@ def test_sharing_changes_nothing(first: int, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_of_many_endpoints_few_are_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     followed = []
-    original = legs.Way._followed
+    original = way.Way._followed
 
-    def counted(self: legs.Way, client: Any, packet: Any) -> int:
+    def counted(self: way.Way, client: Any, packet: Any) -> int:
         followed.append(packet)
         return original(self, client, packet)
 
-    monkeypatch.setattr(legs.Way, "_followed", counted)
+    monkeypatch.setattr(way.Way, "_followed", counted)
     found = paths_of(*service(many(300, 4), "filter|-A FORWARD -d 10.244.1.200/32 -j DROP"), client="pod")
     (entry,) = found.entries
     assert [row.address for row in entry.endpoints if row.outcome == "DROP"] == ["10.244.1.200"]
     assert len(entry.endpoints) == 300
-    assert len(followed) < 2 * legs.FEW
+    assert len(followed) < 2 * way.FEW

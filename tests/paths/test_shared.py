@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FILES = sorted([
     *SHARED.rglob("*.rules"), *SHARED.parent.joinpath("cases").rglob("*.rules"), *ROOT.glob("fixtures/*/*.rules"),
 ])  # fmt: skip
-MOST = 40
+MOST = 12
 """Of a dump with more service ports so many are followed one by one, spread over all."""
 
 
