@@ -116,6 +116,8 @@ class Diagrams(Nodes):
                         else either(ways) if node.rank == EITHER
                         else self.select(node.rank, node.cuts, ways)
                     )  # fmt: skip
+            elif all(self.nodes[way].rank == LEAF for way in missing):
+                made.update((way, leaf(way)) for way in dict.fromkeys(reversed(missing)))
             else:
                 pending += missing
         return made[number]

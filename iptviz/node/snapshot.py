@@ -110,9 +110,12 @@ class Snapshot:
     @property
     def interface_addresses(self) -> ByInterface:
         """The addresses of each interface, as far as lists tell whose they are."""
+        listed = [found.by_interface for found in self._all("addresses")]
+        if not listed:
+            return {}
         from iptviz.supplied.interface_addresses import joined
 
-        return joined([found.by_interface for found in self._all("addresses")])
+        return joined(listed)
 
     @cached_property
     def routes(self) -> Routes | None:

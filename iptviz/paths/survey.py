@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,7 +28,7 @@ from iptviz.paths.clients import (
 from iptviz.paths.hairpin import with_endpoints
 from iptviz.paths.model import ClientPaths, FrontendPaths
 from iptviz.paths.rows import Entries
-from iptviz.paths.way import Way
+from iptviz.paths.way import FEW, SINGLE, Way
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import parse_network
 
@@ -74,6 +75,13 @@ class Survey:
         if key not in self._alike:
             self._alike[key] = Alike(self.evidence.dumps, self.evidence.host, networks)
         return self._alike[key]
+
+    @cached_property
+    def few(self) -> int:
+        """How many packets are followed one by one before dumps are searched for what tells them apart."""
+        tables = [table for dump in self.evidence.dumps for table in dump.tables.values()]
+        size = sum(end - start for table in tables for start, end in table.blocks())
+        return FEW if size > _LARGE else SINGLE
 
     @property
     def granted(self) -> When:
@@ -185,9 +193,8 @@ class _Finding:
             return unknowns
 
         def told(unknowns: Unknowns) -> list[ClientPaths]:
-            way = Way(
-                survey.hooks, unknowns, asked.hook, self._asked.networks, survey.alike(self._asked.networks)
-            )
+            networks = self._asked.networks
+            way = Way(survey.hooks, unknowns, asked.hook, networks, survey.alike(networks), survey.few)
             self._left_open |= bool(unknowns.left_open)
             return Entries(way, asked.packet).made((asked.name,))
 
@@ -199,6 +206,9 @@ class _Finding:
         self._assumed |= dict.fromkeys(asked.assumed)
         return entries
 
+
+_LARGE = 1 << 18
+"""Bytes of rules that take as long to be searched as ten packets to be followed."""
 
 _MOST_HOSTS = 8
 """What more endpoints outside of the pods' networks send to themselves is not told."""

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from iptviz.paths.leg import By
     from iptviz.xtables.address import Network
 
-_FEW = 16
+FEW, SINGLE = 16, 1
 """So many packets that nat makes are followed one by one; of more, those that no rule tells apart are
-followed once.
+followed once. To search a large dump for what tells them apart takes as long as to follow a few, a small
+one is searched sooner.
 """
 
 
@@ -57,13 +58,21 @@ def _halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
 class Way:
     """The whole way of connections that start at one hook.
 
-    `networks` are those of pods; `alike` says which endpoints no rule tells apart.
+    `networks` are those of pods; `alike` says which endpoints no rule tells apart, and is asked once `few`
+    packets have been followed.
     """
 
     def __init__(
-        self, hooks: Hooks, unknowns: Unknowns, hook: str, networks: Sequence[Network], alike: Alike
+        self,
+        hooks: Hooks,
+        unknowns: Unknowns,
+        hook: str,
+        networks: Sequence[Network],
+        alike: Alike,
+        few: int = FEW,
     ) -> None:
         self.unknowns = unknowns
+        self._few = few
         self._networks = networks
         self._alike = alike
         self._shared: dict[object, int] = {}
@@ -86,7 +95,7 @@ class Way:
         """Return how the connection of `client` ends, of which nat made `packet`: leaves say `Gone`."""
         made = self._gone.get(packet)
         if made is None:
-            key = self._key(packet) if len(self._gone) >= _FEW else None
+            key = self._key(packet) if len(self._gone) >= self._few else None
             made = self._shared.get(key) if key else None
             if made is None:
                 made = self._followed(client, packet)

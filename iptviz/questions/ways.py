@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.assume import read_assumptions
 from iptviz.errors import PacketError
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
 from iptviz.paths.survey import Evidence, Survey
@@ -48,10 +47,13 @@ def paths_of(
     family = dump.family
     _check_client(beside.client, family)
     evidence = evidence_of(node, family, beside)
-    asks = partial(_conditions, dump, services, evidence, beside)
-    given = read_assumptions(beside.assume, family, asks) if beside.assume else ()
-    _check_new(given)
-    return _paths(dump, services, evidence._replace(given=given), beside)
+    if beside.assume:
+        from iptviz.engine.assume import read_assumptions  # most questions assume nothing
+
+        asks = partial(_conditions, dump, services, evidence, beside)
+        evidence = evidence._replace(given=read_assumptions(beside.assume, family, asks))
+        _check_new(evidence.given)
+    return _paths(dump, services, evidence, beside)
 
 
 def evidence_of(node: Snapshot, family: str, beside: Beside) -> Evidence:

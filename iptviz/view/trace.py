@@ -8,7 +8,6 @@ from iptviz.engine.chance import CERTAIN
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
 from iptviz.view.fates import ways_at
-from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     ABSENT,
     FOLD_FROM,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Verdict
     from iptviz.questions.trace import TraceResult
     from iptviz.view.blocks import Block, Fact
+    from iptviz.view.first import FirstAnswer
     from iptviz.view.nodes import Node
     from iptviz.view.observed import Count
     from iptviz.view.picture import Picture
@@ -80,12 +80,18 @@ def _answer_blocks(answer: TraceResult, result: TraceResult, *, fold: bool) -> I
     """Yield what one dump says; where it is not the first, its frontends say which it is."""
     source = "" if answer is result else other_dump_label(answer.dump)
     alone = len(answer.services) == 1
-    for first in [] if alone else first_answers(answer):
+    for first in [] if alone else _first_answers(answer):
         yield Heading(first.service, first.frontends, source)
         yield Facts(later(first.facts))
     for place in range(len(answer.services)):
         yield from _FrontendViewer(answer, place, source, fold=fold).blocks(alone=alone)
     yield Notes(note_texts(answer.notes))
+
+
+def _first_answers(answer: TraceResult) -> list[FirstAnswer]:
+    from iptviz.view.first import first_answers  # most answers are about one frontend
+
+    return first_answers(answer)
 
 
 def _rules(result: TraceResult, *, fold: bool) -> Iterator[str]:

@@ -106,11 +106,15 @@ def hits(count: int) -> str:
 
 def made_dumps(folder: Path) -> dict[str, Path]:
     """Write the dumps, and return where each is."""
-    paths = {name: folder / f"{name}.rules" for name in ("blocked", "nested", "hits", "endpoints", "many")}
+    paths = {
+        name: folder / f"{name}.rules"
+        for name in ("blocked", "nested", "hits", "thousands", "endpoints", "many")
+    }
     paths["blocked"].write_text(blocklist(10_000), encoding="utf-8")
     paths["nested"].write_text(nested(50_000), encoding="utf-8")
     paths["hits"].write_text(hits(300), encoding="utf-8")
-    for name, size in (("endpoints", ("1", "20000")), ("many", ("10000", "10"))):
+    sizes = {"thousands": ("1", "2000"), "endpoints": ("1", "20000"), "many": ("10000", "10")}
+    for name, size in sizes.items():
         # In a process of its own: what this one holds would count as the peak of those that it starts.
         with paths[name].open("wb") as file:
             subprocess.run([sys.executable, "-m", "tests.kubeproxy", *size], stdout=file, check=True)
@@ -125,8 +129,9 @@ def questions(dumps: dict[str, Path]) -> Iterator[Question]:
     towards = ["packet", "--dst", "10.1.0.1"]
     yield Question("10,000 blocked sources", [*towards, str(dumps["blocked"])], Goal(1.5))
     yield Question("50,000 nested chains", [*towards, str(dumps["nested"])], Goal(5))
-    large = ["trace", kubeproxy.numbered(1, 1).services[0].cluster_ip, str(dumps["endpoints"])]
-    yield Question("20,000 endpoints", large, Goal(3, 400 * MEGABYTE))
+    first = kubeproxy.numbered(1, 1).services[0].cluster_ip
+    yield Question("2,000 endpoints", ["trace", first, str(dumps["thousands"])], Goal(ratio=1))
+    yield Question("20,000 endpoints", ["trace", first, str(dumps["endpoints"])], Goal(3, 400 * MEGABYTE))
     yield Question("300 ports of 10 endpoints", ["trace", "default/web", str(dumps["hits"])], Goal(ratio=0.1))
     yield Question("trace on the fixture", ["trace", "10.97.13.198", str(FIXTURE)], Goal(ratio=1))
     last = kubeproxy.numbered(5_001, 1).services[-1].cluster_ip

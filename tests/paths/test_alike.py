@@ -12,6 +12,7 @@ import pytest
 from iptviz.engine.host import Host
 from iptviz.paths import way
 from iptviz.paths.alike import Alike
+from iptviz.paths.survey import Survey
 from iptviz.supplied.files import Supplied
 from iptviz.xtables.address import parse_network
 from tests.paths.small import dump_of, paths_of, service
@@ -118,7 +119,7 @@ class _Foreign:
     def _match(self) -> str:
         dice = self._dice
         side, other = dice.choice([("-d", "dst"), ("-d", "dst"), ("-s", "src")])
-        one, two = sorted(dice.sample(self._endpoints[way._FEW :], 2), key=ip_address)
+        one, two = sorted(dice.sample(self._endpoints[way.FEW :], 2), key=ip_address)
         mask = self._size - dice.choice([0, 1, 2, 3, 5])
         wide = f"{ip_address(int(ip_address(one)) >> self._size - mask << self._size - mask)}/{mask}"
         ways = [
@@ -183,7 +184,7 @@ def test_sharing_changes_nothing(first: int, monkeypatch: pytest.MonkeyPatch) ->
         node = _node(seed)
         shared = _paths(*node)
         with monkeypatch.context() as patched:
-            patched.setattr(way, "_FEW", 10**9)
+            patched.setattr(Survey, "few", 10**9)
             alone = _paths(*node)
         assert shared == alone, f"seed {seed}: {node[0][:3]}"
 
@@ -201,4 +202,4 @@ def test_of_many_endpoints_few_are_followed(monkeypatch: pytest.MonkeyPatch) -> 
     (entry,) = found.entries
     assert [row.address for row in entry.endpoints if row.outcome == "DROP"] == ["10.244.1.200"]
     assert len(entry.endpoints) == 300
-    assert len(followed) < 2 * way._FEW
+    assert len(followed) < 2 * way.FEW
