@@ -277,10 +277,7 @@ def test_a_report_calls_nothing_fine_that_was_not_looked_at(surveyed: Callable[.
     surveyed(*[(None,)] * 5)
     (label, text, _), *_ = head_of(report(dump))
     assert label == "Looked at"
-    assert text == (
-        "kube-proxy's chains of 5 service ports; the way of connections from outside, pods and this node to them "
-        "through nat, filter"
-    )
+    assert text == "kube-proxy's chains of 5 service ports; not what other rules do to their connections"
     surveyed((None,))
     (_, text, _), *_ = head_of(report(dump))
     assert "to 4 of them through nat, filter" in text
