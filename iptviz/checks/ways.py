@@ -149,6 +149,10 @@ def marked_drop(marked: MarkedDrop) -> Remark:
 REMARKS: dict[str, str | Callable[..., str]] = {
     "address-shared": _shared,
     "marked-to-drop": _marked,
+    "mark-not-masqueraded": (
+        "marks connections to {frontend} for SNAT, and nothing masquerades them: POSTROUTING does not lead to "
+        "KUBE-POSTROUTING, or no rule there masquerades this mark"
+    ),
     "notrack-not-asked": (
         "NOTRACK for {frontend} is not asked: line {first}, ACCEPT in raw PREROUTING, comes first, so that what "
         "arrives is tracked and meets nat"

@@ -12,7 +12,7 @@ from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
-from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, since_notes
+from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, paths_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 
@@ -120,14 +120,19 @@ def trace(
         for each in snapshot.of_family(family)
     ]
     answers = [answer for answer in answers if answer.services] or answers[:1]
-    first, *others = [
-        answer._replace(paths=paths_of(snapshot, answer.dump, answer.services, beside)) for answer in answers
-    ]
+    first, *others = [_with_paths(answer, snapshot, beside) for answer in answers]
     if len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None:
         from iptviz.checks.backends import backends
 
         first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
     return first._replace(snapshot=snapshot, others=tuple(others))
+
+
+def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> TraceResult:
+    """Return the answer of one dump with what really becomes of connections."""
+    paths = paths_of(snapshot, answer.dump, answer.services, beside)
+    notes = [*answer.notes, *marks_in_vain(answer.services, paths)]
+    return answer._replace(paths=paths, notes=_said_once(notes))
 
 
 def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | None) -> TraceResult:

@@ -18,9 +18,10 @@ from iptviz.kube.frontends import SERVICE_KINDS, port_of, value_of
 from iptviz.kube.naming import fits
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.target import AddressTarget, ParsedTarget
+from iptviz.paths.model import ACCEPT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from iptviz.kube.find import Found
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service import ServiceTrace
+    from iptviz.paths.model import EndpointRow, FrontendPaths
 
 
 def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
@@ -110,6 +112,27 @@ def address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
     )
     for limit in limits:
         yield remark("outside-limit", address=target.address, limit=limit)
+
+
+def marks_in_vain(services: Sequence[ServiceTrace], paths: Sequence[FrontendPaths]) -> Iterator[Item]:
+    """Yield that connections of outside clients are marked to be masqueraded, and keep their source."""
+    for traced, ways in zip(services, paths, strict=True):
+        marks = [mark for mark in traced.usual.masquerade if not any(need.holds for need in mark.needs)]
+        own = {end.address for end in traced.usual.endpoints}
+        rows = [
+            row
+            for entry in ways.entries
+            if "outside" in entry.clients
+            for row in entry.endpoints
+            if row.share and row.outcome == ACCEPT and row.address in own and not _stays_here(row)
+        ]
+        if marks and rows and all(row.snat is None for row in rows):
+            yield remark("mark-not-masqueraded", marks[0].rule.line, frontend=traced.frontend.text)
+
+
+def _stays_here(row: EndpointRow) -> bool:
+    """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
+    return any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
 
 
 def _remarks(traced: ServiceTrace) -> Iterator[Item]:

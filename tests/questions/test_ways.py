@@ -127,3 +127,19 @@ def test_the_command_line_takes_all_of_it(tmp_path: Path) -> None:
     assert "outside" not in done.stdout
     failing = CliRunner().invoke(app, ["services", DOCKER, "--addresses", str(tmp_path / "addresses")])
     assert "depends: pod" in failing.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "noted"),
+    [
+        ("w-no-kube-postrouting-jump", True),
+        ("w-no-masq-rule", True),
+        ("w-mark-masq-foreign-clears", True),
+        ("w-post-masq-all", False),
+        ("w-filter-rejects-same-address", False),
+    ],
+)
+def test_a_mark_that_nothing_masquerades_is_noted(name: str, noted: bool) -> None:
+    dump = iptviz.load(FIXTURES / "ways" / "exact" / f"{name}.rules")
+    notes = [note.id for note in iptviz.trace(dump, "10.97.13.198").notes]
+    assert ("mark-not-masqueraded" in notes) is noted
