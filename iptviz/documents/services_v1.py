@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Verdict
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.questions.reached import Fare, Reached
+    from iptviz.paths.fares import Fare, Reached
     from iptviz.questions.services import ServicesResult
 
 

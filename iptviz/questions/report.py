@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.questions.reached import fails_unduly
+from iptviz.paths.fares import fails_unduly
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
 from iptviz.xtables.address import join_endpoint

@@ -20,9 +20,9 @@ from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
+from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.questions.document import document_of
-from iptviz.questions.reached import Reached, fails, reached_in, surely_reached
-from iptviz.questions.ways import Beside
+from iptviz.questions.ways import Beside, evidence_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -200,7 +200,7 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         notes,
         era_of(dump),
         others,
-        reached=reached_in(node, rules, wanted, asked.beside),
+        reached=reached_in(rules, wanted, evidence_of(node, dump.family, asked.beside)),
     )
     return _failing(result) if asked.failing else result
 

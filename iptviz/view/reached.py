@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import clauses
-from iptviz.questions.reached import FARE_WORDS, fails, surely_reached
+from iptviz.paths.fares import FARE_WORDS, fails, surely_reached
 from iptviz.view.blocks import Fact
 from iptviz.view.labels import KIND_WORDS
 from iptviz.view.numbers import counted, percent
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from iptviz.engine.condition import When
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.paths.fares import Cause, Failure, Fare, FareWord, Reached
     from iptviz.paths.model import Decider
-    from iptviz.questions.reached import Cause, Failure, Fare, FareWord, Reached
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import Mood
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.questions.reached import fails_unduly
+from iptviz.paths.fares import fails_unduly
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult

@@ -9,7 +9,7 @@ from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import sentence
 from iptviz.engine.condition import clauses
-from iptviz.questions.reached import fails, surely_reached
+from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.labels import dump_label, note_texts
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.questions.reached import Reached
+    from iptviz.paths.fares import Reached
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import CellKind, Mood
 

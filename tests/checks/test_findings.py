@@ -13,7 +13,7 @@ from iptviz.checks.finding import CERTAIN, IF_COMPLETE, Finding, distinct
 from iptviz.checks.wording import sentence, sentences
 from iptviz.intake.remark import remark
 from iptviz.kube.names import ServiceName
-from iptviz.questions.reached import fails
+from iptviz.paths.fares import fails
 from iptviz.questions.report import report
 from tests import kubeproxy
 from tests.conftest import FIXTURES

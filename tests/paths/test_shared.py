@@ -12,8 +12,8 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.node.load import load_all
 from iptviz.node.snapshot import as_snapshot
-from iptviz.questions.reached import reached_in
-from iptviz.questions.ways import Beside
+from iptviz.paths.fares import reached_in
+from iptviz.questions.ways import Beside, evidence_of
 from tests.conftest import ROOT, SHARED
 from tests.kubeproxy import ERAS, numbered, saved
 
@@ -33,11 +33,11 @@ def check(dump: Dump) -> None:
     """Each service port fares alone as it does among all."""
     rules = DispatchingRules(dump)
     ports = service_ports(rules, Naming(dump, ()))
-    node = as_snapshot(dump)
-    together = reached_in(node, rules, ports, Beside())
+    known = evidence_of(as_snapshot(dump), dump.family, Beside())
+    together = reached_in(rules, ports, known)
     for port, reached in list(zip(ports, together, strict=True))[:: len(ports) // MOST + 1]:
         for place, answer in enumerate(port.answers):
-            alone = reached_in(node, rules, [port._replace(answers=(answer,))], Beside())
+            alone = reached_in(rules, [port._replace(answers=(answer,))], known)
             assert alone[0][0] == reached[place], answer.frontend.text
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import iptviz
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.paths.fares import Reached, reached_of
 from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
-from iptviz.questions.reached import Reached, reached_of
 from tests.conftest import FIXTURES
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.condition import When
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.questions.reached import PathsOfPort
+    from iptviz.paths.fares import PathsOfPort
     from iptviz.questions.services import ServicesResult
 
 ALL = ("outside", "pod", "node")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
-from iptviz.questions.reached import fails
+from iptviz.paths.fares import fails
 from tests import kubeproxy
 from tests.kubeproxy import Cluster
 from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, made
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.questions.reached import PathsOfPort
+    from iptviz.paths.fares import PathsOfPort
 
 TODAY = "fixtures/policies-today/dump.rules"
 
@@ -132,7 +132,7 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
 def _surveyed(monkeypatch: pytest.MonkeyPatch, *of_port: PathsOfPort) -> None:
     """Have every list of services looked at, the first ones with these ways."""
 
-    def reached_in(_node: Any, _rules: Any, ports: Sequence[ServicePort], _beside: Any) -> Any:
+    def reached_in(_rules: Any, ports: Sequence[ServicePort], _known: Any) -> Any:
         return made(ports, of_port)
 
     monkeypatch.setattr("iptviz.questions.services.reached_in", reached_in)

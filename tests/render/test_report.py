@@ -31,7 +31,7 @@ from tests.render.test_hostile import BY_COMMENT, TEMPLATE, every_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.questions.reached import PathsOfPort
+    from iptviz.paths.fares import PathsOfPort
     from iptviz.questions.report import ReportResult
 
 TODAY = "fixtures/policies-today/dump.rules"
@@ -227,7 +227,7 @@ def surveyed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def survey(*of_port: PathsOfPort) -> None:
         monkeypatch.setattr(
             "iptviz.questions.services.reached_in",
-            lambda _node, _rules, ports, _beside: made(ports, of_port),
+            lambda _rules, ports, _known: made(ports, of_port),
         )
 
     return survey

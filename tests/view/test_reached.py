@@ -12,8 +12,8 @@ import pytest
 
 import iptviz
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.paths.fares import fails, surely_reached
 from iptviz.paths.model import ClientPaths, Decider, EndpointRow
-from iptviz.questions.reached import fails, surely_reached
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from iptviz.view.blocks import Facts, Table
@@ -46,8 +46,8 @@ from tests.questions.made_reached import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
+    from iptviz.paths.fares import PathsOfPort
     from iptviz.paths.model import FrontendPaths
-    from iptviz.questions.reached import PathsOfPort
     from iptviz.questions.services import ServicesResult
     from iptviz.view.blocks import Fact
     from iptviz.view.nodes import TableRow

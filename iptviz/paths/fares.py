@@ -10,8 +10,7 @@ from iptviz.kube.families import SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import reaches
 from iptviz.paths.shared import SharedPaths, Translation
-from iptviz.paths.survey import Survey
-from iptviz.questions.ways import evidence_of
+from iptviz.paths.survey import Evidence, Survey
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -23,10 +22,8 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
     from iptviz.paths.reach import Reach
-    from iptviz.questions.ways import Beside
 
     PathsOfPort = tuple[FrontendPaths | None, ...]
 
@@ -147,14 +144,10 @@ def surely_reached(port: Iterable[Reached]) -> bool:
 
 
 def reached_in(
-    node: Snapshot, rules: DispatchingRules, ports: Sequence[ServicePort], beside: Beside
+    rules: DispatchingRules, ports: Sequence[ServicePort], evidence: Evidence
 ) -> tuple[tuple[Reached, ...], ...]:
-    """Return for each service port of a dump how clients fare at its frontends.
-
-    Raises:
-        DumpError: a file that is supplied beside the dump cannot be read.
-    """
-    looking = _Looking(SharedPaths(Survey(rules.dump, evidence_of(node, rules.dump.family, beside)), rules))
+    """Return for each service port of a dump how clients fare at its frontends."""
+    looking = _Looking(SharedPaths(Survey(rules.dump, evidence), rules))
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 
 
