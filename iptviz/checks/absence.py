@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
@@ -52,9 +52,7 @@ def _missing_ground(dump: Dump) -> Iterator[Item]:
         return
     mode = mode_of(dump)
     if mode.name == "flushed":
-        yield found(
-            ROWS, "nat-flushed", complete=dump.complete, chain=mode.chain, table=mode.table, at=mode.line
-        )
+        yield found(nat_flushed, complete=dump.complete, chain=mode.chain, table=mode.table, at=mode.line)
     elif mode.name != "iptables":
         yield remark(_SERVICES_IN[mode.name], at=mode.line)
     elif MARK_MASQUERADE in nat.chains and not any(
@@ -70,7 +68,7 @@ def _no_service(dump: Dump, nat: Table) -> Item:
     """
     if any(rule.jump == NODE_PORTS for rule in nat.rules_of(SERVICES)):
         return remark("no-service-written")
-    return found(ROWS, "skeleton-only", complete=dump.complete)
+    return found(skeleton_only, complete=dump.complete)
 
 
 _SERVICES_IN = {
@@ -267,29 +265,31 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-without-traffic": _CHAIN + "no service's traffic leads to it.",
 }
 
-ROWS = {
-    "skeleton-only": FindingRow(
-        severity="critical",
-        sentence=f"{SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced its services.",
-        means="kube-proxy's chain KUBE-SERVICES is declared, but no chain of any service (KUBE-SVC-...) is "
-        "there.",
-        matters="kube-proxy made its chains and then wrote no service: it reached no API server, or every "
-        "restore fails. No service works on this node.",
-        advice="Read kube-proxy's log on this node for errors of iptables-restore or of the API server.",
-        reference="kubernetes/kubeadm#784, k/k#35641",
-        absence=True,
-    ),
-    "nat-flushed": FindingRow(
-        severity="critical",
-        sentence=f"The nat table has no {SERVICES} chain, but {{chain}} ({{table}}, line {{at}}) shows that "
-        "kube-proxy ran here: nat was flushed, or kube-proxy has changed its mode since.",
-        means="kube-proxy's chains are gone from nat, where services are, and others of its are still there.",
-        matters="No service works on this node through these rules. firewalld, shorewall and ferm take "
-        "kube-proxy's rules away when they start or reload; kube-proxy looks for its chain in mangle only, and "
-        "does not notice that nat alone is empty.",
-        advice="Restart kube-proxy, which writes its rules anew. Keep the program that flushed nat from doing it "
-        "again. Where kube-proxy runs in nftables or IPVS mode now, a reboot removes what it left.",
-        reference="k/k#93091, #104388, #129128",
-        absence=True,
-    ),
-}
+
+@diagnosis("critical", reference="kubernetes/kubeadm#784, k/k#35641", absence=True)
+def skeleton_only() -> str:
+    """kube-proxy's chain KUBE-SERVICES is declared, but no chain of any service (KUBE-SVC-...) is there.
+
+    Why: kube-proxy made its chains and then wrote no service: it reached no API server, or every restore
+    fails. No service works on this node.
+
+    Do: Read kube-proxy's log on this node for errors of iptables-restore or of the API server.
+    """
+    return "KUBE-SERVICES is there but no KUBE-SVC- chain: kube-proxy has not synced its services."
+
+
+@diagnosis("critical", reference="k/k#93091, #104388, #129128", absence=True)
+def nat_flushed(*, chain: str, table: str, at: int) -> str:
+    """kube-proxy's chains are gone from nat, where services are, and others of its are still there.
+
+    Why: No service works on this node through these rules. firewalld, shorewall and ferm take kube-proxy's
+    rules away when they start or reload; kube-proxy looks for its chain in mangle only, and does not notice
+    that nat alone is empty.
+
+    Do: Restart kube-proxy, which writes its rules anew. Keep the program that flushed nat from doing it
+    again. Where kube-proxy runs in nftables or IPVS mode now, a reboot removes what it left.
+    """
+    return (
+        f"The nat table has no {SERVICES} chain, but {chain} ({table}, line {at}) shows that kube-proxy ran "
+        "here: nat was flushed, or kube-proxy has changed its mode since."
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import diagnosis, found
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 from iptviz.node.snapshot import LEGACY_TABLES, Snapshot
@@ -25,8 +25,7 @@ def backends(node: Snapshot, asked: Dump) -> Iterator[Item]:
         if other.family == asked.family and other.backend != asked.backend and other.rule_count:
             services = all(_has_services(dump) for dump in (asked, other))
             yield found(
-                ROWS,
-                "dual-backend",
+                dual_backend,
                 state="services" if services else "rules",
                 backends=tuple(dump.backend or "unknown" for dump in (asked, other)),
                 count=other.rule_count,
@@ -40,13 +39,6 @@ def _has_services(dump: Dump) -> bool:
     return nat is not None and nat.has_chain(SERVICES)
 
 
-def _dual_backend(*, backends: tuple[str, str], count: int, number: int, services: bool) -> str:
-    asked, other = backends
-    rules = "1 rule" if count == 1 else f"{count:,} rules"
-    both = f"; both have {SERVICES}" if services else ""
-    return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"
-
-
 REMARKS: dict[str, str | Callable[..., str]] = {
     "legacy-unseen": "the node has rules in tables of iptables-legacy too, which act beside these and are not "
     "shown: run iptables-legacy-save as well",
@@ -56,16 +48,21 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
 }
 
-ROWS = {
-    "dual-backend": FindingRow(
-        severity={"services": "critical", "rules": "medium"},
-        sentence=_dual_backend,
-        means="The node has rules in the tables of iptables-legacy and in those of iptables-nft. A packet passes "
-        "both; in nat the backend whose tables were registered last is asked first, which no dump shows.",
-        matters="What one backend drops is dropped, whatever the other says. If both have kube-proxy's chains, "
-        "those of the backend that kube-proxy left are stale: connections may go to endpoints that are gone.",
-        advice="Find out who writes to which backend (iptables -V in each container). Empty the tables of the "
-        "one that nobody should use, or reboot the node.",
-        reference="k/k#109811, #107965",
-    ),
-}
+
+@diagnosis({"services": "critical", "rules": "medium"}, reference="k/k#109811, #107965")
+def dual_backend(*, backends: tuple[str, str], count: int, number: int, services: bool) -> str:
+    """The node has rules in the tables of iptables-legacy and in those of iptables-nft.
+
+    A packet passes both; in nat the backend whose tables were registered last is asked first, which no dump
+    shows.
+
+    Why: What one backend drops is dropped, whatever the other says. If both have kube-proxy's chains, those
+    of the backend that kube-proxy left are stale: connections may go to endpoints that are gone.
+
+    Do: Find out who writes to which backend (iptables -V in each container). Empty the tables of the one
+    that nobody should use, or reboot the node.
+    """
+    asked, other = backends
+    rules = "1 rule" if count == 1 else f"{count:,} rules"
+    both = f"; both have {SERVICES}" if services else ""
+    return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"

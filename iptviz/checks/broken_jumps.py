@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import diagnosis, found
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,35 +24,34 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
 
 def loop(chains: Iterable[str], rules: Iterable[Place], *, line: int = 0) -> Finding:
     """Return the finding that `chains` reach themselves by `rules`; `line` is where."""
-    return found(ROWS, "chain-loop", rules, line=line, chains=tuple(chains))
+    return found(chain_loop, rules, line=line, chains=tuple(chains))
 
 
 def dangling(chain: str, rules: Iterable[Place], *, complete: bool) -> Finding:
     """Return the finding that `rules`, at least one, lead to `chain`, which is not there."""
     leading = list(rules)
-    return found(ROWS, "dangling-jump", leading, line=leading[0].line, complete=complete, chain=chain)
+    return found(dangling_jump, leading, line=leading[0].line, complete=complete, chain=chain)
 
 
-def _loop(*, chains: tuple[str, ...]) -> str:
+@diagnosis("high")
+def chain_loop(*, chains: tuple[str, ...]) -> str:
+    """Chains lead to each other in a circle, or a chain leads to itself.
+
+    Why: The kernel refuses to load such chains, so no node runs these rules: the text was edited, or put
+    together from several dumps.
+
+    Do: Take a fresh dump from the node, and ask that.
+    """
     return f"{' -> '.join(chains)} is a loop, which the kernel refuses: edited by hand?"
 
 
-ROWS = {
-    "chain-loop": FindingRow(
-        severity="high",
-        sentence=_loop,
-        means="Chains lead to each other in a circle, or a chain leads to itself.",
-        matters="The kernel refuses to load such chains, so no node runs these rules: the text was edited, or "
-        "put together from several dumps.",
-        advice="Take a fresh dump from the node, and ask that.",
-    ),
-    "dangling-jump": FindingRow(
-        severity="high",
-        sentence="jumps to {chain}, which this dump does not have: cut or edited?",
-        means="A rule jumps to a chain that is neither declared nor has rules in this dump.",
-        matters="The kernel refuses a jump to a chain that does not exist, so lines are missing here, and "
-        "what the chain does with connections is not known.",
-        advice="Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.",
-        absence=True,
-    ),
-}
+@diagnosis("high", absence=True)
+def dangling_jump(*, chain: str) -> str:
+    """A rule jumps to a chain that is neither declared nor has rules in this dump.
+
+    Why: The kernel refuses a jump to a chain that does not exist, so lines are missing here, and what the
+    chain does with connections is not known.
+
+    Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
+    """
+    return f"jumps to {chain}, which this dump does not have: cut or edited?"

@@ -30,7 +30,7 @@ class Evidence(NamedTuple):
 class Finding(NamedTuple):
     """Something that is wrong, or worth knowing, in a dump.
 
-    `id` names its row in a catalogue, which has the words. `severity` is one of `SEVERITIES`, `certainty`
+    `id` is that of its diagnosis, which has the words. `severity` is one of `SEVERITIES`, `certainty`
     `CERTAIN` or `IF_COMPLETE`. `service` is the service that it concerns, None for several or the whole dump.
     The sentence is made from `values`, and begins with `line` where that is not 0. `times` says how often the
     cause was met, `evidence` where.
@@ -50,27 +50,75 @@ Item = Finding | Remark
 """What an answer says beside itself: a finding, or a remark that is no diagnosis."""
 
 
-class FindingRow(NamedTuple):
-    """What a catalogue knows of one id: severity, sentence, and the documentation.
+class Diagnosis(NamedTuple):
+    """A kind of finding: its id, how bad it is, the function that words it, and the documentation.
 
-    `severity` is one of `SEVERITIES`, or one for each state that the finding can be in. `sentence` is a template
-    with the names of values, or a function that takes them by name. `absence` says that something is
+    `severity` is one of `SEVERITIES`, or one for each state that the finding can be in. `words` makes the
+    sentence of a finding's values; its docstring is the documentation. `absence` says that something is
     missing, which a dump that lacks lines does not prove. `reference` is where the pattern stood in public
     (`k/k#N` is kubernetes/kubernetes issue or pull request N), empty where no case is known.
     """
 
+    id: str
     severity: str | Mapping[str, str]
-    sentence: str | Callable[..., str]
-    means: str
-    matters: str
-    advice: str
+    words: Callable[..., str]
     reference: str = ""
     absence: bool = False
+    shared_advice: str = ""
+
+    @property
+    def severities(self) -> tuple[str, ...]:
+        """The severities that it can have, the worst first."""
+        own = {self.severity} if isinstance(self.severity, str) else set(self.severity.values())
+        return tuple(severity for severity in SEVERITIES if severity in own)
+
+    @property
+    def title(self) -> str:
+        """What it means, in one sentence."""
+        return self._paragraphs[0]
+
+    @property
+    def means(self) -> str:
+        """What it means, with all that is to be said of that."""
+        return " ".join(text for text in self._paragraphs if not text.startswith((_WHY, _DO)))
+
+    @property
+    def matters(self) -> str:
+        """Why it matters."""
+        return next(text.removeprefix(_WHY) for text in self._paragraphs if text.startswith(_WHY))
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        own = (text.removeprefix(_DO) for text in self._paragraphs if text.startswith(_DO))
+        return next(own, self.shared_advice)
+
+    @property
+    def _paragraphs(self) -> list[str]:
+        """The paragraphs of the docstring; those of why it matters and of what to do begin with a word."""
+        return [" ".join(text.split()) for text in (self.words.__doc__ or "").split("\n\n")]
+
+
+_WHY, _DO = "Why: ", "Do: "
+
+
+def diagnosis(
+    severity: str | Mapping[str, str], *, reference: str = "", absence: bool = False, advice: str = ""
+) -> Callable[[Callable[..., str]], Diagnosis]:
+    """Return what makes a diagnosis of the function that words it; its name is the id.
+
+    `advice` is what to do where the docstring does not say it.
+    """
+
+    def made(words: Callable[..., str]) -> Diagnosis:
+        what = words.__name__.replace("_", "-")
+        return Diagnosis(what, severity, words, reference, absence, advice)
+
+    return made
 
 
 def found(
-    rows: Mapping[str, FindingRow],
-    what: str,
+    what: Diagnosis,
     rules: Iterable[Place] = (),
     *,
     line: int = 0,
@@ -79,17 +127,16 @@ def found(
     service: ServiceName | None = None,
     **values: Hashable,
 ) -> Finding:
-    """Return the finding whose id is `what`, by its row in `rows`, with `rules` as evidence.
+    """Return a finding of the kind `what`, with `rules` as evidence.
 
-    `complete` says whether the dump lacks nothing; `values` are those of the row's sentence.
+    `complete` says whether the dump lacks nothing; `values` are those that its sentence is made from.
     """
-    row = rows[what]
-    severity = row.severity if isinstance(row.severity, str) else row.severity[state]
+    severity = what.severity if isinstance(what.severity, str) else what.severity[state]
     evidence = tuple(Evidence(rule.line, rule.text) for rule in rules)
-    certainty = IF_COMPLETE if row.absence and not complete else CERTAIN
+    certainty = IF_COMPLETE if what.absence and not complete else CERTAIN
     named = service if service is not None and service.name else None
     return Finding(
-        what, severity, certainty, evidence, named, tuple(values.items()), max(len(evidence), 1), line
+        what.id, severity, certainty, evidence, named, tuple(values.items()), max(len(evidence), 1), line
     )
 
 

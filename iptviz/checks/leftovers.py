@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import and_more
 from iptviz.kube.leftovers import leftovers
 
@@ -23,30 +23,24 @@ _WRITERS = {
 def check(dump: Dump) -> Iterator[Finding]:
     """Yield what each writer left in the nat table; the rule that still leads there is evidence."""
     for left in leftovers(dump):
-        yield found(
-            ROWS, "proxy-leftover", [left.asked] if left.asked else [], line=left.line,
+        yield found(proxy_leftover, [left.asked] if left.asked else [], line=left.line,
             state="asked" if left.asked else "idle", complete=dump.complete or left.asked is not None,
             writer=left.writer, chain=left.chains[0], count=len(left.chains),
             asked=left.asked.line if left.asked else None, whole=left.whole,
         )  # fmt: skip
 
 
-def _left(*, writer: str, chain: str, count: int, asked: int | None, whole: bool) -> str:
+@diagnosis({"asked": "high", "idle": "low"}, reference="k/k#102314, #119265", absence=True)
+def proxy_leftover(*, writer: str, chain: str, count: int, asked: int | None, whole: bool) -> str:
+    """Chains are there that today's kube-proxy does not write.
+
+    An older mode or another program left them.
+
+    Why: Where a rule still leads to them they act: old DNAT and REJECT rules send connections to endpoints
+    that are long gone, or refuse them. Where nothing leads to them they are harmless.
+
+    Do: Clean up after a change of mode or of the proxy: kube-proxy --cleanup, or reboot the node.
+    """
     nobody = "nothing leads there any more" if whole else "nothing in this cut table leads there"
     still = nobody if asked is None else f"line {asked} still leads there"
     return f"{and_more(chain, count - 1)}: {_WRITERS[writer]}; {still}"
-
-
-ROWS = {
-    "proxy-leftover": FindingRow(
-        severity={"asked": "high", "idle": "low"},
-        sentence=_left,
-        means="Chains are there that today's kube-proxy does not write: an older mode or another program left "
-        "them.",
-        matters="Where a rule still leads to them they act: old DNAT and REJECT rules send connections to "
-        "endpoints that are long gone, or refuse them. Where nothing leads to them they are harmless.",
-        advice="Clean up after a change of mode or of the proxy: kube-proxy --cleanup, or reboot the node.",
-        reference="k/k#102314, #119265",
-        absence=True,
-    ),
-}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, as_remark, found
+from iptviz.checks.finding import as_remark, diagnosis, found
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
@@ -24,7 +24,7 @@ _WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
 
 def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Iterator[Finding]:
     """Yield a finding for each hook from which nothing leads to KUBE-SERVICES."""
-    return (found(ROWS, "hook-without-services", complete=complete, hook=hook) for hook in hooks)
+    return (found(hook_without_services, complete=complete, hook=hook) for hook in hooks)
 
 
 def preempted(preemption: Preemption, service: ServiceName) -> Item:
@@ -34,8 +34,7 @@ def preempted(preemption: Preemption, service: ServiceName) -> Item:
     """
     rule = preemption.rule
     target = rule.target.name if rule.target else ""
-    made = found(
-        ROWS, "foreign-dnat-first", [rule], line=rule.line, service=service,
+    made = found(foreign_dnat_first, [rule], line=rule.line, service=service,
         target=target, hook=preemption.hook, when=preemption.when,
     )  # fmt: skip
     return as_remark(made) if preemption.when else made
@@ -50,37 +49,34 @@ def _asked_if(*, hook: str, when: When) -> str:
     return f"{SERVICES} is asked when {clauses(when)}: other connections of {_WHOSE[hook]} do not come here"
 
 
-def _first(*, target: str, hook: str, when: When) -> str:
+REMARKS = {"services-asked-if": _asked_if}
+
+
+@diagnosis("high")
+def foreign_dnat_first(*, target: str, hook: str, when: When) -> str:
+    """A rule of another program takes a service's connections before kube-proxy is asked.
+
+    It stands above the jump to KUBE-SERVICES and ends the nat table: DNAT, REDIRECT or ACCEPT.
+
+    Why: The service's chain is never asked for these connections: they go elsewhere, or keep an address
+    that nobody has.
+
+    Do: Find out which program wrote the rule, by its comment and its chain, and make it leave out the
+    service addresses, or take it away.
+    """
     condition = f" when {clauses(when)}" if when else ""
     return f"{target}, asked by {hook} before {SERVICES}, takes the connection{condition}"
 
 
-def _not_leading(*, hook: str) -> str:
+@diagnosis("high", reference="k/k#129128, #133767", absence=True)
+def hook_without_services(*, hook: str) -> str:
+    """A built-in chain of nat has no jump to KUBE-SERVICES, although that chain is there.
+
+    It is PREROUTING, for what arrives, or OUTPUT, for what the node sends.
+
+    Why: kube-proxy writes both jumps. Without one, connections that come this way meet no service at all;
+    another program flushed the built-in chain, or a firewall was reloaded.
+
+    Do: Restart kube-proxy, which writes the jumps again, and find out what took them away.
+    """
     return f"nothing in nat {hook} leads to {SERVICES}: connections of {_WHOSE[hook]} do not come here"
-
-
-REMARKS = {"services-asked-if": _asked_if}
-
-ROWS = {
-    "foreign-dnat-first": FindingRow(
-        severity="high",
-        sentence=_first,
-        means="A rule of somebody else stands above the jump to KUBE-SERVICES and ends the nat table for "
-        "connections to a service: DNAT, REDIRECT or ACCEPT.",
-        matters="The service's chain is never asked for these connections: they go elsewhere, or keep an "
-        "address that nobody has.",
-        advice="Find out which program wrote the rule, by its comment and its chain, and make it leave out "
-        "the service addresses, or take it away.",
-    ),
-    "hook-without-services": FindingRow(
-        severity="high",
-        sentence=_not_leading,
-        means="A built-in chain of nat (PREROUTING, OUTPUT) has no jump to KUBE-SERVICES, although that chain "
-        "is there.",
-        matters="kube-proxy writes both jumps. Without one, connections that come this way meet no service at "
-        "all; another program flushed the built-in chain, or a firewall was reloaded.",
-        advice="Restart kube-proxy, which writes the jumps again, and find out what took them away.",
-        reference="k/k#129128, #133767",
-        absence=True,
-    ),
-}

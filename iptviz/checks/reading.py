@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import Evidence, FindingRow, found
+from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import and_more, sentence, text
 from iptviz.intake.remark import remark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Diagnosis, Finding
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import LineNote, Remark
 
@@ -22,14 +22,14 @@ def check(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps."""
     for gap in by_line(dump.gaps):
         place = (Evidence(gap.line, ""),)
-        yield found(ROWS, _finding_of(gap), line=gap.line, gap=gap)._replace(evidence=place)
+        yield found(_diagnosis_of(gap), line=gap.line, gap=gap)._replace(evidence=place)
 
 
-def _finding_of(gap: Remark) -> str:
-    """Return the id of the finding that a gap is; a table that cannot be read is the worse for being nat."""
+def _diagnosis_of(gap: Remark) -> Diagnosis:
+    """Return what a gap is; a table that cannot be read is the worse for being nat."""
     if gap.id == "table-incompatible":
-        return "nat-unreadable" if dict(gap.values)["table"] == "nat" else "partial-dump"
-    return _FINDINGS.get(gap.id, "partial-dump")
+        return nat_unreadable if dict(gap.values)["table"] == "nat" else partial_dump
+    return _NO_MISSING_LINES.get(gap.id, partial_dump)
 
 
 def by_line(remarks: Iterable[Remark]) -> list[Remark]:
@@ -77,17 +77,6 @@ def _places(notes: Sequence[LineNote]) -> str:
     return ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
 
 
-def _gap(*, gap: Remark) -> str:
-    return text(gap)
-
-
-_FINDINGS = {
-    "made-from-listing": "lossy-listing",
-    "interfaces-not-shown": "lossy-listing",
-    "table-not-named": "table-guessed",
-}
-"""Gaps that are no missing lines."""
-
 REMARKS: dict[str, str | Callable[..., str]] = {
     "no-commit": "table {table} has no COMMIT: its end may be missing",
     "last-line-cut": "the last line has no end: the dump may be cut there",
@@ -113,44 +102,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 """Gaps of a dump, what is not understood in it, and what was done to its text, as a whole and to lines."""
 
-ROWS: dict[str, FindingRow] = {
-    "partial-dump": FindingRow(
-        severity="medium",
-        sentence=_gap,
-        means="Lines of the dump seem to be missing: a table has no COMMIT, the last line has no end, chains "
-        "have rules but no declaration, one of kube-proxy's tables is not there, or grep filtered the text.",
-        matters="What a dump does not show may be what decides. An absence in it proves nothing: every "
-        "finding that something is missing holds only if the dump is whole.",
-        advice="Save the whole dump as root on the node (iptables-save -c > FILE) and hand over the file "
-        "itself.",
-        reference="cloudnativelabs/kube-router#1588",
-    ),
-    "nat-unreadable": FindingRow(
-        severity="high",
-        sentence=_gap,
-        means="The table nat holds native nft rules that iptables cannot show: iptables-save printed a "
-        "warning in its place.",
-        matters="kube-proxy decides in nat where connections go. It cannot write there either, so it may have "
-        "stopped to sync, and this dump shows nothing of it.",
-        advice="Look at `nft list table ip nat`, and find out which program writes native rules there.",
-        reference="ubicloud/ubicloud#2966",
-    ),
-    "lossy-listing": FindingRow(
-        severity="medium",
-        sentence=_gap,
-        means="The text is a listing (iptables -L), not a dump: it abbreviates counters and leaves out "
-        "details of rules; without -v it leaves out interfaces, too.",
-        matters="A rule that holds for one interface looks as if it held for all; an answer may say too much.",
-        advice="Save a dump with iptables-save -c instead; it has everything, and is quicker to make.",
-    ),
-    "table-guessed": FindingRow(
-        severity="low",
-        sentence=_gap,
-        means="No line says which table these rules are of; it was told by their chains and targets.",
-        matters="Rules that are taken for those of another table decide about other packets.",
-        advice="Save a dump with iptables-save, which names its tables, or add the line *nat or *filter above.",
-    ),
-}  # fmt: skip
 
 LINES = {
     "grep-separator": "a separator of grep: lines are missing here",
@@ -176,3 +127,64 @@ LINES = {
     "changes-nothing": "changes something that is not here",
 }
 """Why lines were skipped or repaired."""
+
+
+@diagnosis("medium", reference="cloudnativelabs/kube-router#1588")
+def partial_dump(*, gap: Remark) -> str:
+    """Lines of the dump seem to be missing.
+
+    A table has no COMMIT, the last line has no end, chains have rules but no declaration, one of
+    kube-proxy's tables is not there, or grep filtered the text.
+
+    Why: What a dump does not show may be what decides. An absence in it proves nothing: every finding that
+    something is missing holds only if the dump is whole.
+
+    Do: Save the whole dump as root on the node (iptables-save -c > FILE) and hand over the file itself.
+    """
+    return text(gap)
+
+
+@diagnosis("high", reference="ubicloud/ubicloud#2966")
+def nat_unreadable(*, gap: Remark) -> str:
+    """The table nat holds native nft rules that iptables cannot show.
+
+    iptables-save printed a warning in its place.
+
+    Why: kube-proxy decides in nat where connections go. It cannot write there either, so it may have
+    stopped to sync, and this dump shows nothing of it.
+
+    Do: Look at `nft list table ip nat`, and find out which program writes native rules there.
+    """
+    return text(gap)
+
+
+@diagnosis("medium")
+def lossy_listing(*, gap: Remark) -> str:
+    """The text is a listing (iptables -L), not a dump.
+
+    It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
+
+    Why: A rule that holds for one interface looks as if it held for all; an answer may say too much.
+
+    Do: Save a dump with iptables-save -c instead; it has everything, and is quicker to make.
+    """
+    return text(gap)
+
+
+@diagnosis("low")
+def table_guessed(*, gap: Remark) -> str:
+    """No line says which table these rules are of; it was told by their chains and targets.
+
+    Why: Rules that are taken for those of another table decide about other packets.
+
+    Do: Save a dump with iptables-save, which names its tables, or add the line *nat or *filter above.
+    """
+    return text(gap)
+
+
+_NO_MISSING_LINES = {
+    "made-from-listing": lossy_listing,
+    "interfaces-not-shown": lossy_listing,
+    "table-not-named": table_guessed,
+}
+"""Gaps that are no missing lines."""

@@ -6,10 +6,12 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.finding import Diagnosis
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from iptviz.checks.finding import Finding, FindingRow
+    from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
 
 CATALOGUES = (
@@ -32,12 +34,12 @@ CATALOGUES = (
 
 
 class Catalogue(NamedTuple):
-    """What a module holds: the rows of its findings, the sentences of its remarks, and its check of a dump.
+    """What a module holds: its diagnoses by id, the sentences of its remarks, and its check of a dump.
 
-    They are `ROWS`, `REMARKS` and `check` in the module; any may be missing.
+    Remarks are `REMARKS` and the check `check` in the module; any may be missing.
     """
 
-    rows: Mapping[str, FindingRow]
+    diagnoses: Mapping[str, Diagnosis]
     remarks: Mapping[str, str | Callable[..., str]]
     check: Callable[[Dump], Iterator[Finding]] | None
 
@@ -46,15 +48,16 @@ class Catalogue(NamedTuple):
 def catalogue(name: str) -> Catalogue:
     """Return a catalogue, imported when somebody asks for it: an answer with nothing to say waits for none."""
     held = vars(import_module(f"iptviz.checks.{name}"))
-    return Catalogue(held.get("ROWS", {}), held.get("REMARKS", {}), held.get("check"))
+    diagnoses = {value.id: value for value in held.values() if isinstance(value, Diagnosis)}
+    return Catalogue(diagnoses, held.get("REMARKS", {}), held.get("check"))
 
 
 @cache
-def row_of(what: str) -> FindingRow:
-    """Return the row of the finding whose id is `what`; KeyError where there is none."""
+def diagnosis_of(what: str) -> Diagnosis:
+    """Return the diagnosis whose id is `what`; KeyError where there is none."""
     for name in CATALOGUES:
-        if what in (rows := catalogue(name).rows):
-            return rows[what]
+        if what in (diagnoses := catalogue(name).diagnoses):
+            return diagnoses[what]
     raise KeyError(what)
 
 
@@ -62,9 +65,9 @@ def row_of(what: str) -> FindingRow:
 def sentence_of(what: str) -> str | Callable[..., str]:
     """Return what the sentence of a finding or a remark is made with; KeyError where there is none."""
     for name in CATALOGUES:
-        rows, remarks, _ = catalogue(name)
-        if what in rows:
-            return rows[what].sentence
+        diagnoses, remarks, _ = catalogue(name)
+        if what in diagnoses:
+            return diagnoses[what].words
         if what in remarks:
             return remarks[what]
     raise KeyError(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import FindingRow, found
+from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed, percent
 from iptviz.kube.balance import balance_of
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Diagnosis, Finding
     from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
     from iptviz.kube.frontend_answer import FrontendAnswer
@@ -46,7 +46,7 @@ def service_findings(
     """
     usual = answers[0]
     name = service.text or usual.chain or usual.frontend.text
-    alike: dict[tuple[str, str, Fraction], list[FrontendAnswer]] = {}
+    alike: dict[tuple[Diagnosis, str, Fraction], list[FrontendAnswer]] = {}
     for answer in answers:
         if what := _trouble(answer, first=answer is usual):
             kind = answer.verdict.kind if answer.verdict else ""
@@ -55,13 +55,12 @@ def service_findings(
         places = Places(tuple(answer.frontend.text for answer in some), kind, share)
         # A rule that refuses is proof, whatever lines the dump lacks.
         yield found(
-            ROWS, what, _deciding(some), complete=complete or bool(kind), service=service, name=name,
+            what, _deciding(some), complete=complete or bool(kind), service=service, name=name,
             places=places,
         )  # fmt: skip
     balance = _balance(usual)
     if balance is not None and not usual.leftover and not usual.depends and shares_unevenly(usual):
-        yield found(
-            ROWS, "uneven-shares", [usual.frontend.rule], complete=complete, service=service, name=name,
+        yield found(uneven_shares, [usual.frontend.rule], complete=complete, service=service, name=name,
             balance=balance,
         )  # fmt: skip
 
@@ -80,21 +79,21 @@ def _balance(answer: FrontendAnswer) -> Balance | None:
     return balance_of([end.share for end in answer.endpoints])
 
 
-def _trouble(answer: FrontendAnswer, *, first: bool) -> str:
-    """Return the id of what befalls connections that get no endpoint, or nothing.
+def _trouble(answer: FrontendAnswer, *, first: bool) -> Diagnosis | None:
+    """Return what befalls connections that get no endpoint, or nothing.
 
     Nothing is said of a frontend whose port the dump does not tell, nor where another service gets them or a
     condition decides: but a policy Local means other clients to get other endpoints.
     """
     if answer.unseen and (first or answer.leftover):
-        return "service-unseen"
+        return service_unseen
     if not answer.leftover or answer.frontend.port is None or answer.taken_by:
-        return ""
+        return None
     if answer.verdict and answer.local_only and not answer.endpoints:
-        return "local-drop"
+        return local_drop
     if answer.depends:
-        return ""
-    return "connections-lost" if answer.endpoints else "no-endpoints"
+        return None
+    return connections_lost if answer.endpoints else no_endpoints
 
 
 def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
@@ -106,100 +105,97 @@ def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
 # --- rules that clash ------------------------------------------------------------------------------------------
 
 
-def hash_mismatch(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
+def edited_hash(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
     """Return the finding that a chain's hash is not that of the service which `rule`, leading there, names."""
-    return found(ROWS, "hash-mismatch", [rule], service=service, chain=chain, name=service.text)
+    return found(hash_mismatch, [rule], service=service, chain=chain, name=service.text)
 
 
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-def _no_endpoints(*, name: str, places: Places) -> str:
+@diagnosis("high", reference="k/k#97360", absence=True)
+def no_endpoints(*, name: str, places: Places) -> str:
+    """The service has no ready endpoint, so kube-proxy has its connections refused.
+
+    Why: Clients get `connection refused` at once, or wait until they give up, on every node.
+
+    Do: See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
+    """
     fate = f"end in {places.verdict}" if places.verdict else "are sent to no endpoint"
     return f"{name} has no endpoints: connections to {places.listed} {fate}"
 
 
-def _local_drop(*, name: str, places: Places) -> str:
+@diagnosis("high", reference="kubernetes/website#2499")
+def local_drop(*, name: str, places: Places) -> str:
+    """A service with policy Local has no ready endpoint on this node.
+
+    Connections that come here are dropped.
+
+    Why: A load balancer that sends clients to this node sends them into a black hole: they wait until they
+    give up. That is right only if the load balancer asks the health check port and stays away.
+
+    Do: See that the load balancer heeds healthCheckNodePort, or use policy Cluster, or run a pod on each
+    node.
+    """
     why = "has no endpoint on this node, which its policy Local wants"
     return f"{name} {why}: connections to {places.listed} end in {places.verdict}"
 
 
-def _lost(*, name: str, places: Places) -> str:
+@diagnosis("high", absence=True)
+def connections_lost(*, name: str, places: Places) -> str:
+    """Some connections run through all rules of a service's chain and meet no endpoint.
+
+    The last rule has a probability below 1, or a rule is missing.
+
+    Why: Of many clients some fail, seemingly at random.
+
+    Do: Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it anew.
+    """
     fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
     return f"{name}: {percent(places.share)} of the connections to {places.listed} {fate}"
 
 
-def _unseen(*, name: str, places: Places) -> str:
+@diagnosis("info")
+def service_unseen(*, name: str, places: Places) -> str:
+    """A chain that a service's connections enter has no rules in this dump, or no end.
+
+    The dump lacks lines.
+
+    Why: Where these connections go cannot be told from this text.
+
+    Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
+    """
     share = percent(places.share)
     return f"{name}: what becomes of {share} of the connections to {places.listed} is not in this dump"
 
 
-def _uneven(*, name: str, balance: Balance) -> str:
+@diagnosis("high", absence=True)
+def uneven_shares(*, name: str, balance: Balance) -> str:
+    """A service's endpoints get uneven shares of its connections.
+
+    The effective shares differ from each other by more than kube-proxy's rounding explains.
+
+    Why: Some endpoints carry more than others. Raw probabilities of 0.25, 0.33, 0.5 are even; equal ones
+    (0.333 three times) are not.
+
+    Do: See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain anew.
+    """
     spread = f"{percent(balance.least)} to {percent(balance.most)}"
     return (
         f"{name}: its {balance.endpoints} endpoints get {spread} of the connections each, which is not even"
     )
 
 
-ROWS = {
-    "no-endpoints": FindingRow(
-        severity="high",
-        sentence=_no_endpoints,
-        means="The service has no ready endpoint, so kube-proxy has its connections refused.",
-        matters="Clients get `connection refused` at once, or wait until they give up, on every node.",
-        advice="See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get "
-        "pods.",
-        reference="k/k#97360",
-        absence=True,
-    ),
-    "local-drop": FindingRow(
-        severity="high",
-        sentence=_local_drop,
-        means="The service has a policy Local and no ready endpoint on this node; connections that come here "
-        "are dropped.",
-        matters="A load balancer that sends clients to this node sends them into a black hole: they wait "
-        "until they give up. That is right only if the load balancer asks the health check port and stays away.",
-        advice="See that the load balancer heeds healthCheckNodePort, or use policy Cluster, or run a pod on "
-        "each node.",
-        reference="kubernetes/website#2499",
-    ),
-    "connections-lost": FindingRow(
-        severity="high",
-        sentence=_lost,
-        means="Some connections run through all rules of the service's chain and meet no endpoint: the last "
-        "rule has a probability below 1, or a rule is missing.",
-        matters="Of many clients some fail, seemingly at random.",
-        advice="Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it "
-        "anew.",
-        absence=True,
-    ),
-    "service-unseen": FindingRow(
-        severity="info",
-        sentence=_unseen,
-        means="A chain that the service's connections enter has no rules in this dump, or no end, and the "
-        "dump lacks lines.",
-        matters="Where these connections go cannot be told from this text.",
-        advice="Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.",
-    ),
-    "uneven-shares": FindingRow(
-        severity="high",
-        sentence=_uneven,
-        means="The endpoints' effective shares differ from each other by more than kube-proxy's rounding "
-        "explains.",
-        matters="Some endpoints carry more than others. Raw probabilities of 0.25, 0.33, 0.5 are even; equal "
-        "ones (0.333 three times) are not.",
-        advice="See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain "
-        "anew.",
-        absence=True,
-    ),
-    "hash-mismatch": FindingRow(
-        severity="low",
-        sentence="the hash of {chain} is not that of {name}: edited, or names made up?",
-        means="The name of a service chain ends in a hash of the service's name, and the comment names "
-        "another service.",
-        matters="kube-proxy never writes that: names were changed after the dump was made, or rules were "
-        "written by hand. Names in the answer may be wrong, addresses and shares are not concerned.",
-        advice="Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes "
-        "together.",
-    ),
-}
+@diagnosis("low")
+def hash_mismatch(*, chain: str, name: str) -> str:
+    """The hash in a service chain's name is not that of the service in the comment.
+
+    The name of a service chain ends in a hash of the service's name.
+
+    Why: kube-proxy never writes that: names were changed after the dump was made, or rules were written by
+    hand. Names in the answer may be wrong, addresses and shares are not concerned.
+
+    Do: Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes
+    together.
+    """
+    return f"the hash of {chain} is not that of {name}: edited, or names made up?"

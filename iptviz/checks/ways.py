@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import FindingRow, as_remark, found
+from iptviz.checks.finding import as_remark, diagnosis, found
 from iptviz.checks.wording import percent
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import Remark, remark
@@ -39,19 +39,17 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
     always = set.intersection(*({rule for rule, _ in _taking(outcome)} for outcome in outcomes))
     for outcome in outcomes:
         for hop in outcome.empty_chains:
-            yield found(
-                ROWS, "service-chain-empty", [hop.via], line=hop.via.line, complete=complete, service=service,
+            yield found(service_chain_empty, [hop.via], line=hop.via.line, complete=complete, service=service,
                 chain=hop.chain,
             )  # fmt: skip
         for rule, _ in _taking(outcome):
             yield _taken(rule, traced.frontend, outcome.when, always=rule in always)
         for end in (end for end in outcome.endpoints if end.rule not in reached):
             rule = end.rule if end.via in used else end.via
-            yield found(ROWS, "endpoint-shadowed", [rule], line=rule.line, complete=complete, service=service)
+            yield found(endpoint_shadowed, [rule], line=rule.line, complete=complete, service=service)
     for broken in broken_endpoints(nat, traced.chains, used, traced.packet):
         via = broken.via
-        yield found(
-            ROWS, "broken-endpoint", [via, *nat.rules_of(via.jump or "")], line=via.line, complete=complete,
+        yield found(broken_endpoint, [via, *nat.rules_of(via.jump or "")], line=via.line, complete=complete,
             service=service, broken=broken,
         )  # fmt: skip
 
@@ -76,8 +74,7 @@ def _taken(rule: Rule, frontend: Frontend, when: When, *, always: bool) -> Item:
     if rule.chain in DISPATCHERS["nat"]:
         made = _before(rule, frontend)
     else:
-        made = found(
-            ROWS, "ends-without-endpoint", [rule], line=rule.line, service=frontend.service,
+        made = found(ends_without_endpoint, [rule], line=rule.line, service=frontend.service,
             target=rule.target.name if rule.target else "",
         )  # fmt: skip
     return made if always else as_remark(made)
@@ -91,16 +88,14 @@ def asked_before(answer: FrontendAnswer) -> Iterator[Finding]:
 
 
 def _before(rule: Rule, frontend: Frontend) -> Finding:
-    return found(
-        ROWS, "asked-before-service", [rule], line=rule.line, service=frontend.service,
+    return found(asked_before_service, [rule], line=rule.line, service=frontend.service,
         target=rule.target.name if rule.target else "", chain=rule.chain, frontend=frontend.text,
     )  # fmt: skip
 
 
 def collision(first: Frontend, other: Frontend) -> Finding:
     """Return the finding that two services claim one address and port; the rule of `first` comes first."""
-    return found(
-        ROWS, "vip-collision", [first.rule, other.rule], line=other.rule.line, service=other.service,
+    return found(vip_collision, [first.rule, other.rule], line=other.rule.line, service=other.service,
         frontend=other.text, of=other.claimant, first=first.claimant, first_line=first.rule.line,
     )  # fmt: skip
 
@@ -112,15 +107,6 @@ _FAULTS = {
     "other-protocol": "the DNAT of {chain} is for another protocol",
     "no-chance": "the rule has probability 0",
 }
-
-
-def _broken(*, broken: BrokenEndpoint) -> str:
-    why = _FAULTS[broken.fault].format(chain=broken.via.jump)
-    sentence = f"{broken.address or 'an endpoint'} gets no connections: {why}"
-    if not broken.share:
-        return sentence
-    goes = "get no endpoint" if broken.last else "go on to the next rule"
-    return f"{sentence}; {percent(broken.share)} of connections come to it and {goes}"
 
 
 def _shared(*, frontend: str, first: str, when: When) -> str:
@@ -159,57 +145,83 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
 }
 
-ROWS = {
-    "service-chain-empty": FindingRow(
-        severity="high",
-        sentence="leads to {chain}, which has no rules",
-        means="Connections enter a chain that is declared and holds no rule.",
-        matters="The chain gives them back at once, and they go on without an endpoint.",
-        advice="See whether the dump is whole; then restart kube-proxy, which writes the chain anew.",
-        absence=True,
-    ),
-    "ends-without-endpoint": FindingRow(
-        severity="high",
-        sentence="{target} ends the nat table before an endpoint is chosen",
-        means="On the way through the service's chains a rule other than DNAT ends the nat table: ACCEPT, "
-        "REDIRECT.",
-        matters="These connections keep the service's address, which no machine has, or go somewhere else.",
-        advice="Find out which program put the rule into kube-proxy's chains, and take it away.",
-    ),
-    "endpoint-shadowed": FindingRow(
-        severity="high",
-        sentence="never reached, a rule above it takes every connection",
-        means="A rule without a condition stands above the last endpoint's rule of a service chain.",
-        matters="The endpoints below it never get a connection; the one above gets them all.",
-        advice="See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.",
-        absence=True,
-    ),
-    "asked-before-service": FindingRow(
-        severity="high",
-        sentence="{target} in {chain} comes before the rule of {frontend} and takes its connections",
-        means="A rule of kube-proxy's dispatching chain that names no service, but everything or a network, "
-        "stands above the service's own: RETURN, ACCEPT, DNAT.",
-        matters="The service's chain is never asked for these connections.",
-        advice="Find out which program put the rule into kube-proxy's chain, and take it away; kube-proxy writes "
-        "none of this kind.",
-    ),
-    "broken-endpoint": FindingRow(
-        severity="high",
-        sentence=_broken,
-        means="The service's chain names an endpoint that gets no connection: its chain KUBE-SEP-... has no "
-        "DNAT for the service's protocol, or the rule that leads there has probability 0.",
-        matters="The endpoint idles, and the others get its share; where its rule is the last one, connections "
-        "that come to it keep the service's address, which nobody has.",
-        advice="See who wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which writes "
-        "the chain anew.",
-        absence=True,
-    ),
-    "vip-collision": FindingRow(
-        severity="high",
-        sentence="{frontend} of {of} is {first}'s, too: line {first_line} comes first and gets the connections",
-        means="Two services claim the same address, protocol and port.",
-        matters="The first rule gets every connection, and which one is first differs from node to node.",
-        advice="Give one of the services another external IP, load-balancer IP or node port.",
-        reference="k/k#69599",
-    ),
-}
+
+@diagnosis("high", absence=True)
+def service_chain_empty(*, chain: str) -> str:
+    """Connections enter a chain that is declared and holds no rule.
+
+    Why: The chain gives them back at once, and they go on without an endpoint.
+
+    Do: See whether the dump is whole; then restart kube-proxy, which writes the chain anew.
+    """
+    return f"leads to {chain}, which has no rules"
+
+
+@diagnosis("high")
+def ends_without_endpoint(*, target: str) -> str:
+    """A rule within a service's chains ends the nat table before an endpoint is chosen.
+
+    It is no DNAT, but ACCEPT or REDIRECT.
+
+    Why: These connections keep the service's address, which no machine has, or go somewhere else.
+
+    Do: Find out which program put the rule into kube-proxy's chains, and take it away.
+    """
+    return f"{target} ends the nat table before an endpoint is chosen"
+
+
+@diagnosis("high", absence=True)
+def endpoint_shadowed() -> str:
+    """A rule without a condition stands above the last endpoint's rule of a service chain.
+
+    Why: The endpoints below it never get a connection; the one above gets them all.
+
+    Do: See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.
+    """
+    return "never reached, a rule above it takes every connection"
+
+
+@diagnosis("high")
+def asked_before_service(*, target: str, chain: str, frontend: str) -> str:
+    """A rule in kube-proxy's dispatching chain takes connections before a service's own rule.
+
+    It names no service, but everything or a network: RETURN, ACCEPT, DNAT.
+
+    Why: The service's chain is never asked for these connections.
+
+    Do: Find out which program put the rule into kube-proxy's chain, and take it away; kube-proxy writes
+    none of this kind.
+    """
+    return f"{target} in {chain} comes before the rule of {frontend} and takes its connections"
+
+
+@diagnosis("high", absence=True)
+def broken_endpoint(*, broken: BrokenEndpoint) -> str:
+    """A service's chain names an endpoint that gets no connection.
+
+    Its chain KUBE-SEP-... has no DNAT for the service's protocol, or the rule that leads there has
+    probability 0.
+
+    Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
+    come to it keep the service's address, which nobody has.
+
+    Do: See who wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which writes the
+    chain anew.
+    """
+    why = _FAULTS[broken.fault].format(chain=broken.via.jump)
+    sentence = f"{broken.address or 'an endpoint'} gets no connections: {why}"
+    if not broken.share:
+        return sentence
+    goes = "get no endpoint" if broken.last else "go on to the next rule"
+    return f"{sentence}; {percent(broken.share)} of connections come to it and {goes}"
+
+
+@diagnosis("high", reference="k/k#69599")
+def vip_collision(*, frontend: str, of: str, first: str, first_line: int) -> str:
+    """Two services claim the same address, protocol and port.
+
+    Why: The first rule gets every connection, and which one is first differs from node to node.
+
+    Do: Give one of the services another external IP, load-balancer IP or node port.
+    """
+    return f"{frontend} of {of} is {first}'s, too: line {first_line} comes first and gets the connections"

@@ -1,8 +1,8 @@
 """The one way from a finding or a remark to its sentence.
 
-A sentence stands in its catalogue (`iptviz.checks.registry`): that of a finding in its row of `ROWS`, that of a
-remark in `REMARKS`. Here are those of remarks that belong to no catalogue, and what all sentences share: the
-place in front, lists that are cut.
+A sentence stands in its catalogue (`iptviz.checks.registry`): that of a finding is made by its diagnosis, that of
+a remark stands in `REMARKS`. Here are those of remarks that belong to no catalogue, and what all sentences share:
+the place in front, lists that are cut.
 """
 
 from __future__ import annotations

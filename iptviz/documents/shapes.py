@@ -118,7 +118,7 @@ def findings_shape(findings: Iterable[Finding]) -> list[Shape]:
 
 
 def _finding(finding: Finding) -> Shape:
-    from iptviz.checks.registry import row_of
+    from iptviz.checks.registry import diagnosis_of
     from iptviz.checks.wording import sentence
 
     return {
@@ -129,7 +129,7 @@ def _finding(finding: Finding) -> Shape:
         "service": None if finding.service is None else service_shape(finding.service),
         "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
         "count": finding.times,
-        "advice": row_of(finding.id).advice,
+        "advice": diagnosis_of(finding.id).advice,
     }
 
 

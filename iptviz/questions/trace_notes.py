@@ -80,9 +80,9 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         )
     chain = traced.frontend.rule.jump or traced.chain or ""
     if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
-        from iptviz.checks.services import hash_mismatch
+        from iptviz.checks.services import edited_hash
 
-        yield hash_mismatch(chain, traced.service, traced.frontend.rule)
+        yield edited_hash(chain, traced.service, traced.frontend.rule)
     yield from _remarks(traced)
     yield from _tracked_after_all(dump, traced.frontend)
     if traced.asked_if:

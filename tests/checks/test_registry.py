@@ -13,10 +13,10 @@ import pytest
 
 import iptviz
 from iptviz.checks import wording
-from iptviz.checks.against_api import IDS, Differing
+from iptviz.checks.against_api import DIAGNOSES, Differing
 from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
 from iptviz.checks.reading import LINES
-from iptviz.checks.registry import CATALOGUES, catalogue, row_of, sentence_of
+from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
 from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HELD = {name: catalogue(name) for name in CATALOGUES}
-ROWS = {what: row for held in HELD.values() for what, row in held.rows.items()}
+DIAGNOSED = {what: made for held in HELD.values() for what, made in held.diagnoses.items()}
 REMARKS = {what: made for held in HELD.values() for what, made in held.remarks.items()} | wording.REMARKS
 BRACES = ("{", "}")
 
@@ -63,7 +63,7 @@ VALUES: dict[str, Hashable] = {
 
 def names_of(what: str) -> list[str]:
     """The names of the values that the sentence of `what` is made from."""
-    made = REMARKS.get(what) or ROWS[what].sentence
+    made = REMARKS.get(what) or DIAGNOSED[what].words
     if isinstance(made, str):
         return [name.partition(".")[0] for _, name, _, _ in string.Formatter().parse(made) if name]
     return list(inspect.signature(made).parameters)
@@ -76,7 +76,7 @@ def sample(what: str, line: int = 0) -> Finding | Remark:
     return Finding(what, "high", CERTAIN, (), None, values, line=line)
 
 
-@pytest.mark.parametrize("what", [*ROWS, *REMARKS])
+@pytest.mark.parametrize("what", [*DIAGNOSED, *REMARKS])
 def test_everything_has_a_sentence(what: str) -> None:
     words = sentence(sample(what))
     assert len(words) > 10
@@ -86,12 +86,11 @@ def test_everything_has_a_sentence(what: str) -> None:
     hash(sample(what))
 
 
-@pytest.mark.parametrize("what", ROWS)
+@pytest.mark.parametrize("what", DIAGNOSED)
 def test_every_finding_is_documented(what: str) -> None:
-    row = row_of(what)
-    severities = [row.severity] if isinstance(row.severity, str) else list(row.severity.values())
-    assert set(severities) <= set(SEVERITIES)
-    for text, least in ((row.means, 40), (row.matters, 40), (row.advice, 40)):
+    made = diagnosis_of(what)
+    assert set(made.severities) <= set(SEVERITIES)
+    for text, least in ((made.title, 30), (made.means, 30), (made.matters, 40), (made.advice, 40)):
         assert len(text) >= least
         assert text.endswith((".", "?"))
         assert "  " not in text
@@ -104,13 +103,13 @@ def test_ids_are_unique() -> None:
     with pytest.raises(KeyError):
         sentence_of("no-such-thing")
     with pytest.raises(KeyError):
-        row_of("no-commit")
+        diagnosis_of("no-commit")
 
 
 def test_every_catalogue_is_in_the_list_and_has_something_to_say() -> None:
     shared = {"__init__", "finding", "registry", "wording"}
     assert {path.stem for path in (ROOT / "iptviz/checks").glob("*.py")} - shared == set(CATALOGUES)
-    assert all(held.rows or held.remarks for held in HELD.values())
+    assert all(held.diagnoses or held.remarks for held in HELD.values())
 
 
 def test_a_catalogue_stands_alone() -> None:
@@ -139,7 +138,7 @@ def test_a_check_finds_what_its_catalogue_knows_and_nothing_where_all_is_well(na
     assert held.check is not None
     found = list(held.check(iptviz.load(FOUND_IN[name].encode())))
     assert found
-    assert {finding.id for finding in found} <= set(held.rows)
+    assert {finding.id for finding in found} <= set(held.diagnoses)
     assert list(held.check(iptviz.load("fixtures/httpd-service/dump.rules"))) == []
 
 
@@ -164,10 +163,12 @@ def values_made(path: Path) -> dict[str, list[set[str]]]:
             and node.func.id in {"found", "remark"}
         ):
             finding = node.func.id == "found"
-            first = node.args[1 if finding else 0]
+            first = node.args[0]
             own = {"line", "state", "complete", "service"} if finding else set()
             given = {keyword.arg for keyword in node.keywords if keyword.arg} - own
-            if isinstance(first, ast.Constant):
+            if finding and isinstance(first, ast.Name) and (what := first.id.replace("_", "-")) in DIAGNOSED:
+                made.setdefault(what, []).append(given)
+            elif isinstance(first, ast.Constant):
                 made.setdefault(str(first.value), []).append(given)
     return made
 
@@ -181,15 +182,28 @@ def test_who_makes_something_gives_the_values_that_its_sentence_takes() -> None:
         assert all(needed <= names if more_is_well else needed == names for names in calls), what
 
 
+def named_in(path: Path) -> set[str]:
+    """The names that a module uses, as ids: among them the diagnoses that it makes."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.id.replace("_", "-") for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
 MADE = {text for path in (ROOT / "iptviz").rglob("*.py") for text in made_in(path)}
 
 
-@pytest.mark.parametrize("table", [ROWS, REMARKS, LINES], ids=["findings", "remarks", "lines"])
+NAMED = {name for path in (ROOT / "iptviz").rglob("*.py") for name in named_in(path)}
+
+
+def test_no_diagnosis_is_made_nowhere() -> None:
+    assert [what for what in DIAGNOSED if what not in NAMED] == []
+
+
+@pytest.mark.parametrize("table", [REMARKS, LINES], ids=["remarks", "lines"])
 def test_nothing_in_a_table_is_made_nowhere(table: Mapping[str, object]) -> None:
     assert [what for what in table if what not in MADE] == []
 
 
 def test_every_difference_is_a_finding() -> None:
-    assert set(IDS.values()) <= set(ROWS)
+    assert {what.id for what in DIAGNOSES.values()} <= set(DIAGNOSED)
     kinds = made_in(ROOT / "iptviz/questions/differences.py")
-    assert set(IDS) <= kinds
+    assert set(DIAGNOSES) <= kinds
