@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from iptviz.questions.verify import VerifyResult, verify
 
 __all__ = [
+    "CheckResult",
     "Dump",
     "DumpError",
     "GraphResult",
@@ -45,6 +46,7 @@ __all__ = [
     "TraceResult",
     "VerifyResult",
     "__version__",
+    "check",
     "graph",
     "jump_graph",
     "load",
@@ -75,6 +77,8 @@ _HOMES = {
     "packet": "iptviz.questions.packet",
     "ServicesResult": "iptviz.questions.services",
     "services": "iptviz.questions.services",
+    "CheckResult": "iptviz.questions.check",
+    "check": "iptviz.questions.check",
     "SourcesResult": "iptviz.questions.sources",
     "sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",

@@ -33,7 +33,7 @@ class Finding(NamedTuple):
     `id` is that of its diagnosis, which has the words. `severity` is one of `SEVERITIES`, `certainty`
     `CERTAIN` or `IF_COMPLETE`. `service` is the service that it concerns, None for several or the whole dump.
     The sentence is made from `values`, and begins with `line` where that is not 0. `times` says how often the
-    cause was met, `evidence` where.
+    cause was met, `evidence` where. `dump` is the number of the dump, 0 where the node has one alone.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Finding(NamedTuple):
     values: Values
     times: int = 1
     line: int = 0
+    dump: int = 0
 
 
 Item = Finding | Remark

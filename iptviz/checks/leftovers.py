@@ -11,6 +11,7 @@ from iptviz.kube.leftovers import leftovers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
 
@@ -20,13 +21,18 @@ _WRITERS = {
 }
 
 
-def check(dump: Dump) -> Iterator[Finding]:
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield what other modes and other programs left."""
+    return left(node.dump)
+
+
+def left(dump: Dump) -> Iterator[Finding]:
     """Yield what each writer left in the nat table; the rule that still leads there is evidence."""
-    for left in leftovers(dump):
-        yield found(proxy_leftover, [left.asked] if left.asked else [], line=left.line,
-            state="asked" if left.asked else "idle", complete=dump.complete or left.asked is not None,
-            writer=left.writer, chain=left.chains[0], count=len(left.chains),
-            asked=left.asked.line if left.asked else None, whole=left.whole,
+    for remains in leftovers(dump):
+        yield found(proxy_leftover, [remains.asked] if remains.asked else [], line=remains.line,
+            state="asked" if remains.asked else "idle", complete=dump.complete or remains.asked is not None,
+            writer=remains.writer, chain=remains.chains[0], count=len(remains.chains),
+            asked=remains.asked.line if remains.asked else None, whole=remains.whole,
         )  # fmt: skip
 
 

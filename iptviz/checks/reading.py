@@ -11,6 +11,7 @@ from iptviz.intake.remark import remark
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Diagnosis, Finding
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import LineNote, Remark
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 _MOST_PLACES = 4
 
 
-def check(dump: Dump) -> Iterator[Finding]:
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield why the dump may lack something."""
+    return gaps(node.dump)
+
+
+def gaps(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps."""
     for gap in by_line(dump.gaps):
         place = (Evidence(gap.line, ""),)

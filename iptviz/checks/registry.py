@@ -11,8 +11,8 @@ from iptviz.checks.finding import Diagnosis
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
-    from iptviz.dump.model import Dump
 
 CATALOGUES = (
     "reading",
@@ -34,14 +34,14 @@ CATALOGUES = (
 
 
 class Catalogue(NamedTuple):
-    """What a module holds: its diagnoses by id, the sentences of its remarks, and its check of a dump.
+    """What a module holds: its diagnoses by id, the sentences of its remarks, and its check of a node.
 
     Remarks are `REMARKS` and the check `check` in the module; any may be missing.
     """
 
     diagnoses: Mapping[str, Diagnosis]
     remarks: Mapping[str, str | Callable[..., str]]
-    check: Callable[[Dump], Iterator[Finding]] | None
+    check: Callable[[Examined], Iterator[Finding]] | None
 
 
 @cache
@@ -71,3 +71,16 @@ def sentence_of(what: str) -> str | Callable[..., str]:
         if what in remarks:
             return remarks[what]
     raise KeyError(what)
+
+
+def all_diagnoses() -> dict[str, Diagnosis]:
+    """Return every diagnosis by its id, in the order of the catalogues."""
+    return {what: made for name in CATALOGUES for what, made in catalogue(name).diagnoses.items()}
+
+
+def examine(node: Examined) -> Iterator[Finding]:
+    """Yield what the checks of all catalogues find in a dump of a node."""
+    for name in CATALOGUES:
+        check = catalogue(name).check
+        if check is not None:
+            yield from check(node)

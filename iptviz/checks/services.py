@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
+    from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Diagnosis, Finding
     from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
@@ -32,6 +33,12 @@ class Places(NamedTuple):
     def listed(self) -> str:
         """The frontends in words, the first few of many."""
         return listed(self.frontends, _MOST_FRONTENDS)
+
+
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield what is wrong with each service port."""
+    for port in node.ports:
+        yield from service_findings(port.service, port.answers, complete=node.dump.complete)
 
 
 # --- one service port ------------------------------------------------------------------------------------------

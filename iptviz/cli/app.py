@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "trace": "iptviz.cli.trace:trace_command",
     "services": "iptviz.cli.services:services_command",
+    "check": "iptviz.cli.check:check_command",
     "packet": "iptviz.cli.packet:packet_command",
     "verify": "iptviz.cli.verify:verify_command",
     "graph": "iptviz.cli.graph:graph_command",

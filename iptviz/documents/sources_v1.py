@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.reading import LINES, by_line, check
+from iptviz.checks.reading import LINES, by_line, gaps
 from iptviz.checks.wording import sentences, text
 from iptviz.documents.shapes import Shape, dump_shape, findings_shape
 
@@ -48,7 +48,7 @@ def _source_shape(dump: Dump, node: str | None) -> Shape:
         "node": node,
         "namespace": dump.namespace,
         "time": dump.time,
-        "findings": findings_shape(check(dump)),
+        "findings": findings_shape(gaps(dump)),
         "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],
         "repairs": sentences(dump.repairs),
         "lines": [

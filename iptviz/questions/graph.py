@@ -194,7 +194,7 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
 
 
 def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Item]:
-    yield from reading.check(dump)
+    yield from reading.gaps(dump)
     rules = {(jump.tail, jump.head): jump.rules for jump in kept}
     missing = {node.place for node in nodes if not node.present}
     for jump in kept:

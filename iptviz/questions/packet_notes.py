@@ -79,7 +79,7 @@ def packet_notes(
     """Yield what an answer lacks or hangs on."""
     complete = all(dump.complete for dump in dumps)
     for dump in dumps:
-        yield from reading.check(dump)
+        yield from reading.gaps(dump)
     yield from broken_jumps(journey.broken, complete=complete)
     yield from backends(node, dumps[0])
     yield from _service_notes(dumps)

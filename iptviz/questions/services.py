@@ -245,9 +245,9 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
 
 def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     dump = rules.dump
-    yield from reading.check(dump)
+    yield from reading.gaps(dump)
     yield from (collision(first, other) for first, other in rules.contested())
-    yield from leftovers.check(dump)
+    yield from leftovers.left(dump)
     if not found or mode_of(dump).name != "iptables":
         from iptviz.checks.absence import emptiness
 

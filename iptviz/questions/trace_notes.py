@@ -38,7 +38,7 @@ def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
     if not dump.complete:
         from iptviz.checks import reading
 
-        yield from reading.check(dump)
+        yield from reading.gaps(dump)
     yield from _undeclared(dump)
     nat = dump.tables.get("nat")
     hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []

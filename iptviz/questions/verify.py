@@ -178,7 +178,7 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
 def _notes(
     dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
 ) -> Iterator[Item]:
-    yield from reading.check(dump)
+    yield from reading.gaps(dump)
     if mode_of(dump).name != "iptables":
         from iptviz.checks.absence import emptiness
 

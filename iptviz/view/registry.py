@@ -40,6 +40,9 @@ QUESTIONS = {
     "packet": Question("iptviz.view.packet:packet_view", "PacketResult", _OF_A_DUMP | {"tree", "picture"}),
     "services": Question("iptviz.view.services:services_view", "ServicesResult", _OF_A_DUMP | {"table"}),
     "verify": Question("iptviz.view.verify:verify_view", "VerifyResult", _OF_A_DUMP | {"table"}),
+    "check": Question(
+        "iptviz.view.check:check_view", "CheckResult", frozenset({"dump", "document", "table"})
+    ),
     "graph": Question("iptviz.view.graph:graph_view", "GraphResult", _OF_A_DUMP | {"tree", "picture"}),
     "report": Question("iptviz.view.report:report_view", "ReportResult", frozenset({"dump", "answers"})),
     "sources": Question(

@@ -235,7 +235,10 @@ def test_the_summary_says_what_was_found_and_leads_there(opened: Callable[..., O
     assert rows.count() == 4
     (bad,) = rows.nth(1).locator(".result.bad").all_text_contents()
     assert bad.startswith("NOT REACHED: outside: DROP by filter KUBE-EXTERNAL-SERVICES rule 1 (line 22: ")
-    assert rows.nth(3).locator(".result").inner_text() == "reached: outside, pod, node: 3 endpoints, 33.33 % each"
+    assert (
+        rows.nth(3).locator(".result").inner_text()
+        == "reached: outside, pod, node: 3 endpoints, 33.33 % each"
+    )
     rows.nth(3).locator("a").click()
     assert "10.97.20.1:80/tcp" in page.locator(":target h3").inner_text()
 

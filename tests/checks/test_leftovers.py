@@ -25,7 +25,7 @@ JUMP = '-A PREROUTING -m comment --comment "handle ClusterIPs" -j KUBE-PORTALS-C
 
 
 def texts(text: str) -> list[str]:
-    return [text_of(one) for one in leftovers.check(iptviz.load(text.encode()))]
+    return [text_of(one) for one in leftovers.left(iptviz.load(text.encode()))]
 
 
 def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:

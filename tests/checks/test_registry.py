@@ -121,27 +121,6 @@ def test_a_catalogue_stands_alone() -> None:
         )
 
 
-FOUND_IN = {
-    "reading": "*nat\n:PREROUTING ACCEPT [0:0]\n",
-    "leftovers": "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-PORTALS-HOST - [0:0]\n-A PREROUTING -j KUBE-PORTALS-HOST\n",
-}
-"""For each catalogue that checks a dump, a dump with something of it."""
-
-
-def test_every_check_is_tried() -> None:
-    assert set(FOUND_IN) == {name for name, held in HELD.items() if held.check}
-
-
-@pytest.mark.parametrize("name", FOUND_IN)
-def test_a_check_finds_what_its_catalogue_knows_and_nothing_where_all_is_well(name: str) -> None:
-    held = HELD[name]
-    assert held.check is not None
-    found = list(held.check(iptviz.load(FOUND_IN[name].encode())))
-    assert found
-    assert {finding.id for finding in found} <= set(held.diagnoses)
-    assert list(held.check(iptviz.load("fixtures/httpd-service/dump.rules"))) == []
-
-
 def made_in(path: Path) -> set[str]:
     """The texts of a module that are no keys of a table: among them the ids that it makes."""
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -1,0 +1,105 @@
+"""Each fault is found where it is, alone, and nothing where it only looks like one.
+
+`fixtures/checks/ID/` holds dumps: `fault*.rules` have the fault, `near*.rules` only look so. Files with the same stem
+and another suffix (`.addresses`, `.routes`, `.ipset`, `.recent`, `.sysctl`) are what is known beside them.
+A line `# beside: ID ID` names other findings that the fault brings with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.checks.registry import CATALOGUES, all_diagnoses, catalogue
+from tests.checks import planted
+from tests.checks.planted import bases
+from tests.conftest import FIXTURES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.checks.planted import Base, Plant
+
+FAULTS = sorted(FIXTURES.glob("checks/*/fault*.rules"))
+NEAR_MISSES = sorted(FIXTURES.glob("checks/*/near*.rules"))
+PLANTS: dict[str, Plant] = {
+    what: plant
+    for module in iter_modules(planted.__path__)
+    for what, plant in import_module(f"tests.checks.planted.{module.name}").PLANTS.items()
+}
+BASES = {base.name: base for base in bases()}
+EVIDENCE = ("addresses", "routes", "ipset", "recent", "sysctl")
+NOT_OF_DUMPS = {what for name in ("against_api",) for what in catalogue(name).diagnoses}
+"""What is found by comparing a dump with the API, and never in the dump alone."""
+
+
+def ids(path: Path) -> Counter[str]:
+    """The ids that are found in a dump, with what lies beside it."""
+    beside = {kind: str(file) for kind in EVIDENCE if (file := path.with_suffix(f".{kind}")).is_file()}
+    return Counter(finding.id for finding in iptviz.check(iptviz.load_node(str(path)), **beside).findings)
+
+
+def beside(path: Path) -> set[str]:
+    """The other findings that a fault brings with it."""
+    return set(
+        re.findall(r"[\w-]+", "".join(re.findall(r"^# beside: (.*)$", path.read_text(), re.MULTILINE)))
+    )
+
+
+def label(path: Path) -> str:
+    return f"{path.parent.name}-{path.stem}"
+
+
+@pytest.mark.parametrize("path", FAULTS, ids=label)
+def test_a_fault_is_found_once_and_alone(path: Path) -> None:
+    found = ids(path)
+    assert found[path.parent.name] == 1
+    assert set(found) == {path.parent.name} | beside(path)
+
+
+@pytest.mark.parametrize("path", NEAR_MISSES, ids=label)
+def test_what_only_looks_like_a_fault_is_none(path: Path) -> None:
+    assert set(ids(path)) == beside(path)
+    assert path.parent.name not in beside(path)
+
+
+@cache
+def healthy(name: str) -> Counter[str]:
+    return Counter(finding.id for finding in iptviz.check(iptviz.load(BASES[name].text.encode())).findings)
+
+
+def places() -> list[tuple[str, str, int]]:
+    return [
+        (what, base.name, place)
+        for what, plant in PLANTS.items()
+        for base in BASES.values()
+        if base.family in plant.families
+        for place in range(3)
+    ]
+
+
+@pytest.mark.parametrize(("what", "name", "place"), places())
+def test_a_fault_in_a_big_dump_is_found_once_and_alone(what: str, name: str, place: int) -> None:
+    base: Base = BASES[name]
+    text = PLANTS[what].put(base, place)
+    assert text != base.text
+    found = Counter(finding.id for finding in iptviz.check(iptviz.load(text.encode())).findings)
+    found.subtract(healthy(name))
+    assert found[what] == 1
+    assert {other for other, count in found.items() if count} == {what} | PLANTS[what].beside
+
+
+def test_every_diagnosis_is_tried() -> None:
+    known = set(all_diagnoses()) - NOT_OF_DUMPS
+    assert known - {path.parent.name for path in FAULTS} == set()
+    assert known - {path.parent.name for path in NEAR_MISSES} == set()
+    assert {path.parent.name for path in (*FAULTS, *NEAR_MISSES)} <= known
+    assert set(PLANTS) <= known
+    assert CATALOGUES
