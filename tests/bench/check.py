@@ -1,0 +1,65 @@
+"""How fast `check` is, as whole processes, against `services` and iptables-legacy-restore on the same file in one run.
+
+`python -m tests.bench.check [ROUNDS]`: the ratios on 330,000 rules, the most memory it holds for each byte of the file,
+and the exponent of its time from 33,000 to 1,000,000 rules (1: twice the rules take twice the time).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+
+from tests import kubeproxy
+from tests.bench.trace import pair, run
+
+CHECK = [sys.executable, "-m", "iptviz", "check", "--exit-zero"]
+SERVICES = [sys.executable, "-m", "iptviz", "services"]
+PER_SERVICE = 27
+"""About so many rules has a service with ten endpoints."""
+SIZES = (33_000, 100_000, 330_000, 1_000_000)
+
+
+def written(folder: Path, rules: int) -> Path:
+    """Return a dump of about so many rules."""
+    path = folder / f"{rules}.rules"
+    path.write_text(kubeproxy.saved(kubeproxy.numbered(rules // PER_SERVICE, 10)), encoding="utf-8")
+    return path
+
+
+def median(path: Path, rounds: int) -> float:
+    """Return the seconds of processor time that a check takes."""
+    return statistics.median(done.cpu for _ in range(rounds) if (done := run([*CHECK, str(path)])))
+
+
+def exponent(seconds: dict[int, float]) -> float:
+    """Return the slope of time over rules, both as logarithms, by least squares."""
+    points = [(math.log(rules), math.log(taken)) for rules, taken in seconds.items()]
+    x, y = (statistics.mean(side) for side in zip(*points, strict=True))
+    return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+
+
+def main(rounds: int = 3) -> None:
+    """Print all figures."""
+    with tempfile.TemporaryDirectory() as name:
+        files = {rules: written(Path(name), rules) for rules in SIZES}
+        large = files[330_000]
+        count, size = large.read_bytes().count(b"\n-A "), large.stat().st_size
+        print(f"{count:,} rules, {size / 1e6:.1f} MB, {rounds} rounds after one to warm up; medians")
+        runs = pair("check / services", [*CHECK, str(large)], [*SERVICES, str(large)], rounds)
+        print(f"{'peak memory of check / the file':46} {max(one.peak for one in runs) / size:.2f}")
+        if shutil.which("iptables-legacy-restore") and os.geteuid() == 0:
+            restore = ["iptables-legacy-restore", "--test", str(large)]
+            pair("check / iptables-legacy-restore --test", [*CHECK, str(large)], restore, rounds)
+        taken = {file.read_bytes().count(b"\n-A "): median(file, rounds) for file in files.values()}
+        for rules, seconds in taken.items():
+            print(f"{rules:>12,} rules {seconds:8.2f} s")
+        print(f"{'exponent':46} {exponent(taken):.3f}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
