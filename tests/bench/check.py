@@ -34,14 +34,13 @@ def written(folder: Path, rules: int) -> Path:
 def median(path: Path, rounds: int) -> float:
     """Return the seconds of processor time that a check takes."""
     runs = [run([*CHECK, str(path)]) for _ in range(rounds)]
-    return statistics.median(done.cpu for done in runs if done is not None)
+    return float(statistics.median(done.cpu for done in runs if done is not None))
 
 
 def exponent(seconds: dict[int, float]) -> float:
-    """Return the slope of time over rules, both as logarithms, by least squares."""
-    points = [(math.log(rules), math.log(taken)) for rules, taken in seconds.items()]
-    x, y = (statistics.mean(side) for side in zip(*points, strict=True))
-    return sum((a - x) * (b - y) for a, b in points) / sum((a - x) ** 2 for a, _ in points)
+    """Return the slope of time over rules, both as logarithms."""
+    line = statistics.linear_regression([*map(math.log, seconds)], [*map(math.log, seconds.values())])
+    return line.slope
 
 
 def main(rounds: int = 3) -> None:

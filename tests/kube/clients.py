@@ -5,12 +5,16 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from iptviz.kube.find import find
+from iptviz.kube.service import trace_frontend
+from iptviz.kube.target import parse_target
 from tests.kubeproxy import Service
 from tests.kubeproxy.truth import Client, Met, Shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.kube.frontend_answer import EndpointShare
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
@@ -19,6 +23,12 @@ if TYPE_CHECKING:
 PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
 RANGES = {4: ("198.51.100.0/24", "10.0.0.0/8"), 6: ("2001:db8:51::/48", "fd00:10::/32")}
 NODE = {4: "192.168.1.10", 6: "fd00:192:168:1::10"}
+
+
+def followed(dump: Dump, target: str) -> list[ServiceTrace]:
+    """What kube-proxy's own chains do with connections to a target, without the rest of their way."""
+    return [trace_frontend(dump, frontend) for frontend in find(dump, parse_target(target)).frontends]
+
 
 CLIENTS = {
     4: (

@@ -10,8 +10,11 @@ import pytest
 import iptviz
 from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
-from tests.kube.clients import CLIENTS, answer_shares, met_by
+from iptviz.kube.naming import Naming
+from iptviz.kube.service_ports import service_ports
+from tests.kube.clients import CLIENTS, answer_shares, followed, met_by
 from tests.kubectl import HERE, objects
 from tests.kubeproxy import ERAS, Cluster, Service, saved
 from tests.kubeproxy.eras import era
@@ -56,15 +59,17 @@ def test_a_feature_of_an_era_is_seen_as_it_is_or_not_written(
 
 def _check_clients(dump: iptviz.Dump, cluster: Cluster, one: Service) -> None:
     for target in frontends_of(cluster, one):
-        (trace,) = iptviz.trace(dump, f"{target}/{one.protocol}").services
+        (trace,) = followed(dump, f"{target}/{one.protocol}")
         for client in CLIENTS[cluster.family]:
             assert met_by(trace, client) == met(cluster, one, target, client), (target, client)
 
 
 def _check_service(dump: iptviz.Dump, cluster: Cluster, one: Service) -> None:
     """The list of services says of an outside client what trace does, and what the service is set to."""
-    result = iptviz.services(dump, namespace=one.namespace)
-    (found,) = (port for port in result.services if port.protocol == one.protocol)
+    ports = service_ports(DispatchingRules(dump), Naming(dump, ()))
+    (found,) = (
+        port for port in ports if (port.service.namespace, port.protocol) == (one.namespace, one.protocol)
+    )
     assert (found.service.namespace, found.service.name, found.service.port_name) == (
         one.namespace, one.name, one.port_name,
     )  # fmt: skip

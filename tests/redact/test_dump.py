@@ -9,11 +9,15 @@ import pytest
 
 import iptviz
 from iptviz.checks.era import era_remark
+from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
+from iptviz.kube.naming import Naming
+from iptviz.kube.service_ports import service_ports
 from iptviz.redact.dump import Redactor
 from iptviz.redact.mapping import fresh_secrets
 from iptviz.redact.secrets import Secrets
 from tests.conftest import ROOT, SHARED
+from tests.kube.clients import followed
 from tests.kubeproxy import ERAS, Cluster, saved
 from tests.kubeproxy.features import FEATURES, POSSIBLE, cluster_with
 
@@ -79,15 +83,15 @@ def told(one: ServiceTrace, redactor: Redactor | None) -> Any:
 def compare(dump: iptviz.Dump, targets: list[str]) -> None:
     other, redactor = redacted(dump)
     for target in targets:
-        before = iptviz.trace(dump, target).services
-        after = iptviz.trace(other, redactor.target(target)).services
+        before = followed(dump, target)
+        after = followed(other, redactor.target(target))
         assert [told(one, redactor) for one in before] == [told(one, None) for one in after], target
     assert era_of(other).releases == era_of(dump).releases
     assert other.rule_count == dump.rule_count
 
 
 def targets_of(dump: iptviz.Dump) -> list[str]:
-    services = iptviz.services(dump).services
+    services = service_ports(DispatchingRules(dump), Naming(dump, ()))
     frontends = [answer.frontend for one in services for answer in one.answers]
     return list(dict.fromkeys(
         [f"{one.address or ''}:{one.port}" if ":" not in (one.address or "") else f"[{one.address}]:{one.port}"
