@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
+    from iptviz.questions.services import ServicesResult
     from iptviz.supplied.files import Supplied
     from iptviz.supplied.service_names import Candidate
 
@@ -75,15 +76,28 @@ def check(
     listed = read_file(names, read_service_names) or ()
     beside = Beside("", addresses, routes, ipset, recent, sysctl)
     examined = [_examined(snapshot, each, listed, beside) for each in progress(snapshot.dumps)]
-    found = list(_ordered(_findings(examined)))
+    found = _ordered(_findings(examined))
     shown = tuple(finding for finding in found if wanted.includes(finding))
-    return CheckResult(
-        snapshot.dump,
-        shown,
-        sum(len(one.ports) for one in examined),
-        len(found) - len(shown),
-        snapshot,
-    )
+    return _result(snapshot, examined, shown, len(found) - len(shown))
+
+
+def check_listed(found: ServicesResult) -> CheckResult:
+    """Return what is wrong with a node of which all services are listed: how they fare is not asked once more."""
+    snapshot = found.snapshot or as_snapshot(found.dump)
+    answers = {id(answer.dump): answer for answer in found.answers}
+    examined = [
+        _as_listed(snapshot, answers[id(dump)])
+        if id(dump) in answers
+        else _examined(snapshot, dump, (), Beside())
+        for dump in snapshot.dumps
+    ]
+    return _result(snapshot, examined, tuple(_ordered(_findings(examined))), 0)
+
+
+def _result(
+    node: Snapshot, examined: Sequence[Examined], findings: tuple[Finding, ...], left_out: int
+) -> CheckResult:
+    return CheckResult(node.dump, findings, sum(len(one.ports) for one in examined), left_out, node)
 
 
 class _Wanted(NamedTuple):
@@ -125,6 +139,12 @@ def _examined(node: Snapshot, dump: Dump, names: Sequence[Candidate], beside: Be
     ports = tuple(service_ports(rules, Naming(dump, names)))
     evidence = evidence_of(node, dump.family, beside)
     return Examined(node, dump, rules, ports, reached_in(rules, ports, evidence), evidence, era_of(dump))
+
+
+def _as_listed(node: Snapshot, answer: ServicesResult) -> Examined:
+    """Return a dump as checks see it, whose services are listed."""
+    dump, evidence = answer.dump, evidence_of(node, answer.dump.family, Beside())
+    return Examined(node, dump, DispatchingRules(dump), answer.services, answer.reached, evidence, answer.era)
 
 
 def _findings(examined: Iterable[Examined]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.paths.fares import fails_unduly
+from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
 from iptviz.xtables.address import join_endpoint
@@ -30,6 +31,8 @@ MOST_ODD = 12
 class ReportResult(NamedTuple):
     """All services of a node, and the answers that were asked for; `odd` says that these fail or look odd.
 
+    `checked` is what is wrong with the node, None where nobody asked for that.
+
     `digests` are the SHA-256 of what each of its `dumps` was read from, in hexadecimal; `left_out` counts such
     services that are not traced.
     """
@@ -40,6 +43,7 @@ class ReportResult(NamedTuple):
     answers: tuple[Answer, ...]
     odd: bool
     left_out: int
+    checked: CheckResult | None = None
 
     @property
     def dump(self) -> Dump:
@@ -57,7 +61,8 @@ def report(dump: Dump | Snapshot, targets: Sequence[str] = ()) -> ReportResult:
     wanted = list(targets) or list(dict.fromkeys((*_failing(found), *_odd(found))))
     shown = wanted if targets else wanted[:MOST_ODD]
     traces = tuple(trace(dump, target) for target in shown)
-    return report_of(found, traces)._replace(odd=not targets, left_out=len(wanted) - len(shown))
+    left_out = len(wanted) - len(shown)
+    return report_of(found, traces)._replace(odd=not targets, left_out=left_out, checked=check_listed(found))
 
 
 def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:
