@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.kube.era import Era, era_of
+
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.kube.dispatching import DispatchingRules
-    from iptviz.kube.era import Era
     from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Reached
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Examined(NamedTuple):
     """A dump of a node, examined: `ports` are its service ports, `reached` how clients fare at each of them.
 
-    `evidence` is what is known of the node for packets of the dump's family, `era` who wrote the dump.
+    `evidence` is what is known of the node for packets of the dump's family.
     """
 
     node: Snapshot
@@ -26,4 +27,8 @@ class Examined(NamedTuple):
     ports: tuple[ServicePort, ...]
     reached: tuple[tuple[Reached, ...], ...]
     evidence: Evidence
-    era: Era
+
+    @property
+    def era(self) -> Era:
+        """The releases of kube-proxy that wrote the dump."""
+        return era_of(self.dump)

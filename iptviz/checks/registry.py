@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.checks.finding import Diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
@@ -31,6 +31,9 @@ CATALOGUES = (
     "graph",
 )
 """The modules of this package that hold findings or remarks, those that speak most often first."""
+
+OF_SERVICES = ("services",)
+"""Those whose checks are about the service ports that are examined, be they few of many."""
 
 
 class Catalogue(NamedTuple):
@@ -78,9 +81,9 @@ def all_diagnoses() -> dict[str, Diagnosis]:
     return {what: made for name in CATALOGUES for what, made in catalogue(name).diagnoses.items()}
 
 
-def examine(node: Examined) -> Iterator[Finding]:
-    """Yield what the checks of all catalogues find in a dump of a node."""
-    for name in CATALOGUES:
+def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
+    """Yield what the checks of catalogues, of all unless some are named, find in a dump of a node."""
+    for name in catalogues:
         check = catalogue(name).check
         if check is not None:
             yield from check(node)

@@ -106,6 +106,11 @@ def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
     ]
 
 
+def port_with(dump: Dump, answers: Iterable[FrontendAnswer], naming: Naming) -> ServicePort:
+    """Return the service port that answers are of, be they those of some of its frontends."""
+    return _service_port(dump, list(answers), dict(_health_checks(dump)), naming)
+
+
 def _service_port(
     dump: Dump, answers: list[FrontendAnswer], health: dict[tuple[str, str], int], naming: Naming
 ) -> ServicePort:

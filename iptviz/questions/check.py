@@ -9,7 +9,6 @@ from iptviz.checks.finding import SEVERITIES, findings_among
 from iptviz.checks.registry import all_diagnoses, examine
 from iptviz.errors import TargetError
 from iptviz.kube.dispatching import DispatchingRules
-from iptviz.kube.era import era_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -138,13 +137,13 @@ def _examined(node: Snapshot, dump: Dump, names: Sequence[Candidate], beside: Be
     rules = DispatchingRules(dump)
     ports = tuple(service_ports(rules, Naming(dump, names)))
     evidence = evidence_of(node, dump.family, beside)
-    return Examined(node, dump, rules, ports, reached_in(rules, ports, evidence), evidence, era_of(dump))
+    return Examined(node, dump, rules, ports, reached_in(rules, ports, evidence), evidence)
 
 
 def _as_listed(node: Snapshot, answer: ServicesResult) -> Examined:
     """Return a dump as checks see it, whose services are listed."""
     dump, evidence = answer.dump, evidence_of(node, answer.dump.family, Beside())
-    return Examined(node, dump, DispatchingRules(dump), answer.services, answer.reached, evidence, answer.era)
+    return Examined(node, dump, DispatchingRules(dump), answer.services, answer.reached, evidence)
 
 
 def _findings(examined: Iterable[Examined]) -> Iterator[Finding]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.paths.survey import Evidence
     from iptviz.supplied.service_names import Candidate
 
 
@@ -40,7 +41,7 @@ class ServicesResult(NamedTuple):
 
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
     were asked for. `others` are the answers of the node's other dumps. `reached` has for each of the
-    services how clients fare at each of its frontends.
+    services how clients fare at each of its frontends; `evidence` is what was known of the node for that.
     """
 
     dump: Dump
@@ -52,6 +53,7 @@ class ServicesResult(NamedTuple):
     snapshot: Snapshot | None = None
     others: tuple[ServicesResult, ...] = ()
     reached: tuple[tuple[Reached, ...], ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -60,9 +62,19 @@ class ServicesResult(NamedTuple):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with the dump as far as the notes say it, and with each of the service ports."""
-        own = (found for service_port in self.services for found in findings_of(self.dump, service_port))
-        return (*findings_among(self.notes), *own)
+        """What is wrong with the dump as far as the notes say it, and what checks find of the service ports.
+
+        What the notes say is not found once more.
+        """
+        noted = findings_among(self.notes)
+        if self.evidence is None:
+            return noted
+        from iptviz.questions.touching import touching_ports  # a list to look at does without
+
+        node = self.snapshot or as_snapshot(self.dump)
+        ids = {finding.id for finding in noted}
+        found = touching_ports(node, self.dump, self.services, self.reached, self.evidence)
+        return (*noted, *(finding for finding in found if finding.id not in ids))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""
@@ -193,6 +205,7 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
     wanted.sort(key=SORTS[asked.sort])
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(rules, found))
+    evidence = evidence_of(node, dump.family, asked.beside)
     result = ServicesResult(
         dump,
         tuple(wanted),
@@ -200,7 +213,9 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         notes,
         era_of(dump),
         others,
-        reached=reached_in(rules, wanted, evidence_of(node, dump.family, asked.beside)),
+        reached=reached_in(rules, wanted, evidence),
+        evidence=evidence,
+        snapshot=node,
     )
     return _failing(result) if asked.failing else result
 

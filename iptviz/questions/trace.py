@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.kube.find import find
 from iptviz.kube.frontends import SERVICE_KINDS, Frontend, frontends_leading_to
-from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
 from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
-from iptviz.questions.ways import Beside, paths_of
+from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
     from iptviz.paths.model import FrontendPaths
+    from iptviz.paths.survey import Evidence
     from iptviz.supplied.service_names import Candidate
 
 
@@ -35,7 +36,7 @@ class TraceResult(NamedTuple):
     answer lacks or hangs on. `observed` has, for each trace, what the counters of the dump tell, between it
     and the older dump `since` where that is not None. `others` are the answers of other dumps of the node
     that have the target, too. `paths` has, for each trace, what really becomes of connections, in all
-    tables, by kinds of clients.
+    tables, by kinds of clients; `evidence` is what was known of the node for that.
     """
 
     dump: Dump
@@ -49,6 +50,7 @@ class TraceResult(NamedTuple):
     snapshot: Snapshot | None = None
     others: tuple[TraceResult, ...] = ()
     paths: tuple[FrontendPaths, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def answers(self) -> tuple[TraceResult, ...]:
@@ -69,10 +71,21 @@ class TraceResult(NamedTuple):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with what was asked for: what the notes say of it, and with the services themselves."""
+        """What is wrong with what was asked for: what the notes say of it, and what checks find of the services.
+
+        What the notes say is not found once more.
+        """
         from iptviz.checks.finding import findings_among
 
-        return findings_among((*self.notes, *_service_findings(self)))
+        noted = findings_among(self.notes)
+        if self.evidence is None:
+            return noted
+        from iptviz.questions.touching import touching_trace
+
+        node = self.snapshot or as_snapshot(self.dump)
+        ids = {finding.id for finding in noted}
+        found = touching_trace(node, self.dump, self.services, self.paths, self.evidence)
+        return (*noted, *(finding for finding in found if finding.id not in ids))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.trace.v1`."""
@@ -130,9 +143,12 @@ def trace(
 
 def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> TraceResult:
     """Return the answer of one dump with what really becomes of connections."""
-    paths = paths_of(snapshot, answer.dump, answer.services, beside)
+    if not answer.services:
+        return answer
+    evidence = evidence_of(snapshot, answer.dump.family, beside)
+    paths = paths_of(answer.dump, answer.services, evidence, beside)
     notes = [*answer.notes, *marks_in_vain(answer.services, paths)]
-    return answer._replace(paths=paths, notes=_said_once(notes))
+    return answer._replace(paths=paths, notes=_said_once(notes), evidence=evidence, snapshot=snapshot)
 
 
 def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | None) -> TraceResult:
@@ -211,18 +227,3 @@ def _siblings(dump: Dump, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Fro
         tuple(other for other in leading[traced.chains] if other.text != traced.frontend.text)
         for traced in services
     )
-
-
-def _service_findings(result: TraceResult) -> Iterator[Finding]:
-    """Yield what is wrong with each service port that was asked for."""
-    from iptviz.checks.services import service_findings
-    from iptviz.kube.frontend_answer import FrontendAnswer, answer_of_trace
-
-    answers: dict[tuple[ServiceName, str, str], list[FrontendAnswer]] = {}
-    for traced in result.services:
-        if traced.frontend.kind not in SERVICE_KINDS:
-            continue
-        key = traced.service, traced.frontend.protocol, "" if traced.service.name else traced.frontend.text
-        answers.setdefault(key, []).append(answer_of_trace(traced, complete=result.dump.complete))
-    for (service, *_), some in answers.items():
-        yield from service_findings(service, some, complete=result.dump.complete)

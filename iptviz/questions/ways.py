@@ -34,19 +34,15 @@ class Beside(NamedTuple):
 
 
 def paths_of(
-    node: Snapshot, dump: Dump, services: Sequence[ServiceTrace], beside: Beside
+    dump: Dump, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
 ) -> tuple[FrontendPaths, ...]:
     """Return for each of `services`, frontends of one dump of a node, what becomes of connections to it.
 
     Raises:
         PacketError: there is no such client, or what is assumed cannot be so of any.
-        DumpError: a file cannot be read.
     """
-    if not services:
-        return ()
     family = dump.family
     _check_client(beside.client, family)
-    evidence = evidence_of(node, family, beside)
     if beside.assume:
         from iptviz.engine.assume import read_assumptions  # most questions assume nothing
 
