@@ -18,6 +18,7 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.unknowns import Unknowns, cannot_be
 from iptviz.errors import DumpError, PacketError
 from iptviz.node.snapshot import Snapshot, as_snapshot
+from iptviz.paths.survey import Evidence
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_fields import read_packet, with_fields
@@ -45,7 +46,7 @@ class PacketResult(NamedTuple):
     `given` are the answers that were assumed; `notes` are findings and remarks on what the answer lacks or
     hangs on. `passed` are the dumps that the packet passes, `dump` the first of them. `complete` says whether
     neither they nor the rules that were walked lack anything; `left_open` are fields that nobody asked about,
-    since there were too many cases: shares then are bounds.
+    since there were too many cases: shares then are bounds. `evidence` is what was known of the node.
     """
 
     dump: Dump
@@ -58,6 +59,7 @@ class PacketResult(NamedTuple):
     passed: tuple[Dump, ...] = ()
     snapshot: Snapshot | None = None
     left_open: tuple[Field, ...] = ()
+    evidence: Evidence | None = None
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -66,8 +68,19 @@ class PacketResult(NamedTuple):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What is wrong with what was asked for."""
-        return findings_among(self.notes)
+        """What is wrong with what was asked for, and with the service that the packet is for.
+
+        What the notes say is not found once more.
+        """
+        noted = findings_among(self.notes)
+        if self.evidence is None:
+            return noted
+        from iptviz.questions.touching import touching_packet
+
+        node = self.snapshot or as_snapshot(self.dump)
+        ids = {finding.id for finding in noted}
+        found = [one for dump in self.dumps for one in touching_packet(node, dump, self.asked, self.evidence)]
+        return (*noted, *(finding for finding in found if finding.id not in ids))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.packet.v1`."""
@@ -113,10 +126,9 @@ def packet(
         addresses=addresses, routes=routes, ipset=ipset, recent=recent, sysctl=sysctl,
     )  # fmt: skip
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
-    unseen = (name for each in dumps for name in snapshot.unseen_tables(each))
-    hooks = Hooks(
-        list(map(DumpRules, dumps)), host, asked.state, unseen, snapshot.tables_beyond(first.family)
-    )
+    unseen = tuple(name for each in dumps for name in snapshot.unseen_tables(each))
+    beyond = tuple(snapshot.tables_beyond(first.family))
+    hooks = Hooks(list(map(DumpRules, dumps)), host, asked.state, unseen, beyond)
 
     def answered(unknowns: Unknowns) -> tuple[Journey, tuple[Outcome, ...]]:
         journey = Journey(hooks, unknowns)
@@ -145,7 +157,10 @@ def packet(
     left_open = journey.unknowns.left_open
     notes = distinct(packet_notes(snapshot, dumps, journey, start, hook, outcomes, given))
     complete = all(passed.complete for passed in dumps) and not faulty
-    return PacketResult(first, asked, hook, outcomes, notes, complete, given, dumps, snapshot, left_open)
+    known = Evidence(dumps, host, unseen, beyond)
+    return PacketResult(
+        first, asked, hook, outcomes, notes, complete, given, dumps, snapshot, left_open, known
+    )
 
 
 def _conditions(outcomes: Iterable[Outcome]) -> set[Condition]:

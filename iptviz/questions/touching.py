@@ -8,18 +8,22 @@ from iptviz.checks.examined import Examined
 from iptviz.checks.finding import findings_among
 from iptviz.checks.registry import OF_SERVICES, examine
 from iptviz.kube.dispatching import DispatchingRules
+from iptviz.kube.find import find
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers, answer_of_trace
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ServicePort, port_with
+from iptviz.kube.target import AddressTarget
 from iptviz.paths.fares import Reached, reached_of
+from iptviz.xtables.address import full_mask
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
-    from iptviz.kube.frontends import Frontend
+    from iptviz.engine.packet import Packet
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import FrontendPaths
@@ -63,12 +67,16 @@ def touching_ports(
     return findings_among(examine(examined, OF_SERVICES))
 
 
-def touching_frontends(
-    node: Snapshot, dump: Dump, frontends: Iterable[Frontend], evidence: Evidence
-) -> tuple[Finding, ...]:
-    """Return what checks find about service ports at some frontends, whose clients' way was not looked at."""
+def touching_packet(node: Snapshot, dump: Dump, asked: Packet, evidence: Evidence) -> tuple[Finding, ...]:
+    """Return what checks find about the service port that a packet is for, but its clients' way."""
+    if asked.destination is None or asked.destination.mask != full_mask(asked.destination.version):
+        return ()
+    target = AddressTarget(show_host(asked.destination), asked.destination_port, asked.protocol)
+    found = find(dump, target)
+    if found.wanted or asked.destination_port is None:
+        return ()  # an endpoint, or any port of an address
     answering = FrontendAnswers(DispatchingRules(dump))
-    ports = _ports(dump, [answering.of(one) for one in frontends if one.kind in SERVICE_KINDS])
+    ports = _ports(dump, [answering.of(one) for one in found.frontends if one.kind in SERVICE_KINDS])
     reached = tuple(tuple(Reached(answer.frontend, ()) for answer in port.answers) for port in ports)
     return touching_ports(node, dump, ports, reached, evidence)
 

@@ -70,7 +70,7 @@ class Tree(NamedTuple):
 
 FactKind = Literal[
     "verdict", "observed", "target", "masquerade", "hairpin", "affinity", "also", "depends", "assumed",
-    "services", "era", "compared", "ignored", "about", "reach", "chosen",
+    "services", "era", "compared", "ignored", "about", "reach", "chosen", "findings",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
+from iptviz.view.found import found_facts
 from iptviz.view.labels import FOLD_FROM, OPEN_QUESTIONS, SHOWN, dumps_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
@@ -97,6 +98,7 @@ def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
     depends = _conditions(result)
     if depends or not any(note.id == "settings-unseen" for note in result.notes):
         yield Fact("Depends on", depends or "nothing outside this dump", kind="depends")
+    yield from found_facts(result.findings)
 
 
 def _verdict_fact(case: PacketCase) -> Fact:

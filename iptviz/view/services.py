@@ -12,6 +12,7 @@ from iptviz.engine.condition import clauses
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
+from iptviz.view.found import found_facts
 from iptviz.view.labels import dump_label, note_texts
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
@@ -232,6 +233,7 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
     yield Fact("Services", ", ".join(parts), mood, "services")
     if causes:
         yield from cause_facts(result.answers)
+        yield from found_facts([finding for answer in result.answers for finding in answer.findings])
     for answer in result.answers:
         of = f" of dump {answer.dump.number}" if result.others else ""
         yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")

@@ -8,6 +8,7 @@ from iptviz.engine.chance import CERTAIN
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
 from iptviz.view.fates import ways_at
+from iptviz.view.found import found_facts
 from iptviz.view.labels import (
     ABSENT,
     FOLD_FROM,
@@ -85,6 +86,8 @@ def _answer_blocks(answer: TraceResult, result: TraceResult, *, fold: bool) -> I
         yield Facts(later(first.facts))
     for place in range(len(answer.services)):
         yield from _FrontendViewer(answer, place, source, fold=fold).blocks(alone=alone)
+    if answer.services:
+        yield Facts(later(lambda: tuple(found_facts(answer.findings))))
     yield Notes(note_texts(answer.notes))
 
 
