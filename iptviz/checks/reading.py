@@ -89,7 +89,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-incompatible": "a table here is not shown: iptables cannot read it, nft list ruleset can",
     "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
-    "table-missing": "table {table} is not here, where kube-proxy has rules too",
+    "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",
     "damaged": "{reason}",
     "lines-grepped": "lines are missing here: grep left them out",
     "line-within-table": "within table {table}: a line that is not part of a dump",

@@ -170,7 +170,7 @@ UNDECLARED = "table nat has rules of {}, but no declaration: lines may be missin
         (f"*nat\n:B - [0:0]\n{RULE}\nCOMMIT\n", [(3, UNDECLARED.format("A"))]),
         (f"*nat\n{RULE}\n-A C -j A\nCOMMIT\n", [(2, UNDECLARED.format("A and 1 more"))]),
         ("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -j RETURN\nCOMMIT\n",
-         [(1, "table filter is not here, where kube-proxy has rules too")]),
+         [(1, "table filter is not here, where kube-proxy has rules too since 1.2")]),
         ("*nat\nCOMMIT\n*filter\nCOMMIT\n*nat\nCOMMIT\n", []),
         ("$ iptables-save\nwarn\n*nat\nCOMMIT\n", []),
         ("*nat\noops\nCOMMIT\n$ exit\n", [(2, "within table nat: a line that is not part of a dump")]),
