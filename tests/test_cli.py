@@ -198,7 +198,10 @@ JUMP = b"-A KUBE-SVC-X2P42VLQEZCHLPKZ -j KUBE-SEP-PIY2GUM6HM67YPSI\n"
             HTTPD.replace(b"*filter\n", b"*filter\nwhat is this?\n"),
             "within table filter: a line that is not",
         ),
-        (HTTPD[: HTTPD.index(b"*filter")], "table filter is not here, where kube-proxy has rules too since 1.2"),
+        (
+            HTTPD[: HTTPD.index(b"*filter")],
+            "table filter is not here, where kube-proxy has rules too since 1.2",
+        ),
     ],
     ids=["no COMMIT", "cut in a line", "jump to nowhere", "loop", "undeclared", "noise", "no filter"],
 )

@@ -58,7 +58,11 @@ def test_importing_the_package_loads_none_of_its_own_modules() -> None:
     [
         ((), "iptviz.render.tree", ("rich", "networkx", "graphviz", "json", "tempfile")),
         ((), "iptviz.source.head", ("iptviz.source.unpack", "iptviz.xtables.values.kinds")),
-        ((), "iptviz.questions.document", ("iptviz.checks.absence", "iptviz.checks.reading", "iptviz.documents")),
+        (
+            (),
+            "iptviz.questions.document",
+            ("iptviz.checks.absence", "iptviz.checks.reading", "iptviz.documents"),
+        ),
         (("--json",), "iptviz.checks.finding", ("iptviz.checks.absence", "iptviz.checks.reading")),
         ((), "iptviz.redact.named", ("iptviz.redact.dump", "iptviz.kube.observed", "iptviz.view.picture")),
         (("--json",), "json", ("rich", "networkx", "graphviz", "tempfile")),

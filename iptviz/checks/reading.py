@@ -17,18 +17,27 @@ if TYPE_CHECKING:
     from iptviz.intake.remark import LineNote, Remark
 
 _MOST_PLACES = 4
+_MOST_GAPS = 3
 
 
 def check(node: Examined) -> Iterator[Finding]:
-    """Yield why the dump may lack something."""
-    return gaps(node.dump)
+    """Yield why the dump may lack something: one finding for each kind of reason, whatever the places."""
+    kinds: dict[Diagnosis, list[Remark]] = {}
+    for gap in by_line(node.dump.gaps):
+        kinds.setdefault(_diagnosis_of(gap), []).append(gap)
+    for what, same in kinds.items():
+        yield _finding(what, same)
 
 
 def gaps(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps."""
     for gap in by_line(dump.gaps):
-        place = (Evidence(gap.line, ""),)
-        yield found(_diagnosis_of(gap), line=gap.line, gap=gap)._replace(evidence=place)
+        yield _finding(_diagnosis_of(gap), [gap])
+
+
+def _finding(what: Diagnosis, same: Sequence[Remark]) -> Finding:
+    made = found(what, line=same[0].line, gaps=tuple(same))
+    return made._replace(evidence=tuple(Evidence(gap.line, "") for gap in same), times=len(same))
 
 
 def _diagnosis_of(gap: Remark) -> Diagnosis:
@@ -135,8 +144,15 @@ LINES = {
 """Why lines were skipped or repaired."""
 
 
+def _gaps_text(gaps: Sequence[Remark]) -> str:
+    """Return the first few gaps in words; the line of the first stands before the sentence."""
+    first, *others = gaps[:_MOST_GAPS]
+    told = "; ".join([text(first), *map(sentence, others)])
+    return and_more(told, len(gaps) - _MOST_GAPS)
+
+
 @diagnosis("medium", reference="cloudnativelabs/kube-router#1588")
-def partial_dump(*, gap: Remark) -> str:
+def partial_dump(*, gaps: tuple[Remark, ...]) -> str:
     """Lines of the dump seem to be missing.
 
     A table has no COMMIT, the last line has no end, chains have rules but no declaration, one of
@@ -147,11 +163,11 @@ def partial_dump(*, gap: Remark) -> str:
 
     Do: Save the whole dump as root on the node (iptables-save -c > FILE) and hand over the file itself.
     """
-    return text(gap)
+    return _gaps_text(gaps)
 
 
 @diagnosis("high", reference="ubicloud/ubicloud#2966")
-def nat_unreadable(*, gap: Remark) -> str:
+def nat_unreadable(*, gaps: tuple[Remark, ...]) -> str:
     """The table nat holds native nft rules that iptables cannot show.
 
     iptables-save printed a warning in its place.
@@ -161,11 +177,11 @@ def nat_unreadable(*, gap: Remark) -> str:
 
     Do: Look at `nft list table ip nat`, and find out which program writes native rules there.
     """
-    return text(gap)
+    return _gaps_text(gaps)
 
 
 @diagnosis("medium")
-def lossy_listing(*, gap: Remark) -> str:
+def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
     """The text is a listing (iptables -L), not a dump.
 
     It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
@@ -174,18 +190,18 @@ def lossy_listing(*, gap: Remark) -> str:
 
     Do: Save a dump with iptables-save -c instead; it has everything, and is quicker to make.
     """
-    return text(gap)
+    return _gaps_text(gaps)
 
 
 @diagnosis("low")
-def table_guessed(*, gap: Remark) -> str:
+def table_guessed(*, gaps: tuple[Remark, ...]) -> str:
     """No line says which table these rules are of; it was told by their chains and targets.
 
     Why: Rules that are taken for those of another table decide about other packets.
 
     Do: Save a dump with iptables-save, which names its tables, or add the line *nat or *filter above.
     """
-    return text(gap)
+    return _gaps_text(gaps)
 
 
 _NO_MISSING_LINES = {
