@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 CATALOGUES = (
     "reading",
-    "broken_jumps",
+    "refused",
+    "misplaced",
     "services",
     "ways",
     "ports",
