@@ -53,8 +53,11 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
 
 # --- chains that are not there ---------------------------------------------------------------------------------
 
-_OF_KUBE_PROXY = (MARK_MASQUERADE, MARK_DROP, *SERVICE_CHAINS, *ENTRY_CHAINS, ENDPOINT_CHAIN)
+_OF_SERVICES = (*SERVICE_CHAINS, *ENTRY_CHAINS, ENDPOINT_CHAIN)
 """Chains that an excerpt often leaves out: that it does not show them says nothing."""
+
+_MARKING = {MARK_MASQUERADE, MARK_DROP}
+"""Without these no service can be written, which is a finding of its own; excerpts often leave them out."""
 
 _ADDED_TARGETS = frozenset({
     "ACCOUNT", "CHAOS", "DELUDE", "DHCPMAC", "DNETMAP", "ECHO", "IMQ", "IPMARK", "LOGMARK", "LSCAN", "MIRROR",
@@ -69,7 +72,7 @@ def _missing_chains(dump: Dump) -> Iterator[Finding]:
         rule
         for table in dump.tables.values()
         for word, users in table.calls.users.items()
-        if not _is_target(to_text(word)) and (dump.complete or not to_text(word).startswith(_OF_KUBE_PROXY))
+        if not _is_no_chain(to_text(word)) and (dump.complete or not to_text(word).startswith(_OF_SERVICES))
         for rule in map(table.rule_at, users.values())
         if rule.jump == to_text(word) and not table.has_chain(to_text(word))
     ]
@@ -79,14 +82,17 @@ def _missing_chains(dump: Dump) -> Iterator[Finding]:
 
 
 @cache
-def _is_target(word: str) -> bool:
-    return word in _ADDED_TARGETS or target_spec(word) is not None
+def _is_no_chain(word: str) -> bool:
+    """Whether a word is no chain that is missed here."""
+    return word in _ADDED_TARGETS or word in _MARKING or target_spec(word) is not None
 
 
 def dangling(chains: Iterable[str], rules: Iterable[Place], *, complete: bool) -> Finding:
     """Return the finding that `rules`, at least one, lead to `chains`, which are not there."""
-    leading = list(rules)
-    return found(dangling_jump, leading, line=leading[0].line, complete=complete, chains=tuple(chains))
+    leading, state = list(rules), "whole" if complete else "lacking"
+    return found(
+        dangling_jump, leading, line=leading[0].line, state=state, complete=complete, chains=tuple(chains)
+    )
 
 
 # --- loops, and calls that are too deep ------------------------------------------------------------------------
@@ -188,12 +194,12 @@ def chain_loop(*, chains: tuple[str, ...], reached: bool) -> str:
     )
 
 
-@diagnosis("high", absence=True)
+@diagnosis({"whole": "high", "lacking": "info"}, absence=True)
 def dangling_jump(*, chains: tuple[str, ...]) -> str:
     """A rule jumps to a chain that is neither declared nor has rules in this dump.
 
     Why: The kernel refuses a jump to a chain that does not exist, so lines are missing here, and what the
-    chain does with connections is not known.
+    chain does with connections is not known. In a dump that lacks lines anyway it is just one of them.
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
