@@ -10,7 +10,7 @@ from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import KERNEL, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
@@ -78,29 +78,22 @@ def _illegal_targets(table: Table, backend: str | None) -> Iterator[Finding]:
         if users is None or (allowed.backend and allowed.backend != backend):
             continue
         by_table = bool(allowed.tables) and table.name not in allowed.tables.split()
-        hooks = _forbidden_hooks(table, allowed)
-        chains = [
-            chain for chain in users if by_table or any(chain in table.calls.reached(hook) for hook in hooks)
-        ]
-        rules = [
-            rule
-            for chain in chains
-            for rule in table.rules_with(target, to_text(chain))
-            if _uses(rule, target, allowed)
-        ]
+        hooks = () if by_table else tuple(_forbidden_hooks(table, allowed, users))
+        chains = set(users) if by_table else set(users) & {c for hook in hooks for c in table.calls.reached(hook)}
+        rules = [rule for chain in chains for rule in table.rules_with(target, to_text(chain))]
+        rules = sorted((rule for rule in rules if _uses(rule, target, allowed)), key=lambda rule: rule.line)
         if rules:
-            where = (
-                () if by_table else tuple(to_text(h) for h in hooks if table.calls.reached(h) & set(chains))
-            )
-            yield found(illegal_target, rules, line=rules[0].line, target=target, table=table.name, hooks=where,
-                allowed=_places(allowed), option=allowed.option,
+            yield found(illegal_target, rules, line=rules[0].line, target=target, table=table.name,
+                hooks=tuple(map(to_text, hooks)), allowed=_places(allowed), option=allowed.option,
             )  # fmt: skip
 
 
-def _forbidden_hooks(table: Table, allowed: _Allowed) -> list[bytes]:
+def _forbidden_hooks(table: Table, allowed: _Allowed, users: Mapping[bytes, int]) -> Iterator[bytes]:
+    """Yield the built-in chains that lead to one of `users`, and must not."""
     legal = allowed.hooks.split()
-    hooks = names("hook", table=table.name, writer=KERNEL)
-    return [to_bytes(hook) for hook in hooks if legal and hook not in legal]
+    for name in names("hook", table=table.name, writer=KERNEL):
+        if legal and name not in legal and not table.calls.reached(to_bytes(name)).isdisjoint(users):
+            yield to_bytes(name)
 
 
 def _uses(rule: Rule, target: str, allowed: _Allowed) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.kube.families import KERNEL, KUBE_PROXY, PEOPLE, family_of
+from iptviz.kube.families import ENDPOINT_CHAIN, KERNEL, KUBE_PROXY, PEOPLE, family_of
 from iptviz.rules.excluding import excludes
 from iptviz.rules.form import Test
 from iptviz.rules.iptables import compiled
@@ -35,6 +35,7 @@ _INTERFACES = {b"OUTPUT": b"-i", b"INPUT": b"-o", b"PREROUTING": b"-o"}
 """The options that ask for it."""
 
 _FARTHEST = 8
+_ENDPOINTS = to_bytes(ENDPOINT_CHAIN)
 
 
 class _WayIn(NamedTuple):
@@ -48,8 +49,9 @@ def _contradictions(table: Table, *, complete: bool) -> Iterator[Finding]:
     """Yield for each chain its rules that exclude what the only way into the chain has required."""
     ways = _WaysIn(table)
     for chain, run in table.each_run():
-        words = {} if _is_generated(to_text(chain), table) else ways.words(chain)
-        if not words:
+        if chain.startswith(_ENDPOINTS) or not (words := ways.words(chain)):
+            continue
+        if _is_generated(to_text(chain), table):
             continue
         excluded = [
             (rule, why)
@@ -65,7 +67,10 @@ def _contradictions(table: Table, *, complete: bool) -> Iterator[Finding]:
 
 
 def _is_generated(chain: str, table: Table) -> bool:
-    """Whether a program writes the chain that knows its rules in one shape, needed or not; Docker is one."""
+    """Whether a program writes the chain that knows its rules in one shape, needed or not; Docker is one.
+
+    What may be wrong with the protocol of an endpoint's chain is a finding of its own.
+    """
     family = family_of(chain, table.name)
     return family is not None and family.writer not in {KERNEL, PEOPLE, KUBE_PROXY}
 
