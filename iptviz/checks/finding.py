@@ -58,6 +58,8 @@ class Diagnosis(NamedTuple):
     sentence of a finding's values; its docstring is the documentation. `absence` says that something is
     missing, which a dump that lacks lines does not prove. `reference` is where the pattern stood in public
     (`k/k#N` is kubernetes/kubernetes issue or pull request N), empty where no case is known.
+    `explains` are ids of findings that only follow from this one, and are not made beside it. `general`: it is
+    about rules alone, and not made where another finding is about the same rule.
     """
 
     id: str
@@ -66,6 +68,8 @@ class Diagnosis(NamedTuple):
     reference: str = ""
     absence: bool = False
     shared_advice: str = ""
+    explains: frozenset[str] = frozenset()
+    general: bool = False
 
     @property
     def severities(self) -> tuple[str, ...]:
@@ -104,7 +108,13 @@ _WHY, _DO = "Why: ", "Do: "
 
 
 def diagnosis(
-    severity: str | Mapping[str, str], *, reference: str = "", absence: bool = False, advice: str = ""
+    severity: str | Mapping[str, str],
+    *,
+    reference: str = "",
+    absence: bool = False,
+    advice: str = "",
+    explains: Iterable[str] = (),
+    general: bool = False,
 ) -> Callable[[Callable[..., str]], Diagnosis]:
     """Return what makes a diagnosis of the function that words it; its name is the id.
 
@@ -113,7 +123,7 @@ def diagnosis(
 
     def made(words: Callable[..., str]) -> Diagnosis:
         what = words.__name__.replace("_", "-")
-        return Diagnosis(what, severity, words, reference, absence, advice)
+        return Diagnosis(what, severity, words, reference, absence, advice, frozenset(explains), general)
 
     return made
 

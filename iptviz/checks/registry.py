@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 CATALOGUES = (
     "reading",
-    "broken_jumps",
+    "unprinted",
+    "refused",
+    "misplaced",
+    "rules",
+    "never_matching",
     "services",
     "ways",
     "ports",
@@ -82,8 +86,22 @@ def all_diagnoses() -> dict[str, Diagnosis]:
 
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
-    """Yield what the checks of catalogues, of all unless some are named, find in a dump of a node."""
-    for name in catalogues:
-        check = catalogue(name).check
-        if check is not None:
-            yield from check(node)
+    """Yield what the checks of catalogues, of all unless some are named, find in a dump of a node, each cause once."""
+    checks = filter(None, (catalogue(name).check for name in catalogues))
+    return told_once([finding for check in checks for finding in check(node)])
+
+
+def told_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield findings without those that others explain, and those about rules which others are about as well."""
+    made = [(finding, diagnosis_of(finding.id)) for finding in findings]
+    explained = {what for _, diagnosis in made for what in diagnosis.explains}
+    lines = {
+        piece.line
+        for finding, diagnosis in made
+        if not diagnosis.general and finding.severity != "info"
+        for piece in finding.evidence
+    }
+    for finding, diagnosis in made:
+        about = finding.evidence[0].line if diagnosis.general and finding.evidence else 0
+        if finding.id not in explained and about not in lines:
+            yield finding

@@ -15,6 +15,7 @@ from iptviz.xtables.option import Saving
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from iptviz.dump.calls import Calls
     from iptviz.intake.index import Section, Span
     from iptviz.intake.lines import Lines
 
@@ -199,11 +200,26 @@ class Table:
         names = dict.fromkeys(to_text(name[1]) for name in found)
         return list(names | dict.fromkeys(map(to_text, self._section.runs)))
 
-    def undeclared(self) -> list[str]:
-        """Return the names of the chains that have rules but no declaration, in the order of their rules."""
+    def names(self) -> set[bytes]:
+        """Return the names of all chains as they stand in the text."""
+        return self._declared_names() | self._section.runs.keys()
+
+    def _declared_names(self) -> set[bytes]:
         declared: set[bytes] = set()
         for start, end in self._section.declarations:
             declared.update(_DECLARED_NAME.findall(self.data, start, end))
+        return declared
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Which chain leads to which, found by one search of the text."""
+        from iptviz.dump.calls import Calls  # few questions ask for all of them
+
+        return Calls(self)
+
+    def undeclared(self) -> list[str]:
+        """Return the names of the chains that have rules but no declaration, in the order of their rules."""
+        declared = self._declared_names()
         if self._section.runs.keys() <= declared:
             return []  # as nearly always, which a hundred thousand chains shall not be asked for one by one
         return [to_text(name) for name in self._section.runs if name not in declared]
@@ -236,6 +252,14 @@ class Table:
             for declaration in _DECLARATION.finditer(self.data, *block):
                 found.setdefault(declaration[1], declaration)
         return found
+
+    def each_run(self) -> Iterator[tuple[bytes, Span]]:
+        """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
+        return ((chain, span) for chain in self._section.runs for span in self._section.spans(chain))
+
+    def rule_at(self, offset: int) -> Rule:
+        """Return the rule that holds a place of the text."""
+        return Rule(self, (self.data.rfind(b"\n", 0, offset) + 1, self.lines.end(offset)))
 
     def runs_of(self, chain: str) -> Sequence[Span]:
         """Return where the rules of `chain` stand: stretches of whole lines."""

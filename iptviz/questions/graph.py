@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import reading
-from iptviz.checks.broken_jumps import dangling, loop
 from iptviz.checks.finding import findings_among
+from iptviz.checks.refused import dangling, loop
 from iptviz.errors import TargetError
 from iptviz.intake.remark import remark
+from iptviz.intake.text import to_bytes, to_text
 from iptviz.jumps import jumps, loops
 from iptviz.kube.find import find
 from iptviz.kube.target import family_of_target, parse_target
@@ -199,8 +200,18 @@ def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Ite
     missing = {node.place for node in nodes if not node.present}
     for jump in kept:
         if jump.head in missing:
-            yield dangling(jump.head[1], jump.rules, complete=dump.complete)
+            yield dangling((jump.head[1],), jump.rules, complete=dump.complete)
     for group in loops(rules):
         within = set(group)
         inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]
-        yield loop([chain for _, chain in group], inner)
+        yield loop(
+            [chain for _, chain in group], inner, reached=_is_reached(dump.tables[group[0][0]], within)
+        )
+
+
+def _is_reached(table: Table, chains: set[Place]) -> bool:
+    """Whether a built-in chain leads to one of `chains`, which are of `table`."""
+    hooks = [to_bytes(name) for name, chain in table.chains.items() if chain.policy]
+    return any(
+        (table.name, to_text(chain)) in chains for hook in hooks for chain in table.calls.reached(hook)
+    )

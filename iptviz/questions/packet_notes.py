@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks import reading
 from iptviz.checks.backends import backends
-from iptviz.checks.broken_jumps import broken_jumps
 from iptviz.checks.era import elsewhere
+from iptviz.checks.refused import broken_jumps
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label

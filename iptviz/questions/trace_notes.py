@@ -53,9 +53,9 @@ def _undeclared(dump: Dump) -> Iterator[Item]:
     for table, hook in product(dump.tables.values(), written_by(KERNEL)):
         for rule in table.rules_with("-j KUBE-", hook):
             if rule.jump is not None and not table.has_chain(rule.jump):
-                from iptviz.checks.broken_jumps import dangling
+                from iptviz.checks.refused import dangling
 
-                yield dangling(rule.jump, [rule], complete=dump.complete)
+                yield dangling((rule.jump,), [rule], complete=dump.complete)
 
 
 def frontend_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
@@ -67,7 +67,7 @@ def frontend_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
 def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
     """Yield what is to be said of one frontend; what all is well with imports no words."""
     if traced.broken.loops or traced.broken.missing:
-        from iptviz.checks.broken_jumps import broken_jumps
+        from iptviz.checks.refused import broken_jumps
 
         yield from broken_jumps(traced.broken, complete=dump.complete)
     if traced.rounded:
