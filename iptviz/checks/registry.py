@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CATALOGUES = (
     "reading",
+    "sync",
+    "contradictions",
     "broken_jumps",
     "services",
     "ways",
