@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
-from iptviz.kube.families import CLUSTER_CHAIN, MARK_MASQUERADE, NODE_PORTS, SERVICES
+from iptviz.kube.families import NODE_PORTS, SERVICES
 from iptviz.kube.find import find
-from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
 if TYPE_CHECKING:
@@ -18,17 +16,19 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.dump.table import Table
     from iptviz.kube.frontends import Frontend
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
 
 
-def absence(dump: Dump, target: ParsedTarget, typed: str) -> Iterator[Item]:
-    """Yield why `target` was not found and what to try next, the most telling first."""
+def absence(dump: Dump, target: ParsedTarget, typed: str, ground: Iterable[Item] = ()) -> Iterator[Item]:
+    """Yield why `target` was not found and what to try next, the most telling first.
+
+    `ground` is what every service would need and the dump lacks.
+    """
     yield remark("target-absent", typed=typed)
-    yield from _missing_ground(dump)
+    yield from ground
     if isinstance(target, AddressTarget):
         yield from _about_address(dump, target)
     elif isinstance(target, NodePortTarget):
@@ -37,48 +37,6 @@ def absence(dump: Dump, target: ParsedTarget, typed: str) -> Iterator[Item]:
         yield from _about_name(dump, target)
     else:
         yield from _about_chain(dump, target)
-
-
-def emptiness(dump: Dump) -> list[Item]:
-    """Return why a dump has no services at all."""
-    return list(_missing_ground(dump)) or [remark("nothing-leads-to-services")]
-
-
-def _missing_ground(dump: Dump) -> Iterator[Item]:
-    """Say what every service would need and this dump lacks."""
-    nat = dump.tables.get("nat")
-    if nat is None:
-        yield remark("nat-absent", tables=tuple(dump.tables))
-        return
-    mode = mode_of(dump)
-    if mode.name == "flushed":
-        yield found(nat_flushed, complete=dump.complete, chain=mode.chain, table=mode.table, at=mode.line)
-    elif mode.name != "iptables":
-        yield remark(_SERVICES_IN[mode.name], at=mode.line)
-    elif MARK_MASQUERADE in nat.chains and not any(
-        name.startswith(CLUSTER_CHAIN) for name in nat.chain_names()
-    ):
-        yield _no_service(dump, nat)
-
-
-def _no_service(dump: Dump, nat: Table) -> Item:
-    """Say that kube-proxy wrote no service: the jump to node ports, which it writes with them, tells that it did.
-
-    It writes that for a family of addresses that no service has, too.
-    """
-    if any(rule.jump == NODE_PORTS for rule in nat.rules_of(SERVICES)):
-        return remark("no-service-written")
-    return found(skeleton_only, complete=dump.complete)
-
-
-_SERVICES_IN = {
-    "ipvs": "services-in-ipvs",
-    "userspace": "services-in-userspace",
-    "elsewhere": "services-elsewhere",
-    "none": "services-nowhere",
-    "cut": "services-cut",
-}
-"""What is said of a mode in which services are not in iptables."""
 
 
 def _about_address(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
@@ -210,11 +168,6 @@ def _one_edit_apart(one: str, other: str) -> bool:
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-def _only_tables(*, tables: tuple[str, ...]) -> str:
-    only = ", ".join(tables)
-    return f"The dump has no nat table, only {only}: services are in nat (iptables-save -t nat)."
-
-
 def _other_family(*, version: int, family: int) -> str:
     save = {4: "iptables-save", 6: "ip6tables-save"}[version]
     return f"It is an IPv{version} address and the dump is IPv{family}: use the node's {save}."
@@ -237,12 +190,6 @@ def _listed(frontends: Sequence[Frontend]) -> str:
 _CHAIN = "Chain {chain} is in table {table} (line {at}), but "
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
-    "no-service-written": (
-        "kube-proxy has written its chains, and no service among them: none has an address of this family, or it "
-        "knows of none."
-    ),
-    "nothing-leads-to-services": "No rule of this dump leads to a service.",
-    "nat-absent": _only_tables,
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}.",
     "an-endpoint": _endpoint,
@@ -264,32 +211,3 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-of-all-services": _CHAIN + "it is the way to all services: name one of them.",
     "chain-without-traffic": _CHAIN + "no service's traffic leads to it.",
 }
-
-
-@diagnosis("critical", reference="kubernetes/kubeadm#784, k/k#35641", absence=True)
-def skeleton_only() -> str:
-    """kube-proxy's chain KUBE-SERVICES is declared, but no chain of any service (KUBE-SVC-...) is there.
-
-    Why: kube-proxy made its chains and then wrote no service: it reached no API server, or every restore
-    fails. No service works on this node.
-
-    Do: Read kube-proxy's log on this node for errors of iptables-restore or of the API server.
-    """
-    return "KUBE-SERVICES is there but no KUBE-SVC- chain: kube-proxy has not synced its services."
-
-
-@diagnosis("critical", reference="k/k#93091, #104388, #129128", absence=True)
-def nat_flushed(*, chain: str, table: str, at: int) -> str:
-    """kube-proxy's chains are gone from nat, where services are, and others of its are still there.
-
-    Why: No service works on this node through these rules. firewalld, shorewall and ferm take kube-proxy's
-    rules away when they start or reload; kube-proxy looks for its chain in mangle only, and does not notice
-    that nat alone is empty.
-
-    Do: Restart kube-proxy, which writes its rules anew. Keep the program that flushed nat from doing it
-    again. Where kube-proxy runs in nftables or IPVS mode now, a reboot removes what it left.
-    """
-    return (
-        f"The nat table has no {SERVICES} chain, but {chain} ({table}, line {at}) shows that kube-proxy ran "
-        "here: nat was flushed, or kube-proxy has changed its mode since."
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 from iptviz.node.snapshot import LEGACY_TABLES, Snapshot
@@ -12,8 +12,23 @@ from iptviz.node.snapshot import LEGACY_TABLES, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.checks.finding import Item
+    from iptviz.checks.examined import Examined
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
+
+
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield what the other backend has; of the dumps of one family, the first speaks for all."""
+    first = next(dump for dump in node.node.dumps if dump.family == node.dump.family)
+    if node.dump is not first:
+        return
+    yield from _other_dumps(node.node, first)
+    beyond = node.node.tables_beyond(first.family)
+    warned = (dump for dump in node.node.dumps if dump.family == first.family and dump.legacy_warning)
+    if LEGACY_TABLES in beyond and (dump := next(warned, None)) is not None:
+        yield found(dual_backend, [Evidence(dump.legacy_warning or 0, "")], state="unseen",
+            backends=("nf_tables", "legacy"), count=0, number=dump.number, services=False,
+        )  # fmt: skip
 
 
 def backends(node: Snapshot, asked: Dump) -> Iterator[Item]:
@@ -21,6 +36,11 @@ def backends(node: Snapshot, asked: Dump) -> Iterator[Item]:
     line = asked.legacy_warning
     if line is not None and LEGACY_TABLES in node.tables_beyond(asked.family):
         yield remark("legacy-unseen", line)
+    yield from _other_dumps(node, asked)
+
+
+def _other_dumps(node: Snapshot, asked: Dump) -> Iterator[Finding]:
+    """Yield for each dump of the other backend that rules of it act beside those of the dump that was asked."""
     for other in node.dumps:
         if other.family == asked.family and other.backend != asked.backend and other.rule_count:
             services = all(_has_services(dump) for dump in (asked, other))
@@ -49,20 +69,23 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 
 
-@diagnosis({"services": "critical", "rules": "medium"}, reference="k/k#109811, #107965")
+@diagnosis({"services": "critical", "rules": "medium", "unseen": "medium"}, reference="k/k#109811, #107965")
 def dual_backend(*, backends: tuple[str, str], count: int, number: int, services: bool) -> str:
     """The node has rules in the tables of iptables-legacy and in those of iptables-nft.
 
-    A packet passes both; in nat the backend whose tables were registered last is asked first, which no dump
-    shows.
+    A packet passes both; in nat the backend whose tables were registered last is asked first, and wins, which
+    no dump shows. Tables of iptables-legacy that are only told of may be empty.
 
     Why: What one backend drops is dropped, whatever the other says. If both have kube-proxy's chains, those
     of the backend that kube-proxy left are stale: connections may go to endpoints that are gone.
 
-    Do: Find out who writes to which backend (iptables -V in each container). Empty the tables of the one
-    that nobody should use, or reboot the node.
+    Do: Save both (iptables-nft-save, iptables-legacy-save) and check them as one node. Find out who writes to
+    which backend (iptables -V in each container). Empty the tables of the one that nobody should use, or reboot
+    the node.
     """
     asked, other = backends
+    if not count:
+        return f"the node has tables of {other}, too, not shown: rules in them act beside those of {asked}"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
     both = f"; both have {SERVICES}" if services else ""
     return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"

@@ -130,7 +130,7 @@ def diagnosis(
 
 def found(
     what: Diagnosis,
-    rules: Iterable[Place] = (),
+    rules: Iterable[Place | Evidence] = (),
     *,
     line: int = 0,
     state: str = "",

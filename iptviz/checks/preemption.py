@@ -5,26 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import as_remark, diagnosis, found
+from iptviz.checks.wording import WHOSE
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from iptviz.checks.finding import Finding, Item
+    from iptviz.checks.finding import Item
     from iptviz.engine.condition import When
     from iptviz.intake.remark import Remark
     from iptviz.kube.names import ServiceName
     from iptviz.kube.preempt import ConditionalJump, Preemption
-
-_WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
-"""Whose connections pass a hook."""
-
-
-def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Iterator[Finding]:
-    """Yield a finding for each hook from which nothing leads to KUBE-SERVICES."""
-    return (found(hook_without_services, complete=complete, hook=hook) for hook in hooks)
 
 
 def preempted(preemption: Preemption, service: ServiceName) -> Item:
@@ -46,7 +37,7 @@ def conditional(jump: ConditionalJump) -> Remark:
 
 
 def _asked_if(*, hook: str, when: When) -> str:
-    return f"{SERVICES} is asked when {clauses(when)}: other connections of {_WHOSE[hook]} do not come here"
+    return f"{SERVICES} is asked when {clauses(when)}: other connections of {WHOSE[hook]} do not come here"
 
 
 REMARKS = {"services-asked-if": _asked_if}
@@ -66,17 +57,3 @@ def foreign_dnat_first(*, target: str, hook: str, when: When) -> str:
     """
     condition = f" when {clauses(when)}" if when else ""
     return f"{target}, asked by {hook} before {SERVICES}, takes the connection{condition}"
-
-
-@diagnosis("high", reference="k/k#129128, #133767", absence=True)
-def hook_without_services(*, hook: str) -> str:
-    """A built-in chain of nat has no jump to KUBE-SERVICES, although that chain is there.
-
-    It is PREROUTING, for what arrives, or OUTPUT, for what the node sends.
-
-    Why: kube-proxy writes both jumps. Without one, connections that come this way meet no service at all;
-    another program flushed the built-in chain, or a firewall was reloaded.
-
-    Do: Restart kube-proxy, which writes the jumps again, and find out what took them away.
-    """
-    return f"nothing in nat {hook} leads to {SERVICES}: connections of {_WHOSE[hook]} do not come here"

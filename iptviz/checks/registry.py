@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CATALOGUES = (
     "reading",
     "unprinted",
+    "sync",
+    "contradictions",
     "refused",
     "misplaced",
     "rules",

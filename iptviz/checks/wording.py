@@ -28,6 +28,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 """What an answer says that is about no dump, but about the answer."""
 
+WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
+"""Whose connections pass a hook of nat."""
+
 
 def sentence(item: Item) -> str:
     """Return a finding or a remark in words, with the line that it is about in front."""

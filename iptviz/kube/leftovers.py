@@ -4,26 +4,49 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.families import DOCKERSHIM, USERSPACE, written_by
+from iptviz.kube.families import (
+    DISPATCHERS,
+    DOCKERSHIM,
+    ENDPOINT_CHAIN,
+    ENTRY_CHAINS,
+    EXTERNAL_CHAIN,
+    IPVS,
+    NODE_PORTS,
+    SERVICE_CHAINS,
+    USERSPACE,
+    written_by,
+)
+from iptviz.kube.mode import mode_of
+from iptviz.kube.synced import dispatching, nftables_mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-WRITERS = {
-    "userspace": written_by(USERSPACE),
-    "dockershim": written_by(DOCKERSHIM),
+WRITERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "userspace": {"nat": written_by(USERSPACE)},
+    "dockershim": {"nat": written_by(DOCKERSHIM)},
+    "iptables": {
+        "nat": (NODE_PORTS, ENDPOINT_CHAIN, *SERVICE_CHAINS, *ENTRY_CHAINS),
+        "filter": (NODE_PORTS, *DISPATCHERS["filter"]),
+    },
+    "ipvs": {"nat": written_by(IPVS), "filter": written_by(IPVS)},
 }
-"""Who wrote chains whose names begin so: kube-proxy in userspace mode, or the host ports of dockershim."""
+"""Who wrote chains whose names begin so, by table: kube-proxy in another mode, or dockershim for host ports."""
+
+_OTHER_MODES = {"iptables", "ipvs"}
+"""Writers of which something is left only where another mode has taken over."""
+
+_OLD_LOCAL = "KUBE-XLB-"
 
 
 class Leftover(NamedTuple):
     """Chains of one writer, in order; `asked` is a rule elsewhere that leads to one of them, or None.
 
-    `whole` says whether the table was read to its end: else such a rule may be what is missing.
+    `whole` says whether the tables were read to their end: else such a rule may be what is missing.
     """
 
     writer: str
@@ -33,16 +56,92 @@ class Leftover(NamedTuple):
     whole: bool
 
 
-def leftovers(dump: Dump) -> Iterator[Leftover]:
-    """Yield what is left in the nat table, for each writer."""
-    nat = dump.tables.get("nat")
-    if nat is None:
+def leftovers(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Leftover]:
+    """Yield what is left of each writer; `beyond` are the node's tables that no dump shows."""
+    if "nat" not in dump.tables:
         return
+    names = {name: dump.tables[name].chain_names() for name in ("nat", "filter") if name in dump.tables}
+    gone = _modes_left(dump, beyond)
     for writer, prefixes in WRITERS.items():
-        chains = tuple(chain for chain in nat.chain_names() if chain.startswith(prefixes))
-        if chains:
-            yield Leftover(writer, chains, nat.chains[chains[0]].line, _asked(nat, chains), nat.committed)
+        if writer in _OTHER_MODES and writer not in gone:
+            continue
+        found = [
+            (dump.tables[table], chain)
+            for table, begins in prefixes.items()
+            for chain in names.get(table, ())
+            if chain.startswith(begins)
+        ]
+        if found:
+            (first, chain), chains = found[0], tuple(dict.fromkeys(name for _, name in found))
+            whole = all(table.committed for table, _ in found)
+            yield Leftover(writer, chains, first.chains[chain].line, _asked(found, writer), whole)
 
 
-def _asked(nat: Table, chains: tuple[str, ...]) -> Rule | None:
-    return next((rule for chain in chains for rule in nat.rules_to(chain) if rule.chain not in chains), None)
+def _modes_left(dump: Dump, beyond: Iterable[str]) -> set[str]:
+    """Return the modes of which nothing should be there: another is in use, and they act no more in nat."""
+    nat = dump.tables["nat"]
+    mode = mode_of(dump).name
+    if mode == "iptables" and not nftables_mode(dump, beyond):
+        return {"ipvs"}
+    if (mode == "ipvs" or nftables_mode(dump, beyond)) and dispatching(nat) is None:
+        return {"iptables"}
+    return set()
+
+
+def _asked(found: list[tuple[Table, str]], writer: str) -> Rule | None:
+    """Return a rule of another chain that leads to one of these, where that has rules: it may still act."""
+    chains = {(table.name, chain) for table, chain in found}
+    for table, chain in found:
+        if writer in _OTHER_MODES and not any(_ends(rule) for rule in table.rules_of(chain)):
+            continue
+        for rule in table.rules_to(chain):
+            if (table.name, rule.chain) not in chains:
+                return rule
+    return None
+
+
+def _ends(rule: Rule) -> bool:
+    """Whether a rule decides what becomes of connections, or leads on."""
+    return rule.target is not None and (rule.target.name in {"REJECT", "DROP", "DNAT"})
+
+
+class OldLocalChains(NamedTuple):
+    """Chains KUBE-XLB-..., which releases up to 1.23 wrote: their names, and the rules in them that lead on."""
+
+    chains: tuple[str, ...]
+    line: int
+    rules: tuple[Rule, ...]
+
+
+def old_local_chains(nat: Table) -> OldLocalChains | None:
+    """Return the chains KUBE-XLB-... that stand beside KUBE-EXT-..., which took their place in 1.24."""
+    if next(nat.rules_with(f"-A {EXTERNAL_CHAIN}"), None) is None:
+        return None
+    chains = tuple(name for name in nat.chain_names() if name.startswith(_OLD_LOCAL))
+    if not chains:
+        return None
+    onward = (*SERVICE_CHAINS, ENDPOINT_CHAIN)
+    rules = (rule for chain in chains for rule in nat.rules_of(chain))
+    leading = tuple(rule for rule in rules if (rule.jump or "").startswith(onward))
+    return OldLocalChains(chains, nat.chains[chains[0]].line, leading)
+
+
+_FLANNEL_CHAIN, _FLANNEL_COMMENT, _CALICO_CHAIN = "FLANNEL-POSTRTG", "flanneld masq", "cali-nat-outgoing"
+
+
+def masqueraded_twice(nat: Table) -> tuple[Rule, Rule] | None:
+    """Return the rules by which flannel and Calico both masquerade what pods send, or None.
+
+    Flannel beside Calico's policies (Canal) has no such rule of Calico's.
+    """
+    calico = next((rule for rule in nat.rules_of(_CALICO_CHAIN) if _masquerades(rule)), None)
+    if calico is None or next(nat.rules_to(_CALICO_CHAIN), None) is None:
+        return None
+    own = [*nat.rules_of(_FLANNEL_CHAIN)] if next(nat.rules_to(_FLANNEL_CHAIN), None) else []
+    early = (rule for rule in nat.rules_of("POSTROUTING") if rule.comment == _FLANNEL_COMMENT)
+    flannel = next((rule for rule in (*own, *early) if _masquerades(rule)), None)
+    return None if flannel is None else (flannel, calico)
+
+
+def _masquerades(rule: Rule) -> bool:
+    return rule.target is not None and rule.target.name in {"MASQUERADE", "SNAT"}

@@ -9,6 +9,7 @@ from iptviz.kube.families import (
     KUBE_PROXY,
     KUBELET_CANARY,
     PROXY_CANARY,
+    SERVICE_CHAINS,
     SERVICES,
     USERSPACE,
     written_by,
@@ -38,6 +39,9 @@ _SIGNS: tuple[tuple[ModeName, tuple[str, ...]], ...] = (
 )
 """Chains of the nat table that tell a mode; where several are there, the first counts."""
 
+
+_BY_SET = "--match-set KUBE-"
+"""What rules of the IPVS mode ask."""
 
 _LEFT_BEHIND = (PROXY_CANARY, *(name for name in written_by(KUBE_PROXY) if name != PROXY_CANARY))
 """Chains that show that kube-proxy has been here, the most telling first."""
@@ -78,10 +82,21 @@ def _modes(dump: Dump) -> Iterator[Mode]:
 
 
 def _modes_of_nat(nat: Table) -> Iterator[Mode]:
+    if nat.has_chain(IPVS_NODE_PORT) and _leads_to_services(nat):
+        yield Mode("iptables", nat.chains[SERVICES].line)  # the other mode's chain is left over
     for name, chains in _SIGNS:
         yield from (Mode(name, nat.chains[chain].line) for chain in chains if nat.has_chain(chain))
         if name == "ipvs":
-            yield from (Mode(name, rule.line) for rule in nat.rules_with("--match-set KUBE-"))
+            yield from (Mode(name, rule.line) for rule in nat.rules_with(_BY_SET))
+
+
+def _leads_to_services(nat: Table) -> bool:
+    """Whether KUBE-SERVICES leads to a chain of a service, which the IPVS mode does not write, and asks no set."""
+    leading = (rule for rule in nat.rules_with(" -j KUBE-SV", SERVICES))
+    return (
+        any((rule.jump or "").startswith(SERVICE_CHAINS) for rule in leading)
+        and next(nat.rules_with(_BY_SET, SERVICES), None) is None
+    )
 
 
 def _declared(dump: Dump, chain: str) -> Iterator[tuple[int, str]]:

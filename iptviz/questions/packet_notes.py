@@ -82,7 +82,7 @@ def packet_notes(
         yield from reading.gaps(dump)
     yield from broken_jumps(journey.broken, complete=complete)
     yield from backends(node, dumps[0])
-    yield from _service_notes(dumps)
+    yield from _service_notes(node, dumps)
     yield from _limit_notes(journey)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
@@ -104,14 +104,14 @@ def packet_notes(
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
 
 
-def _service_notes(dumps: Sequence[Dump]) -> Iterator[Item]:
+def _service_notes(node: Snapshot, dumps: Sequence[Dump]) -> Iterator[Item]:
     """Say where services are that these rules do not have; a node's other backend may have them."""
     modes = [mode_of(dump).name for dump in dumps]
     yield from elsewhere(modes)
     if "flushed" in modes and "iptables" not in modes:
-        from iptviz.checks.absence import emptiness
+        from iptviz.checks.sync import emptiness
 
-        yield from emptiness(dumps[modes.index("flushed")])
+        yield from emptiness(dumps[modes.index("flushed")], node)
 
 
 def _hangs_on_all_targets(outcomes: tuple[Outcome, ...]) -> bool:

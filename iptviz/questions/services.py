@@ -168,7 +168,7 @@ def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:
     for other in node.dumps:
         nat = other.tables.get("nat")
         if other.family != asked.family and nat is not None and nat.has_chain(SERVICES):
-            from iptviz.checks.absence import emptiness  # few nodes have two families
+            from iptviz.checks.sync import emptiness  # few nodes have two families
 
             if "skeleton-only" in {item.id for item in findings_among(emptiness(other))}:
                 yield remark("other-family-not-synced", number=other.number, family=other.family)
@@ -204,7 +204,7 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         wanted = list(_leading_to(wanted, asked.endpoint))
     wanted.sort(key=SORTS[asked.sort])
     others = tuple(published_ports(dump)) if asked.published else ()
-    notes = tuple(_notes(rules, found))
+    notes = tuple(_notes(node, rules, found))
     evidence = evidence_of(node, dump.family, asked.beside)
     result = ServicesResult(
         dump,
@@ -258,17 +258,17 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
             yield service_port
 
 
-def _notes(rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
+def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     dump = rules.dump
     yield from reading.gaps(dump)
     yield from (collision(first, other) for first, other in rules.contested())
-    yield from leftovers.left(dump)
+    yield from leftovers.left(dump, node.tables_beyond(dump.family))
     if not found or mode_of(dump).name != "iptables":
-        from iptviz.checks.absence import emptiness
+        from iptviz.checks.sync import emptiness
 
-        yield from emptiness(dump)
+        yield from emptiness(dump, node)
     nat = dump.tables.get("nat")
     if found and nat and (hooks := hooks_without_services(nat)):
-        from iptviz.checks.preemption import hooks_not_leading
+        from iptviz.checks.sync import hooks_not_leading
 
-        yield from hooks_not_leading(hooks, complete=dump.complete)
+        yield hooks_not_leading(hooks, complete=dump.complete)

@@ -165,8 +165,9 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     notes += since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence
+        from iptviz.checks.sync import missing_ground
 
-        notes = [*absence(dump, parsed, target), *notes]
+        notes = [*absence(dump, parsed, target, missing_ground(dump)), *notes]
     observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
     return TraceResult(dump, target, services, found.wanted, siblings, _said_once(notes), observed, since)
 

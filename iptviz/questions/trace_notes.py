@@ -43,9 +43,9 @@ def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
     nat = dump.tables.get("nat")
     hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []
     if hooks:
-        from iptviz.checks.preemption import hooks_not_leading
+        from iptviz.checks.sync import hooks_not_leading
 
-        yield from hooks_not_leading(hooks, complete=dump.complete)
+        yield hooks_not_leading(hooks, complete=dump.complete)
 
 
 def _undeclared(dump: Dump) -> Iterator[Item]:

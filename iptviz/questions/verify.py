@@ -180,7 +180,7 @@ def _notes(
 ) -> Iterator[Item]:
     yield from reading.gaps(dump)
     if mode_of(dump).name != "iptables":
-        from iptviz.checks.absence import emptiness
+        from iptviz.checks.sync import emptiness
 
         yield from emptiness(dump)
     if node is None and any(

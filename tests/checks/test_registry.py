@@ -57,6 +57,7 @@ VALUES: dict[str, Hashable] = {
     "reason": "it ends too early", "limit": LIMIT, "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
+    "lost": ("PREROUTING", "OUTPUT"), "program": "firewalld", "of_family": "ipv6", "sign": "chain INPUT_ZONES in filter, line 7",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

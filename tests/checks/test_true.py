@@ -222,7 +222,9 @@ def test_a_service_is_missing_for_certain_in_a_whole_dump_alone(
 @pytest.mark.parametrize(
     "text",
     [
-        WEB.replace(":KUBE-NODEPORTS", ":KUBE-NODE-PORT - [0:0]\n:KUBE-NODEPORTS"),
+        WEB.replace(
+            DISPATCH, "-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\n" + DISPATCH
+        ),
         "*nat\n:PREROUTING ACCEPT [0:0]\n:KUBE-PORTALS-HOST - [0:0]\nCOMMIT\n",
         "*mangle\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n",
     ],

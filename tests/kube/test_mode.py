@@ -94,7 +94,7 @@ def test_a_text_without_services_proves_no_more_than_it_shows(name: str, clause:
 def test_nat_that_was_flushed_is_a_finding() -> None:
     dump = iptviz.load(FIXTURES / "no-services" / "firewalld.rules")
     (found,) = iptviz.services(dump).findings
-    assert (found.id, found.severity) == ("nat-flushed", "critical")
+    assert (found.id, found.severity) == ("chains-removed", "critical")
 
 
 def test_refusals_in_filter_do_not_hide_that_nat_was_flushed() -> None:

@@ -386,4 +386,4 @@ def test_a_node_whose_nat_was_flushed_misses_its_services_and_that_is_said(tmp_p
         iptviz.load(FIXTURES / "no-services" / "firewalld.rules"), [str(tmp_path / "api.json")]
     )
     assert [one.kind for one in result.differences] == ["missing-service"]
-    assert "nat-flushed" in [one.id for one in result.findings]
+    assert "chains-removed" in [one.id for one in result.findings]

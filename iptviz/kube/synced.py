@@ -1,0 +1,137 @@
+"""Whether the rules that kube-proxy keeps in a dump are all there: made, written, not taken away."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.kube.era import era_of
+from iptviz.kube.families import (
+    CLUSTER_CHAIN,
+    ENTRY_CHAINS,
+    MARK_DROP,
+    MARK_MASQUERADE,
+    NODE_PORTS,
+    SERVICE_CHAINS,
+    SERVICES,
+)
+from iptviz.kube.preempt import HOOKS, hooks_without_services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+
+_SIGNS = {
+    "firewalld": ("INPUT_ZONES", "PREROUTING_ZONES", "FORWARD_ZONES", "FORWARD_IN_ZONES", "INPUT_direct"),
+    "shorewall": ("shorewall",),
+}
+"""Chains that tell of a program that takes kube-proxy's rules away when it starts; ferm has none of its own."""
+
+_NFT_SIGNS = {"firewalld": "firewalld"}
+"""The names of tables that such programs make by nft."""
+
+_FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
+_LAST_TO_NEED_DROP = 24
+"""The last release whose kube-proxy jumps to KUBE-MARK-DROP."""
+
+_SHOWN = 20
+"""So many rules are evidence of what every service has."""
+
+
+class Flusher(NamedTuple):
+    """A program that takes kube-proxy's rules away, and what tells that it is here."""
+
+    program: str
+    sign: str
+
+
+def flusher_of(dump: Dump, beyond: Iterable[str] = ()) -> Flusher | None:
+    """Return who may have taken kube-proxy's rules away; `beyond` are the node's tables that no dump shows."""
+    for program, chains in _SIGNS.items():
+        for table in dump.tables.values():
+            chain = next((name for name in chains if table.has_chain(name)), None)
+            if chain is not None:
+                return Flusher(program, f"chain {chain} in {table.name}, line {table.chains[chain].line}")
+    words = {word for text in beyond for word in text.split()}
+    return next(
+        (Flusher(program, f"nft table {name}") for program, name in _NFT_SIGNS.items() if name in words), None
+    )
+
+
+def nftables_mode(dump: Dump, beyond: Iterable[str]) -> bool:
+    """Whether evidence shows kube-proxy's own nft table for the dump's family, with rules."""
+    return f"nft {_FAMILIES[dump.family]} kube-proxy" in beyond
+
+
+def has_services(dump: Dump) -> bool:
+    """Whether nat has the chain that dispatches to services."""
+    nat = dump.tables.get("nat")
+    return nat is not None and nat.has_chain(SERVICES)
+
+
+def dispatching(nat: Table) -> Rule | None:
+    """Return the first rule by which connections come to a service's chain; None where no hook leads there."""
+    chains = SERVICE_CHAINS + ENTRY_CHAINS
+    for dispatcher in (SERVICES, NODE_PORTS):
+        rules = nat.rules_with(" -j KUBE-", dispatcher)
+        found = next((rule for rule in rules if (rule.jump or "").startswith(chains)), None)
+        if found is not None:
+            return found if len(hooks_without_services(nat)) < len(HOOKS) else None
+    return None
+
+
+def lacks_services(nat: Table) -> bool:
+    """Whether kube-proxy's chains are there, and none of any service."""
+    return (
+        nat.has_chain(SERVICES)
+        and MARK_MASQUERADE in nat.chains
+        and not any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
+    )
+
+
+def was_written(nat: Table) -> bool:
+    """Whether a table without services shows that kube-proxy wrote into it: with none there are none to write.
+
+    It writes the jump to node ports with the services, unless no address of the family has node ports. The rule
+    that marks is its own where kubelet, which wrote both marks up to 1.26, has not written the other.
+    """
+    ports = any(rule.jump == NODE_PORTS for rule in nat.rules_of(SERVICES))
+    return ports or bool(nat.rules_of(MARK_MASQUERADE) and not nat.rules_of(MARK_DROP))
+
+
+def needing_drop_mark(dump: Dump, others: Iterable[Dump]) -> Dump | None:
+    """Return the dump of the node's other family that shows that `dump`, never written, lacks KUBE-MARK-DROP."""
+    nat = dump.tables.get("nat")
+    if nat is None or MARK_DROP in nat.chains:
+        return None
+    for other in others:
+        beside = other.tables.get("nat")
+        if other.family == dump.family or beside is None or MARK_DROP not in beside.chains:
+            continue
+        releases = era_of(other).releases
+        if releases and max(releases) <= _LAST_TO_NEED_DROP:
+            return other
+    return None
+
+
+class MarkJumps(NamedTuple):
+    """Jumps to a chain that marks and is not there: how often, and the first of them."""
+
+    chain: str
+    times: int
+    rules: tuple[Rule, ...]
+
+
+def jumps_to_missing_marks(nat: Table) -> Iterator[MarkJumps]:
+    """Yield the jumps to each of the chains that mark, where the table does not have it."""
+    for chain in (MARK_MASQUERADE, MARK_DROP):
+        if chain in nat.chains:
+            continue
+        text = f"-j {chain}"
+        rules = (rule for rule in nat.rules_with(text) if rule.jump == chain)
+        shown = tuple(islice(rules, _SHOWN))
+        if shown:
+            yield MarkJumps(chain, sum(1 for _ in nat.rules_with(text)), shown)
