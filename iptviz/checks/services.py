@@ -40,8 +40,10 @@ def check(node: Examined) -> Iterator[Finding]:
     """Yield what is wrong with service ports; what befalls many of them alike is one finding."""
     alike: dict[tuple[Hashable, ...], list[Finding]] = {}
     for port in node.ports:
+        idle = any(not end.share for end in port.endpoints)  # which the others' shares come from
         for finding in service_findings(port.service, port.answers, complete=node.dump.complete):
-            alike.setdefault(_kind(finding), []).append(finding)
+            if not (idle and finding.id == uneven_shares.id):
+                alike.setdefault(_kind(finding), []).append(finding)
     for findings in alike.values():
         few = 1 if findings[0].id == service_unseen.id else _MOST_ALONE
         yield from findings if len(findings) <= few else [_together(findings)]

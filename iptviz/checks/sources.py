@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Needs
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.paths.model import EndpointRow
 
     Asked = list[tuple[ServicePort, FrontendAnswer]]
     Met = dict[str, tuple[Rule, ServicePort, FrontendAnswer, EndpointShare]]
@@ -34,7 +35,7 @@ _ENOUGH_ENDPOINTS = 3
 def check(node: Examined) -> Iterator[Finding]:
     """Yield whose address should be rewritten and is not; nothing where nobody masquerades what is marked."""
     nat = node.dump.tables.get("nat")
-    if nat is None or not any(_masquerades(rule) for rule in nat.rules_of(POSTROUTING)):
+    if nat is None or not nat.has_chain(POSTROUTING):
         return
     asked = [
         (port, answer)
@@ -44,14 +45,13 @@ def check(node: Examined) -> Iterator[Finding]:
         and answer.endpoints
         and not (answer.unseen or answer.taken_by)
     ]
+    if in_vain := list(_in_vain(node, nat, asked)):
+        yield from in_vain
+        return
     yield from _hairpins(node, nat, asked)
     yield from _outside(node, nat, asked)
     yield from _networks(nat, asked)
     yield from _elsewhere(nat, asked)
-
-
-def _masquerades(rule: Rule) -> bool:
-    return rule.target is not None and rule.target.name in {"MASQUERADE", "SNAT"}
 
 
 def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint: str = "") -> bool:
@@ -61,9 +61,18 @@ def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint:
     ends = [end.address for end in answer.endpoints]
     chains = (answer.chain,) if answer.chain else ()
     paths = Survey(node.dump, node.evidence, client).paths(answer.frontend, chains, ends)
-    rows = [row for entry in paths.entries for row in entry.endpoints if row.share and row.outcome == ACCEPT]
-    met = [row for row in rows if not endpoint or row.address == endpoint]
-    return bool(met) and any(row.snat is None for row in met)
+    met = [
+        row
+        for entry in paths.entries
+        for row in entry.endpoints
+        if row.share and row.outcome == ACCEPT and endpoint in {"", row.address} and not _stays_here(row)
+    ]
+    return bool(met) and all(row.snat is None for row in met)
+
+
+def _stays_here(row: EndpointRow) -> bool:
+    """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
+    return any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
 
 
 # --- pods that meet themselves ---------------------------------------------------------------------------------
@@ -135,16 +144,37 @@ def _applies(needs: Needs, source: str) -> bool:
 
 def _outside(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
     """Yield the services to which outside clients come with their own addresses, by cluster IP."""
-    bare = [pair for pair in asked if not any(_is_for_others(needs) for needs in pair[1].masquerade)]
+    bare = [
+        (port, answer)
+        for port, answer in asked
+        if not any(map(_is_for_others, answer.masquerade)) and not _has_mark(node, nat, answer)
+    ]
     old = node.era.releases and max(node.era.releases) < _FIRST_BY_POD_NETWORK
     if not bare or old or not _keeps_source(node, bare[0][1], "outside"):
         return
     names = tuple(dict.fromkeys(port.name for port, _ in bare))
-    state = "routed" if nat.has_chain(_AWS) else ""
+    state = "routed" if nat.has_chain(_AWS) else "no rule"
     yield found(no_masquerade, [answer.frontend.rule for _, answer in bare], state=state,
         complete=node.dump.complete, service=bare[0][0].service if len(names) == 1 else None, names=names,
-        every=len(bare) == len(asked),
+        how="no rule" if len(bare) == len(asked) else "no rule here",
     )  # fmt: skip
+
+
+def _in_vain(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
+    """Yield that connections are marked, and nothing masquerades what bears the mark."""
+    marked = [(port, answer) for port, answer in asked if any(map(_is_for_others, answer.masquerade))]
+    if marked and _keeps_source(node, marked[0][1], "outside"):
+        rules = [*nat.rules_of(MARK_MASQUERADE), *nat.rules_of(POSTROUTING)]
+        yield found(no_masquerade, rules, state="in vain", complete=node.dump.complete,
+            names=tuple(dict.fromkeys(port.name for port, _ in marked)), how="in vain",
+        )  # fmt: skip
+
+
+def _has_mark(node: Examined, nat: Table, answer: FrontendAnswer) -> bool:
+    """Whether a rule of a service marks, whatever keeps connections from it."""
+    chains = {answer.frontend.rule.jump, answer.chain} - {None}
+    own = [rule for chain in chains for rule in nat.rules_with(f"-j {MARK_MASQUERADE}", chain)]
+    return any(rule.jump == MARK_MASQUERADE for rule in (*own, *node.rules.about(answer.frontend, "nat")))
 
 
 _AWS = "AWS-SNAT-CHAIN-0"
@@ -227,21 +257,32 @@ def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
     return f"{these(names)}: {chains} not masquerade a pod's connections to itself; {pods} by the service"
 
 
-@diagnosis({"": "medium", "routed": "info"}, reference="k/k#36835, #124587", absence=True)
-def no_masquerade(*, names: tuple[str, ...], every: bool) -> str:
-    """Connections to cluster IPs from outside the pods' network keep their source address.
+@diagnosis(
+    {"in vain": "high", "no rule": "medium", "routed": "info"}, reference="k/k#36835, #124587", absence=True
+)
+def no_masquerade(*, names: tuple[str, ...], how: str) -> str:
+    """Connections from outside the pods' network come to endpoints with their own source address.
 
-    No rule such as `! -s POD-NETWORK -j KUBE-MARK-MASQ` marks them. It is of severity info where Amazon's VPC
-    CNI gives pods addresses that all of the VPC can reach.
+    No rule such as `! -s POD-NETWORK -j KUBE-MARK-MASQ` marks them; or, of high severity, they are marked, and
+    POSTROUTING masquerades nothing that bears the mark. It is of severity info where Amazon's VPC CNI gives
+    pods addresses that all of the VPC can reach.
 
     Why: The endpoint answers the client at once, not by way of this node: the client gets an answer from an
     address that it did not ask, or none, and the connection hangs.
 
-    Do: Give kube-proxy the pods' network: clusterCIDR in its configuration (--cluster-cidr). Where clients
-    outside never ask cluster IPs through this node, it does no harm.
+    Do: Where the rule is missing, give kube-proxy the pods' network (clusterCIDR in its configuration); it does
+    no harm where clients outside never ask cluster IPs through this node. Where the mark is in vain, restart
+    kube-proxy, which writes KUBE-POSTROUTING and the jump to it anew.
     """
-    rule = "no rule masquerades" if every else "unlike for other services, no rule masquerades"
-    return f"{these(names)}: {rule} connections to cluster IPs from outside the pods' network"
+    return f"{these(names)}: {_HOW[how]}"
+
+
+_HOW = {
+    "no rule": "no rule masquerades connections to cluster IPs from outside the pods' network",
+    "no rule here": "unlike for other services, no rule masquerades connections to cluster IPs from outside the "
+    "pods' network",
+    "in vain": "connections from outside the pods' network are marked for SNAT, and nothing masquerades this mark",
+}
 
 
 @diagnosis("medium", reference="k/k#44916")

@@ -75,17 +75,18 @@ def _of_rules(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _on_the_way(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield what is wrong within the chains of services, case by case."""
     for port in node.ports:
-        # Up to 1.9 the chain of a service without endpoints is empty, and what is not seen is told elsewhere.
+        # Up to 1.9 the chain of a service without endpoints is empty.
         refused = any(answer.verdict for answer in port.answers) and not port.all_endpoints
-        may_be_empty = refused or not node.dump.complete
         for answer in port.answers:
             taken = answer.taken_by and not answer.depends
             if answer.plain or taken or answer.frontend.rule.table is not nat:
                 continue
             traced = trace_frontend(node.dump, answer.frontend, node.rules.about)
             whole = node.dump.complete and not (traced.broken.loops or traced.broken.missing)
+            told = {service_chain_empty.id} if refused else set()
+            told |= _UNSEEN if answer.unseen else set()
             for item in way_items(traced, nat, complete=whole):
-                if isinstance(item, Finding) and not (may_be_empty and item.id == service_chain_empty.id):
+                if isinstance(item, Finding) and item.id not in told:
                     yield item
 
 
@@ -162,6 +163,10 @@ def collision(first: Frontend, other: Frontend) -> Finding:
     return found(vip_collision, [first.rule, other.rule], line=other.rule.line, service=other.service,
         frontend=other.text, of=other.claimant, first=first.claimant, first_line=first.rule.line, alike=0,
     )  # fmt: skip
+
+
+_UNSEEN = frozenset({"service-chain-empty", "endpoint-without-dnat"})
+"""What is as well told by what a dump does not show of a service."""
 
 
 # --- the words -------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ VALUES: dict[str, Hashable] = {
     "questions": "the source", "whole": True, "writer": "userspace",
     "taken": ("10.96.0.1:80/tcp",), "alike": 3,
     "networks": ("198.51.100.0/24",), "texts": ("10.96.0.1:80/tcp", ":30080/tcp"), "seconds": (600, 10800), "full": ("KUBE-SEP-A",),
-    "ends": ("10.244.0.1:80",), "outside": 4, "pods": ("10.244.0.0/16", "10.42.0.0/16"),
+    "ends": ("10.244.0.1:80",), "outside": 4, "how": "in vain", "pods": ("10.244.0.0/16", "10.42.0.0/16"),
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
