@@ -22,7 +22,7 @@ CATALOGUES = (
     "ports",
     "preemption",
     "leftovers",
-    "policies",
+    "source_ranges",
     "frontends",
     "affinity",
     "sources",
