@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
-from iptviz.checks.wording import listed, percent
+from iptviz.checks.wording import are, listed, percent, these
 from iptviz.kube.balance import balance_of
+from iptviz.kube.naming import fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.checks.examined import Examined
@@ -36,9 +37,61 @@ class Places(NamedTuple):
 
 
 def check(node: Examined) -> Iterator[Finding]:
-    """Yield what is wrong with each service port."""
+    """Yield what is wrong with service ports; what befalls many of them alike is one finding."""
+    alike: dict[tuple[Hashable, ...], list[Finding]] = {}
     for port in node.ports:
-        yield from service_findings(port.service, port.answers, complete=node.dump.complete)
+        idle = any(not end.share for end in port.endpoints)  # which the others' shares come from
+        for finding in service_findings(port.service, port.answers, complete=node.dump.complete):
+            if not (idle and finding.id == uneven_shares.id):
+                alike.setdefault(_kind(finding), []).append(finding)
+    for findings in alike.values():
+        few = 1 if findings[0].id == service_unseen.id else _MOST_ALONE
+        yield from findings if len(findings) <= few else [_together(findings)]
+    yield from _renamed(node)
+
+
+# --- many service ports ----------------------------------------------------------------------------------------
+
+_MOST_ALONE = 5
+"""Of how many services that suffer alike each has a finding of its own."""
+
+
+def _kind(finding: Finding) -> tuple[Hashable, ...]:
+    """Return what is equal for services that suffer alike; what a dump does not show may be more or less."""
+    values = dict(finding.values)
+    places, balance = values.get("places"), values.get("balance")
+    if isinstance(places, Places) and finding.id != service_unseen.id:
+        return finding.id, finding.certainty, places.verdict, places.share
+    return finding.id, finding.certainty, balance
+
+
+def _together(findings: Sequence[Finding]) -> Finding:
+    """Return findings about several services as one, with all their evidence."""
+    values: list[dict[str, Any]] = [dict(finding.values) for finding in findings]
+    joined = values[0] | {"names": tuple(name for one in values for name in one["names"])}
+    if all_places := [one["places"] for one in values if "places" in one]:
+        frontends = tuple(frontend for places in all_places for frontend in places.frontends)
+        share = max(places.share for places in all_places)
+        joined["places"] = all_places[0]._replace(frontends=frontends, share=share)
+    evidence = tuple(dict.fromkeys(piece for finding in findings for piece in finding.evidence))
+    return findings[0]._replace(
+        service=None, values=tuple(joined.items()), evidence=evidence, times=max(len(findings), len(evidence))
+    )
+
+
+def _renamed(node: Examined) -> Iterator[Finding]:
+    """Yield that hashes do not fit the names in comments: who edits a dump edits many."""
+    odd: dict[tuple[str, str], Rule] = {}
+    for port in node.ports:
+        for answer in port.answers if port.service.named_by == "comment" else ():
+            frontend = answer.frontend
+            chain = frontend.rule.jump or answer.chain or ""
+            named = frontend.service if frontend.service.name else port.service
+            if (chain, named.text) not in odd and not fits(chain, named, frontend.protocol):
+                odd[chain, named.text] = frontend.rule
+    if odd:
+        chains, names = zip(*odd, strict=True)
+        yield found(hash_mismatch, odd.values(), chains=chains, names=tuple(dict.fromkeys(names)))
 
 
 # --- one service port ------------------------------------------------------------------------------------------
@@ -62,13 +115,13 @@ def service_findings(
         places = Places(tuple(answer.frontend.text for answer in some), kind, share)
         # A rule that refuses is proof, whatever lines the dump lacks.
         yield found(
-            what, _deciding(some), complete=complete or bool(kind), service=service, name=name,
+            what, _deciding(some), complete=complete or bool(kind), service=service, names=(name,),
             places=places,
         )  # fmt: skip
     balance = _balance(usual)
     if balance is not None and not usual.leftover and not usual.depends and shares_unevenly(usual):
-        yield found(uneven_shares, [usual.frontend.rule], complete=complete, service=service, name=name,
-            balance=balance,
+        yield found(uneven_shares, [usual.frontend.rule], complete=complete, service=service,
+            names=(name,), balance=balance,
         )  # fmt: skip
 
 
@@ -114,14 +167,14 @@ def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
 
 def edited_hash(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
     """Return the finding that a chain's hash is not that of the service which `rule`, leading there, names."""
-    return found(hash_mismatch, [rule], service=service, chain=chain, name=service.text)
+    return found(hash_mismatch, [rule], service=service, chains=(chain,), names=(service.text,))
 
 
 # --- the words -------------------------------------------------------------------------------------------------
 
 
 @diagnosis("high", reference="k/k#97360", absence=True)
-def no_endpoints(*, name: str, places: Places) -> str:
+def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
     """The service has no ready endpoint, so kube-proxy has its connections refused.
 
     Why: Clients get `connection refused` at once, or wait until they give up, on every node.
@@ -129,11 +182,11 @@ def no_endpoints(*, name: str, places: Places) -> str:
     Do: See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
     """
     fate = f"end in {places.verdict}" if places.verdict else "are sent to no endpoint"
-    return f"{name} has no endpoints: connections to {places.listed} {fate}"
+    return f"{these(names)} {are(names, 'has', 'have')} no endpoints: connections to {places.listed} {fate}"
 
 
 @diagnosis("high", reference="kubernetes/website#2499")
-def local_drop(*, name: str, places: Places) -> str:
+def local_drop(*, names: tuple[str, ...], places: Places) -> str:
     """A service with policy Local has no ready endpoint on this node.
 
     Connections that come here are dropped.
@@ -144,12 +197,13 @@ def local_drop(*, name: str, places: Places) -> str:
     Do: See that the load balancer heeds healthCheckNodePort, or use policy Cluster, or run a pod on each
     node.
     """
-    why = "has no endpoint on this node, which its policy Local wants"
-    return f"{name} {why}: connections to {places.listed} end in {places.verdict}"
+    why = are(names, "has no endpoint on this node, which its", "have no endpoint on this node, which their")
+    fate = f"connections to {places.listed} end in {places.verdict}"
+    return f"{these(names)} {why} policy Local wants: {fate}"
 
 
 @diagnosis("high", absence=True)
-def connections_lost(*, name: str, places: Places) -> str:
+def connections_lost(*, names: tuple[str, ...], places: Places) -> str:
     """Some connections run through all rules of a service's chain and meet no endpoint.
 
     The last rule has a probability below 1, or a rule is missing.
@@ -159,11 +213,11 @@ def connections_lost(*, name: str, places: Places) -> str:
     Do: Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it anew.
     """
     fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
-    return f"{name}: {percent(places.share)} of the connections to {places.listed} {fate}"
+    return f"{these(names)}: {percent(places.share)} of the connections to {places.listed} {fate}"
 
 
 @diagnosis("info")
-def service_unseen(*, name: str, places: Places) -> str:
+def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
     """A chain that a service's connections enter has no rules in this dump, or no end.
 
     The dump lacks lines.
@@ -172,12 +226,14 @@ def service_unseen(*, name: str, places: Places) -> str:
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
-    share = percent(places.share)
-    return f"{name}: what becomes of {share} of the connections to {places.listed} is not in this dump"
+    share = f"{are(names, '', 'up to ')}{percent(places.share)}"
+    return (
+        f"{these(names)}: what becomes of {share} of the connections to {places.listed} is not in this dump"
+    )
 
 
 @diagnosis("high", absence=True)
-def uneven_shares(*, name: str, balance: Balance) -> str:
+def uneven_shares(*, names: tuple[str, ...], balance: Balance) -> str:
     """A service's endpoints get uneven shares of its connections.
 
     The effective shares differ from each other by more than kube-proxy's rounding explains.
@@ -188,13 +244,15 @@ def uneven_shares(*, name: str, balance: Balance) -> str:
     Do: See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain anew.
     """
     spread = f"{percent(balance.least)} to {percent(balance.most)}"
+    whose = are(names, "its", "their")
     return (
-        f"{name}: its {balance.endpoints} endpoints get {spread} of the connections each, which is not even"
+        f"{these(names)}: {whose} {balance.endpoints} endpoints get {spread} of the connections each, which is "
+        "not even"
     )
 
 
 @diagnosis("low")
-def hash_mismatch(*, chain: str, name: str) -> str:
+def hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
     """The hash in a service chain's name is not that of the service in the comment.
 
     The name of a service chain ends in a hash of the service's name.
@@ -205,4 +263,8 @@ def hash_mismatch(*, chain: str, name: str) -> str:
     Do: Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes
     together.
     """
-    return f"the hash of {chain} is not that of {name}: edited, or names made up?"
+    hashes = (
+        f"the hash of {chains[0]} is" if len(chains) == 1 else f"the hashes of {len(chains):,} chains are"
+    )
+    those = names[0] if len(chains) == 1 else f"the services in their comments ({listed(names, 5)})"
+    return f"{hashes} not {are(chains, 'that', 'those')} of {those}: edited, or names made up?"

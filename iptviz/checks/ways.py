@@ -2,30 +2,92 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from iptviz.checks.finding import as_remark, diagnosis, found
-from iptviz.checks.wording import percent
+from iptviz.checks.finding import Finding, as_remark, diagnosis, findings_among, found
+from iptviz.checks.wording import are, listed, percent
 from iptviz.engine.condition import clauses
-from iptviz.intake.remark import Remark, remark
+from iptviz.intake.remark import remark
 from iptviz.kube.broken_endpoints import broken_endpoints
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import frontend_of
+from iptviz.kube.service import trace_frontend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.checks.finding import Finding, Item
+    from iptviz.checks.examined import Examined
+    from iptviz.checks.finding import Item
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.condition import When
     from iptviz.kube.broken_endpoints import BrokenEndpoint
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.marks import MarkedDrop
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
+
+
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield what is wrong on the ways to services, asking the engine for those alone that are not plain."""
+    nat = node.dump.tables.get("nat")
+    if nat is None:
+        return
+    answers = [answer for port in node.ports for answer in port.answers]
+    clashing = (collision(first, other) for first, other in node.rules.contested())
+    before = (finding for answer in answers for finding in asked_before(answer))
+    by_kind: dict[str, list[Finding]] = {}
+    for finding in findings_among([*clashing, *before, *_on_the_way(node, nat)]):
+        by_kind.setdefault(finding.id, []).append(finding)
+    yield from _of_rules(by_kind.pop(asked_before_service.id, []))
+    for findings in by_kind.values():
+        yield from findings if len(findings) <= _MOST_ALONE else [_together(findings)]
+
+
+_MOST_ALONE = 5
+"""How many findings of a kind stand each for itself."""
+
+_MOST_LISTED = 5
+
+
+def _together(findings: Sequence[Finding]) -> Finding:
+    """Return findings of one kind as one, with all their evidence."""
+    evidence = tuple(dict.fromkeys(piece for finding in findings for piece in finding.evidence))
+    values = dict(findings[0].values) | {"alike": len(findings) - 1}
+    return findings[0]._replace(
+        service=None, values=tuple(values.items()), evidence=evidence, times=len(findings)
+    )
+
+
+def _of_rules(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield one finding for each rule that comes before services, with all that it takes."""
+    by_line: dict[int, list[Finding]] = {}
+    for finding in findings:
+        by_line.setdefault(finding.line, []).append(finding)
+    for first, *more in by_line.values():
+        values: list[dict[str, Any]] = [dict(finding.values) for finding in (first, *more)]
+        taken = dict.fromkeys(text for one in values for text in one["taken"])
+        told = values[0] | {"taken": tuple(taken)}
+        yield first._replace(values=tuple(told.items()), service=None if more else first.service)
+
+
+def _on_the_way(node: Examined, nat: Table) -> Iterator[Finding]:
+    """Yield what is wrong within the chains of services, case by case."""
+    for port in node.ports:
+        # Up to 1.9 the chain of a service without endpoints is empty.
+        refused = any(answer.verdict for answer in port.answers) and not port.all_endpoints
+        for answer in port.answers:
+            taken = answer.taken_by and not answer.depends
+            if answer.plain or taken or answer.frontend.rule.table is not nat:
+                continue
+            traced = trace_frontend(node.dump, answer.frontend, node.rules.about)
+            whole = node.dump.complete and not (traced.broken.loops or traced.broken.missing)
+            told = {service_chain_empty.id} if refused else set()
+            told |= _UNSEEN if answer.unseen else set()
+            for item in way_items(traced, nat, complete=whole):
+                if isinstance(item, Finding) and item.id not in told:
+                    yield item
 
 
 def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[Item]:
@@ -40,17 +102,20 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
     for outcome in outcomes:
         for hop in outcome.empty_chains:
             yield found(service_chain_empty, [hop.via], line=hop.via.line, complete=complete, service=service,
-                chain=hop.chain,
+                chain=hop.chain, alike=0,
             )  # fmt: skip
         for rule, _ in _taking(outcome):
             yield _taken(rule, traced.frontend, outcome.when, always=rule in always)
         for end in (end for end in outcome.endpoints if end.rule not in reached):
             rule = end.rule if end.via in used else end.via
-            yield found(endpoint_shadowed, [rule], line=rule.line, complete=complete, service=service)
+            yield found(endpoint_shadowed, [rule], line=rule.line, complete=complete, service=service,
+                alike=0,
+            )  # fmt: skip
     for broken in broken_endpoints(nat, traced.chains, used, traced.packet):
         via = broken.via
-        yield found(broken_endpoint, [via, *nat.rules_of(via.jump or "")], line=via.line, complete=complete,
-            service=service, broken=broken,
+        what = endpoint_without_dnat if broken.fault == "no-dnat" else broken_endpoint
+        yield found(what, [via, *nat.rules_of(via.jump or "")], line=via.line, complete=complete,
+            service=service, broken=broken, alike=0,
         )  # fmt: skip
 
 
@@ -75,7 +140,7 @@ def _taken(rule: Rule, frontend: Frontend, when: When, *, always: bool) -> Item:
         made = _before(rule, frontend)
     else:
         made = found(ends_without_endpoint, [rule], line=rule.line, service=frontend.service,
-            target=rule.target.name if rule.target else "",
+            target=rule.target.name if rule.target else "", alike=0,
         )  # fmt: skip
     return made if always else as_remark(made)
 
@@ -89,15 +154,19 @@ def asked_before(answer: FrontendAnswer) -> Iterator[Finding]:
 
 def _before(rule: Rule, frontend: Frontend) -> Finding:
     return found(asked_before_service, [rule], line=rule.line, service=frontend.service,
-        target=rule.target.name if rule.target else "", chain=rule.chain, frontend=frontend.text,
+        target=rule.target.name if rule.target else "", chain=rule.chain, taken=(frontend.text,),
     )  # fmt: skip
 
 
 def collision(first: Frontend, other: Frontend) -> Finding:
     """Return the finding that two services claim one address and port; the rule of `first` comes first."""
     return found(vip_collision, [first.rule, other.rule], line=other.rule.line, service=other.service,
-        frontend=other.text, of=other.claimant, first=first.claimant, first_line=first.rule.line,
+        frontend=other.text, of=other.claimant, first=first.claimant, first_line=first.rule.line, alike=0,
     )  # fmt: skip
+
+
+_UNSEEN = frozenset({"service-chain-empty", "endpoint-without-dnat"})
+"""What is as well told by what a dump does not show of a service."""
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -113,28 +182,8 @@ def _shared(*, frontend: str, first: str, when: When) -> str:
     return f"{first} has {frontend}, too, and takes its connections when {clauses(when)}"
 
 
-def _marked(*, chains: tuple[str, ...], hooks: tuple[str, ...], lines: tuple[int, ...]) -> str:
-    if not lines:
-        return "marked to be dropped, but no rule of this dump drops what bears the mark"
-    where = " and ".join(filter(None, (", ".join(hooks[:-1]), *hooks[-1:]))) or "no hook"
-    at = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
-    only = "" if "FORWARD" in hooks else " only"
-    return f"marked to be dropped: {', '.join(chains)} drops in {where}{only} ({at})"
-
-
-def marked_drop(marked: MarkedDrop) -> Remark:
-    """Return what is said of connections that a rule only marks to be dropped."""
-    return remark(
-        "marked-to-drop",
-        chains=tuple(dict.fromkeys(rule.chain for rule in marked.rules)),
-        hooks=marked.hooks,
-        lines=tuple(rule.line for rule in marked.rules),
-    )
-
-
 REMARKS: dict[str, str | Callable[..., str]] = {
     "address-shared": _shared,
-    "marked-to-drop": _marked,
     "mark-not-masqueraded": (
         "marks connections to {frontend} for SNAT, and nothing masquerades them: POSTROUTING does not lead to "
         "KUBE-POSTROUTING, or no rule there masquerades this mark"
@@ -147,18 +196,18 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 
 
 @diagnosis("high", absence=True)
-def service_chain_empty(*, chain: str) -> str:
+def service_chain_empty(*, chain: str, alike: int) -> str:
     """Connections enter a chain that is declared and holds no rule.
 
     Why: The chain gives them back at once, and they go on without an endpoint.
 
     Do: See whether the dump is whole; then restart kube-proxy, which writes the chain anew.
     """
-    return f"leads to {chain}, which has no rules"
+    return _and_more(f"leads to {chain}, which has no rules", alike)
 
 
 @diagnosis("high")
-def ends_without_endpoint(*, target: str) -> str:
+def ends_without_endpoint(*, target: str, alike: int) -> str:
     """A rule within a service's chains ends the nat table before an endpoint is chosen.
 
     It is no DNAT, but ACCEPT or REDIRECT.
@@ -167,22 +216,22 @@ def ends_without_endpoint(*, target: str) -> str:
 
     Do: Find out which program put the rule into kube-proxy's chains, and take it away.
     """
-    return f"{target} ends the nat table before an endpoint is chosen"
+    return _and_more(f"{target} ends the nat table before an endpoint is chosen", alike)
 
 
 @diagnosis("high", absence=True)
-def endpoint_shadowed() -> str:
+def endpoint_shadowed(*, alike: int) -> str:
     """A rule without a condition stands above the last endpoint's rule of a service chain.
 
     Why: The endpoints below it never get a connection; the one above gets them all.
 
     Do: See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.
     """
-    return "never reached, a rule above it takes every connection"
+    return _and_more("never reached, a rule above it takes every connection", alike)
 
 
 @diagnosis("high")
-def asked_before_service(*, target: str, chain: str, frontend: str) -> str:
+def asked_before_service(*, target: str, chain: str, taken: tuple[str, ...]) -> str:
     """A rule in kube-proxy's dispatching chain takes connections before a service's own rule.
 
     It names no service, but everything or a network: RETURN, ACCEPT, DNAT.
@@ -192,15 +241,14 @@ def asked_before_service(*, target: str, chain: str, frontend: str) -> str:
     Do: Find out which program put the rule into kube-proxy's chain, and take it away; kube-proxy writes
     none of this kind.
     """
-    return f"{target} in {chain} comes before the rule of {frontend} and takes its connections"
+    whose = f"{are(taken, 'rule', 'rules')} of {listed(taken, _MOST_LISTED)}"
+    takes = f"takes {are(taken, 'its', 'their')} connections"
+    return f"{target} in {chain} comes before the {whose} and {takes}"
 
 
 @diagnosis("high", absence=True)
-def broken_endpoint(*, broken: BrokenEndpoint) -> str:
-    """A service's chain names an endpoint that gets no connection.
-
-    Its chain KUBE-SEP-... has no DNAT for the service's protocol, or the rule that leads there has
-    probability 0.
+def endpoint_without_dnat(*, broken: BrokenEndpoint, alike: int) -> str:
+    """The chain of an endpoint has no DNAT.
 
     Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
     come to it keep the service's address, which nobody has.
@@ -208,6 +256,29 @@ def broken_endpoint(*, broken: BrokenEndpoint) -> str:
     Do: See who wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which writes the
     chain anew.
     """
+    return _and_more(_vain(broken), alike)
+
+
+@diagnosis("high", absence=True)
+def broken_endpoint(*, broken: BrokenEndpoint, alike: int) -> str:
+    """A service's chain names an endpoint that no connection can come to.
+
+    The DNAT of its chain is for another protocol than the service's, or the rule that leads there has
+    probability 0.
+
+    Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
+    come to it keep the service's address, which nobody has.
+
+    Do: See who wrote these rules: kube-proxy writes neither. Restart it, which writes the chain anew.
+    """
+    return _and_more(_vain(broken), alike)
+
+
+def _and_more(words: str, alike: int) -> str:
+    return f"{words} (and {alike:,} more like this)" if alike else words
+
+
+def _vain(broken: BrokenEndpoint) -> str:
     why = _FAULTS[broken.fault].format(chain=broken.via.jump)
     sentence = f"{broken.address or 'an endpoint'} gets no connections: {why}"
     if not broken.share:
@@ -217,11 +288,12 @@ def broken_endpoint(*, broken: BrokenEndpoint) -> str:
 
 
 @diagnosis("high", reference="k/k#69599")
-def vip_collision(*, frontend: str, of: str, first: str, first_line: int) -> str:
+def vip_collision(*, frontend: str, of: str, first: str, first_line: int, alike: int) -> str:
     """Two services claim the same address, protocol and port.
 
     Why: The first rule gets every connection, and which one is first differs from node to node.
 
     Do: Give one of the services another external IP, load-balancer IP or node port.
     """
-    return f"{frontend} of {of} is {first}'s, too: line {first_line} comes first and gets the connections"
+    comes = f"line {first_line} comes first and gets the connections"
+    return _and_more(f"{frontend} of {of} is {first}'s, too: {comes}", alike)

@@ -146,7 +146,7 @@ def _verdict_text(verdict: Verdict) -> str:
     why = verdict.rule.comment or verdict.rule.text
     if verdict.marked is None:
         return why
-    from iptviz.checks.ways import marked_drop  # up to 1.24 alone
+    from iptviz.checks.source_ranges import marked_drop  # up to 1.24 alone
 
     return f"{sentence(marked_drop(verdict.marked))} ({why})"
 

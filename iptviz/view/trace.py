@@ -228,7 +228,7 @@ def _refusal(verdict: Verdict) -> str:
     how = f"{kind} with {reject}" if reject else kind
     why = f" ({rule.comment})" if rule.comment else ""
     if marked is not None:
-        from iptviz.checks.ways import marked_drop
+        from iptviz.checks.source_ranges import marked_drop
         from iptviz.checks.wording import sentence
 
         return printable(sentence(marked_drop(marked)) + why)

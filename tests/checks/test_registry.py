@@ -58,6 +58,9 @@ VALUES: dict[str, Hashable] = {
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
     "lost": ("PREROUTING", "OUTPUT"), "program": "firewalld", "of_family": "ipv6", "sign": "chain INPUT_ZONES in filter, line 7",
+    "taken": ("10.96.0.1:80/tcp",), "alike": 3,
+    "networks": ("198.51.100.0/24",), "texts": ("10.96.0.1:80/tcp", ":30080/tcp"), "seconds": (600, 10800), "full": ("KUBE-SEP-A",),
+    "ends": ("10.244.0.1:80",), "outside": 4, "how": "in vain", "pods": ("10.244.0.0/16", "10.42.0.0/16"),
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
