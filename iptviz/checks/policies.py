@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.kube.pod_policies import policies_behind_forward, stale_policies
 
@@ -30,7 +30,22 @@ def check(node: Examined) -> Iterator[Finding]:
         rules = [rule for one in stale for rule in one.rules]
         addresses = tuple(one.address for one in stale)
         chains = tuple(dict.fromkeys(chain for one in stale for chain in one.chains))
-        yield found(stale_pod_policy, rules, addresses=addresses, chains=chains)
+        refusing, services = _refused(node, frozenset(chains))
+        made = found(stale_pod_policy, rules, addresses=addresses, chains=chains, services=services)
+        lines = {piece.line: piece for piece in (*made.evidence, *refusing)}
+        yield made._replace(evidence=tuple(lines[line] for line in sorted(lines)), times=len(stale))
+
+
+def _refused(node: Examined, chains: frozenset[str]) -> tuple[list[Evidence], tuple[str, ...]]:
+    """Return the rules of some chains that end connections to services, and the names of these."""
+    lines: dict[int, Evidence] = {}
+    services: dict[str, None] = {}
+    for port, reached in zip(node.ports, node.reached, strict=True):
+        for by in {failure.cause.by for at in reached for fare in at.fares for failure in fare.failures}:
+            if by is not None and by.table == "filter" and by.chain in chains:
+                lines[by.line or 0] = Evidence(by.line or 0, by.text)
+                services[port.name] = None
+    return list(lines.values()), tuple(services)
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -53,7 +68,9 @@ def policy_after_kube_forward(*, chains: tuple[str, ...]) -> str:
 
 
 @diagnosis("high", reference="k0sproject/k0s#2849, k3s-io/k3s#10010")
-def stale_pod_policy(*, addresses: tuple[str, ...], chains: tuple[str, ...]) -> str:
+def stale_pod_policy(
+    *, addresses: tuple[str, ...], chains: tuple[str, ...], services: tuple[str, ...]
+) -> str:
     """A pod's address has two chains of network policies, of which one is of a pod that is gone.
 
     kube-router writes one chain KUBE-POD-FW-... for each pod.
@@ -67,4 +84,5 @@ def stale_pod_policy(*, addresses: tuple[str, ...], chains: tuple[str, ...]) -> 
     many = (
         f"{len(addresses):,} pod addresses have" if len(addresses) > 1 else f"pod address {addresses[0]} has"
     )
-    return f"{many} more than one chain of policies: {listed(chains, _NAMED)}"
+    rejecting = f"; connections to {listed(services, _NAMED)} are rejected there" if services else ""
+    return f"{many} more than one chain of policies: {listed(chains, _NAMED)}{rejecting}"

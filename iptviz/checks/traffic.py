@@ -10,6 +10,7 @@ from iptviz.engine.condition import clauses
 from iptviz.kube.hooks import hooks_leading
 from iptviz.kube.pod_policies import is_of_policies, stale_policies
 from iptviz.paths.blocked import Blocked, blocked
+from iptviz.paths.deciders import dump_of, is_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +109,7 @@ def _found(one: Blocked, node: Examined) -> Iterator[Finding]:
     stopped = _stopped(one, node)._replace(accepts=len(below))
     state = "known" if one.certain else "unknown"
     made = found(what, state=state, stopped=stopped)
-    lines = (*_evidence(one), *(Evidence(rule.line, rule.text) for rule in below))
+    lines = (*_evidence(one, node), *(Evidence(rule.line, rule.text) for rule in below))
     yield made._replace(evidence=lines, times=len(one.ports))
 
 
@@ -120,7 +121,7 @@ def _of_checks(checks: Sequence[EndedCheck], node: Examined, also: Blocked | Non
                           clients=("outside",), when=(), certain=True)  # fmt: skip
     what = input_drop if first.by.table == "filter" else rule_drops_services
     made = found(what, state="known", stopped=_stopped(one, node)._replace(checks=names))
-    return made._replace(evidence=_evidence(one), times=len(checks) + len(one.ports))
+    return made._replace(evidence=_evidence(one, node), times=len(checks) + len(one.ports))
 
 
 def _what(one: Blocked, hook: str, node: Examined) -> Diagnosis:
@@ -155,6 +156,9 @@ def _stopped(one: Blocked, node: Examined) -> Stopped:
     by = one.by
     place = by.chain if by.table == "filter" else f"{by.table} {by.chain}"
     what = f"rule {by.number} of {place}" if by.number else f"{by.text} of {place}"
+    elsewhere = None if is_in(node.dump, by) else dump_of(node.evidence.dumps, by)
+    if elsewhere is not None:
+        what += f" ({elsewhere.backend or 'other'} rules, line {by.line})"
     return Stopped(what, one.outcome, one.clients, clauses(one.when) if one.when else "",
                    _names(one.ports, node), len(node.ports))  # fmt: skip
 
@@ -163,8 +167,9 @@ def _names(ports: Sequence[int], node: Examined) -> tuple[str, ...]:
     return tuple(node.ports[number].name for number in ports)
 
 
-def _evidence(one: Blocked) -> tuple[Evidence, ...]:
-    lines = {by.line or 0: Evidence(by.line or 0, _line_text(by)) for by in one.rules}
+def _evidence(one: Blocked, node: Examined) -> tuple[Evidence, ...]:
+    """Return the rules of this dump; lines of another are told in words."""
+    lines = {by.line or 0: Evidence(by.line or 0, _line_text(by)) for by in one.rules if is_in(node.dump, by)}
     return tuple(lines[line] for line in sorted(lines))
 
 
@@ -177,7 +182,7 @@ def _of_policies(policies: Sequence[Blocked], node: Examined) -> Finding:
     chains = tuple(dict.fromkeys(one.by.chain for one in policies))
     services = _names(list(ports), node)
     made = found(policy_drops_services, chains=chains, services=services)
-    lines = tuple(dict.fromkeys(piece for one in policies for piece in _evidence(one)))
+    lines = tuple(dict.fromkeys(piece for one in policies for piece in _evidence(one, node)))
     return made._replace(evidence=lines, times=len(ports))
 
 

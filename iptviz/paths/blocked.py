@@ -99,8 +99,10 @@ def _cases(port: int, kind: str, fare: Fare, usual: UsualClients) -> Iterator[_C
 
 
 def _worth_saying(when: When) -> When:
-    """Return conditions without source ports that clients do not have: they choose others anew each time."""
-    return tuple(one for one in when if one.holds or one.condition.kind != "source-port")
+    """Return conditions without what is not so as a rule: source ports, which are chosen anew, and ways out."""
+    return tuple(
+        one for one in when if one.holds or one.condition.kind not in {"source-port", "out-interface"}
+    )
 
 
 def _simplified(failures: Sequence[Failure]) -> list[Failure]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.xtables.address import full_mask, parse_network
+from iptviz.xtables.address import full_mask, parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,8 +17,9 @@ _OF_CLIENTS = frozenset({"source-cidr", "source-range", "source-port", "in-inter
                          "destination-range"})  # fmt: skip
 """Kinds of conditions about what a client sends, and by which interface."""
 
-_NOT_OF_PODS = ("docker", "br-", "virbr", "lxcbr", "podman", "lo", "eth", "en", "bond", "wl", "wg", "ppp")
-"""What interfaces are called that lead elsewhere than to pods, as a rule."""
+_NEAR = ("docker", "br-", "virbr", "lxcbr", "podman", "lo")
+_NOT_OF_PODS = (*_NEAR, "eth", "en", "bond", "wl", "wg", "ppp")
+"""What interfaces are called that do not lead to pods of this node; `_NEAR` ones do not lead to other nodes, too."""
 
 
 class UsualClients:
@@ -45,11 +46,19 @@ class UsualClients:
         condition = one.condition
         if condition.kind == "endpoint-local":
             return False
+        if condition.kind == "out-interface" and not one.holds and self.is_no_way_out(one):
+            return True
         if condition.kind not in _OF_CLIENTS or condition.rewritten or condition.since is not None:
             return None
         if one.holds:
             return self._part_of_pods(condition.values) if condition.kind == "source-cidr" else None
         return client != "pod" or not self._leaves_out_pods(condition.kind, condition.values)
+
+    def is_no_way_out(self, one: Assumption) -> bool:
+        """Whether what goes to a service's address, or a pod, leaves by no such interface, as a rule."""
+        condition = one.condition
+        to_pods = not condition.rewritten or self.are_pods(split_endpoint(condition.rewritten)[0])
+        return to_pods and all(name.startswith(_NEAR) for name in condition.values)
 
     def _part_of_pods(self, values: Iterable[str]) -> bool | None:
         """Return True where sources are a part of the pods; None: they are not, or are single addresses."""
