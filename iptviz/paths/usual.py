@@ -19,7 +19,7 @@ _OF_CLIENTS = frozenset({"source-cidr", "source-range", "source-port", "in-inter
 
 _NEAR = ("docker", "br-", "virbr", "lxcbr", "podman", "lo")
 _NOT_OF_PODS = (*_NEAR, "eth", "en", "bond", "wl", "wg", "ppp")
-"""What interfaces are called that do not lead to pods of this node; `_NEAR` ones do not lead to other nodes, too."""
+"""What interfaces are called that lead to no pods of this node; `_NEAR` ones lead to no other node, either."""
 
 
 class UsualClients:

@@ -18,6 +18,8 @@ from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
 from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
+from iptviz.checks.sources import Rewritten
+from iptviz.checks.traffic import Stopped
 from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
@@ -46,6 +48,10 @@ LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].ru
 BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
+REWRITTEN = Rewritten("nat POSTROUTING rule 2", ("pod", "outside"), "", ("shop/web:http",))
+STOPPED = Stopped(
+    "policy DROP of FORWARD", "DROP", ("pod", "node"), "", ("shop/web:http",), 4, 2, ("shop/web",)
+)
 
 VALUES: dict[str, Hashable] = {
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
@@ -57,6 +63,7 @@ VALUES: dict[str, Hashable] = {
     "reason": "it ends too early", "limit": LIMIT, "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
+    "addresses": ("10.244.1.5",), "rewritten": REWRITTEN, "stopped": STOPPED,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
