@@ -22,7 +22,7 @@ CATALOGUES = (
     "ports",
     "preemption",
     "traffic",
-    "sources",
+    "lost_sources",
     "policies",
     "leftovers",
     "against_api",

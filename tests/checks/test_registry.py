@@ -18,7 +18,7 @@ from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
 from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
-from iptviz.checks.sources import Rewritten
+from iptviz.checks.lost_sources import Rewritten
 from iptviz.checks.traffic import Stopped
 from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
