@@ -55,7 +55,7 @@ __all__ = [
     "packet",
     "parse_rule",
     "services",
-    "sources",
+    "lost_sources",
     "trace",
     "verify",
 ]
@@ -80,7 +80,7 @@ _HOMES = {
     "CheckResult": "iptviz.questions.check",
     "check": "iptviz.questions.check",
     "SourcesResult": "iptviz.questions.sources",
-    "sources": "iptviz.questions.sources",
+    "lost_sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",
     "trace": "iptviz.questions.trace",
     "VerifyResult": "iptviz.questions.verify",

@@ -22,7 +22,7 @@ COMMANDS = {
     "graph": "iptviz.cli.graph:graph_command",
     "report": "iptviz.cli.report:report_command",
     "redact": "iptviz.cli.redact:redact_command",
-    "sources": "iptviz.cli.sources:sources_command",
+    "lost_sources": "iptviz.cli.sources:sources_command",
 }
 """The function behind each command, as `module:name`, in the order of the help."""
 

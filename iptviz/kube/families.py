@@ -42,6 +42,7 @@ CNI, DOCKER = Writer("CNI plug-in", "CNI host port"), Writer("Docker", "Docker")
 PODMAN, OVN = Writer("Podman", "Podman"), Writer("OVN-Kubernetes", "OVN-Kubernetes")
 CALICO, CILIUM = Writer("Calico", "Calico"), Writer("Cilium", "Cilium")
 ISTIO, KUBE_ROUTER = Writer("Istio", "Istio"), Writer("kube-router", "kube-router")
+AZURE = Writer("Azure NPM")
 OPENSHIFT, FLANNEL, WEAVE = Writer("OpenShift", "OpenShift"), Writer("flannel"), Writer("Weave Net")
 KERNEL, UFW, FAIL2BAN, TAILSCALE, PEOPLE = map(
     Writer, ("the kernel", "ufw", "fail2ban", "Tailscale", "people")
@@ -207,6 +208,7 @@ FAMILIES = (
     Family("KUBE-NWPLCY-{,COMMON-}", "filter", KUBE_ROUTER, "filter", "one network policy", "name"),
     Family("KUBE-{SRC,DST}-", "filter", KUBE_ROUTER, "filter", "a set of a network policy", "name"),
     Family("KUBE-ROUTER-", "raw mangle nat filter", KUBE_ROUTER, "other", "something of kube-router's", "any"),
+    Family("AZURE-NPM", "filter", AZURE, "filter", "network policies", "any"),
     Family("OPENSHIFT-{MASQUERADE,MASQUERADE-2,FIREWALL-ALLOW,FIREWALL-FORWARD,"
            "ADMIN-OUTPUT-RULES,BLOCK-OUTPUT,CANARY}",
            "mangle nat filter", OPENSHIFT, "filter", "OpenShift's network"),

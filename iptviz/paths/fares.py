@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
-from iptviz.kube.families import SOURCE_RANGES
+from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import reaches
 from iptviz.paths.shared import SharedPaths, Translation
@@ -82,10 +82,21 @@ class Failure(NamedTuple):
     when: When
 
 
+class Rewrite(NamedTuple):
+    """What is not kube-proxy's gives connections another source, where all of `when` hold.
+
+    `endpoints` are addresses that they go to, be it for those that no rule tells apart from them.
+    """
+
+    by: Decider
+    when: When
+    endpoints: tuple[str, ...]
+
+
 class Fare(NamedTuple):
     """How some kinds of clients fare alike: at least the share `at_least` (in [0, 1]) works, at most `at_most`.
 
-    `failures` are what fails, the usual case first.
+    `failures` are what fails, the usual case first. `rewrites` are sources lost to rules of others.
     """
 
     clients: tuple[str, ...]
@@ -93,6 +104,7 @@ class Fare(NamedTuple):
     at_least: Fraction
     at_most: Fraction
     failures: tuple[Failure, ...]
+    rewrites: tuple[Rewrite, ...] = ()
 
     @property
     def fails(self) -> bool:
@@ -169,16 +181,17 @@ class _Looking:
 
 
 def _translated(fare: Fare, translation: Translation) -> Fare:
-    if not fare.failures:
+    if not fare.failures and not fare.rewrites:
         return fare
     return fare._replace(
+        rewrites=tuple(each._replace(when=translation.when(each.when)) for each in fare.rewrites),
         failures=tuple(
             failure._replace(
                 cause=failure.cause._replace(by=translation.decider(failure.cause.by)),
                 when=translation.when(failure.when),
             )
             for failure in fare.failures
-        )
+        ),
     )
 
 
@@ -193,7 +206,7 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | N
     for reach in reaches(paths):
         fare = _redirected(_fare(answer, reach), reach, own)
         first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
-        alike.setdefault((fare.word, fare.at_least, fare.at_most, first), []).append(fare)
+        alike.setdefault((*fare[1:4], fare.rewrites, first), []).append(fare)
     for fares in alike.values():
         yield fares[0]._replace(clients=tuple(client for fare in fares for client in fare.clients))
 
@@ -204,10 +217,22 @@ def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
         failures = [Failure(CERTAIN, failures[0].cause, ())]  # whatever else is so
     refused = bool(failures) and failures[0].cause.why == "no endpoints"
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
-    fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures))
+    fare = Fare(
+        (reach.client,), word, reach.at_least, reach.at_most, tuple(failures), tuple(_rewrites(reach.entries))
+    )
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
     return fare
+
+
+def _rewrites(entries: Iterable[ClientPaths]) -> Iterator[Rewrite]:
+    """Yield which rules that are not kube-proxy's rewrite sources, of connections that get to an endpoint."""
+    found: dict[tuple[Decider, When], dict[str, None]] = {}
+    for entry in entries:
+        for row in entry.endpoints:
+            if row.snat_by is not None and row.snat_by.chain != POSTROUTING and row.share and row.reaches:
+                found.setdefault((row.snat_by, entry.when + row.when), {})[row.address] = None
+    return (Rewrite(by, when, tuple(addresses)) for (by, when), addresses in found.items())
 
 
 def _redirected(fare: Fare, reach: Reach, own: frozenset[str] | None) -> Fare:

@@ -45,7 +45,7 @@ QUESTIONS = {
     ),
     "graph": Question("iptviz.view.graph:graph_view", "GraphResult", _OF_A_DUMP | {"tree", "picture"}),
     "report": Question("iptviz.view.report:report_view", "ReportResult", frozenset({"dump", "answers"})),
-    "sources": Question(
+    "lost_sources": Question(
         "iptviz.view.sources:sources_view", "SourcesResult", frozenset({"table", "document"})
     ),
 }

@@ -18,6 +18,8 @@ from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
 from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
+from iptviz.checks.lost_sources import Rewritten
+from iptviz.checks.traffic import Stopped
 from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
@@ -46,6 +48,10 @@ LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].ru
 BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
+REWRITTEN = Rewritten("nat POSTROUTING rule 2", ("pod", "outside"), "", ("shop/web:http",))
+STOPPED = Stopped(
+    "policy DROP of FORWARD", "DROP", ("pod", "node"), "", ("shop/web:http",), 4, 2, ("shop/web",)
+)
 
 VALUES: dict[str, Hashable] = {
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
@@ -61,6 +67,7 @@ VALUES: dict[str, Hashable] = {
     "taken": ("10.96.0.1:80/tcp",), "alike": 3,
     "networks": ("198.51.100.0/24",), "texts": ("10.96.0.1:80/tcp", ":30080/tcp"), "seconds": (600, 10800), "full": ("KUBE-SEP-A",),
     "ends": ("10.244.0.1:80",), "outside": 4, "how": "in vain", "pods": ("10.244.0.0/16", "10.42.0.0/16"),
+    "addresses": ("10.244.1.5",), "rewritten": REWRITTEN, "stopped": STOPPED,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

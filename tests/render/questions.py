@@ -157,7 +157,7 @@ QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
     "graph": _graphs,
     "services": _services,
     "verify": _verified,
-    "sources": _sources,
+    "lost_sources": _sources,
     "report": _reports,
 }
 """Answers to each question, which together have the words wherever that question can show them."""

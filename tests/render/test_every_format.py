@@ -102,5 +102,5 @@ def test_a_text_of_ten_thousand_signs_is_shown_or_clipped(question: str, format_
     found = READERS[format_name](next(written(question, format_name, hostile(LONG))))
     assert format_name == "png" or any(LONG[:59] in text for text in found)
     if format_name in {"tree", "table", "csv", "json", "html"}:
-        whole = LONG[:4_096] if question == "sources" else LONG  # paths in a bundle are cut
+        whole = LONG[:4_096] if question == "lost_sources" else LONG  # paths in a bundle are cut
         assert any(whole in text for text in found)

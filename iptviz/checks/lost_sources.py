@@ -1,0 +1,150 @@
+"""Client addresses that are lost: rules of others masquerade what kube-proxy would have left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.checks.finding import Evidence, diagnosis, found
+from iptviz.checks.wording import listed
+from iptviz.engine.condition import clauses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.checks.examined import Examined
+    from iptviz.checks.finding import Finding
+    from iptviz.engine.condition import When
+    from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.paths.fares import Fare, Rewrite
+    from iptviz.paths.model import Decider
+    from iptviz.paths.usual import UsualClients
+
+_NAMED = 3
+_WHOSE = {"outside": "outside clients", "pod": "pods"}
+_API = ("default", "kubernetes")
+
+
+class Rewritten(NamedTuple):
+    """Whose addresses are lost, in words: the rule, the kinds of clients, when, and at which services."""
+
+    by: str
+    clients: tuple[str, ...]
+    when: str
+    services: tuple[str, ...]
+    outside_pods: bool = False
+
+
+class _Case(NamedTuple):
+    """One rule that rewrites the source of clients at a service port: `state` is that of the finding."""
+
+    state: str
+    client: str
+    when: When
+    port: int
+    by: Decider
+
+
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield each rule that rewrites sources which kube-proxy keeps; what is certain is said alone."""
+    if not any(fare.rewrites for port in node.reached for at in port for fare in at.fares):
+        return
+    by_rule: dict[int, list[_Case]] = {}
+    for case in _cases(node):
+        by_rule.setdefault(case.by.line or 0, []).append(case)
+    for cases in by_rule.values():
+        yield _found(cases, node)
+
+
+def _cases(node: Examined) -> Iterator[_Case]:
+    from iptviz.paths.clients import pod_networks
+    from iptviz.paths.usual import UsualClients
+
+    usual = UsualClients(pod_networks(node.dump, ()), node.evidence.host)
+    for number, (port, reached) in enumerate(zip(node.ports, node.reached, strict=True)):
+        is_api = (port.service.namespace, port.service.name) == _API
+        for answer, at in zip(port.answers, reached, strict=True):
+            for fare in at.fares if _is_kept(answer) else ():
+                for rewrite in fare.rewrites:
+                    for client in _clients(fare, answer):
+                        if state := _state(rewrite, client, usual, is_api=is_api):
+                            yield _Case(state, client, rewrite.when, number, rewrite.by)
+
+
+def _is_kept(answer: FrontendAnswer) -> bool:
+    """Whether kube-proxy leaves the sources of some clients as they are."""
+    return () not in answer.masquerade
+
+
+def _clients(fare: Fare, answer: FrontendAnswer) -> list[str]:
+    """Return the clients whose sources kube-proxy leaves: outside ones where a policy is Local."""
+    kept = {"pod", "outside"} if answer.local_only and answer.frontend.kind != "cluster-ip" else {"pod"}
+    return [client for client in fare.clients if client in kept]
+
+
+def _state(rewrite: Rewrite, client: str, usual: UsualClients, *, is_api: bool) -> str:
+    """Return which state of the finding a rewriting is; empty: it is none."""
+    meant = usual.are_meant(_of_clients(rewrite.when), client)
+    if not usual.networks:
+        return "" if meant is None or is_api else "unknown"
+    if not any(map(usual.are_pods, rewrite.endpoints)):
+        return "leaving" if meant is not None and _is_flannel(rewrite.by) else ""
+    if meant is None or (not meant and _is_exempting(rewrite.by)):
+        return ""
+    return "known" if meant and len(_of_clients(rewrite.when)) == len(rewrite.when) else "unknown"
+
+
+def _of_clients(when: When) -> When:
+    """Return conditions without those about the way out, which is known where routes are."""
+    return tuple(one for one in when if one.condition.kind != "out-interface")
+
+
+def _is_flannel(by: Decider) -> bool:
+    return by.chain == "FLANNEL-POSTRTG" or "flanneld masq" in by.text
+
+
+def _is_exempting(by: Decider) -> bool:
+    """Whether a rule is one of programs that leave alone the pods of their own node."""
+    return _is_flannel(by) or by.chain.startswith("IP-MASQ")
+
+
+def _found(cases: list[_Case], node: Examined) -> Finding:
+    state = next(state for state in _STATES if any(case.state == state for case in cases))
+    meant = [case for case in cases if case.state == state]
+    when = min((case.when for case in meant), key=len)
+    meant = [case for case in meant if case.when == when]
+    by = meant[0].by
+    ports = dict.fromkeys(case.port for case in meant)
+    rewritten = Rewritten(
+        f"{by.table} {by.chain} rule {by.number}",
+        tuple(client for client in _WHOSE if any(case.client == client for case in meant)),
+        clauses(when) if when else "",
+        tuple(node.ports[number].name for number in ports),
+        outside_pods=state == "leaving",
+    )
+    made = found(foreign_masquerade, state=state, rewritten=rewritten)
+    return made._replace(evidence=(Evidence(by.line or 0, by.text),), times=len(ports))
+
+
+# --- the words -------------------------------------------------------------------------------------------------
+
+_STATES = {"known": "high", "unknown": "info", "leaving": "info"}
+
+
+@diagnosis(_STATES, reference="projectcalico/calico#6235, kubernetes-sigs/ip-masq-agent#65")
+def foreign_masquerade(*, rewritten: Rewritten) -> str:
+    """A rule that is not kube-proxy's rewrites the source of service traffic that kube-proxy leaves alone.
+
+    It is a MASQUERADE or SNAT outside of KUBE-POSTROUTING.
+
+    Why: Endpoints see the node's address instead of the client's: network policies and access logs that go by
+    the client's address fail.
+
+    Do: Find out which program wrote the rule, and make it leave out the networks of pods and services: with
+    ip-masq-agent by nonMasqueradeCIDRs, with kubelet's old --non-masquerade-cidr by setting it right.
+    """
+    whose = " and ".join(_WHOSE[client] for client in rewritten.clients)
+    where = ", whose endpoints are outside the pod network" if rewritten.outside_pods else ""
+    when = f", when {rewritten.when}" if rewritten.when else ""
+    count = len(rewritten.services)
+    ports = f"{count:,} service port{'s' * (count != 1)} ({listed(rewritten.services, _NAMED)})"
+    return f"{rewritten.by} rewrites the source of {whose} on the way to {ports}{where}{when}"

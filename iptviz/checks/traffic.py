@@ -1,0 +1,296 @@
+"""What rules of others end of what comes to services, and of what their endpoints answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.checks.finding import Evidence, diagnosis, found
+from iptviz.checks.wording import listed
+from iptviz.engine.condition import clauses
+from iptviz.kube.hooks import hooks_leading
+from iptviz.kube.pod_policies import is_of_policies, stale_policies
+from iptviz.paths.blocked import Blocked, blocked
+from iptviz.paths.deciders import dump_of, is_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.checks.examined import Examined
+    from iptviz.checks.finding import Diagnosis, Finding
+    from iptviz.dump.rule import Rule
+    from iptviz.paths.health import EndedCheck
+    from iptviz.paths.model import Decider
+
+_NAMED = 3
+"""So many services are named, of more it is told how many there are."""
+
+_WHOSE = {"outside": "outside clients", "pod": "pods", "node": "the node"}
+_ENDS = {"DROP": "drops", "REJECT": "rejects"}
+
+
+class Stopped(NamedTuple):
+    """What is ended, in words: `by` whom, with which `outcome`, of which `clients`, when all of `when` is so.
+
+    `services` are names of the service ports that suffer, of `total` in the dump, `checks` those of services
+    whose health checks do; `accepts` counts the rules below that would accept.
+    """
+
+    by: str
+    outcome: str
+    clients: tuple[str, ...]
+    when: str
+    services: tuple[str, ...]
+    total: int
+    accepts: int = 0
+    checks: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> str:
+        """Who ends it, and how: `policy DROP of filter FORWARD drops`."""
+        return f"{self.by} {_ENDS.get(self.outcome, 'ends')}"
+
+    @property
+    def to(self) -> str:
+        """To how many services of how many, and their names."""
+        count, total = len(self.services), self.total
+        many = f"{count:,} of {total:,} service ports" if total > 1 else "the only service port"
+        return f"{many} ({listed(self.services, _NAMED)})"
+
+    @property
+    def what(self) -> str:
+        """Which connections: to services, health checks, or both."""
+        connections = f"connections of {self.whose} to {self.to}{self.condition}"
+        checks = f"load balancers' health checks of {listed(self.checks, _NAMED)}" if self.checks else ""
+        return ", and ".join(filter(None, (checks, connections if self.services else "")))
+
+    @property
+    def whose(self) -> str:
+        """Whose connections: `pods and the node`."""
+        words = [_WHOSE[client] for client in self.clients]
+        return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+    @property
+    def condition(self) -> str:
+        """When that is so, or nothing where it always is."""
+        return f", when {self.when}" if self.when else ""
+
+
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield what ends connections to services, one finding for each cause."""
+    from iptviz.paths.clients import pod_networks
+    from iptviz.paths.health import ended_checks
+    from iptviz.paths.usual import UsualClients
+
+    usual = UsualClients(pod_networks(node.dump, ()), node.evidence.host)
+    stale = {chain for one in stale_policies(node.dump) for chain in one.chains}
+    policies = []
+    checks: dict[tuple[str, str, int | None], list[EndedCheck]] = {}
+    for ended in ended_checks(node.dump, node.ports, node.evidence):
+        checks.setdefault(ended.by[:3], []).append(ended)
+    for one in blocked(node.reached, usual):
+        if one.by[:3] in checks and not one.is_answer:
+            yield _of_checks(checks.pop(one.by[:3]), node, one if one.certain else None)
+        elif is_of_policies(one.by.chain, one.by.table):
+            policies += [one] if one.certain and one.by.chain not in stale else []
+        else:
+            yield from _found(one, node)
+    for some in checks.values():
+        yield _of_checks(some, node, None)
+    if policies:
+        yield _of_policies(policies, node)
+
+
+def _found(one: Blocked, node: Examined) -> Iterator[Finding]:
+    hook = _hook(one, node)
+    what = _what(one, hook, node)
+    if not one.certain and isinstance(what.severity, str):
+        return
+    below = _accepts_below(one.by, node) if what is forward_reject_first else []
+    stopped = _stopped(one, node)._replace(accepts=len(below))
+    state = "known" if one.certain else "unknown"
+    made = found(what, state=state, stopped=stopped)
+    lines = (*_evidence(one, node), *(Evidence(rule.line, rule.text) for rule in below))
+    yield made._replace(evidence=lines, times=len(one.ports))
+
+
+def _of_checks(checks: Sequence[EndedCheck], node: Examined, also: Blocked | None) -> Finding:
+    """Return that health checks are ended, and by the same rule what comes to endpoints of this node."""
+    first = checks[0]
+    names = tuple(f"{one.service} (:{one.port})" if one.port else one.service for one in checks)
+    one = also or Blocked((first.by,), first.outcome, is_answer=False, ports=(), whole=frozenset(),
+                          clients=("outside",), when=(), certain=True)  # fmt: skip
+    what = input_drop if first.by.table == "filter" else rule_drops_services
+    made = found(what, state="known", stopped=_stopped(one, node)._replace(checks=names))
+    return made._replace(evidence=_evidence(one, node), times=len(checks) + len(one.ports))
+
+
+def _what(one: Blocked, hook: str, node: Examined) -> Diagnosis:
+    """Return which diagnosis a cause is."""
+    if one.is_answer:
+        return replies_dropped
+    if one.is_partial and hook in {"FORWARD", "OUTPUT"} and one.outcome == "DROP":
+        return blocked_endpoint_hidden
+    if one.by.table != "filter":
+        return rule_drops_services
+    if hook == "FORWARD" and one.outcome == "REJECT" and _accepts_below(one.by, node):
+        return forward_reject_first
+    return _BY_HOOK.get(hook, rule_drops_services)
+
+
+def _hook(one: Blocked, node: Examined) -> str:
+    """Return the hook of whose chains the rule is one; of several the one that these clients' packets pass."""
+    table = node.dump.tables.get(one.by.table)
+    hooks = hooks_leading(table, one.by.chain) if table else set()
+    passed = ("FORWARD", "INPUT", "OUTPUT") if {"pod", "outside"} & {*one.clients} else ("OUTPUT", "INPUT")
+    return next((hook for hook in (*passed, *sorted(hooks)) if hook in hooks), "")
+
+
+def _accepts_below(by: Decider, node: Examined) -> list[Rule]:
+    """Return the rules of the same chain that accept what the one above them ends."""
+    table = node.dump.tables.get(by.table)
+    rules = table.rules_of(by.chain)[by.number :] if table and by.number else ()
+    return [rule for rule in rules if rule.target is not None and rule.target.name == "ACCEPT"]
+
+
+def _stopped(one: Blocked, node: Examined) -> Stopped:
+    by = one.by
+    place = by.chain if by.table == "filter" else f"{by.table} {by.chain}"
+    what = f"rule {by.number} of {place}" if by.number else f"{by.text} of {place}"
+    elsewhere = None if is_in(node.dump, by) else dump_of(node.evidence.dumps, by)
+    if elsewhere is not None:
+        what += f" ({elsewhere.backend or 'other'} rules, line {by.line})"
+    return Stopped(what, one.outcome, one.clients, clauses(one.when) if one.when else "",
+                   _names(one.ports, node), len(node.ports))  # fmt: skip
+
+
+def _names(ports: Sequence[int], node: Examined) -> tuple[str, ...]:
+    return tuple(node.ports[number].name for number in ports)
+
+
+def _evidence(one: Blocked, node: Examined) -> tuple[Evidence, ...]:
+    """Return the rules of this dump; lines of another are told in words."""
+    lines = {by.line or 0: Evidence(by.line or 0, _line_text(by)) for by in one.rules if is_in(node.dump, by)}
+    return tuple(lines[line] for line in sorted(lines))
+
+
+def _line_text(by: Decider) -> str:
+    return by.text if by.number else f":{by.chain} {by.text.removeprefix('policy ')}"
+
+
+def _of_policies(policies: Sequence[Blocked], node: Examined) -> Finding:
+    ports = dict.fromkeys(number for one in policies for number in one.ports)
+    chains = tuple(dict.fromkeys(one.by.chain for one in policies))
+    services = _names(list(ports), node)
+    made = found(policy_drops_services, chains=chains, services=services)
+    lines = tuple(dict.fromkeys(piece for one in policies for piece in _evidence(one, node)))
+    return made._replace(evidence=lines, times=len(ports))
+
+
+# --- the words -------------------------------------------------------------------------------------------------
+
+
+@diagnosis({"known": "high", "unknown": "info"}, reference="k/k#39823, #40182, canonical/microk8s#4310")
+def forward_drop(*, stopped: Stopped) -> str:
+    """Filter FORWARD drops what services send to their endpoints.
+
+    Its policy is DROP and nothing accepts this traffic, or a rule drops it before another accepts it. Docker
+    1.13 and later, and ufw, set that policy.
+
+    Why: Connections are rewritten to an endpoint and then dropped on this node: clients wait until they give up.
+
+    Do: Accept the pods' networks in FORWARD, above what drops: iptables -I FORWARD -s POD-CIDR -j ACCEPT, and
+    the same with -d; make it last with the program that sets the policy, or with the CNI plug-in's own rules.
+    """
+    return f"{stopped.ends} {stopped.what}"
+
+
+@diagnosis("high", reference="k/k#81635, kubernetes/kubeadm#139")
+def forward_reject_first(*, stopped: Stopped) -> str:
+    """A REJECT in filter FORWARD stands above the rules that accept pods' traffic.
+
+    The usual one is `-j REJECT --reject-with icmp-host-prohibited` of a distribution's firewall.
+
+    Why: Clients get `no route to host` at once; the accepts below the rule are never asked.
+
+    Do: Remove the REJECT, or put it below the accepts; stop the firewall that writes it, or tell it of the
+    pods' networks.
+    """
+    below = f"; it stands above {stopped.accepts} ACCEPT rule{'s' * (stopped.accepts != 1)}"
+    return f"{stopped.ends} {stopped.what}{below}"
+
+
+@diagnosis({"known": "high", "unknown": "info"}, reference="k/k#97225, k3s-io/k3s#2059")
+def input_drop(*, stopped: Stopped) -> str:
+    """Filter INPUT drops what a service sends to an endpoint on this node, or a load balancer's health checks.
+
+    The port of health checks is the service's healthCheckNodePort; before 1.21 no rule of kube-proxy's names it.
+
+    Why: What runs on the node's own address, such as the API server, is out of reach through its service; a
+    load balancer whose health checks are dropped sends this node nothing.
+
+    Do: Accept the port in INPUT, above what drops: iptables -I INPUT -p tcp --dport PORT -j ACCEPT; make it
+    last with the program that sets the policy.
+    """
+    return f"{stopped.ends} {stopped.what}"
+
+
+@diagnosis("high")
+def output_drop(*, stopped: Stopped) -> str:
+    """Filter OUTPUT drops what this node itself sends to services.
+
+    Why: kubelet, the container runtime and pods in the host's network do not reach these services.
+
+    Do: Accept the pods' networks and the endpoints' ports in OUTPUT, above what drops.
+    """
+    return f"{stopped.ends} {stopped.what}"
+
+
+@diagnosis("high")
+def rule_drops_services(*, stopped: Stopped) -> str:
+    """A rule in another table or hook ends connections to services.
+
+    Why: Clients wait until they give up, or are refused, whatever kube-proxy's rules say.
+
+    Do: Find out which program wrote the rule, by its comment and its chain, and make it leave out the
+    services' addresses and the pods' networks.
+    """
+    return f"{stopped.ends} {stopped.what}"
+
+
+@diagnosis("high", reference="k/k#91545")
+def replies_dropped(*, stopped: Stopped) -> str:
+    """Requests to a service pass this node, and the endpoints' answers do not.
+
+    Why: The endpoint sees the connection and answers; the client never hears of it and waits until it gives up.
+
+    Do: Accept answers above what drops: -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT.
+    """
+    return f"{stopped.ends} the answers of {stopped.to} to {stopped.whose}{stopped.condition}"
+
+
+@diagnosis("high")
+def blocked_endpoint_hidden(*, stopped: Stopped) -> str:
+    """FORWARD or OUTPUT drops the way to some endpoints of a service, not to all.
+
+    Why: A dropped first packet is sent again and draws an endpoint anew: connections succeed after a second or
+    more instead of failing, and the counters of the endpoints' rules count attempts.
+
+    Do: Find out which program wrote the rule, and make it leave out the endpoints that it drops.
+    """
+    what = f"connections of {stopped.whose} to some endpoints of {stopped.to}"
+    return f"{stopped.ends} {what}{stopped.condition}"
+
+
+@diagnosis("info")
+def policy_drops_services(*, chains: tuple[str, ...], services: tuple[str, ...]) -> str:
+    """Network policies end what pods send to endpoints of a service.
+
+    Why: That is what policies are for: it is a fault only where these clients are meant to get there.
+
+    Do: See which policies select the endpoints: kubectl get networkpolicies -A.
+    """
+    whose = listed(services, _NAMED)
+    return f"network policies ({listed(chains, _NAMED)}) end connections to endpoints of {whose}"
+
+
+_BY_HOOK = {"FORWARD": forward_drop, "INPUT": input_drop, "OUTPUT": output_drop}

@@ -1,0 +1,166 @@
+"""Who ends connections to services: what fails, by the rule or the policy that decides it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.kube.families import KUBE_PROXY, KUBELET, family_of
+from iptviz.paths.model import CLIENT_KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.engine.condition import When
+    from iptviz.paths.fares import Failure, Fare, Reached
+    from iptviz.paths.model import Decider
+    from iptviz.paths.usual import UsualClients
+
+HOOKS = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
+
+_NOTHING_OF_THEIRS_ENDS = {"KUBE-FORWARD"}
+"""Chains of kube-proxy in which its own rules end neither new connections nor answers: others' do."""
+
+_ALMOST = CERTAIN - CERTAIN / (1 << 64)
+"""Shares of thousands of endpoints are rounded."""
+
+
+class Blocked(NamedTuple):
+    """Connections that rules of one cause, or a policy, end: `by` is the first of `rules`.
+
+    `is_answer`: those whose requests pass, and the endpoints' answers do not. `ports` are the places of the
+    service ports that suffer, `whole` those of which no endpoint is reached. `clients` are the kinds of clients
+    for which that is so where all of `when` hold. `certain`: nothing of the node decides it that is not known.
+    """
+
+    rules: tuple[Decider, ...]
+    outcome: str
+    is_answer: bool
+    ports: tuple[int, ...]
+    whole: frozenset[int]
+    clients: tuple[str, ...]
+    when: When
+    certain: bool
+
+    @property
+    def by(self) -> Decider:
+        """The first rule, or the policy."""
+        return self.rules[0]
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether most services that suffer lose some endpoints alone."""
+        return 2 * len(self.whole) < len(self.ports)
+
+
+class _Case(NamedTuple):
+    """One failure of clients at a service port."""
+
+    port: int
+    client: str
+    failure: Failure
+    when: When
+    certain: bool
+
+
+def blocked(reached: Sequence[Sequence[Reached]], usual: UsualClients) -> list[Blocked]:
+    """Return what ends connections to service ports: what is certain, before what depends on the node.
+
+    What kube-proxy and kubelet end by rules of their own is left out, and what strangers meet: who comes to a
+    cluster IP from outside, or is singled out by its address.
+    """
+    causes: dict[object, list[_Case]] = {}
+    for number, port in enumerate(reached):
+        for at in port:
+            for fare in at.fares:
+                for case in _cases(number, at.frontend.kind, fare, usual):
+                    causes.setdefault(_key(case.failure), []).append(case)
+    found = map(_joined, causes.values())
+    return sorted(found, key=lambda each: not each.certain)
+
+
+def _cases(port: int, kind: str, fare: Fare, usual: UsualClients) -> Iterator[_Case]:
+    failing = [failure for failure in fare.failures if _is_others(failure)]
+    if not failing:
+        return
+    always = fare.at_most == NEVER and len({_key(failure) for failure in failing}) == 1
+    for client in fare.clients:
+        if client == "outside" and kind == "cluster-ip":
+            continue
+        if always:
+            yield _Case(port, client, failing[0]._replace(share=CERTAIN), (), certain=True)
+            continue
+        for failure in _simplified(failing):
+            meant = usual.are_meant(failure.when, client)
+            if meant is not None:
+                yield _Case(port, client, failure, _worth_saying(failure.when), meant)
+
+
+def _worth_saying(when: When) -> When:
+    """Return conditions without what is not so as a rule: source ports, which are chosen anew, and ways out."""
+    return tuple(
+        one for one in when if one.holds or one.condition.kind not in {"source-port", "out-interface"}
+    )
+
+
+def _simplified(failures: Sequence[Failure]) -> list[Failure]:
+    """Return failures without what they are asked of where they come to the same either way."""
+    left = list(failures)
+    if len(left) > _FEW:
+        return left
+    merged = True
+    while merged:
+        merged = False
+        for one, other in combinations(left, 2):
+            apart = {*one.when} ^ {*other.when}
+            same = one.share == other.share and _key(one) == _key(other)
+            if same and len(apart) == 2 and len({each.condition for each in apart}) == 1:
+                when = tuple(each for each in one.when if each not in apart)
+                left = [*(each for each in left if each not in (one, other)), one._replace(when=when)]
+                merged = True
+                break
+    return left
+
+
+_FEW = 24
+"""Among more failures than this it is not looked for what comes to the same either way."""
+
+
+def _is_others(failure: Failure) -> bool:
+    """Whether a rule or policy that is not kube-proxy's own ends connections, or answers."""
+    by, why = failure.cause.by, failure.cause.why
+    if why not in {"rule", "answer"} or by is None or not by.table:
+        return False
+    family = family_of(by.chain, by.table)
+    own = family is not None and family.writer in {KUBE_PROXY, KUBELET}
+    return not own or by.chain in _NOTHING_OF_THEIRS_ENDS
+
+
+def _key(failure: Failure) -> object:
+    """Return what is equal for one cause: the rule of a hook, or the chain of some program."""
+    by = failure.cause.by
+    assert by is not None  # noqa: S101 - `_is_others` sees to that
+    return failure.cause.why, by.table, by.chain, by.line if by.chain in HOOKS else None
+
+
+def _joined(cases: Iterable[_Case]) -> Blocked:
+    """Return what one cause does: where conditions differ, what most service ports meet."""
+    every = list(cases)
+    certain = any(case.certain for case in every)
+    sure = [case for case in every if case.certain is certain]
+    ways = Counter(case.when for case in {(case.port, case.when): case for case in sure}.values())
+    when = max(ways, key=lambda each: (ways[each], -len(each)))
+    meant = [case for case in sure if case.when == when]
+    deciders = {case.failure.cause.by for case in meant}
+    return Blocked(
+        tuple(sorted((by for by in deciders if by is not None), key=lambda by: by.line or 0)),
+        meant[0].failure.cause.outcome,
+        meant[0].failure.cause.why == "answer",
+        tuple(dict.fromkeys(case.port for case in meant)),
+        frozenset(case.port for case in meant if case.failure.share >= _ALMOST),
+        tuple(kind for kind in CLIENT_KINDS if any(case.client == kind for case in meant)),
+        when,
+        certain,
+    )
