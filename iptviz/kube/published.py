@@ -93,7 +93,7 @@ def published_ports(dump: Dump) -> list[PublishedPort]:
         return []
     places = Places(nat)
     found = sorted(
-        map(_port_of, publishing_rules(nat)), key=lambda port: (places.of(port.rule), port.rule.line)
+        map(published_port, publishing_rules(nat)), key=lambda port: (places.of(port.rule), port.rule.line)
     )
     doubted = _doubted(dump, found)
     return [_asked(dump, port, places, doubted=port in doubted) for port in found]
@@ -144,7 +144,7 @@ def port_frontends(dump: Dump, wanted: Callable[[PublishedPort], Iterable[int]])
     nat = dump.tables.get("nat")
     if nat is None:
         return []
-    ports = (port for port in map(_port_of, publishing_rules(nat)) if port.by != USERSPACE.publisher)
+    ports = (port for port in map(published_port, publishing_rules(nat)) if port.by != USERSPACE.publisher)
     chosen = [(port, numbers) for port in ports if (numbers := list(wanted(port)))]
     if not chosen:
         return []
@@ -172,11 +172,12 @@ def frontends_of(port: PublishedPort, numbers: Iterable[int]) -> list[Frontend]:
 
 def owner_of(rule: Rule) -> PortOwner:
     """Return who publishes a port by a rule, and what a comment tells of whom it leads to."""
-    port = _port_of(rule)
+    port = published_port(rule)
     return PortOwner(_publisher(rule.chain) or f"a rule of {rule.chain}", port.of)
 
 
-def _port_of(rule: Rule) -> PublishedPort:
+def published_port(rule: Rule) -> PublishedPort:
+    """Return the port that a rule publishes; who is asked before is not looked at."""
     target = rule.target
     own = target.value("--to-ports") if target else None
     destination = f":{own}" if own else (target and target.value("--to-destination")) or ""
@@ -189,6 +190,12 @@ def _port_of(rule: Rule) -> PublishedPort:
         of=_of(rule),
         rule=rule,
     )
+
+
+def is_host_port(rule: Rule) -> bool:
+    """Whether a rule publishes a port of the node for a pod."""
+    family = family_of(rule.chain)
+    return family is not None and family.role == "publish" and family.writer in {CNI, DOCKERSHIM}
 
 
 def _publisher(chain: str) -> str:
