@@ -63,7 +63,7 @@ def _preempting(node: Examined, nat: Table) -> Iterator[Finding]:
         if is_host_port(taker.rule):
             port = published_port(taker.rule)
             yield found(hostport_preempts, [taker.rule, *nat.rules_to(taker.rule.chain)], line=taker.rule.line,
-                port=port.text, to=_host_port(port), hook=" and ".join(taker.hooks),
+                service=taker.service, port=port.text, to=_host_port(port), hook=" and ".join(taker.hooks),
                 taken=tuple(one.text for one in taker.taken),
             )  # fmt: skip
 

@@ -116,9 +116,7 @@ def double_masquerade() -> str:
     Do: Update kube-proxy and kubelet, then reboot the node or take the old rule out of KUBE-POSTROUTING. Until
     then, switch the tunnel's offloading off: ethtool -K flannel.1 tx-checksum-ip-generic off.
     """
-    return (
-        "masquerades with --random-fully, and the mark stays: a VXLAN tunnel's packets are masqueraded twice"
-    )
+    return "masquerades with --random-fully and leaves the mark: what a VXLAN tunnel carries is masqueraded twice"
 
 
 @diagnosis("low", reference="flannel-io/flannel#1004, k/k#76699")

@@ -33,7 +33,7 @@ def check(node: Examined) -> Iterator[Finding]:
     nat = node.dump.tables.get("nat")
     for taker in takers(nat, node.ports, node.reached, node.evidence.host):
         if _is_of_others(taker.rule):
-            yield found(foreign_dnat_first, [taker.rule], line=taker.rule.line,
+            yield found(foreign_dnat_first, [taker.rule], line=taker.rule.line, service=taker.service,
                 target=taker.rule.target.name if taker.rule.target else "", hook=" and ".join(taker.hooks),
                 when=taker.when, taken=tuple(one.text for one in taker.taken),
             )  # fmt: skip

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.engine.settings import Settings
 from iptviz.kube.bridges import Bridge, bridges
-from iptviz.kube.families import NODE_PORTS
+from iptviz.kube.families import MARK_MASQUERADE, NODE_PORTS
 from iptviz.kube.loopback import through_loopback
 from iptviz.kube.marks import Marks
 from iptviz.kube.preempt import hooks_without_services
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.supplied.routing_rules import RoutingRule
 
@@ -57,17 +59,22 @@ def _localnet(node: Examined, nat: Table) -> Iterator[Finding]:
     if ports or others:
         rules = [*(nat.rules_to(NODE_PORTS) if ports else ()), *others]
         yield found(route_localnet, rules, line=rules[0].line if rules else 0, state=state,
-            known=state == "off", ports=ports, others=tuple(rule.line for rule in others),
+            known=state == "off", each=bool(_of_interfaces(node)), ports=ports,
+            others=tuple(rule.line for rule in others),
         )  # fmt: skip
 
 
 def _localnet_state(node: Examined) -> str | None:
     """Return whether the setting is off or not known; None where it is on, for some interface at least."""
     settings = Settings(node.evidence.host)
-    every, own = settings.value(_LOCALNET), settings.of_interfaces("route_localnet")
-    if every or any(own.values()):
+    every = settings.value(_LOCALNET)
+    if every or any(_of_interfaces(node)):
         return None
     return "off" if every is not None else "unknown"
+
+
+def _of_interfaces(node: Examined) -> list[int]:
+    return list(Settings(node.evidence.host).of_interfaces("route_localnet").values())
 
 
 def _ports_at_loopback(node: Examined, nat: Table) -> tuple[str, ...]:
@@ -95,14 +102,24 @@ def _bridged(node: Examined) -> Iterator[Finding]:
     for bridge in bridges(node.dump, node.evidence.host.routes):
         endpoint = _endpoint_on(node, bridge)
         if endpoint is not None:
-            rules, state = [bridge.rule] if bridge.rule else [], "unknown" if value is None else "off"
+            rules, state = (
+                [*filter(None, [bridge.rule]), endpoint.rule],
+                "unknown" if value is None else "off",
+            )
             yield found(bridge_nf_call, rules, state=state,
-                known=value is not None, setting=setting, bridge=bridge.name, endpoint=endpoint,
+                known=value is not None, setting=setting, bridge=bridge.name, endpoint=endpoint.text,
             )  # fmt: skip
             return
 
 
-def _endpoint_on(node: Examined, bridge: Bridge) -> str | None:
+class _Endpoint(NamedTuple):
+    """An endpoint in words, and the rule of its service's frontend."""
+
+    text: str
+    rule: Rule
+
+
+def _endpoint_on(node: Examined, bridge: Bridge) -> _Endpoint | None:
     """Return an endpoint on a bridge, of a cluster IP that keeps the addresses of pods as they are."""
     for port in node.ports:
         usual = port.usual
@@ -110,7 +127,8 @@ def _endpoint_on(node: Examined, bridge: Bridge) -> str | None:
             for end in usual.endpoints:
                 address = parse_network(end.address) if end.share else None
                 if address is not None and bridge.network.contains(address):
-                    return f"{join_endpoint(end.address, end.port)} ({port.name})"
+                    text = f"{join_endpoint(end.address, end.port)} ({port.name})"
+                    return _Endpoint(text, usual.frontend.rule)
     return None
 
 
@@ -120,12 +138,20 @@ def _endpoint_on(node: Examined, bridge: Bridge) -> str | None:
 def _routed_by_mark(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield the rules of routing that choose another table for packets that kube-proxy has marked."""
     bits = Marks(nat).masquerade_bits
-    marking = [rule for rule in nat.rules_of("KUBE-MARK-MASQ") if rule.target and rule.target.name == "MARK"]
+    marking = [rule for rule in nat.rules_of(MARK_MASQUERADE) if rule.target and rule.target.name == "MARK"]
     host = node.evidence.host
     rules = host.routes.rules if host.routes else node.node.routing_rules
     choosing = [rule for rule in rules if _tells_apart(rule, bits)] if marking else []
-    if choosing and node.dump is node.node.of_family(node.dump.family)[0]:
+    if choosing and node.dump is _first_marking(node):
         yield found(mark_routed, marking, line=marking[0].line, by=tuple(rule.text for rule in choosing))
+
+
+def _first_marking(node: Examined) -> Dump | None:
+    """Return the first dump with kube-proxy's mark: the rules of routing are those of the node, not of a dump."""
+    found = (
+        dump for dump in node.node.dumps if (nat := dump.tables.get("nat")) and nat.has_chain(MARK_MASQUERADE)
+    )
+    return next(found, None)
 
 
 def _tells_apart(rule: RoutingRule, bits: int) -> bool:
@@ -140,7 +166,7 @@ def _tells_apart(rule: RoutingRule, bits: int) -> bool:
 
 
 @diagnosis({"off": "high", "unknown": "info"}, reference="k/k#57922")
-def route_localnet(*, known: bool, ports: tuple[str, ...], others: tuple[int, ...]) -> str:
+def route_localnet(*, known: bool, each: bool, ports: tuple[str, ...], others: tuple[int, ...]) -> str:
     """Rules rewrite connections of 127.0.0.0/8, which the kernel routes only if route_localnet is 1.
 
     Why: With net.ipv4.conf.all.route_localnet=0, the kernel's default, it drops what leaves the node with a
@@ -150,14 +176,23 @@ def route_localnet(*, known: bool, ports: tuple[str, ...], others: tuple[int, ..
     Do: Ask the node: sysctl net.ipv4.conf.all.route_localnet. Use another address of the node for its node
     ports, or set it to 1 and find out who sets it to 0.
     """
-    what = f"node ports at 127.0.0.1 ({listed(ports, _MOST_NAMED)})" if ports else ""
-    lines = f"line{'s' * (len(others) > 1)} {', '.join(map(str, others[:_MOST_NAMED]))}" if others else ""
-    rewritten = " and ".join(
-        filter(None, (what, f"connections that {lines} rewrite" + "s" * (len(others) == 1) if lines else ""))
-    )
+    what = " and ".join(filter(None, (_at_loopback(ports), _rewritten(others))))
     if known:
-        return f"route_localnet is 0: {rewritten} fail"
-    return f"{rewritten} work only if route_localnet is 1, which is not known"
+        return f"{_LOCALNET} is 0: {what} fail" + ("" if each else ", unless it is 1 for their interface")
+    return f"{what} work only if route_localnet is 1, which is not known"
+
+
+def _at_loopback(ports: tuple[str, ...]) -> str:
+    return f"node ports at {_LOOPBACK} ({listed(ports, _MOST_NAMED)})" if ports else ""
+
+
+def _rewritten(lines: tuple[int, ...]) -> str:
+    numbers = listed(list(map(str, lines)), _MOST_NAMED)
+    return (
+        ""
+        if not lines
+        else f"connections that {f'line {numbers} rewrites' if len(lines) == 1 else f'lines {numbers} rewrite'}"
+    )
 
 
 @diagnosis({"off": "high", "unknown": "info"}, reference="flannel-io/flannel#1734")

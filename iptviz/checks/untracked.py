@@ -109,6 +109,7 @@ def _policy_drop(table: Table) -> Rule | None:
             for rule in table.rules_with(" -j DROP")
             if rule.chain.startswith(_POLICIES)
             and not any(match.name == "conntrack" for match in rule.matches)
+            and hooks_leading_to(table, rule.chain)
         ),
         None,
     )

@@ -16,20 +16,22 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.names import ServiceName
     from iptviz.kube.service_ports import ServicePort
     from iptviz.paths.fares import Fare, Reached
 
 
 class Taken(NamedTuple):
-    """A frontend whose connections a rule takes, and the name of its service."""
+    """A frontend whose connections a rule takes, the name of its service port, and the service."""
 
     frontend: str
-    service: str
+    name: str
+    service: ServiceName
 
     @property
     def text(self) -> str:
         """Both: `10.96.0.1:443/tcp (default/kubernetes:https)`."""
-        return f"{self.frontend} ({self.service})" if self.service != self.frontend else self.frontend
+        return self.frontend if self.name == self.frontend else f"{self.frontend} ({self.name})"
 
 
 class Taker(NamedTuple):
@@ -39,6 +41,12 @@ class Taker(NamedTuple):
     hooks: tuple[str, ...]
     when: When
     taken: tuple[Taken, ...]
+
+    @property
+    def service(self) -> ServiceName | None:
+        """The service, where all are of one."""
+        services = {one.service for one in self.taken}
+        return services.pop() if len(services) == 1 else None
 
 
 def takers(
@@ -57,7 +65,7 @@ def takers(
             for taking in _taking(nat, one, host):
                 hooks, taken, _ = made.setdefault(taking.rule, ({}, {}, taking.when))
                 hooks[taking.hook] = None
-                taken[Taken(one.frontend.text, port.name)] = None
+                taken[Taken(one.frontend.text, port.name, port.service)] = None
     found = (Taker(rule, tuple(hooks), when, tuple(taken)) for rule, (hooks, taken, when) in made.items())
     return sorted(found, key=lambda taker: taker.rule.line)
 

@@ -15,6 +15,7 @@ import iptviz
 from iptviz.checks import wording
 from iptviz.checks.against_api import DIAGNOSES, Differing
 from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
+from iptviz.checks.host_ports import HostPort
 from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
@@ -45,6 +46,7 @@ DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.2
 LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].rule,))
 BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
+HOST_PORT = HostPort(7, "10.244.0.1:80", "cbr0 770c07dfd094")
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
 
 VALUES: dict[str, Hashable] = {
@@ -57,6 +59,9 @@ VALUES: dict[str, Hashable] = {
     "reason": "it ends too early", "limit": LIMIT, "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
+    "taken": ("10.96.0.1:80/tcp (default/web:http)",), "to": HOST_PORT, "ports": (":80/tcp", ":443/tcp"), "winner": HOST_PORT, "loser": HOST_PORT,
+    "ways": ("all tcp to 127.0.0.11:39405",), "known": True, "each": False, "others": (7, 9), "setting": "net.ipv4.ip_forward",
+    "bridge": "cni0", "endpoint": "10.244.0.1:80", "by": ("100: from all fwmark 0x4000 lookup 100",), "packets": 12,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
