@@ -9,7 +9,13 @@ from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.kube.families import CNI, DOCKER, DOCKERSHIM, PODMAN, SERVICES, family_of
 from iptviz.kube.places import Places
-from iptviz.kube.published import is_host_port, published_port, published_ports, publishing_rules
+from iptviz.kube.published import (
+    is_host_port,
+    ports_of,
+    published_port,
+    published_ports,
+    publishing_rules,
+)
 from iptviz.paths.foreign import takers
 
 if TYPE_CHECKING:
@@ -74,8 +80,8 @@ def _host_port(port: PublishedPort) -> HostPort:
 
 def _duplicates(dump: Dump, rules: Iterable[Rule]) -> Iterator[Finding]:
     """Yield the pods that share a host port with another that is asked first and gets all connections."""
-    own = [published_port(rule) for rule in rules if is_host_port(rule)]
-    claimed = Counter((port.protocol, number) for port in own for number in port.single_ports)
+    own = (ports_of(rule) for rule in rules if is_host_port(rule))
+    claimed = Counter(port for ports in own for port in ports.split(","))
     if all(count == 1 for count in claimed.values()):
         return
     alike: dict[tuple[str, str], list[tuple[PublishedPort, PublishedPort]]] = {}
@@ -95,7 +101,7 @@ def _without_ports(nat: Table, rules: Iterable[Rule]) -> Iterator[Finding]:
     """Yield the chains that send all ports of a protocol to one; no jump to them names a port either."""
     places = Places(nat)
     by_chain: dict[str, list[PublishedPort]] = {}
-    for port in map(published_port, rules):
+    for port in (published_port(rule) for rule in rules if not ports_of(rule)):
         whole = port.protocol and not port.ports and port.destination.rpartition(":")[2].isdecimal()
         if whole and port.rule.target and port.rule.target.name == "DNAT" and places.reached(port.rule):
             by_chain.setdefault(port.rule.chain, []).append(port)

@@ -12,7 +12,6 @@ from iptviz.kube.families import MARK_MASQUERADE, NODE_PORTS
 from iptviz.kube.loopback import through_loopback
 from iptviz.kube.marks import Marks
 from iptviz.kube.preempt import hooks_without_services
-from iptviz.kube.published import is_host_port
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _localnet(node: Examined, nat: Table) -> Iterator[Finding]:
         return
     ports = _ports_at_loopback(node, nat)
     # The plug-in that publishes host ports sets it for its own bridge.
-    others = [rule for rule in through_loopback(nat) if state == "off" or not is_host_port(rule)]
+    others = through_loopback(nat, host_ports=state == "off")
     if ports or others:
         rules = [*(nat.rules_to(NODE_PORTS) if ports else ()), *others]
         yield found(route_localnet, rules, line=rules[0].line if rules else 0, state=state,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from iptviz.engine.martians import LOOPBACK
 from iptviz.engine.packet import Packet
 from iptviz.engine.survey import survey
-from iptviz.kube.published import published_port, publishing_rules
+from iptviz.kube.frontends import value_of
+from iptviz.kube.published import is_host_port, ports_of, publishing_rules
 from iptviz.rules.iptables import compiled, dump_rule, rule_table
 from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
@@ -20,24 +22,27 @@ _MANY = 100
 """Of more rules the first ones are followed."""
 
 
-def through_loopback(nat: Table) -> list[Rule]:
-    """Return the DNAT rules that send to 127.0.0.0/8 what arrives, or elsewhere what is for 127.0.0.1."""
-    return [rule for rule in islice(publishing_rules(nat), _MANY) if _crosses(nat, rule)]
+def through_loopback(nat: Table, *, host_ports: bool) -> list[Rule]:
+    """Return the DNAT rules that send to 127.0.0.0/8 what arrives, or elsewhere what is for 127.0.0.1.
+
+    Those of host ports are among them only where `host_ports` says so.
+    """
+    rules = (rule for rule in publishing_rules(nat) if host_ports or not is_host_port(rule))
+    return [rule for rule in islice(rules, _MANY) if _crosses(nat, rule)]
 
 
 def _crosses(nat: Table, rule: Rule) -> bool:
-    port = published_port(rule)
-    address = port.destination.rpartition(":")[0] or port.destination
-    target = parse_network(address)
-    if target is None or target.version != LOOPBACK.version or not rule.target or rule.target.name != "DNAT":
+    destination = (rule.target and rule.target.value("--to-destination")) or ""
+    target = parse_network(destination.partition(":")[0])
+    if target is None or target.version != LOOPBACK.version:
         return False
     own = parse_network("127.0.0.1")
     comes_in = LOOPBACK.contains(target)
     packet = Packet(
-        protocol=port.protocol or "tcp",
+        protocol=value_of(rule, "-p") or "tcp",
         source=None if comes_in else own,
-        destination=parse_network(port.address or "") if comes_in else own,
-        destination_port=next(iter(port.single_ports), None),
+        destination=parse_network(value_of(rule, "-d") or "") if comes_in else own,
+        destination_port=read_port(ports_of(rule)),
         to_this_node=True,
     )
     entry = list(map(compiled, nat.rules_of("PREROUTING" if comes_in else "OUTPUT")))

@@ -184,7 +184,7 @@ def published_port(rule: Rule) -> PublishedPort:
     return PublishedPort(
         protocol=value_of(rule, "-p") or "",
         address=value_of(rule, "-d"),
-        ports=_ports_of(rule) or next(filter(None, map(_ports_of, _jumps_to(rule))), ""),
+        ports=ports_of(rule) or next(filter(None, map(ports_of, _jumps_to(rule))), ""),
         destination=destination,
         by=_publisher(rule.chain) or rule.chain,
         of=_of(rule),
@@ -203,7 +203,8 @@ def _publisher(chain: str) -> str:
     return family.writer.publisher if family else ""
 
 
-def _ports_of(rule: Rule) -> str:
+def ports_of(rule: Rule) -> str:
+    """Return the ports that a rule itself names, as it has them; empty where it names none."""
     option = next((found for match in rule.matches for name in _PORTS if (found := match.option(name))), None)
     return ",".join(option.values) if option else ""
 

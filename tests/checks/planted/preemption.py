@@ -52,9 +52,7 @@ def _twice(base: Base, place: int) -> str:
         f"-A {chain} -p tcp -m tcp --dport {port} -j DNAT --to-destination {pod.format(number)}"
         for number, chain in enumerate(chains, 2)
     )
-    after = base.after(
-        base.line_of(_HOOK), "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT"
-    )
+    after = base.after(base.line_of(_HOOK), "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT")
     return _declared(base._replace(text=after).appended("nat", rules), "CNI-HOSTPORT-DNAT", *chains)
 
 
@@ -66,7 +64,13 @@ def _declared(text: str, *chains: str) -> str:
 def _untracked(base: Base, place: int) -> str:
     rule = f"-d {base.service(place).cluster_ip}/{_all_bits(base)} -p tcp -m tcp --dport 80 -j CT --notrack"
     raw = "\n".join(
-        ("*raw", ":PREROUTING ACCEPT [0:0]", ":OUTPUT ACCEPT [0:0]", f"-A PREROUTING {rule}", f"-A OUTPUT {rule}")
+        (
+            "*raw",
+            ":PREROUTING ACCEPT [0:0]",
+            ":OUTPUT ACCEPT [0:0]",
+            f"-A PREROUTING {rule}",
+            f"-A OUTPUT {rule}",
+        )
     )
     return base.text.replace("\n*nat\n", f"\n{raw}\nCOMMIT\n*nat\n", 1)
 
