@@ -52,10 +52,10 @@ __all__ = [
     "load",
     "load_all",
     "load_node",
+    "lost_sources",
     "packet",
     "parse_rule",
     "services",
-    "lost_sources",
     "trace",
     "verify",
 ]

@@ -1,21 +1,47 @@
-"""Who is asked before kube-proxy: rules of others that take its connections, hooks that do not lead to it."""
+"""Rules of others that are asked before kube-proxy, and take its connections."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import as_remark, diagnosis, found
-from iptviz.checks.wording import WHOSE
+from iptviz.checks.wording import WHOSE, listed
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
-from iptviz.kube.families import SERVICES
+from iptviz.kube.families import IPVS, KUBE_PROXY, SERVICES, USERSPACE, family_of
+from iptviz.kube.published import is_host_port
+from iptviz.paths.foreign import takers
 
 if TYPE_CHECKING:
-    from iptviz.checks.finding import Item
+    from collections.abc import Iterator
+
+    from iptviz.checks.examined import Examined
+    from iptviz.checks.finding import Finding, Item
+    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import When
     from iptviz.intake.remark import Remark
     from iptviz.kube.names import ServiceName
     from iptviz.kube.preempt import ConditionalJump, Preemption
+
+_MOST_TAKEN = 3
+
+
+def check(node: Examined) -> Iterator[Finding]:
+    """Yield the rules of other programs that take services' connections; host ports are a kind of their own."""
+    nat = node.dump.tables.get("nat")
+    for taker in takers(nat, node.ports, node.reached, node.evidence.host):
+        if _is_of_others(taker.rule):
+            yield found(foreign_dnat_first, [taker.rule], line=taker.rule.line, service=taker.service,
+                target=taker.rule.target.name if taker.rule.target else "", hook=" and ".join(taker.hooks),
+                when=taker.when, taken=tuple(one.text for one in taker.taken),
+            )  # fmt: skip
+
+
+def _is_of_others(rule: Rule) -> bool:
+    """Whether neither kube-proxy, in whatever mode, wrote a rule, nor who publishes host ports of pods."""
+    family = family_of(rule.chain)
+    own = family is not None and family.writer in {KUBE_PROXY, USERSPACE, IPVS}
+    return not own and not is_host_port(rule)
 
 
 def preempted(preemption: Preemption, service: ServiceName) -> Item:
@@ -26,7 +52,7 @@ def preempted(preemption: Preemption, service: ServiceName) -> Item:
     rule = preemption.rule
     target = rule.target.name if rule.target else ""
     made = found(foreign_dnat_first, [rule], line=rule.line, service=service,
-        target=target, hook=preemption.hook, when=preemption.when,
+        target=target, hook=preemption.hook, when=preemption.when, taken=(),
     )  # fmt: skip
     return as_remark(made) if preemption.when else made
 
@@ -44,7 +70,7 @@ REMARKS = {"services-asked-if": _asked_if}
 
 
 @diagnosis("high")
-def foreign_dnat_first(*, target: str, hook: str, when: When) -> str:
+def foreign_dnat_first(*, target: str, hook: str, when: When, taken: tuple[str, ...]) -> str:
     """A rule of another program takes a service's connections before kube-proxy is asked.
 
     It stands above the jump to KUBE-SERVICES and ends the nat table: DNAT, REDIRECT or ACCEPT.
@@ -56,4 +82,5 @@ def foreign_dnat_first(*, target: str, hook: str, when: When) -> str:
     service addresses, or take it away.
     """
     condition = f" when {clauses(when)}" if when else ""
-    return f"{target}, asked by {hook} before {SERVICES}, takes the connection{condition}"
+    what = f"connections to {listed(taken, _MOST_TAKEN)}" if taken else "the connection"
+    return f"{target}, asked by {hook} before {SERVICES}, takes {what}{condition}"

@@ -30,6 +30,10 @@ CATALOGUES = (
     "traffic",
     "lost_sources",
     "policies",
+    "host_ports",
+    "untracked",
+    "settings",
+    "masquerading",
     "leftovers",
     "source_ranges",
     "frontends",
@@ -95,7 +99,7 @@ def all_diagnoses() -> dict[str, Diagnosis]:
 
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
-    """Yield what the checks of catalogues, of all unless some are named, find in a dump of a node, each cause once."""
+    """Yield what checks find in a dump of a node, each cause once; those of all catalogues unless some are named."""
     checks = filter(None, (catalogue(name).check for name in catalogues))
     return told_once([finding for check in checks for finding in check(node)])
 

@@ -281,7 +281,7 @@ _HOW = {
     "no rule": "no rule masquerades connections to cluster IPs from outside the pods' network",
     "no rule here": "unlike for other services, no rule masquerades connections to cluster IPs from outside the "
     "pods' network",
-    "in vain": "connections from outside the pods' network are marked for SNAT, and nothing masquerades this mark",
+    "in vain": "connections from outside the pods' network are marked for SNAT, and nothing masquerades the mark",
 }
 
 

@@ -9,6 +9,8 @@ from iptviz.rules.iptables import compiled
 from iptviz.xtables.values.numbers import read_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
@@ -19,14 +21,14 @@ FILTER_HOOKS = ("INPUT", "FORWARD", "OUTPUT")
 """The built-in chains of the filter table."""
 
 
-def hooks_leading_to(table: Table, chain: str) -> set[str]:
-    """Return the built-in chains of the filter table from which `chain` is reached, itself if it is one."""
+def hooks_leading_to(table: Table, chain: str, hooks: Collection[str] = FILTER_HOOKS) -> set[str]:
+    """Return those built-in chains of a table, `hooks`, from which `chain` is reached, itself if it is one."""
     seen, pending = {chain}, [chain]
     while pending:
         callers = {rule.chain for rule in table.rules_to(pending.pop())} - seen
         seen |= callers
         pending += callers
-    return seen & set(FILTER_HOOKS)
+    return seen & set(hooks)
 
 
 def _marks_asked(rule: Rule) -> int | None:
@@ -64,6 +66,11 @@ class Marks:
             chain: next(filter(None, map(bits_set, nat.rules_of(chain) if nat else ())), default)
             for chain, default in _DEFAULT_BITS.items()
         }
+
+    @property
+    def masquerade_bits(self) -> int:
+        """The bits that mark what is to be masqueraded."""
+        return self._bits[MARK_MASQUERADE]
 
     def masquerades(self, rule: Rule) -> bool:
         """Whether `rule` marks a packet for masquerading."""

@@ -11,7 +11,7 @@ from iptviz.kube.families import SERVICES
 from iptviz.rules.iptables import compiled, dump_rule, rule_table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
@@ -41,17 +41,31 @@ class ConditionalJump(NamedTuple):
 def preemptions(nat: Table, packet: Packet) -> Iterator[Preemption]:
     """Yield the rules above the jump to KUBE-SERVICES that may take `packet`'s connection."""
     for hook in HOOKS:
-        above = _above(nat.rules_of(hook), {SERVICES} if _direct(nat, hook) else _leading(nat))
+        above = _above(nat, hook)
         for case in survey(rule_table(nat), packet, list(map(compiled, above))).cases if above else ():
             for rule, share in case.ends.items():
                 if share:
                     yield Preemption(hook, dump_rule(rule), case.when)
 
 
-def _above(rules: Sequence[Rule], leading: Collection[str]) -> list[Rule]:
-    """Return the rules above the first jump to a chain that leads on; none where there is no such jump."""
-    above = list(takewhile(lambda rule: rule.jump not in leading, rules))
-    return above if len(above) < len(rules) else []
+def _above(nat: Table, hook: str) -> list[Rule]:
+    """Return the rules that are asked before KUBE-SERVICES; none where nothing leads there.
+
+    Where the hook leads there by other chains, these are followed as long as they are entered by all packets.
+    """
+    leading = {SERVICES} if _direct(nat, hook) else _leading(nat)
+    found: list[Rule] = []
+    entered, chain = {SERVICES}, hook
+    while chain not in entered:
+        entered.add(chain)
+        rules = nat.rules_of(chain)
+        above = list(takewhile(lambda rule: rule.jump not in leading, rules))
+        if len(above) == len(rules):
+            return found
+        found += above
+        jump = rules[len(above)]
+        chain = chain if compiled(jump).tests else jump.jump or chain
+    return found
 
 
 def conditional_jumps(nat: Table, packet: Packet) -> Iterator[ConditionalJump]:

@@ -93,7 +93,7 @@ def published_ports(dump: Dump) -> list[PublishedPort]:
         return []
     places = Places(nat)
     found = sorted(
-        map(_port_of, publishing_rules(nat)), key=lambda port: (places.of(port.rule), port.rule.line)
+        map(published_port, publishing_rules(nat)), key=lambda port: (places.of(port.rule), port.rule.line)
     )
     doubted = _doubted(dump, found)
     return [_asked(dump, port, places, doubted=port in doubted) for port in found]
@@ -144,7 +144,7 @@ def port_frontends(dump: Dump, wanted: Callable[[PublishedPort], Iterable[int]])
     nat = dump.tables.get("nat")
     if nat is None:
         return []
-    ports = (port for port in map(_port_of, publishing_rules(nat)) if port.by != USERSPACE.publisher)
+    ports = (port for port in map(published_port, publishing_rules(nat)) if port.by != USERSPACE.publisher)
     chosen = [(port, numbers) for port in ports if (numbers := list(wanted(port)))]
     if not chosen:
         return []
@@ -172,18 +172,19 @@ def frontends_of(port: PublishedPort, numbers: Iterable[int]) -> list[Frontend]:
 
 def owner_of(rule: Rule) -> PortOwner:
     """Return who publishes a port by a rule, and what a comment tells of whom it leads to."""
-    port = _port_of(rule)
+    port = published_port(rule)
     return PortOwner(_publisher(rule.chain) or f"a rule of {rule.chain}", port.of)
 
 
-def _port_of(rule: Rule) -> PublishedPort:
+def published_port(rule: Rule) -> PublishedPort:
+    """Return the port that a rule publishes; who is asked before is not looked at."""
     target = rule.target
     own = target.value("--to-ports") if target else None
     destination = f":{own}" if own else (target and target.value("--to-destination")) or ""
     return PublishedPort(
         protocol=value_of(rule, "-p") or "",
         address=value_of(rule, "-d"),
-        ports=_ports_of(rule) or next(filter(None, map(_ports_of, _jumps_to(rule))), ""),
+        ports=ports_of(rule) or next(filter(None, map(ports_of, _jumps_to(rule))), ""),
         destination=destination,
         by=_publisher(rule.chain) or rule.chain,
         of=_of(rule),
@@ -191,12 +192,19 @@ def _port_of(rule: Rule) -> PublishedPort:
     )
 
 
+def is_host_port(rule: Rule) -> bool:
+    """Whether a rule publishes a port of the node for a pod."""
+    family = family_of(rule.chain)
+    return family is not None and family.role == "publish" and family.writer in {CNI, DOCKERSHIM}
+
+
 def _publisher(chain: str) -> str:
     family = family_of(chain)
     return family.writer.publisher if family else ""
 
 
-def _ports_of(rule: Rule) -> str:
+def ports_of(rule: Rule) -> str:
+    """Return the ports that a rule itself names, as it has them; empty where it names none."""
     option = next((found for match in rule.matches for name in _PORTS if (found := match.option(name))), None)
     return ",".join(option.values) if option else ""
 

@@ -87,7 +87,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     `about` finds the rules that may speak of a frontend; who traces many has it look them up in an index.
     """
     nat = dump.tables.get("nat")
-    packet = _first_packet(frontend)
+    packet = first_packet(frontend)
     find = about or partial(rules_about, dump)
     rules = find(frontend, "nat")
     found = (
@@ -140,7 +140,7 @@ def _told(outcomes: Iterable[FrontendOutcome]) -> list[FrontendOutcome]:
     ]
 
 
-def _first_packet(frontend: Frontend) -> Packet:
+def first_packet(frontend: Frontend) -> Packet:
     """Return the first packet of a new client's connection to `frontend`."""
     return Packet(
         protocol=frontend.protocol,

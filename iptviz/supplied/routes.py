@@ -50,6 +50,11 @@ class Routes:
         others = any(route.table not in _OF_ALL for route in self.routes)
         return (*USUAL_RULES, UNKNOWN_RULE) if others else USUAL_RULES
 
+    @property
+    def rules(self) -> tuple[RoutingRule, ...]:
+        """The rules that choose between tables, in the order in which they are asked."""
+        return tuple(self._rules)
+
     def lookup(self, address: Network, has_mark: HasMark = lambda _value, _mask: None) -> Route | None:
         """Return the route that packets to `address` take; None where there is none or where routes disagree.
 

@@ -15,6 +15,8 @@ _BY_MARK = re.compile(
     r"(?P<negated>not )?from all fwmark (?P<value>0x[0-9a-f]+|\d+)"
     r"(?:(?:/| fwmask )(?P<mask>0x[0-9a-f]+|\d+))? lookup (?P<table>\S+)(?: proto \S+)?"
 )
+_MARKED = re.compile(r"\bfwmark (0x[0-9a-f]+|\d+)(?:(?:/| fwmask )(0x[0-9a-f]+|\d+))?")
+_TABLE = re.compile(r"\blookup (\S+)")
 _USUAL = {f"from all lookup {table}": table for table in ("local", "main", "default")}
 
 HasMark = Callable[[int, int], bool | None]
@@ -37,6 +39,23 @@ class RoutingRule(NamedTuple):
         """The table that it names, where all that it selects by is the packet's mark; None elsewhere."""
         found = _BY_MARK.fullmatch(self.selector)
         return found["table"] if found else _USUAL.get(self.selector)
+
+    @property
+    def mark(self) -> tuple[int, int] | None:
+        """The mark by which it selects, be it beside other things, as value and mask; None: by none."""
+        found = _MARKED.search(self.selector)
+        return (int(found[1], 0), int(found[2], 0) if found[2] else ALL_BITS) if found else None
+
+    @property
+    def leads_to(self) -> str:
+        """The table that it names; empty where it does something else."""
+        found = _TABLE.search(self.selector)
+        return found[1] if found else ""
+
+    @property
+    def text(self) -> str:
+        """The rule as `ip rule` prints it."""
+        return f"{self.priority}: {self.selector}"
 
     def selects(self, has_mark: HasMark) -> bool | None:
         """Whether it is asked about a packet; None where that is not known (fib_rule_match in fib_rules.c)."""

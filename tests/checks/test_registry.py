@@ -15,10 +15,11 @@ import iptviz
 from iptviz.checks import wording
 from iptviz.checks.against_api import DIAGNOSES, Differing
 from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
+from iptviz.checks.host_ports import HostPort
+from iptviz.checks.lost_sources import Rewritten
 from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
-from iptviz.checks.lost_sources import Rewritten
 from iptviz.checks.traffic import Stopped
 from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
@@ -47,6 +48,7 @@ DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.2
 LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].rule,))
 BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
+HOST_PORT = HostPort(7, "10.244.0.1:80", "cbr0 770c07dfd094")
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
 REWRITTEN = Rewritten("nat POSTROUTING rule 2", ("pod", "outside"), "", ("shop/web:http",))
 STOPPED = Stopped(
@@ -64,10 +66,13 @@ VALUES: dict[str, Hashable] = {
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
     "lost": ("PREROUTING", "OUTPUT"), "program": "firewalld", "of_family": "ipv6", "sign": "chain INPUT_ZONES in filter, line 7",
-    "taken": ("10.96.0.1:80/tcp",), "alike": 3,
+    "alike": 3,
     "networks": ("198.51.100.0/24",), "texts": ("10.96.0.1:80/tcp", ":30080/tcp"), "seconds": (600, 10800), "full": ("KUBE-SEP-A",),
     "ends": ("10.244.0.1:80",), "outside": 4, "how": "in vain", "pods": ("10.244.0.0/16", "10.42.0.0/16"),
     "addresses": ("10.244.1.5",), "rewritten": REWRITTEN, "stopped": STOPPED,
+    "taken": ("10.96.0.1:80/tcp (default/web:http)",), "to": HOST_PORT, "ports": (":80/tcp", ":443/tcp"), "winner": HOST_PORT, "loser": HOST_PORT,
+    "ways": ("all tcp to 127.0.0.11:39405",), "known": True, "each": False, "others": (7, 9), "setting": "net.ipv4.ip_forward",
+    "bridge": "cni0", "endpoint": "10.244.0.1:80", "by": ("100: from all fwmark 0x4000 lookup 100",), "packets": 12,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
