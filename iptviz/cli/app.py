@@ -17,6 +17,7 @@ COMMANDS = {
     "trace": "iptviz.cli.trace:trace_command",
     "services": "iptviz.cli.services:services_command",
     "check": "iptviz.cli.check:check_command",
+    "explain": "iptviz.cli.explain:explain_command",
     "packet": "iptviz.cli.packet:packet_command",
     "verify": "iptviz.cli.verify:verify_command",
     "graph": "iptviz.cli.graph:graph_command",
