@@ -17,6 +17,10 @@ LEVELS = {"critical": ERROR, "high": ERROR, "medium": WARNING, "low": WARNING, "
 """Three levels for five severities. What makes `iptviz check` exit with 1 is at least a warning."""
 
 
+NO_FILES = {"<stdin>", "<bytes>", "<stream>"}
+"""What dumps are called that stand in no file."""
+
+
 def dumps_in(document: Shape) -> list[Shape]:
     """Return the dumps of a document, the one that is asked first."""
     found: list[Shape] = document["dumps"] if "dumps" in document else [document["dump"]]
@@ -25,13 +29,12 @@ def dumps_in(document: Shape) -> list[Shape]:
 
 def dump_in(document: Shape, finding: Shape) -> Shape:
     """Return the dump that a finding is about."""
-    numbered = {dump.get("number"): dump for dump in dumps_in(document)}
-    found: Shape = numbered.get(finding.get("dump"), document["dump"])
-    return found
+    number, dumps = finding.get("dump"), dumps_in(document)
+    return next((dump for dump in dumps if dump.get("number") == number), dumps[0])
 
 
 def path_of(dump: Shape) -> str:
-    """Return the path of a dump, relative where it is below the working directory; `<stdin>` where it has none."""
+    """Return the path of a dump, relative where it is below the working directory; `<stdin>` for a pipe."""
     source: str = dump["source"]
     if not os.path.isabs(source):  # noqa: PTH117 - a text: it may hold what no path can
         return source

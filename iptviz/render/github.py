@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from iptviz.render.findings import (
     ERROR,
     LEVELS,
+    NO_FILES,
     NOTE,
     WARNING,
     counted_by,
@@ -55,7 +56,7 @@ def github_text(document: Shape) -> str:
 def _command(document: Shape, finding: Shape) -> str:
     source, lines = path_of(dump_in(document, finding)), lines_of(finding)
     properties = {"title": finding["id"]}
-    if not source.startswith("<"):  # what is piped in is no file
+    if source not in NO_FILES:
         properties |= {"file": printable(source)} | ({"line": str(lines[0]["line"])} if lines else {})
     message = "\n".join([message_of(finding), *details_of(finding, _RULES)])
     return _written(_COMMANDS[LEVELS[finding["severity"]]], properties, message)

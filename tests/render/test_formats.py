@@ -16,8 +16,8 @@ from iptviz.view.nodes import Cell, Columns, TableRow, TextNode, TreeRow, texts
 from iptviz.view.registry import QUESTIONS, Question
 
 DEFAULTS = {
-    "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table",
-    "sources": "table", "report": "html",
+    "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table", "check": "table",
+    "explain": "table", "sources": "table", "report": "html",
 }  # fmt: skip
 ANSWERS = Columns("answers", ("Share", "Where"), "Answers", spared=("Where",))
 
