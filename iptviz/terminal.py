@@ -6,7 +6,7 @@ import io
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -97,3 +97,17 @@ def say(message: str) -> None:
         sys.stderr.flush()
     else:  # a caller has put a plain text stream in its place
         sys.stderr.write(data.decode())
+
+
+def progress_bar() -> Any:
+    """Return a bar of rich that stands on standard error, and is gone when it is stopped."""
+    from rich.console import Console  # noqa: TID251 - the one place
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True)

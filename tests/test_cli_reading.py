@@ -159,7 +159,7 @@ def test_strict_takes_what_is_plain() -> None:
 
 
 def test_sources_lists_the_dumps_of_a_bundle(nodes: Path) -> None:
-    done = run("lost_sources", str(nodes))
+    done = run("sources", str(nodes))
     assert (done.returncode, done.stderr) == (0, "")
     heading, *rows = done.stdout.splitlines()
     assert heading.split()[:3] == ["N", "INSIDE", "LINE"]
@@ -172,9 +172,9 @@ def test_sources_lists_the_dumps_of_a_bundle(nodes: Path) -> None:
 
 
 def test_sources_as_json_names_family_backend_node_and_time(nodes: Path) -> None:
-    found = json.loads(run("lost_sources", "--json", str(nodes)).stdout)
+    found = json.loads(run("sources", "--json", str(nodes)).stdout)
     assert found["schema"] == "iptviz.sources.v1"
-    first, second = found["lost_sources"]
+    first, second = found["sources"]
     assert (first["number"], first["node"], first["backend"]) == (1, "node-1", "legacy")
     assert first["dump"]["family"] == "ipv4"
     assert first["time"] == "Mon Nov 23 12:00:00 2026"
@@ -184,7 +184,7 @@ def test_sources_as_json_names_family_backend_node_and_time(nodes: Path) -> None
 
 def test_a_dump_without_a_time_has_that_of_its_file(tmp_path: Path) -> None:
     path = bundle(tmp_path / "a.tgz", {"iptables_-t_nat_-S": b"-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n"})
-    (one,) = json.loads(run("lost_sources", "--json", str(path)).stdout)["sources"]
+    (one,) = json.loads(run("sources", "--json", str(path)).stdout)["sources"]
     assert (one["time"], one["form"], one["dump"]["tables"]) == (
         "2024-11-12 10:00:00 UTC",
         "iptables -S",
@@ -194,8 +194,8 @@ def test_a_dump_without_a_time_has_that_of_its_file(tmp_path: Path) -> None:
 
 def test_sources_tells_of_each_line_when_asked() -> None:
     text = NOISY.replace(b"-j KUBE-MARK-MASQ", b"--what is-this -j KUBE-MARK-MASQ", 1)
-    assert "left out" not in run("lost_sources", stdin=text).stdout
-    shown = run("lost_sources", "--lines", stdin=text).stdout
+    assert "left out" not in run("sources", stdin=text).stdout
+    shown = run("sources", "--lines", stdin=text).stdout
     assert "1: left out: a command" in shown
     assert "not understood: --what is-this is not known" in shown
 
@@ -205,9 +205,9 @@ def test_names_in_a_bundle_cannot_steer_the_terminal(tmp_path: Path) -> None:
         tmp_path / "a.tgz", {"a\x1b[2Jb/\u202eiptables-save": HTTPD, "c": HTTPD.replace(b".17", b".99")}
     )
     for arguments in (
-        ("lost_sources", str(path)),
+        ("sources", str(path)),
         ("trace", CLUSTER_IP, str(path)),
-        ("lost_sources", "--json", str(path)),
+        ("sources", "--json", str(path)),
     ):
         done = run(*arguments)
         assert not {"\x1b", "\u202e"} & {*done.stdout, *done.stderr}
@@ -216,7 +216,7 @@ def test_names_in_a_bundle_cannot_steer_the_terminal(tmp_path: Path) -> None:
 def test_a_damaged_bundle_gives_what_is_whole_and_says_so(nodes: Path) -> None:
     data = nodes.read_bytes()
     nodes.write_bytes(data[: len(data) - 20])
-    done = run("lost_sources", str(nodes))
+    done = run("sources", str(nodes))
     assert done.returncode == 0
     assert "node-1/iptables-save" in done.stdout
     assert done.stderr.startswith(f"{nodes}")

@@ -27,7 +27,7 @@ def bundle(tmp_path: Path) -> Path:
 
 
 def document(*arguments: str, stdin: bytes = b"") -> dict[str, Any]:
-    done = run("lost_sources", *arguments, "--json", stdin=stdin)
+    done = run("sources", *arguments, "--json", stdin=stdin)
     assert done.returncode == 0
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["schema"] == "iptviz.sources.v1"
@@ -38,7 +38,7 @@ def document(*arguments: str, stdin: bytes = b"") -> dict[str, Any]:
 
 
 def test_sources_lists_the_dumps_of_a_bundle(bundle: Path) -> None:
-    done = run("lost_sources", str(bundle))
+    done = run("sources", str(bundle))
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line.split() for line in done.stdout.splitlines() if line.strip()[:1] in {"1", "2", "3"}]
     assert [row[0] for row in rows] == ["1", "2", "3"]
@@ -58,18 +58,18 @@ def test_the_document_of_a_bundle(bundle: Path) -> None:
     found = document(str(bundle))
     assert found["notes"] == []
     assert [
-        (one["number"], one["inside"], one["form"], one["node"], one["time"]) for one in found["lost_sources"]
+        (one["number"], one["inside"], one["form"], one["node"], one["time"]) for one in found["sources"]
     ] == [
         (1, SOS.format("node1", "iptables_-t_nat_-nvL"), "iptables -L", "node1", "2024-11-12 08:26:40 UTC"),
         (2, SOS.format("node1", "ip6tables_-t_nat_-nvL"), "iptables -L", "node1", "2024-11-12 08:26:40 UTC"),
         (3, SOS.format("node2.example.org", "iptables-save"), "iptables-save", "node2.example.org",
          "Mon Nov 23 12:00:00 2026"),
     ]  # fmt: skip
-    assert [bool(one["gaps"]) for one in found["lost_sources"]] == [True, True, False]
+    assert [bool(one["gaps"]) for one in found["sources"]] == [True, True, False]
 
 
 def test_the_document_names_every_line_left_out_or_repaired() -> None:
-    (one,) = document(stdin=QUOTED)["lost_sources"]
+    (one,) = document(stdin=QUOTED)["sources"]
     last = QUOTED.count(b"\n")
     assert one["lines"][0] == {"first": 1, "last": 1, "skipped": True, "reason": "not part of a dump"}
     assert one["lines"][-1] == {"first": last, "last": last, "skipped": True, "reason": "not part of a dump"}
@@ -78,15 +78,15 @@ def test_the_document_names_every_line_left_out_or_repaired() -> None:
 
 
 def test_a_plain_dump_is_one_source() -> None:
-    (one,) = document(FIXTURE)["lost_sources"]
+    (one,) = document(FIXTURE)["sources"]
     assert (one["number"], one["line"], one["lines"], one["gaps"]) == (1, 1, [], [])
 
 
 def test_sources_says_of_lines_what_is_wrong_only_where_asked(tmp_path: Path) -> None:
     path = tmp_path / "mail.txt"
     path.write_bytes(QUOTED)
-    assert "left out" not in run("lost_sources", str(path)).stdout
-    assert "1: left out: not part of a dump" in run("lost_sources", str(path), "--lines").stdout
+    assert "left out" not in run("sources", str(path)).stdout
+    assert "1: left out: not part of a dump" in run("sources", str(path), "--lines").stdout
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_sources_says_of_lines_what_is_wrong_only_where_asked(tmp_path: Path) ->
     ],
 )
 def test_what_sources_cannot_read_is_an_error(arguments: tuple[str, ...], stdin: bytes, message: str) -> None:
-    done = run("lost_sources", *arguments, stdin=stdin)
+    done = run("sources", *arguments, stdin=stdin)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
 
@@ -109,10 +109,10 @@ def test_what_sources_cannot_read_is_an_error(arguments: tuple[str, ...], stdin:
 def test_a_damaged_bundle_is_listed_and_its_problem_said(tmp_path: Path) -> None:
     path = tmp_path / "cut.tar"
     path.write_bytes(tar({"a": HTTPD, "b": HTTPD6 * 3}, "w")[: 512 + len(HTTPD) + 1024])
-    done = run("lost_sources", str(path))
+    done = run("sources", str(path))
     assert done.returncode == 0
     assert str(path) in done.stderr
-    assert run("lost_sources", str(path), "-q").stderr == ""
+    assert run("sources", str(path), "-q").stderr == ""
     assert len(document(str(path))["notes"]) == 1
 
 
@@ -234,7 +234,7 @@ def test_a_hostile_name_never_reaches_the_terminal_raw(name: str, tmp_path: Path
     other = HTTPD.replace(b"10.244.1.17", b"10.244.1.99")
     path.write_bytes(tar({name: QUOTED, f"{name}2": other}))
     asked = (
-        ("lost_sources",), ("sources", "--lines"), ("sources", "--json"), ("trace", TARGET, "-v"), ("trace", TARGET, "--dump", "1"),
+        ("sources",), ("sources", "--lines"), ("sources", "--json"), ("trace", TARGET, "-v"), ("trace", TARGET, "--dump", "1"),
         ("trace", TARGET, "--dump", "1", "-v"), ("trace", TARGET, "--dump", "9"), ("trace", TARGET, "--dump", "1", "--strict"),
     )  # fmt: skip
     for command, *options in asked:
@@ -250,7 +250,7 @@ def test_a_hostile_name_never_reaches_the_terminal_raw(name: str, tmp_path: Path
 def test_at_a_terminal_a_hostile_name_steers_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(tar({HOSTILE[0]: HTTPD, HOSTILE[1]: HTTPD6}))
-    for arguments in (("lost_sources", str(path)), ("trace", TARGET, str(path), "--color", "always")):
+    for arguments in (("sources", str(path)), ("trace", TARGET, str(path), "--color", "always")):
         status, text = at_terminal(100, *arguments)
         assert status == 0
         assert not any(sign in text for sign in ("\x1b]", "\x07", "\x1b[31mred"))
@@ -259,7 +259,7 @@ def test_at_a_terminal_a_hostile_name_steers_nothing(tmp_path: Path) -> None:
 def test_hostile_lines_are_named_and_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"\x1b]0;owned\x07\n\x1b[2J\nroot@\x1b[31mx:~# iptables-save\n" + HTTPD)
-    for arguments in (("lost_sources", "--lines", str(path)), ("trace", TARGET, str(path), "-v")):
+    for arguments in (("sources", "--lines", str(path)), ("trace", TARGET, str(path), "-v")):
         done = run(*arguments)
         assert done.returncode == 0
         assert "\x1b" not in done.stdout + done.stderr

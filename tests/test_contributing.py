@@ -171,7 +171,7 @@ PROMISES = [
     ("check", "services --json", rules("-j LOG"), '"findings": [', '"message": "line 3: LOG without -m limit"'),
     ("format", f"graph {DUMP} -f tsv", "", "there is no format 'tsv'", "nat\tPREROUTING\tjump\tKUBE-SERVICES\t"),
     ("format", "services --help", "", "How to answer", "tsv (for cut and awk)"),
-    ("question", "--help", "", "lost_sources", "chains    List the chains and how many rules each has."),
+    ("question", "--help", "", "sources", "chains    List the chains and how many rules each has."),
     ("question", f"chains {DUMP}", "", "No such command 'chains'", "nat     PREROUTING                 1\n"),
 ]  # fmt: skip
 

@@ -26,7 +26,7 @@ HTTPD = (FIXTURES / "httpd-service" / "dump.rules").read_bytes()
         (("trace", "10.97.13.199", FIXTURE), b"", {}),
         (("trace", "10.97.13.198"), b"", {}),
         (("trace", "--help"), b"", {"COLUMNS": "60"}),
-        (("lost_sources", "--lines"), b"\xff\xfe noise\n" + HTTPD, {}),
+        (("sources", "--lines"), b"\xff\xfe noise\n" + HTTPD, {}),
         (("--version",), b"", {}),
         ((), b"", {}),
     ],

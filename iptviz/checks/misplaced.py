@@ -79,7 +79,9 @@ def _illegal_targets(table: Table, backend: str | None) -> Iterator[Finding]:
             continue
         by_table = bool(allowed.tables) and table.name not in allowed.tables.split()
         hooks = () if by_table else tuple(_forbidden_hooks(table, allowed, users))
-        chains = set(users) if by_table else set(users) & {c for hook in hooks for c in table.calls.reached(hook)}
+        chains = (
+            set(users) if by_table else set(users) & {c for hook in hooks for c in table.calls.reached(hook)}
+        )
         rules = [rule for chain in chains for rule in table.rules_with(target, to_text(chain))]
         rules = sorted((rule for rule in rules if _uses(rule, target, allowed)), key=lambda rule: rule.line)
         if rules:

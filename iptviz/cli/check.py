@@ -1,25 +1,42 @@
 """`iptviz check`: what is wrong on a node."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from iptviz.cli.command import CommandResult, question
+from iptviz.cli.command import CommandResult, Instead, question
 from iptviz.cli.options import (
     AddressesOption,
     IpsetOption,
     NodeArgument,
+    Options,
     RecentOption,
     RoutesOption,
     ServicesOption,
     SysctlOption,
 )
+from iptviz.errors import OutputError
 from iptviz.redact.named import Named
+from iptviz.supplied.files import FileArgument
+
+if TYPE_CHECKING:
+    from iptviz.questions.check import CheckResult
 
 
-@question("check")
+def _listed(typed: Mapping[str, Any]) -> Instead | None:
+    """Return the list of all that can be found, where that is asked for: no dump is read then."""
+    if not typed["listed"]:
+        return None
+    from iptviz.questions.explain_finding import explain
+
+    return Instead("explain", CommandResult(explain()))
+
+
+@question("check", instead=_listed)
 def check_command(
     dump: NodeArgument,
+    *,
     select: Annotated[
         list[str] | None,
         typer.Option("--select", metavar="ID", help="Only findings of this id; may be given several times."),
@@ -37,26 +54,69 @@ def check_command(
         ),
         Named.WORD,
     ] = "info",
+    baseline: Annotated[
+        FileArgument,
+        typer.Option("--baseline", metavar="FILE", help="Leave out the findings that FILE has."),
+        Named.BASELINE,
+    ] = None,
+    write_baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--write-baseline",
+            metavar="FILE",
+            help="Write the findings to FILE, for --baseline.",
+            show_default=False,
+        ),
+        Named.WRITTEN,
+    ] = None,
+    listed: Annotated[  # noqa: ARG001 - see _listed
+        bool, typer.Option("--list", help="List all that can be found, and read no dump."), Named.NOTHING
+    ] = False,
     names: ServicesOption = None,
     addresses: AddressesOption = None,
     routes: RoutesOption = None,
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    options: Options,
 ) -> CommandResult:
     """Say what is broken or suspicious on a node, the worst first: with the rules, why it matters, what to do."""
-    from iptviz.questions.check import check  # other commands shall not wait for it
+    from iptviz.cli.progress import progress  # other commands shall not wait for it
+    from iptviz.questions.check import check
 
-    result = check(
-        dump,
-        select=select or (),
-        ignore=ignore or (),
-        min_severity=min_severity,
-        names=names,
-        addresses=addresses,
-        routes=routes,
-        ipset=ipset,
-        recent=recent,
-        sysctl=sysctl,
-    )
-    return CommandResult(result, found=bool(result.findings))
+    if options.in_pseudonyms and options.mapping is None and (baseline or write_baseline):
+        raise OutputError(
+            "with --redact alone, the next run has other pseudonyms, which no baseline knows",
+            hint="add --map FILE, which keeps them",
+        )
+    with progress(wanted=not options.quiet) as tell:
+        result = check(
+            dump,
+            select=select or (),
+            ignore=ignore or (),
+            min_severity=min_severity,
+            baseline=baseline,
+            names=names,
+            addresses=addresses,
+            routes=routes,
+            ipset=ipset,
+            recent=recent,
+            sysctl=sysctl,
+            progress=tell,
+        )
+    if write_baseline is not None:
+        _write_baseline(result, write_baseline, options)
+    return CommandResult(result, found=result.counts)
+
+
+def _write_baseline(result: "CheckResult", path: str, options: Options) -> None:
+    from iptviz.output import write_answer
+    from iptviz.render.json import json_text
+    from iptviz.terminal import say
+    from iptviz.view.numbers import counted
+    from iptviz.view.text import printable
+
+    document = result.to_baseline()
+    write_answer(json_text(document), path)
+    if not options.quiet:
+        say(f"{printable(path)}: {counted(len(document['findings']), 'finding')} written, for --baseline")

@@ -92,13 +92,19 @@ class CliCommand:
             named = {each.name: each.named for each in self.arguments}
             if options.in_pseudonyms:
                 check_named(named)
-            if (options.output, options.mapping) != (None, None) or standard_output_is_file():
+            if any(_written(options, typed, named)) or standard_output_is_file():
                 from iptviz.cli.places import check_places  # at a terminal nothing can be overwritten
 
                 check_places(options, typed, named)
             return self._run(options, **typed)
 
         answer(run)
+
+
+def _written(options: Options, typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> Iterable[bool]:
+    """Yield of each file that may be written whether one is named."""
+    given = {**typed, **options._asdict()}
+    return (given.get(name) is not None for name, kind in named.items() if kind is Named.WRITTEN)
 
 
 def command(*, without: Collection[str] = (), asks: str = "") -> Callable[[Callable[..., int]], CliCommand]:
@@ -127,6 +133,13 @@ class CommandResult(NamedTuple):
     blank: bool = False
 
 
+class Instead(NamedTuple):
+    """The answer to another question, for which no dump is read."""
+
+    question: str
+    found: CommandResult
+
+
 def question(
     name: str,
     *,
@@ -134,25 +147,35 @@ def question(
     all_help: str = "",
     more: Iterable[Argument] = (),
     check: Callable[[Mapping[str, Any]], str | None] | None = None,
+    instead: Callable[[Mapping[str, Any]], Instead | None] = lambda _typed: None,
 ) -> Callable[[Callable[..., CommandResult]], CliCommand]:
     """Make a command of a function that asks a question: it gets dumps and what else it needs read already.
 
     With --redact all of it is in pseudonyms before the function sees it. `without` names shared options that it
     does not have, `all_help` says what --all does where that is something of its own, `more` are arguments that
     its signature does not list, told before those that it does. `check` is given what is typed before anything is
-    read: it raises an error where that cannot be asked, and returns the family of the dump that is meant.
+    read: it raises an error where that cannot be asked, and returns the family of the dump that is meant. So is
+    `instead`, which returns the answer where it needs no dump. The function gets the shared options, too, where
+    its signature lists them.
     """
 
     def decorate(function: Callable[..., CommandResult]) -> CliCommand:
         own = [*more, *_own(function)]
         named = {each.name: each.named for each in own}
 
+        shared = _shared_parameter(function)
+
         def ask(options: Options, **typed: Any) -> int:
-            chosen = chosen_format(name, options)
-            family = check(typed) if check else None
-            found = function(**as_asked(typed, named, options, family))
+            other = instead(typed)
+            asked = other.question if other else name
+            chosen = chosen_format(asked, options)
+            if other:
+                found = other.found
+            else:
+                family = check(typed) if check else None
+                found = function(**as_asked(typed, named, options, family), **dict.fromkeys(shared, options))
             if not found.blank or chosen.name == "json":
-                write(name, chosen, found.result, options, fold=not options.show_all)
+                write(asked, chosen, found.result, options, fold=not options.show_all)
             for trace in () if options.quiet else found.absent:
                 say_absence(trace)
             return FOUND if found.found and not options.exit_zero else ANSWERED
@@ -170,6 +193,12 @@ def _own(function: Callable[..., Any]) -> list[Argument]:
         for each in signature(function, eval_str=True).parameters.values()
         if each.kind is not Parameter.VAR_KEYWORD and each.annotation is not Options
     ]
+
+
+def _shared_parameter(function: Callable[..., Any]) -> list[str]:
+    """Return the name of the parameter that gets the shared options, if there is one."""
+    listed = signature(function, eval_str=True).parameters.values()
+    return [each.name for each in listed if each.annotation is Options]
 
 
 def _formats(asks: str) -> str:

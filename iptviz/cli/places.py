@@ -47,6 +47,9 @@ def check_places(options: Options, typed: Mapping[str, Any], named: Mapping[str,
     """
     _check_map(options.mapping, options.output)
     read = {place: found for place, found in _read({**typed, **options._asdict()}, named) if place}
+    for name, kind in named.items():
+        if kind is Named.WRITTEN and name in typed:
+            _check_own(f"--{name.replace('_', '-')}", typed[name], options, read)
     if (place := _place_of(options.mapping)) in read:
         raise OutputError(f"--map {options.mapping} would overwrite {read[place].said}; {_ELSEWHERE}")
     if (place := _written(options.output)) in read:
@@ -62,6 +65,20 @@ def _check_map(mapping: str | None, output: str | None) -> None:
     if mapping and _is_same(mapping, output):
         what = "standard output are the same file" if is_standard(output) else "-o name the same file"
         raise OutputError(f"--map and {what}", where=mapping, hint="the map is secret; name another")
+
+
+def _check_own(flag: str, path: str | None, options: Options, read: Mapping[Place, _Input]) -> None:
+    """Raise an error where what a command writes beside its answer would go where something else is."""
+    if path is None:
+        return
+    if path in {"", "-"}:
+        raise OutputError(f"{flag} needs the name of a file", hint="the answer goes to standard output")
+    place = _place_of(path)
+    if place and place in read:
+        raise OutputError(f"{flag} {path} would overwrite {read[place].said}; {_ELSEWHERE}")
+    for other, its in (("-o", options.output), ("--map", options.mapping)):
+        if its and _is_same(path, its):
+            raise OutputError(f"{flag} and {other} name the same file", where=path, hint=_ELSEWHERE)
 
 
 def _is_same(mapping: str, output: str | None) -> bool:

@@ -13,7 +13,7 @@ from iptviz.source.size import read_size
 from iptviz.terminal import say
 
 
-@command(asks="lost_sources", without=("show_all", "number", "of_node", "strict", "verbose", "exit_zero"))
+@command(asks="sources", without=("show_all", "number", "of_node", "strict", "verbose", "exit_zero"))
 def sources_command(
     options: Options,
     bundles: Annotated[
@@ -34,13 +34,13 @@ def sources_command(
     ] = False,
 ) -> int:
     """List what files and bundles hold of nodes: dumps, addresses, routes, ipsets ..., and what is not used."""
-    chosen = chosen_format("lost_sources", options)
+    chosen = chosen_format("sources", options)
     result = sources(*named_or_piped(bundles), max_size=read_size(options.max_size))
     if options.in_pseudonyms:
         from iptviz.cli.pseudonyms import redacted_sources
 
         result = redacted_sources(result, options)
-    write("lost_sources", chosen, result, options, fold=not lines)
+    write("sources", chosen, result, options, fold=not lines)
     for problem in () if options.quiet else result.problems:
         from iptviz.view.text import printable
 

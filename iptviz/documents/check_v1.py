@@ -13,17 +13,25 @@ if TYPE_CHECKING:
 
 
 def document(result: CheckResult) -> Shape:
-    """Return the document as a dict."""
+    """Return the document as a dict.
+
+    `fingerprint` is by what a finding is known again, `left_out` counts findings that were not asked for,
+    `in_baseline` those that a baseline has; `looked_for` are the ids of all that was looked for.
+    """
     counts = Counter(finding.severity for finding in result.findings)
     return {
         "schema": "iptviz.check.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         **several_shape(result.snapshot),
         "findings": [
-            shape | ({"dump": finding.dump} if finding.dump else {})
+            shape
+            | ({"dump": finding.dump} if finding.dump else {})
+            | {"fingerprint": result.fingerprint(finding)}
             for shape, finding in zip(findings_shape(result.findings), result.findings, strict=True)
         ],
         "counts": {severity: counts[severity] for severity in SEVERITIES},
         "left_out": result.left_out,
+        "in_baseline": len(result.known),
         "service_ports": result.ports,
+        "looked_for": list(result.looked_for),
     }

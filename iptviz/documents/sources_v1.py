@@ -18,7 +18,7 @@ def document(result: SourcesResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.sources.v1",
-        "lost_sources": [_source_shape(dump, result.nodes.get(dump.number) or dump.node) for dump in result.dumps],
+        "sources": [_source_shape(dump, result.nodes.get(dump.number) or dump.node) for dump in result.dumps],
         "evidence": list(map(_evidence_shape, result.evidence)),
         "notes": list(map(str, result.problems)),
     }

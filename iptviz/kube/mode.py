@@ -91,7 +91,7 @@ def _modes_of_nat(nat: Table) -> Iterator[Mode]:
 
 
 def _leads_to_services(nat: Table) -> bool:
-    """Whether KUBE-SERVICES leads to a chain of a service, which the IPVS mode does not write, and asks no set."""
+    """Whether KUBE-SERVICES leads to a chain of a service, which IPVS mode does not write, and asks no set."""
     leading = (rule for rule in nat.rules_with(" -j KUBE-SV", SERVICES))
     return (
         any((rule.jump or "").startswith(SERVICE_CHAINS) for rule in leading)

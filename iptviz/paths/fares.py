@@ -14,7 +14,7 @@ from iptviz.paths.survey import Evidence, Survey
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from iptviz.engine.condition import When
@@ -156,7 +156,7 @@ def surely_reached(port: Iterable[Reached]) -> bool:
 
 
 def reached_in(
-    rules: DispatchingRules, ports: Sequence[ServicePort], evidence: Evidence
+    rules: DispatchingRules, ports: Iterable[ServicePort], evidence: Evidence
 ) -> tuple[tuple[Reached, ...], ...]:
     """Return for each service port of a dump how clients fare at its frontends."""
     looking = _Looking(SharedPaths(Survey(rules.dump, evidence), rules))

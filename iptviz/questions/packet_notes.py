@@ -63,8 +63,13 @@ def _place_among_options(text: str) -> int:
 
 
 def _option(parameter: str) -> str:
-    flag = FIELDS[parameter].flag if parameter in FIELDS else _NODE_OPTIONS[parameter]
+    flag = option_of(parameter)
     return f"{flag} ({_USUAL[parameter]})" if parameter in _USUAL else flag
+
+
+def option_of(parameter: str) -> str:
+    """Return the option of the command for a parameter of `iptviz.packet`."""
+    return FIELDS[parameter].flag if parameter in FIELDS else _NODE_OPTIONS[parameter]
 
 
 def packet_notes(

@@ -34,7 +34,7 @@ class SourcesResult(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document `iptviz.sources.v1`."""
-        return document_of("lost_sources", self)
+        return document_of("sources", self)
 
 
 def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> SourcesResult:

@@ -29,10 +29,19 @@ class Named(Enum):
     IPSET_FILE = auto()  # `ipset save`
     RECENT_FILE = auto()  # /proc/net/xt_recent
     SYSCTL_FILE = auto()  # `sysctl -a`
+    BASELINE = auto()  # a file of fingerprints, which tell nothing
 
 
 NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE, Named.SYSCTL_FILE)
 """Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""
 
-INPUTS = (Named.DUMP, Named.DUMPS, Named.OLDER_DUMP, Named.CLUSTER, Named.SERVICES, *NODE_FILES)
+INPUTS = (
+    Named.DUMP,
+    Named.DUMPS,
+    Named.OLDER_DUMP,
+    Named.CLUSTER,
+    Named.SERVICES,
+    Named.BASELINE,
+    *NODE_FILES,
+)
 """Files that are read: what is typed is a name of one, or several, and no command writes there."""

@@ -108,6 +108,11 @@ FORMATS = {
         _format("png", ".png", "a picture for chats", "drawn:png", "picture", "picture", binary=True),
         _format("pdf", ".pdf", "a picture for print", "drawn:pdf", "picture", "picture", binary=True),
         _format("mermaid", ".mmd .mermaid", "a picture for GitHub", "mermaid:mermaid", "picture", "picture"),
+        _format(
+            "sarif", ".sarif .sarif.json", "for code scanning", "sarif:sarif_text", "document", "findings"
+        ),
+        _format("junit", ".xml", "for CI servers", "junit:junit_text", "document", "findings"),
+        _format("github", "", "annotations of GitHub Actions", "github:github_text", "document", "findings"),
         _format("json", ".json", "for scripts", "json:json_text", "document", "document"),
         _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump"),
         _format("markdown", ".md .markdown", "for tickets", "markdown:markdown", "view", "dump"),

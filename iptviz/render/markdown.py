@@ -198,13 +198,15 @@ def _tables(blocks: Iterable[Block]) -> Iterator[str]:
     tables = [block for block in blocks if isinstance(block, Table)]
     for table in tables:
         yield _rows(table.columns.headings, [[cell.text for cell in row.cells] for row in table.rows])
-    yield from (_details(row) for table in tables for row in table.rows if row.below)
+    for table in tables:
+        place = table.columns.summary_place
+        yield from (_details(row.cells[place].text, row) for row in table.rows if row.below)
 
 
-def _details(row: TableRow) -> str:
+def _details(summary: str, row: TableRow) -> str:
     lines = (f"{line.share}   {line.text}" if line.share else line.text for line in row.below)
     items = "\n".join(f"- {_plain(line)}" for line in lines)
-    return f"<details>\n<summary>{_html(row.cells[0].text)}</summary>\n\n{items}\n\n</details>"
+    return f"<details>\n<summary>{_html(summary)}</summary>\n\n{items}\n\n</details>"
 
 
 def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from iptviz.view.nodes import Below
 
 _BETWEEN = "  "
+_NARROWEST = 36
+"""Before sentences get narrower than that, other columns are left out."""
 _MOODS = {"": "", "good": "", "bad": "bold red"}
 
 
@@ -54,15 +57,28 @@ def table_lines(table: Table, width: int) -> Iterator[StyledLine]:
     spared = grid.spare(width)
     yield grid.line(grid.headings, "bold")
     for row in table.rows:
-        yield grid.line([cell.text for cell in row.cells], _MOODS[row.mood])
-        yield from ([(" " * table.indent, ""), (_below(line), "dim")] for line in row.below)
+        yield from grid.lines([cell.text for cell in row.cells], _MOODS[row.mood])
+        for line in row.below:
+            yield from (
+                [(" " * table.indent, ""), (text, "dim")] for text in _below(line, width - table.indent)
+            )
     if spared:
         yield [(f"({', '.join(name.lower() for name in spared)} left out to fit this terminal)", "dim")]
 
 
-def _below(line: Below) -> str:
+def _below(line: Below, width: int) -> list[str]:
     share = f"{line.share:>8}{GAP}" if line.share else ""
-    return "  " * line.depth + share + line.text
+    text = "  " * line.depth + share + line.text
+    return _broken(text, width, "  ") if line.sentence else [text]
+
+
+def _broken(text: str, width: int, indent: str = "") -> list[str]:
+    """Return a text as lines of at most `width` signs, as far as its words allow; later ones are set in."""
+    if len(text) <= width:
+        return [text]
+    return textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 class _Grid:
@@ -80,13 +96,28 @@ class _Grid:
         gone = []
         for heading in self.columns.spared:
             place = self.columns.headings.index(heading)
-            if self._total() > width and place in self.used:
+            if self._least() > width and place in self.used:
                 self.used.remove(place)
                 gone.append(heading)
+        if self.columns.wrapped:
+            self.widths[-1] = min(
+                self.widths[-1], max(width - self._total() + self.widths[-1], _NARROWEST // 2)
+            )
         return gone
+
+    def _least(self) -> int:
+        """Return how wide a line is at least, its sentences broken."""
+        return self._total() - (max(self.widths[-1] - _NARROWEST, 0) if self.columns.wrapped else 0)
 
     def _total(self) -> int:
         return sum(self.widths[place] for place in self.used) + len(_BETWEEN) * (len(self.used) - 1)
+
+    def lines(self, cells: list[str], style: str) -> Iterator[StyledLine]:
+        """Yield the lines of a row, several where a sentence is broken."""
+        *others, last = cells
+        first, *more = _broken(last, self.widths[-1]) if self.columns.wrapped else [last]
+        yield self.line([*others, first], style)
+        yield from (self.line([*[""] * len(others), text], style) for text in more)
 
     def line(self, cells: list[str], style: str) -> StyledLine:
         """Return one row."""

@@ -6,49 +6,68 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import IF_COMPLETE
 from iptviz.checks.registry import diagnosis_of
-from iptviz.checks.wording import text
+from iptviz.checks.wording import placed, text
+from iptviz.questions.check import INFO
 from iptviz.view.blocks import Fact, Facts, Table, View, later
-from iptviz.view.labels import dump_label
+from iptviz.view.labels import dump_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
+from iptviz.view.unseen import unseen_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
     from iptviz.questions.check import CheckResult
 
-FINDINGS = Columns("findings", ("SEVERITY", "FINDING", "LINE", "ID"), spared=("ID", "LINE"))
+FINDINGS = Columns(
+    "findings",
+    ("SEVERITY", "ID", "DUMP", "FINDING"),
+    spared=("ID", "DUMP"),
+    summary="FINDING",
+    wrapped=True,
+)
 _SHOWN = 3
 """How many pieces of evidence are quoted of a finding that has many."""
+_NAMED = 5
+"""How many ids are named of what is folded."""
 _BAD = {"critical", "high"}
 
 
 def check_view(result: CheckResult, *, fold: bool = True) -> View:
-    """Return the view of `result`; unfolded, with all evidence."""
-    table = Table(FINDINGS, tuple(_row(finding, fold=fold) for finding in result.findings))
+    """Return the view of `result`; unfolded, with all evidence, and with what is no more than information."""
+    folds_info = fold and not result.selected
+    shown = [one for one in result.findings if not (folds_info and one.severity == INFO)]
+    table = Table(FINDINGS, tuple(_row(result, finding, fold=fold) for finding in shown))
+    folded = result.findings[len(shown) :]  # the least severe are the last
     return View(
         "Findings",
         dump_label(result.dump, complete=result.dump.complete),
-        (*([table] if table.rows else []), Facts(later(lambda: tuple(_facts(result))))),
+        (*([table] if table.rows else []), Facts(later(lambda: tuple(_facts(result, folded))))),
         document=result.to_dict,
     )
 
 
-def _row(finding: Finding, *, fold: bool) -> TableRow:
+def _row(result: CheckResult, finding: Finding, *, fold: bool) -> TableRow:
     unsure = " (if the dump lacks nothing)" if finding.certainty == IF_COMPLETE else ""
-    line = next((str(piece.line) for piece in finding.evidence if piece.line), "")
     return TableRow(
         (
             Cell("fate", finding.severity),
-            Cell("text", printable(f"{text(finding)}{unsure}")),
-            Cell("line", line),
             Cell("text", finding.id),
+            Cell("text", short_dump_label(result.dump_of(finding)) if finding.dump else ""),
+            Cell("text", printable(f"{_sentence(finding)}{unsure}")),
         ),
         tuple(_below(finding, fold=fold)),
         "bad" if finding.severity in _BAD else "",
     )
+
+
+def _sentence(finding: Finding) -> str:
+    """Return the sentence, with its line where no evidence quotes that."""
+    quoted = {piece.line for piece in finding.evidence if piece.text}
+    return placed(0 if finding.line in quoted else finding.line, text(finding))
 
 
 def _below(finding: Finding, *, fold: bool) -> Iterator[Below]:
@@ -57,15 +76,46 @@ def _below(finding: Finding, *, fold: bool) -> Iterator[Below]:
     for piece in shown:
         yield Below(printable(f"line {piece.line}: {piece.text}"))
     if len(quoted) > len(shown):
-        yield Below(f"and {len(quoted) - len(shown):,} more lines")
+        yield Below(f"and {len(quoted) - len(shown):,} more lines (--all shows them)")
     diagnosis = diagnosis_of(finding.id)
-    yield Below(f"Why: {diagnosis.matters}")
-    yield Below(f"Do: {diagnosis.advice}")
+    yield Below(f"Why: {diagnosis.matters}", sentence=True)
+    yield Below(f"Do: {diagnosis.advice}", sentence=True)
 
 
-def _facts(result: CheckResult) -> Iterator[Fact]:
+# --- what is said of all ---------------------------------------------------------------------------------------
+
+
+def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
+    if folded:
+        yield Fact("Info", _folded_text(folded, more=len(folded) < len(result.findings)))
     count = len(result.findings)
     found = counted(count, "finding") if count else "nothing found"
+    yield Fact("Checked", f"{_looked_at(result)}: {found}", "bad" if result.counts else "", "compared")
+    if result.known:
+        yield Fact("Baseline", f"{counted(len(result.known), 'finding')} left out that it has")
+    if result.left_out:
+        yield Fact("Left out", f"{counted(result.left_out, 'finding')} not asked for")
+    yield Fact("Not visible", unseen_of_node(result), kind="depends")
+
+
+def _folded_text(folded: tuple[Finding, ...], *, more: bool) -> str:
+    ids = list(dict.fromkeys(finding.id for finding in folded))
+    named = ", ".join([*ids[:_NAMED], *(["..."] if len(ids) > _NAMED else [])])
+    them = "them" if len(folded) > 1 else "it"
+    return f"{len(folded):,}{' more' if more else ''}: {named}; --all shows {them}"
+
+
+def _looked_at(result: CheckResult) -> str:
+    """Return what was looked at: for what, how many service ports, which dumps and tables."""
+    wanted = f"for {', '.join(result.looked_for)} alone, " if result.selected else ""
     ports = counted(result.ports, "service port")
-    more = f", {result.left_out:,} more not asked for" if result.left_out else ""
-    yield Fact("Checked", f"{ports}: {found}{more}", "bad" if count else "good", "compared")
+    first, *others = result.dumps
+    if not others:
+        return f"{wanted}{ports}, {_rules(first)}"
+    dumps = "; ".join(f"{short_dump_label(dump)}, {_rules(dump)}" for dump in result.dumps)
+    return f"{wanted}{ports} in {len(result.dumps)} dumps ({dumps})"
+
+
+def _rules(dump: Dump) -> str:
+    """Return how many rules of which tables a dump has."""
+    return printable(f"{counted(dump.rule_count, 'rule')} of {', '.join(dump.tables)}")

@@ -85,6 +85,11 @@ def dumps_label(dumps: Sequence[Dump], *, complete: bool, left_open: bool = Fals
     return " + ".join(labels)
 
 
+def short_dump_label(dump: Dump) -> str:
+    """Return which of a node's dumps it is: its number, family and backend."""
+    return " ".join(filter(None, (f"{dump.number}:", dump.family, dump.backend)))
+
+
 def other_dump_label(dump: Dump) -> str:
     """Return the dump of a node that is not the obvious one, with its number."""
     whole = "" if dump.complete else ", INCOMPLETE"

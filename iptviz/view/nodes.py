@@ -34,7 +34,9 @@ class Columns(NamedTuple):
 
     `spared` are the headings of what a narrow table loses, the first first. `losses` has the headings of what a
     narrow tree loses, the first first, with words for it; where `cut` has a word for that, its last column is cut
-    before. `nested` says that there is more below the rows of a tree.
+    before. `nested` says that there is more below the rows of a tree. `summary` is the heading of the cell that
+    sums a row up, the first without it. `wrapped` says that the last column holds sentences, which a narrow table
+    breaks into lines.
     """
 
     name: str
@@ -44,14 +46,25 @@ class Columns(NamedTuple):
     losses: tuple[tuple[str, str], ...] = ()
     cut: str = ""
     nested: bool = False
+    summary: str = ""
+    wrapped: bool = False
+
+    @property
+    def summary_place(self) -> int:
+        """The place of the cell that sums a row up."""
+        return self.headings.index(self.summary) if self.summary else 0
 
 
 class Below(NamedTuple):
-    """A line below a row of a table: a text, the share before it if any, and how deep it is set in."""
+    """A line below a row of a table: a text, the share before it if any, and how deep it is set in.
+
+    A `sentence` may be broken into lines; a rule is not, so that it can be copied.
+    """
 
     text: str
     share: str = ""
     depth: int = 0
+    sentence: bool = False
 
 
 class TableRow(NamedTuple):

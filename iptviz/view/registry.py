@@ -21,7 +21,8 @@ class Question(NamedTuple):
     """A question: the function that builds its view, as `module:name`, the class of its results, what it holds.
 
     It holds the blocks that matter to formats: `tree`, `table`, `picture`, `answers`; `dump` where all of it is
-    about one dump; `document` where it has one, and `records` where iptviz.documents.records makes rows of that.
+    about one dump; `document` where it has one, `findings` where that tells what is wrong, and `records` where
+    iptviz.documents.records makes rows of that.
     """
 
     builder: str
@@ -41,11 +42,14 @@ QUESTIONS = {
     "services": Question("iptviz.view.services:services_view", "ServicesResult", _OF_A_DUMP | {"table"}),
     "verify": Question("iptviz.view.verify:verify_view", "VerifyResult", _OF_A_DUMP | {"table"}),
     "check": Question(
-        "iptviz.view.check:check_view", "CheckResult", frozenset({"dump", "document", "table"})
+        "iptviz.view.check:check_view", "CheckResult", frozenset({"dump", "document", "table", "findings"})
+    ),
+    "explain": Question(
+        "iptviz.view.explain:explain_view", "ExplainResult", frozenset({"table", "document"})
     ),
     "graph": Question("iptviz.view.graph:graph_view", "GraphResult", _OF_A_DUMP | {"tree", "picture"}),
     "report": Question("iptviz.view.report:report_view", "ReportResult", frozenset({"dump", "answers"})),
-    "lost_sources": Question(
+    "sources": Question(
         "iptviz.view.sources:sources_view", "SourcesResult", frozenset({"table", "document"})
     ),
 }

@@ -13,7 +13,7 @@ from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts
-from iptviz.view.labels import dump_label, note_texts
+from iptviz.view.labels import dump_label, note_texts, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import cause_facts, cause_remarks, reached_parts, reached_text
@@ -23,7 +23,6 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
@@ -60,18 +59,13 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
     """Return a row for each service port; unfolded, with its endpoints below it."""
     several = bool(result.others)
     rows = [
-        (port.name, _row(port, reached, _short_label(answer.dump) if several else "", fold=fold))
+        (port.name, _row(port, reached, short_dump_label(answer.dump) if several else "", fold=fold))
         for answer in result.answers
         for port, reached in zip(answer.services, answer.reached, strict=True)
     ]
     if several:
         rows.sort(key=itemgetter(0))  # what is alike stands together, whatever the order was to be
     return Table(SERVICES, tuple(row for _, row in rows))
-
-
-def _short_label(dump: Dump) -> str:
-    """Return which of a node's dumps it is: its number, family and backend."""
-    return " ".join(filter(None, (f"{dump.number}:", dump.family, dump.backend)))
 
 
 # --- one service port ----------------------------------------------------------------------------------------

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from iptviz.node.snapshot import as_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from iptviz.dump.model import Dump
+    from iptviz.engine.host import Host
     from iptviz.paths.model import ClientPaths
+    from iptviz.questions.check import CheckResult
     from iptviz.questions.trace import TraceResult
 
 _FORWARDING = {
@@ -43,12 +45,27 @@ def _is_reached(entry: ClientPaths) -> bool:
 
 def _unseen(result: TraceResult) -> Iterator[str]:
     node = as_snapshot(result.snapshot or result.dump)
-    known = node.sysctls or {}
-    yield from (name for name in _FORWARDING[result.dump.family] if name not in known)
-    bridged = _BRIDGED[result.dump.family]
-    if bridged not in known and _has_bridges(result.dump):
+    return unseen_of(result.dump, node.sysctls or {}, routed=node.routes is not None)
+
+
+def unseen_of_node(result: CheckResult) -> str:
+    """Return what the dumps of a node do not show, and no evidence beside them either, in words."""
+    pairs: Iterator[tuple[Dump, Host]] = zip(result.dumps, result.hosts, strict=True)
+    found = (
+        what
+        for dump, host in pairs
+        for what in unseen_of(dump, host.sysctls or {}, routed=host.routes is not None)
+    )
+    return ", ".join(dict.fromkeys(found))
+
+
+def unseen_of(dump: Dump, sysctls: Mapping[str, str], *, routed: bool) -> Iterator[str]:
+    """Yield what a dump does not show of where connections go; `routed` says whether the routes are known."""
+    yield from (name for name in _FORWARDING[dump.family] if name not in sysctls)
+    bridged = _BRIDGED[dump.family]
+    if bridged not in sysctls and _has_bridges(dump):
         yield f"{bridged} (pods on one bridge)"
-    if node.routes is None:
+    if not routed:
         yield "routes"
     yield "endpoint health"
 

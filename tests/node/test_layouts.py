@@ -279,14 +279,14 @@ def test_a_packet_hangs_on_nothing_that_the_bundle_tells(layout: str, paths: dic
 def test_sources_lists_everything(layout: str, paths: dict[str, str]) -> None:
     found = sources(paths[layout]).to_dict()
     assert {one["kind"].replace(" ", "-") for one in found["evidence"]} == set(EXPECTED[layout].kinds.split())
-    of_nodes = [one for one in found["lost_sources"] if one["namespace"] is None]
+    of_nodes = [one for one in found["sources"] if one["namespace"] is None]
     assert tuple(dict.fromkeys(one["node"] for one in of_nodes)) == EXPECTED[layout].nodes
 
 
 @pytest.mark.parametrize("layout", ["sos_old", "sos_new"])
 def test_a_pods_rules_and_addresses_are_listed_as_such(layout: str, paths: dict[str, str]) -> None:
     found = sources(paths[layout]).to_dict()
-    pods = [one for one in (*found["lost_sources"], *found["evidence"]) if one["namespace"] is not None]
+    pods = [one for one in (*found["sources"], *found["evidence"]) if one["namespace"] is not None]
     assert {one["namespace"] for one in pods} == {"cni-0b6ae2d5-1111-2222-3333-444444444444"}
     assert sorted(one.get("kind", "dump") for one in pods) == ["addresses", "dump"]
 
@@ -312,7 +312,7 @@ def test_a_bundle_without_rules_says_what_it_holds(layout: str, paths: dict[str,
 
 def test_a_listing_that_failed_is_no_empty_table(paths: dict[str, str]) -> None:
     found = sources(paths["eks"]).to_dict()
-    assert "networking/ip6tables-mangle.txt" not in {one["inside"] for one in found["lost_sources"]}
+    assert "networking/ip6tables-mangle.txt" not in {one["inside"] for one in found["sources"]}
 
 
 def test_addresses_that_ip_could_not_print_are_none(paths: dict[str, str]) -> None:

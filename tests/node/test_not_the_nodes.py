@@ -292,5 +292,5 @@ def test_of_several_files_one_may_be_empty_or_of_another_kind(tmp_path: Path) ->
 )  # fmt: skip
 def test_addresses_without_los_are_said_to_be_some(text: str, told: str, tmp_path: Path) -> None:
     folder = written(tmp_path, {"save": DROPS, "addr": text})
-    printed = CliRunner().invoke(app, ["lost_sources", folder]).stdout
+    printed = CliRunner().invoke(app, ["sources", folder]).stdout
     assert [line for line in printed.splitlines() if line.endswith(told)], printed

@@ -119,7 +119,7 @@ def test_an_error_text_is_no_evidence(tmp_path: Path) -> None:
         "nodes/node-1/nft-ruleset.txt": b"Operation not permitted (you must be root)\n",
     }
     path = write(Bundle("diags.tar.gz", {**errors, "nodes/node-1/iptables-save.txt": texts.NFT}), tmp_path)
-    done = CliRunner().invoke(app, ["lost_sources", "--json", path])
+    done = CliRunner().invoke(app, ["sources", "--json", path])
     assert json.loads(done.stdout)["evidence"] == []
     assert conditions(asked(path, *PACKET)) == {"endpoint-local"}
 

@@ -30,14 +30,14 @@ def bundle(folder: Path) -> str:
 
 
 def run(*arguments: str) -> str:
-    done = CliRunner().invoke(app, ["lost_sources", *arguments])
+    done = CliRunner().invoke(app, ["sources", *arguments])
     assert done.exit_code == 0, done.stderr
     return done.stdout
 
 
 def test_the_list_is_the_same_but_for_names(tmp_path: Path) -> None:
     path = bundle(tmp_path)
-    plain, hidden = (json.loads(run(path, "--json", *more))["lost_sources"] for more in ((), ("--redact",)))
+    plain, hidden = (json.loads(run(path, "--json", *more))["sources"] for more in ((), ("--redact",)))
     assert [one["node"] for one in plain] == ["zqnode-a", "zqnode-b"]
     for one, other in zip(plain, hidden, strict=True):
         for name in ("number", "line", "form", "backend", "time"):
@@ -60,7 +60,7 @@ def test_nothing_of_paths_nodes_and_chains_is_told(tmp_path: Path) -> None:
 
 def test_with_a_map_a_node_keeps_its_pseudonym(tmp_path: Path) -> None:
     path, mapping = bundle(tmp_path), str(tmp_path / "secret.json")
-    first, again = (json.loads(run(path, "--json", "--map", mapping))["lost_sources"] for _ in range(2))
+    first, again = (json.loads(run(path, "--json", "--map", mapping))["sources"] for _ in range(2))
     assert first == again
     assert json.loads((tmp_path / "secret.json").read_text())["names"]["node"].keys() == {
         "zqnode-a",

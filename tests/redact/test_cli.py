@@ -98,7 +98,7 @@ def test_a_map_extended_keeps_what_it_had(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["secret.json"]
 
 
-@pytest.mark.parametrize("command", ["redact", "services", "lost_sources"])
+@pytest.mark.parametrize("command", ["redact", "services", "sources"])
 @pytest.mark.parametrize(("mode", "said"), [(0o644, True), (0o640, True), (0o600, False), (0o400, False)])
 def test_a_map_that_others_could_read_is_closed_and_that_is_said(
     tmp_path: Path, command: str, mode: int, said: bool

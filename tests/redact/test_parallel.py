@@ -154,7 +154,7 @@ def test_a_run_waits_for_another_that_has_read_the_map(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("redact",), ("services",), ("packet", "--src", "192.0.2.200"), ("lost_sources",)],
+    [("redact",), ("services",), ("packet", "--src", "192.0.2.200"), ("sources",)],
     ids=lambda arguments: arguments[0],
 )
 def test_every_command_has_the_map_for_itself_from_reading_to_writing(
@@ -271,7 +271,7 @@ def test_without_fcntl_a_map_is_kept_all_the_same(mapping: Path, monkeypatch: py
     assert [one.name for one in mapping.parent.iterdir()] == ["secret.json"]
 
 
-@pytest.mark.parametrize("command", ["redact", "services", "lost_sources"])
+@pytest.mark.parametrize("command", ["redact", "services", "sources"])
 def test_a_dump_is_waited_for_without_the_lock(
     mapping: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import iptviz
 from iptviz.cluster.api import read_cluster
+from iptviz.questions.explain_finding import explain
 from iptviz.questions.report import report
 from iptviz.questions.verify import verify_cluster
 
@@ -135,6 +136,14 @@ def _verified(words: Words) -> list[Any]:
     return [verify_cluster(dump_of(words), cluster, node=words.free)]
 
 
+def _checked(words: Words) -> list[Any]:
+    return [iptviz.check(dump_of(words))]
+
+
+def _explained(_words: Words) -> list[Any]:
+    return [explain(), explain("no-endpoints"), explain("conditions")]
+
+
 def _sources(words: Words) -> list[Any]:
     held = io.BytesIO()
     with tarfile.open(fileobj=held, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -157,7 +166,12 @@ QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
     "graph": _graphs,
     "services": _services,
     "verify": _verified,
-    "lost_sources": _sources,
+    "check": _checked,
+    "explain": _explained,
+    "sources": _sources,
     "report": _reports,
 }
 """Answers to each question, which together have the words wherever that question can show them."""
+
+OF_NO_DUMP = {"explain"}
+"""Questions whose answers have none of the words."""

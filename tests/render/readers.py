@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pypdf
 from markdown_it import MarkdownIt
 
 from iptviz.view.text import printable
+from tests.conftest import ROOT
 from tests.dot import svg
 from tests.render.test_pictures import chunks, labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+SARIF_SCHEMA = json.loads((ROOT / "tests/render/sarif/sarif-schema-2.1.0.json").read_text(encoding="utf-8"))
 SVG = "{http://www.w3.org/2000/svg}"
 _SAID = {"href", "aria-label", "title", "content", "{http://www.w3.org/1999/xlink}title"}
 """Attributes that hold texts of a dump; others are of the drawing and change with the lengths of texts."""
@@ -168,6 +171,66 @@ def zip_texts(data: bytes) -> list[str]:
     return found
 
 
+def sarif_texts(text: str) -> list[str]:
+    """Return the texts of a log that the standard's schema allows, messages and places as a reader shows them."""
+    log = json.loads(text)
+    check_sarif(log)
+    for result in log["runs"][0]["results"]:
+        result["message"]["text"] = said_by_sarif(result["message"]["text"])
+        for place in (*result["locations"], *result.get("relatedLocations", [])):
+            artifact = place["physicalLocation"]["artifactLocation"]
+            artifact["uri"] = printable(unquote(artifact["uri"], errors="surrogateescape"))
+    return list(_leaves(log))
+
+
+def check_sarif(log: Any) -> None:
+    """Raise an error where a log is not what the schema of SARIF 2.1.0 says, or a URI is none."""
+    jsonschema.Draft4Validator(SARIF_SCHEMA).validate(log)
+    for result in log["runs"][0]["results"]:
+        for place in (*result["locations"], *result.get("relatedLocations", [])):
+            uri = place["physicalLocation"]["artifactLocation"]["uri"]
+            assert re.fullmatch(r"(?:file://)?(?:[\w.~/-]|%[0-9A-F]{2})+", uri, re.ASCII), uri
+
+
+def said_by_sarif(text: str) -> str:
+    """Return what a reader shows of a message: none of it may be a placeholder or a link."""
+    assert re.fullmatch(r"(?:[^{}]|\{\{|\}\})*", text), text
+    assert not re.search(r"(?<!\\)(?:\\\\)*\]\(", text), text
+    if "\\](" in text:
+        text = re.sub(r"\\([\[\]\\])", r"\1", text)
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def junit_texts(text: str) -> list[str]:
+    found = []
+    for one in ET.fromstring(text.encode()).iter():
+        found.append(f"<{one.tag}>")
+        found += [f"{name}={value}" for name, value in sorted(one.attrib.items())]
+        found += (one.text or "").strip().split("\n")
+    return found
+
+
+_COMMAND = re.compile(r"::(error|warning|notice) ((?:[\w]+=[^:,\r\n]*)(?:,[\w]+=[^:,\r\n]*)*)::(.*)")
+
+
+def github_texts(text: str) -> list[str]:
+    """Return what the runner reads of workflow commands, which every line must be."""
+    found = []
+    for line in lines_of(text)[:-1]:
+        command = _COMMAND.fullmatch(line)
+        assert command, line
+        properties = (unescaped(one, "\r\n:,") for one in command[2].split(","))
+        found += [command[1], *properties, *unescaped(command[3], "\r\n").split("\n")]
+    return found
+
+
+def unescaped(text: str, signs: str) -> str:
+    """Return what the runner makes of a text: it undoes these escapes, and that of the percent sign at last."""
+    for sign in (*signs, "%"):
+        text = text.replace(f"%{ord(sign):02X}", sign)
+    return text
+
+
 READERS: dict[str, Callable[[Any], list[str]]] = {
     "tree": lines_of,
     "table": lines_of,
@@ -177,6 +240,9 @@ READERS: dict[str, Callable[[Any], list[str]]] = {
     "png": png_texts,
     "pdf": pdf_texts,
     "mermaid": mermaid_texts,
+    "sarif": sarif_texts,
+    "junit": junit_texts,
+    "github": github_texts,
     "json": json_texts,
     "html": html_texts,
     "markdown": markdown_texts,

@@ -16,8 +16,8 @@ from iptviz.view.nodes import Cell, Columns, TableRow, TextNode, TreeRow, texts
 from iptviz.view.registry import QUESTIONS, Question
 
 DEFAULTS = {
-    "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table",
-    "lost_sources": "table", "report": "html",
+    "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table", "check": "table",
+    "explain": "table", "sources": "table", "report": "html",
 }  # fmt: skip
 ANSWERS = Columns("answers", ("Share", "Where"), "Answers", spared=("Where",))
 
@@ -139,4 +139,4 @@ def test_a_format_that_does_not_write_a_question_is_none_of_it() -> None:
     with pytest.raises(OutputError, match="there is no format 'png'"):
         choose_format("services", "png", None)
     with pytest.raises(OutputError, match="no format has this suffix"):
-        choose_format("lost_sources", None, "out.html")
+        choose_format("sources", None, "out.html")

@@ -1,0 +1,37 @@
+"""`iptviz explain`: what a finding means, why it matters, what to do; and what conditions there are."""
+
+from typing import Annotated
+
+import typer
+
+from iptviz.cli.command import command
+from iptviz.cli.options import Options
+from iptviz.cli.run import ANSWERED, chosen_format, write
+from iptviz.redact.named import Named
+
+
+@command(
+    asks="explain",
+    without=(
+        "show_all", "redact", "mapping", "number", "of_node", "strict", "max_size", "quiet", "verbose",
+        "exit_zero",
+    ),
+)  # fmt: skip
+def explain_command(
+    options: Options,
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]",
+            help="The id of a finding, or `conditions`: the kinds of conditions that answers have and --assume "
+            "takes. Without it, all findings are listed.",
+            show_default=False,
+        ),
+        Named.WORD,
+    ] = None,
+) -> int:
+    """Say what a finding means, why it matters and what to do."""
+    from iptviz.questions.explain_finding import explain
+
+    write("explain", chosen_format("explain", options), explain(what), options, fold=True)
+    return ANSWERED

@@ -1,0 +1,88 @@
+"""A baseline: findings that somebody has seen and lets be, and how a finding is known again.
+
+A finding is known by its fingerprint. That stays the same where lines move and counters count; it is another one
+where the finding is about another service, address or rule, or has become worse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from iptviz.dump.rule import Rule
+from iptviz.errors import DumpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
+
+BASELINE = "iptviz.baseline.v1"
+"""What the file says that it is."""
+
+_SHIFTING = re.compile(
+    r"\blines? \d+(?:(?:, | and | to )\d+)*"  # where something stands
+    r"|(?<= )(?:-c|--set-counters) \d+ \d+"  # what was counted
+    r"|(?<=--probability )[\d.]+"  # what changes with the number of endpoints
+)
+_PORT = re.compile(r"(?:.*_)?port")
+"""Fields whose numbers name something; all other numbers count, or say where something stands."""
+
+_MAKE = "make one with: iptviz check DUMP --write-baseline FILE"
+
+
+def fingerprint(finding: Finding, dump: Dump) -> str:
+    """Return the 64 hexadecimal digits by which a finding about `dump` is known again."""
+    service = finding.service.text if finding.service else ""
+    known = (
+        *(finding.id, finding.severity, dump.family, dump.backend or "", service),
+        *(f"{name}={part}" for name, value in finding.values for part in _parts(name, value)),
+        *(_still(piece.text) for piece in finding.evidence if finding.line == piece.line != 0),
+    )
+    return hashlib.sha256("\0".join(known).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _still(text: str) -> str:
+    return _SHIFTING.sub("", text)
+
+
+def _parts(name: str, value: object) -> Iterator[str]:
+    """Yield what of a value named `name` does not hang on lines or counters."""
+    if isinstance(value, str):
+        yield _still(value)
+    elif isinstance(value, Rule):
+        yield _still(value.text)
+    elif isinstance(value, bool | None):
+        yield str(value)
+    elif isinstance(value, int | float | Fraction):
+        yield from [str(value)] if _PORT.fullmatch(name) else []
+    elif isinstance(value, tuple):
+        names = getattr(value, "_fields", [name] * len(value))
+        for own, part in zip(names, value, strict=True):
+            yield from _parts(own, part)
+
+
+def read_baseline(text: str, source: str) -> frozenset[str]:
+    """Return the fingerprints that stand in a baseline.
+
+    Raises:
+        DumpError: the text is no baseline.
+    """
+    import json
+
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DumpError(f"is not a baseline: {error}", where=source, hint=_MAKE) from None
+    if not isinstance(found, dict) or found.get("schema") != BASELINE:
+        raise DumpError(f"is not a baseline: its schema is not {BASELINE}", where=source, hint=_MAKE)
+    listed = found.get("findings")
+    if not isinstance(listed, list):
+        raise DumpError("is not a baseline: it has no findings", where=source, hint=_MAKE)
+    kept = [one.get("fingerprint") if isinstance(one, dict) else None for one in listed]
+    if not all(isinstance(one, str) for one in kept):
+        raise DumpError("is not a baseline: a finding has no fingerprint", where=source, hint=_MAKE)
+    return frozenset(map(str, kept))

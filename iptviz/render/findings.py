@@ -1,0 +1,79 @@
+"""What formats for CI systems share: how bad a finding is in their words, the file it stands in, and its text."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from iptviz.documents.shapes import Shape
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+LEVELS = {"critical": ERROR, "high": ERROR, "medium": WARNING, "low": WARNING, "info": NOTE}
+"""Three levels for five severities. What makes `iptviz check` exit with 1 is at least a warning."""
+
+
+NO_FILES = {"<stdin>", "<bytes>", "<stream>"}
+"""What dumps are called that stand in no file."""
+
+
+def dumps_in(document: Shape) -> list[Shape]:
+    """Return the dumps of a document, the one that is asked first."""
+    found: list[Shape] = document["dumps"] if "dumps" in document else [document["dump"]]
+    return found
+
+
+def dump_in(document: Shape, finding: Shape) -> Shape:
+    """Return the dump that a finding is about."""
+    number, dumps = finding.get("dump"), dumps_in(document)
+    return next((dump for dump in dumps if dump.get("number") == number), dumps[0])
+
+
+def path_of(dump: Shape) -> str:
+    """Return the path of a dump, relative where it is below the working directory; `<stdin>` for a pipe."""
+    source: str = dump["source"]
+    if not os.path.isabs(source):  # noqa: PTH117 - a text: it may hold what no path can
+        return source
+    relative = os.path.relpath(source) if "\0" not in source else source
+    return source if relative.startswith(os.pardir) else relative
+
+
+def lines_of(finding: Shape) -> list[Shape]:
+    """Return the evidence that stands in a line."""
+    return [piece for piece in finding["evidence"] if piece["line"]]
+
+
+def message_of(finding: Shape) -> str:
+    """Return the sentence of a finding, and whether something that the dump lacks may prove it wrong."""
+    unsure = " (if the dump lacks nothing)" if finding["certainty"] == "if-complete" else ""
+    return printable(f"{finding['message']}{unsure}")
+
+
+def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
+    """Yield a line for each rule that is evidence, at most so many, for why it matters and for what to do."""
+    from iptviz.checks.registry import diagnosis_of
+
+    quoted = [piece for piece in lines_of(finding) if piece["text"]]
+    yield from (printable(f"line {piece['line']}: {piece['text']}") for piece in quoted[:most])
+    made = diagnosis_of(finding["id"])
+    yield f"Why: {made.matters}"
+    yield f"Do: {made.advice}"
+
+
+def looked_at(document: Shape) -> str:
+    """Return what was looked at."""
+    dumps = (f"{', '.join(dump['tables'])} of {path_of(dump)}" for dump in dumps_in(document))
+    ports = document["service_ports"]
+    return printable(f"{ports:,} service port{'' if ports == 1 else 's'}; tables {'; '.join(dumps)}")
+
+
+def counted_by(findings: Iterable[Shape], field: str) -> str:
+    """Return how many findings there are of each kind, in their order."""
+    from collections import Counter
+
+    counts: Counter[Any] = Counter(finding[field] for finding in findings)
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
