@@ -99,7 +99,7 @@ def all_diagnoses() -> dict[str, Diagnosis]:
 
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
-    """Yield what checks find in a dump of a node, each cause once; those of all catalogues unless some are named."""
+    """Yield what checks find in a dump of a node, each cause once; all catalogues unless some are named."""
     checks = filter(None, (catalogue(name).check for name in catalogues))
     return told_once([finding for check in checks for finding in check(node)])
 
