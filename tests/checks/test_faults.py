@@ -2,7 +2,8 @@
 
 `fixtures/checks/ID/` holds dumps: `fault*.rules` have the fault, `near*.rules` only look so. Files with the same stem
 and another suffix (`.addresses`, `.routes`, `.ipset`, `.recent`, `.sysctl`) are what is known beside them.
-A line `# beside: ID ID` names other findings that the fault brings with it.
+A line `# beside: ID ID` names other findings that the fault brings with it. What is only information counts where a
+fault is that itself.
 """
 
 from __future__ import annotations
@@ -43,7 +44,12 @@ NOT_OF_DUMPS = {what for name in ("against_api",) for what in catalogue(name).di
 def ids(path: Path) -> Counter[str]:
     """The ids that are found in a dump, with what lies beside it."""
     beside = {kind: str(file) for kind in EVIDENCE if (file := path.with_suffix(f".{kind}")).is_file()}
-    return Counter(finding.id for finding in iptviz.check(iptviz.load_node(str(path)), **beside).findings)
+    return counted(iptviz.check(iptviz.load_node(str(path)), **beside), path.parent.name)
+
+
+def counted(result: iptviz.CheckResult, what: str) -> Counter[str]:
+    """How often each id is found: `what`, and what is more than information."""
+    return Counter(one.id for one in result.findings if one.severity != "info" or one.id == what)
 
 
 def beside(path: Path) -> set[str]:
@@ -71,8 +77,8 @@ def test_what_only_looks_like_a_fault_is_none(path: Path) -> None:
 
 
 @cache
-def healthy(name: str) -> Counter[str]:
-    return Counter(finding.id for finding in iptviz.check(iptviz.load(BASES[name].text.encode())).findings)
+def healthy(name: str) -> iptviz.CheckResult:
+    return iptviz.check(iptviz.load(BASES[name].text.encode()))
 
 
 def places() -> list[tuple[str, str, int]]:
@@ -90,8 +96,8 @@ def test_a_fault_in_a_big_dump_is_found_once_and_alone(what: str, name: str, pla
     base: Base = BASES[name]
     text = PLANTS[what].put(base, place)
     assert text != base.text
-    found = Counter(finding.id for finding in iptviz.check(iptviz.load(text.encode())).findings)
-    found.subtract(healthy(name))
+    found = counted(iptviz.check(iptviz.load(text.encode())), what)
+    found.subtract(counted(healthy(name), what))
     assert found[what] == 1
     assert {other for other, count in found.items() if count} == {what} | PLANTS[what].beside
 
