@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.checks.finding import Diagnosis
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
@@ -49,7 +49,21 @@ CATALOGUES = (
 )
 """The modules of this package that hold findings or remarks, those that speak most often first."""
 
-OF_SERVICES = ("services",)
+OF_SERVICES = (
+    "services",
+    "ways",
+    "preemption",
+    "traffic",
+    "lost_sources",
+    "policies",
+    "host_ports",
+    "untracked",
+    "settings",
+    "source_ranges",
+    "frontends",
+    "affinity",
+    "sources",
+)
 """Those whose checks are about the service ports that are examined, be they few of many."""
 
 
@@ -100,13 +114,14 @@ def all_diagnoses() -> dict[str, Diagnosis]:
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
     """Yield what checks find in a dump of a node, each cause once; all catalogues unless some are named."""
-    checks = filter(None, (catalogue(name).check for name in catalogues))
-    return told_once([finding for check in checks for finding in check(node)])
+    asked = [one for one in map(catalogue, catalogues) if one.check is not None]
+    known = {what: made for one in asked for what, made in one.diagnoses.items()}
+    return told_once((finding, known[finding.id]) for one in asked if one.check for finding in one.check(node))
 
 
-def told_once(findings: Sequence[Finding]) -> Iterator[Finding]:
+def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding]:
     """Yield findings without those that others explain, and those about rules which others are about as well."""
-    made = [(finding, diagnosis_of(finding.id)) for finding in findings]
+    made = list(findings)
     explained = {what for _, diagnosis in made for what in diagnosis.explains}
     lines = {
         piece.line

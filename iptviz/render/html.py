@@ -11,7 +11,7 @@ from iptviz.errors import OutputError
 from iptviz.render.drawn import bare_svg, picture_style
 from iptviz.version import __version__
 from iptviz.view.articles import Article, articles_of
-from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Listing, Notes, Rules
+from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Findings, Listing, Notes, Rules
 from iptviz.view.nodes import in_tables
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def html(view: View) -> str:
     return template.render(
         title=view.title,
         head=head.facts,
+        findings=next(iter(view.of(Findings)), None),
         asked=answers.heading,
         answers=list(map(_answer, answers.views)),
         facts=[fact for block in listing.view.of(Facts) for fact in block.facts],

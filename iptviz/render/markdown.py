@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.render.mermaid import mermaid
 from iptviz.view.articles import articles_of
-from iptviz.view.blocks import Answers, Facts, Figure, Heading, Listing, Notes, Rules, Table, Tree
+from iptviz.view.blocks import Answers, Facts, Figure, Findings, Heading, Listing, Notes, Rules, Table, Tree
 from iptviz.view.nodes import CaseBranch, Fold, TreeRow, in_tables
 
 if TYPE_CHECKING:
@@ -70,10 +70,18 @@ def _block(view: View, block: Block) -> Iterator[str]:
             yield _mermaid(block.draw())
         case Rules() if rules := block.quote():
             yield _quoted("The rules", rules)
-        case Answers():
-            yield from _answers(block)
+        case Findings() | Answers():
+            yield f"## {_plain(block.heading)}"
+            yield from _headed(block)
         case Listing():
             yield from _view(block.view)
+
+
+def _headed(block: Findings | Answers) -> Iterator[str]:
+    if isinstance(block, Answers):
+        yield from _answers(block)
+    elif block.table.rows:
+        yield from _tables([block.table])
 
 
 def _heading(block: Heading) -> Iterator[str]:
@@ -104,7 +112,6 @@ def _quoted(summary: str, lines: tuple[str, ...]) -> str:
 
 def _answers(block: Answers) -> Iterator[str]:
     """Yield what every answer comes to as a table, then the answers."""
-    yield f"## {_plain(block.heading)}"
     if results := [row for answer in block.views for row in _results(answer)]:
         yield _rows(_RESULT_HEADINGS, results)
     yield from (paragraph for answer in block.views for paragraph in _view(answer))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.render.html import figure_svg, html
 from iptviz.render.markdown import markdown
-from iptviz.view.blocks import Answers, File, Listing
+from iptviz.view.blocks import Answers, File, Findings, Listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ def archive(view: View) -> bytes:
 def _files(view: View) -> Iterator[tuple[str, str | bytes]]:
     yield "report.html", html(view)
     yield "report.md", markdown(view)
+    yield from (("check.json", _json(found)) for found in view.of(Findings))
     yield from (("services.json", _json(listing.view)) for listing in view.of(Listing))
     answers = (answer for block in view.of(Answers) for answer in block.views)
     for number, answer in enumerate(answers, 1):
@@ -40,7 +41,7 @@ def _files(view: View) -> Iterator[tuple[str, str | bytes]]:
     yield from ((file.name, file.content()) for file in view.of(File))
 
 
-def _json(view: View) -> str:
+def _json(answer: View | Findings) -> str:
     import json
 
-    return json.dumps(view.document() if view.document else {}, indent=2)
+    return json.dumps(answer.document() if answer.document else {}, indent=2)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     BlockKind = TypeVar("BlockKind")
     Block: TypeAlias = (
-        "Heading | Tree | Table | Facts | Notes | Figure | Rules | Answers | Listing | ChainBrowser | File"
+        "Heading | Tree | Table | Facts | Notes | Figure | Rules | Findings | Answers | Listing | ChainBrowser"
+        " | File"
     )
 
 later = cache
@@ -139,6 +140,14 @@ class View(NamedTuple):
 
 
 # --- what only a report has ------------------------------------------------------------------------------------
+
+
+class Findings(NamedTuple):
+    """What is wrong with a node, below a heading; `document` is the same for scripts."""
+
+    heading: str
+    table: Table
+    document: Callable[[], dict[str, Any]]
 
 
 class Answers(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import IF_COMPLETE
+from iptviz.checks.finding import IF_COMPLETE, SEVERITIES
 from iptviz.checks.registry import diagnosis_of
 from iptviz.checks.wording import placed, text
 from iptviz.questions.check import INFO
@@ -50,7 +51,18 @@ def check_view(result: CheckResult, *, fold: bool = True) -> View:
     )
 
 
-def _row(result: CheckResult, finding: Finding, *, fold: bool) -> TableRow:
+def findings_table(result: CheckResult) -> Table:
+    """Return a row for each finding, also of what is no more than information, with the first of its evidence."""
+    return Table(FINDINGS, tuple(_row(result, finding, fold=True, hint="") for finding in result.findings))
+
+
+def severities_text(result: CheckResult) -> str:
+    """Return how many findings there are of each severity."""
+    counts = Counter(finding.severity for finding in result.findings)
+    return ", ".join(f"{counts[severity]:,} {severity}" for severity in SEVERITIES if counts[severity])
+
+
+def _row(result: CheckResult, finding: Finding, *, fold: bool, hint: str = " (--all shows them)") -> TableRow:
     unsure = " (if the dump lacks nothing)" if finding.certainty == IF_COMPLETE else ""
     return TableRow(
         (
@@ -59,7 +71,7 @@ def _row(result: CheckResult, finding: Finding, *, fold: bool) -> TableRow:
             Cell("text", short_dump_label(result.dump_of(finding)) if finding.dump else ""),
             Cell("text", printable(f"{_sentence(finding)}{unsure}")),
         ),
-        tuple(_below(finding, fold=fold)),
+        tuple(_below(finding, fold=fold, hint=hint)),
         "bad" if finding.severity in _BAD else "",
     )
 
@@ -70,13 +82,13 @@ def _sentence(finding: Finding) -> str:
     return placed(0 if finding.line in quoted else finding.line, text(finding))
 
 
-def _below(finding: Finding, *, fold: bool) -> Iterator[Below]:
+def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
     quoted = [piece for piece in finding.evidence if piece.text]
     shown = quoted[:_SHOWN] if fold and len(quoted) > _SHOWN + 1 else quoted
     for piece in shown:
         yield Below(printable(f"line {piece.line}: {piece.text}"))
     if len(quoted) > len(shown):
-        yield Below(f"and {len(quoted) - len(shown):,} more lines (--all shows them)")
+        yield Below(f"and {len(quoted) - len(shown):,} more lines{hint}")
     diagnosis = diagnosis_of(finding.id)
     yield Below(f"Why: {diagnosis.matters}", sentence=True)
     yield Below(f"Do: {diagnosis.advice}", sentence=True)

@@ -5,11 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.paths.fares import fails_unduly
+from iptviz.questions.check import CheckResult
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
-from iptviz.view.blocks import Answers, ChainBrowser, Fact, Facts, File, Heading, Listing, Notes, View, later
+from iptviz.view.blocks import (
+    Answers,
+    ChainBrowser,
+    Fact,
+    Facts,
+    File,
+    Findings,
+    Heading,
+    Listing,
+    Notes,
+    View,
+    later,
+)
 from iptviz.view.chain_browser import browsed, chosen_chains
+from iptviz.view.check import findings_table, severities_text
 from iptviz.view.labels import note_texts
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
@@ -35,6 +49,8 @@ def page_view(result: Any, *, fold: bool = True) -> View:
     """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone."""
     if isinstance(result, ServicesResult):
         result = report_of(result, ())
+    elif isinstance(result, CheckResult):
+        result = report_of(services(node_of(result)), ())._replace(checked=result)
     elif not isinstance(result, ReportResult):
         result = report_of(services(node_of(result)), (result,))
     return report_view(result, fold=fold)
@@ -54,6 +70,7 @@ def report_view(result: ReportResult, *, fold: bool = True) -> View:
         (
             Heading(title, level=1),
             Facts(later(lambda: tuple(_head(result)))),
+            *_findings(result),
             Notes(note_texts([note for answer in result.services.answers for note in answer.notes])),
             Answers(_asked(result), answers),
             listing,
@@ -61,6 +78,13 @@ def report_view(result: ReportResult, *, fold: bool = True) -> View:
             *_files(result),
         ),
     )
+
+
+def _findings(result: ReportResult) -> Iterator[Findings]:
+    """Yield what is wrong with the node, where that was asked."""
+    if checked := result.checked:
+        heading = f"Findings: {len(checked.findings):,}" if checked.findings else "No findings"
+        yield Findings(heading, findings_table(checked), checked.to_dict)
 
 
 def node_of(result: Any) -> Snapshot | Dump:
@@ -85,6 +109,9 @@ def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
 def _head(result: ReportResult) -> Iterator[Fact]:
     """Yield what is not reached, what was looked at to say so, and what it was read from."""
     yield from cause_facts(result.services.answers)
+    if result.checked and result.checked.findings:
+        found = severities_text(result.checked)
+        yield Fact("Findings", found, "bad" if result.checked.counts else "", "findings")
     if looked_at := _looked_at(result.services):
         yield Fact("Looked at", looked_at)
     for dump, digest in zip(result.dumps, result.digests, strict=True):
@@ -127,7 +154,7 @@ def _asked(result: ReportResult) -> str:
         return "No service is in this dump" + ("" if result.dump.complete else ", which lacks lines")
     count = len(result.answers) + result.left_out
     if not count:
-        return _none_suspicious(result.services)
+        return _none_suspicious(result.services, result.checked)
     shown = f" ({len(result.answers):,} shown, see the list)" if result.left_out else ""
     unreached = any(
         map(fails_unduly, (port for answer in result.services.answers for port in answer.reached))
@@ -135,12 +162,12 @@ def _asked(result: ReportResult) -> str:
     return f"{'Not reached or suspicious' if unreached else 'Suspicious services'}: {count:,}{shown}"
 
 
-def _none_suspicious(services: ServicesResult) -> str:
+def _none_suspicious(services: ServicesResult, checked: CheckResult | None) -> str:
     """Return the heading where no service fails for sure; what conditions decide is no good news."""
     ports = [port for answer in services.answers for port in answer.reached]
     if open_ones := sum(any(fare.may_fail for one in port for fare in one.fares) for port in ports):
         return f"No service fails for sure; {counted(open_ones, 'service port')} may fail, see the list"
-    found = any(answer.findings for answer in services.answers)
+    found = any(answer.findings for answer in services.answers) or (checked is not None and checked.counts)
     return f"No {'suspicious service' if found else 'problem'} found in what was looked at"
 
 

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import iptviz
+from iptviz.checks.registry import diagnosis_of
 from iptviz.cli.app import app
 from iptviz.questions.report import MOST_ODD, report
 from iptviz.render.formats import FORMATS
@@ -64,11 +65,19 @@ class Reader(HTMLParser):
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.held: dict[str, list[str]] = {"script": [], "style": []}
         self._inside = ""
+        self._section = ""
+        self._said: dict[str, list[str]] = {}
         self.feed(text)
+
+    def text_of(self, section: str) -> str:
+        """Return the words of a section."""
+        return " ".join(" ".join(self._said[section]).split())
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
         self._inside = tag
+        if tag == "section":
+            self._section = str(dict(attrs)["id"])
 
     def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the parser's own name
         self._inside = ""
@@ -76,6 +85,7 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._inside in self.held:
             self.held[self._inside].append(data)
+        self._said.setdefault(self._section, []).append(data)
 
 
 def test_the_page_needs_nothing_else_and_allows_nothing_else() -> None:
@@ -133,6 +143,42 @@ def test_without_targets_what_looks_odd_is_shown() -> None:
     assert f"Suspicious services: 30 ({MOST_ODD} shown, see the list)" in page(many.dump)
 
 
+BROKEN = "fixtures/checks/forward-drop/fault.rules"
+
+
+def test_a_report_opens_with_what_checks_find() -> None:
+    text = page(iptviz.load(BROKEN))
+    assert (
+        text.index("1 high")
+        < text.index("SHA-256")
+        < text.index('id="findings"')
+        < text.index('id="summary"')
+    )
+    section = Reader(text).text_of("findings")
+    diagnosis = diagnosis_of("forward-drop")
+    assert "high forward-drop policy DROP of FORWARD" in section
+    for said in (":FORWARD DROP", f"Why: {diagnosis.matters}", f"Do: {diagnosis.advice}"):
+        assert said in section
+    asked = str(FORMATS["html"].writer("check")(iptviz.check(iptviz.load(BROKEN)), Style(), fold=True))
+    assert Reader(asked).text_of("findings") == section
+    written = str(FORMATS["markdown"].writer("report")(report(iptviz.load(BROKEN)), Style(), fold=True))
+    assert (
+        written.index("## Findings: ")
+        < written.index("| high | forward-drop |")
+        < written.index("## Not reached")
+    )
+
+
+def test_a_report_of_a_node_without_findings_says_so() -> None:
+    checked = iptviz.check(iptviz.load(BROKEN), select=["chain-loop"])
+    text = str(
+        FORMATS["html"].writer("report")(
+            report(iptviz.load(BROKEN))._replace(checked=checked), Style(), fold=True
+        )
+    )
+    assert "No findings" in text
+
+
 def test_a_thousand_services_stay_small() -> None:
     text = page(iptviz.load(saved(numbered(1_000, 10)).encode()), "team-7/service-7")
     assert len(text) < 2_000_000
@@ -151,7 +197,9 @@ def test_the_archive_has_everything(tmp_path: Path) -> None:
         assert archive.read("dump.rules") == Path(TODAY).read_bytes()
         assert json.loads(archive.read("trace-1.json"))["target"] == "203.0.113.10"
         assert archive.read("report.html").startswith(b"<!doctype html>")
-    assert {"report.html", "report.md", "services.json", "trace-1.json", "dump.rules"} <= set(names)
+    assert {"report.html", "report.md", "check.json", "services.json", "trace-1.json", "dump.rules"} <= set(
+        names
+    )
 
 
 @pytest.mark.usefixtures("known_keys")
@@ -186,7 +234,8 @@ def test_a_target_that_is_not_there_is_told_in_the_page() -> None:
 def test_a_trace_and_a_list_of_services_are_pages_too() -> None:
     dump = iptviz.load(TODAY)
     one = str(FORMATS["html"].writer("trace")(iptviz.trace(dump, "203.0.113.10"), Style(), fold=True))
-    assert one == page(dump, "203.0.113.10")
+    unchecked = report(dump, ["203.0.113.10"])._replace(checked=None)
+    assert one == str(FORMATS["html"].writer("report")(unchecked, Style(), fold=True))
     some = str(
         FORMATS["html"].writer("services")(iptviz.services(dump, namespace="kube-system"), Style(), fold=True)
     )
@@ -236,7 +285,8 @@ def surveyed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def test_a_report_opens_with_what_is_not_reached_and_traces_it(surveyed: Callable[..., None]) -> None:
     surveyed((YES,), (YES, YES, NOT_BY_POD), (NOT_DNATED,))
     result = report(iptviz.load(TODAY))
-    first, second, looked_at, *_ = head_of(result)
+    first, second, found, looked_at, *_ = head_of(result)
+    assert found[0] == "Findings"
     assert first == (
         "Not reached",
         "default/away:http (node port) by pods: DROP by the policy of filter FORWARD, line 7",
@@ -275,11 +325,11 @@ def test_what_fails_is_traced_before_what_only_looks_odd(surveyed: Callable[...,
 def test_a_report_calls_nothing_fine_that_was_not_looked_at(surveyed: Callable[..., None]) -> None:
     dump = iptviz.load("fixtures/httpd-service/dump.rules")
     surveyed(*[(None,)] * 5)
-    (label, text, _), *_ = head_of(report(dump))
+    _, (label, text, _), *_ = head_of(report(dump))
     assert label == "Looked at"
     assert text == "kube-proxy's chains of 5 service ports; not what other rules do to their connections"
     surveyed((None,))
-    (_, text, _), *_ = head_of(report(dump))
+    _, (_, text, _), *_ = head_of(report(dump))
     assert "to 4 of them through nat, filter" in text
     (*_, (label, text, _)) = head_of(report(dump))
     assert label == "Not visible in an iptables dump"
@@ -289,7 +339,7 @@ def test_a_report_calls_nothing_fine_that_was_not_looked_at(surveyed: Callable[.
 def test_a_node_of_which_something_else_is_wrong_is_not_said_to_have_no_problem() -> None:
     flushed = page(iptviz.load("fixtures/no-services/firewalld.rules"))
     assert "No service is in this dump" in flushed
-    assert "nat was flushed" in flushed
+    assert "chains-removed" in flushed
     text = Path("fixtures/httpd-service/dump.rules").read_text()
     stale = page(iptviz.load(text.replace("*nat\n", "*nat\n:KUBE-HOSTPORTS - [0:0]\n", 1).encode()))
     assert "No suspicious service found in what was looked at" in stale
