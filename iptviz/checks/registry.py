@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
 
 CATALOGUES = (
+    "ports",
     "reading",
     "unprinted",
     "sync",
@@ -25,7 +27,6 @@ CATALOGUES = (
     "never_matching",
     "services",
     "ways",
-    "ports",
     "preemption",
     "traffic",
     "lost_sources",
@@ -47,7 +48,7 @@ CATALOGUES = (
     "packet",
     "graph",
 )
-"""The modules of this package that hold findings or remarks, those that speak most often first."""
+"""The modules that hold findings or remarks; of findings as severe, those of the first ones are told first."""
 
 OF_SERVICES = (
     "services",
@@ -86,10 +87,15 @@ def catalogue(name: str) -> Catalogue:
     return Catalogue(diagnoses, held.get("REMARKS", {}), held.get("check"))
 
 
+def _likeliest_first() -> list[str]:
+    """Return the catalogues, first those that are imported: who found something has imported where it stands."""
+    return sorted(CATALOGUES, key=lambda name: f"{__package__}.{name}" not in sys.modules)
+
+
 @cache
 def diagnosis_of(what: str) -> Diagnosis:
     """Return the diagnosis whose id is `what`; KeyError where there is none."""
-    for name in CATALOGUES:
+    for name in _likeliest_first():
         if what in (diagnoses := catalogue(name).diagnoses):
             return diagnoses[what]
     raise KeyError(what)
@@ -98,7 +104,7 @@ def diagnosis_of(what: str) -> Diagnosis:
 @cache
 def sentence_of(what: str) -> str | Callable[..., str]:
     """Return what the sentence of a finding or a remark is made with; KeyError where there is none."""
-    for name in CATALOGUES:
+    for name in _likeliest_first():
         diagnoses, remarks, _ = catalogue(name)
         if what in diagnoses:
             return diagnoses[what].words
