@@ -237,7 +237,7 @@ def mark_drop_missing(*, of_family: str, number: int) -> str:
     )
 
 
-@diagnosis("critical", reference="k/k#80462, #92275", absence=True)
+@diagnosis("critical", reference="k/k#80462, #92275", absence=True, explains=("no-masquerade",))
 def mark_chain_missing(*, chain: str) -> str:
     """Rules of nat jump to KUBE-MARK-MASQ or KUBE-MARK-DROP, which is not there.
 
