@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
+from iptviz.kube.synced import has_services
 from iptviz.node.snapshot import LEGACY_TABLES, Snapshot
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _other_dumps(node: Snapshot, asked: Dump) -> Iterator[Finding]:
         if not (asked.backend and other.backend):
             continue  # a listing does not tell of whose rules it is
         if other.family == asked.family and other.backend != asked.backend and other.rule_count:
-            services = all(_has_services(dump) for dump in (asked, other))
+            services = has_services(asked) and has_services(other)
             yield found(
                 dual_backend,
                 state="services" if services else "rules",
@@ -54,11 +55,6 @@ def _other_dumps(node: Snapshot, asked: Dump) -> Iterator[Finding]:
                 number=other.number,
                 services=services,
             )
-
-
-def _has_services(dump: Dump) -> bool:
-    nat = dump.tables.get("nat")
-    return nat is not None and nat.has_chain(SERVICES)
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
@@ -89,5 +85,5 @@ def dual_backend(*, backends: tuple[str, str], count: int, number: int, services
     if not count:
         return f"the node has tables of {other}, too, not shown: their rules, if any, act beside those of {asked}"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
-    both = f"; both have {SERVICES}, and no dump shows which is asked first" if services else ""
+    both = "; both lead to services, and no dump shows which is asked first" if services else ""
     return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"

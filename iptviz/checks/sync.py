@@ -38,18 +38,26 @@ def check(node: Examined) -> Iterator[Finding]:
     dump, nat = node.dump, node.dump.tables.get("nat")
     if nat is None:
         return
-    mode = mode_of(dump)
-    if mode.name == "flushed":
-        yield from _gone(dump, node.node, mode)
-    elif mode.name == "iptables" and lacks_services(nat) and not was_written(nat):
-        yield _never_written(dump, node.node, nat)
-    elif mode.name == "iptables" and is_emptied(dump):
-        yield _emptied(nat)
-    elif mode.name == "iptables":
-        yield from _hooks(node, nat)
+    if not _kept_elsewhere(dump, node.node):
+        yield from _lost_rules(node, nat)
     if dump.complete:
         for jumps in jumps_to_missing_marks(nat):
             yield found(mark_chain_missing, jumps.rules, line=jumps.rules[0].line, chain=jumps.chain)
+
+
+def _lost_rules(node: Examined, nat: Table) -> Iterator[Finding]:
+    """Yield that all rules are gone or were never written, or that nothing leads to them."""
+    dump, mode = node.dump, mode_of(node.dump)
+    if mode.name == "flushed":
+        yield _taken(dump, node.node, mode)
+    elif mode.name != "iptables":
+        return
+    elif lacks_services(nat):
+        yield from () if was_written(nat) else (_never_written(dump, node.node, nat),)
+    elif is_emptied(dump):
+        yield _emptied(nat)
+    else:
+        yield from _hooks(node, nat)
 
 
 def missing_ground(dump: Dump, node: Snapshot | None = None) -> Iterator[Item]:
@@ -89,13 +97,10 @@ def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Finding:
     return found(hook_without_services, complete=complete, lost=tuple(hooks))
 
 
-def _gone(dump: Dump, node: Snapshot, mode: Mode) -> Iterator[Finding]:
-    """Yield that kube-proxy's rules are gone from nat, if they are in nobody else's hands now."""
-    elsewhere = any(
-        other is not dump and other.family == dump.family and has_services(other) for other in node.dumps
-    )
-    if not elsewhere and not nftables_mode(dump, node.tables_beyond(dump.family)):
-        yield _taken(dump, node, mode)
+def _kept_elsewhere(dump: Dump, node: Snapshot) -> bool:
+    """Whether the node's services of the dump's family are in the other backend, or in an nft table."""
+    others = (other for other in node.dumps if other is not dump and other.family == dump.family)
+    return any(map(has_services, others)) or nftables_mode(dump, node.tables_beyond(dump.family))
 
 
 def _taken(dump: Dump, node: Snapshot, mode: Mode) -> Finding:
@@ -136,9 +141,7 @@ def _skeleton(dump: Dump, nat: Table) -> Finding:
 def _hooks(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield the hooks from which nothing leads to services, where nat has some and no other mode took over."""
     dispatched = any(answer.frontend.rule.table is nat for port in node.ports for answer in port.answers)
-    if not dispatched or nftables_mode(node.dump, node.node.tables_beyond(node.dump.family)):
-        return
-    if lost := lost_hooks(node.dump):
+    if dispatched and (lost := lost_hooks(node.dump)):
         yield hooks_not_leading(lost, complete=node.dump.complete)
 
 

@@ -63,9 +63,9 @@ def nftables_mode(dump: Dump, beyond: Iterable[str]) -> bool:
 
 
 def has_services(dump: Dump) -> bool:
-    """Whether nat has the chain that dispatches to services."""
+    """Whether nat has the chain that dispatches to services, and such as are a service's."""
     nat = dump.tables.get("nat")
-    return nat is not None and nat.has_chain(SERVICES)
+    return nat is not None and nat.has_chain(SERVICES) and not lacks_services(nat)
 
 
 def dispatching(nat: Table) -> Rule | None:

@@ -42,7 +42,10 @@ def test_a_state_has_its_severity(name: str, said: str) -> None:
 
 
 def test_which_backend_is_asked_first_is_said_to_be_unknown() -> None:
-    assert "no dump shows which is asked first" in found("dual-backend/fault", "dual-backend")[0]
+    assert (
+        "both lead to services, and no dump shows which is asked first"
+        in found("dual-backend/fault", "dual-backend")[0]
+    )
     assert "no dump shows" in diagnosis_of("dual-backend").matters
 
 
