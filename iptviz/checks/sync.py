@@ -53,7 +53,8 @@ def _lost_rules(node: Examined, nat: Table) -> Iterator[Finding]:
     elif mode.name != "iptables":
         return
     elif lacks_services(nat):
-        yield from () if was_written(nat) else (_never_written(dump, node.node, nat),)
+        if not was_written(nat):
+            yield _never_written(dump, node.node, nat)
     elif is_emptied(dump):
         yield _emptied(nat)
     else:
@@ -167,8 +168,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 def nat_flushed(*, chain: str, table: str, at: int, cleaned: bool) -> str:
     """kube-proxy's chains are gone from nat, where services are, and others of its are still there.
 
-    Or its chains are still there, and KUBE-SERVICES, which leads to all others, has lost its rules. Where nat
-    still has KUBE-PROXY-CANARY, kube-proxy --cleanup or a change of its mode took them: a flush takes that, too.
+    Or its chains are still there, and KUBE-SERVICES, which leads to all others, has lost its rules. Where
+    KUBE-SERVICES is gone and KUBE-PROXY-CANARY is still in nat, kube-proxy --cleanup or a change of its mode
+    took the rules: who deletes all chains deletes that, too.
 
     Why: No service works on this node through these rules. firewalld, shorewall and ferm take kube-proxy's
     rules away when they start or reload; kube-proxy looks for its chain in mangle only, and does not notice
