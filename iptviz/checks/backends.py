@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
+from iptviz.kube.synced import has_services
 from iptviz.node.snapshot import LEGACY_TABLES, Snapshot
 
 if TYPE_CHECKING:
@@ -42,26 +43,23 @@ def backends(node: Snapshot, asked: Dump) -> Iterator[Item]:
 def _other_dumps(node: Snapshot, asked: Dump) -> Iterator[Finding]:
     """Yield for each dump of the other backend that rules of it act beside those of the dump that was asked."""
     for other in node.dumps:
+        if not (asked.backend and other.backend):
+            continue  # a listing does not tell of whose rules it is
         if other.family == asked.family and other.backend != asked.backend and other.rule_count:
-            services = all(_has_services(dump) for dump in (asked, other))
+            services = has_services(asked) and has_services(other)
             yield found(
                 dual_backend,
                 state="services" if services else "rules",
-                backends=tuple(dump.backend or "unknown" for dump in (asked, other)),
+                backends=(asked.backend, other.backend),
                 count=other.rule_count,
                 number=other.number,
                 services=services,
             )
 
 
-def _has_services(dump: Dump) -> bool:
-    nat = dump.tables.get("nat")
-    return nat is not None and nat.has_chain(SERVICES)
-
-
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "legacy-unseen": "the node has rules in tables of iptables-legacy too, which act beside these and are not "
-    "shown: run iptables-legacy-save as well",
+    "legacy-unseen": "the node has tables of iptables-legacy, too, which are not shown: rules in them, if any, "
+    "act beside these: run iptables-legacy-save as well",
     "other-family-not-synced": (
         f"dump {{number}} ({{family}}): {SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced "
         "the services of this family"
@@ -73,11 +71,11 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 def dual_backend(*, backends: tuple[str, str], count: int, number: int, services: bool) -> str:
     """The node has rules in the tables of iptables-legacy and in those of iptables-nft.
 
-    A packet passes both; in nat the backend whose tables were registered last is asked first, and wins, which
-    no dump shows. Tables of iptables-legacy that are only told of may be empty.
+    A packet meets the rules of both. Tables of iptables-legacy that are only told of may be empty.
 
-    Why: What one backend drops is dropped, whatever the other says. If both have kube-proxy's chains, those
-    of the backend that kube-proxy left are stale: connections may go to endpoints that are gone.
+    Why: What one backend drops is dropped, whatever the other says. In nat the one whose tables were registered
+    last is asked first and wins, which no dump shows: if both have kube-proxy's chains, connections may go to
+    endpoints of the stale ones, which are gone.
 
     Do: Save both (iptables-nft-save, iptables-legacy-save) and check them as one node. Find out who writes to
     which backend (iptables -V in each container). Empty the tables of the one that nobody should use, or reboot
@@ -85,7 +83,7 @@ def dual_backend(*, backends: tuple[str, str], count: int, number: int, services
     """
     asked, other = backends
     if not count:
-        return f"the node has tables of {other}, too, not shown: rules in them act beside those of {asked}"
+        return f"the node has tables of {other}, too, not shown: their rules, if any, act beside those of {asked}"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
-    both = f"; both have {SERVICES}" if services else ""
+    both = "; both lead to services, and no dump shows which is asked first" if services else ""
     return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"

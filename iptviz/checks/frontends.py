@@ -69,7 +69,10 @@ def _is_public(address: str) -> bool:
     """Whether the Internet knows an address; those of documentation stand for such."""
     from ipaddress import ip_address, ip_network
 
-    one = ip_address(address)
+    try:
+        one = ip_address(address)
+    except ValueError:
+        return False  # made unreadable by hand, such as x.x.x.x
     return one.is_global or any(one in ip_network(network) for network in _DOCUMENTATION)
 
 

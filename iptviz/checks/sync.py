@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import WHOSE
 from iptviz.intake.remark import remark
-from iptviz.kube.families import MARK_DROP, SERVICES
+from iptviz.kube.families import MARK_DROP, PROXY_CANARY, SERVICES
 from iptviz.kube.mode import mode_of
-from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.synced import (
     flusher_of,
     has_services,
+    is_emptied,
     jumps_to_missing_marks,
     lacks_services,
+    lost_hooks,
     needing_drop_mark,
     nftables_mode,
     was_written,
@@ -37,18 +38,27 @@ def check(node: Examined) -> Iterator[Finding]:
     dump, nat = node.dump, node.dump.tables.get("nat")
     if nat is None:
         return
-    mode = mode_of(dump)
-    if mode.name == "flushed":
-        yield from _gone(dump, node.node, mode)
-    elif mode.name == "iptables" and lacks_services(nat) and not was_written(nat):
-        yield _never_written(dump, node.node, nat)
-    elif mode.name == "iptables":
-        yield from _hooks(node, nat)
+    if not _kept_elsewhere(dump, node.node):
+        yield from _lost_rules(node, nat)
     if dump.complete:
         for jumps in jumps_to_missing_marks(nat):
-            rules = jumps.rules
-            made = found(mark_chain_missing, rules, line=rules[0].line, chain=jumps.chain)
-            yield made._replace(times=jumps.times)
+            yield found(mark_chain_missing, jumps.rules, line=jumps.rules[0].line, chain=jumps.chain)
+
+
+def _lost_rules(node: Examined, nat: Table) -> Iterator[Finding]:
+    """Yield that all rules are gone or were never written, or that nothing leads to them."""
+    dump, mode = node.dump, mode_of(node.dump)
+    if mode.name == "flushed":
+        yield _taken(dump, node.node, mode)
+    elif mode.name != "iptables":
+        return
+    elif lacks_services(nat):
+        if not was_written(nat):
+            yield _never_written(dump, node.node, nat)
+    elif is_emptied(dump):
+        yield _emptied(nat)
+    else:
+        yield from _hooks(node, nat)
 
 
 def missing_ground(dump: Dump, node: Snapshot | None = None) -> Iterator[Item]:
@@ -64,6 +74,8 @@ def missing_ground(dump: Dump, node: Snapshot | None = None) -> Iterator[Item]:
         yield remark(_SERVICES_IN[mode.name], at=mode.line)
     elif lacks_services(nat):
         yield remark("no-service-written") if was_written(nat) else _skeleton(dump, nat)
+    elif is_emptied(dump):
+        yield _emptied(nat)
 
 
 def emptiness(dump: Dump, node: Snapshot | None = None) -> list[Item]:
@@ -86,25 +98,31 @@ def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Finding:
     return found(hook_without_services, complete=complete, lost=tuple(hooks))
 
 
-def _gone(dump: Dump, node: Snapshot, mode: Mode) -> Iterator[Finding]:
-    """Yield that kube-proxy's rules are gone from nat, if they are in nobody else's hands now."""
-    elsewhere = any(
-        other is not dump and other.family == dump.family and has_services(other) for other in node.dumps
-    )
-    if not elsewhere and not nftables_mode(dump, node.tables_beyond(dump.family)):
-        yield _taken(dump, node, mode)
+def _kept_elsewhere(dump: Dump, node: Snapshot) -> bool:
+    """Whether the node's services of the dump's family are in the other backend, or in an nft table."""
+    others = (other for other in node.dumps if other is not dump and other.family == dump.family)
+    return any(map(has_services, others)) or nftables_mode(dump, node.tables_beyond(dump.family))
 
 
 def _taken(dump: Dump, node: Snapshot, mode: Mode) -> Finding:
     """Return that the rules are gone, and who takes such rules away, where that is known."""
     left = [Evidence(mode.line or 0, "")]
-    flusher = flusher_of(dump, node.tables_beyond(dump.family))
+    cleaned = dump.tables["nat"].has_chain(PROXY_CANARY)
+    flusher = None if cleaned else flusher_of(dump, node.tables_beyond(dump.family))
     if flusher is None:
-        return found(
-            nat_flushed, left, complete=dump.complete, chain=mode.chain, table=mode.table, at=mode.line
-        )
+        return found(nat_flushed, left, state="cleaned" if cleaned else "flushed", complete=dump.complete,
+            chain=mode.chain, table=mode.table, at=mode.line, cleaned=cleaned,
+        )  # fmt: skip
     return found(chains_removed, left, complete=dump.complete, chain=mode.chain, table=mode.table, at=mode.line,
         program=flusher.program, sign=flusher.sign,
+    )  # fmt: skip
+
+
+def _emptied(nat: Table) -> Finding:
+    """Return that kube-proxy's chains are there, and their rules are gone."""
+    line = nat.chains[SERVICES].line
+    return found(nat_flushed, [Evidence(line, "")], state="flushed", chain=SERVICES, table=nat.name, at=line,
+        cleaned=False,
     )  # fmt: skip
 
 
@@ -124,9 +142,7 @@ def _skeleton(dump: Dump, nat: Table) -> Finding:
 def _hooks(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield the hooks from which nothing leads to services, where nat has some and no other mode took over."""
     dispatched = any(answer.frontend.rule.table is nat for port in node.ports for answer in port.answers)
-    if not dispatched or nftables_mode(node.dump, node.node.tables_beyond(node.dump.family)):
-        return
-    if lost := hooks_without_services(nat):
+    if dispatched and (lost := lost_hooks(node.dump)):
         yield hooks_not_leading(lost, complete=node.dump.complete)
 
 
@@ -148,9 +164,13 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 
 
-@diagnosis("critical", reference="k/k#129128, #133767", absence=True)
-def nat_flushed(*, chain: str, table: str, at: int) -> str:
+@diagnosis({"flushed": "critical", "cleaned": "info"}, reference="k/k#129128, #133767", absence=True)
+def nat_flushed(*, chain: str, table: str, at: int, cleaned: bool) -> str:
     """kube-proxy's chains are gone from nat, where services are, and others of its are still there.
+
+    Or its chains are still there, and KUBE-SERVICES, which leads to all others, has lost its rules. Where
+    KUBE-SERVICES is gone and KUBE-PROXY-CANARY is still in nat, kube-proxy --cleanup or a change of its mode
+    took the rules: who deletes all chains deletes that, too.
 
     Why: No service works on this node through these rules. firewalld, shorewall and ferm take kube-proxy's
     rules away when they start or reload; kube-proxy looks for its chain in mangle only, and does not notice
@@ -159,6 +179,10 @@ def nat_flushed(*, chain: str, table: str, at: int) -> str:
     Do: Restart kube-proxy, which writes its rules anew. Keep the program that flushed nat from doing it
     again. Where kube-proxy runs in nftables or IPVS mode now, a reboot removes what it left.
     """
+    if (table, chain) == ("nat", SERVICES):
+        return f"{SERVICES} (nat, line {at}) has no rule, and chains of services are there: nat was flushed."
+    if cleaned:
+        return f"{_lost(chain, table, at)}: kube-proxy --cleanup or a change of its mode leaves that."
     return f"{_lost(chain, table, at)}: nat was flushed, or kube-proxy has changed its mode since."
 
 
@@ -218,7 +242,7 @@ def mark_drop_missing(*, of_family: str, number: int) -> str:
     )
 
 
-@diagnosis("critical", reference="k/k#80462, #92275", absence=True)
+@diagnosis("critical", reference="k/k#80462, #92275", absence=True, explains=("no-masquerade",))
 def mark_chain_missing(*, chain: str) -> str:
     """Rules of nat jump to KUBE-MARK-MASQ or KUBE-MARK-DROP, which is not there.
 

@@ -13,6 +13,7 @@ from iptviz.kube.families import (
     IPVS,
     NODE_PORTS,
     SERVICE_CHAINS,
+    SOURCE_RANGES,
     USERSPACE,
     written_by,
 )
@@ -31,7 +32,8 @@ WRITERS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "dockershim": {"nat": written_by(DOCKERSHIM)},
     "iptables": {
         "nat": (NODE_PORTS, ENDPOINT_CHAIN, *SERVICE_CHAINS, *ENTRY_CHAINS),
-        "filter": (NODE_PORTS, *DISPATCHERS["filter"]),
+        # The IPVS mode writes the chain of source ranges, too, under the same name.
+        "filter": (NODE_PORTS, *(name for name in DISPATCHERS["filter"] if name != SOURCE_RANGES)),
     },
     "ipvs": {"nat": written_by(IPVS), "filter": written_by(IPVS)},
 }
@@ -114,16 +116,17 @@ class OldLocalChains(NamedTuple):
 
 
 def old_local_chains(nat: Table) -> OldLocalChains | None:
-    """Return the chains KUBE-XLB-... that stand beside KUBE-EXT-..., which took their place in 1.24."""
+    """Return the chains KUBE-XLB-... that stand beside KUBE-EXT-..., which took their place in 1.24.
+
+    None where no rule of theirs leads on: empty ones keep nobody from deleting other chains.
+    """
     if next(nat.rules_with(f"-A {EXTERNAL_CHAIN}"), None) is None:
         return None
     chains = tuple(name for name in nat.chain_names() if name.startswith(_OLD_LOCAL))
-    if not chains:
-        return None
     onward = (*SERVICE_CHAINS, ENDPOINT_CHAIN)
     rules = (rule for chain in chains for rule in nat.rules_of(chain))
     leading = tuple(rule for rule in rules if (rule.jump or "").startswith(onward))
-    return OldLocalChains(chains, nat.chains[chains[0]].line, leading)
+    return OldLocalChains(chains, nat.chains[chains[0]].line, leading) if leading else None
 
 
 _FLANNEL_CHAIN, _FLANNEL_COMMENT, _CALICO_CHAIN = "FLANNEL-POSTRTG", "flanneld masq", "cali-nat-outgoing"

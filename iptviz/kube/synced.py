@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.era import era_of
@@ -37,9 +36,6 @@ _FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
 _LAST_TO_NEED_DROP = 24
 """The last release whose kube-proxy jumps to KUBE-MARK-DROP."""
 
-_SHOWN = 20
-"""So many rules are evidence of what every service has."""
-
 
 class Flusher(NamedTuple):
     """A program that takes kube-proxy's rules away, and what tells that it is here."""
@@ -67,9 +63,9 @@ def nftables_mode(dump: Dump, beyond: Iterable[str]) -> bool:
 
 
 def has_services(dump: Dump) -> bool:
-    """Whether nat has the chain that dispatches to services."""
+    """Whether nat has the chain that dispatches to services, and such as are a service's."""
     nat = dump.tables.get("nat")
-    return nat is not None and nat.has_chain(SERVICES)
+    return nat is not None and nat.has_chain(SERVICES) and not lacks_services(nat)
 
 
 def dispatching(nat: Table) -> Rule | None:
@@ -81,6 +77,29 @@ def dispatching(nat: Table) -> Rule | None:
         if found is not None:
             return found if len(hooks_without_services(nat)) < len(HOOKS) else None
     return None
+
+
+def lost_hooks(dump: Dump) -> list[str]:
+    """Return the hooks from which nothing leads to services; an excerpt tells it of those alone that it shows."""
+    nat = dump.tables.get("nat")
+    if nat is None or not nat.has_chain(SERVICES):
+        return []
+    return [hook for hook in hooks_without_services(nat) if dump.complete or nat.has_chain(hook)]
+
+
+def is_emptied(dump: Dump) -> bool:
+    """Whether chains of services are there and KUBE-SERVICES, which leads to each of them, has no rule at all.
+
+    This is what `iptables -t nat -F` leaves; in an excerpt, rules may be what was left out.
+    """
+    nat = dump.tables.get("nat")
+    return (
+        dump.complete
+        and nat is not None
+        and nat.has_chain(SERVICES)
+        and not nat.rules_of(SERVICES)
+        and any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
+    )
 
 
 def lacks_services(nat: Table) -> bool:
@@ -118,20 +137,14 @@ def needing_drop_mark(dump: Dump, others: Iterable[Dump]) -> Dump | None:
 
 
 class MarkJumps(NamedTuple):
-    """Jumps to a chain that marks and is not there: how often, and the first of them."""
+    """The rules that jump to a chain that marks and is not there."""
 
     chain: str
-    times: int
     rules: tuple[Rule, ...]
 
 
 def jumps_to_missing_marks(nat: Table) -> Iterator[MarkJumps]:
     """Yield the jumps to each of the chains that mark, where the table does not have it."""
     for chain in (MARK_MASQUERADE, MARK_DROP):
-        if chain in nat.chains:
-            continue
-        text = f"-j {chain}"
-        rules = (rule for rule in nat.rules_with(text) if rule.jump == chain)
-        shown = tuple(islice(rules, _SHOWN))
-        if shown:
-            yield MarkJumps(chain, sum(1 for _ in nat.rules_with(text)), shown)
+        if not nat.has_chain(chain) and (rules := tuple(nat.rules_to(chain))):
+            yield MarkJumps(chain, rules)

@@ -16,9 +16,9 @@ from iptviz.kube.era import Era, era_of
 from iptviz.kube.families import SERVICES
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
-from iptviz.kube.preempt import hooks_without_services
 from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.kube.synced import lost_hooks
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.questions.document import document_of
@@ -267,8 +267,7 @@ def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) ->
         from iptviz.checks.sync import emptiness
 
         yield from emptiness(dump, node)
-    nat = dump.tables.get("nat")
-    if found and nat and (hooks := hooks_without_services(nat)):
+    if found and (hooks := lost_hooks(dump)):
         from iptviz.checks.sync import hooks_not_leading
 
         yield hooks_not_leading(hooks, complete=dump.complete)

@@ -11,12 +11,11 @@ from iptviz.kube.families import (
     ENDPOINT_CHAIN,
     FIREWALL_CHAIN,
     KERNEL,
-    SERVICES,
     written_by,
 )
 from iptviz.kube.frontends import SERVICE_KINDS, port_of, value_of
 from iptviz.kube.naming import fits
-from iptviz.kube.preempt import hooks_without_services
+from iptviz.kube.synced import lost_hooks
 from iptviz.kube.target import AddressTarget, ParsedTarget
 from iptviz.paths.model import ACCEPT
 
@@ -40,9 +39,7 @@ def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
 
         yield from reading.gaps(dump)
     yield from _undeclared(dump)
-    nat = dump.tables.get("nat")
-    hooks = hooks_without_services(nat) if answered and nat and SERVICES in nat.chains else []
-    if hooks:
+    if answered and (hooks := lost_hooks(dump)):
         from iptviz.checks.sync import hooks_not_leading
 
         yield hooks_not_leading(hooks, complete=dump.complete)

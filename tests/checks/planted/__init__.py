@@ -62,11 +62,13 @@ class Plant(NamedTuple):
     """How a fault is planted: `put` returns the dump with the fault at one of the places 0 to 2.
 
     `families` are those in which there is such a fault. `beside` are other findings that this fault brings with it.
+    `nameless` says whether it shows in a dump without comments, which tie what is one service together.
     """
 
     put: Callable[[Base, int], str]
     families: tuple[int, ...] = (4, 6)
     beside: frozenset[str] = frozenset()
+    nameless: bool = True
 
 
 def _nft(text: str) -> str:
