@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service_ports import ServicePort
     from iptviz.xtables.address import Network
 
-_MOST_FRONTENDS = 5
+_MOST_FRONTENDS = 3
 
 _NODE_PORTS_IN_USE = frozenset({22, 179, 2379, 2380, 6443, 10248, 10249, 10250, 10256, 10257, 10259})
 """Ports at which a node itself is asked: sshd, BGP, etcd, the API server, kubelet, and the rest of Kubernetes."""

@@ -73,7 +73,7 @@ def and_more(words: str, more: int) -> str:
 
 def these(names: Sequence[str], what: str = "services") -> str:
     """Return what is spoken of: a name, or how many there are of several, and the first few."""
-    return names[0] if len(names) == 1 else f"{len(names):,} {what} ({listed(names, 5)})"
+    return names[0] if len(names) == 1 else f"{len(names):,} {what} ({listed(names, 3)})"
 
 
 def are(names: Sequence[object], one: str = "is", several: str = "are") -> str:
