@@ -70,7 +70,7 @@ def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint:
         for entry in paths.entries
         if endpoint or not _is_of_one_source(entry)
         for row in entry.endpoints
-        if row.share and row.outcome == ACCEPT and row.address in wanted and not _stays_here(row)
+        if row.share and row.outcome == ACCEPT and row.address in wanted and not _stays_here(node, row)
     ]
     return bool(met) and all(row.snat is None for row in met)
 
@@ -80,9 +80,10 @@ def _is_of_one_source(entry: ClientPaths) -> bool:
     return any(one.condition.kind == "source-cidr" and one.holds for one in entry.when)
 
 
-def _stays_here(row: EndpointRow) -> bool:
+def _stays_here(node: Examined, row: EndpointRow) -> bool:
     """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
-    return any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
+    own = node.evidence.host.is_local(parse_network(row.address))
+    return own is True or any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
 
 
 # --- pods that meet themselves ---------------------------------------------------------------------------------
@@ -90,8 +91,7 @@ def _stays_here(row: EndpointRow) -> bool:
 
 def _hairpins(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
     """Yield the endpoints whose chains do not mark what they send to themselves."""
-    unmarked = _without_marks(nat, complete=node.dump.complete)
-    met = _endpoints_at(nat, unmarked, asked) if unmarked else {}
+    met = _endpoints_at(nat, _without_marks(nat, complete=node.dump.complete), asked)
     first = next(iter(met.values()), None)
     if first is None or not _keeps_source(node, first[2], first[3].address, first[3].address):
         return
@@ -123,7 +123,7 @@ def _marks(rule: Rule) -> bool:
 def _endpoints_at(nat: Table, chains: Collection[str], asked: Asked) -> Met:
     """Return the DNAT of each chain that a cluster IP leads to, where no other rule marks what the pod sends."""
     met: Met = {}
-    for port, answer in asked:
+    for port, answer in asked if chains else ():
         by_text = {join_endpoint(end.address, end.port): end for end in answer.endpoints}
         for way in nat.rules_with(f"-j {ENDPOINT_CHAIN}", answer.chain) if answer.chain else ():
             chain = way.jump or ""
@@ -240,7 +240,7 @@ def _elsewhere(nat: Table, asked: Asked) -> Iterator[Finding]:
 
 @diagnosis("medium", absence=True)
 def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
-    """An endpoint's chain lacks the rule `-s ITSELF -j KUBE-MARK-MASQ`, which masquerades what its pod sends to it.
+    """An endpoint's chain lacks `-s ITSELF -j KUBE-MARK-MASQ`, for what its own pod sends to its service.
 
     Why: A pod that asks its own service and is chosen itself gets an answer from an address that it did not
     ask: the connection hangs, now and then, as often as the pod is chosen.
