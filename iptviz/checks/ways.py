@@ -8,7 +8,7 @@ from iptviz.checks.finding import Finding, as_remark, diagnosis, findings_among,
 from iptviz.checks.wording import are, listed, percent, these
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
-from iptviz.kube.broken_endpoints import broken_endpoints, taking_all_above
+from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, taking_all_above
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import frontend_of
 from iptviz.kube.service import trace_frontend
@@ -52,10 +52,8 @@ _MOST_ALONE = 5
 def _together(findings: Sequence[Finding]) -> Finding:
     """Return findings of one kind as one, with all their evidence."""
     evidence = tuple(dict.fromkeys(piece for finding in findings for piece in finding.evidence))
-    values = dict(findings[0].values) | {"alike": len(findings) - 1}
-    return findings[0]._replace(
-        service=None, values=tuple(values.items()), evidence=evidence, times=len(findings)
-    )
+    values = tuple((dict(findings[0].values) | {"alike": len(findings) - 1}).items())
+    return findings[0]._replace(service=None, values=values, evidence=evidence, times=len(findings))
 
 
 def _of_rules(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -108,6 +106,8 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
         if idle and not outcome.others and not traced.broken.missing:
             rules = [end.rule if end.via in used else end.via for end in idle]
             above = taking_all_above(rules[0], traced.packet)
+            if above and not complete and is_repeated(above[0]):
+                continue
             yield found(endpoint_shadowed, [*above, *rules], line=rules[0].line, complete=complete,
                 service=service, ends=tuple(end.text for end in idle), of=service.text,
                 above=above[0].line if above else 0, alike=0,

@@ -68,7 +68,7 @@ def listed(texts: Sequence[str], most: int) -> str:
 
 def and_more(words: str, more: int) -> str:
     """Return words with how many more there are, if there are any."""
-    return words + (f" and {more} more" if more > 0 else "")
+    return words + (f" and {more:,} more" if more > 0 else "")
 
 
 def these(names: Sequence[str], what: str = "services") -> str:

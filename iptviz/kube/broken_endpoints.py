@@ -72,6 +72,11 @@ def is_flawed(traced: ServiceTrace) -> bool:
     )
 
 
+def is_repeated(rule: Rule) -> bool:
+    """Whether a rule stands more than once in its chain, as where a text quotes it apart from the others."""
+    return sum(other.text == rule.text for other in rule.table.rules_of(rule.chain)) > 1
+
+
 def taking_all_above(rule: Rule, packet: Packet) -> list[Rule]:
     """Return the rule above `rule` that lets no connection like `packet` come to it, if one alone does that."""
     for other in rule.table.rules_of(rule.chain)[: rule.number - 1]:
