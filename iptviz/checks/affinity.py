@@ -36,10 +36,12 @@ def check(node: Examined) -> Iterator[Finding]:
         yield found(affinity_per_port, [port.usual.frontend.rule for port in ports if _whose(port) in several],
             names=tuple(several),
         )  # fmt: skip
-    full = _full_lists(node)
-    yield found(affinity_list_full, rules, state="full" if full else "", names=names, full=full)._replace(
-        times=max(len(full), 1)
-    )
+    sizes = _sizes(node)
+    if max(sizes.values(), default=0) <= _LIST_TOTAL:  # else the limit is another
+        full = tuple(name for name, size in sizes.items() if size == _LIST_TOTAL)
+        yield found(affinity_list_full, rules, state="full" if full else "", names=names, full=full)._replace(
+            times=max(len(full), 1)
+        )
 
 
 def _asking(node: Examined, ports: Sequence[ServicePort]) -> list[Rule]:
@@ -66,17 +68,14 @@ def _of_several_ports(ports: Sequence[ServicePort]) -> list[str]:
     return [name for name, count in counted.items() if count > 1]
 
 
-def _full_lists(node: Examined) -> tuple[str, ...]:
-    """Return the lists of endpoints that are full; where one holds more, the limit is not the usual one."""
+def _sizes(node: Examined) -> dict[str, int]:
+    """Return how many clients the lists of endpoints hold, as far as that is known."""
     nat = node.dump.tables["nat"]
-    sizes = {
+    return {
         name: len(one.entries)
         for name, one in (node.evidence.host.recent or {}).items()
         if name.startswith(ENDPOINT_CHAIN) and nat.has_chain(name)
     }
-    if max(sizes.values(), default=0) != _LIST_TOTAL:
-        return ()
-    return tuple(name for name, size in sizes.items() if size == _LIST_TOTAL)
 
 
 # --- the words -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import are, listed, these
 from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service_ports import ServicePort
     from iptviz.xtables.address import Network
 
-_MOST_FRONTENDS = 5
+_MOST_FRONTENDS = 3
 
 _NODE_PORTS_IN_USE = frozenset({22, 179, 2379, 2380, 6443, 10248, 10249, 10250, 10256, 10257, 10259})
 """Ports at which a node itself is asked: sshd, BGP, etcd, the API server, kubelet, and the rest of Kubernetes."""
@@ -36,7 +37,7 @@ def check(node: Examined) -> Iterator[Finding]:
     for state, in_use in (("in use", True), ("", False)):
         taken = [pair for pair in own if (pair[1].port in _NODE_PORTS_IN_USE) is in_use]
         yield from _told(external_ip_is_node, taken, state)
-    public = [pair for pair in external if pair not in own and _is_public(pair[1].address or "")]
+    public = [pair for pair in external if pair not in own and _is_public(pair[1])]
     yield from _told(external_ip_public, public)
     yield from _told(lb_short_circuit, [
         (port, answer.frontend) for port in node.ports for answer in port.answers if _is_short(answer)
@@ -65,14 +66,14 @@ def _is_short(answer: FrontendAnswer) -> bool:
     return answer.frontend.kind == "load-balancer-ip" and bool(answer.endpoints) and not answer.local_only
 
 
-def _is_public(address: str) -> bool:
+def _is_public(frontend: Frontend) -> bool:
     """Whether the Internet knows an address; those of documentation stand for such."""
     from ipaddress import ip_address, ip_network
 
-    try:
-        one = ip_address(address)
-    except ValueError:
-        return False  # made unreadable by hand, such as x.x.x.x
+    network = _address(frontend)
+    if network is None:
+        return False
+    one = ip_address(show_host(network))
     return one.is_global or any(one in ip_network(network) for network in _DOCUMENTATION)
 
 

@@ -20,62 +20,73 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.names import ServiceName
 
-_MOST_FRONTENDS = 5
+_MOST_FRONTENDS = 3
 
 
 class Places(NamedTuple):
-    """Frontends that give the same `share` (in [0, 1]) of connections no endpoint; `verdict` may be empty."""
+    """Frontends that give shares (in [0, 1]) of connections, `least` to `most`, to no endpoint.
+
+    `verdict` is REJECT or DROP, or empty where nothing ends these connections.
+    """
 
     frontends: tuple[str, ...]
     verdict: str
-    share: Fraction
+    least: Fraction
+    most: Fraction
 
     @property
     def listed(self) -> str:
         """The frontends in words, the first few of many."""
         return listed(self.frontends, _MOST_FRONTENDS)
 
+    @property
+    def share(self) -> str:
+        """The share of connections in words."""
+        return spread(self.least, self.most)
+
+
+def spread(least: Fraction, most: Fraction) -> str:
+    """Return the shares between two in words."""
+    return percent(least) if least == most else f"{percent(least)} to {percent(most)}"
+
 
 def check(node: Examined) -> Iterator[Finding]:
     """Yield what is wrong with service ports; what befalls many of them alike is one finding."""
     alike: dict[tuple[Hashable, ...], list[Finding]] = {}
     for port in node.ports:
-        idle = any(not end.share for end in port.endpoints)  # which the others' shares come from
         for finding in service_findings(port.service, port.answers, complete=node.dump.complete):
-            if not (idle and finding.id == uneven_shares.id):
-                alike.setdefault(_kind(finding), []).append(finding)
+            places = dict(finding.values).get("places")
+            verdict = places.verdict if isinstance(places, Places) else ""
+            alike.setdefault((finding.id, finding.certainty, verdict), []).append(finding)
     for findings in alike.values():
-        few = 1 if findings[0].id == service_unseen.id else _MOST_ALONE
-        yield from findings if len(findings) <= few else [_together(findings)]
+        yield findings[0] if len(findings) == 1 else _together(findings)
     yield from _renamed(node)
 
 
 # --- many service ports ----------------------------------------------------------------------------------------
 
-_MOST_ALONE = 5
-"""Of how many services that suffer alike each has a finding of its own."""
 
-
-def _kind(finding: Finding) -> tuple[Hashable, ...]:
-    """Return what is equal for services that suffer alike; what a dump does not show may be more or less."""
-    values = dict(finding.values)
-    places, balance = values.get("places"), values.get("balance")
-    if isinstance(places, Places) and finding.id != service_unseen.id:
-        return finding.id, finding.certainty, places.verdict, places.share
-    return finding.id, finding.certainty, balance
-
-
-def _together(findings: Sequence[Finding]) -> Finding:
-    """Return findings about several services as one, with all their evidence."""
+def _together(findings: list[Finding]) -> Finding:
+    """Return findings about several services as one, with all their evidence; the worst shares come first."""
     values: list[dict[str, Any]] = [dict(finding.values) for finding in findings]
-    joined = values[0] | {"names": tuple(name for one in values for name in one["names"])}
-    if all_places := [one["places"] for one in values if "places" in one]:
-        frontends = tuple(frontend for places in all_places for frontend in places.frontends)
-        share = max(places.share for places in all_places)
-        joined["places"] = all_places[0]._replace(frontends=frontends, share=share)
+    if "balance" in values[0]:
+        values.sort(key=lambda one: one["balance"].deviation, reverse=True)
+    joined = values[0] | {"names": tuple(dict.fromkeys(name for one in values for name in one["names"]))}
+    if "places" in joined:
+        joined["places"] = _joined([one["places"] for one in values])
     evidence = tuple(dict.fromkeys(piece for finding in findings for piece in finding.evidence))
     return findings[0]._replace(
         service=None, values=tuple(joined.items()), evidence=evidence, times=max(len(findings), len(evidence))
+    )
+
+
+def _joined(places: Sequence[Places]) -> Places:
+    """Return places that end connections alike as one."""
+    return Places(
+        tuple(frontend for one in places for frontend in one.frontends),
+        places[0].verdict,
+        min(one.least for one in places),
+        max(one.most for one in places),
     )
 
 
@@ -102,24 +113,28 @@ def service_findings(
 ) -> Iterator[Finding]:
     """Yield what is wrong with a service port that has `answers`, the first for its usual clients.
 
-    `complete` is the dump's. Frontends that suffer alike are one finding.
+    `complete` is the dump's. Frontends that suffer alike are one finding. Nothing is said of shares that come of
+    a flaw within the chains, which is a finding of its own.
     """
     usual = answers[0]
     name = service.text or usual.chain or usual.frontend.text
-    alike: dict[tuple[Diagnosis, str, Fraction], list[FrontendAnswer]] = {}
+    # Up to 1.9 the chain of a service without endpoints is empty.
+    refused = any(answer.verdict for answer in answers) and not any(answer.endpoints for answer in answers)
+    alike: dict[tuple[Diagnosis, str], list[FrontendAnswer]] = {}
     for answer in answers:
-        if what := _trouble(answer, first=answer is usual):
-            kind = answer.verdict.kind if answer.verdict else ""
-            alike.setdefault((what, kind, answer.leftover), []).append(answer)
-    for (what, kind, share), some in alike.items():
-        places = Places(tuple(answer.frontend.text for answer in some), kind, share)
+        if what := _trouble(answer, first=answer is usual, refused=refused):
+            alike.setdefault((what, answer.verdict.kind if answer.verdict else ""), []).append(answer)
+    for (what, kind), some in alike.items():
+        lost = [answer.leftover for answer in some]
+        places = Places(tuple(answer.frontend.text for answer in some), kind, min(lost), max(lost))
         # A rule that refuses is proof, whatever lines the dump lacks.
         yield found(
             what, _deciding(some), complete=complete or bool(kind), service=service, names=(name,),
             places=places,
         )  # fmt: skip
     balance = _balance(usual)
-    if balance is not None and not usual.leftover and not usual.depends and shares_unevenly(usual):
+    settled = not (usual.leftover or usual.depends or usual.flawed)
+    if balance is not None and settled and shares_unevenly(usual):
         yield found(uneven_shares, [usual.frontend.rule], complete=complete, service=service,
             names=(name,), balance=balance,
         )  # fmt: skip
@@ -139,11 +154,12 @@ def _balance(answer: FrontendAnswer) -> Balance | None:
     return balance_of([end.share for end in answer.endpoints])
 
 
-def _trouble(answer: FrontendAnswer, *, first: bool) -> Diagnosis | None:
+def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool) -> Diagnosis | None:
     """Return what befalls connections that get no endpoint, or nothing.
 
-    Nothing is said of a frontend whose port the dump does not tell, nor where another service gets them or a
-    condition decides: but a policy Local means other clients to get other endpoints.
+    Nothing is said of a frontend whose port the dump does not tell, nor where another service gets them, a flaw
+    within the chains keeps them from endpoints, or a condition decides: but a policy Local means other clients to
+    get other endpoints.
     """
     if answer.unseen and (first or answer.leftover):
         return service_unseen
@@ -151,7 +167,7 @@ def _trouble(answer: FrontendAnswer, *, first: bool) -> Diagnosis | None:
         return None
     if answer.verdict and answer.local_only and not answer.endpoints:
         return local_drop
-    if answer.depends:
+    if answer.depends or (answer.flawed and not refused):
         return None
     return connections_lost if answer.endpoints else no_endpoints
 
@@ -181,7 +197,7 @@ def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
 
     Do: See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
     """
-    fate = f"end in {places.verdict}" if places.verdict else "are sent to no endpoint"
+    fate = f"end in {places.verdict}" if places.verdict else "go on without DNAT"
     return f"{these(names)} {are(names, 'has', 'have')} no endpoints: connections to {places.listed} {fate}"
 
 
@@ -213,7 +229,7 @@ def connections_lost(*, names: tuple[str, ...], places: Places) -> str:
     Do: Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it anew.
     """
     fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
-    return f"{these(names)}: {percent(places.share)} of the connections to {places.listed} {fate}"
+    return f"{these(names)}: {places.share} of the connections to {places.listed} {fate}"
 
 
 @diagnosis("info")
@@ -226,10 +242,8 @@ def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
-    share = f"{are(names, '', 'up to ')}{percent(places.share)}"
-    return (
-        f"{these(names)}: what becomes of {share} of the connections to {places.listed} is not in this dump"
-    )
+    which = f"{places.share} of the connections" if places.most else "connections"
+    return f"{these(names)}: what becomes of {which} to {places.listed} is not in this dump"
 
 
 @diagnosis("high", absence=True)
@@ -243,12 +257,10 @@ def uneven_shares(*, names: tuple[str, ...], balance: Balance) -> str:
 
     Do: See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain anew.
     """
-    spread = f"{percent(balance.least)} to {percent(balance.most)}"
-    whose = are(names, "its", "their")
-    return (
-        f"{these(names)}: {whose} {balance.endpoints} endpoints get {spread} of the connections each, which is "
-        "not even"
-    )
+    shares = f"{spread(balance.least, balance.most)} of the connections"
+    if len(names) == 1:
+        return f"{names[0]}: its {balance.endpoints} endpoints get {shares} each, which is not even"
+    return f"{these(names)} share connections unevenly: {names[0]}'s endpoints get {shares} each"
 
 
 @diagnosis("low")
@@ -266,5 +278,5 @@ def hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
     hashes = (
         f"the hash of {chains[0]} is" if len(chains) == 1 else f"the hashes of {len(chains):,} chains are"
     )
-    those = names[0] if len(chains) == 1 else f"the services in their comments ({listed(names, 5)})"
+    those = names[0] if len(chains) == 1 else f"the services in their comments ({listed(names, 3)})"
     return f"{hashes} not {are(chains, 'that', 'those')} of {those}: edited, or names made up?"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iptviz.kube.marks import MarkedDrop
     from iptviz.paths.fares import Reached
 
-_MOST_FRONTENDS = 5
+_MOST_FRONTENDS = 3
 _BEYOND = frozenset({"node-port", "external-ip"})
 """Kinds of frontends of which source ranges say nothing."""
 

@@ -21,15 +21,18 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Needs
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.model import EndpointRow
+    from iptviz.paths.model import ClientPaths, EndpointRow
 
     Asked = list[tuple[ServicePort, FrontendAnswer]]
     Met = dict[str, tuple[Rule, ServicePort, FrontendAnswer, EndpointShare]]
 
 _FIRST_BY_POD_NETWORK = 3
-"""The first release (1.x) that masquerades what comes from outside the pods' network."""
+"""The first release (1.x) of which all dumps masquerade what comes from outside the pods' network."""
 
 _ENOUGH_ENDPOINTS = 3
+
+_AWS = "AWS-SNAT-CHAIN-0"
+"""Where Amazon's VPC CNI masquerades what leaves the VPC; within it pods have addresses that all can reach."""
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -47,11 +50,11 @@ def check(node: Examined) -> Iterator[Finding]:
     ]
     if in_vain := list(_in_vain(node, nat, asked)):
         yield from in_vain
-        return
-    yield from _hairpins(node, nat, asked)
-    yield from _outside(node, nat, asked)
-    yield from _networks(nat, asked)
-    yield from _elsewhere(nat, asked)
+    else:
+        yield from _hairpins(node, nat, asked)
+        yield from _outside(node, nat, asked)
+        yield from _networks(nat, asked)
+        yield from _elsewhere(nat, asked)
 
 
 def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint: str = "") -> bool:
@@ -61,18 +64,26 @@ def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint:
     ends = [end.address for end in answer.endpoints]
     chains = (answer.chain,) if answer.chain else ()
     paths = Survey(node.dump, node.evidence, client).paths(answer.frontend, chains, ends)
+    wanted = {endpoint} if endpoint else set(ends)
     met = [
         row
         for entry in paths.entries
+        if endpoint or not _is_of_one_source(entry)
         for row in entry.endpoints
-        if row.share and row.outcome == ACCEPT and endpoint in {"", row.address} and not _stays_here(row)
+        if row.share and row.outcome == ACCEPT and row.address in wanted and not _stays_here(node, row)
     ]
     return bool(met) and all(row.snat is None for row in met)
 
 
-def _stays_here(row: EndpointRow) -> bool:
+def _is_of_one_source(entry: ClientPaths) -> bool:
+    """Whether an entry is about clients at one address: endpoints, where nothing tells pods from others."""
+    return any(one.condition.kind == "source-cidr" and one.holds for one in entry.when)
+
+
+def _stays_here(node: Examined, row: EndpointRow) -> bool:
     """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
-    return any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
+    own = node.evidence.host.is_local(parse_network(row.address))
+    return own is True or any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
 
 
 # --- pods that meet themselves ---------------------------------------------------------------------------------
@@ -80,8 +91,7 @@ def _stays_here(row: EndpointRow) -> bool:
 
 def _hairpins(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
     """Yield the endpoints whose chains do not mark what they send to themselves."""
-    unmarked = _without_marks(nat, complete=node.dump.complete)
-    met = _endpoints_at(nat, unmarked, asked) if unmarked else {}
+    met = _endpoints_at(nat, _without_marks(nat, complete=node.dump.complete), asked)
     first = next(iter(met.values()), None)
     if first is None or not _keeps_source(node, first[2], first[3].address, first[3].address):
         return
@@ -113,7 +123,7 @@ def _marks(rule: Rule) -> bool:
 def _endpoints_at(nat: Table, chains: Collection[str], asked: Asked) -> Met:
     """Return the DNAT of each chain that a cluster IP leads to, where no other rule marks what the pod sends."""
     met: Met = {}
-    for port, answer in asked:
+    for port, answer in asked if chains else ():
         by_text = {join_endpoint(end.address, end.port): end for end in answer.endpoints}
         for way in nat.rules_with(f"-j {ENDPOINT_CHAIN}", answer.chain) if answer.chain else ():
             chain = way.jump or ""
@@ -149,7 +159,7 @@ def _outside(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
         for port, answer in asked
         if not any(map(_is_for_others, answer.masquerade)) and not _has_mark(node, nat, answer)
     ]
-    old = node.era.releases and max(node.era.releases) < _FIRST_BY_POD_NETWORK
+    old = min(node.era.releases, default=_FIRST_BY_POD_NETWORK) < _FIRST_BY_POD_NETWORK
     if not bare or old or not _keeps_source(node, bare[0][1], "outside"):
         return
     names = tuple(dict.fromkeys(port.name for port, _ in bare))
@@ -175,10 +185,6 @@ def _has_mark(node: Examined, nat: Table, answer: FrontendAnswer) -> bool:
     chains = {answer.frontend.rule.jump, answer.chain} - {None}
     own = [rule for chain in chains for rule in nat.rules_with(f"-j {MARK_MASQUERADE}", chain)]
     return any(rule.jump == MARK_MASQUERADE for rule in (*own, *node.rules.about(answer.frontend, "nat")))
-
-
-_AWS = "AWS-SNAT-CHAIN-0"
-"""Where Amazon's VPC CNI masquerades what leaves the VPC; within it pods have addresses that all can reach."""
 
 
 def _is_for_others(needs: Needs) -> bool:
@@ -208,20 +214,14 @@ def _networks(nat: Table, asked: Asked) -> Iterator[Finding]:
         rules = [next(nat.rules_with(f"! -s {usual} "))]
         rules += [rule for network, _ in others for rule in nat.rules_with(f"! -s {network} ")]
         names = tuple(dict.fromkeys(name for _, some in others for name in some))
-        yield found(cidr_mix, rules, pods=tuple(network for network, _ in named),
-            names=names, outside=0,
-        )  # fmt: skip
+        yield found(cidr_mix, rules, pods=tuple(network for network, _ in named), names=names, outside=0)
 
 
 def _elsewhere(nat: Table, asked: Asked) -> Iterator[Finding]:
     """Yield that no endpoint at all is in the network, those of the cluster's DNS neither, which are pods."""
     named = _named(asked)
     network = parse_network(next(iter(named), "")) if len(named) == 1 else None
-    dns = [
-        port
-        for port, _ in asked
-        if (port.service.namespace, port.service.name) == ("kube-system", "kube-dns")
-    ]
+    dns = [port for port, _ in asked if port.service[:2] == ("kube-system", "kube-dns")]
     if network is None or not dns:
         return
     outside: set[str] = set()
@@ -232,9 +232,7 @@ def _elsewhere(nat: Table, asked: Asked) -> Iterator[Finding]:
         outside.add(end.address)
     if len(outside) >= _ENOUGH_ENDPOINTS:
         rules = [next(nat.rules_with(f"! -s {next(iter(named))} ")), dns[0].usual.frontend.rule]
-        yield found(cidr_mix, rules, pods=tuple(named), names=(dns[0].name,),
-            outside=len(outside),
-        )  # fmt: skip
+        yield found(cidr_mix, rules, pods=tuple(named), names=(dns[0].name,), outside=len(outside))
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -242,9 +240,7 @@ def _elsewhere(nat: Table, asked: Asked) -> Iterator[Finding]:
 
 @diagnosis("medium", absence=True)
 def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
-    """The chain of an endpoint does not masquerade what the endpoint's own pod sends to its service.
-
-    It lacks the rule `-s ITSELF -j KUBE-MARK-MASQ`.
+    """An endpoint's chain lacks `-s ITSELF -j KUBE-MARK-MASQ`, for what its own pod sends to its service.
 
     Why: A pod that asks its own service and is chosen itself gets an answer from an address that it did not
     ask: the connection hangs, now and then, as often as the pod is chosen.

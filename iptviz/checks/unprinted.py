@@ -224,7 +224,7 @@ def chances_not_printed(*, chains: tuple[str, ...]) -> str:
     "critical",
     reference="k/k#95409, #114537",
     advice=_TAKE_IT_NEWER,
-    explains=("broken-endpoint", "endpoint-without-dnat"),
+    explains=("endpoint-without-dnat",),
 )
 def dnat_unreadable(*, chains: tuple[str, ...], count: int) -> str:
     """The dump does not show where DNAT rules send connections: an iptables of another version saved it.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.finding import Finding, as_remark, diagnosis, findings_among, found
-from iptviz.checks.wording import are, listed, percent
+from iptviz.checks.wording import are, listed, percent, these
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
-from iptviz.kube.broken_endpoints import broken_endpoints
+from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, taking_all_above
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import frontend_of
 from iptviz.kube.service import trace_frontend
@@ -48,16 +48,12 @@ def check(node: Examined) -> Iterator[Finding]:
 _MOST_ALONE = 5
 """How many findings of a kind stand each for itself."""
 
-_MOST_LISTED = 5
-
 
 def _together(findings: Sequence[Finding]) -> Finding:
     """Return findings of one kind as one, with all their evidence."""
     evidence = tuple(dict.fromkeys(piece for finding in findings for piece in finding.evidence))
-    values = dict(findings[0].values) | {"alike": len(findings) - 1}
-    return findings[0]._replace(
-        service=None, values=tuple(values.items()), evidence=evidence, times=len(findings)
-    )
+    values = tuple((dict(findings[0].values) | {"alike": len(findings) - 1}).items())
+    return findings[0]._replace(service=None, values=values, evidence=evidence, times=len(findings))
 
 
 def _of_rules(findings: Iterable[Finding]) -> Iterator[Finding]:
@@ -102,21 +98,36 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
     for outcome in outcomes:
         for hop in outcome.empty_chains:
             yield found(service_chain_empty, [hop.via], line=hop.via.line, complete=complete, service=service,
-                chain=hop.chain, alike=0,
+                chain=hop.chain, of=service.text, alike=0,
             )  # fmt: skip
         for rule, _ in _taking(outcome):
             yield _taken(rule, traced.frontend, outcome.when, always=rule in always)
-        for end in (end for end in outcome.endpoints if end.rule not in reached):
-            rule = end.rule if end.via in used else end.via
-            yield found(endpoint_shadowed, [rule], line=rule.line, complete=complete, service=service,
-                alike=0,
+        idle = [end for end in outcome.endpoints if end.rule not in reached]
+        if idle and not outcome.others and not traced.broken.missing:
+            rules = [end.rule if end.via in used else end.via for end in idle]
+            above = taking_all_above(rules[0], traced.packet)
+            if above and not complete and is_repeated(above[0]):
+                continue
+            yield found(endpoint_shadowed, [*above, *rules], line=rules[0].line, complete=complete,
+                service=service, ends=tuple(end.text for end in idle), of=service.text,
+                above=above[0].line if above else 0, alike=0,
             )  # fmt: skip
     for broken in broken_endpoints(nat, traced.chains, used, traced.packet):
-        via = broken.via
-        what = endpoint_without_dnat if broken.fault == "no-dnat" else broken_endpoint
-        yield found(what, [via, *nat.rules_of(via.jump or "")], line=via.line, complete=complete,
-            service=service, broken=broken, alike=0,
+        yield _in_vain(broken, nat, traced, complete=complete)
+
+
+def _in_vain(broken: BrokenEndpoint, nat: Table, traced: ServiceTrace, *, complete: bool) -> Finding:
+    """Return that an endpoint gets no connection, whoever comes to it."""
+    via, service, of = broken.via, traced.service, traced.service.text
+    if broken.fault == "no-chance":
+        ends = (broken.address or via.jump or "",)
+        return found(endpoint_shadowed, [via], line=via.line, complete=complete, service=service, ends=ends,
+            of=of, above=None, alike=0,
         )  # fmt: skip
+    rules = [via, *nat.rules_of(via.jump or "")]
+    return found(endpoint_without_dnat, rules, line=via.line, complete=complete, service=service, broken=broken,
+        of=of, alike=0,
+    )  # fmt: skip
 
 
 def _taking(outcome: FrontendOutcome) -> Iterator[tuple[Rule, Fraction]]:
@@ -140,7 +151,7 @@ def _taken(rule: Rule, frontend: Frontend, when: When, *, always: bool) -> Item:
         made = _before(rule, frontend)
     else:
         made = found(ends_without_endpoint, [rule], line=rule.line, service=frontend.service,
-            target=rule.target.name if rule.target else "", alike=0,
+            target=rule.target.name if rule.target else "", chain=rule.chain, of=frontend.service.text, alike=0,
         )  # fmt: skip
     return made if always else as_remark(made)
 
@@ -171,12 +182,6 @@ _UNSEEN = frozenset({"service-chain-empty", "endpoint-without-dnat"})
 
 # --- the words -------------------------------------------------------------------------------------------------
 
-_FAULTS = {
-    "no-dnat": "{chain} has no DNAT",
-    "other-protocol": "the DNAT of {chain} is for another protocol",
-    "no-chance": "the rule has probability 0",
-}
-
 
 def _shared(*, frontend: str, first: str, when: When) -> str:
     return f"{first} has {frontend}, too, and takes its connections when {clauses(when)}"
@@ -196,18 +201,18 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 
 
 @diagnosis("high", absence=True)
-def service_chain_empty(*, chain: str, alike: int) -> str:
-    """Connections enter a chain that is declared and holds no rule.
+def service_chain_empty(*, chain: str, of: str, alike: int) -> str:
+    """Connections enter a chain of a service that is declared and holds no rule.
 
-    Why: The chain gives them back at once, and they go on without an endpoint.
+    Why: The chain gives them back at once: they go on without an endpoint, or to the other endpoints.
 
     Do: See whether the dump is whole; then restart kube-proxy, which writes the chain anew.
     """
-    return _and_more(f"leads to {chain}, which has no rules", alike)
+    return _and_more(f"leads to {chain}{_of(of)}, which has no rules", alike)
 
 
 @diagnosis("high")
-def ends_without_endpoint(*, target: str, alike: int) -> str:
+def ends_without_endpoint(*, target: str, chain: str, of: str, alike: int) -> str:
     """A rule within a service's chains ends the nat table before an endpoint is chosen.
 
     It is no DNAT, but ACCEPT or REDIRECT.
@@ -216,18 +221,27 @@ def ends_without_endpoint(*, target: str, alike: int) -> str:
 
     Do: Find out which program put the rule into kube-proxy's chains, and take it away.
     """
-    return _and_more(f"{target} ends the nat table before an endpoint is chosen", alike)
+    return _and_more(f"{target} in {chain} ends the nat table before an endpoint{_of(of)} is chosen", alike)
 
 
 @diagnosis("high", absence=True)
-def endpoint_shadowed(*, alike: int) -> str:
-    """A rule without a condition stands above the last endpoint's rule of a service chain.
+def endpoint_shadowed(*, ends: tuple[str, ...], of: str, above: int | None, alike: int) -> str:
+    """A service's chain names an endpoint to which no connection ever comes.
 
-    Why: The endpoints below it never get a connection; the one above gets them all.
+    A rule without a condition stands above the endpoint's, or that has probability 0.
 
-    Do: See who wrote these rules: kube-proxy gives every rule but the last a probability. Restart it.
+    Why: The endpoint idles, and others get its share.
+
+    Do: See who wrote these rules: kube-proxy gives every rule but the last a probability above 0. Restart it,
+    which writes the chain anew.
     """
-    return _and_more("never reached, a rule above it takes every connection", alike)
+    why = "the rule has probability 0" if above is None else f"{_above(above)} takes every connection"
+    get = f"{are(ends, 'gets', 'get')} no connections"
+    return _and_more(f"{these(ends, 'endpoints')}{_of(of)} {get}: {why}", alike)
+
+
+def _above(line: int) -> str:
+    return f"line {line} above" if line else "a rule above"
 
 
 @diagnosis("high")
@@ -241,14 +255,14 @@ def asked_before_service(*, target: str, chain: str, taken: tuple[str, ...]) -> 
     Do: Find out which program put the rule into kube-proxy's chain, and take it away; kube-proxy writes
     none of this kind.
     """
-    whose = f"{are(taken, 'rule', 'rules')} of {listed(taken, _MOST_LISTED)}"
+    whose = f"{are(taken, 'rule', 'rules')} of {listed(taken, 3)}"
     takes = f"takes {are(taken, 'its', 'their')} connections"
     return f"{target} in {chain} comes before the {whose} and {takes}"
 
 
 @diagnosis("high", absence=True)
-def endpoint_without_dnat(*, broken: BrokenEndpoint, alike: int) -> str:
-    """The chain of an endpoint has no DNAT.
+def endpoint_without_dnat(*, broken: BrokenEndpoint, of: str, alike: int) -> str:
+    """The chain of an endpoint has no DNAT, or one for another protocol than the service's.
 
     Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
     come to it keep the service's address, which nobody has.
@@ -256,35 +270,22 @@ def endpoint_without_dnat(*, broken: BrokenEndpoint, alike: int) -> str:
     Do: See who wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which writes the
     chain anew.
     """
-    return _and_more(_vain(broken), alike)
+    why = _FAULTS[broken.fault].format(chain=broken.via.jump)
+    goes = "get no endpoint" if broken.last else "go on to the next rule"
+    end = f"{broken.address or 'an endpoint'}{_of(of)}"
+    come = f"{percent(broken.share)} of connections come to it and {goes}"
+    return _and_more(f"{end} gets no connections: {why}; {come}", alike)
 
 
-@diagnosis("high", absence=True)
-def broken_endpoint(*, broken: BrokenEndpoint, alike: int) -> str:
-    """A service's chain names an endpoint that no connection can come to.
+_FAULTS = {"no-dnat": "{chain} has no DNAT", "other-protocol": "the DNAT of {chain} is for another protocol"}
 
-    The DNAT of its chain is for another protocol than the service's, or the rule that leads there has
-    probability 0.
 
-    Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
-    come to it keep the service's address, which nobody has.
-
-    Do: See who wrote these rules: kube-proxy writes neither. Restart it, which writes the chain anew.
-    """
-    return _and_more(_vain(broken), alike)
+def _of(service: str) -> str:
+    return f" of {service}" if service else ""
 
 
 def _and_more(words: str, alike: int) -> str:
     return f"{words} (and {alike:,} more like this)" if alike else words
-
-
-def _vain(broken: BrokenEndpoint) -> str:
-    why = _FAULTS[broken.fault].format(chain=broken.via.jump)
-    sentence = f"{broken.address or 'an endpoint'} gets no connections: {why}"
-    if not broken.share:
-        return sentence
-    goes = "get no endpoint" if broken.last else "go on to the next rule"
-    return f"{sentence}; {percent(broken.share)} of connections come to it and {goes}"
 
 
 @diagnosis("high", reference="k/k#69599")

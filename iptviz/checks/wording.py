@@ -68,12 +68,12 @@ def listed(texts: Sequence[str], most: int) -> str:
 
 def and_more(words: str, more: int) -> str:
     """Return words with how many more there are, if there are any."""
-    return words + (f" and {more} more" if more > 0 else "")
+    return words + (f" and {more:,} more" if more > 0 else "")
 
 
 def these(names: Sequence[str], what: str = "services") -> str:
     """Return what is spoken of: a name, or how many there are of several, and the first few."""
-    return names[0] if len(names) == 1 else f"{len(names):,} {what} ({listed(names, 5)})"
+    return names[0] if len(names) == 1 else f"{len(names):,} {what} ({listed(names, 3)})"
 
 
 def are(names: Sequence[object], one: str = "is", several: str = "are") -> str:

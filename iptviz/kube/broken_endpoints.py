@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import raw_chance, rule_truth
 from iptviz.kube.comments import WAY, read_comment
-from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
+from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.kube.outcome import destination_of
+from iptviz.rules.form import GOTO, RETURN, TARGET
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.address import join_endpoint
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.packet import Packet
+    from iptviz.kube.service import ServiceTrace
 
 Fault = Literal["no-dnat", "other-protocol", "no-chance"]
 
@@ -48,6 +50,42 @@ def broken_endpoints(
         ways = [rule for rule in nat.rules_with(f"-j {ENDPOINT_CHAIN}", chain) if not _asks_a_list(rule)]
         if any(rule not in working for rule in ways):
             yield from _among(nat, ways, packet)
+
+
+def is_flawed(traced: ServiceTrace) -> bool:
+    """Whether a rule within a service's chains keeps connections from endpoints that these chains name.
+
+    What kube-proxy writes has as many endpoints as rules that lead to them.
+    """
+    outcomes = traced.outcomes
+    met = {end.via for outcome in outcomes for end in outcome.endpoints if end.share}
+    tables = {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
+    return any(
+        outcome.empty_chains
+        or any(end.rule.chain not in DISPATCHERS["nat"] for end in outcome.others)
+        or any(not end.share for end in outcome.endpoints)
+        for outcome in outcomes
+    ) or any(
+        rule not in met and not _asks_a_list(rule)
+        for chain in traced.chains
+        for rule in cast("Table", tables[chain]).rules_with(f"-j {ENDPOINT_CHAIN}", chain)
+    )
+
+
+def is_repeated(rule: Rule) -> bool:
+    """Whether a rule stands more than once in its chain, as where a text quotes it apart from the others."""
+    return sum(other.text == rule.text for other in rule.table.rules_of(rule.chain)) > 1
+
+
+def taking_all_above(rule: Rule, packet: Packet) -> list[Rule]:
+    """Return the rule above `rule` that lets no connection like `packet` come to it, if one alone does that."""
+    for other in rule.table.rules_of(rule.chain)[: rule.number - 1]:
+        made = compiled(other)
+        truth = rule_truth(made, packet)
+        ends = made.action.kind in {GOTO, RETURN, TARGET} or (made.jump or "").startswith(ENDPOINT_CHAIN)
+        if ends and not made.action.continues and truth.chance == CERTAIN and not truth.needs:
+            return [other]
+    return []
 
 
 def _asks_a_list(rule: Rule) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.kube.broken_endpoints import is_flawed
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import (
     CLUSTER_CHAIN,
@@ -53,7 +54,8 @@ class FrontendAnswer(NamedTuple):
     connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
     condition that the dump does not settle, or that the rules break off where a chain is missing. `taken_by`
     are rules that take connections before the service is asked, be they another's that claims the address.
-    `plain` says that all rules on the way have kube-proxy's own form.
+    `plain` says that all rules on the way have kube-proxy's own form; `flawed` that one within the service's
+    chains keeps connections from endpoints.
     """
 
     frontend: Frontend
@@ -69,6 +71,7 @@ class FrontendAnswer(NamedTuple):
     depends: bool = False
     taken_by: tuple[Rule, ...] = ()
     plain: bool = False
+    flawed: bool = False
 
 
 class FrontendAnswers:
@@ -190,6 +193,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
             for end in (*usual.others, *usual.returning)
             if end.share and end.rule.chain in DISPATCHERS["nat"]
         ),
+        flawed=is_flawed(trace),
     )
 
 

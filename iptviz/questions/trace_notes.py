@@ -6,9 +6,9 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from iptviz.intake.remark import remark
+from iptviz.kube.broken_endpoints import is_flawed
 from iptviz.kube.families import (
     DISPATCHERS,
-    ENDPOINT_CHAIN,
     FIREWALL_CHAIN,
     KERNEL,
     written_by,
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
-    from iptviz.dump.table import Table
     from iptviz.kube.find import Found
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service import ServiceTrace
@@ -91,7 +90,7 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
 
         yield from (preempted(other, traced.service) for other in traced.preempted)
     nat = dump.tables.get("nat")
-    if nat and _is_odd(traced, nat):
+    if nat and _is_odd(traced):
         from iptviz.checks.ways import way_items
 
         whole = dump.complete and not (traced.broken.loops or traced.broken.missing)
@@ -183,17 +182,14 @@ def _port_notes(traced: ServiceTrace) -> Iterator[Item]:
     return port_items(traced)
 
 
-def _is_odd(traced: ServiceTrace, nat: Table) -> bool:
-    """Whether there is something to be said of the way: what kube-proxy writes has as many endpoints as rules."""
-    ends = {end.via for outcome in traced.outcomes for end in outcome.endpoints if end.share}
-    named = (rule for chain in traced.chains for rule in nat.rules_with(f"-j {ENDPOINT_CHAIN}", chain))
-    return any(
-        outcome.empty_chains
-        or outcome.others
+def _is_odd(traced: ServiceTrace) -> bool:
+    """Whether there is something to be said of the way: a rule takes connections, or the chains are flawed."""
+    return is_flawed(traced) or any(
+        outcome.others
         or outcome.returning
-        or any(not end.share or end.rule.chain in DISPATCHERS["nat"] for end in outcome.endpoints)
+        or any(end.rule.chain in DISPATCHERS["nat"] for end in outcome.endpoints)
         for outcome in traced.outcomes
-    ) or any(rule not in ends and not any(match.name == "recent" for match in rule.matches) for rule in named)
+    )
 
 
 def since_notes(dump: Dump, since: Dump | None) -> Iterator[Item]:

@@ -49,7 +49,7 @@ LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].ru
 BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 HOST_PORT = HostPort(7, "10.244.0.1:80", "cbr0 770c07dfd094")
-PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 3))
+PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 4), Fraction(1, 3))
 REWRITTEN = Rewritten("nat POSTROUTING rule 2", ("pod", "outside"), "", ("shop/web:http",))
 STOPPED = Stopped(
     "policy DROP of FORWARD", "DROP", ("pod", "node"), "", ("shop/web:http",), 4, 2, ("shop/web",)
@@ -74,6 +74,7 @@ VALUES: dict[str, Hashable] = {
     "ways": ("all tcp to 127.0.0.11:39405",), "known": True, "each": False, "others": (7, 9), "setting": "net.ipv4.ip_forward",
     "bridge": "cni0", "endpoint": "10.244.0.1:80", "by": ("100: from all fwmark 0x4000 lookup 100",), "packets": 12,
     "cleaned": True,
+    "above": 7,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

@@ -44,12 +44,13 @@ SAID: list[tuple[str, str, set[str], list[str], list[str]]] = [
     ("w-foreign-net-dnat-in-kube-services", "10.96.0.1", {"192.168.1.10:6443"}, [], []),
     ("w-cond-jump-iface", HTTPD, ALL, ["line 28: KUBE-SERVICES is asked when input interface is eth0"], []),
     ("w-indirect-jump", HTTPD, ALL, [], []),
-    ("w-prob-0", HTTPD, OTHERS, ["line 76: 10.244.1.17:80 gets no connections: the rule has probability 0"],
-     ["broken-endpoint"]),
+    ("w-prob-0", HTTPD, OTHERS, ["line 76: 10.244.1.17:80 of default/httpd-service gets no connections: the rule has probability 0"],
+     ["endpoint-shadowed"]),
     ("w-sep-no-dnat", HTTPD, OTHERS,
-     [f"10.244.1.17 gets no connections: {SEP} has no DNAT; 25 % of connections come to it and go on"],
-     ["broken-endpoint"]),
-    ("w-sep-udp-dnat", HTTPD, OTHERS, [f"the DNAT of {SEP} is for another protocol; 25 % of"], ["broken-endpoint"]),
+     [f"10.244.1.17 of default/httpd-service gets no connections: {SEP} has no DNAT; 25 % of connections come to it and go on"],
+     ["endpoint-without-dnat"]),
+    ("w-sep-udp-dnat", HTTPD, OTHERS, [f"the DNAT of {SEP} is for another protocol; 25 % of"],
+     ["endpoint-without-dnat"]),
     ("undeclared-empty-chain", HTTPD, ALL, ["line 90: jumps to KUBE-SERVICES, which this dump does not have"],
      ["dangling-jump"]),
     ("03-source-ranges-pods-1.26", ":30443", {"10.244.1.5:8080", "10.244.2.6:8080"},
@@ -107,7 +108,7 @@ def test_what_comes_to_a_last_endpoint_without_dnat_gets_none() -> None:
     text = (FIXTURES / "httpd-service" / "dump.rules").read_text()
     broken = re.sub(r"-A KUBE-SEP-PIY2GUM6HM67YPSI .*-j DNAT .*\n", "", text)
     result = iptviz.trace(iptviz.load(broken.encode()), HTTPD)
-    assert {"broken-endpoint", "connections-lost"} == {found.id for found in result.findings}
+    assert {"endpoint-without-dnat"} == {found.id for found in result.findings}
     (said,) = (each for each in sentences(result.notes) if "PIY2GUM6HM67YPSI has no DNAT" in each)
     assert said.endswith("25 % of connections come to it and get no endpoint")
 

@@ -65,11 +65,11 @@ def test_a_healthy_dump_leaves_nothing_to_note() -> None:
                     f"-A {ENDPOINT} -j ACCEPT",
                 )
             ],
-            "line 37: ACCEPT ends the nat table before an endpoint is chosen",
+            "line 37: ACCEPT in KUBE-SEP-2ZFMABIBAPGHKA6E ends the nat table before an endpoint of default/httpd-service is chosen",
         ),
         (
             [(f"-A {SERVICE} -m statistic --mode random --probability 0.25000000000 -j", f"-A {SERVICE} -j")],
-            "line 77: never reached, a rule above it takes every connection",
+            "line 77: 3 endpoints (10.244.1.18:80, 10.244.2.20:80, 10.244.2.21:80) of default/httpd-service get no connections: line 76 above takes every connection",
         ),
         (
             [(f"-A {SERVICE} -m statistic --mode random --probability 0.25000000000 -j {ENDPOINT}\n", "")],
@@ -100,7 +100,9 @@ def test_an_endpoint_chain_whose_rules_are_cut_off_is_noted() -> None:
     text = HTTPD.read_text()
     lines = [line for line in text.splitlines() if not line.startswith(f"-A {ENDPOINT}")]
     result = iptviz.trace(iptviz.load("\n".join(lines).encode() + b"\n"), "10.97.13.198")
-    assert sentences(result.notes) == [f"line 74: leads to {ENDPOINT}, which has no rules"]
+    assert sentences(result.notes) == [
+        f"line 74: leads to {ENDPOINT} of default/httpd-service, which has no rules"
+    ]
     # As in the kernel: an empty chain returns at once, and the rules after it share among themselves.
     assert [round(float(end.share), 3) for end in result.services[0].usual.endpoints] == [0.333] * 3
 
