@@ -122,7 +122,9 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     """Yield what checks find in a dump of a node, each cause once; all catalogues unless some are named."""
     asked = [one for one in map(catalogue, catalogues) if one.check is not None]
     known = {what: made for one in asked for what, made in one.diagnoses.items()}
-    return told_once((finding, known[finding.id]) for one in asked if one.check for finding in one.check(node))
+    return told_once(
+        (finding, known[finding.id]) for one in asked if one.check for finding in one.check(node)
+    )
 
 
 def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import are, listed, percent, these
 from iptviz.kube.balance import balance_of
+from iptviz.kube.families import MARK_DROP
 from iptviz.kube.naming import fits
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
     from iptviz.kube.names import ServiceName
 
 _MOST_FRONTENDS = 3
+_MARKED = "MARKED"
 
 
 class Places(NamedTuple):
     """Frontends that give shares (in [0, 1]) of connections, `least` to `most`, to no endpoint.
 
-    `verdict` is REJECT or DROP, or empty where nothing ends these connections.
+    `verdict` is REJECT or DROP, MARKED where a rule only marks them to be dropped (up to 1.24: not wherever they
+    go), or empty where nothing ends these connections.
     """
 
     frontends: tuple[str, ...]
@@ -38,6 +41,13 @@ class Places(NamedTuple):
     def listed(self) -> str:
         """The frontends in words, the first few of many."""
         return listed(self.frontends, _MOST_FRONTENDS)
+
+    @property
+    def refusal(self) -> str:
+        """What kube-proxy's rules do to these connections in words; whether these are asked is another matter."""
+        verb = {_MARKED: "only mark", "REJECT": "reject", "DROP": "drop"}.get(self.verdict, self.verdict)
+        later = " to be dropped" if self.verdict == _MARKED else ""
+        return f"kube-proxy's rules {verb} connections to {self.listed}{later}"
 
     @property
     def share(self) -> str:
@@ -123,7 +133,7 @@ def service_findings(
     alike: dict[tuple[Diagnosis, str], list[FrontendAnswer]] = {}
     for answer in answers:
         if what := _trouble(answer, first=answer is usual, refused=refused):
-            alike.setdefault((what, answer.verdict.kind if answer.verdict else ""), []).append(answer)
+            alike.setdefault((what, _ending(answer)), []).append(answer)
     for (what, kind), some in alike.items():
         lost = [answer.leftover for answer in some]
         places = Places(tuple(answer.frontend.text for answer in some), kind, min(lost), max(lost))
@@ -172,6 +182,13 @@ def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool) -> Diagnosis
     return connections_lost if answer.endpoints else no_endpoints
 
 
+def _ending(answer: FrontendAnswer) -> str:
+    """Return what ends the connections that get no endpoint, as Places have it."""
+    if answer.verdict is None:
+        return ""
+    return _MARKED if answer.verdict.rule.jump == MARK_DROP else answer.verdict.kind
+
+
 def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
     """Return the rules that refuse; where none does, those of the frontends."""
     rules = (answer.verdict.rule if answer.verdict else answer.frontend.rule for answer in answers)
@@ -197,8 +214,8 @@ def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
 
     Do: See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
     """
-    fate = f"end in {places.verdict}" if places.verdict else "go on without DNAT"
-    return f"{these(names)} {are(names, 'has', 'have')} no endpoints: connections to {places.listed} {fate}"
+    fate = places.refusal if places.verdict else f"connections to {places.listed} go on without DNAT"
+    return f"{these(names)} {are(names, 'has', 'have')} no endpoints: {fate}"
 
 
 @diagnosis("high", reference="kubernetes/website#2499")
@@ -214,8 +231,7 @@ def local_drop(*, names: tuple[str, ...], places: Places) -> str:
     node.
     """
     why = are(names, "has no endpoint on this node, which its", "have no endpoint on this node, which their")
-    fate = f"connections to {places.listed} end in {places.verdict}"
-    return f"{these(names)} {why} policy Local wants: {fate}"
+    return f"{these(names)} {why} policy Local wants: {places.refusal}"
 
 
 @diagnosis("high", absence=True)
