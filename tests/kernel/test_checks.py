@@ -16,7 +16,7 @@ from tests.conftest import FIXTURES
 from tests.kernel.attempts import NODE, Attempt
 from tests.kernel.crossroads import LONG_PATIENCE, PATIENCE, crossroads
 from tests.kernel.lab import BACKENDS, NOTHING
-from tests.kernel.site import OUTSIDE, PODS, Site, ports_of
+from tests.kernel.site import AWAY, OUTSIDE, PODS, Site, ports_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ TIMES = 32
 # --- who asks, for what, and what may become of it --------------------------------------------------------------
 
 BALANCER = "balancer"
-SOURCES = {OUTSIDE: "203.0.113.99", BALANCER: "198.51.100.7", PODS: "10.244.1.77"}
+SOURCES = {OUTSIDE: "203.0.113.99", BALANCER: "198.51.100.7", PODS: "10.244.1.77", AWAY: "10.244.2.77"}
 HERE, THERE = ("10.244.1.5", "10.244.1.7", "10.244.1.31"), ("10.244.2.6",)
 
 WEB, CART, SHOP, API = "10.96.0.50:80", "10.96.0.60:80", "10.97.20.77:80", "10.96.0.1:443"
@@ -80,6 +80,12 @@ MEETS: dict[str, tuple[Try, ...]] = {
         Try(NODE, SHOP, BOTH),
     ),
     "forward-drop/fault-report-31-forward-drop-first": (Try(PODS, SHOP, (DROPPED,)), Try(NODE, SHOP, BOTH)),
+    "forward-drop/fault-interface": (Try(PODS, WEB, (DROPPED,)), Try(AWAY, WEB, (f"{FIRST}, in vain", SECOND)), Try(NODE, WEB, BOTH)),
+    "forward-drop/fault-queue": (Try(PODS, WEB, (DROPPED,)), Try(NODE, WEB, BOTH)),
+    "forward-drop/fault-all-but": (
+        Try(PODS, WEB, (DROPPED,)), Try(BALANCER, PORT, (DROPPED,)), FROM_OUTSIDE, Try(NODE, WEB, BOTH),
+    ),
+    "forward-drop/near-containers": (*WELL, FROM_OUTSIDE),
     "forward-drop/near": WELL,
     "forward-drop/near-blocklist": (*WELL, FROM_OUTSIDE),
     "forward-drop/near-never-asked": WELL,
@@ -95,11 +101,21 @@ MEETS: dict[str, tuple[Try, ...]] = {
         Try(BALANCER, "node:32000", (TAKEN,)), Try(OUTSIDE, "node:32000", (DROPPED,)),
     ),
     "output-drop/fault": (Try(NODE, WEB, (DROPPED,)), Try(PODS, WEB, BOTH)),
+    "output-drop/fault-one-endpoint": (Try(NODE, WEB, (REFUSED, SECOND)), Try(PODS, WEB, BOTH)),
     "output-drop/near": WELL,
     "rule-drops-services/fault": (Try(PODS, WEB, (DROPPED,)), Try(NODE, WEB, BOTH)),
     "rule-drops-services/fault-mangle": (Try(PODS, WEB, (DROPPED,)), Try(NODE, WEB, BOTH)),
+    "rule-drops-services/fault-node": (Try(NODE, WEB, (DROPPED,)), Try(PODS, WEB, BOTH), FROM_OUTSIDE),
     "rule-drops-services/near": WELL,
     "replies-dropped/fault": (Try(OUTSIDE, PORT, in_vain(*BOTH)), *WELL),
+    "replies-dropped/fault-one-endpoint": (
+        Try(OUTSIDE, PORT, (*in_vain(FIRST), *seen_as_node(SECOND))),
+        Try(PODS, WEB, (f"{FIRST}, in vain", SECOND)),
+        Try(NODE, WEB, BOTH),
+    ),
+    "replies-dropped/fault-to-the-node": (
+        Try(NODE, WEB, (f"{FIRST}, in vain", f"{SECOND}, in vain")), Try(PODS, WEB, BOTH), FROM_OUTSIDE,
+    ),
     "replies-dropped/near": (*WELL, FROM_OUTSIDE),
     "blocked-endpoint-hidden/fault": (Try(PODS, WEB, (FIRST, DROPPED)), Try(NODE, WEB, BOTH)),
     "blocked-endpoint-hidden/near": WELL,
@@ -128,6 +144,8 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "foreign-masquerade/fault-report-05-extra-masquerade": (Try(PODS, SHOP, seen_as_node(*BOTH)),),
     "foreign-masquerade/fault-flannel": (Try(PODS, API, seen_as_node(SERVER)), Try(PODS, WEB, BOTH)),
     "foreign-masquerade/fault-local": (Try(OUTSIDE, PORT, seen_as_node(FIRST)), Try(PODS, WEB, BOTH)),
+    "foreign-masquerade/fault-every-way": (LOST,),
+    "foreign-masquerade/fault-one-way": (Try(PODS, WEB, (FIRST, *seen_as_node(SECOND))),),
     "foreign-masquerade/near": WELL,
     "foreign-masquerade/near-cluster": (*WELL, FROM_OUTSIDE),
     "foreign-masquerade/near-flannel": (*WELL, Try(OUTSIDE, PORT, (FIRST,))),
