@@ -18,7 +18,8 @@ _OF_CLIENTS = frozenset({"source-cidr", "source-range", "source-port", "in-inter
 """Kinds of conditions about what a client sends, and by which interface."""
 
 _NEAR = ("docker", "br-", "virbr", "lxcbr", "podman", "lo")
-_NOT_OF_PODS = (*_NEAR, "eth", "en", "bond", "wl", "wg", "ppp")
+_OUTWARD = ("eth", "en", "bond", "wl", "wg", "ppp")
+_NOT_OF_PODS = (*_NEAR, *_OUTWARD)
 """What interfaces are called that lead to no pods of this node; `_NEAR` ones lead to no other node, either."""
 
 _OF_PODS = ("cni", "cbr", "cali", "veth", "lxc", "weave", "kube-bridge", "flannel", "azv", "eni")
@@ -73,8 +74,8 @@ class UsualClients:
             return True if all(map(self._is_interface_of_pods, names)) else None
         if client == "pod":
             return False if all(name.startswith(_OF_PODS) for name in names) else None
-        is_near = any(name.startswith((*_NEAR, *_OF_PODS)) for name in names)
-        return None if client == "node" or is_near else False
+        outward = [name.startswith(_OUTWARD) and not name.startswith(_OF_PODS) for name in names]
+        return False if client == "outside" and all(outward) else None
 
     def _part_of_pods(self, values: Iterable[str]) -> bool | None:
         """Return True where sources are a part of the pods; None: they are not, or are single addresses."""
