@@ -65,18 +65,14 @@ def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint:
         row
         for entry in paths.entries
         for row in entry.endpoints
-        if row.share
-        and row.outcome == ACCEPT
-        and endpoint in {"", row.address}
-        and not _stays_here(node, row)
+        if row.share and row.outcome == ACCEPT and endpoint in {"", row.address} and not _stays_here(row)
     ]
     return bool(met) and all(row.snat is None for row in met)
 
 
-def _stays_here(node: Examined, row: EndpointRow) -> bool:
+def _stays_here(row: EndpointRow) -> bool:
     """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
-    own = node.evidence.host.is_local(parse_network(row.address))
-    return own or any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
+    return any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
 
 
 # --- pods that meet themselves ---------------------------------------------------------------------------------
