@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 _WHOSE = {"outside": "outside clients", "pod": "pods"}
+_OUT = "out-interface"
 _API = ("default", "kubernetes")
 
 
@@ -67,7 +68,8 @@ def _cases(node: Examined) -> Iterator[_Case]:
                 for rewrite in fare.rewrites:
                     for client in _clients(fare, answer):
                         if state := _state(rewrite, client, usual, is_api=is_api):
-                            yield _Case(state, client, rewrite.when, number, rewrite.by)
+                            when = _worth_saying(rewrite.when, usual)
+                            yield _Case(state, client, when, number, rewrite.by)
 
 
 def _is_kept(answer: FrontendAnswer) -> bool:
@@ -90,12 +92,25 @@ def _state(rewrite: Rewrite, client: str, usual: UsualClients, *, is_api: bool) 
         return "leaving" if meant is not None and _is_flannel(rewrite.by) else ""
     if meant is None or (not meant and _is_exempting(rewrite.by)):
         return ""
-    return "known" if meant and len(_of_clients(rewrite.when)) == len(rewrite.when) else "unknown"
+    return "known" if meant and not _ways_out(rewrite.when, usual) else "unknown"
 
 
 def _of_clients(when: When) -> When:
     """Return conditions without those about the way out, which is known where routes are."""
-    return tuple(one for one in when if one.condition.kind != "out-interface")
+    return tuple(one for one in when if one.condition.kind != _OUT)
+
+
+def _ways_out(when: When, usual: UsualClients) -> When:
+    """Return the conditions about the way out of which nobody knows whether they are so."""
+    return tuple(
+        one for one in when if one.condition.kind == _OUT and (one.holds or not usual.is_no_way_out(one))
+    )
+
+
+def _worth_saying(when: When, usual: UsualClients) -> When:
+    """Return conditions without what is so as a rule, and without the endpoint that they were asked of."""
+    open_ones = (*_of_clients(when), *_ways_out(when, usual))
+    return tuple(one._replace(condition=one.condition._replace(rewritten="")) for one in open_ones)
 
 
 def _is_flannel(by: Decider) -> bool:

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.engine.condition import clauses
-from iptviz.kube.hooks import hooks_leading
 from iptviz.kube.pod_policies import is_of_policies, stale_policies
-from iptviz.paths.blocked import Blocked, blocked
-from iptviz.paths.deciders import dump_of, is_in
+from iptviz.paths.blocked import Blocked, Group, blocked
+from iptviz.paths.deciders import accepts_below, dump_of, hook_of, is_by_chance, is_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Diagnosis, Finding
-    from iptviz.dump.rule import Rule
     from iptviz.paths.health import EndedCheck
     from iptviz.paths.model import Decider
 
@@ -25,54 +23,68 @@ _NAMED = 3
 """So many services are named, of more it is told how many there are."""
 
 _WHOSE = {"outside": "outside clients", "pod": "pods", "node": "the node"}
-_ENDS = {"DROP": "drops", "REJECT": "rejects"}
+_ENDS = {"DROP": "drops", "REJECT": "rejects", "QUEUE": "lets a program decide on"}
 
 
 class Stopped(NamedTuple):
-    """What is ended, in words: `by` whom, with which `outcome`, of which `clients`, when all of `when` is so.
+    """What is ended, in words: `by` whom, with which `outcome`, of which clients, each when something is so.
 
-    `services` are names of the service ports that suffer, of `total` in the dump, `checks` those of services
-    whose health checks do; `accepts` counts the rules below that would accept.
+    `services` are names of the service ports that suffer, of `total` in the dump, `part` of how many only some
+    endpoints do. `checks` are names of services whose health checks suffer. `accepts` counts the rules below
+    that would accept. `by_chance`: which connections suffer is left to chance.
     """
 
     by: str
     outcome: str
-    clients: tuple[str, ...]
-    when: str
+    groups: tuple[tuple[tuple[str, ...], str], ...]
     services: tuple[str, ...]
     total: int
+    part: int = 0
     accepts: int = 0
     checks: tuple[str, ...] = ()
+    by_chance: bool = False
 
     @property
     def ends(self) -> str:
-        """Who ends it, and how: `policy DROP of filter FORWARD drops`."""
+        """Who ends it, and how: `policy DROP of FORWARD drops`."""
         return f"{self.by} {_ENDS.get(self.outcome, 'ends')}"
 
     @property
     def to(self) -> str:
-        """To how many services of how many, and their names."""
+        """To how many services of how many, and their names; or to some of their endpoints."""
         count, total = len(self.services), self.total
         many = f"{count:,} of {total:,} service ports" if total > 1 else "the only service port"
-        return f"{many} ({listed(self.services, _NAMED)})"
+        endpoints = "" if not self.part else "some endpoints of " if self.part == count else "endpoints of "
+        return f"{'' if self.by_chance else endpoints}{many} ({listed(self.services, _NAMED)})"
 
     @property
     def what(self) -> str:
         """Which connections: to services, health checks, or both."""
-        connections = f"connections of {self.whose} to {self.to}{self.condition}"
+        connections = f"{self.some}connections of {self.of_all(f' to {self.to}', 'of')}"
         checks = f"load balancers' health checks of {listed(self.checks, _NAMED)}" if self.checks else ""
         return ", and ".join(filter(None, (checks, connections if self.services else "")))
 
     @property
-    def whose(self) -> str:
-        """Whose connections: `pods and the node`."""
-        words = [_WHOSE[client] for client in self.clients]
-        return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+    def some(self) -> str:
+        """What is said where not all suffer."""
+        return "by chance some " if self.by_chance else ""
 
-    @property
-    def condition(self) -> str:
-        """When that is so, or nothing where it always is."""
-        return f", when {self.when}" if self.when else ""
+    def of_all(self, behind_first: str, word: str) -> str:
+        """Return whose connections: `pods TO ALL THIS, and of the node, when ...`."""
+        (first, when), *others = self.groups
+        more = (f", and {word} {_whose(clients)}{_when(text)}" for clients, text in others)
+        return f"{_whose(first)}{behind_first}{_when(when)}{''.join(more)}"
+
+
+def _whose(clients: Sequence[str]) -> str:
+    """Return whose connections: `pods and the node`."""
+    words = [_WHOSE[client] for client in clients]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def _when(text: str) -> str:
+    """Return when that is so, or nothing where it always is."""
+    return f", when {text}" if text else ""
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -101,11 +113,11 @@ def check(node: Examined) -> Iterator[Finding]:
 
 
 def _found(one: Blocked, node: Examined) -> Iterator[Finding]:
-    hook = _hook(one, node)
+    hook = hook_of(node.dump, one.by, one.clients)
     what = _what(one, hook, node)
     if not one.certain and isinstance(what.severity, str):
         return
-    below = _accepts_below(one.by, node) if what is forward_reject_first else []
+    below = accepts_below(node.dump, one.by) if what is forward_reject_first else []
     stopped = _stopped(one, node)._replace(accepts=len(below))
     state = "known" if one.certain else "unknown"
     made = found(what, state=state, stopped=stopped)
@@ -118,7 +130,7 @@ def _of_checks(checks: Sequence[EndedCheck], node: Examined, also: Blocked | Non
     first = checks[0]
     names = tuple(f"{one.service} (:{one.port})" if one.port else one.service for one in checks)
     one = also or Blocked((first.by,), first.outcome, is_answer=False, ports=(), whole=frozenset(),
-                          clients=("outside",), when=(), certain=True)  # fmt: skip
+                          groups=(Group(("outside",), ()),), certain=True)  # fmt: skip
     what = input_drop if first.by.table == "filter" else rule_drops_services
     made = found(what, state="known", stopped=_stopped(one, node)._replace(checks=names))
     return made._replace(evidence=_evidence(one, node), times=len(checks) + len(one.ports))
@@ -128,28 +140,14 @@ def _what(one: Blocked, hook: str, node: Examined) -> Diagnosis:
     """Return which diagnosis a cause is."""
     if one.is_answer:
         return replies_dropped
-    if one.is_partial and hook in {"FORWARD", "OUTPUT"} and one.outcome == "DROP":
+    hidden = one.is_partial and not is_by_chance(node.dump, one.by)
+    if hidden and hook in {"FORWARD", "OUTPUT"} and one.outcome == "DROP":
         return blocked_endpoint_hidden
     if one.by.table != "filter":
         return rule_drops_services
-    if hook == "FORWARD" and one.outcome == "REJECT" and _accepts_below(one.by, node):
+    if hook == "FORWARD" and one.outcome == "REJECT" and accepts_below(node.dump, one.by):
         return forward_reject_first
     return _BY_HOOK.get(hook, rule_drops_services)
-
-
-def _hook(one: Blocked, node: Examined) -> str:
-    """Return the hook of whose chains the rule is one; of several the one that these clients' packets pass."""
-    table = node.dump.tables.get(one.by.table)
-    hooks = hooks_leading(table, one.by.chain) if table else set()
-    passed = ("FORWARD", "INPUT", "OUTPUT") if {"pod", "outside"} & {*one.clients} else ("OUTPUT", "INPUT")
-    return next((hook for hook in (*passed, *sorted(hooks)) if hook in hooks), "")
-
-
-def _accepts_below(by: Decider, node: Examined) -> list[Rule]:
-    """Return the rules of the same chain that accept what the one above them ends."""
-    table = node.dump.tables.get(by.table)
-    rules = table.rules_of(by.chain)[by.number :] if table and by.number else ()
-    return [rule for rule in rules if rule.target is not None and rule.target.name == "ACCEPT"]
 
 
 def _stopped(one: Blocked, node: Examined) -> Stopped:
@@ -159,8 +157,10 @@ def _stopped(one: Blocked, node: Examined) -> Stopped:
     elsewhere = None if is_in(node.dump, by) else dump_of(node.evidence.dumps, by)
     if elsewhere is not None:
         what += f" ({elsewhere.backend or 'other'} rules, line {by.line})"
-    return Stopped(what, one.outcome, one.clients, clauses(one.when) if one.when else "",
-                   _names(one.ports, node), len(node.ports))  # fmt: skip
+    groups = tuple((group.clients, clauses(group.when) if group.when else "") for group in one.groups)
+    return Stopped(what, one.outcome, groups, _names(one.ports, node), len(node.ports),
+        part=len(one.ports) - len(one.whole), by_chance=is_by_chance(node.dump, one.by),
+    )  # fmt: skip
 
 
 def _names(ports: Sequence[int], node: Examined) -> tuple[str, ...]:
@@ -196,7 +196,8 @@ def forward_drop(*, stopped: Stopped) -> str:
     Its policy is DROP and nothing accepts this traffic, or a rule drops it before another accepts it. Docker
     1.13 and later, and ufw, set that policy.
 
-    Why: Connections are rewritten to an endpoint and then dropped on this node: clients wait until they give up.
+    Why: Connections are rewritten to an endpoint and then dropped on this node: clients wait until they give
+    up, or are refused where it rejects them.
 
     Do: Accept the pods' networks in FORWARD, above what drops: iptables -I FORWARD -s POD-CIDR -j ACCEPT, and
     the same with -d; make it last with the program that sets the policy, or with the CNI plug-in's own rules.
@@ -265,7 +266,7 @@ def replies_dropped(*, stopped: Stopped) -> str:
 
     Do: Accept answers above what drops: -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT.
     """
-    return f"{stopped.ends} the answers of {stopped.to} to {stopped.whose}{stopped.condition}"
+    return f"{stopped.ends} {stopped.some}answers of {stopped.to} to {stopped.of_all('', 'to')}"
 
 
 @diagnosis("high")
@@ -277,8 +278,7 @@ def blocked_endpoint_hidden(*, stopped: Stopped) -> str:
 
     Do: Find out which program wrote the rule, and make it leave out the endpoints that it drops.
     """
-    what = f"connections of {stopped.whose} to some endpoints of {stopped.to}"
-    return f"{stopped.ends} {what}{stopped.condition}"
+    return f"{stopped.ends} {stopped.what}"
 
 
 @diagnosis("info")

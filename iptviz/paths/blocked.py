@@ -11,7 +11,8 @@ from iptviz.kube.families import KUBE_PROXY, KUBELET, family_of
 from iptviz.paths.model import CLIENT_KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from fractions import Fraction
 
     from iptviz.engine.condition import When
     from iptviz.paths.fares import Failure, Fare, Reached
@@ -27,12 +28,19 @@ _ALMOST = CERTAIN - CERTAIN / (1 << 64)
 """Shares of thousands of endpoints are rounded."""
 
 
+class Group(NamedTuple):
+    """Kinds of clients whose connections are ended where all of `when` hold."""
+
+    clients: tuple[str, ...]
+    when: When
+
+
 class Blocked(NamedTuple):
     """Connections that rules of one cause, or a policy, end: `by` is the first of `rules`.
 
     `is_answer`: those whose requests pass, and the endpoints' answers do not. `ports` are the places of the
-    service ports that suffer, `whole` those of which no endpoint is reached. `clients` are the kinds of clients
-    for which that is so where all of `when` hold. `certain`: nothing of the node decides it that is not known.
+    service ports that suffer, `whole` those of which no endpoint is reached. `groups` are the clients for which
+    that is so. `certain`: nothing of the node decides it that is not known.
     """
 
     rules: tuple[Decider, ...]
@@ -40,8 +48,7 @@ class Blocked(NamedTuple):
     is_answer: bool
     ports: tuple[int, ...]
     whole: frozenset[int]
-    clients: tuple[str, ...]
-    when: When
+    groups: tuple[Group, ...]
     certain: bool
 
     @property
@@ -50,17 +57,23 @@ class Blocked(NamedTuple):
         return self.rules[0]
 
     @property
+    def clients(self) -> frozenset[str]:
+        """The kinds of clients of all groups."""
+        return frozenset(client for group in self.groups for client in group.clients)
+
+    @property
     def is_partial(self) -> bool:
         """Whether most services that suffer lose some endpoints alone."""
         return 2 * len(self.whole) < len(self.ports)
 
 
 class _Case(NamedTuple):
-    """One failure of clients at a service port."""
+    """One failure of clients at a service port; `share` of them meet the same cause, where the same is so."""
 
     port: int
     client: str
     failure: Failure
+    share: Fraction
     when: When
     certain: bool
 
@@ -90,12 +103,23 @@ def _cases(port: int, kind: str, fare: Fare, usual: UsualClients) -> Iterator[_C
         if client == "outside" and kind == "cluster-ip":
             continue
         if always:
-            yield _Case(port, client, failing[0]._replace(share=CERTAIN), (), certain=True)
+            yield _Case(port, client, failing[0], CERTAIN, (), certain=_is_decided(failing[0]))
             continue
-        for failure in _simplified(failing):
-            meant = usual.are_meant(failure.when, client)
+        few = _simplified(failing)
+        shares: dict[object, Fraction] = {}
+        for failure in few:
+            alike = _key(failure), failure.when
+            shares[alike] = shares.get(alike, NEVER) + failure.share
+        for failure in few:
+            meant = _is_decided(failure) and usual.are_meant(failure.when, client)
             if meant is not None:
-                yield _Case(port, client, failure, _worth_saying(failure.when), meant)
+                share = shares[_key(failure), failure.when]
+                yield _Case(port, client, failure, share, _worth_saying(failure.when), meant)
+
+
+def _is_decided(failure: Failure) -> bool:
+    """Whether rules decide, and no program to which they hand packets."""
+    return failure.cause.outcome != "QUEUE"
 
 
 def _worth_saying(when: When) -> When:
@@ -146,21 +170,36 @@ def _key(failure: Failure) -> object:
 
 
 def _joined(cases: Iterable[_Case]) -> Blocked:
-    """Return what one cause does: where conditions differ, what most service ports meet."""
+    """Return what one cause does: where conditions of a kind of client differ, what most service ports meet."""
     every = list(cases)
     certain = any(case.certain for case in every)
     sure = [case for case in every if case.certain is certain]
-    ways = Counter(case.when for case in {(case.port, case.when): case for case in sure}.values())
-    when = max(ways, key=lambda each: (ways[each], -len(each)))
-    meant = [case for case in sure if case.when == when]
+    usual = {client: _usual(case for case in sure if case.client == client) for client in CLIENT_KINDS}
+    meant = [case for case in sure if case.when == usual[case.client]]
     deciders = {case.failure.cause.by for case in meant}
+    whole = {case.port for case in meant if case.share >= _ALMOST}
     return Blocked(
         tuple(sorted((by for by in deciders if by is not None), key=lambda by: by.line or 0)),
         meant[0].failure.cause.outcome,
         meant[0].failure.cause.why == "answer",
         tuple(dict.fromkeys(case.port for case in meant)),
-        frozenset(case.port for case in meant if case.failure.share >= _ALMOST),
-        tuple(kind for kind in CLIENT_KINDS if any(case.client == kind for case in meant)),
-        when,
+        frozenset(whole - {case.port for case in meant if case.share < _ALMOST}),
+        tuple(_groups(usual)),
         certain,
     )
+
+
+def _usual(cases: Iterable[_Case]) -> When | None:
+    """Return the conditions under which most service ports suffer; None where there are no cases."""
+    ways = Counter(case.when for case in {(case.port, case.when): case for case in cases}.values())
+    return max(ways, key=lambda each: (ways[each], -len(each)), default=None)
+
+
+def _groups(usual: Mapping[str, When | None]) -> Iterator[Group]:
+    """Yield the clients that suffer under the same conditions together, those that always do first."""
+    by_when: dict[When, list[str]] = {}
+    for client, when in usual.items():
+        if when is not None:
+            by_when.setdefault(when, []).append(client)
+    for when in sorted(by_when, key=len):
+        yield Group(tuple(by_when[when]), when)

@@ -156,10 +156,13 @@ def surely_reached(port: Iterable[Reached]) -> bool:
 
 
 def reached_in(
-    rules: DispatchingRules, ports: Iterable[ServicePort], evidence: Evidence
+    rules: DispatchingRules, ports: Iterable[ServicePort], evidence: Evidence, *, by_decider: bool = False
 ) -> tuple[tuple[Reached, ...], ...]:
-    """Return for each service port of a dump how clients fare at its frontends."""
-    looking = _Looking(SharedPaths(Survey(rules.dump, evidence), rules))
+    """Return for each service port of a dump how clients fare at its frontends.
+
+    `by_decider`: where other rules decide the same of other clients, they are told apart.
+    """
+    looking = _Looking(SharedPaths(Survey(rules.dump, evidence, by_decider=by_decider), rules))
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 
 
@@ -184,7 +187,13 @@ def _translated(fare: Fare, translation: Translation) -> Fare:
     if not fare.failures and not fare.rewrites:
         return fare
     return fare._replace(
-        rewrites=tuple(each._replace(when=translation.when(each.when)) for each in fare.rewrites),
+        rewrites=tuple(
+            each._replace(
+                when=translation.when(each.when),
+                endpoints=tuple(map(translation.address, each.endpoints)),
+            )
+            for each in fare.rewrites
+        ),
         failures=tuple(
             failure._replace(
                 cause=failure.cause._replace(by=translation.decider(failure.cause.by)),
@@ -230,9 +239,17 @@ def _rewrites(entries: Iterable[ClientPaths]) -> Iterator[Rewrite]:
     found: dict[tuple[Decider, When], dict[str, None]] = {}
     for entry in entries:
         for row in entry.endpoints:
-            if row.snat_by is not None and row.snat_by.chain != POSTROUTING and row.share and row.reaches:
+            if row.snat_by is not None and not _is_own(row.snat_by) and row.share and row.reaches:
                 found.setdefault((row.snat_by, entry.when + row.when), {})[row.address] = None
     return (Rewrite(by, when, tuple(addresses)) for (by, when), addresses in found.items())
+
+
+def _is_own(by: Decider) -> bool:
+    """Whether a rule is that with which kube-proxy masquerades; up to 1.1 it stands in POSTROUTING itself."""
+    return by.chain == POSTROUTING or _REQUIRING_SNAT in by.text
+
+
+_REQUIRING_SNAT = "kubernetes service traffic requiring SNAT"
 
 
 def _redirected(fare: Fare, reach: Reach, own: frozenset[str] | None) -> Fare:

@@ -267,6 +267,10 @@ class Translation:
             return by
         return by._replace(number=rule.number, line=rule.line, text=rule.text)
 
+    def address(self, text: str) -> str:
+        """Return an address of the frontend or of an endpoint of its service."""
+        return self._addresses.get(text, text)
+
     def when(self, when: When) -> When:
         """Return conditions about the addresses of the frontend and its endpoints."""
         return tuple(map(self._assumption, when)) if when else when
@@ -283,7 +287,7 @@ class Translation:
         )
 
     def _address(self, found: re.Match[str]) -> str:
-        return self._addresses.get(found[0], found[0])
+        return self.address(found[0])
 
 
 _NAMING = {"endpoint-local", "source-cidr", "destination-cidr", "local"}

@@ -58,10 +58,16 @@ class Evidence(NamedTuple):
 
 
 class Survey:
-    """Finds the paths of frontends of one dump: for `clients` of one kind, or at an address; empty: all."""
+    """Finds the paths of frontends of one dump: for `clients` of one kind, or at an address; empty: all.
 
-    def __init__(self, dump: Dump, evidence: Evidence, clients: str = "") -> None:
+    `by_decider`: kinds of clients that fare alike are told apart where different rules decide that.
+    """
+
+    def __init__(
+        self, dump: Dump, evidence: Evidence, clients: str = "", *, by_decider: bool = False
+    ) -> None:
         self._dump = dump
+        self.by_decider = by_decider
         self.evidence = evidence
         self._clients = clients
         self._alike: dict[tuple[Network, ...], Alike] = {}
@@ -169,7 +175,8 @@ class _Finding:
     def _told(self, found: list[ClientPaths]) -> FrontendPaths:
         if self._refusal and not found:
             raise self._refusal
-        entries = tuple(map(self._in_order, _together(found)))
+        together = _together(found, by_decider=self._survey.by_decider)
+        entries = tuple(map(self._in_order, together))
         return FrontendPaths(tuple(self._assumed), entries, self._left_open, self._asked.frontend.kind)
 
     def _in_order(self, entry: ClientPaths) -> ClientPaths:
@@ -221,16 +228,20 @@ def _when(also: Assumption, entry: ClientPaths) -> ClientPaths:
     return entry._replace(when=(also, *entry.when))
 
 
-def _together(entries: Iterable[ClientPaths]) -> list[ClientPaths]:
-    """Return entries of which those that differ in clients, or in who decides, alone are one."""
+def _together(entries: Iterable[ClientPaths], *, by_decider: bool) -> list[ClientPaths]:
+    """Return entries of which those are one that differ in clients alone, or in who decides the same."""
     found: dict[object, ClientPaths] = {}
     for entry in entries:
-        alike = entry._replace(
-            clients=(),
-            endpoints=tuple(row._replace(by=None, reply_by=None) for row in entry.endpoints),
-            leftover=tuple(row._replace(by=None) for row in entry.leftover),
-        )
+        alike = entry._replace(clients=()) if by_decider else _without_deciders(entry)
         before = found.get(alike)
         clients = (*before.clients, *entry.clients) if before else entry.clients
         found[alike] = (before or entry)._replace(clients=tuple(dict.fromkeys(clients)))
     return list(found.values())
+
+
+def _without_deciders(entry: ClientPaths) -> ClientPaths:
+    return entry._replace(
+        clients=(),
+        endpoints=tuple(row._replace(by=None, reply_by=None) for row in entry.endpoints),
+        leftover=tuple(row._replace(by=None) for row in entry.leftover),
+    )

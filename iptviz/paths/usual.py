@@ -18,8 +18,12 @@ _OF_CLIENTS = frozenset({"source-cidr", "source-range", "source-port", "in-inter
 """Kinds of conditions about what a client sends, and by which interface."""
 
 _NEAR = ("docker", "br-", "virbr", "lxcbr", "podman", "lo")
-_NOT_OF_PODS = (*_NEAR, "eth", "en", "bond", "wl", "wg", "ppp")
+_OUTWARD = ("eth", "en", "bond", "wl", "wg", "ppp")
+_NOT_OF_PODS = (*_NEAR, *_OUTWARD)
 """What interfaces are called that lead to no pods of this node; `_NEAR` ones lead to no other node, either."""
+
+_OF_PODS = ("cni", "cbr", "cali", "veth", "lxc", "weave", "kube-bridge", "flannel", "azv", "eni")
+"""What interfaces of pods are called by the programs that make them."""
 
 
 class UsualClients:
@@ -51,7 +55,11 @@ class UsualClients:
         if condition.kind not in _OF_CLIENTS or condition.rewritten or condition.since is not None:
             return None
         if one.holds:
+            if condition.kind == "in-interface":
+                return self._come_in_by(condition.values, client)
             return self._part_of_pods(condition.values) if condition.kind == "source-cidr" else None
+        if client == "outside" and condition.kind == "in-interface":
+            return all(name.startswith((*_NEAR, *_OF_PODS)) for name in condition.values)
         return client != "pod" or not self._leaves_out_pods(condition.kind, condition.values)
 
     def is_no_way_out(self, one: Assumption) -> bool:
@@ -59,6 +67,15 @@ class UsualClients:
         condition = one.condition
         to_pods = not condition.rewritten or self.are_pods(split_endpoint(condition.rewritten)[0])
         return to_pods and all(name.startswith(_NEAR) for name in condition.values)
+
+    def _come_in_by(self, names: Sequence[str], client: str) -> bool | None:
+        """Return True where pods are known to come in so, False where clients may; None: they hardly do."""
+        if client == "pod" and all(name in (self._host.addresses or {}) for name in names):
+            return True if all(map(self._is_interface_of_pods, names)) else None
+        if client == "pod":
+            return False if all(name.startswith(_OF_PODS) for name in names) else None
+        outward = [name.startswith(_OUTWARD) and not name.startswith(_OF_PODS) for name in names]
+        return False if client == "outside" and all(outward) else None
 
     def _part_of_pods(self, values: Iterable[str]) -> bool | None:
         """Return True where sources are a part of the pods; None: they are not, or are single addresses."""

@@ -246,7 +246,8 @@ def _examined(
     ports = tuple(service_ports(rules, Naming(dump, names)))
     evidence = evidence_of(node, dump.family, beside)
     followed = stages.each(ports, "following connections", _FOLLOWING)
-    return Examined(node, dump, rules, ports, reached_in(rules, followed, evidence), evidence)
+    reached = reached_in(rules, followed, evidence, by_decider=True)
+    return Examined(node, dump, rules, ports, reached, evidence)
 
 
 def _as_listed(node: Snapshot, answer: ServicesResult) -> Examined:

@@ -52,7 +52,7 @@ HOST_PORT = HostPort(7, "10.244.0.1:80", "cbr0 770c07dfd094")
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 4), Fraction(1, 3))
 REWRITTEN = Rewritten("nat POSTROUTING rule 2", ("pod", "outside"), "", ("shop/web:http",))
 STOPPED = Stopped(
-    "policy DROP of FORWARD", "DROP", ("pod", "node"), "", ("shop/web:http",), 4, 2, ("shop/web",)
+    "policy DROP of FORWARD", "DROP", ((("pod", "node"), ""),), ("shop/web:http",), 4, 1, 2, ("shop/web",)
 )
 
 VALUES: dict[str, Hashable] = {
