@@ -244,7 +244,8 @@ def connections_lost(*, names: tuple[str, ...], places: Places) -> str:
 
     Do: Compare the chain's rules with the service's endpoints; restart kube-proxy, which writes it anew.
     """
-    fate = f"end in {places.verdict}" if places.verdict else "get no endpoint"
+    ends = {"": "get no endpoint", _MARKED: "are marked to be dropped"}
+    fate = ends.get(places.verdict, f"end in {places.verdict}")
     return f"{these(names)}: {places.share} of the connections to {places.listed} {fate}"
 
 

@@ -53,9 +53,10 @@ class Stopped(NamedTuple):
     def to(self) -> str:
         """To how many services of how many, and their names; or to some of their endpoints."""
         count, total = len(self.services), self.total
-        many = f"{count:,} of {total:,} service ports" if total > 1 else "the only service port"
+        names = listed(self.services, _NAMED)
+        many = f"{count:,} of {total:,} service ports ({names})" if total > 1 else names
         endpoints = "" if not self.part else "some endpoints of " if self.part == count else "endpoints of "
-        return f"{'' if self.by_chance else endpoints}{many} ({listed(self.services, _NAMED)})"
+        return f"{'' if self.by_chance else endpoints}{many}"
 
     @property
     def what(self) -> str:

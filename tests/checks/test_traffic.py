@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CASES = SHARED.parent / "cases"
 OURS = {what for name in ("traffic", "lost_sources", "policies") for what in catalogue(name).diagnoses}
-_WEB = "the only service port (shop/web:http)"
+_WEB = "shop/web:http"
 
 SAYS = {
     "filter|-A FORWARD -d 10.244.1.5/32 -j DROP": [
