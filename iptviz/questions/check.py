@@ -213,13 +213,13 @@ class _Wanted(NamedTuple):
             named(what)
         if self.min_severity not in SEVERITIES:
             raise TargetError(
-                f"there is no severity {self.min_severity!r}", hint=f"severities: {', '.join(SEVERITIES)}"
+                f'unknown severity "{self.min_severity}"', hint=f"severities: {', '.join(SEVERITIES)}"
             )
         for what in self.select:
             if what not in lookable():
                 raise TargetError(
                     f"check does not look for {what}: a dump alone does not show it",
-                    hint="iptviz verify compares a dump with the API",
+                    hint="compare the dump with the API: iptviz verify DUMP KUBECTL.json",
                 )
 
     def includes(self, finding: Finding) -> bool:
