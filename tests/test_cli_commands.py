@@ -18,6 +18,7 @@ from iptviz.cli.options import After, NodeArgument, Options
 from iptviz.cli.packet import packet_command
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.redact.translate import TRANSLATIONS
+from tests.render.questions import OF_NO_DUMP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,18 +83,20 @@ def status_of(*asked: str) -> int:
 
 @pytest.mark.parametrize(("name", "said"), arguments_with(Named.WORD))
 def test_a_word_is_refused_where_it_is_none_that_is_known(api: str, name: str, said: Argument) -> None:
-    asked = {"trace": ["10.97.20.1", FIXTURE], "verify": [FIXTURE, api]}.get(name, [FIXTURE])
-    asked = [name, *asked, *(["--redact"] if name != "redact" else [])]
+    asked = {"trace": ["10.97.20.1", FIXTURE], "verify": [FIXTURE, api], "explain": []}.get(name, [FIXTURE])
+    asked = [name, *asked, *(["--redact"] if name not in {"redact", *OF_NO_DUMP} else [])]
     assert status_of(*asked) < 2
-    flag = next(param.opts[-1] for param in clicked(name).params if param.name == said.name)
-    done = CliRunner().invoke(app, [*asked, flag, "secret-word"])
+    param = next(param for param in clicked(name).params if param.name == said.name)
+    flag = [] if param.param_type_name == "argument" else [param.opts[-1]]
+    done = CliRunner().invoke(app, [*asked, *flag, "secret-word"])
     assert (done.exit_code, done.stdout) == (2, ""), f"{name} {flag} takes any text: it is no Named.WORD"
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_shared_options_are_those_of_the_table(name: str) -> None:
     said = [each.name for each in made(name).arguments if each.name in Options._fields]
-    assert {"output", "mapping", "max_size", "quiet"} <= set(said)
+    assert {"output", "quiet"} <= set(said)
+    assert ({"mapping", "max_size"} <= set(said)) == (name not in OF_NO_DUMP)
     assert said == [option for option in Options._fields if option in said]
 
 
@@ -181,6 +184,7 @@ SAID: dict[Named, str] = {
     Named.IPSET_FILE: "create shop hash:net family inet\nadd shop 203.0.113.0/24\n",
     Named.SYSCTL_FILE: "kernel.hostname = shop\nnet.ipv4.conf.uplink7.rp_filter = 1\n",
     Named.RECENT_FILE: "src=203.0.113.10 ttl: 64 last_seen: 4295000000 oldest_pkt: 1 4295000000\n",
+    Named.BASELINE: "known.json",
 }
 SECRETS = ("203.0.113.", "default/", "'default'", "shop", "BILYYKAKWI7RYELB", "1b:21", "node-7", "10.97.20.1")
 FILES = (Named.CLUSTER, Named.SERVICES, *NODE_FILES)
@@ -212,7 +216,7 @@ def test_a_question_sees_each_kind_in_pseudonyms_alone(tmp_path: Path, named: Na
     hidden: list[Any] = []
     assert run(receiver(named, hidden), FIXTURE, "--said", said, "--redact")[::2] == (0, "")
     told = bytes(hidden[0].dump).decode() if named is Named.OLDER_DUMP else str(hidden[0])
-    assert (hidden == plain) == (named in {Named.NOTHING, Named.WORD, Named.WRITTEN})
+    assert (hidden == plain) == (named in {Named.NOTHING, Named.WORD, Named.WRITTEN, Named.BASELINE})
     assert [secret for secret in (*SECRETS, "uplink7 is", "dev uplink7") if secret in told] == []
 
 

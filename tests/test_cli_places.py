@@ -16,6 +16,7 @@ from iptviz.cli.app import COMMANDS, app
 from iptviz.cli.places import check_places
 from iptviz.redact.named import INPUTS, Named
 from tests.conftest import FIXTURES
+from tests.render.questions import OF_NO_DUMP
 from tests.test_cli_commands import clicked, made
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def test_standard_output_is_no_file_that_a_command_reads(
     )
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "report"])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"report", *OF_NO_DUMP}])
 def test_what_is_piped_in_is_read_too(
     path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,6 @@
 """`iptviz check`: what is wrong on a node."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,38 +25,46 @@ if TYPE_CHECKING:
 
 
 def _listed(typed: Mapping[str, Any]) -> Instead | None:
-    """Return the list of all that can be found, where that is asked for: no dump is read then."""
+    """Return the list of all that is looked for, where that is asked for: no dump is read then."""
     if not typed["listed"]:
         return None
-    from iptviz.questions.explain_finding import explain
+    from iptviz.questions.check import lookable
+    from iptviz.questions.explain_finding import ExplainResult
 
-    return Instead("explain", CommandResult(explain()))
+    return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()))))
 
 
-@question("check", instead=_listed)
+def _ids(typed: Sequence[str] | None) -> list[str]:
+    """Return the ids of an option that may be given several times, each time with several ids."""
+    return [what.strip() for text in typed or () for what in text.split(",")]
+
+
+@question("check", all_help="Show findings of severity info too, and all evidence.", instead=_listed)
 def check_command(
     dump: NodeArgument,
     *,
     select: Annotated[
         list[str] | None,
-        typer.Option("--select", metavar="ID", help="Only findings of this id; may be given several times."),
+        typer.Option("--select", metavar="ID[,ID...]", help="Only findings of these ids; may be repeated."),
         Named.WORD,
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="ID", help="No findings of this id; may be given several times."),
+        typer.Option("--ignore", metavar="ID[,ID...]", help="No findings of these ids; may be repeated."),
         Named.WORD,
     ] = None,
     min_severity: Annotated[
         str,
         typer.Option(
-            "--min-severity", metavar="SEVERITY", help="At least critical, high, medium, low or info."
+            "--min-severity",
+            metavar="SEVERITY",
+            help="Only findings of this severity and worse: critical, high, medium, low or info.",
         ),
         Named.WORD,
     ] = "info",
     baseline: Annotated[
         FileArgument,
-        typer.Option("--baseline", metavar="FILE", help="Leave out the findings that FILE has."),
+        typer.Option("--baseline", metavar="FILE", help="Leave out findings that are in FILE."),
         Named.BASELINE,
     ] = None,
     write_baseline: Annotated[
@@ -64,13 +72,13 @@ def check_command(
         typer.Option(
             "--write-baseline",
             metavar="FILE",
-            help="Write the findings to FILE, for --baseline.",
+            help="Write the findings to FILE, for a later --baseline.",
             show_default=False,
         ),
         Named.WRITTEN,
     ] = None,
     listed: Annotated[  # noqa: ARG001 - see _listed
-        bool, typer.Option("--list", help="List all that can be found, and read no dump."), Named.NOTHING
+        bool, typer.Option("--list", help="List the ids of all findings; no dump is read."), Named.NOTHING
     ] = False,
     names: ServicesOption = None,
     addresses: AddressesOption = None,
@@ -80,7 +88,11 @@ def check_command(
     sysctl: SysctlOption = None,
     options: Options,
 ) -> CommandResult:
-    """Say what is broken or suspicious on a node, the worst first: with the rules, why it matters, what to do."""
+    """Find what is broken or suspicious on a node, with the rules that show it and advice.
+
+    The worst comes first. Exits with 1 if there is a finding above info. `iptviz explain ID` documents a
+    finding.
+    """
     from iptviz.cli.progress import progress  # other commands shall not wait for it
     from iptviz.questions.check import check
 
@@ -92,8 +104,8 @@ def check_command(
     with progress(wanted=not options.quiet) as tell:
         result = check(
             dump,
-            select=select or (),
-            ignore=ignore or (),
+            select=_ids(select),
+            ignore=_ids(ignore),
             min_severity=min_severity,
             baseline=baseline,
             names=names,

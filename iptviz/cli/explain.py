@@ -13,8 +13,7 @@ from iptviz.redact.named import Named
 @command(
     asks="explain",
     without=(
-        "show_all", "redact", "mapping", "number", "of_node", "strict", "max_size", "quiet", "verbose",
-        "exit_zero",
+        "show_all", "redact", "mapping", "number", "of_node", "strict", "max_size", "verbose", "exit_zero",
     ),
 )  # fmt: skip
 def explain_command(
@@ -23,14 +22,14 @@ def explain_command(
         str | None,
         typer.Argument(
             metavar="[ID]",
-            help="The id of a finding, or `conditions`: the kinds of conditions that answers have and --assume "
+            help="The id of a finding; or `conditions`, for the kinds of conditions in answers, which --assume "
             "takes. Without it, all findings are listed.",
             show_default=False,
         ),
         Named.WORD,
     ] = None,
 ) -> int:
-    """Say what a finding means, why it matters and what to do."""
+    """Explain a finding: what it means, why it matters, what to do."""
     from iptviz.questions.explain_finding import explain
 
     write("explain", chosen_format("explain", options), explain(what), options, fold=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import SEVERITIES
+from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import Shape, dump_shape, findings_shape, several_shape
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ def document(result: CheckResult) -> Shape:
     """Return the document as a dict.
 
     `fingerprint` is by what a finding is known again, `left_out` counts findings that were not asked for,
-    `in_baseline` those that a baseline has; `looked_for` are the ids of all that was looked for.
+    `in_baseline` those that a baseline has; `looked_for` are the ids of all that was looked for, `notes` say why
+    there are no services to look at.
     """
     counts = Counter(finding.severity for finding in result.findings)
     return {
@@ -34,4 +36,5 @@ def document(result: CheckResult) -> Shape:
         "in_baseline": len(result.known),
         "service_ports": result.ports,
         "looked_for": list(result.looked_for),
+        "notes": sentences(result.notes),
     }

@@ -6,10 +6,13 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.examined import Examined
-from iptviz.checks.finding import SEVERITIES, findings_among
+from iptviz.checks.finding import SEVERITIES, distinct, findings_among
 from iptviz.checks.registry import CATALOGUES, catalogue, examine
+from iptviz.checks.sync import emptiness
 from iptviz.errors import TargetError
+from iptviz.intake.remark import Remark
 from iptviz.kube.dispatching import DispatchingRules
+from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -24,7 +27,7 @@ from iptviz.supplied.service_names import read_service_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from iptviz.checks.finding import Diagnosis, Finding
+    from iptviz.checks.finding import Diagnosis, Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.engine.host import Host
     from iptviz.kube.service_ports import ServicePort
@@ -40,7 +43,8 @@ class CheckResult(NamedTuple):
 
     `ports` counts the service ports that were looked at; `looked_for` are the ids of what was looked for, which
     were `selected` or are all but some. `left_out` counts findings that were not asked for, `known` are those
-    that stand in the baseline. `hosts` are what was known of the node beside each of its dumps.
+    that stand in the baseline. `hosts` are what was known of the node beside each of its dumps. `notes` say why
+    there are no services to look at, or not all of them.
     """
 
     dump: Dump
@@ -52,6 +56,7 @@ class CheckResult(NamedTuple):
     selected: bool = False
     known: tuple[Finding, ...] = ()
     hosts: tuple[Host, ...] = ()
+    notes: tuple[Item, ...] = ()
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -153,7 +158,15 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: _Wanted, stage
         tuple(filter(wanted.looks_for, lookable())),
         bool(wanted.select),
         hosts=tuple(one.evidence.host for one in examined),
+        notes=distinct(_without_services(examined)),
     )
+
+
+def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:
+    """Yield why the dumps that count for services have none, or none that a check of rules would see."""
+    for one in [one for one in examined if one.ports] or examined:
+        if not one.ports or mode_of(one.dump).name != "iptables":
+            yield from (item for item in emptiness(one.dump, one.node) if isinstance(item, Remark))
 
 
 def _without(kept: Collection[str], result: CheckResult) -> CheckResult:
@@ -213,13 +226,13 @@ class _Wanted(NamedTuple):
             named(what)
         if self.min_severity not in SEVERITIES:
             raise TargetError(
-                f"there is no severity {self.min_severity!r}", hint=f"severities: {', '.join(SEVERITIES)}"
+                f'unknown severity "{self.min_severity}"', hint=f"severities: {', '.join(SEVERITIES)}"
             )
         for what in self.select:
             if what not in lookable():
                 raise TargetError(
                     f"check does not look for {what}: a dump alone does not show it",
-                    hint="iptviz verify compares a dump with the API",
+                    hint="compare the dump with the API: iptviz verify DUMP KUBECTL.json",
                 )
 
     def includes(self, finding: Finding) -> bool:

@@ -52,4 +52,4 @@ def named(what: str) -> Diagnosis:
 
     near = get_close_matches(what, [*known, CONDITIONS], 1)
     meant = f"did you mean {near[0]}? " if near else ""
-    raise TargetError(f"there is no finding {what!r}", hint=f"{meant}iptviz check --list names all")
+    raise TargetError(f'unknown finding "{what}"', hint=f"{meant}list them: iptviz explain")

@@ -54,11 +54,14 @@ def message_of(finding: Shape) -> str:
 
 
 def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
-    """Yield a line for each rule that is evidence, at most so many, for why it matters and for what to do."""
+    """Yield a line for each rule that is evidence, at most so many, how many more there are, and the advice."""
     from iptviz.checks.registry import diagnosis_of
 
     quoted = [piece for piece in lines_of(finding) if piece["text"]]
-    yield from (printable(f"line {piece['line']}: {piece['text']}") for piece in quoted[:most])
+    shown = quoted[:most]
+    yield from (printable(f"line {piece['line']}: {piece['text']}") for piece in shown)
+    if more := len(quoted) - len(shown) + max(finding["count"] - len(finding["evidence"]), 0) if shown else 0:
+        yield f"and {more:,} more"
     made = diagnosis_of(finding["id"])
     yield f"Why: {made.matters}"
     yield f"Do: {made.advice}"

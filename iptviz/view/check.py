@@ -9,8 +9,8 @@ from iptviz.checks.finding import IF_COMPLETE, SEVERITIES
 from iptviz.checks.registry import diagnosis_of
 from iptviz.checks.wording import placed, text
 from iptviz.questions.check import INFO
-from iptviz.view.blocks import Fact, Facts, Table, View, later
-from iptviz.view.labels import dump_label, short_dump_label
+from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
+from iptviz.view.labels import dump_label, note_texts, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
@@ -46,7 +46,11 @@ def check_view(result: CheckResult, *, fold: bool = True) -> View:
     return View(
         "Findings",
         dump_label(result.dump, complete=result.dump.complete),
-        (*([table] if table.rows else []), Facts(later(lambda: tuple(_facts(result, folded))))),
+        (
+            *([table] if table.rows else []),
+            Facts(later(lambda: tuple(_facts(result, folded)))),
+            Notes(note_texts(result.notes)),
+        ),
         document=result.to_dict,
     )
 

@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import iptviz
+from iptviz.questions.explain_finding import explain
 from iptviz.questions.report import report
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
@@ -27,8 +28,6 @@ from tests.conftest import GOLDEN
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz import GraphResult, PacketResult, ServicesResult, TraceResult
-    from iptviz.questions.report import ReportResult
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -87,8 +86,20 @@ REPORTS = {
     "report-today": ("policies-today/dump.rules", ["203.0.113.10", "default/admin"]),
     "report-odd": ("httpd-no-endpoints/dump.rules", []),
 }
+# name -> fixtures, options; with few ids, what is documented of these alone is in SARIF
+CHECKS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "check-today": (("policies-today/dump.rules",), {}),
+    "check-families": (("httpd-dual-stack/dump.rules", "httpd-dual-stack/dump6.rules"), {}),
+    "check-selected": (
+        ("policies-today/dump.rules",),
+        {"select": ("local-drop", "external-ip-public", "route-localnet", "nat-flushed")},
+    ),
+}
+# name -> what is explained
+EXPLAINED = {"explain-finding": "nat-flushed", "explain-conditions": "conditions"}
 QUESTIONS: dict[str, dict[str, Any]] = {
-    "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS, "report": REPORTS,
+    "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS, "report": REPORTS, "check": CHECKS,
+    "explain": EXPLAINED,
 }  # fmt: skip
 ROWS = [*TRACES, *PACKETS, *GRAPHS]
 
@@ -120,7 +131,21 @@ OUTLINED = (
 REPORT_OPTIONS = {
     "html.txt": ("html", Style()), "md": ("markdown", Style()), "zip.txt": ("zip", Style()),
 }  # fmt: skip
-ALL_OPTIONS = OPTIONS | SERVICES_OPTIONS | OUTLINED_OPTIONS | REPORT_OPTIONS
+CHECK_OPTIONS = {
+    "table.txt": ("table", Style()),
+    "table-80.txt": ("table", Style(width=80)),
+    "md": ("markdown", Style()),
+    "github.txt": ("github", Style()),
+}
+SELECTED_OPTIONS = {"json": ("json", Style()), "sarif": ("sarif", Style()), "xml": ("junit", Style())}
+EXPLAINED_OPTIONS = {
+    "table.txt": ("table", Style()),
+    "table-80.txt": ("table", Style(width=80)),
+    "json": ("json", Style()),
+}
+ALL_OPTIONS = (
+    OPTIONS | SERVICES_OPTIONS | OUTLINED_OPTIONS | REPORT_OPTIONS | CHECK_OPTIONS | SELECTED_OPTIONS
+)
 CASES = [
     *((row, ending) for row in TRACES for ending in OPTIONS),
     *((row, ending) for row in PACKETS for ending in OPTIONS),
@@ -129,6 +154,9 @@ CASES = [
     ("services-today", "html.txt"),
     *((row, ending) for row in OUTLINED for ending in OUTLINED_OPTIONS),
     *((row, ending) for row in REPORTS for ending in REPORT_OPTIONS),
+    *((row, ending) for row in CHECKS for ending in CHECK_OPTIONS),
+    *(("check-selected", ending) for ending in SELECTED_OPTIONS),
+    *((row, ending) for row in EXPLAINED for ending in EXPLAINED_OPTIONS),
 ]
 FILES = {f"{row}.{ending}" for row, ending in CASES}
 
@@ -141,7 +169,7 @@ def printed(row: str, ending: str) -> str:
     return OUTLINES[format_name](written) if format_name in OUTLINES else str(written)
 
 
-def answer(row: str) -> TraceResult | PacketResult | ServicesResult | GraphResult | ReportResult:
+def answer(row: str) -> Any:
     if row in TRACES:
         fixture, target = TRACES[row]
         return iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
@@ -154,6 +182,11 @@ def answer(row: str) -> TraceResult | PacketResult | ServicesResult | GraphResul
     if row in REPORTS:
         fixture, targets = REPORTS[row]
         return report(iptviz.load(f"fixtures/{fixture}"), targets)
+    if row in CHECKS:
+        paths, options = CHECKS[row]
+        return iptviz.check(iptviz.load_node(*(f"fixtures/{path}" for path in paths)), **options)
+    if row in EXPLAINED:
+        return explain(EXPLAINED[row])
     fixture, about = PACKETS[row]
     return iptviz.packet(iptviz.load(f"fixtures/{fixture}"), **about)
 
@@ -191,6 +224,7 @@ OUTLINES: dict[str, Callable[[Any], str]] = {
     "svg": outline_of_svg,
     "html": outline_of_html,
     "zip": outline_of_zip,
+    "sarif": lambda text: text.replace(f'"version": "{__version__}"', '"version": "VERSION"'),
 }
 
 
@@ -246,6 +280,8 @@ def test_a_letter_in_a_picture_has_one_meaning_and_a_meaning_one_letter(fixture:
 
 def test_no_golden_file_is_left_over() -> None:
     ours = {
-        path.name for path in GOLDEN.glob("*") if path.name.partition(".")[0] in {*ROWS, *SERVICES, *REPORTS}
+        path.name
+        for path in GOLDEN.glob("*")
+        if path.name.partition(".")[0] in {row for rows in QUESTIONS.values() for row in rows}
     }
     assert ours == FILES

@@ -1,0 +1,327 @@
+"""`iptviz check` and `iptviz explain` from outside: what they print, write and exit with."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from iptviz.checks.finding import SEVERITIES
+from iptviz.checks.registry import all_diagnoses
+from iptviz.cli import progress
+from iptviz.engine.condition_kinds import CONDITION_KINDS
+from iptviz.questions.check import lookable
+from tests import program
+from tests.conftest import FIXTURES, ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.program import Ended
+
+REFUSED = "fixtures/httpd-no-endpoints/dump.rules"
+TODAY = "fixtures/policies-today/dump.rules"
+DUAL = ("fixtures/httpd-dual-stack/dump.rules", "fixtures/httpd-dual-stack/dump6.rules")
+
+
+def run(*arguments: str, stdin: bytes = b"") -> Ended:
+    return program.run("check", *arguments, stdin=stdin)
+
+
+def asked(*arguments: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
+    return document
+
+
+def ids(*arguments: str) -> list[str]:
+    return [one["id"] for one in asked(*arguments)["findings"]]
+
+
+# --- the exit status -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ((REFUSED,), 1),
+        ((REFUSED, "--exit-zero"), 0),
+        ((REFUSED, "--ignore", "no-endpoints"), 0),
+        ((REFUSED, "--min-severity", "critical"), 0),
+        (("fixtures/httpd-today/dump.rules",), 0),
+        ((TODAY, "--select", "route-localnet,source-ranges"), 0),  # found, and no more than information
+        ((TODAY, "--select", "route-localnet,local-drop"), 1),
+        (("--list",), 0),
+    ],
+)
+def test_only_what_is_more_than_information_exits_with_1(arguments: tuple[str, ...], status: int) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (status, "")
+    assert done.stdout
+
+
+@pytest.mark.parametrize("format_name", ["json", "markdown", "html", "sarif", "junit", "github"])
+def test_no_format_changes_the_exit_status(format_name: str) -> None:
+    assert run(REFUSED, "-f", format_name).returncode == 1
+    assert run(REFUSED, "-f", format_name, "--exit-zero").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--select", "no-endpoint"), 'unknown finding "no-endpoint"\n  did you mean no-endpoints?'),
+        (("--select", "no-endpoints,"), 'unknown finding ""'),
+        (("--select", ""), 'unknown finding ""'),
+        (("--ignore", "no-endpoints,Zname"), 'unknown finding "Zname"\n  list them: iptviz explain'),
+        (("--select", "endpoint-extra"), "check does not look for endpoint-extra"),
+        (("--min-severity", "hihg"), 'unknown severity "hihg"\n  severities: critical, high'),
+        (("--baseline", "missing.json"), "missing.json: cannot be read: no such file"),
+        (("--baseline", REFUSED), f"{REFUSED}: is not a baseline"),
+        (("-f", "dot"), "there is no format 'dot'"),
+        (("--redact", "--baseline", "b.json"), "add --map FILE"),
+        (("--write-baseline", REFUSED), "would overwrite"),
+        (("--write-baseline", "-"), "--write-baseline needs the name of a file"),
+    ],
+)
+def test_what_cannot_be_asked_exits_with_2_and_says_why(arguments: tuple[str, ...], said: str) -> None:
+    done = run(REFUSED, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# --- what is asked for ---------------------------------------------------------------------------------------
+
+
+def test_the_worst_comes_first() -> None:
+    found = [one["severity"] for one in asked(TODAY)["findings"]]
+    assert found == sorted(found, key=SEVERITIES.index)
+    assert len(set(found)) > 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--select", "local-drop,route-localnet"),
+        ("--select", "local-drop", "--select", " route-localnet "),
+        ("--select", "local-drop,route-localnet,source-ranges", "--ignore", "source-ranges,no-endpoints"),
+    ],
+)
+def test_ids_stand_in_one_option_or_in_several(arguments: tuple[str, ...]) -> None:
+    document = asked(TODAY, *arguments)
+    assert [one["id"] for one in document["findings"]] == ["local-drop", "route-localnet"]
+    assert document["looked_for"] == ["local-drop", "route-localnet"]
+    assert document["left_out"] == len(ids(TODAY)) - 2
+
+
+def test_what_is_less_severe_is_left_out_and_counted() -> None:
+    every = asked(TODAY)
+    document = asked(TODAY, "--min-severity", "high")
+    assert {one["severity"] for one in document["findings"]} <= {"critical", "high"}
+    assert len(document["findings"]) + document["left_out"] == len(every["findings"])
+    assert sum(document["counts"].values()) == len(document["findings"])
+    assert "Left out" in run(TODAY, "--min-severity", "high").stdout
+
+
+def test_information_is_folded_unless_it_is_asked_for() -> None:
+    folded = run(TODAY).stdout
+    assert re.search(r"^Info +\d more: .*route-localnet.*; --all shows them$", folded, re.MULTILINE)
+    for arguments in (("--all",), ("--select", "route-localnet")):
+        assert re.search(r"^info +route-localnet ", run(TODAY, *arguments).stdout, re.MULTILINE)
+
+
+def test_a_node_of_two_families_is_one_answer() -> None:
+    document = asked(*DUAL)
+    assert [(dump["number"], dump["family"]) for dump in document["dumps"]] == [(1, "ipv4"), (2, "ipv6")]
+    assert {one["dump"] for one in document["findings"]} <= {1, 2}
+    assert "in 2 dumps (1: ipv4" in run(*DUAL).stdout
+
+
+def test_a_dump_is_piped_in() -> None:
+    done = run(stdin=(ROOT / REFUSED).read_bytes())
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith("<stdin> ·")
+
+
+@pytest.mark.parametrize(
+    ("fixture", "note"),
+    [
+        ("flushed-nat", "no chain of this dump shows that kube-proxy ran here"),
+        ("filter-only", "The dump has no nat table"),
+        ("cut-in-declarations", "whether kube-proxy runs in iptables mode here is not known"),
+    ],
+)
+def test_where_there_are_no_services_it_says_why(fixture: str, note: str) -> None:
+    path = f"fixtures/no-services/{fixture}.rules"
+    assert re.search(f"^note: .*{note}", run(path).stdout, re.MULTILINE)
+    (said,) = asked(path)["notes"]
+    assert note in said
+
+
+def test_a_suffix_chooses_the_format(tmp_path: Path) -> None:
+    begins = {
+        "check.json": "{", "check.sarif": "{", "check.sarif.json": "{", "check.xml": "<?xml ", "check.html": "<!doctype",
+        "check.md": "fixtures/", "check.txt": "fixtures/",
+    }  # fmt: skip
+    for name, first in begins.items():
+        assert run(REFUSED, "-o", str(tmp_path / name)) == (1, "", "")
+        assert (tmp_path / name).read_text().startswith(first)
+    assert "$schema" in json.loads((tmp_path / "check.sarif.json").read_text())
+
+
+def test_an_answer_in_pseudonyms_names_nobody(tmp_path: Path) -> None:
+    for format_name in ("table", "json", "markdown", "html", "sarif", "junit", "github"):
+        done = run(TODAY, "-f", format_name, "--all", "--map", str(tmp_path / "map.json"))
+        assert done.returncode == 1
+        assert [word for word in ("shop", "default/", "203.0.113.", "fixtures") if word in done.stdout] == []
+    assert "local-drop" in done.stdout
+
+
+# --- what it looks at beside the dump --------------------------------------------------------------------------
+
+
+def test_evidence_beside_the_dump_decides() -> None:
+    folder = FIXTURES / "checks/route-localnet"
+    asking = (str(folder / "fault.rules"), "--select", "route-localnet")
+    without, with_it = (asked(*asking, *more) for more in ((), ("--sysctl", str(folder / "fault.sysctl"))))
+    assert [one["severity"] for one in without["findings"]] == ["info"]
+    assert [one["severity"] for one in with_it["findings"]] == ["high"]
+
+
+# --- a baseline ------------------------------------------------------------------------------------------------
+
+
+def test_a_baseline_leaves_out_what_it_has(tmp_path: Path) -> None:
+    baseline = str(tmp_path / "baseline.json")
+    first = run(TODAY, "--write-baseline", baseline)
+    assert first.returncode == 1
+    assert first.stderr == f"{baseline}: {len(ids(TODAY))} findings written, for --baseline\n"
+    assert run(TODAY, "-q", "--write-baseline", baseline).stderr == ""
+    again = run(TODAY, "--baseline", baseline)
+    assert again.returncode == 0
+    assert re.search(r"^Baseline +\d findings left out that it has$", again.stdout, re.MULTILINE)
+    document = asked(TODAY, "--baseline", baseline)
+    assert (document["findings"], document["in_baseline"]) == ([], len(ids(TODAY)))
+
+
+def test_what_is_new_is_found_in_spite_of_a_baseline(tmp_path: Path) -> None:
+    baseline, changed = tmp_path / "baseline.json", tmp_path / "changed.rules"
+    run(TODAY, "-q", "--write-baseline", str(baseline))
+    text = "# a line more\n" + (ROOT / TODAY).read_text()
+    changed.write_text(text.replace("COMMIT\n", "-A FORWARD -s 192.0.2.1/32 -j GONE\nCOMMIT\n", 1))
+    done = run(str(changed), "--baseline", str(baseline), "--json")
+    assert done.returncode == 1
+    assert [one["id"] for one in json.loads(done.stdout)["findings"]] == ["dangling-jump"]
+
+
+def test_a_baseline_keeps_what_it_had(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    run(TODAY, "-q", "--select", "local-drop", "--write-baseline", str(old))
+    run(TODAY, "-q", "--baseline", str(old), "--write-baseline", str(new))
+    found = json.loads(new.read_text())
+    assert found["schema"] == "iptviz.baseline.v1"
+    assert sorted(one["id"] for one in found["findings"]) == sorted(ids(TODAY))
+
+
+def test_with_a_map_a_baseline_is_one_of_pseudonyms(tmp_path: Path) -> None:
+    baseline, mapping = str(tmp_path / "baseline.json"), str(tmp_path / "map.json")
+    run(TODAY, "-q", "--map", mapping, "--write-baseline", baseline)
+    assert "shop" not in (tmp_path / "baseline.json").read_text()
+    assert run(TODAY, "--map", mapping, "--baseline", baseline).returncode == 0
+    assert run(TODAY, "--baseline", baseline).returncode == 1
+
+
+# --- explain, and the list ---------------------------------------------------------------------------------------
+
+
+def test_the_list_has_what_check_looks_for_and_explain_has_all() -> None:
+    for done, listed in ((run("--list"), lookable()), (program.run("explain"), all_diagnoses())):
+        assert done.returncode == 0
+        rows = re.findall(r"^(\w+)(?: or \w+)* +([a-z0-9-]+) {2,}(\S.*)$", done.stdout, re.MULTILINE)
+        assert [row[1] for row in rows] == list(listed)
+        assert [row[0] for row in rows] == [made.severities[0] for made in listed.values()]
+    listed = json.loads(run("--list", "--json").stdout)
+    assert listed["schema"] == "iptviz.explain.v1"
+    assert [one["id"] for one in listed["findings"]] == list(lookable())
+
+
+def test_the_list_reads_no_dump() -> None:
+    assert run("missing.rules", "--list").returncode == 0
+
+
+@pytest.mark.parametrize("what", ["nat-flushed", "no-endpoints", "endpoint-extra"])
+def test_a_finding_is_explained(what: str) -> None:
+    made, done = all_diagnoses()[what], program.run("explain", what)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{what}   {made.severities[0]}")
+    for text in (made.means, made.matters, made.advice):
+        assert text in done.stdout
+    (found,) = json.loads(program.run("explain", what, "--json").stdout)["findings"]
+    assert (found["id"], found["matters"], found["advice"]) == (what, made.matters, made.advice)
+
+
+def test_conditions_are_explained() -> None:
+    rows = program.run("explain", "conditions").stdout.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == list(CONDITION_KINDS)
+    kinds = json.loads(program.run("explain", "conditions", "--json").stdout)["conditions"]
+    assert [one["kind"] for one in kinds] == list(CONDITION_KINDS)
+
+
+@pytest.mark.parametrize("what", ["no-endpoint", "condition", "\x1b[31m"])
+def test_what_cannot_be_explained_exits_with_2(what: str) -> None:
+    done = program.run("explain", what)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "unknown finding" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+# --- how far it has come -----------------------------------------------------------------------------------------
+
+DRAWN = "checking"
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Show at once how far a check has come, however fast it is."""
+
+    class Now:
+        daemon = False
+
+        def __init__(self, _seconds: float, show: Any) -> None:
+            self.start = show
+
+        def cancel(self) -> None:
+            pass
+
+    monkeypatch.setattr(progress, "Timer", Now)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_bar_is_drawn_for_who_watches_and_is_gone_at_the_end() -> None:
+    status, shown = program.at_terminal(100, "check", TODAY)
+    assert status == 1
+    bar, _, answer = shown.rpartition("\x1b[2K")
+    assert DRAWN in bar
+    assert "\x1b[?25l" in bar  # the cursor is away, and back again
+    assert "\x1b[?25h" in shown
+    assert "local-drop" in answer
+    assert DRAWN not in answer
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_no_bar_is_drawn_where_nobody_wants_one_or_watches() -> None:
+    assert DRAWN not in program.at_terminal(100, "check", TODAY, "-q")[1]
+    done = run(TODAY)
+    assert (done.stderr, DRAWN in done.stdout) == ("", False)
+
+
+def test_an_answer_that_comes_at_once_has_no_bar() -> None:
+    assert "\x1b[?25l" not in program.at_terminal(100, "check", TODAY)[1]
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_bar_is_gone_where_something_goes_wrong() -> None:
+    status, shown = program.at_terminal(100, "check", TODAY, "--baseline", "missing.json")
+    assert status == 2
+    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")
