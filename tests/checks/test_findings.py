@@ -57,9 +57,9 @@ CHANGED: dict[str, tuple[str, list[tuple[str, str, str]]]] = {
         HTTPD.replace("-A PREROUTING ", f"-A PREROUTING -d {TARGET}/32 -j ACCEPT\n-A PREROUTING ", 1),
         [("foreign-dnat-first", "high", CERTAIN)],
     ),
-    "an endpoint above the others": (  # one finding, with each endpoint as evidence
+    "an endpoint above the others": (  # one finding, with each endpoint as evidence; uneven shares follow from it
         re.sub(r" -m statistic --mode random --probability 0.25\d+", "", HTTPD, count=1),
-        [("endpoint-shadowed", "high", CERTAIN), ("uneven-shares", "high", CERTAIN)],
+        [("endpoint-shadowed", "high", CERTAIN)],
     ),
     "a last rule that is not sure": (
         HTTPD.replace("-j KUBE-SEP-2ZFMABIBAPGHKA6E", "-j RETURN"), [("connections-lost", "high", CERTAIN)],

@@ -57,7 +57,7 @@ def test_a_node_that_works_has_no_fault(name: str) -> None:
     assert [sentence(one) for one in iptviz.check(iptviz.load(path)).findings if one.severity != "info"] == []
 
 
-GENERAL = ("reading", "refused", "rules", "unprinted")
+GENERAL = ("reading", "unprinted", "refused", "misplaced", "rules", "never_matching")
 """Catalogues whose findings hold for any firewall."""
 
 
