@@ -270,4 +270,4 @@ def duplicate_rules(*, count: int, chain: str, table: str, most: int) -> str:
     more = (
         f", and {others:,} more {'rule is a copy' if others == 1 else 'rules are copies'}" if others else ""
     )
-    return f"{chain} of table {table} has one rule {most:,} times{more}"
+    return f"{chain} of table {table} has one rule {'twice' if most == 2 else f'{most:,} times'}{more}"

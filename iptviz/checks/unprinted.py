@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-_MOST_CHAINS = 4
+_MOST_CHAINS = 3
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -208,8 +208,10 @@ def ports_not_printed(*, count: int) -> str:
     Why: The dump lies, the node works: the ports are unknown, not absent. Several services at one address look as
     if the first got all connections. To restore this dump would make it real.
     """
-    rules = "1 rule" if count == 1 else f"{count:,} rules"
-    return f"the ports of {rules} that lead to services are not printed: unknown here, not absent on the node"
+    if count == 1:
+        return "the port of the rule that leads to a service is not printed: unknown here, not absent on the node"
+    rules = f"{count:,} rules that lead to services"
+    return f"the ports of {rules} are not printed: unknown here, not absent on the node"
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, "no-masquerade", "hairpin-missing"))
