@@ -47,7 +47,7 @@ class _WayIn(NamedTuple):
 
 def _contradictions(table: Table, *, complete: bool) -> Iterator[Finding]:
     """Yield for each chain its rules that exclude what the only way into the chain has required."""
-    ways = _WaysIn(table)
+    ways, changing = _WaysIn(table), _CHANGING.get(table.name, "")
     for chain, run in table.each_run():
         if chain.startswith(_ENDPOINTS) or not (words := ways.words(chain)):
             continue
@@ -56,13 +56,13 @@ def _contradictions(table: Table, *, complete: bool) -> Iterator[Finding]:
         excluded = [
             (rule, why)
             for rule in _suspects(table, run, words)
-            if (why := _excluding(rule, ways.into(chain))) is not None
+            if (why := _excluding(rule, ways.into(chain), changing)) is not None
         ]
         if excluded:
             rule, (test, other, by) = excluded[0]
             rules = [*filter(None, [by]), *(one for one, _ in excluded)]
             yield found(rule_contradiction, rules, line=rule.line, complete=complete, chain=rule.chain,
-                wanted=test.part, before=other, count=len(excluded),
+                state="whole" if complete else "lacking", wanted=test.part, before=other, count=len(excluded),
             )._replace(times=len(excluded))  # fmt: skip
 
 
@@ -125,19 +125,25 @@ def _suspects(table: Table, run: tuple[int, int], words: dict[bytes, set[bytes]]
             yield table.rule_at(word.start())
 
 
-def _excluding(rule: Rule, way: _WayIn) -> tuple[Test, str, Rule | None] | None:
+_CHANGING = {"raw": "state"}
+"""The kind of test, by table, that may come out otherwise further on: raw ends the tracking of connections."""
+
+
+def _excluding(rule: Rule, way: _WayIn, changing: str) -> tuple[Test, str, Rule | None] | None:
     """Return the test of a rule that no packet passes which came that way, and what had required otherwise."""
     for test in compiled(rule).tests:
+        if test.kind == changing:
+            continue
         for before in way.rules:
             for other in compiled(before).tests:
                 if excludes(test, other):
-                    return test, f"by a rule with {other.part}", before
+                    return test, f"asks for {other.part}", before
         if way.rules and test.kind == _NEVER_HAS.get(way.hook) and excludes(test, Test(test.kind, "")):
-            return test, f"from {way.hook}", None
+            return test, f"begins in {way.hook}", None
     return None
 
 
-@diagnosis("low", absence=True)
+@diagnosis({"whole": "low", "lacking": "info"}, absence=True)
 def rule_contradiction(*, chain: str, wanted: str, before: str, count: int) -> str:
     """A rule asks for what the only way to its chain has excluded.
 
@@ -145,5 +151,6 @@ def rule_contradiction(*, chain: str, wanted: str, before: str, count: int) -> s
 
     Do: Compare the rule with the one that leads to its chain; if the dump was edited, take a fresh one.
     """
-    more = f", nor {count - 1:,} more of its rules" if count > 1 else ""
-    return f"never matches: {chain} is entered {before} alone, and the rule asks for {wanted}{more}"
+    rules = "1 more rule" if count == 2 else f"{count - 1:,} more rules"
+    more = f", nor {'does' if count == 2 else 'do'} {rules} there" if count > 1 else ""
+    return f"{wanted} in {chain} never matches{more}: the only way there {before}"

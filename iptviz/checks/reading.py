@@ -25,6 +25,9 @@ def check(node: Examined) -> Iterator[Finding]:
     kinds: dict[Diagnosis, list[Remark]] = {}
     for gap in by_line(node.dump.gaps):
         kinds.setdefault(_diagnosis_of(gap), []).append(gap)
+    if nat_unreadable in kinds:  # which is why it is missing
+        others = [gap for gap in kinds.pop(partial_dump, ()) if gap.id != "table-missing"]
+        kinds |= {partial_dump: others} if others else {}
     for what, same in kinds.items():
         yield _finding(what, same)
 
@@ -70,6 +73,11 @@ def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
     return f"table {table} has rules of {names}, but no declaration: lines may be missing"
 
 
+def _table_incompatible(*, table: str) -> str:
+    what = f"table {table}" if table else "a table here"
+    return f"{what} is not shown: iptables cannot read it, nft list ruleset can"
+
+
 def _table_guessed(*, first: int, last: int, table: str) -> str:
     lines = f"lines {first} to {last}" if last > first else f"line {first}"
     return f"the table of {lines} is not named: {table}, to judge by what stands there"
@@ -95,7 +103,7 @@ def _places(notes: Sequence[LineNote]) -> str:
 REMARKS: dict[str, str | Callable[..., str]] = {
     "no-commit": "table {table} has no COMMIT: its end may be missing",
     "last-line-cut": "the last line has no end: the dump may be cut there",
-    "table-incompatible": "a table here is not shown: iptables cannot read it, nft list ruleset can",
+    "table-incompatible": _table_incompatible,
     "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
     "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",

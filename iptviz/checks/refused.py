@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from iptviz.engine.effects import BrokenJumps
     from iptviz.rules.form import Place
 
-_MOST_CHAINS = 4
+_MOST_CHAINS = 3
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -60,7 +60,8 @@ _MARKING = {MARK_MASQUERADE, MARK_DROP}
 """Without these no service can be written, which is a finding of its own; excerpts often leave them out."""
 
 _ADDED_TARGETS = frozenset({
-    "ACCOUNT", "CHAOS", "DELUDE", "DHCPMAC", "DNETMAP", "ECHO", "IMQ", "IPMARK", "LOGMARK", "LSCAN", "MIRROR",
+    "ACCOUNT", "CHAOS", "DELUDE", "DHCPMAC", "DNETMAP", "ECHO", "FLOWOFFLOAD", "FULLCONENAT",
+    "IMQ", "IPMARK", "LOGMARK", "LSCAN", "MIRROR",
     "NETFLOW", "PROTO", "RAWDNAT", "RAWSNAT", "ROUTE", "STEAL", "SYSRQ", "TARPIT",
 })  # fmt: skip
 """Targets from outside the kernel's own source, which a rule may name alone, as it names a chain."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.intake.text import to_bytes, to_text
+from iptviz.kube.families import FIREWALL_CHAIN
 from iptviz.rules.excluding import implies, is_understood
 from iptviz.rules.form import GOTO, RETURN, TARGET
 from iptviz.rules.iptables import compiled
@@ -31,10 +32,11 @@ _BROAD = re.compile(rb"-A (\S++)" + _COMMENTS + _ONE_TEST + _COMMENTS + _ENDING)
 
 
 def check(node: Examined) -> Iterator[Finding]:
-    """Yield rules that do nothing in their chain."""
-    for table in node.dump.tables.values():
-        yield from _unreachable(table)
-        yield from _shadowed(table)
+    """Yield rules that do nothing in their chain; where interfaces are not shown, none."""
+    if not any(gap.id == "interfaces-not-shown" for gap in node.dump.gaps):
+        for table in node.dump.tables.values():
+            yield from _unreachable(table)
+            yield from _shadowed(table)
     yield from _duplicates(node.dump)
 
 
@@ -81,42 +83,59 @@ def _target(rule: Rule) -> str:
 _MOST_TAKING, _LONGEST = 16, 2_000
 """In a chain so many rules are compared with those below them, in chains of no more rules than that."""
 
+_WEAVE = (" -o weave -j DROP", "-A FORWARD -o weave -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
+"""Weave Net writes these two, one above the other, on every node: its policies accept answers before."""
+
 
 def _shadowed(table: Table) -> Iterator[Finding]:
-    """Yield for each rule with one wide condition those below it that it takes all packets from."""
+    """Yield for each chain that a rule with one wide condition takes all packets from rules below it."""
     taking: dict[str, list[Rule]] = {}
     for rule in _not_last(table, _BROAD):
         some = taking.setdefault(rule.chain, [])
-        if len(some) < _MOST_TAKING and _takes(rule):
+        if len(some) < _MOST_TAKING and _takes(table, rule):
             some.append(rule)
     for chain, takers in taking.items():
         rules = table.rules_of(chain)
-        if takers and len(rules) <= _LONGEST:
-            yield from _taken(takers, rules)
+        if takers and len(rules) <= _LONGEST and (pairs := list(_taken(takers, rules))):
+            yield _shadowing(pairs)
 
 
-def _takes(rule: Rule) -> bool:
+def _takes(table: Table, rule: Rule) -> bool:
+    """Whether a rule has one condition that stays what it was on a packet's way through the table.
+
+    In raw a rule may end the tracking of a connection, and so change its state.
+    """
     tests = compiled(rule).tests
-    return len(tests) == 1 and is_understood(tests[0]) and _ends(rule)
+    changes = len(tests) == 1 and tests[0].kind == "state" and table.name == "raw"
+    return len(tests) == 1 and is_understood(tests[0]) and not changes and _ends(rule)
 
 
-def _taken(takers: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Yield which of a chain's rules each of some takes everything from; another fate is what makes it matter."""
+def _taken(takers: Sequence[Rule], rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Yield the first that takes everything from a rule, and the rule, where that would do something else."""
     told: set[Rule] = set()
     for taker in takers:
         wanted, fate = compiled(taker).tests[0], compiled(taker).action
-        below = [
-            rule
-            for rule in rules[taker.number :]
-            if rule not in told
-            and compiled(rule).action != fate
-            and any(implies(test, wanted) for test in compiled(rule).tests)
-        ]
-        told.update(below)
-        if below:
-            yield found(shadowed_rule, [taker, *below], line=taker.line, target=_target(taker),
-                chain=taker.chain, wanted=wanted.part, count=len(below), at=below[0].line,
-            )._replace(times=len(below))  # fmt: skip
+        for rule in rules[taker.number :]:
+            if (
+                rule not in told
+                and compiled(rule).action != fate
+                and any(implies(test, wanted) for test in compiled(rule).tests)
+                and not (taker.text.endswith(_WEAVE[0]) and rule.text == _WEAVE[1])
+            ):
+                told.add(rule)
+                yield taker, rule
+
+
+def _shadowing(pairs: Sequence[tuple[Rule, Rule]]) -> Finding:
+    """Return the finding for a chain; a condition that only few packets fail takes nearly all of them."""
+    taker, rule = pairs[0]
+    takers = dict.fromkeys(taker for taker, _ in pairs)
+    wide = any(compiled(one).tests[0].negated for one in takers)
+    made = found(shadowed_rule, [*takers, *(one for _, one in pairs)], line=taker.line,
+        state="nearly-all" if wide else "some", target=_target(taker), chain=taker.chain,
+        wanted=compiled(taker).tests[0].part, count=len(pairs), at=rule.line,
+    )  # fmt: skip
+    return made._replace(times=len(pairs))
 
 
 # --- there more than once --------------------------------------------------------------------------------------
@@ -138,6 +157,13 @@ class _Repeated(NamedTuple):
         return self.table.rule_at(self.run[0])
 
 
+_MANY, _SEVERAL = 10, 3
+"""So many times has a chain one rule where a program adds it again and again; so many where it may have begun."""
+
+_REPEATED_BY_KUBE_PROXY = FIREWALL_CHAIN.encode()
+"""Up to 1.23 kube-proxy writes the rules of these once for each address of a load balancer."""
+
+
 def _duplicates(dump: Dump) -> Iterator[Finding]:
     """Yield that rules stand more than once in their chains; what was pasted or listed proves none of it."""
     if dump.form != "iptables-save":
@@ -148,14 +174,19 @@ def _duplicates(dump: Dump) -> Iterator[Finding]:
         total = sum(one.copies.total() for one in repeated)
         evidence = _copies(repeated)
         most = max(worst.copies.values()) + 1
-        chain = worst.first.chain
-        yield found(duplicate_rules, evidence, line=evidence[0].line, count=total, chain=chain,
-            table=worst.table.name, most=most,
+        yield found(duplicate_rules, evidence, line=evidence[0].line, state=_how_many(most), count=total,
+            chain=worst.first.chain, table=worst.table.name, most=most,
         )._replace(times=total)  # fmt: skip
 
 
+def _how_many(most: int) -> str:
+    return "many" if most >= _MANY else "several" if most >= _SEVERAL else "twice"
+
+
 def _repeated(table: Table) -> Iterator[_Repeated]:
-    for _, run in table.each_run():
+    for chain, run in table.each_run():
+        if chain.startswith(_REPEATED_BY_KUBE_PROXY):
+            continue
         lines = _lines(table, run)
         if len(set(lines)) < len(lines):
             copies = Counter(lines)
@@ -205,32 +236,38 @@ def unreachable_rule(*, target: str, chain: str, count: int) -> str:
     return f"{target} in {chain} takes every packet: {_rules(count)} {are} never reached"
 
 
-@diagnosis("medium", reference="kubernetes/dns#745", general=True)
+@diagnosis({"nearly-all": "medium", "some": "low"}, reference="kubernetes/dns#745", general=True)
 def shadowed_rule(*, target: str, chain: str, wanted: str, count: int, at: int) -> str:
     """An earlier rule with one wide condition takes all packets that later ones name.
 
     What the later ones would do with them is something else.
 
-    Why: The later rules are dead, although their own text is right: a `! -p 253 -j ACCEPT` above NOTRACK rules
+    Why: The later rules do nothing, although their own text is right: a `! -p 253 -j ACCEPT` above NOTRACK rules
     keeps every one of them from being asked.
 
     Do: Find out which program wrote the earlier rule. Move the later rules above it, or narrow it.
     """
-    more = f" and {count - 1:,} more" if count > 1 else ""
-    return f"{wanted} {target} in {chain} takes all packets that the rule of line {at}{more} would match"
+    rules = "1 more rule stands" if count == 2 else f"{count - 1:,} more rules stand"
+    more = f"; {rules} below one that takes all" if count > 1 else ""
+    return f"{wanted} {target} in {chain} takes all packets that the rule of line {at} would match{more}"
 
 
-@diagnosis("medium", reference="k/k#82361, #14870, k3s-io/k3s#3117")
+@diagnosis(
+    {"many": "medium", "several": "low", "twice": "info"},
+    reference="k/k#82361, #14870, k3s-io/k3s#3117",
+    general=True,
+)
 def duplicate_rules(*, count: int, chain: str, table: str, most: int) -> str:
     """Identical rules stand more than once in one chain.
 
-    Why: A program adds its rule again and again, as it does not recognise its own: iptables 1.8.0 to 1.8.4, or
-    two versions on one node. Thousands of copies slow down every packet and every restore.
+    Why: Twice does no harm in most cases. More often a program does not recognise its own rule and adds it again
+    and again: iptables 1.8.0 to 1.8.4, or two versions on one node. Thousands slow down every packet.
 
     Do: Compare the versions of iptables on the node and in the images that write rules (iptables -V). Update the
     old ones, then remove the copies: a reboot does, or iptables -D for each.
     """
-    copies = "1 rule is" if count == 1 else f"{count:,} rules are"
-    return (
-        f"{copies} a copy of another in the same chain; {chain} of table {table} has one rule {most:,} times"
+    others = count - most + 1
+    more = (
+        f", and {others:,} more {'rule is a copy' if others == 1 else 'rules are copies'}" if others else ""
     )
+    return f"{chain} of table {table} has one rule {'twice' if most == 2 else f'{most:,} times'}{more}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-_MOST_CHAINS = 4
+_MOST_CHAINS = 3
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -58,9 +58,17 @@ def _ports(nat: Table) -> Iterator[Finding]:
 
 
 def _marks(nat: Table) -> Iterator[Finding]:
-    """Yield that KUBE-POSTROUTING begins with a RETURN for everything, where kube-proxy asks for a mark."""
+    """Yield that KUBE-POSTROUTING begins with a RETURN for everything, where kube-proxy asks for a mark.
+
+    Where another of its rules shows a mark, marks are printed, and the RETURN is there.
+    """
     rules = nat.rules_of(POSTROUTING)
-    if len(rules) > 1 and compiled(rules[0]).action.kind == RETURN and not compiled(rules[0]).tests:
+    if (
+        len(rules) > 1
+        and compiled(rules[0]).action.kind == RETURN
+        and not any(test.kind == "mark" for rule in rules for test in compiled(rule).tests)
+        and not compiled(rules[0]).tests
+    ):
         yield found(marks_not_printed, rules[:1], line=rules[0].line, chain=POSTROUTING)
 
 
@@ -108,7 +116,10 @@ def _addresses(nat: Table) -> Iterator[Finding]:
     if rules:
         unique = sorted(dict.fromkeys(rules), key=lambda rule: rule.line)
         chains = tuple(dict.fromkeys(rule.chain for rule in unique))
-        yield found(dnat_unreadable, unique, line=unique[0].line, chains=chains, count=len(unique))
+        state = "services" if any(chain.startswith(ENDPOINT_CHAIN) for chain in chains) else "others"
+        yield found(
+            dnat_unreadable, unique, line=unique[0].line, state=state, chains=chains, count=len(unique)
+        )
 
 
 def _lacks_an_address(rule: Rule) -> bool:
@@ -162,14 +173,16 @@ def _old_program(dump: Dump) -> Iterator[Finding]:
 # --- the words -------------------------------------------------------------------------------------------------
 
 _TAKE_IT_NEWER = (
-    "Save the dump with the iptables that writes the rules: kubectl exec -n kube-system KUBE-PROXY-POD -- "
-    "iptables-save, or look at `nft list ruleset`. Then ask that dump."
+    "Save the dump with the iptables that writes the rules, kube-proxy's by kubectl exec -n kube-system "
+    "KUBE-PROXY-POD -- iptables-save, or look at `nft list ruleset`. Then ask that dump."
 )
 _FOLLOWING = (
     "vip-collision",
     "uneven-shares",
     "endpoint-shadowed",
     "duplicate-rules",
+    "unreachable-rule",
+    "shadowed-rule",
     "hash-mismatch",
     "no-endpoints",
     "connections-lost",
@@ -177,7 +190,10 @@ _FOLLOWING = (
 )
 """What seems to be so where conditions are not printed, and need not be."""
 
-_DROPPING = ("input-drop", "replies-dropped", "forward-drop", "marked-drop-passes")
+_DROPPING = (
+    "input-drop", "output-drop", "forward-drop", "replies-dropped", "rule-drops-services", "marked-drop-passes",
+    "blocked-endpoint-hidden",
+)  # fmt: skip
 
 
 @diagnosis(
@@ -192,8 +208,10 @@ def ports_not_printed(*, count: int) -> str:
     Why: The dump lies, the node works: the ports are unknown, not absent. Several services at one address look as
     if the first got all connections. To restore this dump would make it real.
     """
-    rules = "1 rule" if count == 1 else f"{count:,} rules"
-    return f"the ports of {rules} that lead to services are not printed: unknown here, not absent on the node"
+    if count == 1:
+        return "the port of the rule that leads to a service is not printed: unknown here, not absent on the node"
+    rules = f"{count:,} rules that lead to services"
+    return f"the ports of {rules} are not printed: unknown here, not absent on the node"
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, "no-masquerade", "hairpin-missing"))
@@ -221,7 +239,7 @@ def chances_not_printed(*, chains: tuple[str, ...]) -> str:
 
 
 @diagnosis(
-    "critical",
+    {"services": "critical", "others": "medium"},
     reference="k/k#95409, #114537",
     advice=_TAKE_IT_NEWER,
     explains=("endpoint-without-dnat",),
@@ -238,7 +256,7 @@ def dnat_unreadable(*, chains: tuple[str, ...], count: int) -> str:
     return f"the address of {rules} is not readable ({listed(chains, _MOST_CHAINS)})"
 
 
-@diagnosis("critical", reference="k/k#112477", advice=_TAKE_IT_NEWER, explains=_DROPPING)
+@diagnosis("critical", reference="k/k#112477", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, *_DROPPING))
 def rule_corrupt(*, chain: str, count: int, drops: bool) -> str:
     """A rule lost a condition between two versions of iptables, or could not be printed.
 
@@ -264,4 +282,4 @@ def iptables_version(*, tool: str) -> str:
     Do: Update iptables on the node, or use the legacy backend there (update-alternatives --set iptables
     /usr/sbin/iptables-legacy) if everything on the node does.
     """
-    return f"{tool}: its errors write rules twice and print rules without their conditions"
+    return f"{tool}: a release that adds its rules again and again, and prints newer ones without conditions"

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
 
 _WORD = re.compile(rb"(?: -[jg] ?| --(?:jump|goto)[ =])\"?([^\s\"]+)")
+
+
+class CallingTable(Protocol):
+    """What is needed of a table to search it."""
+
+    data: bytes
+
+    def names(self) -> Collection[bytes]:
+        """Return the chains of the table."""
+
+    def each_run(self) -> Iterator[tuple[bytes, Span]]:
+        """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
 
 
 class Calls:
@@ -28,7 +40,7 @@ class Calls:
             it, and where in the text each does so first.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: CallingTable) -> None:
         self.leads: dict[bytes, dict[bytes, None]] = {}
         self.places: dict[bytes, list[int]] = {}
         self.users: dict[bytes, dict[bytes, int]] = {}

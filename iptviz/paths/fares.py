@@ -174,7 +174,9 @@ class _Looking:
         self._fares: dict[int, tuple[Fare, ...]] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
-        """Return how clients fare at a frontend."""
+        """Return how clients fare at a frontend; of one whose port the dump does not show, that is not known."""
+        if answer.frontend.port is None:
+            return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:
             fares = self._fares[id(found.paths)] = tuple(_fares(answer, found.paths, found.endpoints))

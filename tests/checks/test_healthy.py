@@ -99,7 +99,7 @@ def test_a_node_that_works_has_no_fault(name: str, true: set[str]) -> None:
     assert {one.id for one in found} == true, [sentence(one) for one in found]
 
 
-GENERAL = ("reading", "refused", "rules", "unprinted")
+GENERAL = ("reading", "unprinted", "refused", "misplaced", "rules", "never_matching")
 """Catalogues whose findings hold for any firewall."""
 
 

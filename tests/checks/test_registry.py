@@ -75,6 +75,7 @@ VALUES: dict[str, Hashable] = {
     "bridge": "cni0", "endpoint": "10.244.0.1:80", "by": ("100: from all fwmark 0x4000 lookup 100",), "packets": 12,
     "cleaned": True,
     "above": 7,
+    "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
