@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-_COMMENTS = rb'(?: -m comment --comment (?:"(?:[^"\\\n]|\\.)*+"|[^\s"]++))*+'
+_COMMENTS = rb'(?: -m comment --comment (?:"(?:[^"\\\n]|\\.)*+"|[^\s"]++)){0,3}'
 _ENDING = (
     rb" (?:-j ?(?:ACCEPT|DROP|REJECT|RETURN|QUEUE|NFQUEUE|DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP)(?!\S)|-g ?\S)"
 )
