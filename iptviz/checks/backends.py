@@ -28,7 +28,7 @@ def check(node: Examined) -> Iterator[Finding]:
     warned = (dump for dump in node.node.dumps if dump.family == first.family and dump.legacy_warning)
     if LEGACY_TABLES in beyond and (dump := next(warned, None)) is not None:
         yield found(dual_backend, [Evidence(dump.legacy_warning or 0, "")], state="unseen",
-            backends=("nf_tables", "legacy"), count=0, number=dump.number, services=False,
+            backends=("nf_tables", "legacy"), count=0, ending=0, number=dump.number, services=False,
         )  # fmt: skip
 
 
@@ -47,14 +47,27 @@ def _other_dumps(node: Snapshot, asked: Dump) -> Iterator[Finding]:
             continue  # a listing does not tell of whose rules it is
         if other.family == asked.family and other.backend != asked.backend and other.rule_count:
             services = has_services(asked) and has_services(other)
+            ending = _ending(other)
             yield found(
                 dual_backend,
-                state="services" if services else "rules",
+                state="services" if services else "ending" if ending else "rules",
                 backends=(asked.backend, other.backend),
                 count=other.rule_count,
+                ending=ending,
                 number=other.number,
                 services=services,
             )
+
+
+def _ending(dump: Dump) -> int:
+    """Return how many rules of a dump, and how many policies, drop or reject something."""
+    tables = dump.tables.values()
+    rules = sum(rule.target is not None and rule.target.name in _ENDING for table in tables for text in _ENDING
+        for rule in table.rules_with(f" -j {text}"))  # fmt: skip
+    return rules + sum(chain.policy == "DROP" for table in tables for chain in table.chains.values())
+
+
+_ENDING = ("DROP", "REJECT")
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
@@ -67,8 +80,11 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 
 
-@diagnosis({"services": "critical", "rules": "medium", "unseen": "medium"}, reference="k/k#109811, #107965")
-def dual_backend(*, backends: tuple[str, str], count: int, number: int, services: bool) -> str:
+@diagnosis(
+    {"services": "critical", "ending": "high", "rules": "medium", "unseen": "medium"},
+    reference="k/k#109811, #107965",
+)
+def dual_backend(*, backends: tuple[str, str], count: int, ending: int, number: int, services: bool) -> str:
     """The node has rules in the tables of iptables-legacy and in those of iptables-nft.
 
     A packet meets the rules of both. Tables of iptables-legacy that are only told of may be empty.
@@ -86,4 +102,5 @@ def dual_backend(*, backends: tuple[str, str], count: int, number: int, services
         return f"the node has tables of {other}, too, not shown: their rules, if any, act beside those of {asked}"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
     both = "; both lead to services, and no dump shows which is asked first" if services else ""
-    return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}"
+    drops = f"; rules and policies there that drop or reject packets: {ending:,}" if ending else ""
+    return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}{drops}"

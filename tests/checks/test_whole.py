@@ -33,7 +33,8 @@ def found(name: str, what: str) -> list[str]:
         ("proxy-leftover/fault", "high: line 29: KUBE-PORTALS-CONTAINER and 1 more: kube-proxy's userspace mode"),
         ("proxy-leftover/fault-idle", "low: line 29: KUBE-HOSTPORTS and 1 more: host ports of dockershim, which"),
         ("dual-backend/fault", "critical: dump 2 has 19 rules of backend legacy, which act beside those of nf_tables"),
-        ("dual-backend/fault-other-rules", "medium: dump 2 has 1 rule of backend legacy, which act beside those of"),
+        ("dual-backend/fault-other-rules", "high: dump 2 has 1 rule of backend legacy, which act beside those of nf_tabl"),
+        ("dual-backend/fault-old-skeleton", "medium: dump 2 has 9 rules of backend legacy, which act beside those of n"),
     ],
 )  # fmt: skip
 def test_a_state_has_its_severity(name: str, said: str) -> None:
