@@ -113,7 +113,7 @@ def service_shape(service: ServiceName) -> Shape:
 
 
 def findings_shape(findings: Iterable[Finding]) -> list[Shape]:
-    """Return the shape `finding` of each."""
+    """Return the shape `finding` of each: `count` is how many things it befalls, services or rules."""
     return list(map(_finding, findings))
 
 
@@ -128,6 +128,7 @@ def _finding(finding: Finding) -> Shape:
         "message": sentence(finding),
         "service": None if finding.service is None else service_shape(finding.service),
         "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
+        "evidence_left_out": max(len(finding.evidence) - MOST_EVIDENCE, 0),
         "count": finding.times,
         "advice": diagnosis_of(finding.id).advice,
     }

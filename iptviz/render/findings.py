@@ -60,7 +60,7 @@ def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     quoted = [piece for piece in lines_of(finding) if piece["text"]]
     shown = quoted[:most]
     yield from (printable(f"line {piece['line']}: {piece['text']}") for piece in shown)
-    if more := len(quoted) - len(shown) + max(finding["count"] - len(finding["evidence"]), 0) if shown else 0:
+    if more := len(quoted) - len(shown) + finding["evidence_left_out"] if shown else 0:
         yield f"and {more:,} more"
     made = diagnosis_of(finding["id"])
     yield f"Why: {made.matters}"
