@@ -8,7 +8,7 @@ from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import are, listed, these
 from iptviz.intake.text import to_bytes
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE, POSTROUTING
-from iptviz.paths.model import ACCEPT
+from iptviz.paths.model import ACCEPT, is_among
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
@@ -59,13 +59,14 @@ def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint:
     from iptviz.paths.survey import Survey
 
     ends = [end.address for end in answer.endpoints]
+    own = frozenset([endpoint] if endpoint else ends)
     chains = (answer.chain,) if answer.chain else ()
     paths = Survey(node.dump, node.evidence, client).paths(answer.frontend, chains, ends)
     met = [
         row
         for entry in paths.entries
         for row in entry.endpoints
-        if row.share and row.outcome == ACCEPT and endpoint in {"", row.address} and not _stays_here(row)
+        if row.share and row.outcome == ACCEPT and is_among(row.address, own) and not _stays_here(row)
     ]
     return bool(met) and all(row.snat is None for row in met)
 
