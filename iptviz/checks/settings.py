@@ -85,6 +85,7 @@ def _ports_at_loopback(node: Examined, nat: Table) -> tuple[str, ...]:
         frontend.text
         for frontend in frontends
         if frontend.kind == "node-port"
+        and frontend.port is not None
         and (frontend.addresses is None or frontend.addresses.admits(_LOOPBACK))
     )
 

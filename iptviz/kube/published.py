@@ -64,7 +64,8 @@ class PublishedPort(NamedTuple):
     @property
     def text(self) -> str:
         """The port as people write it: `:8080/tcp`, `192.168.1.10:8080/tcp`."""
-        return f"{self.address or ''}:{self.ports or 'any port'}/{self.protocol or 'any'}"
+        address = (self.address or "").removesuffix("/32").removesuffix("/128")
+        return f"{address}:{self.ports or 'any port'}/{self.protocol or 'any'}"
 
     def names(self, port: int) -> bool:
         """Whether the rule names `port`, alone, in a list or in a range."""
