@@ -33,7 +33,7 @@ _LEAVE_THE_MARK = frozenset({16, 17, 18})
 _IPTABLES = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _PRINTS_RANDOM = (1, 6, 2)
 _TUNNELS = ("vxlan", "VXLAN", "flannel.1 ")
-"""What rules say where a VXLAN tunnel is: names of its interface (vxlan.calico, cilium_vxlan), comments of Calico."""
+"""What stands in rules or routes where a VXLAN tunnel is: the name of its interface, or a comment of Calico."""
 
 
 def check(node: Examined) -> Iterator[Finding]:
