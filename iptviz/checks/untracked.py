@@ -125,7 +125,7 @@ def _answer(rule: Rule) -> Packet:
 
 def _guarded(table: Table) -> Iterator[str]:
     """Yield the interfaces of pods to which policies say what may come."""
-    return (name.removeprefix(_TO_POD) for name in table.chain_names() if name.startswith(_TO_POD))
+    return (name.removeprefix(_TO_POD) for name in table.chain_names(_TO_POD))
 
 
 def _dropping(table: Table, answer: Packet) -> Rule | None:
