@@ -29,7 +29,7 @@ def _published(base: Base, port: int, number: int) -> str:
 
 
 def _preempting(base: Base, place: int) -> str:
-    rules = _published(base, base.service(place).node_port, 0)
+    rules = _published(base, base.service(place).node_port or 0, 0)
     return declared(before_services(base, f"{_LOCAL} {_HOST_PORTS}", rules), _HOST_PORTS, _CHAINS[0])
 
 
