@@ -32,7 +32,7 @@ _LEAVE_THE_MARK = frozenset({16, 17, 18})
 """Releases of which some leave the mark on what they masquerade."""
 _IPTABLES = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
 _PRINTS_RANDOM = (1, 6, 2)
-_TUNNELS = ("vxlan", "VXLAN", "flannel.1 ")
+_TUNNELS = ("vxlan", "VXLAN", "flannel.1 ", "flannel-v6.1 ")
 """What stands in rules or routes where a VXLAN tunnel is: the name of its interface, or a comment of Calico."""
 
 
