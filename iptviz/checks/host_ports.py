@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
-from iptviz.checks.wording import listed
+from iptviz.checks.wording import are, listed
 from iptviz.kube.families import CNI, DOCKER, DOCKERSHIM, PODMAN, SERVICES, family_of
 from iptviz.kube.places import Places
 from iptviz.kube.published import (
@@ -141,10 +141,8 @@ def hostport_duplicate(*, ports: tuple[str, ...], winner: HostPort, loser: HostP
     Do: See which of the two addresses a running pod has (crictl pods, kubectl get pods -o wide), and remove the
     rules of the other one from CNI-HOSTPORT-DNAT: nothing else will.
     """
-    return (
-        f"host port {listed(ports, _MOST_NAMED)} is published twice: connections go to {winner.text}, "
-        f"never to {loser.text}"
-    )
+    what = are(ports, "host port {} is", "host ports {} are").format(listed(ports, _MOST_NAMED))
+    return f"{what} published twice: connections go to {winner.text}, never to {loser.text}"
 
 
 @diagnosis("high", reference="kubernetes-sigs/kind#3054")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.wording import are, listed
 from iptviz.engine.settings import Settings
 from iptviz.kube.families import FLANNEL, KUBE_PROXY, POSTROUTING, family_of
+from iptviz.kube.releases import NEWEST, OLDEST
 from iptviz.xtables.values.numbers import read_mark
 
 if TYPE_CHECKING:
@@ -23,6 +26,14 @@ _FORWARD = "KUBE-FORWARD"
 _LIBERAL = "net.netfilter.nf_conntrack_tcp_be_liberal"
 _DROPS_INVALID = 16
 """The first release of which all dumps drop INVALID packets."""
+_RANDOM_FROM = 16
+"""The first release (1.x) of which all dumps have --random-fully, where iptables knows it."""
+_LEAVE_THE_MARK = frozenset({16, 17, 18})
+"""Releases of which some leave the mark on what they masquerade."""
+_IPTABLES = re.compile(r"v(\d+)\.(\d+)\.(\d+)")
+_PRINTS_RANDOM = (1, 6, 2)
+_TUNNELS = ("vxlan", "VXLAN", "flannel.1 ", "flannel-v6.1 ")
+"""What stands in rules or routes where a VXLAN tunnel is: the name of its interface, or a comment of Calico."""
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -30,8 +41,8 @@ def check(node: Examined) -> Iterator[Finding]:
     nat, table = node.dump.tables.get("nat"), node.dump.tables.get("filter")
     if nat is not None:
         masquerading = _masquerading(nat)
-        yield from _twice(nat, masquerading)
-        yield from _guessing(masquerading)
+        yield from _twice(node, nat, masquerading)
+        yield from _guessing(node, masquerading)
     if table is not None:
         yield from _invalid(node, table)
 
@@ -52,13 +63,25 @@ def _is_random(rule: Rule) -> bool:
     return rule.target is not None and any(option.name == _FULLY for option in rule.target.options)
 
 
-def _twice(nat: Table, rules: list[Rule]) -> Iterator[Finding]:
+def _twice(node: Examined, nat: Table, rules: list[Rule]) -> Iterator[Finding]:
     """Yield the rule that masquerades what is marked, and leaves the mark where it is."""
     for rule in rules:
         if rule.chain == POSTROUTING and _is_random(rule):
-            if not any(_clears(one) for one in nat.rules_of(POSTROUTING)[: rule.number - 1]):
-                yield found(double_masquerade, [rule], line=rule.line)
+            own = list(nat.rules_of(POSTROUTING))
+            if not any(map(_clears, own[: rule.number - 1])):
+                usual = bool(node.era.releases & _LEAVE_THE_MARK) and not any(map(_clears, own))
+                state = "release" if usual and not _has_tunnel(node) else "tunnel"
+                yield found(double_masquerade, [rule], line=rule.line, state=state, known=state == "tunnel")
             return
+
+
+def _has_tunnel(node: Examined) -> bool:
+    """Whether a route or a rule tells of a VXLAN tunnel."""
+    routes = node.evidence.host.routes
+    devices = (f"{route.device} " for route in (routes.routes if routes else ()))
+    return any(word in device for device in devices for word in _TUNNELS) or any(
+        next(iter(table.rules_with(word)), None) for table in node.dump.tables.values() for word in _TUNNELS
+    )
 
 
 def _clears(rule: Rule) -> bool:
@@ -68,16 +91,22 @@ def _clears(rule: Rule) -> bool:
     return mark is not None and (mark.value & ~mark.mask != 0 or mark.mask & ~mark.value != 0)
 
 
-def _guessing(rules: list[Rule]) -> Iterator[Finding]:
+def _guessing(node: Examined, rules: list[Rule]) -> Iterator[Finding]:
     """Yield the rules whose source ports may clash, all in one finding."""
+    releases = node.era.releases
     plain = [rule for rule in rules if not _is_random(rule)]
-    if plain:
-        yield found(
-            no_random_fully,
-            plain,
-            line=plain[0].line,
-            chains=tuple(dict.fromkeys(rule.chain for rule in plain)),
-        )
+    if not plain or (max(releases, default=NEWEST) >= _RANDOM_FROM and not _prints_random(node.dump.tool)):
+        return
+    yield found(no_random_fully, plain, line=plain[0].line,
+        state="later" if min(releases, default=OLDEST) >= _RANDOM_FROM else "release",
+        chains=tuple(dict.fromkeys(rule.chain for rule in plain)),
+    )  # fmt: skip
+
+
+def _prints_random(tool: str | None) -> bool:
+    """Whether the iptables that saved a dump prints the option: older ones leave it out."""
+    version = _IPTABLES.search(tool or "")
+    return version is None or tuple(map(int, version.groups())) >= _PRINTS_RANDOM
 
 
 def _invalid(node: Examined, table: Table) -> Iterator[Finding]:
@@ -102,8 +131,8 @@ def _drops_invalid(rule: Rule) -> bool:
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-@diagnosis("medium", reference="k/k#88986, #92035")
-def double_masquerade() -> str:
+@diagnosis({"tunnel": "medium", "release": "info"}, reference="k/k#88986, #92035")
+def double_masquerade(*, known: bool) -> str:
     """KUBE-POSTROUTING masquerades with --random-fully and leaves the mark on the packet.
 
     kube-proxy 1.16 to 1.18 wrote that before 1.16.13, 1.17.9 and 1.18.6. An old rule above the new ones, which
@@ -116,12 +145,15 @@ def double_masquerade() -> str:
     Do: Update kube-proxy and kubelet, then reboot the node or take the old rule out of KUBE-POSTROUTING. Until
     then, switch the tunnel's offloading off: ethtool -K flannel.1 tx-checksum-ip-generic off.
     """
-    return "masquerades with --random-fully and leaves the mark: what a VXLAN tunnel carries is masqueraded twice"
+    where = "what a VXLAN tunnel carries" if known else "where pods use a VXLAN tunnel, what it carries"
+    return f"{POSTROUTING} masquerades with --random-fully and leaves the mark: {where} is masqueraded twice"
 
 
-@diagnosis("low", reference="flannel-io/flannel#1004, k/k#76699")
+@diagnosis({"later": "low", "release": "info"}, reference="flannel-io/flannel#1004, k/k#76699")
 def no_random_fully(*, chains: tuple[str, ...]) -> str:
     """MASQUERADE without --random-fully.
+
+    kube-proxy before 1.16 writes no other: then it is only information.
 
     Why: Two connections that begin at the same time may be given one source port; the kernel drops the first
     packet of one of them, and its client tries again a second later. That shows as rare delays under load.
@@ -129,7 +161,7 @@ def no_random_fully(*, chains: tuple[str, ...]) -> str:
     Do: kube-proxy adds the option from 1.16 on where iptables is 1.6.2 or newer, and flannel does today: update
     them, with the iptables of their images. Until then, conntrack -S shows by insert_failed whether it happens.
     """
-    return f"{' and '.join(chains)} masquerades without --random-fully"
+    return f"{listed(chains, 3)} {are(chains, 'masquerades', 'masquerade')} without --random-fully"
 
 
 @diagnosis("info", reference="k/k#74839, #94861")

@@ -10,7 +10,7 @@ from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import KERNEL, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
@@ -90,7 +90,7 @@ def _illegal_targets(table: Table, backend: str | None) -> Iterator[Finding]:
             )  # fmt: skip
 
 
-def _forbidden_hooks(table: Table, allowed: _Allowed, users: Mapping[bytes, int]) -> Iterator[bytes]:
+def _forbidden_hooks(table: Table, allowed: _Allowed, users: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the built-in chains that lead to one of `users`, and must not."""
     legal = allowed.hooks.split()
     for name in names("hook", table=table.name, writer=KERNEL):

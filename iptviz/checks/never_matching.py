@@ -81,19 +81,14 @@ class _WaysIn:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def _jump(self, chain: bytes) -> int | None:
-        """Return where the only jump to a chain stands in the text."""
-        places = self._table.calls.places.get(chain, ())
-        return places[0] if len(places) == 1 else None
-
     def words(self, chain: bytes) -> dict[bytes, set[bytes]]:
         """Return what the rules of the way in ask for, by the text: which option, and with which words."""
         words: dict[bytes, set[bytes]] = {}
-        if self._jump(chain) is None:
+        if self._table.calls.only_jump(chain) is None:
             return words
         data = self._table.data
         for _ in range(_FARTHEST):
-            at = self._jump(chain)
+            at = self._table.calls.only_jump(chain)
             if at is None:
                 words.setdefault(_INTERFACES.get(chain, b""), set())
                 break
@@ -107,7 +102,7 @@ class _WaysIn:
         """Return the only way into a chain."""
         rules: list[Rule] = []
         for _ in range(_FARTHEST):
-            at = self._jump(chain)
+            at = self._table.calls.only_jump(chain)
             rule = None if at is None else self._table.rule_at(at)
             if rule is None or rule.jump != to_text(chain):
                 break

@@ -72,9 +72,9 @@ def _missing_chains(dump: Dump) -> Iterator[Finding]:
     leading = [
         rule
         for table in dump.tables.values()
-        for word, users in table.calls.users.items()
+        for word in table.calls.users
         if not _is_no_chain(to_text(word)) and (dump.complete or not to_text(word).startswith(_OF_SERVICES))
-        for rule in map(table.rule_at, users.values())
+        for rule in map(table.rule_at, table.calls.uses(word))
         if rule.jump == to_text(word) and not table.has_chain(to_text(word))
     ]
     if leading:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
 
 _COMMENTS = rb'(?: -m comment --comment (?:"(?:[^"\\\n]|\\.)*+"|[^\s"]++)){0,3}'
 _ENDING = (
@@ -141,6 +142,7 @@ def _shadowing(pairs: Sequence[tuple[Rule, Rule]]) -> Finding:
 # --- there more than once --------------------------------------------------------------------------------------
 
 _MOST_EVIDENCE = 1_000
+_SOME_TEXT = 1 << 16
 _COUNTERS = re.compile(rb"^\[[\d~]+:[\d~]+\] ", re.MULTILINE)
 
 
@@ -184,9 +186,29 @@ def _how_many(most: int) -> str:
 
 
 def _repeated(table: Table) -> Iterator[_Repeated]:
-    for chain, run in table.each_run():
-        if chain.startswith(_REPEATED_BY_KUBE_PROXY):
-            continue
+    """Yield the runs that hold a line again; in nearly all none does, so many are looked at together."""
+    for runs in _together(
+        run for chain, run in table.each_run() if not chain.startswith(_REPEATED_BY_KUBE_PROXY)
+    ):
+        lines = _lines(table, (runs[0][0], runs[-1][1]))
+        if len(set(lines)) < len(lines):
+            yield from _repeated_in(table, runs)
+
+
+def _together(runs: Iterable[Span]) -> Iterator[list[Span]]:
+    """Yield runs that stand one behind the other, so many at once that they are some text."""
+    some: list[Span] = []
+    for run in runs:
+        if some and (some[-1][1] != run[0] or run[0] - some[0][0] > _SOME_TEXT):
+            yield some
+            some = []
+        some.append(run)
+    if some:
+        yield some
+
+
+def _repeated_in(table: Table, runs: Iterable[Span]) -> Iterator[_Repeated]:
+    for run in runs:
         lines = _lines(table, run)
         if len(set(lines)) < len(lines):
             copies = Counter(lines)
@@ -196,7 +218,7 @@ def _repeated(table: Table) -> Iterator[_Repeated]:
 
 def _lines(table: Table, run: tuple[int, int]) -> list[bytes]:
     text = table.data[run[0] : run[1]]
-    return (_COUNTERS.sub(b"", text) if text.startswith(b"[") else text).splitlines()
+    return (_COUNTERS.sub(b"", text) if text[:1] == b"[" or b"\n[" in text else text).splitlines()
 
 
 def _copies(repeated: Iterable[_Repeated]) -> list[Rule]:

@@ -107,7 +107,7 @@ def _renamed(node: Examined) -> Iterator[Finding]:
         for answer in port.answers if port.service.named_by == "comment" else ():
             frontend = answer.frontend
             chain = frontend.rule.jump or answer.chain or ""
-            named = frontend.service if frontend.service.name else port.service
+            named = own if (own := frontend.service).name else port.service
             if (chain, named.text) not in odd and not fits(chain, named, frontend.protocol):
                 odd[chain, named.text] = frontend.rule
     if odd:

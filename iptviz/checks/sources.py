@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import are, listed, these
-from iptviz.intake.text import to_bytes
+from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE, POSTROUTING
-from iptviz.paths.model import ACCEPT
+from iptviz.paths.model import ACCEPT, is_among
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
@@ -62,15 +62,15 @@ def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint:
     from iptviz.paths.survey import Survey
 
     ends = [end.address for end in answer.endpoints]
+    own = frozenset([endpoint] if endpoint else ends)
     chains = (answer.chain,) if answer.chain else ()
     paths = Survey(node.dump, node.evidence, client).paths(answer.frontend, chains, ends)
-    wanted = {endpoint} if endpoint else set(ends)
     met = [
         row
         for entry in paths.entries
         if endpoint or not _is_of_one_source(entry)
         for row in entry.endpoints
-        if row.share and row.outcome == ACCEPT and row.address in wanted and not _stays_here(node, row)
+        if row.share and row.outcome == ACCEPT and is_among(row.address, own) and not _stays_here(node, row)
     ]
     return bool(met) and all(row.snat is None for row in met)
 
@@ -104,16 +104,15 @@ def _hairpins(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
 
 def _without_marks(nat: Table, *, complete: bool) -> set[str]:
     """Return the chains of endpoints that mark nothing; none where an excerpt shows no such rule at all."""
-    mark = to_bytes(MARK_MASQUERADE)
-    chains = [name for name in nat.chain_names() if name.startswith(ENDPOINT_CHAIN)]
-    unmarked = {
-        name
-        for name in chains
-        if (runs := nat.runs_of(name)) and not any(nat.data.find(mark, *run) >= 0 for run in runs)
-    }
-    if not complete and len(unmarked) == len(chains):
+    mark, begin = to_bytes(MARK_MASQUERADE), to_bytes(ENDPOINT_CHAIN)
+    marked, unmarked = set[bytes](), set[bytes]()
+    for name, run in nat.each_run():
+        if name.startswith(begin):
+            (unmarked if nat.data.find(mark, *run) < 0 else marked).add(name)
+    if not complete and not marked:
         return set()
-    return {name for name in unmarked if not any(_marks(rule) for rule in nat.rules_of(name))}
+    names = map(to_text, unmarked - marked)
+    return {name for name in names if not any(_marks(rule) for rule in nat.rules_of(name))}
 
 
 def _marks(rule: Rule) -> bool:

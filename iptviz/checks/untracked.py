@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
 from iptviz.engine.matching import rule_truth
-from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.engine.packet import Packet
+from iptviz.engine.survey import survey
+from iptviz.kube.frontends import SERVICE_KINDS, value_of
 from iptviz.kube.marks import hooks_leading_to
 from iptviz.kube.preempt import HOOKS
 from iptviz.kube.service import first_packet
-from iptviz.rules.iptables import compiled
+from iptviz.rules.iptables import compiled, dump_rule, rule_table
+from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,13 +24,14 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.packet import Packet
     from iptviz.paths.fares import Reached
 
 _MOST_NAMED = 3
 _DNS = "53"
 _PORTS = ("--dport", "--dports", "--sport", "--sports")
-_POLICIES = ("cali-tw-", "cali-fw-", "cali-th-", "cali-fh-", "cali-pi-", "cali-po-")
+_TO_POD = "cali-tw-"
+_MOST_PODS = 20
+"""Of so many pods one at least, most likely, is under policies where any is."""
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -86,33 +91,52 @@ def _holds(rule: Rule, packet: Packet) -> bool:
 
 
 def _dns(node: Examined, rules: Sequence[Rule]) -> Iterator[Finding]:
-    """Yield that DNS is not tracked beside policies of Calico that drop."""
+    """Yield that answers of DNS are not tracked, and that policies of Calico drop them on their way to a pod."""
     about = [rule for rule in rules if _names_dns(rule)]
     table = node.dump.tables.get("filter")
-    dropping = _policy_drop(table) if about and table is not None else None
-    if dropping is not None:
-        yield found(
-            notrack_dns, [*about, dropping], line=about[0].line, chain=dropping.chain, at=dropping.line
-        )
+    if not about or table is None or not table.rules_of("OUTPUT"):
+        return
+    answers = dict.fromkeys(map(_answer, about))
+    for interface in islice(_guarded(table), _MOST_PODS):
+        for answer in answers:
+            dropping = _dropping(table, answer._replace(out_interface=interface))
+            if dropping is not None:
+                yield found(notrack_dns, [*about, dropping], line=about[0].line,
+                    chain=dropping.chain, at=dropping.line,
+                )  # fmt: skip
+                return
 
 
 def _names_dns(rule: Rule) -> bool:
     options = (match.option(name) for match in rule.matches for name in _PORTS)
-    return any(option is not None and not option.negated and _DNS in option.values for option in options)
+    given = (option.values for option in options if option is not None and not option.negated)
+    return any(_DNS in value.split(",") for values in given for value in values)
 
 
-def _policy_drop(table: Table) -> Rule | None:
-    """Return a rule that drops what no policy admits; what is INVALID is dropped without any."""
-    return next(
-        (
-            rule
-            for rule in table.rules_with(" -j DROP")
-            if rule.chain.startswith(_POLICIES)
-            and not any(match.name == "conntrack" for match in rule.matches)
-            and hooks_leading_to(table, rule.chain)
-        ),
-        None,
+def _answer(rule: Rule) -> Packet:
+    """Return an answer of the DNS server whose packets a rule keeps from being tracked."""
+    return Packet(
+        protocol=value_of(rule, "-p") or "udp",
+        source=parse_network(value_of(rule, "-d") or value_of(rule, "-s") or ""),
+        source_port=int(_DNS),
+        state="UNTRACKED",
     )
+
+
+def _guarded(table: Table) -> Iterator[str]:
+    """Yield the interfaces of pods to which policies say what may come."""
+    return (name.removeprefix(_TO_POD) for name in table.chain_names(_TO_POD))
+
+
+def _dropping(table: Table, answer: Packet) -> Rule | None:
+    """Return the rule of a policy that drops what this node sends, if there is one."""
+    cases = survey(rule_table(table), answer, list(map(compiled, table.rules_of("OUTPUT")))).cases
+    ends = (dump_rule(place) for case in cases for place, share in case.ends.items() if share)
+    return next((rule for rule in ends if rule.chain.startswith("cali-") and _is_drop(rule)), None)
+
+
+def _is_drop(rule: Rule) -> bool:
+    return rule.target is not None and rule.target.name == "DROP"
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -135,7 +159,7 @@ def untracked_service(*, taken: tuple[str, ...]) -> str:
 
 @diagnosis("medium", reference="k/k#98758, projectcalico/calico#3795")
 def notrack_dns(*, chain: str, at: int) -> str:
-    """DNS is not tracked on a node with network policies of Calico.
+    """Answers of DNS are not tracked, and a network policy of Calico drops them.
 
     Why: Calico's policies follow connections: what answers a tracked one passes. An answer that is not tracked
     belongs to none, and is dropped where no policy admits it for itself: DNS times out in pods that policies

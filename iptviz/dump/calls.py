@@ -7,27 +7,37 @@ among what is found, as in `--comment "-j DROP"`: whoever speaks of a rule looks
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cached_property
+from itertools import chain as joined
 from typing import TYPE_CHECKING, Protocol
 
+from iptviz.intake.text import to_text
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from iptviz.intake.index import Span
 
+    Words = tuple[bytes, ...]
+
 _WORD = re.compile(rb"(?: -[jg] ?| --(?:jump|goto)[ =])\"?([^\s\"]+)")
+_SEVERAL = -1
 
 
-class CallingTable(Protocol):
-    """What is needed of a table to search it."""
+class Searched(Protocol):
+    """What is asked of a table."""
 
     data: bytes
 
-    def names(self) -> Collection[bytes]:
-        """Return the chains of the table."""
+    def names(self) -> set[bytes]:
+        """Return the names of all chains."""
 
     def each_run(self) -> Iterator[tuple[bytes, Span]]:
-        """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
+        """Yield each chain that has rules, and where they stand."""
+
+    def runs_of(self, chain: str) -> Sequence[Span]:
+        """Return where the rules of a chain stand."""
 
 
 class Calls:
@@ -35,52 +45,90 @@ class Calls:
 
     Attributes:
         leads: the chains that a chain leads to, in the order of its rules.
-        places: where in the text the jumps to a chain stand.
-        users: for a word that is no chain of the table, a target or a missing chain, the chains whose rules use
-            it, and where in the text each does so first.
+        users: for a word that is no chain of the table, a target or a missing chain, the chains that use it.
     """
 
-    def __init__(self, table: CallingTable) -> None:
-        self.leads: dict[bytes, dict[bytes, None]] = {}
-        self.places: dict[bytes, list[int]] = {}
-        self.users: dict[bytes, dict[bytes, int]] = {}
+    def __init__(self, table: Searched) -> None:
+        self._table = table
+        self.leads: dict[bytes, Words] = {}
+        self.users: dict[bytes, list[bytes]] = {}
+        self._only: dict[bytes, int] = {}
         self._reached: dict[bytes, set[bytes]] = {}
         chains = table.names()
+        # Endpoints' chains, by far the most, have the same words: what these mean is told once.
+        shapes: dict[Words, tuple[Words, Words]] = {}
         for chain, run in table.each_run():
-            for found in _WORD.finditer(table.data, *run):
-                word = found[1]
-                if word in chains:
-                    self.leads.setdefault(chain, {})[word] = None
-                    self.places.setdefault(word, []).append(found.start())
-                else:
-                    self.users.setdefault(word, {}).setdefault(chain, found.start())
+            words = tuple(_WORD.findall(table.data, *run))
+            if words in shapes:
+                callees, targets = shapes[words]
+                self._only |= dict.fromkeys(callees, _SEVERAL)
+            else:
+                distinct = tuple(dict.fromkeys(words))
+                callees = tuple(word for word in distinct if word in chains)
+                targets = tuple(word for word in distinct if word not in chains)
+                shapes[words] = callees, targets
+                self._note_places(chains, run)
+            if callees:
+                earlier = self.leads.get(chain)
+                self.leads[chain] = tuple(dict.fromkeys(earlier + callees)) if earlier else callees
+            for word in targets:
+                self.users.setdefault(word, []).append(chain)
+
+    def _note_places(self, chains: set[bytes], run: Span) -> None:
+        """Note for each chain that rules of a run lead to where the jump stands, if it is the only one."""
+        for found in _WORD.finditer(self._table.data, *run):
+            if found[1] in chains:
+                self._only[found[1]] = _SEVERAL if found[1] in self._only else found.start()
+
+    def only_jump(self, chain: bytes) -> int | None:
+        """Return where in the text the only jump to a chain stands; None where there is none, or another."""
+        place = self._only.get(chain, _SEVERAL)
+        return None if place == _SEVERAL else place
+
+    @cached_property
+    def places(self) -> Mapping[bytes, list[int]]:
+        """Where in the text the jumps to each chain, and the rules with each target, stand."""
+        found: dict[bytes, list[int]] = {}
+        for _, run in self._table.each_run():
+            for word in _WORD.finditer(self._table.data, *run):
+                found.setdefault(word[1], []).append(word.start())
+        return found
+
+    def uses(self, word: bytes) -> Iterator[int]:
+        """Yield where in the text each chain first uses a word that is no chain of the table."""
+        for chain in self.users.get(word, ()):
+            yield next(
+                found.start()
+                for run in self._table.runs_of(to_text(chain))
+                for found in _WORD.finditer(self._table.data, *run)
+                if found[1] == word
+            )
 
     def reached(self, hook: bytes) -> set[bytes]:
         """Return the chains that a built-in chain leads to, and itself."""
         if hook not in self._reached:
-            seen, pending = {hook}, [hook]
-            while pending:
-                for chain in self.leads.get(pending.pop(), ()):
-                    if chain not in seen:
-                        seen.add(chain)
-                        pending.append(chain)
+            seen, further = {hook}, {hook}
+            while further:
+                further = set(joined.from_iterable(filter(None, map(self.leads.get, further)))) - seen
+                seen |= further
             self._reached[hook] = seen
         return self._reached[hook]
 
     @cached_property
     def _order(self) -> tuple[list[bytes], Mapping[bytes, int]]:
         """The chains with those that lead to them first, and what is left over: what loops lead to."""
-        open_calls: dict[bytes, int] = {}
-        for called in self.leads.values():
-            for chain in called:
-                open_calls[chain] = open_calls.get(chain, 0) + 1
-        order = [chain for chain in self.leads if chain not in open_calls]
-        for chain in order:
-            for callee in self.leads.get(chain, ()):
-                open_calls[callee] -= 1
-                if not open_calls[callee]:
-                    del open_calls[callee]
-                    order.append(callee)
+        open_calls = Counter(joined.from_iterable(self.leads.values()))
+        order: list[bytes] = []
+        ready = [chain for chain in self.leads if chain not in open_calls]
+        while ready:
+            order += ready
+            answered = Counter(joined.from_iterable(filter(None, map(self.leads.get, ready))))
+            ready = []
+            for chain, count in answered.items():
+                open_calls[chain] -= count
+                if not open_calls[chain]:
+                    del open_calls[chain]
+                    ready.append(chain)
         return order, open_calls
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import chain as joined
 from typing import TYPE_CHECKING, Any
 
 from iptviz.dump.rule import Rule
@@ -192,13 +193,13 @@ class Table:
                 yield at, line
                 at = line[1]
 
-    def chain_names(self) -> list[str]:
-        """Return the chains' names, the declared ones first."""
-        found = (
-            name for block in self._section.declarations for name in _DECLARATION.finditer(self.data, *block)
-        )
-        names = dict.fromkeys(to_text(name[1]) for name in found)
-        return list(names | dict.fromkeys(map(to_text, self._section.runs)))
+    def chain_names(self, *begins: str) -> list[str]:
+        """Return the chains' names, of all or of those that begin with one of some words, the declared first."""
+        words = tuple(map(to_bytes, begins)) or (b"",)
+        wanted = re.compile(rb"\n:((?:%b)\S*+)[ \t]++\S" % b"|".join(map(re.escape, words)))
+        declared = (wanted.findall(self.data, start - 1, end) for start, end in self._section.declarations)
+        ruled = [name for name in self._section.runs if name.startswith(words)]
+        return list(map(to_text, dict.fromkeys(joined.from_iterable((*declared, ruled)))))
 
     def names(self) -> set[bytes]:
         """Return the names of all chains as they stand in the text."""
@@ -255,7 +256,7 @@ class Table:
 
     def each_run(self) -> Iterator[tuple[bytes, Span]]:
         """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
-        return ((chain, span) for chain in self._section.runs for span in self._section.spans(chain))
+        return self._section.each_run()
 
     def rule_at(self, offset: int) -> Rule:
         """Return the rule that holds a place of the text."""

@@ -81,6 +81,14 @@ class Section:
         found = self.runs.get(chain, [])
         return found if isinstance(found, list) else [found]
 
+    def each_run(self) -> Iterator[tuple[bytes, Span]]:
+        """Yield each chain with each place where its rules stand."""
+        for chain, found in self.runs.items():
+            if isinstance(found, list):
+                yield from ((chain, span) for span in found)
+            else:
+                yield chain, found
+
 
 class Index(NamedTuple):
     """What one pass found: sections in order, comments, and what belongs to no table."""

@@ -23,6 +23,7 @@ _OLD_DIGITS, _NEW_DIGITS = 5, 10
 # Exact up to 16 endpoints; for judging thousands, numbers of 150,000 bits would only be slow.
 _ENOUGH_BITS = 512
 _SLACK = Fraction(1, 1 << 256)
+_FEW = 64
 
 
 class Balance(NamedTuple):
@@ -48,7 +49,15 @@ class Balance(NamedTuple):
 
 def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     """Return how even `shares` (each in [0, 1]) are, or None without any."""
-    return balance_between(len(shares), min(shares), max(shares)) if shares else None
+    if len(shares) > _FEW:
+        return balance_between(len(shares), min(shares), max(shares))
+    return _balance_of_few(tuple(shares)) if shares else None
+
+
+@lru_cache(maxsize=256)
+def _balance_of_few(shares: tuple[Fraction, ...]) -> Balance:
+    """Return how even the shares of a few endpoints are; most services have as many as others."""
+    return balance_between(len(shares), min(shares), max(shares))
 
 
 def balance_between(endpoints: int, least: Fraction, most: Fraction) -> Balance:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from iptviz.kube.counted_cues import counted_cues
 from iptviz.kube.cues import Cue, cues_of
@@ -68,8 +69,17 @@ class Era(NamedTuple):
         return [cue for cue in self.cues if cue.of == KUBE_PROXY.name]
 
 
+_TOLD: WeakKeyDictionary[Dump, Era] = WeakKeyDictionary()
+
+
 def era_of(dump: Dump) -> Era:
-    """Return when `dump` was written."""
+    """Return when `dump` was written, which is found out once: many ask."""
+    if dump not in _TOLD:
+        _TOLD[dump] = _era_of(dump)
+    return _TOLD[dump]
+
+
+def _era_of(dump: Dump) -> Era:
     cues = list(cues_of(dump))
     nat = dump.tables.get("nat")
     cues += counted_cues(nat) if nat is not None else ()

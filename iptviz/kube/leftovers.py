@@ -62,7 +62,6 @@ def leftovers(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Leftover]:
     """Yield what is left of each writer; `beyond` are the node's tables that no dump shows."""
     if "nat" not in dump.tables:
         return
-    names = {name: dump.tables[name].chain_names() for name in ("nat", "filter") if name in dump.tables}
     gone = _modes_left(dump, beyond)
     for writer, prefixes in WRITERS.items():
         if writer in _OTHER_MODES and writer not in gone:
@@ -70,8 +69,8 @@ def leftovers(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Leftover]:
         found = [
             (dump.tables[table], chain)
             for table, begins in prefixes.items()
-            for chain in names.get(table, ())
-            if chain.startswith(begins)
+            if table in dump.tables
+            for chain in dump.tables[table].chain_names(*begins)
         ]
         if found:
             (first, chain), chains = found[0], tuple(dict.fromkeys(name for _, name in found))
@@ -122,7 +121,9 @@ def old_local_chains(nat: Table) -> OldLocalChains | None:
     """
     if next(nat.rules_with(f"-A {EXTERNAL_CHAIN}"), None) is None:
         return None
-    chains = tuple(name for name in nat.chain_names() if name.startswith(_OLD_LOCAL))
+    chains = tuple(nat.chain_names(_OLD_LOCAL))
+    if not chains:
+        return None
     onward = (*SERVICE_CHAINS, ENDPOINT_CHAIN)
     rules = (rule for chain in chains for rule in nat.rules_of(chain))
     leading = tuple(rule for rule in rules if (rule.jump or "").startswith(onward))

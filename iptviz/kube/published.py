@@ -12,6 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
+from iptviz.intake.text import to_bytes
 from iptviz.kube.comments import container_of_comment
 from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import (
@@ -36,10 +37,8 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
     from iptviz.engine.condition import When
 
-_OF_SERVICES = "|".join((ENDPOINT_CHAIN, *SERVICE_CHAINS)).encode()
-_OTHERS = re.compile(
-    rb"^(?:\[\d++:\d++\] |)-A (?!" + _OF_SERVICES + rb")\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE
-)
+_OF_SERVICES = tuple(map(to_bytes, (ENDPOINT_CHAIN, *SERVICE_CHAINS)))
+_OTHERS = re.compile(rb"^(?:\[\d++:\d++\] |)-A \S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE)
 _PORTS = ("--dport", "--dports", "--destination-port", "--destination-ports")
 
 
@@ -64,7 +63,8 @@ class PublishedPort(NamedTuple):
     @property
     def text(self) -> str:
         """The port as people write it: `:8080/tcp`, `192.168.1.10:8080/tcp`."""
-        return f"{self.address or ''}:{self.ports or 'any port'}/{self.protocol or 'any'}"
+        address = (self.address or "").removesuffix("/32").removesuffix("/128")
+        return f"{address}:{self.ports or 'any port'}/{self.protocol or 'any'}"
 
     def names(self, port: int) -> bool:
         """Whether the rule names `port`, alone, in a list or in a range."""
@@ -120,8 +120,8 @@ def _doubted(dump: Dump, found: Sequence[PublishedPort]) -> Collection[Published
 
 def publishing_rules(nat: Table) -> Iterator[Rule]:
     """Yield the rules of others than kube-proxy that send connections elsewhere, as they stand in the dump."""
-    for start, end in nat.blocks():
-        for found in _OTHERS.finditer(nat.data, start, end):
+    for run in sorted(run for chain, run in nat.each_run() if not chain.startswith(_OF_SERVICES)):
+        for found in _OTHERS.finditer(nat.data, *run):
             yield Rule(nat, (found.start(), nat.lines.end(found.start())))
 
 

@@ -104,11 +104,7 @@ def is_emptied(dump: Dump) -> bool:
 
 def lacks_services(nat: Table) -> bool:
     """Whether kube-proxy's chains are there, and none of any service."""
-    return (
-        nat.has_chain(SERVICES)
-        and MARK_MASQUERADE in nat.chains
-        and not any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
-    )
+    return nat.has_chain(SERVICES) and MARK_MASQUERADE in nat.chains and not nat.chain_names(CLUSTER_CHAIN)
 
 
 def was_written(nat: Table) -> bool:

@@ -53,7 +53,7 @@ def test_the_list_of_services_speaks_of_them() -> None:
 def test_their_ports_are_published_by_them() -> None:
     found = published_ports(iptviz.load(f"{HEAD}{RULES}".encode()))
     assert [(one.text, one.by) for one in found] == [
-        ("10.96.0.1/32:443/tcp", "kube-proxy, userspace mode"),
+        ("10.96.0.1:443/tcp", "kube-proxy, userspace mode"),
         (":8081/tcp", "dockershim host port"),
     ]
 

@@ -29,7 +29,7 @@ COMMIT
         ("*nat\n-A DOCKER ! -i docker0 -p udp -m udp --dport 53 -j DNAT --to-destination 172.17.0.4:5353\nCOMMIT\n",
          [(":53/udp", "172.17.0.4:5353", "Docker", "", 2)]),
         ("*nat\n-A DOCKER -d 192.168.1.10/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 172.17.0.4:80\nCOMMIT\n",
-         [("192.168.1.10/32:80/tcp", "172.17.0.4:80", "Docker", "", 2)]),
+         [("192.168.1.10:80/tcp", "172.17.0.4:80", "Docker", "", 2)]),
         ('*nat\n-A PREROUTING -p tcp -m comment --comment "my proxy" -m tcp --dport 80 -j REDIRECT --to-ports 8080\nCOMMIT\n',
          [(":80/tcp", ":8080", "PREROUTING", "my proxy", 2)]),
         ("*nat\n-A PREROUTING -j DNAT --to-destination 10.0.0.1\nCOMMIT\n",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from tests.kubeproxy.eras import NEW, era
@@ -80,8 +81,8 @@ class Cluster:
     @property
     def large(self) -> bool:
         """Whether comments of single endpoints are left out."""
-        many = sum(len(service.endpoints) for service in self.services) > 1000
-        return many and era(self.era).has("large clusters lose comments")
+        counts = accumulate(len(service.endpoints) for service in self.services)
+        return era(self.era).has("large clusters lose comments") and any(count > 1000 for count in counts)
 
 
 def _text(endpoint: Endpoint) -> str:
