@@ -195,7 +195,7 @@ def test_a_document_words_what_is_found() -> None:
     document: dict[str, Any] = json.loads(json.dumps(trace(REFUSED).to_dict()))
     (found,) = document["findings"]
     assert list(found) == [
-        "id", "severity", "certainty", "message", "service", "evidence", "count", "advice",
+        "id", "severity", "certainty", "message", "service", "evidence", "evidence_left_out", "count", "advice",
     ]  # fmt: skip
     assert (found["id"], found["severity"], found["certainty"]) == ("no-endpoints", "high", "certain")
     assert found["service"] == {
@@ -209,7 +209,7 @@ def test_of_much_evidence_a_document_shows_twenty_pieces() -> None:
     jumps = "".join(f"-A INPUT -s 10.0.0.{number}/32 -j GONE\n" for number in range(30))
     document = iptviz.graph(iptviz.load(f"*filter\n:INPUT ACCEPT [0:0]\n{jumps}COMMIT\n".encode())).to_dict()
     (found,) = document["findings"]
-    assert (len(found["evidence"]), found["count"]) == (20, 30)
+    assert (len(found["evidence"]), found["evidence_left_out"], found["count"]) == (20, 10, 30)
     assert found["message"] == document["notes"][0]
 
 
