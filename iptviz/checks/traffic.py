@@ -79,7 +79,7 @@ class Stopped(NamedTuple):
 
 def _whose(clients: Sequence[str]) -> str:
     """Return whose connections: `pods and the node`."""
-    words = [_WHOSE[client] for client in clients]
+    words = [_WHOSE.get(client, client) for client in clients]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 

@@ -58,7 +58,7 @@ class Blocked(NamedTuple):
 
     @property
     def clients(self) -> frozenset[str]:
-        """The kinds of clients of all groups."""
+        """The kinds of clients of all groups, or the address of the one that was asked about."""
         return frozenset(client for group in self.groups for client in group.clients)
 
     @property
@@ -174,7 +174,8 @@ def _joined(cases: Iterable[_Case]) -> Blocked:
     every = list(cases)
     certain = any(case.certain for case in every)
     sure = [case for case in every if case.certain is certain]
-    usual = {client: _usual(case for case in sure if case.client == client) for client in CLIENT_KINDS}
+    clients = dict.fromkeys((*CLIENT_KINDS, *(case.client for case in sure)))
+    usual = {client: _usual(case for case in sure if case.client == client) for client in clients}
     meant = [case for case in sure if case.when == usual[case.client]]
     deciders = {case.failure.cause.by for case in meant}
     whole = {case.port for case in meant if case.share >= _ALMOST}

@@ -14,7 +14,7 @@ from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ServicePort, port_with
 from iptviz.kube.target import AddressTarget
-from iptviz.paths.fares import Reached, reached_of
+from iptviz.paths.fares import Reached, reached_in, reached_of
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
 
@@ -68,17 +68,17 @@ def touching_ports(
 
 
 def touching_packet(node: Snapshot, dump: Dump, asked: Packet, evidence: Evidence) -> tuple[Finding, ...]:
-    """Return what checks find about the service port that a packet is for, but its clients' way."""
+    """Return what checks find about the service port that a packet is for."""
     if asked.destination is None or asked.destination.mask != full_mask(asked.destination.version):
         return ()
     target = AddressTarget(show_host(asked.destination), asked.destination_port, asked.protocol)
     found = find(dump, target)
     if found.wanted or asked.destination_port is None:
         return ()  # an endpoint, or any port of an address
-    answering = FrontendAnswers(DispatchingRules(dump))
+    rules = DispatchingRules(dump)
+    answering = FrontendAnswers(rules)
     ports = _ports(dump, [answering.of(one) for one in found.frontends if one.kind in SERVICE_KINDS])
-    reached = tuple(tuple(Reached(answer.frontend, ()) for answer in port.answers) for port in ports)
-    return touching_ports(node, dump, ports, reached, evidence)
+    return touching_ports(node, dump, ports, reached_in(rules, ports, evidence), evidence)
 
 
 def _ports(dump: Dump, answers: Iterable[FrontendAnswer]) -> tuple[ServicePort, ...]:

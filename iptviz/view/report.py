@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.paths.fares import fails_unduly
-from iptviz.questions.check import CheckResult
+from iptviz.questions.check import INFO, CheckResult
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
@@ -167,7 +167,8 @@ def _none_suspicious(services: ServicesResult, checked: CheckResult | None) -> s
     ports = [port for answer in services.answers for port in answer.reached]
     if open_ones := sum(any(fare.may_fail for one in port for fare in one.fares) for port in ports):
         return f"No service fails for sure; {counted(open_ones, 'service port')} may fail, see the list"
-    found = any(answer.findings for answer in services.answers) or (checked is not None and checked.counts)
+    listed = (finding for answer in services.answers for finding in answer.findings)
+    found = any(one.severity != INFO for one in listed) or (checked is not None and checked.counts)
     return f"No {'suspicious service' if found else 'problem'} found in what was looked at"
 
 

@@ -26,7 +26,7 @@ def notes(case: str, target: str) -> str:
 
 
 def findings(case: str, target: str) -> list[str]:
-    return [found.id for found in traced(case, target).findings]
+    return [found.id for found in traced(case, target).findings if found.severity != "info"]
 
 
 def ends(answer: dict[str, Any]) -> set[str]:

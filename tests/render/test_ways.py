@@ -62,7 +62,10 @@ def test_an_endpoint_at_which_some_fail_says_so_in_the_tree() -> None:
 def test_in_colour_what_fails_is_red_and_nothing_else() -> None:
     lines = written("tree", made.POD_DROPPED, color=True).split("\n")
     red = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines if "\x1b[1;31m" in line]
-    assert red == ["NOT REACHED  pod: DROP by the policy of filter FORWARD (line 5)"]
+    assert red == [
+        "NOT REACHED  pod: DROP by the policy of filter FORWARD (line 5)",
+        "Findings  forward-drop (high): iptviz explain ID says why it matters and what to do",
+    ]
 
 
 def test_a_summary_has_what_is_reached_and_no_verdict_on_chains() -> None:
