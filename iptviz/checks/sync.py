@@ -23,7 +23,7 @@ from iptviz.kube.synced import (
 from iptviz.node.snapshot import as_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding, Item
@@ -93,9 +93,15 @@ _SERVICES_IN = {
 """What is said of a mode in which services are not in iptables."""
 
 
-def hooks_not_leading(hooks: Iterable[str], *, complete: bool) -> Finding:
-    """Return the finding that from `hooks`, at least one, nothing leads to KUBE-SERVICES."""
-    return found(hook_without_services, complete=complete, lost=tuple(hooks))
+def hooks_not_leading(dump: Dump) -> Iterator[Finding]:
+    """Yield that from some hook of nat nothing leads to KUBE-SERVICES."""
+    if lost := lost_hooks(dump):
+        chains = dump.tables["nat"].chains
+        declared = [chains[hook] for hook in lost if hook in chains]
+        evidence = [
+            Evidence(chain.line, f":{chain.name} {chain.policy}") for chain in declared if chain.policy
+        ]
+        yield found(hook_without_services, evidence, complete=dump.complete, lost=tuple(lost))
 
 
 def _kept_elsewhere(dump: Dump, node: Snapshot) -> bool:
@@ -142,8 +148,8 @@ def _skeleton(dump: Dump, nat: Table) -> Finding:
 def _hooks(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield the hooks from which nothing leads to services, where nat has some and no other mode took over."""
     dispatched = any(answer.frontend.rule.table is nat for port in node.ports for answer in port.answers)
-    if dispatched and (lost := lost_hooks(node.dump)):
-        yield hooks_not_leading(lost, complete=node.dump.complete)
+    if dispatched:
+        yield from hooks_not_leading(node.dump)
 
 
 # --- the words -------------------------------------------------------------------------------------------------

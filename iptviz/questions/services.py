@@ -267,7 +267,7 @@ def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) ->
         from iptviz.checks.sync import emptiness
 
         yield from emptiness(dump, node)
-    if found and (hooks := lost_hooks(dump)):
+    if found and lost_hooks(dump):
         from iptviz.checks.sync import hooks_not_leading
 
-        yield hooks_not_leading(hooks, complete=dump.complete)
+        yield from hooks_not_leading(dump)

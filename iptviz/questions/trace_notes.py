@@ -38,10 +38,10 @@ def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
 
         yield from reading.gaps(dump)
     yield from _undeclared(dump)
-    if answered and (hooks := lost_hooks(dump)):
+    if answered and lost_hooks(dump):
         from iptviz.checks.sync import hooks_not_leading
 
-        yield hooks_not_leading(hooks, complete=dump.complete)
+        yield from hooks_not_leading(dump)
 
 
 def _undeclared(dump: Dump) -> Iterator[Item]:
