@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import Evidence, diagnosis, found
-from iptviz.checks.wording import listed
+from iptviz.checks.wording import named_ports
 from iptviz.engine.condition import clauses
 
 if TYPE_CHECKING:
@@ -161,5 +161,5 @@ def foreign_masquerade(*, rewritten: Rewritten) -> str:
     where = ", whose endpoints are outside the pod network" if rewritten.outside_pods else ""
     when = f", when {rewritten.when}" if rewritten.when else ""
     count = len(rewritten.services)
-    ports = f"{count:,} service port{'s' * (count != 1)} ({listed(rewritten.services, _NAMED)})"
+    ports = f"{count:,} service port{'s' * (count != 1)} ({named_ports(rewritten.services)})"
     return f"{rewritten.by} rewrites the source of {whose} on the way to {ports}{where}{when}"

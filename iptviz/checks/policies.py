@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, diagnosis, found
-from iptviz.checks.wording import listed
+from iptviz.checks.wording import listed, named_ports
 from iptviz.kube.pod_policies import policies_behind_forward, stale_policies
 
 if TYPE_CHECKING:
@@ -84,5 +84,5 @@ def stale_pod_policy(
     many = (
         f"{len(addresses):,} pod addresses have" if len(addresses) > 1 else f"pod address {addresses[0]} has"
     )
-    rejecting = f"; connections to {listed(services, _NAMED)} are rejected there" if services else ""
+    rejecting = f"; connections to {named_ports(services)} are rejected there" if services else ""
     return f"{many} more than one chain of policies: {listed(chains, _NAMED)}{rejecting}"

@@ -194,7 +194,8 @@ def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
 
     It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
 
-    Why: A rule that holds for one interface looks as if it held for all; an answer may say too much.
+    Why: An answer may say too much: without -v a rule that holds for one interface looks as if it held for all,
+    and of some options a listing shows a part.
 
     Do: Save a dump with iptables-save -c instead; it has everything, and is quicker to make.
     """

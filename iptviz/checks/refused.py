@@ -92,8 +92,9 @@ def dangling(chains: Iterable[str], rules: Iterable[Place], *, complete: bool) -
     """Return the finding that `rules`, at least one, lead to `chains`, which are not there."""
     leading, state = list(rules), "whole" if complete else "lacking"
     return found(
-        dangling_jump, leading, line=leading[0].line, state=state, complete=complete, chains=tuple(chains)
-    )
+        dangling_jump, leading, line=leading[0].line, state=state, complete=complete, chains=tuple(chains),
+        table=leading[0].table.name,
+    )  # fmt: skip
 
 
 # --- loops, and calls that are too deep ------------------------------------------------------------------------
@@ -196,18 +197,18 @@ def chain_loop(*, chains: tuple[str, ...], reached: bool) -> str:
 
 
 @diagnosis({"whole": "high", "lacking": "info"}, absence=True)
-def dangling_jump(*, chains: tuple[str, ...]) -> str:
+def dangling_jump(*, chains: tuple[str, ...], table: str) -> str:
     """A rule jumps to a chain that is neither declared nor has rules in this dump.
 
     Why: The kernel refuses a jump to a chain that does not exist, so lines are missing here, and what the
-    chain does with connections is not known. In a dump that lacks lines anyway it is just one of them.
+    chain does with connections is not known.
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
     if len(chains) == 1:
-        return f"jumps to {chains[0]}, which this dump does not have: cut or edited?"
+        return f"jumps to {chains[0]}, and table {table} has no such chain here: cut or edited?"
     named = listed(chains, _MOST_CHAINS)
-    return f"jumps to {len(chains):,} chains that this dump does not have ({named}): cut or edited?"
+    return f"jumps to {len(chains):,} chains that their tables do not have here ({named}): cut or edited?"
 
 
 @diagnosis("medium")

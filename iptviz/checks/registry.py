@@ -21,34 +21,37 @@ CATALOGUES = (
     "unprinted",
     "sync",
     "contradictions",
+    "backends",
     "refused",
     "misplaced",
-    "rules",
-    "never_matching",
-    "services",
-    "ways",
     "preemption",
+    "host_ports",
     "traffic",
     "lost_sources",
     "policies",
-    "host_ports",
     "untracked",
     "settings",
-    "masquerading",
-    "leftovers",
+    "sources",
+    "ways",
+    "services",
     "source_ranges",
     "frontends",
     "affinity",
-    "sources",
+    "masquerading",
+    "leftovers",
+    "rules",
+    "never_matching",
     "against_api",
     "absence",
     "era",
-    "backends",
     "counters",
     "packet",
     "graph",
 )
-"""The modules that hold findings or remarks; of findings as severe, those of the first ones are told first."""
+"""The modules that hold findings or remarks; of findings as severe, those of the first ones are told first.
+
+What makes a lie of the rest comes first, then what befalls the whole node, then what befalls single services.
+"""
 
 OF_SERVICES = (
     "services",

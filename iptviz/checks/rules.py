@@ -264,8 +264,8 @@ def shadowed_rule(*, target: str, chain: str, wanted: str, count: int, at: int) 
 
     What the later ones would do with them is something else.
 
-    Why: The later rules do nothing, although their own text is right: a `! -p 253 -j ACCEPT` above NOTRACK rules
-    keeps every one of them from being asked.
+    Why: The later rules do nothing, although their own text is right. Where the earlier one excludes next to
+    nothing (! -p 253), it was meant for something else.
 
     Do: Find out which program wrote the earlier rule. Move the later rules above it, or narrow it.
     """
@@ -286,7 +286,7 @@ def duplicate_rules(*, count: int, chain: str, table: str, most: int) -> str:
     and again: iptables 1.8.0 to 1.8.4, or two versions on one node. Thousands slow down every packet.
 
     Do: Compare the versions of iptables on the node and in the images that write rules (iptables -V). Update the
-    old ones, then remove the copies: a reboot does, or iptables -D for each.
+    old ones, then remove the copies: iptables -D for each, or drain and reboot the node.
     """
     others = count - most + 1
     more = (

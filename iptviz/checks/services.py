@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.kube.balance import Balance
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.names import ServiceName
+    from iptviz.kube.service_ports import ServicePort
 
 _MOST_FRONTENDS = 3
 _MARKED = "MARKED"
@@ -29,13 +30,14 @@ class Places(NamedTuple):
     """Frontends that give shares (in [0, 1]) of connections, `least` to `most`, to no endpoint.
 
     `verdict` is REJECT or DROP, MARKED where a rule only marks them to be dropped (up to 1.24: not wherever they
-    go), or empty where nothing ends these connections.
+    go), or empty where nothing ends these connections. `policy` is the one that is Local, if that is the reason.
     """
 
     frontends: tuple[str, ...]
     verdict: str
     least: Fraction
     most: Fraction
+    policy: str = ""
 
     @property
     def listed(self) -> str:
@@ -64,10 +66,10 @@ def check(node: Examined) -> Iterator[Finding]:
     """Yield what is wrong with service ports; what befalls many of them alike is one finding."""
     alike: dict[tuple[Hashable, ...], list[Finding]] = {}
     for port in node.ports:
-        for finding in service_findings(port.service, port.answers, complete=node.dump.complete):
+        for finding in port_findings(port, complete=node.dump.complete):
             places = dict(finding.values).get("places")
-            verdict = places.verdict if isinstance(places, Places) else ""
-            alike.setdefault((finding.id, finding.certainty, verdict), []).append(finding)
+            kind = (places.verdict, places.policy) if isinstance(places, Places) else None
+            alike.setdefault((finding.id, finding.severity, finding.certainty, kind), []).append(finding)
     for findings in alike.values():
         yield findings[0] if len(findings) == 1 else _together(findings)
     yield from _renamed(node)
@@ -97,6 +99,7 @@ def _joined(places: Sequence[Places]) -> Places:
         places[0].verdict,
         min(one.least for one in places),
         max(one.most for one in places),
+        places[0].policy,
     )
 
 
@@ -118,29 +121,32 @@ def _renamed(node: Examined) -> Iterator[Finding]:
 # --- one service port ------------------------------------------------------------------------------------------
 
 
-def service_findings(
-    service: ServiceName, answers: Sequence[FrontendAnswer], *, complete: bool
-) -> Iterator[Finding]:
-    """Yield what is wrong with a service port that has `answers`, the first for its usual clients.
+def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a service port, the first of whose answers is for its usual clients.
 
     `complete` is the dump's. Frontends that suffer alike are one finding. Nothing is said of shares that come of
     a flaw within the chains, which is a finding of its own.
     """
+    service, answers = port.service, port.answers
     usual = answers[0]
     name = service.text or usual.chain or usual.frontend.text
     # Up to 1.9 the chain of a service without endpoints is empty.
     refused = any(answer.verdict for answer in answers) and not any(answer.endpoints for answer in answers)
-    alike: dict[tuple[Diagnosis, str], list[FrontendAnswer]] = {}
+    alike: dict[tuple[str, str, str], list[FrontendAnswer]] = {}
+    troubles: dict[str, Diagnosis] = {}
     for answer in answers:
         if what := _trouble(answer, first=answer is usual, refused=refused):
-            alike.setdefault((what, _ending(answer)), []).append(answer)
-    for (what, kind), some in alike.items():
+            policy = _policy(answer) if what is local_drop else ""
+            troubles[what.id] = what
+            alike.setdefault((what.id, _ending(answer), policy), []).append(answer)
+    for (what_id, kind, policy), some in alike.items():
         lost = [answer.leftover for answer in some]
-        places = Places(tuple(answer.frontend.text for answer in some), kind, min(lost), max(lost))
+        places = Places(tuple(answer.frontend.text for answer in some), kind, min(lost), max(lost), policy)
+        steered = policy == _EXTERNAL and port.health_check is not None
         # A rule that refuses is proof, whatever lines the dump lacks.
         yield found(
-            what, _deciding(some), complete=complete or bool(kind), service=service, names=(name,),
-            places=places,
+            troubles[what_id], _deciding(some), complete=complete or bool(kind), service=service,
+            state="steered" if steered else "met", names=(name,), places=places,
         )  # fmt: skip
     balance = _balance(usual)
     settled = not (usual.leftover or usual.depends or usual.flawed)
@@ -182,6 +188,14 @@ def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool) -> Diagnosis
     return connections_lost if answer.endpoints else no_endpoints
 
 
+_INTERNAL, _EXTERNAL = "internalTrafficPolicy", "externalTrafficPolicy"
+
+
+def _policy(answer: FrontendAnswer) -> str:
+    """Return the policy that is about the clients of a frontend."""
+    return _INTERNAL if answer.frontend.kind == "cluster-ip" else _EXTERNAL
+
+
 def _ending(answer: FrontendAnswer) -> str:
     """Return what ends the connections that get no endpoint, as Places have it."""
     if answer.verdict is None:
@@ -218,20 +232,22 @@ def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
     return f"{these(names)} {are(names, 'has', 'have')} no endpoints: {fate}"
 
 
-@diagnosis("high", reference="kubernetes/website#2499")
+@diagnosis({"met": "high", "steered": "low"}, reference="kubernetes/website#2499")
 def local_drop(*, names: tuple[str, ...], places: Places) -> str:
-    """A service with policy Local has no ready endpoint on this node.
+    """A service whose traffic policy is Local has no ready endpoint on this node.
 
-    Connections that come here are dropped.
+    Connections that come here are dropped. It is externalTrafficPolicy for clients outside the cluster, and
+    internalTrafficPolicy for the cluster IP, which clients of this node ask. It is of severity low where the
+    service has a health check port, by which its load balancer knows that it must stay away from this node.
 
-    Why: A load balancer that sends clients to this node sends them into a black hole: they wait until they
-    give up. That is right only if the load balancer asks the health check port and stays away.
+    Why: Who comes here all the same waits until he gives up: a client of a node port, a load balancer that does
+    not ask the health check port, a pod of this node that asks the cluster IP.
 
-    Do: See that the load balancer heeds healthCheckNodePort, or use policy Cluster, or run a pod on each
-    node.
+    Do: Run a pod of the service on each node that has clients, or set the policy to Cluster. Of a load balancer,
+    see that it heeds healthCheckNodePort.
     """
-    why = are(names, "has no endpoint on this node, which its", "have no endpoint on this node, which their")
-    return f"{these(names)} {why} policy Local wants: {places.refusal}"
+    lacking = f"{are(names, 'has', 'have')} {places.policy}=Local and no endpoint on this node"
+    return f"{these(names)} {lacking}: {places.refusal}"
 
 
 @diagnosis("high", absence=True)

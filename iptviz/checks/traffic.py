@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import Evidence, diagnosis, found
-from iptviz.checks.wording import listed
+from iptviz.checks.wording import listed, named_ports
 from iptviz.engine.condition import clauses
 from iptviz.kube.pod_policies import is_of_policies, stale_policies
 from iptviz.paths.blocked import Blocked, Group, blocked
@@ -53,7 +53,7 @@ class Stopped(NamedTuple):
     def to(self) -> str:
         """To how many services of how many, and their names; or to some of their endpoints."""
         count, total = len(self.services), self.total
-        names = listed(self.services, _NAMED)
+        names = named_ports(self.services)
         many = f"{count:,} of {total:,} service ports ({names})" if total > 1 else names
         endpoints = "" if not self.part else "some endpoints of " if self.part == count else "endpoints of "
         return f"{'' if self.by_chance else endpoints}{many}"
@@ -200,8 +200,9 @@ def forward_drop(*, stopped: Stopped) -> str:
     Why: Connections are rewritten to an endpoint and then dropped on this node: clients wait until they give
     up, or are refused where it rejects them.
 
-    Do: Accept the pods' networks in FORWARD, above what drops: iptables -I FORWARD -s POD-CIDR -j ACCEPT, and
-    the same with -d; make it last with the program that sets the policy, or with the CNI plug-in's own rules.
+    Do: Where the policy drops, accept the pods' network at the end of FORWARD, where network policies are still
+    asked before: iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d. Where a rule drops, find out
+    which program wrote it, and remove it or narrow it there. Both last only if that program keeps them.
     """
     return f"{stopped.ends} {stopped.what}"
 
@@ -227,11 +228,12 @@ def input_drop(*, stopped: Stopped) -> str:
 
     The port of health checks is the service's healthCheckNodePort; before 1.21 no rule of kube-proxy's names it.
 
-    Why: What runs on the node's own address, such as the API server, is out of reach through its service; a
-    load balancer whose health checks are dropped sends this node nothing.
+    Why: What an endpoint on the node's own address serves, often the API server, is out of reach through its
+    service. A load balancer whose health checks are dropped sends this node nothing.
 
-    Do: Accept the port in INPUT, above what drops: iptables -I INPUT -p tcp --dport PORT -j ACCEPT; make it
-    last with the program that sets the policy.
+    Do: Where the policy drops, accept the port that the service's endpoint or health check has: iptables -A INPUT
+    -p tcp --dport PORT -j ACCEPT. Where a rule drops, find out which program wrote it, and narrow it there. Both
+    last only if that program keeps them.
     """
     return f"{stopped.ends} {stopped.what}"
 
@@ -265,7 +267,8 @@ def replies_dropped(*, stopped: Stopped) -> str:
 
     Why: The endpoint sees the connection and answers; the client never hears of it and waits until it gives up.
 
-    Do: Accept answers above what drops: -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT.
+    Do: Accept answers above what drops, in the chain that the message names: -m conntrack --ctstate
+    RELATED,ESTABLISHED -j ACCEPT. Firewalls have that as their first rule, and it admits no new connection.
     """
     return f"{stopped.ends} {stopped.some}answers of {stopped.to} to {stopped.of_all('', 'to')}"
 
@@ -290,7 +293,7 @@ def policy_drops_services(*, chains: tuple[str, ...], services: tuple[str, ...])
 
     Do: See which policies select the endpoints: kubectl get networkpolicies -A.
     """
-    whose = listed(services, _NAMED)
+    whose = named_ports(services)
     return f"network policies ({listed(chains, _NAMED)}) end connections to endpoints of {whose}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.finding import Finding, as_remark, diagnosis, findings_among, found
-from iptviz.checks.wording import are, listed, percent, these
+from iptviz.checks.wording import are, listed, percent
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
 from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, taking_all_above
@@ -237,7 +237,8 @@ def endpoint_shadowed(*, ends: tuple[str, ...], of: str, above: int | None, alik
     """
     why = "the rule has probability 0" if above is None else f"{_above(above)} takes every connection"
     get = f"{are(ends, 'gets', 'get')} no connections"
-    return _and_more(f"{these(ends, 'endpoints')}{_of(of)} {get}: {why}", alike)
+    those = ends[0] if len(ends) == 1 else f"{len(ends):,} endpoints ({listed(ends, 3)})"
+    return _and_more(f"{those}{_of(of)} {get}: {why}", alike)
 
 
 def _above(line: int) -> str:

@@ -71,9 +71,19 @@ def and_more(words: str, more: int) -> str:
     return words + (f" and {more:,} more" if more > 0 else "")
 
 
-def these(names: Sequence[str], what: str = "services") -> str:
-    """Return what is spoken of: a name, or how many there are of several, and the first few."""
-    return names[0] if len(names) == 1 else f"{len(names):,} {what} ({listed(names, 3)})"
+def named_ports(names: Iterable[str]) -> str:
+    """Return the names of service ports, the first few of many; several of one as `shop/web (2 ports)`."""
+    services: dict[str, list[str]] = {}
+    for name in names:
+        service = name.partition(":")[0]
+        services.setdefault(service if "/" in service else name, []).append(name)
+    folded = [some[0] if len(some) == 1 else f"{one} ({len(some)} ports)" for one, some in services.items()]
+    return listed(folded, 3)
+
+
+def these(names: Sequence[str]) -> str:
+    """Return of which service ports is spoken: a name, or how many there are of several, and the first few."""
+    return names[0] if len(names) == 1 else f"{len(names):,} service ports ({named_ports(names)})"
 
 
 def are(names: Sequence[object], one: str = "is", several: str = "are") -> str:

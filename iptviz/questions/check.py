@@ -6,7 +6,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.examined import Examined
-from iptviz.checks.finding import SEVERITIES, distinct, findings_among
+from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
 from iptviz.checks.registry import CATALOGUES, catalogue, examine
 from iptviz.checks.sync import emptiness
 from iptviz.errors import TargetError
@@ -279,5 +279,5 @@ def _findings(examined: Iterable[Examined], stages: _Stages) -> Iterator[Finding
 
 
 def _ordered(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings with the worst first; of those as bad, in the order of the catalogues."""
-    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+    """Return findings with the worst first; of those as bad what is certain, in the order of the catalogues."""
+    return sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.certainty != CERTAIN))

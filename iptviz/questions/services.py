@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
 from iptviz.checks.finding import Finding, findings_among
-from iptviz.checks.services import service_findings, shares_unevenly
+from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError
 from iptviz.intake.remark import remark
@@ -240,7 +240,7 @@ def is_uneven(service_port: ServicePort) -> bool:
 
 def findings_of(dump: Dump, service_port: ServicePort) -> Iterator[Finding]:
     """Yield what is wrong with a service port of `dump`."""
-    yield from service_findings(service_port.service, service_port.answers, complete=dump.complete)
+    yield from port_findings(service_port, complete=dump.complete)
     for answer in service_port.answers:
         yield from asked_before(answer)
 

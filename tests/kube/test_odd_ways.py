@@ -51,7 +51,7 @@ SAID: list[tuple[str, str, set[str], list[str], list[str]]] = [
      ["endpoint-without-dnat"]),
     ("w-sep-udp-dnat", HTTPD, OTHERS, [f"the DNAT of {SEP} is for another protocol; 25 % of"],
      ["endpoint-without-dnat"]),
-    ("undeclared-empty-chain", HTTPD, ALL, ["line 90: jumps to KUBE-SERVICES, which this dump does not have"],
+    ("undeclared-empty-chain", HTTPD, ALL, ["line 90: jumps to KUBE-SERVICES, and table filter has no such chain here"],
      ["dangling-jump"]),
     ("03-source-ranges-pods-1.26", ":30443", {"10.244.1.5:8080", "10.244.2.6:8080"},
      [":30443/tcp: loadBalancerSourceRanges do not limit it"], []),
