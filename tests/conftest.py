@@ -38,7 +38,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Measuring coverage makes Python three times as slow. These go through the same lines thousands of times, or wait for
 # a kernel or a browser: they are run unmeasured.
 UNMEASURED = (
-    "browser/", "engine/test_cases.py", "engine/test_interpreter.py", "fuzz/", "ipset/test_kernel.py", "kernel/",
+    "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py", "checks/test_planted.py",
+    "engine/test_cases.py", "engine/test_interpreter.py", "fuzz/", "ipset/test_kernel.py", "kernel/",
     "kube/test_eras.py", "kube/test_releases.py", "paths/test_against_packet.py", "paths/test_alike.py",
     "paths/test_shared.py", "redact/test_dump.py", "render/test_every_format.py", "render/test_hostile.py",
     "supplied/test_recent_kernel.py", "test_bounds.py",

@@ -11,31 +11,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import TYPE_CHECKING
 
 import pytest
 
 import iptviz
-from iptviz.checks.registry import CATALOGUES, all_diagnoses, catalogue
-from tests.checks import planted
-from tests.checks.planted import bases
+from iptviz.checks.registry import all_diagnoses, catalogue
 from tests.conftest import FIXTURES
-
-if TYPE_CHECKING:
-    from tests.checks.planted import Base, Plant
 
 FAULTS = sorted(FIXTURES.glob("checks/*/fault*.rules"))
 NEAR_MISSES = sorted(FIXTURES.glob("checks/*/near*.rules"))
-PLANTS: dict[str, Plant] = {
-    what: plant
-    for module in iter_modules(planted.__path__)
-    for what, plant in import_module(f"tests.checks.planted.{module.name}").PLANTS.items()
-}
-BASES = {base.name: base for base in bases()}
 EVIDENCE = ("addresses", "routes", "ipset", "recent", "sysctl")
 NOT_OF_DUMPS = {what for name in ("against_api",) for what in catalogue(name).diagnoses}
 """What is found by comparing a dump with the API, and never in the dump alone."""
@@ -77,36 +62,8 @@ def test_what_only_looks_like_a_fault_is_none(path: Path) -> None:
     assert path.parent.name not in beside(path)
 
 
-@cache
-def healthy(name: str) -> iptviz.CheckResult:
-    return iptviz.check(iptviz.load(BASES[name].text.encode()))
-
-
-def places() -> list[tuple[str, str, int]]:
-    return [
-        (what, base.name, place)
-        for what, plant in PLANTS.items()
-        for base in BASES.values()
-        if base.family in plant.families and (plant.nameless or "--comment" in base.text)
-        for place in range(3)
-    ]
-
-
-@pytest.mark.parametrize(("what", "name", "place"), places())
-def test_a_fault_in_a_big_dump_is_found_once_and_alone(what: str, name: str, place: int) -> None:
-    base: Base = BASES[name]
-    text = PLANTS[what].put(base, place)
-    assert text != base.text
-    found = counted(iptviz.check(iptviz.load(text.encode())), what)
-    found.subtract(counted(healthy(name), what))
-    assert found[what] == 1
-    assert {other for other, count in found.items() if count} == {what} | PLANTS[what].beside
-
-
 def test_every_diagnosis_is_tried() -> None:
     known = set(all_diagnoses()) - NOT_OF_DUMPS
     assert known - {path.parent.name for path in FAULTS} == set()
     assert known - {path.parent.name for path in NEAR_MISSES} == set()
     assert {path.parent.name for path in (*FAULTS, *NEAR_MISSES)} <= known
-    assert set(PLANTS) <= known
-    assert CATALOGUES
