@@ -12,7 +12,7 @@ INTERFACES = {
     "near": ("docker", "br-", "virbr", "lxcbr", "podman", "lo"),
     "outward": ("eth", "en", "bond", "wl", "wg", "ppp"),
     "pods": ("cni", "cbr", "cali", "veth", "lxc", "weave", "kube-bridge", "flannel", "azv", "eni"),
-    "others": ("br", "lxdbr", "nerdctl", "vxlan", "tunl", "tun", "tap", "cilium_", "azure", "gke"),
+    "others": ("bridge", "lxdbr", "nerdctl", "vxlan", "tunl", "tun", "tap", "cilium_", "azure", "gke"),
 }
 """What the names of interfaces begin with, as programs call them: `near` ones lead to no other node and to no
 pods, `outward` ones to other nodes, `pods` ones to pods of this node."""
@@ -33,6 +33,7 @@ PUBLIC_INTERFACES = _Public(
     frozenset((
         "cilium_host", "cilium_net", "cilium_vxlan", "flannel.1", "flannel-v6.1", "kube-bridge", "kube-dummy-if",
         "kube-ipvs0", "nodelocaldns", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali",
+        *(f"br{number}" for number in range(10)),
     )),
     tuple(name for names in INTERFACES.values() for name in names),
 )  # fmt: skip
