@@ -47,6 +47,14 @@ class Finding(NamedTuple):
     dump: int = 0
 
 
+class Withheld(NamedTuple):
+    """Findings of one id and severity that an answer does not show, and how many."""
+
+    id: str
+    severity: str
+    times: int
+
+
 Item = Finding | Remark
 """What an answer says beside itself: a finding, or a remark that is no diagnosis."""
 

@@ -47,6 +47,7 @@ CATALOGUES = (
     "counters",
     "packet",
     "graph",
+    "pseudonyms",
 )
 """The modules that hold findings or remarks; of findings as severe, those of the first ones are told first.
 

@@ -1,6 +1,7 @@
 """`iptviz check`: what is wrong on a node."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,7 @@ from iptviz.cli.options import (
     ServicesOption,
     SysctlOption,
 )
+from iptviz.cli.pseudonyms import Original
 from iptviz.errors import OutputError
 from iptviz.redact.named import Named
 from iptviz.supplied.files import FileArgument
@@ -87,6 +89,7 @@ def check_command(
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
     options: Options,
+    original: Original,
 ) -> CommandResult:
     """Find what is broken or suspicious on a node, with the rules that show it and advice.
 
@@ -101,21 +104,17 @@ def check_command(
             "with --redact alone, the next run has other pseudonyms, which no baseline knows",
             hint="add --map FILE, which keeps them",
         )
+    node: dict[str, Any] = {
+        "dump": dump, "names": names, "addresses": addresses, "routes": routes, "ipset": ipset, "recent": recent,
+        "sysctl": sysctl,
+    }  # fmt: skip
+    plain = original.arguments
     with progress(wanted=not options.quiet) as tell:
-        result = check(
-            dump,
-            select=_ids(select),
-            ignore=_ids(ignore),
-            min_severity=min_severity,
-            baseline=baseline,
-            names=names,
-            addresses=addresses,
-            routes=routes,
-            ipset=ipset,
-            recent=recent,
-            sysctl=sysctl,
-            progress=tell,
+        wanted = partial(
+            check, select=_ids(select), ignore=_ids(ignore), min_severity=min_severity, progress=tell
         )
+        before = None if plain is None else wanted(**{name: plain[name] for name in node})
+        result = wanted(**node, baseline=baseline, original=before)
     if write_baseline is not None:
         _write_baseline(result, write_baseline, options)
     return CommandResult(result, found=result.counts)

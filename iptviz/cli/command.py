@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from typer.models import ParameterInfo
 
 from iptviz.cli.options import After, Options
-from iptviz.cli.pseudonyms import as_asked, check_named
+from iptviz.cli.pseudonyms import Original, as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
 from iptviz.output import standard_output_is_file
 from iptviz.redact.named import INPUTS, Named
@@ -156,14 +156,14 @@ def question(
     its signature does not list, told before those that it does. `check` is given what is typed before anything is
     read: it raises an error where that cannot be asked, and returns the family of the dump that is meant. So is
     `instead`, which returns the answer where it needs no dump. The function gets the shared options, too, where
-    its signature lists them.
+    its signature lists them, and so it does what was asked before it went into pseudonyms.
     """
 
     def decorate(function: Callable[..., CommandResult]) -> CliCommand:
         own = [*more, *_own(function)]
         named = {each.name: each.named for each in own}
 
-        shared = _shared_parameter(function)
+        options_in, original_in = (_parameters_of(kind, function) for kind in (Options, Original))
 
         def ask(options: Options, **typed: Any) -> int:
             other = instead(typed)
@@ -173,7 +173,9 @@ def question(
                 found = other.found
             else:
                 family = check(typed) if check else None
-                found = function(**as_asked(typed, named, options, family), **dict.fromkeys(shared, options))
+                arguments, original = as_asked(typed, named, options, family)
+                told = dict.fromkeys(options_in, options) | dict.fromkeys(original_in, original)
+                found = function(**arguments, **told)
             if not found.blank or chosen.name == "json":
                 write(asked, chosen, found.result, options, fold=not options.show_all)
             for trace in () if options.quiet else found.absent:
@@ -187,18 +189,18 @@ def question(
 
 
 def _own(function: Callable[..., Any]) -> list[Argument]:
-    """Return the arguments that a function lists, but for the shared options."""
+    """Return the arguments that a function lists, but for what it is told beside them."""
     return [
         argument(each.name, each.annotation, each.default)
         for each in signature(function, eval_str=True).parameters.values()
-        if each.kind is not Parameter.VAR_KEYWORD and each.annotation is not Options
+        if each.kind is not Parameter.VAR_KEYWORD and each.annotation not in {Options, Original}
     ]
 
 
-def _shared_parameter(function: Callable[..., Any]) -> list[str]:
-    """Return the name of the parameter that gets the shared options, if there is one."""
+def _parameters_of(kind: type, function: Callable[..., Any]) -> list[str]:
+    """Return the name of the parameter that gets something of a kind, if there is one."""
     listed = signature(function, eval_str=True).parameters.values()
-    return [each.name for each in listed if each.annotation is Options]
+    return [each.name for each in listed if each.annotation is kind]
 
 
 def _formats(asks: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.cli.run import Meant, load_node
 from iptviz.errors import DumpError, OutputError
@@ -43,12 +43,19 @@ def check_named(named: Mapping[str, Named | None]) -> None:
             )
 
 
+class Original(NamedTuple):
+    """What a question in pseudonyms was asked before: its arguments, None where it is asked without any."""
+
+    arguments: Mapping[str, Any] | None = None
+
+
 def as_asked(
     typed: Mapping[str, Any], named: Mapping[str, Named | None], options: Options, family: str | None = None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Original]:
     """Return the arguments of a command as its question takes them: dumps read, and in pseudonyms if asked for.
 
-    `named` is what each of them names; `family` is that of the dump which is meant.
+    With them come those that went into pseudonyms. `named` is what each of them names; `family` is that of the
+    dump which is meant.
 
     Raises:
         DumpError: there is no dump, or a file or the mapping cannot be read.
@@ -59,7 +66,10 @@ def as_asked(
     meant = Meant(family, typed.get("node"))
     for kind, read in _READ.items():
         found |= {name: read(value, options, meant) for name, value in found.items() if named[name] is kind}
-    return _in_pseudonyms(found, named, options) if options.in_pseudonyms else found
+    if not options.in_pseudonyms:
+        return found, Original()
+    found |= {name: read_file(found[name], Supplied) for name, kind in named.items() if kind in _OPENED}
+    return _in_pseudonyms(found, named, options), Original(found)
 
 
 def _older(name: str | None, options: Options, meant: Meant) -> Snapshot | None:
@@ -84,13 +94,13 @@ _READ: Mapping[Named, Callable[[Any, Options, Meant], Any]] = {
 def _in_pseudonyms(
     found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options
 ) -> dict[str, Any]:
-    """Return all arguments in the pseudonyms of the dump; the mapping is kept with them."""
+    """Return all arguments, files read, in the pseudonyms of the dump; the mapping is kept with them."""
     from iptviz.redact.lock import locked
     from iptviz.redact.snapshot import hidden, texts_beside
     from iptviz.redact.translate import translated
 
     opened = {
-        name: read_file(value, _OPENED[kind]) if (kind := named[name]) in _OPENED else value
+        name: read_file(value, _service_names) if named[name] is Named.SERVICES else value
         for name, value in found.items()
     }
 
@@ -108,6 +118,7 @@ def _in_pseudonyms(
             options,
             candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)),
             beside=beside,
+            form_told=True,
         )
         arguments = {
             name: hidden(node, redactor, text)
@@ -125,11 +136,8 @@ def _service_names(text: str, source: str) -> tuple[Candidate, ...]:
     return tuple(read_service_names(text, source))
 
 
-_OPENED: Mapping[Named | None, Callable[[str, str], Any]] = {
-    Named.SERVICES: _service_names,
-    **dict.fromkeys(NODE_FILES, Supplied),
-}
-"""What is made of the text and the name of a file that the question would read itself."""
+_OPENED = (Named.SERVICES, *NODE_FILES)
+"""Files that the question would read itself."""
 
 
 def _candidates(
@@ -164,11 +172,12 @@ def _redacted(
     ports: bool = False,
     candidates: Iterable[Candidate] = (),
     beside: Iterable[str] = (),
+    form_told: bool = False,
 ) -> tuple[Redactor, str]:
     """Return who redacts a dump, and the dump redacted, with a mapping that is locked.
 
     `candidates` are services that may be in the dump; ranges of addresses that are in the texts `beside` stay
-    ranges, too.
+    ranges, too. `form_told` is whether who reads the text is told of what form the original is.
     """
     from iptviz.redact.dump import Redactor
     from iptviz.redact.mapping import fresh_secrets
@@ -179,7 +188,7 @@ def _redacted(
     services = tuple(candidates)
     for _ in range(_KEYS):
         redactor = Redactor(dump, secrets, ports=ports, candidates=services, beside=beside)
-        text = redactor.text()
+        text = redactor.text(form_told=form_told)
         if kept or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
             break
         secrets = fresh_secrets()

@@ -24,7 +24,7 @@ def redact_command(
 
     What is alike stays alike: an address keeps its place in its networks, kube-proxy's hashes are computed anew,
     and the redacted dump leads to the same answers. Loopback, link-local and multicast addresses stay, and so
-    do ports.
+    do ports, and what programs call chains, sets and interfaces.
     """
     write_answer(redacted(load_node(dump, options).dump, options, ports=ports), options.output)
     return ANSWERED

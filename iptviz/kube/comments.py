@@ -86,9 +86,14 @@ GENERAL = frozenset(
         "kubernetes firewall for dropping marked packets", "block incoming localnet connections",
         "Redirect pods trying to reach external loadbalancer VIP to clusterIP",
         "handle ClusterIPs; NOTE: this must be before the NodePort rules", "flanneld forward", "flanneld masq",
+        *(f"{words} hosts" for ip in ("IPv4", "IPv6") for words in (
+            f"Allow {ip} VXLAN packets from allowed", f"Drop {ip} VXLAN packets from non-allowed",
+            f"Allow {ip} VXLAN packets to other allowed",
+        )),
     )
 )  # fmt: skip
-"""Comments that name nobody: those of kube-proxy, kubelet and flannel that are the same in every cluster."""
+"""Comments that name nobody: those of kube-proxy, kubelet, flannel and Calico that are the same in every
+cluster."""
 
 _CLOSED = {(form.before, form.after): form for form in FORMS if not form.open}
 _OPEN = tuple(form for form in FORMS if form.open)

@@ -23,9 +23,9 @@ Role = Literal[
 ]  # fmt: skip
 """What the rules of a chain are for."""
 
-Ending = Literal["", "service hash", "endpoint hash", "name", "any"]
-"""What follows a family's name in a chain's: nothing, a hash of kube-proxy's, what a writer calls one thing of
-many (a pod, a policy, an interface), or anything, of which nothing more is known."""
+Ending = Literal["", "service hash", "endpoint hash", "interface", "name", "any"]
+"""What follows a family's name in a chain's: nothing, a hash of kube-proxy's, an interface, what a writer
+calls one thing of many (a pod, a policy), or anything, of which nothing more is known."""
 
 
 class Writer(NamedTuple):
@@ -44,8 +44,9 @@ CALICO, CILIUM = Writer("Calico", "Calico"), Writer("Cilium", "Cilium")
 ISTIO, KUBE_ROUTER = Writer("Istio", "Istio"), Writer("kube-router", "kube-router")
 AZURE = Writer("Azure NPM")
 OPENSHIFT, FLANNEL, WEAVE = Writer("OpenShift", "OpenShift"), Writer("flannel"), Writer("Weave Net")
-KERNEL, UFW, FAIL2BAN, TAILSCALE, PEOPLE = map(
-    Writer, ("the kernel", "ufw", "fail2ban", "Tailscale", "people")
+KERNEL, UFW, FAIL2BAN, TAILSCALE, FIREWALLD, SHOREWALL, MASQ_AGENT, PEOPLE = map(
+    Writer,
+    ("the kernel", "ufw", "fail2ban", "Tailscale", "firewalld", "shorewall", "ip-masq-agent", "people"),
 )
 
 
@@ -189,8 +190,9 @@ FAMILIES = (
     Family("cali-{from,to}-{wl-dispatch,host-endpoint,hep-forward,endpoint-mark}", "raw mangle nat filter",
            CALICO, "filter",
            "finds the policies of an interface"),
-    Family("cali-{fw,tw,pi,po,pri,pro,fh,th,fhfw,thfw,sm,from,to,set}-", "raw mangle nat filter", CALICO,
-           "filter",
+    Family("cali-{fw,tw,fh,th,fhfw,thfw,sm}-", "raw mangle nat filter", CALICO, "filter",
+           "one interface, policy or profile", "interface"),
+    Family("cali-{pi,po,pri,pro,from,to,set}-", "raw mangle nat filter", CALICO, "filter",
            "one interface, policy or profile", "name"),
     Family("cali-", "raw mangle nat filter", CALICO, "other", "something of Calico's", "any"),
     Family("{,OLD_}CILIUM_{INPUT,OUTPUT,FORWARD,TRANSIENT_FORWARD}", "filter", CILIUM, "filter",
@@ -230,6 +232,14 @@ FAMILIES = (
            "{,-allow,-deny,-accept,-input,-output,-forward}", "filter", UFW, "filter",
            "limits, logs or ends a packet"),
     Family("f2b-", "filter", FAIL2BAN, "filter", "addresses that a jail bans", "name"),
+    Family("{PREROUTING,INPUT,FORWARD,OUTPUT,POSTROUTING}_POLICIES_{pre,post}", "raw mangle nat filter",
+           FIREWALLD, "filter", "firewalld's policies of a hook"),
+    Family("{PREROUTING,INPUT,FORWARD,FORWARD_IN,FORWARD_OUT,POSTROUTING}_ZONES{,_SOURCE}",
+           "raw mangle nat filter", FIREWALLD, "filter", "finds the zone of a packet"),
+    Family("{PREROUTING,INPUT,FORWARD,OUTPUT,POSTROUTING}_direct", "raw mangle nat filter", PEOPLE, "filter",
+           "rules that people gave firewalld"),
+    Family("shorewall", "filter", SHOREWALL, "other", "tells that shorewall is here"),
+    Family("IP-MASQ", "nat", MASQ_AGENT, "masquerade", "masquerades what pods send out of the cluster", "any"),
     Family("ts-", "nat filter", TAILSCALE, "filter", "Tailscale's part of a hook", "name"),
     Family("{LOGGING,LOGDROP,LOG_DROP}", "filter", PEOPLE, "filter", "logs, and drops"),
 )  # fmt: skip

@@ -8,11 +8,14 @@ from iptviz.kube.era import era_of
 from iptviz.kube.families import (
     CLUSTER_CHAIN,
     ENTRY_CHAINS,
+    FIREWALLD,
     MARK_DROP,
     MARK_MASQUERADE,
     NODE_PORTS,
     SERVICE_CHAINS,
     SERVICES,
+    SHOREWALL,
+    written_by,
 )
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
 
 _SIGNS = {
-    "firewalld": ("INPUT_ZONES", "PREROUTING_ZONES", "FORWARD_ZONES", "FORWARD_IN_ZONES", "INPUT_direct"),
-    "shorewall": ("shorewall",),
+    FIREWALLD.name: (*written_by(FIREWALLD), "INPUT_direct"),
+    SHOREWALL.name: written_by(SHOREWALL),
 }
 """Chains that tell of a program that takes kube-proxy's rules away when it starts; ferm has none of its own."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.kube.public_names import INTERFACES
 from iptviz.xtables.address import full_mask, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -17,13 +18,9 @@ _OF_CLIENTS = frozenset({"source-cidr", "source-range", "source-port", "in-inter
                          "destination-range"})  # fmt: skip
 """Kinds of conditions about what a client sends, and by which interface."""
 
-_NEAR = ("docker", "br-", "virbr", "lxcbr", "podman", "lo")
-_OUTWARD = ("eth", "en", "bond", "wl", "wg", "ppp")
+_NEAR, _OUTWARD, _OF_PODS = INTERFACES["near"], INTERFACES["outward"], INTERFACES["pods"]
 _NOT_OF_PODS = (*_NEAR, *_OUTWARD)
-"""What interfaces are called that lead to no pods of this node; `_NEAR` ones lead to no other node, either."""
-
-_OF_PODS = ("cni", "cbr", "cali", "veth", "lxc", "weave", "kube-bridge", "flannel", "azv", "eni")
-"""What interfaces of pods are called by the programs that make them."""
+"""What interfaces are called that lead to no pods of this node."""
 
 
 class UsualClients:

@@ -10,7 +10,7 @@ from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
 from iptviz.checks.registry import CATALOGUES, catalogue, examine
 from iptviz.checks.sync import emptiness
 from iptviz.errors import TargetError
-from iptviz.intake.remark import Remark
+from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
@@ -20,6 +20,7 @@ from iptviz.paths.fares import reached_in
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of
 from iptviz.questions.explain_finding import named
+from iptviz.questions.pseudonyms import agreed, withheld
 from iptviz.questions.ways import Beside, evidence_of
 from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names
@@ -27,7 +28,7 @@ from iptviz.supplied.service_names import read_service_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from iptviz.checks.finding import Diagnosis, Finding, Item
+    from iptviz.checks.finding import Diagnosis, Finding, Item, Withheld
     from iptviz.dump.model import Dump
     from iptviz.engine.host import Host
     from iptviz.kube.service_ports import ServicePort
@@ -44,7 +45,8 @@ class CheckResult(NamedTuple):
     `ports` counts the service ports that were looked at; `looked_for` are the ids of what was looked for, which
     were `selected` or are all but some. `left_out` counts findings that were not asked for, `known` are those
     that stand in the baseline. `hosts` are what was known of the node beside each of its dumps. `notes` say why
-    there are no services to look at, or not all of them.
+    there are no services to look at, or not all of them. `withheld` is what the dump itself shows, and its
+    pseudonyms do not.
     """
 
     dump: Dump
@@ -57,6 +59,7 @@ class CheckResult(NamedTuple):
     known: tuple[Finding, ...] = ()
     hosts: tuple[Host, ...] = ()
     notes: tuple[Item, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -65,8 +68,9 @@ class CheckResult(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether there is any finding that is more than information."""
-        return any(finding.severity != INFO for finding in self.findings)
+        """Whether there is any finding that is more than information, be it withheld."""
+        severities = [each.severity for each in self.findings] + [each.severity for each in self.withheld]
+        return any(severity != INFO for severity in severities)
 
     def dump_of(self, finding: Finding) -> Dump:
         """Return the dump of the node that a finding is about."""
@@ -106,14 +110,16 @@ def check(
     ipset: FileArgument = None,
     recent: FileArgument = None,
     sysctl: FileArgument = None,
+    original: CheckResult | None = None,
     progress: Progress = _tell_nobody,
 ) -> CheckResult:
     """Return what is wrong with a node: findings of the ids in `select`, of all where it is empty.
 
     Those of ids in `ignore` are left out, those less severe than `min_severity`, and those that stand in the file
     `baseline`. `names` is a list of services that names those whose comments are lost. What is known of the node
-    beside its rules comes from the snapshot, or is supplied as for `iptviz.packet`. `progress` is told what is
-    done next, and which share of all is done by then, from 0 to 1.
+    beside its rules comes from the snapshot, or is supplied as for `iptviz.packet`. `original` is what the same
+    check found before all of that went into pseudonyms: what is found in these alone is left out, and what is not
+    found is withheld. `progress` is told what is done next, and which share of all is done by then, from 0 to 1.
 
     Raises:
         TargetError: there is no such id, or no such severity.
@@ -128,6 +134,8 @@ def check(
     stages = _Stages(progress, len(snapshot.dumps))
     examined = [_examined(snapshot, each, listed, beside, stages) for each in snapshot.dumps]
     result = _result(snapshot, examined, wanted, stages)
+    if original is not None:
+        result = _as_found(original, result)
     return _without(kept, result) if kept else result
 
 
@@ -167,6 +175,15 @@ def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:
     for one in [one for one in examined if one.ports] or examined:
         if not one.ports or mode_of(one.dump).name != "iptables":
             yield from (item for item in emptiness(one.dump, one.node) if isinstance(item, Remark))
+
+
+def _as_found(original: CheckResult, shown: CheckResult) -> CheckResult:
+    """Return the result of a check in pseudonyms with what the original shows, and no more."""
+    lost = withheld(shown.findings, original.findings)
+    said = (remark("not-in-pseudonyms", withheld=lost),) if lost else ()
+    return shown._replace(
+        findings=agreed(shown.findings, original.findings), withheld=lost, notes=(*said, *shown.notes)
+    )
 
 
 def _without(kept: Collection[str], result: CheckResult) -> CheckResult:

@@ -12,6 +12,7 @@ from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes
+from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
 from iptviz.supplied.sysctls import read_sysctls
@@ -36,7 +37,9 @@ _RULE = "-A INPUT "
 _RECENT = "-m recent --rcheck"
 _DIRECTIONS = re.compile(r"(?:(?:src|dst)(?:,(?:src|dst))*(?: --return-nomatch)?)?")
 _THIS_NODE = re.compile(r"(?:this node(?::[\d-]+)?)?")
-_OF_ALL = re.compile(r"net\.(?:ipv4\.ip_forward|bridge\.bridge-nf-call-ip6?tables)(?:=1)?")
+_OF_ALL = re.compile(
+    r"net\.(?:ipv4\.ip_forward|bridge\.bridge-nf-call-ip6?tables|netfilter\.nf_conntrack_tcp_be_liberal)(?:=1)?"
+)
 _OF_AN_INTERFACE = re.compile(
     r"(?P<before>net\.ipv[46]\.conf\.)(?P<interface>[^\s=]+)"
     r"(?P<key>\.(?:route_localnet|accept_local|rp_filter|forwarding|force_forwarding)(?:=1)?)"
@@ -83,8 +86,10 @@ class Beside:
         return "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
 
     def table(self, name: str) -> str:
-        """Return the name of a table: those of iptables stay."""
-        return name if name in TABLE_NAMES else f"table-{self._redactor.secrets.word('table', name)}"
+        """Return the name of a table: those of iptables stay, and those of programs."""
+        if name in TABLE_NAMES or name in PUBLIC_NFT_TABLES:
+            return name
+        return f"table-{self._redactor.secrets.word('table', name)}"
 
     def services(self, candidates: Iterable[Candidate]) -> str:
         """Return a list of services, one in a line."""

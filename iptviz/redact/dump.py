@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
+from iptviz.intake.index import TABLE_NAMES
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
 from iptviz.redact.rules import RuleRedactor
@@ -27,6 +29,13 @@ _TOOL = re.compile(r"\S+-save v[\d.]+(?: \((?:legacy|nf_tables)\))?")
 _TIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}|[\d-]{10} [\d:]{8} UTC")
 _POLICIES = {"ACCEPT", "DROP", "QUEUE", "RETURN"}
 
+
+_UNSHOWN = {
+    "table-incompatible": "# Table `{}' is incompatible, use 'nft' tool.",
+    "base-chains-unseen": "# Table `{}' contains incompatible base-chains, use 'nft' tool to list them.",
+}
+"""How iptables-nft says of a table that it does not show it, or not all of it."""
+_LEGACY = "# Warning: iptables-legacy tables present, use iptables-legacy-save to see them"
 
 _INCOMPLETE = "redacted: the original is not complete here"
 """A line that is no part of a dump: who reads it takes the dump for what it is."""
@@ -57,17 +66,20 @@ class Redactor:
         self._rules = RuleRedactor(self.names, secrets)
 
     def other(self, dump: Dump) -> str:
-        """Return another dump of the same node in the same pseudonyms."""
-        return Redactor(dump, self.secrets, ports=self._ports, candidates=self._candidates).text()
+        """Return another dump of the same node in the same pseudonyms, whose form is told otherwise."""
+        other = Redactor(dump, self.secrets, ports=self._ports, candidates=self._candidates)
+        return other.text(form_told=True)
 
-    def text(self) -> str:
+    def text(self, *, form_told: bool = False) -> str:
         """Return the whole dump; every rule stands at the line where it stood.
 
-        Where it lacks something that its rules do not show, such as lines that grep left out, a line says so.
+        Where it lacks something that its rules do not show, such as lines that grep left out, a line says so. So
+        does it where that is for its form, unless the reader is told the form otherwise, as `form_told` says.
         """
         lines = self._lines()
-        if not self._dump.complete and Dump(_joined(lines).encode()).complete:
-            for place in sorted({gap.line for gap in self._dump.gaps}):
+        lacking = {gap.line for gap in self._dump.gaps if not (form_told and gap.id in OF_FORM)}
+        if lacking and Dump(_joined(lines).encode()).complete:
+            for place in sorted(lacking):
                 _say_incomplete(lines, place)
         return _joined(lines).removesuffix("\n") if self._is_cut() else _joined(lines)
 
@@ -78,18 +90,31 @@ class Redactor:
 
     def _lines(self) -> list[str]:
         lines: list[str] = []
-        for place, line in self._placed():
+        for place, line in sorted((*self._warnings(), *self._placed()), key=lambda placed: placed[0]):
             if line.startswith("#") and place <= len(lines):
                 continue  # one table follows the other at once
             lines += ["#"] * (place - 1 - len(lines))
             lines.append(line)
         return lines
 
+    def _warnings(self) -> Iterator[tuple[int, str]]:
+        """Yield what iptables-nft says of tables that it does not show, each with its line."""
+        if self._dump.legacy_warning:
+            yield self._dump.legacy_warning, _LEGACY
+        for gap in self._dump.gaps:
+            if gap.id in _UNSHOWN:
+                table = dict(gap.values)["table"]
+                yield gap.line, _UNSHOWN[gap.id].format(table if table in TABLE_NAMES else "")
+
     def _placed(self) -> Iterator[tuple[int, str]]:
         """Yield what is written, each with its line in the original."""
+        warnings = {place for place, _ in self._warnings()}
         for table in sorted(self._dump.tables.values(), key=lambda table: table.line):
             if self._dump.tool:
-                yield table.line - 1, self._heading()
+                place = table.line - 1
+                while place in warnings:
+                    place -= 1
+                yield place, self._heading()
             yield table.line, f"*{table.name}"
             declared = [chain for chain in table.chains.values() if chain.declared]
             body = [

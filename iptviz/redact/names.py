@@ -6,12 +6,19 @@ original's hash confirms; a hash that nothing confirms becomes another one, the 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
 from iptviz.kube.families import ENDPOINT_CHAIN, beginning_of, family_of
 from iptviz.kube.names import NAMELESS, SERVICE_PROTOCOLS, ServiceName, suffix_of, suffixes
 from iptviz.kube.naming import Naming
+from iptviz.kube.public_names import (
+    PUBLIC_INTERFACES,
+    PUBLIC_NAMESPACES,
+    PUBLIC_SERVICES,
+    PUBLIC_SETS,
+)
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -23,7 +30,8 @@ if TYPE_CHECKING:
     from iptviz.supplied.service_names import Candidate
 
 REDACTED = "redacted"
-_LOOPBACK = "lo"
+_FEW_DIGITS = re.compile(r"\d{0,3}")
+"""What follows a program's own words in the names of interfaces that are numbered: eth0, docker0."""
 _NODE_PORTS = (30000, 32767)
 
 
@@ -57,11 +65,11 @@ class Names:
 
     def namespace(self, name: str) -> str:
         """Return the pseudonym of a namespace."""
-        return f"ns-{self._secrets.word('namespace', name)}"
+        return name if name in PUBLIC_NAMESPACES else f"ns-{self._secrets.word('namespace', name)}"
 
     def object(self, name: str) -> str:
         """Return the pseudonym of a service's own name."""
-        return f"svc-{self._secrets.word('service', name)}"
+        return name if name in PUBLIC_SERVICES else f"svc-{self._secrets.word('service', name)}"
 
     def port_name(self, name: str) -> str:
         """Return the pseudonym of the name of a port."""
@@ -130,7 +138,10 @@ class Names:
     # --- everything else that has a name -----------------------------------------------------------------------
 
     def chain(self, name: str) -> str:
-        """Return the pseudonym of a chain; of those that everybody has, the name."""
+        """Return the pseudonym of a chain; of those that everybody has, the name.
+
+        One of a program's, of which it chooses the rest of the name, is the program's still.
+        """
         if name in self._chains:
             return self._chains[name]
         family = family_of(name)
@@ -138,26 +149,42 @@ class Names:
             return name
         if suffix_of(name):
             return self._renamed(name, self._naming.name_of(name), "")
-        named = family is not None and family.ends_in == "name"
-        prefix = beginning_of(name) if named else "CHAIN-"
+        begin = beginning_of(name)
+        if begin and begin == name:
+            return name
+        if family is not None and family.ends_in == "interface":
+            return begin + self.interface(name[len(begin) :])
+        between = name[len(begin)] if begin and name[len(begin)] in "-_" else ""
+        prefix = begin + between if begin else "CHAIN-"
         return self._chains.setdefault(name, prefix + self._secrets.word("chain", name))
 
     def interface(self, name: str) -> str:
-        """Return the pseudonym of an interface; what begins alike in a wildcard begins alike still."""
-        if name in {_LOOPBACK, "+", ""}:
-            return name
+        """Return the pseudonym of an interface; what begins alike in a wildcard begins alike still.
+
+        What programs call interfaces stays, be it the beginning of a name or a part of that.
+        """
         stem, wild = name.removesuffix("+"), "+" if name.endswith("+") else ""
+        if any(public.startswith(stem) for public in (*PUBLIC_INTERFACES.whole, *PUBLIC_INTERFACES.begin)):
+            return name
         parent = max(
             (prefix for prefix in self._prefixes if stem.startswith(prefix) and prefix != stem),
             key=len,
             default="",
         )
-        before = self.interface(parent) if parent else "i"
+        public = PUBLIC_INTERFACES.beginning(stem)
+        if len(public) >= len(parent) and public:
+            if _FEW_DIGITS.fullmatch(stem, len(public)):
+                return name
+            before = parent = public
+        else:
+            before = self.interface(parent) if parent else "i"
         return before + self._secrets.word(f"interface {parent}", stem[len(parent) :], length=4) + wild
 
     def set(self, name: str) -> str:
-        """Return the pseudonym of an ipset."""
-        return f"set-{self._secrets.word('set', name)}"
+        """Return the pseudonym of an ipset; those of programs stay, or begin as they did."""
+        if name in PUBLIC_SETS.whole:
+            return name
+        return f"{PUBLIC_SETS.beginning(name) or 'set-'}{self._secrets.word('set', name)}"
 
     def text(self, text: str) -> str:
         """Return the pseudonym of a text that has no form of its own."""

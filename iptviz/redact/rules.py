@@ -70,6 +70,10 @@ _HELPERS = re.compile(
 )
 _NOTHING_READ = 2
 _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
+_UNSUPPORTED = "[unsupported", "revision]"
+"""What iptables prints of an extension that is newer than itself, as two words of the rule."""
+_LOST = {"--random", "--persistent", "--random-fully"}
+"""What stands where iptables lost the address of `--to-destination`, behind two spaces."""
 _EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _TARGET = re.compile(r"[A-Z][A-Z0-9_]*")
 _OPTION = re.compile(r"--[a-z][a-z0-9-]*|-[A-Za-z0-9]|")
@@ -137,6 +141,8 @@ class RuleRedactor:
             values = (*map(change, option.values[:1]), *map(self._keyword, option.values[1:]))
         else:
             values = tuple(map(self._number, option.values))
+        if option.name == "--to-destination" and option.values[0] in _LOST:
+            return f"{option.name}  {option.values[0]}"
         changed = option._replace(values=values)
         if option.name not in _STRINGS:
             return changed.text()
@@ -173,11 +179,15 @@ class RuleRedactor:
 
     def _unknown(self, option: Option) -> str:
         """Return an option that no table knows: its name tells nothing if it is one, its values may tell all."""
+        if (option.name, *option.values) == _UNSUPPORTED:
+            return " ".join(_UNSUPPORTED)
         values = (value if value.isdecimal() else self._names.text(value) for value in option.values)
         name = option.name
         if not _OPTION.fullmatch(name):  # a word that went astray, or --name=value
             dashes = name[: len(name) - len(name.lstrip("-"))]
-            name = dashes + self._names.text(name)
+            head, equals, tail = name.partition("=")
+            known = equals and _OPTION.fullmatch(head)
+            name = f"{head}={self._names.text(tail)}" if known else dashes + self._names.text(name)
         return option._replace(name=name, values=tuple(values)).text()
 
     # --- ports -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import pytest
 import iptviz
 from iptviz.checks import wording
 from iptviz.checks.against_api import DIAGNOSES, Differing
-from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding
+from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding, Withheld
 from iptviz.checks.host_ports import HostPort
 from iptviz.checks.lost_sources import Rewritten
 from iptviz.checks.reading import LINES
@@ -75,6 +75,7 @@ VALUES: dict[str, Hashable] = {
     "bridge": "cni0", "endpoint": "10.244.0.1:80", "by": ("100: from all fwmark 0x4000 lookup 100",), "packets": 12,
     "cleaned": True, "ending": 3,
     "above": 7,
+    "withheld": (Withheld("dnat-unreadable", "critical", 1),),
     "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""

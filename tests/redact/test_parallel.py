@@ -120,13 +120,13 @@ def while_one_is_between(
     text_of_dump, started = Redactor.text, Event()
     other = Thread(target=second)
 
-    def text(redactor: Redactor) -> str:
+    def text(redactor: Redactor, **told: bool) -> str:
         if not started.is_set():
             started.set()
             other.start()
             other.join(0.1)
             assert other.is_alive(), "the second run has not waited for the first"
-        return text_of_dump(redactor)
+        return text_of_dump(redactor, **told)
 
     monkeypatch.setattr(Redactor, "text", text)
     first()
