@@ -70,11 +70,17 @@ def test_no_format_changes_the_exit_status(format_name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--select", "no-endpoint"), 'unknown finding "no-endpoint"\n  did you mean no-endpoints?'),
+        (("--select", "no-endpoint"), 'unknown finding "no-endpoint"\n  did you mean no-endpoints'),
         (("--select", "no-endpoints,"), 'unknown finding ""'),
         (("--select", ""), 'unknown finding ""'),
         (("--ignore", "no-endpoints,Zname"), 'unknown finding "Zname"\n  list them: iptviz explain'),
         (("--select", "endpoint-extra"), "check does not look for endpoint-extra"),
+        (
+            ("--select", "local-drop", "--ignore", "local-drop"),
+            "nothing is left to look for\n  --ignore names all",
+        ),
+        (("--ignore", ",".join(lookable())), "nothing is left to look for\n  --ignore names all there is"),
+        (("--select", "source-ranges", "--min-severity", "high"), "is ever as severe as high"),
         (("--min-severity", "hihg"), 'unknown severity "hihg"\n  severities: critical, high'),
         (("--baseline", "missing.json"), "missing.json: cannot be read: no such file"),
         (("--baseline", REFUSED), f"{REFUSED}: is not a baseline"),
@@ -121,7 +127,27 @@ def test_what_is_less_severe_is_left_out_and_counted() -> None:
     assert {one["severity"] for one in document["findings"]} <= {"critical", "high"}
     assert len(document["findings"]) + document["left_out"] == len(every["findings"])
     assert sum(document["counts"].values()) == len(document["findings"])
-    assert "Left out" in run(TODAY, "--min-severity", "high").stdout
+    assert f"1 finding; {document['left_out']} less severe" in run(TODAY, "--min-severity", "high").stdout
+    assert "Left out" not in run(TODAY, "--min-severity", "high").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("--min-severity", "critical"), r"nothing critical found; \d+ findings below"),
+        (("--min-severity", "CRITICAL"), r"nothing critical found; \d+ findings below"),
+        (
+            ("--min-severity", "High", "--ignore", "local-drop"),
+            r"nothing high or worse found; \d+ findings below",
+        ),
+        (("--select", "nat-flushed"), "nothing found"),
+        (("--select", "nat-flushed", "--min-severity", "critical"), "nothing critical found"),
+    ],
+)
+def test_nothing_found_is_said_of_what_was_asked_for(arguments: tuple[str, ...], found: str) -> None:
+    done = run(TODAY, *arguments)
+    assert re.search(f"^Checked .*: {found}$", done.stdout, re.MULTILINE)
+    assert done.returncode == 0
 
 
 def test_information_is_folded_unless_it_is_asked_for() -> None:
@@ -201,6 +227,7 @@ def test_a_baseline_leaves_out_what_it_has(tmp_path: Path) -> None:
     again = run(TODAY, "--baseline", baseline)
     assert again.returncode == 0
     assert re.search(r"^Baseline +\d findings left out that it has$", again.stdout, re.MULTILINE)
+    assert re.search(r"^Checked .*: nothing new$", again.stdout, re.MULTILINE)
     document = asked(TODAY, "--baseline", baseline)
     assert (document["findings"], document["in_baseline"]) == ([], len(ids(TODAY)))
 
@@ -266,6 +293,34 @@ def test_conditions_are_explained() -> None:
     assert [row.split()[0] for row in rows] == list(CONDITION_KINDS)
     kinds = json.loads(program.run("explain", "conditions", "--json").stdout)["conditions"]
     assert [one["kind"] for one in kinds] == list(CONDITION_KINDS)
+
+
+def test_several_findings_are_explained_in_one_answer() -> None:
+    for typed in (
+        ("nat-flushed", "no-endpoints"),
+        ("nat-flushed,no-endpoints",),
+        ("nat-flushed,", "no-endpoints"),
+    ):
+        done = program.run("explain", *typed)
+        if typed[0].endswith(","):
+            assert (done.returncode, "unknown finding" in done.stderr) == (2, True)
+        else:
+            assert re.findall("^[a-z-]+(?=   )", done.stdout, re.MULTILINE) == ["nat-flushed", "no-endpoints"]
+    document = json.loads(
+        program.run("explain", "no-endpoints", "conditions", "nat-flushed", "--json").stdout
+    )
+    assert [one["id"] for one in document["findings"]] == ["no-endpoints", "nat-flushed"]
+    assert len(document["conditions"]) == len(CONDITION_KINDS)
+    mixed = program.run("explain", "no-endpoints", "conditions").stdout
+    assert mixed.startswith("no-endpoints ")
+    assert re.search("^KIND ", mixed, re.MULTILINE)
+
+
+def test_all_ids_that_may_be_meant_are_suggested() -> None:
+    hint = program.run("explain", "forward-dropped").stderr.splitlines()[1]
+    assert re.fullmatch(r"  did you mean .*\bforward-drop\b.* or [a-z-]+\? list them: iptviz explain", hint)
+    assert "did you mean no-endpoints" in program.run("explain", "NO-ENDPOINTS").stderr
+    assert "nat-flushed" in program.run("explain", "flushed").stderr
 
 
 @pytest.mark.parametrize("what", ["no-endpoint", "condition", "\x1b[31m"])

@@ -46,6 +46,20 @@ class Finding(NamedTuple):
     line: int = 0
     dump: int = 0
 
+    @property
+    def message(self) -> str:
+        """The sentence, with the line in front that it is about."""
+        from iptviz.checks.wording import sentence  # which imports what findings are made of
+
+        return sentence(self)
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        from iptviz.checks.registry import diagnosis_of
+
+        return diagnosis_of(self.id).advice
+
 
 Item = Finding | Remark
 """What an answer says beside itself: a finding, or a remark that is no diagnosis."""

@@ -1,6 +1,6 @@
 """`iptviz check`: what is wrong on a node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,12 +31,7 @@ def _listed(typed: Mapping[str, Any]) -> Instead | None:
     from iptviz.questions.check import lookable
     from iptviz.questions.explain_finding import ExplainResult
 
-    return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()))))
-
-
-def _ids(typed: Sequence[str] | None) -> list[str]:
-    """Return the ids of an option that may be given several times, each time with several ids."""
-    return [what.strip() for text in typed or () for what in text.split(",")]
+    return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()), listed=True)))
 
 
 @question("check", all_help="Show findings of severity info too, and all evidence.", instead=_listed)
@@ -104,8 +99,8 @@ def check_command(
     with progress(wanted=not options.quiet) as tell:
         result = check(
             dump,
-            select=_ids(select),
-            ignore=_ids(ignore),
+            select=select or (),
+            ignore=ignore or (),
             min_severity=min_severity,
             baseline=baseline,
             names=names,

@@ -19,7 +19,7 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import reached_in
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of
-from iptviz.questions.explain_finding import named
+from iptviz.questions.explain_finding import ids_of, named
 from iptviz.questions.ways import Beside, evidence_of
 from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names
@@ -44,7 +44,8 @@ class CheckResult(NamedTuple):
     `ports` counts the service ports that were looked at; `looked_for` are the ids of what was looked for, which
     were `selected` or are all but some. `left_out` counts findings that were not asked for, `known` are those
     that stand in the baseline. `hosts` are what was known of the node beside each of its dumps. `notes` say why
-    there are no services to look at, or not all of them.
+    there are no services to look at, or not all of them. Of what was left out, `below` were less severe than
+    `min_severity`.
     """
 
     dump: Dump
@@ -57,6 +58,8 @@ class CheckResult(NamedTuple):
     known: tuple[Finding, ...] = ()
     hosts: tuple[Host, ...] = ()
     notes: tuple[Item, ...] = ()
+    min_severity: str = SEVERITIES[-1]
+    below: int = 0
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -96,8 +99,8 @@ def _tell_nobody(_doing: str, _done: float) -> None:
 def check(
     dump: Dump | Snapshot,
     *,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
+    select: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     min_severity: str = INFO,
     baseline: FileArgument = None,
     names: str | Supplied | None = None,
@@ -110,16 +113,16 @@ def check(
 ) -> CheckResult:
     """Return what is wrong with a node: findings of the ids in `select`, of all where it is empty.
 
-    Those of ids in `ignore` are left out, those less severe than `min_severity`, and those that stand in the file
-    `baseline`. `names` is a list of services that names those whose comments are lost. What is known of the node
+    Ids are named one by one, or in a text with commas between them. Those of ids in `ignore` are left out, those
+    less severe than `min_severity`, and those that stand in the file `baseline`. `names` is a list of services that names those whose comments are lost. What is known of the node
     beside its rules comes from the snapshot, or is supplied as for `iptviz.packet`. `progress` is told what is
     done next, and which share of all is done by then, from 0 to 1.
 
     Raises:
-        TargetError: there is no such id, or no such severity.
+        TargetError: there is no such id, or no such severity, or nothing is left to look for.
         DumpError: a file cannot be read.
     """
-    wanted = _Wanted(tuple(select), tuple(ignore), min_severity)
+    wanted = _Wanted(tuple(ids_of(select)), tuple(ids_of(ignore)), min_severity.strip().lower())
     wanted.validate()
     snapshot = as_snapshot(dump)
     listed = read_file(names, read_service_names) or ()
@@ -149,6 +152,7 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: _Wanted, stage
     """Return what is wrong with the dumps of a node, as far as it is asked for."""
     found = _ordered(_findings(examined, stages))
     asked = tuple(filter(wanted.includes, found))
+    below = sum(wanted.is_named(one.id) for one in found) - len(asked)
     return CheckResult(
         node.dump,
         asked,
@@ -159,6 +163,8 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: _Wanted, stage
         bool(wanted.select),
         hosts=tuple(one.evidence.host for one in examined),
         notes=distinct(_without_services(examined)),
+        min_severity=wanted.min_severity,
+        below=below,
     )
 
 
@@ -234,16 +240,25 @@ class _Wanted(NamedTuple):
                     f"check does not look for {what}: a dump alone does not show it",
                     hint="compare the dump with the API: iptviz verify DUMP KUBECTL.json",
                 )
+        if not any(map(self.looks_for, lookable())):
+            raise TargetError("nothing is left to look for", hint=self._why_nothing())
+
+    def _why_nothing(self) -> str:
+        """Return which options leave nothing to look for."""
+        if not any(map(self.is_named, lookable())):
+            return "--ignore names all that --select does" if self.select else "--ignore names all there is"
+        return f"nothing that is chosen is ever as severe as {self.min_severity}"
 
     def includes(self, finding: Finding) -> bool:
         """Whether a finding is asked for."""
-        return self._is_named(finding.id) and self._is_severe(finding.severity)
+        return self.is_named(finding.id) and self._is_severe(finding.severity)
 
     def looks_for(self, what: str) -> bool:
         """Whether findings of an id can be asked for."""
-        return self._is_named(what) and any(map(self._is_severe, lookable()[what].severities))
+        return self.is_named(what) and any(map(self._is_severe, lookable()[what].severities))
 
-    def _is_named(self, what: str) -> bool:
+    def is_named(self, what: str) -> bool:
+        """Whether findings of an id are asked for, however severe they are."""
         return (not self.select or what in self.select) and what not in self.ignore
 
     def _is_severe(self, severity: str) -> bool:

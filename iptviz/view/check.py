@@ -104,14 +104,33 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
 def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
     if folded:
         yield Fact("Info", _folded_text(folded, more=len(folded) < len(result.findings)))
-    count = len(result.findings)
-    found = counted(count, "finding") if count else "nothing found"
-    yield Fact("Checked", f"{_looked_at(result)}: {found}", "bad" if result.counts else "", "compared")
+    yield Fact(
+        "Checked", f"{_looked_at(result)}: {found_text(result)}", "bad" if result.counts else "", "compared"
+    )
     if result.known:
         yield Fact("Baseline", f"{counted(len(result.known), 'finding')} left out that it has")
-    if result.left_out:
-        yield Fact("Left out", f"{counted(result.left_out, 'finding')} not asked for")
+    if unasked := result.left_out - result.below:
+        yield Fact("Left out", f"{counted(unasked, 'finding')} not asked for")
     yield Fact("Not visible", unseen_of_node(result), kind="depends")
+
+
+def found_text(result: CheckResult) -> str:
+    """Return how many findings there are, or that there is none as severe or none that is new."""
+    severe = severe_text(result.min_severity)
+    if result.findings:
+        found = counted(len(result.findings), "finding")
+        return f"{found}; {result.below:,} less severe" if result.below else found
+    if not result.below:
+        return "nothing new" if result.known else f"nothing{severe and f' {severe}'} found"
+    what = f"nothing new that is {severe}" if result.known else f"nothing {severe} found"
+    return f"{what}; {counted(result.below, 'finding')} below"
+
+
+def severe_text(least: str) -> str:
+    """Return how severe a finding is that is asked for; empty where all are."""
+    if least == INFO:
+        return ""
+    return least if least == SEVERITIES[0] else f"{least} or worse"
 
 
 def _folded_text(folded: tuple[Finding, ...], *, more: bool) -> str:

@@ -32,15 +32,15 @@ def explain_view(result: ExplainResult, *, fold: bool = True) -> View:  # noqa: 
 
 
 def _blocks(result: ExplainResult) -> Iterator[Block]:
-    if result.conditions:
-        yield Table(CONDITIONS, tuple(TableRow(texts(_condition(*row))) for row in result.conditions))
-    elif len(result.diagnoses) == 1:
-        (made,) = result.diagnoses
-        yield Heading(made.id, at=_severities(made))
-        yield Table(ONE, tuple(TableRow(texts(row)) for row in _told(made)))
-    else:
+    if result.listed:
         rows = ((_severities(made), made.id, made.title) for made in result.diagnoses)
         yield Table(LISTED, tuple(TableRow(texts(row)) for row in rows))
+    else:
+        for made in result.diagnoses:
+            yield Heading(made.id, at=_severities(made))
+            yield Table(ONE, tuple(TableRow(texts(row)) for row in _told(made)))
+    if result.conditions:
+        yield Table(CONDITIONS, tuple(TableRow(texts(_condition(*row))) for row in result.conditions))
 
 
 def _severities(made: Diagnosis) -> str:
