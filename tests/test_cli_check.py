@@ -12,7 +12,7 @@ from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.registry import all_diagnoses
 from iptviz.cli import progress
 from iptviz.engine.condition_kinds import CONDITION_KINDS
-from iptviz.questions.check import lookable
+from iptviz.questions.wanted import lookable
 from tests import program
 from tests.conftest import FIXTURES, ROOT
 
@@ -180,9 +180,57 @@ def test_a_dump_is_piped_in() -> None:
 )
 def test_where_there_are_no_services_it_says_why(fixture: str, note: str) -> None:
     path = f"fixtures/no-services/{fixture}.rules"
-    assert re.search(f"^note: .*{note}", run(path).stdout, re.MULTILINE)
+    _, empty, first, *_ = run(path).stdout.splitlines()  # below the line on the dump
+    assert empty == ""
+    assert re.match(f"note: .*{note}", first)
     (said,) = asked(path)["notes"]
     assert note in said
+
+
+def test_rules_without_services_are_said_to_be_looked_at_alone() -> None:
+    done = run("fixtures/no-services/cut-in-declarations.rules")
+    assert re.search(
+        r"^Checked +only 0 rules of nat: .*; no service is among them, so none was looked at$",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert done.stdout.startswith("fixtures/no-services/cut-in-declarations.rules")
+    assert done.stdout.splitlines()[0].endswith(" INCOMPLETE")
+
+
+NFTABLES = """table ip kube-proxy {
+\tchain services {
+\t\ttype nat hook prerouting priority dstnat; policy accept;
+\t\tip daddr 10.97.20.77 tcp dport 80 dnat to 10.244.1.5:8080
+\t}
+}
+"""
+
+
+def test_where_the_nft_ruleset_has_the_services_it_is_not_asked_for(tmp_path: Path) -> None:
+    ruleset = tmp_path / "ruleset.nft"
+    ruleset.write_text(NFTABLES)
+    done = run("fixtures/no-services/flushed-nat.rules", str(ruleset))
+    assert done.returncode == 0
+    first = done.stdout.splitlines()[2]
+    assert first.startswith(
+        "note: kube-proxy runs in nftables mode here: the nft ruleset that was given has its table (nft ip kube"
+    )
+    assert "iptviz does not read that yet" in first
+    assert "ask nft" not in done.stdout
+    assert re.search("^Not looked at +tables .*: nft ip kube-proxy$", done.stdout, re.MULTILINE)
+    document = json.loads(run("fixtures/no-services/flushed-nat.rules", str(ruleset), "--json").stdout)
+    assert (document["unseen"], document["assumed"]) == (["nft ip kube-proxy"], [])
+
+
+def test_tables_of_the_node_that_no_dump_shows_are_assumed_to_do_nothing(tmp_path: Path) -> None:
+    ruleset = tmp_path / "ruleset.nft"
+    ruleset.write_text(NFTABLES.replace("table ip kube-proxy", "table inet firewalld"))
+    said = "the tables that are not in the dump (nft inet firewalld) do nothing here"
+    assert re.search(f"^Assumed +{re.escape(said)}$", run(TODAY, str(ruleset)).stdout, re.MULTILINE)
+    document = asked(TODAY, str(ruleset))
+    assert [one["text"] for one in document["assumed"]] == [said]
+    assert "Assumed" not in run(TODAY).stdout
 
 
 def test_a_suffix_chooses_the_format(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.intake.remark import Remark
 
@@ -49,16 +50,17 @@ class Finding(NamedTuple):
     @property
     def message(self) -> str:
         """The sentence, with the line in front that it is about."""
-        from iptviz.checks.wording import sentence  # which imports what findings are made of
-
-        return sentence(self)
+        return str(_worded_in("wording").sentence(self))
 
     @property
     def advice(self) -> str:
         """What to do."""
-        from iptviz.checks.registry import diagnosis_of
+        return str(_worded_in("registry").diagnosis_of(self.id).advice)
 
-        return diagnosis_of(self.id).advice
+
+def _worded_in(module: str) -> Any:
+    """Return a module that has words; those import what findings are made of, so it is not imported before."""
+    return import_module(f"iptviz.checks.{module}")
 
 
 Item = Finding | Remark

@@ -28,8 +28,8 @@ def _listed(typed: Mapping[str, Any]) -> Instead | None:
     """Return the list of all that is looked for, where that is asked for: no dump is read then."""
     if not typed["listed"]:
         return None
-    from iptviz.questions.check import lookable
     from iptviz.questions.explain_finding import ExplainResult
+    from iptviz.questions.wanted import lookable
 
     return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()), listed=True)))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.paths.fares import fails_unduly
-from iptviz.questions.check import INFO, CheckResult
+from iptviz.questions.check import CheckResult
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
+from iptviz.questions.wanted import INFO
 from iptviz.view.blocks import (
     Answers,
     ChainBrowser,
