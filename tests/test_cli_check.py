@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,13 @@ def test_no_format_changes_the_exit_status(format_name: str) -> None:
         (("--select", "source-ranges", "--min-severity", "high"), "is ever as severe as high"),
         (("--min-severity", "hihg"), 'unknown severity "hihg"\n  severities: critical, high'),
         (("--baseline", "missing.json"), "missing.json: cannot be read: no such file"),
-        (("--baseline", REFUSED), f"{REFUSED}: is not a baseline"),
+        (("--baseline", REFUSED), f"{REFUSED}: is no baseline of iptviz: it is no JSON\n  make one with"),
+        (("--baseline", os.devnull), "is no baseline of iptviz: it is empty\n  make one with"),
+        (("--sysctl", REFUSED), f"{REFUSED}: holds no setting\n  give what `sysctl -a` prints"),
+        (("--sysctl", os.devnull), "holds no setting"),
+        (("--redact", "--sysctl", REFUSED), "holds no setting"),
+        (("-o", "fixtures"), "-o fixtures: is a folder\n  name a file in it"),
+        (("-f", "html", "-o", "fixtures"), "-o fixtures: is a folder"),
         (("-f", "dot"), "there is no format 'dot'"),
         (("--redact", "--baseline", "b.json"), "add --map FILE"),
         (("--write-baseline", REFUSED), "would overwrite"),
@@ -261,6 +268,18 @@ def test_evidence_beside_the_dump_decides() -> None:
     without, with_it = (asked(*asking, *more) for more in ((), ("--sysctl", str(folder / "fault.sysctl"))))
     assert [one["severity"] for one in without["findings"]] == ["info"]
     assert [one["severity"] for one in with_it["findings"]] == ["high"]
+
+
+def test_settings_without_any_of_use_are_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "sysctl.txt"
+    settings.write_text("vm.swappiness = 1\n")
+    for more in ((), ("--redact",)):
+        assert run(REFUSED, "--sysctl", str(settings), *more).returncode == 1
+
+
+def test_a_pipe_of_settings_is_for_both_families() -> None:
+    told = run(*DUAL, "--sysctl", "-", "--all", stdin=b"net.ipv6.conf.all.forwarding = 1\n").stdout
+    assert "net.ipv6.conf.all.forwarding" not in told
 
 
 # --- a baseline ------------------------------------------------------------------------------------------------

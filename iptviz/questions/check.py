@@ -138,7 +138,7 @@ def check(
     snapshot = as_snapshot(dump)
     listed = read_file(names, read_service_names) or ()
     kept = read_file(baseline, read_baseline) or frozenset()
-    beside = Beside("", addresses, routes, ipset, recent, sysctl)
+    beside = Beside("", addresses, routes, ipset, recent, sysctl).once()
     stages = _Stages(progress, len(snapshot.dumps))
     examined = [_examined(snapshot, each, listed, beside, stages) for each in snapshot.dumps]
     result = _result(snapshot, examined, wanted, stages)
