@@ -55,7 +55,17 @@ class Finding(NamedTuple):
     @property
     def advice(self) -> str:
         """What to do."""
-        return str(_worded_in("registry").diagnosis_of(self.id).advice)
+        return plain(_worded_in("registry").diagnosis_of(self.id).advice)
+
+
+def plain(documented: str) -> str:
+    """Return what documentation says without the backticks in which it has commands."""
+    return documented.replace("`", "")
+
+
+def pieces(documented: str) -> tuple[tuple[str, bool], ...]:
+    """Return what documentation says in pieces, each with whether it is a command, one in backticks."""
+    return tuple((piece, place % 2 == 1) for place, piece in enumerate(documented.split("`")) if piece)
 
 
 def _worded_in(module: str) -> Any:

@@ -70,6 +70,7 @@ def message_of(finding: Shape) -> str:
 
 def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     """Yield a line for each rule that is evidence, at most so many, how many more there are, and the advice."""
+    from iptviz.checks.finding import plain
     from iptviz.checks.registry import diagnosis_of
 
     quoted = [piece for piece in lines_of(finding) if piece["text"]]
@@ -78,8 +79,8 @@ def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     if more := len(quoted) - len(shown) + finding["evidence_left_out"] if shown else 0:
         yield f"and {more:,} more"
     made = diagnosis_of(finding["id"])
-    yield f"Why: {made.matters}"
-    yield f"Do: {made.advice}"
+    yield f"Why: {plain(made.matters)}"
+    yield f"Do: {plain(made.advice)}"
 
 
 def looked_at(document: Shape) -> str:

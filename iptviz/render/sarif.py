@@ -46,14 +46,15 @@ def _invocations(document: Shape) -> Shape:
 
 def _rule(what: str) -> Shape:
     """Return what is documented of a kind of finding."""
+    from iptviz.checks.finding import plain
     from iptviz.checks.registry import diagnosis_of
 
     made = diagnosis_of(what)
     return {
         "id": what,
-        "shortDescription": {"text": _literal(made.title)},
-        "fullDescription": {"text": _literal(made.means)},
-        "help": {"text": _literal(_help(made, "", "")), "markdown": _help(made, "**", "\n")},
+        "shortDescription": {"text": _literal(plain(made.title))},
+        "fullDescription": {"text": _literal(plain(made.means))},
+        "help": {"text": _literal(plain(_help(made, "", ""))), "markdown": _help(made, "**", "\n")},
         "defaultConfiguration": {"level": LEVELS[made.severities[0]]},
         "properties": {"severities": list(made.severities)},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import IF_COMPLETE, SEVERITIES
+from iptviz.checks.finding import IF_COMPLETE, SEVERITIES, pieces, plain
 from iptviz.checks.registry import diagnosis_of
 from iptviz.checks.wording import placed, text
 from iptviz.documents.check_v1 import notes_of
@@ -104,8 +104,8 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
     if len(quoted) > len(shown):
         yield Below(f"and {len(quoted) - len(shown):,} more lines{hint}")
     diagnosis = diagnosis_of(finding.id)
-    yield Below(f"Why: {diagnosis.matters}", sentence=True)
-    yield Below(f"Do: {diagnosis.advice}", sentence=True)
+    for label, said in (("Why", diagnosis.matters), ("Do", diagnosis.advice)):
+        yield Below(plain(said), label=label, pieces=pieces(said))
 
 
 # --- what is said of all ---------------------------------------------------------------------------------------
@@ -114,6 +114,12 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
 def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
     if folded:
         yield Fact("Info", _folded_text(folded, more=len(folded) < len(result.findings)))
+    yield from check_facts(result)
+    yield Fact("Not visible", unseen_of_node(result), kind="depends")
+
+
+def check_facts(result: CheckResult) -> Iterator[Fact]:
+    """Yield what was looked at, what was left out, and what is taken for granted."""
     found = f"{_looked_at(result)}: {found_text(result)}" + ("" if result.ports else NO_SERVICE)
     yield Fact("Checked", found, "bad" if result.counts else "", "compared")
     if result.known:
@@ -128,7 +134,6 @@ def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
             printable(f"tables that are not in the dump: {', '.join(result.unseen)}"),
             kind="depends",
         )
-    yield Fact("Not visible", unseen_of_node(result), kind="depends")
 
 
 NO_SERVICE = "; no service is among them, so none was looked at"
