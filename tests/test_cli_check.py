@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from iptviz.checks.finding import SEVERITIES
+from iptviz.checks.finding import SEVERITIES, plain
 from iptviz.checks.registry import all_diagnoses
 from iptviz.cli import progress
 from iptviz.engine.condition_kinds import CONDITION_KINDS
-from iptviz.questions.check import lookable
+from iptviz.questions.wanted import lookable
 from tests import program
 from tests.conftest import FIXTURES, ROOT
 
@@ -70,14 +71,26 @@ def test_no_format_changes_the_exit_status(format_name: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--select", "no-endpoint"), 'unknown finding "no-endpoint"\n  did you mean no-endpoints?'),
+        (("--select", "no-endpoint"), 'unknown finding "no-endpoint"\n  did you mean no-endpoints'),
         (("--select", "no-endpoints,"), 'unknown finding ""'),
         (("--select", ""), 'unknown finding ""'),
         (("--ignore", "no-endpoints,Zname"), 'unknown finding "Zname"\n  list them: iptviz explain'),
         (("--select", "endpoint-extra"), "check does not look for endpoint-extra"),
+        (
+            ("--select", "local-drop", "--ignore", "local-drop"),
+            "nothing is left to look for\n  --ignore names all",
+        ),
+        (("--ignore", ",".join(lookable())), "nothing is left to look for\n  --ignore names all there is"),
+        (("--select", "source-ranges", "--min-severity", "high"), "is ever as severe as high"),
         (("--min-severity", "hihg"), 'unknown severity "hihg"\n  severities: critical, high'),
         (("--baseline", "missing.json"), "missing.json: cannot be read: no such file"),
-        (("--baseline", REFUSED), f"{REFUSED}: is not a baseline"),
+        (("--baseline", REFUSED), f"{REFUSED}: is no baseline of iptviz: it is no JSON\n  make one with"),
+        (("--baseline", os.devnull), "is no baseline of iptviz: it is empty\n  make one with"),
+        (("--sysctl", REFUSED), f"{REFUSED}: holds no setting\n  give what `sysctl -a` prints"),
+        (("--sysctl", os.devnull), "holds no setting"),
+        (("--redact", "--sysctl", REFUSED), "holds no setting"),
+        (("-o", "fixtures"), "fixtures: cannot be written: is a folder\n  name a file in it"),
+        (("-f", "html", "-o", "fixtures"), "fixtures: cannot be written: is a folder"),
         (("-f", "dot"), "there is no format 'dot'"),
         (("--redact", "--baseline", "b.json"), "add --map FILE"),
         (("--write-baseline", REFUSED), "would overwrite"),
@@ -121,7 +134,27 @@ def test_what_is_less_severe_is_left_out_and_counted() -> None:
     assert {one["severity"] for one in document["findings"]} <= {"critical", "high"}
     assert len(document["findings"]) + document["left_out"] == len(every["findings"])
     assert sum(document["counts"].values()) == len(document["findings"])
-    assert "Left out" in run(TODAY, "--min-severity", "high").stdout
+    assert f"1 finding; {document['left_out']} less severe" in run(TODAY, "--min-severity", "high").stdout
+    assert "Left out" not in run(TODAY, "--min-severity", "high").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (("--min-severity", "critical"), r"nothing critical found; \d+ findings below"),
+        (("--min-severity", "CRITICAL"), r"nothing critical found; \d+ findings below"),
+        (
+            ("--min-severity", "High", "--ignore", "local-drop"),
+            r"nothing high or worse found; \d+ findings below",
+        ),
+        (("--select", "nat-flushed"), "nothing found"),
+        (("--select", "nat-flushed", "--min-severity", "critical"), "nothing critical found"),
+    ],
+)
+def test_nothing_found_is_said_of_what_was_asked_for(arguments: tuple[str, ...], found: str) -> None:
+    done = run(TODAY, *arguments)
+    assert re.search(f"^Checked .*: {found}$", done.stdout, re.MULTILINE)
+    assert done.returncode == 0
 
 
 def test_information_is_folded_unless_it_is_asked_for() -> None:
@@ -154,9 +187,57 @@ def test_a_dump_is_piped_in() -> None:
 )
 def test_where_there_are_no_services_it_says_why(fixture: str, note: str) -> None:
     path = f"fixtures/no-services/{fixture}.rules"
-    assert re.search(f"^note: .*{note}", run(path).stdout, re.MULTILINE)
+    _, empty, first, *_ = run(path).stdout.splitlines()  # below the line on the dump
+    assert empty == ""
+    assert re.match(f"note: .*{note}", first)
     (said,) = asked(path)["notes"]
     assert note in said
+
+
+def test_rules_without_services_are_said_to_be_looked_at_alone() -> None:
+    done = run("fixtures/no-services/cut-in-declarations.rules")
+    assert re.search(
+        r"^Checked +only 0 rules of nat: .*; no service is among them, so none was looked at$",
+        done.stdout,
+        re.MULTILINE,
+    )
+    assert done.stdout.startswith("fixtures/no-services/cut-in-declarations.rules")
+    assert done.stdout.splitlines()[0].endswith(" INCOMPLETE")
+
+
+NFTABLES = """table ip kube-proxy {
+\tchain services {
+\t\ttype nat hook prerouting priority dstnat; policy accept;
+\t\tip daddr 10.97.20.77 tcp dport 80 dnat to 10.244.1.5:8080
+\t}
+}
+"""
+
+
+def test_where_the_nft_ruleset_has_the_services_it_is_not_asked_for(tmp_path: Path) -> None:
+    ruleset = tmp_path / "ruleset.nft"
+    ruleset.write_text(NFTABLES)
+    done = run("fixtures/no-services/flushed-nat.rules", str(ruleset))
+    assert done.returncode == 0
+    first = done.stdout.splitlines()[2]
+    assert first.startswith(
+        "note: kube-proxy runs in nftables mode here: the nft ruleset that was given has its table (nft ip kube"
+    )
+    assert "iptviz does not read that yet" in first
+    assert "ask nft" not in done.stdout
+    assert re.search("^Not looked at +tables .*: nft ip kube-proxy$", done.stdout, re.MULTILINE)
+    document = json.loads(run("fixtures/no-services/flushed-nat.rules", str(ruleset), "--json").stdout)
+    assert (document["unseen"], document["assumed"]) == (["nft ip kube-proxy"], [])
+
+
+def test_tables_of_the_node_that_no_dump_shows_are_assumed_to_do_nothing(tmp_path: Path) -> None:
+    ruleset = tmp_path / "ruleset.nft"
+    ruleset.write_text(NFTABLES.replace("table ip kube-proxy", "table inet firewalld"))
+    said = "the tables that are not in the dump (nft inet firewalld) do nothing here"
+    assert re.search(f"^Assumed +{re.escape(said)}$", run(TODAY, str(ruleset)).stdout, re.MULTILINE)
+    document = asked(TODAY, str(ruleset))
+    assert [one["text"] for one in document["assumed"]] == [said]
+    assert "Assumed" not in run(TODAY).stdout
 
 
 def test_a_suffix_chooses_the_format(tmp_path: Path) -> None:
@@ -189,6 +270,18 @@ def test_evidence_beside_the_dump_decides() -> None:
     assert [one["severity"] for one in with_it["findings"]] == ["high"]
 
 
+def test_settings_without_any_of_use_are_settings(tmp_path: Path) -> None:
+    settings = tmp_path / "sysctl.txt"
+    settings.write_text("vm.swappiness = 1\n")
+    for more in ((), ("--redact",)):
+        assert run(REFUSED, "--sysctl", str(settings), *more).returncode == 1
+
+
+def test_a_pipe_of_settings_is_for_both_families() -> None:
+    told = run(*DUAL, "--sysctl", "-", "--all", stdin=b"net.ipv6.conf.all.forwarding = 1\n").stdout
+    assert "net.ipv6.conf.all.forwarding" not in told
+
+
 # --- a baseline ------------------------------------------------------------------------------------------------
 
 
@@ -201,6 +294,7 @@ def test_a_baseline_leaves_out_what_it_has(tmp_path: Path) -> None:
     again = run(TODAY, "--baseline", baseline)
     assert again.returncode == 0
     assert re.search(r"^Baseline +\d findings left out that it has$", again.stdout, re.MULTILINE)
+    assert re.search(r"^Checked .*: nothing new$", again.stdout, re.MULTILINE)
     document = asked(TODAY, "--baseline", baseline)
     assert (document["findings"], document["in_baseline"]) == ([], len(ids(TODAY)))
 
@@ -256,9 +350,9 @@ def test_a_finding_is_explained(what: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{what}   {made.severities[0]}")
     for text in (made.means, made.matters, made.advice):
-        assert text in done.stdout
+        assert plain(text) in done.stdout
     (found,) = json.loads(program.run("explain", what, "--json").stdout)["findings"]
-    assert (found["id"], found["matters"], found["advice"]) == (what, made.matters, made.advice)
+    assert (found["id"], found["matters"], found["advice"]) == (what, plain(made.matters), plain(made.advice))
 
 
 def test_conditions_are_explained() -> None:
@@ -266,6 +360,34 @@ def test_conditions_are_explained() -> None:
     assert [row.split()[0] for row in rows] == list(CONDITION_KINDS)
     kinds = json.loads(program.run("explain", "conditions", "--json").stdout)["conditions"]
     assert [one["kind"] for one in kinds] == list(CONDITION_KINDS)
+
+
+def test_several_findings_are_explained_in_one_answer() -> None:
+    for typed in (
+        ("nat-flushed", "no-endpoints"),
+        ("nat-flushed,no-endpoints",),
+        ("nat-flushed,", "no-endpoints"),
+    ):
+        done = program.run("explain", *typed)
+        if typed[0].endswith(","):
+            assert (done.returncode, "unknown finding" in done.stderr) == (2, True)
+        else:
+            assert re.findall("^[a-z-]+(?=   )", done.stdout, re.MULTILINE) == ["nat-flushed", "no-endpoints"]
+    document = json.loads(
+        program.run("explain", "no-endpoints", "conditions", "nat-flushed", "--json").stdout
+    )
+    assert [one["id"] for one in document["findings"]] == ["no-endpoints", "nat-flushed"]
+    assert len(document["conditions"]) == len(CONDITION_KINDS)
+    mixed = program.run("explain", "no-endpoints", "conditions").stdout
+    assert mixed.startswith("no-endpoints ")
+    assert re.search("^KIND ", mixed, re.MULTILINE)
+
+
+def test_all_ids_that_may_be_meant_are_suggested() -> None:
+    hint = program.run("explain", "forward-dropped").stderr.splitlines()[1]
+    assert re.fullmatch(r"  did you mean .*\bforward-drop\b.* or [a-z-]+\? list them: iptviz explain", hint)
+    assert "did you mean no-endpoints" in program.run("explain", "NO-ENDPOINTS").stderr
+    assert "nat-flushed" in program.run("explain", "flushed").stderr
 
 
 @pytest.mark.parametrize("what", ["no-endpoint", "condition", "\x1b[31m"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.intake.remark import Remark
 
@@ -45,6 +46,31 @@ class Finding(NamedTuple):
     times: int = 1
     line: int = 0
     dump: int = 0
+
+    @property
+    def message(self) -> str:
+        """The sentence, with the line in front that it is about."""
+        return str(_worded_in("wording").sentence(self))
+
+    @property
+    def advice(self) -> str:
+        """What to do."""
+        return plain(_worded_in("registry").diagnosis_of(self.id).advice)
+
+
+def plain(documented: str) -> str:
+    """Return what documentation says without the backticks in which it has commands."""
+    return documented.replace("`", "")
+
+
+def pieces(documented: str) -> tuple[tuple[str, bool], ...]:
+    """Return what documentation says in pieces, each with whether it is a command, one in backticks."""
+    return tuple((piece, place % 2 == 1) for place, piece in enumerate(documented.split("`")) if piece)
+
+
+def _worded_in(module: str) -> Any:
+    """Return a module that has words; those import what findings are made of, so it is not imported before."""
+    return import_module(f"iptviz.checks.{module}")
 
 
 class Withheld(NamedTuple):

@@ -1,6 +1,6 @@
 """`iptviz check`: what is wrong on a node."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,15 +30,10 @@ def _listed(typed: Mapping[str, Any]) -> Instead | None:
     """Return the list of all that is looked for, where that is asked for: no dump is read then."""
     if not typed["listed"]:
         return None
-    from iptviz.questions.check import lookable
     from iptviz.questions.explain_finding import ExplainResult
+    from iptviz.questions.wanted import lookable
 
-    return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()))))
-
-
-def _ids(typed: Sequence[str] | None) -> list[str]:
-    """Return the ids of an option that may be given several times, each time with several ids."""
-    return [what.strip() for text in typed or () for what in text.split(",")]
+    return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()), listed=True)))
 
 
 @question("check", all_help="Show findings of severity info too, and all evidence.", instead=_listed)
@@ -111,7 +106,7 @@ def check_command(
     plain = original.arguments
     with progress(wanted=not options.quiet) as tell:
         wanted = partial(
-            check, select=_ids(select), ignore=_ids(ignore), min_severity=min_severity, progress=tell
+            check, select=select or (), ignore=ignore or (), min_severity=min_severity, progress=tell
         )
         before = None if plain is None else wanted(**{name: plain[name] for name in node})
         result = wanted(**node, baseline=baseline, original=before)

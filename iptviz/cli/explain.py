@@ -19,18 +19,18 @@ from iptviz.redact.named import Named
 def explain_command(
     options: Options,
     what: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            metavar="[ID]",
-            help="The id of a finding; or `conditions`, for the kinds of conditions in answers, which --assume "
+            metavar="[ID]...",
+            help="Ids of findings; or `conditions`, for the kinds of conditions in answers, which --assume "
             "takes. Without it, all findings are listed.",
             show_default=False,
         ),
         Named.WORD,
     ] = None,
 ) -> int:
-    """Explain a finding: what it means, why it matters, what to do."""
+    """Explain findings: what they mean, why they matter, what to do."""
     from iptviz.questions.explain_finding import explain
 
-    write("explain", chosen_format("explain", options), explain(what), options, fold=True)
+    write("explain", chosen_format("explain", options), explain(what or ()), options, fold=True)
     return ANSWERED

@@ -78,6 +78,12 @@ def chosen_format(question: str, options: Options) -> Format:
         raise OutputError("-o needs the name of a file", hint="without -o the answer goes to standard output")
     if options.as_json and name not in {None, "json"}:
         raise OutputError(f"--json and -f {name} ask for two formats", hint="choose one of them")
+    if output is not None and os.path.isdir(output):  # noqa: PTH112 - pathlib costs 3 ms at start-up
+        raise OutputError(
+            "cannot be written: is a folder",
+            where=output,
+            hint=f"name a file in it: -o {os.path.join(output, 'answer.txt')}",  # noqa: PTH118
+        )
     chosen = choose_format(question, "json" if options.as_json else name, output)
     if chosen.binary and output is None and sys.stdout is not None and sys.stdout.isatty():
         raise OutputError(

@@ -7,34 +7,63 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.wording import sentences
-from iptviz.documents.shapes import Shape, dump_shape, findings_shape, several_shape
+from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, several_shape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.questions.check import CheckResult
 
 
 def document(result: CheckResult) -> Shape:
     """Return the document as a dict.
 
-    `fingerprint` is by what a finding is known again, `left_out` counts findings that were not asked for,
-    `in_baseline` those that a baseline has; `looked_for` are the ids of all that was looked for, `notes` say why
-    there are no services to look at.
+    `fingerprint` is by what a finding is known again, `line` the one that its message begins with, if any.
+    `left_out` counts findings that were not asked for, `below` those of them that are less severe than
+    `min_severity`, `in_baseline` those that a baseline has; `looked_for` are the ids of all that was looked for,
+    `notes` say why there are no services to look at. `assumed` is what is taken for granted of the node, `unseen`
+    are the tables that no dump shows.
     """
     counts = Counter(finding.severity for finding in result.findings)
     return {
         "schema": "iptviz.check.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
-        **several_shape(result.snapshot),
+        **_several_shape(result),
         "findings": [
             shape
             | ({"dump": finding.dump} if finding.dump else {})
-            | {"fingerprint": result.fingerprint(finding)}
+            | {"line": finding.line or None, "fingerprint": result.fingerprint(finding)}
             for shape, finding in zip(findings_shape(result.findings), result.findings, strict=True)
         ],
         "counts": {severity: counts[severity] for severity in SEVERITIES},
+        "min_severity": result.min_severity,
         "left_out": result.left_out,
+        "below": result.below,
         "in_baseline": len(result.known),
         "service_ports": result.ports,
         "looked_for": list(result.looked_for),
-        "notes": sentences(result.notes),
+        "assumed": list(map(condition_shape, result.assumed)),
+        "unseen": list(result.unseen),
+        "notes": notes_of(result),
     }
+
+
+def notes_of(result: CheckResult) -> list[str]:
+    """Return why there are no services to look at, or not all of them."""
+    return [*([_in_nftables(result.nftables)] if result.nftables else []), *sentences(result.notes)]
+
+
+def _in_nftables(tables: Sequence[str]) -> str:
+    return (
+        "kube-proxy runs in nftables mode here: the nft ruleset that was given has its table "
+        f"({', '.join(tables)}). iptviz does not read that yet: no service of this node was looked at, only the "
+        "rules of iptables."
+    )
+
+
+def _several_shape(result: CheckResult) -> Shape:
+    """Return the field `dumps`, where a node has several, each with its own number of service ports."""
+    shape = several_shape(result.snapshot)
+    for dump, ports in zip(shape.get("dumps", ()), result.ports_of, strict=False):
+        dump["service_ports"] = ports
+    return shape

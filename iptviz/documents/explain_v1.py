@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.finding import plain
+
 if TYPE_CHECKING:
     from iptviz.checks.finding import Diagnosis
     from iptviz.documents.shapes import Shape
@@ -25,10 +27,10 @@ def _diagnosis(made: Diagnosis) -> Shape:
     return {
         "id": made.id,
         "severities": list(made.severities),
-        "title": made.title,
-        "means": made.means,
-        "matters": made.matters,
-        "advice": made.advice,
+        "title": plain(made.title),
+        "means": plain(made.means),
+        "matters": plain(made.matters),
+        "advice": plain(made.advice),
         "reference": made.reference or None,
     }
 

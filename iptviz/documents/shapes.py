@@ -118,19 +118,16 @@ def findings_shape(findings: Iterable[Finding]) -> list[Shape]:
 
 
 def _finding(finding: Finding) -> Shape:
-    from iptviz.checks.registry import diagnosis_of
-    from iptviz.checks.wording import sentence
-
     return {
         "id": finding.id,
         "severity": finding.severity,
         "certainty": finding.certainty,
-        "message": sentence(finding),
+        "message": finding.message,
         "service": None if finding.service is None else service_shape(finding.service),
         "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
         "evidence_left_out": max(len(finding.evidence) - MOST_EVIDENCE, 0),
         "count": finding.times,
-        "advice": diagnosis_of(finding.id).advice,
+        "advice": finding.advice,
     }
 
 

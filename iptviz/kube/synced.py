@@ -60,9 +60,14 @@ def flusher_of(dump: Dump, beyond: Iterable[str] = ()) -> Flusher | None:
     )
 
 
+def own_nft_table(dump: Dump) -> str:
+    """Return what kube-proxy's own nft table for the dump's family is called."""
+    return f"nft {_FAMILIES[dump.family]} kube-proxy"
+
+
 def nftables_mode(dump: Dump, beyond: Iterable[str]) -> bool:
     """Whether evidence shows kube-proxy's own nft table for the dump's family, with rules."""
-    return f"nft {_FAMILIES[dump.family]} kube-proxy" in beyond
+    return own_nft_table(dump) in beyond
 
 
 def has_services(dump: Dump) -> bool:

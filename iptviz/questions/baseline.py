@@ -75,14 +75,33 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
 
     try:
         found: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DumpError(f"is not a baseline: {error}", where=source, hint=_MAKE) from None
-    if not isinstance(found, dict) or found.get("schema") != BASELINE:
-        raise DumpError(f"is not a baseline: its schema is not {BASELINE}", where=source, hint=_MAKE)
+    except (ValueError, RecursionError):
+        why = (
+            "it is cut or was edited"
+            if BASELINE in text
+            else "it is no JSON"
+            if text.strip()
+            else "it is empty"
+        )
+        raise _none(why, source) from None
+    schema = found.get("schema") if isinstance(found, dict) else None
+    if schema != BASELINE:
+        raise _none(
+            f"it is {_ANSWERS.get(schema, 'other JSON')}" if isinstance(schema, str) else "it is other JSON",
+            source,
+        )
     listed = found.get("findings")
     if not isinstance(listed, list):
-        raise DumpError("is not a baseline: it has no findings", where=source, hint=_MAKE)
+        raise _none("it has no findings", source)
     kept = [one.get("fingerprint") if isinstance(one, dict) else None for one in listed]
     if not all(isinstance(one, str) for one in kept):
-        raise DumpError("is not a baseline: a finding has no fingerprint", where=source, hint=_MAKE)
+        raise _none("it has a finding without a fingerprint", source)
     return frozenset(map(str, kept))
+
+
+_ANSWERS = {"iptviz.check.v1": "the answer of check --json"}
+"""What is easily taken for a baseline."""
+
+
+def _none(why: str, source: str) -> DumpError:
+    return DumpError(f"is no baseline of iptviz: {why}", where=source, hint=_MAKE)

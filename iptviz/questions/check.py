@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
-from iptviz.checks.registry import CATALOGUES, catalogue, examine
+from iptviz.checks.registry import examine
 from iptviz.checks.sync import emptiness
-from iptviz.errors import TargetError
+from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
+from iptviz.kube.synced import own_nft_table
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import reached_in
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of
-from iptviz.questions.explain_finding import named
+from iptviz.questions.explain_finding import ids_of
 from iptviz.questions.pseudonyms import agreed, withheld
+from iptviz.questions.wanted import INFO, Wanted, lookable
 from iptviz.questions.ways import Beside, evidence_of
 from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names
@@ -28,8 +30,9 @@ from iptviz.supplied.service_names import read_service_names
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from iptviz.checks.finding import Diagnosis, Finding, Item, Withheld
+    from iptviz.checks.finding import Finding, Item, Withheld
     from iptviz.dump.model import Dump
+    from iptviz.engine.condition import When
     from iptviz.engine.host import Host
     from iptviz.kube.service_ports import ServicePort
     from iptviz.questions.services import ServicesResult
@@ -42,11 +45,13 @@ if TYPE_CHECKING:
 class CheckResult(NamedTuple):
     """What is wrong with a node, the worst first.
 
-    `ports` counts the service ports that were looked at; `looked_for` are the ids of what was looked for, which
-    were `selected` or are all but some. `left_out` counts findings that were not asked for, `known` are those
-    that stand in the baseline. `hosts` are what was known of the node beside each of its dumps. `notes` say why
-    there are no services to look at, or not all of them. `withheld` is what the dump itself shows, and its
-    pseudonyms do not.
+    `ports` counts the service ports that were looked at, `ports_of` those of each dump; `looked_for` are the ids
+    of what was looked for, which were `selected` or are all but some. `left_out` counts findings that were not
+    asked for, `known` are those that stand in the baseline. `hosts` are what was known of the node beside each
+    of its dumps. `notes` say why there are no services to look at, or not all of them. Of what was left out,
+    `below` were less severe than `min_severity`. `unseen` are tables that the node has or may have, and no dump
+    shows; `nftables` those of them in which kube-proxy keeps services. `withheld` is what the dump itself shows,
+    and its pseudonyms do not.
     """
 
     dump: Dump
@@ -60,6 +65,18 @@ class CheckResult(NamedTuple):
     hosts: tuple[Host, ...] = ()
     notes: tuple[Item, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    min_severity: str = SEVERITIES[-1]
+    below: int = 0
+    ports_of: tuple[int, ...] = ()
+    unseen: tuple[str, ...] = ()
+    nftables: tuple[str, ...] = ()
+
+    @property
+    def assumed(self) -> When:
+        """What is taken for granted of all connections: that tables which no dump shows do nothing."""
+        if not self.unseen or not self.ports:
+            return ()
+        return (Assumption(Condition("unseen-tables", ", ".join(self.unseen)), holds=True),)
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -89,10 +106,6 @@ class CheckResult(NamedTuple):
         return document_of("baseline", self)
 
 
-INFO = SEVERITIES[-1]
-"""The severity of what is no fault, but what answers depend on."""
-
-
 def _tell_nobody(_doing: str, _done: float) -> None:
     """Do without telling anybody how far the work has come."""
 
@@ -100,8 +113,8 @@ def _tell_nobody(_doing: str, _done: float) -> None:
 def check(
     dump: Dump | Snapshot,
     *,
-    select: Sequence[str] = (),
-    ignore: Sequence[str] = (),
+    select: str | Sequence[str] = (),
+    ignore: str | Sequence[str] = (),
     min_severity: str = INFO,
     baseline: FileArgument = None,
     names: str | Supplied | None = None,
@@ -115,22 +128,23 @@ def check(
 ) -> CheckResult:
     """Return what is wrong with a node: findings of the ids in `select`, of all where it is empty.
 
-    Those of ids in `ignore` are left out, those less severe than `min_severity`, and those that stand in the file
-    `baseline`. `names` is a list of services that names those whose comments are lost. What is known of the node
-    beside its rules comes from the snapshot, or is supplied as for `iptviz.packet`. `original` is what the same
-    check found before all of that went into pseudonyms: what is found in these alone is left out, and what is not
-    found is withheld. `progress` is told what is done next, and which share of all is done by then, from 0 to 1.
+    Ids are named one by one, or in a text with commas between them. Those of ids in `ignore` are left out, those
+    less severe than `min_severity`, and those that stand in the file `baseline`. `names` is a list of services
+    that names those whose comments are lost. What is known of the node beside its rules comes from the snapshot,
+    or is supplied as for `iptviz.packet`. `original` is what the same check found before all of that went into
+    pseudonyms: what is found in these alone is left out, and what is not found is withheld. `progress` is told
+    what is done next, and which share of all is done by then, from 0 to 1.
 
     Raises:
-        TargetError: there is no such id, or no such severity.
+        TargetError: there is no such id, or no such severity, or nothing is left to look for.
         DumpError: a file cannot be read.
     """
-    wanted = _Wanted(tuple(select), tuple(ignore), min_severity)
+    wanted = Wanted(tuple(ids_of(select)), tuple(ids_of(ignore)), min_severity.strip().lower())
     wanted.validate()
     snapshot = as_snapshot(dump)
     listed = read_file(names, read_service_names) or ()
     kept = read_file(baseline, read_baseline) or frozenset()
-    beside = Beside("", addresses, routes, ipset, recent, sysctl)
+    beside = Beside("", addresses, routes, ipset, recent, sysctl).once()
     stages = _Stages(progress, len(snapshot.dumps))
     examined = [_examined(snapshot, each, listed, beside, stages) for each in snapshot.dumps]
     result = _result(snapshot, examined, wanted, stages)
@@ -150,13 +164,14 @@ def check_listed(found: ServicesResult) -> CheckResult:
         else _examined(snapshot, dump, (), Beside(), stages)
         for dump in snapshot.dumps
     ]
-    return _result(snapshot, examined, _Wanted((), (), INFO), stages)
+    return _result(snapshot, examined, Wanted((), (), INFO), stages)
 
 
-def _result(node: Snapshot, examined: Sequence[Examined], wanted: _Wanted, stages: _Stages) -> CheckResult:
+def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages: _Stages) -> CheckResult:
     """Return what is wrong with the dumps of a node, as far as it is asked for."""
     found = _ordered(_findings(examined, stages))
     asked = tuple(filter(wanted.includes, found))
+    below = sum(wanted.is_named(one.id) for one in found) - len(asked)
     return CheckResult(
         node.dump,
         asked,
@@ -167,13 +182,26 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: _Wanted, stage
         bool(wanted.select),
         hosts=tuple(one.evidence.host for one in examined),
         notes=distinct(_without_services(examined)),
+        min_severity=wanted.min_severity,
+        below=below,
+        ports_of=tuple(len(one.ports) for one in examined),
+        unseen=tuple(
+            dict.fromkeys(name for one in examined for name in (*one.evidence.unseen, *one.evidence.beyond))
+        ),
+        nftables=tuple(dict.fromkeys(name for one in examined for name in _own_tables(one))),
     )
+
+
+def _own_tables(one: Examined) -> tuple[str, ...]:
+    """Return kube-proxy's own nft table of a dump's family, where that has services and the dump has none."""
+    own = own_nft_table(one.dump)
+    return (own,) if not one.ports and own in one.evidence.beyond else ()
 
 
 def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:
     """Yield why the dumps that count for services have none, or none that a check of rules would see."""
     for one in [one for one in examined if one.ports] or examined:
-        if not one.ports or mode_of(one.dump).name != "iptables":
+        if not _own_tables(one) and (not one.ports or mode_of(one.dump).name != "iptables"):
             yield from (item for item in emptiness(one.dump, one.node) if isinstance(item, Remark))
 
 
@@ -191,16 +219,6 @@ def _without(kept: Collection[str], result: CheckResult) -> CheckResult:
     is_known = [result.fingerprint(finding) in kept for finding in result.findings]
     shown = tuple(one for one, known in zip(result.findings, is_known, strict=True) if not known)
     return result._replace(findings=shown, known=tuple(compress(result.findings, is_known)))
-
-
-def lookable() -> dict[str, Diagnosis]:
-    """Return the diagnoses that a check of a node looks for, by id; others take more than a node to be found."""
-    return {
-        what: made
-        for name in CATALOGUES
-        if catalogue(name).check is not None
-        for what, made in catalogue(name).diagnoses.items()
-    }
 
 
 class _Stages:
@@ -228,43 +246,6 @@ class _Stages:
 
 _READING, _FOLLOWING, _CHECKING = 0.3, 0.5, 0.2
 """About which share of the time each stage takes."""
-
-
-class _Wanted(NamedTuple):
-    """Which findings are asked for."""
-
-    select: Sequence[str]
-    ignore: Sequence[str]
-    min_severity: str
-
-    def validate(self) -> None:
-        """Raise TargetError where something is asked for that there is not."""
-        for what in (*self.select, *self.ignore):
-            named(what)
-        if self.min_severity not in SEVERITIES:
-            raise TargetError(
-                f'unknown severity "{self.min_severity}"', hint=f"severities: {', '.join(SEVERITIES)}"
-            )
-        for what in self.select:
-            if what not in lookable():
-                raise TargetError(
-                    f"check does not look for {what}: a dump alone does not show it",
-                    hint="compare the dump with the API: iptviz verify DUMP KUBECTL.json",
-                )
-
-    def includes(self, finding: Finding) -> bool:
-        """Whether a finding is asked for."""
-        return self._is_named(finding.id) and self._is_severe(finding.severity)
-
-    def looks_for(self, what: str) -> bool:
-        """Whether findings of an id can be asked for."""
-        return self._is_named(what) and any(map(self._is_severe, lookable()[what].severities))
-
-    def _is_named(self, what: str) -> bool:
-        return (not self.select or what in self.select) and what not in self.ignore
-
-    def _is_severe(self, severity: str) -> bool:
-        return SEVERITIES.index(severity) <= SEVERITIES.index(self.min_severity)
 
 
 def _examined(

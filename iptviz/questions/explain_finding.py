@@ -10,6 +10,8 @@ from iptviz.errors import TargetError
 from iptviz.questions.document import document_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.checks.finding import Diagnosis
     from iptviz.engine.condition_kinds import ConditionKind
 
@@ -18,25 +20,36 @@ CONDITIONS = "conditions"
 
 
 class ExplainResult(NamedTuple):
-    """What can be found, or one of it, which is told at length; or the kinds of conditions by name."""
+    """What can be found, only `listed`, or some of it, told at length; and the kinds of conditions by name."""
 
     diagnoses: tuple[Diagnosis, ...] = ()
     conditions: tuple[tuple[str, ConditionKind], ...] = ()
+    listed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.explain.v1`."""
         return document_of("explain", self)
 
 
-def explain(what: str | None = None) -> ExplainResult:
-    """Return what a finding of the id `what` is, `conditions`, or without either all that can be found.
+def explain(what: str | Sequence[str] = ()) -> ExplainResult:
+    """Return what findings of the ids `what` are, `conditions`, or without either all that can be found.
 
     Raises:
         TargetError: there is no such id.
     """
-    if what == CONDITIONS:
-        return ExplainResult(conditions=tuple(CONDITION_KINDS.items()))
-    return ExplainResult(tuple(all_diagnoses().values()) if what is None else (named(what),))
+    ids = tuple(dict.fromkeys(ids_of(what)))
+    if not ids:
+        return ExplainResult(tuple(all_diagnoses().values()), listed=True)
+    return ExplainResult(
+        tuple(named(one) for one in ids if one != CONDITIONS),
+        tuple(CONDITION_KINDS.items()) if CONDITIONS in ids else (),
+    )
+
+
+def ids_of(typed: str | Sequence[str]) -> list[str]:
+    """Return ids that are named one by one, or several in a text with commas between them."""
+    texts = [typed] if isinstance(typed, str) else typed
+    return [what.strip() for text in texts for what in text.split(",")]
 
 
 def named(what: str) -> Diagnosis:
@@ -50,6 +63,17 @@ def named(what: str) -> Diagnosis:
         return known[what]
     from difflib import get_close_matches
 
-    near = get_close_matches(what, [*known, CONDITIONS], 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    typed = what.lower()
+    holding = [one for one in known if typed and typed in one.split("-")]
+    near = list(dict.fromkeys([*holding, *get_close_matches(typed, [*known, CONDITIONS])]))[:_MOST_NEAR]
+    meant = f"did you mean {_either(near)}? " if near else ""
     raise TargetError(f'unknown finding "{what}"', hint=f"{meant}list them: iptviz explain")
+
+
+_MOST_NEAR = 5
+"""So many ids are named that somebody may have meant."""
+
+
+def _either(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last

@@ -47,9 +47,7 @@ def supplied_host(
         recent=node.recent if recent is None else _by_name(_read("recent", recent)),
         out_interface=out_interface,
         version=VERSIONS[family],
-        sysctls=node.sysctls
-        if sysctl is None
-        else dict(node.sysctls or {}) | _by_name(_read("sysctls", sysctl)),
+        sysctls=node.sysctls if sysctl is None else dict(node.sysctls or {}) | _settings(sysctl),
     )
 
 
@@ -84,6 +82,17 @@ def _routes(node: Snapshot, file: FileArgument) -> Any:
     return Routes(
         (route for routes in _read("routes", given) for route in routes), rules or node.routing_rules
     )
+
+
+def _settings(file: FileArgument) -> dict[str, Any]:
+    """Return the settings of a file, which has some if it is the right one."""
+    from iptviz.supplied.files import Supplied, read_file
+    from iptviz.supplied.sysctls import check_supplied
+
+    given = read_file(file, Supplied)
+    if given is not None:
+        check_supplied(*given)
+    return _by_name(_read("sysctls", given))
 
 
 def _read(kind: str, file: FileArgument) -> Iterator[Any]:

@@ -153,7 +153,7 @@ def services(
         no_endpoints=no_endpoints,
         failing=failing,
         published=published,
-        beside=Beside("", addresses, routes, ipset, recent, sysctl),
+        beside=Beside("", addresses, routes, ipset, recent, sysctl).once(),
     )
     answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]

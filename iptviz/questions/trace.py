@@ -127,7 +127,7 @@ def trace(
     snapshot = as_snapshot(dump)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
-    beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume))
+    beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
     answers = [
         _trace(each, target, candidates, before.of_family(each.family)[0] if before else None)
         for each in snapshot.of_family(family)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import PacketError
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
@@ -31,6 +31,22 @@ class Beside(NamedTuple):
     recent: FileArgument = None
     sysctl: FileArgument = None
     assume: tuple[str, ...] = ()
+
+    def once(self) -> Beside:
+        """Return the same with the files read, which several dumps ask for: a pipe can be read once alone.
+
+        Raises:
+            DumpError: a file cannot be read.
+        """
+        files: dict[str, Any] = {
+            name: getattr(self, name) for name in ("addresses", "routes", "ipset", "recent", "sysctl")
+        }
+        if not any(isinstance(file, str) for file in files.values()):
+            return self
+        from iptviz.supplied.files import Supplied, read_file  # most questions have none
+
+        files = {name: read_file(file, Supplied) for name, file in files.items()}
+        return self._replace(**files)
 
 
 def paths_of(

@@ -15,7 +15,7 @@ from iptviz.intake.text import to_bytes
 from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
-from iptviz.supplied.sysctls import read_sysctls
+from iptviz.supplied.sysctls import NOTHING_OF_USE, read_sysctls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,8 +82,10 @@ class Beside:
 
     def sysctls(self, text: str) -> str:
         """Return those of the kernel's settings that answers make use of, as `sysctl -a` prints them."""
-        settings = ((self._setting(name), value) for name, value in read_sysctls(text).items())
-        return "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
+        given = read_sysctls(text)
+        settings = ((self._setting(name), value) for name, value in given.items())
+        kept = "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
+        return kept or (NOTHING_OF_USE if given else "")
 
     def table(self, name: str) -> str:
         """Return the name of a table: those of iptables stay, and those of programs."""

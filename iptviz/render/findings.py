@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from iptviz.view.numbers import counted
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -43,18 +44,33 @@ def path_of(dump: Shape) -> str:
 
 
 def lines_of(finding: Shape) -> list[Shape]:
-    """Return the evidence that stands in a line."""
+    """Return the evidence that stands in a line, in order."""
     return [piece for piece in finding["evidence"] if piece["line"]]
 
 
+def places_of(finding: Shape) -> list[Shape]:
+    """Return the evidence that stands in a line, first that of the line which the finding is about."""
+    pieces, line = lines_of(finding), finding["line"]
+    own = [piece for piece in pieces if piece["line"] == line] or (
+        [{"line": line, "text": ""}] if line else []
+    )
+    return [*own, *(piece for piece in pieces if piece not in own)]
+
+
 def message_of(finding: Shape) -> str:
-    """Return the sentence of a finding, and whether something that the dump lacks may prove it wrong."""
+    """Return the sentence of a finding, and whether something that the dump lacks may prove it wrong.
+
+    The line that it begins with is not named where the evidence quotes that.
+    """
     unsure = " (if the dump lacks nothing)" if finding["certainty"] == "if-complete" else ""
-    return printable(f"{finding['message']}{unsure}")
+    quoted = {piece["line"] for piece in finding["evidence"] if piece["text"]}
+    placed = f"line {finding['line']}: " if finding["line"] in quoted else ""
+    return printable(f"{finding['message'].removeprefix(placed)}{unsure}")
 
 
 def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     """Yield a line for each rule that is evidence, at most so many, how many more there are, and the advice."""
+    from iptviz.checks.finding import plain
     from iptviz.checks.registry import diagnosis_of
 
     quoted = [piece for piece in lines_of(finding) if piece["text"]]
@@ -63,15 +79,35 @@ def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     if more := len(quoted) - len(shown) + finding["evidence_left_out"] if shown else 0:
         yield f"and {more:,} more"
     made = diagnosis_of(finding["id"])
-    yield f"Why: {made.matters}"
-    yield f"Do: {made.advice}"
+    yield f"Why: {plain(made.matters)}"
+    yield f"Do: {plain(made.advice)}"
 
 
 def looked_at(document: Shape) -> str:
     """Return what was looked at."""
     dumps = (f"{', '.join(dump['tables'])} of {path_of(dump)}" for dump in dumps_in(document))
     ports = document["service_ports"]
-    return printable(f"{ports:,} service port{'' if ports == 1 else 's'}; tables {'; '.join(dumps)}")
+    services = counted(ports, "service port") if ports else "no service, since none is here"
+    unseen = (
+        f"; not tables that are not in the dump: {', '.join(document['unseen'])}"
+        if document["unseen"]
+        else ""
+    )
+    return printable(f"{services}; tables {'; '.join(dumps)}{unseen}")
+
+
+def found_in(document: Shape) -> str:
+    """Return how many findings there are, or that there is none as severe or none that is new."""
+    from iptviz.view.check import nothing_text
+
+    return counted_by(document["findings"], "severity") or nothing_text(
+        document["min_severity"], document["below"], known=document["in_baseline"]
+    )
+
+
+def why_no_services(document: Shape) -> str:
+    """Return why there are no services to look at; empty where there are."""
+    return printable(" ".join(document["notes"])) if not document["service_ports"] else ""
 
 
 def counted_by(findings: Iterable[Shape], field: str) -> str:

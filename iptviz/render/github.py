@@ -17,10 +17,12 @@ from iptviz.render.findings import (
     counted_by,
     details_of,
     dump_in,
-    lines_of,
+    found_in,
     looked_at,
     message_of,
     path_of,
+    places_of,
+    why_no_services,
 )
 from iptviz.view.text import printable
 
@@ -54,7 +56,7 @@ def github_text(document: Shape) -> str:
 
 
 def _command(document: Shape, finding: Shape) -> str:
-    source, lines = path_of(dump_in(document, finding)), lines_of(finding)
+    source, lines = path_of(dump_in(document, finding)), places_of(finding)
     properties = {"title": finding["id"]}
     if source not in NO_FILES:
         properties |= {"file": printable(source)} | ({"line": str(lines[0]["line"])} if lines else {})
@@ -63,11 +65,14 @@ def _command(document: Shape, finding: Shape) -> str:
 
 
 def _last(document: Shape, more: list[Shape]) -> str:
-    """Return the command that says how many findings there are, and which of them have no annotation."""
-    findings = document["findings"]
-    found = counted_by(findings, "severity") or "nothing found"
+    """Return the command that says how many findings there are, and which of them have no annotation.
+
+    Why there are no services to look at is said before that.
+    """
+    why = [why] if (why := why_no_services(document)) else []
     rest = f"; of these without an annotation: {counted_by(more, 'id')}" if more else ""
-    return _written("notice", {"title": "iptviz check"}, f"{found}{rest} (looked at: {looked_at(document)})")
+    found = f"{found_in(document)}{rest} (looked at: {looked_at(document)})"
+    return _written("notice", {"title": "iptviz check"}, "\n".join([*why, found]))
 
 
 def _written(command: str, properties: dict[str, str], message: str) -> str:

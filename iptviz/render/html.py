@@ -11,7 +11,7 @@ from iptviz.errors import OutputError
 from iptviz.render.drawn import bare_svg, picture_style
 from iptviz.version import __version__
 from iptviz.view.articles import Article, articles_of
-from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Findings, Listing, Notes, Rules
+from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Findings, Heading, Listing, Notes, Rules
 from iptviz.view.nodes import in_tables
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ def html(view: View) -> str:
     """Return the page of a report: no request leaves it, and nothing that a dump says is markup in it."""
     from jinja2 import Environment, StrictUndefined
 
-    (head,), (answers,), (listing,) = view.of(Facts), view.of(Answers), view.of(Listing)
-    (browser,) = view.of(ChainBrowser)
+    head, *dumps = view.of(Facts)
+    (listing,), (browser,) = view.of(Listing), view.of(ChainBrowser)
+    answers = next(iter(view.of(Answers)), Answers("", ()))
     chains, chains_note = browser.open()
     template = Environment(
         autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
@@ -47,6 +48,9 @@ def html(view: View) -> str:
     return template.render(
         title=view.title,
         head=head.facts,
+        dumps=[
+            (heading.text, about.facts) for heading, about in zip(view.of(Heading)[1:], dumps, strict=True)
+        ],
         findings=next(iter(view.of(Findings)), None),
         asked=answers.heading,
         answers=list(map(_answer, answers.views)),

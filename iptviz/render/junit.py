@@ -1,7 +1,8 @@
 """JUnit's XML, for CI servers: a suite for each dump, in it a test for each kind of finding that was looked for.
 
 A test fails where a finding is more than information. It has one failure for all its findings, since servers show
-no more than one; information is output of a test that passes.
+no more than one; information is output of a test that passes. Where a dump has no service, tests of services are
+skipped.
 """
 
 from __future__ import annotations
@@ -9,7 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from iptviz.render.findings import LEVELS, NOTE, details_of, dump_in, dumps_in, looked_at, message_of, path_of
+from iptviz.render.findings import (
+    LEVELS,
+    NOTE,
+    details_of,
+    dump_in,
+    dumps_in,
+    looked_at,
+    message_of,
+    path_of,
+    why_no_services,
+)
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
@@ -33,10 +44,26 @@ def _suite(document: Shape, dump: Shape, findings: list[Shape]) -> ET.Element:
     properties = ET.SubElement(suite, "properties")
     for name, value in (("looked at", looked_at(document)), ("written by", dump["tool"] or "not said")):
         ET.SubElement(properties, "property", name=name, value=printable(value))
+    skipped = _skipped(document, dump)
     for what in document["looked_for"]:
-        suite.append(_case(what, dump, [one for one in findings if one["id"] == what]))
+        case = _case(what, dump, [one for one in findings if one["id"] == what])
+        if what in skipped and not len(case):
+            ET.SubElement(case, "skipped", message=why_no_services(document) or _NO_SERVICES)
+        suite.append(case)
     _count(suite)
     return suite
+
+
+_NO_SERVICES = "This dump has no service port."
+
+
+def _skipped(document: Shape, dump: Shape) -> set[str]:
+    """Return what is looked for at services, where a dump has none."""
+    from iptviz.checks.registry import OF_SERVICES, catalogue
+
+    if dump.get("service_ports", document["service_ports"]):
+        return set()
+    return {what for name in OF_SERVICES for what in catalogue(name).diagnoses}
 
 
 def _case(what: str, dump: Shape, findings: list[Shape]) -> ET.Element:
@@ -61,9 +88,9 @@ def _told(findings: list[Shape]) -> str:
 
 
 def _count(element: ET.Element) -> None:
-    """Say of how many tests something consists, and how many of them failed."""
+    """Say of how many tests something consists, how many of them failed, and how many were skipped."""
     cases = list(element.iter("testcase"))
     element.set("tests", str(len(cases)))
     element.set("failures", str(sum(case.find("failure") is not None for case in cases)))
     element.set("errors", "0")
-    element.set("skipped", "0")
+    element.set("skipped", str(sum(case.find("skipped") is not None for case in cases)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from iptviz.view.articles import Article
     from iptviz.view.blocks import Block, Fact, View
-    from iptviz.view.nodes import LetteredCase, Node, Spoken, TableRow
+    from iptviz.view.nodes import Below, LetteredCase, Node, Spoken, TableRow
     from iptviz.view.picture import Picture
 
 _RESULT_HEADINGS = ("Service", "At", "Result")
@@ -211,9 +211,15 @@ def _tables(blocks: Iterable[Block]) -> Iterator[str]:
 
 
 def _details(summary: str, row: TableRow) -> str:
-    lines = (f"{line.share}   {line.text}" if line.share else line.text for line in row.below)
-    items = "\n".join(f"- {_plain(line)}" for line in lines)
+    items = "\n".join(f"- {_item_below(line)}" for line in row.below)
     return f"<details>\n<summary>{_html(summary)}</summary>\n\n{items}\n\n</details>"
+
+
+def _item_below(line: Below) -> str:
+    if line.label:
+        said = "".join(_code(text) if is_code else _escaped(text) for text, is_code in line.pieces)
+        return f"**{line.label}:** {said}"
+    return _plain(f"{line.share}   {line.text}" if line.share else line.text)
 
 
 def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
@@ -230,6 +236,11 @@ def _rows(headings: Sequence[str], rows: Sequence[Sequence[str]], right: str = "
 def _plain(text: str) -> str:
     """Return one line of text for a paragraph, a heading or an item of a list."""
     return text if not text or _HARMLESS.fullmatch(text) else _code(text)
+
+
+def _escaped(text: str) -> str:
+    """Return a piece of our own documentation, of which no sign is markup."""
+    return re.sub(r"[][\\*_<>|~#&@]", r"\\\g<0>", text)
 
 
 def _bold(text: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from iptviz.render.findings import LEVELS, dump_in, lines_of, message_of, path_of
+from iptviz.render.findings import LEVELS, dump_in, message_of, path_of, places_of, why_no_services
 from iptviz.version import __version__
 from iptviz.view.text import printable
 
@@ -28,22 +28,33 @@ def sarif_text(document: Shape) -> str:
     rules = document["looked_for"]
     run = {
         "tool": {"driver": {"name": "iptviz", "version": __version__, "rules": list(map(_rule, rules))}},
+        **_invocations(document),
         "columnKind": "unicodeCodePoints",
         "results": [_result(document, finding, rules) for finding in document["findings"]],
     }
     return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
+def _invocations(document: Shape) -> Shape:
+    """Return why there are no services to look at, as what the tool notifies of; nothing where there are."""
+    why = why_no_services(document)
+    if not why:
+        return {}
+    notification = {"level": "warning", "message": {"text": _literal(why)}}
+    return {"invocations": [{"executionSuccessful": True, "toolExecutionNotifications": [notification]}]}
+
+
 def _rule(what: str) -> Shape:
     """Return what is documented of a kind of finding."""
+    from iptviz.checks.finding import plain
     from iptviz.checks.registry import diagnosis_of
 
     made = diagnosis_of(what)
     return {
         "id": what,
-        "shortDescription": {"text": _literal(made.title)},
-        "fullDescription": {"text": _literal(made.means)},
-        "help": {"text": _literal(_help(made, "", "")), "markdown": _help(made, "**", "\n")},
+        "shortDescription": {"text": _literal(plain(made.title))},
+        "fullDescription": {"text": _literal(plain(made.means))},
+        "help": {"text": _literal(plain(_help(made, "", ""))), "markdown": _help(made, "**", "\n")},
         "defaultConfiguration": {"level": LEVELS[made.severities[0]]},
         "properties": {"severities": list(made.severities)},
     }
@@ -57,7 +68,7 @@ def _help(made: Diagnosis, bold: str, apart: str) -> str:
 
 def _result(document: Shape, finding: Shape, rules: list[str]) -> Shape:
     uri = _uri(path_of(dump_in(document, finding)))
-    first, *others = [_location(uri, piece) for piece in lines_of(finding)] or [_location(uri)]
+    first, *others = [_location(uri, piece) for piece in places_of(finding)] or [_location(uri)]
     found: dict[str, Any] = {
         "ruleId": finding["id"],
         "ruleIndex": rules.index(finding["id"]),

@@ -68,8 +68,9 @@ def table_lines(table: Table, width: int) -> Iterator[StyledLine]:
 
 def _below(line: Below, width: int) -> list[str]:
     share = f"{line.share:>8}{GAP}" if line.share else ""
-    text = "  " * line.depth + share + line.text
-    return _broken(text, width, "  ") if line.sentence else [text]
+    label = f"{line.label}: " if line.label else ""
+    text = "  " * line.depth + share + label + line.text
+    return _broken(text, width, "  ") if line.label else [text]
 
 
 def _broken(text: str, width: int, indent: str = "") -> list[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import IF_COMPLETE, SEVERITIES
+from iptviz.checks.finding import IF_COMPLETE, SEVERITIES, pieces, plain
 from iptviz.checks.registry import diagnosis_of
 from iptviz.checks.wording import placed, text
-from iptviz.questions.check import INFO
+from iptviz.documents.check_v1 import notes_of
+from iptviz.engine.condition import clauses
+from iptviz.questions.wanted import INFO
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
-from iptviz.view.labels import dump_label, note_texts, short_dump_label
+from iptviz.view.labels import dump_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
@@ -38,21 +40,29 @@ _BAD = {"critical", "high"}
 
 
 def check_view(result: CheckResult, *, fold: bool = True) -> View:
-    """Return the view of `result`; unfolded, with all evidence, and with what is no more than information."""
+    """Return the view of `result`; unfolded, with all evidence, and with what is no more than information.
+
+    Why there are no services to look at is said before anything else.
+    """
     folds_info = fold and not result.selected
     shown = [one for one in result.findings if not (folds_info and one.severity == INFO)]
     table = Table(FINDINGS, tuple(_row(result, finding, fold=fold) for finding in shown))
     folded = result.findings[len(shown) :]  # the least severe are the last
     return View(
         "Findings",
-        dump_label(result.dump, complete=result.dump.complete),
+        dump_label(result.dump, complete=result.dump.complete, noted=False),
         (
+            Notes(check_notes(result)),
             *([table] if table.rows else []),
             Facts(later(lambda: tuple(_facts(result, folded)))),
-            Notes(note_texts(result.notes)),
         ),
         document=result.to_dict,
     )
+
+
+def check_notes(result: CheckResult) -> tuple[str, ...]:
+    """Return why there are no services to look at, or not all of them."""
+    return tuple(map(printable, notes_of(result)))
 
 
 def findings_table(result: CheckResult) -> Table:
@@ -94,8 +104,8 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
     if len(quoted) > len(shown):
         yield Below(f"and {len(quoted) - len(shown):,} more lines{hint}")
     diagnosis = diagnosis_of(finding.id)
-    yield Below(f"Why: {diagnosis.matters}", sentence=True)
-    yield Below(f"Do: {diagnosis.advice}", sentence=True)
+    for label, said in (("Why", diagnosis.matters), ("Do", diagnosis.advice)):
+        yield Below(plain(said), label=label, pieces=pieces(said))
 
 
 # --- what is said of all ---------------------------------------------------------------------------------------
@@ -104,14 +114,52 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
 def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
     if folded:
         yield Fact("Info", _folded_text(folded, more=len(folded) < len(result.findings)))
-    count = len(result.findings)
-    found = counted(count, "finding") if count else "nothing found"
-    yield Fact("Checked", f"{_looked_at(result)}: {found}", "bad" if result.counts else "", "compared")
+    yield from check_facts(result)
+    yield Fact("Not visible", unseen_of_node(result), kind="depends")
+
+
+def check_facts(result: CheckResult) -> Iterator[Fact]:
+    """Yield what was looked at, what was left out, and what is taken for granted."""
+    found = f"{_looked_at(result)}: {found_text(result)}" + ("" if result.ports else NO_SERVICE)
+    yield Fact("Checked", found, "bad" if result.counts else "", "compared")
     if result.known:
         yield Fact("Baseline", f"{counted(len(result.known), 'finding')} left out that it has")
-    if result.left_out:
-        yield Fact("Left out", f"{counted(result.left_out, 'finding')} not asked for")
-    yield Fact("Not visible", unseen_of_node(result), kind="depends")
+    if unasked := result.left_out - result.below:
+        yield Fact("Left out", f"{counted(unasked, 'finding')} not asked for")
+    if result.assumed:
+        yield Fact("Assumed", printable(clauses(result.assumed)), kind="assumed")
+    elif result.unseen:
+        yield Fact(
+            "Not looked at",
+            printable(f"tables that are not in the dump: {', '.join(result.unseen)}"),
+            kind="depends",
+        )
+
+
+NO_SERVICE = "; no service is among them, so none was looked at"
+"""What is said of rules in which there is no service."""
+
+
+def found_text(result: CheckResult) -> str:
+    """Return how many findings there are, or that there is none as severe or none that is new."""
+    if result.findings:
+        found = counted(len(result.findings), "finding")
+        return f"{found}; {result.below:,} less severe" if result.below else found
+    return nothing_text(result.min_severity, result.below, known=len(result.known))
+
+
+def nothing_text(min_severity: str, below: int, *, known: int) -> str:
+    """Return that nothing was found, as severe as was asked for; `below` less severe, `known` from a baseline."""
+    worse = "" if min_severity in {INFO, SEVERITIES[0]} else " or worse"
+    severe = "" if min_severity == INFO else f" {min_severity}{worse}"
+    nothing = (
+        f"nothing{severe} that is new"
+        if known and severe
+        else "nothing new"
+        if known
+        else f"nothing{severe} found"
+    )
+    return f"{nothing}; {counted(below, 'finding')} below" if below else nothing
 
 
 def _folded_text(folded: tuple[Finding, ...], *, more: bool) -> str:
@@ -124,12 +172,13 @@ def _folded_text(folded: tuple[Finding, ...], *, more: bool) -> str:
 def _looked_at(result: CheckResult) -> str:
     """Return what was looked at: for what, how many service ports, which dumps and tables."""
     wanted = f"for {', '.join(result.looked_for)} alone, " if result.selected else ""
-    ports = counted(result.ports, "service port")
+    ports = f"{counted(result.ports, 'service port')}, " if result.ports else "only "
     first, *others = result.dumps
     if not others:
-        return f"{wanted}{ports}, {_rules(first)}"
+        return f"{wanted}{ports}{_rules(first)}"
     dumps = "; ".join(f"{short_dump_label(dump)}, {_rules(dump)}" for dump in result.dumps)
-    return f"{wanted}{ports} in {len(result.dumps)} dumps ({dumps})"
+    what = ports.removesuffix(", ") if result.ports else "only rules"
+    return f"{wanted}{what} in {len(result.dumps)} dumps ({dumps})"
 
 
 def _rules(dump: Dump) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.finding import plain
 from iptviz.questions.packet_notes import option_of
 from iptviz.view.blocks import Heading, Table, View
 from iptviz.view.nodes import Columns, TableRow, texts
@@ -32,15 +33,15 @@ def explain_view(result: ExplainResult, *, fold: bool = True) -> View:  # noqa: 
 
 
 def _blocks(result: ExplainResult) -> Iterator[Block]:
+    if result.listed:
+        rows = ((_severities(made), made.id, plain(made.title)) for made in result.diagnoses)
+        yield Table(LISTED, tuple(TableRow(texts(row)) for row in rows))
+    else:
+        for made in result.diagnoses:
+            yield Heading(made.id, at=_severities(made))
+            yield Table(ONE, tuple(TableRow(texts(row)) for row in _told(made)))
     if result.conditions:
         yield Table(CONDITIONS, tuple(TableRow(texts(_condition(*row))) for row in result.conditions))
-    elif len(result.diagnoses) == 1:
-        (made,) = result.diagnoses
-        yield Heading(made.id, at=_severities(made))
-        yield Table(ONE, tuple(TableRow(texts(row)) for row in _told(made)))
-    else:
-        rows = ((_severities(made), made.id, made.title) for made in result.diagnoses)
-        yield Table(LISTED, tuple(TableRow(texts(row)) for row in rows))
 
 
 def _severities(made: Diagnosis) -> str:
@@ -48,9 +49,9 @@ def _severities(made: Diagnosis) -> str:
 
 
 def _told(made: Diagnosis) -> Iterator[tuple[str, str]]:
-    yield "Means", made.means
-    yield "Why", made.matters
-    yield "Do", made.advice
+    yield "Means", plain(made.means)
+    yield "Why", plain(made.matters)
+    yield "Do", plain(made.advice)
     if made.reference:
         yield "Known from", made.reference.replace("k/k#", "kubernetes/kubernetes#")
 

@@ -49,17 +49,18 @@ OPEN_QUESTIONS = "questions left open: see the notes"
 """What an answer depends on where there were too many cases; the dump lacks nothing then."""
 
 
-def dump_label(dump: Dump, *, complete: bool, left_open: bool = False) -> str:
+def dump_label(dump: Dump, *, complete: bool, left_open: bool = False, noted: bool = True) -> str:
     """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something.
 
-    `left_open` says that the answer left questions open, which is no fault of the dump.
+    `left_open` says that the answer left questions open, which is no fault of the dump; `noted` that notes say
+    what the dump lacks.
     """
     parts = [
         *([dump.origin.bundle] if dump.others else [dump.source]),
         dump.tool or f"{dump.family}, no header",
         _tables_label(dump),
         counted(dump.rule_count, "rule"),
-        "complete" if complete else "INCOMPLETE, see the notes",
+        "complete" if complete else f"INCOMPLETE{', see the notes' if noted else ''}",
         *(["QUESTIONS LEFT OPEN, see the notes"] if left_open else []),
     ]
     return printable(" · ".join(parts))

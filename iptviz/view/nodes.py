@@ -58,13 +58,15 @@ class Columns(NamedTuple):
 class Below(NamedTuple):
     """A line below a row of a table: a text, the share before it if any, and how deep it is set in.
 
-    A `sentence` may be broken into lines; a rule is not, so that it can be copied.
+    With a `label` it is a sentence of the documentation, which may be broken into lines; a rule is not, so that
+    it can be copied. `pieces` are such a sentence, each with whether it is a command.
     """
 
     text: str
     share: str = ""
     depth: int = 0
-    sentence: bool = False
+    label: str = ""
+    pieces: tuple[tuple[str, bool], ...] = ()
 
 
 class TableRow(NamedTuple):

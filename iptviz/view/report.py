@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.paths.fares import fails_unduly
-from iptviz.questions.check import INFO, CheckResult
+from iptviz.questions.check import CheckResult
 from iptviz.questions.report import ReportResult, report_of
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
+from iptviz.questions.wanted import INFO
 from iptviz.view.blocks import (
     Answers,
     ChainBrowser,
@@ -23,8 +24,8 @@ from iptviz.view.blocks import (
     later,
 )
 from iptviz.view.chain_browser import browsed, chosen_chains
-from iptviz.view.check import findings_table, severities_text
-from iptviz.view.labels import note_texts
+from iptviz.view.check import check_facts, check_notes, findings_table, found_text, severities_text
+from iptviz.view.labels import note_texts, short_dump_label
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
 from iptviz.view.registry import view_of
@@ -50,15 +51,17 @@ def page_view(result: Any, *, fold: bool = True) -> View:
     if isinstance(result, ServicesResult):
         result = report_of(result, ())
     elif isinstance(result, CheckResult):
-        result = report_of(services(node_of(result)), ())._replace(checked=result)
+        checked = report_of(services(node_of(result)), ())._replace(checked=result)
+        return report_view(checked, fold=fold, asked="check")
     elif not isinstance(result, ReportResult):
         result = report_of(services(node_of(result)), (result,))
     return report_view(result, fold=fold)
 
 
-def report_view(result: ReportResult, *, fold: bool = True) -> View:
-    """Return the view of `result`; `fold` shortens long lists."""
-    title = f"iptviz report: {printable(result.dump.source)}"
+def report_view(result: ReportResult, *, fold: bool = True, asked: str = "report") -> View:
+    """Return the view of `result`; `fold` shortens long lists, `asked` is the question that was asked."""
+    title = f"iptviz {asked}: {printable(result.dump.source)}"
+    of_check = result.checked if asked == "check" else None
     answers = tuple(view_of(answer, fold=fold) for answer in result.answers)
     # What is not reached is told first of all, and not once more with the list.
     listing = Listing(
@@ -69,10 +72,11 @@ def report_view(result: ReportResult, *, fold: bool = True) -> View:
         "",
         (
             Heading(title, level=1),
-            Facts(later(lambda: tuple(_head(result)))),
+            Facts(later(lambda: tuple(_head(result, of_check)))),
+            *_abouts(result, of_check),
             *_findings(result),
-            Notes(note_texts([note for answer in result.services.answers for note in answer.notes])),
-            Answers(_asked(result), answers),
+            Notes(() if of_check else _notes(result)),
+            *([Answers(_asked(result), answers)] if result.odd or answers else []),
             listing,
             ChainBrowser(later(lambda: _chains(result.dump, answers))),
             *_files(result),
@@ -80,10 +84,16 @@ def report_view(result: ReportResult, *, fold: bool = True) -> View:
     )
 
 
+def _notes(result: ReportResult) -> tuple[str, ...]:
+    return note_texts([note for answer in result.services.answers for note in answer.notes])
+
+
 def _findings(result: ReportResult) -> Iterator[Findings]:
     """Yield what is wrong with the node, where that was asked."""
     if checked := result.checked:
-        heading = f"Findings: {len(checked.findings):,}" if checked.findings else "No findings"
+        found = found_text(checked)
+        nothing = "No findings" if found == "nothing found" else f"{found[0].upper()}{found[1:]}"
+        heading = f"Findings: {len(checked.findings):,}" if checked.findings else nothing
         yield Findings(heading, findings_table(checked), checked.to_dict)
 
 
@@ -106,16 +116,23 @@ def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
     return chains, left_out
 
 
-def _head(result: ReportResult) -> Iterator[Fact]:
-    """Yield what is not reached, what was looked at to say so, and what it was read from."""
+def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
+    """Yield what is not reached, what was looked at to say so, and what it was read from.
+
+    Where a check was asked for, `of_check`, first of all why there are no services, and what that looked at.
+    """
+    if of_check:
+        yield from (Fact("No services", note, "bad") for note in check_notes(of_check))
     yield from cause_facts(result.services.answers)
     if result.checked and result.checked.findings:
         found = severities_text(result.checked)
         yield Fact("Findings", found, "bad" if result.checked.counts else "", "findings")
-    if looked_at := _looked_at(result.services):
+    if of_check:
+        yield from (fact._replace(mood="") for fact in check_facts(of_check))
+    elif looked_at := _looked_at(result.services):
         yield Fact("Looked at", looked_at)
-    for dump, digest in zip(result.dumps, result.digests, strict=True):
-        yield from _about(dump, digest)
+    if len(result.dumps) == 1:
+        yield from _about(result.dump, result.digests[0], of_check)
     yield Fact("Not visible in an iptables dump", _NOT_VISIBLE)
 
 
@@ -135,7 +152,16 @@ def _looked_at(services: ServicesResult) -> str:
     )
 
 
-def _about(dump: Dump, digest: str) -> Iterator[Fact]:
+def _abouts(result: ReportResult, of_check: CheckResult | None) -> Iterator[Heading | Facts]:
+    """Yield what each of several dumps was read from, below a heading."""
+    if len(result.dumps) > 1:
+        for dump, digest in zip(result.dumps, result.digests, strict=True):
+            facts = tuple(_about(dump, digest, of_check))
+            yield Heading(f"Dump {short_dump_label(dump)}", level=3)
+            yield Facts(later(lambda facts=facts: facts))
+
+
+def _about(dump: Dump, digest: str, of_check: CheckResult | None) -> Iterator[Fact]:
     tables = ", ".join(f"{name} ({table.rule_count:,})" for name, table in dump.tables.items())
     yield Fact("Source", printable(dump.source))
     yield Fact("SHA-256", digest)
@@ -143,7 +169,11 @@ def _about(dump: Dump, digest: str) -> Iterator[Fact]:
     yield Fact("Saved", printable(dump.time or "not said"))
     yield Fact("Family", dump.family)
     yield Fact("Tables", printable(tables) + " rules")
-    yield Fact("Complete", "yes") if dump.complete else Fact("Complete", "NO: see the notes", "bad")
+    yield (
+        Fact("Complete", "yes")
+        if dump.complete
+        else Fact("Complete", "NO: see the findings" if of_check else "NO: see the notes", "bad")
+    )
 
 
 def _asked(result: ReportResult) -> str:
@@ -173,8 +203,6 @@ def _none_suspicious(services: ServicesResult, checked: CheckResult | None) -> s
 
 
 def _requested(result: ReportResult) -> str:
-    if not result.answers:
-        return "No service requested"
     return (
         "Requested services" if all(isinstance(one, TraceResult) for one in result.answers) else "Requested"
     )

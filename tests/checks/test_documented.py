@@ -10,8 +10,8 @@ import pytest
 
 from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.registry import all_diagnoses
-from iptviz.questions.check import lookable
 from iptviz.questions.explain_finding import explain
+from iptviz.questions.wanted import lookable
 from tests.conftest import FIXTURES, ROOT, SHARED
 from tests.program import run
 

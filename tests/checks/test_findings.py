@@ -251,3 +251,17 @@ def test_the_report_looks_into_the_services_that_something_is_wrong_with() -> No
 
 def _services(answer: object) -> list[ServiceName]:
     return [one.service for one in answer.services] if isinstance(answer, iptviz.TraceResult) else []
+
+
+def test_a_finding_says_what_and_what_to_do() -> None:
+    result = iptviz.check(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"), select="no-endpoints")
+    (one,) = result.findings
+    (shape,) = result.to_dict()["findings"]
+    assert (one.message, one.advice) == (shape["message"], shape["advice"])
+
+
+@pytest.mark.parametrize("ids", ["no-endpoints, nat-flushed", ["no-endpoints", "nat-flushed"]])
+def test_ids_are_one_text_or_several(ids: str | list[str]) -> None:
+    dump = iptviz.load("fixtures/httpd-no-endpoints/dump.rules")
+    assert set(iptviz.check(dump, select=ids).looked_for) == {"no-endpoints", "nat-flushed"}
+    assert not {"no-endpoints", "nat-flushed"} & set(iptviz.check(dump, ignore=ids).looked_for)

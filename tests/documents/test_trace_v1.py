@@ -159,6 +159,7 @@ FINDING = fields(
     message=text,
     service=or_null(SERVICE),
     evidence=many(fields(line=number, text=text)),
+    evidence_left_out=number,
     count=number,
     advice=text,
 )

@@ -114,7 +114,7 @@ FILTER = "rp_filter (taken to drop nothing)"
 def test_settings_that_may_drop_the_packet_are_named(
     about: dict[str, Any], settings: str, named: list[str]
 ) -> None:
-    sysctl = Supplied(settings, "sysctl")
+    sysctl = Supplied(settings or "vm.swappiness = 60\n", "sysctl")
     result = iptviz.packet(iptviz.load(DUMP), **(FORWARDED | about), sysctl=sysctl)
     notes = [note for note in sentences(result.notes) if "not visible" in note]
     expected = [f"not visible in an iptables dump: {', '.join(named)}; --sysctl tells"] if named else []

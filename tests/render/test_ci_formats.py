@@ -12,9 +12,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import iptviz
-from iptviz.checks.finding import SEVERITIES
-from iptviz.checks.registry import diagnosis_of
-from iptviz.render.findings import LEVELS
+from iptviz.checks.finding import SEVERITIES, plain
+from iptviz.checks.registry import OF_SERVICES, catalogue, diagnosis_of
+from iptviz.render.findings import LEVELS, message_of
 from iptviz.render.github import github_text
 from iptviz.render.junit import junit_text
 from iptviz.render.sarif import sarif_text
@@ -41,7 +41,8 @@ def several(count: int, severity: str = "high", what: str = "no-endpoints") -> d
     document = checked("fixtures/httpd-no-endpoints/dump.rules")
     (first,) = [one for one in document["findings"] if one["id"] == "no-endpoints"]
     found = [
-        first | {"id": what, "severity": severity, "message": f"number {number}"} for number in range(count)
+        first | {"id": what, "severity": severity, "message": f"number {number}", "line": None}
+        for number in range(count)
     ]
     return document | {"findings": found, "looked_for": list(dict.fromkeys([*document["looked_for"], what]))}
 
@@ -70,9 +71,8 @@ def test_each_finding_is_in_each_format(path: Path) -> None:
     found = [one["id"] for one in document["findings"]]
     bad = {one["id"] for one in document["findings"] if one["severity"] != "info"}
     assert [one["ruleId"] for one in results_of(document)] == found
-    assert [case.get("name") for case in suites_of(document).iter("testcase") if len(case)] == [
-        what for what in document["looked_for"] if what in found
-    ]
+    told = [case for case in suites_of(document).iter("testcase") if len(case) and case[0].tag != "skipped"]
+    assert [case.get("name") for case in told] == [what for what in document["looked_for"] if what in found]
     assert {
         case.get("name") for case in suites_of(document).iter("testcase") if case.find("failure") is not None
     } == bad
@@ -119,10 +119,10 @@ def test_the_log_has_a_rule_for_all_that_was_looked_for() -> None:
     assert [rule["id"] for rule in rules] == document["looked_for"]
     for rule in rules:
         made = diagnosis_of(rule["id"])
-        assert said_by_sarif(rule["shortDescription"]["text"]) == made.title
-        assert said_by_sarif(rule["fullDescription"]["text"]) == made.means
+        assert said_by_sarif(rule["shortDescription"]["text"]) == plain(made.title)
+        assert said_by_sarif(rule["fullDescription"]["text"]) == plain(made.means)
         for words in (made.means, made.matters, made.advice):
-            assert words in said_by_sarif(rule["help"]["text"])
+            assert plain(words) in said_by_sarif(rule["help"]["text"])
             assert words in rule["help"]["markdown"]
         assert rule["defaultConfiguration"]["level"] == LEVELS[made.severities[0]]
     assert all(rules[one["ruleIndex"]]["id"] == one["ruleId"] for one in run["results"])
@@ -132,16 +132,18 @@ def test_a_result_says_where_and_how_bad() -> None:
     document = checked()
     for finding, result in zip(document["findings"], results_of(document), strict=True):
         assert result["level"] == LEVELS[finding["severity"]]
-        assert said_by_sarif(result["message"]["text"]) == finding["message"]
+        assert said_by_sarif(result["message"]["text"]) == message_of(finding)
         places = [*result["locations"], *result.get("relatedLocations", [])]
         lines = [piece["line"] for piece in finding["evidence"] if piece["line"]]
-        assert [place["physicalLocation"]["region"]["startLine"] for place in places] == lines
+        first, *others = [place["physicalLocation"]["region"]["startLine"] for place in places]
+        assert first == (finding["line"] or lines[0])
+        assert sorted([first, *others]) == sorted(lines)
         assert result["properties"]["count"] == finding["count"]
 
 
 def test_what_stands_in_no_line_stands_in_the_file() -> None:
     document = several(1)
-    document["findings"][0] |= {"evidence": []}
+    document["findings"][0] |= {"evidence": [], "line": None}
     (result,) = results_of(document)
     assert result["locations"] == [
         {"physicalLocation": {"artifactLocation": {"uri": document["dump"]["source"]}}}
@@ -246,6 +248,71 @@ def test_each_dump_of_a_node_is_a_suite() -> None:
     assert int(root.get("tests", "")) == 2 * int(one.get("tests", "")) == 2 * int(two.get("tests", ""))
 
 
+NOWHERE = "fixtures/no-services/flushed-nat.rules"
+
+
+def test_where_there_is_no_service_tests_of_services_are_skipped_and_say_why() -> None:
+    document = checked(NOWHERE)
+    root = suites_of(document)
+    of_services = {what for name in OF_SERVICES for what in catalogue(name).diagnoses}
+    skipped = {
+        str(case.get("name")): one.get("message")
+        for case in root.iter("testcase")
+        for one in case.iter("skipped")
+    }
+    assert set(skipped) == of_services & set(document["looked_for"])
+    assert set(skipped.values()) == set(document["notes"])
+    counts = [(one.get("tests"), one.get("failures"), one.get("skipped")) for one in (root, root[0])]
+    assert counts == [(str(len(document["looked_for"])), "0", str(len(skipped)))] * 2
+
+
+def test_tests_are_skipped_for_the_dump_alone_that_has_no_service() -> None:
+    node = iptviz.load_node("fixtures/httpd-dual-stack/dump.rules", "fixtures/no-services/firewalld.rules")
+    one, other = suites_of(iptviz.check(node).to_dict())
+    assert one.get("skipped") == "0"
+    assert other.get("skipped") != "0"
+    assert {skipped.get("message") for skipped in other.iter("skipped")} == {"This dump has no service port."}
+
+
+def test_where_there_is_no_service_each_format_says_why() -> None:
+    document = checked(NOWHERE)
+    (why,) = document["notes"]
+    ((*_, last),) = [github_texts(github_text(document))]
+    assert last == "nothing found (looked at: no service, since none is here; tables nat of " + NOWHERE + ")"
+    assert f"::notice title=iptviz check::{why}%0Anothing found" in github_text(document)
+    (run,) = log_of(document)["runs"]
+    (told,) = run["invocations"][0]["toolExecutionNotifications"]
+    assert said_by_sarif(told["message"]["text"]) == why
+    assert "invocations" not in log_of(checked())["runs"][0]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"min_severity": "critical", "below": 4}, "nothing critical found; 4 findings below"),
+        ({"in_baseline": 2}, "nothing new"),
+        ({}, "nothing found"),
+    ],
+)
+def test_nothing_found_is_said_of_what_was_asked_for(fields: dict[str, Any], said: str) -> None:
+    (only,) = commands_of(several(0) | fields)
+    assert only.startswith(f"::notice title=iptviz check::{said} (looked at")
+
+
+def test_a_line_that_the_evidence_quotes_is_not_named_twice() -> None:
+    document = several(1)
+    pieces = [{"line": 5, "text": "-A X 5"}, {"line": 7, "text": "-A X 7"}]
+    document["findings"][0] |= {"evidence": pieces, "line": 7, "message": "line 7: gone"}
+    assert re.search(r",line=7::gone%0Aline 5: ", github_text(document))
+    (failure,) = suites_of(document).iter("failure")
+    assert (failure.get("message"), (failure.text or "").startswith("high: gone\n")) == ("gone", True)
+    (result,) = results_of(document)
+    assert result["message"]["text"] == "gone"
+    document["findings"][0] |= {"line": 9, "message": "line 9: gone"}
+    assert re.search(r",line=9::line 9: gone%0A", github_text(document))
+    assert results_of(document)[0]["locations"][0]["physicalLocation"]["region"]["startLine"] == 9
+
+
 # --- GitHub ----------------------------------------------------------------------------------------------------
 
 
@@ -306,7 +373,7 @@ def test_a_long_message_is_cut_before_it_is_escaped() -> None:
 def test_of_many_rules_the_first_are_quoted_and_the_others_counted() -> None:
     document = several(1)
     pieces = [{"line": number, "text": f"-A X {number}"} for number in range(1, 21)]
-    document["findings"][0] |= {"evidence": pieces, "count": 412}
+    document["findings"][0] |= {"evidence": pieces, "evidence_left_out": 392}
     told = github_texts(github_text(document))
     assert [text for text in told if text.startswith("line ")] == [
         "line 1: -A X 1",

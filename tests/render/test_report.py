@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 import iptviz
+from iptviz.checks.finding import plain
 from iptviz.checks.registry import diagnosis_of
 from iptviz.cli.app import app
 from iptviz.questions.report import MOST_ODD, report
@@ -157,7 +158,7 @@ def test_a_report_opens_with_what_checks_find() -> None:
     section = Reader(text).text_of("findings")
     diagnosis = diagnosis_of("forward-drop")
     assert "high forward-drop policy DROP of FORWARD" in section
-    for said in (":FORWARD DROP", f"Why: {diagnosis.matters}", f"Do: {diagnosis.advice}"):
+    for said in (":FORWARD DROP", f"Why {plain(diagnosis.matters)}", f"Do {plain(diagnosis.advice)}"):
         assert said in section
     asked = str(FORMATS["html"].writer("check")(iptviz.check(iptviz.load(BROKEN)), Style(), fold=True))
     assert Reader(asked).text_of("findings") == section
@@ -167,6 +168,55 @@ def test_a_report_opens_with_what_checks_find() -> None:
         < written.index("| high | forward-drop |")
         < written.index("## Not reached")
     )
+
+
+def checked_page(*paths: str, **options: Any) -> str:
+    result = iptviz.check(iptviz.load_node(*paths), **options)
+    return str(FORMATS["html"].writer("check")(result, Style(), fold=True))
+
+
+def test_the_page_of_a_check_is_one_of_a_check() -> None:
+    text = checked_page(BROKEN)
+    assert f"<title>iptviz check: {BROKEN}</title>" in text
+    assert "No service requested" not in text
+    assert 'id="asked"' not in text
+    assert 'href="#asked"' not in text
+    assert re.search(r"<dt>Checked</dt><dd[^>]*>1 service port, \d+ rules of .*: \d finding", text)
+    nothing = checked_page(BROKEN, min_severity="critical")
+    assert re.search(r'<h2 id="findings-heading">Nothing critical found; \d findings? below</h2>', nothing)
+
+
+def test_the_page_of_a_check_says_first_why_there_are_no_services() -> None:
+    text = checked_page("fixtures/no-services/flushed-nat.rules")
+    assert text.index("<dt>No services</dt>") < text.index("<dt>Checked</dt>") < text.index("<dt>Source</dt>")
+    assert text.count("no chain of this dump shows that kube-proxy ran here") == 1
+    cut = checked_page("fixtures/no-services/cut-in-declarations.rules")
+    assert "NO: see the findings" in cut
+
+
+def test_what_two_dumps_were_read_from_stands_apart() -> None:
+    paths = ("fixtures/httpd-dual-stack/dump.rules", "fixtures/httpd-dual-stack/dump6.rules")
+    text = checked_page(*paths)
+    one, other = (text.index(f'<h2 class="dump">Dump {name}') for name in ("1: ipv4", "2: ipv6"))
+    assert (
+        text.index("<dt>Checked</dt>")
+        < one
+        < text.index("<dt>Source</dt>")
+        < other
+        < text.rindex("<dt>Source</dt>")
+    )
+    written = str(FORMATS["markdown"].writer("report")(report(iptviz.load_node(*paths)), Style(), fold=True))
+    assert written.index("### Dump 1: ipv4") < written.index("### Dump 2: ipv6")
+
+
+def test_commands_in_advice_are_code() -> None:
+    made = "fixtures/httpd-no-endpoints/dump.rules"
+    assert "<b>Why</b> <span>Clients get <code>connection refused</code> at once" in checked_page(made)
+    result = iptviz.check(iptviz.load(made))
+    written = str(FORMATS["markdown"].writer("check")(result, Style(), fold=True))
+    assert "- **Why:** Clients get `connection refused` at once" in written
+    for name in ("table", "json", "github", "junit"):
+        assert "`connection refused`" not in str(FORMATS[name].writer("check")(result, Style(), fold=True))
 
 
 def test_a_report_of_a_node_without_findings_says_so() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import iptviz
-from iptviz.checks.finding import IF_COMPLETE, Evidence
+from iptviz.checks.finding import IF_COMPLETE, Evidence, plain
 from iptviz.checks.registry import diagnosis_of
 from iptviz.view.blocks import Facts, Table, View
 from iptviz.view.check import check_view
@@ -40,7 +40,10 @@ def test_a_row_is_how_bad_it_is_and_what_and_below_it_stand_the_rules_and_advice
     ((severity, what, dump, words),) = rows_of(view)
     assert (severity, what, dump) == ("high", "no-endpoints", "")
     assert words.startswith("default/httpd-service has no endpoints")
-    assert below(view) == ["line 7: -A X -j REJECT", f"Why: {made.matters}", f"Do: {made.advice}"]
+    assert below(view) == ["line 7: -A X -j REJECT", plain(made.matters), plain(made.advice)]
+    told = [line for table in view.of(Table) for row in table.rows for line in row.below]
+    assert [line.label for line in told] == ["", "Why", "Do"]
+    assert ("connection refused", True) in told[1].pieces
 
 
 def test_a_line_that_the_evidence_quotes_is_not_named_twice() -> None:
