@@ -73,6 +73,11 @@ class FrontendAnswer(NamedTuple):
     plain: bool = False
     flawed: bool = False
 
+    @property
+    def masquerades_others(self) -> bool:
+        """Whether a rule marks what clients send that are no pods."""
+        return any(not any(need.holds for need in needs) for needs in self.masquerade)
+
 
 class FrontendAnswers:
     """Answers for the frontends of one dump."""

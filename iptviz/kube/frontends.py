@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SERVICE_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """The kinds of frontends that lead to a service."""
 
+EXPOSED_KINDS = SERVICE_KINDS[1:]
+"""Those that are there for clients outside the cluster."""
+
 FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check")
 """All kinds of frontends, in the order in which they are listed."""
 
@@ -137,7 +140,12 @@ def asks_for_nothing_else(rule: Rule) -> bool:
         option.name for option in parts.basics if not (option.negated and option.name in CLIENT_CONDITIONS)
     }
     sources = len(parts.basics) - len([option for option in parts.basics if option.name in _FRONTEND_BASICS])
-    options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
+    options = [
+        "! " * option.negated + option.name
+        for match in parts.matches
+        if match.name != "comment"
+        for option in match.options
+    ]
     return (
         basics <= _FRONTEND_BASICS
         and sources <= (rule.jump == MARK_MASQUERADE)
