@@ -246,9 +246,9 @@ def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
 def no_masquerade(*, names: tuple[str, ...], texts: tuple[str, ...], how: str) -> str:
     """Connections from outside the pods' network come to endpoints with their own source address.
 
-    No rule such as `! -s POD-NETWORK -j KUBE-MARK-MASQ` marks them. It is of high severity where that is so of node
-    ports, external IPs or load-balancer IPs, or where they are marked and POSTROUTING masquerades nothing that bears
-    the mark; of severity info where Amazon's VPC CNI gives pods addresses that all of the VPC can reach.
+    No rule such as `! -s POD-NETWORK -j KUBE-MARK-MASQ` marks them. It is of high severity where those to node
+    ports, external IPs or load-balancer IPs are not marked, or POSTROUTING masquerades nothing that is marked; of
+    severity info where Amazon's VPC CNI gives pods addresses that all of the VPC can reach.
 
     Why: The endpoint answers the client at once, not by way of this node: the client gets an answer from an
     address that it did not ask, or none, and the connection hangs.

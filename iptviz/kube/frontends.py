@@ -96,12 +96,21 @@ def _kind(rule: Rule) -> str | None:
     if table == "nat" and rule.chain == NODE_PORTS:
         return "node-port"
     if host_of(rule) is None:
-        return "node-port" if table == "filter" else None
+        return "node-port" if table == "filter" and _is_about_node_port(rule) else None
     comment = read_comment(rule.comment)
     if comment and comment.form.frontend:
         return comment.form.frontend
     family = family_of(rule.chain if table == "filter" else rule.jump or "", table)
     return family.frontend if family else None
+
+
+def _is_about_node_port(rule: Rule) -> bool:
+    """Whether a rule without a destination refuses a port of the node, and not that of everything."""
+    asked = (match.option("--dst-type") for match in rule.matches if match.name == "addrtype")
+    is_for_node = any(
+        option and tuple(option.values) == ("LOCAL",) and not option.negated for option in asked
+    )
+    return port_of(rule) is not None and (is_for_node or service_of_comment(rule.comment) is not None)
 
 
 def value_of(rule: Rule, name: str) -> str | None:
