@@ -161,12 +161,20 @@ def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
             troubles[what_id], _deciding(some), complete=complete or bool(kind), service=service,
             state="steered" if steered else "met", names=(name,), places=places,
         )  # fmt: skip
-    by_chain = {answer.chain: answer for answer in reversed(answers)}
-    for answer in reversed(by_chain.values()):
+    yield from _uneven(port, name, complete=complete)
+
+
+def _uneven(port: ServicePort, name: str, *, complete: bool) -> Iterator[Finding]:
+    """Yield of which chains endpoints get uneven shares: that of all clients, and that of those outside."""
+    seen: set[str | None] = {None}
+    for answer in port.answers:
+        if answer.chain in seen:
+            continue
+        seen.add(answer.chain)
         balance = _balance(answer)
         whole = answer.settled and not (answer.leftover or answer.flawed or answer.taken_by)
         if balance is not None and whole and shares_unevenly(answer):
-            yield found(uneven_shares, [answer.frontend.rule], complete=complete, service=service,
+            yield found(uneven_shares, [answer.frontend.rule], complete=complete, service=port.service,
                 names=(name,), balance=balance, of_outside=answer.by_policy,
             )  # fmt: skip
 
