@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import are, listed, these
+from iptviz.paths.foreign import takers
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.addresses import show_host
 
@@ -27,24 +28,37 @@ _NODE_PORTS_IN_USE = frozenset({22, 179, 2379, 2380, 6443, 10248, 10249, 10250, 
 
 def check(node: Examined) -> Iterator[Finding]:
     """Yield what the frontends of service ports bring with them."""
+    answers = [
+        (port, answer) for port in node.ports for answer in port.answers if answer.frontend.kind in _ABOUT
+    ]
+    taken = _taken(node) if answers else set()
+    answers = [(port, answer) for port, answer in answers if answer.frontend.text not in taken]
     external = [
         (port, answer.frontend)
-        for port in node.ports
-        for answer in port.answers
+        for port, answer in answers
         if answer.frontend.kind == "external-ip" and answer.frontend.rule.table.name == "nat"
     ]
     own = [pair for pair in external if node.evidence.host.is_local(_address(pair[1]))]
     for state, in_use in (("in use", True), ("", False)):
-        taken = [pair for pair in own if (pair[1].port in _NODE_PORTS_IN_USE) is in_use]
-        yield from _told(external_ip_is_node, taken, state)
+        some = [pair for pair in own if (pair[1].port in _NODE_PORTS_IN_USE) is in_use]
+        yield from _told(external_ip_is_node, some, state)
     public = [pair for pair in external if pair not in own and _is_public(pair[1])]
     yield from _told(external_ip_public, public)
     yield from _told(lb_short_circuit, [
-        (port, answer.frontend) for port in node.ports for answer in port.answers if _is_short(answer)
+        (port, answer.frontend) for port, answer in answers if _is_short(answer)
     ])  # fmt: skip
     yield from _told(existing_udp_flows, [
         (port, port.usual.frontend) for port in node.ports if port.protocol == "udp" and port.all_endpoints
     ])  # fmt: skip
+
+
+_ABOUT = frozenset({"external-ip", "load-balancer-ip"})
+
+
+def _taken(node: Examined) -> set[str]:
+    """Return the frontends whose connections rules of others take: the service gets none of these."""
+    found = takers(node.dump.tables.get("nat"), node.ports, node.reached, node.evidence.host)
+    return {one.frontend for taker in found for one in taker.taken}
 
 
 def _told(what: Diagnosis, pairs: list[tuple[ServicePort, Frontend]], state: str = "") -> Iterator[Finding]:

@@ -31,6 +31,7 @@ CATALOGUES = (
     "policies",
     "untracked",
     "settings",
+    "early_endings",
     "sources",
     "ways",
     "services",
@@ -67,6 +68,7 @@ OF_SERVICES = (
     "source_ranges",
     "frontends",
     "affinity",
+    "early_endings",
     "sources",
 )
 """Those whose checks are about the service ports that are examined, be they few of many."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
-from iptviz.checks.wording import are, listed, percent, these
+from iptviz.checks.wording import OUTSIDE, are, listed, percent, these
 from iptviz.kube.balance import balance_of
 from iptviz.kube.families import MARK_DROP
 from iptviz.kube.naming import fits
@@ -31,6 +31,7 @@ class Places(NamedTuple):
 
     `verdict` is REJECT or DROP, MARKED where a rule only marks them to be dropped (up to 1.24: not wherever they
     go), or empty where nothing ends these connections. `policy` is the one that is Local, if that is the reason.
+    `outside`: a policy Local has other clients get other endpoints.
     """
 
     frontends: tuple[str, ...]
@@ -38,6 +39,12 @@ class Places(NamedTuple):
     least: Fraction
     most: Fraction
     policy: str = ""
+    outside: bool = False
+
+    @property
+    def whose(self) -> str:
+        """Of which connections is spoken."""
+        return f"the connections{OUTSIDE if self.outside else ''}"
 
     @property
     def listed(self) -> str:
@@ -68,7 +75,11 @@ def check(node: Examined) -> Iterator[Finding]:
     for port in node.ports:
         for finding in port_findings(port, complete=node.dump.complete):
             places = dict(finding.values).get("places")
-            kind = (places.verdict, places.policy) if isinstance(places, Places) else None
+            kind = (
+                places[1:2] + places[4:]
+                if isinstance(places, Places)
+                else dict(finding.values).get("of_outside")
+            )
             alike.setdefault((finding.id, finding.severity, finding.certainty, kind), []).append(finding)
     for findings in alike.values():
         yield findings[0] if len(findings) == 1 else _together(findings)
@@ -99,7 +110,7 @@ def _joined(places: Sequence[Places]) -> Places:
         places[0].verdict,
         min(one.least for one in places),
         max(one.most for one in places),
-        places[0].policy,
+        *places[0][4:],
     )
 
 
@@ -132,28 +143,40 @@ def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
     name = service.text or usual.chain or usual.frontend.text
     # Up to 1.9 the chain of a service without endpoints is empty.
     refused = any(answer.verdict for answer in answers) and not any(answer.endpoints for answer in answers)
-    alike: dict[tuple[str, str, str], list[FrontendAnswer]] = {}
+    alike: dict[tuple[str, str, str, bool], list[FrontendAnswer]] = {}
     troubles: dict[str, Diagnosis] = {}
     for answer in answers:
-        if what := _trouble(answer, first=answer is usual, refused=refused):
+        if what := _trouble(answer, first=answer is usual, refused=refused, endless=not port.all_endpoints):
             policy = _policy(answer) if what is local_drop else ""
             troubles[what.id] = what
-            alike.setdefault((what.id, _ending(answer), policy), []).append(answer)
-    for (what_id, kind, policy), some in alike.items():
+            outside = answer.by_policy and what is connections_lost
+            alike.setdefault((what.id, _ending(answer), policy, outside), []).append(answer)
+    for (what_id, kind, policy, outside), some in alike.items():
         lost = [answer.leftover for answer in some]
-        places = Places(tuple(answer.frontend.text for answer in some), kind, min(lost), max(lost), policy)
+        texts = tuple(answer.frontend.text for answer in some)
+        places = Places(texts, kind, min(lost), max(lost), policy, outside)
         steered = policy == _EXTERNAL and port.health_check is not None
         # A rule that refuses is proof, whatever lines the dump lacks.
         yield found(
             troubles[what_id], _deciding(some), complete=complete or bool(kind), service=service,
             state="steered" if steered else "met", names=(name,), places=places,
         )  # fmt: skip
-    balance = _balance(usual)
-    settled = not (usual.leftover or usual.depends or usual.flawed)
-    if balance is not None and settled and shares_unevenly(usual):
-        yield found(uneven_shares, [usual.frontend.rule], complete=complete, service=service,
-            names=(name,), balance=balance,
-        )  # fmt: skip
+    yield from _uneven(port, name, complete=complete)
+
+
+def _uneven(port: ServicePort, name: str, *, complete: bool) -> Iterator[Finding]:
+    """Yield of which chains endpoints get uneven shares: that of all clients, and that of those outside."""
+    seen: set[str | None] = {None}
+    for answer in port.answers:
+        if answer.chain in seen:
+            continue
+        seen.add(answer.chain)
+        balance = _balance(answer)
+        whole = answer.settled and not (answer.leftover or answer.flawed or answer.taken_by)
+        if balance is not None and whole and shares_unevenly(answer):
+            yield found(uneven_shares, [answer.frontend.rule], complete=complete, service=port.service,
+                names=(name,), balance=balance, of_outside=answer.by_policy,
+            )  # fmt: skip
 
 
 def shares_unevenly(answer: FrontendAnswer) -> bool:
@@ -170,12 +193,12 @@ def _balance(answer: FrontendAnswer) -> Balance | None:
     return balance_of([end.share for end in answer.endpoints])
 
 
-def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool) -> Diagnosis | None:
+def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool, endless: bool) -> Diagnosis | None:
     """Return what befalls connections that get no endpoint, or nothing.
 
     Nothing is said of a frontend whose port the dump does not tell, nor where another service gets them, a flaw
     within the chains keeps them from endpoints, or a condition decides: but a policy Local means other clients to
-    get other endpoints.
+    get other endpoints. `endless`: no frontend of the service has any.
     """
     if answer.unseen and (first or answer.leftover):
         return service_unseen
@@ -183,9 +206,10 @@ def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool) -> Diagnosis
         return None
     if answer.verdict and answer.local_only and not answer.endpoints:
         return local_drop
-    if answer.depends or (answer.flawed and not refused):
+    if not answer.settled or (answer.flawed and not refused):
         return None
-    return connections_lost if answer.endpoints else no_endpoints
+    # What has endpoints for other clients lacks a rule.
+    return no_endpoints if endless or (answer.verdict and not answer.endpoints) else connections_lost
 
 
 _INTERNAL, _EXTERNAL = "internalTrafficPolicy", "externalTrafficPolicy"
@@ -262,7 +286,7 @@ def connections_lost(*, names: tuple[str, ...], places: Places) -> str:
     """
     ends = {"": "get no endpoint", _MARKED: "are marked to be dropped"}
     fate = ends.get(places.verdict, f"end in {places.verdict}")
-    return f"{these(names)}: {places.share} of the connections to {places.listed} {fate}"
+    return f"{these(names)}: {places.share} of {places.whose} to {places.listed} {fate}"
 
 
 @diagnosis("info")
@@ -280,7 +304,7 @@ def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
 
 
 @diagnosis("high", absence=True)
-def uneven_shares(*, names: tuple[str, ...], balance: Balance) -> str:
+def uneven_shares(*, names: tuple[str, ...], balance: Balance, of_outside: bool) -> str:
     """A service's endpoints get uneven shares of its connections.
 
     The effective shares differ from each other by more than kube-proxy's rounding explains.
@@ -290,7 +314,7 @@ def uneven_shares(*, names: tuple[str, ...], balance: Balance) -> str:
 
     Do: See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain anew.
     """
-    shares = f"{spread(balance.least, balance.most)} of the connections"
+    shares = f"{spread(balance.least, balance.most)} of the connections{OUTSIDE if of_outside else ''}"
     if len(names) == 1:
         return f"{names[0]}: its {balance.endpoints} endpoints get {shares} each, which is not even"
     return f"{these(names)} share connections unevenly: {names[0]}'s endpoints get {shares} each"

@@ -86,10 +86,12 @@ def _passing(node: Examined, nat: Table) -> Iterator[Finding]:
     passed: dict[Frontend, str] = {}
     rules: dict[Rule, None] = {}
     for port, ways in zip(node.ports, node.reached, strict=True) if marking else ():
-        for reached in ways:
+        for answer, reached in zip(port.answers, ways, strict=True):
             frontend = reached.frontend
             chains = _entered(nat, frontend.rule.jump or "") & marking.keys()
-            if frontend.kind in _FORWARDED and chains and _passes(reached):
+            # The rule that marks ends every such chain, also of services that admit all to their endpoints.
+            refuses = port.source_ranges or answer.verdict is not None
+            if frontend.kind in _FORWARDED and chains and refuses and _passes(reached):
                 passed[frontend] = port.name
                 rules |= dict.fromkeys(rule for chain in sorted(chains) for rule in marking[chain])
     if passed:

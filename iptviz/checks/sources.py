@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import are, listed, these
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE, POSTROUTING
-from iptviz.paths.model import ACCEPT, is_among
+from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE, POSTROUTING, SERVICE_CHAINS
+from iptviz.kube.frontends import EXPOSED_KINDS, asks_for_nothing_else, host_of
+from iptviz.kube.service_ports import leading
+from iptviz.paths.kept import Above, Sources
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Needs
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.model import ClientPaths, EndpointRow
 
     Asked = list[tuple[ServicePort, FrontendAnswer]]
     Met = dict[str, tuple[Rule, ServicePort, FrontendAnswer, EndpointShare]]
@@ -40,60 +41,25 @@ def check(node: Examined) -> Iterator[Finding]:
     nat = node.dump.tables.get("nat")
     if nat is None or not nat.has_chain(POSTROUTING):
         return
-    asked = [
-        (port, answer)
-        for port in node.ports
-        for answer in port.answers
-        if answer.frontend.kind == "cluster-ip"
-        and answer.endpoints
-        and not (answer.unseen or answer.taken_by)
-    ]
-    if in_vain := list(_in_vain(node, nat, asked)):
+    asked = list(leading(node.ports, ("cluster-ip",)))
+    sources = Sources(node.rules, node.evidence)
+    if in_vain := list(_in_vain(node, nat, sources, asked)):
         yield from in_vain
     else:
-        yield from _hairpins(node, nat, asked)
-        yield from _outside(node, nat, asked)
+        yield from _hairpins(node, nat, sources, asked)
+        yield from _outside(node, nat, sources, asked)
         yield from _networks(nat, asked)
         yield from _elsewhere(nat, asked)
-
-
-def _keeps_source(node: Examined, answer: FrontendAnswer, client: str, endpoint: str = "") -> bool:
-    """Whether the engine says that a client, a kind or an address, comes to an endpoint as who it is."""
-    from iptviz.paths.survey import Survey
-
-    ends = [end.address for end in answer.endpoints]
-    own = frozenset([endpoint] if endpoint else ends)
-    chains = (answer.chain,) if answer.chain else ()
-    paths = Survey(node.dump, node.evidence, client).paths(answer.frontend, chains, ends)
-    met = [
-        row
-        for entry in paths.entries
-        if endpoint or not _is_of_one_source(entry)
-        for row in entry.endpoints
-        if row.share and row.outcome == ACCEPT and is_among(row.address, own) and not _stays_here(node, row)
-    ]
-    return bool(met) and all(row.snat is None for row in met)
-
-
-def _is_of_one_source(entry: ClientPaths) -> bool:
-    """Whether an entry is about clients at one address: endpoints, where nothing tells pods from others."""
-    return any(one.condition.kind == "source-cidr" and one.holds for one in entry.when)
-
-
-def _stays_here(node: Examined, row: EndpointRow) -> bool:
-    """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
-    own = node.evidence.host.is_local(parse_network(row.address))
-    return own is True or any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
 
 
 # --- pods that meet themselves ---------------------------------------------------------------------------------
 
 
-def _hairpins(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
+def _hairpins(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iterator[Finding]:
     """Yield the endpoints whose chains do not mark what they send to themselves."""
     met = _endpoints_at(nat, _without_marks(nat, complete=node.dump.complete), asked)
     first = next(iter(met.values()), None)
-    if first is None or not _keeps_source(node, first[2], first[3].address, first[3].address):
+    if first is None or not sources.of_itself(first[2], first[3]):
         return
     names = tuple(dict.fromkeys(port.name for _, port, _, _ in met.values()))
     ends = tuple(join_endpoint(end.address, end.port) for _, _, _, end in met.values())
@@ -151,44 +117,65 @@ def _applies(needs: Needs, source: str) -> bool:
 # --- clients outside the pods' network -------------------------------------------------------------------------
 
 
-def _outside(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
-    """Yield the services to which outside clients come with their own addresses, by cluster IP."""
-    bare = [
-        (port, answer)
-        for port, answer in asked
-        if not any(map(_is_for_others, answer.masquerade)) and not _has_mark(node, nat, answer)
-    ]
-    old = min(node.era.releases, default=_FIRST_BY_POD_NETWORK) < _FIRST_BY_POD_NETWORK
-    if not bare or old or not _keeps_source(node, bare[0][1], "outside"):
+def _outside(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iterator[Finding]:
+    """Yield the services to which outside clients come with their own addresses."""
+    if min(node.era.releases, default=_FIRST_BY_POD_NETWORK) < _FIRST_BY_POD_NETWORK:
         return
-    names = tuple(dict.fromkeys(port.name for port, _ in bare))
-    state = "routed" if nat.has_chain(_AWS) else "no rule"
-    yield found(no_masquerade, [answer.frontend.rule for _, answer in bare], state=state,
-        complete=node.dump.complete, service=bare[0][0].service if len(names) == 1 else None, names=names,
-        how="no rule" if len(bare) == len(asked) else "no rule here",
-    )  # fmt: skip
-
-
-def _in_vain(node: Examined, nat: Table, asked: Asked) -> Iterator[Finding]:
-    """Yield that connections are marked, and nothing masquerades what bears the mark."""
-    marked = [(port, answer) for port, answer in asked if any(map(_is_for_others, answer.masquerade))]
-    if marked and _keeps_source(node, marked[0][1], "outside"):
-        rules = [*nat.rules_of(MARK_MASQUERADE), *nat.rules_of(POSTROUTING)]
-        yield found(no_masquerade, rules, state="in vain", complete=node.dump.complete,
-            names=tuple(dict.fromkeys(port.name for port, _ in marked)), how="in vain",
+    exposed = [
+        (port, answer)
+        for port, answer in leading(node.ports, EXPOSED_KINDS)
+        if not (answer.local_only or answer.depends)
+    ]
+    for pairs, how in ((exposed, "exposed"), (asked, "no rule")):
+        bare = [
+            (port, answer)
+            for port, answer in pairs
+            if not answer.masquerades_others and not _has_mark(node, nat, answer)
+        ]
+        if not bare or not sources.outside(bare[0][1]):
+            continue
+        names = tuple(dict.fromkeys(port.name for port, _ in bare))
+        routed = nat.has_chain(_AWS) and how == "no rule"
+        texts = tuple(answer.frontend.text for _, answer in bare) if how == "exposed" else ()
+        yield found(no_masquerade, [answer.frontend.rule for _, answer in bare],
+            state="routed" if routed else how, complete=node.dump.complete,
+            service=bare[0][0].service if len(names) == 1 else None, names=names, texts=texts,
+            how="no rule here" if how == "no rule" and len(bare) < len(asked) else how,
         )  # fmt: skip
 
 
+def _in_vain(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iterator[Finding]:
+    """Yield that connections are marked, and nothing masquerades what bears the mark: of no service of a few.
+
+    Where a rule keeps them from kube-proxy's, that is a finding of its own.
+    """
+    above = Above(node.dump)
+    marked = [
+        (port, answer) for port, answer in asked if answer.masquerades_others and not above.ending_of(answer)
+    ]
+    if marked and all(sources.outside(answer) for _, answer in marked[:_FEW]):
+        rules = [*nat.rules_of(MARK_MASQUERADE), *nat.rules_of(POSTROUTING)]
+        yield found(no_masquerade, rules, state="in vain", complete=node.dump.complete,
+            names=tuple(dict.fromkeys(port.name for port, _ in marked)), texts=(), how="in vain",
+        )  # fmt: skip
+
+
+_FEW = 8
+"""So many services are asked about at most."""
+
+
 def _has_mark(node: Examined, nat: Table, answer: FrontendAnswer) -> bool:
-    """Whether a rule of a service marks, whatever keeps connections from it."""
-    chains = {answer.frontend.rule.jump, answer.chain} - {None}
-    own = [rule for chain in chains for rule in nat.rules_with(f"-j {MARK_MASQUERADE}", chain)]
-    return any(rule.jump == MARK_MASQUERADE for rule in (*own, *node.rules.about(answer.frontend, "nat")))
+    """Whether a rule of a service marks, whatever keeps connections from it; none below all endpoints does."""
+    rules = [rule for rule in node.rules.about(answer.frontend, "nat") if asks_for_nothing_else(rule)]
+    for chain in filter(None, {answer.frontend.rule.jump, answer.chain}):
+        leads = [rule.line for rule in nat.rules_of(chain) if (rule.jump or "").startswith(_ONWARD)]
+        marks = nat.rules_with(f"-j {MARK_MASQUERADE}", chain)
+        rules += [rule for rule in marks if not leads or rule.line < leads[-1]]
+    about = {None, answer.frontend.address}
+    return any(rule.jump == MARK_MASQUERADE and host_of(rule) in about for rule in rules)
 
 
-def _is_for_others(needs: Needs) -> bool:
-    """Whether a rule marks what clients send that are no pods."""
-    return not any(need.holds for need in needs)
+_ONWARD = (ENDPOINT_CHAIN, *SERVICE_CHAINS)
 
 
 # --- the network that rules take for the pods' -----------------------------------------------------------------
@@ -253,14 +240,15 @@ def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
 
 
 @diagnosis(
-    {"in vain": "high", "no rule": "medium", "routed": "info"}, reference="k/k#36835, #124587", absence=True
-)
-def no_masquerade(*, names: tuple[str, ...], how: str) -> str:
+    {"in vain": "high", "exposed": "high", "no rule": "medium", "routed": "info"},
+    reference="k/k#36835, #124587", absence=True,
+)  # fmt: skip
+def no_masquerade(*, names: tuple[str, ...], texts: tuple[str, ...], how: str) -> str:
     """Connections from outside the pods' network come to endpoints with their own source address.
 
-    No rule such as `! -s POD-NETWORK -j KUBE-MARK-MASQ` marks them; or, of high severity, they are marked, and
-    POSTROUTING masquerades nothing that bears the mark. It is of severity info where Amazon's VPC CNI gives
-    pods addresses that all of the VPC can reach.
+    No rule such as `! -s POD-NETWORK -j KUBE-MARK-MASQ` marks them. It is of high severity where those to node
+    ports, external IPs or load-balancer IPs are not marked, or POSTROUTING masquerades nothing that is marked; of
+    severity info where Amazon's VPC CNI gives pods addresses that all of the VPC can reach.
 
     Why: The endpoint answers the client at once, not by way of this node: the client gets an answer from an
     address that it did not ask, or none, and the connection hangs.
@@ -269,13 +257,14 @@ def no_masquerade(*, names: tuple[str, ...], how: str) -> str:
     no harm where clients outside never ask cluster IPs through this node. Where the mark is in vain, restart
     kube-proxy, which writes KUBE-POSTROUTING and the jump to it anew.
     """
-    return f"{these(names)}: {_HOW[how]}"
+    return f"{these(names)}: {_HOW[how].format(listed(texts, 3))}"
 
 
 _HOW = {
     "no rule": "no rule masquerades connections to cluster IPs from outside the pods' network",
     "no rule here": "unlike for other services, no rule masquerades connections to cluster IPs from outside the "
     "pods' network",
+    "exposed": "no rule masquerades connections from outside to {}",
     "in vain": "connections from outside the pods' network are marked for SNAT, and nothing masquerades the mark",
 }
 

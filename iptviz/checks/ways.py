@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.finding import Finding, as_remark, diagnosis, findings_among, found
-from iptviz.checks.wording import are, listed, percent
+from iptviz.checks.wording import OUTSIDE, are, listed, percent
 from iptviz.engine.condition import clauses
 from iptviz.intake.remark import remark
-from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, taking_all_above
+from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, shadowed_ways, taking_all_above
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import frontend_of
 from iptviz.kube.service import trace_frontend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.checks.examined import Examined
@@ -89,12 +89,14 @@ def _on_the_way(node: Examined, nat: Table) -> Iterator[Finding]:
 def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[Item]:
     """Yield what is wrong on the way of connections to a service, case by case.
 
-    What is so in some cases alone is a remark, no finding; an endpoint with a share in one is not shadowed.
+    What is so in some cases alone is a remark, no finding, but for what all clients outside meet by a policy; an
+    endpoint with a share in one is not shadowed.
     """
     outcomes, service = traced.outcomes, traced.service
     met = [end for outcome in outcomes for end in outcome.endpoints if end.share]
     used, reached = {end.via for end in met}, {end.rule for end in met}
-    always = set.intersection(*({rule for rule, _ in _taking(outcome)} for outcome in outcomes))
+    certain = [traced.usual] if traced.by_policy else outcomes
+    always = set.intersection(*({rule for rule, _ in _taking(outcome)} for outcome in certain))
     for outcome in outcomes:
         for hop in outcome.empty_chains:
             yield found(service_chain_empty, [hop.via], line=hop.via.line, complete=complete, service=service,
@@ -110,10 +112,26 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
                 continue
             yield found(endpoint_shadowed, [*above, *rules], line=rules[0].line, complete=complete,
                 service=service, ends=tuple(end.text for end in idle), of=service.text,
-                above=above[0].line if above else 0, alike=0,
+                above=above[0].line if above else 0, of_outside=False, alike=0,
             )  # fmt: skip
+    yield from _shadowed_outside(nat, traced, used, complete=complete)
     for broken in broken_endpoints(nat, traced.chains, used, traced.packet):
         yield _in_vain(broken, nat, traced, complete=complete)
+
+
+def _shadowed_outside(
+    nat: Table, traced: ServiceTrace, used: Collection[Rule], *, complete: bool
+) -> Iterator[Finding]:
+    """Yield the endpoints that a policy Local means for clients outside and that get nothing of theirs alone."""
+    if not traced.by_policy or traced.chain is None:
+        return
+    idle = {end.via for outcome in traced.outcomes for end in outcome.endpoints if not end.share}
+    for via, above, address in shadowed_ways(nat, traced.chain, {*used, *idle}, traced.packet):
+        if complete or not is_repeated(above):
+            yield found(endpoint_shadowed, [above, via], line=via.line, complete=complete,
+                service=traced.service, ends=(address or via.jump or "",), of=traced.service.text,
+                above=above.line, of_outside=True, alike=0,
+            )  # fmt: skip
 
 
 def _in_vain(broken: BrokenEndpoint, nat: Table, traced: ServiceTrace, *, complete: bool) -> Finding:
@@ -122,7 +140,7 @@ def _in_vain(broken: BrokenEndpoint, nat: Table, traced: ServiceTrace, *, comple
     if broken.fault == "no-chance":
         ends = (broken.address or via.jump or "",)
         return found(endpoint_shadowed, [via], line=via.line, complete=complete, service=service, ends=ends,
-            of=of, above=None, alike=0,
+            of=of, above=None, of_outside=False, alike=0,
         )  # fmt: skip
     rules = [via, *nat.rules_of(via.jump or "")]
     return found(endpoint_without_dnat, rules, line=via.line, complete=complete, service=service, broken=broken,
@@ -225,7 +243,9 @@ def ends_without_endpoint(*, target: str, chain: str, of: str, alike: int) -> st
 
 
 @diagnosis("high", absence=True)
-def endpoint_shadowed(*, ends: tuple[str, ...], of: str, above: int | None, alike: int) -> str:
+def endpoint_shadowed(
+    *, ends: tuple[str, ...], of: str, above: int | None, of_outside: bool, alike: int
+) -> str:
     """A service's chain names an endpoint to which no connection ever comes.
 
     A rule without a condition stands above the endpoint's, or that has probability 0.
@@ -236,7 +256,7 @@ def endpoint_shadowed(*, ends: tuple[str, ...], of: str, above: int | None, alik
     which writes the chain anew.
     """
     why = "the rule has probability 0" if above is None else f"{_above(above)} takes every connection"
-    get = f"{are(ends, 'gets', 'get')} no connections"
+    get = f"{are(ends, 'gets', 'get')} no connections{OUTSIDE if of_outside else ''}"
     those = ends[0] if len(ends) == 1 else f"{len(ends):,} endpoints ({listed(ends, 3)})"
     return _and_more(f"{those}{_of(of)} {get}: {why}", alike)
 

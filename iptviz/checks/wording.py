@@ -28,6 +28,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 }
 """What an answer says that is about no dump, but about the answer."""
 
+OUTSIDE = " from outside the cluster"
+"""Whose connections a policy Local treats apart."""
+
 WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
 """Whose connections pass a hook of nat."""
 

@@ -58,7 +58,7 @@ def is_flawed(traced: ServiceTrace) -> bool:
     What kube-proxy writes has as many endpoints as rules that lead to them.
     """
     outcomes = traced.outcomes
-    met = {end.via for outcome in outcomes for end in outcome.endpoints if end.share}
+    met = {end.via.jump for outcome in outcomes for end in outcome.endpoints if end.share}
     tables = {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
     return any(
         outcome.empty_chains
@@ -66,7 +66,7 @@ def is_flawed(traced: ServiceTrace) -> bool:
         or any(not end.share for end in outcome.endpoints)
         for outcome in outcomes
     ) or any(
-        rule not in met and not _asks_a_list(rule)
+        rule.jump not in met and not _asks_a_list(rule)
         for chain in traced.chains
         for rule in cast("Table", tables[chain]).rules_with(f"-j {ENDPOINT_CHAIN}", chain)
     )
@@ -86,6 +86,16 @@ def taking_all_above(rule: Rule, packet: Packet) -> list[Rule]:
         if ends and not made.action.continues and truth.chance == CERTAIN and not truth.needs:
             return [other]
     return []
+
+
+def shadowed_ways(
+    nat: Table, chain: str, working: Collection[Rule], packet: Packet
+) -> Iterator[tuple[Rule, Rule, str]]:
+    """Yield the ways of a chain to endpoints that get nothing by it, with the rule above and the address."""
+    for via in nat.rules_with(f"-j {ENDPOINT_CHAIN}", chain):
+        above = [] if via in working or _asks_a_list(via) else taking_all_above(via, packet)
+        if above and (above[0].jump or "").startswith(ENDPOINT_CHAIN) and above[0].jump != via.jump:
+            yield via, above[0], _address(via, nat.rules_of(via.jump or ""), packet)
 
 
 def _asks_a_list(rule: Rule) -> bool:

@@ -52,7 +52,8 @@ class FrontendAnswer(NamedTuple):
     `chain` shares the connections out. `masquerade` has the conditions of each rule that masquerades, empty
     ones for always. `local_only` says that outside clients get this node's endpoints alone. `unseen` is what
     connections come to and an incomplete dump lacks. `depends` says that other clients meet something else, by a
-    condition that the dump does not settle, or that the rules break off where a chain is missing. `taken_by`
+    condition that the dump does not settle, or that the rules break off where a chain is missing. `by_policy`: it
+    is a policy Local alone by which they do, so that all clients outside meet what the answer says. `taken_by`
     are rules that take connections before the service is asked, be they another's that claims the address.
     `plain` says that all rules on the way have kube-proxy's own form; `flawed` that one within the service's
     chains keeps connections from endpoints.
@@ -72,6 +73,17 @@ class FrontendAnswer(NamedTuple):
     taken_by: tuple[Rule, ...] = ()
     plain: bool = False
     flawed: bool = False
+    by_policy: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether all clients meet what the answer says, or all those outside."""
+        return self.by_policy or not self.depends
+
+    @property
+    def masquerades_others(self) -> bool:
+        """Whether a rule marks what clients send that are no pods."""
+        return any(not any(need.holds for need in needs) for needs in self.masquerade)
 
 
 class FrontendAnswers:
@@ -114,7 +126,11 @@ class FrontendAnswers:
             *(mask.needs for mask in balancing.masks if _is_about(mask, frontend)),
         ]
         answer = _shared_out(frontend, onward, balancing, needs)
-        return answer._replace(depends=True) if self._others_differ(onward, balancing, frontend) else answer
+        return (
+            answer._replace(depends=True, by_policy=True)
+            if self._others_differ(onward, balancing, frontend)
+            else answer
+        )
 
     def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
         """Whether pods and the node itself get other endpoints than outside clients, as a policy Local wants."""
@@ -194,6 +210,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
             if end.share and end.rule.chain in DISPATCHERS["nat"]
         ),
         flawed=is_flawed(trace),
+        by_policy=trace.by_policy,
     )
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 SERVICE_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """The kinds of frontends that lead to a service."""
 
+EXPOSED_KINDS = SERVICE_KINDS[1:]
+"""Those that are there for clients outside the cluster."""
+
 FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check")
 """All kinds of frontends, in the order in which they are listed."""
 
@@ -93,12 +96,21 @@ def _kind(rule: Rule) -> str | None:
     if table == "nat" and rule.chain == NODE_PORTS:
         return "node-port"
     if host_of(rule) is None:
-        return "node-port" if table == "filter" else None
+        return "node-port" if table == "filter" and _is_about_node_port(rule) else None
     comment = read_comment(rule.comment)
     if comment and comment.form.frontend:
         return comment.form.frontend
     family = family_of(rule.chain if table == "filter" else rule.jump or "", table)
     return family.frontend if family else None
+
+
+def _is_about_node_port(rule: Rule) -> bool:
+    """Whether a rule without a destination refuses a port of the node, and not that of everything."""
+    asked = (match.option("--dst-type") for match in rule.matches if match.name == "addrtype")
+    is_for_node = any(
+        option and tuple(option.values) == ("LOCAL",) and not option.negated for option in asked
+    )
+    return port_of(rule) is not None and (is_for_node or service_of_comment(rule.comment) is not None)
 
 
 def value_of(rule: Rule, name: str) -> str | None:
@@ -137,7 +149,12 @@ def asks_for_nothing_else(rule: Rule) -> bool:
         option.name for option in parts.basics if not (option.negated and option.name in CLIENT_CONDITIONS)
     }
     sources = len(parts.basics) - len([option for option in parts.basics if option.name in _FRONTEND_BASICS])
-    options = [option.name for match in parts.matches if match.name != "comment" for option in match.options]
+    options = [
+        "! " * option.negated + option.name
+        for match in parts.matches
+        if match.name != "comment"
+        for option in match.options
+    ]
     return (
         basics <= _FRONTEND_BASICS
         and sources <= (rule.jump == MARK_MASQUERADE)

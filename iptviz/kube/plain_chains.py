@@ -34,7 +34,7 @@ _LINE = re.compile(
     + _COMMENT
     + rb"-m recent --rcheck --seconds (?P<seconds>\d++) --reap --name (?P<list>KUBE-SEP-\S++) "
     rb"--mask \S++ --rsource -j (?P=list)"
-    rb"|(?P<mask>(?:! -[si] \S++ |)(?:-d (?P<to>[^\s/]++)/(?:32|128) |)(?:! -i \S++ |))-p \w++ "
+    rb"|(?P<mask>(?:! -[si] \S++ |)(?:-d (?P<to>[^\s/]++)/(?:32|128) |)(?:! -i \S++ |))-p (?P<masked>\w++) "
     + _COMMENT
     + rb"-m \w++ --dport (?P<port>\d++) -j KUBE-MARK-MASQ)"
     rb"|(?P<endpoint>KUBE-SEP-\S++) -p (?P<protocol>\w++) "
@@ -94,6 +94,7 @@ class _Chain(NamedTuple):
     ways: list[bytes]
     masks: list[tuple[bytes, bytes | None, bytes]]
     seconds: list[bytes]
+    masked: set[bytes]
 
 
 class PlainChains:
@@ -119,7 +120,7 @@ class PlainChains:
         """Return what a KUBE-SVC or KUBE-SVL chain does with connections of `protocol`; None if not plain."""
         name, lines = to_bytes(chain), self._read
         found = lines.chains.get(name)
-        if found is None or name in lines.odd or not found.ways:
+        if found is None or name in lines.odd or not found.ways or found.masked - {to_bytes(protocol)}:
             return None
         try:
             shares, leftover = self._shares_of(tuple(found.chances))
@@ -146,6 +147,8 @@ class PlainChains:
         onward = masquerade = local_only = None
         for client, local, target in lines.externals[name]:
             special = client or local
+            if target == b"KUBE-MARK-MASQ" and onward is not None:
+                return None  # what has been led on is not marked below
             if target == b"KUBE-MARK-MASQ":
                 masquerade = masquerade or not special
             elif special:
@@ -202,7 +205,7 @@ class _Lines:
     def _add_balancing(self, name: bytes, found: re.Match[bytes]) -> None:
         chain = self.chains.get(name)
         if chain is None:
-            chain = self.chains[name] = _Chain([], [], [], [])
+            chain = self.chains[name] = _Chain([], [], [], [], set())
         if found["way"]:
             chain.chances.append(found["chance"] or b"")
             chain.ways.append(found["way"])
@@ -210,3 +213,6 @@ class _Lines:
             chain.seconds.append(found["seconds"])
         else:
             chain.masks.append((found["mask"], found["to"], found["port"]))
+            chain.masked.add(found["masked"])
+            if chain.ways:
+                self.odd.add(name)  # what an endpoint has taken is not marked below

@@ -11,7 +11,7 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
 from iptviz.kube.comments import service_of_comment
 from iptviz.kube.dispatching import rules_about
-from iptviz.kube.families import ENDPOINT_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
+from iptviz.kube.families import ENDPOINT_CHAIN, ENTRY_CHAINS, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontends import Frontend, frontend_of
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
@@ -79,6 +79,22 @@ class ServiceTrace(NamedTuple):
         return next((chain for chain in reversed(chains) if chain.startswith(SERVICE_CHAINS)), None) or (
             chains[0] if chains else None
         )
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether outcomes differ by a policy Local alone; the usual one is that of clients outside."""
+        whens = [need for outcome in self.outcomes for need in outcome.when]
+        return (
+            len(self.outcomes) > 1
+            and any(hop.chain.startswith(ENTRY_CHAINS) for outcome in self.outcomes for hop in outcome.hops)
+            and all(need.condition.kind in _OF_POLICIES for need in whens)
+            and not any(need.holds for need in self.usual.when)
+            and not (self.broken.loops or self.broken.missing)
+        )
+
+
+_OF_POLICIES = frozenset({"source-cidr", "source-type", "in-interface"})
+"""Kinds of conditions by which kube-proxy tells pods and the node itself from clients outside."""
 
 
 def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = None) -> ServiceTrace:

@@ -16,7 +16,7 @@ from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import NAMELESS, ServiceName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
@@ -94,6 +94,17 @@ class ServicePort(NamedTuple):
 def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
     policies = ["Local" if answer.local_only else "Cluster" for answer in answers]
     return None if not policies else "Local" if "Local" in policies else "Cluster"
+
+
+def leading(
+    ports: Iterable[ServicePort], kinds: Collection[str]
+) -> Iterator[tuple[ServicePort, FrontendAnswer]]:
+    """Yield the frontends of some kinds that are known to lead to endpoints."""
+    for port in ports:
+        for answer in port.answers:
+            known = answer.endpoints and answer.frontend.port is not None
+            if answer.frontend.kind in kinds and known and not (answer.unseen or answer.taken_by):
+                yield port, answer
 
 
 def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:

@@ -77,6 +77,7 @@ VALUES: dict[str, Hashable] = {
     "above": 7,
     "withheld": (Withheld("dnat-unreadable", "critical", 1),),
     "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
+    "whose": "exposed", "of_outside": True,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

@@ -128,6 +128,14 @@ def _refused(why: str, target: str) -> Callable[[Base, int], str]:
     return put
 
 
+def _ended_early(base: Base, place: int) -> str:
+    """A rule above kube-proxy's in POSTROUTING leaves out what goes to pods: ACCEPT, RETURN, or all."""
+    jump = base.line_of("-A POSTROUTING .*-j KUBE-POSTROUTING")
+    pods = base.cluster.pod_cidr
+    rule = (f"-d {pods} -j ACCEPT", f"-d {pods} -j RETURN", "-j ACCEPT")[place]
+    return base.before(jump, f"{jump.partition('-A ')[0]}-A POSTROUTING {rule}")
+
+
 PLANTS = {
     "no-endpoints": Plant(_refused("has no endpoints", "REJECT")),
     "connections-lost": Plant(_never_sure),
@@ -140,5 +148,6 @@ PLANTS = {
     "vip-collision": Plant(_same_node_port),
     "hairpin-missing": Plant(_no_mark),
     "no-masquerade": Plant(_by_itself),
+    "masquerade-preempted": Plant(_ended_early),
     "cidr-mix": Plant(_other_network),
 }
