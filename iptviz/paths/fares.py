@@ -48,7 +48,7 @@ Why = Literal[
 others send them elsewhere; kube-proxy refuses them, as no endpoint is ready, or none on this node, or for the
 load balancer's source ranges."""
 
-_OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
+OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
 """Of these each service has a rule of its own."""
 
 
@@ -71,7 +71,7 @@ class Cause(NamedTuple):
     def key(self) -> object:
         """What is equal for services that suffer from the same, whatever becomes of what is not rewritten."""
         outcome = "" if self.why == "not DNATed" else self.outcome
-        return self.why, outcome, self.by[:2] if self.by and self.why in _OF_SERVICES else self.by, self.to
+        return self.why, outcome, self.by[:2] if self.by and self.why in OF_SERVICES else self.by, self.to
 
 
 class Failure(NamedTuple):

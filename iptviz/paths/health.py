@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.kube.families import NODE_PORTS
 from iptviz.kube.frontends import Frontend
 from iptviz.kube.health_checks import health_checks
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, LOCAL, rests_on_unread
 from iptviz.paths.survey import Survey
 from iptviz.xtables.values.protocols import read_ports
 
@@ -47,7 +47,10 @@ def ended_checks(dump: Dump, ports: Sequence[ServicePort], evidence: Evidence) -
     for service, frontend, port in asked:
         entries = survey.paths(frontend, (), ()).entries
         rows = [rest for entry in entries for rest in entry.leftover if rest.share]
-        if not any(rest.outcome in {LOCAL, ACCEPT} or rest.by is None for rest in rows):
+        known = not any(
+            rests_on_unread(entry.when + rest.when) for entry in entries for rest in entry.leftover
+        )
+        if known and not any(rest.outcome in {LOCAL, ACCEPT} or rest.by is None for rest in rows):
             yield from (EndedCheck(service, port, rest.outcome, rest.by) for rest in rows[:1] if rest.by)
 
 

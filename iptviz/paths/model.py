@@ -63,6 +63,11 @@ def is_among(address: str, addresses: frozenset[str]) -> bool:
     return address in addresses or ("-" in address and address.rpartition(":")[0].strip("[]") in addresses)
 
 
+def rests_on_unread(when: When) -> bool:
+    """Whether something is so only where a rule ends packets of which nobody here knows what it does."""
+    return any(one.condition.kind in {"target", "unread"} and not one.holds for one in when)
+
+
 class LeftoverRow(NamedTuple):
     """What becomes of connections that no DNAT sends anywhere, where all of `when` hold.
 

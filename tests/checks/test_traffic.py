@@ -175,3 +175,18 @@ def test_rules_of_the_other_backend_are_told_in_words() -> None:
             "service ports (default/web:http, default/empty)"
         )
     ]
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        '-A FORWARD -m conntrack --ctstate NEW -m comment --comment "kubernetes loa',
+        "-A FORWARD -j KUBE-SERV",
+        "-A FORWARD -j",
+    ],
+)
+def test_nothing_rests_on_a_rule_that_cannot_be_read(cut: str) -> None:
+    text = above("filter", cut).replace(' service portals" -j KUBE-SERVICES', ' service portals" -j KUBE')
+    result = iptviz.check(iptviz.load(text.encode()))
+    assert said(result) == []
+    assert "partial-dump" in {one.id for one in result.findings}
