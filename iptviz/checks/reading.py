@@ -112,6 +112,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
     "lines-cut": _lines_cut,
+    "policy-unread": "the policy of {chain} in table {table} cannot be read: it is taken for ACCEPT",
     "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",
     "damaged": "{reason}",
     "lines-grepped": "lines are missing here: grep left them out",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
-_HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
+HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 
 _MOST = 200
 """So many rules of a built-in chain are looked at: a cut at a column meets most of its lines."""
@@ -24,7 +24,7 @@ _ENDS_EARLY = ("a quote is never closed", "lacks its value")
 
 def cut_rules(table: Table) -> Iterator[Rule]:
     """Yield the rules of built-in chains whose lines end too early."""
-    for hook in _HOOKS:
+    for hook in HOOKS:
         if table.runs_of(hook):
             yield from filter(_is_cut, map(table.rule_at, _starts(table, hook)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.dump.cut import cut_rules
+from iptviz.dump.cut import HOOKS, cut_rules
 from iptviz.errors import NothingError
 from iptviz.intake.remark import Remark, remark
 
@@ -57,6 +57,7 @@ def find_gaps(search: GapSearch) -> list[Remark]:
         *_incompatible(search),
         *_undeclared(search.tables),
         *_cut(search.tables),
+        *_without_policy(search.tables),
         *_missing_table(search.tables),
         *([remark("damaged", search.line_of(-1), reason=search.damage)] if search.damage else []),
         *search.plain.gaps,
@@ -122,6 +123,15 @@ def _cut(tables: Mapping[str, Table]) -> Iterator[Remark]:
     cut = [rule for table in tables.values() for rule in cut_rules(table)]
     if cut:
         yield remark("lines-cut", min(rule.line for rule in cut), count=len(cut))
+
+
+def _without_policy(tables: Mapping[str, Table]) -> Iterator[Remark]:
+    """Find declarations of built-in chains that name no policy."""
+    for table in tables.values():
+        for name in filter(table.has_chain, HOOKS):
+            chain = table.chains[name]
+            if chain.is_built_in and chain.policy is None:
+                yield remark("policy-unread", chain.line, table=table.name, chain=name)
 
 
 def _missing_table(tables: Mapping[str, Table]) -> Iterator[Remark]:

@@ -177,6 +177,8 @@ UNDECLARED = "table nat has rules of {}, but no declaration: lines may be missin
         ("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -m comment --comment \"a b\nCOMMIT\n", [(3, CUT_ONCE)]),
         ("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m tcp --dport\nCOMMIT\n", [(3, CUT_ONCE)]),
         ("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -j FOO\n-A OUTPUT -p tcp -j FOO --bar\nCOMMIT\n", []),
+        ("*nat\n:OUTPUT [0:0]\n:A - [0:0]\n:B [0:0]\nCOMMIT\n",
+         [(2, "the policy of OUTPUT in table nat cannot be read: it is taken for ACCEPT")]),
         ("*nat\nCOMMIT\n*filter\nCOMMIT\n*nat\nCOMMIT\n", []),
         ("$ iptables-save\nwarn\n*nat\nCOMMIT\n", []),
         ("*nat\noops\nCOMMIT\n$ exit\n", [(2, "within table nat: a line that is not part of a dump")]),
