@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
+from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import reaches
 from iptviz.paths.shared import SharedPaths, Translation
@@ -309,7 +310,11 @@ def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterato
 
 
 def _ended(outcome: str, by: Decider | None) -> Cause:
-    ranged = by is not None and (by.table, by.chain) == ("filter", SOURCE_RANGES)
+    ranged = (
+        by is not None
+        and (by.table, by.chain) == ("filter", SOURCE_RANGES)
+        and is_own_refusal(*by[:2], by.text)
+    )
     return Cause("source ranges" if ranged else "rule", outcome, by)
 
 
