@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import named_ports
 from iptviz.engine.condition import clauses
+from iptviz.paths.deciders import dump_of, is_in
+from iptviz.paths.model import is_exempting, is_flannels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
-    from iptviz.engine.condition import When
+    from iptviz.engine.condition import Assumption, When
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.paths.fares import Fare, Rewrite
     from iptviz.paths.model import Decider
@@ -49,9 +51,9 @@ def check(node: Examined) -> Iterator[Finding]:
     """Yield each rule that rewrites sources which kube-proxy keeps; what is certain is said alone."""
     if not any(fare.rewrites for port in node.reached for at in port for fare in at.fares):
         return
-    by_rule: dict[int, list[_Case]] = {}
+    by_rule: dict[object, list[_Case]] = {}
     for case in _cases(node):
-        by_rule.setdefault(case.by.line or 0, []).append(case)
+        by_rule.setdefault(case.by[:4], []).append(case)
     for cases in by_rule.values():
         yield _found(cases, node)
 
@@ -65,11 +67,23 @@ def _cases(node: Examined) -> Iterator[_Case]:
         is_api = (port.service.namespace, port.service.name) == _API
         for answer, at in zip(port.answers, reached, strict=True):
             for fare in at.fares if _is_kept(answer) else ():
-                for rewrite in fare.rewrites:
+                for rewrite in _either_way(fare.rewrites):
                     for client in _clients(fare, answer):
                         if state := _state(rewrite, client, usual, is_api=is_api):
                             when = _worth_saying(rewrite.when, usual)
                             yield _Case(state, client, when, number, rewrite.by)
+
+
+def _either_way(rewrites: Sequence[Rewrite]) -> Iterator[Rewrite]:
+    """Yield rewritings without one thing that is asked, where they come to the same whatever the answer is."""
+    known = {(one.by[:4], one.when) for one in rewrites}
+    for one in rewrites:
+        idle = next((each for each in one.when if (one.by[:4], _turned(one.when, each)) in known), None)
+        yield one._replace(when=tuple(each for each in one.when if each != idle))
+
+
+def _turned(when: When, turned: Assumption) -> When:
+    return tuple(each.opposite() if each == turned else each for each in when)
 
 
 def _is_kept(answer: FrontendAnswer) -> bool:
@@ -89,8 +103,8 @@ def _state(rewrite: Rewrite, client: str, usual: UsualClients, *, is_api: bool) 
     if not usual.networks:
         return "" if meant is None or is_api else "unknown"
     if not any(map(usual.are_pods, rewrite.endpoints)):
-        return "leaving" if meant is not None and _is_flannel(rewrite.by) else ""
-    if meant is None or (not meant and _is_exempting(rewrite.by)):
+        return "leaving" if meant is not None and is_flannels(rewrite.by) else ""
+    if meant is None or (not meant and is_exempting(rewrite.by)):
         return ""
     return "known" if meant and not _ways_out(rewrite.when, usual) else "unknown"
 
@@ -113,15 +127,6 @@ def _worth_saying(when: When, usual: UsualClients) -> When:
     return tuple(one._replace(condition=one.condition._replace(rewritten="")) for one in open_ones)
 
 
-def _is_flannel(by: Decider) -> bool:
-    return by.chain == "FLANNEL-POSTRTG" or "flanneld masq" in by.text
-
-
-def _is_exempting(by: Decider) -> bool:
-    """Whether a rule is one of programs that leave alone the pods of their own node."""
-    return _is_flannel(by) or by.chain.startswith("IP-MASQ")
-
-
 def _found(cases: list[_Case], node: Examined) -> Finding:
     state = next(state for state in _STATES if any(case.state == state for case in cases))
     meant = [case for case in cases if case.state == state]
@@ -130,14 +135,21 @@ def _found(cases: list[_Case], node: Examined) -> Finding:
     by = meant[0].by
     ports = dict.fromkeys(case.port for case in meant)
     rewritten = Rewritten(
-        f"{by.table} {by.chain} rule {by.number}",
+        f"{by.table} {by.chain} rule {by.number}{_of_backend(by, node)}",
         tuple(client for client in _WHOSE if any(case.client == client for case in meant)),
         clauses(when) if when else "",
-        tuple(node.ports[number].name for number in ports),
+        tuple(dict.fromkeys(node.ports[number].name for number in ports)),
         outside_pods=state == "leaving",
     )
     made = found(foreign_masquerade, state=state, rewritten=rewritten)
-    return made._replace(evidence=(Evidence(by.line or 0, by.text),), times=len(ports))
+    lines = (Evidence(by.line or 0, by.text),) if is_in(node.dump, by) else ()
+    return made._replace(evidence=lines, times=len(ports))
+
+
+def _of_backend(by: Decider, node: Examined) -> str:
+    """Return of which backend a rule is that stands in another dump; nothing for one of this dump."""
+    elsewhere = None if is_in(node.dump, by) else dump_of(node.evidence.dumps, by)
+    return "" if elsewhere is None else f" ({elsewhere.backend or 'other'} rules, line {by.line})"
 
 
 # --- the words -------------------------------------------------------------------------------------------------

@@ -159,13 +159,19 @@ def _stopped(one: Blocked, node: Examined) -> Stopped:
     if elsewhere is not None:
         what += f" ({elsewhere.backend or 'other'} rules, line {by.line})"
     groups = tuple((group.clients, clauses(group.when) if group.when else "") for group in one.groups)
-    return Stopped(what, one.outcome, groups, _names(one.ports, node), len(node.ports),
-        part=len(one.ports) - len(one.whole), by_chance=is_by_chance(node.dump, one.by),
+    names, whole = _names(one.ports, node), _names(tuple(one.whole), node)
+    return Stopped(what, one.outcome, groups, names, _total(node),
+        part=len(names) - len(whole), by_chance=is_by_chance(node.dump, one.by),
     )  # fmt: skip
 
 
 def _names(ports: Sequence[int], node: Examined) -> tuple[str, ...]:
-    return tuple(node.ports[number].name for number in ports)
+    """Return the names of service ports, each once: those that share one are not told apart by it."""
+    return tuple(dict.fromkeys(node.ports[number].name for number in ports))
+
+
+def _total(node: Examined) -> int:
+    return len({port.name for port in node.ports})
 
 
 def _evidence(one: Blocked, node: Examined) -> tuple[Evidence, ...]:

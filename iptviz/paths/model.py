@@ -32,6 +32,16 @@ class Decider(NamedTuple):
     others: int = 0
 
 
+def is_flannels(by: Decider) -> bool:
+    """Whether a rule is one with which flannel masquerades."""
+    return by.chain == "FLANNEL-POSTRTG" or "flanneld masq" in by.text
+
+
+def is_exempting(by: Decider) -> bool:
+    """Whether a rule is one of programs that masquerade, and leave alone the pods of their own node."""
+    return is_flannels(by) or by.chain.startswith("IP-MASQ")
+
+
 class EndpointRow(NamedTuple):
     """What becomes of connections that a DNAT sends to an endpoint, where all of `when` hold.
 

@@ -76,6 +76,7 @@ VALUES: dict[str, Hashable] = {
     "cleaned": True, "ending": 3,
     "above": 7,
     "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
+    "acts": True,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
