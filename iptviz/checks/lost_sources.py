@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import Evidence, diagnosis, found
-from iptviz.checks.wording import named_ports
+from iptviz.checks.wording import listed, named_ports
 from iptviz.engine.condition import clauses
+from iptviz.kube.marks import Marks, bits_set, marking_rules
 from iptviz.paths.deciders import dump_of, is_in
+from iptviz.paths.fares import is_own_masquerade
 from iptviz.paths.model import is_exempting, is_flannels
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
+    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption, When
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.paths.fares import Fare, Rewrite
@@ -28,13 +31,17 @@ _API = ("default", "kubernetes")
 
 
 class Rewritten(NamedTuple):
-    """Whose addresses are lost, in words: the rule, the kinds of clients, when, and at which services."""
+    """Whose addresses are lost, in words: the rule, the kinds of clients, when, and at which services.
+
+    `marked_by` are rules of others that set the mark by which it rewrites.
+    """
 
     by: str
     clients: tuple[str, ...]
     when: str
     services: tuple[str, ...]
     outside_pods: bool = False
+    marked_by: tuple[str, ...] = ()
 
 
 class _Case(NamedTuple):
@@ -141,9 +148,24 @@ def _found(cases: list[_Case], node: Examined) -> Finding:
         tuple(dict.fromkeys(node.ports[number].name for number in ports)),
         outside_pods=state == "leaving",
     )
-    made = found(foreign_masquerade, state=state, rewritten=rewritten)
+    marking = _marking(by, node)
+    places = tuple(_place(rule) for rule in marking)
+    made = found(foreign_masquerade, state=state, rewritten=rewritten._replace(marked_by=places))
     lines = (Evidence(by.line or 0, by.text),) if is_in(node.dump, by) else ()
+    lines += tuple(Evidence(rule.line, rule.text) for rule in marking)
     return made._replace(evidence=lines, times=len(ports))
+
+
+def _marking(by: Decider, node: Examined) -> list[Rule]:
+    """Return the rules of others that set the mark by which kube-proxy's own rule masquerades."""
+    if not is_own_masquerade(by):
+        return []
+    bits = Marks(node.dump.tables.get("nat")).masquerade_bits
+    return [rule for rule in marking_rules(node.dump) if bits_set(rule) & bits]
+
+
+def _place(rule: Rule) -> str:
+    return f"{rule.table.name} {rule.chain} rule {rule.number}"
 
 
 def _of_backend(by: Decider, node: Examined) -> str:
@@ -161,7 +183,8 @@ _STATES = {"known": "high", "unknown": "info", "leaving": "info"}
 def foreign_masquerade(*, rewritten: Rewritten) -> str:
     """A rule that is not kube-proxy's rewrites the source of service traffic that kube-proxy leaves alone.
 
-    It is a MASQUERADE or SNAT outside of KUBE-POSTROUTING.
+    It is a MASQUERADE or SNAT of others; or that of KUBE-POSTROUTING, to which packets come that kube-proxy has not
+    marked, since its RETURN is gone or others set its mark.
 
     Why: Endpoints see the node's address instead of the client's: network policies and access logs that go by
     the client's address fail.
@@ -174,4 +197,5 @@ def foreign_masquerade(*, rewritten: Rewritten) -> str:
     when = f", when {rewritten.when}" if rewritten.when else ""
     count = len(rewritten.services)
     ports = f"{count:,} service port{'s' * (count != 1)} ({named_ports(rewritten.services)})"
-    return f"{rewritten.by} rewrites the source of {whose} on the way to {ports}{where}{when}"
+    marked = f", by the mark that {listed(rewritten.marked_by, _NAMED)} sets," if rewritten.marked_by else ""
+    return f"{rewritten.by}{marked} rewrites the source of {whose} on the way to {ports}{where}{when}"

@@ -38,6 +38,7 @@ CATALOGUES = (
     "frontends",
     "affinity",
     "masquerading",
+    "marks",
     "leftovers",
     "rules",
     "never_matching",
