@@ -151,9 +151,9 @@ def _found(cases: list[_Case], node: Examined) -> Finding:
     marking = _marking(by, node)
     places = tuple(_place(rule) for rule in marking)
     made = found(foreign_masquerade, state=state, rewritten=rewritten._replace(marked_by=places))
-    lines = (Evidence(by.line or 0, by.text),) if is_in(node.dump, by) else ()
-    lines += tuple(Evidence(rule.line, rule.text) for rule in marking)
-    return made._replace(evidence=lines, times=len(ports))
+    lines = [Evidence(by.line or 0, by.text)] if is_in(node.dump, by) else []
+    lines += [Evidence(rule.line, rule.text) for rule in marking]
+    return made._replace(evidence=tuple(lines), times=len(ports))
 
 
 def _marking(by: Decider, node: Examined) -> list[Rule]:
@@ -183,8 +183,8 @@ _STATES = {"known": "high", "unknown": "info", "leaving": "info"}
 def foreign_masquerade(*, rewritten: Rewritten) -> str:
     """A rule that is not kube-proxy's rewrites the source of service traffic that kube-proxy leaves alone.
 
-    It is a MASQUERADE or SNAT of others; or that of KUBE-POSTROUTING, to which packets come that kube-proxy has not
-    marked, since its RETURN is gone or others set its mark.
+    It is a MASQUERADE or SNAT of others; or that of KUBE-POSTROUTING, to which packets come that kube-proxy has
+    not marked, since its RETURN is gone or others set its mark.
 
     Why: Endpoints see the node's address instead of the client's: network policies and access logs that go by
     the client's address fail.

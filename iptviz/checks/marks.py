@@ -57,8 +57,8 @@ def _met_in(table: Table, rule: Rule) -> list[str]:
 def drop_mark_set(*, rule: str, mark: str, dropped: str, hooks: tuple[str, ...]) -> str:
     """A rule of another program sets the mark by which kubelet drops packets.
 
-    kubelet's KUBE-FIREWALL drops what bears 0x8000, unless --iptables-drop-bit says otherwise: only KUBE-MARK-DROP
-    should set it. A program that sets the whole mark sets that bit, too.
+    kubelet's KUBE-FIREWALL drops what bears 0x8000, unless --iptables-drop-bit says otherwise: only
+    KUBE-MARK-DROP should set it. A program that sets the whole mark sets that bit, too.
 
     Why: What is marked is dropped though nobody meant to drop it: connections to the node itself, to endpoints in
     its network and to its kubelet, or those that it opens.

@@ -247,7 +247,7 @@ def _keeps(answer: FrontendAnswer, client: str) -> bool:
 def _rewrites(entries: Iterable[ClientPaths], *, kept: bool) -> Iterator[Rewrite]:
     """Yield which rules rewrite sources of connections that get to an endpoint, but for kube-proxy's own.
 
-    Its own count where they rewrite sources that it should have `kept`, and no single one, as that of an endpoint.
+    Its own count where they rewrite what it should have `kept`, and no single source, as that of an endpoint.
     """
     found: dict[tuple[Decider, When], dict[str, None]] = {}
     for entry in entries:

@@ -26,6 +26,11 @@ _OF_PODS = ("cni", "cbr", "cali", "veth", "lxc", "weave", "kube-bridge", "flanne
 """What interfaces of pods are called by the programs that make them."""
 
 
+def leads_outward(name: str) -> bool:
+    """Whether an interface is called as those are by which outside clients come."""
+    return name.startswith(_OUTWARD) and not name.startswith(_OF_PODS)
+
+
 class UsualClients:
     """Those that no rule singles out; `networks` are those of pods, and `host` is what is known of the node."""
 
@@ -74,8 +79,7 @@ class UsualClients:
             return True if all(map(self._is_interface_of_pods, names)) else None
         if client == "pod":
             return False if all(name.startswith(_OF_PODS) for name in names) else None
-        outward = [name.startswith(_OUTWARD) and not name.startswith(_OF_PODS) for name in names]
-        return False if client == "outside" and all(outward) else None
+        return False if client == "outside" and all(map(leads_outward, names)) else None
 
     def _part_of_pods(self, values: Iterable[str]) -> bool | None:
         """Return True where sources are a part of the pods; None: they are not, or are single addresses."""
