@@ -70,8 +70,8 @@ def _by_uplink(rows: Sequence[LeftoverRow]) -> LeftoverRow | None:
     """Return what ends all that come in by an interface which leads outward."""
     ended = (row for row in rows if not _gets_through(row) and not rests_on_unread(row.when))
     for row in ended:
-        uplinks = {one for one in row.when if _is_uplink(one)}
-        if uplinks and not any(_gets_through(other) and uplinks & {*other.when} for other in rows):
+        elsewhere = {one.opposite() for one in row.when if _is_uplink(one)}
+        if elsewhere and not any(_gets_through(other) and elsewhere.isdisjoint(other.when) for other in rows):
             return row
     return None
 
