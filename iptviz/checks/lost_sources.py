@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import listed, named_ports
 from iptviz.engine.condition import clauses
-from iptviz.kube.marks import Marks, bits_set, marking_rules
+from iptviz.kube.marks import Marks, asks_for_mark, bits_set, marking_rules
 from iptviz.paths.deciders import dump_of, is_in
 from iptviz.paths.fares import is_own_masquerade
 from iptviz.paths.model import is_exempting, is_flannels
@@ -70,15 +71,24 @@ def _cases(node: Examined) -> Iterator[_Case]:
     from iptviz.paths.usual import UsualClients
 
     usual = UsualClients(pod_networks(node.dump, ()), node.evidence.host)
+    is_meant = cache(lambda by: _is_meant(by, node))
     for number, (port, reached) in enumerate(zip(node.ports, node.reached, strict=True)):
         is_api = (port.service.namespace, port.service.name) == _API
         for answer, at in zip(port.answers, reached, strict=True):
             for fare in at.fares if _is_kept(answer) else ():
-                for rewrite in _either_way(fare.rewrites):
+                for rewrite in _either_way([one for one in fare.rewrites if not is_meant(one.by)]):
                     for client in _clients(fare, answer):
                         if state := _state(rewrite, client, usual, is_api=is_api):
                             when = _worth_saying(rewrite.when, usual)
                             yield _Case(state, client, when, number, rewrite.by)
+
+
+def _is_meant(by: Decider, node: Examined) -> bool:
+    """Whether a rule is kube-proxy's own, asked of what kube-proxy itself marked, be it for another service."""
+    if not is_own_masquerade(by) or not is_in(node.dump, by):
+        return False
+    (rule,) = node.dump.tables[by.table].rules_of(by.chain)[(by.number or 1) - 1 : by.number]
+    return asks_for_mark(rule) and not _marking(by, node)
 
 
 def _either_way(rewrites: Sequence[Rewrite]) -> Iterator[Rewrite]:

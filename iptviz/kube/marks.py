@@ -67,6 +67,15 @@ def bits_cleared(rule: Rule) -> int:
     return mark.mask & ~mark.value if mark else 0
 
 
+def asks_for_mark(rule: Rule) -> bool:
+    """Whether a rule is asked of marked packets alone: it names a mark, or one above lets go what has none."""
+    above = rule.table.rules_of(rule.chain)[: rule.number - 1]
+    let_go = (compiled(one) for one in above if one.target is not None and one.target.name == "RETURN")
+    return any(test.kind == "mark" for test in compiled(rule).tests) or any(
+        [(test.kind, test.negated) for test in one.tests] == [("mark", True)] for one in let_go
+    )
+
+
 def marking_rules(dump: Dump) -> list[Rule]:
     """Return the MARK rules of others than kube-proxy and kubelet, by line."""
     rules = (rule for table in dump.tables.values() for rule in table.rules_with("-j MARK"))
