@@ -66,7 +66,7 @@ def _is_published(rule: Rule) -> bool:
 def _preempting(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield the host ports that get what is meant for services."""
     for taker in takers(nat, node.ports, node.reached, node.evidence.host):
-        if is_host_port(taker.rule):
+        if is_host_port(taker.rule) and taker.certain:
             port = published_port(taker.rule)
             yield found(hostport_preempts, [taker.rule, *nat.rules_to(taker.rule.chain)], line=taker.rule.line,
                 service=taker.service, port=port.text, to=_host_port(port), hook=" and ".join(taker.hooks),

@@ -43,25 +43,26 @@ def left(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Finding]:
     """Yield what each writer left; the rule that still leads there is evidence."""
     for remains in leftovers(dump, beyond):
         yield found(proxy_leftover, [remains.asked] if remains.asked else [], line=remains.line,
-            state="asked" if remains.asked else "idle", complete=dump.complete or remains.asked is not None,
+            state="asked" if remains.acts else "idle", complete=dump.complete or remains.asked is not None,
             writer=remains.writer, chain=remains.chains[0], count=len(remains.chains),
-            asked=remains.asked.line if remains.asked else None, whole=remains.whole,
+            asked=remains.asked.line if remains.asked else None, acts=remains.acts, whole=remains.whole,
         )  # fmt: skip
 
 
 @diagnosis({"asked": "high", "idle": "low"}, reference="k/k#102314, #119265", absence=True)
-def proxy_leftover(*, writer: str, chain: str, count: int, asked: int | None, whole: bool) -> str:
+def proxy_leftover(*, writer: str, chain: str, count: int, asked: int | None, acts: bool, whole: bool) -> str:
     """Chains are there that today's kube-proxy does not write.
 
     An older mode or another program left them.
 
     Why: Where a rule still leads to them they act: old DNAT and REJECT rules send connections to endpoints
-    that are long gone, or refuse them. Where nothing leads to them they are harmless.
+    that are long gone, or refuse them. Where nothing leads to them, or they end nothing, they are harmless.
 
     Do: Clean up after a change of mode or of the proxy: kube-proxy --cleanup, or reboot the node.
     """
     nobody = "nothing leads there any more" if whole else "nothing in this cut table leads there"
-    still = nobody if asked is None else f"line {asked} still leads there"
+    idle = "" if acts else ", where no rule ends anything"
+    still = nobody if asked is None else f"line {asked} still leads there{idle}"
     return f"{and_more(chain, count - 1)}: {_WRITERS[writer]}; {still}"
 
 

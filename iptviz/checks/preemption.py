@@ -32,6 +32,7 @@ def check(node: Examined) -> Iterator[Finding]:
     for taker in takers(nat, node.ports, node.reached, node.evidence.host):
         if _is_of_others(taker.rule):
             yield found(foreign_dnat_first, [taker.rule], line=taker.rule.line, service=taker.service,
+                state="known" if taker.certain else "unknown",
                 target=taker.rule.target.name if taker.rule.target else "", hook=" and ".join(taker.hooks),
                 when=taker.when, taken=tuple(one.text for one in taker.taken),
             )  # fmt: skip
@@ -51,7 +52,7 @@ def preempted(preemption: Preemption, service: ServiceName) -> Item:
     """
     rule = preemption.rule
     target = rule.target.name if rule.target else ""
-    made = found(foreign_dnat_first, [rule], line=rule.line, service=service,
+    made = found(foreign_dnat_first, [rule], line=rule.line, service=service, state="known",
         target=target, hook=preemption.hook, when=preemption.when, taken=(),
     )  # fmt: skip
     return as_remark(made) if preemption.when else made
@@ -69,7 +70,7 @@ def _asked_if(*, hook: str, when: When) -> str:
 REMARKS = {"services-asked-if": _asked_if}
 
 
-@diagnosis("high")
+@diagnosis({"known": "high", "unknown": "medium"})
 def foreign_dnat_first(*, target: str, hook: str, when: When, taken: tuple[str, ...]) -> str:
     """A rule of another program takes a service's connections before kube-proxy is asked.
 

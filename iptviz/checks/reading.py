@@ -73,6 +73,11 @@ def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
     return f"table {table} has rules of {names}, but no declaration: lines may be missing"
 
 
+def _lines_cut(*, count: int) -> str:
+    rules = "a rule of a built-in chain ends" if count == 1 else f"{count:,} rules of built-in chains end"
+    return f"{rules} within a word: lines may be cut at a column, and what they do is not known"
+
+
 def _table_incompatible(*, table: str) -> str:
     what = f"table {table}" if table else "a table here"
     return f"{what} is not shown: iptables cannot read it, nft list ruleset can"
@@ -106,6 +111,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-incompatible": _table_incompatible,
     "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
+    "lines-cut": _lines_cut,
+    "policy-unread": "the policy of {chain} in table {table} cannot be read: it is taken for ACCEPT",
     "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",
     "damaged": "{reason}",
     "lines-grepped": "lines are missing here: grep left them out",
@@ -164,7 +171,7 @@ def partial_dump(*, gaps: tuple[Remark, ...]) -> str:
     """Lines of the dump seem to be missing.
 
     A table has no COMMIT, the last line has no end, chains have rules but no declaration, one of
-    kube-proxy's tables is not there, or grep filtered the text.
+    kube-proxy's tables is not there, grep filtered the text, or a terminal cut its lines.
 
     Why: What a dump does not show may be what decides. An absence in it proves nothing: every finding that
     something is missing holds only if the dump is whole.

@@ -39,6 +39,7 @@ CATALOGUES = (
     "frontends",
     "affinity",
     "masquerading",
+    "marks",
     "leftovers",
     "rules",
     "never_matching",

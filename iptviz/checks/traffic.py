@@ -30,8 +30,8 @@ class Stopped(NamedTuple):
     """What is ended, in words: `by` whom, with which `outcome`, of which clients, each when something is so.
 
     `services` are names of the service ports that suffer, of `total` in the dump, `part` of how many only some
-    endpoints do. `checks` are names of services whose health checks suffer. `accepts` counts the rules below
-    that would accept. `by_chance`: which connections suffer is left to chance.
+    endpoints do. `checks` are names of services whose health checks suffer, when `checks_when` is so.
+    `accepts` counts the rules below that would accept. `by_chance`: which connections suffer is left to chance.
     """
 
     by: str
@@ -42,6 +42,7 @@ class Stopped(NamedTuple):
     part: int = 0
     accepts: int = 0
     checks: tuple[str, ...] = ()
+    checks_when: str = ""
     by_chance: bool = False
 
     @property
@@ -62,7 +63,11 @@ class Stopped(NamedTuple):
     def what(self) -> str:
         """Which connections: to services, health checks, or both."""
         connections = f"{self.some}connections of {self.of_all(f' to {self.to}', 'of')}"
-        checks = f"load balancers' health checks of {listed(self.checks, _NAMED)}" if self.checks else ""
+        checks = (
+            f"load balancers' health checks of {listed(self.checks, _NAMED)}{_when(self.checks_when)}"
+            if self.checks
+            else ""
+        )
         return ", and ".join(filter(None, (checks, connections if self.services else "")))
 
     @property
@@ -99,6 +104,8 @@ def check(node: Examined) -> Iterator[Finding]:
     policies = []
     checks: dict[tuple[str, str, int | None], list[EndedCheck]] = {}
     for ended in ended_checks(node.dump, node.ports, node.evidence):
+        if ended.when and ended.by.table != "filter":
+            continue
         checks.setdefault(ended.by[:3], []).append(ended)
     for one in blocked(node.reached, usual):
         if one.by[:3] in checks and not one.is_answer:
@@ -133,7 +140,9 @@ def _of_checks(checks: Sequence[EndedCheck], node: Examined, also: Blocked | Non
     one = also or Blocked((first.by,), first.outcome, is_answer=False, ports=(), whole=frozenset(),
                           groups=(Group(("outside",), ()),), certain=True)  # fmt: skip
     what = input_drop if first.by.table == "filter" else rule_drops_services
-    made = found(what, state="known", stopped=_stopped(one, node)._replace(checks=names))
+    state = "unknown" if first.when and also is None else "known"
+    when = clauses(first.when) if first.when else ""
+    made = found(what, state=state, stopped=_stopped(one, node)._replace(checks=names, checks_when=when))
     return made._replace(evidence=_evidence(one, node), times=len(checks) + len(one.ports))
 
 
@@ -159,13 +168,19 @@ def _stopped(one: Blocked, node: Examined) -> Stopped:
     if elsewhere is not None:
         what += f" ({elsewhere.backend or 'other'} rules, line {by.line})"
     groups = tuple((group.clients, clauses(group.when) if group.when else "") for group in one.groups)
-    return Stopped(what, one.outcome, groups, _names(one.ports, node), len(node.ports),
-        part=len(one.ports) - len(one.whole), by_chance=is_by_chance(node.dump, one.by),
+    names, whole = _names(one.ports, node), _names(tuple(one.whole), node)
+    return Stopped(what, one.outcome, groups, names, _total(node),
+        part=len(names) - len(whole), by_chance=is_by_chance(node.dump, one.by),
     )  # fmt: skip
 
 
 def _names(ports: Sequence[int], node: Examined) -> tuple[str, ...]:
-    return tuple(node.ports[number].name for number in ports)
+    """Return the names of service ports, each once: those that share one are not told apart by it."""
+    return tuple(dict.fromkeys(node.ports[number].name for number in ports))
+
+
+def _total(node: Examined) -> int:
+    return len({port.name for port in node.ports})
 
 
 def _evidence(one: Blocked, node: Examined) -> tuple[Evidence, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.dump.cut import HOOKS, cut_rules
 from iptviz.errors import NothingError
 from iptviz.intake.remark import Remark, remark
 
@@ -55,6 +56,8 @@ def find_gaps(search: GapSearch) -> list[Remark]:
         *_uncommitted(search),
         *_incompatible(search),
         *_undeclared(search.tables),
+        *_cut(search.tables),
+        *_without_policy(search.tables),
         *_missing_table(search.tables),
         *([remark("damaged", search.line_of(-1), reason=search.damage)] if search.damage else []),
         *search.plain.gaps,
@@ -113,6 +116,22 @@ def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:
         if names:
             line = table.chains[names[0]].line
             yield remark("chains-undeclared", line, table=table.name, chain=names[0], count=len(names))
+
+
+def _cut(tables: Mapping[str, Table]) -> Iterator[Remark]:
+    """Find lines of built-in chains that end within a word: what the rest of the line said is not known."""
+    cut = [rule for table in tables.values() for rule in cut_rules(table)]
+    if cut:
+        yield remark("lines-cut", min(rule.line for rule in cut), count=len(cut))
+
+
+def _without_policy(tables: Mapping[str, Table]) -> Iterator[Remark]:
+    """Find declarations of built-in chains that name no policy."""
+    for table in tables.values():
+        for name in filter(table.has_chain, HOOKS):
+            chain = table.chains[name]
+            if chain.is_built_in and chain.policy is None:
+                yield remark("policy-unread", chain.line, table=table.name, chain=name)
 
 
 def _missing_table(tables: Mapping[str, Table]) -> Iterator[Remark]:

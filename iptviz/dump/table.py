@@ -64,9 +64,14 @@ class Chain:
 
     @property
     def policy(self) -> str | None:
-        """ACCEPT or DROP for a built-in chain, None for a user chain."""
-        policy = to_text(self._declaration[2]) if self._declaration else "-"
-        return None if policy == "-" else policy
+        """ACCEPT or DROP for a built-in chain, None for a user chain, and where the declaration names none."""
+        policy = to_text(self._declaration[2]) if self._declaration else ""
+        return policy if policy.isalpha() else None
+
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the declaration is that of a built-in chain, be it one whose policy cannot be read."""
+        return self._declaration is not None and self._declaration[2] != b"-"
 
     @property
     def counters(self) -> Counters | None:

@@ -15,4 +15,4 @@ def hooks_leading(table: Table, chain: str) -> set[str]:
         callers = {rule.chain for rule in table.rules_to(pending.pop())} - seen
         seen |= callers
         pending += callers
-    return {name for name in seen if name in table.chains and table.chains[name].policy is not None}
+    return {name for name in seen if name in table.chains and table.chains[name].is_built_in}

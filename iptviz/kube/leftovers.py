@@ -48,13 +48,15 @@ _OLD_LOCAL = "KUBE-XLB-"
 class Leftover(NamedTuple):
     """Chains of one writer, in order; `asked` is a rule elsewhere that leads to one of them, or None.
 
-    `whole` says whether the tables were read to their end: else such a rule may be what is missing.
+    `acts` says whether rules there decide anything. `whole` says whether the tables were read to their end: else
+    a rule that leads there may be what is missing.
     """
 
     writer: str
     chains: tuple[str, ...]
     line: int
     asked: Rule | None
+    acts: bool
     whole: bool
 
 
@@ -75,7 +77,10 @@ def leftovers(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Leftover]:
         if found:
             (first, chain), chains = found[0], tuple(dict.fromkeys(name for _, name in found))
             whole = all(table.committed for table, _ in found)
-            yield Leftover(writer, chains, first.chains[chain].line, _asked(found, writer), whole)
+            acting = [place for place in found if _acts(*place, writer)]
+            asked = _asked(acting, found) or _asked(found, found)
+            acts = asked is not None and _asked(acting, found) is not None
+            yield Leftover(writer, chains, first.chains[chain].line, asked, acts, whole)
 
 
 def _modes_left(dump: Dump, beyond: Iterable[str]) -> set[str]:
@@ -89,16 +94,16 @@ def _modes_left(dump: Dump, beyond: Iterable[str]) -> set[str]:
     return set()
 
 
-def _asked(found: list[tuple[Table, str]], writer: str) -> Rule | None:
-    """Return a rule of another chain that leads to one of these, where that has rules: it may still act."""
+def _acts(table: Table, chain: str, writer: str) -> bool:
+    """Whether rules of a chain may still decide something; of a mode that was replaced some never do."""
+    return writer not in _OTHER_MODES or any(map(_ends, table.rules_of(chain)))
+
+
+def _asked(wanted: Iterable[tuple[Table, str]], found: Iterable[tuple[Table, str]]) -> Rule | None:
+    """Return a rule of a chain which is none of `found` that leads to one of `wanted`."""
     chains = {(table.name, chain) for table, chain in found}
-    for table, chain in found:
-        if writer in _OTHER_MODES and not any(_ends(rule) for rule in table.rules_of(chain)):
-            continue
-        for rule in table.rules_to(chain):
-            if (table.name, rule.chain) not in chains:
-                return rule
-    return None
+    leading = (rule for table, chain in wanted for rule in table.rules_to(chain))
+    return next((rule for rule in leading if (rule.table.name, rule.chain) not in chains), None)
 
 
 def _ends(rule: Rule) -> bool:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.kube.families import FAMILIES, MARK_DROP, MARK_MASQUERADE
+from iptviz.kube.families import (
+    FAMILIES,
+    IPVS,
+    KUBE_PROXY,
+    KUBELET,
+    MARK_DROP,
+    MARK_MASQUERADE,
+    family_of,
+)
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.values.numbers import read_mark
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
@@ -51,6 +60,33 @@ def bits_set(rule: Rule) -> int:
     return mark.value & mark.mask if mark else 0
 
 
+def bits_cleared(rule: Rule) -> int:
+    """Return the bits that a MARK rule surely takes from the mark; 0 for any other rule."""
+    value = rule.target.value("--set-xmark") if rule.target and rule.target.name == "MARK" else None
+    mark = read_mark(value or "")
+    return mark.mask & ~mark.value if mark else 0
+
+
+def asks_for_mark(rule: Rule) -> bool:
+    """Whether a rule is asked of marked packets alone: it names a mark, or one above lets go what has none."""
+    above = rule.table.rules_of(rule.chain)[: rule.number - 1]
+    let_go = (compiled(one) for one in above if one.target is not None and one.target.name == "RETURN")
+    return any(test.kind == "mark" for test in compiled(rule).tests) or any(
+        [(test.kind, test.negated) for test in one.tests] == [("mark", True)] for one in let_go
+    )
+
+
+def marking_rules(dump: Dump) -> list[Rule]:
+    """Return the MARK rules of others than kube-proxy and kubelet, by line."""
+    rules = (rule for table in dump.tables.values() for rule in table.rules_with("-j MARK"))
+    return sorted(filter(_is_of_others, rules), key=lambda rule: rule.line)
+
+
+def _is_of_others(rule: Rule) -> bool:
+    family = family_of(rule.chain, rule.table.name)
+    return family is None or family.writer not in {KUBE_PROXY, KUBELET, IPVS}
+
+
 class MarkedDrop(NamedTuple):
     """Who drops what bears the mark to be dropped: rules of the filter table, and the hooks that ask them."""
 
@@ -71,6 +107,11 @@ class Marks:
     def masquerade_bits(self) -> int:
         """The bits that mark what is to be masqueraded."""
         return self._bits[MARK_MASQUERADE]
+
+    @property
+    def drop_bits(self) -> int:
+        """The bits that mark what is to be dropped."""
+        return self._bits[MARK_DROP]
 
     def masquerades(self, rule: Rule) -> bool:
         """Whether `rule` marks a packet for masquerading."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from iptviz.supplied.files import FileArgument
 
 _LOOPBACK = re.compile(rb"(?<![\w.:])(?:127\.0\.0\.1|::1)(?![\w.:])")
+_ENDPOINTS_LIST = re.compile(r"KUBE-SEP-[A-Z2-7]{16}")
+"""What kube-proxy calls the list of an endpoint's clients: as the endpoint's chain."""
+
 _FROM_SIX = re.compile(r"(?:^|[\s-])-6(?:[\s-]|$)|-f(?:amily)? inet6\b|^ip ?v?6|-v6$")
 _ELSEWHERE = re.compile(
     r"\bip (?:-\S+ )*(?:netns exec|-n(?:etns)?) (\S+)|\bip(?:set|tables\S*)? -n(?:etns)? (\S+)"
@@ -89,11 +92,12 @@ class Evidence(NamedTuple):
 
     @property
     def _file_name(self) -> str:
-        return (
-            self.source.inside.rpartition("net/xt_recent/")[2]
-            if "net/xt_recent/" in self.source.inside
-            else ""
-        )
+        """The name of the file where it is one of lists: in their folder, or called as an endpoint's list is."""
+        path = self.source.inside or self.source.name
+        if "net/xt_recent/" in path:
+            return path.rpartition("net/xt_recent/")[2]
+        name = re.split(r"[/\\:]", path)[-1]
+        return name if _ENDPOINTS_LIST.fullmatch(name) else ""
 
     @property
     def line_count(self) -> int:

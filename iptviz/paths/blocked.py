@@ -7,8 +7,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER
-from iptviz.kube.families import KUBE_PROXY, KUBELET, family_of
-from iptviz.paths.model import CLIENT_KINDS
+from iptviz.kube.refusals import is_own_refusal
+from iptviz.paths.fares import OF_SERVICES
+from iptviz.paths.model import CLIENT_KINDS, rests_on_unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from iptviz.paths.usual import UsualClients
 
 HOOKS = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
-
-_NOTHING_OF_THEIRS_ENDS = {"KUBE-FORWARD"}
-"""Chains of kube-proxy in which its own rules end neither new connections nor answers: others' do."""
 
 _ALMOST = CERTAIN - CERTAIN / (1 << 64)
 """Shares of thousands of endpoints are rounded."""
@@ -99,6 +97,7 @@ def _cases(port: int, kind: str, fare: Fare, usual: UsualClients) -> Iterator[_C
     if not failing:
         return
     always = fare.at_most == NEVER and len({_key(failure) for failure in failing}) == 1
+    always = always and all(each in failing or each.cause.why in OF_SERVICES for each in fare.failures)
     for client in fare.clients:
         if client == "outside" and kind == "cluster-ip":
             continue
@@ -153,13 +152,11 @@ _FEW = 24
 
 
 def _is_others(failure: Failure) -> bool:
-    """Whether a rule or policy that is not kube-proxy's own ends connections, or answers."""
+    """Whether a rule or policy that is not kube-proxy's own ends connections, or answers; one that was read."""
     by, why = failure.cause.by, failure.cause.why
-    if why not in {"rule", "answer"} or by is None or not by.table:
+    if why not in {"rule", "answer"} or by is None or not by.table or rests_on_unread(failure.when):
         return False
-    family = family_of(by.chain, by.table)
-    own = family is not None and family.writer in {KUBE_PROXY, KUBELET}
-    return not own or by.chain in _NOTHING_OF_THEIRS_ENDS
+    return not is_own_refusal(by.table, by.chain, by.text)
 
 
 def _key(failure: Failure) -> object:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
+from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
-from iptviz.paths.reach import reaches
+from iptviz.paths.reach import names_one, reaches
 from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.xtables.address import join_endpoint
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
-    from iptviz.engine.condition import When
+    from iptviz.engine.condition import Assumption, When
     from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
@@ -48,7 +49,7 @@ Why = Literal[
 others send them elsewhere; kube-proxy refuses them, as no endpoint is ready, or none on this node, or for the
 load balancer's source ranges."""
 
-_OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
+OF_SERVICES: frozenset[Why] = frozenset({"no endpoints", "no local endpoints", "source ranges"})
 """Of these each service has a rule of its own."""
 
 
@@ -71,7 +72,7 @@ class Cause(NamedTuple):
     def key(self) -> object:
         """What is equal for services that suffer from the same, whatever becomes of what is not rewritten."""
         outcome = "" if self.why == "not DNATed" else self.outcome
-        return self.why, outcome, self.by[:2] if self.by and self.why in _OF_SERVICES else self.by, self.to
+        return self.why, outcome, self.by[:2] if self.by and self.why in OF_SERVICES else self.by, self.to
 
 
 class Failure(NamedTuple):
@@ -228,25 +229,44 @@ def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
         failures = [Failure(CERTAIN, failures[0].cause, ())]  # whatever else is so
     refused = bool(failures) and failures[0].cause.why == "no endpoints"
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
-    fare = Fare(
-        (reach.client,), word, reach.at_least, reach.at_most, tuple(failures), tuple(_rewrites(reach.entries))
-    )
+    rewrites = tuple(_rewrites(reach.entries, kept=_keeps(answer, reach.client)))
+    fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures), rewrites)
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
     return fare
 
 
-def _rewrites(entries: Iterable[ClientPaths]) -> Iterator[Rewrite]:
-    """Yield which rules that are not kube-proxy's rewrite sources, of connections that get to an endpoint."""
+def _keeps(answer: FrontendAnswer, client: str) -> bool:
+    """Whether kube-proxy marks none of these clients: pods, and outside ones where the policy is Local."""
+    if () in answer.masquerade:
+        return False
+    local = answer.local_only and answer.frontend.kind != "cluster-ip"
+    return client == "pod" or (client == "outside" and local)
+
+
+def _rewrites(entries: Iterable[ClientPaths], *, kept: bool) -> Iterator[Rewrite]:
+    """Yield which rules rewrite sources of connections that get to an endpoint, but for kube-proxy's own.
+
+    Its own count where they rewrite what it should have `kept`, and no single source, as that of an endpoint.
+    """
     found: dict[tuple[Decider, When], dict[str, None]] = {}
     for entry in entries:
         for row in entry.endpoints:
-            if row.snat_by is not None and not _is_own(row.snat_by) and row.share and row.reaches:
-                found.setdefault((row.snat_by, entry.when + row.when), {})[row.address] = None
+            if row.snat_by is not None and row.share and row.reaches:
+                when = entry.when + row.when
+                if not is_own_masquerade(row.snat_by) or (kept and not any(map(_is_marked_for, when))):
+                    found.setdefault((row.snat_by, when), {})[row.address] = None
     return (Rewrite(by, when, tuple(addresses)) for (by, when), addresses in found.items())
 
 
-def _is_own(by: Decider) -> bool:
+def _is_marked_for(one: Assumption) -> bool:
+    """Whether kube-proxy may mark for what is asked: for clients that are no pods, or an endpoint itself."""
+    if one.condition.kind in {"source-cidr", "in-interface"}:
+        return not one.holds or names_one(one.condition)
+    return one.condition.kind in {"source-type", "source-range", "mark", "match"}
+
+
+def is_own_masquerade(by: Decider) -> bool:
     """Whether a rule is that with which kube-proxy masquerades; up to 1.1 it stands in POSTROUTING itself."""
     return by.chain == POSTROUTING or _REQUIRING_SNAT in by.text
 
@@ -309,7 +329,11 @@ def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterato
 
 
 def _ended(outcome: str, by: Decider | None) -> Cause:
-    ranged = by is not None and (by.table, by.chain) == ("filter", SOURCE_RANGES)
+    ranged = (
+        by is not None
+        and (by.table, by.chain) == ("filter", SOURCE_RANGES)
+        and is_own_refusal(*by[:2], by.text)
+    )
     return Cause("source ranges" if ranged else "rule", outcome, by)
 
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.preempt import HOOKS, Preemption, preemptions
 from iptviz.kube.service import first_packet
+from iptviz.paths.usual import leads_outward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.condition import When
+    from iptviz.engine.condition import Assumption, When
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.kube.frontends import Frontend
@@ -35,12 +36,16 @@ class Taken(NamedTuple):
 
 
 class Taker(NamedTuple):
-    """A rule that takes the connections to all of `taken`: `hooks` ask it, where all of `when` hold."""
+    """A rule that takes the connections to all of `taken`: `hooks` ask it, where all of `when` hold.
+
+    `certain`: not only of those that come in by an interface of which it is likely that others' clients use it.
+    """
 
     rule: Rule
     hooks: tuple[str, ...]
     when: When
     taken: tuple[Taken, ...]
+    certain: bool = True
 
     @property
     def service(self) -> ServiceName | None:
@@ -59,24 +64,42 @@ def takers(
     """
     if nat is None:
         return []
-    made: dict[Rule, tuple[dict[str, None], dict[Taken, None], When]] = {}
+    made: dict[Rule, list[tuple[Preemption, Taken, bool]]] = {}
     for port, each in zip(ports, reached, strict=True):
         for one in each:
-            for taking in _taking(nat, one, host):
-                hooks, taken, _ = made.setdefault(taking.rule, ({}, {}, taking.when))
-                hooks[taking.hook] = None
-                taken[Taken(one.frontend.text, port.name, port.service)] = None
-    found = (Taker(rule, tuple(hooks), when, tuple(taken)) for rule, (hooks, taken, when) in made.items())
-    return sorted(found, key=lambda taker: taker.rule.line)
+            for taking, certain in _taking(nat, one, host):
+                taken = Taken(one.frontend.text, port.name, port.service)
+                made.setdefault(taking.rule, []).append((taking, taken, certain))
+    return sorted((_taker(rule, each) for rule, each in made.items()), key=lambda taker: taker.rule.line)
 
 
-def _taking(nat: Table, reached: Reached, host: Host) -> Iterator[Preemption]:
-    """Yield the rules that take what comes to a frontend, by hook, where clients suffer from that."""
-    hooks = {hook for fare in reached.fares if _is_taken(fare) for hook in map(_hook_of, fare.clients)}
+def _taker(rule: Rule, found: Sequence[tuple[Preemption, Taken, bool]]) -> Taker:
+    """Return a rule with what it surely takes; where that is nothing, with what it may."""
+    certain = any(sure for _, _, sure in found)
+    meant = [(taking, taken) for taking, taken, sure in found if sure is certain]
+    hooks = dict.fromkeys(taking.hook for taking, _ in meant)
+    when = min((taking.when for taking, _ in meant), key=len)
+    return Taker(rule, tuple(hooks), when, tuple(dict.fromkeys(taken for _, taken in meant)), certain)
+
+
+def _taking(nat: Table, reached: Reached, host: Host) -> Iterator[tuple[Preemption, bool]]:
+    """Yield the rules that take what comes to a frontend, where clients suffer, and whether they do for sure."""
+    kind = reached.frontend.kind
+    sure = {
+        hook
+        for fare in reached.fares
+        if _is_taken(fare, _usual(kind))
+        for hook in map(_hook_of, fare.clients)
+    }
+    outside = kind != "cluster-ip" and any(
+        "outside" in fare.clients and _is_taken(fare, _usual_outside(kind)) for fare in reached.fares
+    )
+    hooks = sure | ({_hook_of("outside")} if outside else set())
     if hooks:
+        asked = _SOURCES | ({"destination-cidr"} if kind == "node-port" else set())
         for found in preemptions(nat, _packet(reached.frontend, host)):
-            if found.hook in hooks and all(one.condition.kind in _SOURCES for one in found.when):
-                yield found
+            if found.hook in hooks and all(one.condition.kind in asked for one in found.when):
+                yield found, found.hook in sure
 
 
 def _packet(frontend: Frontend, host: Host) -> Packet:
@@ -90,15 +113,25 @@ def _hook_of(client: str) -> str:
     return HOOKS[client == "node"]
 
 
-def _is_taken(fare: Fare) -> bool:
+def _is_taken(fare: Fare, is_usual: Callable[[Assumption], bool]) -> bool:
     """Whether most connections of some clients go elsewhere, or on as they are: all but those of some sources."""
     return any(
-        failure.cause.why in {"redirected", "not DNATed"}
-        and all(
-            one.condition.kind in _LATER or (one.condition.kind in _SOURCES and not one.holds)
-            for one in failure.when
-        )
+        failure.cause.why in {"redirected", "not DNATed"} and all(map(is_usual, failure.when))
         for failure in fare.failures
+    )
+
+
+def _usual(kind: str) -> Callable[[Assumption], bool]:
+    """Return what tells whether something is so of most clients: node ports are at nodes' own addresses."""
+    left_out = _SOURCES | ({"destination-cidr"} if kind == "node-port" else set())
+    return lambda one: one.condition.kind in _LATER or (one.condition.kind in left_out and not one.holds)
+
+
+def _usual_outside(kind: str) -> Callable[[Assumption], bool]:
+    """Return the same of outside clients, who come in by an interface that leads outward."""
+    usual = _usual(kind)
+    return lambda one: (
+        usual(one) or (one.condition.kind == "in-interface" and all(map(leads_outward, one.condition.values)))
     )
 
 

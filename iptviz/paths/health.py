@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.kube.families import NODE_PORTS
 from iptviz.kube.frontends import Frontend
 from iptviz.kube.health_checks import health_checks
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, LOCAL, rests_on_unread
 from iptviz.paths.survey import Survey
+from iptviz.paths.usual import leads_outward
 from iptviz.xtables.values.protocols import read_ports
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
+    from iptviz.engine.condition import Assumption, When
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.model import Decider
+    from iptviz.paths.model import Decider, LeftoverRow
     from iptviz.paths.survey import Evidence
 
 _MOST = 32
@@ -29,16 +31,20 @@ _NODE_PORT_RANGE = range(30_000, 32_768)
 
 
 class EndedCheck(NamedTuple):
-    """Health checks of a service that `by` ends; `port` is None where the dump does not have it."""
+    """Health checks of a service that `by` ends, where all of `when` hold.
+
+    `port` is None where the dump does not have it.
+    """
 
     service: str
     port: int | None
     outcome: str
     by: Decider
+    when: When = ()
 
 
 def ended_checks(dump: Dump, ports: Sequence[ServicePort], evidence: Evidence) -> Iterator[EndedCheck]:
-    """Yield the health checks that no client's packets get to."""
+    """Yield the health checks that no outside client's packets get to, or none that come by an uplink."""
     table = dump.tables.get("filter")
     if table is None or table.chains.get("INPUT") is None:
         return
@@ -46,9 +52,37 @@ def ended_checks(dump: Dump, ports: Sequence[ServicePort], evidence: Evidence) -
     survey = Survey(dump, evidence, "outside")
     for service, frontend, port in asked:
         entries = survey.paths(frontend, (), ()).entries
-        rows = [rest for entry in entries for rest in entry.leftover if rest.share]
-        if not any(rest.outcome in {LOCAL, ACCEPT} or rest.by is None for rest in rows):
-            yield from (EndedCheck(service, port, rest.outcome, rest.by) for rest in rows[:1] if rest.by)
+        rows = [rest._replace(when=entry.when + rest.when) for entry in entries for rest in entry.leftover
+                if rest.share]  # fmt: skip
+        ended = _always(rows) or _by_uplink(rows)
+        if ended is not None and ended.by is not None:
+            uplink = tuple(one for one in ended.when if _is_uplink(one))
+            yield EndedCheck(service, port, ended.outcome, ended.by, () if _always(rows) else uplink)
+
+
+def _always(rows: Sequence[LeftoverRow]) -> LeftoverRow | None:
+    """Return what ends all health checks, first of several, where none gets through and all rules were read."""
+    open_too = any(rests_on_unread(row.when) or _gets_through(row) for row in rows)
+    return None if open_too else next(iter(rows), None)
+
+
+def _by_uplink(rows: Sequence[LeftoverRow]) -> LeftoverRow | None:
+    """Return what ends all that come in by an interface which leads outward."""
+    ended = (row for row in rows if not _gets_through(row) and not rests_on_unread(row.when))
+    for row in ended:
+        elsewhere = {one.opposite() for one in row.when if _is_uplink(one)}
+        if elsewhere and not any(_gets_through(other) and elsewhere.isdisjoint(other.when) for other in rows):
+            return row
+    return None
+
+
+def _gets_through(row: LeftoverRow) -> bool:
+    return row.outcome in {LOCAL, ACCEPT} or row.by is None
+
+
+def _is_uplink(one: Assumption) -> bool:
+    condition = one.condition
+    return one.holds and condition.kind == "in-interface" and all(map(leads_outward, condition.values))
 
 
 def _named(dump: Dump) -> Iterator[tuple[str, Frontend, int | None]]:

@@ -32,6 +32,16 @@ class Decider(NamedTuple):
     others: int = 0
 
 
+def is_flannels(by: Decider) -> bool:
+    """Whether a rule is one with which flannel masquerades."""
+    return by.chain == "FLANNEL-POSTRTG" or "flanneld masq" in by.text
+
+
+def is_exempting(by: Decider) -> bool:
+    """Whether a rule is one of programs that masquerade, and leave alone the pods of their own node."""
+    return is_flannels(by) or by.chain.startswith("IP-MASQ")
+
+
 class EndpointRow(NamedTuple):
     """What becomes of connections that a DNAT sends to an endpoint, where all of `when` hold.
 
@@ -61,6 +71,11 @@ class EndpointRow(NamedTuple):
 def is_among(address: str, addresses: frozenset[str]) -> bool:
     """Whether an address, or a range with a range of ports, is one of `addresses`, which have no ports."""
     return address in addresses or ("-" in address and address.rpartition(":")[0].strip("[]") in addresses)
+
+
+def rests_on_unread(when: When) -> bool:
+    """Whether something is so only where a rule ends packets of which nobody here knows what it does."""
+    return any(one.condition.kind in {"target", "unread"} and not one.holds for one in when)
 
 
 class LeftoverRow(NamedTuple):

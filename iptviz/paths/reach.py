@@ -99,10 +99,11 @@ def hangs_on_node(entry: ClientPaths) -> bool:
 
 def is_singled_out(entry: ClientPaths) -> bool:
     """Whether an entry is about clients that rules name by their own address, or by their port."""
-    return any(one.holds and _names_one(one.condition) for one in entry.when)
+    return any(one.holds and names_one(one.condition) for one in entry.when)
 
 
-def _names_one(condition: Condition) -> bool:
+def names_one(condition: Condition) -> bool:
+    """Whether what is asked singles out clients by their own address, or by their port."""
     if condition.kind == "source-port":
         return True
     return condition.kind == "source-cidr" and all(map(_ONE.search, condition.values))

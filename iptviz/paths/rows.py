@@ -17,7 +17,7 @@ from iptviz.engine.nodes import EITHER, MIX
 from iptviz.errors import PacketError
 from iptviz.paths.leg import Stopped, Through
 from iptviz.paths.mirrored import is_of_endpoint
-from iptviz.paths.model import ACCEPT, LOCAL, ClientPaths, Decider, EndpointRow, LeftoverRow
+from iptviz.paths.model import ACCEPT, LOCAL, ClientPaths, Decider, EndpointRow, LeftoverRow, is_exempting
 from iptviz.paths.way import Gone
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import join_endpoint, split_endpoint
@@ -290,9 +290,10 @@ def _leftover_row(
 
 
 def _decider(found: Iterable[By], way: Way) -> Decider | None:
-    """Return the first of those who decide, with the number of the others."""
+    """Return the first of those who decide, with the number of the others; who exempts some comes last."""
     deciders = sorted(
-        {_told(by, way) for by in found if by is not None}, key=lambda each: (each.line or 0, each)
+        {_told(by, way) for by in found if by is not None},
+        key=lambda each: (is_exempting(each), each.line or 0, each),
     )
     return deciders[0]._replace(others=len(deciders) - 1) if deciders else None
 

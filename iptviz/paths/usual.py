@@ -23,6 +23,11 @@ _NOT_OF_PODS = (*_NEAR, *_OUTWARD)
 """What interfaces are called that lead to no pods of this node."""
 
 
+def leads_outward(name: str) -> bool:
+    """Whether an interface is called as those are by which outside clients come."""
+    return name.startswith(_OUTWARD) and not name.startswith(_OF_PODS)
+
+
 class UsualClients:
     """Those that no rule singles out; `networks` are those of pods, and `host` is what is known of the node."""
 
@@ -71,8 +76,7 @@ class UsualClients:
             return True if all(map(self._is_interface_of_pods, names)) else None
         if client == "pod":
             return False if all(name.startswith(_OF_PODS) for name in names) else None
-        outward = [name.startswith(_OUTWARD) and not name.startswith(_OF_PODS) for name in names]
-        return False if client == "outside" and all(outward) else None
+        return False if client == "outside" and all(map(leads_outward, names)) else None
 
     def _part_of_pods(self, values: Iterable[str]) -> bool | None:
         """Return True where sources are a part of the pods; None: they are not, or are single addresses."""

@@ -211,7 +211,7 @@ def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Ite
 
 def _is_reached(table: Table, chains: set[Place]) -> bool:
     """Whether a built-in chain leads to one of `chains`, which are of `table`."""
-    hooks = [to_bytes(name) for name, chain in table.chains.items() if chain.policy]
+    hooks = [to_bytes(name) for name, chain in table.chains.items() if chain.is_built_in]
     return any(
         (table.name, to_text(chain)) in chains for hook in hooks for chain in table.calls.reached(hook)
     )

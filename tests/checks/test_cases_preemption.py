@@ -9,7 +9,7 @@ import pytest
 
 import iptviz
 from iptviz.checks.registry import catalogue
-from tests.conftest import SHARED
+from tests.conftest import FIXTURES, SHARED
 
 CASES = SHARED.parent / "cases"
 OWN = {
@@ -36,7 +36,7 @@ FOUND = {
     "reports/14-v6-never-synced.rules": {"double-masquerade"},
     "cni/ext-kube-first-nft/nft.rules": set(),
     "cni/libvirt-kube-first-nft/nft.rules": set(),
-    "cni/miniupnpd-legacy/legacy.rules": set(),
+    "cni/miniupnpd-legacy/legacy.rules": {"foreign-dnat-first"},
     "cni/sshuttle-tproxy-some-nft/nft.rules": set(),
     "meet/docker-nft": set(),
     "meet/netavark.rules": set(),
@@ -53,3 +53,10 @@ def test_each_case_has_what_its_report_says(name: str) -> None:
         pytest.skip("needs the cases")
     found = {one.id for one in iptviz.check(iptviz.load_node(str(path))).findings}
     assert (found & OWN) - EVERYWHERE == FOUND[name]
+
+
+def test_what_is_left_out_of_a_proxy_is_not_named_and_node_ports_are() -> None:
+    path = FIXTURES / "checks/foreign-dnat-first/fault-all-but-services.rules"
+    (one,) = [each for each in iptviz.check(iptviz.load(path)).findings if each.id == "foreign-dnat-first"]
+    assert dict(one.values)["taken"] == ("203.0.113.10:80/tcp (shop/web:http)", ":30080/tcp (shop/web:http)")
+    assert dict(one.values)["when"] == ()

@@ -8,6 +8,7 @@ from iptviz.checks.wording import sentence, sentences
 from iptviz.checks.wording import text as text_of
 from iptviz.kube.published import published_ports
 from tests import kubeproxy
+from tests.conftest import FIXTURES
 from tests.kubeproxy import Cluster, Service
 
 HEAD = """*nat
@@ -43,6 +44,19 @@ def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
     assert texts(cut)[0].endswith("nothing in this cut table leads there")
     assert texts(kubeproxy.saved(kubeproxy.numbered(1, 1))) == []
     assert texts("*filter\n:KUBE-PORTALS-HOST - [0:0]\nCOMMIT\n") == []
+
+
+def test_a_rule_that_leads_to_what_ends_nothing_is_told() -> None:
+    text = (FIXTURES / "checks/proxy-leftover/fault-led-to.rules").read_text()
+    (idle,) = texts(text)
+    assert idle == (
+        "KUBE-LOAD-BALANCER and 2 more: kube-proxy's IPVS mode, which the iptables mode has replaced; "
+        "line 12 still leads there, where no rule ends anything"
+    )
+    (acting,) = texts(
+        text.replace("dst,dst -j RETURN", "dst,dst -j REJECT --reject-with icmp-port-unreachable")
+    )
+    assert acting.endswith("line 12 still leads there")
 
 
 def test_the_list_of_services_speaks_of_them() -> None:

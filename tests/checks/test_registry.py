@@ -78,6 +78,8 @@ VALUES: dict[str, Hashable] = {
     "withheld": (Withheld("dnat-unreadable", "critical", 1),),
     "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
     "whose": "exposed", "of_outside": True,
+    "acts": True,
+    "rule": "mangle PREROUTING rule 1", "mark": "0x8000", "dropped": "KUBE-FIREWALL (line 35)",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from iptviz.errors import DumpError
+from iptviz.node.evidence import supplied_as
+from iptviz.supplied.files import Supplied
 from iptviz.supplied.recent import RecentEntry, read_recent_lists
 from iptviz.xtables.address import parse_network
 
@@ -51,3 +53,18 @@ def test_a_line_that_is_no_entry_is_told(line: str) -> None:
     with pytest.raises(DumpError, match="is no entry of a recent list") as raised:
         read_recent_lists(ONE + line, "recent", "ssh")
     assert raised.value.where == "recent:2"
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("KUBE-SEP-ABCDEFGHIJKLMNOP", "KUBE-SEP-ABCDEFGHIJKLMNOP"),
+        ("from/node-1/KUBE-SEP-ABCDEFGHIJKLMNOP", "KUBE-SEP-ABCDEFGHIJKLMNOP"),
+        ("/proc/net/xt_recent/ssh", "ssh"),
+        ("clients.txt", "DEFAULT"),
+        ("KUBE-SEP-short", "DEFAULT"),
+    ],
+)
+def test_a_file_without_heading_is_the_list_that_it_is_called(path: str, name: str) -> None:
+    (given,) = supplied_as("recent", Supplied(ONE, path))
+    assert given.list_name == name
