@@ -8,11 +8,14 @@ from iptviz.kube.era import era_of
 from iptviz.kube.families import (
     CLUSTER_CHAIN,
     ENTRY_CHAINS,
+    KUBE_PROXY,
     MARK_DROP,
     MARK_MASQUERADE,
     NODE_PORTS,
+    PROXY_CANARY,
     SERVICE_CHAINS,
     SERVICES,
+    written_by,
 )
 from iptviz.kube.preempt import HOOKS, hooks_without_services
 
@@ -99,6 +102,22 @@ def is_emptied(dump: Dump) -> bool:
         and nat.has_chain(SERVICES)
         and not nat.rules_of(SERVICES)
         and any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
+    )
+
+
+def lost_filter(dump: Dump) -> bool:
+    """Whether filter has lost kube-proxy's chains: a release that writes canaries keeps one in each table.
+
+    Those of kubelet do not count, which writes its own anew every minute.
+    """
+    mangle, own = dump.tables.get("mangle"), dump.tables.get("filter")
+    return (
+        dump.complete
+        and own is not None
+        and mangle is not None
+        and mangle.has_chain(PROXY_CANARY)
+        and has_services(dump)
+        and not any(map(own.has_chain, written_by(KUBE_PROXY)))
     )
 
 
