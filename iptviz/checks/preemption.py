@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from iptviz.checks.finding import as_remark, diagnosis, found
 from iptviz.checks.wording import WHOSE, listed
 from iptviz.engine.condition import clauses
-from iptviz.intake.remark import remark
 from iptviz.kube.families import IPVS, KUBE_PROXY, SERVICES, USERSPACE, family_of
+from iptviz.kube.preempt import conditional_jumps
 from iptviz.kube.published import is_host_port
+from iptviz.kube.service import first_packet
 from iptviz.paths.foreign import takers
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import When
-    from iptviz.intake.remark import Remark
     from iptviz.kube.names import ServiceName
     from iptviz.kube.preempt import ConditionalJump, Preemption
 
@@ -27,8 +27,14 @@ _MOST_TAKEN = 3
 
 
 def check(node: Examined) -> Iterator[Finding]:
-    """Yield the rules of other programs that take services' connections; host ports are a kind of their own."""
+    """Yield what comes before kube-proxy: conditions, and rules of other programs that take connections.
+
+    Host ports are a kind of their own.
+    """
     nat = node.dump.tables.get("nat")
+    if nat is not None and node.ports and node.dump.complete:
+        # kube-proxy asks nothing: any packet does.
+        yield from map(conditional, conditional_jumps(nat, first_packet(node.ports[0].usual.frontend)))
     for taker in takers(nat, node.ports, node.reached, node.evidence.host):
         if _is_of_others(taker.rule):
             yield found(foreign_dnat_first, [taker.rule], line=taker.rule.line, service=taker.service,
@@ -58,16 +64,21 @@ def preempted(preemption: Preemption, service: ServiceName) -> Item:
     return as_remark(made) if preemption.when else made
 
 
-def conditional(jump: ConditionalJump) -> Remark:
-    """Return that connections meet kube-proxy's chain under conditions alone."""
-    return remark("services-asked-if", jump.rule.line, hook=jump.hook, when=jump.when)
+def conditional(jump: ConditionalJump) -> Finding:
+    """Return the finding that connections meet kube-proxy's chain under conditions alone."""
+    return found(services_asked_if, [jump.rule], line=jump.rule.line, hook=jump.hook, when=jump.when)
 
 
-def _asked_if(*, hook: str, when: When) -> str:
+@diagnosis("medium")
+def services_asked_if(*, hook: str, when: When) -> str:
+    """The only way from a built-in chain of nat to KUBE-SERVICES is by a jump under a condition.
+
+    Why: kube-proxy's own jump has no condition. Connections that do not meet this one come to no service: they
+    keep the service's address, which nobody has, and time out.
+
+    Do: Restart kube-proxy, which writes its own jump, and find out which program wrote this one in its place.
+    """
     return f"{SERVICES} is asked when {clauses(when)}: other connections of {WHOSE[hook]} do not come here"
-
-
-REMARKS = {"services-asked-if": _asked_if}
 
 
 @diagnosis({"known": "high", "unknown": "medium"})

@@ -35,6 +35,7 @@ CATALOGUES = (
     "sources",
     "ways",
     "services",
+    "unreached",
     "source_ranges",
     "frontends",
     "affinity",
@@ -71,6 +72,7 @@ OF_SERVICES = (
     "affinity",
     "early_endings",
     "sources",
+    "unreached",
 )
 """Those whose checks are about the service ports that are examined, be they few of many."""
 
@@ -78,12 +80,19 @@ OF_SERVICES = (
 class Catalogue(NamedTuple):
     """What a module holds: its diagnoses by id, the sentences of its remarks, and its check of a node.
 
-    Remarks are `REMARKS` and the check `check` in the module; any may be missing.
+    Remarks are `REMARKS` and the check `check` in the module; any may be missing. `check_rest` is asked when all
+    checks have found what they find, and is given that: it finds what none of them tells.
     """
 
     diagnoses: Mapping[str, Diagnosis]
     remarks: Mapping[str, str | Callable[..., str]]
     check: Callable[[Examined], Iterator[Finding]] | None
+    check_rest: Callable[[Examined, Sequence[Finding]], Iterator[Finding]] | None = None
+
+    @property
+    def looks(self) -> bool:
+        """Whether it looks for something in a node."""
+        return self.check is not None or self.check_rest is not None
 
 
 @cache
@@ -91,7 +100,7 @@ def catalogue(name: str) -> Catalogue:
     """Return a catalogue, imported when somebody asks for it: an answer with nothing to say waits for none."""
     held = vars(import_module(f"iptviz.checks.{name}"))
     diagnoses = {value.id: value for value in held.values() if isinstance(value, Diagnosis)}
-    return Catalogue(diagnoses, held.get("REMARKS", {}), held.get("check"))
+    return Catalogue(diagnoses, held.get("REMARKS", {}), held.get("check"), held.get("check_rest"))
 
 
 def _likeliest_first() -> list[str]:
@@ -112,11 +121,11 @@ def diagnosis_of(what: str) -> Diagnosis:
 def sentence_of(what: str) -> str | Callable[..., str]:
     """Return what the sentence of a finding or a remark is made with; KeyError where there is none."""
     for name in _likeliest_first():
-        diagnoses, remarks, _ = catalogue(name)
-        if what in diagnoses:
-            return diagnoses[what].words
-        if what in remarks:
-            return remarks[what]
+        held = catalogue(name)
+        if what in held.diagnoses:
+            return held.diagnoses[what].words
+        if what in held.remarks:
+            return held.remarks[what]
     raise KeyError(what)
 
 
@@ -127,11 +136,11 @@ def all_diagnoses() -> dict[str, Diagnosis]:
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
     """Yield what checks find in a dump of a node, each cause once; all catalogues unless some are named."""
-    asked = [one for one in map(catalogue, catalogues) if one.check is not None]
+    asked = [one for one in map(catalogue, catalogues) if one.looks]
     known = {what: made for one in asked for what, made in one.diagnoses.items()}
-    return told_once(
-        (finding, known[finding.id]) for one in asked if one.check for finding in one.check(node)
-    )
+    found = [finding for one in asked if one.check for finding in one.check(node)]
+    found += [finding for one in asked if one.check_rest for finding in one.check_rest(node, tuple(found))]
+    return told_once((finding, known[finding.id]) for finding in found)
 
 
 def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding]:

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.paths.fares import Reached
     from iptviz.supplied.routing_rules import RoutingRule
 
 _MOST_NAMED = 3
+_FORWARDING = {"ipv4": "net.ipv4.ip_forward", "ipv6": "net.ipv6.conf.all.forwarding"}
 _LOCALNET = "net.ipv4.conf.all.route_localnet"
 _BRIDGED = {
     "ipv4": "net.bridge.bridge-nf-call-iptables",
@@ -39,9 +41,34 @@ def check(node: Examined) -> Iterator[Finding]:
     """Yield what settings of the node make of its rules, known or not."""
     nat = node.dump.tables.get("nat")
     if nat is not None:
+        yield from _unforwarded(node)
         yield from _localnet(node, nat)
         yield from _bridged(node)
         yield from _routed_by_mark(node, nat)
+
+
+# --- ip_forward ------------------------------------------------------------------------------------------------
+
+
+def _unforwarded(node: Examined) -> Iterator[Finding]:
+    """Yield that the kernel forwards nothing, where services lose connections by its routing."""
+    setting = _FORWARDING[node.dump.family]
+    if Settings(node.evidence.host).value(setting) != 0:
+        return
+    suffering = [
+        port for port, each in zip(node.ports, node.reached, strict=True) if any(map(_ends_in_routing, each))
+    ]
+    if suffering:
+        rules = [port.usual.frontend.rule for port in suffering]
+        yield found(forwarding_off, rules, setting=setting, services=tuple(port.name for port in suffering),
+            total=len(node.ports),
+        )  # fmt: skip
+
+
+def _ends_in_routing(reached: Reached) -> bool:
+    """Whether the kernel ends connections between the rules."""
+    causes = (failure.cause for fare in reached.fares if fare.fails for failure in fare.failures)
+    return any(cause.by is not None and not cause.by.table for cause in causes)
 
 
 # --- route_localnet --------------------------------------------------------------------------------------------
@@ -163,6 +190,23 @@ def _tells_apart(rule: RoutingRule, bits: int) -> bool:
 
 
 # --- the words -------------------------------------------------------------------------------------------------
+
+
+@diagnosis("critical")
+def forwarding_off(*, setting: str, services: tuple[str, ...], total: int) -> str:
+    """The kernel of this node forwards no packets, so that no connection gets to an endpoint in a pod.
+
+    Only what the node itself sends, and endpoints at the node's own addresses, are not concerned.
+
+    Why: net.ipv4.ip_forward=0, or net.ipv6.conf.all.forwarding=0, makes the kernel drop all that is for another
+    address than its own: connections of pods and from outside are rewritten to an endpoint, and then time out.
+
+    Do: Set it to 1 (sysctl -w net.ipv4.ip_forward=1), make it lasting in /etc/sysctl.d, and find out what sets
+    it to 0: a security baseline, a reload of sysctls, a program that manages the network.
+    """
+    names = listed(services, _MOST_NAMED)
+    to = f"{len(services):,} of {total:,} service ports ({names})" if total > 1 else names
+    return f"{setting} is 0: what pods and others send to endpoints of {to} is not forwarded"
 
 
 @diagnosis({"off": "high", "unknown": "info"}, reference="k/k#57922")

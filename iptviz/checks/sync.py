@@ -15,6 +15,7 @@ from iptviz.kube.synced import (
     is_emptied,
     jumps_to_missing_marks,
     lacks_services,
+    lost_filter,
     lost_hooks,
     needing_drop_mark,
     nftables_mode,
@@ -40,6 +41,9 @@ def check(node: Examined) -> Iterator[Finding]:
         return
     if not _kept_elsewhere(dump, node.node):
         yield from _lost_rules(node, nat)
+        if lost_filter(dump):
+            at = dump.tables["mangle"].chains[PROXY_CANARY].line
+            yield found(filter_flushed, [Evidence(at, "")], at=at)
     if dump.complete:
         for jumps in jumps_to_missing_marks(nat):
             yield found(mark_chain_missing, jumps.rules, line=jumps.rules[0].line, chain=jumps.chain)
@@ -190,6 +194,21 @@ def nat_flushed(*, chain: str, table: str, at: int, cleaned: bool) -> str:
     if cleaned:
         return f"{_lost(chain, table, at)}: kube-proxy --cleanup or a change of its mode leaves that."
     return f"{_lost(chain, table, at)}: nat was flushed, or kube-proxy has changed its mode since."
+
+
+@diagnosis("high", absence=True)
+def filter_flushed(*, at: int) -> str:
+    """kube-proxy's chains are gone from filter, and those in nat and its canary in mangle are still there.
+
+    Why: What kube-proxy has in filter is missing: connections to services without endpoints are not refused but
+    time out, loadBalancerSourceRanges keep nobody out, and KUBE-FORWARD accepts nothing where FORWARD drops.
+    kube-proxy looks for its chain in mangle only, and does not notice that filter alone is empty.
+
+    Do: Restart kube-proxy, which writes its rules anew, and keep the program that flushed or restored filter
+    from doing it again.
+    """
+    ran = f"{PROXY_CANARY} (mangle, line {at}) shows that it writes there, too"
+    return f"filter has no chain of kube-proxy, which nat has, and {ran}: filter was flushed."
 
 
 @diagnosis("critical", reference="k/k#93091, #104388", absence=True)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.engine.host import Host
     from iptviz.paths.fares import Reached
 
 _MOST_NAMED = 3
@@ -55,18 +56,28 @@ def _is_of_calico(rule: Rule) -> bool:
 
 
 def _services(node: Examined, hooks: dict[Rule, set[str]]) -> Iterator[Finding]:
-    """Yield the services whose connections are not tracked, all in one finding."""
-    taken: dict[str, None] = {}
-    deciding: dict[Rule, None] = {}
+    """Yield the services whose connections are not tracked: those that nobody here answers, and the others."""
+    taken: dict[str, dict[str, None]] = {}
+    deciding: dict[str, dict[Rule, None]] = {}
     for port, each in zip(node.ports, node.reached, strict=True):
         for reached in each:
-            rules = _rules_for(reached, hooks)
-            deciding |= dict.fromkeys(rules)
-            if rules:
-                taken[f"{reached.frontend.text} ({port.name})"] = None
-    if taken:
-        rules = sorted(deciding, key=lambda rule: rule.line)
-        yield found(untracked_service, rules, line=rules[0].line, taken=tuple(taken))
+            if rules := _rules_for(reached, hooks):
+                state = "elsewhere" if _goes_on(reached, node.evidence.host) else "here"
+                deciding.setdefault(state, {}).update(dict.fromkeys(rules))
+                taken.setdefault(state, {})[f"{reached.frontend.text} ({port.name})"] = None
+    for state, names in taken.items():
+        rules = sorted(deciding[state], key=lambda rule: rule.line)
+        yield found(untracked_service, rules, line=rules[0].line, state=state, taken=tuple(names),
+            elsewhere=state == "elsewhere",
+        )  # fmt: skip
+
+
+def _goes_on(reached: Reached, host: Host) -> bool:
+    """Whether clients fail for sure, since the address is known to be none of this node's."""
+    address = parse_network(reached.frontend.address or "")
+    failing = (fare for fare in reached.fares if fare.fails)
+    untold = any(one.cause.why == "not DNATed" for fare in failing for one in fare.failures)
+    return untold and host.is_local(address) is False
 
 
 def _rules_for(reached: Reached, hooks: dict[Rule, set[str]]) -> list[Rule]:
@@ -142,11 +153,12 @@ def _is_drop(rule: Rule) -> bool:
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-@diagnosis("info", reference="kubernetes/dns#319")
-def untracked_service(*, taken: tuple[str, ...]) -> str:
+@diagnosis({"elsewhere": "high", "here": "info"}, reference="kubernetes/dns#319")
+def untracked_service(*, taken: tuple[str, ...], elsewhere: bool) -> str:
     """Connections to a service's address are not tracked.
 
-    A rule of the table raw says so: NOTRACK, or CT --notrack.
+    A rule of the table raw says so: NOTRACK, or CT --notrack. It is of high severity where the node's addresses
+    are known, and the service's is none of them: nobody answers there.
 
     Why: What is not tracked does not meet the nat table: these connections go to this node itself, where it has
     the address, and to no endpoint of the service. NodeLocal DNSCache works like that.
@@ -154,7 +166,8 @@ def untracked_service(*, taken: tuple[str, ...]) -> str:
     Do: See that the program that should answer them runs on this node: for DNS the node-local-dns pod. If there
     is none, remove the rules.
     """
-    return f"not tracked, so that nat is not asked: connections to {listed(taken, _MOST_NAMED)}"
+    nobody = "; this node has no such address, so nobody here answers" if elsewhere else ""
+    return f"not tracked, so that nat is not asked: connections to {listed(taken, _MOST_NAMED)}{nobody}"
 
 
 @diagnosis("medium", reference="k/k#98758, projectcalico/calico#3795")

@@ -9,9 +9,11 @@ from iptviz.kube.families import (
     CLUSTER_CHAIN,
     ENTRY_CHAINS,
     FIREWALLD,
+    KUBE_PROXY,
     MARK_DROP,
     MARK_MASQUERADE,
     NODE_PORTS,
+    PROXY_CANARY,
     SERVICE_CHAINS,
     SERVICES,
     SHOREWALL,
@@ -107,6 +109,22 @@ def is_emptied(dump: Dump) -> bool:
         and nat.has_chain(SERVICES)
         and not nat.rules_of(SERVICES)
         and any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
+    )
+
+
+def lost_filter(dump: Dump) -> bool:
+    """Whether filter has lost kube-proxy's chains: a release that writes canaries keeps one in each table.
+
+    Those of kubelet do not count, which writes its own anew every minute.
+    """
+    mangle, own = dump.tables.get("mangle"), dump.tables.get("filter")
+    return (
+        dump.complete
+        and own is not None
+        and mangle is not None
+        and mangle.has_chain(PROXY_CANARY)
+        and has_services(dump)
+        and not any(map(own.has_chain, written_by(KUBE_PROXY)))
     )
 
 

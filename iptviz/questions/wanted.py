@@ -23,7 +23,7 @@ def lookable() -> dict[str, Diagnosis]:
     return {
         what: made
         for name in CATALOGUES
-        if catalogue(name).check is not None
+        if catalogue(name).looks
         for what, made in catalogue(name).diagnoses.items()
     }
 

@@ -32,6 +32,7 @@ FOUND: dict[str, set[tuple[str, str]]] = {
     "exact/w-no-output.rules": {("hook-without-services", "certain")},
     "meet/ferm-noflush-nft": {("dual-backend", "certain")},
     "meet/mixed-sync.rules": {("mixed-sync", "certain")},
+    "meet/restore-filter-nft": {("filter-flushed", "certain")},
     "reports/14-v6-never-synced.rules": {("mark-drop-missing", "certain")},
     "reports/20-legacy-calico-nft-kube.rules": {("dual-backend", "certain")},
     "reports/21-firewalld-flushed.rules": {("chains-removed", "certain")},

@@ -21,6 +21,7 @@ from iptviz.checks.reading import LINES
 from iptviz.checks.registry import CATALOGUES, catalogue, diagnosis_of, sentence_of
 from iptviz.checks.services import Places
 from iptviz.checks.traffic import Stopped
+from iptviz.checks.unreached import Unreached
 from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
@@ -54,6 +55,16 @@ REWRITTEN = Rewritten("nat POSTROUTING rule 2", ("pod", "outside"), "", ("shop/w
 STOPPED = Stopped(
     "policy DROP of FORWARD", "DROP", ((("pod", "node"), ""),), ("shop/web:http",), 4, 1, 2, ("shop/web",)
 )
+UNREACHED = Unreached(
+    ((("pod",), "source in 10.244.1.0/24"), (("node",), "")),
+    ("10.96.0.1:80/tcp",),
+    ("shop/web:http",),
+    False,
+    "not DNATed",
+    "ACCEPT",
+    "",
+    "",
+)
 
 VALUES: dict[str, Hashable] = {
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
@@ -80,6 +91,7 @@ VALUES: dict[str, Hashable] = {
     "whose": "exposed", "of_outside": True,
     "acts": True,
     "rule": "mangle PREROUTING rule 1", "mark": "0x8000", "dropped": "KUBE-FIREWALL (line 35)",
+    "unreached": UNREACHED, "elsewhere": True,
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
@@ -130,7 +142,7 @@ def test_ids_are_unique() -> None:
 
 
 def test_every_catalogue_is_in_the_list_and_has_something_to_say() -> None:
-    shared = {"__init__", "examined", "finding", "registry", "wording"}
+    shared = {"__init__", "examined", "finding", "registry", "told", "wording"}
     assert {path.stem for path in (ROOT / "iptviz/checks").glob("*.py")} - shared == set(CATALOGUES)
     assert all(held.diagnoses or held.remarks for held in HELD.values())
 

@@ -156,6 +156,15 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "stale-pod-policy/near": WELL,
     "service-chain-empty/fault-one-of-two": (Try(PODS, CART, (UNCHANGED,)), *WELL),
     "service-chain-empty/near-one-endpoint": (Try(PODS, CART, ("10.244.1.7:8080",)), *WELL),
+    "services-asked-if/fault": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, BOTH)),
+    "services-asked-if/near": (Try(PODS, SHOP, BOTH), Try(NODE, SHOP, BOTH), FROM_OUTSIDE),
+    "service-not-reached/fault": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, (UNCHANGED,)), FROM_OUTSIDE),
+    "service-not-reached/fault-accept-by-source": (Try(AWAY, SHOP, (UNCHANGED,)), Try(PODS, SHOP, BOTH)),
+    "service-not-reached/fault-return-by-source": (Try(AWAY, SHOP, (UNCHANGED,)), Try(PODS, SHOP, BOTH)),
+    "service-not-reached/fault-filter-chain": (Try(PODS, SHOP, (DROPPED,)), Try(NODE, SHOP, BOTH)),
+    "service-not-reached/fault-udp": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, BOTH)),
+    "service-not-reached/near": (Try(PODS, SHOP, BOTH), Try(NODE, SHOP, BOTH), FROM_OUTSIDE),
+    "untracked-service/fault-elsewhere": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, (UNCHANGED,))),
     # Nobody is to get to the pod, and who is masqueraded does.
     "policy-after-kube-forward/fault-report-50-npm-after-kube-forward": (
         Try(PODS, SHOP, (DROPPED, SECOND)), Try(OUTSIDE, PORT, seen_as_node(*BOTH)),

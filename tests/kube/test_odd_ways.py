@@ -42,7 +42,7 @@ SAID: list[tuple[str, str, set[str], list[str], list[str]]] = [
     ("w-foreign-net-dnat-in-kube-services", HTTPD, {"1.1.1.1:79"}, ["line 58: DNAT in KUBE-SERVICES"],
      ["asked-before-service"]),
     ("w-foreign-net-dnat-in-kube-services", "10.96.0.1", {"192.168.1.10:6443"}, [], []),
-    ("w-cond-jump-iface", HTTPD, ALL, ["line 28: KUBE-SERVICES is asked when input interface is eth0"], []),
+    ("w-cond-jump-iface", HTTPD, ALL, ["line 28: KUBE-SERVICES is asked when input interface is eth0"], ["services-asked-if"]),
     ("w-indirect-jump", HTTPD, ALL, [], []),
     ("w-prob-0", HTTPD, OTHERS, ["line 76: 10.244.1.17:80 of default/httpd-service gets no connections: the rule has probability 0"],
      ["endpoint-shadowed"]),

@@ -44,4 +44,16 @@ def _foreign(base: Base, place: int) -> str:
     return before_services(base, rules[place])
 
 
-PLANTS = {"foreign-dnat-first": Plant(_foreign)}
+def _conditional(base: Base, place: int) -> str:
+    hook, condition = (
+        ("PREROUTING", "-i eth0"), ("OUTPUT", "! -o lo"), ("PREROUTING", f"-s {base.cluster.pod_cidr}"),
+    )[place]  # fmt: skip
+    return base.instead(
+        base.line_of(rf"-A {hook} .*-j KUBE-SERVICES"), f"-A {hook} {condition} -j KUBE-SERVICES"
+    )
+
+
+PLANTS = {
+    "foreign-dnat-first": Plant(_foreign),
+    "services-asked-if": Plant(_conditional),
+}

@@ -117,6 +117,19 @@ def _declared(text: str, *chains: str) -> str:
     return text.replace(":KUBE-MARK-MASQ - [0:0]\n", f"{lines}:KUBE-MARK-MASQ - [0:0]\n", 1)
 
 
+def _unfiltered(base: Base, place: int) -> str:
+    """Return a dump whose filter is empty, has rules of others, or what kubelet has written anew."""
+    head, _, rest = base.text.partition("\n*filter\n")
+    own, _, tail = rest.partition("\nCOMMIT\n")
+    lines = [line for line in own.splitlines() if "KUBE-" not in line]
+    lines += (
+        [], ["-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT"], ["-A OUTPUT -j KUBE-FIREWALL"],
+    )[place]  # fmt: skip
+    if place == 2:
+        lines.insert(3, ":KUBE-FIREWALL - [0:0]")
+    return head + "\n*filter\n" + "\n".join(lines) + "\nCOMMIT\n" + tail
+
+
 def _other_backend(base: Base, place: int) -> str:
     """Return a dump of iptables-nft with the warning on top, between two tables, or at the end."""
     six = "" if base.family == 4 else "6"
@@ -129,6 +142,7 @@ def _other_backend(base: Base, place: int) -> str:
 
 PLANTS = {
     "nat-flushed": Plant(_flushed),
+    "filter-flushed": Plant(_unfiltered),
     "chains-removed": Plant(_removed),
     "skeleton-only": Plant(_never_written),
     "mark-chain-missing": Plant(_unmarked),
