@@ -70,13 +70,6 @@ def said(name: str, **beside: str) -> list[str]:
                 "rule 1 of nat KUBE-SVC-67NZLRHBNDSAWJRO ends nat before an endpoint is chosen"
             ),
         ),
-        (
-            "fault-filter-chain",
-            (
-                "10.97.20.77:80/tcp, :30080/tcp of shop/web:http are not reached by pods and outside clients: DROP by "
-                "rule 1 of filter KUBE-FIREWALL"
-            ),
-        ),
     ],
 )
 def test_it_is_said_who_what_and_why(name: str, words: str) -> None:

@@ -161,7 +161,7 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "service-not-reached/fault": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, (UNCHANGED,)), FROM_OUTSIDE),
     "service-not-reached/fault-accept-by-source": (Try(AWAY, SHOP, (UNCHANGED,)), Try(PODS, SHOP, BOTH)),
     "service-not-reached/fault-return-by-source": (Try(AWAY, SHOP, (UNCHANGED,)), Try(PODS, SHOP, BOTH)),
-    "service-not-reached/fault-filter-chain": (Try(PODS, SHOP, (DROPPED,)), Try(NODE, SHOP, BOTH)),
+    "forward-drop/fault-in-kube-firewall": (Try(PODS, SHOP, (DROPPED,)), Try(NODE, SHOP, BOTH)),
     "service-not-reached/fault-udp": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, BOTH)),
     "service-not-reached/near": (Try(PODS, SHOP, BOTH), Try(NODE, SHOP, BOTH), FROM_OUTSIDE),
     "untracked-service/fault-elsewhere": (Try(PODS, SHOP, (UNCHANGED,)), Try(NODE, SHOP, (UNCHANGED,))),
