@@ -69,6 +69,9 @@ FROM_OUTSIDE = Try(OUTSIDE, PORT, seen_as_node(*BOTH))
 API_WELL = Try(PODS, API, (SERVER,)), Try(NODE, API, (SERVER,))
 LOST = Try(PODS, WEB, seen_as_node(*BOTH))
 
+NOT_LOADED = {"forward-drop/near-without-policy"}
+"""What iptables-restore refuses: the declaration of a built-in chain without its policy."""
+
 MEETS: dict[str, tuple[Try, ...]] = {
     # FORWARD is not asked of what the node itself sends; kube-proxy accepts there what it masquerades.
     "forward-drop/fault": (Try(PODS, WEB, (DROPPED,)), Try(NODE, WEB, BOTH)),
@@ -85,6 +88,7 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "forward-drop/fault-all-but": (
         Try(PODS, WEB, (DROPPED,)), Try(BALANCER, PORT, (DROPPED,)), FROM_OUTSIDE, Try(NODE, WEB, BOTH),
     ),
+    "forward-drop/fault-in-kube-services": (Try(PODS, WEB, (DROPPED,)), FROM_OUTSIDE, Try(NODE, WEB, BOTH)),
     "forward-drop/near-containers": (*WELL, FROM_OUTSIDE),
     "forward-drop/near": WELL,
     "forward-drop/near-blocklist": (*WELL, FROM_OUTSIDE),
@@ -96,6 +100,9 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "input-drop/fault-before-1.21": (Try(OUTSIDE, "node:31234", (DROPPED,)), Try(PODS, SHOP, BOTH)),
     "input-drop/fault-health-check": (Try(OUTSIDE, "node:32000", (DROPPED,)), Try(OUTSIDE, PORT, (FIRST,))),
     "input-drop/near": API_WELL,
+    # No uplink of the laboratory is called eth0.
+    "input-drop/fault-health-check-uplink": WELL,
+    "input-drop/near-health-check-uplink": WELL,
     "input-drop/near-accepted": API_WELL,
     "input-drop/near-health-check": (
         Try(BALANCER, "node:32000", (TAKEN,)), Try(OUTSIDE, "node:32000", (DROPPED,)),
@@ -103,6 +110,8 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "output-drop/fault": (Try(NODE, WEB, (DROPPED,)), Try(PODS, WEB, BOTH)),
     "output-drop/fault-one-endpoint": (Try(NODE, WEB, (REFUSED, SECOND)), Try(PODS, WEB, BOTH)),
     "output-drop/near": WELL,
+    "output-drop/fault-in-kube-firewall": (Try(NODE, WEB, (DROPPED,)), Try(PODS, WEB, BOTH)),
+    "output-drop/near-kube-firewall": WELL,
     "rule-drops-services/fault": (Try(PODS, WEB, (DROPPED,)), Try(NODE, WEB, BOTH)),
     "rule-drops-services/fault-mangle": (Try(PODS, WEB, (DROPPED,)), Try(NODE, WEB, BOTH)),
     "rule-drops-services/fault-node": (Try(NODE, WEB, (DROPPED,)), Try(PODS, WEB, BOTH), FROM_OUTSIDE),
@@ -147,6 +156,11 @@ MEETS: dict[str, tuple[Try, ...]] = {
     "foreign-masquerade/fault-every-way": (LOST,),
     "foreign-masquerade/fault-one-way": (Try(PODS, WEB, (FIRST, *seen_as_node(SECOND))),),
     "foreign-masquerade/near": WELL,
+    "foreign-masquerade/fault-in-kube-postrouting": (LOST, Try(NODE, WEB, BOTH)),
+    "foreign-masquerade/fault-no-return": (LOST,),
+    # What comes back to the node bears the mark too, and KUBE-FIREWALL drops it in INPUT: `drop-mark-set`.
+    "foreign-masquerade/fault-mark-set": (LOST, Try(NODE, WEB, (f"{FIRST}, in vain", f"{SECOND}, in vain"))),
+    "foreign-masquerade/near-mark-of-its-own": WELL,
     "foreign-masquerade/near-cluster": (*WELL, FROM_OUTSIDE),
     "foreign-masquerade/near-flannel": (*WELL, Try(OUTSIDE, PORT, (FIRST,))),
     "foreign-masquerade/near-ip-masq-agent": WELL,
@@ -231,4 +245,4 @@ def test_every_fixture_of_these_findings_is_tried() -> None:
         for what in folders
         for path in (FIXTURES / "checks" / what).glob("*.rules")
     }
-    assert files <= set(MEETS)
+    assert files - NOT_LOADED <= set(MEETS)
