@@ -81,7 +81,9 @@ class Told:
         """Whether a severe finding names a frontend, or rules of its service."""
         if frontend.text in self._texts or frontend.rule.line in self._of_services:
             return True
-        return self._nat is not None and any(
+        if self._nat is None or not self._of_services:
+            return False
+        return any(
             rule.line in self._of_services
             for chain in _chains(self._nat, frontend.rule.jump)
             for rule in self._nat.rules_of(chain)
