@@ -53,6 +53,10 @@ if TYPE_CHECKING:
     from iptviz.view.nodes import TableRow
 
 EMPTY = "fixtures/httpd-no-endpoints/dump.rules"
+REFUSING = (
+    '-A KUBE-PROXY-FIREWALL -d 203.0.113.20/32 -p tcp -m comment --comment "default/admin:http traffic not accepted '
+    'by KUBE-FW-4CU5DJFIWYNNV2YR" -m tcp --dport 80 -j DROP'
+)
 BY_SET = (Assumption(Condition("source-cidr", "10.0.0.0/8"), holds=True),)
 
 
@@ -240,7 +244,7 @@ def test_what_this_node_takes_that_should_get_to_endpoints_is_not_rewritten() ->
 
 
 def test_what_source_ranges_refuse_is_called_so() -> None:
-    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, "-A KUBE-PROXY-FIREWALL -j DROP")
+    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, REFUSING)
     (row, *_) = rows(
         listed(
             (YES, ways(entry(("outside", "node")), not_rewritten(("pod",), "DROP", by))),
@@ -271,7 +275,7 @@ def test_what_conditions_decide_is_told_last_and_as_such() -> None:
 
 
 def test_what_source_ranges_are_meant_to_refuse_is_no_cause_of_its_own() -> None:
-    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, "-A KUBE-PROXY-FIREWALL -j DROP")
+    by = Decider("filter", "KUBE-PROXY-FIREWALL", 1, 27, REFUSING)
     ranged = not_rewritten(("outside",), "DROP", by)._replace(when=BY_SET)
     inside = entry(("outside",))._replace(when=(BY_SET[0].opposite(),))
     result = listed((YES, ways(ranged, inside, entry(("pod", "node")))))
