@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,20 @@ def told(unknowns: Unknowns, rank: int, region: Region) -> list[Told]:
     field = unknowns.fields[rank]
     if field.kind not in FIELD_KINDS:
         return [((Assumption(Condition(*field), holds=region == YES),), region)]
+    telling = _telling(unknowns, rank)
+    return telling.of(common(region, telling.known))
+
+
+def _telling(unknowns: Unknowns, rank: int) -> _Telling:
+    """Return what tells regions of a field: the same as before where no rule has named another since."""
+    field, names = unknowns.fields[rank], unknowns.named[rank]
     known = unknowns.known(field)
-    named = {key: words for key, words in unknowns.named[rank].items() if meets(key, known)}
-    return _Telling(field, known, named, unknowns.version).of(common(region, known))
+    before, made = unknowns.telling.get(rank, (None, None))
+    if made is None or before != (len(names), known):
+        named = {key: words for key, words in names.items() if meets(key, known)}
+        made = _Telling(field, known, named, unknowns.version)
+        unknowns.telling[rank] = (len(names), known), made
+    return made
 
 
 def named_part(unknowns: Unknowns, rank: int, region: Region, value: Any) -> Assumption | None:
@@ -82,12 +93,28 @@ class _Telling:
         """Return the named regions that lie in `region`, without those that lie in another of them."""
         starts = [first for first, _ in region]
         chosen: list[Region] = []
-        for name in self._largest_first:
-            part = common(name, self.known)
+        for name, part in self._parts_within(region):
             inside = part and all(_lies_in_stretch(stretch, region, starts) for stretch in part)
             if inside and not (chosen and lies_in(name, chosen[-1])):
                 chosen.append(name)
         return chosen
+
+    def _parts_within(self, region: Region) -> Iterator[tuple[Region, Region]]:
+        """Yield the named regions that begin in one of a region's stretches, with what is known of each."""
+        for first, after in region:
+            start = bisect_left(self._starts, first)
+            end = len(self._starts) if after is None else bisect_left(self._starts, after)
+            yield from self._parts[start:end]
+
+    @cached_property
+    def _parts(self) -> list[tuple[Region, Region]]:
+        """All named regions with what is known of each, in the order of where that begins."""
+        parts = ((name, common(name, self.known)) for name in self._largest_first)
+        return sorted(((name, part) for name, part in parts if part), key=lambda both: both[1][0][0])
+
+    @cached_property
+    def _starts(self) -> list[Any]:
+        return [part[0][0] for _, part in self._parts]
 
     @cached_property
     def _largest_first(self) -> list[Region]:

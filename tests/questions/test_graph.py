@@ -90,7 +90,9 @@ def test_what_is_not_there_is_said(options: dict[str, Any], message: str) -> Non
 def test_loops_and_missing_chains_are_told() -> None:
     result = asked(LOOP)
     assert "A -> B is a loop, which the kernel refuses: edited by hand?" in sentences(result.notes)
-    assert any("jumps to C-GONE, and table filter has no such chain here" in note for note in sentences(result.notes))
+    assert any(
+        "jumps to C-GONE, and table filter has no such chain here" in note for note in sentences(result.notes)
+    )
     text = tree(result)
     assert "filter C-GONE · not in this dump" in text
     assert "told above" in text
