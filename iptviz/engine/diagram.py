@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.laws import Law, any_law, mixed_law
-from iptviz.engine.nodes import EITHER, LEAF, MIX, Node, Nodes, least
+from iptviz.engine.nodes import EITHER, LEAF, MIX, Node, Nodes, least, ways_between
 from iptviz.engine.regions import touches
 
 if TYPE_CHECKING:
@@ -226,21 +226,10 @@ class _Open:
         self.cuts = sorted(cuts)
         self.ways: list[int] = []
         columns = [
-            self._column(node) if node.rank == self.rank else [part] * (len(self.cuts) + 1)
+            ways_between(node, self.cuts) if node.rank == self.rank else [part] * (len(self.cuts) + 1)
             for part, node in zip(parts, nodes, strict=True)
         ]
         self.stretches = list(zip(*columns, strict=True))
-
-    def _column(self, node: Node) -> list[int]:
-        """Return the way of one node in each stretch."""
-        if len(node.cuts) == len(self.cuts):
-            return list(node.ways)
-        column, place = [node.ways[0]], 0
-        for cut in self.cuts:
-            if place < len(node.cuts) and node.cuts[place] == cut:
-                place += 1
-            column.append(node.ways[place])
-        return column
 
     def next(self) -> tuple[int, ...] | None:
         """Return the parts of the next stretch that has no result; None after the last."""

@@ -31,21 +31,21 @@ def told(unknowns: Unknowns, rank: int, region: Region) -> list[Told]:
     return telling.of(common(region, telling.known))
 
 
-def _telling(unknowns: Unknowns, rank: int) -> _Telling:
+def _telling(unknowns: Unknowns, rank: int) -> Telling:
     """Return what tells regions of a field: the same as before where no rule has named another since."""
     field, names = unknowns.fields[rank], unknowns.named[rank]
     known = unknowns.known(field)
     before, made = unknowns.telling.get(rank, (None, None))
     if made is None or before != (len(names), known):
         named = {key: words for key, words in names.items() if meets(key, known)}
-        made = _Telling(field, known, named, unknowns.version)
+        made = Telling(field, known, named, unknowns.version)
         unknowns.telling[rank] = (len(names), known), made
     return made
 
 
 def named_part(unknowns: Unknowns, rank: int, region: Region, value: Any) -> Assumption | None:
     """Return that a field lies in one of the regions that rules have named, of several that make up `region`."""
-    telling = _Telling(unknowns.fields[rank], unknowns.known(unknowns.fields[rank]), unknowns.named[rank], 4)
+    telling = Telling(unknowns.fields[rank], unknowns.known(unknowns.fields[rank]), unknowns.named[rank], 4)
     parts = telling.inside(region)
     if len(parts) < 2:
         return None
@@ -59,7 +59,7 @@ def named_part(unknowns: Unknowns, rank: int, region: Region, value: Any) -> Ass
     )
 
 
-class _Telling:
+class Telling:
     """Tells regions of one field, of which the values are `known` to be, by those that rules have named."""
 
     def __init__(self, field: Field, known: Region, named: Named, version: int) -> None:
