@@ -176,6 +176,25 @@ class Nodes:
             return [number]
         return [below for below in self._below(number) if self.nodes[below].rank == LEAF]
 
+    def _leaves_in_turn(self, number: int) -> dict[int, None]:
+        """Return the leaves in the order in which a diagram is built again: those of one node together."""
+        found: dict[int, None] = {}
+        done: set[int] = set()
+        pending = [number]
+        while pending:
+            current = pending[-1]
+            missing = [way for way in self.nodes[current].ways if way not in done]
+            if current in done or not missing:
+                done.add(pending.pop())
+                if self.nodes[current].rank == LEAF:
+                    found[current] = None
+            elif all(self.nodes[way].rank == LEAF for way in missing):
+                found.update(dict.fromkeys(reversed(missing)))
+                done.update(missing)
+            else:
+                pending += missing
+        return found
+
     def leaves_within(self, number: int, regions: Mapping[int, Region]) -> set[int]:
         """Return the leaves that are reached where fields lie in `regions`, by their ranks.
 

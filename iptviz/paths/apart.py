@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _MOST_ASKED_OF_ALL = 8
 """More questions that are asked of all endpoints alike stay in the rows: each doubles the entries."""
 
+_MOST_BOUND = 2
+"""More questions that are asked only of some interfaces to each endpoint stay in the rows, too: policies of pods,
+each asked where connections leave by the interface of its pod, would tell clients apart by all of them."""
+
 Part = tuple["Fraction", int]
 """A share (in [0, 1]) of connections, and the diagram of how they end."""
 
@@ -85,8 +89,11 @@ class ToldApart:
         ends = tuple((share, self._ends.bare(part)) for share, part in parts)
         asked = [self._asked(part) for _, part in parts]
         telling = set[int]().union(*(self._asked(part) for _, part in ends))
-        shared = sorted(telling.intersection(*asked))[:_MOST_ASKED_OF_ALL]
-        return self._split(Choice(ends, parts), shared)
+        shared = telling.intersection(*asked)
+        bound = shared.difference(*(self._asked_first(part) for _, part in ends))
+        if len(bound) > _MOST_BOUND:
+            shared -= bound
+        return self._split(Choice(ends, parts), sorted(shared)[:_MOST_ASKED_OF_ALL])
 
     def _asked(self, number: int) -> set[int]:
         """Return the ranks of the fields that a diagram asks, and that are not those of one endpoint."""
@@ -94,6 +101,20 @@ class ToldApart:
         return {
             rank for rank in ranks if rank is not None and not is_of_endpoint(self._unknowns.fields[rank])
         }
+
+    def _asked_first(self, number: int) -> set[int]:
+        """Return the ranks of the fields that are asked whatever interface leads to the endpoint."""
+        nodes, found, seen, pending = self._diagrams.nodes, set[int](), {number}, [number]
+        while pending:
+            node = nodes[pending.pop()]
+            if node.rank < EITHER:
+                field = self._unknowns.fields[node.rank]
+                if field.kind == "out-interface" and is_of_endpoint(field):
+                    continue
+                found.add(node.rank)
+            pending += [way for way in node.ways if way not in seen]
+            seen.update(node.ways)
+        return found
 
     def _split(self, choice: Choice, ranks: Sequence[int]) -> int:
         """Tell clients apart by some fields; those for whom all that asks a field goes the same way are one."""

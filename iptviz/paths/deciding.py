@@ -35,11 +35,15 @@ class WhoDecides:
         self._told: dict[By, Decider] = {}
 
     def ask(self, part: int, regions: Regions, case: Regions) -> None:
-        """Take account of a question about a diagram whose leaves say `Ended`."""
-        key = id(regions), id(case)
+        """Take account of a question about a diagram whose leaves say `Ended`, where some client is in both."""
         asked = self._asked.setdefault(part, {})
-        if key not in asked:
-            asked[key] = _both(regions, case)
+        both = _both(regions, case)
+        if all(both.values()):
+            asked[id(regions), id(case)] = both
+
+    def asked(self, part: int, regions: Regions, case: Regions) -> bool:
+        """Whether some client may be in both."""
+        return (id(regions), id(case)) in self._asked[part]
 
     def of(self, part: int, regions: Regions, case: Regions, end: End) -> Iterator[Deciding]:
         """Yield who may decide that connections end so, each once; what was asked before."""

@@ -97,11 +97,14 @@ class Entries:
             parts = [(each[place][1], regions) for regions, each in alike.of]
             sure, possible = [], []
             for case in self._cases_of(ends):
+                those = [each for each in parts if self._who.asked(*each, case.regions)]
+                if not those:
+                    continue
                 law: Law = case.says
                 sure.append(total(low for end, low, _ in law.parts if end.works(surely=True)))
                 possible.append(total(high for end, _, high in law.parts if end.works(surely=False)))
                 for end, low, _ in law.parts:
-                    deciders = [by for each in parts for by in self._who.of(*each, case.regions, end)]
+                    deciders = [by for each in those for by in self._who.of(*each, case.regions, end)]
                     rows.setdefault((end, case.when), []).append((product(share, low)[0], deciders))
             least.append(product(share, min(sure, default=NEVER))[0])
             most.append(product(share, max(possible, default=NEVER))[0])
