@@ -14,7 +14,7 @@ from iptviz.engine.effects import answered
 from iptviz.engine.hooks import start_of
 from iptviz.paths.later import Back, Next, answer_to, next_packet
 from iptviz.paths.leg import Leg, Onward, Stopped, Through, endpoint_text, translates
-from iptviz.paths.mirrored import Reworded, is_of_endpoint, of_answer
+from iptviz.paths.mirrored import Reworded, of_another, of_answer
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Way:
         self._few = few
         self._networks = networks
         self._alike = alike
-        self._shared: dict[object, int] = {}
+        self._shared: dict[object, tuple[str, int]] = {}
         self.diagrams = unknowns.diagrams
         self.hooks = hooks
         self._hook = hook
@@ -96,11 +96,13 @@ class Way:
         made = self._gone.get(packet)
         if made is None:
             key = self._key(packet) if len(self._gone) >= self._few else None
-            made = self._shared.get(key) if key else None
+            address = endpoint_text(packet)
+            first, found = self._shared.get(key, ("", None)) if key else ("", None)
+            made = None if found is None else self._said_of(found, first, address)
             if made is None:
                 made = self._followed(client, packet)
-                if key and not self._names_it(made):
-                    self._shared[key] = made
+                if key:
+                    self._shared.setdefault(key, (address, made))
             self._gone[packet] = made
         return made
 
@@ -112,11 +114,19 @@ class Way:
             return None
         return self._alike.endpoint(packet.destination), packet._replace(destination=None, dnat=None)
 
-    def _names_it(self, number: int) -> bool:
-        """Whether a diagram asks about one endpoint by its address."""
+    def _said_of(self, number: int, address: str, other: str) -> int | None:
+        """Return a diagram about one endpoint as one about another; None where that cannot be said."""
+        unknowns = self.unknowns
         asked = {self.diagrams.asks(each) for each in self.diagrams.from_below(number)}
-        fields = [self.unknowns.fields[rank] for rank in asked if rank is not None]
-        return any(is_of_endpoint(field) for field in fields)
+        ranks: dict[int, int] = {}
+        for rank in sorted(rank for rank in asked if rank is not None):
+            field = of_another(unknowns.fields[rank], address, other)
+            if field is None or field in unknowns.open:
+                return None
+            ranks[rank] = unknowns.rank(field)
+            for region, words in unknowns.named[rank].items():
+                unknowns.named[ranks[rank]].setdefault(region, words)
+        return self.diagrams.asking(number, ranks)
 
     def _followed(self, client: Packet, packet: Packet) -> int:
         leg = Leg(self.hooks, self.unknowns)
