@@ -75,7 +75,8 @@ class Way:
         self._few = few
         self._networks = networks
         self._alike = alike
-        self._shared: dict[object, tuple[str, int]] = {}
+        self._shared: dict[object, Packet] = {}
+        self._keyed = 0
         self.diagrams = unknowns.diagrams
         self.hooks = hooks
         self._hook = hook
@@ -95,16 +96,23 @@ class Way:
         """Return how the connection of `client` ends, of which nat made `packet`: leaves say `Gone`."""
         made = self._gone.get(packet)
         if made is None:
-            key = self._key(packet) if len(self._gone) >= self._few else None
-            address = endpoint_text(packet)
-            first, found = self._shared.get(key, ("", None)) if key else ("", None)
-            made = None if found is None else self._said_of(found, first, address)
+            made = self._known(packet) if len(self._gone) >= self._few else None
             if made is None:
                 made = self._followed(client, packet)
-                if key:
-                    self._shared.setdefault(key, (address, made))
             self._gone[packet] = made
         return made
+
+    def _known(self, packet: Packet) -> int | None:
+        """Return what was found of a packet to an endpoint that no rule tells apart from that of this one."""
+        for before in list(self._gone)[self._keyed :]:
+            self._keyed += 1
+            key = self._key(before)
+            if key is not None:
+                self._shared.setdefault(key, before)
+        first = self._shared.get(self._key(packet))
+        if first is None:
+            return None
+        return self._said_of(self._gone[first], endpoint_text(first), endpoint_text(packet))
 
     def _key(self, packet: Packet) -> object:
         """Return what is equal for packets to endpoints that no rule tells apart; None: not known."""
