@@ -67,9 +67,15 @@ class Telling:
         self.version = version
         self.known = known
         self.named = named
+        self._made: dict[Region, list[Told]] = {}
 
     def of(self, region: Region) -> list[Told]:
         """Return the fewest conditions for a region."""
+        if region not in self._made:
+            self._made[region] = self._fewest(region)
+        return self._made[region]
+
+    def _fewest(self, region: Region) -> list[Told]:
         if region == self.known:
             return [((), region)]
         found = [
