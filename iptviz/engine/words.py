@@ -35,7 +35,8 @@ def _telling(unknowns: Unknowns, rank: int) -> Telling:
     """Return what tells regions of a field: the same as before where no rule has named another since."""
     field, names = unknowns.fields[rank], unknowns.named[rank]
     known = unknowns.known(field)
-    before, made = unknowns.telling.get(rank, (None, None))
+    before, made_then = unknowns.telling.get(rank, (None, None))
+    made: Telling | None = made_then
     if made is None or before != (len(names), known):
         named = {key: words for key, words in names.items() if meets(key, known)}
         made = Telling(field, known, named, unknowns.version)
@@ -136,17 +137,18 @@ class Telling:
         inside = self.inside(region)
         chosen = set(inside)
         for stretch in self._cut(self._without(region, self._together(inside))):
-            holding = [name for name in self.named if lies_in((stretch,), name)]
+            holding = [name for name in self.named if name[0][0] <= stretch[0] and lies_in((stretch,), name)]
             if not holding:
                 return None
             latest = max(name[0][0] for name in holding)
             chosen.add(
                 min((name for name in holding if name[0][0] == latest), key=lambda name: _end(name[0]))
             )
-        ordered = [name for name in self._largest_first if name in chosen]
-        return [
-            name for name in ordered if not any(name != other and lies_in(name, other) for other in ordered)
-        ]
+        outer: list[Region] = []
+        for name in self._largest_first:
+            if name in chosen and not (outer and lies_in(name, outer[-1])):
+                outer.append(name)
+        return outer
 
     def _cut(self, region: Region) -> Iterator[Range]:
         """Yield the stretches of a region, cut where any named region begins or ends."""
