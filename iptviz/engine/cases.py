@@ -52,8 +52,17 @@ def cases_of(unknowns: Unknowns, number: int) -> list[Case]:
     Raises:
         TooLargeError: there are more than `MOST_CASES`.
     """
+    return _in_words(unknowns, regions_of(unknowns, number))
+
+
+def regions_of(unknowns: Unknowns, number: int) -> list[tuple[Regions, Any]]:
+    """Return the regions of fields in which a diagram says the same, of which no two meet.
+
+    Raises:
+        TooLargeError: there are more than `MOST_CASES`.
+    """
     found = _ways(unknowns, number)
-    return cases_told(unknowns, [way for way in found if way[1] != EXCLUDED and _may_be(way[0], unknowns)])
+    return _joined([way for way in found if way[1] != EXCLUDED and _may_be(way[0], unknowns)], unknowns)
 
 
 def cases_told(unknowns: Unknowns, found: list[tuple[Regions, Any]]) -> list[Case]:
@@ -62,7 +71,10 @@ def cases_told(unknowns: Unknowns, found: list[tuple[Regions, Any]]) -> list[Cas
     Raises:
         TooLargeError: there are more than `MOST_CASES`.
     """
-    ways = _joined(found, unknowns)
+    return _in_words(unknowns, _joined(found, unknowns))
+
+
+def _in_words(unknowns: Unknowns, ways: list[tuple[Regions, Any]]) -> list[Case]:
     cases = [case for way in ways for case in _told(unknowns, *way)]
     if len(cases) > MOST_CASES:
         raise TooLargeError

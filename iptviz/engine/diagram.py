@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.laws import Law, any_law, mixed_law
-from iptviz.engine.nodes import EITHER, LEAF, MIX, Node, Nodes, least
+from iptviz.engine.nodes import EITHER, LEAF, MIX, Node, Nodes, least, ways_between
 from iptviz.engine.regions import touches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.engine.regions import Region
+
+_FEW = 4
+"""So many diagrams are cut together with the one in which they take the places of leaves."""
 
 
 class Diagrams(Nodes):
@@ -49,7 +52,33 @@ class Diagrams(Nodes):
 
     def replaced(self, number: int, leaves: Callable[[int], int]) -> int:
         """Return the diagram with what `leaves` makes of each of its leaves in their places."""
-        return self._rebuilt(number, leaves, self.mix, self.either)
+        if self.nodes[number].rank >= EITHER:
+            return self._rebuilt(number, leaves, self.mix, self.either)
+        made = {leaf: leaves(leaf) for leaf in self._leaves_in_turn(number)}
+        asking = tuple({way: None for way in made.values() if self.nodes[way].rank < EITHER})
+        if 0 < len(asking) <= _FEW and self._is_sure(number):
+            return self._put_below(number, made, asking)
+        return self._rebuilt(number, made.__getitem__, self.mix, self.either)
+
+    def _put_below(self, number: int, made: dict[int, int], asking: tuple[int, ...]) -> int:
+        """Put a few diagrams that ask fields in the places of leaves; all fields are cut at once.
+
+        Built from the leaves up, each node would get all of what is asked below it, of which what is asked above
+        leaves little: a thousand addresses, each with a node of its own, times a thousand.
+        """
+        places = {way: 1 + place for place, way in enumerate(asking)}
+
+        def decide(parts: tuple[int, ...]) -> int | None:
+            if self.nodes[parts[0]].rank != LEAF:
+                return None
+            way = made[parts[0]]
+            return parts[places[way]] if way in places else way
+
+        return self._apply({}, decide, (number, *asking))
+
+    def _is_sure(self, number: int) -> bool:
+        """Whether a diagram asks fields alone, and no chance."""
+        return not any(EITHER <= self.nodes[each].rank < LEAF for each in self.from_below(number))
 
     def flattened(self, number: int) -> int:
         """Return the diagram with all fields above all chances: its leaves say laws, see `Law`."""
@@ -178,6 +207,24 @@ class Diagrams(Nodes):
                 )
         return made[number]
 
+    def asking(self, number: int, ranks: Mapping[int, int]) -> int:
+        """Return the diagram that asks other fields: of each field the one that `ranks` says instead."""
+        if all(rank == other for rank, other in ranks.items()):
+            return number
+        made: dict[int, int] = {}
+        for current in self.from_below(number):
+            node = self.nodes[current]
+            ways = [made[way] for way in node.ways]
+            if node.rank < EITHER:
+                made[current] = self.select(ranks[node.rank], node.cuts, ways)
+            elif node.rank == LEAF or ways == list(node.ways):
+                made[current] = current
+            else:
+                made[current] = (
+                    self.mix(zip(node.cuts, ways, strict=True)) if node.rank == MIX else self.either(ways)
+                )
+        return made[number]
+
     def _apply(
         self,
         made: dict[tuple[int, ...], int],
@@ -226,21 +273,10 @@ class _Open:
         self.cuts = sorted(cuts)
         self.ways: list[int] = []
         columns = [
-            self._column(node) if node.rank == self.rank else [part] * (len(self.cuts) + 1)
+            ways_between(node, self.cuts) if node.rank == self.rank else [part] * (len(self.cuts) + 1)
             for part, node in zip(parts, nodes, strict=True)
         ]
         self.stretches = list(zip(*columns, strict=True))
-
-    def _column(self, node: Node) -> list[int]:
-        """Return the way of one node in each stretch."""
-        if len(node.cuts) == len(self.cuts):
-            return list(node.ways)
-        column, place = [node.ways[0]], 0
-        for cut in self.cuts:
-            if place < len(node.cuts) and node.cuts[place] == cut:
-                place += 1
-            column.append(node.ways[place])
-        return column
 
     def next(self) -> tuple[int, ...] | None:
         """Return the parts of the next stretch that has no result; None after the last."""

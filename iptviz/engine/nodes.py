@@ -176,6 +176,25 @@ class Nodes:
             return [number]
         return [below for below in self._below(number) if self.nodes[below].rank == LEAF]
 
+    def _leaves_in_turn(self, number: int) -> dict[int, None]:
+        """Return the leaves in the order in which a diagram is built again: those of one node together."""
+        found: dict[int, None] = {}
+        done: set[int] = set()
+        pending = [number]
+        while pending:
+            current = pending[-1]
+            missing = [way for way in self.nodes[current].ways if way not in done]
+            if current in done or not missing:
+                done.add(pending.pop())
+                if self.nodes[current].rank == LEAF:
+                    found[current] = None
+            elif all(self.nodes[way].rank == LEAF for way in missing):
+                found.update(dict.fromkeys(reversed(missing)))
+                done.update(missing)
+            else:
+                pending += missing
+        return found
+
     def leaves_within(self, number: int, regions: Mapping[int, Region]) -> set[int]:
         """Return the leaves that are reached where fields lie in `regions`, by their ranks.
 
@@ -185,9 +204,7 @@ class Nodes:
         if self.nodes[number].rank == LEAF:
             return {number}
         found: set[int] = set()
-        again = self._again.get(number)
-        if again is None:
-            again = self._again[number] = self._asked_again(number)
+        again = self.asks_again(number)
         seen: set[tuple[int, frozenset[tuple[int, Region]]]] = set()
         pending = [(number, frozenset(regions.items()))]
         while pending:
@@ -205,8 +222,13 @@ class Nodes:
                 pending.append((way, after if keep else answered))
         return found
 
-    def _asked_again(self, number: int) -> set[int]:
+    def asks_again(self, number: int) -> set[int]:
         """Return the ranks of the fields that are asked below chances, where they may have been asked above."""
+        if number not in self._again:
+            self._again[number] = self._asked_again(number)
+        return self._again[number]
+
+    def _asked_again(self, number: int) -> set[int]:
         mixing = [below for below in self._below(number) if EITHER <= self.nodes[below].rank < LEAF]
         seen = set(mixing)
         pending = list(mixing)
@@ -274,6 +296,18 @@ class Nodes:
                     yield current
             else:
                 pending += missing
+
+
+def ways_between(node: Node, cuts: Sequence[Any]) -> list[int]:
+    """Return the way of a node in each stretch between `cuts`, which are at least its own."""
+    if len(node.cuts) == len(cuts):
+        return list(node.ways)
+    column, place = [node.ways[0]], 0
+    for cut in cuts:
+        if place < len(node.cuts) and node.cuts[place] == cut:
+            place += 1
+        column.append(node.ways[place])
+    return column
 
 
 def least(node: Node) -> int | str:

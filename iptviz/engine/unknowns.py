@@ -5,7 +5,7 @@ What is known of a field is a region of its values: how the packet was described
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.diagram import Diagrams
@@ -83,6 +83,7 @@ class Unknowns:
         self._left_open: list[Field] = []
         self._walks = 0
         self._unnamed: dict[int, tuple[int, Region]] = {}
+        self.telling: dict[int, tuple[object, Any]] = {}  # by rank, what tells its regions, and of when
 
     @property
     def version(self) -> int:

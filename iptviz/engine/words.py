@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -27,14 +27,26 @@ def told(unknowns: Unknowns, rank: int, region: Region) -> list[Told]:
     field = unknowns.fields[rank]
     if field.kind not in FIELD_KINDS:
         return [((Assumption(Condition(*field), holds=region == YES),), region)]
+    telling = _telling(unknowns, rank)
+    return telling.of(common(region, telling.known))
+
+
+def _telling(unknowns: Unknowns, rank: int) -> Telling:
+    """Return what tells regions of a field: the same as before where no rule has named another since."""
+    field, names = unknowns.fields[rank], unknowns.named[rank]
     known = unknowns.known(field)
-    named = {key: words for key, words in unknowns.named[rank].items() if meets(key, known)}
-    return _Telling(field, known, named, unknowns.version).of(common(region, known))
+    before, made_then = unknowns.telling.get(rank, (None, None))
+    made: Telling | None = made_then
+    if made is None or before != (len(names), known):
+        named = {key: words for key, words in names.items() if meets(key, known)}
+        made = Telling(field, known, named, unknowns.version)
+        unknowns.telling[rank] = (len(names), known), made
+    return made
 
 
 def named_part(unknowns: Unknowns, rank: int, region: Region, value: Any) -> Assumption | None:
     """Return that a field lies in one of the regions that rules have named, of several that make up `region`."""
-    telling = _Telling(unknowns.fields[rank], unknowns.known(unknowns.fields[rank]), unknowns.named[rank], 4)
+    telling = Telling(unknowns.fields[rank], unknowns.known(unknowns.fields[rank]), unknowns.named[rank], 4)
     parts = telling.inside(region)
     if len(parts) < 2:
         return None
@@ -48,7 +60,7 @@ def named_part(unknowns: Unknowns, rank: int, region: Region, value: Any) -> Ass
     )
 
 
-class _Telling:
+class Telling:
     """Tells regions of one field, of which the values are `known` to be, by those that rules have named."""
 
     def __init__(self, field: Field, known: Region, named: Named, version: int) -> None:
@@ -56,9 +68,15 @@ class _Telling:
         self.version = version
         self.known = known
         self.named = named
+        self._made: dict[Region, list[Told]] = {}
 
     def of(self, region: Region) -> list[Told]:
         """Return the fewest conditions for a region."""
+        if region not in self._made:
+            self._made[region] = self._fewest(region)
+        return self._made[region]
+
+    def _fewest(self, region: Region) -> list[Told]:
         if region == self.known:
             return [((), region)]
         found = [
@@ -82,12 +100,28 @@ class _Telling:
         """Return the named regions that lie in `region`, without those that lie in another of them."""
         starts = [first for first, _ in region]
         chosen: list[Region] = []
-        for name in self._largest_first:
-            part = common(name, self.known)
+        for name, part in self._parts_within(region):
             inside = part and all(_lies_in_stretch(stretch, region, starts) for stretch in part)
             if inside and not (chosen and lies_in(name, chosen[-1])):
                 chosen.append(name)
         return chosen
+
+    def _parts_within(self, region: Region) -> Iterator[tuple[Region, Region]]:
+        """Yield the named regions that begin in one of a region's stretches, with what is known of each."""
+        for first, after in region:
+            start = bisect_left(self._starts, first)
+            end = len(self._starts) if after is None else bisect_left(self._starts, after)
+            yield from self._parts[start:end]
+
+    @cached_property
+    def _parts(self) -> list[tuple[Region, Region]]:
+        """All named regions with what is known of each, in the order of where that begins."""
+        parts = ((name, common(name, self.known)) for name in self._largest_first)
+        return sorted(((name, part) for name, part in parts if part), key=lambda both: both[1][0][0])
+
+    @cached_property
+    def _starts(self) -> list[Any]:
+        return [part[0][0] for _, part in self._parts]
 
     @cached_property
     def _largest_first(self) -> list[Region]:
@@ -103,17 +137,18 @@ class _Telling:
         inside = self.inside(region)
         chosen = set(inside)
         for stretch in self._cut(self._without(region, self._together(inside))):
-            holding = [name for name in self.named if lies_in((stretch,), name)]
+            holding = [name for name in self.named if name[0][0] <= stretch[0] and lies_in((stretch,), name)]
             if not holding:
                 return None
             latest = max(name[0][0] for name in holding)
             chosen.add(
                 min((name for name in holding if name[0][0] == latest), key=lambda name: _end(name[0]))
             )
-        ordered = [name for name in self._largest_first if name in chosen]
-        return [
-            name for name in ordered if not any(name != other and lies_in(name, other) for other in ordered)
-        ]
+        outer: list[Region] = []
+        for name in self._largest_first:
+            if name in chosen and not (outer and lies_in(name, outer[-1])):
+                outer.append(name)
+        return outer
 
     def _cut(self, region: Region) -> Iterator[Range]:
         """Yield the stretches of a region, cut where any named region begins or ends."""

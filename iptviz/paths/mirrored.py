@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.unknowns import Unknowns
+from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +126,22 @@ def is_of_endpoint(field: Field) -> bool:
     """Whether what is asked is asked of one endpoint: by its address, or of what nat has made of a packet."""
     rewritten = field.rewritten or (field.since is not None and field.kind.startswith("destination"))
     return bool(rewritten) or field.kind in _OF_AN_ENDPOINT
+
+
+def of_another(field: Field, address: str, other: str) -> Field | None:
+    """Return what is asked of one endpoint as it is asked of another; None where that cannot be said.
+
+    What no endpoint is asked stays as it is.
+    """
+    if not is_of_endpoint(field):
+        return field
+    if field.since is not None:
+        return None
+    if field.kind in _OF_AN_ENDPOINT:
+        return field._replace(value=other) if (field.value, field.rewritten) == (address, "") else None
+    if split_endpoint(field.rewritten)[0] != address:
+        return None
+    return field._replace(rewritten=field.rewritten.replace(address, other, 1))
 
 
 def changed_sides(packet: Packet, *, masqueraded: bool) -> tuple[tuple[str, int], ...]:

@@ -14,7 +14,7 @@ from iptviz.engine.effects import answered
 from iptviz.engine.hooks import start_of
 from iptviz.paths.later import Back, Next, answer_to, next_packet
 from iptviz.paths.leg import Leg, Onward, Stopped, Through, endpoint_text, translates
-from iptviz.paths.mirrored import Reworded, is_of_endpoint, of_answer
+from iptviz.paths.mirrored import Reworded, of_another, of_answer
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ class Way:
         self._few = few
         self._networks = networks
         self._alike = alike
-        self._shared: dict[object, int] = {}
+        self._shared: dict[object, Packet] = {}
+        self._keyed = 0
         self.diagrams = unknowns.diagrams
         self.hooks = hooks
         self._hook = hook
@@ -95,14 +96,23 @@ class Way:
         """Return how the connection of `client` ends, of which nat made `packet`: leaves say `Gone`."""
         made = self._gone.get(packet)
         if made is None:
-            key = self._key(packet) if len(self._gone) >= self._few else None
-            made = self._shared.get(key) if key else None
+            made = self._known(packet) if len(self._gone) >= self._few else None
             if made is None:
                 made = self._followed(client, packet)
-                if key and not self._names_it(made):
-                    self._shared[key] = made
             self._gone[packet] = made
         return made
+
+    def _known(self, packet: Packet) -> int | None:
+        """Return what was found of a packet to an endpoint that no rule tells apart from that of this one."""
+        for before in list(self._gone)[self._keyed :]:
+            self._keyed += 1
+            key = self._key(before)
+            if key is not None:
+                self._shared.setdefault(key, before)
+        first = self._shared.get(self._key(packet))
+        if first is None:
+            return None
+        return self._said_of(self._gone[first], endpoint_text(first), endpoint_text(packet))
 
     def _key(self, packet: Packet) -> object:
         """Return what is equal for packets to endpoints that no rule tells apart; None: not known."""
@@ -112,11 +122,19 @@ class Way:
             return None
         return self._alike.endpoint(packet.destination), packet._replace(destination=None, dnat=None)
 
-    def _names_it(self, number: int) -> bool:
-        """Whether a diagram asks about one endpoint by its address."""
+    def _said_of(self, number: int, address: str, other: str) -> int | None:
+        """Return a diagram about one endpoint as one about another; None where that cannot be said."""
+        unknowns = self.unknowns
         asked = {self.diagrams.asks(each) for each in self.diagrams.from_below(number)}
-        fields = [self.unknowns.fields[rank] for rank in asked if rank is not None]
-        return any(is_of_endpoint(field) for field in fields)
+        ranks: dict[int, int] = {}
+        for rank in sorted(rank for rank in asked if rank is not None):
+            field = of_another(unknowns.fields[rank], address, other)
+            if field is None or field in unknowns.open:
+                return None
+            ranks[rank] = unknowns.rank(field)
+            for region, words in unknowns.named[rank].items():
+                unknowns.named[ranks[rank]].setdefault(region, words)
+        return self.diagrams.asking(number, ranks)
 
     def _followed(self, client: Packet, packet: Packet) -> int:
         leg = Leg(self.hooks, self.unknowns)

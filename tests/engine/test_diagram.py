@@ -14,6 +14,7 @@ from iptviz.engine import nodes
 from iptviz.engine.diagram import Diagrams
 from iptviz.engine.laws import Law
 from iptviz.engine.nodes import TooLargeError
+from iptviz.engine.reaching import reached_from
 from iptviz.engine.regions import everything, region_of
 
 if TYPE_CHECKING:
@@ -287,6 +288,34 @@ def test_the_leaves_within_regions_are_those_that_are_reached_there(made_of: Any
     assert found == {says_at(diagrams, flat, values) for values in reached}
     below = {diagrams.says(leaf) for leaf in diagrams.leaves_within(number, known)}
     assert below == {says for values in reached for says in law_at(diagrams, number, values)}
+
+
+@settings(max_examples=100)
+@given(everything_there_is, randoms)
+def test_the_leaves_of_many_cases_are_those_of_each(made_of: Any, random: Random) -> None:
+    cases = [{rank: known_region(random, rank) for rank in FIELDS if random.random() < 0.7} for _ in range(5)]
+    diagrams = Diagrams()
+    number = built(diagrams, made_of)
+    for each in (number, diagrams.flattened(number)):
+        found = reached_from(diagrams, each, cases)
+        for place, regions in enumerate(cases):
+            assert {leaf for leaf, mask in found.items() if mask >> place & 1} == diagrams.leaves_within(
+                each, regions
+            )
+
+
+@given(everything_there_is, st.permutations(sorted(FIELDS)))
+def test_a_diagram_that_asks_other_fields_says_the_same_of_them(made_of: Any, order: list[int]) -> None:
+    diagrams = Diagrams()
+    number = built(diagrams, made_of)
+    kinds = {rank: type(FIELDS[rank][0]) for rank in FIELDS}
+    free = {kind: iter([rank for rank in order if kinds[rank] is kind]) for kind in kinds.values()}
+    ranks = {rank: next(free[kinds[rank]]) for rank in sorted(FIELDS)}
+    other = diagrams.asking(number, ranks)
+    assert diagrams.asking(other, {there: here for here, there in ranks.items()}) == number
+    for values in ASSIGNMENTS:
+        moved = {ranks[rank]: value for rank, value in values.items()}
+        assert law_at(diagrams, other, moved) == law_at(diagrams, number, values)
 
 
 @settings(max_examples=100)

@@ -72,6 +72,11 @@ BUILT_IN = {
 
 def dump_of(*rules: str, family: int = 4) -> iptviz.Dump:
     """Return a whole dump of `table|rule`; `table|CHAIN DROP` is a policy."""
+    return iptviz.load(text_of(*rules, family=family).encode())
+
+
+def text_of(*rules: str, family: int = 4) -> str:
+    """Return the text of such a dump."""
     tool = "iptables-save" if family == 4 else "ip6tables-save"
     text = []
     for table, chains in BUILT_IN.items():
@@ -82,7 +87,7 @@ def dump_of(*rules: str, family: int = 4) -> iptviz.Dump:
         text += [f":{chain} {'DROP' if f'{chain} DROP' in own else 'ACCEPT'} [0:0]" for chain in chains]
         text += [f":{chain} - [0:0]" for chain in users]
         text += [rule for rule in own if rule.startswith("-A ")] + ["COMMIT"]
-    return iptviz.load("\n".join([*text, ""]).encode())
+    return "\n".join([*text, ""])
 
 
 def paths_of(*rules: str, target: str = CLUSTER_IP, family: int = 4, **beside: Any) -> FrontendPaths:
