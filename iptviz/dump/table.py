@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from iptviz.intake.index import Section, Span
     from iptviz.intake.lines import Lines
 
+_POLICIES = {"ACCEPT", "DROP"}
+"""iptables takes no other target for a policy."""
+
 _DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[([\d~]++:[\d~]++)\])?", re.MULTILINE)
 _DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
@@ -66,7 +69,7 @@ class Chain:
     def policy(self) -> str | None:
         """ACCEPT or DROP for a built-in chain, None for a user chain, and where the declaration names none."""
         policy = to_text(self._declaration[2]) if self._declaration else ""
-        return policy if policy.isalpha() else None
+        return policy if policy in _POLICIES else None
 
     @property
     def is_built_in(self) -> bool:

@@ -40,8 +40,8 @@ EXAMPLES = {
         "destination is of type BROADCAST (rewritten to 10.1.0.1-10.1.0.9:80-90) (as line 12 left it)",
         "destination is not of type BROADCAST (rewritten to 10.1.0.1-10.1.0.9:80-90) (as line 12 left it)",
     ),
-    "in-interface": (Condition("in-interface", "cali+"), "input interface is cali+", "input interface is not cali+"),
-    "out-interface": (Condition("out-interface", "eth0"), "output interface is eth0", "output interface is not eth0"),
+    "in-interface": (Condition("in-interface", "tenant+"), "input interface is tenant+", "input interface is not tenant+"),
+    "out-interface": (Condition("out-interface", "uplink0"), "output interface is uplink0", "output interface is not uplink0"),
     "bridge-port": (Condition("bridge-port", ""), "input is a bridge port", "input is not a bridge port"),
     "source-port": (Condition("source-port", "80:90"), "source port 80:90", "source port not 80:90"),
     "destination-port": (
@@ -105,8 +105,8 @@ EXAMPLES = {
         "the tables that are not in the dump (raw, mangle) do nothing here", "the tables that are not in the dump (raw, mangle) do something here",
     ),
     "sysctl": (
-        Condition("sysctl", "net.ipv4.conf.cali12.route_localnet=1"),
-        "net.ipv4.conf.cali12.route_localnet=1", "net.ipv4.conf.cali12.route_localnet is not 1",
+        Condition("sysctl", "net.ipv4.conf.tenant12.route_localnet=1"),
+        "net.ipv4.conf.tenant12.route_localnet=1", "net.ipv4.conf.tenant12.route_localnet is not 1",
     ),
     "unread": (
         Condition("unread", "line 12"), "rules go on after line 12, which cannot be read", "rules end at line 12, which cannot be read",
@@ -234,7 +234,7 @@ def beside() -> Beside:
     )
 
 
-NAMES = re.compile(r"10\.1\.|192\.168\.1\.10|cali|eth0|clients|my list")
+NAMES = re.compile(r"10\.1\.|192\.168\.1\.10|tenant|uplink|clients|my list")
 NOTHING_NAMED = {name for name, row in CONDITION_KINDS.items() if not row.names}
 NOTHING_NAMED |= {"count", "answer", "endpoint-local"}  # what is asked there names nothing
 NOTHING_NAMED -= {"destination-type"}  # it was rewritten

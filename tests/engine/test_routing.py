@@ -24,8 +24,9 @@ ALL, CLI = "net.ipv4.conf.all.", "net.ipv4.conf.cli."
 ROUTES = Supplied("default via 10.2.0.2 dev srv\n10.1.0.0/24 dev cli\n10.2.0.0/24 dev srv\n", "routes")
 
 
-def sysctls(*settings: str) -> Supplied:
-    return Supplied("".join(f"{setting.replace('=', ' = ')}\n" for setting in settings), "sysctl")
+def sysctls(*settings: str) -> Supplied | None:
+    lines = (f"{setting.replace('=', ' = ')}\n" for setting in settings)
+    return Supplied("".join(lines), "sysctl") if settings else None
 
 
 def cases(rules: str, *settings: str, **about: Any) -> dict[str, str]:
