@@ -17,7 +17,10 @@ import iptviz
 from tests.dot import Pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
+    from typing import TypeVar
+
+    Tried = TypeVar("Tried")
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -27,6 +30,16 @@ settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 SHARED = ROOT.parent / "shared" / "corpus"
+
+
+EVERYTHING = bool(os.environ.get("IPTVIZ_EVERY_ERA"))
+"""Whether all is tried of which there is very much; a part of it otherwise."""
+
+
+def part_of(every: Iterable[Tried], step: int, always: Container[Tried] = ()) -> list[Tried]:
+    """Return every so manieth of what may be tried, and what is always tried; all of it if that is wanted."""
+    tried = list(every)
+    return [one for place, one in enumerate(tried) if EVERYTHING or place % step == 0 or one in always]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,7 +54,7 @@ UNMEASURED = (
     "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py", "checks/test_planted.py",
     "engine/test_cases.py", "engine/test_interpreter.py", "fuzz/", "ipset/test_kernel.py", "kernel/",
     "kube/test_eras.py", "kube/test_releases.py", "paths/test_against_packet.py", "paths/test_alike.py",
-    "paths/test_shared.py", "redact/test_dump.py", "render/test_every_format.py", "render/test_hostile.py",
+    "paths/test_shared.py", "redact/test_dump.py", "redact/test_findings.py", "render/test_every_format.py", "render/test_hostile.py",
     "supplied/test_recent_kernel.py", "test_bounds.py",
 )  # fmt: skip
 

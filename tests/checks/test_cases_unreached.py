@@ -10,7 +10,7 @@ import iptviz
 from iptviz.checks.wording import sentence
 from iptviz.errors import DumpError
 from iptviz.paths.fares import fails_unduly
-from tests.conftest import FIXTURES, SHARED
+from tests.conftest import FIXTURES, SHARED, part_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,12 @@ def texts() -> list[Path]:
     return [path for path in sorted(CASES.glob("*/*")) if path.is_dir() or path.suffix in {".rules", ".txt"}]
 
 
-@pytest.mark.parametrize("path", texts(), ids=lambda path: f"{path.parent.name}-{path.name}")
+NAMED = {CASES / name for name in FOUND}
+
+
+@pytest.mark.parametrize(
+    "path", part_of(texts(), 4, NAMED), ids=lambda path: f"{path.parent.name}-{path.name}"
+)
 def test_who_does_not_reach_a_service_is_told_once(path: Path) -> None:
     try:
         node = iptviz.load_node(str(path))

@@ -13,7 +13,7 @@ import pytest
 import iptviz
 from iptviz.checks.registry import catalogue
 from iptviz.errors import DumpError
-from tests.conftest import SHARED
+from tests.conftest import SHARED, part_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,12 @@ def texts() -> list[Path]:
     return [*found, *sorted(SHARED.glob("*/*.rules"))]
 
 
-@pytest.mark.parametrize("path", texts(), ids=lambda path: f"{path.parent.name}-{path.name}")
+NAMED = {CASES / name for name in FOUND}
+
+
+@pytest.mark.parametrize(
+    "path", part_of(texts(), 4, NAMED), ids=lambda path: f"{path.parent.name}-{path.name}"
+)
 def test_only_what_is_so_is_found(path: Path) -> None:
     try:
         node = iptviz.load_node(str(path))

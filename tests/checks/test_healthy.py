@@ -6,7 +6,6 @@ true and found. `IPTVIZ_EVERY_ERA=1` tries what a cluster's own options make of 
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 import iptviz
 from iptviz.checks.registry import catalogue
 from iptviz.checks.wording import sentence
-from tests.conftest import SHARED
+from tests.conftest import EVERYTHING, SHARED
 from tests.kubeproxy import ERAS, saved
 from tests.kubeproxy.eras import era
 from tests.kubeproxy.features import everything
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.kubeproxy import Cluster, Service
 
-TURNS = ERAS if os.environ.get("IPTVIZ_EVERY_ERA") else ("1.4", "1.16", "1.24", "1.29", ERAS[-1])
+TURNS = ERAS if EVERYTHING else ("1.4", "1.16", "1.24", "1.29", ERAS[-1])
 """Releases of which every cluster is tried; of the others the one that has most features."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -15,6 +14,7 @@ from iptviz.checks.registry import all_diagnoses
 from tests.checks import planted
 from tests.checks.planted import bases
 from tests.checks.test_faults import counted
+from tests.conftest import EVERYTHING
 
 if TYPE_CHECKING:
     from tests.checks.planted import Base, Plant
@@ -34,13 +34,12 @@ def healthy(name: str) -> iptviz.CheckResult:
 
 def places() -> list[tuple[str, str, int]]:
     """What is planted in which base at which place: one place a base, in turn, or all where every era is tried."""
-    every = bool(os.environ.get("IPTVIZ_EVERY_ERA"))
     return [
         (what, base.name, place)
         for first, (what, plant) in enumerate(PLANTS.items())
         for turn, base in enumerate(BASES.values(), first)
         if base.family in plant.families and (plant.nameless or "--comment" in base.text)
-        for place in (range(3) if every else [turn % 3])
+        for place in (range(3) if EVERYTHING else [turn % 3])
     ]
 
 
