@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
-RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "300"))
+RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "150"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 CHUNK = 15
 ERAS_APART = 9 if RULE_SETS <= 300 else 1

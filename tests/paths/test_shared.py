@@ -14,7 +14,7 @@ from iptviz.node.load import load_all
 from iptviz.node.snapshot import as_snapshot
 from iptviz.paths.fares import reached_in
 from iptviz.questions.ways import Beside, evidence_of
-from tests.conftest import ROOT, SHARED
+from tests.conftest import ROOT, SHARED, part_of
 from tests.kubeproxy import ERAS, numbered, saved
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def check(dump: Dump) -> None:
             assert alone[0][0] == reached[place], answer.frontend.text
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", part_of(FILES, 3), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_frontend_fares_alone_as_among_others(path: Path) -> None:
     for dump in load_all(path)[0]:
         check(dump)
