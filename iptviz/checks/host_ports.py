@@ -128,7 +128,7 @@ def hostport_preempts(*, port: str, to: HostPort, hook: str, taken: tuple[str, .
     addrtype --dst-type LOCAL, update the plug-in that wrote it: without it, all addresses are meant.
     """
     what = f"takes connections to {listed(taken, _MOST_NAMED)}"
-    return f"host port {port}, asked by {hook} before {SERVICES}, {what}: they go to {to.text}"
+    return f"host port {port} runs before {SERVICES} (nat {hook}) and {what}: they go to {to.text}"
 
 
 @diagnosis("high", reference="containernetworking/plugins#683, rancher/rke#3440")

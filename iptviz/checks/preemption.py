@@ -95,4 +95,4 @@ def foreign_dnat_first(*, target: str, hook: str, when: When, taken: tuple[str, 
     """
     condition = f" when {clauses(when)}" if when else ""
     what = f"connections to {listed(taken, _MOST_TAKEN)}" if taken else "the connection"
-    return f"{target}, asked by {hook} before {SERVICES}, takes {what}{condition}"
+    return f"{target} runs before {SERVICES} (nat {hook}) and takes {what}{condition}"

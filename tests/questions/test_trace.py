@@ -45,12 +45,12 @@ def test_a_healthy_dump_leaves_nothing_to_note() -> None:
     [
         (
             [above_services("-A PREROUTING -d 10.97.0.0/16 -p tcp -j REDIRECT --to-ports 9")],
-            "line 28: REDIRECT, asked by PREROUTING before KUBE-SERVICES, takes the connection",
+            "line 28: REDIRECT runs before KUBE-SERVICES (nat PREROUTING) and takes the connection",
         ),
         (
             [above_services("-A PREROUTING -i eth0 -p tcp -m tcp --dport 79 -j ACCEPT")],
             (
-                "line 28: ACCEPT, asked by PREROUTING before KUBE-SERVICES, takes the connection "
+                "line 28: ACCEPT runs before KUBE-SERVICES (nat PREROUTING) and takes the connection "
                 "when input interface is eth0"
             ),
         ),
