@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from iptviz.checks.finding import distinct, findings_among
+from iptviz.checks.finding import beside, distinct, findings_among
 from iptviz.dump.single import parse_rule
 from iptviz.engine.assume import read_assumptions
 from iptviz.engine.chance import CERTAIN
@@ -78,9 +78,8 @@ class PacketResult(NamedTuple):
         from iptviz.questions.touching import touching_packet
 
         node = self.snapshot or as_snapshot(self.dump)
-        ids = {finding.id for finding in noted}
         found = [one for dump in self.dumps for one in touching_packet(node, dump, self.asked, self.evidence)]
-        return (*noted, *(finding for finding in found if finding.id not in ids))
+        return beside(noted, found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.packet.v1`."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
-from iptviz.checks.finding import Finding, findings_among
+from iptviz.checks.finding import Finding, beside, findings_among
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError
@@ -72,9 +72,8 @@ class ServicesResult(NamedTuple):
         from iptviz.questions.touching import touching_ports  # a list to look at does without
 
         node = self.snapshot or as_snapshot(self.dump)
-        ids = {finding.id for finding in noted}
         found = touching_ports(node, self.dump, self.services, self.reached, self.evidence)
-        return (*noted, *(finding for finding in found if finding.id not in ids))
+        return beside(noted, found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""

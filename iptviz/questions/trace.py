@@ -75,7 +75,7 @@ class TraceResult(NamedTuple):
 
         What the notes say is not found once more.
         """
-        from iptviz.checks.finding import findings_among
+        from iptviz.checks.finding import beside, findings_among
 
         noted = findings_among(self.notes)
         if self.evidence is None:
@@ -83,9 +83,8 @@ class TraceResult(NamedTuple):
         from iptviz.questions.touching import touching_trace
 
         node = self.snapshot or as_snapshot(self.dump)
-        ids = {finding.id for finding in noted}
         found = touching_trace(node, self.dump, self.services, self.paths, self.evidence)
-        return (*noted, *(finding for finding in found if finding.id not in ids))
+        return beside(noted, found)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.trace.v1`."""
