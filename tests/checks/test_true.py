@@ -154,7 +154,7 @@ def test_a_rule_before_kube_proxy_is_a_fault_where_it_takes_the_service(
     rule = f"-A PREROUTING -p tcp -m tcp --dport 80{condition} -j DNAT --to-destination 10.1.1.1:80\n"
     dump = changed(("-A PREROUTING -j", f"{rule}-A PREROUTING -j"))
     assert (("foreign-dnat-first", "certain") in found(dump)) == certain
-    assert "before KUBE-SERVICES, takes the connection" in "".join(
+    assert "before KUBE-SERVICES (nat PREROUTING) and takes the connection" in "".join(
         sentences(iptviz.trace(dump, "10.96.0.9:80").notes)
     )
 
