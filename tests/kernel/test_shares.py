@@ -11,6 +11,7 @@ import pytest
 
 import iptviz
 from tests import kubeproxy
+from tests.conftest import EVERYTHING
 from tests.kernel.lab import BACKENDS, NODE, Node, node, tables_of
 from tests.kernel.save_fixtures import DUMPS, FIXTURES, HTTPD, HTTPD_6
 from tests.kernel.statistics import LEVEL, chi_square_p, survival
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.kube.outcome import FrontendOutcome
 
-CONNECTIONS = 20_000
+CONNECTIONS = 20_000 if EVERYTHING else 8_000
 OUTSIDE = {4: "198.51.100.7", 6: "2001:db8::7"}
 POD = {4: "10.244.3.3", 6: "fd00:10:244:3::3"}
 
