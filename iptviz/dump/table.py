@@ -126,6 +126,8 @@ class Table:
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
         self._looked_for = 0
+        self.shows_all = True
+        self.beside: Mapping[str, Table] = {}
         self.compiled: Any = None  # what `iptviz.rules` makes of the table, kept here so that it is made once
 
     def __repr__(self) -> str:
@@ -151,6 +153,29 @@ class Table:
         """How many rules the table holds."""
         blocks = self._section.blocks
         return sum(self.data.count(b"\n", *block) + (self.data[block[1] - 1] != _NEWLINE) for block in blocks)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether nothing suggests that lines of the table are missing."""
+        return self.committed and not self._is_torn
+
+    @cached_property
+    def _is_torn(self) -> bool:
+        """Whether lines may be missing anywhere: a chain has rules and no declaration, or is one of many asked for."""
+        return not self.shows_all or bool(self.undeclared())
+
+    def may_lack_rules_of(self, chain: str) -> bool:
+        """Whether rules of a chain may be missing from the text; where it is cut off, those at the cut and behind."""
+        if self._is_torn or not self._section.runs:
+            return not self.is_whole
+        return not self.committed and self._ends_before(chain)
+
+    def _ends_before(self, chain: str) -> bool:
+        """Whether the last rule that is shown is one of a chain, or of one that is saved before it."""
+        order = self.chain_names()
+        last = self.data.rfind(b"\n", 0, self._section.blocks[-1][1] - 1) + 1
+        cut = _RULE_CHAIN.match(self.data, last)
+        return chain not in order or cut is None or order.index(to_text(cut[1])) <= order.index(chain)
 
     def blocks(self) -> Sequence[Span]:
         """Return where the rules stand: stretches of whole lines."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall, UndecidedError
 from iptviz.engine.targets.table import apply_target
-from iptviz.rules.form import NOTHING, UNCLEAR
+from iptviz.rules.form import NOTHING, UNCLEAR, is_granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -61,10 +61,11 @@ def _unentered(rule: CompiledRule, packet: Packet, answer: Callable[[Condition],
 def note_broken(table: RuleTable, broken: BrokenJumps, rule: CompiledRule, entered: Collection[str]) -> bool:
     """Whether the kernel would refuse the jump of a rule, which is noted; `entered` are the chains on the way."""
     callee = rule.action.name
+    shown = not is_granted(rule.place)
     if not table.has_chain(callee):
-        broken.missing[rule.place] = callee
+        broken.missing.update({rule.place: callee} if shown else {})
         return True
-    if table.is_empty(callee):
+    if table.is_empty(callee) and shown:
         broken.empty_chains[rule.place] = callee
     if callee in entered:
         names = list(entered)

@@ -96,6 +96,7 @@ _TIME = (
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
+_OWN_CHAIN = f"{_TABLE} [A-Z][A-Z-]*"
 
 
 class ConditionKind(NamedTuple):
@@ -260,6 +261,12 @@ CONDITION_KINDS = {
         "the tables that are not in the dump ({}) do something here",
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
         plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=True,
+    ),
+    "unseen-chains": ConditionKind(
+        "the rules of {} that are not in the dump are those that kube-proxy writes",
+        "the rules of {} that are not in the dump are not only those that kube-proxy writes",
+        "the chains with their tables, separated by commas: nat PREROUTING, nat KUBE-MARK-MASQ",
+        plain=f"{_OWN_CHAIN}(?:, {_OWN_CHAIN})*", always_said=True,
     ),
     "count": ConditionKind(
         "packet matches {}", "packet does not match {}",

@@ -144,7 +144,9 @@ class Hooks:
         if stage in self._routed:
             return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):
-            return Unseen()
+            return Unseen(self.nothing_unseen)
+        if self._grants(stage.table) and not answered(self.as_granted, answer):
+            return Unseen(self.as_granted)
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return On(packet)
         if stage.table == "nat" and not asks_nat(packet, answer, wanted=self._tracks):
@@ -155,6 +157,20 @@ class Hooks:
     def nothing_unseen(self) -> Condition:
         """That what no dump shows does nothing: only so a packet can be followed."""
         return Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond)))
+
+    @cached_property
+    def as_granted(self) -> Condition:
+        """That chains which the dump does not show are as kube-proxy writes them."""
+        return Condition("unseen-chains", ", ".join(self.granted))
+
+    @cached_property
+    def granted(self) -> tuple[str, ...]:
+        """The chains of which rules are taken for granted that no dump shows, each with its table."""
+        tables = (table for rules in self.rules for table in rules.tables.values())
+        return tuple(dict.fromkeys(f"{table.name} {chain}" for table in tables for chain in table.granted))
+
+    def _grants(self, table: str) -> bool:
+        return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
 
     def _remarked(self, packet: Packet, _answer: Answer) -> On:
         """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""

@@ -59,7 +59,7 @@ class _Passing:
         elif isinstance(move, Enter):
             self._enter(turn.stage, move, reaching, here)
         else:
-            raise UndecidedError(self.journey.hooks.nothing_unseen)
+            raise UndecidedError(move.taken)
 
     def _enter(self, stage: Stage, move: Enter, reaching: Reaching, here: dict[Packet, Reaching]) -> None:
         key = move.layer, stage

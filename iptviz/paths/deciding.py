@@ -8,6 +8,7 @@ from iptviz.engine.journey import Policy
 from iptviz.engine.reaching import reached_from
 from iptviz.engine.regions import common
 from iptviz.paths.model import ACCEPT, Decider, is_exempting
+from iptviz.rules.form import is_granted
 from iptviz.rules.iptables import DumpRules
 
 if TYPE_CHECKING:
@@ -91,5 +92,7 @@ def _told(by: By, way: Way) -> Decider:
         text = f"policy {rules.tables[by.table].policy(by.chain) or ACCEPT}"
         line = rules.dump.tables[by.table].chains[by.chain].line if isinstance(rules, DumpRules) else None
         return Decider(by.table, by.chain, None, line, text)
+    if is_granted(by):
+        return Decider(by.table.name, by.chain, None, None, by.text)
     assert by is not None  # noqa: S101 - who decides is left out where nobody does
     return Decider(by.table.name, by.chain, by.number, by.line, by.text)
