@@ -111,6 +111,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-incompatible": _table_incompatible,
     "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
+    "part-of-table": "no built-in chain of table {table} is here: it is shown in part",
     "lines-cut": _lines_cut,
     "policy-unread": "the policy of {chain} in table {table} cannot be read: it is taken for ACCEPT",
     "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",

@@ -56,7 +56,7 @@ def find_gaps(search: GapSearch) -> list[Remark]:
         *_uncommitted(search),
         *_incompatible(search),
         *_undeclared(search.tables),
-        *_chains_alone(search.tables),
+        *_part_of_table(search.tables),
         *_cut(search.tables),
         *_without_policy(search.tables),
         *_missing_table(search.tables),
@@ -119,11 +119,11 @@ def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:
             yield remark("chains-undeclared", line, table=table.name, chain=names[0], count=len(names))
 
 
-def _chains_alone(tables: Mapping[str, Table]) -> Iterator[Remark]:
+def _part_of_table(tables: Mapping[str, Table]) -> Iterator[Remark]:
     """Find tables of which a listing shows some chains, and no built-in one: those that somebody asked for."""
     for table in tables.values():
         if not table.shows_all and not table.undeclared():
-            yield remark("chains-alone", table.line, table=table.name)
+            yield remark("part-of-table", table.line, table=table.name)
 
 
 def _cut(tables: Mapping[str, Table]) -> Iterator[Remark]:

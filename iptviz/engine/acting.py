@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
-from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall, UndecidedError
+from iptviz.engine.effects import UNKNOWN, Effect, GoOn, Stop, TargetCall, UndecidedError
 from iptviz.engine.targets.table import apply_target
 from iptviz.rules.form import NOTHING, UNCLEAR, is_granted
 
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 
 
 def effect_of(
-    rule: CompiledRule, packet: Packet, hook: str, host: Host, answer: Callable[[Condition], bool | None]
+    rule: CompiledRule,
+    packet: Packet,
+    hook: str,
+    host: Host,
+    answer: Callable[[Condition], bool | None],
+    table: RuleTable | None = None,
 ) -> Effect:
-    """Return what a rule does to a packet that matched, be it one whose chain cannot be entered.
+    """Return what a rule of `table` does to a packet that matched, be it one whose chain cannot be entered.
 
     Raises:
         UndecidedError: that hangs on a condition without an answer.
@@ -31,7 +36,7 @@ def effect_of(
     if rule.action.kind == UNCLEAR:
         return _unread(rule, packet, answer)
     if rule.jump is not None:
-        return _unentered(rule, packet, answer)
+        return _unentered(rule, packet, answer, table.decides_unseen(rule.jump) if table else None)
     return apply_target(TargetCall(rule, packet, hook, host, answer))
 
 
@@ -44,17 +49,25 @@ def _unread(rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bo
     return GoOn(packet, "counted") if goes_on else Stop("STOLEN", packet, "what cannot be read ends it")
 
 
-def _unentered(rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None]) -> Effect:
+def _unentered(
+    rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None], decides: bool | None
+) -> Effect:
     """Return what a jump does to a chain that no line shows, or that is entered already.
 
     The kernel has neither; so lines are lacking, or the name is that of a target which nothing here knows.
+    `decides` is what the table says of the chain: see `RuleTable.decides_unseen`.
     """
+    unseen = Stop(UNKNOWN, packet, f"{rule.action.name}, which this dump does not show, decides")
+    if decides:
+        return unseen
     asked = Condition("target", rule.action.name)
     goes_on = answer(asked)
     if goes_on is None:
         raise UndecidedError(asked)
     if goes_on:
         return GoOn(packet, f"{rule.action.name}, which nothing here shows, lets it go on")
+    if decides is False:
+        return unseen
     return Stop("STOLEN", packet, f"{rule.action.name}, which nothing here shows, ends it")
 
 

@@ -96,7 +96,7 @@ _TIME = (
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
-_OWN_CHAIN = f"{_TABLE} [A-Z][A-Z-]*"
+_OWN_CHAINS = "[A-Z][A-Z-]*(?:, [A-Z][A-Z-]*)*"
 
 
 class ConditionKind(NamedTuple):
@@ -265,8 +265,8 @@ CONDITION_KINDS = {
     "unseen-chains": ConditionKind(
         "the rules of {} that are not in the dump are those that kube-proxy writes",
         "the rules of {} that are not in the dump are not only those that kube-proxy writes",
-        "the chains with their tables, separated by commas: nat PREROUTING, nat KUBE-MARK-MASQ",
-        plain=f"{_OWN_CHAIN}(?:, {_OWN_CHAIN})*", always_said=True,
+        "chains, separated by commas, after their table: nat PREROUTING, OUTPUT and filter FORWARD",
+        plain=f"{_TABLE} {_OWN_CHAINS}(?: and {_TABLE} {_OWN_CHAINS})*", always_said=True,
     ),
     "count": ConditionKind(
         "packet matches {}", "packet does not match {}",

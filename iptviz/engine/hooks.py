@@ -161,13 +161,13 @@ class Hooks:
     @cached_property
     def as_granted(self) -> Condition:
         """That chains which the dump does not show are as kube-proxy writes them."""
-        return Condition("unseen-chains", ", ".join(self.granted))
+        return Condition("unseen-chains", " and ".join(self.granted))
 
     @cached_property
     def granted(self) -> tuple[str, ...]:
-        """The chains of which rules are taken for granted that no dump shows, each with its table."""
-        tables = (table for rules in self.rules for table in rules.tables.values())
-        return tuple(dict.fromkeys(f"{table.name} {chain}" for table in tables for chain in table.granted))
+        """For each table that has some, its chains of which rules are taken for granted that no dump shows."""
+        tables = [table for rules in self.rules for table in rules.tables.values() if table.granted]
+        return tuple(dict.fromkeys(f"{table.name} {', '.join(table.granted)}" for table in tables))
 
     def _grants(self, table: str) -> bool:
         return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)

@@ -233,7 +233,7 @@ class Walk:
 
     def broken_jump(self, rule: CompiledRule, packet: Packet) -> Action:
         """Return what happens to a packet at a jump that cannot be taken."""
-        return effect_of(rule, packet, self.hook, self.host, self.witness.answer)
+        return effect_of(rule, packet, self.hook, self.host, self.witness.answer, self.table)
 
     def commit(self, walked: Walked, taken: Taken, action: Action) -> None:
         """Put what the target took where it belongs."""

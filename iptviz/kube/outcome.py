@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.chance import times, total
+from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
-from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Rewriting
+from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Place, Rewriting
 from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network
 
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from iptviz.kube.marks import MarkedDrop, Marks
 
 Needs = tuple[Assumption, ...]
+
+NOTHING_MISSING: Mapping[Place, str] = MappingProxyType({})
 
 
 class Endpoint(NamedTuple):
@@ -96,7 +100,8 @@ class Masquerade(NamedTuple):
 class FrontendOutcome(NamedTuple):
     """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
 
-    `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover, and so
+    `lacking` are chains that connections enter and the dump does not show, with their shares, which count as leftover:
+    what becomes of these is not known. `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover, and so
     does what `returning` send back before the service is asked. `empty_chains` are chains that connections enter
     although they hold no rule.
     """
@@ -110,6 +115,7 @@ class FrontendOutcome(NamedTuple):
     others: tuple[OtherEnd, ...]
     empty_chains: tuple[Hop, ...]
     returning: tuple[OtherEnd, ...] = ()
+    lacking: tuple[Hop, ...] = ()
 
 
 class _Note(NamedTuple):
@@ -119,6 +125,11 @@ class _Note(NamedTuple):
     via: Rule
     needs: Needs
     share: Fraction
+
+
+def lacking_share(outcome: FrontendOutcome) -> Fraction:
+    """Return the share (in [0, 1]) of connections that come to chains which the dump does not show."""
+    return total(hop.share for hop in outcome.lacking)
 
 
 class OutcomeReader:
@@ -132,8 +143,8 @@ class OutcomeReader:
         self.refusals = refusals
         self.filter_table = filter_table
 
-    def read(self, case: Case) -> FrontendOutcome:
-        """Return what comes of a connection in this case."""
+    def read(self, case: Case, missing: Mapping[Place, str] = NOTHING_MISSING) -> FrontendOutcome:
+        """Return what comes of a connection in this case; `missing` are the chains that rules lead to in vain."""
         ends = {dump_rule(place): share for place, share in case.ends.items()}
         endpoints = tuple(self._endpoint(rule, case) for rule in ends if _is_dnat(rule))
         others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if not _is_dnat(rule))
@@ -156,6 +167,7 @@ class OutcomeReader:
             others=others,
             empty_chains=tuple(_empty_chains(notes)),
             returning=tuple(_returning(case)),
+            lacking=tuple(_lacking(case, missing)),
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
@@ -221,6 +233,15 @@ def destination_of(rule: Rule, port: int | None) -> tuple[str, int | None, str]:
         return "", None, ""
     several = sent.ports if sent.ports and sent.port is None else ""
     return sent.addresses, (sent.port if sent.ports else port), several
+
+
+def _lacking(case: Case, missing: Mapping[Place, str]) -> Iterator[Hop]:
+    """Yield the chains that are not shown, with the share of all connections that a rule leads there."""
+    for place, chain in missing.items():
+        arrival = case.arrivals.get(place)
+        share = times(arrival.before, arrival.chance) if arrival else NEVER
+        if share:
+            yield Hop(chain, share, dump_rule(place))
 
 
 def _returning(case: Case) -> Iterator[OtherEnd]:

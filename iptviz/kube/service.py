@@ -114,7 +114,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"), dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
     outcomes = sorted(
-        _told(map(reader.read, found.cases)), key=lambda outcome: _how_special(outcome, admitted)
+        _told(reader.read(case, found.broken.missing) for case in found.cases), key=lambda outcome: _how_special(outcome, admitted)
     )
     return ServiceTrace(
         frontend=frontend,

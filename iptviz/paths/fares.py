@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
+from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
 from iptviz.kube.refusals import is_own_refusal
@@ -329,6 +330,8 @@ def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterato
 
 
 def _ended(outcome: str, by: Decider | None) -> Cause:
+    if outcome == UNKNOWN:
+        return Cause("not known", outcome, by)
     ranged = (
         by is not None
         and (by.table, by.chain) == ("filter", SOURCE_RANGES)

@@ -171,6 +171,12 @@ class RuleTable(Protocol):
     def granted(self) -> tuple[str, ...]:
         """The chains of which rules are taken for granted that the source does not show."""
 
+    def decides_unseen(self, chain: str) -> bool | None:
+        """Whether a chain that is not there decides about all that enters it, as far as its name tells.
+
+        None where the source shows all chains: then the chain does not exist.
+        """
+
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule; that of a long one is told without a look at its rules."""
 

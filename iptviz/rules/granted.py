@@ -77,6 +77,9 @@ _OWN = (
 )  # fmt: skip
 """Beginnings of chains that only kube-proxy in iptables mode writes: without any, nothing of it is to be expected."""
 
+DECIDING = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-", "KUBE-SEP-")
+"""Beginnings of the chains that choose where connections go: one that is not shown leaves that open."""
+
 _ELSEWHERE = ("KUBE-NODE-PORT", "KUBE-LOAD-BALANCER")
 """Chains of the IPVS mode, of which nothing is taken for granted."""
 

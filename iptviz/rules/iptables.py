@@ -97,6 +97,14 @@ class DumpTable:
         """Whether the table has a chain of this name, be it one that is taken for granted."""
         return chain in self._table.chains or chain in self._granted
 
+    def decides_unseen(self, chain: str) -> bool | None:
+        """Whether a chain that is not shown decides about all that enters it; None where all chains are shown."""
+        if self.has_chain(chain) or self._table.is_whole:
+            return None
+        from iptviz.rules.granted import DECIDING
+
+        return chain.startswith(DECIDING)
+
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule."""
         return not self._table.runs_of(chain) and chain not in self._granted

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
+from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
@@ -51,6 +52,7 @@ _LEFTOVER_KINDS: dict[str, FateKind] = {
     ACCEPT: "unchanged",
     LOCAL: "local",
     **dict.fromkeys(_KEPT, "handed"),
+    UNKNOWN: "unseen",
 }
 
 
@@ -201,7 +203,7 @@ def _kind(row: EndpointRow) -> FateKind:
         return "reached"
     if row.outcome == ACCEPT:
         return "answer"
-    return "handed" if row.outcome in _KEPT else "fails"
+    return _LEFTOVER_KINDS.get(row.outcome, "fails")
 
 
 def _leftover_fates(entry: ClientPaths, *, for_node: bool) -> Iterator[Fate]:
