@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import Diagnosis
+from iptviz.checks.finding import IF_COMPLETE, Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -140,7 +140,13 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     known = {what: made for one in asked for what, made in one.diagnoses.items()}
     found = [finding for one in asked if one.check for finding in one.check(node)]
     found += [finding for one in asked if one.check_rest for finding in one.check_rest(node, tuple(found))]
+    found = list(map(_unproven, found)) if node.dump.is_excerpt else found
     return told_once((finding, known[finding.id]) for finding in found)
+
+
+def _unproven(finding: Finding) -> Finding:
+    """Return a finding that something is missing as an excerpt proves it: not at all."""
+    return finding._replace(severity="info") if finding.certainty == IF_COMPLETE else finding
 
 
 def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding]:

@@ -197,6 +197,11 @@ class Dump:
         return any(gap.id not in OF_FORM for gap in self.gaps)
 
     @property
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere in some table, as where grep chose those that are shown."""
+        return any(table.is_excerpt for table in self.tables.values())
+
+    @property
     def complete(self) -> bool:
         """Whether nothing suggests that a part is missing."""
         return not self.gaps

@@ -157,16 +157,21 @@ class Table:
     @cached_property
     def is_whole(self) -> bool:
         """Whether nothing suggests that lines of the table are missing."""
-        return self.committed and not self._is_torn
+        return self.committed and not self.is_excerpt
+
+    @property
+    def names_all(self) -> bool:
+        """Whether the names of all chains are shown, as far as can be told: a text is not cut off among them."""
+        return not self.is_excerpt and (self.committed or bool(self._section.runs))
 
     @cached_property
-    def _is_torn(self) -> bool:
-        """Whether lines may be missing anywhere: a chain has rules and no declaration, or is one of many asked for."""
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere: some chain has no declaration, or no built-in one is shown."""
         return not self.shows_all or bool(self.undeclared())
 
     def may_lack_rules_of(self, chain: str) -> bool:
-        """Whether rules of a chain may be missing from the text; where it is cut off, those at the cut and behind."""
-        if self._is_torn or not self._section.runs:
+        """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it."""
+        if self.is_excerpt or not self._section.runs:
             return not self.is_whole
         return not self.committed and self._ends_before(chain)
 

@@ -36,7 +36,7 @@ def effect_of(
     if rule.action.kind == UNCLEAR:
         return _unread(rule, packet, answer)
     if rule.jump is not None:
-        return _unentered(rule, packet, answer, table.decides_unseen(rule.jump) if table else None)
+        return _unentered(rule, packet, answer, table)
     return apply_target(TargetCall(rule, packet, hook, host, answer))
 
 
@@ -50,13 +50,13 @@ def _unread(rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bo
 
 
 def _unentered(
-    rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None], decides: bool | None
+    rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None], table: RuleTable | None
 ) -> Effect:
     """Return what a jump does to a chain that no line shows, or that is entered already.
 
     The kernel has neither; so lines are lacking, or the name is that of a target which nothing here knows.
-    `decides` is what the table says of the chain: see `RuleTable.decides_unseen`.
     """
+    decides = table.decides_unseen(rule.action.name) if table else None
     unseen = Stop(UNKNOWN, packet, f"{rule.action.name}, which this dump does not show, decides")
     if decides:
         return unseen

@@ -53,7 +53,7 @@ class GoOn(NamedTuple):
 
 
 UNKNOWN = "UNKNOWN"
-"""The verdict of a chain that decides and that the source does not show: what becomes of the packet is not known."""
+"""The verdict of a chain that the source does not show: what becomes of the packet there is not known."""
 
 
 class Stop(NamedTuple):

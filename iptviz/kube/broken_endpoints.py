@@ -68,7 +68,9 @@ def is_flawed(traced: ServiceTrace) -> bool:
     ) or any(
         rule.jump not in met and not _asks_a_list(rule)
         for chain in traced.chains
-        for rule in cast("Table", tables[chain]).rules_with(f"-j {ENDPOINT_CHAIN}", chain)
+        for rule in cast("Table", tables.get(chain, traced.frontend.rule.table)).rules_with(
+            f"-j {ENDPOINT_CHAIN}", chain
+        )
     )
 
 

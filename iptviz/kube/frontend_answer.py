@@ -16,6 +16,7 @@ from iptviz.kube.families import (
     MARK_MASQUERADE,
 )
 from iptviz.kube.frontends import (
+    CHAIN,
     CLIENT_CONDITIONS,
     asks_for_nothing_else,
     is_loopback,
@@ -106,6 +107,8 @@ class FrontendAnswers:
 
     def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
+        if frontend.kind == CHAIN:
+            return None
         rules = [rule for rule in self._rules.about(frontend, "nat") if _may_concern(rule, frontend)]
         if self._plain is None or not rules or not all(map(asks_for_nothing_else, rules)):
             return None

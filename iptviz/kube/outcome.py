@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,7 @@ from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
@@ -100,10 +99,10 @@ class Masquerade(NamedTuple):
 class FrontendOutcome(NamedTuple):
     """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
 
-    `lacking` are chains that connections enter and the dump does not show, with their shares, which count as leftover:
-    what becomes of these is not known. `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover, and so
-    does what `returning` send back before the service is asked. `empty_chains` are chains that connections enter
-    although they hold no rule.
+    `lacking` are chains that connections enter and the dump does not show, with their shares, which count as
+    leftover: what becomes of these is not known. `others` are rules other than DNAT that end the nat table,
+    with their shares; they count as leftover, and so does what `returning` send back before the service is
+    asked. `empty_chains` are chains that connections enter although they hold no rule.
     """
 
     when: Needs

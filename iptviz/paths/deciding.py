@@ -92,7 +92,7 @@ def _told(by: By, way: Way) -> Decider:
         text = f"policy {rules.tables[by.table].policy(by.chain) or ACCEPT}"
         line = rules.dump.tables[by.table].chains[by.chain].line if isinstance(rules, DumpRules) else None
         return Decider(by.table, by.chain, None, line, text)
+    assert by is not None  # noqa: S101 - who decides is left out where nobody does
     if is_granted(by):
         return Decider(by.table.name, by.chain, None, None, AS_WRITTEN)
-    assert by is not None  # noqa: S101 - who decides is left out where nobody does
     return Decider(by.table.name, by.chain, by.number, by.line, by.text)

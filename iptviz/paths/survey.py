@@ -91,7 +91,7 @@ class Survey:
 
     @property
     def granted(self) -> When:
-        """That tables which no dump shows do nothing, and chains are as kube-proxy writes them, where some are."""
+        """That tables which no dump shows do nothing, and chains are as kube-proxy writes them."""
         unseen = [self.hooks.nothing_unseen] if self.hooks.unseen or self.hooks.beyond else []
         granted = [self.hooks.as_granted] if self.hooks.granted else []
         return tuple(Assumption(each, holds=True) for each in (*unseen, *granted))

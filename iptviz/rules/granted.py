@@ -1,8 +1,8 @@
 """What kube-proxy and kubelet write on every node, taken for granted where an excerpt does not show it.
 
-An excerpt of a dump seldom holds the built-in chains, or the chain that marks what is to be masqueraded, whose rules
-are the same everywhere. Who asks about an excerpt asks about a node that has them: so an answer takes them as they are
-written and says so. Nothing is taken for granted of a table that shows all of its lines.
+An excerpt of a dump seldom holds the built-in chains, or the chain that marks what is to be masqueraded: their
+rules are the same everywhere. Who asks about an excerpt asks about a node that has them, so an answer takes them as
+they are written, and says so. Nothing is taken for granted of a table that shows all of its lines.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class GrantedRow(NamedTuple):
     """A rule as iptables-save prints it.
 
-    It is there in each of `tables`' excerpts whose chain has no rule that leads where this one does; with `beside`
-    only where the chain that it leads to is shown, since not all releases have that. `first` is the minor release of
-    Kubernetes 1.x that began to write it. BITS stands for those that the other rules of the dump show.
+    It is taken for granted where its chain may lack rules and shows none that leads where this one does; with
+    `beside` only where the chain that it leads to is shown, since not all releases have that. `first` is the
+    release of Kubernetes 1.x that began to write it. BITS stands for those that other rules of the dump show.
     """
 
     table: str
@@ -47,9 +47,10 @@ _PORTALS = f'{_NEW} "kubernetes service portals" -j KUBE-SERVICES'
 GRANTED = (
     GrantedRow("nat", '-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES', 1),
     GrantedRow("nat", '-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES', 1),
-    GrantedRow("nat", '-A POSTROUTING -m comment --comment "kubernetes postrouting rules" -j KUBE-POSTROUTING', 2),
-    GrantedRow("nat", "-A KUBE-SERVICES -m comment --comment \"kubernetes service nodeports; NOTE: this must be the "
-               "last rule in this chain\" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS", 1, beside=True),
+    GrantedRow("nat", '-A POSTROUTING -m comment --comment "kubernetes postrouting rules" '
+               "-j KUBE-POSTROUTING", 2),
+    GrantedRow("nat", '-A KUBE-SERVICES -m comment --comment "kubernetes service nodeports; NOTE: this must be '
+               'the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS', 1, beside=True),
     GrantedRow("nat", "-A KUBE-MARK-MASQ -j MARK --set-xmark BITS/BITS", 2),
     GrantedRow("nat", "-A KUBE-MARK-DROP -j MARK --set-xmark BITS/BITS", 4),
     GrantedRow("nat", '-A KUBE-POSTROUTING -m comment --comment "kubernetes service traffic requiring SNAT" '
@@ -71,21 +72,20 @@ GRANTED = (
 """Source: pkg/proxy/iptables/proxier.go and pkg/kubelet/kubelet_network_linux.go, release by release."""
 
 _BASE = frozenset({"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"})
-_OWN = (
-    "KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-", "KUBE-SEP-",
-    "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-PROXY-FIREWALL",
-)  # fmt: skip
-"""Beginnings of chains that only kube-proxy in iptables mode writes: without any, nothing of it is to be expected."""
-
 DECIDING = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-XLB-", "KUBE-FW-", "KUBE-SEP-")
 """Beginnings of the chains that choose where connections go: one that is not shown leaves that open."""
+
+_OWN = (
+    *DECIDING, "KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES", "KUBE-FORWARD", "KUBE-PROXY-FIREWALL",
+)  # fmt: skip
+"""Beginnings of chains of kube-proxy's iptables mode: without any, nothing of it is to be expected."""
 
 _ELSEWHERE = ("KUBE-NODE-PORT", "KUBE-LOAD-BALANCER")
 """Chains of the IPVS mode, of which nothing is taken for granted."""
 
 
 def granted_rules(table: Table) -> dict[str, tuple[CompiledRule, ...]]:
-    """Return the rules that a table does not show and every node has, by chain: all that stand behind those shown.
+    """Return the rules, by chain, that a table does not show and every node has: they stand behind those shown.
 
     A table of which nothing is missing, or that holds no chain of kube-proxy's, has none.
     """
@@ -106,7 +106,7 @@ def _is_kube_proxys(table: Table) -> bool:
 
 
 def _is_wanted(table: Table, row: GrantedRow, chain: str, target: str, found: Iterable[str]) -> bool:
-    """Whether a chain lacks the rule: another chain is wanted if it is shown, kube-proxy's own if one leads there."""
+    """Whether a chain lacks the rule; of kube-proxy's own chains those are wanted that another leads to."""
     if chain in _BASE or chain == "KUBE-SERVICES":
         leads = any(rule.jump == target for rule in table.rules_of(chain))
         known = not row.beside or table.has_chain(target)
@@ -129,11 +129,11 @@ def _is_own(name: str) -> bool:
     return name.startswith("KUBE-")
 
 
-# --- bits of the mark -----------------------------------------------------------------------------------------------
+# --- bits of the mark ------------------------------------------------------------------------------------------
 
 
 def marking_bits(nat: Table | None, chain: str) -> int:
-    """Return the bits that a marking chain sets: as it says itself, or who asks for the mark, else the default."""
+    """Return the bits that a marking chain sets: as it, or who asks for the mark, says, else the default."""
     if nat is None:
         return MARK_BITS[chain]
     said = (bits for read, table, where in _SAYING[chain] for bits in _said(nat, read, table, where))

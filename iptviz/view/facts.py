@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import total
-from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.kube.frontends import CHAIN, SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.outcome import FrontendOutcome
+    from iptviz.dump.table import Table
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
     from iptviz.view.fates import Ways
@@ -42,7 +43,7 @@ def trace_facts(
 ) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer, with its ways."""
     service = result.services[place]
-    usual, of_service = service.usual, service.frontend.kind in SERVICE_KINDS
+    usual, of_service = service.usual, service.frontend.kind in (*SERVICE_KINDS, CHAIN)
     if result.wanted:
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", _target_text(result, share, ways), kind="target")
@@ -106,11 +107,17 @@ def _balance_fact(case: OutcomeCase, *, complete: bool, masqueraded: bool) -> Fa
 def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
     """Yield what is missing for an endpoint that reaches itself; nothing where all is there."""
     endpoints = [endpoint for case in cases for endpoint in case.outcome.endpoints]
-    without = dict.fromkeys(endpoint_label(end) for end in endpoints if end.hairpin is None)
+    lacking = (end for end in endpoints if end.hairpin is None and not _may_lack_hairpin(end))
+    without = dict.fromkeys(map(endpoint_label, lacking))
     if without:
         who = ", ".join(list(without)[:3]) + (" ..." if len(without) > 3 else "")
         text = f"no masquerade rule for {who}: it cannot reach itself through this service"
         yield Fact("Hairpin", text, "bad", "hairpin")
+
+
+def _may_lack_hairpin(end: Endpoint) -> bool:
+    """Whether the rule by which an endpoint reaches itself may be among what the dump does not show."""
+    return cast("Table", end.rule.table).may_lack_rules_of(end.rule.chain)
 
 
 def _open_facts(result: TraceResult, service: ServiceTrace) -> Iterator[Fact]:

@@ -9,6 +9,7 @@ from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
+from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
@@ -32,6 +33,7 @@ KIND_WORDS = {
     "host-port": "host port",
     "published": "published port",
     "health-check": "health check port",
+    CHAIN: "chain",
 }
 
 FOLD_FROM = 16
@@ -120,7 +122,8 @@ def frontend_label(frontend: Frontend) -> str:
     """Return a frontend with its kind, and to which addresses of the node it is limited."""
     limit = frontend.addresses if frontend.address is None else None
     where = f" {limit.text}" if limit else ""
-    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}")
+    unseen = ": its frontends are not in this dump" if frontend.kind == CHAIN else ""
+    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
 
 
 def raw_label(endpoint: Endpoint) -> str:
@@ -157,7 +160,7 @@ def when_label(mark: Masquerade) -> str:
 
 
 def lacking_label(outcome: FrontendOutcome) -> str:
-    """Say which chains connections enter that the dump does not show, and which endpoints comments name for them."""
+    """Say which chains connections enter that the dump does not show, and the endpoints that comments name."""
     addresses = {hop.chain: way_of_comment(hop.via.comment) for hop in outcome.lacking}
     named = [f"{chain} ({way} by its comment)" if way else chain for chain, way in addresses.items()]
     more = f" and {len(named) - _MOST_LACKING:,} more" if len(named) > _MOST_LACKING else ""
