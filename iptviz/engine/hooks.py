@@ -166,8 +166,7 @@ class Hooks:
     @cached_property
     def granted(self) -> tuple[str, ...]:
         """For each table that has some, its chains of which rules are taken for granted that no dump shows."""
-        tables = [table for rules in self.rules for table in rules.tables.values() if table.granted]
-        return tuple(dict.fromkeys(f"{table.name} {', '.join(table.granted)}" for table in tables))
+        return granted_of(self.rules)
 
     def _grants(self, table: str) -> bool:
         return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
@@ -199,6 +198,12 @@ class Hooks:
             leaving = packet.out_interface if stage.chain == "OUTPUT" else packet.leaves_by
             return packet._replace(out_interface=leaving, in_interface="")
         return packet._replace(out_interface=packet.leaves_by)
+
+
+def granted_of(rules: Iterable[RuleSet]) -> tuple[str, ...]:
+    """Return for each table the chains of which rules are taken for granted, as a condition has them."""
+    tables = [table for each in rules for table in each.tables.values() if table.granted]
+    return tuple(dict.fromkeys(f"{table.name} {', '.join(table.granted)}" for table in tables))
 
 
 _BACKENDS = ("legacy", "nf_tables")

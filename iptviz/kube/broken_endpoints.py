@@ -59,7 +59,8 @@ def is_flawed(traced: ServiceTrace) -> bool:
     """
     outcomes = traced.outcomes
     met = {end.via.jump for outcome in outcomes for end in outcome.endpoints if end.share}
-    tables = {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
+    tables = {traced.frontend.leads_to: traced.frontend.rule.table}
+    tables |= {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
     return any(
         outcome.empty_chains
         or any(end.rule.chain not in DISPATCHERS["nat"] for end in outcome.others)
@@ -68,9 +69,7 @@ def is_flawed(traced: ServiceTrace) -> bool:
     ) or any(
         rule.jump not in met and not _asks_a_list(rule)
         for chain in traced.chains
-        for rule in cast("Table", tables.get(chain, traced.frontend.rule.table)).rules_with(
-            f"-j {ENDPOINT_CHAIN}", chain
-        )
+        for rule in cast("Table", tables[chain]).rules_with(f"-j {ENDPOINT_CHAIN}", chain)
     )
 
 

@@ -16,7 +16,14 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
-from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
+from iptviz.kube.target import (
+    AddressTarget,
+    ChainTarget,
+    NameTarget,
+    NodePortTarget,
+    ParsedTarget,
+    WrittenTarget,
+)
 from iptviz.kube.unled import unled, unled_chains
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -48,6 +55,8 @@ def find(dump: Dump, target: ParsedTarget, candidates: Sequence[Candidate] = ())
     """
     if isinstance(target, AddressTarget):
         return _by_address(dump, target)
+    if isinstance(target, WrittenTarget):
+        return _as_written(dump, target)
     if isinstance(target, NodePortTarget):
         return _by_node_port(dump, target)
     if isinstance(target, NameTarget):
@@ -70,6 +79,12 @@ def _by_address(dump: Dump, target: AddressTarget) -> Found:
     if found.wanted or target.port is None or is_other:
         return found
     return _at_this_node(dump, target, target.port)
+
+
+def _as_written(dump: Dump, target: WrittenTarget) -> Found:
+    """Find the frontends of what stands in the dump where an address should."""
+    there = frontends_among(dispatching_rules(dump, f"-d {target.address}"))
+    return Found([frontend for frontend in there if _at(frontend, target)])
 
 
 def _published_at(dump: Dump, target: AddressTarget) -> list[Frontend]:
@@ -112,7 +127,7 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
     return Found(frontends, as_node=bool(frontends) and not is_loopback(target.address))
 
 
-def _at(frontend: Frontend, target: AddressTarget) -> bool:
+def _at(frontend: Frontend, target: AddressTarget | WrittenTarget) -> bool:
     return (
         frontend.address == target.address
         and target.port in {None, frontend.port}
@@ -142,7 +157,7 @@ def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
 
 
 def _alone(nat: Table | None, chains: Iterable[str]) -> list[Frontend]:
-    """Return the chains of services that lead to some of `chains` where an excerpt does not show what leads there."""
+    """Return the chains of services that lead to some of `chains`, where an excerpt shows no more of the way."""
     found = (one for chain in chains for one in unled_chains(nat, chain)) if nat else ()
     return list(dict.fromkeys(found))
 

@@ -15,7 +15,7 @@ from iptviz.kube.families import (
 )
 from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
@@ -59,6 +59,11 @@ class Frontend(NamedTuple):
         if self.kind == CHAIN:
             return self.rule.chain
         return f"{join_endpoint(self.address or '', self.port)}/{self.protocol}"
+
+    @property
+    def is_malformed(self) -> bool:
+        """Whether what stands for its address is none, as where somebody made it unknown: `x.x.x.x`."""
+        return self.address is not None and parse_network(self.address) is None
 
     @property
     def leads_to(self) -> str:

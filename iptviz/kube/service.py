@@ -139,8 +139,14 @@ def _entered(nat: Table, frontend: Frontend, rules: Iterable[Rule]) -> Sequence[
 
 
 def _entry(rule: Rule, frontend: Frontend) -> CompiledRule:
-    """Return a rule as it concerns `frontend`: what another service at the same address takes ends there."""
+    """Return a rule as it concerns `frontend`: what another service at the same address takes ends there.
+
+    Of an address that is none, the rules that name it are for it all the same.
+    """
     made = compiled(rule)
+    if frontend.is_malformed:
+        tests = tuple(test for test in made.tests if test.kind != "destination")
+        return CompiledRule(made.place, made.chain, tests, made.action)
     claim = frontend_of(rule) if frontend.suffix else None
     if claim is None or claim.suffix == frontend.suffix:
         return made

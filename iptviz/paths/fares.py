@@ -176,8 +176,8 @@ class _Looking:
         self._fares: dict[int, tuple[Fare, ...]] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
-        """Return how clients fare at a frontend; of one whose port the dump does not show, that is not known."""
-        if answer.frontend.port is None:
+        """Return how clients fare at a frontend; of one whose port or address is not shown, it is not known."""
+        if answer.frontend.port is None or answer.frontend.is_malformed:
             return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:

@@ -9,6 +9,7 @@ from iptviz.intake.remark import remark
 from iptviz.kube.broken_endpoints import is_flawed
 from iptviz.kube.families import (
     DISPATCHERS,
+    ENDPOINT_CHAIN,
     FIREWALL_CHAIN,
     KERNEL,
     written_by,
@@ -76,7 +77,8 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
             "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
         )
     chain = traced.frontend.leads_to or traced.chain or ""
-    if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
+    by_name = traced.service.named_by == "comment" and not chain.startswith(ENDPOINT_CHAIN)
+    if by_name and not fits(chain, traced.service, traced.frontend.protocol):
         from iptviz.checks.services import edited_hash
 
         yield edited_hash(chain, traced.service, traced.frontend.rule)

@@ -119,9 +119,9 @@ def _paths(
 
 
 def _paths_to(survey: Survey, traced: ServiceTrace) -> FrontendPaths:
-    """Return the paths of connections to a frontend; none where it is a chain of which no way is shown."""
-    if traced.frontend.kind == CHAIN:
-        return FrontendPaths((), (), kind=CHAIN)
+    """Return the paths of connections to a frontend; none to what is no address, or a chain of unknown ways."""
+    if traced.frontend.kind == CHAIN or traced.frontend.is_malformed:
+        return FrontendPaths((), (), kind=traced.frontend.kind)
     ends = [end.address for outcome in traced.outcomes for end in outcome.endpoints]
     return survey.paths(traced.frontend, sorted(traced.chains), ends)
 

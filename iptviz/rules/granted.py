@@ -1,8 +1,8 @@
 """What kube-proxy and kubelet write on every node, taken for granted where an excerpt does not show it.
 
 An excerpt of a dump seldom holds the built-in chains, or the chain that marks what is to be masqueraded: their
-rules are the same everywhere. Who asks about an excerpt asks about a node that has them, so an answer takes them as
-they are written, and says so. Nothing is taken for granted of a table that shows all of its lines.
+rules are the same everywhere. Who asks about an excerpt asks about a node that has them, so an answer takes them
+for granted, and says so. Nothing is taken for granted of a table that shows all of its lines.
 """
 
 from __future__ import annotations

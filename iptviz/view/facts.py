@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import total
+from iptviz.kube.families import ENDPOINT_CHAIN
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach
@@ -38,17 +39,26 @@ _CHOOSERS = {True: "kube-proxy's chains", False: "the port's own rules"}
 """Who chooses endpoints: of a service, and of a port that others publish."""
 
 
+def _chooser(service: ServiceTrace) -> str:
+    """Return who chooses endpoints: of a chain that stands for its frontends, for what enters it."""
+    if service.frontend.kind == CHAIN:
+        return f"the rules of {printable(service.frontend.leads_to)}"
+    return _CHOOSERS[service.frontend.kind in SERVICE_KINDS]
+
+
 def trace_facts(
     result: TraceResult, place: int, cases: list[OutcomeCase], ways: Ways | None
 ) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer, with its ways."""
     service = result.services[place]
     usual, of_service = service.usual, service.frontend.kind in (*SERVICE_KINDS, CHAIN)
-    if result.wanted:
+    if result.wanted and not service.frontend.leads_to.startswith(ENDPOINT_CHAIN):
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", _target_text(result, share, ways), kind="target")
     for case in cases:
-        yield from _chosen_facts(case, ways, complete=result.complete, of_service=of_service)
+        yield from _chosen_facts(
+            case, ways, _chooser(service), complete=result.complete, of_service=of_service
+        )
     if of_service:  # who else publishes a port has marks of its own
         if len(cases) == 1 and usual.endpoints and ways is None:
             yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
@@ -78,7 +88,7 @@ def _target_text(result: TraceResult, share: Fraction, ways: Ways | None) -> str
 
 
 def _chosen_facts(
-    case: OutcomeCase, ways: Ways | None, *, complete: bool, of_service: bool
+    case: OutcomeCase, ways: Ways | None, chooser: str, *, complete: bool, of_service: bool
 ) -> Iterator[Fact]:
     """Yield what kube-proxy's own chains choose, which is no verdict where not all that they choose is reached.
 
@@ -89,7 +99,7 @@ def _chosen_facts(
         yield fact
     elif not all_reach(ways):
         mood: Mood = "" if fact.mood == "good" else fact.mood
-        chosen = f"{_CHOOSERS[of_service]}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
+        chosen = f"{chooser}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
         yield fact._replace(text=chosen, mood=mood, kind="chosen")
     elif case.case.letter or fact.mood == "bad":
         yield fact._replace(kind="chosen")
