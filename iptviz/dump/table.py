@@ -173,10 +173,12 @@ class Table:
         """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it."""
         if self.is_excerpt or not self._section.runs:
             return not self.is_whole
-        return not self.committed and self._ends_before(chain)
+        return self.is_cut_at(chain)
 
-    def _ends_before(self, chain: str) -> bool:
-        """Whether the last rule that is shown is one of a chain, or of one that is saved before it."""
+    def is_cut_at(self, chain: str) -> bool:
+        """Whether the text is cut off in the rules of a chain, or before it comes to them."""
+        if self.committed or not self._section.blocks:
+            return not self.committed
         order = self.chain_names()
         last = self.data.rfind(b"\n", 0, self._section.blocks[-1][1] - 1) + 1
         cut = _RULE_CHAIN.match(self.data, last)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
-from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
+from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE, SOURCE_RANGES
 from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Place, Rewriting
 from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network
@@ -148,8 +148,9 @@ class OutcomeReader:
         endpoints = tuple(self._endpoint(rule, case) for rule in ends if _is_dnat(rule))
         others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if not _is_dnat(rule))
         leftover = total((case.leftover, *(end.share for end in others)))
+        lacking = tuple(_lacking(case, missing))
         notes = [note for note in _notes(case) if not compiled(note.via).chain.startswith(ENDPOINT_CHAIN)]
-        verdict = self._verdict(case, notes) if leftover else None
+        verdict = self._verdict(case, notes, shown=not lacking) if leftover else None
         refused = verdict is not None and not endpoints
         hops = (
             Hop(chain, entry.share, dump_rule(entry.via))
@@ -166,7 +167,7 @@ class OutcomeReader:
             others=others,
             empty_chains=tuple(_empty_chains(notes)),
             returning=tuple(_returning(case)),
-            lacking=tuple(_lacking(case, missing)),
+            lacking=lacking,
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
@@ -204,17 +205,21 @@ class OutcomeReader:
                 found.setdefault(note.needs, Masquerade(note.needs, note.via))
         return (found[()],) if () in found else tuple(found.values())
 
-    def _verdict(self, case: Case, notes: Sequence[_Note]) -> Verdict | None:
-        """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
+    def _verdict(self, case: Case, notes: Sequence[_Note], *, shown: bool) -> Verdict | None:
+        """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table.
+
+        Not `shown` is a chain that may send it to one: what source ranges keep out is then not known.
+        """
         for note in notes:
             if self.marks.drops(note.rule) and not note.needs:
                 return Verdict("DROP", note.via, self.marks.dropped_by(self.filter_table))
-        if not self.refusals:
+        refusals = [rule for rule in self.refusals if shown or rule.chain != SOURCE_RANGES]
+        if not refusals:
             return None
         from iptviz.engine.knowing import answers_of  # most services refuse nobody
 
         answer = answers_of(case.when)
-        for rule in self.refusals:
+        for rule in refusals:
             target = rule.target
             truth = settled(rule_truth(compiled(rule), self.packet), answer)
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:

@@ -11,12 +11,19 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
 from iptviz.kube.comments import service_of_comment
 from iptviz.kube.dispatching import rules_about
-from iptviz.kube.families import ENDPOINT_CHAIN, ENTRY_CHAINS, FIREWALL_CHAIN, SERVICE_CHAINS
+from iptviz.kube.families import (
+    ENDPOINT_CHAIN,
+    ENTRY_CHAINS,
+    FIREWALL_CHAIN,
+    SERVICE_CHAINS,
+    SOURCE_RANGES,
+)
 from iptviz.kube.frontends import CHAIN, Frontend, frontend_of
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
+from iptviz.kube.unled import is_unled_in_nat
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
@@ -39,7 +46,7 @@ class ServiceTrace(NamedTuple):
 
     There is more than one outcome where something unknown decides; the first is the usual one. `hashed` is
     the name that the chain's hash confirms, looked for where no comment tells one. `owner` is who publishes a
-    port that is no service's.
+    port that is no service's. `nat_unseen`: rules of nat that are not shown may lead connections on.
     """
 
     frontend: Frontend
@@ -53,6 +60,7 @@ class ServiceTrace(NamedTuple):
     asked_if: tuple[ConditionalJump, ...] = ()
     hashed: ServiceName = NAMELESS
     owner: str = ""
+    nat_unseen: bool = False
 
     @property
     def usual(self) -> FrontendOutcome:
@@ -114,7 +122,9 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         if nat and entered
         else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
     )
-    reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"), dump.tables.get("filter"))
+    nat_unseen = is_unled_in_nat(nat, frontend)
+    refusals = find(frontend, "filter") if not nat_unseen or frontend.rule.chain != SOURCE_RANGES else ()
+    reader = OutcomeReader(packet, Marks(nat), refusals, dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
     told = _told(reader.read(case, found.broken.missing) for case in found.cases)
     outcomes = sorted(told, key=lambda outcome: _how_special(outcome, admitted))
@@ -128,6 +138,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
         asked_if=tuple(conditional_jumps(nat, packet)) if nat and rules else (),
+        nat_unseen=nat_unseen,
     )
 
 

@@ -24,6 +24,11 @@ def may_be_led_to(nat: Table) -> bool:
     return nat.may_lack_rules_of(SERVICES)
 
 
+def is_unled_in_nat(nat: Table | None, frontend: Frontend) -> bool:
+    """Whether a frontend is known by rules of filter alone, and rules of nat that are not shown may lead it on."""
+    return frontend.rule.table.name == "filter" and (nat is None or may_be_led_to(nat))
+
+
 def unled(dump: Dump, suffixes: Collection[str]) -> Iterator[Frontend]:
     """Yield one chain for each service port to which none of the ways lead that the dump shows.
 

@@ -218,6 +218,8 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | N
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
         fare = _redirected(_fare(answer, reach), reach, own)
+        if answer.nat_unseen and any(failure.cause.why == "not DNATed" for failure in fare.failures):
+            continue  # nat may rewrite them by rules that are not shown
         first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
         alike.setdefault((*fare[1:4], fare.rewrites, first), []).append(fare)
     for fares in alike.values():

@@ -84,15 +84,21 @@ class Ways:
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
     `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
-    lacks on the way.
+    lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on.
     """
 
     def __init__(
-        self, paths: FrontendPaths, own: frozenset[str] | None = None, lacking: tuple[str, ...] = ()
+        self,
+        paths: FrontendPaths,
+        own: frozenset[str] | None = None,
+        lacking: tuple[str, ...] = (),
+        *,
+        nat_unseen: bool = False,
     ) -> None:
         self.paths = paths
         self.own = own
         self.lacking = lacking
+        self.nat_unseen = nat_unseen
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -112,7 +118,8 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
         return Ways(answer.paths[place])
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
-    return Ways(answer.paths[place], own, _lacking(answer, place))
+    unseen = answer.services[place].nat_unseen
+    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen)
 
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
@@ -134,11 +141,18 @@ def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
     left = _leftover_fates(entry, for_node=for_node)
     if ways.lacking and not entry.untracked:
         left = (fate._replace(kind="unseen", to=", ".join(ways.lacking)) for fate in left)
+    if ways.nat_unseen:
+        left = (_as_unseen(fate) for fate in left)
     fates = [_compared(fate, ways.own) for fate in (*_endpoint_fates(entry), *left)]
     rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
         fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
+
+
+def _as_unseen(fate: Fate) -> Fate:
+    """Return what becomes of what nat does not rewrite where rules of nat that are not shown may do that."""
+    return fate._replace(kind="unseen", to="rules of nat") if fate.kind == "unchanged" else fate
 
 
 def all_reach(ways: Ways) -> bool:
