@@ -48,7 +48,7 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
     for rule, chains in broken.loops.items():
         yield loop(chains, [rule], line=rule.line)
     for rule, chain in broken.missing.items():
-        if not cast("Table", rule.table).is_excerpt:  # of which the answer itself says what it lacks
+        if not cast("Table", rule.table).shown.is_excerpt:  # of which the answer itself says what it lacks
             yield dangling((chain,), [rule], complete=complete)
 
 

@@ -117,7 +117,7 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
         "when": [condition_shape(need) for need in outcome.when],
         "endpoints": [_endpoint(endpoint) for endpoint in outcome.endpoints],
         "leftover": share_shape(outcome.leftover),
-        "lacking": [_lacking(hop) for hop in outcome.lacking],
+        **({"lacking": list(map(_lacking, outcome.lacking))} if outcome.lacking else {}),
         "verdict": _verdict(outcome.verdict),
         "masquerade": [
             conditions_shape(masquerade.needs) | {"line": masquerade.rule.line}

@@ -64,7 +64,7 @@ class Dump:
         }
         for table in self.tables.values():
             table.beside = self.tables
-            table.shows_all = self.form == DumpForm.SAVE or any(map(table.has_chain, HOOKS))
+            table.shows_some_chains = self.form != DumpForm.SAVE and not any(map(table.has_chain, HOOKS))
 
     @property
     def own_tables(self) -> list[str]:
@@ -199,7 +199,7 @@ class Dump:
     @property
     def is_excerpt(self) -> bool:
         """Whether lines may be missing anywhere in some table, as where grep chose those that are shown."""
-        return any(table.is_excerpt for table in self.tables.values())
+        return any(table.shown.is_excerpt for table in self.tables.values())
 
     @property
     def complete(self) -> bool:

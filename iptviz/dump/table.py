@@ -9,6 +9,7 @@ from itertools import chain as joined
 from typing import TYPE_CHECKING, Any
 
 from iptviz.dump.rule import Rule
+from iptviz.dump.shown import Shown
 from iptviz.grammar.parts import Counters, read_counters
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.xtables.option import Saving
@@ -126,7 +127,7 @@ class Table:
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
         self._looked_for = 0
-        self.shows_all = True
+        self.shows_some_chains = False  # a listing of chains that somebody asked for
         self.beside: Mapping[str, Table] = {}
         self.compiled: Any = None  # what `iptviz.rules` makes of the table, kept here so that it is made once
 
@@ -155,34 +156,9 @@ class Table:
         return sum(self.data.count(b"\n", *block) + (self.data[block[1] - 1] != _NEWLINE) for block in blocks)
 
     @cached_property
-    def is_whole(self) -> bool:
-        """Whether nothing suggests that lines of the table are missing."""
-        return self.committed and not self.is_excerpt
-
-    @property
-    def names_all(self) -> bool:
-        """Whether the names of all chains are shown, as far as can be told: a text is not cut off among them."""
-        return not self.is_excerpt and (self.committed or bool(self._section.runs))
-
-    @cached_property
-    def is_excerpt(self) -> bool:
-        """Whether lines may be missing anywhere: some chain has no declaration, or no built-in one is shown."""
-        return not self.shows_all or bool(self.undeclared())
-
-    def may_lack_rules_of(self, chain: str) -> bool:
-        """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it."""
-        if self.is_excerpt or not self._section.runs:
-            return not self.is_whole
-        return self.is_cut_at(chain)
-
-    def is_cut_at(self, chain: str) -> bool:
-        """Whether the text is cut off in the rules of a chain, or before it comes to them."""
-        if self.committed or not self._section.blocks:
-            return not self.committed
-        order = self.chain_names()
-        last = self.data.rfind(b"\n", 0, self._section.blocks[-1][1] - 1) + 1
-        cut = _RULE_CHAIN.match(self.data, last)
-        return chain not in order or cut is None or order.index(to_text(cut[1])) <= order.index(chain)
+    def shown(self) -> Shown:
+        """How much of the table the text shows."""
+        return Shown(self)
 
     def blocks(self) -> Sequence[Span]:
         """Return where the rules stand: stretches of whole lines."""

@@ -230,7 +230,7 @@ def _cut_off(trace: ServiceTrace) -> Iterator[str]:
     for outcome in trace.outcomes:
         if outcome.leftover and not outcome.verdict and outcome.hops:
             last = outcome.hops[-1]
-            if cast("Table", last.via.table).is_cut_at(last.chain):
+            if cast("Table", last.via.table).shown.is_cut_at(last.chain):
                 yield last.chain
 
 

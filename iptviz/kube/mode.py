@@ -56,13 +56,15 @@ _LEFT_BEHIND = (PROXY_CANARY, *(name for name in written_by(KUBE_PROXY) if name 
 class Mode(NamedTuple):
     """A mode, and the line of the chain or rule that shows it, None without any.
 
-    `chain` is what a flush of nat has left, in `table`.
+    `chain` is what a flush of nat has left, in `table`. `lacking` is `no-nat` or `cut` where the mode is told and
+    KUBE-SERVICES, where services are, is not shown.
     """
 
     name: ModeName
     line: int | None = None
     table: str = ""
     chain: str = ""
+    lacking: ModeName | Literal[""] = ""
 
 
 def mode_of(dump: Dump) -> Mode:
@@ -92,7 +94,7 @@ def _modes_of_filter(table: Table | None) -> Iterator[Mode]:
     """Yield the mode that kube-proxy's refusals tell where nat is not shown: no other mode writes them."""
     if table is not None:
         yield from (
-            Mode("iptables", table.chains[chain].line, "filter")
+            Mode("iptables", table.chains[chain].line, lacking="no-nat")
             for chain in (SERVICES, EXTERNAL_SERVICES)
             if table.has_chain(chain)
         )
@@ -103,8 +105,9 @@ def _modes_of_nat(nat: Table) -> Iterator[Mode]:
         yield Mode("iptables", nat.chains[SERVICES].line)  # the other mode's chain is left over
     for name, chains in _SIGNS:
         yield from (Mode(name, nat.chains[chain].line) for chain in chains if nat.has_chain(chain))
-        if name == "iptables" and not nat.is_whole:
-            yield from (Mode(name, nat.chains[chain].line) for chain in nat.chain_names(*_OF_SERVICES)[:1])
+        if name == "iptables" and not nat.shown.is_whole:
+            held = (chain for chain in nat.chain_names(*_OF_SERVICES) if nat.runs_of(chain))
+            yield from (Mode(name, nat.chains[chain].line, lacking="cut") for chain in held)
         if name == "ipvs":
             yield from (Mode(name, rule.line) for rule in nat.rules_with(_BY_SET))
 

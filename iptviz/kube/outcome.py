@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
@@ -150,7 +150,9 @@ class OutcomeReader:
         leftover = total((case.leftover, *(end.share for end in others)))
         lacking = tuple(_lacking(case, missing))
         notes = [note for note in _notes(case) if not compiled(note.via).chain.startswith(ENDPOINT_CHAIN)]
-        verdict = self._verdict(case, notes, shown=not lacking) if leftover else None
+        empty = tuple(_empty_chains(notes))
+        shown = not lacking and not any(map(_may_hold_rules, empty))
+        verdict = self._verdict(case, notes, shown=shown) if leftover else None
         refused = verdict is not None and not endpoints
         hops = (
             Hop(chain, entry.share, dump_rule(entry.via))
@@ -165,7 +167,7 @@ class OutcomeReader:
             masquerade=() if refused else self._masquerade(notes),  # a mark on what is refused is for nothing
             hops=tuple(hops),
             others=others,
-            empty_chains=tuple(_empty_chains(notes)),
+            empty_chains=empty,
             returning=tuple(_returning(case)),
             lacking=lacking,
         )
@@ -271,6 +273,11 @@ def _empty_chains(notes: Sequence[_Note]) -> Iterator[Hop]:
         chain = compiled(note.rule).jump
         if chain is not None and chain not in {MARK_MASQUERADE, MARK_DROP}:
             yield Hop(chain, note.share, note.rule)
+
+
+def _may_hold_rules(hop: Hop) -> bool:
+    """Whether a chain without rules may have some that the dump does not show."""
+    return cast("Table", hop.via.table).shown.may_lack(hop.chain)
 
 
 def _is_dnat(rule: Rule) -> bool:

@@ -23,7 +23,7 @@ from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
-from iptviz.kube.unled import is_unled_in_nat
+from iptviz.kube.unled import may_be_led_on
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
@@ -122,7 +122,7 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         if nat and entered
         else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
     )
-    nat_unseen = is_unled_in_nat(nat, frontend)
+    nat_unseen = may_be_led_on(nat, frontend)
     refusals = find(frontend, "filter") if not nat_unseen or frontend.rule.chain != SOURCE_RANGES else ()
     reader = OutcomeReader(packet, Marks(nat), refusals, dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)

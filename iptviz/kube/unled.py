@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.comments import service_of_comment
 from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICES
 from iptviz.kube.frontends import CHAIN, Frontend, value_of
@@ -21,12 +22,21 @@ _FAMILIES = (CLUSTER_CHAIN, "KUBE-SVL-", "KUBE-XLB-", EXTERNAL_CHAIN, FIREWALL_C
 
 def may_be_led_to(nat: Table) -> bool:
     """Whether rules that lead to chains of services may be among what the dump does not show."""
-    return nat.may_lack_rules_of(SERVICES)
+    return nat.shown.may_lack(SERVICES)
 
 
-def is_unled_in_nat(nat: Table | None, frontend: Frontend) -> bool:
-    """Whether a frontend is known by rules of filter alone, and rules of nat that are not shown may lead it on."""
-    return frontend.rule.table.name == "filter" and (nat is None or may_be_led_to(nat))
+def may_be_led_on(nat: Table | None, frontend: Frontend) -> bool:
+    """Whether rules of nat that are not shown may lead connections on that come to nothing in those shown.
+
+    Then filter alone tells of the frontend, or nat is cut off in a chain on the way.
+    """
+    if frontend.rule.table.name == "filter":
+        return nat is None or may_be_led_to(nat)
+    return nat is not None and not nat.committed and _is_cut_below(nat, frontend.leads_to)
+
+
+def _is_cut_below(nat: Table, chain: str) -> bool:
+    return any(nat.shown.is_cut_at(to_text(name)) for name in nat.calls.reached(to_bytes(chain)))
 
 
 def unled(dump: Dump, suffixes: Collection[str]) -> Iterator[Frontend]:

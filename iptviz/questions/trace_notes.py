@@ -47,7 +47,7 @@ def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
 
 def _undeclared(dump: Dump) -> Iterator[Item]:
     """Yield the jumps of built-in chains to kube-proxy's chains that are not there: no kernel loads those."""
-    shown = [table for table in dump.tables.values() if not table.is_excerpt]
+    shown = [table for table in dump.tables.values() if not table.shown.is_excerpt]
     for table, hook in product(shown, written_by(KERNEL)):
         for rule in table.rules_with("-j KUBE-", hook):
             if rule.jump is not None and not table.has_chain(rule.jump):

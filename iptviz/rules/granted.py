@@ -90,13 +90,13 @@ def granted_rules(table: Table) -> dict[str, tuple[CompiledRule, ...]]:
     A table of which nothing is missing, or that holds no chain of kube-proxy's, has none.
     """
     rows = [row for row in GRANTED if row.table == table.name]
-    if not rows or table.is_whole or not _is_kube_proxys(table):
+    if not rows or table.shown.is_whole or not _is_kube_proxys(table):
         return {}
     found: dict[str, list[str]] = {}
     for row in rows:
         parts = take_apart(row.text)
         target = parts.target.name if parts.target else ""
-        if table.may_lack_rules_of(parts.chain) and _is_wanted(table, row, parts.chain, target, found):
+        if table.shown.may_lack(parts.chain) and _is_wanted(table, row, parts.chain, target, found):
             found.setdefault(parts.chain, []).append(row.text)
     return {chain: tuple(_compiled(table, chain, texts)) for chain, texts in found.items()}
 

@@ -82,7 +82,7 @@ class DumpTable:
     @cached_property
     def _granted(self) -> dict[str, tuple[CompiledRule, ...]]:
         """The rules that are taken for granted, by chain: none of a table that shows all its lines."""
-        if self._table.is_whole:
+        if self._table.shown.is_whole:
             return {}
         from iptviz.rules.granted import granted_rules  # most dumps are whole
 
@@ -99,7 +99,7 @@ class DumpTable:
 
     def decides_unseen(self, chain: str) -> bool | None:
         """Whether a chain that is not shown decides about all that enters it; None where all chains are shown."""
-        if self.has_chain(chain) or self._table.is_whole:
+        if self.has_chain(chain) or self._table.shown.is_whole:
             return None
         from iptviz.rules.granted import DECIDING
 

@@ -127,7 +127,7 @@ def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
 
 def _may_lack_hairpin(end: Endpoint) -> bool:
     """Whether the rule by which an endpoint reaches itself may be among what the dump does not show."""
-    return cast("Table", end.rule.table).may_lack_rules_of(end.rule.chain)
+    return cast("Table", end.rule.table).shown.may_lack(end.rule.chain)
 
 
 def _open_facts(result: TraceResult, service: ServiceTrace) -> Iterator[Fact]:
