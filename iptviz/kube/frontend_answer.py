@@ -24,6 +24,7 @@ from iptviz.kube.frontends import (
     port_of,
     value_of,
 )
+from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
@@ -228,7 +229,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
 def _cut_off(trace: ServiceTrace) -> Iterator[str]:
     """Yield the chains at whose end connections are left over, and where the text is cut off."""
     for outcome in trace.outcomes:
-        if outcome.leftover and not outcome.verdict and outcome.hops:
+        if outcome.leftover > lacking_share(outcome) and not outcome.verdict and outcome.hops:
             last = outcome.hops[-1]
             if cast("Table", last.via.table).shown.is_cut_at(last.chain):
                 yield last.chain
