@@ -36,14 +36,14 @@ def gaps(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps; of an excerpt, one."""
     found = by_line(dump.gaps)
     of_excerpt = [gap for gap in found if gap.id in _OF_AN_EXCERPT]
-    if len(of_excerpt) > 1 and any(gap.id == "chains-undeclared" for gap in of_excerpt):
+    if len(of_excerpt) > 1 and any(gap.id in {"chains-undeclared", "part-of-table"} for gap in of_excerpt):
         yield _finding(partial_dump, [_excerpt(of_excerpt)])
         found = [gap for gap in found if gap not in of_excerpt]
     for gap in found:
         yield _finding(_diagnosis_of(gap), [gap])
 
 
-_OF_AN_EXCERPT = {"chains-undeclared", "table-not-named", "table-missing"}
+_OF_AN_EXCERPT = ("chains-undeclared", "part-of-table", "table-not-named", "table-missing")
 """Gaps that have one cause: somebody took some lines of a dump."""
 
 
@@ -54,8 +54,8 @@ def _excerpt(gaps: Sequence[Remark]) -> Remark:
         for what in _OF_AN_EXCERPT
     }
     return remark(
-        "excerpt", gaps[0].line, tables=tables["chains-undeclared"], unnamed=tables["table-not-named"],
-        missing=tables["table-missing"],
+        "excerpt", gaps[0].line, undeclared=tables["chains-undeclared"], parts=tables["part-of-table"],
+        unnamed=tables["table-not-named"], missing=tables["table-missing"],
     )  # fmt: skip
 
 
@@ -94,10 +94,18 @@ def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
     return f"table {table} has rules of {names}, but no declaration: lines may be missing"
 
 
-def _excerpt_text(*, tables: tuple[str, ...], unnamed: tuple[str, ...], missing: tuple[str, ...]) -> str:
+def _excerpt_text(
+    *, undeclared: tuple[str, ...], parts: tuple[str, ...], unnamed: tuple[str, ...], missing: tuple[str, ...]
+) -> str:
     """Say what is an excerpt, and what of the dump is not in it."""
+    tables = dict.fromkeys((*undeclared, *parts))
     named = [f"table {table}" + (" (to judge by its rules)" if table in unnamed else "") for table in tables]
-    without = ["some declarations", *(f"table {table}" for table in missing), "perhaps other lines"]
+    without = [
+        *(["some declarations"] if undeclared else []),
+        *(["its built-in chains"] if parts else []),
+        *(f"table {table}" for table in missing),
+        "perhaps other lines",
+    ]
     return f"an excerpt of {', '.join(named)}, without {', '.join(without)}"
 
 
