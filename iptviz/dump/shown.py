@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from iptviz.intake.text import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
 
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
+
+
+class Told(Protocol):
+    """What is asked of a table. `shows_some_chains`: it is a listing of chains that somebody asked for."""
+
+    data: bytes
+    shows_some_chains: bool
+
+    @property
+    def committed(self) -> bool:
+        """Whether the table's COMMIT was read."""
+
+    def blocks(self) -> Sequence[Span]:
+        """Return where the rules stand: stretches of whole lines."""
+
+    def undeclared(self) -> list[str]:
+        """Return the names of the chains that have rules but no declaration."""
+
+    def chain_names(self) -> list[str]:
+        """Return the chains' names, the declared first."""
 
 
 class Shown:
     """What a text shows of a table, as far as the text itself tells."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Told) -> None:
         self._table = table
 
     @cached_property

@@ -127,7 +127,7 @@ class Table:
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
         self._looked_for = 0
-        self.shows_some_chains = False  # a listing of chains that somebody asked for
+        self.shows_some_chains = False  # see `Shown`
         self.beside: Mapping[str, Table] = {}
         self.compiled: Any = None  # what `iptviz.rules` makes of the table, kept here so that it is made once
 

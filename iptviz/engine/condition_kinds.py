@@ -263,8 +263,8 @@ CONDITION_KINDS = {
         plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=True,
     ),
     "unseen-chains": ConditionKind(
-        "the rules of {} that are not in the dump are those that kube-proxy writes",
-        "the rules of {} that are not in the dump are not only those that kube-proxy writes",
+        "what the dump lacks of {} is as kube-proxy writes it",
+        "what the dump lacks of {} is not as kube-proxy writes it",
         "chains, separated by commas, after their table: nat PREROUTING, OUTPUT and filter FORWARD",
         plain=f"{_TABLE} {_OWN_CHAINS}(?: and {_TABLE} {_OWN_CHAINS})*", always_said=True,
     ),

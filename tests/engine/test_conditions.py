@@ -106,8 +106,8 @@ EXAMPLES = {
     ),
     "unseen-chains": (
         Condition("unseen-chains", "nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD"),
-        "the rules of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD that are not in the dump are those that kube-proxy writes",
-        "the rules of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD that are not in the dump are not only those that kube-proxy writes",
+        "what the dump lacks of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD is as kube-proxy writes it",
+        "what the dump lacks of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD is not as kube-proxy writes it",
     ),
     "sysctl": (
         Condition("sysctl", "net.ipv4.conf.tenant12.route_localnet=1"),
