@@ -94,7 +94,8 @@ def lost_hooks(dump: Dump) -> list[str]:
     nat = dump.tables.get("nat")
     if nat is None or not nat.has_chain(SERVICES):
         return []
-    return [hook for hook in hooks_without_services(nat) if not nat.shown.may_lack(hook)]
+    shown = [hook for hook in hooks_without_services(nat) if dump.complete or nat.has_chain(hook)]
+    return [hook for hook in shown if not nat.shown.may_lack(hook)]
 
 
 def is_emptied(dump: Dump) -> bool:
