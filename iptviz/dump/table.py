@@ -236,6 +236,10 @@ class Table:
 
     def undeclared(self) -> list[str]:
         """Return the names of the chains that have rules but no declaration, in the order of their rules."""
+        return self._undeclared
+
+    @cached_property
+    def _undeclared(self) -> list[str]:
         declared = self._declared_names()
         if self._section.runs.keys() <= declared:
             return []  # as nearly always, which a hundred thousand chains shall not be asked for one by one

@@ -62,7 +62,7 @@ def test_a_rule_that_leads_to_what_ends_nothing_is_told() -> None:
 
 def test_the_list_of_services_speaks_of_them() -> None:
     notes = sentences(iptviz.services(iptviz.load(f"{HEAD}{JUMP}{RULES}".encode())).notes)
-    assert any("line 4: KUBE-PORTALS-CONTAINER and 1 more" in note for note in notes)
+    assert any("line 5: KUBE-PORTALS-CONTAINER and 1 more" in note for note in notes)
 
 
 def test_their_ports_are_published_by_them() -> None:
