@@ -181,7 +181,6 @@ def test_a_dump_is_piped_in() -> None:
     ("fixture", "note"),
     [
         ("flushed-nat", "no chain of this dump shows that kube-proxy ran here"),
-        ("filter-only", "The dump has no nat table"),
         ("cut-in-declarations", "whether kube-proxy runs in iptables mode here is not known"),
     ],
 )

@@ -35,7 +35,7 @@ def absence(dump: Dump, target: ParsedTarget, typed: str, ground: Iterable[Item]
         yield from _about_node_port(dump, target)
     elif isinstance(target, NameTarget):
         yield from _about_name(dump, target)
-    else:
+    elif isinstance(target, ChainTarget):
         yield from _about_chain(dump, target)
 
 

@@ -60,7 +60,7 @@ def proxy_leftover(*, writer: str, chain: str, count: int, asked: int | None, ac
 
     Do: Clean up after a change of mode or of the proxy: kube-proxy --cleanup, or reboot the node.
     """
-    nobody = "nothing leads there any more" if whole else "nothing in this cut table leads there"
+    nobody = "nothing leads there any more" if whole else "nothing that is shown here leads there"
     idle = "" if acts else ", where no rule ends anything"
     still = nobody if asked is None else f"line {asked} still leads there{idle}"
     return f"{and_more(chain, count - 1)}: {_WRITERS[writer]}; {still}"

@@ -33,9 +33,30 @@ def check(node: Examined) -> Iterator[Finding]:
 
 
 def gaps(dump: Dump) -> Iterator[Finding]:
-    """Yield why the dump may lack something, by line: one finding for each of its gaps."""
-    for gap in by_line(dump.gaps):
+    """Yield why the dump may lack something, by line: one finding for each of its gaps; of an excerpt, one."""
+    found = by_line(dump.gaps)
+    of_excerpt = [gap for gap in found if gap.id in _OF_AN_EXCERPT]
+    if len(of_excerpt) > 1 and any(gap.id in {"chains-undeclared", "part-of-table"} for gap in of_excerpt):
+        yield _finding(partial_dump, [_excerpt(of_excerpt)])
+        found = [gap for gap in found if gap not in of_excerpt]
+    for gap in found:
         yield _finding(_diagnosis_of(gap), [gap])
+
+
+_OF_AN_EXCERPT = ("chains-undeclared", "part-of-table", "table-not-named", "table-missing")
+"""Gaps that have one cause: somebody took some lines of a dump."""
+
+
+def _excerpt(gaps: Sequence[Remark]) -> Remark:
+    """Return the gaps of an excerpt as one: its tables, those that no line names, and those that are missing."""
+    tables = {
+        what: tuple(dict.fromkeys(str(dict(gap.values)["table"]) for gap in gaps if gap.id == what))
+        for what in _OF_AN_EXCERPT
+    }
+    return remark(
+        "excerpt", gaps[0].line, undeclared=tables["chains-undeclared"], parts=tables["part-of-table"],
+        unnamed=tables["table-not-named"], missing=tables["table-missing"],
+    )  # fmt: skip
 
 
 def _finding(what: Diagnosis, same: Sequence[Remark]) -> Finding:
@@ -71,6 +92,21 @@ def line_text(note: LineNote) -> str:
 def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
     names = and_more(chain, count - 1)
     return f"table {table} has rules of {names}, but no declaration: lines may be missing"
+
+
+def _excerpt_text(
+    *, undeclared: tuple[str, ...], parts: tuple[str, ...], unnamed: tuple[str, ...], missing: tuple[str, ...]
+) -> str:
+    """Say what is an excerpt, and what of the dump is not in it."""
+    tables = dict.fromkeys((*undeclared, *parts))
+    named = [f"table {table}" + (" (to judge by its rules)" if table in unnamed else "") for table in tables]
+    without = [
+        *(["some declarations"] if undeclared else []),
+        *(["its built-in chains"] if parts else []),
+        *(f"table {table}" for table in missing),
+        "perhaps other lines",
+    ]
+    return f"an excerpt of {', '.join(named)}, without {', '.join(without)}"
 
 
 def _lines_cut(*, count: int) -> str:
@@ -111,6 +147,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-incompatible": _table_incompatible,
     "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
+    "excerpt": _excerpt_text,
+    "part-of-table": "no built-in chain of table {table} is here: it is shown in part",
     "lines-cut": _lines_cut,
     "policy-unread": "the policy of {chain} in table {table} cannot be read: it is taken for ACCEPT",
     "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
@@ -48,7 +48,8 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
     for rule, chains in broken.loops.items():
         yield loop(chains, [rule], line=rule.line)
     for rule, chain in broken.missing.items():
-        yield dangling((chain,), [rule], complete=complete)
+        if not cast("Table", rule.table).shown.is_excerpt:  # of which the answer itself says what it lacks
+            yield dangling((chain,), [rule], complete=complete)
 
 
 # --- chains that are not there ---------------------------------------------------------------------------------

@@ -7,13 +7,14 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import Diagnosis
+from iptviz.checks.finding import IF_COMPLETE, Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
+    from iptviz.dump.model import Dump
 
 CATALOGUES = (
     "ports",
@@ -140,7 +141,23 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     known = {what: made for one in asked for what, made in one.diagnoses.items()}
     found = [finding for one in asked if one.check for finding in one.check(node)]
     found += [finding for one in asked if one.check_rest for finding in one.check_rest(node, tuple(found))]
+    found = [_unproven(one, node.dump) for one in found] if node.dump.is_excerpt else found
     return told_once((finding, known[finding.id]) for finding in found)
+
+
+_WITHIN_CHAINS = {"uneven-shares"}
+"""Ids of what a chain shows by itself, if all of its rules are here."""
+
+
+def _unproven(finding: Finding, dump: Dump) -> Finding:
+    """Return a finding that something is missing as an excerpt proves it: not at all.
+
+    Chains that somebody listed one by one are whole.
+    """
+    by_chain = not any(table.undeclared() for table in dump.tables.values())
+    if finding.certainty != IF_COMPLETE or (by_chain and finding.id in _WITHIN_CHAINS):
+        return finding
+    return finding._replace(severity="info")
 
 
 def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding]:

@@ -120,7 +120,7 @@ def _renamed(node: Examined) -> Iterator[Finding]:
     for port in node.ports:
         for answer in port.answers if port.service.named_by == "comment" else ():
             frontend = answer.frontend
-            chain = frontend.rule.jump or answer.chain or ""
+            chain = frontend.leads_to or answer.chain or ""
             named = own if (own := frontend.service).name else port.service
             if (chain, named.text) not in odd and not fits(chain, named, frontend.protocol):
                 odd[chain, named.text] = frontend.rule

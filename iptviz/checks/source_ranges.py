@@ -45,10 +45,10 @@ def _ranges(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield which services have source ranges."""
     ports = [port for port in node.ports if port.source_ranges]
     chains = dict.fromkeys(
-        answer.frontend.rule.jump
+        answer.frontend.leads_to
         for port in ports
         for answer in port.answers
-        if (answer.frontend.rule.jump or "").startswith(FIREWALL_CHAIN)
+        if answer.frontend.leads_to.startswith(FIREWALL_CHAIN)
     )
     if ports:
         networks = dict.fromkeys(network for port in ports for network in port.source_ranges)
@@ -88,7 +88,7 @@ def _passing(node: Examined, nat: Table) -> Iterator[Finding]:
     for port, ways in zip(node.ports, node.reached, strict=True) if marking else ():
         for answer, reached in zip(port.answers, ways, strict=True):
             frontend = reached.frontend
-            chains = _entered(nat, frontend.rule.jump or "") & marking.keys()
+            chains = _entered(nat, frontend.leads_to) & marking.keys()
             # The rule that marks ends every such chain, also of services that admit all to their endpoints.
             refuses = port.source_ranges or answer.verdict is not None
             if frontend.kind in _FORWARDED and chains and refuses and _passes(reached):

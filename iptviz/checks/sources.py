@@ -167,7 +167,7 @@ _FEW = 8
 def _has_mark(node: Examined, nat: Table, answer: FrontendAnswer) -> bool:
     """Whether a rule of a service marks, whatever keeps connections from it; none below all endpoints does."""
     rules = [rule for rule in node.rules.about(answer.frontend, "nat") if asks_for_nothing_else(rule)]
-    for chain in filter(None, {answer.frontend.rule.jump, answer.chain}):
+    for chain in filter(None, {answer.frontend.leads_to, answer.chain}):
         leads = [rule.line for rule in nat.rules_of(chain) if (rule.jump or "").startswith(_ONWARD)]
         marks = nat.rules_with(f"-j {MARK_MASQUERADE}", chain)
         rules += [rule for rule in marks if not leads or rule.line < leads[-1]]

@@ -76,6 +76,8 @@ def missing_ground(dump: Dump, node: Snapshot | None = None) -> Iterator[Item]:
         yield _taken(dump, node or as_snapshot(dump), mode)
     elif mode.name != "iptables":
         yield remark(_SERVICES_IN[mode.name], at=mode.line)
+    elif not nat.has_chain(SERVICES):
+        yield remark("services-unshown")
     elif lacks_services(nat):
         yield remark("no-service-written") if was_written(nat) else _skeleton(dump, nat)
     elif is_emptied(dump):
@@ -169,6 +171,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         "kube-proxy has written its chains, and no service among them: none has an address of this family, or it "
         "knows of none."
     ),
+    "services-unshown": f"This dump does not show {SERVICES}: what leads to its chains is not known.",
     "nothing-leads-to-services": "No rule of this dump leads to a service.",
     "nat-absent": _only_tables,
 }

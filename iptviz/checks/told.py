@@ -85,7 +85,7 @@ class Told:
             return False
         return any(
             rule.line in self._of_services
-            for chain in _chains(self._nat, frontend.rule.jump)
+            for chain in _chains(self._nat, frontend.leads_to)
             for rule in self._nat.rules_of(chain)
         )
 

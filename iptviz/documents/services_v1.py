@@ -20,6 +20,7 @@ from iptviz.documents.shapes import (
     share_shape,
 )
 from iptviz.kube.era import NEWEST_KNOWN
+from iptviz.kube.frontends import CHAIN
 from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _era(era: Era) -> Shape:
 
 def _published(port: PublishedPort) -> Shape:
     return {
-        "protocol": port.protocol,
+        "protocol": port.protocol or None,
         "address": port.address,
         "ports": port.ports,
         "destination": port.destination,
@@ -90,7 +91,7 @@ def _service(port: ServicePort, reached: tuple[Reached, ...]) -> Shape:
         "service": service_shape(port.service),
         "protocol": port.protocol,
         "chain": port.usual.chain,
-        "frontends": list(map(_frontend, reached)),
+        "frontends": [_frontend(one) for one in reached if one.frontend.kind != CHAIN],
         "endpoints": _endpoints(port.endpoints),
         "leftover": share_shape(port.usual.leftover),
         "session_affinity": None if port.affinity is None else {"seconds": port.affinity},

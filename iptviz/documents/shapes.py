@@ -137,7 +137,7 @@ def frontend_shape(frontend: Frontend) -> Shape:
         "kind": frontend.kind,
         "address": frontend.address,
         "port": frontend.port,
-        "protocol": frontend.protocol,
+        "protocol": frontend.protocol or None,
         "line": frontend.rule.line,
         "addresses": _limit_shape(frontend.addresses),
     }

@@ -21,6 +21,7 @@ from iptviz.documents.shapes import (
     share_shape,
 )
 from iptviz.engine.chance import total
+from iptviz.kube.comments import way_of_comment
 from iptviz.kube.observed import LEVEL
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
-    from iptviz.kube.outcome import Endpoint, FrontendOutcome, Verdict
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Verdict
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
@@ -116,12 +117,19 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
         "when": [condition_shape(need) for need in outcome.when],
         "endpoints": [_endpoint(endpoint) for endpoint in outcome.endpoints],
         "leftover": share_shape(outcome.leftover),
+        **({"lacking": list(map(_lacking, outcome.lacking))} if outcome.lacking else {}),
         "verdict": _verdict(outcome.verdict),
         "masquerade": [
             conditions_shape(masquerade.needs) | {"line": masquerade.rule.line}
             for masquerade in outcome.masquerade
         ],
     }
+
+
+def _lacking(hop: Hop) -> Shape:
+    """Return a chain that connections enter and the dump does not show; its share is a part of `leftover`."""
+    address = way_of_comment(hop.via.comment) or None
+    return {"chain": hop.chain, **share_shape(hop.share), "line": hop.via.line, "comment_names": address}
 
 
 def _endpoint(endpoint: Endpoint) -> Shape:

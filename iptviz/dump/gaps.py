@@ -56,6 +56,7 @@ def find_gaps(search: GapSearch) -> list[Remark]:
         *_uncommitted(search),
         *_incompatible(search),
         *_undeclared(search.tables),
+        *_part_of_table(search.tables),
         *_cut(search.tables),
         *_without_policy(search.tables),
         *_missing_table(search.tables),
@@ -116,6 +117,13 @@ def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:
         if names:
             line = table.chains[names[0]].line
             yield remark("chains-undeclared", line, table=table.name, chain=names[0], count=len(names))
+
+
+def _part_of_table(tables: Mapping[str, Table]) -> Iterator[Remark]:
+    """Find tables of which a listing shows some chains, and no built-in one: those that somebody asked for."""
+    for table in tables.values():
+        if table.shows_some_chains and not table.undeclared():
+            yield remark("part-of-table", table.line, table=table.name)
 
 
 def _cut(tables: Mapping[str, Table]) -> Iterator[Remark]:

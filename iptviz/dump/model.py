@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from iptviz.dump.cut import HOOKS
 from iptviz.dump.gaps import OF_FORM, GapSearch, find_gaps, legacy_warning, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
+from iptviz.intake.plain import DumpForm
 from iptviz.intake.read import read_text
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
 from iptviz.source.origin import Source
@@ -60,6 +62,9 @@ class Dump:
             section.name: Table(self.data, self.lines, section, self._saving)
             for section in plain.layout.sections
         }
+        for table in self.tables.values():
+            table.beside = self.tables
+            table.shows_some_chains = self.form != DumpForm.SAVE and not any(map(table.has_chain, HOOKS))
 
     @property
     def own_tables(self) -> list[str]:
@@ -190,6 +195,11 @@ class Dump:
     def lacks_lines(self) -> bool:
         """Whether lines seem to be missing, so that a chain without rules may have some."""
         return any(gap.id not in OF_FORM for gap in self.gaps)
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere in some table, as where grep chose those that are shown."""
+        return any(table.shown.is_excerpt for table in self.tables.values())
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ from itertools import chain as joined
 from typing import TYPE_CHECKING, Any
 
 from iptviz.dump.rule import Rule
+from iptviz.dump.shown import Shown
 from iptviz.grammar.parts import Counters, read_counters
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.xtables.option import Saving
@@ -126,6 +127,8 @@ class Table:
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
         self._looked_for = 0
+        self.shows_some_chains = False  # see `Shown`
+        self.beside: Mapping[str, Table] = {}
         self.compiled: Any = None  # what `iptviz.rules` makes of the table, kept here so that it is made once
 
     def __repr__(self) -> str:
@@ -151,6 +154,11 @@ class Table:
         """How many rules the table holds."""
         blocks = self._section.blocks
         return sum(self.data.count(b"\n", *block) + (self.data[block[1] - 1] != _NEWLINE) for block in blocks)
+
+    @cached_property
+    def shown(self) -> Shown:
+        """How much of the table the text shows."""
+        return Shown(self)
 
     def blocks(self) -> Sequence[Span]:
         """Return where the rules stand: stretches of whole lines."""
@@ -228,6 +236,10 @@ class Table:
 
     def undeclared(self) -> list[str]:
         """Return the names of the chains that have rules but no declaration, in the order of their rules."""
+        return self._undeclared
+
+    @cached_property
+    def _undeclared(self) -> list[str]:
         declared = self._declared_names()
         if self._section.runs.keys() <= declared:
             return []  # as nearly always, which a hundred thousand chains shall not be asked for one by one

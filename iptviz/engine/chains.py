@@ -195,7 +195,7 @@ class Chains:
     def _acted(
         self, rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bool | None]
     ) -> On | Ended:
-        effect = effect_of(rule, packet, self.hook, self.host, answer)
+        effect = effect_of(rule, packet, self.hook, self.host, answer, self.table)
         return On(effect.packet) if isinstance(effect, GoOn) else self.end(rule, effect)
 
     def _with_changed(self, request: Request, rule: CompiledRule, then: int) -> _Walk:

@@ -96,6 +96,7 @@ _TIME = (
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
+_OWN_CHAINS = "[A-Z][A-Z-]*(?:, [A-Z][A-Z-]*)*"
 
 
 class ConditionKind(NamedTuple):
@@ -260,6 +261,12 @@ CONDITION_KINDS = {
         "the tables that are not in the dump ({}) do something here",
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
         plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=True,
+    ),
+    "unseen-chains": ConditionKind(
+        "what the dump lacks of {} is as kube-proxy writes it",
+        "what the dump lacks of {} is not as kube-proxy writes it",
+        "chains, separated by commas, after their table: nat PREROUTING, OUTPUT and filter FORWARD",
+        plain=f"{_TABLE} {_OWN_CHAINS}(?: and {_TABLE} {_OWN_CHAINS})*", always_said=True,
     ),
     "count": ConditionKind(
         "packet matches {}", "packet does not match {}",

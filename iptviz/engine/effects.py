@@ -52,6 +52,10 @@ class GoOn(NamedTuple):
     text: str
 
 
+UNKNOWN = "UNKNOWN"
+"""The verdict of a chain that the source does not show: what becomes of the packet there is not known."""
+
+
 class Stop(NamedTuple):
     """The table ends with `verdict`: ACCEPT goes on to the next table, the others are final."""
 

@@ -144,7 +144,9 @@ class Hooks:
         if stage in self._routed:
             return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):
-            return Unseen()
+            return Unseen(self.nothing_unseen)
+        if self._grants(stage.table) and not answered(self.as_granted, answer):
+            return Unseen(self.as_granted)
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return On(packet)
         if stage.table == "nat" and not asks_nat(packet, answer, wanted=self._tracks):
@@ -155,6 +157,19 @@ class Hooks:
     def nothing_unseen(self) -> Condition:
         """That what no dump shows does nothing: only so a packet can be followed."""
         return Condition("unseen-tables", ", ".join((*self.unseen, *self.beyond)))
+
+    @cached_property
+    def as_granted(self) -> Condition:
+        """That chains which the dump does not show are as kube-proxy writes them."""
+        return Condition("unseen-chains", " and ".join(self.granted))
+
+    @cached_property
+    def granted(self) -> tuple[str, ...]:
+        """For each table that has some, its chains of which rules are taken for granted that no dump shows."""
+        return granted_of(self.rules)
+
+    def _grants(self, table: str) -> bool:
+        return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
 
     def _remarked(self, packet: Packet, _answer: Answer) -> On:
         """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""
@@ -183,6 +198,12 @@ class Hooks:
             leaving = packet.out_interface if stage.chain == "OUTPUT" else packet.leaves_by
             return packet._replace(out_interface=leaving, in_interface="")
         return packet._replace(out_interface=packet.leaves_by)
+
+
+def granted_of(rules: Iterable[RuleSet]) -> tuple[str, ...]:
+    """Return for each table the chains of which rules are taken for granted, as a condition has them."""
+    tables = [table for each in rules for table in each.tables.values() if table.granted]
+    return tuple(dict.fromkeys(f"{table.name} {', '.join(table.granted)}" for table in tables))
 
 
 _BACKENDS = ("legacy", "nf_tables")

@@ -117,14 +117,17 @@ class Journey:
         if isinstance(move, Unseen):
             return diagrams.leaf(NOT_FOLLOWED)
         stage = turns[place].stage
-        policy = self.hooks.rules[move.layer].tables[stage.table].policy(stage.chain)
+        table = self.hooks.rules[move.layer].tables[stage.table]
+        policy = table.policy(stage.chain)
+        shown = policy is not None or stage.chain not in table.granted
 
         def decided(leaf: int) -> int:
             says: Left | Ended = diagrams.says(leaf)
             if isinstance(says, Ended):
                 verdict, by = says.verdict, says.by
             else:
-                verdict, by = policy or "ACCEPT", Policy(stage.table, stage.chain, move.layer)
+                verdict = policy or "ACCEPT"
+                by = Policy(stage.table, stage.chain, move.layer) if shown else None
             if verdict == "ACCEPT":
                 return self._from(place + 1, says.packet, turns, by)
             return diagrams.leaf(self.ended(verdict, says.packet, by))

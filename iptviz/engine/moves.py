@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from iptviz.engine.condition import Condition
     from iptviz.engine.packet import Packet
 
 
@@ -22,7 +23,9 @@ class Lost(NamedTuple):
 
 
 class Unseen(NamedTuple):
-    """Something may happen that no dump shows."""
+    """Something may happen that no dump shows: that it is as `taken` says was not granted."""
+
+    taken: Condition
 
 
 class Enter(NamedTuple):

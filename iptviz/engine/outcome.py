@@ -34,7 +34,8 @@ class Outcome(NamedTuple):
     Outcomes with the same `when` sum to 1, and no packet meets two different ones. `first` is what is to be said
     of the case where those before it do not hold. `by` is the rule that decided, None where a policy, or nobody,
     did.
-    `verdict` is ACCEPT, DROP, REJECT, QUEUE (a program decides) or STOLEN (a target kept it).
+    `verdict` is ACCEPT, DROP, REJECT, QUEUE (a program decides), STOLEN (a target kept it), or UNKNOWN
+    (a chain decides that the dump does not show).
     `route` is where an accepted packet is: `INPUT` (delivered to this node), `FORWARD`, `OUTPUT`, or empty
     where it got no further. `packet` is the packet in the end, with `dnat`, `snat` and `mark` as rewritten; the
     mark is unknown where it differs between packets that fare alike. `path` is the way of one of them, which

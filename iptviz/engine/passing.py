@@ -59,7 +59,7 @@ class _Passing:
         elif isinstance(move, Enter):
             self._enter(turn.stage, move, reaching, here)
         else:
-            raise UndecidedError(self.journey.hooks.nothing_unseen)
+            raise UndecidedError(move.taken)
 
     def _enter(self, stage: Stage, move: Enter, reaching: Reaching, here: dict[Packet, Reaching]) -> None:
         key = move.layer, stage
@@ -75,7 +75,8 @@ class _Passing:
             step = Step(
                 stage.table, stage.chain, None, policy, packet, ends=True, kind=POLICY, layer=move.layer
             )
-            path = joined(inner.path, step)
+            shown = table.policy(stage.chain) is not None or stage.chain not in table.granted
+            path = joined(inner.path, step) if shown else inner.path
             self._go(End(policy, None, packet), reaching, path, inner.share, here)
         for end, inner in passed.ends.items():
             self._go(end, reaching, inner.path, inner.share, here)

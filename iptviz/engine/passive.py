@@ -11,7 +11,7 @@ from iptviz.engine.host import UNKNOWN_HOST
 from iptviz.engine.matching import rule_truth, settled
 from iptviz.engine.meanings.truth import RuleTruth
 from iptviz.engine.packet import Note
-from iptviz.rules.form import NOTHING, TARGET, UNCLEAR
+from iptviz.rules.form import NOTHING, TARGET, UNCLEAR, is_granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +63,8 @@ class PassiveRules:
             own = _ALWAYS if inner is rule else settled(rule_truth(inner, packet), answer)
             chance, needs = jump.chance * own.chance, jump.needs + own.needs
             if chance:
-                notes.append((Note(inner.place, rule.place, needs), chance))
+                noted = rule if is_granted(inner.place) else inner
+                notes.append((Note(noted.place, rule.place, needs), chance))
                 packet = self._after(inner, packet, answer, surely=chance == 1 and not needs)
         return packet, notes
 

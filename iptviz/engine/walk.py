@@ -26,7 +26,7 @@ from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.lists import listed
 from iptviz.engine.path import Path, Step, joined
 from iptviz.engine.stacked import answered
-from iptviz.rules.form import RETURN
+from iptviz.rules.form import RETURN, is_granted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -233,7 +233,7 @@ class Walk:
 
     def broken_jump(self, rule: CompiledRule, packet: Packet) -> Action:
         """Return what happens to a packet at a jump that cannot be taken."""
-        return effect_of(rule, packet, self.hook, self.host, self.witness.answer)
+        return effect_of(rule, packet, self.hook, self.host, self.witness.answer, self.table)
 
     def commit(self, walked: Walked, taken: Taken, action: Action) -> None:
         """Put what the target took where it belongs."""
@@ -244,13 +244,16 @@ class Walk:
             called = action.walked
             self._commit_call(walked, reaching, action)
         elif isinstance(action, Stop):
-            add(walked.ends, End(action.verdict, rule.place, action.packet), reaching)
+            by = None if is_granted(rule.place) else rule.place
+            add(walked.ends, End(action.verdict, by, action.packet), reaching)
         else:
             add(walked.left if isinstance(action, Back) else walked.here, action.packet, reaching)
         self.passed(walked, taken, called)
 
     def path(self, taken: Taken, action: Action) -> Path | None:
-        """Return the way of what a rule took."""
+        """Return the way of what a rule took: one that is taken for granted is no step that could be shown."""
+        if is_granted(taken.rule.place):
+            return taken.path
         rule, ends = taken.rule, isinstance(action, Stop)
         step = Step(
             self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer

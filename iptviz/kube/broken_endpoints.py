@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import raw_chance, rule_truth
-from iptviz.kube.comments import WAY, read_comment
+from iptviz.kube.comments import way_of_comment
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.kube.outcome import destination_of
 from iptviz.rules.form import GOTO, RETURN, TARGET
@@ -59,7 +59,8 @@ def is_flawed(traced: ServiceTrace) -> bool:
     """
     outcomes = traced.outcomes
     met = {end.via.jump for outcome in outcomes for end in outcome.endpoints if end.share}
-    tables = {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
+    tables = {traced.frontend.leads_to: traced.frontend.rule.table}
+    tables |= {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
     return any(
         outcome.empty_chains
         or any(end.rule.chain not in DISPATCHERS["nat"] for end in outcome.others)
@@ -128,8 +129,7 @@ def _address(via: Rule, ends: Sequence[Rule], packet: Packet) -> str:
         if compiled(rule).action.name == "DNAT":
             address, port, _ = destination_of(rule, packet.destination_port)
             return join_endpoint(address, port)
-    comment = read_comment(via.comment)
-    if comment and comment.form is WAY:
-        return comment.rest
+    if way := way_of_comment(via.comment):
+        return way
     sources = (option.values[0] for rule in ends for option in rule.parts.basics if option.name == "-s")
     return next(sources, "").partition("/")[0]

@@ -142,6 +142,12 @@ def service_of_comment(text: str | None) -> ServiceName | None:
     return None if service is NAMELESS else service
 
 
+def way_of_comment(text: str | None) -> str:
+    """Return the endpoint that the comment of a rule that leads to one names, or nothing."""
+    comment = read_comment(text)
+    return comment.rest if comment and comment.form is WAY else ""
+
+
 # --- comments read from bytes, where a dump has very many of them ----------------------------------------------
 
 _NAMED = re.compile(rb'--comment "?([^"\s/]++/[^"\s]++)')

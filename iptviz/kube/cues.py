@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.comments import FIREWALL_END, NUMBERED_WAY
-from iptviz.kube.families import KUBE_PROXY, KUBELET, SERVICES, family_of
+from iptviz.kube.families import KUBE_PROXY, KUBELET, KUBELET_CANARY, PROXY_CANARY, SERVICES, family_of
 from iptviz.kube.releases import Releases, releases, since, until
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ CHAINS = (
 )  # fmt: skip
 """Chains that date a dump by being in it: their families tell since when they are written, and by whom."""
 
+_CANARIES = {PROXY_CANARY, KUBELET_CANARY}
+"""Chains that stand in filter, too: they are looked for there where nat is not shown."""
+
 _OF_SERVICES = ("KUBE-EXT-", "KUBE-SVL-", "KUBE-XLB-")
 """Beginnings of names of chains of single services that date a dump likewise."""
 
@@ -106,7 +109,8 @@ def cues_of(dump: Dump) -> Iterator[Cue]:
 def _chain_cues(dump: Dump) -> Iterator[Cue]:
     """Yield which chains are there that some releases alone write."""
     for chain, name in CHAINS:
-        table, family = dump.tables.get(name), family_of(chain, name)
+        shown = dump.tables.get(name) or (dump.tables.get("filter") if chain in _CANARIES else None)
+        table, family = shown, family_of(chain, name)
         if table is not None and family is not None and table.has_chain(chain):
             where = " in filter" if chain == "KUBE-NODEPORTS" else ""  # it is in nat since the first release
             line = table.chains[chain].line

@@ -91,6 +91,7 @@ def _expanded(name: str) -> Iterator[str]:
 SERVICES, NODE_PORTS = "KUBE-SERVICES", "KUBE-NODEPORTS"
 MARK_MASQUERADE, MARK_DROP = "KUBE-MARK-MASQ", "KUBE-MARK-DROP"
 CLUSTER_CHAIN, EXTERNAL_CHAIN = "KUBE-SVC-", "KUBE-EXT-"
+EXTERNAL_SERVICES = "KUBE-EXTERNAL-SERVICES"
 SOURCE_RANGES = "KUBE-PROXY-FIREWALL"
 POSTROUTING = "KUBE-POSTROUTING"
 """Where kube-proxy masquerades what is marked."""
@@ -109,7 +110,7 @@ FAMILIES = (
            first=1),
     Family(SERVICES, "filter", KUBE_PROXY, "refusal", "refuses cluster IPs without endpoints", "", "cluster-ip",
            first=2),
-    Family("KUBE-EXTERNAL-SERVICES", "filter", KUBE_PROXY, "refusal",
+    Family(EXTERNAL_SERVICES, "filter", KUBE_PROXY, "refusal",
            "refuses external addresses and node ports without endpoints", "", "external-ip", first=10),
     Family(SOURCE_RANGES, "filter", KUBE_PROXY, "refusal",
            "drops what no source range of a load balancer admits", "", "load-balancer-ip", first=25),

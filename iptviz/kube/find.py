@@ -16,7 +16,15 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
-from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
+from iptviz.kube.target import (
+    AddressTarget,
+    ChainTarget,
+    NameTarget,
+    NodePortTarget,
+    ParsedTarget,
+    WrittenTarget,
+)
+from iptviz.kube.unled import unled, unled_chains
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -24,6 +32,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.kube.published import PublishedPort
     from iptviz.supplied.service_names import Candidate
 
@@ -46,6 +55,8 @@ def find(dump: Dump, target: ParsedTarget, candidates: Sequence[Candidate] = ())
     """
     if isinstance(target, AddressTarget):
         return _by_address(dump, target)
+    if isinstance(target, WrittenTarget):
+        return _as_written(dump, target)
     if isinstance(target, NodePortTarget):
         return _by_node_port(dump, target)
     if isinstance(target, NameTarget):
@@ -68,6 +79,12 @@ def _by_address(dump: Dump, target: AddressTarget) -> Found:
     if found.wanted or target.port is None or is_other:
         return found
     return _at_this_node(dump, target, target.port)
+
+
+def _as_written(dump: Dump, target: WrittenTarget) -> Found:
+    """Find the frontends of what stands in the dump where an address should."""
+    there = frontends_among(dispatching_rules(dump, f"-d {target.address}"))
+    return Found([frontend for frontend in there if _at(frontend, target)])
 
 
 def _published_at(dump: Dump, target: AddressTarget) -> list[Frontend]:
@@ -110,7 +127,7 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
     return Found(frontends, as_node=bool(frontends) and not is_loopback(target.address))
 
 
-def _at(frontend: Frontend, target: AddressTarget) -> bool:
+def _at(frontend: Frontend, target: AddressTarget | WrittenTarget) -> bool:
     return (
         frontend.address == target.address
         and target.port in {None, frontend.port}
@@ -133,9 +150,16 @@ def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
     nat = dump.tables.get("nat")
     rules = nat.rules_with(f"--to-destination {text.removesuffix(':')}") if nat else ()
     wanted = frozenset(rule for rule in rules if _rewrites_to(rule, target))
-    led = frontends_leading_to(dump, {rule.chain for rule in wanted})
+    chains = dict.fromkeys(rule.chain for rule in wanted)
+    led = frontends_leading_to(dump, chains) or _alone(nat, chains)
     published = _published(dump, lambda port: port.single_ports if port.rule in wanted else ())
     return Found([*led, *published], wanted)
+
+
+def _alone(nat: Table | None, chains: Iterable[str]) -> list[Frontend]:
+    """Return the chains of services that lead to some of `chains`, where an excerpt shows no more of the way."""
+    found = (one for chain in chains for one in unled_chains(nat, chain)) if nat else ()
+    return list(dict.fromkeys(found))
 
 
 def _rewrites_to(rule: Rule, target: AddressTarget) -> bool:
@@ -167,7 +191,12 @@ def _at_port(dump: Dump, port: int, protocol: str | None) -> list[Frontend]:
 def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:
     frontends = frontends_among(dispatching_rules(dump, f"{target.namespace or ''}/{target.name}"))
     named = [frontend for frontend in frontends if _is_named(frontend, target)]
-    return Found(named or _by_hash(dump, target, candidates))
+    return Found(named or _by_hash(dump, target, candidates) or _by_chains_alone(dump, target))
+
+
+def _by_chains_alone(dump: Dump, target: NameTarget) -> list[Frontend]:
+    """Find the chains of a service to which an excerpt shows no way."""
+    return [frontend for frontend in unled(dump, ()) if _is_named(frontend, target)]
 
 
 def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> list[Frontend]:
@@ -208,7 +237,7 @@ def _by_chain(dump: Dump, target: ChainTarget) -> Found:
     nat = dump.tables.get("nat")
     if nat is None or target.chain not in nat.chains:
         return Found([])
-    frontends = frontends_leading_to(dump, [target.chain])
+    frontends = frontends_leading_to(dump, [target.chain]) or unled_chains(nat, target.chain)
     if not target.chain.startswith(ENDPOINT_CHAIN):
         own = _published(dump, lambda port: port.single_ports if port.rule.chain == target.chain else ())
         return Found([*frontends, *own])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
@@ -14,22 +14,27 @@ from iptviz.kube.families import (
     EXTERNAL_CHAIN,
     LOCAL_CHAINS,
     MARK_MASQUERADE,
+    SOURCE_RANGES,
 )
 from iptviz.kube.frontends import (
+    CHAIN,
     CLIENT_CONDITIONS,
     asks_for_nothing_else,
     is_loopback,
     port_of,
     value_of,
 )
+from iptviz.kube.outcome import lacking_share, unprinted_chances
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
@@ -56,7 +61,7 @@ class FrontendAnswer(NamedTuple):
     is a policy Local alone by which they do, so that all clients outside meet what the answer says. `taken_by`
     are rules that take connections before the service is asked, be they another's that claims the address.
     `plain` says that all rules on the way have kube-proxy's own form; `flawed` that one within the service's
-    chains keeps connections from endpoints.
+    chains keeps connections from endpoints. `nat_unseen`: rules of nat that are not shown may lead them on.
     """
 
     frontend: Frontend
@@ -74,6 +79,7 @@ class FrontendAnswer(NamedTuple):
     plain: bool = False
     flawed: bool = False
     by_policy: bool = False
+    nat_unseen: bool = False
 
     @property
     def settled(self) -> bool:
@@ -106,6 +112,8 @@ class FrontendAnswers:
 
     def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
+        if frontend.kind == CHAIN:
+            return None
         rules = [rule for rule in self._rules.about(frontend, "nat") if _may_concern(rule, frontend)]
         if self._plain is None or not rules or not all(map(asks_for_nothing_else, rules)):
             return None
@@ -189,6 +197,11 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     missing = [*(hop.chain for hop in usual.empty_chains), *trace.broken.missing.values()]
     if not missing and usual.leftover and not usual.verdict and trace.chain:
         missing = [f"rules of {trace.chain}"]
+    missing += [f"rules of {chain}" for chain in _cut_off(trace) if chain not in missing]
+    if lost := unprinted_chances(usual):
+        missing.append(f"the probabilities of {lost}")
+    if trace.nat_unseen and trace.frontend.rule.chain == SOURCE_RANGES:
+        missing.append("what nat has of it")
     hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]
     return FrontendAnswer(
         frontend=trace.frontend,
@@ -211,7 +224,17 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         ),
         flawed=is_flawed(trace),
         by_policy=trace.by_policy,
+        nat_unseen=trace.nat_unseen,
     )
+
+
+def _cut_off(trace: ServiceTrace) -> Iterator[str]:
+    """Yield the chains at whose end connections are left over, and where the text is cut off."""
+    for outcome in trace.outcomes:
+        if outcome.leftover > lacking_share(outcome) and not outcome.verdict and outcome.hops:
+            last = outcome.hops[-1]
+            if cast("Table", last.via.table).shown.is_cut_at(last.chain):
+                yield last.chain
 
 
 def _shares_of(outcome: FrontendOutcome) -> object:

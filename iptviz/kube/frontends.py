@@ -15,7 +15,7 @@ from iptviz.kube.families import (
 )
 from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ SERVICE_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 EXPOSED_KINDS = SERVICE_KINDS[1:]
 """Those that are there for clients outside the cluster."""
 
-FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check")
+CHAIN = "chain"
+"""The kind of what stands for the frontends of a service's chain that an excerpt does not show."""
+
+FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check", CHAIN)
 """All kinds of frontends, in the order in which they are listed."""
 
 
@@ -39,7 +42,8 @@ class Frontend(NamedTuple):
     """One way into a service port, or to what else the node publishes at a port.
 
     `address` is None for a port of the node, which all its addresses have but for `addresses`; a question
-    about one of them names it. `rule` is the rule that leads an outside client's traffic on, or refuses it.
+    about one of them names it. `rule` is the rule that leads an outside client's traffic on, or refuses it; of
+    kind `chain` one of the chain's own. `protocol` is empty where that chain does not tell it.
     """
 
     kind: str
@@ -52,17 +56,29 @@ class Frontend(NamedTuple):
     @property
     def text(self) -> str:
         """The frontend as people write it: `10.96.0.1:443/tcp`, or `:30080/tcp` for a node port."""
+        if self.kind == CHAIN:
+            return self.rule.chain
         return f"{join_endpoint(self.address or '', self.port)}/{self.protocol}"
+
+    @property
+    def is_malformed(self) -> bool:
+        """Whether what stands for its address is none, as where somebody made it unknown: `x.x.x.x`."""
+        return self.address is not None and parse_network(self.address) is None
+
+    @property
+    def leads_to(self) -> str:
+        """The chain that the rule leads to; empty where it leads to none."""
+        return self.rule.chain if self.kind == CHAIN else self.rule.jump or ""
 
     @property
     def suffix(self) -> str:
         """The hash of the service port in the chain that the rule leads to; empty where it leads to none."""
-        return (self.rule.jump or "").rpartition("-")[2] if self.rule.table.name == "nat" else ""
+        return self.leads_to.rpartition("-")[2] if self.rule.table.name == "nat" else ""
 
     @property
     def claimant(self) -> str:
         """Whose frontend the rule says that it is: the service, or the chain that it leads to."""
-        return self.service.text or self.rule.jump or ""
+        return self.service.text or self.leads_to
 
     @property
     def service(self) -> ServiceName:

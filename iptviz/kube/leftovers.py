@@ -76,7 +76,7 @@ def leftovers(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Leftover]:
         ]
         if found:
             (first, chain), chains = found[0], tuple(dict.fromkeys(name for _, name in found))
-            whole = all(table.committed for table, _ in found)
+            whole = all(table.shown.is_whole for table, _ in found)
             acting = [place for place in found if _acts(*place, writer)]
             asked = _asked(acting, found) or _asked(found, found)
             acts = asked is not None and _asked(acting, found) is not None

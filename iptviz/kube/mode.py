@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.kube.families import (
+    ENDPOINT_CHAIN,
+    ENTRY_CHAINS,
+    EXTERNAL_SERVICES,
     IPVS_NODE_PORT,
     KUBE_PROXY,
     KUBELET_CANARY,
@@ -40,6 +43,9 @@ _SIGNS: tuple[tuple[ModeName, tuple[str, ...]], ...] = (
 """Chains of the nat table that tell a mode; where several are there, the first counts."""
 
 
+_OF_SERVICES = (*SERVICE_CHAINS, *ENTRY_CHAINS, ENDPOINT_CHAIN)
+"""Chains that tell the mode where KUBE-SERVICES is not shown."""
+
 _BY_SET = "--match-set KUBE-"
 """What rules of the IPVS mode ask."""
 
@@ -50,13 +56,15 @@ _LEFT_BEHIND = (PROXY_CANARY, *(name for name in written_by(KUBE_PROXY) if name 
 class Mode(NamedTuple):
     """A mode, and the line of the chain or rule that shows it, None without any.
 
-    `chain` is what a flush of nat has left, in `table`.
+    `chain` is what a flush of nat has left, in `table`. `lacking` is `no-nat` or `cut` where the mode is told and
+    KUBE-SERVICES, where services are, is not shown.
     """
 
     name: ModeName
     line: int | None = None
     table: str = ""
     chain: str = ""
+    lacking: ModeName | Literal[""] = ""
 
 
 def mode_of(dump: Dump) -> Mode:
@@ -71,6 +79,7 @@ def _modes(dump: Dump) -> Iterator[Mode]:
         yield from _modes_of_nat(nat)
     yield from (Mode("ipvs", line) for line, _ in _declared(dump, IPVS_NODE_PORT))
     if nat is None:
+        yield from _modes_of_filter(dump.tables.get("filter"))
         yield Mode("no-nat")
     elif dump.lacks_lines:
         yield Mode("cut")
@@ -81,11 +90,24 @@ def _modes(dump: Dump) -> Iterator[Mode]:
     yield from (Mode("elsewhere", line) for line, _ in _declared(dump, KUBELET_CANARY))
 
 
+def _modes_of_filter(table: Table | None) -> Iterator[Mode]:
+    """Yield the mode that kube-proxy's refusals tell where nat is not shown: no other mode writes them."""
+    if table is not None:
+        yield from (
+            Mode("iptables", table.chains[chain].line, lacking="no-nat")
+            for chain in (SERVICES, EXTERNAL_SERVICES)
+            if table.has_chain(chain)
+        )
+
+
 def _modes_of_nat(nat: Table) -> Iterator[Mode]:
     if nat.has_chain(IPVS_NODE_PORT) and _leads_to_services(nat):
         yield Mode("iptables", nat.chains[SERVICES].line)  # the other mode's chain is left over
     for name, chains in _SIGNS:
         yield from (Mode(name, nat.chains[chain].line) for chain in chains if nat.has_chain(chain))
+        if name == "iptables" and not nat.shown.is_whole:
+            held = (chain for chain in nat.chain_names(*_OF_SERVICES) if nat.runs_of(chain))
+            yield from (Mode(name, nat.chains[chain].line, lacking="cut") for chain in held)
         if name == "ipvs":
             yield from (Mode(name, rule.line) for rule in nat.rules_with(_BY_SET))
 

@@ -71,6 +71,10 @@ class Naming:
 
 
 def fits(chain: str, name: ServiceName, protocol: str) -> bool:
-    """Whether the hash in a chain's name is that of the service port; a chain without hash fits any."""
-    suffix = suffix_of(chain)
-    return suffix is None or suffix in suffixes(name.namespace, name.name, name.port_name, protocol)
+    """Whether the hash in a chain's name is that of the service port; a chain without hash fits any.
+
+    An empty `protocol` may be any.
+    """
+    suffix, protocols = suffix_of(chain), [protocol] if protocol else SERVICE_PROTOCOLS
+    named = name.namespace, name.name, name.port_name
+    return suffix is None or any(suffix in suffixes(*named, each) for each in protocols)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from iptviz.engine.chance import times, total
+from iptviz.engine.chance import CERTAIN, NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
-from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE
-from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Rewriting
+from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE, SOURCE_RANGES
+from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Place, Rewriting
 from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from iptviz.kube.marks import MarkedDrop, Marks
 
 Needs = tuple[Assumption, ...]
+
+NOTHING_MISSING: Mapping[Place, str] = MappingProxyType({})
 
 
 class Endpoint(NamedTuple):
@@ -96,9 +99,10 @@ class Masquerade(NamedTuple):
 class FrontendOutcome(NamedTuple):
     """What happens when all of `when` hold; the endpoints' shares and `leftover` sum to 1.
 
-    `others` are rules other than DNAT that end the nat table, with their shares; they count as leftover, and so
-    does what `returning` send back before the service is asked. `empty_chains` are chains that connections enter
-    although they hold no rule.
+    `lacking` are chains that connections enter and the dump does not show, with their shares, which count as
+    leftover: what becomes of these is not known. `others` are rules other than DNAT that end the nat table,
+    with their shares; they count as leftover, and so does what `returning` send back before the service is
+    asked. `empty_chains` are chains that connections enter although they hold no rule.
     """
 
     when: Needs
@@ -110,6 +114,7 @@ class FrontendOutcome(NamedTuple):
     others: tuple[OtherEnd, ...]
     empty_chains: tuple[Hop, ...]
     returning: tuple[OtherEnd, ...] = ()
+    lacking: tuple[Hop, ...] = ()
 
 
 class _Note(NamedTuple):
@@ -119,6 +124,24 @@ class _Note(NamedTuple):
     via: Rule
     needs: Needs
     share: Fraction
+
+
+def unprinted_chances(outcome: FrontendOutcome) -> str:
+    """Return the chain of which several rules send everything to endpoints, or nothing: their chances are lost.
+
+    kube-proxy writes a chance into all but the last; so a text that lacks it was saved, or shortened, without.
+    """
+    sure = [
+        end.via.chain
+        for end in outcome.endpoints
+        if end.chance == CERTAIN and end.rule.chain != end.via.chain
+    ]
+    return next((chain for chain in dict.fromkeys(sure) if sure.count(chain) > 1), "")
+
+
+def lacking_share(outcome: FrontendOutcome) -> Fraction:
+    """Return the share (in [0, 1]) of connections that come to chains which the dump does not show."""
+    return total(hop.share for hop in outcome.lacking)
 
 
 class OutcomeReader:
@@ -132,14 +155,17 @@ class OutcomeReader:
         self.refusals = refusals
         self.filter_table = filter_table
 
-    def read(self, case: Case) -> FrontendOutcome:
-        """Return what comes of a connection in this case."""
+    def read(self, case: Case, missing: Mapping[Place, str] = NOTHING_MISSING) -> FrontendOutcome:
+        """Return what comes of a connection in this case; `missing` are the chains that rules lead to in vain."""
         ends = {dump_rule(place): share for place, share in case.ends.items()}
         endpoints = tuple(self._endpoint(rule, case) for rule in ends if _is_dnat(rule))
         others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if not _is_dnat(rule))
         leftover = total((case.leftover, *(end.share for end in others)))
+        lacking = tuple(_lacking(case, missing))
         notes = [note for note in _notes(case) if not compiled(note.via).chain.startswith(ENDPOINT_CHAIN)]
-        verdict = self._verdict(case, notes) if leftover else None
+        empty = tuple(_empty_chains(notes))
+        shown = not lacking and not any(map(_may_hold_rules, empty))
+        verdict = self._verdict(case, notes, shown=shown) if leftover else None
         refused = verdict is not None and not endpoints
         hops = (
             Hop(chain, entry.share, dump_rule(entry.via))
@@ -154,8 +180,9 @@ class OutcomeReader:
             masquerade=() if refused else self._masquerade(notes),  # a mark on what is refused is for nothing
             hops=tuple(hops),
             others=others,
-            empty_chains=tuple(_empty_chains(notes)),
+            empty_chains=empty,
             returning=tuple(_returning(case)),
+            lacking=lacking,
         )
 
     def _endpoint(self, rule: Rule, case: Case) -> Endpoint:
@@ -193,17 +220,21 @@ class OutcomeReader:
                 found.setdefault(note.needs, Masquerade(note.needs, note.via))
         return (found[()],) if () in found else tuple(found.values())
 
-    def _verdict(self, case: Case, notes: Sequence[_Note]) -> Verdict | None:
-        """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table."""
+    def _verdict(self, case: Case, notes: Sequence[_Note], *, shown: bool) -> Verdict | None:
+        """Return who refuses what got no endpoint: a drop mark on the way, or a rule of the filter table.
+
+        Not `shown` is a chain that may send it to one: what source ranges keep out is then not known.
+        """
         for note in notes:
             if self.marks.drops(note.rule) and not note.needs:
                 return Verdict("DROP", note.via, self.marks.dropped_by(self.filter_table))
-        if not self.refusals:
+        refusals = [rule for rule in self.refusals if shown or rule.chain != SOURCE_RANGES]
+        if not refusals:
             return None
         from iptviz.engine.knowing import answers_of  # most services refuse nobody
 
         answer = answers_of(case.when)
-        for rule in self.refusals:
+        for rule in refusals:
             target = rule.target
             truth = settled(rule_truth(compiled(rule), self.packet), answer)
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
@@ -221,6 +252,15 @@ def destination_of(rule: Rule, port: int | None) -> tuple[str, int | None, str]:
         return "", None, ""
     several = sent.ports if sent.ports and sent.port is None else ""
     return sent.addresses, (sent.port if sent.ports else port), several
+
+
+def _lacking(case: Case, missing: Mapping[Place, str]) -> Iterator[Hop]:
+    """Yield the chains that are not shown, with the share of all connections that a rule leads there."""
+    for place, chain in missing.items():
+        arrival = case.arrivals.get(place)
+        share = times(arrival.before, arrival.chance) if arrival else NEVER
+        if share:
+            yield Hop(chain, share, dump_rule(place))
 
 
 def _returning(case: Case) -> Iterator[OtherEnd]:
@@ -246,6 +286,11 @@ def _empty_chains(notes: Sequence[_Note]) -> Iterator[Hop]:
         chain = compiled(note.rule).jump
         if chain is not None and chain not in {MARK_MASQUERADE, MARK_DROP}:
             yield Hop(chain, note.share, note.rule)
+
+
+def _may_hold_rules(hop: Hop) -> bool:
+    """Whether a chain without rules may have some that the dump does not show."""
+    return cast("Table", hop.via.table).shown.may_lack(hop.chain)
 
 
 def _is_dnat(rule: Rule) -> bool:

@@ -11,12 +11,19 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.survey import NOTHING_HAPPENS, Survey, survey
 from iptviz.kube.comments import service_of_comment
 from iptviz.kube.dispatching import rules_about
-from iptviz.kube.families import ENDPOINT_CHAIN, ENTRY_CHAINS, FIREWALL_CHAIN, SERVICE_CHAINS
-from iptviz.kube.frontends import Frontend, frontend_of
+from iptviz.kube.families import (
+    ENDPOINT_CHAIN,
+    ENTRY_CHAINS,
+    FIREWALL_CHAIN,
+    SERVICE_CHAINS,
+    SOURCE_RANGES,
+)
+from iptviz.kube.frontends import CHAIN, Frontend, frontend_of
 from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
+from iptviz.kube.unled import may_be_led_on
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
@@ -39,7 +46,7 @@ class ServiceTrace(NamedTuple):
 
     There is more than one outcome where something unknown decides; the first is the usual one. `hashed` is
     the name that the chain's hash confirms, looked for where no comment tells one. `owner` is who publishes a
-    port that is no service's.
+    port that is no service's. `nat_unseen`: rules of nat that are not shown may lead connections on.
     """
 
     frontend: Frontend
@@ -53,6 +60,7 @@ class ServiceTrace(NamedTuple):
     asked_if: tuple[ConditionalJump, ...] = ()
     hashed: ServiceName = NAMELESS
     owner: str = ""
+    nat_unseen: bool = False
 
     @property
     def usual(self) -> FrontendOutcome:
@@ -70,12 +78,14 @@ class ServiceTrace(NamedTuple):
     def chains(self) -> frozenset[str]:
         """The chains that share connections out, in any case."""
         hops = (hop.chain for outcome in self.outcomes for hop in outcome.hops)
-        return frozenset(chain for chain in hops if chain.startswith(SERVICE_CHAINS))
+        own = [self.frontend.leads_to] if self.frontend.kind == CHAIN else []
+        return frozenset(chain for chain in (*own, *hops) if chain.startswith(SERVICE_CHAINS))
 
     @property
     def chain(self) -> str | None:
         """The chain that shares the usual connections out, or the first one asked; None without any."""
-        chains = [hop.chain for hop in self.usual.hops]
+        own = [self.frontend.leads_to] if self.frontend.kind == CHAIN else []
+        chains = [*own, *(hop.chain for hop in self.usual.hops)]
         return next((chain for chain in reversed(chains) if chain.startswith(SERVICE_CHAINS)), None) or (
             chains[0] if chains else None
         )
@@ -105,17 +115,19 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     nat = dump.tables.get("nat")
     packet = first_packet(frontend)
     find = about or partial(rules_about, dump)
-    rules = find(frontend, "nat")
+    rules = find(frontend, "nat") if frontend.kind != CHAIN else ()
+    entered = _entered(nat, frontend, rules) if nat else ()
     found = (
-        survey(rule_table(nat), packet, [_entry(rule, frontend) for rule in rules])
-        if nat and rules
+        survey(rule_table(nat), packet, entered)
+        if nat and entered
         else Survey([NOTHING_HAPPENS], BrokenJumps({}, {}, {}))
     )
-    reader = OutcomeReader(packet, Marks(nat), find(frontend, "filter"), dump.tables.get("filter"))
+    nat_unseen = may_be_led_on(nat, frontend)
+    refusals = find(frontend, "filter") if not nat_unseen or frontend.rule.chain != SOURCE_RANGES else ()
+    reader = OutcomeReader(packet, Marks(nat), refusals, dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
-    outcomes = sorted(
-        _told(map(reader.read, found.cases)), key=lambda outcome: _how_special(outcome, admitted)
-    )
+    told = _told(reader.read(case, found.broken.missing) for case in found.cases)
+    outcomes = sorted(told, key=lambda outcome: _how_special(outcome, admitted))
     return ServiceTrace(
         frontend=frontend,
         packet=packet,
@@ -126,12 +138,26 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
         rounded=found.rounded,
         preempted=tuple(preemptions(nat, packet)) if nat and rules else (),
         asked_if=tuple(conditional_jumps(nat, packet)) if nat and rules else (),
+        nat_unseen=nat_unseen,
     )
 
 
+def _entered(nat: Table, frontend: Frontend, rules: Iterable[Rule]) -> Sequence[CompiledRule]:
+    """Return what connections to a frontend are asked first: `rules`, or the chain that stands for it."""
+    if frontend.kind == CHAIN:
+        return rule_table(nat).rules_of(frontend.rule.chain)
+    return [_entry(rule, frontend) for rule in rules]
+
+
 def _entry(rule: Rule, frontend: Frontend) -> CompiledRule:
-    """Return a rule as it concerns `frontend`: what another service at the same address takes ends there."""
+    """Return a rule as it concerns `frontend`: what another service at the same address takes ends there.
+
+    Of an address that is none, the rules that name it are for it all the same.
+    """
     made = compiled(rule)
+    if frontend.is_malformed:
+        tests = tuple(test for test in made.tests if test.kind != "destination")
+        return CompiledRule(made.place, made.chain, tests, made.action)
     claim = frontend_of(rule) if frontend.suffix else None
     if claim is None or claim.suffix == frontend.suffix:
         return made
@@ -159,7 +185,7 @@ def _told(outcomes: Iterable[FrontendOutcome]) -> list[FrontendOutcome]:
 def first_packet(frontend: Frontend) -> Packet:
     """Return the first packet of a new client's connection to `frontend`."""
     return Packet(
-        protocol=frontend.protocol,
+        protocol=frontend.protocol or None,
         destination=parse_network(frontend.address) if frontend.address else None,
         destination_port=frontend.port,
         to_this_node=True if frontend.kind == "node-port" else None,

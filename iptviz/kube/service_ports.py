@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers
-from iptviz.kube.frontends import FRONTEND_KINDS, Frontend
+from iptviz.kube.frontends import EXPOSED_KINDS, FRONTEND_KINDS, Frontend
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.kube.unled import unled
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -83,7 +84,7 @@ class ServicePort(NamedTuple):
     @property
     def external_policy(self) -> str | None:
         """`Local` or `Cluster`, as far as the rules show; None where nothing is reached from outside."""
-        return _policy(answer for answer in self.answers if answer.frontend.kind != "cluster-ip")
+        return _policy(answer for answer in self.answers if answer.frontend.kind in EXPOSED_KINDS)
 
     @property
     def balance(self) -> Balance | None:
@@ -113,8 +114,14 @@ def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
     health = dict(_health_checks(rules.dump))
     return [
         _service_port(rules.dump, [answers.of(frontend) for frontend in frontends], health, naming)
-        for frontends in _by_service(rules.frontends())
+        for frontends in _by_service(_all_frontends(rules))
     ]
+
+
+def _all_frontends(rules: DispatchingRules) -> list[Frontend]:
+    """Return every frontend, and the chains of service ports whose frontends an excerpt does not show."""
+    shown = rules.frontends()
+    return [*shown, *unled(rules.dump, {frontend.suffix for frontend in shown})]
 
 
 def port_with(dump: Dump, answers: Iterable[FrontendAnswer], naming: Naming) -> ServicePort:
@@ -126,7 +133,7 @@ def _service_port(
     dump: Dump, answers: list[FrontendAnswer], health: dict[tuple[str, str], int], naming: Naming
 ) -> ServicePort:
     answers.sort(key=lambda answer: FRONTEND_KINDS.index(answer.frontend.kind))
-    chains = (name for answer in answers for name in (answer.frontend.rule.jump, answer.chain) if name)
+    chains = (name for answer in answers for name in (answer.frontend.leads_to, answer.chain) if name)
     commented = (answer.service for answer in answers)
     hashed = map(naming.name_of, chains)
     name = next((name for name in chain(commented, hashed) if name is not NAMELESS), NAMELESS)
@@ -168,8 +175,7 @@ def _name_key(frontend: Frontend) -> tuple[str, str]:
 
 def _suffix(frontend: Frontend) -> str:
     """Return the hash of namespace, name, port and protocol that the chains of one service port share."""
-    rule = frontend.rule
-    return (rule.jump or "").rpartition("-")[2] if rule.table.name == "nat" else ""
+    return frontend.suffix
 
 
 # --- what is said of a service elsewhere -----------------------------------------------------------------------
@@ -190,9 +196,7 @@ def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]
     nat = dump.tables.get("nat")
     own = {f"{answer.frontend.address}/{length}" for answer in answers for length in (32, 128)}
     chains = {
-        answer.frontend.rule.jump
-        for answer in answers
-        if (answer.frontend.rule.jump or "").startswith(FIREWALL_CHAIN)
+        answer.frontend.leads_to for answer in answers if answer.frontend.leads_to.startswith(FIREWALL_CHAIN)
     }
     rules = (rule for chain in sorted(filter(None, chains)) for rule in (nat.rules_of(chain) if nat else ()))
     admitted = dict.fromkeys(filter(None, map(_admitted, rules)))

@@ -94,7 +94,8 @@ def lost_hooks(dump: Dump) -> list[str]:
     nat = dump.tables.get("nat")
     if nat is None or not nat.has_chain(SERVICES):
         return []
-    return [hook for hook in hooks_without_services(nat) if dump.complete or nat.has_chain(hook)]
+    shown = [hook for hook in hooks_without_services(nat) if dump.complete or nat.has_chain(hook)]
+    return [hook for hook in shown if not nat.shown.may_lack(hook)]
 
 
 def is_emptied(dump: Dump) -> bool:
@@ -129,8 +130,9 @@ def lost_filter(dump: Dump) -> bool:
 
 
 def lacks_services(nat: Table) -> bool:
-    """Whether kube-proxy's chains are there, and none of any service."""
-    return nat.has_chain(SERVICES) and MARK_MASQUERADE in nat.chains and not nat.chain_names(CLUSTER_CHAIN)
+    """Whether kube-proxy's chains are there, and none of any service, in a text that names all chains."""
+    made = nat.has_chain(SERVICES) and MARK_MASQUERADE in nat.chains
+    return made and nat.shown.names_all and not nat.chain_names(CLUSTER_CHAIN)
 
 
 def was_written(nat: Table) -> bool:

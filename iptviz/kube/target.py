@@ -9,8 +9,13 @@ from typing import NamedTuple
 from iptviz.errors import TargetError
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
-_PROTOCOL = re.compile(r"(?P<rest>.+\d|.*\])/(?P<protocol>tcp|udp|sctp)")
+_PROTOCOL = re.compile(r"(?P<rest>.+[\dxX*]|.*\])/(?P<protocol>tcp|udp|sctp)")
 _NODE_PORT = re.compile(r":(?P<port>[0-9]{1,9})")
+_WRITTEN = re.compile(
+    r"(?P<address>(?=[0-9.]*(?:[xX*]|\.\.))[0-9xX*]{1,4}(?:\.[0-9xX*]{0,4}){2,4})(?::(?P<port>[0-9]{1,9}))?"
+)
+"""An address with a part that is left out, or made unknown."""
+
 _CHAIN = re.compile(r"[A-Z][A-Z0-9_]{2,}|[A-Z][A-Z0-9_-]*-[A-Z0-9_-]+|CNI-[A-Za-z0-9_-]+")
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<name>{_LABEL})(?P<colon>:(?P<port>{_LABEL})?)?")
@@ -37,6 +42,14 @@ class AddressTarget(NamedTuple):
     def text(self) -> str:
         """The target in its usual spelling."""
         return join_endpoint(self.address, self.port) + (f"/{self.protocol}" if self.protocol else "")
+
+
+class WrittenTarget(NamedTuple):
+    """What stands for an address in a dump and is none, as somebody left it: `x.x.x.x`, `10.96..10`."""
+
+    address: str
+    port: int | None
+    protocol: str | None
 
 
 class NodePortTarget(NamedTuple):
@@ -66,7 +79,7 @@ class ChainTarget(NamedTuple):
     chain: str
 
 
-ParsedTarget = AddressTarget | NodePortTarget | NameTarget | ChainTarget
+ParsedTarget = AddressTarget | WrittenTarget | NodePortTarget | NameTarget | ChainTarget
 
 
 def parse_target(text: str) -> ParsedTarget:
@@ -82,6 +95,9 @@ def parse_target(text: str) -> ParsedTarget:
         return NodePortTarget(_checked_port(int(found["port"]), text), protocol)
     if address := _parse_address(rest, protocol, text):
         return address
+    if found := _WRITTEN.fullmatch(rest):
+        port = int(found["port"]) if found["port"] else None
+        return WrittenTarget(found["address"], port and _checked_port(port, text), protocol)
     if _CHAIN.fullmatch(typed):
         return ChainTarget(typed)
     if (found := _NAME.fullmatch(typed)) and not typed.isdecimal():

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from iptviz.engine.journey import Policy
 from iptviz.engine.reaching import reached_from
 from iptviz.engine.regions import common
-from iptviz.paths.model import ACCEPT, Decider, is_exempting
+from iptviz.paths.model import ACCEPT, AS_WRITTEN, Decider, is_exempting
+from iptviz.rules.form import is_granted
 from iptviz.rules.iptables import DumpRules
 
 if TYPE_CHECKING:
@@ -92,4 +93,6 @@ def _told(by: By, way: Way) -> Decider:
         line = rules.dump.tables[by.table].chains[by.chain].line if isinstance(rules, DumpRules) else None
         return Decider(by.table, by.chain, None, line, text)
     assert by is not None  # noqa: S101 - who decides is left out where nobody does
+    if is_granted(by):
+        return Decider(by.table.name, by.chain, None, None, AS_WRITTEN)
     return Decider(by.table.name, by.chain, by.number, by.line, by.text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.engine.effects import UNKNOWN
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.errors import PacketError
 from iptviz.paths.leg import Stopped, Through
@@ -36,6 +37,8 @@ class End(NamedTuple):
     def works(self, *, surely: bool) -> bool:
         """Whether an endpoint is reached and answers, or may, where nobody knows."""
         answered = self.reply == ACCEPT or (self.reply is None and not surely)
+        if self.outcome == UNKNOWN:
+            return not surely
         return bool(self.address) and self.outcome == ACCEPT and answered
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
+from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
 from iptviz.kube.refusals import is_own_refusal
@@ -175,8 +176,8 @@ class _Looking:
         self._fares: dict[int, tuple[Fare, ...]] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
-        """Return how clients fare at a frontend; of one whose port the dump does not show, that is not known."""
-        if answer.frontend.port is None:
+        """Return how clients fare at a frontend; of one whose port or address is not shown, it is not known."""
+        if answer.frontend.port is None or answer.frontend.is_malformed:
             return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:
@@ -217,6 +218,8 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | N
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
         fare = _redirected(_fare(answer, reach), reach, own)
+        if answer.nat_unseen and any(failure.cause.why == "not DNATed" for failure in fare.failures):
+            continue  # nat may rewrite them by rules that are not shown
         first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
         alike.setdefault((*fare[1:4], fare.rewrites, first), []).append(fare)
     for fares in alike.values():
@@ -329,6 +332,8 @@ def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterato
 
 
 def _ended(outcome: str, by: Decider | None) -> Cause:
+    if outcome == UNKNOWN:
+        return Cause("not known", outcome, by)
     ranged = (
         by is not None
         and (by.table, by.chain) == ("filter", SOURCE_RANGES)

@@ -16,6 +16,10 @@ ACCEPT, LOCAL = "ACCEPT", "LOCAL"
 """Outcomes of connections that get through; LOCAL: delivered to this node, where nothing was rewritten."""
 
 
+AS_WRITTEN = "as kube-proxy writes it, not in this dump"
+"""The text of a rule that decides and is taken for granted: no line of the dump has it."""
+
+
 class Decider(NamedTuple):
     """The rule that decides, or the policy of a chain, which has no `number`.
 
@@ -46,7 +50,7 @@ class EndpointRow(NamedTuple):
     """What becomes of connections that a DNAT sends to an endpoint, where all of `when` hold.
 
     They are the share `share` (in [0, 1]) of all. `port` is None where it is not known. `outcome` is
-    ACCEPT, DROP, REJECT, QUEUE or STOLEN, as decided by `by`. `snat` is None, MASQUERADE, or the address
+    ACCEPT, DROP, REJECT, QUEUE, STOLEN or UNKNOWN, as decided by `by`. `snat` is None, MASQUERADE, or the address
     that the source becomes, by the rule `snat_by`. `reply` says the same of the endpoint's answer on its way
     back through this node; None: it is not seen here, or not known.
     """

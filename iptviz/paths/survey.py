@@ -91,9 +91,10 @@ class Survey:
 
     @property
     def granted(self) -> When:
-        """That tables which no dump shows do nothing, where there may be some."""
-        unseen = self.hooks.unseen or self.hooks.beyond
-        return (Assumption(self.hooks.nothing_unseen, holds=True),) if unseen else ()
+        """That tables which no dump shows do nothing, and chains are as kube-proxy writes them."""
+        unseen = [self.hooks.nothing_unseen] if self.hooks.unseen or self.hooks.beyond else []
+        granted = [self.hooks.as_granted] if self.hooks.granted else []
+        return tuple(Assumption(each, holds=True) for each in (*unseen, *granted))
 
     def paths(self, frontend: Frontend, chains: Iterable[str], endpoints: Sequence[str]) -> FrontendPaths:
         """Return the paths of connections to a frontend.
@@ -220,7 +221,7 @@ _LARGE = 1 << 18
 _MOST_HOSTS = 8
 """What more endpoints outside of the pods' networks send to themselves is not told."""
 
-_ASKED = {"bridge-port", "unseen-tables"}
+_ASKED = {"bridge-port", "unseen-tables", "unseen-chains"}
 """What is taken for granted and stands in no field of the packet."""
 
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Condition
-from iptviz.engine.effects import answered
+from iptviz.engine.effects import UNKNOWN, answered
 from iptviz.engine.hooks import start_of
 from iptviz.paths.later import Back, Next, answer_to, next_packet
 from iptviz.paths.leg import Leg, Onward, Stopped, Through, endpoint_text, translates
@@ -170,6 +170,8 @@ class Way:
 
         def told(leaf: int) -> int:
             says = self.diagrams.says(leaf)
+            if isinstance(says, Stopped) and says.verdict == UNKNOWN:
+                return self.diagrams.leaf(accepted)
             if isinstance(says, Stopped):
                 return self.diagrams.leaf(accepted._replace(reply=says.verdict, reply_by=says.by))
             return self._later(client, packet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain as joined
 from itertools import compress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
 from iptviz.checks.registry import examine
 from iptviz.checks.sync import emptiness
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.hooks import granted_of
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.mode import mode_of
@@ -24,6 +26,7 @@ from iptviz.questions.explain_finding import ids_of
 from iptviz.questions.pseudonyms import agreed, withheld
 from iptviz.questions.wanted import INFO, Wanted, lookable
 from iptviz.questions.ways import Beside, evidence_of
+from iptviz.rules.iptables import DumpRules
 from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names
 
@@ -50,8 +53,9 @@ class CheckResult(NamedTuple):
     asked for, `known` are those that stand in the baseline. `hosts` are what was known of the node beside each
     of its dumps. `notes` say why there are no services to look at, or not all of them. Of what was left out,
     `below` were less severe than `min_severity`. `unseen` are tables that the node has or may have, and no dump
-    shows; `nftables` those of them in which kube-proxy keeps services. `withheld` is what the dump itself shows,
-    and its pseudonyms do not.
+    shows; `nftables` those of them in which kube-proxy keeps services. `granted` are chains, after their table,
+    of which rules are taken for granted that no dump shows. `withheld` is what the dump itself shows, and its
+    pseudonyms do not.
     """
 
     dump: Dump
@@ -70,13 +74,14 @@ class CheckResult(NamedTuple):
     ports_of: tuple[int, ...] = ()
     unseen: tuple[str, ...] = ()
     nftables: tuple[str, ...] = ()
+    granted: tuple[str, ...] = ()
 
     @property
     def assumed(self) -> When:
-        """What is taken for granted of all connections: that tables which no dump shows do nothing."""
-        if not self.unseen or not self.ports:
-            return ()
-        return (Assumption(Condition("unseen-tables", ", ".join(self.unseen)), holds=True),)
+        """What is taken for granted of all connections: of tables, and of chains, that no dump shows."""
+        unseen = [Condition("unseen-tables", ", ".join(self.unseen))] if self.unseen else []
+        granted = [Condition("unseen-chains", " and ".join(self.granted))] if self.granted else []
+        return tuple(Assumption(each, holds=True) for each in (*unseen, *granted)) if self.ports else ()
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
@@ -188,8 +193,14 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
         unseen=tuple(
             dict.fromkeys(name for one in examined for name in (*one.evidence.unseen, *one.evidence.beyond))
         ),
+        granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
         nftables=tuple(dict.fromkeys(name for one in examined for name in _own_tables(one))),
     )
+
+
+def _granted(one: Examined) -> tuple[str, ...]:
+    """Return the chains of which rules are taken for granted that a dump does not show."""
+    return granted_of(map(DumpRules, one.evidence.dumps))
 
 
 def _own_tables(one: Examined) -> tuple[str, ...]:

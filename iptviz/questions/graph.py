@@ -199,7 +199,7 @@ def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Ite
     rules = {(jump.tail, jump.head): jump.rules for jump in kept}
     missing = {node.place for node in nodes if not node.present}
     for jump in kept:
-        if jump.head in missing:
+        if jump.head in missing and not dump.tables[jump.head[0]].shown.is_excerpt:
             yield dangling((jump.head[1],), jump.rules, complete=dump.complete)
     for group in loops(rules):
         within = set(group)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.errors import TargetError
+from iptviz.kube.frontends import CHAIN
+from iptviz.kube.target import parse_target
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
@@ -76,7 +80,7 @@ def _failing(found: ServicesResult) -> Iterator[str]:
     """Yield a TARGET for each service port that clients do not reach: the frontend at which they fare worst."""
     for answer in found.answers:
         for port in filter(fails_unduly, answer.reached):
-            yield _target(min(port, key=lambda reached: reached.worst).frontend)
+            yield from _target(min(port, key=lambda reached: reached.worst).frontend)
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:
@@ -84,8 +88,19 @@ def _odd(found: ServicesResult) -> Iterator[str]:
     for answer in found.answers:
         for port, reached in zip(answer.services, answer.reached, strict=True):
             if not fails_unduly(reached) and next(findings_of(answer.dump, port), None):
-                yield _target(port.usual.frontend)
+                yield from _target(port.usual.frontend)
 
 
-def _target(frontend: Frontend) -> str:
-    return f"{join_endpoint(frontend.address or '', frontend.port)}/{frontend.protocol}"
+def _target(frontend: Frontend) -> Iterator[str]:
+    """Yield the TARGET that names a frontend: by its address, or where that is none by its service or chain."""
+    where = join_endpoint(frontend.address or "", frontend.port)
+    by_address = "" if frontend.kind == CHAIN else f"{where}/{frontend.protocol}"
+    yield from islice(filter(_is_target, (by_address, frontend.service.text, frontend.leads_to)), 1)
+
+
+def _is_target(text: str) -> bool:
+    try:
+        parse_target(text)
+    except TargetError:
+        return False
+    return True

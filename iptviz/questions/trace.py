@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.kube.find import find
-from iptviz.kube.frontends import SERVICE_KINDS, Frontend, frontends_leading_to
+from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
@@ -173,7 +173,7 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
 
 def _traced(dump: Dump, frontend: Frontend) -> ServiceTrace:
     """Follow new connections to a frontend of any kind."""
-    if frontend.kind in SERVICE_KINDS:
+    if frontend.kind in (*SERVICE_KINDS, CHAIN):
         return trace_frontend(dump, frontend)
     from iptviz.kube.port_ways import trace_health_check, trace_port  # most questions are about services
 
@@ -212,7 +212,7 @@ def _named(traced: ServiceTrace, naming: Naming) -> ServiceTrace:
     """Return a trace with the name that a hash confirms, where comments tell none."""
     if traced.service is not NAMELESS:
         return traced
-    chains = (traced.frontend.rule.jump, traced.chain)
+    chains = (traced.frontend.leads_to, traced.chain)
     hashed = (naming.name_of(chain) for chain in chains if chain)
     return traced._replace(hashed=next((name for name in hashed if name is not NAMELESS), NAMELESS))
 

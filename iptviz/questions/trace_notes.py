@@ -9,11 +9,12 @@ from iptviz.intake.remark import remark
 from iptviz.kube.broken_endpoints import is_flawed
 from iptviz.kube.families import (
     DISPATCHERS,
+    ENDPOINT_CHAIN,
     FIREWALL_CHAIN,
     KERNEL,
     written_by,
 )
-from iptviz.kube.frontends import SERVICE_KINDS, port_of, value_of
+from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, port_of, value_of
 from iptviz.kube.naming import fits
 from iptviz.kube.synced import lost_hooks
 from iptviz.kube.target import AddressTarget, ParsedTarget
@@ -46,7 +47,8 @@ def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
 
 def _undeclared(dump: Dump) -> Iterator[Item]:
     """Yield the jumps of built-in chains to kube-proxy's chains that are not there: no kernel loads those."""
-    for table, hook in product(dump.tables.values(), written_by(KERNEL)):
+    shown = [table for table in dump.tables.values() if not table.shown.is_excerpt]
+    for table, hook in product(shown, written_by(KERNEL)):
         for rule in table.rules_with("-j KUBE-", hook):
             if rule.jump is not None and not table.has_chain(rule.jump):
                 from iptviz.checks.refused import dangling
@@ -56,7 +58,7 @@ def _undeclared(dump: Dump) -> Iterator[Item]:
 
 def frontend_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
     """Yield what is to be said of one frontend."""
-    is_service = traced.frontend.kind in SERVICE_KINDS
+    is_service = traced.frontend.kind in (*SERVICE_KINDS, CHAIN)
     yield from _service_notes(dump, traced) if is_service else _port_notes(traced)
 
 
@@ -74,8 +76,9 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         yield remark(
             "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
         )
-    chain = traced.frontend.rule.jump or traced.chain or ""
-    if traced.service.named_by == "comment" and not fits(chain, traced.service, traced.frontend.protocol):
+    chain = traced.frontend.leads_to or traced.chain or ""
+    by_name = traced.service.named_by == "comment" and not chain.startswith(ENDPOINT_CHAIN)
+    if by_name and not fits(chain, traced.service, traced.frontend.protocol):
         from iptviz.checks.services import edited_hash
 
         yield edited_hash(chain, traced.service, traced.frontend.rule)

@@ -114,15 +114,18 @@ def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | No
     snapshot = as_snapshot(dump)
     by_family: dict[str, Dump] = {}
     for each in snapshot.dumps:
-        if mode_of(each).name == "iptables":
+        mode = mode_of(each)
+        if mode.name == "iptables" and not mode.lacking:
             by_family.setdefault(each.family, each)
     answers = [_verify(each, cluster, node) for each in by_family.values() or [snapshot.dump]]
     return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
 
 
 def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
-    if (mode := mode_of(dump).name) not in _COMPARED:
-        what = sentence(mode_remark(mode))
+    mode = mode_of(dump)
+    shown = mode.lacking or mode.name
+    if shown not in _COMPARED:
+        what = sentence(mode_remark(shown))
         raise DumpError(f"services cannot be compared: {what}", where=dump.source)
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
     expected = {wanted.key: wanted for wanted in expected_ports(cluster, version, node)}

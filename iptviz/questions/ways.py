@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import PacketError
+from iptviz.kube.frontends import CHAIN
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.questions.host import supplied_host
@@ -114,14 +115,15 @@ def _paths(
     dump: Dump, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
 ) -> tuple[FrontendPaths, ...]:
     survey = Survey(dump, evidence, beside.client)
-    return tuple(
-        survey.paths(
-            traced.frontend,
-            sorted(traced.chains),
-            [end.address for outcome in traced.outcomes for end in outcome.endpoints],
-        )
-        for traced in services
-    )
+    return tuple(_paths_to(survey, traced) for traced in services)
+
+
+def _paths_to(survey: Survey, traced: ServiceTrace) -> FrontendPaths:
+    """Return the paths of connections to a frontend; none to what is no address, or a chain of unknown ways."""
+    if traced.frontend.kind == CHAIN or traced.frontend.is_malformed:
+        return FrontendPaths((), (), kind=traced.frontend.kind)
+    ends = [end.address for outcome in traced.outcomes for end in outcome.endpoints]
+    return survey.paths(traced.frontend, sorted(traced.chains), ends)
 
 
 def _conditions(

@@ -44,6 +44,24 @@ class Place(Protocol):
         """The table that holds the rule."""
 
 
+class GrantedPlace(NamedTuple):
+    """A rule that stands in no line of its source and is taken for granted: see `iptviz.rules.granted`.
+
+    Answers name neither a line nor a number of it. `number` tells only its order in its chain.
+    """
+
+    table: Named
+    chain: str
+    number: int
+    text: str
+    line: int = 0
+
+
+def is_granted(place: object) -> bool:
+    """Whether a rule is taken for granted and stands in no line."""
+    return isinstance(place, GrantedPlace)
+
+
 class Test(NamedTuple):
     """One thing that a rule asks of a packet.
 
@@ -148,6 +166,16 @@ class RuleTable(Protocol):
 
     def has_chain(self, chain: str) -> bool:
         """Whether the table has a chain of this name."""
+
+    @property
+    def granted(self) -> tuple[str, ...]:
+        """The chains of which rules are taken for granted that the source does not show."""
+
+    def decides_unseen(self, chain: str) -> bool | None:
+        """Whether a chain that is not there decides about all that enters it, as far as its name tells.
+
+        None where the source shows all chains: then the chain does not exist.
+        """
 
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule; that of a long one is told without a look at its rules."""

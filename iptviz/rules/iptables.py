@@ -79,22 +79,46 @@ class DumpTable:
 
         return Shapes(self.has_chain, self.family)
 
+    @cached_property
+    def _granted(self) -> dict[str, tuple[CompiledRule, ...]]:
+        """The rules that are taken for granted, by chain: none of a table that shows all its lines."""
+        if self._table.shown.is_whole:
+            return {}
+        from iptviz.rules.granted import granted_rules  # most dumps are whole
+
+        return granted_rules(self._table)
+
+    @property
+    def granted(self) -> tuple[str, ...]:
+        """The chains of which rules are taken for granted that the dump does not show."""
+        return tuple(self._granted)
+
     def has_chain(self, chain: str) -> bool:
-        """Whether the table has a chain of this name."""
-        return chain in self._table.chains
+        """Whether the table has a chain of this name, be it one that is taken for granted."""
+        return chain in self._table.chains or chain in self._granted
+
+    def decides_unseen(self, chain: str) -> bool | None:
+        """Whether a chain that is not shown decides about all that enters it; None where all chains are shown."""
+        if self.has_chain(chain) or self._table.shown.is_whole:
+            return None
+        from iptviz.rules.granted import DECIDING
+
+        return chain.startswith(DECIDING)
 
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule."""
-        return not self._table.runs_of(chain)
+        return not self._table.runs_of(chain) and chain not in self._granted
 
     def policy(self, chain: str) -> str | None:
         """Return ACCEPT or DROP for a built-in chain, None for a user chain or where the dump has none."""
-        return self._table.chains[chain].policy
+        return self._table.chains[chain].policy if chain in self._table.chains else None
 
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order; a chain that is not there has none."""
         if chain not in self._chains:
-            self._chains[chain] = _CompiledRules(self, self._table.rules_of(chain))
+            shown = _CompiledRules(self, self._table.rules_of(chain))
+            granted = self._granted.get(chain)
+            self._chains[chain] = (*shown, *granted) if granted else shown
         return self._chains[chain]
 
     def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
@@ -106,7 +130,11 @@ class DumpTable:
                 self._chosen.clear()
             chosen = self._sorted(chain).towards(destination)
             self._chosen[chain, destination] = (
-                self.rules_of(chain) if chosen is None else _CompiledRules(self, chosen)
+                self.rules_of(chain)
+                if chosen is None
+                else (*_CompiledRules(self, chosen), *self._granted.get(chain, ()))
+                if chain in self._granted
+                else _CompiledRules(self, chosen)
             )
         return self._chosen[chain, destination]
 

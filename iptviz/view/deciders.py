@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.paths.model import AS_WRITTEN
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
 
@@ -21,6 +22,8 @@ def _place(by: Decider) -> str:
     if not by.table:
         return f"routing ({by.text})" if by.text else "routing"
     line = "" if by.line is None else f"line {by.line}"
+    if by.text == AS_WRITTEN:
+        return f"{by.table} {by.chain} ({by.text})"
     if by.number is None:
         return f"the policy of {by.table} {by.chain}" + (f" ({line})" if line else "")
     details = ": ".join(filter(None, (line, by.text)))

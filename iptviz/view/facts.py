@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import total
-from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.kube.families import ENDPOINT_CHAIN
+from iptviz.kube.frontends import CHAIN, SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.outcome import FrontendOutcome
+    from iptviz.dump.table import Table
+    from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
     from iptviz.view.fates import Ways
@@ -37,17 +39,26 @@ _CHOOSERS = {True: "kube-proxy's chains", False: "the port's own rules"}
 """Who chooses endpoints: of a service, and of a port that others publish."""
 
 
+def _chooser(service: ServiceTrace) -> str:
+    """Return who chooses endpoints: of a chain that stands for its frontends, for what enters it."""
+    if service.frontend.kind == CHAIN:
+        return f"the rules of {printable(service.frontend.leads_to)}"
+    return _CHOOSERS[service.frontend.kind in SERVICE_KINDS]
+
+
 def trace_facts(
     result: TraceResult, place: int, cases: list[OutcomeCase], ways: Ways | None
 ) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer, with its ways."""
     service = result.services[place]
-    usual, of_service = service.usual, service.frontend.kind in SERVICE_KINDS
-    if result.wanted:
+    usual, of_service = service.usual, service.frontend.kind in (*SERVICE_KINDS, CHAIN)
+    if result.wanted and not service.frontend.leads_to.startswith(ENDPOINT_CHAIN):
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
         yield Fact("Target", _target_text(result, share, ways), kind="target")
     for case in cases:
-        yield from _chosen_facts(case, ways, complete=result.complete, of_service=of_service)
+        yield from _chosen_facts(
+            case, ways, _chooser(service), complete=result.complete, of_service=of_service
+        )
     if of_service:  # who else publishes a port has marks of its own
         if len(cases) == 1 and usual.endpoints and ways is None:
             yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
@@ -77,7 +88,7 @@ def _target_text(result: TraceResult, share: Fraction, ways: Ways | None) -> str
 
 
 def _chosen_facts(
-    case: OutcomeCase, ways: Ways | None, *, complete: bool, of_service: bool
+    case: OutcomeCase, ways: Ways | None, chooser: str, *, complete: bool, of_service: bool
 ) -> Iterator[Fact]:
     """Yield what kube-proxy's own chains choose, which is no verdict where not all that they choose is reached.
 
@@ -88,7 +99,7 @@ def _chosen_facts(
         yield fact
     elif not all_reach(ways):
         mood: Mood = "" if fact.mood == "good" else fact.mood
-        chosen = f"{_CHOOSERS[of_service]}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
+        chosen = f"{chooser}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
         yield fact._replace(text=chosen, mood=mood, kind="chosen")
     elif case.case.letter or fact.mood == "bad":
         yield fact._replace(kind="chosen")
@@ -106,11 +117,17 @@ def _balance_fact(case: OutcomeCase, *, complete: bool, masqueraded: bool) -> Fa
 def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
     """Yield what is missing for an endpoint that reaches itself; nothing where all is there."""
     endpoints = [endpoint for case in cases for endpoint in case.outcome.endpoints]
-    without = dict.fromkeys(endpoint_label(end) for end in endpoints if end.hairpin is None)
+    lacking = (end for end in endpoints if end.hairpin is None and not _may_lack_hairpin(end))
+    without = dict.fromkeys(map(endpoint_label, lacking))
     if without:
         who = ", ".join(list(without)[:3]) + (" ..." if len(without) > 3 else "")
         text = f"no masquerade rule for {who}: it cannot reach itself through this service"
         yield Fact("Hairpin", text, "bad", "hairpin")
+
+
+def _may_lack_hairpin(end: Endpoint) -> bool:
+    """Whether the rule by which an endpoint reaches itself may be among what the dump does not show."""
+    return cast("Table", end.rule.table).shown.may_lack(end.rule.chain)
 
 
 def _open_facts(result: TraceResult, service: ServiceTrace) -> Iterator[Fact]:

@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
+from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.kube.outcome import unprinted_chances
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
 
@@ -51,6 +53,7 @@ _LEFTOVER_KINDS: dict[str, FateKind] = {
     ACCEPT: "unchanged",
     LOCAL: "local",
     **dict.fromkeys(_KEPT, "handed"),
+    UNKNOWN: "unseen",
 }
 
 
@@ -82,15 +85,24 @@ class Ways:
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
     `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
-    lacks on the way.
+    lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on. `unprinted` is a
+    chain of which the dump lacks the chances: who gets what is not known.
     """
 
     def __init__(
-        self, paths: FrontendPaths, own: frozenset[str] | None = None, lacking: tuple[str, ...] = ()
+        self,
+        paths: FrontendPaths,
+        own: frozenset[str] | None = None,
+        lacking: tuple[str, ...] = (),
+        *,
+        nat_unseen: bool = False,
+        unprinted: str = "",
     ) -> None:
         self.paths = paths
         self.own = own
         self.lacking = lacking
+        self.nat_unseen = nat_unseen
+        self.unprinted = unprinted
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -110,7 +122,9 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
         return Ways(answer.paths[place])
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
-    return Ways(answer.paths[place], own, _lacking(answer, place))
+    unseen = answer.services[place].nat_unseen
+    lost = "" if answer.complete else unprinted_chances(answer.services[place].usual)
+    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen, unprinted=lost)
 
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
@@ -132,11 +146,21 @@ def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
     left = _leftover_fates(entry, for_node=for_node)
     if ways.lacking and not entry.untracked:
         left = (fate._replace(kind="unseen", to=", ".join(ways.lacking)) for fate in left)
-    fates = [_compared(fate, ways.own) for fate in (*_endpoint_fates(entry), *left)]
+    if ways.nat_unseen:
+        left = (_as_unseen(fate) for fate in left)
+    ends = _endpoint_fates(entry)
+    if ways.unprinted:
+        ends = (fate._replace(kind="unseen", to=f"the probabilities of {ways.unprinted}") for fate in ends)
+    fates = [_compared(fate, ways.own) for fate in (*ends, *left)]
     rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
         fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]
     return sorted(_few(_joined(fates)), key=lambda fate: (FATE_KINDS.index(fate.kind), -fate.share))
+
+
+def _as_unseen(fate: Fate) -> Fate:
+    """Return what becomes of what nat does not rewrite where rules of nat that are not shown may do that."""
+    return fate._replace(kind="unseen", to="rules of nat") if fate.kind == "unchanged" else fate
 
 
 def all_reach(ways: Ways) -> bool:
@@ -201,7 +225,7 @@ def _kind(row: EndpointRow) -> FateKind:
         return "reached"
     if row.outcome == ACCEPT:
         return "answer"
-    return "handed" if row.outcome in _KEPT else "fails"
+    return _LEFTOVER_KINDS.get(row.outcome, "fails")
 
 
 def _leftover_fates(entry: ClientPaths, *, for_node: bool) -> Iterator[Fate]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
+from iptviz.kube.comments import way_of_comment
+from iptviz.kube.frontends import CHAIN
+from iptviz.kube.outcome import lacking_share, unprinted_chances
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
@@ -30,6 +33,7 @@ KIND_WORDS = {
     "host-port": "host port",
     "published": "published port",
     "health-check": "health check port",
+    CHAIN: "chain",
 }
 
 FOLD_FROM = 16
@@ -37,6 +41,9 @@ FOLD_FROM = 16
 
 SHOWN = 10
 """How many of them then remain; of chains, too, where an edited dump nests more."""
+
+_MOST_LACKING = 3
+"""So many chains that the dump does not show are named."""
 
 _ENOUGH_BITS = 128
 """For the least and the most of thousands of shares: comparing them exactly would only be slow."""
@@ -115,7 +122,8 @@ def frontend_label(frontend: Frontend) -> str:
     """Return a frontend with its kind, and to which addresses of the node it is limited."""
     limit = frontend.addresses if frontend.address is None else None
     where = f" {limit.text}" if limit else ""
-    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}")
+    unseen = ": its frontends are not in this dump" if frontend.kind == CHAIN else ""
+    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
 
 
 def raw_label(endpoint: Endpoint) -> str:
@@ -151,11 +159,21 @@ def when_label(mark: Masquerade) -> str:
     return printable(f"if {clauses(mark.needs)}" if mark.needs else "always")
 
 
+def lacking_label(outcome: FrontendOutcome) -> str:
+    """Say which chains connections enter that the dump does not show, and the endpoints that comments name."""
+    addresses = {hop.chain: way_of_comment(hop.via.comment) for hop in outcome.lacking}
+    named = [f"{chain} ({way} by its comment)" if way else chain for chain, way in addresses.items()]
+    more = f" and {len(named) - _MOST_LACKING:,} more" if len(named) > _MOST_LACKING else ""
+    return printable(f"not known: this dump lacks {', '.join(named[:_MOST_LACKING])}{more}")
+
+
 def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     """Say what becomes of connections that get no endpoint and that nothing refuses.
 
     To a kernel a chain without rules just returns; in a dump that lacks something, they may be what it lacks.
     """
+    if outcome.lacking:
+        return lacking_label(outcome)
     if outcome.empty_chains and not complete:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
         return printable(f"not known, since this incomplete dump has no rules of {chains}")
@@ -201,7 +219,7 @@ def outcome_cases(outcomes: tuple[FrontendOutcome, ...]) -> list[OutcomeCase]:
 def result_of(outcome: FrontendOutcome) -> object:
     """Return what an outcome comes to: equal for those that are one case."""
     shares = tuple((endpoint.rule, endpoint.share) for endpoint in outcome.endpoints)
-    return shares, outcome.leftover, outcome.verdict, outcome.masquerade
+    return shares, outcome.leftover, outcome.verdict, outcome.masquerade, outcome.lacking
 
 
 def letter_of(number: int) -> str:
@@ -218,6 +236,9 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
     `balance` is that of the outcome.
     """
+    if balance is not None and not complete and (lost := unprinted_chances(outcome)):
+        count = counted(balance.endpoints, "endpoint")
+        return printable(f"{count}, shares not known: the probabilities of {lost} are not printed")
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:
@@ -235,6 +256,11 @@ def _balance_text(balance: Balance, outcome: FrontendOutcome) -> str:
     if balance.endpoints == 1 and not outcome.leftover:
         return "1 endpoint (100 %)"
     count = counted(balance.endpoints, "endpoint")
+    if outcome.lacking:
+        shares = percent(balance.most) + (" each" if balance.endpoints > 1 else "")
+        if balance.least != balance.most:
+            shares = f"{percent(balance.least)} to {percent(balance.most)}"
+        return f"{count}, {shares}; {percent(lacking_share(outcome))} {lacking_label(outcome)}"
     if outcome.leftover:
         spread = f"{percent(balance.least)} to {percent(balance.most)}"
         return f"{count}, {spread}, {percent(outcome.leftover)} get none"

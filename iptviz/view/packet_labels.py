@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
+from iptviz.engine.effects import UNKNOWN
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.rules.iptables import dump_rule
@@ -125,7 +126,10 @@ def circumstances_label(packet: Packet, hook: str) -> str:
 
 def fate_label(outcome: Outcome) -> str:
     """Return the verdict, with where an accepted packet is and how a rejected one is answered."""
-    target = dump_rule(outcome.by).target if outcome.by else None
+    rule = dump_rule(outcome.by) if outcome.by else None
+    if outcome.verdict == UNKNOWN and rule is not None:
+        return printable(f"NOT KNOWN: this dump lacks {rule.jump}")
+    target = rule.target if rule else None
     how = target.value("--reject-with") if target and outcome.verdict == "REJECT" else None
     if how:
         return printable(f"REJECT with {how}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import clauses
+from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.fares import FARE_WORDS, fails, surely_reached
 from iptviz.view.blocks import Fact
 from iptviz.view.labels import KIND_WORDS
@@ -119,7 +120,7 @@ def cause_text(cause: Cause) -> str:
     """Return why connections fail, with the rule or policy that decides."""
     if cause.why == "not DNATed":
         return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
-    if not cause.outcome:
+    if not cause.outcome or cause.outcome == UNKNOWN:
         return _WHY[cause.why]
     if cause.to:
         return f"{_WHY[cause.why]}{printable(cause.to)}, no endpoint of the service"

@@ -9,6 +9,7 @@ from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import sentence
 from iptviz.engine.condition import clauses
+from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
@@ -95,7 +96,7 @@ def _others(port: ServicePort, *, fold: bool = False) -> str:
     texts = [
         join_endpoint(answer.frontend.address or "", answer.frontend.port)
         for answer in port.answers
-        if answer.frontend.kind != "cluster-ip"
+        if answer.frontend.kind not in {"cluster-ip", CHAIN}
     ]
     shown = texts[:_SHOWN] if fold and len(texts) > _SHOWN + 1 else texts
     return ", ".join([*shown, *([f"+{len(texts) - len(shown)}"] if len(shown) < len(texts) else [])])
@@ -109,6 +110,8 @@ def _count(port: ServicePort) -> str:
 
 def _shares(port: ServicePort) -> str:
     balance = port.balance
+    if port.usual.unseen and not port.usual.leftover:
+        return "not known"
     if port.usual.unseen:
         return f"{percent(port.usual.leftover)} not in this dump"
     if balance is None:
@@ -141,6 +144,7 @@ def _remarks(port: ServicePort) -> str:
 def _other_remarks(port: ServicePort) -> list[str]:
     """Return what is said of a service beside who refuses it."""
     remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
+    remarks += ["its frontends are not in this dump"] if port.usual.frontend.kind == CHAIN else []
     remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
     return remarks
@@ -248,7 +252,7 @@ def _masquerade(result: ServicesResult) -> str:
     for port in result.services:
         if port.endpoints:
             texts = [f"if {clauses(needs)}" if needs else "always" for needs in port.usual.masquerade]
-            text = ", or ".join(texts) or "never"
+            text = ", or ".join(texts) or ("no rule here says so" if result.dump.is_excerpt else "never")
             counts[text] = counts.get(text, 0) + 1
     if len(counts) == 1:
         return next(iter(counts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
+from iptviz.kube.outcome import lacking_share
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, Tree, View, flattened, later
 from iptviz.view.facts import trace_facts
 from iptviz.view.fates import ways_at
@@ -17,6 +18,7 @@ from iptviz.view.labels import (
     endpoint_label,
     folded_label,
     frontend_label,
+    lacking_label,
     leftover_label,
     line_label,
     note_texts,
@@ -179,7 +181,9 @@ class _FrontendViewer:
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
                 yield TextNode("chain", printable(hop.chain) + share, f"from line {hop.via.line}", below)
-        if outcome.leftover:
+        if outcome.lacking:
+            yield Remainder(lacking_share(outcome), lacking_label(outcome))
+        if outcome.leftover > lacking_share(outcome):
             yield self._remainder(outcome)
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
@@ -216,9 +220,11 @@ class _FrontendViewer:
         return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)
 
     def _remainder(self, outcome: FrontendOutcome) -> Remainder:
+        share = outcome.leftover - lacking_share(outcome)
         if outcome.verdict is None:
-            return Remainder(outcome.leftover, leftover_label(outcome, complete=self.result.complete))
-        return Remainder(outcome.leftover, _refusal(outcome.verdict), line_label(outcome.verdict.rule))
+            shown = outcome._replace(lacking=())
+            return Remainder(share, leftover_label(shown, complete=self.result.complete))
+        return Remainder(share, _refusal(outcome.verdict), line_label(outcome.verdict.rule))
 
 
 def _refusal(verdict: Verdict) -> str:

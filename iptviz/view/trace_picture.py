@@ -19,6 +19,7 @@ from iptviz.view.labels import (
     dump_label,
     endpoint_label,
     frontend_label,
+    lacking_label,
     line_label,
     note_texts,
     raw_label,
@@ -193,6 +194,8 @@ class _FrontendPainter:
         verdict = outcome.verdict
         if verdict is None:
             nothing = ("no endpoint", "not DNATed")
+            if outcome.lacking:
+                nothing = ("not known", lacking_label(outcome).removeprefix("not known: "))
             return Box(f"leftover/{self.service.frontend.text}", "leftover", nothing)
         lines = (verdict.kind, printable(verdict.rule.comment or ""), line_label(verdict.rule))
         return Box(f"verdict/{verdict.rule.line}", "verdict", lines, _raw(verdict.rule))

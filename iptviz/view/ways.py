@@ -181,7 +181,10 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: boo
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends, even=even) + foreign + when
     if fate.kind == "unseen":
-        return f"this dump lacks {fate.to}{when}"
+        lacking = (
+            fate.to if fate.to or fate.by is None else f"the chain that {decider_label(fate.by)} leads to"
+        )
+        return f"this dump lacks {lacking}{when}"
     share = "" if alone or works else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")

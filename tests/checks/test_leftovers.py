@@ -12,6 +12,7 @@ from tests.conftest import FIXTURES
 from tests.kubeproxy import Cluster, Service
 
 HEAD = """*nat
+:PREROUTING ACCEPT [0:0]
 :KUBE-HOSTPORTS - [0:0]
 :KUBE-HP-ABCDEFGHIJKLMNOP - [0:0]
 :KUBE-PORTALS-CONTAINER - [0:0]
@@ -33,7 +34,7 @@ def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
     userspace, host_ports = texts(f"{HEAD}{JUMP}{RULES}")
     assert userspace == (
         "KUBE-PORTALS-CONTAINER and 1 more: kube-proxy's userspace mode, the default before 1.2; "
-        "line 6 still leads there"
+        "line 7 still leads there"
     )
     assert host_ports == (
         "KUBE-HOSTPORTS and 1 more: host ports of dockershim, which Kubernetes 1.24 removed; "
@@ -41,7 +42,7 @@ def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
     )
     assert texts(f"{HEAD}{RULES}")[0].endswith("nothing leads there any more")
     cut = f"{HEAD}{RULES}".removesuffix("COMMIT\n")
-    assert texts(cut)[0].endswith("nothing in this cut table leads there")
+    assert texts(cut)[0].endswith("nothing that is shown here leads there")
     assert texts(kubeproxy.saved(kubeproxy.numbered(1, 1))) == []
     assert texts("*filter\n:KUBE-PORTALS-HOST - [0:0]\nCOMMIT\n") == []
 
@@ -61,7 +62,7 @@ def test_a_rule_that_leads_to_what_ends_nothing_is_told() -> None:
 
 def test_the_list_of_services_speaks_of_them() -> None:
     notes = sentences(iptviz.services(iptviz.load(f"{HEAD}{JUMP}{RULES}".encode())).notes)
-    assert any("line 4: KUBE-PORTALS-CONTAINER and 1 more" in note for note in notes)
+    assert any("line 5: KUBE-PORTALS-CONTAINER and 1 more" in note for note in notes)
 
 
 def test_their_ports_are_published_by_them() -> None:

@@ -131,7 +131,7 @@ OUTCOME: dict[str, Checker] = {
     "masquerade": many(MASQUERADE),
 }
 DECIDER = fields(table=text, chain=text, rule=or_null(number), line=or_null(number), text=text, others=number)
-OUTCOME_WORD = one_of("ACCEPT", "DROP", "REJECT", "QUEUE", "STOLEN", "LOCAL")
+OUTCOME_WORD = one_of("ACCEPT", "DROP", "REJECT", "QUEUE", "STOLEN", "LOCAL", "UNKNOWN")
 PATH_ENDPOINT = fields(
     address=text,
     port=or_null(number),

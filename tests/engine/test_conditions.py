@@ -104,6 +104,11 @@ EXAMPLES = {
         Condition("unseen-tables", "raw, mangle"),
         "the tables that are not in the dump (raw, mangle) do nothing here", "the tables that are not in the dump (raw, mangle) do something here",
     ),
+    "unseen-chains": (
+        Condition("unseen-chains", "nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD"),
+        "what the dump lacks of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD is as kube-proxy writes it",
+        "what the dump lacks of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD is not as kube-proxy writes it",
+    ),
     "sysctl": (
         Condition("sysctl", "net.ipv4.conf.tenant12.route_localnet=1"),
         "net.ipv4.conf.tenant12.route_localnet=1", "net.ipv4.conf.tenant12.route_localnet is not 1",

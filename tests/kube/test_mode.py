@@ -32,7 +32,8 @@ CASES = [
     (CANARY, Mode("no-nat")),
     (f"*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n{CANARY}", Mode("elsewhere", 5)),
     ("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", Mode("no-nat")),
-    ("*filter\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", Mode("no-nat")),
+    ("*filter\n:KUBE-SERVICES - [0:0]\nCOMMIT\n", Mode("iptables", 2, lacking="no-nat")),
+    ("-A KUBE-SVC-AAAAAAAAAAAAAAAA -j KUBE-SEP-BBBBBBBBBBBBBBBB\n", Mode("iptables", 1, lacking="cut")),
     ("*filter\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n", Mode("ipvs", 2)),
     (EMPTY_NAT, Mode("none")),
     ("*nat\n:KUBE-MARK-MASQ - [0:0]\nCOMMIT\n", Mode("none")),  # kubelet made it, too
@@ -76,7 +77,7 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
             "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here",
         ),
         ("flushed-nat", "no sign of kube-proxy in iptables mode", "or its rules were flushed"),
-        ("filter-only", "the dump has no nat table", "The dump has no nat table, only filter"),
+        ("filter-only", "written by kube-proxy", "table nat is not here"),
         (
             "cut-in-declarations",
             "the dump lacks lines and has no KUBE-SERVICES chain",

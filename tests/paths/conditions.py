@@ -114,6 +114,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool]] = {
     "bridge-port": lambda _value, _facts: False,
     "recent": lambda _value, _facts: False,
     "unseen-tables": lambda _value, _facts: True,
+    "unseen-chains": lambda _value, _facts: True,
     "fragment": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
     "state": lambda value, _facts: value == "NEW",
