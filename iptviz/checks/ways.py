@@ -11,7 +11,6 @@ from iptviz.intake.remark import remark
 from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, shadowed_ways, taking_all_above
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import frontend_of
-from iptviz.kube.outcome import unprinted_chances
 from iptviz.kube.service import trace_frontend
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
         if idle and not outcome.others and not traced.broken.missing:
             rules = [end.rule if end.via in used else end.via for end in idle]
             above = taking_all_above(rules[0], traced.packet)
-            if above and not complete and (is_repeated(above[0]) or unprinted_chances(outcome)):
+            if above and not complete and is_repeated(above[0]):
                 continue
             yield found(endpoint_shadowed, [*above, *rules], line=rules[0].line, complete=complete,
                 service=service, ends=tuple(end.text for end in idle), of=service.text,

@@ -24,7 +24,7 @@ from iptviz.kube.frontends import (
     port_of,
     value_of,
 )
-from iptviz.kube.outcome import lacking_share, unprinted_chances
+from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.xtables.address import split_endpoint
@@ -198,8 +198,6 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     if not missing and usual.leftover and not usual.verdict and trace.chain:
         missing = [f"rules of {trace.chain}"]
     missing += [f"rules of {chain}" for chain in _cut_off(trace) if chain not in missing]
-    if lost := unprinted_chances(usual):
-        missing.append(f"the probabilities of {lost}")
     if trace.nat_unseen and trace.frontend.rule.chain == SOURCE_RANGES:
         missing.append("what nat has of it")
     hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]

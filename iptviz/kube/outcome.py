@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from iptviz.engine.chance import CERTAIN, NEVER, times, total
+from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE, SOURCE_RANGES
@@ -124,19 +124,6 @@ class _Note(NamedTuple):
     via: Rule
     needs: Needs
     share: Fraction
-
-
-def unprinted_chances(outcome: FrontendOutcome) -> str:
-    """Return the chain of which several rules send everything to endpoints, or nothing: their chances are lost.
-
-    kube-proxy writes a chance into all but the last; so a text that lacks it was saved, or shortened, without.
-    """
-    sure = [
-        end.via.chain
-        for end in outcome.endpoints
-        if end.chance == CERTAIN and end.rule.chain != end.via.chain
-    ]
-    return next((chain for chain in dict.fromkeys(sure) if sure.count(chain) > 1), "")
 
 
 def lacking_share(outcome: FrontendOutcome) -> Fraction:

@@ -9,7 +9,6 @@ from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.kube.outcome import unprinted_chances
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
 
@@ -85,8 +84,7 @@ class Ways:
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
     `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
-    lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on. `unprinted` is a
-    chain of which the dump lacks the chances: who gets what is not known.
+    lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on.
     """
 
     def __init__(
@@ -96,13 +94,11 @@ class Ways:
         lacking: tuple[str, ...] = (),
         *,
         nat_unseen: bool = False,
-        unprinted: str = "",
     ) -> None:
         self.paths = paths
         self.own = own
         self.lacking = lacking
         self.nat_unseen = nat_unseen
-        self.unprinted = unprinted
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -123,8 +119,7 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
     unseen = answer.services[place].nat_unseen
-    lost = "" if answer.complete else unprinted_chances(answer.services[place].usual)
-    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen, unprinted=lost)
+    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen)
 
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
@@ -148,10 +143,7 @@ def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
         left = (fate._replace(kind="unseen", to=", ".join(ways.lacking)) for fate in left)
     if ways.nat_unseen:
         left = (_as_unseen(fate) for fate in left)
-    ends = _endpoint_fates(entry)
-    if ways.unprinted:
-        ends = (fate._replace(kind="unseen", to=f"the probabilities of {ways.unprinted}") for fate in ends)
-    fates = [_compared(fate, ways.own) for fate in (*ends, *left)]
+    fates = [_compared(fate, ways.own) for fate in (*_endpoint_fates(entry), *left)]
     rare: FateKind | None = "setting" if hangs_on_node(entry) else "except" if is_singled_out(entry) else None
     if rare:
         fates = [fate._replace(kind=rare) if fate.kind in _UNUSUAL else fate for fate in fates]

@@ -10,7 +10,7 @@ from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.frontends import CHAIN
-from iptviz.kube.outcome import lacking_share, unprinted_chances
+from iptviz.kube.outcome import lacking_share
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
@@ -236,9 +236,6 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
     `balance` is that of the outcome.
     """
-    if balance is not None and not complete and (lost := unprinted_chances(outcome)):
-        count = counted(balance.endpoints, "endpoint")
-        return printable(f"{count}, shares not known: the probabilities of {lost} are not printed")
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:

@@ -110,8 +110,6 @@ def _count(port: ServicePort) -> str:
 
 def _shares(port: ServicePort) -> str:
     balance = port.balance
-    if port.usual.unseen and not port.usual.leftover:
-        return "not known"
     if port.usual.unseen:
         return f"{percent(port.usual.leftover)} not in this dump"
     if balance is None:
