@@ -17,6 +17,7 @@ from iptviz.kube.frontends import (
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
+from iptviz.rules.iptables import rule_table
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -113,14 +114,14 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
 def _at(frontend: Frontend, target: AddressTarget) -> bool:
     return (
         frontend.address == target.address
-        and target.port in {None, frontend.port}
+        and (target.port in {None, frontend.port} or frontend.unprinted is not None)
         and target.protocol in {None, frontend.protocol}
     )
 
 
 def _met_at(dump: Dump, frontend: Frontend, address: str) -> Rule:
     """Return the rule that a client of one address of the node meets: the loopback may have one of its own."""
-    if frontend.kind == "node-port" and is_loopback(address):
+    if frontend.kind == "node-port" and frontend.port is not None and is_loopback(address):
         for rule in dispatching_rules(dump, f"--dport {frontend.port} ", ["nat"]):
             claim = frontend_of(rule)
             if claim and claim[2:4] == frontend[2:4] and claim.suffix == frontend.suffix:
@@ -155,13 +156,18 @@ def _by_node_port(dump: Dump, target: NodePortTarget) -> Found:
 
 def _at_port(dump: Dump, port: int, protocol: str | None) -> list[Frontend]:
     """Return what answers at a port of the node: node ports, published ports, health checks."""
-    dispatched = frontends_among(dispatching_rules(dump, f"--dport {port} "))
+    dispatched = frontends_among([*dispatching_rules(dump, f"--dport {port} "), *_without_port(dump)])
     found = [
-        *(one for one in dispatched if one.kind == "node-port" and one.port == port),
+        *(one for one in dispatched if one.kind == "node-port" and (one.port == port or one.unprinted)),
         *_published(dump, lambda published: [port] if published.names(port) else ()),
         *health_checks(dump, port),
     ]
     return [frontend for frontend in found if protocol in {None, frontend.protocol}]
+
+
+def _without_port(dump: Dump) -> Iterator[Rule]:
+    """Yield the rules of services whose port the dump does not print: it may be any."""
+    return (rule for table in dump.tables.values() for rule in rule_table(table).unprinted.ports)
 
 
 def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:

@@ -176,7 +176,7 @@ class _Looking:
 
     def at(self, answer: FrontendAnswer) -> Reached:
         """Return how clients fare at a frontend; of one whose port the dump does not show, that is not known."""
-        if answer.frontend.port is None:
+        if answer.frontend.port is None and answer.frontend.unprinted is None:
             return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:

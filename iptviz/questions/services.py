@@ -22,6 +22,7 @@ from iptviz.kube.synced import lost_hooks
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.questions.document import document_of
+from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.questions.ways import Beside, evidence_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
@@ -259,6 +260,7 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
 
 def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     dump = rules.dump
+    yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
     yield from (collision(first, other) for first, other in rules.contested())
     yield from leftovers.left(dump, node.tables_beyond(dump.family))

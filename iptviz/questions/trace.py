@@ -157,7 +157,7 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     found = find(dump, parsed, candidates)
     services = tuple(_named(_traced(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
-    notes: list[Item] = list(dump_notes(dump, answered=bool(services)))
+    notes: list[Item] = list(dump_notes(dump, services))
     for traced in services:
         notes += frontend_notes(dump, traced)
     notes += address_notes(parsed, found)

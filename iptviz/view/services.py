@@ -88,15 +88,11 @@ def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bo
 
 def _cluster_ip(port: ServicePort) -> str:
     frontend = port.usual.frontend
-    return join_endpoint(frontend.address or "", frontend.port) if frontend.kind == "cluster-ip" else ""
+    return frontend.at if frontend.kind == "cluster-ip" else ""
 
 
 def _others(port: ServicePort, *, fold: bool = False) -> str:
-    texts = [
-        join_endpoint(answer.frontend.address or "", answer.frontend.port)
-        for answer in port.answers
-        if answer.frontend.kind != "cluster-ip"
-    ]
+    texts = [answer.frontend.at for answer in port.answers if answer.frontend.kind != "cluster-ip"]
     shown = texts[:_SHOWN] if fold and len(texts) > _SHOWN + 1 else texts
     return ", ".join([*shown, *([f"+{len(texts) - len(shown)}"] if len(shown) < len(texts) else [])])
 
@@ -147,7 +143,7 @@ def _other_remarks(port: ServicePort) -> list[str]:
 
 
 def _at(answer: FrontendAnswer) -> str:
-    return join_endpoint(answer.frontend.address or "", answer.frontend.port)
+    return answer.frontend.at
 
 
 _CELLS: dict[str, Callable[[ServicePort], str]] = {
