@@ -34,7 +34,7 @@ def check(node: Examined) -> Iterator[Finding]:
     for table in node.dump.tables.values():
         yield from unreadable(rule_table(table).unprinted.addresses())
     yield from _corrupt(node.dump.tables.values())
-    yield from _narrower(node.dump)
+    yield from narrower(node.dump)
     yield from _old_program(node.dump)
 
 
@@ -46,6 +46,7 @@ def notes(dump: Dump, dnats: Iterable[Rule] = ()) -> Iterator[Item]:
     dnats = list(dnats)
     said = [*lost(dump), *unreadable(dnats)]
     yield from said
+    yield from narrower(dump)
     if any(is_told(rule) for rule in dnats):
         yield remark("addresses-by-others")
     if said:
@@ -70,9 +71,7 @@ def _marks(table: Table) -> Iterator[Finding]:
     """Yield the rules that are asked of marked packets alone, and here of all."""
     for rule in rule_table(table).unprinted.marks():
         if rule.chain == _DROPS_MARKED:
-            yield found(
-                rule_corrupt, [rule], line=rule.line, chain=rule.chain, count=1, drops=True
-            )
+            yield found(rule_corrupt, [rule], line=rule.line, chain=rule.chain, count=1, drops=True)
         else:
             target = rule.target.name if rule.target else ""
             yield found(marks_not_printed, [rule], line=rule.line, chain=rule.chain, target=target)
@@ -124,7 +123,7 @@ def _corrupt(tables: Iterable[Table]) -> Iterator[Finding]:
         )
 
 
-def _narrower(dump: Dump) -> Iterator[Finding]:
+def narrower(dump: Dump) -> Iterator[Finding]:
     """Yield the rules that may be what is left of native ones."""
     for table in dump.tables.values():
         rules = rule_table(table).unprinted.narrower
@@ -205,7 +204,9 @@ def marks_not_printed(*, chain: str, target: str) -> str:
     Why: The dump lies, the node works: as it stands here nothing would be masqueraded. What is masqueraded cannot
     be told from this text.
     """
-    return f"{target} of {chain} stands here for everything: its mark is not printed, and is there on the node"
+    return (
+        f"{target} of {chain} stands here for everything: its mark is not printed, and is there on the node"
+    )
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=_FOLLOWING)
@@ -261,8 +262,8 @@ def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
     iptables-nft-save prints native rules of nft without what it does not know, with exit status 0: from `ip saddr
     @allowed accept` comes `-j ACCEPT`, from `tcp dport { 80, 443 } accept` comes `-p tcp -j ACCEPT`.
 
-    Why: As it stands here the rule decides about everything, kube-proxy's traffic with it; it may be about little.
-    Answers take it as it is printed, and say so.
+    Why: As it stands here the rule decides about everything, kube-proxy's traffic with it; it may be about
+    little. Answers take it as it is printed, and say so.
 
     Do: Look at the rule with `nft list ruleset`.
     """
@@ -276,8 +277,8 @@ REMARKS = {
         "look at nft list ruleset"
     ),
     "addresses-by-others": (
-        "where DNAT shows no address, the endpoint is that of the comment `-> address:port` on the way to its chain, "
-        "or else the address that its chain masquerades"
+        "where DNAT shows no address, the endpoint is that of the comment `-> address:port` on the way to its "
+        "chain, or else the address that its chain masquerades"
     ),
     "may-be-any-port": (
         "port {port} may be that of any service shown, or of none: their ports are not printed"

@@ -111,9 +111,9 @@ class ConditionKind(NamedTuple):
             empty where the question is one of its own.
         between: what separates several values, of which any will do; empty where there is only one.
         bits: reads a value as the bits of a mark that it means, which those of other questions may imply.
-        names: what of the dump a value names: `address`, `interface`, `list`, `set`, `service`, `setting` which may
-            be one of an interface, or `options` where it quotes options of a rule, with whatever they name. Empty:
-            nothing.
+        names: what of the dump a value names: `address`, `interface`, `list`, `set`, `service`, `setting` which
+            may be one of an interface, or `options` where it quotes options of a rule, with whatever they name.
+            Empty: nothing.
         plain: a pattern of all values that name nothing.
         per_rule: what is asked about changes as rules ask, so two rules ask two questions.
         always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
@@ -283,12 +283,14 @@ CONDITION_KINDS = {
     "unprinted-port": ConditionKind(
         "the destination port is that of {} (not printed)",
         "the destination port is not that of {} (not printed)",
-        "a service port, or a chain or line in its place: default/web:http", names="service", plain=_LINE,
+        "service ports, or a chain or line in place of one: default/web:http", field="unprinted-port",
+        between=", ", names="service",
     ),
     "unprinted-node-port": ConditionKind(
         "the destination port is the node port of {} (not printed)",
         "the destination port is not the node port of {} (not printed)",
-        "a service port, or a chain or line in its place: default/web:http", names="service", plain=_LINE,
+        "service ports, or a chain or line in place of one: default/web:http", field="unprinted-node-port",
+        between=", ", names="service",
     ),
     "unprinted-mark": ConditionKind(
         "the mark fits {}, whose mark is not printed",
@@ -296,9 +298,9 @@ CONDITION_KINDS = {
         "the line of the rule: line 12", plain=_LINE,
     ),
     "unprinted-chance": ConditionKind(
-        "chance chooses {}, whose probability is not printed",
-        "chance does not choose {}, whose probability is not printed",
-        "the line of the rule: line 12", plain=_LINE,
+        "chance chooses {} (no probability printed)", "chance does not choose {} (no probability printed)",
+        "lines of rules, of which chance chooses one: line 12", field="unprinted-chance", between=", ",
+        plain=f"{_LINE}(?:, {_LINE})*",
     ),
     "as-printed": ConditionKind(
         "{} is as wide as printed", "{} is narrower than printed, and does not match",

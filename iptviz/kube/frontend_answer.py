@@ -24,9 +24,11 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
+from iptviz.rules.unprinted import CHANCE_LOST
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
@@ -56,7 +58,8 @@ class FrontendAnswer(NamedTuple):
     is a policy Local alone by which they do, so that all clients outside meet what the answer says. `taken_by`
     are rules that take connections before the service is asked, be they another's that claims the address.
     `plain` says that all rules on the way have kube-proxy's own form; `flawed` that one within the service's
-    chains keeps connections from endpoints.
+    chains keeps connections from endpoints. `unshared`: the dump does not print by what chance each endpoint is
+    chosen, so that shares are not known; those that endpoints have here are no shares.
     """
 
     frontend: Frontend
@@ -74,6 +77,7 @@ class FrontendAnswer(NamedTuple):
     plain: bool = False
     flawed: bool = False
     by_policy: bool = False
+    unshared: bool = False
 
     @property
     def settled(self) -> bool:
@@ -189,12 +193,15 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     missing = [*(hop.chain for hop in usual.empty_chains), *trace.broken.missing.values()]
     if not missing and usual.leftover and not usual.verdict and trace.chain:
         missing = [f"rules of {trace.chain}"]
+    by_chance = _by_all_but_chance(trace.outcomes)
+    ends = [end for outcome in by_chance[_beside_chance(usual)] for end in outcome.endpoints]
+    ends.sort(key=lambda end: end.via.line if len(by_chance) < len(trace.outcomes) else 0)
     hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
         chain=trace.chain if trace.chains else None,
-        endpoints=tuple(EndpointShare(end.address, end.port, end.share) for end in usual.endpoints),
+        endpoints=tuple(dict.fromkeys(EndpointShare(end.address, end.port, end.share) for end in ends)),
         leftover=usual.leftover,
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
@@ -202,7 +209,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
         or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
-        depends=len({_shares_of(outcome) for outcome in trace.outcomes}) > 1
+        depends=len(set(map(_shares_of, by_chance.values()))) > 1
         or bool(trace.broken.loops or trace.broken.missing),
         taken_by=tuple(
             end.rule
@@ -211,9 +218,24 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         ),
         flawed=is_flawed(trace),
         by_policy=trace.by_policy,
+        unshared=any(len(outcomes) > 1 for outcomes in by_chance.values()),
     )
 
 
-def _shares_of(outcome: FrontendOutcome) -> object:
+def _by_all_but_chance(outcomes: Sequence[FrontendOutcome]) -> dict[Needs, list[FrontendOutcome]]:
+    """Return outcomes by what must hold for each, but for chances that the dump does not print."""
+    found: dict[Needs, list[FrontendOutcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(_beside_chance(outcome), []).append(outcome)
+    return found
+
+
+def _beside_chance(outcome: FrontendOutcome) -> Needs:
+    return tuple(need for need in outcome.when if need.condition.kind != CHANCE_LOST)
+
+
+def _shares_of(outcomes: Iterable[FrontendOutcome]) -> object:
     """Return what clients get in one case: equal where they get the same."""
-    return outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)
+    return frozenset(
+        (outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)) for outcome in outcomes
+    )

@@ -30,6 +30,7 @@ from iptviz.paths.model import ClientPaths, FrontendPaths
 from iptviz.paths.rows import Entries
 from iptviz.paths.way import FEW, SINGLE, Way
 from iptviz.rules.iptables import DumpRules
+from iptviz.rules.unprinted import AS_PRINTED
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Survey:
         self._clients = clients
         self._alike: dict[tuple[Network, ...], Alike] = {}
         state = None if any(one.condition.kind == "state" for one in evidence.given) else "NEW"
-        rules = list(map(DumpRules, evidence.dumps))
-        self.hooks = Hooks(rules, evidence.host, state, evidence.unseen, evidence.beyond)
+        self._rules = list(map(DumpRules, evidence.dumps))
+        self.hooks = Hooks(self._rules, evidence.host, state, evidence.unseen, evidence.beyond)
 
     def alike(self, networks: Sequence[Network]) -> Alike:
         """Return what tells which endpoints no rule tells apart, nor that they are in networks of pods."""
@@ -91,9 +92,14 @@ class Survey:
 
     @property
     def granted(self) -> When:
-        """That tables which no dump shows do nothing, where there may be some."""
+        """That tables which no dump shows do nothing, and that rules are as wide as printed, where either may not be."""
         unseen = self.hooks.unseen or self.hooks.beyond
-        return (Assumption(self.hooks.nothing_unseen, holds=True),) if unseen else ()
+        lines = (f"line {rule.line}" for rules in self._rules for rule in rules.narrower)
+        conditions = [
+            *([self.hooks.nothing_unseen] if unseen else []),
+            *(Condition(AS_PRINTED, at) for at in lines),
+        ]
+        return tuple(Assumption(condition, holds=True) for condition in conditions)
 
     def paths(self, frontend: Frontend, chains: Iterable[str], endpoints: Sequence[str]) -> FrontendPaths:
         """Return the paths of connections to a frontend.
@@ -220,7 +226,7 @@ _LARGE = 1 << 18
 _MOST_HOSTS = 8
 """What more endpoints outside of the pods' networks send to themselves is not told."""
 
-_ASKED = {"bridge-port", "unseen-tables"}
+_ASKED = {"bridge-port", "unseen-tables", AS_PRINTED}
 """What is taken for granted and stands in no field of the packet."""
 
 

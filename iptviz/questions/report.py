@@ -9,7 +9,6 @@ from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
-from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,4 +87,6 @@ def _odd(found: ServicesResult) -> Iterator[str]:
 
 
 def _target(frontend: Frontend) -> str:
-    return f"{join_endpoint(frontend.address or '', frontend.port)}/{frontend.protocol}"
+    if frontend.unprinted is None:
+        return frontend.text
+    return frontend.rule.jump or frontend.address or ""  # a port that is not printed is no part of a TARGET

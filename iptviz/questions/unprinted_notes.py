@@ -1,10 +1,11 @@
-"""What an answer says of rules that were not printed as they are, and of shares that hold for one backend alone."""
+"""What an answer says of rules that were not printed as they are, and of shares that hold for one backend."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from iptviz.rules.iptables import rule_table
+from iptviz.rules.unprinted import shows_no_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -21,13 +22,19 @@ def unprinted_notes(dump: Dump, met: Iterable[Rule]) -> Iterator[Item]:
     What all is well with imports no words.
     """
     met = list(dict.fromkeys(met))
-    dnats = [rule for rule in met if rule_table(rule.table).unprinted.shows_no_address(rule)]
+    dnats = [rule for rule in met if shows_no_address(rule)]
     counting = [rule for rule in met if "--mode nth" in rule.text] if dump.backend != "nf_tables" else []
-    if dnats or counting or any(rule_table(table).unprinted.found for table in dump.tables.values()):
+    if dnats or counting or _hides_something(dump):
         from iptviz.checks import unprinted
 
         yield from unprinted.notes(dump, dnats)
         yield from unprinted.nth(dump, counting)
+
+
+def _hides_something(dump: Dump) -> bool:
+    """Whether ports, marks or chances are lost, or native rules may be cut short: few rules are looked at."""
+    tables = [rule_table(table).unprinted for table in dump.tables.values()]
+    return any(one.found or one.narrower for one in tables)
 
 
 def ways_of(services: Sequence[ServiceTrace]) -> Iterator[Rule]:

@@ -198,6 +198,11 @@ class DumpRules:
         }
 
     @cached_property
+    def narrower(self) -> list[Rule]:
+        """The rules that may be all that is left of native ones: see `Unprinted.narrower`."""
+        return [rule for table in self.dump.tables.values() for rule in rule_table(table).unprinted.narrower]
+
+    @cached_property
     def wants_tracking(self) -> bool:
         """Whether some rule makes the kernel track connections: a search of bytes."""
         tables = self.dump.tables.values()

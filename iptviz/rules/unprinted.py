@@ -11,7 +11,17 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from iptviz.rules.form import JUMP, RETURN, TARGET, Action, CompiledRule, Rewriting, Test, is_unreadable, unreadable
+from iptviz.rules.form import (
+    JUMP,
+    RETURN,
+    TARGET,
+    Action,
+    CompiledRule,
+    Rewriting,
+    Test,
+    is_unreadable,
+    unreadable,
+)
 from iptviz.xtables.address import parse_network, split_endpoint
 from iptviz.xtables.values.protocols import WITH_PORTS
 
@@ -192,7 +202,9 @@ class Unprinted:
         ways = self.chances.get(made.chain, ())[:-1]
         if made.place not in ways:
             return None
-        return Test(CHANCE_LOST, value=f"line {made.place.line}", part="its probability, which is not printed")
+        return Test(
+            CHANCE_LOST, value=f"line {made.place.line}", part="its probability, which is not printed"
+        )
 
     # --- native rules ------------------------------------------------------------------------------------------
 
@@ -244,10 +256,6 @@ class Unprinted:
         rules = dict.fromkeys(map(self._table.rule_at, places))
         return [rule for rule in rules if lacks_address(self._made(rule).action)]
 
-    def shows_no_address(self, rule: Rule) -> bool:
-        """Whether a DNAT rule does not show its address, be that known by others."""
-        return _WRONG_ADDRESS.search(rule.text) is not None and lacks_address(self._made(rule).action)
-
     def _by_comment(self, chain: str) -> Rewriting:
         """Return where an endpoint's chain sends connections, as comments or its hairpin rule tell."""
         for rule in self._table.rules_to(chain):
@@ -271,14 +279,12 @@ class Unprinted:
 
 _HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 _BALANCING_NAMES = tuple(name.encode() for name in BALANCING)
-_WRONG_ADDRESS = re.compile(
-    r"\[unsupported revision\]|--to-destination (?:0\.0\.0\.0|\[::\]|):0|--to-destination (?:--| )|-j DNAT(?: --(?!to-)|\s*\Z)"
+_WRONG = (
+    rb"\[unsupported revision\]|--to-destination (?:(?:0\.0\.0\.0|\[::\]|):0|--| )|-j DNAT(?:$| --(?!to-))"
 )
 """What stands in a DNAT rule whose address could not be printed."""
 
-_WRONG_BYTES = re.compile(
-    rb"\[unsupported revision\]|--to-destination (?:(?:0\.0\.0\.0|\[::\]|):0|--| )|-j DNAT(?:$| --(?!to-))", re.MULTILINE
-)
+_WRONG_BYTES, _WRONG_TEXT = re.compile(_WRONG, re.MULTILINE), re.compile(_WRONG.decode())
 
 
 def _lacks_port(made: CompiledRule) -> bool:
@@ -288,10 +294,18 @@ def _lacks_port(made: CompiledRule) -> bool:
 
 
 def _may_be_narrower(made: CompiledRule) -> bool:
-    """Whether a rule ends a table, and asks for no more than what is left of a native one: a protocol with ports."""
+    """Whether a rule ends a table and asks for what is left of a native one: nothing, a protocol with ports."""
     tests, action = made.tests, made.action
-    is_left = not tests or (len(tests) == 1 and tests[0].kind == "protocol" and tests[0].operand in WITH_PORTS)
-    return is_left and action.kind == TARGET and not action.continues
+    left = [test.operand for test in tests if test.kind == "protocol" and not test.negated]
+    is_left = len(left) == len(tests) <= 1 and all(one in WITH_PORTS for one in left)
+    return is_left and action.kind in {TARGET, RETURN} and not action.continues
+
+
+def shows_no_address(rule: Rule) -> bool:
+    """Whether a DNAT rule does not show its address, be that known by others."""
+    return (
+        _WRONG_TEXT.search(rule.text) is not None and rule.target is not None and rule.target.name == "DNAT"
+    )
 
 
 def lacks_address(action: Action) -> bool:
