@@ -201,21 +201,6 @@ def as_remark(finding: Finding) -> Remark:
     return Remark(finding.line, finding.id, finding.values)
 
 
-def beside(noted: tuple[Finding, ...], found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return what the notes of an answer find, and what checks find besides: of no id that the notes have.
-
-    What the notes explain is left out, too.
-    """
-    if not noted:
-        return tuple(found)
-    from iptviz.checks.registry import diagnosis_of  # which imports the words of what was found
-
-    explained = {what for finding in noted for what in diagnosis_of(finding.id).explains}
-    ids = explained | {finding.id for finding in noted}
-    own = (finding for finding in noted if finding.id not in explained)
-    return (*own, *(finding for finding in found if finding.id not in ids))
-
-
 def findings_among(items: Iterable[Item]) -> tuple[Finding, ...]:
     """Return the findings of what an answer says; one cause is one of them, with all its evidence."""
     causes: dict[tuple[object, ...], Finding] = {}

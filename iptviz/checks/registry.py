@@ -134,6 +134,19 @@ def all_diagnoses() -> dict[str, Diagnosis]:
     return {what: made for name in CATALOGUES for what, made in catalogue(name).diagnoses.items()}
 
 
+def beside(noted: tuple[Finding, ...], found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what the notes of an answer find, and what checks find besides: of no id that the notes have.
+
+    What the notes explain is left out, too.
+    """
+    if not noted:
+        return tuple(found)
+    explained = {what for finding in noted for what in diagnosis_of(finding.id).explains}
+    ids = explained | {finding.id for finding in noted}
+    own = (finding for finding in noted if finding.id not in explained)
+    return (*own, *(finding for finding in found if finding.id not in ids))
+
+
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:
     """Yield what checks find in a dump of a node, each cause once; all catalogues unless some are named."""
     asked = [one for one in map(catalogue, catalogues) if one.looks]

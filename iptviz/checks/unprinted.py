@@ -260,12 +260,12 @@ def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
     """A rule of a built-in chain asks for nothing, or a protocol alone, in the form of a native rule cut short.
 
     iptables-nft-save prints native rules of nft without what it does not know, with exit status 0: from `ip saddr
-    @allowed accept` comes `-j ACCEPT`, from `tcp dport { 80, 443 } accept` comes `-p tcp -j ACCEPT`.
+    @allowed accept` comes `-j ACCEPT`, and of a set of ports `-p tcp -j ACCEPT` is left.
 
     Why: As it stands here the rule decides about everything, kube-proxy's traffic with it; it may be about
     little. Answers take it as it is printed, and say so.
 
-    Do: Look at the rule with `nft list ruleset`.
+    Do: Look at the rules of the chain with `nft list ruleset` on the node.
     """
     rules = "1 rule" if count == 1 else f"{count:,} rules"
     return f"{rules} of {table} {listed(chains, _MOST_CHAINS)} may be narrower than printed: see nft list ruleset"
@@ -273,7 +273,7 @@ def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
 
 REMARKS = {
     "save-again": (
-        "what is not printed: take the dump with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, or "
+        "to see what is not printed: take the dump with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, or "
         "look at nft list ruleset"
     ),
     "addresses-by-others": (

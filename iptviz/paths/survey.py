@@ -92,14 +92,12 @@ class Survey:
 
     @property
     def granted(self) -> When:
-        """That tables which no dump shows do nothing, and that rules are as wide as printed, where either may not be."""
+        """That tables which no dump shows do nothing, where there may be some, and rules are as wide as printed."""
         unseen = self.hooks.unseen or self.hooks.beyond
         lines = (f"line {rule.line}" for rules in self._rules for rule in rules.narrower)
-        conditions = [
-            *([self.hooks.nothing_unseen] if unseen else []),
-            *(Condition(AS_PRINTED, at) for at in lines),
-        ]
-        return tuple(Assumption(condition, holds=True) for condition in conditions)
+        asked = [self.hooks.nothing_unseen] if unseen else []
+        asked += [Condition(AS_PRINTED, line) for line in lines]
+        return tuple(Assumption(condition, holds=True) for condition in asked)
 
     def paths(self, frontend: Frontend, chains: Iterable[str], endpoints: Sequence[str]) -> FrontendPaths:
         """Return the paths of connections to a frontend.

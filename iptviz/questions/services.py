@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
-from iptviz.checks.finding import Finding, beside, findings_among
+from iptviz.checks.finding import Finding, findings_among
+from iptviz.checks.registry import beside
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError

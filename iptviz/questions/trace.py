@@ -75,7 +75,8 @@ class TraceResult(NamedTuple):
 
         What the notes say is not found once more.
         """
-        from iptviz.checks.finding import beside, findings_among
+        from iptviz.checks.finding import findings_among
+        from iptviz.checks.registry import beside
 
         noted = findings_among(self.notes)
         if self.evidence is None:

@@ -161,9 +161,8 @@ class Unprinted:
         place = made.place.number - 1
         if row.target == "RETURN" and place == len(rules) - 1:
             return False
-        lets_go = any(one.action.kind == RETURN for one in rules[:place])
         shown = any(test.kind in {"mark", "match"} for one in rules for test in one.tests)
-        return not shown and not (row.target == "MASQUERADE" and lets_go)
+        return not shown and not (row.target == "MASQUERADE" and place)
 
     # --- chances -----------------------------------------------------------------------------------------------
 
@@ -231,8 +230,7 @@ class Unprinted:
 
     def _is_bare(self, rule: Rule, policy: str | None) -> bool:
         made = self._made(rule)
-        ends = _may_be_narrower(made) and not rule.matches
-        return ends and made.action.known and made.action.name != policy
+        return _may_be_narrower(made) and not rule.matches and made.action.name != policy
 
     def _narrower(self, made: CompiledRule) -> Test | None:
         if not _may_be_narrower(made) or made.place not in self.narrower:
@@ -293,12 +291,16 @@ def _lacks_port(made: CompiledRule) -> bool:
     return "protocol" in kinds and kinds.isdisjoint(_ABOUT_PORTS)
 
 
+_VERDICTS = {"ACCEPT", "DROP", "RETURN", "DNAT"}
+"""What ends a native rule that iptables-nft-save prints cut short; another one makes it refuse the table."""
+
+
 def _may_be_narrower(made: CompiledRule) -> bool:
     """Whether a rule ends a table and asks for what is left of a native one: nothing, a protocol with ports."""
-    tests, action = made.tests, made.action
+    tests = made.tests
     left = [test.operand for test in tests if test.kind == "protocol" and not test.negated]
     is_left = len(left) == len(tests) <= 1 and all(one in WITH_PORTS for one in left)
-    return is_left and action.kind in {TARGET, RETURN} and not action.continues
+    return is_left and made.action.kind in {TARGET, RETURN} and made.action.name in _VERDICTS
 
 
 def shows_no_address(rule: Rule) -> bool:
