@@ -273,8 +273,8 @@ def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
 
 REMARKS = {
     "save-again": (
-        "to see what is not printed: take the dump with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, or "
-        "look at nft list ruleset"
+        "to see what is not printed, save again with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, "
+        "or look at nft list ruleset"
     ),
     "addresses-by-others": (
         "where DNAT shows no address, the endpoint is that of the comment `-> address:port` on the way to its "

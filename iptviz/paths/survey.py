@@ -92,7 +92,7 @@ class Survey:
 
     @property
     def granted(self) -> When:
-        """That tables which no dump shows do nothing, where there may be some, and rules are as wide as printed."""
+        """That tables which no dump shows do nothing, if there may be some, and rules are as wide as printed."""
         unseen = self.hooks.unseen or self.hooks.beyond
         lines = (f"line {rule.line}" for rules in self._rules for rule in rules.narrower)
         asked = [self.hooks.nothing_unseen] if unseen else []

@@ -52,7 +52,7 @@ _REFUSING = {"REJECT", "DROP", "ACCEPT"}
 _ABOUT_PORTS = {"destination-port", "source-port", "multiport", "match"}
 """Tests that may be about a port; what is not understood is one."""
 
-_SERVICE = re.compile(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}(?::[a-z0-9-]{1,63})?(?= |\Z)")
+_SERVICE = re.compile(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}(?::[a-z0-9-]{1,63})?(?=:?(?: |\Z))")
 _WAY = re.compile(r" -> (\S+)\Z")
 
 

@@ -50,11 +50,16 @@ def _tracked(test: Test, packet: Packet, host: Host) -> Truth:
 
 
 def _unprinted_port(test: Test, packet: Packet, _host: Host) -> Truth:
-    """Whether the destination port is one that is not printed: that of one frontend is none of another's."""
+    """Whether the destination port is one that is not printed: that of one service port is none of another's.
+
+    Of a rule that has no name of its own, nobody knows whose port it asks for.
+    """
     asked = question(test.kind, test.value, test)
     if packet.dnat:
         return asked._replace(condition=asked.condition._replace(rewritten=packet.dnat))
-    return asked if packet.own_port is None else known(test, holds=packet.own_port == asked.condition)
+    if packet.own_port is None or test.value.startswith("line "):
+        return asked
+    return known(test, holds=packet.own_port == asked.condition)
 
 
 MEANINGS: dict[str, Meaning] = {
