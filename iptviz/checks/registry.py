@@ -48,6 +48,7 @@ CATALOGUES = (
     "absence",
     "era",
     "counters",
+    "counting",
     "packet",
     "graph",
     "pseudonyms",

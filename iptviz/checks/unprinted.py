@@ -144,13 +144,6 @@ def _old_program(dump: Dump) -> Iterator[Finding]:
         yield found(iptables_version, tool=tool)
 
 
-def nth(dump: Dump, rules: Iterable[Rule]) -> Iterator[Item]:
-    """Yield how far shares hold that rules with `--mode nth` make: iptables-legacy counts anew at each change."""
-    rule = next((rule for rule in rules if "--mode nth" in rule.text), None)
-    if rule is not None and dump.backend != "nf_tables":
-        yield remark("nth-on-legacy" if dump.backend == "legacy" else "nth-if-legacy", rule.line)
-
-
 # --- the words -------------------------------------------------------------------------------------------------
 
 _TAKE_IT_NEWER = (
@@ -273,7 +266,7 @@ def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
 
 REMARKS = {
     "save-again": (
-        "to see what is not printed, save again with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, "
+        "to see what is not printed, save it with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, "
         "or look at nft list ruleset"
     ),
     "addresses-by-others": (
@@ -282,14 +275,6 @@ REMARKS = {
     ),
     "may-be-any-port": (
         "port {port} may be that of any service shown, or of none: their ports are not printed"
-    ),
-    "nth-on-legacy": (
-        "--mode nth counts packets: 1 in N holds as long as no rule of the table changes; iptables-legacy starts "
-        "the count anew at each change"
-    ),
-    "nth-if-legacy": (
-        "--mode nth counts packets: 1 in N holds with nf_tables; iptables-legacy starts the count anew at each "
-        "change of the table, and this dump does not say which wrote it"
     ),
 }
 

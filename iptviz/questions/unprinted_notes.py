@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.rules.addressless import shows_no_address
 from iptviz.rules.iptables import rule_table
-from iptviz.rules.unprinted import shows_no_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,11 +24,14 @@ def unprinted_notes(dump: Dump, met: Iterable[Rule]) -> Iterator[Item]:
     met = list(dict.fromkeys(met))
     dnats = [rule for rule in met if shows_no_address(rule)]
     counting = [rule for rule in met if "--mode nth" in rule.text] if dump.backend != "nf_tables" else []
-    if dnats or counting or _hides_something(dump):
+    if counting:
+        from iptviz.checks.counting import nth
+
+        yield from nth(dump, counting)
+    if dnats or _hides_something(dump):
         from iptviz.checks import unprinted
 
         yield from unprinted.notes(dump, dnats)
-        yield from unprinted.nth(dump, counting)
 
 
 def _hides_something(dump: Dump) -> bool:

@@ -11,19 +11,15 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from iptviz.rules.form import (
-    JUMP,
-    RETURN,
-    TARGET,
-    Action,
-    CompiledRule,
-    Rewriting,
-    Test,
-    is_unreadable,
-    unreadable,
+from iptviz.rules.addressless import (
+    ENDPOINT_CHAIN,
+    MARKING_CHAIN,
+    lacks_address,
+    sent_by_chain,
+    without_address,
 )
-from iptviz.xtables.address import parse_network, split_endpoint
-from iptviz.xtables.values.protocols import WITH_PORTS
+from iptviz.rules.cut_short import may_be_cut_short, rules_cut_short
+from iptviz.rules.form import JUMP, CompiledRule, Test, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,18 +38,16 @@ DISPATCHING = {
 }
 """The chains of kube-proxy whose rules are about one port each, by table."""
 
-_NODE_PORTS, _MARKING = "KUBE-NODEPORTS", "KUBE-MARK-MASQ"
+_NODE_PORTS = "KUBE-NODEPORTS"
 _LEADING_ON = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-XLB-", "KUBE-EXT-", "KUBE-FW-")
 BALANCING = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-XLB-")
 """What the names of chains begin with that share connections out among endpoints."""
 
-_ENDPOINT = "KUBE-SEP-"
 _REFUSING = {"REJECT", "DROP", "ACCEPT"}
 _ABOUT_PORTS = {"destination-port", "source-port", "multiport", "match"}
 """Tests that may be about a port; what is not understood is one."""
 
 _SERVICE = re.compile(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}(?::[a-z0-9-]{1,63})?(?=:?(?: |\Z))")
-_WAY = re.compile(r" -> (\S+)\Z")
 
 
 class _Marked(NamedTuple):
@@ -86,18 +80,16 @@ class Unprinted:
 
     def completed(self, made: CompiledRule) -> CompiledRule:
         """Return a rule with what is not printed of it, as far as that is known, or as a condition."""
-        if not made.chain.startswith("KUBE-"):
-            return self._with(made, self._narrower(made))
-        if made.chain.startswith(_ENDPOINT) and lacks_address(made.action):
-            return _acting(made, made.action._replace(operand=self._by_comment(made.chain)))
-        test = self._port(made) if made.tests else self._mark(made) or self._chance(made)
-        return self._with(made, test)
+        known = self._readdressed(made)
+        test = self._unprinted(made)
+        return (
+            known if test is None else CompiledRule(made.place, made.chain, (*made.tests, test), known.action)
+        )
 
-    @staticmethod
-    def _with(made: CompiledRule, test: Test | None) -> CompiledRule:
-        if test is not None:
-            return CompiledRule(made.place, made.chain, (*made.tests, test), made.action)
-        return _acting(made, _unsent(made.action)) if lacks_address(made.action) else made
+    def _unprinted(self, made: CompiledRule) -> Test | None:
+        if not made.chain.startswith("KUBE-"):
+            return self._narrower(made)
+        return self._port(made) if made.tests else self._mark(made) or self._chance(made)
 
     # --- ports -------------------------------------------------------------------------------------------------
 
@@ -112,9 +104,9 @@ class Unprinted:
         return found
 
     def _about_ports(self) -> Iterator[Rule]:
-        """Yield the rules that always have a port."""
+        """Yield the rules that always have a port, one after the other: most dumps show that of the first."""
         for chain in self._dispatching:
-            for rule in self._table.rules_of(chain):
+            for rule in self._table.rules_with("-A ", chain):
                 if self._is_about_one(self._made(rule)) and (self._table.name == "nat" or rule.comment):
                     yield rule
 
@@ -125,7 +117,7 @@ class Unprinted:
 
     def _port(self, made: CompiledRule) -> Test | None:
         """Return the port that a rule asks for and does not show; that which masquerades shares its service's."""
-        masks = made.jump == _MARKING and made.chain.startswith((*BALANCING, *self._dispatching))
+        masks = made.jump == MARKING_CHAIN and made.chain.startswith((*BALANCING, *self._dispatching))
         own = made.chain in self._dispatching and self._is_about_one(made)
         if not (own or (masks and self._table.name == "nat")) or not _lacks_port(made) or not self.ports:
             return None
@@ -192,7 +184,7 @@ class Unprinted:
         return next(self._table.rules_with("-m statistic"), None) is not None
 
     def _is_share(self, made: CompiledRule) -> bool:
-        return made.action.kind == JUMP and made.action.name.startswith(_ENDPOINT) and not made.tests
+        return made.action.kind == JUMP and made.action.name.startswith(ENDPOINT_CHAIN) and not made.tests
 
     def _chance(self, made: CompiledRule) -> Test | None:
         """Return the chance of a rule; the last of a chain needs none."""
@@ -205,127 +197,40 @@ class Unprinted:
             CHANCE_LOST, value=f"line {made.place.line}", part="its probability, which is not printed"
         )
 
-    # --- native rules ------------------------------------------------------------------------------------------
+    # --- the rest ----------------------------------------------------------------------------------------------
 
     @cached_property
     def narrower(self) -> list[Rule]:
-        """The rules that may be all that is left of native ones, above kube-proxy's jump in a built-in chain.
-
-        What the chain's policy does anyway changes nothing.
-        """
-        if self._table.saving.backend != "nf_tables":
-            return []
-        return [rule for chain in _HOOKS for rule in self._cut_short(chain)]
-
-    def _cut_short(self, hook: str) -> Iterator[Rule]:
-        """Yield such rules of a built-in chain: a search of bytes."""
-        jump = next(self._table.rules_with("-j KUBE-", hook), None)
-        if jump is None:
-            return
-        policy = self._table.chains[hook].policy
-        for begins in (f"-A {hook} -j ", f"-A {hook} -p "):
-            for rule in self._table.rules_with(begins, hook):
-                if rule.line < jump.line and self._is_bare(rule, policy):
-                    yield rule
-
-    def _is_bare(self, rule: Rule, policy: str | None) -> bool:
-        made = self._made(rule)
-        return _may_be_narrower(made) and not rule.matches and made.action.name != policy
+        """The rules that may be all that is left of native ones: see `rules_cut_short`."""
+        return list(rules_cut_short(self._table, self._made))
 
     def _narrower(self, made: CompiledRule) -> Test | None:
-        if not _may_be_narrower(made) or made.place not in self.narrower:
+        if not may_be_cut_short(made) or made.place not in self.narrower:
             return None
         return Test(AS_PRINTED, value=f"line {made.place.line}", part="what it may ask besides")
+
+    def addresses(self) -> list[Rule]:
+        """Return the DNAT rules that show no address, by line: a search of bytes."""
+        return without_address(self._table, self._made)
+
+    def _readdressed(self, made: CompiledRule) -> CompiledRule:
+        """Return a DNAT rule that shows no address with what is known of it by others."""
+        if not lacks_address(made.action):
+            return made
+        is_endpoint = made.chain.startswith(ENDPOINT_CHAIN)
+        sent = sent_by_chain(self._table, made.chain, self._made) if is_endpoint else unreadable("")
+        return CompiledRule(made.place, made.chain, made.tests, made.action._replace(operand=sent))
 
     @property
     def found(self) -> bool:
         """Whether ports, marks or chances are lost: few rules are looked at where they are not."""
         return bool(self.ports or self.marks() or (self._table.name == "nat" and self.chances))
 
-    # --- addresses ---------------------------------------------------------------------------------------------
 
-    def addresses(self) -> list[Rule]:
-        """Return the DNAT rules that show no address, by line: a search of bytes."""
-        places = (
-            found.start()
-            for start, end in self._table.blocks()
-            for found in _WRONG_BYTES.finditer(self._table.data, start, end)
-        )
-        rules = dict.fromkeys(map(self._table.rule_at, places))
-        return [rule for rule in rules if lacks_address(self._made(rule).action)]
-
-    def _by_comment(self, chain: str) -> Rewriting:
-        """Return where an endpoint's chain sends connections, as comments or its hairpin rule tell."""
-        for rule in self._table.rules_to(chain):
-            told = _WAY.search(rule.comment or "")
-            address, port = split_endpoint(told[1]) if told else ("", None)
-            network = parse_network(address) if address and "/" not in address else None
-            if network is not None and port is not None:
-                return Rewriting(address, network, str(port), port)
-        return self._by_hairpin(chain) or unreadable(chain)
-
-    def _by_hairpin(self, chain: str) -> Rewriting | None:
-        """Return the address by the rule that marks what the endpoint sends to itself; its port is not known."""
-        for rule in self._table.rules_of(chain):
-            made = self._made(rule)
-            sources = [test.operand for test in made.tests if test.kind == "source" and not test.negated]
-            if made.jump == _MARKING and sources and sources[0][0] is not None:
-                address = next(option.values[0] for option in rule.parts.basics if option.name == "-s")
-                return Rewriting(address.partition("/")[0], sources[0][0], "?", None)
-        return None
-
-
-_HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 _BALANCING_NAMES = tuple(name.encode() for name in BALANCING)
-_WRONG = (
-    rb"\[unsupported revision\]|--to-destination (?:(?:0\.0\.0\.0|\[::\]|):0|--| )|-j DNAT(?:$| --(?!to-))"
-)
-"""What stands in a DNAT rule whose address could not be printed."""
-
-_WRONG_BYTES, _WRONG_TEXT = re.compile(_WRONG, re.MULTILINE), re.compile(_WRONG.decode())
 
 
 def _lacks_port(made: CompiledRule) -> bool:
     """Whether a rule names a protocol and no port."""
     kinds = {test.kind for test in made.tests}
     return "protocol" in kinds and kinds.isdisjoint(_ABOUT_PORTS)
-
-
-_VERDICTS = {"ACCEPT", "DROP", "RETURN", "DNAT"}
-"""What ends a native rule that iptables-nft-save prints cut short; another one makes it refuse the table."""
-
-
-def _may_be_narrower(made: CompiledRule) -> bool:
-    """Whether a rule ends a table and asks for what is left of a native one: nothing, a protocol with ports."""
-    tests = made.tests
-    left = [test.operand for test in tests if test.kind == "protocol" and not test.negated]
-    is_left = len(left) == len(tests) <= 1 and all(one in WITH_PORTS for one in left)
-    return is_left and made.action.kind in {TARGET, RETURN} and made.action.name in _VERDICTS
-
-
-def shows_no_address(rule: Rule) -> bool:
-    """Whether a DNAT rule does not show its address, be that known by others."""
-    return (
-        _WRONG_TEXT.search(rule.text) is not None and rule.target is not None and rule.target.name == "DNAT"
-    )
-
-
-def lacks_address(action: Action) -> bool:
-    """Whether an action is a DNAT of which neither address nor port can be read."""
-    if action.name != "DNAT" or action.kind != TARGET:
-        return False
-    sent = action.operand
-    if not isinstance(sent, Rewriting):
-        return True
-    if sent.network is not None:
-        return sent.network.value == 0 and sent.ports == "0"
-    is_none = not sent.addresses and sent.ports in {"", "0"}
-    return is_none or sent.addresses.startswith("--") or is_unreadable(sent.addresses)
-
-
-def _unsent(action: Action) -> Action:
-    return action._replace(operand=unreadable(""))
-
-
-def _acting(made: CompiledRule, action: Action) -> CompiledRule:
-    return CompiledRule(made.place, made.chain, made.tests, action)
