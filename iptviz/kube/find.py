@@ -17,7 +17,7 @@ from iptviz.kube.frontends import (
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
-from iptviz.rules.iptables import rule_table
+from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.published import PublishedPort
+    from iptviz.rules.form import Rewriting
     from iptviz.supplied.service_names import Candidate
 
 
@@ -134,6 +135,9 @@ def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
     nat = dump.tables.get("nat")
     rules = nat.rules_with(f"--to-destination {text.removesuffix(':')}") if nat else ()
     wanted = frozenset(rule for rule in rules if _rewrites_to(rule, target))
+    if nat and not wanted:
+        lacking = rule_table(nat).unprinted.addresses()
+        wanted = frozenset(rule for rule in lacking if _is_known_to_rewrite_to(rule, target))
     led = frontends_leading_to(dump, {rule.chain for rule in wanted})
     published = _published(dump, lambda port: port.single_ports if port.rule in wanted else ())
     return Found([*led, *published], wanted)
@@ -148,6 +152,12 @@ def _rewrites_to(rule: Rule, target: AddressTarget) -> bool:
         and target.port in {None, port}
         and (target.protocol is None or protocols <= {target.protocol})
     )
+
+
+def _is_known_to_rewrite_to(rule: Rule, target: AddressTarget) -> bool:
+    """Whether others tell where a DNAT rule sends that shows no address; its port may still be any."""
+    sent: Rewriting = compiled(rule).action.operand
+    return sent.addresses == target.address and (sent.port is None or target.port in {None, sent.port})
 
 
 def _by_node_port(dump: Dump, target: NodePortTarget) -> Found:

@@ -18,7 +18,7 @@ from iptviz.kube.naming import fits
 from iptviz.kube.synced import lost_hooks
 from iptviz.kube.target import AddressTarget, NodePortTarget, ParsedTarget
 from iptviz.paths.model import ACCEPT
-from iptviz.questions.unprinted_notes import unprinted_notes, ways_of
+from iptviz.questions.unprinted_notes import suspects, unprinted_notes, ways_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def dump_notes(dump: Dump, services: Sequence[ServiceTrace]) -> Iterator[Item]:
     """Yield what the dump lacks, and where nothing leads to kube-proxy's chains."""
-    yield from unprinted_notes(dump, ways_of(services))
+    yield from unprinted_notes(dump, ways_of(services) if services else suspects(dump))
     if not dump.complete:
         from iptviz.checks import reading
 

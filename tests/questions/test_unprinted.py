@@ -264,6 +264,13 @@ def test_an_endpoint_is_told_by_what_stands_beside_its_address() -> None:
         for each in (text, bare, lone)
     ]
     assert ends == ["10.42.0.5:9153", "10.42.0.5:?", "not readable (KUBE-SEP-BBBBBBBBBBBBBBBB)"]
+    result = iptviz.trace(of(bare), "kube-system/kube-dns:metrics")
+    assert {(row.address, row.port) for entry in result.paths[0].entries for row in entry.endpoints} == {
+        ("10.42.0.5", None)
+    }
+    assert iptviz.trace(of(text), "10.42.0.5:9153").services[0].service.port_name == "metrics"
+    assert len(iptviz.trace(of(bare), "10.42.0.5:9153").services) == 4
+    assert not iptviz.trace(of(text), "10.42.0.5:9154").services
     result = iptviz.trace(of(lone), "kube-system/kube-dns:metrics")
     assert len(result.services[0].outcomes) == 1
     assert {row.address for entry in result.paths[0].entries for row in entry.endpoints} == {ends[2]}
