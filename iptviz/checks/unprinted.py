@@ -16,7 +16,7 @@ from iptviz.rules.form import is_unreadable
 from iptviz.rules.iptables import compiled, rule_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding, Item
@@ -55,16 +55,13 @@ def notes(dump: Dump, dnats: Iterable[Rule] = ()) -> Iterator[Item]:
 
 def lost(dump: Dump) -> Iterator[Finding]:
     """Yield what of kube-proxy's and kubelet's rules was not printed: few rules of each table are looked at."""
-    for table in dump.tables.values():
-        for told in _LOST:
-            yield from told(table)
-
-
-def _ports(table: Table) -> Iterator[Finding]:
-    """Yield that no rule which leads to a service, or refuses one, has a port, and each should."""
-    rules = rule_table(table).unprinted.ports
+    tables = dump.tables.values()
+    rules = [rule for table in tables for rule in rule_table(table).unprinted.ports]
     if rules:
-        yield found(ports_not_printed, rules, line=rules[0].line, table=table.name, count=len(rules))
+        yield found(ports_not_printed, rules, line=min(rule.line for rule in rules), count=len(rules))
+    for table in tables:
+        yield from _marks(table)
+        yield from _chances(table)
 
 
 def _marks(table: Table) -> Iterator[Finding]:
@@ -83,9 +80,6 @@ def _chances(table: Table) -> Iterator[Finding]:
     evidence = [rule for rules in chances.values() for rule in rules]
     if evidence:
         yield found(chances_not_printed, evidence, line=evidence[0].line, chains=tuple(chances))
-
-
-_LOST: tuple[Callable[[Table], Iterator[Finding]], ...] = (_ports, _marks, _chances)
 
 
 # --- what was printed wrongly ----------------------------------------------------------------------------------
@@ -173,7 +167,7 @@ _DROPPING = (
 @diagnosis(
     "critical", reference="openshift/assisted-test-infra#1962", advice=_TAKE_IT_NEWER, explains=_FOLLOWING
 )
-def ports_not_printed(*, table: str, count: int) -> str:
+def ports_not_printed(*, count: int) -> str:
     """The dump does not show the ports of services, as an older iptables than kube-proxy's saved it.
 
     Rules that kube-proxy always writes with a port have a protocol and no port. iptables 1.8.4 to 1.8.7 (Ubuntu
@@ -183,8 +177,7 @@ def ports_not_printed(*, table: str, count: int) -> str:
     if the first got all connections. To restore this dump would make it real.
     """
     rules = "1 rule of a service" if count == 1 else f"{count:,} rules of services"
-    where = "" if table == "nat" else f" in {table}"
-    return f"the dump does not print the port of {rules}{where}: unknown here, not absent on the node"
+    return f"the dump does not print the port of {rules}: unknown here, not absent on the node"
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, "no-masquerade", "hairpin-missing"))
