@@ -201,12 +201,6 @@ def as_remark(finding: Finding) -> Remark:
     return Remark(finding.line, finding.id, finding.values)
 
 
-def beside(noted: tuple[Finding, ...], found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return what the notes of an answer find, and what checks find besides: of no id that the notes have."""
-    ids = {finding.id for finding in noted}
-    return (*noted, *(finding for finding in found if finding.id not in ids))
-
-
 def findings_among(items: Iterable[Item]) -> tuple[Finding, ...]:
     """Return the findings of what an answer says; one cause is one of them, with all its evidence."""
     causes: dict[tuple[object, ...], Finding] = {}

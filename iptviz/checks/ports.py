@@ -69,7 +69,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "asked-before": _asked_before,
     "beyond-source-ranges": "{frontend}: loadBalancerSourceRanges do not limit it, it admits every source",
     "udp-flows": "UDP: flows that exist keep their endpoint until conntrack forgets them",
-    "destination-unprinted": "iptables could not print where this DNAT sends connections",
     "taken-as-node": "{address} is taken for an address of this node: only those have port {port}",
     "outside-limit": "node ports do not answer at {address}: they answer {limit.text}",
 }

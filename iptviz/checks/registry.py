@@ -49,6 +49,7 @@ CATALOGUES = (
     "absence",
     "era",
     "counters",
+    "counting",
     "packet",
     "graph",
     "pseudonyms",
@@ -133,6 +134,19 @@ def sentence_of(what: str) -> str | Callable[..., str]:
 def all_diagnoses() -> dict[str, Diagnosis]:
     """Return every diagnosis by its id, in the order of the catalogues."""
     return {what: made for name in CATALOGUES for what, made in catalogue(name).diagnoses.items()}
+
+
+def beside(noted: tuple[Finding, ...], found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return what the notes of an answer find, and what checks find besides: of no id that the notes have.
+
+    What the notes explain is left out, too.
+    """
+    if not noted:
+        return tuple(found)
+    explained = {what for finding in noted for what in diagnosis_of(finding.id).explains}
+    ids = explained | {finding.id for finding in noted}
+    own = (finding for finding in noted if finding.id not in explained)
+    return (*own, *(finding for finding in found if finding.id not in ids))
 
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:

@@ -1,4 +1,7 @@
-"""Dumps that lie: an older iptables printed what a newer one wrote, and left out what it did not know."""
+"""Dumps that lie: an older iptables printed what a newer one wrote, and left out what it did not know.
+
+What a table does not show of its rules is found in `iptviz.rules.unprinted`, which the engine asks, too.
+"""
 
 from __future__ import annotations
 
@@ -7,114 +10,87 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
-from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, HASHED_CHAINS, POSTROUTING, SERVICE_CHAINS
-from iptviz.rules.form import RETURN, TARGET, Rewriting
-from iptviz.rules.iptables import compiled
+from iptviz.intake.remark import remark
+from iptviz.kube.families import ENDPOINT_CHAIN
+from iptviz.rules.form import is_unreadable
+from iptviz.rules.iptables import compiled, rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.checks.examined import Examined
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
 
 _MOST_CHAINS = 3
+_DROPS_MARKED = "KUBE-FIREWALL"
 
 
 def check(node: Examined) -> Iterator[Finding]:
     """Yield what was not printed, and that the program which printed it is known for that."""
-    nat, filters = node.dump.tables.get("nat"), node.dump.tables.get("filter")
-    if nat is not None:
-        yield from _ports(nat)
-        yield from _marks(nat)
-        yield from _chances(nat, complete=node.dump.complete)
-        yield from _addresses(nat)
+    yield from lost(node.dump)
+    for table in node.dump.tables.values():
+        yield from unreadable(rule_table(table).unprinted.addresses())
     yield from _corrupt(node.dump.tables.values())
-    if filters is not None:
-        yield from _bare_drops(filters)
+    yield from narrower(node.dump)
     yield from _old_program(node.dump)
 
 
-# --- what kube-proxy always writes -----------------------------------------------------------------------------
+def notes(dump: Dump, dnats: Iterable[Rule] = ()) -> Iterator[Item]:
+    """Yield what an answer cannot tell since it was not printed, and how to get it.
 
-_PORTS = {"destination-port", "source-port", "multiport", "match"}
-"""Tests that may be about a port; what is not understood is one."""
+    `dnats` are the rules that the answer met of which no address can be read.
+    """
+    dnats = list(dnats)
+    said = [*lost(dump), *unreadable(dnats)]
+    yield from said
+    yield from narrower(dump)
+    if any(is_told(rule) for rule in dnats):
+        yield remark("addresses-by-others")
+    if said:
+        yield remark("save-again")
 
 
-def _ports(nat: Table) -> Iterator[Finding]:
-    """Yield that no rule which leads to a service has a port, and each should."""
-    rules = []
-    for chain in DISPATCHERS["nat"]:
-        for rule in nat.rules_of(chain):
-            if (rule.jump or "").startswith(HASHED_CHAINS):
-                tests = {test.kind for test in compiled(rule).tests}
-                if "protocol" not in tests or not tests.isdisjoint(_PORTS):
-                    return
-                rules.append(rule)
+def lost(dump: Dump) -> Iterator[Finding]:
+    """Yield what of kube-proxy's and kubelet's rules was not printed: few rules of each table are looked at."""
+    tables = dump.tables.values()
+    rules = [rule for table in tables for rule in rule_table(table).unprinted.ports]
     if rules:
-        yield found(ports_not_printed, rules, line=rules[0].line, count=len(rules))
+        yield found(ports_not_printed, rules, line=min(rule.line for rule in rules), count=len(rules))
+    for table in tables:
+        yield from _marks(table)
+        yield from _chances(table)
 
 
-def _marks(nat: Table) -> Iterator[Finding]:
-    """Yield that KUBE-POSTROUTING begins with a RETURN for everything, where kube-proxy asks for a mark.
-
-    Where another of its rules shows a mark, marks are printed, and the RETURN is there.
-    """
-    rules = nat.rules_of(POSTROUTING)
-    if (
-        len(rules) > 1
-        and compiled(rules[0]).action.kind == RETURN
-        and not any(test.kind == "mark" for rule in rules for test in compiled(rule).tests)
-        and not compiled(rules[0]).tests
-    ):
-        yield found(marks_not_printed, rules[:1], line=rules[0].line, chain=POSTROUTING)
+def _marks(table: Table) -> Iterator[Finding]:
+    """Yield the rules that are asked of marked packets alone, and here of all."""
+    for rule in rule_table(table).unprinted.marks():
+        if rule.chain == _DROPS_MARKED:
+            yield found(rule_corrupt, [rule], line=rule.line, chain=rule.chain, count=1, drops=True)
+        else:
+            target = rule.target.name if rule.target else ""
+            yield found(marks_not_printed, [rule], line=rule.line, chain=rule.chain, target=target)
 
 
-def _chances(nat: Table, *, complete: bool) -> Iterator[Finding]:
-    """Yield that no service chain has a probability, although several lead to more than one endpoint.
-
-    Of one chain alone that may be an edit, unless the text is an excerpt.
-    """
-    if next(nat.rules_with("-m statistic"), None) is not None:
-        return
-    rules: dict[str, list[Rule]] = {}
-    for chain, places in nat.calls.leads.items():
-        if len(places) > 1 and chain.startswith(_BALANCING):
-            leading = [rule for rule in nat.rules_of(chain.decode()) if _is_unconditional_share(rule)]
-            if len(leading) > 1:
-                rules[chain.decode()] = leading
-    if len(rules) > 1 or (rules and not complete):
-        evidence = [rule for some in rules.values() for rule in some]
-        yield found(chances_not_printed, evidence, line=evidence[0].line, chains=tuple(rules))
-
-
-_BALANCING = tuple(name.encode() for name in SERVICE_CHAINS)
-
-
-def _is_unconditional_share(rule: Rule) -> bool:
-    return (rule.jump or "").startswith(ENDPOINT_CHAIN) and not compiled(rule).tests
+def _chances(table: Table) -> Iterator[Finding]:
+    """Yield that no service chain has a probability, although several lead to more than one endpoint."""
+    chances = rule_table(table).unprinted.chances if table.name == "nat" else {}
+    evidence = [rule for rules in chances.values() for rule in rules]
+    if evidence:
+        yield found(chances_not_printed, evidence, line=evidence[0].line, chains=tuple(chances))
 
 
 # --- what was printed wrongly ----------------------------------------------------------------------------------
 
 _UNSUPPORTED = "[unsupported revision]"
-_WRONG_ADDRESSES = (
-    _UNSUPPORTED,
-    "--to-destination :0",
-    "--to-destination  ",
-    "-j DNAT --random",
-    "-j DNAT --persistent",
-    "-j DNAT\n",
-)
 
 
-def _addresses(nat: Table) -> Iterator[Finding]:
-    """Yield the DNAT rules of which no address can be read."""
-    rules = [rule for text in _WRONG_ADDRESSES for rule in nat.rules_with(text) if _lacks_an_address(rule)]
-    if rules:
-        unique = sorted(dict.fromkeys(rules), key=lambda rule: rule.line)
+def unreadable(rules: Iterable[Rule]) -> Iterator[Finding]:
+    """Yield that no address can be read of some DNAT rules."""
+    unique = sorted(dict.fromkeys(rules), key=lambda rule: rule.line)
+    if unique:
         chains = tuple(dict.fromkeys(rule.chain for rule in unique))
         state = "services" if any(chain.startswith(ENDPOINT_CHAIN) for chain in chains) else "others"
         yield found(
@@ -122,12 +98,9 @@ def _addresses(nat: Table) -> Iterator[Finding]:
         )
 
 
-def _lacks_an_address(rule: Rule) -> bool:
-    action = compiled(rule).action
-    if action.kind != TARGET or action.name != "DNAT":
-        return False
-    sent = action.operand
-    return not isinstance(sent, Rewriting) or sent.network is None or sent.network.value == 0
+def is_told(rule: Rule) -> bool:
+    """Whether the address of a DNAT rule is known, be it not printed there."""
+    return not is_unreadable(compiled(rule).action.operand.addresses)
 
 
 def _corrupt(tables: Iterable[Table]) -> Iterator[Finding]:
@@ -144,20 +117,15 @@ def _corrupt(tables: Iterable[Table]) -> Iterator[Finding]:
         )
 
 
-_DROPS_MARKED = "KUBE-FIREWALL"
-
-
-def _bare_drops(filters: Table) -> Iterator[Finding]:
-    """Yield the rule of kubelet's that drops marked packets and lacks the mark: real, it drops everything."""
-    rules = [
-        rule
-        for rule in filters.rules_of(_DROPS_MARKED)
-        if compiled(rule).action.name == "DROP" and not compiled(rule).tests
-    ]
-    if rules:
-        yield found(
-            rule_corrupt, rules, line=rules[0].line, chain=_DROPS_MARKED, count=len(rules), drops=True
-        )
+def narrower(dump: Dump) -> Iterator[Finding]:
+    """Yield the rules that may be what is left of native ones."""
+    for table in dump.tables.values():
+        rules = rule_table(table).unprinted.narrower
+        if rules:
+            chains = tuple(dict.fromkeys(rule.chain for rule in rules))
+            yield found(
+                native_rule_cut, rules, line=rules[0].line, table=table.name, chains=chains, count=len(rules)
+            )
 
 
 _OLD = re.compile(r"v1\.8\.[0-4](?![\d])")
@@ -208,22 +176,23 @@ def ports_not_printed(*, count: int) -> str:
     Why: The dump lies, the node works: the ports are unknown, not absent. Several services at one address look as
     if the first got all connections. To restore this dump would make it real.
     """
-    if count == 1:
-        return "the port of the rule that leads to a service is not printed: unknown here, not absent on the node"
-    rules = f"{count:,} rules that lead to services"
-    return f"the ports of {rules} are not printed: unknown here, not absent on the node"
+    rules = "1 rule of a service" if count == 1 else f"{count:,} rules of services"
+    return f"the dump does not print the port of {rules}: unknown here, not absent on the node"
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, "no-masquerade", "hairpin-missing"))
-def marks_not_printed(*, chain: str) -> str:
+def marks_not_printed(*, chain: str, target: str) -> str:
     """The dump does not show marks, as an older iptables than kube-proxy's saved it.
 
-    The first rule of KUBE-POSTROUTING lets packets go that bear no mark; here it has no condition.
+    The first rule of KUBE-POSTROUTING lets packets go that bear no mark; here it has no condition. The first
+    ACCEPT of KUBE-FORWARD is for packets with that mark alone.
 
     Why: The dump lies, the node works: as it stands here nothing would be masqueraded. What is masqueraded cannot
     be told from this text.
     """
-    return f"{chain} begins with a RETURN for everything: its mark is not printed, and is there on the node"
+    return (
+        f"{target} of {chain} stands here for everything: its mark is not printed, and is there on the node"
+    )
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=_FOLLOWING)
@@ -270,6 +239,37 @@ def rule_corrupt(*, chain: str, count: int, drops: bool) -> str:
         return f"{chain} drops everything: the mark that its DROP asks for is not printed, or is lost"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
     return f"{rules} could not be printed, the first in {chain}: what is asked there, or done, is unknown"
+
+
+@diagnosis("low")
+def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
+    """A rule of a built-in chain asks for nothing, or a protocol alone, in the form of a native rule cut short.
+
+    iptables-nft-save prints native rules of nft without what it does not know, with exit status 0: from `ip saddr
+    @allowed accept` comes `-j ACCEPT`, and of a set of ports `-p tcp -j ACCEPT` is left.
+
+    Why: As it stands here the rule decides about everything, kube-proxy's traffic with it; it may be about
+    little. Answers take it as it is printed, and say so.
+
+    Do: Look at the rules of the chain with `nft list ruleset` on the node.
+    """
+    rules = "1 rule" if count == 1 else f"{count:,} rules"
+    return f"{rules} of {table} {listed(chains, _MOST_CHAINS)} may be narrower than printed: see nft list ruleset"
+
+
+REMARKS = {
+    "save-again": (
+        "to see what is not printed, save it with kubectl exec -n kube-system KUBE-PROXY-POD -- iptables-save, "
+        "or look at nft list ruleset"
+    ),
+    "addresses-by-others": (
+        "where DNAT shows no address, the endpoint is that of the comment `-> address:port` on the way to its "
+        "chain, or else the address that its chain masquerades"
+    ),
+    "may-be-any-port": (
+        "port {port} may be that of any service shown, or of none: their ports are not printed"
+    ),
+}
 
 
 @diagnosis("medium", reference="k3s-io/docs#14, k/k#82361")

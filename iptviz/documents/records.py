@@ -241,5 +241,5 @@ def _masquerade(case: Shape) -> str:
 
 
 def _decimal(share: Shape) -> str:
-    """Return a share with ten decimals; its field `exact` has it exactly."""
-    return f"{share['probability']:.10f}"
+    """Return a share with ten decimals, nothing where it is not known; its field `exact` has it exactly."""
+    return "" if share["probability"] is None else f"{share['probability']:.10f}"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from iptviz.kube.era import Era
-    from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.outcome import Verdict
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
@@ -92,7 +92,7 @@ def _service(port: ServicePort, reached: tuple[Reached, ...]) -> Shape:
         "protocol": port.protocol,
         "chain": port.usual.chain,
         "frontends": [_frontend(one) for one in reached if one.frontend.kind != CHAIN],
-        "endpoints": _endpoints(port.endpoints),
+        "endpoints": _endpoints(port.usual),
         "leftover": share_shape(port.usual.leftover),
         "session_affinity": None if port.affinity is None else {"seconds": port.affinity},
         "verdict": _verdict(port.verdict),
@@ -123,8 +123,16 @@ def _fare(fare: Fare) -> Shape:
     }
 
 
-def _endpoints(endpoints: tuple[EndpointShare, ...]) -> list[Shape]:
-    return [{"address": end.address, "port": end.port, **share_shape(end.share)} for end in endpoints]
+def _endpoints(answer: FrontendAnswer) -> list[Shape]:
+    """Return the endpoints with their shares, which are null where the dump does not print them."""
+    return [
+        {
+            "address": end.address,
+            "port": end.port,
+            **(dict.fromkeys(share_shape(end.share)) if answer.unshared else share_shape(end.share)),
+        }
+        for end in answer.endpoints
+    ]
 
 
 def _outside(port: ServicePort) -> list[Shape]:
@@ -141,7 +149,7 @@ def _outside(port: ServicePort) -> list[Shape]:
 def _met(answer: FrontendAnswer) -> Shape:
     return {
         "chain": answer.chain,
-        "endpoints": _endpoints(answer.endpoints),
+        "endpoints": _endpoints(answer),
         "leftover": share_shape(answer.leftover),
         "verdict": _verdict(answer.verdict),
     }

@@ -93,6 +93,7 @@ _TIME = (
 )
 
 
+_LINE = r"line \d+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
@@ -111,9 +112,9 @@ class ConditionKind(NamedTuple):
             empty where the question is one of its own.
         between: what separates several values, of which any will do; empty where there is only one.
         bits: reads a value as the bits of a mark that it means, which those of other questions may imply.
-        names: what of the dump a value names: `address`, `interface`, `list`, `set`, `setting` which may be
-            one of an interface, or `options` where it quotes options of a rule, with whatever they name. Empty:
-            nothing.
+        names: what of the dump a value names: `address`, `interface`, `list`, `set`, `service`, `setting` which
+            may be one of an interface, or `options` where it quotes options of a rule, with whatever they name.
+            Empty: nothing.
         plain: a pattern of all values that name nothing.
         per_rule: what is asked about changes as rules ask, so two rules ask two questions.
         always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
@@ -286,9 +287,35 @@ CONDITION_KINDS = {
         "rules go on after target {}", "rules end at target {}", "a target that nothing here knows: FOO",
         plain="[A-Z][A-Z0-9_]*",
     ),
+    "unprinted-port": ConditionKind(
+        "the destination port is that of {} (not printed)",
+        "the destination port is not that of {} (not printed)",
+        "service ports, or a chain or line in place of one: default/web:http", field="unprinted-port",
+        between=", ", names="service",
+    ),
+    "unprinted-node-port": ConditionKind(
+        "the destination port is the node port of {} (not printed)",
+        "the destination port is not the node port of {} (not printed)",
+        "service ports, or a chain or line in place of one: default/web:http", field="unprinted-node-port",
+        between=", ", names="service",
+    ),
+    "unprinted-mark": ConditionKind(
+        "the mark fits {}, whose mark is not printed",
+        "the mark does not fit {}, whose mark is not printed",
+        "the line of the rule: line 12", plain=_LINE,
+    ),
+    "unprinted-chance": ConditionKind(
+        "chance chooses {} (no probability printed)", "chance does not choose {} (no probability printed)",
+        "lines of rules, of which chance chooses one: line 12", field="unprinted-chance", between=", ",
+        plain=f"{_LINE}(?:, {_LINE})*",
+    ),
+    "as-printed": ConditionKind(
+        "{} is as wide as printed", "{} is narrower than printed, and does not match",
+        "the line of the rule: line 12", plain=_LINE,
+    ),
     "unread": ConditionKind(
         "rules go on after {}, which cannot be read", "rules end at {}, which cannot be read",
-        "the line of a rule whose target is not understood: line 12", plain=r"line \d+",
+        "the line of a rule whose target is not understood: line 12", plain=_LINE,
     ),
 }  # fmt: skip
 """By its name, which stands in documents, each kind of question."""

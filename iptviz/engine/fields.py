@@ -81,6 +81,16 @@ def interfaces(name: str) -> Region:
     return ((prefix, prefix[:-1] + chr(ord(prefix[-1]) + 1)),) if prefix else (("", None),)
 
 
+def _line(text: str) -> Region | None:
+    """Read `line 12`."""
+    number = text.removeprefix("line ")
+    return ((int(number), int(number) + 1),) if number.isascii() and number.isdecimal() else None
+
+
+def _one_name(name: str) -> Region | None:
+    return ((name, name + "\0"),)
+
+
 def _protocol(text: str) -> Region | None:
     number = protocol_number(text)
     return None if number is None or not number else _numbers(number, number, 0xFF)
@@ -122,6 +132,9 @@ FIELD_KINDS = {
     "state": FieldKind(_one_of(STATES)),
     "ttl": FieldKind(_up_to(0xFF)),
     "length": FieldKind(_up_to(0xFFFF)),
+    "unprinted-port": FieldKind(_one_name, ""),
+    "unprinted-node-port": FieldKind(_one_name, ""),
+    "unprinted-chance": FieldKind(_line),
 }
 """The kinds in the order in which a diagram asks them; questions of their own come after them.
 

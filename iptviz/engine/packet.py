@@ -8,7 +8,7 @@ from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark, Origin
 from iptviz.xtables.values.numbers import ALL_BITS
 
 if TYPE_CHECKING:
-    from iptviz.engine.condition import When
+    from iptviz.engine.condition import Condition, When
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
@@ -52,7 +52,7 @@ class Packet(NamedTuple):
     `leaves_by` is the interface that routing chose last, unknown before that.
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
-    all, or not known.
+    all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
     """
 
     protocol: str | None = None
@@ -88,6 +88,7 @@ class Packet(NamedTuple):
     leaves_by: str | None = None
     noted: tuple[Note, ...] = ()
     part: str = ""
+    own_port: Condition | None = None
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

@@ -45,7 +45,7 @@ _FIELDS_PER_CLASS = 1 << 40
 _PORTS = Field("source-port"), Field("destination-port")
 _WITH_PORTS = region_asked(Condition("protocol", ",".join(WITH_PORTS)))
 
-_USUALLY_SO = {*OF_THE_NODE, "target", "unread"}
+_USUALLY_SO = {*OF_THE_NODE, "target", "unread", "as-printed"}
 
 MOST_WALKS = 100_000
 """More walks through chains are given up: marks that hang on many questions make each packet another one."""

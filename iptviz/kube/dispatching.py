@@ -17,6 +17,7 @@ from iptviz.kube.frontends import (
     port_of,
     told_apart,
     unique,
+    unprinted_port,
     value_of,
 )
 from iptviz.xtables.address import parse_network
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
+    from iptviz.engine.condition import Condition
     from iptviz.kube.frontends import Frontend
 
 
@@ -46,11 +48,17 @@ def rules_about(dump: Dump, frontend: Frontend, table: str) -> list[Rule]:
 
     A port of the node is led on by the chain of node ports alone; at an address that they leave out, by none.
     """
-    text = f"--dport {frontend.port}" if frontend.kind == "node-port" else f"-d {frontend.address}"
-    own = list(dispatching_rules(dump, text, [table]))
+    own = list(dispatching_rules(dump, _text_of(frontend), [table]))
     held = dump.tables.get(table)
     wide = wide_rules(held) if held and table == "nat" else ()
     return _asked(frontend, table, own, wide)
+
+
+def _text_of(frontend: Frontend) -> str:
+    """Return what all rules hold that may speak of a frontend: nothing for a node port that is not printed."""
+    if frontend.kind != "node-port":
+        return f"-d {frontend.address}"
+    return "" if frontend.unprinted else f"--dport {frontend.port}"
 
 
 def _asked(frontend: Frontend, table: str, own: Iterable[Rule], wide: Sequence[Rule]) -> list[Rule]:
@@ -60,13 +68,18 @@ def _asked(frontend: Frontend, table: str, own: Iterable[Rule], wide: Sequence[R
         return sorted({*own, *met}, key=lambda rule: rule.line) if met else list(own)
     # Outside the node ports' own chain, a rule with a destination speaks of some service's address.
     if table == "filter":
-        return [rule for rule in own if host_of(rule) is None]
+        return [rule for rule in own if host_of(rule) is None and _is_of(rule, frontend)]
     before = [rule for rule in wide if rule.chain == SERVICES and _may_be_for(rule, frontend)]
     if frontend.addresses and frontend.address and not frontend.addresses.admits(frontend.address):
         return before
-    ports = [rule for rule in own if rule.chain == NODE_PORTS]
-    within = [rule for rule in wide if rule.chain == NODE_PORTS]
+    ports = [rule for rule in own if rule.chain == NODE_PORTS and _is_of(rule, frontend)]
+    within = [rule for rule in wide if rule.chain == NODE_PORTS and rule not in ports]
     return [*before, *(sorted({*ports, *within}, key=lambda rule: rule.line) if within else ports)]
+
+
+def _is_of(rule: Rule, frontend: Frontend) -> bool:
+    """Whether a rule about a node port may be about that of a frontend, be neither of them printed."""
+    return unprinted_port(rule) in {None, frontend.unprinted}
 
 
 def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
@@ -97,7 +110,7 @@ def wide_rules(nat: Table) -> list[Rule]:
         rule
         for chain, others in _ABOUT_ONE.items()
         for span in nat.spans_between(chain, others)
-        if (rule := Rule(nat, span)).jump != NODE_PORTS
+        if (rule := Rule(nat, span)).jump != NODE_PORTS and unprinted_port(rule) is None
     ]
 
 
@@ -108,14 +121,14 @@ class DispatchingRules:
         self.dump = dump
         self.rules: dict[str, list[Rule]] = {}
         self._by_address: dict[tuple[str, str], list[Rule]] = {}
-        self._by_port: dict[tuple[str, int], list[Rule]] = {}
+        self._by_port: dict[tuple[str, int | Condition], list[Rule]] = {}
         for table in DISPATCHERS:
             self.rules[table] = list(dispatching_rules(dump, tables=[table]))
             for rule in self.rules[table]:
                 self._enter(table, rule)
 
     def _enter(self, table: str, rule: Rule) -> None:
-        address, port = host_of(rule), port_of(rule)
+        address, port = host_of(rule), port_of(rule) or unprinted_port(rule)
         if address is not None:
             self._by_address.setdefault((table, address), []).append(rule)
         if port is not None and (rule.chain == NODE_PORTS or (table == "filter" and address is None)):
@@ -124,7 +137,7 @@ class DispatchingRules:
     def about(self, frontend: Frontend, table: str) -> list[Rule]:
         """Return the rules of `table` that may speak of the frontend's traffic, in order: see `rules_about`."""
         if frontend.kind == "node-port":
-            own = self._by_port.get((table, frontend.port or 0), [])
+            own = self._by_port.get((table, frontend.unprinted or frontend.port or 0), [])
         else:
             own = self._by_address.get((table, frontend.address or ""), [])
         return _asked(frontend, table, own, self._wide if table == "nat" else ())
@@ -148,7 +161,7 @@ class DispatchingRules:
         """Yield the frontends that two services claim: of whose rule gets all connections, and of the other."""
         claims: dict[tuple[object, ...], list[Frontend]] = {}
         for claim in self._claims:
-            if claim.rule.table.name == "nat":
+            if claim.rule.table.name == "nat" and claim.unprinted is None:
                 claims.setdefault(claim[1:4], []).append(claim)
         for same in claims.values():
             yield from _collisions(same) if len(same) > 1 else ()

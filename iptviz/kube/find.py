@@ -25,6 +25,7 @@ from iptviz.kube.target import (
     WrittenTarget,
 )
 from iptviz.kube.unled import unled, unled_chains
+from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.kube.published import PublishedPort
+    from iptviz.rules.form import Rewriting
     from iptviz.supplied.service_names import Candidate
 
 
@@ -130,14 +132,14 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
 def _at(frontend: Frontend, target: AddressTarget | WrittenTarget) -> bool:
     return (
         frontend.address == target.address
-        and target.port in {None, frontend.port}
+        and (target.port in {None, frontend.port} or frontend.unprinted is not None)
         and target.protocol in {None, frontend.protocol}
     )
 
 
 def _met_at(dump: Dump, frontend: Frontend, address: str) -> Rule:
     """Return the rule that a client of one address of the node meets: the loopback may have one of its own."""
-    if frontend.kind == "node-port" and is_loopback(address):
+    if frontend.kind == "node-port" and frontend.port is not None and is_loopback(address):
         for rule in dispatching_rules(dump, f"--dport {frontend.port} ", ["nat"]):
             claim = frontend_of(rule)
             if claim and claim[2:4] == frontend[2:4] and claim.suffix == frontend.suffix:
@@ -150,6 +152,9 @@ def _by_endpoint(dump: Dump, target: AddressTarget) -> Found:
     nat = dump.tables.get("nat")
     rules = nat.rules_with(f"--to-destination {text.removesuffix(':')}") if nat else ()
     wanted = frozenset(rule for rule in rules if _rewrites_to(rule, target))
+    if nat and not wanted:
+        lacking = rule_table(nat).unprinted.addresses()
+        wanted = frozenset(rule for rule in lacking if _is_known_to_rewrite_to(rule, target))
     chains = dict.fromkeys(rule.chain for rule in wanted)
     led = frontends_leading_to(dump, chains) or _alone(nat, chains)
     published = _published(dump, lambda port: port.single_ports if port.rule in wanted else ())
@@ -173,19 +178,30 @@ def _rewrites_to(rule: Rule, target: AddressTarget) -> bool:
     )
 
 
+def _is_known_to_rewrite_to(rule: Rule, target: AddressTarget) -> bool:
+    """Whether others tell where a DNAT rule sends that shows no address; its port may still be any."""
+    sent: Rewriting = compiled(rule).action.operand
+    return sent.addresses == target.address and (sent.port is None or target.port in {None, sent.port})
+
+
 def _by_node_port(dump: Dump, target: NodePortTarget) -> Found:
     return Found(_at_port(dump, target.port, target.protocol))
 
 
 def _at_port(dump: Dump, port: int, protocol: str | None) -> list[Frontend]:
     """Return what answers at a port of the node: node ports, published ports, health checks."""
-    dispatched = frontends_among(dispatching_rules(dump, f"--dport {port} "))
+    dispatched = frontends_among([*dispatching_rules(dump, f"--dport {port} "), *_without_port(dump)])
     found = [
-        *(one for one in dispatched if one.kind == "node-port" and one.port == port),
+        *(one for one in dispatched if one.kind == "node-port" and (one.port == port or one.unprinted)),
         *_published(dump, lambda published: [port] if published.names(port) else ()),
         *health_checks(dump, port),
     ]
     return [frontend for frontend in found if protocol in {None, frontend.protocol}]
+
+
+def _without_port(dump: Dump) -> Iterator[Rule]:
+    """Yield the rules of services whose port the dump does not print: it may be any."""
+    return (rule for table in dump.tables.values() for rule in rule_table(table).unprinted.ports)
 
 
 def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:

@@ -27,10 +27,11 @@ from iptviz.kube.frontends import (
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
+from iptviz.rules.unprinted import CHANCE_LOST
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
@@ -61,7 +62,9 @@ class FrontendAnswer(NamedTuple):
     is a policy Local alone by which they do, so that all clients outside meet what the answer says. `taken_by`
     are rules that take connections before the service is asked, be they another's that claims the address.
     `plain` says that all rules on the way have kube-proxy's own form; `flawed` that one within the service's
-    chains keeps connections from endpoints. `nat_unseen`: rules of nat that are not shown may lead them on.
+    chains keeps connections from endpoints. `unshared`: the dump does not print by what chance each endpoint is
+    chosen, so that shares are not known; those that endpoints have here are no shares. `nat_unseen`: rules of nat
+    that are not shown may lead them on.
     """
 
     frontend: Frontend
@@ -80,6 +83,7 @@ class FrontendAnswer(NamedTuple):
     flawed: bool = False
     by_policy: bool = False
     nat_unseen: bool = False
+    unshared: bool = False
 
     @property
     def settled(self) -> bool:
@@ -200,12 +204,15 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     missing += [f"rules of {chain}" for chain in _cut_off(trace) if chain not in missing]
     if trace.nat_unseen and trace.frontend.rule.chain == SOURCE_RANGES:
         missing.append("what nat has of it")
+    by_chance = _by_all_but_chance(trace.outcomes)
+    ends = [end for outcome in by_chance[_beside_chance(usual)] for end in outcome.endpoints]
+    ends.sort(key=lambda end: end.via.line if len(by_chance) < len(trace.outcomes) else 0)
     hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
         chain=trace.chain if trace.chains else None,
-        endpoints=tuple(EndpointShare(end.address, end.port, end.share) for end in usual.endpoints),
+        endpoints=tuple(dict.fromkeys(EndpointShare(end.address, end.port, end.share) for end in ends)),
         leftover=usual.leftover,
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
@@ -213,7 +220,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
         or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
-        depends=len({_shares_of(outcome) for outcome in trace.outcomes}) > 1
+        depends=len(set(map(_shares_of, by_chance.values()))) > 1
         or bool(trace.broken.loops or trace.broken.missing),
         taken_by=tuple(
             end.rule
@@ -223,6 +230,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         flawed=is_flawed(trace),
         by_policy=trace.by_policy,
         nat_unseen=trace.nat_unseen,
+        unshared=any(len(outcomes) > 1 for outcomes in by_chance.values()),
     )
 
 
@@ -235,6 +243,20 @@ def _cut_off(trace: ServiceTrace) -> Iterator[str]:
                 yield last.chain
 
 
-def _shares_of(outcome: FrontendOutcome) -> object:
+def _by_all_but_chance(outcomes: Sequence[FrontendOutcome]) -> dict[Needs, list[FrontendOutcome]]:
+    """Return outcomes by what must hold for each, but for chances that the dump does not print."""
+    found: dict[Needs, list[FrontendOutcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(_beside_chance(outcome), []).append(outcome)
+    return found
+
+
+def _beside_chance(outcome: FrontendOutcome) -> Needs:
+    return tuple(need for need in outcome.when if need.condition.kind != CHANCE_LOST)
+
+
+def _shares_of(outcomes: Iterable[FrontendOutcome]) -> object:
     """Return what clients get in one case: equal where they get the same."""
-    return outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)
+    return frozenset(
+        (outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)) for outcome in outcomes
+    )

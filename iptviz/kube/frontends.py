@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from iptviz.engine.condition import Condition
 from iptviz.kube.comments import read_comment, service_of_comment
 from iptviz.kube.families import (
     DISPATCHERS,
@@ -15,6 +16,9 @@ from iptviz.kube.families import (
 )
 from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.rules.form import UNKNOWN_PORTS
+from iptviz.rules.iptables import compiled
+from iptviz.rules.unprinted import NODE_PORT, PORT
 from iptviz.xtables.address import join_endpoint, parse_network
 from iptviz.xtables.values.protocols import read_port
 
@@ -43,7 +47,8 @@ class Frontend(NamedTuple):
 
     `address` is None for a port of the node, which all its addresses have but for `addresses`; a question
     about one of them names it. `rule` is the rule that leads an outside client's traffic on, or refuses it; of
-    kind `chain` one of the chain's own. `protocol` is empty where that chain does not tell it.
+    kind `chain` one of the chain's own. `protocol` is empty where that chain does not tell it. `unprinted` is
+    whose port it is, in a condition, where the dump does not print it; `port` is None then.
     """
 
     kind: str
@@ -52,13 +57,20 @@ class Frontend(NamedTuple):
     protocol: str
     rule: Rule
     addresses: AddressLimit | None = None
+    unprinted: Condition | None = None
 
     @property
     def text(self) -> str:
         """The frontend as people write it: `10.96.0.1:443/tcp`, or `:30080/tcp` for a node port."""
         if self.kind == CHAIN:
             return self.rule.chain
-        return f"{join_endpoint(self.address or '', self.port)}/{self.protocol}"
+        return f"{self.at}/{self.protocol}"
+
+    @property
+    def at(self) -> str:
+        """Address and port: `10.96.0.1:443`, `:30080` for a node port, `10.96.0.1:?` where it is not printed."""
+        text = join_endpoint(self.address or "", self.port)
+        return text if self.unprinted is None else f"{_bracketed(text)}:{UNKNOWN_PORTS}"
 
     @property
     def is_malformed(self) -> bool:
@@ -101,7 +113,19 @@ def frontend_of(rule: Rule) -> Frontend | None:
     protocol = value_of(rule, "-p")
     if protocol is None or (kind != "node-port" and address is None):
         return None
-    return Frontend(kind, address, port_of(rule), protocol, rule)
+    return Frontend(kind, address, port_of(rule), protocol, rule, None, unprinted_port(rule))
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def unprinted_port(rule: Rule) -> Condition | None:
+    """Return whose port a rule asks for, where the dump does not print it."""
+    if port_of(rule) is not None:
+        return None
+    kinds = (PORT, NODE_PORT)
+    return next((Condition(one.kind, one.value) for one in compiled(rule).tests if one.kind in kinds), None)
 
 
 def _kind(rule: Rule) -> str | None:
@@ -126,7 +150,8 @@ def _is_about_node_port(rule: Rule) -> bool:
     is_for_node = any(
         option and tuple(option.values) == ("LOCAL",) and not option.negated for option in asked
     )
-    return port_of(rule) is not None and (is_for_node or service_of_comment(rule.comment) is not None)
+    has_port = port_of(rule) is not None or unprinted_port(rule) is not None
+    return has_port and (is_for_node or service_of_comment(rule.comment) is not None)
 
 
 def value_of(rule: Rule, name: str) -> str | None:

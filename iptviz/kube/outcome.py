@@ -9,7 +9,7 @@ from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE, SOURCE_RANGES
-from iptviz.rules.form import RETURN, UNKNOWN_REWRITING, Place, Rewriting
+from iptviz.rules.form import RETURN, Place, Rewriting, is_unreadable
 from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network
 
@@ -32,7 +32,7 @@ NOTHING_MISSING: Mapping[Place, str] = MappingProxyType({})
 class Endpoint(NamedTuple):
     """One DNAT rule and the share (in [0, 1]) of new connections that it gets.
 
-    `address` may be a range, or empty where the dump does not show it; `ports` is the range where a rule names
+    `address` may be a range, or words where the dump does not show it; `ports` is the range where a rule names
     several, `port` is None then. `via` is the rule that jumps to the endpoint's chain: it is reached by the share
     `before` of all connections and takes `chance` of them. Where `share` is not their product, other ways lead
     here too.
@@ -51,8 +51,8 @@ class Endpoint(NamedTuple):
     @property
     def text(self) -> str:
         """The endpoint as people write it."""
-        if not self.address:
-            return UNKNOWN_REWRITING.addresses
+        if is_unreadable(self.address):
+            return self.address
         host = f"[{self.address}]" if ":" in self.address else self.address
         port = self.ports or self.port
         return host if port is None else f"{host}:{port}"
@@ -232,11 +232,11 @@ class OutcomeReader:
 def destination_of(rule: Rule, port: int | None) -> tuple[str, int | None, str]:
     """Return where a DNAT rule sends what comes to `port`: address, port, and the ports where it names several.
 
-    Without a port of its own it keeps that of the packet. An unknown address is empty.
+    Without a port of its own it keeps that of the packet. An address that could not be printed is told so.
     """
     sent: Rewriting = compiled(rule).action.operand
-    if sent == UNKNOWN_REWRITING:
-        return "", None, ""
+    if is_unreadable(sent.addresses):
+        return sent.addresses, None, ""
     several = sent.ports if sent.ports and sent.port is None else ""
     return sent.addresses, (sent.port if sent.ports else port), several
 

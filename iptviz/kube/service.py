@@ -190,6 +190,7 @@ def first_packet(frontend: Frontend) -> Packet:
         destination_port=frontend.port,
         to_this_node=True if frontend.kind == "node-port" else None,
         unlisted=(ENDPOINT_CHAIN,),
+        own_port=frontend.unprinted,
     )
 
 

@@ -88,8 +88,8 @@ class ServicePort(NamedTuple):
 
     @property
     def balance(self) -> Balance | None:
-        """How evenly the first frontend's endpoints share; None without any."""
-        return balance_of([endpoint.share for endpoint in self.endpoints])
+        """How evenly the first frontend's endpoints share; None without any, and where that is not printed."""
+        return None if self.usual.unshared else balance_of([endpoint.share for endpoint in self.endpoints])
 
 
 def _policy(answers: Iterable[FrontendAnswer]) -> str | None:

@@ -156,6 +156,7 @@ def _first_packet(asked: Asked) -> Packet:
         mark=known_mark(0),
         connmark=known_mark(0),
         tcp_flags=frozenset({"SYN"}) if frontend.protocol == "tcp" else None,
+        own_port=frontend.unprinted,
     )
 
 
@@ -171,6 +172,11 @@ def _own_addresses(asked: Asked) -> Region:
 
 
 def _granted(asked: Asked, packet: Packet) -> When:
+    own = asked.frontend.unprinted
+    return (*_of_address(asked, packet), *(() if own is None else (Assumption(own, holds=True),)))
+
+
+def _of_address(asked: Asked, packet: Packet) -> When:
     if asked.taken:
         taken = ",".join(map(show_network, asked.taken))
         return (Assumption(Condition("destination-cidr", taken), holds=False),)

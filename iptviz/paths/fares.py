@@ -176,8 +176,9 @@ class _Looking:
         self._fares: dict[int, tuple[Fare, ...]] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
-        """Return how clients fare at a frontend; of one whose port or address is not shown, it is not known."""
-        if answer.frontend.port is None or answer.frontend.is_malformed:
+        """Return how clients fare at a frontend; of one whose port or address is not shown, that is not known."""
+        frontend = answer.frontend
+        if frontend.is_malformed or (frontend.port is None and frontend.unprinted is None):
             return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:

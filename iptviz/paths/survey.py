@@ -30,6 +30,7 @@ from iptviz.paths.model import ClientPaths, FrontendPaths
 from iptviz.paths.rows import Entries
 from iptviz.paths.way import FEW, SINGLE, Way
 from iptviz.rules.iptables import DumpRules
+from iptviz.rules.unprinted import AS_PRINTED
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Survey:
         self._clients = clients
         self._alike: dict[tuple[Network, ...], Alike] = {}
         state = None if any(one.condition.kind == "state" for one in evidence.given) else "NEW"
-        rules = list(map(DumpRules, evidence.dumps))
-        self.hooks = Hooks(rules, evidence.host, state, evidence.unseen, evidence.beyond)
+        self._rules = list(map(DumpRules, evidence.dumps))
+        self.hooks = Hooks(self._rules, evidence.host, state, evidence.unseen, evidence.beyond)
 
     def alike(self, networks: Sequence[Network]) -> Alike:
         """Return what tells which endpoints no rule tells apart, nor that they are in networks of pods."""
@@ -91,10 +92,12 @@ class Survey:
 
     @property
     def granted(self) -> When:
-        """That tables which no dump shows do nothing, and chains are as kube-proxy writes them."""
-        unseen = [self.hooks.nothing_unseen] if self.hooks.unseen or self.hooks.beyond else []
-        granted = [self.hooks.as_granted] if self.hooks.granted else []
-        return tuple(Assumption(each, holds=True) for each in (*unseen, *granted))
+        """That tables not shown do nothing, chains are as kube-proxy writes them, rules as wide as printed."""
+        lines = (f"line {rule.line}" for rules in self._rules for rule in rules.narrower)
+        asked = [self.hooks.nothing_unseen] if self.hooks.unseen or self.hooks.beyond else []
+        asked += [self.hooks.as_granted] if self.hooks.granted else []
+        asked += [Condition(AS_PRINTED, line) for line in lines]
+        return tuple(Assumption(condition, holds=True) for condition in asked)
 
     def paths(self, frontend: Frontend, chains: Iterable[str], endpoints: Sequence[str]) -> FrontendPaths:
         """Return the paths of connections to a frontend.
@@ -221,7 +224,7 @@ _LARGE = 1 << 18
 _MOST_HOSTS = 8
 """What more endpoints outside of the pods' networks send to themselves is not told."""
 
-_ASKED = {"bridge-port", "unseen-tables", "unseen-chains"}
+_ASKED = {"bridge-port", "unseen-tables", "unseen-chains", AS_PRINTED}
 """What is taken for granted and stands in no field of the packet."""
 
 

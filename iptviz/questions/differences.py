@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iptviz.cluster.expected import ExpectedPort, FrontendKey
     from iptviz.dump.rule import Rule
     from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.kube.frontends import Frontend
     from iptviz.kube.service_ports import ServicePort
 
 
@@ -95,9 +96,18 @@ def _frontends(wanted: ExpectedPort, have: ServicePort) -> Iterator[Difference]:
 def _frontend_key(answer: FrontendAnswer, wanted: ExpectedPort) -> FrontendKey:
     """Rules that refuse do not tell external IPs from load balancers' IPs: then the API's word counts."""
     frontend = answer.frontend
-    key = frontend.kind, frontend.address or "", frontend.port or 0
+    port = _port_meant(frontend, wanted) if frontend.unprinted else frontend.port
+    key = frontend.kind, frontend.address or "", port or 0
     other = "load-balancer-ip", *key[1:]
     return other if frontend.rule.table.name == "filter" and other in wanted.frontends else key
+
+
+def _port_meant(frontend: Frontend, wanted: ExpectedPort) -> int:
+    """Return the port that the API has for a frontend whose port the dump does not print: it cannot differ."""
+    own = frontend.kind, frontend.address or ""
+    refusing = "load-balancer-ip" if frontend.rule.table.name == "filter" else frontend.kind
+    kinds = {own, (refusing, own[1])}
+    return next((port for kind, address, port in sorted(wanted.frontends) if (kind, address) in kinds), 0)
 
 
 def _frontend_text(frontend: FrontendKey) -> str:
@@ -118,14 +128,17 @@ def _telling(have: ServicePort) -> Iterator[FrontendAnswer]:
 def _endpoints(wanted: ExpectedPort, have: ServicePort, answer: FrontendAnswer) -> Iterator[Difference]:
     inside = answer.frontend.kind == "cluster-ip"
     expected = wanted.used_by(wanted.internal_policy if inside else wanted.external_policy)
-    found = {join_endpoint(end.address, end.port): end.share for end in answer.endpoints}
+    found = {
+        join_endpoint(end.address, end.port): None if answer.unshared else end.share
+        for end in answer.endpoints
+    }
     if expected == wanted.endpoints and found.keys() in wanted.rightly:
         return
     lacking = set() if expected is None or wanted.hinted or answer.unseen else expected - found.keys()
     allowed = wanted.endpoints if expected is None or wanted.hinted else expected
     others = found.keys() - allowed
     rule = answer.frontend.rule
-    at = join_endpoint(answer.frontend.address or "", answer.frontend.port)
+    at = answer.frontend.at
     for end in sorted(others):
         moved = {lost for lost in lacking if lost.rpartition(":")[0] == end.rpartition(":")[0]}
         lacking -= moved

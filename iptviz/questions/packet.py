@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
-from iptviz.checks.finding import beside, distinct, findings_among
+from iptviz.checks.finding import distinct, findings_among
+from iptviz.checks.registry import beside
 from iptviz.dump.single import parse_rule
 from iptviz.engine.assume import read_assumptions
 from iptviz.engine.chance import CERTAIN

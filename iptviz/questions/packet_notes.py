@@ -17,12 +17,15 @@ from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
 from iptviz.kube.mode import mode_of
 from iptviz.questions.packet_fields import FIELDS
+from iptviz.questions.unprinted_notes import unprinted_notes
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption, When
     from iptviz.engine.fields import Field
     from iptviz.engine.journey import Journey
@@ -84,6 +87,7 @@ def packet_notes(
     """Yield what an answer lacks or hangs on."""
     complete = all(dump.complete for dump in dumps)
     for dump in dumps:
+        yield from unprinted_notes(dump, _rules_met(dump, outcomes))
         yield from reading.gaps(dump)
     yield from broken_jumps(journey.broken, complete=complete)
     yield from backends(node, dumps[0])
@@ -107,6 +111,14 @@ def packet_notes(
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
+
+
+def _rules_met(dump: Dump, outcomes: tuple[Outcome, ...]) -> Iterator[Rule]:
+    """Yield the rules of a dump on the ways of an answer."""
+    tables = list(dump.tables.values())
+    for step in (step for outcome in outcomes for step in steps_of(outcome.path)[0]):
+        if step.rule is not None and step.rule.table in tables:
+            yield dump_rule(step.rule)
 
 
 def _service_notes(node: Snapshot, dumps: Sequence[Dump]) -> Iterator[Item]:

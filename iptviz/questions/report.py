@@ -13,7 +13,6 @@ from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
-from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,9 +91,8 @@ def _odd(found: ServicesResult) -> Iterator[str]:
 
 
 def _target(frontend: Frontend) -> Iterator[str]:
-    """Yield the TARGET that names a frontend: by its address, or where that is none by its service or chain."""
-    where = join_endpoint(frontend.address or "", frontend.port)
-    by_address = "" if frontend.kind == CHAIN else f"{where}/{frontend.protocol}"
+    """Yield the TARGET that names a frontend: by its address, or where that does not by its service or chain."""
+    by_address = frontend.text if frontend.kind != CHAIN and frontend.unprinted is None else ""
     yield from islice(filter(_is_target, (by_address, frontend.service.text, frontend.leads_to)), 1)
 
 

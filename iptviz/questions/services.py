@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
-from iptviz.checks.finding import Finding, beside, findings_among
+from iptviz.checks.finding import Finding, findings_among
+from iptviz.checks.registry import beside
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError
@@ -22,6 +23,7 @@ from iptviz.kube.synced import lost_hooks
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.questions.document import document_of
+from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.questions.ways import Beside, evidence_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
@@ -259,6 +261,7 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
 
 def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:
     dump = rules.dump
+    yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
     yield from (collision(first, other) for first, other in rules.contested())
     yield from leftovers.left(dump, node.tables_beyond(dump.family))

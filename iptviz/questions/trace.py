@@ -75,7 +75,8 @@ class TraceResult(NamedTuple):
 
         What the notes say is not found once more.
         """
-        from iptviz.checks.finding import beside, findings_among
+        from iptviz.checks.finding import findings_among
+        from iptviz.checks.registry import beside
 
         noted = findings_among(self.notes)
         if self.evidence is None:
@@ -157,7 +158,7 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     found = find(dump, parsed, candidates)
     services = tuple(_named(_traced(dump, frontend), naming) for frontend in found.frontends)
     siblings = _siblings(dump, services)
-    notes: list[Item] = list(dump_notes(dump, answered=bool(services)))
+    notes: list[Item] = list(dump_notes(dump, services))
     for traced in services:
         notes += frontend_notes(dump, traced)
     notes += address_notes(parsed, found)

@@ -17,8 +17,9 @@ from iptviz.kube.families import (
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, port_of, value_of
 from iptviz.kube.naming import fits
 from iptviz.kube.synced import lost_hooks
-from iptviz.kube.target import AddressTarget, ParsedTarget
+from iptviz.kube.target import AddressTarget, NodePortTarget, ParsedTarget
 from iptviz.paths.model import ACCEPT
+from iptviz.questions.unprinted_notes import suspects, unprinted_notes, ways_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
     from iptviz.paths.model import EndpointRow, FrontendPaths
 
 
-def dump_notes(dump: Dump, *, answered: bool) -> Iterator[Item]:
+def dump_notes(dump: Dump, services: Sequence[ServiceTrace]) -> Iterator[Item]:
     """Yield what the dump lacks, and where nothing leads to kube-proxy's chains."""
+    yield from unprinted_notes(dump, ways_of(services) if services else suspects(dump))
     if not dump.complete:
         from iptviz.checks import reading
 
         yield from reading.gaps(dump)
     yield from _undeclared(dump)
-    if answered and lost_hooks(dump):
+    if services and lost_hooks(dump):
         from iptviz.checks.sync import hooks_not_leading
 
         yield from hooks_not_leading(dump)
@@ -101,7 +103,13 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
 
 
 def address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
-    """Yield what is to be said of an address that is taken for the node's, or that node ports leave out."""
+    """Yield what is to be said of an address that is taken for the node's, or that node ports leave out.
+
+    Where ports are not printed, that which is asked for may be that of any service.
+    """
+    port = target.port if isinstance(target, AddressTarget | NodePortTarget) else None
+    if port is not None and any(one.unprinted for one in found.frontends):
+        yield remark("may-be-any-port", port=port)
     if not isinstance(target, AddressTarget):
         return
     if found.as_node:
@@ -141,8 +149,6 @@ def _remarks(traced: ServiceTrace) -> Iterator[Item]:
         yield remark("beyond-source-ranges", frontend=frontend.text)
     if frontend.protocol == "udp" and traced.usual.endpoints:
         yield remark("udp-flows")
-    for end in (end for outcome in traced.outcomes for end in outcome.endpoints if not end.address):
-        yield remark("destination-unprinted", end.rule.line)
 
 
 def _tracked_after_all(dump: Dump, frontend: Frontend) -> Iterator[Item]:

@@ -22,6 +22,7 @@ from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.differences import Difference, differences_of, extra, missing
 from iptviz.questions.document import document_of
+from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import Candidate
 
@@ -181,6 +182,7 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
 def _notes(
     dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
 ) -> Iterator[Item]:
+    yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
     if mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness

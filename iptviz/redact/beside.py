@@ -44,6 +44,7 @@ _OF_AN_INTERFACE = re.compile(
     r"(?P<before>net\.ipv[46]\.conf\.)(?P<interface>[^\s=]+)"
     r"(?P<key>\.(?:route_localnet|accept_local|rp_filter|forwarding|force_forwarding)(?:=1)?)"
 )
+_A_LINE = re.compile(r"line \d+")
 _NO_NAMES = {"all", "default", "*", "lo"}
 _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 
@@ -129,10 +130,25 @@ class Beside:
             "interface": self._names.interface,
             "list": self._names.list_name,
             "set": self._names.set,
+            "service": self._service_ports,
             "setting": self._setting,
             "options": self._options,
         }.get(kind.names)
         return change(condition.value) if change else None
+
+    def _service_ports(self, text: str) -> str | None:
+        """Return service ports, or chains or lines that stand in place of their names."""
+        return ", ".join(map(self._service_port, text.split(", ")))
+
+    def _service_port(self, text: str) -> str:
+        if _A_LINE.fullmatch(text):
+            return text
+        if "/" not in text:
+            return self._names.chain(text)
+        namespace, _, rest = text.partition("/")
+        name, colon, port = rest.partition(":")
+        port = f":{self._names.port_name(port)}" if colon else ""
+        return f"{self._names.namespace(namespace)}/{self._names.object(name)}{port}"
 
     def _setting(self, text: str) -> str | None:
         """Return a setting, or what is asked of one, that is known to name nothing but an interface."""

@@ -117,8 +117,19 @@ class Rewriting(NamedTuple):
     port: int | None
 
 
-UNKNOWN_REWRITING = Rewriting("an unknown destination", None, "unknown", None)
-"""That of a rule whose options iptables could not print: neither address nor port is known."""
+_UNKNOWN, _NOT_READABLE = "an unknown destination", "not readable"
+UNKNOWN_PORTS = "?"
+
+
+def unreadable(chain: str) -> Rewriting:
+    """Return that of a rule whose options iptables could not print; `chain` is the endpoint's, if it is one's."""
+    name = f"{_NOT_READABLE} ({chain})" if chain else _UNKNOWN
+    return Rewriting(name, None, UNKNOWN_PORTS, None)
+
+
+def is_unreadable(addresses: str) -> bool:
+    """Whether these are the addresses of a rule whose options iptables could not print."""
+    return addresses == _UNKNOWN or addresses.startswith(f"{_NOT_READABLE} (")
 
 
 class CompiledRule:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast, overload
 from iptviz.dump.rule import Rule
 from iptviz.rules.form import CompiledRule
 from iptviz.rules.thorough import rule_of
+from iptviz.rules.unprinted import Unprinted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -154,9 +155,17 @@ class DumpTable:
         """Return a rule of the table, made once."""
         made = self._compiled.get(rule)
         if made is None:
-            made = self._quickly(rule) if len(self._compiled) >= _FEW else None
-            made = self._compiled[rule] = made or self.thoroughly(rule)
+            made = self._compiled[rule] = self.unprinted.completed(self._as_printed(rule))
         return made
+
+    @cached_property
+    def unprinted(self) -> Unprinted:
+        """What the table does not show of its rules."""
+        return Unprinted(self._table, self._as_printed)
+
+    def _as_printed(self, rule: Rule) -> CompiledRule:
+        made = self._quickly(rule) if len(self._compiled) >= _FEW else None
+        return made or self.thoroughly(rule)
 
     def _quickly(self, rule: Rule) -> CompiledRule | None:
         return self._shapes.compiled(rule, rule.text)
@@ -215,6 +224,11 @@ class DumpRules:
         self.tables: Mapping[str, RuleTable] = {
             name: rule_table(table) for name, table in dump.tables.items()
         }
+
+    @cached_property
+    def narrower(self) -> list[Rule]:
+        """The rules that may be all that is left of native ones: see `Unprinted.narrower`."""
+        return [rule for table in self.dump.tables.values() for rule in rule_table(table).unprinted.narrower]
 
     @cached_property
     def wants_tracking(self) -> bool:

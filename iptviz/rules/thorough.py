@@ -11,11 +11,11 @@ from iptviz.rules.form import (
     RETURN,
     TARGET,
     UNCLEAR,
-    UNKNOWN_REWRITING,
     Action,
     CompiledRule,
     Rewriting,
     Test,
+    unreadable,
 )
 from iptviz.rules.reading.addresses import basic_tests
 from iptviz.rules.reading.table import match_tests
@@ -86,7 +86,7 @@ def _unprinted(target: Target, family: str) -> Action:
     """Return the action of a target whose options are not known: where it sends to is not, if it sends."""
     made = target_action(target, family)
     if isinstance(made.operand, Rewriting):
-        return made._replace(operand=UNKNOWN_REWRITING)
+        return made._replace(operand=unreadable(""))
     return made if made.operand is None else made._replace(known=False, operand=None)
 
 

@@ -89,14 +89,12 @@ def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bo
 
 def _cluster_ip(port: ServicePort) -> str:
     frontend = port.usual.frontend
-    return join_endpoint(frontend.address or "", frontend.port) if frontend.kind == "cluster-ip" else ""
+    return frontend.at if frontend.kind == "cluster-ip" else ""
 
 
 def _others(port: ServicePort, *, fold: bool = False) -> str:
     texts = [
-        join_endpoint(answer.frontend.address or "", answer.frontend.port)
-        for answer in port.answers
-        if answer.frontend.kind not in {"cluster-ip", CHAIN}
+        answer.frontend.at for answer in port.answers if answer.frontend.kind not in {"cluster-ip", CHAIN}
     ]
     shown = texts[:_SHOWN] if fold and len(texts) > _SHOWN + 1 else texts
     return ", ".join([*shown, *([f"+{len(texts) - len(shown)}"] if len(shown) < len(texts) else [])])
@@ -112,6 +110,8 @@ def _shares(port: ServicePort) -> str:
     balance = port.balance
     if port.usual.unseen:
         return f"{percent(port.usual.leftover)} not in this dump"
+    if port.usual.unshared:
+        return "not printed"
     if balance is None:
         return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
@@ -149,7 +149,7 @@ def _other_remarks(port: ServicePort) -> list[str]:
 
 
 def _at(answer: FrontendAnswer) -> str:
-    return join_endpoint(answer.frontend.address or "", answer.frontend.port)
+    return answer.frontend.at
 
 
 _CELLS: dict[str, Callable[[ServicePort], str]] = {
@@ -196,15 +196,16 @@ def _reached(port: PublishedPort) -> str:
 
 
 def _endpoint_lines(port: ServicePort) -> Iterator[Below]:
-    yield from (_endpoint_line(end) for end in port.endpoints)
+    yield from (_endpoint_line(port.usual, end) for end in port.endpoints)
     for answer in port.answers[1:]:
         if answer.endpoints and answer.endpoints != port.endpoints:
             yield Below(printable(f"outside clients, at {_at(answer)}:"))
-            yield from (_endpoint_line(end, depth=1) for end in answer.endpoints)
+            yield from (_endpoint_line(answer, end, depth=1) for end in answer.endpoints)
 
 
-def _endpoint_line(end: EndpointShare, *, depth: int = 0) -> Below:
-    return Below(printable(join_endpoint(end.address, end.port)), percent(end.share), depth)
+def _endpoint_line(answer: FrontendAnswer, end: EndpointShare, *, depth: int = 0) -> Below:
+    share = "?" if answer.unshared else percent(end.share)
+    return Below(printable(join_endpoint(end.address, end.port)), share, depth)
 
 
 # --- all of them ---------------------------------------------------------------------------------------------

@@ -116,6 +116,27 @@ EXAMPLES = {
     "unread": (
         Condition("unread", "line 12"), "rules go on after line 12, which cannot be read", "rules end at line 12, which cannot be read",
     ),
+    "unprinted-port": (
+        Condition("unprinted-port", "tenant/web:http"),
+        "the destination port is that of tenant/web:http (not printed)",
+        "the destination port is not that of tenant/web:http (not printed)",
+    ),
+    "unprinted-node-port": (
+        Condition("unprinted-node-port", "tenant/web, KUBE-SVC-clients"),
+        "the destination port is the node port of tenant/web, KUBE-SVC-clients (not printed)",
+        "the destination port is not the node port of tenant/web, KUBE-SVC-clients (not printed)",
+    ),
+    "unprinted-mark": (
+        Condition("unprinted-mark", "line 12"), "the mark fits line 12, whose mark is not printed",
+        "the mark does not fit line 12, whose mark is not printed",
+    ),
+    "unprinted-chance": (
+        Condition("unprinted-chance", "line 12, line 14"), "chance chooses line 12, line 14 (no probability printed)",
+        "chance does not choose line 12, line 14 (no probability printed)",
+    ),
+    "as-printed": (
+        Condition("as-printed", "line 12"), "line 12 is as wide as printed", "line 12 is narrower than printed, and does not match",
+    ),
     "target": (Condition("target", "FOO"), "rules go on after target FOO", "rules end at target FOO"),
 }  # fmt: skip
 

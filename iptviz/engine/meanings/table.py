@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.meanings import addresses, connections, headers, lists
-from iptviz.engine.meanings.truth import Meaning, Truth, question, quoted
+from iptviz.engine.meanings.truth import Meaning, Truth, known, question, quoted
+from iptviz.rules.unprinted import AS_PRINTED, CHANCE_LOST, MARK, NODE_PORT, PORT
 
 if TYPE_CHECKING:
     from iptviz.engine.host import Host
@@ -48,11 +49,26 @@ def _tracked(test: Test, packet: Packet, host: Host) -> Truth:
     return truth if wanted.beside_state else connections.with_connection(truth, packet)
 
 
+def _unprinted_port(test: Test, packet: Packet, _host: Host) -> Truth:
+    """Whether the destination port is one that is not printed: that of one service port is none of another's.
+
+    Of a rule that has no name of its own, nobody knows whose port it asks for.
+    """
+    asked = question(test.kind, test.value, test)
+    if packet.dnat:
+        return asked._replace(condition=asked.condition._replace(rewritten=packet.dnat))
+    if packet.own_port is None or test.value.startswith("line "):
+        return asked
+    return known(test, holds=packet.own_port == asked.condition)
+
+
 MEANINGS: dict[str, Meaning] = {
     "match": _always_quoted,
     CHANCE: _chance,
     "bytes": _bytes,
     **dict.fromkeys(("rate", "quota", "count", "time", "bridge-port"), _own_question),
+    **dict.fromkeys((PORT, NODE_PORT), _unprinted_port),
+    **dict.fromkeys((MARK, CHANCE_LOST, AS_PRINTED), _own_question),
     "source": addresses.source,
     "destination": addresses.destination,
     "source-range": addresses.source_range,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.effects import Effect, Stop, TargetCall
 from iptviz.engine.masquerading import masqueraded
 from iptviz.engine.packet import ConnectionTuple, Packet
-from iptviz.rules.form import UNKNOWN_REWRITING
+from iptviz.rules.form import UNKNOWN_PORTS, is_unreadable
 from iptviz.xtables.address import Network, full_mask, join_endpoint
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _host_text(network: Network | None) -> str | None:
 
 
 def _shown(addresses: str, port: int | None, ports: str) -> str:
-    if addresses == UNKNOWN_REWRITING.addresses:
+    if is_unreadable(addresses) or ports == UNKNOWN_PORTS:
         return addresses
     text = join_endpoint(addresses, port)
     return text if port is not None or not ports else f"{text}:{ports}"

@@ -1,0 +1,236 @@
+"""What the rules of kube-proxy and kubelet always say, and the iptables that saved a table did not print.
+
+An iptables prints rules of a newer one without ports, marks and chances, and DNAT without its address; native
+rules of nft lose sets, ranges and maps. What such a rule asks is not known: it gets a test that is a condition.
+Sources: pkg/proxy/iptables/proxier.go and pkg/kubelet/kubelet_network_linux.go for what they always write.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from iptviz.rules.addressless import (
+    ENDPOINT_CHAIN,
+    MARKING_CHAIN,
+    lacks_address,
+    sent_by_chain,
+    without_address,
+)
+from iptviz.rules.cut_short import may_be_cut_short, rules_cut_short
+from iptviz.rules.form import JUMP, CompiledRule, Test, unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
+
+PORT, NODE_PORT, MARK, CHANCE_LOST, AS_PRINTED = (
+    "unprinted-port", "unprinted-node-port", "unprinted-mark", "unprinted-chance", "as-printed",
+)  # fmt: skip
+"""Kinds of tests, and of the conditions that they are."""
+
+DISPATCHING = {
+    "nat": ("KUBE-SERVICES", "KUBE-NODEPORTS"),
+    "filter": ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES", "KUBE-PROXY-FIREWALL", "KUBE-NODEPORTS"),
+}
+"""The chains of kube-proxy whose rules are about one port each, by table."""
+
+_NODE_PORTS = "KUBE-NODEPORTS"
+_LEADING_ON = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-XLB-", "KUBE-EXT-", "KUBE-FW-")
+BALANCING = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-XLB-")
+"""What the names of chains begin with that share connections out among endpoints."""
+
+_REFUSING = {"REJECT", "DROP", "ACCEPT"}
+_ABOUT_PORTS = {"destination-port", "source-port", "multiport", "match"}
+"""Tests that may be about a port; what is not understood is one."""
+
+_SERVICE = re.compile(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}(?::[a-z0-9-]{1,63})?(?=:?(?: |\Z))")
+
+
+class _Marked(NamedTuple):
+    """A rule that is always asked of marked packets alone; `comments`: those that tell it, if it needs any."""
+
+    target: str
+    comments: tuple[str, ...] = ()
+
+
+_MARKED = {
+    ("nat", "KUBE-POSTROUTING"): (
+        _Marked("RETURN"),
+        _Marked("MASQUERADE", ("kubernetes service traffic requiring SNAT",)),
+    ),
+    ("filter", "KUBE-FORWARD"): (
+        _Marked("ACCEPT", ("kubernetes forwarding rules", "kubernetes forward rules")),
+    ),
+    ("filter", "KUBE-FIREWALL"): (_Marked("DROP"),),
+}
+
+
+class Unprinted:
+    """What one table does not show of its rules; each answer is found once, when a rule raises the question."""
+
+    def __init__(self, table: Table, as_printed: Callable[[Rule], CompiledRule]) -> None:
+        """`as_printed` makes a rule of the table of its text alone."""
+        self._table = table
+        self._made = as_printed
+        self._dispatching = DISPATCHING.get(table.name, ())
+
+    def completed(self, made: CompiledRule) -> CompiledRule:
+        """Return a rule with what is not printed of it, as far as that is known, or as a condition."""
+        known = self._readdressed(made)
+        test = self._unprinted(made)
+        return (
+            known if test is None else CompiledRule(made.place, made.chain, (*made.tests, test), known.action)
+        )
+
+    def _unprinted(self, made: CompiledRule) -> Test | None:
+        if not made.chain.startswith("KUBE-"):
+            return self._narrower(made)
+        return self._port(made) if made.tests else self._mark(made) or self._chance(made)
+
+    # --- ports -------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def ports(self) -> list[Rule]:
+        """The rules that lead to a service or refuse one, where none of them has a port; else none."""
+        found = []
+        for rule in self._about_ports():
+            if not _lacks_port(self._made(rule)):
+                return []
+            found.append(rule)
+        return found
+
+    def _about_ports(self) -> Iterator[Rule]:
+        """Yield the rules that always have a port, one after the other: most dumps show that of the first."""
+        for chain in self._dispatching:
+            for rule in self._table.rules_with("-A ", chain):
+                if self._is_about_one(self._made(rule)) and (self._table.name == "nat" or rule.comment):
+                    yield rule
+
+    def _is_about_one(self, made: CompiledRule) -> bool:
+        if self._table.name == "nat":
+            return (made.jump or "").startswith(_LEADING_ON)
+        return made.action.name in _REFUSING and bool(made.tests)
+
+    def _port(self, made: CompiledRule) -> Test | None:
+        """Return the port that a rule asks for and does not show; that which masquerades shares its service's."""
+        masks = made.jump == MARKING_CHAIN and made.chain.startswith((*BALANCING, *self._dispatching))
+        own = made.chain in self._dispatching and self._is_about_one(made)
+        if not (own or (masks and self._table.name == "nat")) or not _lacks_port(made) or not self.ports:
+            return None
+        rule = cast("Rule", made.place)
+        named = _SERVICE.match(rule.comment or "")
+        health = self._table.name == "filter" and made.chain == _NODE_PORTS
+        chain = made.jump if own and made.jump else made.chain if made.chain.startswith(BALANCING) else ""
+        value = named[0] if named and not health else chain or f"line {rule.line}"
+        of_node = made.chain == _NODE_PORTS or not any(test.kind == "destination" for test in made.tests)
+        return Test(NODE_PORT if of_node else PORT, value=value, part="its port, which is not printed")
+
+    # --- marks -------------------------------------------------------------------------------------------------
+
+    def marks(self) -> list[Rule]:
+        """Return the rules that are asked of marked packets alone and show no mark."""
+        chains = [chain for table, chain in _MARKED if table == self._table.name]
+        rules = (rule for chain in chains for rule in self._table.rules_of(chain))
+        return [rule for rule in rules if self._mark(self._made(rule)) is not None]
+
+    def _mark(self, made: CompiledRule) -> Test | None:
+        if made.tests or not any(
+            self._is_marked(made, row) for row in _MARKED.get((self._table.name, made.chain), ())
+        ):
+            return None
+        return Test(MARK, value=f"line {made.place.line}", part="its mark, which is not printed")
+
+    def _is_marked(self, made: CompiledRule, row: _Marked) -> bool:
+        """Whether a rule is one of a row: the last of KUBE-POSTROUTING lets nothing go, RETURN above lets all."""
+        rule = cast("Rule", made.place)
+        if made.action.name != row.target or (row.comments and rule.comment not in row.comments):
+            return False
+        rules = [self._made(each) for each in self._table.rules_of(made.chain)]
+        place = made.place.number - 1
+        if row.target == "RETURN" and place == len(rules) - 1:
+            return False
+        shown = any(test.kind in {"mark", "match"} for one in rules for test in one.tests)
+        return not shown and not (row.target == "MASQUERADE" and place)
+
+    # --- chances -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def chances(self) -> dict[str, list[Rule]]:
+        """By chain the rules that lead to endpoints, where no chain shows a chance and several rules need one.
+
+        Of one chain alone that may be an edit, unless the text is an excerpt.
+        """
+        if self._shows_chances:
+            return {}
+        found: dict[str, list[Rule]] = {}
+        for name, places in self._table.calls.leads.items():
+            if len(places) > 1 and name.startswith(_BALANCING_NAMES):
+                chain = name.decode()
+                ways = [rule for rule in self._table.rules_of(chain) if self._is_share(self._made(rule))]
+                if len(ways) > 1:
+                    found[chain] = ways
+        return found if len(found) > 1 or self._is_excerpt(found) else {}
+
+    def _is_excerpt(self, chains: Iterable[str]) -> bool:
+        """Whether the text is no whole dump: iptables-save declares the chains of a table and commits it."""
+        return not self._table.committed or not all(self._table.chains[name].declared for name in chains)
+
+    @cached_property
+    def _shows_chances(self) -> bool:
+        return next(self._table.rules_with("-m statistic"), None) is not None
+
+    def _is_share(self, made: CompiledRule) -> bool:
+        return made.action.kind == JUMP and made.action.name.startswith(ENDPOINT_CHAIN) and not made.tests
+
+    def _chance(self, made: CompiledRule) -> Test | None:
+        """Return the chance of a rule; the last of a chain needs none."""
+        if not made.chain.startswith(BALANCING) or not self._is_share(made) or self._shows_chances:
+            return None
+        ways = self.chances.get(made.chain, ())[:-1]
+        if made.place not in ways:
+            return None
+        return Test(
+            CHANCE_LOST, value=f"line {made.place.line}", part="its probability, which is not printed"
+        )
+
+    # --- the rest ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def narrower(self) -> list[Rule]:
+        """The rules that may be all that is left of native ones: see `rules_cut_short`."""
+        return list(rules_cut_short(self._table, self._made))
+
+    def _narrower(self, made: CompiledRule) -> Test | None:
+        if not may_be_cut_short(made) or made.place not in self.narrower:
+            return None
+        return Test(AS_PRINTED, value=f"line {made.place.line}", part="what it may ask besides")
+
+    def addresses(self) -> list[Rule]:
+        """Return the DNAT rules that show no address, by line: a search of bytes."""
+        return without_address(self._table, self._made)
+
+    def _readdressed(self, made: CompiledRule) -> CompiledRule:
+        """Return a DNAT rule that shows no address with what is known of it by others."""
+        if not lacks_address(made.action):
+            return made
+        is_endpoint = made.chain.startswith(ENDPOINT_CHAIN)
+        sent = sent_by_chain(self._table, made.chain, self._made) if is_endpoint else unreadable("")
+        return CompiledRule(made.place, made.chain, made.tests, made.action._replace(operand=sent))
+
+    @property
+    def found(self) -> bool:
+        """Whether ports, marks or chances are lost: few rules are looked at where they are not."""
+        return bool(self.ports or self.marks() or (self._table.name == "nat" and self.chances))
+
+
+_BALANCING_NAMES = tuple(name.encode() for name in BALANCING)
+
+
+def _lacks_port(made: CompiledRule) -> bool:
+    """Whether a rule names a protocol and no port."""
+    kinds = {test.kind for test in made.tests}
+    return "protocol" in kinds and kinds.isdisjoint(_ABOUT_PORTS)
