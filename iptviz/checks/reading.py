@@ -142,6 +142,7 @@ LINES = {
     "command": "a command",
     "no-part": "not part of a dump",
     "commit-outside": "a COMMIT outside any table",
+    "message-within": "a message of a program within the line is taken out",
     "joined": "joined to the rule above, which it continues",
     "taken-out-of-indentation": "taken out of what stands before it: indentation",
     "taken-out-of-quoting": "taken out of what stands before it: quoting",

@@ -122,10 +122,11 @@ class _Assembler:
 
     def _comment(self, text: bytes, line: int) -> None:
         tool = read_tool(text)
-        for comment in split_lines(text) if b"tables" in text else ():
-            if command := read_command(comment):
-                self._obey(command)
-        self.listed = None
+        commands = [read_command(comment) for comment in split_lines(text) if b"tables" in text]
+        for command in filter(None, commands):
+            self._obey(command)
+        if tool or any(commands) or not text.strip():
+            self.listed = None  # a message of a program may stand between rows
         if self.draft is not None and not (tool and self.draft.form != DumpForm.SAVE):
             self.draft.add(Piece(LineKind.COMMENT, text, line))
             return

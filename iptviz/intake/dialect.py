@@ -65,7 +65,10 @@ _TABLE_ARGUMENT = re.compile(rb"(?:-t|--table)[ =]?\s*(filter|nat|mangle|raw|sec
 
 _PROMPT = re.compile(rb"\[?[\w.-]+@([A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s]")
 
-_MESSAGE = re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app)\b.*[:!.]")
+_MESSAGE = re.compile(
+    rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app|Failed to list|Perhaps ip6?tables"
+    rb"|Defaulted container)\b.*[:!.?]|Unable to use a TTY"
+)
 
 SEPARATOR, COMMAND_LINE, NO_PART = "grep-separator", "command", "no-part"
 OF_RULES = "of-iptables-S"
