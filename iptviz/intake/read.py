@@ -47,10 +47,13 @@ def _line_count(data: bytes) -> int:
 
 
 def _may_be_cut(data: bytes, index: Index) -> bool:
-    """Whether a message may have cut a line: that leaves a half that is no part of a dump, or an empty line."""
-    return bool(index.strays) or any(
-        _EMPTY.search(data, max(start - 1, 0), end) for start, end in index.comments
-    )
+    """Whether a message may have cut a line in two, which leaves something that no plain dump has.
+
+    The second half is no part of a dump, seems to declare a chain below rules (`:80`), or is an empty line.
+    """
+    if index.strays or any(map(_declares_late, index.sections)):
+        return True
+    return any(_EMPTY.search(data, max(start - 1, 0), end) for start, end in index.comments)
 
 
 def _is_plain(data: bytes, index: Index) -> bool:
