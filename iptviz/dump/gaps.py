@@ -75,6 +75,13 @@ def no_dump_error(text: Text, source: str) -> NothingError:
             where=f"{source}:{line}",
             hint="run iptables-save (iptables-nft-save) instead, as root on the node",
         )
+    nameless = next((note for note in text.notes if note.reason == "listing-without-chain"), None)
+    if nameless:
+        return NothingError(
+            "rows of iptables -L without the line `Chain NAME`, so that their chain is not known",
+            where=f"{source}:{nameless.first}",
+            hint="add the line `Chain NAME (1 references)` above, or the command: $ iptables -t nat -L NAME",
+        )
     return NothingError(
         "holds no dump: no line such as *nat or -A CHAIN",
         where=source,
