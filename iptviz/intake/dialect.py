@@ -71,6 +71,7 @@ _TABLE_ARGUMENT = re.compile(rb"(?:-t|--table)[ =]?\s*(filter|nat|mangle|raw|sec
 # The chain is the word behind -L or -S: `-nvL KUBE-SERVICES`, `--list=KUBE-SERVICES`.
 _CHAIN_ARGUMENT = re.compile(rb"\s(?:-[a-zA-Z]{0,8}[LS]|--list(?:-rules)?)(?:=|\s+)([^-\s|<>;&!][^\s|<>;&]*)")
 _LISTS = re.compile(rb"\s(?:-[a-zA-Z]{0,8}[LS](?![a-zA-Z])|--list)")
+_NEXT_COMMAND = re.compile(rb"[|;&<>]")
 _VERBOSE = re.compile(rb"\s(?:-[a-zA-Z]{0,8}v|--verbose\b)")
 _NUMBERED = re.compile(rb"\s--line-?n")
 
@@ -132,7 +133,7 @@ def read_command(text: bytes) -> Command | None:
     found = _find_command(text)
     if found is None:
         return None
-    arguments = found["arguments"]
+    arguments, *_ = _NEXT_COMMAND.split(found["arguments"], maxsplit=1)
     table = _TABLE_ARGUMENT.search(arguments)
     chain = _CHAIN_ARGUMENT.search(arguments)
     verbose = _VERBOSE.search(arguments) is not None
