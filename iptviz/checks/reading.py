@@ -109,7 +109,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "no-commit": "table {table} has no COMMIT: its end may be missing",
     "last-line-cut": "the last line has no end: the dump may be cut there",
     "table-incompatible": _table_incompatible,
-    "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
+    "base-chains-unseen": "base chains of table {table} that nft made are not shown, and may drop packets: "
+    "nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
     "lines-cut": _lines_cut,
     "policy-unread": "the policy of {chain} in table {table} cannot be read: it is taken for ACCEPT",

@@ -27,6 +27,10 @@ OF_FORM = frozenset({"made-from-listing", "interfaces-not-shown", "table-not-nam
 """Gaps that are no missing lines: the form of the text does not show everything."""
 
 
+NO_LINES = OF_FORM | {"base-chains-unseen"}
+"""Those, and what nft keeps to itself beside tables that are shown whole."""
+
+
 class GapSearch(NamedTuple):
     """Where gaps are looked for: a dump as it was read, its tables, its lines, whether its text ends with a line.
 

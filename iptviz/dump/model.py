@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.dump.gaps import OF_FORM, GapSearch, find_gaps, legacy_warning, no_dump_error
+from iptviz.dump.gaps import NO_LINES, GapSearch, find_gaps, legacy_warning, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
@@ -189,7 +189,7 @@ class Dump:
     @property
     def lacks_lines(self) -> bool:
         """Whether lines seem to be missing, so that a chain without rules may have some."""
-        return any(gap.id not in OF_FORM for gap in self.gaps)
+        return any(gap.id not in NO_LINES for gap in self.gaps)
 
     @property
     def complete(self) -> bool:

@@ -46,6 +46,7 @@ class Command(NamedTuple):
     namespace: str | None = None
     chain: str | None = None
     shown: ListedColumns = ListedColumns(numbered=False, counted=False, interfaces=False)
+    lists: bool = False
 
 
 _COUNTERS = rb"(?: -c (?P<packets>\d+) (?P<bytes>\d+))?"
@@ -141,13 +142,14 @@ def read_command(text: bytes) -> Command | None:
         found["kind"][: -5 if found["kind"].endswith(b"-save") else None]
     )
     return Command(
-        table[1].decode() if table else "filter" if _LISTS.search(arguments) else None,
+        table[1].decode() if table else None,
         "ipv6" if found["tool"] == b"ip6tables" else "ipv4",
         backend,
         _node(text),
         found["namespace"].decode(errors="replace") if found["namespace"] else None,
         to_text(chain[1]) if chain else None,
         ListedColumns(_NUMBERED.search(arguments) is not None, counted=verbose, interfaces=verbose),
+        _LISTS.search(arguments) is not None,
     )
 
 

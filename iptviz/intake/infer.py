@@ -14,6 +14,8 @@ from iptviz.intake.text import split_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.intake.dialect import Command
+
 # What stands in one table alone, by the kernel's word for targets and by kube-proxy's and others' for chains.
 _EVIDENCE: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (table, re.compile(pattern))
@@ -65,14 +67,21 @@ def with_tables(draft: Draft) -> list[Draft]:
     parts = [draft] if draft.form != DumpForm.RULES else list(_split(draft))
     for part in parts:
         built_in = part.names & BUILT_IN
-        named = draft.command.table if draft.command else None
         shown = _shown_by_rules(part)
-        fits = named is not None and built_in <= HOOKS_OF[named] and shown in {None, named}
+        named = _table_asked_for(draft.command, shown)
+        fits = named is not None and built_in <= HOOKS_OF[named]
         part.table = named if fits else shown or _table_of_chains(part)
         if not (fits or (built_in and (part.of_rules or part.form == DumpForm.LISTING))):
             first, last = part.pieces[0].line, part.pieces[-1].line
             part.gaps.append(remark("table-not-named", first, first=first, last=last, table=part.table))
     return parts
+
+
+def _table_asked_for(command: Command | None, shown: str | None) -> str | None:
+    """Return the table that a command names; that of one which names none, unless rules show another."""
+    if command is None or command.table or not command.lists:
+        return command.table if command else None
+    return _DEFAULT if shown in {None, _DEFAULT} else None
 
 
 def _split(draft: Draft) -> Iterator[Draft]:
