@@ -2,8 +2,8 @@
 
 Sources: kube-proxy's pkg/proxy/iptables/proxier.go, pkg/proxy/ipvs/proxier.go and (to 1.25) pkg/proxy/userspace;
 kubelet's pkg/kubelet/kubelet_network_linux.go; dockershim's hostport_manager.go (to 1.23); the plug-in portmap;
-antrea's pkg/agent/route; amazon-vpc-cni-k8s' pkg/networkutils; submariner's pkg/globalnet/constants and
-pkg/routeagent_driver/constants; linkerd2-proxy-init's iptables.go; kuma's transparentproxy; consul's sdk/iptables;
+antrea's pkg/agent/route; amazon-vpc-cni-k8s' pkg/networkutils; the constants of submariner's globalnet and
+routeagent_driver; linkerd2-proxy-init's iptables.go; kuma's transparentproxy; consul's sdk/iptables;
 libvirt's viriptables.c; cs-firewall-bouncer's pkg/iptables; kind's kindnetd/masq.go; firewalld's ipXtables.py;
 and what the other programs' own dumps show. A release is of Kubernetes 1.x; 0 is one that nobody read.
 """
