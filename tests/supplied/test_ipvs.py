@@ -151,17 +151,17 @@ def said(tmp_path: Path, target: str, **how: str) -> list[str]:
 
 def test_trace_says_where_ipvs_sends_connections(tmp_path: Path) -> None:
     web = (
-        "IPVS (node.txt:16): tcp 10.96.20.1:80, scheduler rr, goes to 10.244.0.5:8080 50 %, 10.244.1.6:8080 50 %, "
+        "IPVS (node.txt:17): tcp 10.96.20.1:80, scheduler rr, goes to 10.244.0.5:8080 50 %, 10.244.1.6:8080 50 %, "
         "10.244.1.7:8080 0 %; a client keeps its endpoint for 10,800 s"
     )
     assert said(tmp_path, "10.96.20.1:80") == [web]
     assert said(tmp_path, "10.96.20.1") == [web]
     assert said(tmp_path, "10.96.20.1:80/udp") == []
     assert said(tmp_path, ":30080") == [
-        "IPVS (node.txt:20): tcp 192.168.1.10:30080, scheduler wrr, goes to 10.244.0.5:8080 25 %, 10.244.1.6:8080 75 %"
+        "IPVS (node.txt:21): tcp 192.168.1.10:30080, scheduler wrr, goes to 10.244.0.5:8080 25 %, 10.244.1.6:8080 75 %"
     ]
     assert said(tmp_path, "10.96.0.10:53") == [
-        "IPVS (node.txt:23): udp 10.96.0.10:53, scheduler rr, has no real server"
+        "IPVS (node.txt:24): udp 10.96.0.10:53, scheduler rr, has no real server"
     ]
 
 
