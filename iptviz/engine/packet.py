@@ -52,7 +52,7 @@ class Packet(NamedTuple):
     `leaves_by` is the interface that routing chose last, unknown before that.
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
-    all, or not known.
+    all, or not known. `destination_name` is what a listing that resolves addresses calls an unknown destination.
     """
 
     protocol: str | None = None
@@ -88,6 +88,7 @@ class Packet(NamedTuple):
     leaves_by: str | None = None
     noted: tuple[Note, ...] = ()
     part: str = ""
+    destination_name: str = ""
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

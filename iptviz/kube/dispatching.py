@@ -70,9 +70,9 @@ def _asked(frontend: Frontend, table: str, own: Iterable[Rule], wide: Sequence[R
 
 
 def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
-    """Whether a rule without a single address may match; one about a network only where the address is known."""
+    """Whether a rule without a single address may match; one about a network only where there is an address."""
     network = value_of(rule, "-d")
-    if network is None:
+    if network is None or frontend.host_name:
         return True
     asked = parse_network(frontend.address) if frontend.address else None
     named = parse_network(network)

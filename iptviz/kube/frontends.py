@@ -15,7 +15,7 @@ from iptviz.kube.families import (
 )
 from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:
@@ -53,6 +53,11 @@ class Frontend(NamedTuple):
     def text(self) -> str:
         """The frontend as people write it: `10.96.0.1:443/tcp`, or `:30080/tcp` for a node port."""
         return f"{join_endpoint(self.address or '', self.port)}/{self.protocol}"
+
+    @property
+    def host_name(self) -> str:
+        """The host's name that stands for an address in a listing without -n; empty for an address."""
+        return self.address if self.address and parse_network(self.address) is None else ""
 
     @property
     def suffix(self) -> str:
