@@ -204,7 +204,8 @@ def nat_unreadable(*, gaps: tuple[Remark, ...]) -> str:
 def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
     """The text is a listing (iptables -L), not a dump.
 
-    It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
+    It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too. Single
+    chains that are listed leave out all others.
 
     Why: An answer may say too much: without -v a rule that holds for one interface looks as if it held for all,
     and of some options a listing shows a part.
@@ -228,6 +229,7 @@ def table_guessed(*, gaps: tuple[Remark, ...]) -> str:
 _NO_MISSING_LINES = {
     "made-from-listing": lossy_listing,
     "interfaces-not-shown": lossy_listing,
+    "chains-unlisted": lossy_listing,
     "table-not-named": table_guessed,
 }
 """Gaps that are no missing lines."""

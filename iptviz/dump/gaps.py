@@ -27,8 +27,8 @@ OF_FORM = frozenset({"made-from-listing", "interfaces-not-shown", "table-not-nam
 """Gaps that are no missing lines: the form of the text does not show everything."""
 
 
-NO_LINES = OF_FORM | {"base-chains-unseen"}
-"""Those, and what nft keeps to itself beside tables that are shown whole."""
+NO_LINES = OF_FORM | {"base-chains-unseen", "chains-unlisted"}
+"""Those, and whole chains that are not shown: of those that are, no line is missing."""
 
 
 class GapSearch(NamedTuple):

@@ -40,11 +40,8 @@ def _is_called(name: str, test: Test) -> bool | None:
     A listing resolves all addresses in the same way, so that each has one name, or none.
     """
     single = all(network is None or network.mask == full_mask(network.version) for network in test.operand)
-    return (
-        test.value == name
-        if single and "/" not in test.value.removesuffix("/32").removesuffix("/128")
-        else None
-    )
+    called = test.value.removesuffix("/32").removesuffix("/128")
+    return called == name if single and "/" not in called else None
 
 
 def address_truth(
