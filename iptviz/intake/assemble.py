@@ -209,6 +209,8 @@ class _Assembler:
             return
         if reason == SEPARATOR:
             self.draft.gaps.append(remark("lines-grepped", number))
+        elif reason == NO_PART and self.listings.is_lost_row(text):
+            self.draft.gaps.append(remark("row-unread", number))
         elif reason == NO_PART and self.draft.form == DumpForm.SAVE:
             self.draft.gaps.append(remark("line-within-table", number, table=self.draft.table))
 

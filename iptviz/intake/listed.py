@@ -27,6 +27,9 @@ OF_LISTING = frozenset((_DEGRADED, _NO_INTERFACES))
 # What ip6tables -n lists for any address: no rule has an option of it, so that only the row tells.
 _ANY_OF_SIX = re.compile(rb"\s::/0(?:\s|\Z)")
 
+# The end of a row's addresses.
+_LIKE_A_ROW = re.compile(rb"\s(?:\d+\.\d+\.\d+\.\d+|[0-9a-f]*:[0-9a-f:]+|anywhere)(?:/\d+)?(?:\s|\Z)")
+
 
 class ListedChain:
     """The chain under a heading: first the line of columns, where they are not known yet, then rows."""
@@ -108,6 +111,10 @@ class Listings:
             return False
         add_note(self._notes, line, WITHOUT_CHAIN, skipped=True)
         return True
+
+    def is_lost_row(self, text: bytes) -> bool:
+        """Whether a line that could not be read stands where rows of a chain do, and looks like one."""
+        return self._chain is not None and _LIKE_A_ROW.search(text) is not None
 
     def _filtered_row(self, text: bytes, line: int, draft: Draft | None) -> bool:
         """Use a row that grep has left of a chain that was asked for: the columns are told by the options."""

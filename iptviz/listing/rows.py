@@ -58,7 +58,7 @@ _RULE = (
     rf"(?:(?P<proto>!?\w\S*+)\s++(?P<opt>--|-f|!f)|(?P<known>!?(?:{_KNOWN}))(?!\S))"
 )
 _INTERFACES = r"\s++(?P<in>!?[^\s!]\S*+)\s++(?P<out>!?[^\s!]\S*+)"
-_ADDRESSES = r"\s++(?P<source>!?[\w.:/-]++)\s++(?P<destination>!?[\w.:/-]++)(?!\S)"
+_ADDRESSES = r"\s++(?P<source>!?[\w.:][\w.:/-]*+)\s++(?P<destination>!?[\w.:][\w.:/-]*+)(?!\S)"
 _TAIL = r"\s*+(?P<goto>\[goto\](?!\S))?\s*+(?P<tail>.*)"
 
 # What a rule's words begin with where they are options that every rule may have.

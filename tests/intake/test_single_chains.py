@@ -143,6 +143,25 @@ def test_rows_without_any_chain_are_named() -> None:
     assert note.size == 2
 
 
+@pytest.mark.parametrize(
+    ("row", "lost"),
+    [
+        ("ACCEPT     tcp  --  0.0.0.0/0            0.0.0.0/0   tcp dpt:80", False),
+        ("ACCEPT     tcp  --  0.0.0.0/0", True),
+        ("ACCEPT     tcp  --  0.0.0.0/0            ", True),
+        ("ACCEPT     tcp  --  10.0.0.1            10.0.0.(2)", True),
+        ("ACCEPT     tcp      ::/0            fd00::1/128 garbled $ here", False),
+        ("=======", False),
+        ("Total Number of Rules: 13", False),
+        ("and that is all", False),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_a_gap(row: str, lost: bool) -> None:
+    text = f"$ iptables -nL KUBE-FORWARD\nChain KUBE-FORWARD (1 references)\n{COLUMNS}{row}\n"
+    found = [gap for gap in load(text.encode()).gaps if gap.id == "row-unread"]
+    assert [gap.line for gap in found] == [4] * lost
+
+
 @pytest.mark.parametrize("options", [[], ["-n", "1"]])
 def test_columns_that_were_aligned_change_nothing(options: list[str]) -> None:
     widths = r"\g<0>    " if options else " "
