@@ -6,8 +6,10 @@ import pytest
 
 from iptviz.dump.model import Dump
 from iptviz.intake.remark import LineNote
+from iptviz.node.load import load
 from tests.conftest import FIXTURES
 from tests.intake.test_forms import policies_of, rules_of
+from tests.kernel.lab import node
 
 PLAIN = (FIXTURES / "httpd-service" / "dump.rules").read_bytes()
 SMALL = b"""\
@@ -118,3 +120,24 @@ Chain KUBE-SVC-X2P42VLQEZCHLPKZ (1 references)
 """
     place = listing.index(at.encode()) + 2
     assert rules_of(Dump(cut(listing, place))) == rules_of(Dump(listing))
+
+
+@pytest.mark.kernel
+@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize(
+    "command",
+    ["iptables-nft-save", "iptables-nft-save -c", "iptables-nft -t nat -nvL", "iptables-nft -t nat -S"],
+)
+def test_what_a_node_with_both_backends_prints_into_one_pipe_is_the_dump(command: str) -> None:
+    """The warning comes out before the last block of standard output: within a line, nearly always."""
+    with node("nft") as lab:
+        lab.run("iptables-legacy", "-t", "nat", "-A", "POSTROUTING", "-j", "ACCEPT")
+        lab.load(PLAIN.decode())
+        alone = lab.run(*command.split()).encode()
+        merged = lab.run("sh", "-c", f"{command} 2>&1 | cat").encode()
+    assert LEGACY.split(b",")[0] in merged
+    given = [load(f"$ {command}\n".encode() + text) for text in (alone, merged)]
+    assert rules_of(given[0]) == rules_of(given[1])
+    assert policies_of(given[0]) == policies_of(given[1])
+    assert given[1].legacy_warning
+    assert [gap.id for gap in given[0].gaps] == [gap.id for gap in given[1].gaps]
