@@ -9,6 +9,7 @@ from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.families import NODE_PORTS, SERVICES
 from iptviz.kube.find import find
+from iptviz.kube.mode import mode_of
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _MOST_SUGGESTIONS = 5
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
+_ELSEWHERE = {"ipvs", "elsewhere", "userspace"}
+"""Modes in which node ports are not in the rules."""
 
 
 def absence(dump: Dump, target: ParsedTarget, typed: str, ground: Iterable[Item] = ()) -> Iterator[Item]:
@@ -98,6 +101,8 @@ def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[Remark]:
     yield from _near(
         frontend for frontend in node_ports if _one_edit_apart(str(frontend.port), str(target.port))
     )
+    if mode_of(dump).name in _ELSEWHERE:
+        return
     if not node_ports:
         yield remark("no-node-ports")
     if not as_port:

@@ -51,6 +51,7 @@ _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, 
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
+    "endpoints-not-given": "endpoints are not compared: the objects that are given hold no EndpointSlice",
     "policies-need-node": "some services have policy Local: --node NAME tells which endpoints are this node's",
     "hints-need-zone": _hints,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import listed, percent
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICES
 from iptviz.kube.releases import spans_text
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from iptviz.kube.cues import Cue
     from iptviz.kube.era import Era
     from iptviz.kube.releases import Releases
+    from iptviz.supplied.ipvs import VirtualServer
+
+_MOST_ENDS = 20
 
 
 def era_remark(era: Era) -> Remark:
@@ -73,6 +77,21 @@ _NOWHERE = (
     "here: it does not run in iptables mode, or its rules were flushed."
 )
 
+
+def _ipvs_server(*, server: VirtualServer, place: str, whole: bool) -> str:
+    if server.shares is not None and whole:
+        gets = [f" {percent(share)}" for share in server.shares]
+    else:
+        gets = ["" if one.weight is None else f" weight {one.weight}" for one in server.servers]
+    ends = [one.end + share for one, share in zip(server.servers, gets, strict=True)]
+    scheduler = f", scheduler {server.scheduler}" if server.scheduler else ""
+    kept = f"; a client keeps its endpoint for {server.persistent:,} s" if server.persistent else ""
+    at = f"{server.protocol} {server.at}{scheduler}"
+    part = "" if whole else " (the output may lack some)"
+    told = f"goes to {listed(ends, _MOST_ENDS)}" if ends else "has no real server"
+    return f"IPVS ({place}): {at}, {told}{part}{kept}"
+
+
 REMARKS: dict[str, str | Callable[..., str]] = {
     "mode-ipvs": "kube-proxy in IPVS mode: endpoints are not in iptables, `ipvsadm -Sn` has them; what is here "
     "masquerades and filters",
@@ -88,6 +107,11 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "era-untold": "written by some kube-proxy: nothing here tells which",
     "era-known": _known,
     "services-in-ipvs": "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn.",
+    "ipvs-server": _ipvs_server,
+    "ipvs-servers": lambda *, place, count: (
+        f"ipvsadm shows {count:,} virtual server{'s' * (count != 1)} ({place}): iptviz trace ADDRESS:PORT tells "
+        "where connections to one go"
+    ),
     "services-in-userspace": "kube-proxy runs in userspace mode here (line {at}), or did: connections go to its "
     "own ports, its endpoints are not in iptables.",
     "services-nowhere": _NOWHERE,

@@ -145,7 +145,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "no-commit": "table {table} has no COMMIT: its end may be missing",
     "last-line-cut": "the last line has no end: the dump may be cut there",
     "table-incompatible": _table_incompatible,
-    "base-chains-unseen": "base chains of table {table} that nft made are not shown: nft list ruleset shows them",
+    "base-chains-unseen": "base chains of table {table} that nft made are not shown, and may drop packets: "
+    "nft list ruleset shows them",
     "chains-undeclared": _chains_undeclared,
     "excerpt": _excerpt_text,
     "part-of-table": "no built-in chain of table {table} is here: it is shown in part",
@@ -155,7 +156,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "damaged": "{reason}",
     "lines-grepped": "lines are missing here: grep left them out",
     "line-within-table": "within table {table}: a line that is not part of a dump",
+    "row-unread": "a row of the listing cannot be read: what it does is not known",
     "made-from-listing": "made from a listing (iptables -L), which does not show everything",
+    "chains-unlisted": "table {table}: {chains} not listed: what rules they have is not known",
     "interfaces-not-shown": "interfaces are not shown: a rule may hold for some only",
     "table-not-named": _table_guessed,
     "option-unknown": "not understood: {option} is not known",
@@ -178,8 +181,11 @@ LINES = {
     "html-tag": "an HTML tag",
     "message": "a message of a program",
     "command": "a command",
+    "listing-without-chain": "rows of iptables -L without the line `Chain NAME`: of which chain is not known",
+    "chain-repeated": "a chain that stands above, too: it counts once",
     "no-part": "not part of a dump",
     "commit-outside": "a COMMIT outside any table",
+    "message-within": "a message of a program within the line is taken out",
     "joined": "joined to the rule above, which it continues",
     "taken-out-of-indentation": "taken out of what stands before it: indentation",
     "taken-out-of-quoting": "taken out of what stands before it: quoting",
@@ -237,7 +243,8 @@ def nat_unreadable(*, gaps: tuple[Remark, ...]) -> str:
 def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
     """The text is a listing (iptables -L), not a dump.
 
-    It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
+    It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too. Single
+    chains that are listed leave out all others.
 
     Why: An answer may say too much: without -v a rule that holds for one interface looks as if it held for all,
     and of some options a listing shows a part.
@@ -261,6 +268,7 @@ def table_guessed(*, gaps: tuple[Remark, ...]) -> str:
 _NO_MISSING_LINES = {
     "made-from-listing": lossy_listing,
     "interfaces-not-shown": lossy_listing,
+    "chains-unlisted": lossy_listing,
     "table-not-named": table_guessed,
 }
 """Gaps that are no missing lines."""

@@ -66,11 +66,15 @@ Port = tuple[str, str, str, str]
 
 
 class ApiCluster(NamedTuple):
-    """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told."""
+    """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
+
+    `tells_endpoints`: EndpointSlices or Endpoints were given, so that a port without any has none.
+    """
 
     services: tuple[ApiService, ...]
     endpoints: dict[Port, list[ApiEndpoint]]
     zones: dict[str, str]
+    tells_endpoints: bool = True
 
 
 def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
@@ -87,7 +91,8 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     services = tuple(_service(item) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
-    return ApiCluster(services, _endpoints(items), dict(_zones(items)))
+    tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
+    return ApiCluster(services, _endpoints(items), dict(_zones(items)), tells_endpoints)
 
 
 # --- services ------------------------------------------------------------------------------------------------

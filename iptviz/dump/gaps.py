@@ -27,6 +27,10 @@ OF_FORM = frozenset({"made-from-listing", "interfaces-not-shown", "table-not-nam
 """Gaps that are no missing lines: the form of the text does not show everything."""
 
 
+NO_LINES = OF_FORM | {"base-chains-unseen", "chains-unlisted"}
+"""Those, and whole chains that are not shown: of those that are, no line is missing."""
+
+
 class GapSearch(NamedTuple):
     """Where gaps are looked for: a dump as it was read, its tables, its lines, whether its text ends with a line.
 
@@ -75,6 +79,13 @@ def no_dump_error(text: Text, source: str) -> NothingError:
             'this is "nft list ruleset" output, which is not supported',
             where=f"{source}:{line}",
             hint="run iptables-save (iptables-nft-save) instead, as root on the node",
+        )
+    nameless = next((note for note in text.notes if note.reason == "listing-without-chain"), None)
+    if nameless:
+        return NothingError(
+            "rows of iptables -L without the line `Chain NAME`, so that their chain is not known",
+            where=f"{source}:{nameless.first}",
+            hint="add the line `Chain NAME (1 references)` above, or the command: $ iptables -t nat -L NAME",
         )
     return NothingError(
         "holds no dump: no line such as *nat or -A CHAIN",

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.dump.cut import HOOKS
-from iptviz.dump.gaps import OF_FORM, GapSearch, find_gaps, legacy_warning, no_dump_error
+from iptviz.dump.gaps import NO_LINES, GapSearch, find_gaps, legacy_warning, no_dump_error
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
@@ -64,6 +64,7 @@ class Dump:
         }
         for table in self.tables.values():
             table.beside = self.tables
+            table.is_listed = self.form == DumpForm.LISTING
             table.shows_some_chains = self.form != DumpForm.SAVE and not any(map(table.has_chain, HOOKS))
 
     @property
@@ -194,7 +195,7 @@ class Dump:
     @property
     def lacks_lines(self) -> bool:
         """Whether lines seem to be missing, so that a chain without rules may have some."""
-        return any(gap.id not in OF_FORM for gap in self.gaps)
+        return any(gap.id not in NO_LINES for gap in self.gaps)
 
     @property
     def is_excerpt(self) -> bool:

@@ -128,6 +128,7 @@ class Table:
         self._section = section
         self._looked_for = 0
         self.shows_some_chains = False  # see `Shown`
+        self.is_listed = False  # whether it was made from `iptables -L`, which resolves addresses without -n
         self.beside: Mapping[str, Table] = {}
         self.compiled: Any = None  # what `iptviz.rules` makes of the table, kept here so that it is made once
 

@@ -25,7 +25,7 @@ from iptviz.intake.dialect import (
 )
 from iptviz.intake.draft import Draft, Piece
 from iptviz.intake.header import read_tool
-from iptviz.intake.listed import ListedChain, begin_chain
+from iptviz.intake.listed import Listings
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
 from iptviz.intake.text import split_lines, to_bytes, to_text
@@ -76,7 +76,7 @@ class _Assembler:
         self.tool: bytes | None = None
         self.rule_end = 0
         self.prefix = b""
-        self.listed: ListedChain | None = None
+        self.listings = Listings(self.notes, self._open)
 
     def run(self) -> Assembled:
         while self.at < len(self.units):
@@ -110,7 +110,8 @@ class _Assembler:
         draft.tool, self.tool = self.tool, None
         draft.pieces, self.lead = self.lead, []
         self.drafts.append(draft)
-        self.draft, self.listed = draft, None
+        self.draft = draft
+        self.listings.end()
         return draft
 
     def _commit(self, line: int) -> None:
@@ -122,10 +123,11 @@ class _Assembler:
 
     def _comment(self, text: bytes, line: int) -> None:
         tool = read_tool(text)
-        for comment in split_lines(text) if b"tables" in text else ():
-            if command := read_command(comment):
-                self._obey(command)
-        self.listed = None
+        commands = [read_command(comment) for comment in split_lines(text) if b"tables" in text]
+        for command in filter(None, commands):
+            self._obey(command)
+        if tool or any(commands) or not text.strip():
+            self.listings.end()  # a message of a program may stand between rows
         if self.draft is not None and not (tool and self.draft.form != DumpForm.SAVE):
             self.draft.add(Piece(LineKind.COMMENT, text, line))
             return
@@ -142,6 +144,7 @@ class _Assembler:
     def _obey(self, command: Command) -> None:
         """A command stands above its output: the tables that follow are of its kind."""
         self.command = command
+        self.listings.obey(command)
         if self.draft is None or self.draft.form != DumpForm.SAVE:
             self.draft = None
 
@@ -206,6 +209,8 @@ class _Assembler:
             return
         if reason == SEPARATOR:
             self.draft.gaps.append(remark("lines-grepped", number))
+        elif reason == NO_PART and self.listings.is_lost_row(text):
+            self.draft.gaps.append(remark("row-unread", number))
         elif reason == NO_PART and self.draft.form == DumpForm.SAVE:
             self.draft.gaps.append(remark("line-within-table", number, table=self.draft.table))
 
@@ -243,11 +248,9 @@ class _Assembler:
 
     def _listing(self, text: bytes, number: int) -> bool:
         """Use a line of `iptables -L`: a chain's heading, the columns, a row."""
-        begun = begin_chain(text, number, self.draft, self._open)
-        if begun:
-            self.listed = begun
-            return True
-        return self.listed is not None and self.listed.read(self._without_known_prefix(text), number)
+        return self.listings.begin(text, number, self.draft) or self.listings.read(
+            self._without_known_prefix(text), number, self.draft
+        )
 
 
 def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:

@@ -7,6 +7,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from iptviz.intake.index import TABLE_NAMES
+from iptviz.intake.text import to_text
+from iptviz.listing.rows import ListedColumns
 
 
 class LineKind(Enum):
@@ -33,7 +35,8 @@ class Line(NamedTuple):
 class Command(NamedTuple):
     """What a shell command for iptables tells of the output below it; None where it tells nothing.
 
-    `namespace` is the network namespace in which it ran, where that is not the node's own.
+    `namespace` is the network namespace in which it ran, where that is not the node's own. `chain` is the one
+    that is to be listed, if any, and `shown` the columns that its rows have by the options.
     """
 
     table: str | None
@@ -41,6 +44,9 @@ class Command(NamedTuple):
     backend: str | None
     node: str | None = None
     namespace: str | None = None
+    chain: str | None = None
+    shown: ListedColumns = ListedColumns(numbered=False, counted=False, interfaces=False)
+    lists: bool = False
 
 
 _COUNTERS = rb"(?: -c (?P<packets>\d+) (?P<bytes>\d+))?"
@@ -63,9 +69,19 @@ _COMMAND = re.compile(
 _LONGEST_COMMAND = 1 << 16
 _TABLE_ARGUMENT = re.compile(rb"(?:-t|--table)[ =]?\s*(filter|nat|mangle|raw|security)\b")
 
+# The chain is the word behind -L or -S: `-nvL KUBE-SERVICES`, `--list=KUBE-SERVICES`.
+_CHAIN_ARGUMENT = re.compile(rb"\s(?:-[a-zA-Z]{0,8}[LS]|--list(?:-rules)?)(?:=|\s+)([^-\s|<>;&!][^\s|<>;&]*)")
+_LISTS = re.compile(rb"\s(?:-[a-zA-Z]{0,8}[LS](?![a-zA-Z])|--list)")
+_NEXT_COMMAND = re.compile(rb"[|;&<>]")
+_VERBOSE = re.compile(rb"\s(?:-[a-zA-Z]{0,8}v|--verbose\b)")
+_NUMBERED = re.compile(rb"\s--line-?n")
+
 _PROMPT = re.compile(rb"\[?[\w.-]+@([A-Za-z0-9][A-Za-z0-9.-]{0,252})[:\s]")
 
-_MESSAGE = re.compile(rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app)\b.*[:!.]")
+_MESSAGE = re.compile(
+    rb"(?:ip6?tables\S*|sudo|bash|sh|modprobe|Error|Warning|FATAL|Another app|Failed to list|Perhaps ip6?tables"
+    rb"|Defaulted container)\b.*[:!.?]|Unable to use a TTY"
+)
 
 SEPARATOR, COMMAND_LINE, NO_PART = "grep-separator", "command", "no-part"
 OF_RULES = "of-iptables-S"
@@ -118,7 +134,10 @@ def read_command(text: bytes) -> Command | None:
     found = _find_command(text)
     if found is None:
         return None
-    table = _TABLE_ARGUMENT.search(found["arguments"])
+    arguments, *_ = _NEXT_COMMAND.split(found["arguments"], maxsplit=1)
+    table = _TABLE_ARGUMENT.search(arguments)
+    chain = _CHAIN_ARGUMENT.search(arguments)
+    verbose = _VERBOSE.search(arguments) is not None
     backend = {b"-nft": "nf_tables", b"-legacy": "legacy"}.get(
         found["kind"][: -5 if found["kind"].endswith(b"-save") else None]
     )
@@ -128,6 +147,9 @@ def read_command(text: bytes) -> Command | None:
         backend,
         _node(text),
         found["namespace"].decode(errors="replace") if found["namespace"] else None,
+        to_text(chain[1]) if chain else None,
+        ListedColumns(_NUMBERED.search(arguments) is not None, counted=verbose, interfaces=verbose),
+        _LISTS.search(arguments) is not None,
     )
 
 

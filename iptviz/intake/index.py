@@ -22,7 +22,7 @@ _RUN = re.compile(
     (?:-A\ |\[[\d~]++:[\d~]++\]\ -A\ )(\S++)[^\n]*+\n?+          # 1: rules of one chain, with counters or not
         (?:-A\ \1\ [^\n]*+\n){0,999}
         (?:\[[\d~]++:[\d~]++\]\ -A\ \1\ [^\n]*+\n){0,999}
-  | (:[^\n]++\n?+(?::[^\n]++\n){0,999})                       # 2: chain declarations
+  | (:(?!\d++\])[^\n]++\n?+(?::(?!\d++\])[^\n]++\n){0,999})   # 2: chain declarations, no second half of one
   | \*(filter|nat|mangle|raw|security)[ \t\r]*+(?:\n|\Z)      # 3: a table begins
   | (COMMIT)[ \t\r]*+(?:\n|\Z)                                # 4: a table ends
   | ((?:\#[^\n]*+\n?+|\n++|[ \t\r]++(?:\n|\Z)|\xef\xbb\xbf){1,1000})  # 5: comments, blanks, a byte order mark

@@ -14,6 +14,8 @@ from iptviz.intake.text import split_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.intake.dialect import Command
+
 # What stands in one table alone, by the kernel's word for targets and by kube-proxy's and others' for chains.
 _EVIDENCE: tuple[tuple[str, re.Pattern[bytes]], ...] = tuple(
     (table, re.compile(pattern))
@@ -47,13 +49,14 @@ _BY_BUILT_IN: tuple[tuple[str, frozenset[bytes], frozenset[bytes]], ...] = (
     ("raw", frozenset((b"PREROUTING", b"OUTPUT")), frozenset((b"INPUT",))),
     ("nat", frozenset((b"PREROUTING",)), frozenset()),
 )
-_HOOKS = {
+HOOKS_OF = {
     "filter": frozenset((b"INPUT", b"FORWARD", b"OUTPUT")),
     "nat": BUILT_IN - {b"FORWARD"},
     "mangle": BUILT_IN,
     "raw": frozenset((b"PREROUTING", b"OUTPUT")),
     "security": frozenset((b"INPUT", b"FORWARD", b"OUTPUT")),
 }
+"""The built-in chains of each table."""
 _DEFAULT = "filter"  # as `iptables` without -t
 
 
@@ -64,13 +67,21 @@ def with_tables(draft: Draft) -> list[Draft]:
     parts = [draft] if draft.form != DumpForm.RULES else list(_split(draft))
     for part in parts:
         built_in = part.names & BUILT_IN
-        named = draft.command.table if draft.command else None
-        fits = named is not None and built_in <= _HOOKS[named]
-        part.table = named if fits else _table_of(part)
+        shown = _shown_by_rules(part)
+        named = _table_asked_for(draft.command, shown)
+        fits = named is not None and built_in <= HOOKS_OF[named]
+        part.table = named if fits else shown or _table_of_chains(part)
         if not (fits or (built_in and (part.of_rules or part.form == DumpForm.LISTING))):
             first, last = part.pieces[0].line, part.pieces[-1].line
             part.gaps.append(remark("table-not-named", first, first=first, last=last, table=part.table))
     return parts
+
+
+def _table_asked_for(command: Command | None, shown: str | None) -> str | None:
+    """Return the table that a command names; that of one which names none, unless rules show another."""
+    if command is None or command.table or not command.lists:
+        return command.table if command else None
+    return _DEFAULT if shown in {None, _DEFAULT} else None
 
 
 def _split(draft: Draft) -> Iterator[Draft]:
@@ -109,11 +120,14 @@ def _evidence(rule: bytes) -> str | None:
     return next((table for table, pattern in _EVIDENCE if pattern.search(b" " + rule)), None)
 
 
-def _table_of(draft: Draft) -> str:
-    """Return the table that the rules point to, else that of the built-in chains."""
+def _shown_by_rules(draft: Draft) -> str | None:
+    """Return the table that most rules point to, if any does."""
     found = [table for text, _ in draft.lines(LineKind.RULE) if (table := _evidence(text))]
-    if found:
-        return max(set(found), key=found.count)
+    return max(set(found), key=found.count) if found else None
+
+
+def _table_of_chains(draft: Draft) -> str:
+    """Return the table whose built-in chains these are."""
     named = {
         chain_of(text) for kind in (LineKind.DECLARATION, LineKind.RULE) for text, _ in draft.lines(kind)
     }

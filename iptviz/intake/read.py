@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.decode import decode
@@ -12,6 +13,9 @@ from iptviz.source.bundle import command_of_path
 
 if TYPE_CHECKING:
     from iptviz.intake.index import Index, Section
+    from iptviz.intake.remark import LineNote
+
+_EMPTY = re.compile(rb"\n\r?\n")
 
 
 def read_text(raw: bytes, path: str = "") -> Text:
@@ -21,16 +25,35 @@ def read_text(raw: bytes, path: str = "") -> Text:
     """
     data, repairs = decode(raw)
     index = build_index(data)
+    notes: list[LineNote] = []
+    if _may_be_cut(data, index):
+        from iptviz.intake.spliced import take_out  # what plain dumps do not need
+
+        data, notes = take_out(data)
+        index = build_index(data) if notes else index
     if _is_plain(data, index):
-        return Text(raw, [PlainDump(data, index, None, (), None, "iptables-save")], [], repairs, 0)
-    from iptviz.intake.assemble import assemble  # what plain dumps do not need
+        plain = PlainDump(data, index, None, (), None, "iptables-save")
+        return Text(raw, [plain], notes, repairs, _line_count(data) if notes else 0)
+    from iptviz.intake.assemble import assemble
     from iptviz.intake.several import split_dumps
 
-    command = command_of_path(path)
-    drafts, notes = assemble(data, command.encode())
-    dumps = split_dumps(drafts, notes)
-    notes.sort()
-    return Text(raw, dumps, notes, repairs, data.count(b"\n") + (not data.endswith(b"\n")))
+    drafts, of_lines = assemble(data, command_of_path(path).encode())
+    dumps = split_dumps(drafts, of_lines)
+    return Text(raw, dumps, sorted([*notes, *of_lines]), repairs, _line_count(data))
+
+
+def _line_count(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n"))
+
+
+def _may_be_cut(data: bytes, index: Index) -> bool:
+    """Whether a message may have cut a line in two, which leaves something that no plain dump has.
+
+    The second half is no part of a dump, seems to declare a chain below rules (`:80`), or is an empty line.
+    """
+    if index.strays or any(map(_declares_late, index.sections)):
+        return True
+    return any(_EMPTY.search(data, max(start - 1, 0), end) for start, end in index.comments)
 
 
 def _is_plain(data: bytes, index: Index) -> bool:

@@ -6,12 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
-from iptviz.intake.draft import BUILT_IN, Draft, Piece
+from iptviz.intake.draft import BUILT_IN, HOOK_ORDER, Draft, Piece, chain_of
 from iptviz.intake.index import build_index
-from iptviz.intake.infer import with_tables
+from iptviz.intake.infer import HOOKS_OF, with_tables
+from iptviz.intake.listed import OF_LISTING
 from iptviz.intake.plain import DumpForm, PlainDump
+from iptviz.intake.remark import add_note, remark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from iptviz.intake.dialect import Command
     from iptviz.intake.lines import LineMap
     from iptviz.intake.remark import LineNote, Remark
@@ -26,12 +30,12 @@ def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[PlainDump]:
     groups: list[Group] = []
     for draft in drafts:
         for named in with_tables(draft):
-            _place(named, groups)
+            _place(named, groups, notes)
     return [_write([_settle(draft, notes) for draft in group]) for group in groups]
 
 
-def _place(draft: Draft, groups: list[Group]) -> None:
-    """Add `draft` to the last dump, or begin another."""
+def _place(draft: Draft, groups: list[Group], notes: list[LineNote]) -> None:
+    """Add `draft` to the last dump, or begin another; what says the same of one chain again is noted."""
     group = groups[-1] if groups else None
     if group is None or _is_foreign(draft, group, first=len(groups) == 1):
         groups.append([draft])
@@ -41,15 +45,35 @@ def _place(draft: Draft, groups: list[Group]) -> None:
         group.append(draft)
     elif draft.is_part or _is_more_of(same, draft):
         _merge(same, draft)
+    elif _repeats(same, draft):
+        for line in range(draft.line, _last_line(draft)):
+            add_note(notes, line, "chain-repeated", skipped=True)
     else:
         groups.append([draft])
 
 
 def _is_more_of(same: Draft, draft: Draft) -> bool:
-    """Whether rules without a header are more of the table before: no chain is declared in both."""
-    if draft.form != DumpForm.RULES:
+    """Whether lines without a header are more of the table before: no chain is declared in both.
+
+    Of rules, a built-in chain begins another table, unless a command asked for that chain alone.
+    """
+    if draft.form == DumpForm.SAVE or not draft.names.isdisjoint(same.names):
         return False
-    return draft.names.isdisjoint(BUILT_IN) and draft.names.isdisjoint(same.names)
+    alone = draft.form == DumpForm.LISTING or (draft.command is not None and draft.command.chain is not None)
+    return alone or draft.names.isdisjoint(BUILT_IN)
+
+
+def _repeats(same: Draft, draft: Draft) -> bool:
+    """Whether a command asked for one chain, and it is as it stands above, whatever the counters say."""
+    if draft.form == DumpForm.SAVE or len(draft.names) != 1:
+        return False
+    return draft.names <= same.names and _rules_of(draft, *draft.names) == _rules_of(same, *draft.names)
+
+
+def _rules_of(draft: Draft, chain: bytes) -> list[bytes]:
+    """Return the rules of a chain without their counters."""
+    rules = (rule for rule, _ in draft.lines(LineKind.RULE) if chain_of(rule) == chain)
+    return [rule[rule.index(b"-A ") :].rstrip() for rule in rules]
 
 
 def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
@@ -88,7 +112,8 @@ def _merge(same: Draft, part: Draft) -> None:
     """Carry the lines of `part` out after those of `same`, as `iptables-restore --noflush` does."""
     same.pieces += part.pieces
     same.names |= part.names
-    same.gaps += part.gaps
+    told = {gap.id for gap in same.gaps} & OF_LISTING
+    same.gaps += [gap for gap in part.gaps if gap.id not in told]
     same.has_rules = same.has_rules or part.has_rules
     same.has_operations = True
     same.committed = same.committed and part.committed
@@ -150,7 +175,18 @@ def _last_line(draft: Draft) -> int:
 
 
 def _gaps(group: Group) -> tuple[Remark, ...]:
-    return tuple(dict.fromkeys(gap for draft in group for gap in draft.gaps))
+    return tuple(dict.fromkeys(gap for draft in group for gap in (*draft.gaps, *_unlisted(draft))))
+
+
+def _unlisted(draft: Draft) -> Iterator[Remark]:
+    """Yield that built-in chains of a table are not shown: a listing of all has them, one of a chain has not.
+
+    Whether nat has INPUT depends on the kernel.
+    """
+    missing = HOOKS_OF[draft.table or ""] - draft.names - ({b"INPUT"} if draft.table == "nat" else set())
+    if missing and (draft.form == DumpForm.LISTING or (draft.command and draft.command.chain)):
+        names = ", ".join(name.decode() for name in HOOK_ORDER if name in missing)
+        yield remark("chains-unlisted", draft.line, table=draft.table, chains=names)
 
 
 def _group_family(group: Group) -> str | None:

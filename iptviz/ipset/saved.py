@@ -41,6 +41,8 @@ _PHYSDEV = "physdev:"
 _SAVED = re.compile(rf"(?:create|-N) \S+ (?:{'|'.join(sorted(_TYPES))})(?:\s|$)")
 _NAMED = re.compile("Name: ")
 
+_CREATING = ("create", "-N")
+
 _COUNT = "Number of entries"
 # What `ipset list` prints about a set before its entries, next to `Name:`, `Type:` and `Header:`.
 _LISTED = re.compile(
@@ -80,8 +82,25 @@ def _commands(text: str, source: str) -> Iterator[tuple[SourceLine, list[str], b
         if begins is _SAVED:
             yield from ((place, words, True) for place, words in _listed(lines[at:end]))
         else:
-            yield from ((place, _words(line), False) for place, line in lines[at:end])
+            yield from ((place, words, False) for place, words in _saved(lines[at:end]))
         at = end
+
+
+def _saved(lines: list[tuple[SourceLine, str]]) -> Iterator[tuple[SourceLine, list[str]]]:
+    """Yield the words of each line; a name with blanks in it, which nothing quotes, is one of them."""
+    spaced: list[str] = []
+    for place, line in lines:
+        words = _words(line)
+        if words[0] in _CREATING and len(words) > 3 and words[2] not in _TYPES:
+            kind = next((at for at, word in enumerate(words) if word in _TYPES), 2)
+            words[1:kind] = [" ".join(words[1:kind])]
+            spaced = sorted({*spaced, words[1]}, key=len, reverse=True)
+        for name in spaced:
+            own = name.split()
+            if words[0] not in _CREATING and words[1 : len(own) + 1] == own and len(words) > len(own) + 1:
+                words[1 : len(own) + 1] = [name]
+                break
+        yield place, words
 
 
 def _words(line: str) -> list[str]:
@@ -183,7 +202,8 @@ def _add(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:
     if made is None:
         raise place.error(f"adds to the set {quoted(name)}, which no line before creates", _HINT)
     if made.kind == LIST:
-        made.members.append(entry)
+        named = (" ".join(words[1:end]) for end in range(len(words), 1, -1))
+        made.members.append(next((member for member in named if member in sets), entry))
         return
     bridged = _PHYSDEV in entry
     parts = _parts(entry.replace(_PHYSDEV, "", 1) if bridged else entry, made, place)

@@ -83,9 +83,9 @@ def _is_of(rule: Rule, frontend: Frontend) -> bool:
 
 
 def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
-    """Whether a rule without a single address may match; one about a network only where the address is known."""
+    """Whether a rule without a single address may match; one about a network only where there is an address."""
     network = value_of(rule, "-d")
-    if network is None:
+    if network is None or frontend.host_name:
         return True
     asked = parse_network(frontend.address) if frontend.address else None
     named = parse_network(network)

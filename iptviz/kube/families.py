@@ -2,6 +2,9 @@
 
 Sources: kube-proxy's pkg/proxy/iptables/proxier.go, pkg/proxy/ipvs/proxier.go and (to 1.25) pkg/proxy/userspace;
 kubelet's pkg/kubelet/kubelet_network_linux.go; dockershim's hostport_manager.go (to 1.23); the plug-in portmap;
+antrea's pkg/agent/route; amazon-vpc-cni-k8s' pkg/networkutils; the constants of submariner's globalnet and
+routeagent_driver; linkerd2-proxy-init's iptables.go; kuma's transparentproxy; consul's sdk/iptables;
+libvirt's viriptables.c; cs-firewall-bouncer's pkg/iptables; kind's kindnetd/masq.go; firewalld's ipXtables.py;
 and what the other programs' own dumps show. A release is of Kubernetes 1.x; 0 is one that nobody read.
 """
 
@@ -42,7 +45,11 @@ CNI, DOCKER = Writer("CNI plug-in", "CNI host port"), Writer("Docker", "Docker")
 PODMAN, OVN = Writer("Podman", "Podman"), Writer("OVN-Kubernetes", "OVN-Kubernetes")
 CALICO, CILIUM = Writer("Calico", "Calico"), Writer("Cilium", "Cilium")
 ISTIO, KUBE_ROUTER = Writer("Istio", "Istio"), Writer("kube-router", "kube-router")
-AZURE = Writer("Azure NPM")
+AZURE, ANTREA, SUBMARINER = Writer("Azure NPM"), Writer("Antrea"), Writer("Submariner")
+AWS, KIND = Writer("AWS VPC CNI"), Writer("kind")
+LINKERD, KUMA, CONSUL = Writer("Linkerd", "Linkerd"), Writer("Kuma", "Kuma"), Writer("Consul", "Consul")
+RANCHER, MINIUPNPD = Writer("Rancher", "Rancher"), Writer("miniupnpd", "miniupnpd")
+LIBVIRT, CROWDSEC, SSHUTTLE, NETBIRD = map(Writer, ("libvirt", "CrowdSec", "sshuttle", "NetBird"))
 OPENSHIFT, FLANNEL, WEAVE = Writer("OpenShift", "OpenShift"), Writer("flannel"), Writer("Weave Net")
 KERNEL, UFW, FAIL2BAN, TAILSCALE, FIREWALLD, SHOREWALL, MASQ_AGENT, PEOPLE = map(
     Writer,
@@ -200,17 +207,28 @@ FAMILIES = (
            "Cilium's part of a hook"),
     Family("{,OLD_}CILIUM_{PRE,POST,OUTPUT}_{raw,mangle,nat}", "raw mangle nat", CILIUM, "other",
            "Cilium's part of a hook"),
+    Family("OLD_CILIUM_", "raw mangle nat filter", CILIUM, "other", "what Cilium is about to remove", "any"),
     Family("CILIUM_", "raw mangle nat filter", CILIUM, "other", "something of Cilium's", "any"),
     Family("ISTIO_{REDIRECT,IN_REDIRECT,INBOUND,OUTPUT,OUTPUT_DNS,DIVERT,TPROXY,DROP,PRERT,POSTRT}",
            "raw mangle nat filter",
            ISTIO, "publish", "sends connections through a sidecar"),
     Family("ISTIO_", "raw mangle nat filter", ISTIO, "other", "something of Istio's", "any"),
+    Family("PROXY_INIT_", "nat", LINKERD, "publish", "sends connections through a sidecar", "any"),
+    Family("KUMA_MESH_", "raw mangle nat", KUMA, "publish", "sends connections through a sidecar", "any"),
+    Family("CONSUL_{PROXY,DNS}_", "nat", CONSUL, "publish", "sends connections through a sidecar", "any"),
     Family("KUBE-ROUTER-{INPUT,FORWARD,OUTPUT,SERVICES,HAIRPIN}", "filter nat", KUBE_ROUTER, "filter",
            "network policies"),
     Family("KUBE-POD-FW-", "filter", KUBE_ROUTER, "filter", "the policies of one pod", "name"),
     Family("KUBE-NWPLCY-{,COMMON-}", "filter", KUBE_ROUTER, "filter", "one network policy", "name"),
     Family("KUBE-{SRC,DST}-", "filter", KUBE_ROUTER, "filter", "a set of a network policy", "name"),
     Family("KUBE-ROUTER-", "raw mangle nat filter", KUBE_ROUTER, "other", "something of kube-router's", "any"),
+    Family("ANTREA-POL-", "filter", ANTREA, "filter", "policies for the node", "any"),
+    Family("ANTREA-", "raw mangle nat filter", ANTREA, "other", "Antrea's part of a hook", "any"),
+    Family("{SUBMARINER,SM-GN}-", "mangle nat filter", SUBMARINER, "other", "something of Submariner's", "any"),
+    Family("AWS-SNAT-CHAIN-", "nat", AWS, "masquerade", "masquerades what pods send out of the VPC", "any"),
+    Family("AWS-CONNMARK-CHAIN-", "nat", AWS, "other", "marks connections that leave the VPC", "any"),
+    Family("KIND-MASQ-AGENT", "nat", KIND, "masquerade", "masquerades what pods send out of the cluster"),
+    Family("CATTLE_", "raw mangle nat filter", RANCHER, "other", "something of Rancher's (1.x)", "any"),
     Family("AZURE-NPM", "filter", AZURE, "filter", "network policies", "any"),
     Family("OPENSHIFT-{MASQUERADE,MASQUERADE-2,FIREWALL-ALLOW,FIREWALL-FORWARD,"
            "ADMIN-OUTPUT-RULES,BLOCK-OUTPUT,CANARY}",
@@ -237,8 +255,16 @@ FAMILIES = (
            FIREWALLD, "filter", "firewalld's policies of a hook"),
     Family("{PREROUTING,INPUT,FORWARD,FORWARD_IN,FORWARD_OUT,POSTROUTING}_ZONES{,_SOURCE}",
            "raw mangle nat filter", FIREWALLD, "filter", "finds the zone of a packet"),
+    Family("{IN,FWD,FWDI,FWDO,PRE,POST}_{public,trusted,docker,dmz,drop,block,external,home,internal,work,"
+           "allow-host-ipv6}", "raw mangle nat filter", FIREWALLD, "filter", "a zone or a policy", "any"),
     Family("{PREROUTING,INPUT,FORWARD,OUTPUT,POSTROUTING}_direct", "raw mangle nat filter", PEOPLE, "filter",
            "rules that people gave firewalld"),
+    Family("CROWDSEC", "filter", CROWDSEC, "filter", "addresses that CrowdSec bans", "any"),
+    Family("LIBVIRT_", "mangle nat filter", LIBVIRT, "filter", "libvirt's part of a hook", "any"),
+    Family("MINIUPNPD", "mangle nat filter", MINIUPNPD, "publish", "ports that were opened by UPnP", "any"),
+    Family("sshuttle-", "mangle nat filter", SSHUTTLE, "other", "sends connections through SSH", "any"),
+    Family("NETBIRD-", "mangle nat filter", NETBIRD, "filter", "NetBird's part of a hook", "any"),
+    Family("sha-{lh,rh}-", "filter", SHOREWALL, "other", "tells what shorewall has written", "any"),
     Family("shorewall", "filter", SHOREWALL, "other", "tells that shorewall is here"),
     Family("IP-MASQ", "nat", MASQ_AGENT, "masquerade", "masquerades what pods send out of the cluster", "any"),
     Family("ts-", "nat filter", TAILSCALE, "filter", "Tailscale's part of a hook", "name"),
@@ -275,27 +301,36 @@ def written_by(writer: Writer) -> tuple[str, ...]:
     return tuple(name for row in FAMILIES if row.writer == writer for name in row.names)
 
 
+_LETTERS = 3
+"""No beginning of a family's names is shorter."""
+
+
 @cache
-def _rows() -> tuple[dict[str, list[Family]], list[tuple[str, Family]]]:
-    """Return the rows by whole names, and the beginnings of names with theirs, the longest first."""
+def _rows() -> tuple[dict[str, list[Family]], dict[str, list[tuple[str, Family]]]]:
+    """Return the rows by whole names, and by their first letters beginnings of names, the longest first."""
     whole: dict[str, list[Family]] = {}
-    begun: list[tuple[str, Family]] = []
+    begun: dict[str, list[tuple[str, Family]]] = {}
     for row in FAMILIES:
         for name in row.names:
             if row.ends_in:
-                begun.append((name, row))
+                begun.setdefault(name[:_LETTERS], []).append((name, row))
             else:
                 whole.setdefault(name, []).append(row)
-    return whole, sorted(begun, key=lambda pair: -len(pair[0]))
+    return whole, {letters: sorted(rows, key=lambda row: -len(row[0])) for letters, rows in begun.items()}
+
+
+def _begun(chain: str) -> list[tuple[str, Family]]:
+    """Return the beginnings of names with which a chain begins, the longest first."""
+    rows = _rows()[1].get(chain[:_LETTERS], [])
+    return [(name, row) for name, row in rows if chain.startswith(name)]
 
 
 def beginning_of(chain: str) -> str:
     """Return what a chain's name begins with of its family's; an empty text where it has none of those."""
-    return next((name for name, _ in _rows()[1] if chain.startswith(name)), "")
+    return next((name for name, _ in _begun(chain)), "")
 
 
 def family_of(chain: str, table: str = "nat") -> Family | None:
     """Return the family of a chain: of several with one name that of `table`, if any, else the first."""
-    whole, begun = _rows()
-    rows = whole.get(chain) or [row for name, row in begun if chain.startswith(name)]
+    rows = _rows()[0].get(chain) or [row for _, row in _begun(chain)]
     return next((row for row in rows if table in row.tables.split()), rows[0] if rows else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.engine.condition import Condition
@@ -42,6 +43,10 @@ FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check", CHAI
 """All kinds of frontends, in the order in which they are listed."""
 
 
+_HOST_NAME = re.compile(r"(?!(?:x++\.)*+x++\Z)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*+")
+"""A name as DNS has it; what people write in place of an address, `x.x.x.x` or `10.0..1`, is none."""
+
+
 class Frontend(NamedTuple):
     """One way into a service port, or to what else the node publishes at a port.
 
@@ -75,12 +80,21 @@ class Frontend(NamedTuple):
     @property
     def is_malformed(self) -> bool:
         """Whether what stands for its address is none, as where somebody made it unknown: `x.x.x.x`."""
-        return self.address is not None and parse_network(self.address) is None
+        return self.address is not None and parse_network(self.address) is None and not self.host_name
 
     @property
     def leads_to(self) -> str:
         """The chain that the rule leads to; empty where it leads to none."""
         return self.rule.chain if self.kind == CHAIN else self.rule.jump or ""
+
+    @property
+    def host_name(self) -> str:
+        """The host's name that stands for an address in a listing without -n; empty for an address."""
+        listed = self.address and cast("Table", self.rule.table).is_listed
+        named = (
+            listed and parse_network(self.address or "") is None and _HOST_NAME.fullmatch(self.address or "")
+        )
+        return self.address or "" if named else ""
 
     @property
     def suffix(self) -> str:

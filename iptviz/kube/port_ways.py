@@ -36,6 +36,7 @@ def packet_to(frontend: Frontend) -> Packet:
         protocol=frontend.protocol,
         destination=parse_network(frontend.address) if frontend.address else None,
         destination_port=frontend.port,
+        destination_name=frontend.host_name,
         to_this_node=None if host_of(frontend.rule) else True,
     )
 

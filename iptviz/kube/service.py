@@ -188,6 +188,7 @@ def first_packet(frontend: Frontend) -> Packet:
         protocol=frontend.protocol or None,
         destination=parse_network(frontend.address) if frontend.address else None,
         destination_port=frontend.port,
+        destination_name=frontend.host_name,
         to_this_node=True if frontend.kind == "node-port" else None,
         unlisted=(ENDPOINT_CHAIN,),
         own_port=frontend.unprinted,

@@ -58,7 +58,7 @@ _RULE = (
     rf"(?:(?P<proto>!?\w\S*+)\s++(?P<opt>--|-f|!f)|(?P<known>!?(?:{_KNOWN}))(?!\S))"
 )
 _INTERFACES = r"\s++(?P<in>!?[^\s!]\S*+)\s++(?P<out>!?[^\s!]\S*+)"
-_ADDRESSES = r"\s++(?P<source>!?[\w.:/-]++)\s++(?P<destination>!?[\w.:/-]++)(?!\S)"
+_ADDRESSES = r"\s++(?P<source>!?[\w.:][\w.:/-]*+)\s++(?P<destination>!?[\w.:][\w.:/-]*+)(?!\S)"
 _TAIL = r"\s*+(?P<goto>\[goto\](?!\S))?\s*+(?P<tail>.*)"
 
 # What a rule's words begin with where they are options that every rule may have.
@@ -66,11 +66,15 @@ _OPTION = re.compile(r"!\Z|--|-[46AIacdfgijmopst]")
 
 
 class ChainHeading(NamedTuple):
-    """A chain's first line. `counters` are those of its policy, as `[12:34000~500]`: 500 more or less."""
+    """A chain's first line. `counters` are those of its policy, as `[12:34000~500]`: 500 more or less.
+
+    Where `squeezed`, `column -t` or the like has moved the words of all lines apart.
+    """
 
     name: str
     policy: str | None
     counters: str | None
+    squeezed: bool = False
 
 
 class ListedColumns(NamedTuple):
@@ -83,10 +87,12 @@ class ListedColumns(NamedTuple):
 
 def read_heading(text: str) -> ChainHeading | None:
     """Read `Chain INPUT (policy ACCEPT 12 packets, 34K bytes)`; None where it is no such line."""
-    found = _HEADING.fullmatch(text.strip(_BLANKS))
+    line = text.strip(_BLANKS)
+    found = _HEADING.fullmatch(line) or _HEADING.fullmatch(" ".join(line.split()))
     if found is None:
         return None
-    return ChainHeading(found["name"], found["policy"], _counters(found) if found["packets"] else None)
+    counters = _counters(found) if found["packets"] else None
+    return ChainHeading(found["name"], found["policy"], counters, squeezed=found.string != line)
 
 
 def read_columns(text: str) -> ListedColumns | None:

@@ -169,6 +169,12 @@ def _sysctls(evidence: Evidence) -> Any:
     return read_sysctls(evidence.file.text)
 
 
+def _ipvs(evidence: Evidence) -> Any:
+    from iptviz.supplied.ipvs import read_ipvs
+
+    return read_ipvs(*evidence.file)
+
+
 class TableThere(NamedTuple):
     """A table that the kernel has: its family in nft's words, its name, whether packets may meet rules in it."""
 
@@ -234,6 +240,7 @@ READERS: Mapping[str, Callable[[Evidence], Any]] = {
     "ipsets": _ipsets,
     "recent": _recent,
     "sysctls": _sysctls,
+    "ipvs": _ipvs,
     "nft": _nft_tables,
     "table names": _table_names,
 }

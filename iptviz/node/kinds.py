@@ -38,6 +38,7 @@ class EvidenceKind(NamedTuple):
 
 _ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)"
 _STATES = "UP|DOWN|UNKNOWN|LOWERLAYERDOWN|NOTPRESENT|DORMANT|TESTING"
+_SCHEDULERS = "rr|wrr|lc|wlc|lblc|lblcr|dh|sh|mh|sed|nq|fo|ovf|twos"
 _ROUTE_KINDS = "unicast|local|broadcast|multicast|anycast|unreachable|blackhole|prohibit|throw"
 
 KINDS: dict[str, EvidenceKind] = {
@@ -90,7 +91,12 @@ KINDS: dict[str, EvidenceKind] = {
         partial=r"\blist (?!ruleset)|\blist ruleset \S|^nftables-(?:ip6?|inet|arp|bridge|netdev)-",
         tells="which tables there are",
     ),
-    "ipvs": EvidenceKind("ipvsadm -Ln", r"IP Virtual Server version |-A -[tuf] \S+ -s \w+"),
+    "ipvs": EvidenceKind(
+        "ipvsadm -Ln",
+        r"IP Virtual Server version |-A (?:-[tuf]|--sctp-service) \S+ -s \w+"
+        rf"|(?:TCP|UDP|SCTP)[ \t]+\S+:\d{{1,5}}[ \t]+(?:{_SCHEDULERS})\b",
+        tells="where IPVS sends connections",
+    ),
     "table names": EvidenceKind(
         "/proc/net/ip_tables_names",
         begins=r"(?:(?:filter|nat|mangle|raw|security)\r?\n)+\Z",

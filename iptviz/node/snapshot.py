@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.errors import DumpError
 from iptviz.intake.index import TABLE_NAMES
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
     from iptviz.supplied.interface_addresses import ByInterface
+    from iptviz.supplied.ipvs import VirtualServer
     from iptviz.supplied.recent import RecentList
     from iptviz.supplied.routes import Routes
     from iptviz.supplied.routing_rules import RoutingRule
@@ -26,6 +27,14 @@ _NFT_FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
 _SHOWN_BY = {"nft": "nf_tables", "table names": "legacy"}
 """Which backend's tables a kind of evidence shows."""
 _LOOPBACKS = {4: 127 << 24 | 1, 6: 1}
+
+
+class PlacedServer(NamedTuple):
+    """A virtual server of IPVS, the file that tells of it, and whether that tells all of IPVS' servers."""
+
+    source: str
+    server: VirtualServer
+    whole: bool
 
 
 class Snapshot:
@@ -146,6 +155,22 @@ class Snapshot:
     def sysctls(self) -> Mapping[str, str] | None:
         """The kernel's settings by name."""
         return _merged(self._all("sysctls"))
+
+    @property
+    def virtual_servers(self) -> list[PlacedServer]:
+        """The virtual servers of IPVS; where only a part of them was listed, these."""
+        from iptviz.node.evidence import READERS
+
+        found = []
+        for piece in self.evidence:
+            if piece.kind == "ipvs" and piece.namespace is None:
+                try:
+                    servers = READERS["ipvs"](piece)
+                except DumpError as error:
+                    self.evidence_problems.append(error)
+                else:
+                    found += [PlacedServer(piece.source.name, one, not piece.partial) for one in servers]
+        return found
 
     # --- tables that no dump shows -----------------------------------------------------------------------
 

@@ -117,7 +117,7 @@ def _client(asked: Asked, kind: str, sources: Region) -> Client:
     packet = _first_packet(asked)
     granted = (*_OF_ALL, *_granted(asked, packet))
     regions = {} if sources == everything(0) else {Field("source"): sources}
-    if packet.destination is None:
+    if asked.frontend.address is None:
         regions[Field("destination")] = _own_addresses(asked)
     if kind == "node":
         if is_at_loopback(asked):
@@ -146,11 +146,12 @@ def _loopback(asked: Asked) -> Region:
 def _first_packet(asked: Asked) -> Packet:
     frontend, host = asked.frontend, asked.host
     destination = parse_network(frontend.address) if frontend.address else None
-    own = host.is_local(destination) if destination else True
+    own = host.is_local(destination) if frontend.address else True
     return Packet(
         protocol=frontend.protocol,
         destination=destination,
         destination_port=frontend.port,
+        destination_name=frontend.host_name,
         to_this_node=False if own is None and _is_no_address(asked) else own,
         unlisted=("",),
         mark=known_mark(0),

@@ -116,5 +116,6 @@ def _end(gone: Gone, sent: Packet, client: Packet) -> End:
         return End(address, port, gone.outcome, packet.snat, gone.reply, untracked, "")
     outcome = LOCAL if gone.outcome == ACCEPT and packet.route == "INPUT" else gone.outcome
     where = client.destination
-    to = join_endpoint(show_network(where).partition("/")[0] if where else "", client.destination_port)
+    host = show_network(where).partition("/")[0] if where else client.destination_name
+    to = join_endpoint(host, client.destination_port)
     return End("", None, outcome, packet.snat, None, untracked, to)

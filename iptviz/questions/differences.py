@@ -44,6 +44,10 @@ class Difference(NamedTuple):
         return None if self.rule is None else self.rule.line
 
 
+OF_ENDPOINTS = frozenset({"missing-endpoint", "extra-endpoint"})
+"""The kinds of differences that endpoints make."""
+
+
 def missing(wanted: ExpectedPort) -> Difference:
     """Return the difference of a service port that the dump does not have."""
     texts = sorted(join_endpoint(address, port) for _, address, port in wanted.frontends)

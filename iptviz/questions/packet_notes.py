@@ -92,6 +92,10 @@ def packet_notes(
     yield from broken_jumps(journey.broken, complete=complete)
     yield from backends(node, dumps[0])
     yield from _service_notes(node, dumps)
+    if node.evidence:
+        from iptviz.questions.ipvs_notes import of_packet
+
+        yield from of_packet(node, dumps, start)
     yield from _limit_notes(journey)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)

@@ -269,6 +269,10 @@ def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) ->
         from iptviz.checks.sync import emptiness
 
         yield from emptiness(dump, node)
+    if node.evidence:
+        from iptviz.questions.ipvs_notes import shown
+
+        yield from shown(node, (dump,))
     if found and lost_hooks(dump):
         from iptviz.checks.sync import hooks_not_leading
 

@@ -138,6 +138,10 @@ def trace(
         from iptviz.checks.backends import backends
 
         first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
+    if not first.services and snapshot.evidence:
+        from iptviz.questions.ipvs_notes import of_target
+
+        first = first._replace(notes=(*first.notes, *of_target(snapshot, (first.dump,), target)))
     return first._replace(snapshot=snapshot, others=tuple(others))
 
 

@@ -20,7 +20,7 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.releases import releases
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
-from iptviz.questions.differences import Difference, differences_of, extra, missing
+from iptviz.questions.differences import OF_ENDPOINTS, Difference, differences_of, extra, missing
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.supplied.files import Supplied, read_file
@@ -135,7 +135,12 @@ def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
     differences = tuple(_differences(expected, found, cluster, policy_unseen=_policy_unseen(dump)))
     compared = len(expected.keys() & found.keys())
     return VerifyResult(
-        dump, node, compared, differences, tuple(_ignored(cluster)), tuple(_notes(dump, expected, node))
+        dump,
+        node,
+        compared,
+        differences,
+        tuple(_ignored(cluster)),
+        tuple(_notes(dump, expected, node, cluster)),
     )
 
 
@@ -170,7 +175,8 @@ def _differences(
         elif have is None and wanted is not None:
             yield missing(wanted)
         elif have is not None and wanted is not None:
-            yield from differences_of(wanted, have, policy_unseen=policy_unseen)
+            differing = differences_of(wanted, have, policy_unseen=policy_unseen)
+            yield from (one for one in differing if cluster.tells_endpoints or one.kind not in OF_ENDPOINTS)
 
 
 def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
@@ -180,7 +186,10 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
 
 
 def _notes(
-    dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
+    dump: Dump,
+    expected: dict[tuple[str, str, str, str], ExpectedPort],
+    node: str | None,
+    cluster: ApiCluster,
 ) -> Iterator[Item]:
     yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
@@ -188,7 +197,9 @@ def _notes(
         from iptviz.checks.sync import emptiness
 
         yield from emptiness(dump)
-    if node is None and any(
+    if not cluster.tells_endpoints:
+        yield remark("endpoints-not-given")
+    elif node is None and any(
         "Local" in {wanted.internal_policy, wanted.external_policy} for wanted in expected.values()
     ):
         yield remark("policies-need-node")

@@ -15,7 +15,9 @@ from iptviz.intake.text import to_bytes
 from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
+from iptviz.supplied.ipvs import read_ipvs
 from iptviz.supplied.sysctls import NOTHING_OF_USE, read_sysctls
+from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -55,6 +57,23 @@ class Beside:
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
         self._names = redactor.names
+
+    def ipvs(self, text: str) -> str:
+        """Return what ipvsadm prints as `ipvsadm -Sn` would."""
+        lines = []
+        for server in read_ipvs(text, ""):
+            flag = {"udp": "-u", "sctp": "--sctp-service", "fwmark": "-f"}.get(server.protocol, "-t")
+            at = server.at if server.protocol == "fwmark" else self._end(server.at)
+            kept = f" -p {server.persistent}" if server.persistent else ""
+            lines.append(f"-A {flag} {at} -s {server.scheduler or 'unknown'}{kept}\n")
+            lines += [
+                f"-a {flag} {at} -r {self._end(one.end)} -m -w {one.weight}\n" for one in server.servers
+            ]
+        return "".join(lines)
+
+    def _end(self, text: str) -> str:
+        address, port = split_endpoint(text)
+        return self._names.endpoint(text) if parse_network(address) else join_endpoint("name", port)
 
     def addresses(self, text: str) -> str:
         """Return what `ip address` prints, with or without -j or -br.

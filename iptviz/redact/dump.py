@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import OF_FORM
@@ -90,7 +91,7 @@ class Redactor:
 
     def _lines(self) -> list[str]:
         lines: list[str] = []
-        for place, line in sorted((*self._warnings(), *self._placed()), key=lambda placed: placed[0]):
+        for place, line in self._placed():
             if line.startswith("#") and place <= len(lines):
                 continue  # one table follows the other at once
             lines += ["#"] * (place - 1 - len(lines))
@@ -106,25 +107,36 @@ class Redactor:
                 table = dict(gap.values)["table"]
                 yield gap.line, _UNSHOWN[gap.id].format(table if table in TABLE_NAMES else "")
 
-    def _placed(self) -> Iterator[tuple[int, str]]:
-        """Yield what is written, each with its line in the original."""
-        warnings = {place for place, _ in self._warnings()}
-        for table in sorted(self._dump.tables.values(), key=lambda table: table.line):
-            if self._dump.tool:
-                place = table.line - 1
-                while place in warnings:
-                    place -= 1
-                yield place, self._heading()
-            yield table.line, f"*{table.name}"
-            declared = [chain for chain in table.chains.values() if chain.declared]
-            body = [
-                *((chain.line, self._declaration(chain)) for chain in declared),
-                *((line, self._rule(rule)) for line, rule in _in_order(table)),
-            ]
-            yield from sorted(body, key=lambda entry: entry[0])
-            last = max((line for line, _ in body), default=table.line)
-            if table.committed:
-                yield last + 1, "COMMIT"
+    def _placed(self) -> list[tuple[int, str]]:
+        """Return what is written, each with its line in the original.
+
+        Where chains of several tables stand among each other, one table follows the other instead.
+        """
+        tables = [
+            list(self._of_table(table))
+            for table in sorted(self._dump.tables.values(), key=lambda table: table.line)
+        ]
+        placed = [*self._warnings(), *chain.from_iterable(tables)]
+        if any(one[-1][0] > other[0][0] for one, other in pairwise(tables)):
+            return placed
+        return sorted(placed, key=lambda line: line[0])
+
+    def _of_table(self, table: Table) -> Iterator[tuple[int, str]]:
+        if self._dump.tool:
+            warnings = {place for place, _ in self._warnings()}
+            place = table.line - 1
+            while place in warnings:
+                place -= 1
+            yield place, self._heading()
+        yield table.line, f"*{table.name}"
+        declared = [one for one in table.chains.values() if one.declared]
+        body = [
+            *((one.line, self._declaration(one)) for one in declared),
+            *((line, self._rule(rule)) for line, rule in _in_order(table)),
+        ]
+        yield from sorted(body, key=lambda entry: entry[0])
+        if table.committed:
+            yield max((line for line, _ in body), default=table.line) + 1, "COMMIT"
 
     def _heading(self) -> str:
         """Return who wrote the dump, and when; what else stands in that line is anybody's."""

@@ -80,6 +80,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
     "ipsets": Beside.ipset,
     "recent": Beside.recent,
     "sysctls": Beside.sysctls,
+    "ipvs": Beside.ipvs,
 }
 """How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
 

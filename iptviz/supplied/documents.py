@@ -62,11 +62,30 @@ def _items(documents: list[object], place: SourceLine, hint: str) -> Iterator[Js
     seen: set[int] = set()  # a list that YAML repeats by reference is read once, however often it stands
     while pending:
         document = pending.pop()
-        items = document.get("items") if isinstance(document, dict) else document
+        items = _listed(document) if isinstance(document, dict) else document
         if isinstance(items, list):
             pending += reversed(items) if id(items) not in seen else ()
             seen.add(id(items))
         elif isinstance(document, dict):
+            if document.get("kind") == "PartialObjectMetadata":
+                raise place.error("is a table without the objects themselves", hint)
             yield document
         elif document is not None:
             raise place.error(f"holds {type(document).__name__} where an object is expected", hint)
+
+
+def _listed(document: JsonObject) -> object:
+    """Return what a list holds, None for any other object.
+
+    As the API itself gives it, the kind of its items stands in that of the list alone: `ServiceList`. A `Table`
+    has them in its rows.
+    """
+    kind = str(document.get("kind", ""))
+    if kind == "Table":
+        rows = document.get("rows")
+        return [row.get("object") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    items = document.get("items")
+    own = kind.removesuffix("List")
+    if isinstance(items, list) and own and own != kind:
+        return [{"kind": own, **item} if isinstance(item, dict) else item for item in items]
+    return items

@@ -27,6 +27,9 @@ OUTPUT_UNSEEN = {("hook-without-services", "if-complete")}
 FOUND: dict[str, set[tuple[str, str]]] = {
     "cni/dnat-unsupported-in-sep.rules": OUTPUT_UNSEEN,
     "cni/duplicate-hostport.rules": OUTPUT_UNSEEN,
+    "collect/spliced-at-line-end.txt": {("dual-backend", "certain")},
+    "collect/spliced-iptables-save--c.txt": {("dual-backend", "certain")},
+    "collect/spliced-iptablessave.txt": {("dual-backend", "certain")},
     "deep/dual-backend-warning.rules": {("dual-backend", "certain")},
     "exact/w-filter-rejects-same-address.rules": {("mixed-sync", "certain")},
     "exact/w-no-output.rules": {("hook-without-services", "certain")},

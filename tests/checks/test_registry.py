@@ -31,6 +31,7 @@ from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.era import era_of
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS
+from iptviz.supplied.ipvs import RealServer, VirtualServer
 from tests.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ VALUES: dict[str, Hashable] = {
     "acts": True,
     "rule": "mangle PREROUTING rule 1", "mark": "0x8000", "dropped": "KUBE-FIREWALL (line 35)",
     "unreached": UNREACHED, "elsewhere": True,
+    "server": VirtualServer("tcp", "10.96.0.1:80", "rr", 10800, (RealServer("10.244.0.1:80", 1),), 7), "place": "node.txt:7",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

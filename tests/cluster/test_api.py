@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import iptviz
 from iptviz.cluster.api import ApiEndpoint, read_cluster
 from iptviz.cluster.expected import expected_ports
 from iptviz.errors import DumpError
 from tests import kubeproxy
 from tests.kubectl import objects
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WEB: dict[str, Any] = {
     "kind": "Service",
@@ -164,3 +168,56 @@ def test_no_object_breaks_the_reader(changes: list[tuple[tuple[int, tuple[str, .
         assert error.where == "kubectl.json"
     else:
         assert all(one.protocol for one in expected_ports(cluster, 4, "node-1"))
+
+
+# --- as the API itself gives them --------------------------------------------------------------------------------
+
+
+def without_kind(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != "kind"}
+
+
+def test_the_items_of_a_list_are_of_its_kind() -> None:
+    services = {"kind": "ServiceList", "apiVersion": "v1", "items": [without_kind(WEB)]}
+    slices = {
+        "kind": "EndpointSliceList",
+        "items": [without_kind(endpoint_slice({"addresses": ["10.244.0.1"]}))],
+    }
+    nodes = {
+        "kind": "NodeList",
+        "items": [{"metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "a"}}}],
+    }
+    texts = [(json.dumps(each), "raw") for each in (services, slices, nodes)]
+    cluster = read_cluster(texts)
+    assert [service.name for service in cluster.services] == ["web"]
+    assert cluster.zones == {"node-1": "a"}
+    assert (
+        cluster.endpoints
+        == read_cluster([(json.dumps([WEB, endpoint_slice({"addresses": ["10.244.0.1"]})]), "")]).endpoints
+    )
+
+
+def test_a_table_holds_its_objects_in_rows() -> None:
+    table = {"kind": "Table", "columnDefinitions": [], "rows": [{"cells": ["web"], "object": WEB}]}
+    assert [service.name for service in read_cluster([(json.dumps(table), "raw")]).services] == ["web"]
+    table["rows"] = [
+        {"cells": ["web"], "object": {"kind": "PartialObjectMetadata", "metadata": {"name": "web"}}}
+    ]
+    with pytest.raises(DumpError, match="a table without the objects themselves"):
+        read_cluster([(json.dumps(table), "raw")])
+
+
+@pytest.mark.parametrize("kind", [None, 7, "List", "ServiceList"])
+def test_a_list_of_whatever_kind_may_hold_anything(kind: object) -> None:
+    cluster = read_cluster([(json.dumps({"kind": kind, "items": [WEB, [WEB], {"kind": "Pod"}]}), "raw")])
+    assert [service.name for service in cluster.services] == ["web", "web"]
+
+
+def test_without_slices_nothing_is_said_of_endpoints(tmp_path: Path) -> None:
+    cluster = kubeproxy.Cluster(tuple(kubeproxy.basics()))
+    dump = iptviz.load(kubeproxy.saved(cluster).encode())
+    path = tmp_path / "services.json"
+    path.write_text(json.dumps([item for item in objects(cluster) if item["kind"] == "Service"]))
+    result = iptviz.verify(dump, [str(path)])
+    assert result.differences == ()
+    assert [item.id for item in result.notes] == ["endpoints-not-given"]

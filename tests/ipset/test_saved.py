@@ -352,6 +352,29 @@ def test_blocks_are_exactly_the_range(one: int, other: int) -> None:
     assert len(blocks) <= 16
 
 
+def test_a_name_may_hold_blanks() -> None:
+    """As ipset 7.17 saves a set that was created as "a b": the kernel takes any name, and nothing quotes it."""
+    text = """\
+create a hash:ip family inet hashsize 1024 maxelem 65536
+add a 10.1.1.1
+create a b hash:ip family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0x9abb7624
+add a b 10.9.9.9
+add a b 10.9.9.8 timeout 5 comment "a b c"
+create a b c bitmap:port range 0-65535
+add a b c 30080
+create LS list:set size 8
+add LS a b
+"""
+    sets = read_ipsets(text, "sets")
+    assert list(sets) == ["a", "a b", "a b c", "LS"]
+    assert sets["LS"].members == ["a b"]
+    held = {
+        name: sets[name].matches(Subject(source=parse_network("10.9.9.9")), ("src",), sets)
+        for name in ("a", "a b", "LS")
+    }
+    assert held == {"a": False, "a b": True, "LS": True}
+
+
 byte = st.integers(0, 255)
 
 

@@ -26,7 +26,7 @@ from iptviz.kube.releases import NEWEST
 from iptviz.redact.names import Names
 from iptviz.redact.secrets import Secrets
 from tests import kubeproxy
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SHARED
 from tests.kubeproxy.eras import ERAS
 
 if TYPE_CHECKING:
@@ -172,6 +172,29 @@ def test_every_chain_of_a_release_is_of_kube_proxy_and_kubelet_then(era: str) ->
         assert row is not None, chain
         assert row.writer in {KUBE_PROXY, families.KUBELET, families.KERNEL}
         assert row.first <= minor <= row.last, f"{chain} in 1.{minor}"
+
+
+# What hands and firewalls of homes and routers call their own chains, in what people published.
+_OWN = re.compile(
+    r"zone_\S+|(?:input|output|forwarding|prerouting|postrouting)(?:_\w+)?|nat_\w+|filter_\w+|forward|reject|lan|"
+    r"(?:icvpn|mesh|uplink|peering|wan|bat|fwd|net|loc|ndp)[-_]\S+|v\+_in|dynamic|log\w+|tcpflags|override|syn_flood|"
+    r"BasicSvc|CUSTOM|DOS~Pro-t_ect|DROP-log|DUMP|FromInternalF|IPSEC_42|LOG_RECENT_DROP|MYNET|PError|SITE-ADMIN|"
+    r"SSHLimit|SSH_CHECK|STATEFUL|Terminal"
+)
+_DECLARED = re.compile(rb"^:(\S+) (?:-|[A-Z]+)|^-N (\S+)|^Chain (\S+) \(", re.MULTILINE)
+_LARGE = 1 << 20
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the collection is not here")
+def test_every_chain_of_the_collection_is_of_some_family_or_somebodys_own() -> None:
+    files = (path for path in sorted(SHARED.rglob("*.rules")) if path.stat().st_size < _LARGE)
+    declared = {
+        b"".join(found).decode(errors="replace")
+        for path in files
+        for found in _DECLARED.findall(path.read_bytes())
+    }
+    assert declared
+    assert [name for name in sorted(declared) if family_of(name) is None and not _OWN.fullmatch(name)] == []
 
 
 # --- what is made of the table --------------------------------------------------------------------------------

@@ -36,7 +36,13 @@ SAMPLES: dict[str, tuple[bytes, ...]] = {
     "sysctls": (texts.SYSCTLS, b"net/ipv4/x = 1\nnet.ipv4.ip_forward=1\n"),
     "conntrack": (texts.CONNTRACK, texts.CONNTRACK.replace(b"ipv4     2 ", b"")),
     "nft": (NFT_TEXT, NFT_JSON, b"# Warning: x\ntable inet filter {\n}\n"),
-    "ipvs": (texts.IPVS, b"-A -t 10.96.0.1:443 -s rr\n"),
+    "ipvs": (
+        texts.IPVS,
+        b"-A -t 10.96.0.1:443 -s rr\n",
+        b"-A --sctp-service 10.96.0.1:443 -s rr -p 10800\n",
+        b"TCP  10.96.0.1:443 rr\n  -> 192.168.1.10:6443            Masq    1      0          0         \n",
+        b"UDP  [fd00::a]:53 wrr persistent 10800\n",
+    ),
     "table names": (b"nat\nfilter\n",),
     "iptables-xml": (
         b'<?xml version="1.0"?>\n<iptables-rules version="1.0">\n',

@@ -11,6 +11,7 @@ import iptviz
 from iptviz.checks.era import era_remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
+from iptviz.kube.families import FAMILIES, Family, family_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.redact.dump import Redactor
@@ -379,3 +380,66 @@ def test_rules_put_in_above_others_stay_above_them() -> None:
         ).outcomes
         assert outcome.verdict == "DROP"
     assert sorted(rule.line for rule in hidden.tables["filter"].rules()) == [3, 4, 5, 6]
+
+
+# --- what hands write ------------------------------------------------------------------------------------------------
+
+ENDS = (
+    "AAAA",
+    "XXX",
+    "aaaa",
+    "under_score",
+    "MUCH-TOO-LONG-FOR-A-HASH",
+    "AAAAAAAAAAAAAAAA",
+    "AAAAAAAAAAAAAAA1",
+    "<hash>",
+    "1",
+    "a.b",
+)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("family", [row for row in FAMILIES if row.ends_in], ids=lambda row: row.name)
+def test_a_chain_keeps_what_tells_its_family(family: Family, end: str) -> None:
+    for name in family.names:
+        begun = name if name.endswith("-") else f"{name}-" * (family.ends_in != "interface") or name
+        (table,) = family.tables.split()[:1]
+        dump = iptviz.load(f"*{table}\n:{begun}{end} - [0:0]\nCOMMIT\n".encode())
+        (chain,) = redacted(dump)[0].tables[table].chains
+        assert family_of(chain, table) == family_of(f"{begun}{end}", table)
+        assert len(end) < len("XXX") or end not in chain
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_services_of_chains_that_hands_wrote_are_the_same(end: str) -> None:
+    rules = (
+        f"-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp --dport 80 -j KUBE-SVC-{end}",
+        f"-A KUBE-SVC-{end} -m statistic --mode random --probability 0.5 -j KUBE-SEP-{end}",
+        f"-A KUBE-SVC-{end} -j KUBE-SEP-{end}2",
+        f"-A KUBE-SEP-{end} -p tcp -j DNAT --to-destination 10.1.1.1:80",
+        f"-A KUBE-SEP-{end}2 -p tcp -j DNAT --to-destination 10.1.1.2:80",
+    )
+    dump = iptviz.load("\n".join(("*nat", *rules, "COMMIT", "")).encode())
+    compare(dump, ["10.96.0.1:80"])
+    assert len(targets_of(redacted(dump)[0])) == 1
+
+
+def test_tables_whose_chains_stand_among_each_other_follow_one_another() -> None:
+    text = """\
+$ iptables -t nat -S KUBE-SERVICES
+-N KUBE-SERVICES
+-A KUBE-SERVICES -j ACCEPT
+$ iptables -S KUBE-FORWARD
+-N KUBE-FORWARD
+-A KUBE-FORWARD -j DROP
+$ iptables -t nat -S PREROUTING
+-P PREROUTING ACCEPT
+-A PREROUTING -j KUBE-SERVICES
+"""
+    other = redacted(iptviz.load(text.encode()))[0]
+    rules = {name: [rule.text for rule in table.rules()] for name, table in other.tables.items()}
+    assert rules == {
+        "nat": ["-A KUBE-SERVICES -j ACCEPT", "-A PREROUTING -j KUBE-SERVICES"],
+        "filter": ["-A KUBE-FORWARD -j DROP"],
+    }
+    assert not other.complete

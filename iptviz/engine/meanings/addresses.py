@@ -26,7 +26,22 @@ def source(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def destination(test: Test, packet: Packet, _host: Host) -> Truth:
     """The packet's destination."""
+    named = (
+        _is_called(packet.destination_name, test) if packet.destination_name and packet.dnat is None else None
+    )
+    if named is not None:
+        return known(test, holds=named)
     return address_truth("destination", packet.destination, test, test.operand, packet)
+
+
+def _is_called(name: str, test: Test) -> bool | None:
+    """Whether an address that is known by name alone is that of a rule; None for a network.
+
+    A listing resolves all addresses in the same way, so that each has one name, or none.
+    """
+    single = all(network is None or network.mask == full_mask(network.version) for network in test.operand)
+    called = test.value.removesuffix("/32").removesuffix("/128")
+    return called == name if single and "/" not in called else None
 
 
 def address_truth(

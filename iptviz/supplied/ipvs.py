@@ -1,0 +1,138 @@
+"""The virtual servers of IPVS and where they lead, as `ipvsadm -Ln` or `ipvsadm -Sn` prints them.
+
+A scheduler of the kernel picks a real server for each new connection. rr takes them in turn, wrr by their
+weights; both leave out those of weight 0 (ip_vs_rr.c, ip_vs_wrr.c). What others pick depends on more.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.supplied.lines import places, quoted
+from iptviz.xtables.address import split_endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.supplied.lines import SourceLine
+
+_HINT = "give what `ipvsadm -Ln` or `ipvsadm -Sn` prints"
+_PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp", "FWM": "fwmark"}
+_FLAGS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp", "-f": "fwmark"}
+_VIRTUAL = re.compile(r"(TCP|UDP|SCTP|FWM)\s+(\S+)(?:\s+IPv6)?(?:\s+(.*))?", re.ASCII)
+_REAL = re.compile(r"->\s+(\S+)(?:\s+(.*))?", re.ASCII)
+_PERSISTENT = re.compile(r"persistent (\d{1,9})|-p (\d{1,9})", re.ASCII)
+_FORWARDED = ("Masq", "Route", "Tunnel", "Local")
+_NOT_READ = re.compile(r"IP Virtual Server version |Prot |-> RemoteAddress", re.ASCII)
+
+
+class RealServer(NamedTuple):
+    """Where connections may be sent, as `address:port`; its weight, None where the text does not show it."""
+
+    end: str
+    weight: int | None
+
+
+class VirtualServer(NamedTuple):
+    """What IPVS takes connections at.
+
+    `at` is `address:port`, or a mark where the protocol is `fwmark`. `scheduler` is empty where the text, of
+    statistics, does not show it. `persistent` are the seconds for which a client keeps its server, if it does.
+    """
+
+    protocol: str
+    at: str
+    scheduler: str
+    persistent: int | None
+    servers: tuple[RealServer, ...]
+    line: int
+
+    @property
+    def address(self) -> str:
+        """The address, a name where the text has one, empty for a mark."""
+        return "" if self.protocol == "fwmark" else split_endpoint(self.at)[0]
+
+    @property
+    def port(self) -> int | None:
+        """The port, None where the text has a name for it, or none."""
+        return None if self.protocol == "fwmark" else split_endpoint(self.at)[1]
+
+    @property
+    def shares(self) -> tuple[Fraction, ...] | None:
+        """The share of new connections that each server gets, in [0, 1]; None where it is not known.
+
+        Where all have weight 0, nobody gets any.
+        """
+        weights = [server.weight for server in self.servers]
+        if self.scheduler not in {"rr", "wrr"} or None in weights:
+            return None
+        parts = [min(weight or 0, 1) if self.scheduler == "rr" else weight or 0 for weight in weights]
+        return tuple(Fraction(part, sum(parts) or 1) for part in parts)
+
+
+def read_ipvs(text: str, source: str) -> tuple[VirtualServer, ...]:
+    """Read all virtual servers.
+
+    Raises:
+        DumpError: a line is neither a virtual server nor a real one.
+    """
+    found: list[VirtualServer] = []
+    for place, line in places(text, source):
+        if _NOT_READ.match(line):
+            continue
+        virtual = _virtual(line, place)
+        if virtual is not None:
+            found.append(virtual)
+        elif (server := _real(line)) is not None and found:
+            found[-1] = found[-1]._replace(servers=(*found[-1].servers, server))
+        else:
+            raise place.error(f"{quoted(line)} is neither a virtual server nor a real one", _HINT)
+    return tuple(_together(found))
+
+
+def _together(found: list[VirtualServer]) -> Iterator[VirtualServer]:
+    """Yield each virtual server once: a later listing of it, such as its statistics, says the same again."""
+    seen: dict[tuple[str, str], VirtualServer] = {}
+    for one in found:
+        key = one.protocol, one.at
+        if key not in seen or (not seen[key].scheduler and one.scheduler):
+            seen[key] = one
+    yield from seen.values()
+
+
+def _virtual(line: str, place: SourceLine) -> VirtualServer | None:
+    words = line.split()
+    if words[0] == "-A" and len(words) > 2 and words[1] in _FLAGS:
+        scheduler = words[words.index("-s") + 1] if "-s" in words[:-1] else "wlc"  # ipvsadm's own default
+        return VirtualServer(_FLAGS[words[1]], words[2], scheduler, _persistent(line), (), place.line)
+    listed = _VIRTUAL.fullmatch(line)
+    if listed is None:
+        return None
+    rest = (listed[3] or "").split()
+    scheduler = rest[0] if rest and not rest[0][0].isdigit() else ""
+    return VirtualServer(_PROTOCOLS[listed[1]], listed[2], scheduler, _persistent(line), (), place.line)
+
+
+def _persistent(line: str) -> int | None:
+    found = _PERSISTENT.search(line)
+    return int(found[1] or found[2]) if found else None
+
+
+def _real(line: str) -> RealServer | None:
+    """Read `-> 10.244.0.5:8080 Masq 1 0 0`, a row of statistics, or `-a -t VIRTUAL -r 10.244.0.5:8080 -w 1`."""
+    words = line.split()
+    if words[0] == "-a" and "-r" in words[:-1]:
+        weight = words[words.index("-w") + 1] if "-w" in words[:-1] else "1"
+        return RealServer(words[words.index("-r") + 1], _number(weight))
+    listed = _REAL.fullmatch(line)
+    if listed is None:
+        return None
+    rest = (listed[2] or "").split()
+    weighed = len(rest) > 1 and rest[0] in _FORWARDED
+    return RealServer(listed[1], _number(rest[1]) if weighed else None)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
