@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_MOST_NEAR = 3
+"""So many names are told that somebody may have meant."""
+
 
 class IptvizError(Exception):
     """Base of all errors meant for a user; the command line prints `str(error)` and exits with 2.
@@ -39,3 +47,21 @@ class PacketError(IptvizError):
 
 class OutputError(IptvizError):
     """The answer cannot be written where it was asked for."""
+
+
+def near(typed: str, known: Iterable[str], more: Iterable[str] = ()) -> str:
+    """Return the question whether a name that looks like what is typed was meant, with a blank behind it.
+
+    `more` are names that may be meant though they look otherwise, told first. It is empty where there is none.
+    """
+    from difflib import get_close_matches  # nobody waits for it who types what there is
+
+    names = {name.lower(): name for name in known}
+    close = (names[name] for name in get_close_matches(typed.lower(), names))
+    found = list(dict.fromkeys((*more, *close)))[:_MOST_NEAR]
+    return f"did you mean {_either(found)}? " if found else ""
+
+
+def _either(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
