@@ -41,8 +41,16 @@ class TargetError(IptvizError):
     """The text given as TARGET has none of the forms that name a service, a chain or an endpoint."""
 
 
+class AbsentError(TargetError):
+    """What is asked for can be asked, and the dump does not have it: that is an answer, with exit status 1."""
+
+
 class PacketError(IptvizError):
     """A packet that cannot be: an address of the wrong family, a port out of range, a word that means nothing."""
+
+
+class OrderError(IptvizError):
+    """Words of the command line stand in each other's places."""
 
 
 class OutputError(IptvizError):

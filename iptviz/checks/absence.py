@@ -187,6 +187,11 @@ def _listed(frontends: Sequence[Frontend]) -> str:
     return listed(texts, _MOST_SUGGESTIONS)
 
 
+def _namespace(*, namespace: str, meant: str, nameless: int) -> str:
+    unnamed = f"; {nameless:,} of its service ports have no name" if nameless else ""
+    return f'no service of this dump has namespace "{namespace}"{unnamed}' + (f"; {meant}" if meant else "")
+
+
 _CHAIN = "Chain {chain} is in table {table} (line {at}), but "
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
@@ -207,6 +212,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
     "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",
     "no-names": "No comment in this dump names a service; ask by address.",
+    "namespace-absent": _namespace,
+    "endpoint-absent": "no service of this dump leads to endpoint {endpoint}",
     "chain-of-other-table": _CHAIN + "trace follows the nat table.",
     "chain-of-all-services": _CHAIN + "it is the way to all services: name one of them.",
     "chain-without-traffic": _CHAIN + "no service's traffic leads to it.",

@@ -47,12 +47,20 @@ def _hints(*, node: str | None) -> str:
     return f"some endpoints have topology hints: a node may rightly use some of them only; {how}"
 
 
+def _unknown_node(*, node: str, meant: str) -> str:
+    what = (
+        f'WARNING no endpoint of the API is on node "{node}": policies Local are compared as of such a node'
+    )
+    return f"{what}; {meant}" if meant else what
+
+
 _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, and restart it."
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
     "policies-need-node": "some services have policy Local: --node NAME tells which endpoints are this node's",
     "hints-need-zone": _hints,
+    "node-without-endpoints": _unknown_node,
 }
 
 

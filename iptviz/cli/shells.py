@@ -1,4 +1,4 @@
-"""`--show-completion`, `--install-completion`: what makes a shell ask the program what may stand at its cursor."""
+"""`--show-completion`, `--install-completion`: what makes a shell ask the program what may stand there."""
 
 from __future__ import annotations
 

@@ -66,11 +66,21 @@ Port = tuple[str, str, str, str]
 
 
 class ApiCluster(NamedTuple):
-    """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told."""
+    """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
+
+    `nodes` are the names that Node objects have, of all nodes where there are such objects.
+    """
 
     services: tuple[ApiService, ...]
     endpoints: dict[Port, list[ApiEndpoint]]
     zones: dict[str, str]
+    nodes: frozenset[str] = frozenset()
+
+    @property
+    def node_names(self) -> frozenset[str]:
+        """The nodes that are known by name: of Node objects, and of endpoints."""
+        ends = (end for ends in self.endpoints.values() for end in ends)
+        return self.nodes | {end.node for end in ends if end.node}
 
 
 def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
@@ -87,7 +97,10 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     services = tuple(_service(item) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
-    return ApiCluster(services, _endpoints(items), dict(_zones(items)))
+    nodes = frozenset(
+        _text(_object(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
+    )
+    return ApiCluster(services, _endpoints(items), dict(_zones(items)), nodes - {""})
 
 
 # --- services ------------------------------------------------------------------------------------------------

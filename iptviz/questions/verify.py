@@ -11,7 +11,7 @@ from iptviz.checks.finding import findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, TargetError, near
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
@@ -111,6 +111,7 @@ def candidates_of(cluster: ApiCluster) -> list[Candidate]:
 
 def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
     """Compare a node with a cluster, as `verify` does: of each family the dump that has services."""
+    _check_node(cluster, node)
     snapshot = as_snapshot(dump)
     by_family: dict[str, Dump] = {}
     for each in snapshot.dumps:
@@ -118,6 +119,15 @@ def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | No
             by_family.setdefault(each.family, each)
     answers = [_verify(each, cluster, node) for each in by_family.values() or [snapshot.dump]]
     return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
+
+
+def _check_node(cluster: ApiCluster, node: str | None) -> None:
+    """Raise an error where the API's Node objects tell that there is no such node: nothing would be compared."""
+    if node is not None and cluster.nodes and node not in cluster.nodes:
+        raise TargetError(
+            f'no Node object is called "{node}"',
+            hint=f"{near(node, sorted(cluster.nodes))}list them: kubectl get nodes",
+        )
 
 
 def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
@@ -131,7 +141,12 @@ def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
     differences = tuple(_differences(expected, found, cluster, policy_unseen=_policy_unseen(dump)))
     compared = len(expected.keys() & found.keys())
     return VerifyResult(
-        dump, node, compared, differences, tuple(_ignored(cluster)), tuple(_notes(dump, expected, node))
+        dump,
+        node,
+        compared,
+        differences,
+        tuple(_ignored(cluster)),
+        tuple(_notes(dump, expected, cluster, node)),
     )
 
 
@@ -176,9 +191,11 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
 
 
 def _notes(
-    dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], node: str | None
+    dump: Dump, expected: dict[tuple[str, str, str, str], ExpectedPort], cluster: ApiCluster, node: str | None
 ) -> Iterator[Item]:
     yield from reading.gaps(dump)
+    if node is not None and node not in (known := cluster.node_names):
+        yield remark("node-without-endpoints", node=node, meant=near(node, sorted(known)).strip())
     if mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness
 
