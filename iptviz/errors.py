@@ -58,18 +58,27 @@ class OutputError(IptvizError):
 
 
 def near(typed: str, known: Iterable[str], more: Iterable[str] = ()) -> str:
-    """Return the question whether a name that looks like what is typed was meant, with a blank behind it.
+    """Return the question whether one of the names that `near_names` returns was meant, with a blank behind it.
 
-    `more` are names that may be meant though they look otherwise, told first. It is empty where there is none.
+    It is empty where there is none.
+    """
+    names = near_names(typed, known, more)
+    return f"{meant(names)} " if names else ""
+
+
+def meant(names: Sequence[str]) -> str:
+    """Return the question whether one of several names was meant."""
+    *others, last = names
+    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
+
+
+def near_names(typed: str, known: Iterable[str], more: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the few names that look like what is typed.
+
+    `more` are names that may be meant though they look otherwise, told first.
     """
     from difflib import get_close_matches  # nobody waits for it who types what there is
 
     names = {name.lower(): name for name in known}
     close = (names[name] for name in get_close_matches(typed.lower(), names))
-    found = list(dict.fromkeys((*more, *close)))[:_MOST_NEAR]
-    return f"did you mean {_either(found)}? " if found else ""
-
-
-def _either(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last
+    return tuple(dict.fromkeys((*more, *close)))[:_MOST_NEAR]

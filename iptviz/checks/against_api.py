@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
+from iptviz.errors import meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,11 +48,11 @@ def _hints(*, node: str | None) -> str:
     return f"some endpoints have topology hints: a node may rightly use some of them only; {how}"
 
 
-def _unknown_node(*, node: str, meant: str) -> str:
+def _unknown_node(*, node: str, names: tuple[str, ...]) -> str:
     what = (
         f'WARNING no endpoint of the API is on node "{node}": policies Local are compared as of such a node'
     )
-    return f"{what}; {meant}" if meant else what
+    return f"{what}; {meant(names)}" if names else what
 
 
 _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, and restart it."

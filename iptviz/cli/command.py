@@ -119,7 +119,7 @@ class CliCommand:
         from iptviz.cli.order import check_order, is_piped_target, words_of
 
         taken = ""
-        if named.get("targets") is Named.TARGET and is_piped_target(typed["dump"]):
+        if named.get("targets") is Named.TARGET and is_piped_target(typed["dump"], typed["targets"] or ()):
             taken = typed["dump"]
             typed |= {"dump": None, "targets": [taken, *(typed["targets"] or ())]}
         metavars = [each.info.metavar or "" for each in self.arguments if isinstance(each.info, ArgumentInfo)]
@@ -206,7 +206,8 @@ def question(
                 found = function(**arguments, **told)
             if not found.blank or chosen.name == "json":
                 write(asked, chosen, found.result, options, fold=not options.show_all)
-            for trace in found.absent:
+            # Quietly, what is not there is said where nothing else says it.
+            for trace in found.absent if found.blank or not options.quiet else ():
                 say_absence(trace, quiet=options.quiet)
             if found.missed:
                 say(printable(found.missed))

@@ -51,9 +51,12 @@ def check_order(words: Words) -> None:
             )
 
 
-def is_piped_target(dump: str | None) -> bool:
-    """Whether a word in the place of DUMP is a TARGET, because the dump is piped in: there is no such file."""
-    if dump is None or _is_there(dump) or not _is_piped():
+def is_piped_target(dump: str | None, others: Sequence[str]) -> bool:
+    """Whether a word in the place of DUMP is a TARGET, because the dump is piped in: there is no such file.
+
+    Where there is one among the `others`, it is the dump, in another place.
+    """
+    if dump is None or any(map(_is_there, (dump, *others))) or not _is_piped():
         return False
     from iptviz.kube.target import parse_target
 

@@ -68,7 +68,7 @@ Port = tuple[str, str, str, str]
 class ApiCluster(NamedTuple):
     """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
 
-    `nodes` are the names that Node objects have, of all nodes where there are such objects.
+    `nodes` are the names of Node objects.
     """
 
     services: tuple[ApiService, ...]

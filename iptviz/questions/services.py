@@ -9,7 +9,7 @@ from iptviz.checks.backends import backends
 from iptviz.checks.finding import Finding, beside, findings_among
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
-from iptviz.errors import TargetError, near
+from iptviz.errors import TargetError, near, near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
@@ -205,7 +205,7 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
     missed = list(_absent_namespace(found, asked.namespace))
     if asked.endpoint is not None:
         led = list(_leading_to(found, asked.endpoint))
-        missed += [] if led else [remark("endpoint-absent", endpoint=asked.endpoint)]
+        missed += [] if led else [remark("endpoint-absent", typed=asked.endpoint)]
         wanted = [service_port for service_port in wanted if service_port in led]
     wanted.sort(key=SORTS[asked.sort])
     others = tuple(published_ports(dump)) if asked.published else ()
@@ -270,8 +270,8 @@ def _absent_namespace(found: list[ServicePort], asked: str | None) -> Iterator[I
     if asked is None or asked in known:
         return
     nameless = sum(not service_port.service.text for service_port in found)
-    meant = near(asked, sorted(known - {""})).strip()
-    yield remark("namespace-absent", namespace=asked, meant=meant, nameless=nameless)
+    names = near_names(asked, sorted(known - {""}))
+    yield remark("namespace-absent", typed=asked, names=names, count=nameless)
 
 
 def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from iptviz.checks.finding import findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
-from iptviz.errors import DumpError, TargetError, near
+from iptviz.errors import DumpError, TargetError, near, near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
@@ -122,8 +122,8 @@ def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | No
 
 
 def _check_node(cluster: ApiCluster, node: str | None) -> None:
-    """Raise an error where the API's Node objects tell that there is no such node: nothing would be compared."""
-    if node is not None and cluster.nodes and node not in cluster.nodes:
+    """Raise an error where there are Node objects, and neither they nor endpoints tell of such a node."""
+    if node is not None and cluster.nodes and node not in cluster.node_names:
         raise TargetError(
             f'no Node object is called "{node}"',
             hint=f"{near(node, sorted(cluster.nodes))}list them: kubectl get nodes",
@@ -195,7 +195,7 @@ def _notes(
 ) -> Iterator[Item]:
     yield from reading.gaps(dump)
     if node is not None and node not in (known := cluster.node_names):
-        yield remark("node-without-endpoints", node=node, meant=near(node, sorted(known)).strip())
+        yield remark("node-without-endpoints", node=node, names=near_names(node, sorted(known)))
     if mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness
 

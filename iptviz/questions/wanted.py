@@ -42,7 +42,9 @@ class Wanted(NamedTuple):
         if self.min_severity not in SEVERITIES:
             raise TargetError(
                 f'unknown severity "{self.min_severity}"',
-                hint=f"{near(self.min_severity, SEVERITIES)}severities: {', '.join(SEVERITIES)}",
+                hint=f"severities: {', '.join(SEVERITIES)}; {near(self.min_severity, SEVERITIES)}".rstrip(
+                    "; "
+                ),
             )
         for what in self.select:
             if what not in lookable():
