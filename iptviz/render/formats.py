@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from iptviz.errors import OutputError, near
+from iptviz.questions.document import elements_of
 from iptviz.view.registry import QUESTIONS, function_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from iptviz.terminal import Style
     from iptviz.view.blocks import View
@@ -75,11 +76,16 @@ def _document(_question: str, result: Any, *, fold: bool) -> Any:  # noqa: ARG00
     return result.to_dict()
 
 
+def _elements(question: str, result: Any, *, fold: bool) -> Iterator[Any]:  # noqa: ARG001 - all of them
+    return elements_of(question, result)
+
+
 _MADE: dict[str, Callable[..., Any]] = {
     "view": _view,
     "picture": _picture,
     "page": _page,
     "document": _document,
+    "elements": _elements,
 }
 """What functions of formats take, and how it is made of a result."""
 
@@ -114,6 +120,9 @@ FORMATS = {
         _format("junit", ".xml", "for CI servers", "junit:junit_text", "document", "findings"),
         _format("github", "", "annotations of GitHub Actions", "github:github_text", "document", "findings"),
         _format("json", ".json", "for scripts", "json:json_text", "document", "document"),
+        _format(
+            "jsonl", ".jsonl .ndjson", "a JSON object per line", "json:json_lines", "elements", "elements"
+        ),
         _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump", filed=True),
         _format("markdown", ".md .markdown", "for tickets", "markdown:markdown", "view", "dump"),
         _format("zip", ".zip", "an archive of everything", "zip:archive", "view", "answers", filed=True),
