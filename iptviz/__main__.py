@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
+
+_COMPLETE = "_IPTVIZ_COMPLETE"
+"""What a shell sets that asks what may stand at its cursor; see `iptviz.cli.completing`."""
 
 
 def main() -> None:
@@ -12,6 +16,11 @@ def main() -> None:
     a tenth of its time and find nothing.
     """
     gc.disable()
+    if asked := os.environ.get(_COMPLETE):
+        from iptviz.cli.completing import complete
+
+        complete(asked)
+        return
     from iptviz.cli.app import app
 
     app(prog_name="iptviz")

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_MOST_NEAR = 3
+"""So many names are told that somebody may have meant."""
+
 
 class IptvizError(Exception):
     """Base of all errors meant for a user; the command line prints `str(error)` and exits with 2.
@@ -33,9 +41,44 @@ class TargetError(IptvizError):
     """The text given as TARGET has none of the forms that name a service, a chain or an endpoint."""
 
 
+class AbsentError(TargetError):
+    """What is asked for can be asked, and the dump does not have it: that is an answer, with exit status 1."""
+
+
 class PacketError(IptvizError):
     """A packet that cannot be: an address of the wrong family, a port out of range, a word that means nothing."""
 
 
+class OrderError(IptvizError):
+    """Words of the command line stand in each other's places."""
+
+
 class OutputError(IptvizError):
     """The answer cannot be written where it was asked for."""
+
+
+def near(typed: str, known: Iterable[str], more: Iterable[str] = ()) -> str:
+    """Return the question whether one of the names that `near_names` returns was meant, with a blank behind it.
+
+    It is empty where there is none.
+    """
+    names = near_names(typed, known, more)
+    return f"{meant(names)} " if names else ""
+
+
+def meant(names: Sequence[str]) -> str:
+    """Return the question whether one of several names was meant."""
+    *others, last = names
+    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
+
+
+def near_names(typed: str, known: Iterable[str], more: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the few names that look like what is typed.
+
+    `more` are names that may be meant though they look otherwise, told first.
+    """
+    from difflib import get_close_matches  # nobody waits for it who types what there is
+
+    names = {name.lower(): name for name in known}
+    close = (names[name] for name in get_close_matches(typed.lower(), names))
+    return tuple(dict.fromkeys((*more, *close)))[:_MOST_NEAR]

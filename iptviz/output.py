@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TYPE_CHECKING
 
 from iptviz.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _REGULAR = 0o10
 """The kind of an ordinary file, in the upper bits of a mode (inode(7))."""
@@ -16,18 +20,22 @@ _OPEN = r"/(?:dev|proc/self)/fd/(\d{1,9})"
 """What -o may say for something that is open. Opened once more, a file would begin anew, or be replaced."""
 
 
-def write_answer(answer: str | bytes, output: str | None) -> None:
-    """Write `answer` to the file `output`, or to standard output for None and "-".
+def write_answer(answer: str | bytes | Iterable[str], output: str | None) -> None:
+    """Write `answer` to the file `output`, or to standard output for None and "-"; parts one after the other.
 
     Raises:
         OutputError: the file cannot be written.
         BrokenPipeError: nobody reads standard output any more.
     """
-    data = answer if isinstance(answer, bytes) else answer.encode("utf-8", "backslashreplace")
+    parts = map(_bytes, [answer] if isinstance(answer, str | bytes) else answer)
     if output is None or _descriptor(output) == 1:
-        _write_standard(data)
+        _write_standard(parts)
     else:
-        _write_file(data, output)
+        _write_file(b"".join(parts), output)
+
+
+def _bytes(part: str | bytes) -> bytes:
+    return part if isinstance(part, bytes) else part.encode("utf-8", "backslashreplace")
 
 
 def is_standard(output: str | None) -> bool:
@@ -49,12 +57,13 @@ def _descriptor(output: str) -> int | None:
     return int(found[1]) if found else _STREAMS.get(output)
 
 
-def _write_standard(data: bytes) -> None:
+def _write_standard(parts: Iterable[bytes]) -> None:
     if sys.stdout is None:  # closed by whoever started the program
         raise OutputError("cannot be written: it is closed", where="standard output")
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(data)
+        for part in parts:
+            sys.stdout.buffer.write(part)
         sys.stdout.flush()
     except BrokenPipeError:
         raise

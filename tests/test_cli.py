@@ -30,7 +30,7 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
         (("trace", "10.97.13.198", "fixtures/httpd-no-endpoints/dump.rules"), 0, True, ""),  # REJECT is one
         (ABSENT, 1, False, f"{FIXTURE}: 10.97.13.199 names no service of this dump."),
         ((*ABSENT, "--exit-zero"), 0, False, "10.97.13.199 names no service of this dump."),
-        ((*ABSENT, "-q"), 1, False, ""),
+        ((*ABSENT, "-q"), 1, False, f"{FIXTURE}: 10.97.13.199 names no service of this dump."),
         ((*ABSENT, "--json"), 1, True, "10.97.13.199 names no service of this dump."),
         ((), 2, False, "Usage: iptviz"),
         (("trace",), 2, False, "Missing argument 'TARGET'"),

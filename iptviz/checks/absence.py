@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import listed
+from iptviz.errors import meant
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.families import NODE_PORTS, SERVICES
@@ -192,6 +193,13 @@ def _listed(frontends: Sequence[Frontend]) -> str:
     return listed(texts, _MOST_SUGGESTIONS)
 
 
+def _namespace(*, typed: str, names: tuple[str, ...], count: int) -> str:
+    unnamed = f"; {count:,} of its service ports have no name" if count else ""
+    return f'no service of this dump has namespace "{typed}"{unnamed}' + (
+        f"; {meant(names)}" if names else ""
+    )
+
+
 _CHAIN = "Chain {chain} is in table {table} (line {at}), but "
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
@@ -212,6 +220,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
     "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",
     "no-names": "No comment in this dump names a service; ask by address.",
+    "namespace-absent": _namespace,
+    "endpoint-absent": "no service of this dump leads to endpoint {typed}",
     "chain-of-other-table": _CHAIN + "trace follows the nat table.",
     "chain-of-all-services": _CHAIN + "it is the way to all services: name one of them.",
     "chain-without-traffic": _CHAIN + "no service's traffic leads to it.",

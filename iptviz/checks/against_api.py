@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import diagnosis, found
+from iptviz.errors import meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,13 @@ def _hints(*, node: str | None) -> str:
     return f"some endpoints have topology hints: a node may rightly use some of them only; {how}"
 
 
+def _unknown_node(*, node: str, names: tuple[str, ...]) -> str:
+    what = (
+        f'WARNING no endpoint of the API is on node "{node}": policies Local are compared as of such a node'
+    )
+    return f"{what}; {meant(names)}" if names else what
+
+
 _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, and restart it."
 
 
@@ -54,6 +62,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "endpoints-not-given": "endpoints are not compared: the objects that are given hold no EndpointSlice",
     "policies-need-node": "some services have policy Local: --node NAME tells which endpoints are this node's",
     "hints-need-zone": _hints,
+    "node-without-endpoints": _unknown_node,
 }
 
 

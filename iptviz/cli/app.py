@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from iptviz.errors import near
 from iptviz.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 COMMANDS = {
     "trace": "iptviz.cli.trace:trace_command",
@@ -26,6 +28,9 @@ COMMANDS = {
     "sources": "iptviz.cli.sources:sources_command",
 }
 """The function behind each command, as `module:name`, in the order of the help."""
+
+SHELL_OPTIONS = ("--install-completion", "--show-completion")
+"""Options of the program that take the name of a shell, or do without."""
 
 # Rich's help panels would cost 30 ms at every start and colour piped help on some CI systems.
 _PLAIN: dict[str, Any] = {
@@ -42,9 +47,30 @@ class CommandHelp(TyperCommand):
         """Return the pieces of the usage line."""
         return [piece.strip("{}") for piece in super().collect_usage_pieces(ctx)]
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take what is typed apart; of an option that there is not, say which ones look like it."""
+        with _suggesting(ctx, self.params):
+            return super().parse_args(ctx, args)
+
 
 class Commands(TyperGroup):
     """A group that imports a command when it is asked for: none waits for the options of the others."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take what is typed apart; an option that takes a shell's name may do without."""
+        typed = list(args)
+        if typed and typed[0] in SHELL_OPTIONS and (len(typed) == 1 or typed[1].startswith("-")):
+            typed.insert(1, "")
+        with _suggesting(ctx, self.params):
+            return super().parse_args(ctx, typed)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is typed; of one that there is not, say which ones look like it."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            meant = near(name, COMMANDS).strip() or f"commands: {', '.join(COMMANDS)}"
+            ctx.fail(f"No such command {name!r}.\n  {meant}")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, _ctx: Any) -> list[str]:
         """Return the names of all commands."""
@@ -56,6 +82,20 @@ class Commands(TyperGroup):
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
         return _command(cmd_name, getattr(import_module(module), name))
+
+
+@contextmanager
+def _suggesting(ctx: Any, params: Iterable[Any]) -> Iterator[None]:
+    """Say of an option that there is not which of those that there are look like it."""
+    try:
+        yield
+    except Exception as error:
+        if not hasattr(error, "possibilities"):
+            raise
+        known = ["--help", *(flag for param in params for flag in param.opts)]
+        if not (meant := near(getattr(error, "option_name", ""), known)):
+            raise
+        ctx.fail(f"{getattr(error, 'message', '')}\n  {meant.strip()}")
 
 
 def _command(name: str, function: Callable[..., None]) -> Any:
@@ -74,10 +114,37 @@ app = typer.Typer(
 )
 
 
+def app_command(name: str = "") -> Any:
+    """Return what typer makes of a command, or of the program."""
+    program = typer.main.get_command(app)
+    return program.get_command(None, name) if name else program  # type: ignore[attr-defined]
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"iptviz {__version__}")
         raise typer.Exit
+
+
+def _show_completion(shell: str | None) -> None:
+    if shell is not None:
+        _answer_about_shells("script_of", shell)
+
+
+def _install_completion(shell: str | None) -> None:
+    if shell is not None:
+        _answer_about_shells("install", shell)
+
+
+def _answer_about_shells(function: str, shell: str) -> None:
+    from iptviz.cli import run, shells  # no question waits for it
+    from iptviz.output import write_answer
+
+    def ask() -> int:
+        write_answer(f"{getattr(shells, function)(shell).rstrip()}\n", None)
+        return run.ANSWERED
+
+    run.answer(ask)
 
 
 @app.callback()
@@ -85,5 +152,25 @@ def _program(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
     ] = False,
+    install_completion: Annotated[
+        str | None,
+        typer.Option(
+            "--install-completion",
+            metavar="[SHELL]",
+            help="Install completion for bash, zsh or fish; without SHELL, for the one that runs.",
+            callback=_install_completion,
+            is_eager=True,
+        ),
+    ] = None,
+    show_completion: Annotated[
+        str | None,
+        typer.Option(
+            "--show-completion",
+            metavar="[SHELL]",
+            help="Print what --install-completion would install.",
+            callback=_show_completion,
+            is_eager=True,
+        ),
+    ] = None,
 ) -> None:
     pass

@@ -6,14 +6,17 @@ from copy import copy
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from typer.models import ParameterInfo
+from typer.models import ArgumentInfo, ParameterInfo
 
 from iptviz.cli.options import After, Options
 from iptviz.cli.pseudonyms import Original, as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
+from iptviz.errors import DumpError
 from iptviz.output import standard_output_is_file
 from iptviz.redact.named import INPUTS, Named
 from iptviz.render.formats import format_help
+from iptviz.terminal import say
+from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -75,9 +78,12 @@ def argument(name: str, annotation: Any, default: Any = Parameter.empty) -> Argu
 class CliCommand:
     """What typer takes for a function: one with a command's own arguments and those that it shares."""
 
-    def __init__(self, run: Callable[..., int], text: str | None, arguments: Iterable[Argument]) -> None:
-        """Take what is to be run with the shared options and its own arguments, and the text of the help."""
+    def __init__(
+        self, run: Callable[..., int], text: str | None, arguments: Iterable[Argument], name: str = ""
+    ) -> None:
+        """Take what is to be run with the shared options and its own arguments, the help's text, and its name."""
         self.arguments = tuple(arguments)
+        self.name = name
         self._run = run
         self.__doc__ = text
         parameters = [each.parameter for each in self.arguments]
@@ -90,15 +96,35 @@ class CliCommand:
 
         def run() -> int:
             named = {each.name: each.named for each in self.arguments}
+            taken = self._check_order(typed, named)
             if options.in_pseudonyms:
                 check_named(named)
             if any(_written(options, typed, named)) or standard_output_is_file():
                 from iptviz.cli.places import check_places  # at a terminal nothing can be overwritten
 
                 check_places(options, typed, named)
-            return self._run(options, **typed)
+            try:
+                return self._run(options, **typed)
+            except DumpError as error:
+                if taken and error.where == "<stdin>":
+                    error.hint = (
+                        f"there is no file {taken!r}: it was taken for a TARGET in a dump that is piped in"
+                    )
+                raise
 
-        answer(run)
+        answer(run, absent=ANSWERED if options.exit_zero else FOUND)
+
+    def _check_order(self, typed: dict[str, Any], named: Mapping[str, Named | None]) -> str:
+        """Refuse words that are swapped; take a TARGET in the place of a dump that is piped in, and return it."""
+        from iptviz.cli.order import check_order, is_piped_target, words_of
+
+        taken = ""
+        if named.get("targets") is Named.TARGET and is_piped_target(typed["dump"], typed["targets"] or ()):
+            taken = typed["dump"]
+            typed |= {"dump": None, "targets": [taken, *(typed["targets"] or ())]}
+        metavars = [each.info.metavar or "" for each in self.arguments if isinstance(each.info, ArgumentInfo)]
+        check_order(words_of(self.name, metavars, named, typed))
+        return taken
 
 
 def _written(options: Options, typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> Iterable[bool]:
@@ -124,12 +150,14 @@ class CommandResult(NamedTuple):
     """The answer to a question.
 
     `found` is whether it is one that the exit status tells. `absent` are traces of targets that the dump does not
-    have; `blank` is an answer that has nothing to show to people.
+    have, and `missed` says of something else that it is not there; `blank` is an answer with nothing to show to
+    people.
     """
 
     result: Any
     found: bool = False
     absent: tuple[TraceResult, ...] = ()
+    missed: str = ""
     blank: bool = False
 
 
@@ -178,12 +206,15 @@ def question(
                 found = function(**arguments, **told)
             if not found.blank or chosen.name == "json":
                 write(asked, chosen, found.result, options, fold=not options.show_all)
-            for trace in () if options.quiet else found.absent:
-                say_absence(trace)
+            # Quietly, what is not there is said where nothing else says it.
+            for trace in found.absent if found.blank or not options.quiet else ():
+                say_absence(trace, quiet=options.quiet)
+            if found.missed:
+                say(printable(found.missed))
             return FOUND if found.found and not options.exit_zero else ANSWERED
 
         helps = {"format_name": _formats(name), **({"show_all": all_help} if all_help else {})}
-        return CliCommand(ask, function.__doc__, _in_order(own, _shared(without, helps)))
+        return CliCommand(ask, function.__doc__, _in_order(own, _shared(without, helps)), name)
 
     return decorate
 

@@ -16,7 +16,7 @@ def _one_graph(typed: Mapping[str, Any]) -> None:
         raise TargetError("--around and --focus ask for two graphs", hint="choose one of them")
 
 
-@question("graph", without=("exit_zero",), all_help="Fold nothing, leave nothing out.", check=_one_graph)
+@question("graph", all_help="Fold nothing, leave nothing out.", check=_one_graph)
 def graph_command(
     dump: NodeArgument,
     tables: Annotated[

@@ -13,7 +13,12 @@ from iptviz.redact.named import Named
 def report_command(
     dump: Annotated[
         Snapshot,
-        typer.Argument(metavar="DUMP", help="A file, or - for standard input; compressed or not."),
+        typer.Argument(
+            None,
+            metavar="[DUMP]",
+            help="A file, or - for standard input (the default when piped); compressed or not.",
+            show_default=False,
+        ),
         Named.DUMP,
     ],
     targets: Annotated[

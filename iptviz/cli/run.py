@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import typer
 
-from iptviz.errors import DumpError, IptvizError, OutputError
+from iptviz.errors import AbsentError, DumpError, IptvizError, OutputError
 from iptviz.node.load import load_node as load
-from iptviz.output import drop_standard_output, write_answer
+from iptviz.output import drop_standard_output, is_standard, write_answer
 from iptviz.render.formats import Format, choose_format
 from iptviz.source.size import read_size
 from iptviz.terminal import Style, say, style_for
@@ -85,9 +85,10 @@ def chosen_format(question: str, options: Options) -> Format:
             hint=f"name a file in it: -o {os.path.join(output, 'answer.txt')}",  # noqa: PTH118
         )
     chosen = choose_format(question, "json" if options.as_json else name, output)
-    if chosen.binary and output is None and sys.stdout is not None and sys.stdout.isatty():
+    if chosen.filed and is_standard(output) and sys.stdout is not None and sys.stdout.isatty():
+        name = "report" if question == "report" else "out"
         raise OutputError(
-            f"{chosen.name} is nothing for a terminal", hint=f"write it to a file: -o out.{chosen.name}"
+            f"refusing to write {chosen.name.upper()} to a terminal; use -o {name}{chosen.suffixes[0]}"
         )
     return chosen
 
@@ -109,19 +110,25 @@ def _chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Styl
     return style_for(color.value, ascii_only=ascii_only)
 
 
-def say_absence(result: TraceResult) -> None:
-    """Say that a target is not in the dump, and what could have been meant."""
+def say_absence(result: TraceResult, *, quiet: bool) -> None:
+    """Say that a target is not in the dump, and, unless quietly, what could have been meant."""
     from iptviz.checks.wording import sentences
     from iptviz.view.text import printable
 
     first, *more = map(printable, sentences(result.notes))
-    say("\n  ".join([f"{printable(result.dump.source)}: {first}", *more]))
+    say("\n  ".join([f"{printable(result.dump.source)}: {first}", *([] if quiet else more)]))
 
 
-def answer(ask: Callable[[], int]) -> NoReturn:
-    """Run `ask` and exit with its status; a user never sees a traceback, unless IPTVIZ_DEBUG asks for it."""
+def answer(ask: Callable[[], int], *, absent: int = FOUND) -> NoReturn:
+    """Run `ask` and exit with its status; a user never sees a traceback, unless IPTVIZ_DEBUG asks for it.
+
+    `absent` is the status where the dump does not have what is asked for.
+    """
     try:
         status = ask()
+    except AbsentError as error:
+        _fail(str(error))
+        status = absent
     except IptvizError as error:
         status = _fail(str(error))
     except BrokenPipeError:

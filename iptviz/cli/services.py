@@ -68,6 +68,7 @@ def services_command(
     sysctl: SysctlOption = None,
 ) -> CommandResult:
     """List every service port: who reaches it, its endpoints and how evenly they share, its policies."""
+    from iptviz.checks.wording import sentences
     from iptviz.questions.services import services  # other commands shall not wait for it
 
     result = services(
@@ -87,4 +88,7 @@ def services_command(
         sysctl=sysctl,
     )
     listed = any(answer.services for answer in result.answers)
-    return CommandResult(result, found=exit_code and listed and (failing or uneven or no_endpoints))
+    missed = f"{result.dump.source}: {'; '.join(sentences(result.missed))}" if result.missed else ""
+    return CommandResult(
+        result, missed=missed, found=exit_code and listed and (failing or uneven or no_endpoints)
+    )

@@ -68,13 +68,21 @@ Port = tuple[str, str, str, str]
 class ApiCluster(NamedTuple):
     """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
 
-    `tells_endpoints`: EndpointSlices or Endpoints were given, so that a port without any has none.
+    `tells_endpoints`: EndpointSlices or Endpoints were given, so that a port without any has none. `nodes` are
+    the names of Node objects.
     """
 
     services: tuple[ApiService, ...]
     endpoints: dict[Port, list[ApiEndpoint]]
     zones: dict[str, str]
     tells_endpoints: bool = True
+    nodes: frozenset[str] = frozenset()
+
+    @property
+    def node_names(self) -> frozenset[str]:
+        """The nodes that are known by name: of Node objects, and of endpoints."""
+        ends = (end for ends in self.endpoints.values() for end in ends)
+        return self.nodes | {end.node for end in ends if end.node}
 
 
 def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
@@ -92,7 +100,10 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     if not services:
         raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
     tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
-    return ApiCluster(services, _endpoints(items), dict(_zones(items)), tells_endpoints)
+    nodes = frozenset(
+        _text(_object(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
+    )
+    return ApiCluster(services, _endpoints(items), dict(_zones(items)), tells_endpoints, nodes - {""})
 
 
 # --- services ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, several_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iptviz.questions.check import CheckResult
 
@@ -29,12 +29,7 @@ def document(result: CheckResult) -> Shape:
         "schema": "iptviz.check.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         **_several_shape(result),
-        "findings": [
-            shape
-            | ({"dump": finding.dump} if finding.dump else {})
-            | {"line": finding.line or None, "fingerprint": result.fingerprint(finding)}
-            for shape, finding in zip(findings_shape(result.findings), result.findings, strict=True)
-        ],
+        "findings": list(elements(result)),
         "counts": {severity: counts[severity] for severity in SEVERITIES},
         "min_severity": result.min_severity,
         "left_out": result.left_out,
@@ -46,6 +41,16 @@ def document(result: CheckResult) -> Shape:
         "unseen": list(result.unseen),
         "notes": notes_of(result),
     }
+
+
+def elements(result: CheckResult) -> Iterator[Shape]:
+    """Yield the findings of the document."""
+    for shape, finding in zip(findings_shape(result.findings), result.findings, strict=True):
+        yield (
+            shape
+            | ({"dump": finding.dump} if finding.dump else {})
+            | {"line": finding.line or None, "fingerprint": result.fingerprint(finding)}
+        )
 
 
 def notes_of(result: CheckResult) -> list[str]:

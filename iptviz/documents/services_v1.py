@@ -24,7 +24,7 @@ from iptviz.kube.frontends import CHAIN
 from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import FrontendAnswer
@@ -41,22 +41,25 @@ def document(result: ServicesResult) -> Shape:
         "schema": "iptviz.services.v1",
         "dump": dump_shape(result.dump, complete=result.dump.complete),
         **several_shape(result.snapshot),
-        "services": _of_all(result, lambda answer: map(_service, answer.services, answer.reached)),
+        "services": list(elements(result)),
         "total": sum(answer.total for answer in result.answers),
         "era": _era(result.era),
-        "published": _of_all(result, lambda answer: map(_published, answer.published)),
+        "published": list(_of_all(result, lambda answer: map(_published, answer.published))),
         "notes": [note for answer in result.answers for note in sentences(answer.notes)],
-        "findings": _of_all(result, lambda answer: findings_shape(answer.findings)),
+        "findings": list(_of_all(result, lambda answer: findings_shape(answer.findings))),
     }
 
 
-def _of_all(result: ServicesResult, shapes: Callable[[ServicesResult], Iterable[Shape]]) -> list[Shape]:
-    """Return shapes of each answer; where the node has several dumps, with the number of theirs."""
-    return [
-        shape | number_shape(result.snapshot, answer.dump)
-        for answer in result.answers
-        for shape in shapes(answer)
-    ]
+def elements(result: ServicesResult) -> Iterator[Shape]:
+    """Yield the service ports of the document, each made when it is asked for."""
+    return _of_all(result, lambda answer: map(_service, answer.services, answer.reached))
+
+
+def _of_all(result: ServicesResult, shapes: Callable[[ServicesResult], Iterable[Shape]]) -> Iterator[Shape]:
+    """Yield shapes of each answer; where the node has several dumps, with the number of theirs."""
+    for answer in result.answers:
+        for shape in shapes(answer):
+            yield shape | number_shape(result.snapshot, answer.dump)
 
 
 def _era(era: Era) -> Shape:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.fields import FIELD_KINDS
-from iptviz.errors import PacketError
+from iptviz.errors import PacketError, near
 from iptviz.xtables.address import parse_network, parse_range
 
 if TYPE_CHECKING:
@@ -37,8 +37,20 @@ def read_assumption(text: str) -> Assumption:
             if value is not None:
                 return Assumption(_read_value(name, value), holds)
     raise PacketError(
-        f"no condition reads {text!r}", hint="write it as an answer states it, or with `not ` before it"
+        f"no condition reads {text!r}",
+        hint=f"{_meant(bare)}write it as an answer states it, or with `not ` before it",
     )
+
+
+def _meant(text: str) -> str:
+    """Return the question whether a condition was meant whose words look like those of a text."""
+    from difflib import SequenceMatcher
+
+    words = text.split()
+    known = {kind.partition("{}")[0].strip(): None for row in CONDITION_KINDS.values() for kind in row[:2]}
+    begun = {one: " ".join(words[: len(one.split())]) for one in known if one}
+    nearest = max(begun, key=lambda one: SequenceMatcher(None, one, begun[one]).ratio())
+    return near(begun[nearest], [nearest])
 
 
 def read_assumptions(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.registry import all_diagnoses
 from iptviz.engine.condition_kinds import CONDITION_KINDS
-from iptviz.errors import TargetError
+from iptviz.errors import TargetError, near
 from iptviz.questions.document import document_of
 
 if TYPE_CHECKING:
@@ -61,19 +61,7 @@ def named(what: str) -> Diagnosis:
     known = all_diagnoses()
     if what in known:
         return known[what]
-    from difflib import get_close_matches
-
     typed = what.lower()
     holding = [one for one in known if typed and typed in one.split("-")]
-    near = list(dict.fromkeys([*holding, *get_close_matches(typed, [*known, CONDITIONS])]))[:_MOST_NEAR]
-    meant = f"did you mean {_either(near)}? " if near else ""
+    meant = near(typed, [*known, CONDITIONS], holding)
     raise TargetError(f'unknown finding "{what}"', hint=f"{meant}list them: iptviz explain")
-
-
-_MOST_NEAR = 5
-"""So many ids are named that somebody may have meant."""
-
-
-def _either(names: Sequence[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} or {last}" if others else last

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import reading
 from iptviz.checks.finding import findings_among
 from iptviz.checks.refused import dangling, loop
-from iptviz.errors import TargetError
+from iptviz.errors import AbsentError, TargetError, near
 from iptviz.intake.remark import remark
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.jumps import jumps, loops
 from iptviz.kube.find import find
+from iptviz.kube.names import suffix_of
 from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
@@ -89,7 +90,8 @@ def graph(
     jumps; `focus` is a TARGET, of which the chains on its way are returned.
 
     Raises:
-        TargetError: there is no such table or chain, TARGET has no form that names anything, or is not there.
+        TargetError: there is no such table, or TARGET has no form that names anything.
+        AbsentError: the dump does not have the chain, or TARGET.
     """
     snapshot = as_snapshot(dump)
     family = family_of_target(focus) if focus is not None else None
@@ -109,7 +111,9 @@ def _graph(
     for name in wanted:
         if name not in dump.tables:
             raise TargetError(
-                f"there is no table {name!r}", where=dump.source, hint=f"it has {', '.join(dump.tables)}"
+                f"there is no table {name!r}",
+                where=dump.source,
+                hint=f"{near(name, dump.tables)}it has {', '.join(dump.tables)}",
             )
     found = [jump for name in wanted for jump in _jumps(dump.tables[name])]
     places, asked = None, ""
@@ -155,8 +159,12 @@ def _around(dump: Dump, tables: Iterable[str], found: list[Jump], chain: str, de
     start = {(name, chain) for name in tables if chain in dump.tables[name].chains}
     start |= {jump.head for jump in found if jump.head[1] == chain}
     if not start:
-        raise TargetError(
-            f"there is no chain {chain!r}", where=dump.source, hint="iptviz graph lists them all"
+        # Of hashes one looks like another.
+        names = [name for table in tables for name in dump.tables[table].chain_names() if not suffix_of(name)]
+        raise AbsentError(
+            f"there is no chain {chain!r}",
+            where=dump.source,
+            hint=f"{near(chain, names)}iptviz graph lists them all",
         )
     up, down = _ways(found)
     return _reached(start, up, depth) | _reached(start, down, depth)
@@ -186,7 +194,13 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
     """Return the chains on the ways of a target's frontends: those before them, and all behind."""
     frontends = find(dump, parse_target(target)).frontends
     if not frontends:
-        raise TargetError(f"{target} names no service of this dump", where=dump.source)
+        from iptviz.checks.absence import absence
+        from iptviz.checks.wording import sentences
+
+        _, *more = sentences(absence(dump, parse_target(target), target))
+        raise AbsentError(
+            f"{target} names no service of this dump", where=dump.source, hint="\n  ".join(more)
+        )
     up, down = _ways(found)
     rules = [frontend.rule for frontend in frontends]
     entries = {(rule.table.name, rule.chain) for rule in rules}

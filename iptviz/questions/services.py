@@ -10,7 +10,7 @@ from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.registry import beside
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
-from iptviz.errors import TargetError
+from iptviz.errors import TargetError, near, near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
@@ -44,6 +44,7 @@ class ServicesResult(NamedTuple):
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
     were asked for. `others` are the answers of the node's other dumps. `reached` has for each of the
     services how clients fare at each of its frontends; `evidence` is what was known of the node for that.
+    `missed` says that no service of any dump has the namespace or the endpoint that was asked for.
     """
 
     dump: Dump
@@ -56,6 +57,7 @@ class ServicesResult(NamedTuple):
     others: tuple[ServicesResult, ...] = ()
     reached: tuple[tuple[Reached, ...], ...] = ()
     evidence: Evidence | None = None
+    missed: tuple[Item, ...] = ()
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -143,7 +145,7 @@ def services(
         DumpError: the list of services, or another file, cannot be read.
     """
     if sort not in SORTS:
-        raise TargetError(f"cannot sort by {sort!r}", hint=f"sort by {', '.join(SORTS)}")
+        raise TargetError(f"cannot sort by {sort!r}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}")
     snapshot = as_snapshot(dump)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
@@ -158,10 +160,11 @@ def services(
     )
     answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
+    missed = first.missed if all(answer.missed for answer in answers) else ()
     notes: list[Item] = [*first.notes, *backends(snapshot, first.dump)]
     if first.total:
         notes += _other_families(snapshot, first.dump)
-    return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes))
+    return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes), missed=missed)
 
 
 def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:
@@ -201,8 +204,11 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
     rules = DispatchingRules(dump)
     found = service_ports(rules, Naming(dump, names))
     wanted = list(filter(asked.includes, found))
+    missed = list(_absent_namespace(found, asked.namespace))
     if asked.endpoint is not None:
-        wanted = list(_leading_to(wanted, asked.endpoint))
+        led = list(_leading_to(found, asked.endpoint))
+        missed += [] if led else [remark("endpoint-absent", typed=asked.endpoint)]
+        wanted = [service_port for service_port in wanted if service_port in led]
     wanted.sort(key=SORTS[asked.sort])
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(node, rules, found))
@@ -217,6 +223,7 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         reached=reached_in(rules, wanted, evidence),
         evidence=evidence,
         snapshot=node,
+        missed=tuple(missed),
     )
     return _failing(result) if asked.failing else result
 
@@ -257,6 +264,16 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
         ends = service_port.all_endpoints
         if any(parse_network(end.address) == network and port in {None, end.port} for end in ends):
             yield service_port
+
+
+def _absent_namespace(found: list[ServicePort], asked: str | None) -> Iterator[Item]:
+    """Yield that no service has the namespace that is asked for, which may be one that looks like it."""
+    known = {service_port.service.namespace for service_port in found}
+    if asked is None or asked in known:
+        return
+    nameless = sum(not service_port.service.text for service_port in found)
+    names = near_names(asked, sorted(known - {""}))
+    yield remark("namespace-absent", typed=asked, names=names, count=nameless)
 
 
 def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:

@@ -11,7 +11,7 @@ from iptviz.checks.finding import findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, TargetError, near, near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
@@ -112,6 +112,7 @@ def candidates_of(cluster: ApiCluster) -> list[Candidate]:
 
 def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
     """Compare a node with a cluster, as `verify` does: of each family the dump that has services."""
+    _check_node(cluster, node)
     snapshot = as_snapshot(dump)
     by_family: dict[str, Dump] = {}
     for each in snapshot.dumps:
@@ -120,6 +121,15 @@ def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | No
             by_family.setdefault(each.family, each)
     answers = [_verify(each, cluster, node) for each in by_family.values() or [snapshot.dump]]
     return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
+
+
+def _check_node(cluster: ApiCluster, node: str | None) -> None:
+    """Raise an error where there are Node objects, and neither they nor endpoints tell of such a node."""
+    if node is not None and cluster.nodes and node not in cluster.node_names:
+        raise TargetError(
+            f'no Node object is called "{node}"',
+            hint=f"{near(node, sorted(cluster.nodes))}list them: kubectl get nodes",
+        )
 
 
 def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
@@ -193,6 +203,8 @@ def _notes(
 ) -> Iterator[Item]:
     yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
+    if node is not None and node not in (known := cluster.node_names):
+        yield remark("node-without-endpoints", node=node, names=near_names(node, sorted(known)))
     if mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness
 

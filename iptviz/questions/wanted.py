@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.registry import CATALOGUES, catalogue
-from iptviz.errors import TargetError
+from iptviz.errors import TargetError, near
 from iptviz.questions.explain_finding import named
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ class Wanted(NamedTuple):
             named(what)
         if self.min_severity not in SEVERITIES:
             raise TargetError(
-                f'unknown severity "{self.min_severity}"', hint=f"severities: {', '.join(SEVERITIES)}"
+                f'unknown severity "{self.min_severity}"',
+                hint=f"severities: {', '.join(SEVERITIES)}; {near(self.min_severity, SEVERITIES)}".rstrip(
+                    "; "
+                ),
             )
         for what in self.select:
             if what not in lookable():

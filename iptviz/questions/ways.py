@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.errors import PacketError
+from iptviz.errors import PacketError, near
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
 from iptviz.paths.survey import Evidence, Survey
@@ -105,7 +105,7 @@ def _check_client(client: str, family: str) -> None:
     if address is None or "/" in client:
         raise PacketError(
             f"invalid client {client!r}",
-            hint=f"use {', '.join(CLIENT_KINDS)}, or an address such as 10.244.0.9",
+            hint=f"{near(client, CLIENT_KINDS)}use {', '.join(CLIENT_KINDS)}, or an address such as 10.244.0.9",
         )
     if f"ipv{address.version}" != family:
         raise PacketError(f"the client {client} is not of the family of the dump ({family})")

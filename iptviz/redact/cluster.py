@@ -34,6 +34,7 @@ class ClusterRedactor:
                 for port, endpoints in cluster.endpoints.items()
             },
             zones={self.node(node): self._zone(zone) for node, zone in cluster.zones.items()},
+            nodes=frozenset(map(self.node, cluster.nodes)),
         )
 
     def _service(self, service: ApiService) -> ApiService:

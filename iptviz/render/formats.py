@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from iptviz.errors import OutputError
+from iptviz.errors import OutputError, near
+from iptviz.questions.document import elements_of
 from iptviz.view.registry import QUESTIONS, function_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from iptviz.terminal import Style
     from iptviz.view.blocks import View
@@ -26,7 +27,7 @@ class Format(NamedTuple):
     """A format: its suffixes, what it is for, the function that writes it, as `module:name`, and what that takes.
 
     `needs` says which answers it can write: those that hold one of these, see iptviz.view.registry. `takes` is a
-    key of `_MADE`; `styled` that it takes the style of a terminal, too; `binary` that it is nothing for one.
+    key of `_MADE`; `styled` that it takes the style of a terminal, too; `filed` that it would flood one.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Format(NamedTuple):
     takes: str
     needs: frozenset[str]
     styled: bool = False
-    binary: bool = False
+    filed: bool = False
 
     @property
     def questions(self) -> tuple[str, ...]:
@@ -75,11 +76,16 @@ def _document(_question: str, result: Any, *, fold: bool) -> Any:  # noqa: ARG00
     return result.to_dict()
 
 
+def _elements(question: str, result: Any, *, fold: bool) -> Iterator[Any]:  # noqa: ARG001 - all of them
+    return elements_of(question, result)
+
+
 _MADE: dict[str, Callable[..., Any]] = {
     "view": _view,
     "picture": _picture,
     "page": _page,
     "document": _document,
+    "elements": _elements,
 }
 """What functions of formats take, and how it is made of a result."""
 
@@ -105,8 +111,8 @@ FORMATS = {
         _format("csv", ".csv", "for spreadsheets", "csv:csv_text", "document", "records"),
         _format("dot", ".dot .gv", "for Graphviz", "dot:dot_text", "picture", "picture"),
         _format("svg", ".svg", "a picture for pages", "drawn:svg", "picture", "picture"),
-        _format("png", ".png", "a picture for chats", "drawn:png", "picture", "picture", binary=True),
-        _format("pdf", ".pdf", "a picture for print", "drawn:pdf", "picture", "picture", binary=True),
+        _format("png", ".png", "a picture for chats", "drawn:png", "picture", "picture", filed=True),
+        _format("pdf", ".pdf", "a picture for print", "drawn:pdf", "picture", "picture", filed=True),
         _format("mermaid", ".mmd .mermaid", "a picture for GitHub", "mermaid:mermaid", "picture", "picture"),
         _format(
             "sarif", ".sarif .sarif.json", "for code scanning", "sarif:sarif_text", "document", "findings"
@@ -114,9 +120,12 @@ FORMATS = {
         _format("junit", ".xml", "for CI servers", "junit:junit_text", "document", "findings"),
         _format("github", "", "annotations of GitHub Actions", "github:github_text", "document", "findings"),
         _format("json", ".json", "for scripts", "json:json_text", "document", "document"),
-        _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump"),
+        _format(
+            "jsonl", ".jsonl .ndjson", "a JSON object per line", "json:json_lines", "elements", "elements"
+        ),
+        _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump", filed=True),
         _format("markdown", ".md .markdown", "for tickets", "markdown:markdown", "view", "dump"),
-        _format("zip", ".zip", "an archive of everything", "zip:archive", "view", "answers", binary=True),
+        _format("zip", ".zip", "an archive of everything", "zip:archive", "view", "answers", filed=True),
     )
 }
 
@@ -141,7 +150,7 @@ def choose_format(question: str, name: str | None, output: str | None) -> Format
     known = ", ".join(formats)
     if name is not None:
         if name not in formats:
-            raise OutputError(f"there is no format {name!r}", hint=f"formats: {known}")
+            raise OutputError(f"there is no format {name!r}", hint=f"{near(name, formats)}formats: {known}")
         return formats[name]
     if output is None or output == "-":
         return next(iter(formats.values()))

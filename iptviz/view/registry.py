@@ -21,8 +21,8 @@ class Question(NamedTuple):
     """A question: the function that builds its view, as `module:name`, the class of its results, what it holds.
 
     It holds the blocks that matter to formats: `tree`, `table`, `picture`, `answers`; `dump` where all of it is
-    about one dump; `document` where it has one, `findings` where that tells what is wrong, and `records` where
-    iptviz.documents.records makes rows of that.
+    about one dump; `document` where it has one, `elements` where that is a list, `findings` where it tells what
+    is wrong, and `records` where iptviz.documents.records makes rows of it.
     """
 
     builder: str
@@ -39,10 +39,14 @@ _OF_A_DUMP = frozenset({"dump", "document", "records"})
 QUESTIONS = {
     "trace": Question("iptviz.view.trace:trace_view", "TraceResult", _OF_A_DUMP | {"tree", "picture"}),
     "packet": Question("iptviz.view.packet:packet_view", "PacketResult", _OF_A_DUMP | {"tree", "picture"}),
-    "services": Question("iptviz.view.services:services_view", "ServicesResult", _OF_A_DUMP | {"table"}),
+    "services": Question(
+        "iptviz.view.services:services_view", "ServicesResult", _OF_A_DUMP | {"table", "elements"}
+    ),
     "verify": Question("iptviz.view.verify:verify_view", "VerifyResult", _OF_A_DUMP | {"table"}),
     "check": Question(
-        "iptviz.view.check:check_view", "CheckResult", frozenset({"dump", "document", "table", "findings"})
+        "iptviz.view.check:check_view",
+        "CheckResult",
+        frozenset({"dump", "document", "elements", "table", "findings"}),
     ),
     "explain": Question(
         "iptviz.view.explain:explain_view", "ExplainResult", frozenset({"table", "document"})

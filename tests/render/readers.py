@@ -60,6 +60,12 @@ def json_texts(text: str) -> list[str]:
     return list(_leaves(json.loads(text)))
 
 
+def json_lines_texts(lines: Any) -> list[str]:
+    found = str(lines)
+    assert found == "" or found.endswith("\n")
+    return [text for line in found.split("\n")[:-1] for text in json_texts(line)]
+
+
 def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, one in value.items():
@@ -244,6 +250,7 @@ READERS: dict[str, Callable[[Any], list[str]]] = {
     "junit": junit_texts,
     "github": github_texts,
     "json": json_texts,
+    "jsonl": json_lines_texts,
     "html": html_texts,
     "markdown": markdown_texts,
     "zip": zip_texts,

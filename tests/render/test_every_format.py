@@ -66,7 +66,9 @@ def read(question: str, format_name: str, words: Words, *, most: int | None = CL
 def filled(texts: Iterable[str], words: Words, format_name: str) -> Counter[str]:
     """Return texts with words instead of the marks in them, as that format is to show them."""
     places = {f'"{MARKS.comment}"': f'"{words.quoted}"'} | dict(zip(MARKS, words, strict=True))
-    shown = {mark: word if format_name == "json" else printable(word) for mark, word in places.items()}
+    shown = {
+        mark: word if format_name in {"json", "jsonl"} else printable(word) for mark, word in places.items()
+    }
     marks = re.compile("|".join(map(re.escape, places)))
     done = (marks.sub(lambda found: shown[found[0]], text) for text in texts)
     spared = (f"'{one}" if format_name == "csv" and one.startswith(FORMULAS) else one for one in done)
@@ -102,6 +104,6 @@ def test_a_page_to_print_has_the_texts_of_the_picture_and_no_others(question: st
 def test_a_text_of_ten_thousand_signs_is_shown_or_clipped(question: str, format_name: str) -> None:
     found = READERS[format_name](next(written(question, format_name, hostile(LONG))))
     assert format_name == "png" or any(LONG[:59] in text for text in found)
-    if format_name in {"tree", "table", "csv", "json", "html"}:
+    if format_name in {"tree", "table", "csv", "json", "jsonl", "html"}:
         whole = LONG[:4_096] if question == "sources" else LONG  # paths in a bundle are cut
         assert any(whole in text for text in found)

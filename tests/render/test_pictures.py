@@ -330,5 +330,5 @@ def test_a_picture_of_bytes_is_nothing_for_a_terminal() -> None:
         ["script", "-qec", command, "/dev/null"], capture_output=True, check=False, cwd=ROOT
     )
     assert done.returncode == 2
-    assert b"png is nothing for a terminal" in done.stdout
+    assert b"refusing to write PNG to a terminal" in done.stdout
     assert b"-o picture.png" in done.stdout or b"-o out.png" in done.stdout
