@@ -192,6 +192,11 @@ class Dump:
         return any(gap.id not in OF_FORM for gap in self.gaps)
 
     @property
+    def is_made(self) -> bool:
+        """Whether it is made from commands that change rules, not from what a program printed of them."""
+        return any(gap.id == "made-from-commands" for gap in self._plain.gaps)
+
+    @property
     def complete(self) -> bool:
         """Whether nothing suggests that a part is missing."""
         return not self.gaps

@@ -38,7 +38,9 @@ _PIECE_OF_DECORATION = re.compile(
   | std(?:out|err)\ [FP]\                                       # container logs
   | \[[\w/.:@+-]{1,100}\]:?
   | [\w./@-]{1,200}\[\d+\]:
-  | \d+[:.)-]? | [\w./-]{1,200}:(?:\d+:)?
+  | [LR]?\d+[:.)-]? | [-*+]\ | [\'"]                             # line numbers, bullets, quotes
+  | \xe2\x94\x82 | \xe2\x95\x91 | \xe2\x94\x83                    # borders of tables and terminals
+  | [\w./-]{1,200}:(?:\d+:)?
     """,
     re.VERBOSE,
 )
@@ -48,9 +50,13 @@ _TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]{0,200}[A-Za-z
 _LONGEST_TRAILER = 204  # so that a long line is not searched again for each
 _COMMAND = re.compile(
     rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b"
+    rb"|\b(?:TRACE|EVENT): |\btrace id \b"  # one packet's way, or a change: no dump
     rb"|(?:^|[\s;|&(])(?:curl|wget|git|cp|ls|ps|ssh|diff|sort|find|kubectl|nft)\s++(?!\|)"
 )
 _DIFF_SIGNS = {b"+", b"-"}  # a rule in a comparison is not one that is there
+_LINE_NUMBER = re.compile(rb"[ \t]*[LR]?\d{1,7}")
+_BORDERS = (b"|", b"\xe2\x94\x82", b"\xe2\x95\x91", b"\xe2\x94\x83")
+_CLOSING_QUOTE = {b'"': re.compile(rb'"[,;)]{0,2}\Z'), b"'": re.compile(rb"'[,;)]{0,2}\Z")}
 _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _REMEMBERED = 1 << 10
 _LONGEST = 400
@@ -74,7 +80,7 @@ class Decorations:
     def strip(self, line: bytes) -> Undecorated | None:
         """Return the dump part of `line`, or None where there is none."""
         prefix = _prefix(line)
-        if prefix is None or prefix.strip() in _DIFF_SIGNS:
+        if prefix is None or prefix in _DIFF_SIGNS:
             return None
         if not is_decoration(prefix) and shape(prefix) not in self._frequent:
             return None
@@ -103,9 +109,12 @@ def _is_decoration(prefix: bytes) -> bool:
 def without_trailer(core: bytes, prefix: bytes) -> bytes:
     """Take away what closes a decoration at the end of the line: tags, code marks, the last `|` of a table."""
     core = _without_closing(core)
-    if prefix.lstrip().startswith(b"|") and core.endswith(b" |"):
-        core = _without_closing(core[:-2])
-    return core
+    before = prefix.strip()
+    for border in _BORDERS:
+        if before.startswith(border) and core.endswith(b" " + border):
+            core = _without_closing(core[: -len(border)])
+    closing = _CLOSING_QUOTE.get(before[-1:])
+    return closing.sub(b"", core) if closing and core.count(before[-1:]) % 2 else core
 
 
 def _without_closing(core: bytes) -> bytes:
@@ -122,4 +131,6 @@ def _prefix(line: bytes) -> bytes | None:
     if found is None:
         return None
     prefix = line[: found.start()]
-    return None if prefix[-1:].isalnum() or _COMMAND.search(prefix) else prefix
+    if prefix[-1:].isalnum() and not _LINE_NUMBER.fullmatch(prefix):
+        return None
+    return None if _COMMAND.search(prefix) else prefix

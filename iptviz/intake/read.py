@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.decode import decode
@@ -10,27 +11,42 @@ from iptviz.intake.index import build_index
 from iptviz.intake.plain import PlainDump, Text
 from iptviz.source.bundle import command_of_path
 
+_QUOTE_ENTITY = re.compile(rb" &(?:quot|#0{0,5}34|#[xX]0{0,5}22);")
+_EDITED = 1 << 18
+_ODD = re.compile(
+    rb"[\xc2\xe2\x1b'\\]| (?:#|//|<[-=])|\"\"|--comment [^\"\s-][^\"\s]* (?!-|! -)|\"[,;)]?[ \t\r]*$",
+    re.MULTILINE,
+)
+"""What stands in a dump that somebody edited; see `iptviz.intake.mend`."""
+
 if TYPE_CHECKING:
     from iptviz.intake.index import Index, Section
 
 
-def read_text(raw: bytes, path: str = "") -> Text:
+def read_text(raw: bytes, path: str = "", side: str | None = None) -> Text:
     """Find the dumps in `raw`, of which there may be none.
 
-    `path` is that in a bundle, whose last part may be the command that wrote the text.
+    `path` is that in a bundle, whose last part may be the command that wrote the text; `side` is
+    what is read of a diff, `new` or `old`, the new one unless told.
     """
     data, repairs = decode(raw)
     index = build_index(data)
-    if _is_plain(data, index):
+    plain = _is_plain(data, index)
+    if plain and not _may_need_repair(data):
         return Text(raw, [PlainDump(data, index, None, (), None, "iptables-save")], [], repairs, 0)
-    from iptviz.intake.assemble import assemble  # what plain dumps do not need
-    from iptviz.intake.several import split_dumps
+    from iptviz.intake.wild import read_wild  # what plain dumps do not need
 
-    command = command_of_path(path)
-    drafts, notes = assemble(data, command.encode())
-    dumps = split_dumps(drafts, notes)
-    notes.sort()
-    return Text(raw, dumps, notes, repairs, data.count(b"\n") + (not data.endswith(b"\n")))
+    text = read_wild(raw, data, command_of_path(path).encode(), side)
+    if plain and not (text.notes or text.repairs):
+        return Text(raw, [PlainDump(data, index, None, (), None, "iptables-save")], [], repairs, 0)
+    return text._replace(repairs=(*repairs, *text.repairs))
+
+
+def _may_need_repair(data: bytes) -> bool:
+    """Whether a text that looks like a dump may be HTML, or edited: nobody edits a dump of a large node."""
+    if b"&" in data and _QUOTE_ENTITY.search(data):
+        return True
+    return len(data) <= _EDITED and _ODD.search(data) is not None
 
 
 def _is_plain(data: bytes, index: Index) -> bool:

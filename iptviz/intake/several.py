@@ -10,6 +10,7 @@ from iptviz.intake.draft import BUILT_IN, Draft, Piece
 from iptviz.intake.index import build_index
 from iptviz.intake.infer import with_tables
 from iptviz.intake.plain import DumpForm, PlainDump
+from iptviz.intake.repeated import count_once
 
 if TYPE_CHECKING:
     from iptviz.intake.dialect import Command
@@ -27,6 +28,8 @@ def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[PlainDump]:
     for draft in drafts:
         for named in with_tables(draft):
             _place(named, groups)
+    for group in groups:
+        count_once(group, notes)
     return [_write([_settle(draft, notes) for draft in group]) for group in groups]
 
 
@@ -39,7 +42,7 @@ def _place(draft: Draft, groups: list[Group]) -> None:
     same = next((other for other in group if other.table == draft.table), None)
     if same is None:
         group.append(draft)
-    elif draft.is_part or _is_more_of(same, draft):
+    elif draft.is_part or draft.of_diff or _is_more_of(same, draft):
         _merge(same, draft)
     else:
         groups.append([draft])
@@ -57,6 +60,10 @@ def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
 
     What comes `first` in a text may be a dump whose beginning, with the name of its first table, is cut off.
     """
+    if draft.inner != group[-1].inner:
+        return True
+    if draft.of_diff:
+        return False
     cut = first and group[-1].form == DumpForm.RULES and group[-1].ended_by_commit
     if draft.form != group[-1].form and not cut:
         return True

@@ -1,0 +1,164 @@
+r"""Dumps inside the strings of JSON or YAML, and dumps whose line ends are written as `\n`.
+
+Ansible, container runtimes, the journal and many collectors write a program's output as a string, or as one
+string a line. What stands in such strings takes the place of the lines that they stand on.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+BREAK = b"\x1d"
+"""A line that ends a text within a text: what follows belongs to no dump above it."""
+
+_TABLES = rb"(?:nat|filter|mangle|raw|security)"
+_ROW = (
+    rb"(?:(?:\[\d+:\d+\] )?-A [^-\s]|\*" + _TABLES + rb"(?:[\\\"\s]|\Z)|-[PN] \S|Chain \S+ \("
+    rb"|:[^:\s]\S* (?:[A-Z]+|-) \[\d|COMMIT(?:[\\\"\s]|\Z)|# (?:Generated|Completed) )"
+)
+_ROWS = re.compile(rb"^[ \t>|]{0,20}" + _ROW, re.MULTILINE)
+# Where a string or an escaped line end stands before a row, the text is looked at.
+_INSIDE = re.compile(rb'(?:"|\\[nr])[ \t>|]{0,20}' + _ROW)
+_ESCAPED_ROW = re.compile(rb"\\n[ \t>|]{0,20}" + _ROW)
+# A quote that is never closed takes the rest of its line.
+_STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*+)("|\n|\Z)', re.DOTALL)
+_BEFORE = re.compile(rb"(?:^|[\[{,:])[ \t]*\Z")
+_AFTER = re.compile(rb"[ \t\r]*(?:[\]},:\n]|\Z)")
+_YAML_KEY = re.compile(rb"([\w.-]{1,60}):[ \t]*\Z")
+_NOT_OUTPUT = re.compile(rb"(?:std_?err|cmd|command|invocation)", re.IGNORECASE)
+_STDERR_LINE = re.compile(rb'"stream":[ \t]*"stderr"')
+_LOOKED_BACK = 80
+
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|\n[ \t]*|(.))", re.DOTALL)
+_MEANINGS = {
+    b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"", b"f": b"", b"0": b"", b"e": b"\x1b",
+}  # fmt: skip
+
+
+class Unpacked(NamedTuple):
+    """A text with what stood in its strings, and whether lines are numbered otherwise than in the file."""
+
+    data: bytes
+    renumbered: bool
+
+
+class _Found(NamedTuple):
+    """A string that holds a part of a dump: where it stands, what it says, and the text that it is a part of."""
+
+    start: int
+    end: int
+    text: bytes
+    key: bytes
+    stretch: int
+
+    @property
+    def is_line(self) -> bool:
+        """Whether it is a line of a list or a log, not a text of its own."""
+        return b"\n" not in self.text.rstrip(b"\r\n")
+
+
+def unpack(data: bytes) -> Unpacked | None:
+    """Return the text with what its strings hold in their place; None where they hold no dump."""
+    if not _INSIDE.search(data):
+        return None
+    found = list(_strings(data))
+    if found:
+        return _in_place(data, found)
+    if not _ESCAPED_ROW.search(data):
+        return None
+    return Unpacked(b"".join(_unescaped_lines(data)), renumbered=True)
+
+
+def _strings(data: bytes) -> Iterator[_Found]:
+    """Yield the strings that hold lines of a dump; what programs wrote to standard error is none."""
+    key, stretch, end = b"", 0, 0
+    for match in _STRING.finditer(data):
+        between = data[end : match.start()]
+        stretch += b"]" in between
+        end = match.end()
+        after = _AFTER.match(data, end)
+        if match[2] != b'"' or after is None:
+            continue
+        if after[0].endswith(b":"):
+            key = match[1]
+            continue
+        if named := _YAML_KEY.search(between):
+            key = named[1]
+        if not _is_value(data, match.start()) or _NOT_OUTPUT.match(key):
+            continue
+        text = _unescape(match[1])
+        if _ROWS.search(text) and not _STDERR_LINE.search(_line_at(data, *match.span())):
+            yield _Found(match.start(), match.end(), text, key, stretch)
+
+
+def _is_value(data: bytes, start: int) -> bool:
+    line = max(data.rfind(b"\n", 0, start) + 1, start - _LOOKED_BACK)
+    return _BEFORE.search(data[line:start]) is not None
+
+
+def _line_at(data: bytes, start: int, end: int) -> bytes:
+    """Return what stands around a string on its line, up to some length: one line may hold megabytes."""
+    ends = data.find(b"\n", end)
+    ends = len(data) if ends < 0 else ends
+    begins = data.rfind(b"\n", 0, start) + 1
+    return data[max(begins, start - 500) : start] + data[end : min(ends, end + 500)]
+
+
+def _unescape(text: bytes) -> bytes:
+    return _ESCAPE.sub(_meaning, text) if b"\\" in text else text
+
+
+def _meaning(found: re.Match[bytes]) -> bytes:
+    code = found[1] or found[2]
+    if code:
+        return chr(int(code, 16)).replace("\0", "").encode("utf-8", "replace")
+    return _MEANINGS.get(found[3], found[3]) if found[3] else b""
+
+
+def _in_place(data: bytes, found: Iterable[_Found]) -> Unpacked:
+    """Put each string in the place of the lines that it stands on; a text that stands there twice counts once."""
+    parts: list[bytes] = []
+    renumbered = False
+    at = 0
+    seen: set[bytes] = set()
+    for text in _texts(found):
+        first, last = text[0].start, text[-1].end
+        begins = data.rfind(b"\n", at, first) + 1 or at
+        parts.append(data[at:begins])
+        at = data.find(b"\n", last) + 1 or len(data)
+        whole = b"".join(one.text.rstrip(b"\r\n") + b"\n" for one in text)
+        same_lines = whole.count(b"\n") == data.count(b"\n", begins, at)
+        if whole.strip() in seen:
+            renumbered = True
+            continue
+        renumbered = renumbered or not same_lines or bool(seen)
+        parts += [BREAK + b"\n", whole] if seen else [whole]
+        seen.add(whole.strip())
+    return Unpacked(b"".join([*parts, data[at:]]), renumbered)
+
+
+def _texts(found: Iterable[_Found]) -> Iterator[list[_Found]]:
+    """Yield the strings that make up a text: one, or the lines of one list or one log."""
+    text: list[_Found] = []
+    for one in found:
+        if text and not (
+            one.is_line and text[-1].is_line and (one.key, one.stretch) == (text[-1].key, text[-1].stretch)
+        ):
+            yield text
+            text = []
+        text.append(one)
+    if text:
+        yield text
+
+
+def _unescaped_lines(data: bytes) -> Iterator[bytes]:
+    """Yield lines, those with escaped line ends in them as the lines that they stand for."""
+    for line in data.split(b"\n"):
+        if _ESCAPED_ROW.search(line):
+            yield _unescape(line.strip(b" \t\r").strip(b"\"'")) + b"\n"
+        else:
+            yield line + b"\n"
