@@ -41,6 +41,7 @@ _PLUS, _MINUS = (
 _SIGNED = re.compile(rb"([-+])[ \t]*(?:" + _ROW + rb"|#)")
 _HAS_NORMAL = re.compile(rb"^\d{1,9}(?:,\d{1,9})?[acd]\d{1,9}(?:,\d{1,9})?\r?\n(?:[<>] |\Z)", re.MULTILINE)
 _HEADER = re.compile(rb"(?:diff |index [0-9a-f]+\.\.|--- |\+\+\+ |Index: |={20}|\\ No newline)")
+_LOOKED_AT = 1 << 20
 _OTHER, _OF_DIFF = "diff-other-side", "diff-header"
 
 
@@ -65,7 +66,7 @@ def read_side(data: bytes, side: str) -> Side | None:
 
 
 def _reader(data: bytes) -> Callable[[list[bytes], str], _Picked] | None:
-    if not _LOOKS.search(data):
+    if not _LOOKS.search(data, 0, _LOOKED_AT):
         return None
     if re.search(rb"^" + _HUNK.pattern, data, re.MULTILINE):
         return _unified

@@ -23,6 +23,7 @@ _ROW = (
 _ROWS = re.compile(rb"^[ \t>|]{0,20}" + _ROW, re.MULTILINE)
 # Where a string or an escaped line end stands before a row, the text is looked at.
 _INSIDE = re.compile(rb'(?:"|\\[nr])[ \t>|]{0,20}' + _ROW)
+_SIGNS = (b"\\", b'"-A ', b'"[')
 _ESCAPED_ROW = re.compile(rb"\\n[ \t>|]{0,20}" + _ROW)
 # A quote that is never closed takes the rest of its line.
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*+)("|\n|\Z)', re.DOTALL)
@@ -63,7 +64,7 @@ class _Found(NamedTuple):
 
 def unpack(data: bytes) -> Unpacked | None:
     """Return the text with what its strings hold in their place; None where they hold no dump."""
-    if not _INSIDE.search(data):
+    if not any(sign in data for sign in _SIGNS) or not _INSIDE.search(data):
         return None
     found = list(_strings(data))
     if found:

@@ -42,7 +42,7 @@ class FromHtml(NamedTuple):
 
 def from_html(data: bytes) -> FromHtml | None:
     """Return the text without tags in rules and without entities, None where it is no HTML."""
-    if not (b"<" in data or b"&" in data) or not _is_html(data):
+    if not _is_html(data):
         return None
     untagged = _TAGS.sub(_untag, data)
     plain = _ENTITY.sub(_character, untagged)
@@ -51,7 +51,9 @@ def from_html(data: bytes) -> FromHtml | None:
 
 
 def _is_html(data: bytes) -> bool:
-    return _has_quoted_value(data) or _TAGGED.search(data) is not None or _is_page(data)
+    if _has_quoted_value(data):
+        return True
+    return b"<" in data and (_TAGGED.search(data) is not None or _is_page(data))
 
 
 def _has_quoted_value(data: bytes) -> bool:

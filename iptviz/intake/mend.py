@@ -15,15 +15,6 @@ from iptviz.xtables.words import quote_word
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SUSPECT = re.compile(
-    rb"[\x1b'\\]|\xe2[\x80\x86\x87\x88\x9f]|\xc2[\xa0\xab\xad\xbb]|\xef\xbb\xbf|\xef\xbc|\"\""
-    rb"| (?:#|//|/\*|<[-=]|-->|=>|\()"
-    rb"|--(?:comment|log-prefix|nflog-prefix) [^\"\s-][^\"\s]* (?!-|! -)"
-    rb"|\"[,;)]?\s*$",
-    re.MULTILINE,
-)
-"""What stands in every line that may be repaired, and in few others."""
-
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*+")')
 _INVISIBLE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060\u00ad\ufeff]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")

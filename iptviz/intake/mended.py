@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Line, LineKind, classify
-from iptviz.intake.mend import SUSPECT, mend, straighten
+from iptviz.intake.mend import mend, straighten
 from iptviz.intake.remark import add_note
+from iptviz.intake.suspect import has_odd_rule
 from iptviz.intake.text import split_lines, to_bytes, to_text
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ _COUNTERS = re.compile(rb"(?:\[\d+:\d+\] )?")
 
 def mend_rules(text: bytes, line: int, notes: list[LineNote]) -> bytes:
     """Return neighbouring rules, the first at `line`, each repaired where it needs it."""
-    if not SUSPECT.search(text):
+    if not has_odd_rule(text):
         return text
     lines = split_lines(text)
     for at, rule in enumerate(lines):
-        if SUSPECT.search(rule) and (found := _mend(rule)):
+        if has_odd_rule(rule) and (found := _mend(rule)):
             lines[at] = found.text + b"\n"
             add_note(notes, line + at, found.reason, skipped=False)
     return b"".join(lines)
@@ -30,14 +31,14 @@ def mend_rules(text: bytes, line: int, notes: list[LineNote]) -> bytes:
 
 def mend_one(line: Line) -> Line:
     """Return a rule that was taken out of its decoration, repaired where it needs it."""
-    if line.kind is not LineKind.RULE or not SUSPECT.search(line.text):
+    if line.kind is not LineKind.RULE or not has_odd_rule(line.text):
         return line
     return _mend(line.text) or line
 
 
 def without_odd_signs(text: bytes) -> bytes:
     """Return a line that is no part of a dump with plain dashes and blanks, and without invisible signs."""
-    return to_bytes(straighten(to_text(text))) if SUSPECT.search(text) else text
+    return to_bytes(straighten(to_text(text))) if has_odd_rule(text) else text
 
 
 def _mend(rule: bytes) -> Line | None:

@@ -9,16 +9,11 @@ from iptviz.intake.decode import decode
 from iptviz.intake.header import read_tool
 from iptviz.intake.index import build_index
 from iptviz.intake.plain import PlainDump, Text
+from iptviz.intake.suspect import is_suspect
 from iptviz.source.bundle import command_of_path
 
 _QUOTE_ENTITY = re.compile(rb" &(?:quot|#0{0,5}34|#[xX]0{0,5}22);")
-_EDITED = 1 << 18
-_ODD = re.compile(
-    rb"[\xc2\xe2\x1b'\\]| (?:#|//|<[-=])|\"\"|--comment [^\"\s-][^\"\s]* (?!-|! -)|\"[,;)]?[ \t\r]*$",
-    re.MULTILINE,
-)
-"""What stands in a dump that somebody edited; see `iptviz.intake.mend`."""
-
+_EDITED = 1 << 17
 if TYPE_CHECKING:
     from iptviz.intake.index import Index, Section
 
@@ -46,7 +41,7 @@ def _may_need_repair(data: bytes) -> bool:
     """Whether a text that looks like a dump may be HTML, or edited: nobody edits a dump of a large node."""
     if b"&" in data and _QUOTE_ENTITY.search(data):
         return True
-    return len(data) <= _EDITED and _ODD.search(data) is not None
+    return len(data) <= _EDITED and is_suspect(data)
 
 
 def _is_plain(data: bytes, index: Index) -> bool:
