@@ -140,6 +140,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "wide-characters": "the text is UTF-16 or UTF-32",
     "nul-bytes": "NUL bytes are left out",
     "carriage-returns": "lines end in carriage returns",
+    "colours": "colours around lines are left out",
     "html-tags": "HTML tags within lines are left out",
     "html-entities": "HTML entities are undone",
     "strings-unpacked": "what stands in strings (JSON, YAML) is unpacked",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake import index
-from iptviz.intake.decoration import Decorations, shape
+from iptviz.intake.decoration import Decorations, shape, without_trailer
 from iptviz.intake.dialect import (
     COMMAND_LINE,
     NO_PART,
@@ -33,6 +33,8 @@ from iptviz.intake.text import split_lines
 from iptviz.intake.wrapped import join, most_wraps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from iptviz.intake.dialect import Command
 
 
@@ -55,9 +57,19 @@ def assemble(data: bytes, command: bytes = b"") -> Assembled:
     line = 1
     for run in index.runs(data):
         kind = run.lastindex or 0
-        units.append(_Unit(kind, run[0], line))
+        if kind == index.DECLARATIONS and (b"\n: " in run[0] or run[0].startswith(b": ")):
+            units += _one_by_one(run[0], line)
+        else:
+            units.append(_Unit(kind, run[0], line))
         line += data.count(b"\n", *run.span())
     return _Assembler(units, read_command(command)).run()
+
+
+def _one_by_one(text: bytes, line: int) -> Iterator[_Unit]:
+    """Yield lines that begin with a colon as units of their own: one before a blank is no declaration."""
+    for number, declaration in enumerate(split_lines(text), line):
+        kind = index.NOISE if declaration.startswith(b": ") else index.DECLARATIONS
+        yield _Unit(kind, declaration, number)
 
 
 class _Assembler:
@@ -196,7 +208,9 @@ class _Assembler:
     def _without_known_prefix(self, text: bytes) -> bytes:
         """Take away a prefix like that of the line before."""
         prefix = text[: len(self.prefix)]
-        return text[len(self.prefix) :] if self.prefix and shape(prefix) == shape(self.prefix) else text
+        if not self.prefix or shape(prefix) != shape(self.prefix):
+            return text
+        return without_trailer(text[len(self.prefix) :], prefix)
 
     def _repaired(self, line: Line, number: int) -> None:
         if line.text == b"#":

@@ -45,6 +45,7 @@ _PIECE_OF_DECORATION = re.compile(
     re.VERBOSE,
 )
 _HOST_AFTER_TIME = re.compile(rb"(\d\d:\d\d:\d\d[.,\dZ:+-]* )[\w.-]+ (?=[\w./-]+(?:\[\d+\])?: )")
+_MOST_CLOSINGS = 4
 _DIGITS = re.compile(rb"\d+")
 _TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]{0,200}[A-Za-z]|[`\s]{1,200}+)\Z")
 _LONGEST_TRAILER = 204  # so that a long line is not searched again for each
@@ -107,14 +108,18 @@ def _is_decoration(prefix: bytes) -> bool:
 
 
 def without_trailer(core: bytes, prefix: bytes) -> bytes:
-    """Take away what closes a decoration at the end of the line: tags, code marks, the last `|` of a table."""
-    core = _without_closing(core)
-    before = prefix.strip()
-    for border in _BORDERS:
-        if before.startswith(border) and core.endswith(b" " + border):
-            core = _without_closing(core[: -len(border)])
-    closing = _CLOSING_QUOTE.get(before[-1:])
-    return closing.sub(b"", core) if closing and core.count(before[-1:]) % 2 else core
+    """Take away what closes a decoration at the end of the line: tags, code marks, borders, quotes."""
+    for _ in range(_MOST_CLOSINGS):
+        before, core = core, _without_closing(core)
+        for border in _BORDERS:
+            if border in prefix and core.endswith(b" " + border):
+                core = core[: -len(border)]
+        for quote, closing in _CLOSING_QUOTE.items():
+            if quote in prefix and core.count(quote) % 2:
+                core = closing.sub(b"", core)
+        if core == before:
+            break
+    return core
 
 
 def _without_closing(core: bytes) -> bytes:

@@ -20,14 +20,18 @@ _ROW = (
     rb"(?:(?:\[\d+:\d+\] )?-A [^-\s]|\*" + _TABLES + rb"(?:[\\\"\s]|\Z)|-[PN] \S|Chain \S+ \("
     rb"|:[^:\s]\S* (?:[A-Z]+|-) \[\d|COMMIT(?:[\\\"\s]|\Z)|# (?:Generated|Completed) )"
 )
-_ROWS = re.compile(rb"^[ \t>|]{0,20}" + _ROW, re.MULTILINE)
+# What is decorated stands further in.
+_STARTS = rb"(?:(?<![A-Za-z_-])|(?<=[0-9\[][mK])|(?<=\\t))"
+_BEGIN = rb"(?:[^\n\"\\]|\\u[0-9a-f]{4}|\\t){0,120}?" + _STARTS
+_ROWS = re.compile(_STARTS + _ROW)
 # Where a string or an escaped line end stands before a row, the text is looked at.
-_INSIDE = re.compile(rb'(?:"|\\[nr])[ \t>|]{0,20}' + _ROW)
-_SIGNS = (b"\\", b'"-A ', b'"[')
-_ESCAPED_ROW = re.compile(rb"\\n[ \t>|]{0,20}" + _ROW)
+_INSIDE = re.compile(rb'(?:"|\\[nr])' + _BEGIN + _ROW)
+_SIGNS = (b"\\", b'"-A ', b'"[', b'": "', b'":"')
+_ESCAPED_ROW = re.compile(rb"\\n" + _BEGIN + _ROW)
 # A quote that is never closed takes the rest of its line.
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*+)("|\n|\Z)', re.DOTALL)
-_BEFORE = re.compile(rb"(?:^|[\[{,:])[ \t]*\Z")
+_BEFORE = re.compile(rb"[\[{,:]\s*\Z")
+_ALONE = re.compile(rb"(?:\A|\n)[ \t]*\Z")
 _AFTER = re.compile(rb"[ \t\r]*(?:[\]},:\n]|\Z)")
 _YAML_KEY = re.compile(rb"([\w.-]{1,60}):[ \t]*\Z")
 _NOT_OUTPUT = re.compile(rb"(?:std_?err|cmd|command|invocation)", re.IGNORECASE)
@@ -48,13 +52,14 @@ class Unpacked(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A string that holds a part of a dump: where it stands, what it says, and the text that it is a part of."""
+    """A string: where it stands, what it says, its key, the list that it is of, whether it has rules."""
 
     start: int
     end: int
     text: bytes
     key: bytes
     stretch: int
+    has_rows: bool
 
     @property
     def is_line(self) -> bool:
@@ -67,6 +72,8 @@ def unpack(data: bytes) -> Unpacked | None:
     if not any(sign in data for sign in _SIGNS) or not _INSIDE.search(data):
         return None
     found = list(_strings(data))
+    keys = {one.key for one in found if one.has_rows}
+    found = [one for one in found if one.has_rows or (one.is_line and one.key in keys)]
     if found:
         return _in_place(data, found)
     if not _ESCAPED_ROW.search(data):
@@ -75,7 +82,7 @@ def unpack(data: bytes) -> Unpacked | None:
 
 
 def _strings(data: bytes) -> Iterator[_Found]:
-    """Yield the strings that hold lines of a dump; what programs wrote to standard error is none."""
+    """Yield the strings that are values; what programs wrote to standard error is left out."""
     key, stretch, end = b"", 0, 0
     for match in _STRING.finditer(data):
         between = data[end : match.start()]
@@ -89,16 +96,17 @@ def _strings(data: bytes) -> Iterator[_Found]:
             continue
         if named := _YAML_KEY.search(between):
             key = named[1]
-        if not _is_value(data, match.start()) or _NOT_OUTPUT.match(key):
+        if not _is_value(data, match) or _NOT_OUTPUT.match(key):
             continue
         text = _unescape(match[1])
-        if _ROWS.search(text) and not _STDERR_LINE.search(_line_at(data, *match.span())):
-            yield _Found(match.start(), match.end(), text, key, stretch)
+        if not _STDERR_LINE.search(_line_at(data, *match.span())):
+            yield _Found(*match.span(), text, key, stretch, _ROWS.search(text) is not None)
 
 
-def _is_value(data: bytes, start: int) -> bool:
-    line = max(data.rfind(b"\n", 0, start) + 1, start - _LOOKED_BACK)
-    return _BEFORE.search(data[line:start]) is not None
+def _is_value(data: bytes, string: re.Match[bytes]) -> bool:
+    """Whether a string stands where JSON has values; one that stands alone may be a cell of CSV."""
+    before = data[max(string.start() - _LOOKED_BACK, 0) : string.start()]
+    return bool(_BEFORE.search(before) or (b"\\n" in string[1] and _ALONE.search(before)))
 
 
 def _line_at(data: bytes, start: int, end: int) -> bytes:

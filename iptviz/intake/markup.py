@@ -23,12 +23,19 @@ _ROW = rb"(?:(?:\[\d+:\d+\] )?-A [^-\s]|\*(?:nat|filter|mangle|raw|security)\b|:
 # A tag within a rule, or one that parts two lines.
 _TAGGED = re.compile(
     rb"-A(?:" + _TAG + rb")+ ?[^-\s]|-A (?:" + _TAG + rb")+[^-\s<]"
-    rb"|<br ?/?>(?:" + _TAG + rb"|[ \t])*" + _ROW,
-    re.IGNORECASE,
+    rb"|<br ?/?>(?:"
+    + _TAG
+    + rb"|[ \t])*"
+    + _ROW
+    + rb"|-A [^-\s][^\n]{1,2000}<(?:br ?/?|/[a-z]{1,10})>[ \t\r]*$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _BLOCK = re.compile(rb"^[ \t]*</?(?:pre|code|p|div|td|tr|li|body|html)\b[^<>\n]{0,400}>", re.MULTILINE)
 _RULE_WITH_ENTITY = re.compile(rb"-A [^-\s][^\n]{0,2000}?&(?:gt|lt|amp|quot|apos|nbsp|#\d{1,7});")
 _FENCE = re.compile(rb"^[ \t>]*```", re.MULTILINE)
+_KEPT = re.compile(
+    _ROW + rb"|[ \t\r]*(?:\n|\Z|[*:#]|COMMIT|Chain )"
+)  # what is read, or left out, with its tags
 _MOST = 1000
 _INDENTED = 200
 
@@ -85,10 +92,10 @@ def _is_page(data: bytes) -> bool:
 def _untag(found: re.Match[bytes]) -> bytes:
     """Take away tags between what stands on one line; a tag that parts lines becomes the end of one."""
     data, (start, end) = found.string, found.span()
-    if start == 0 or end == len(data) or data[end : end + 1] in {b"\n", b"\r"}:
-        return found[0]
     if not data[max(start - _INDENTED, 0) : start].rpartition(b"\n")[2].strip():
-        return found[0]
+        return found[0] if _KEPT.match(data, end) else b" "
+    if end == len(data) or data[end : end + 1] in {b"\n", b"\r"}:
+        return b""
     return b"\n" if _BREAKS.search(found[0]) else _ONE_TAG.sub(b"", found[0])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from iptviz.intake.diffs import read_side
@@ -10,6 +11,8 @@ from iptviz.intake.markup import from_html
 from iptviz.intake.plain import NEW
 from iptviz.intake.remark import LineNote, Remark, remark
 
+# Within a line, a rule may hold a colour in its comment.
+_COLOURS = re.compile(rb"^(?:\x1b\[[0-9;]*[mK])+|(?:\x1b\[[0-9;]*[mK])+[ \t\r]*$", re.MULTILINE)
 _MOST_LAYERS = 3
 """JSON within JSON, HTML within JSON: so many layers are taken off."""
 
@@ -42,6 +45,9 @@ def unwrap(data: bytes, side: str | None = None) -> Unwrapped:
             renumbered = renumbered or made.data.count(b"\n") != data.count(b"\n")
             data = made.data
             done |= dict.fromkeys(made.undone)
+        if b"\x1b" in data and (plain := _COLOURS.sub(b"", data)) != data:
+            data = plain
+            done["colours"] = None
         if data == before:
             break
     repairs = [*map(remark, done), *([remark("lines-unpacked")] if renumbered else [])]
