@@ -69,7 +69,7 @@ def no_dump_error(text: Text, source: str) -> NothingError:
     """Return the error for input without any dump, which says what it holds instead."""
     from iptviz.dump.foreign import foreign_error  # what dumps do not need
 
-    return _empty_side(text, source) or foreign_error(text.raw, source) or _nothing(source)
+    return foreign_error(text.raw, source) or _empty_side(text, source) or _nothing(source)
 
 
 def _empty_side(text: Text, source: str) -> NothingError | None:

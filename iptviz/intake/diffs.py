@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.intake.embedded import BREAK
 from iptviz.intake.plain import OLD
 from iptviz.intake.remark import LineNote, add_note
 
@@ -22,8 +23,11 @@ _ROW = (
 )
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _NORMAL = re.compile(rb"\d{1,9}(?:,\d{1,9})?[acd]\d{1,9}(?:,\d{1,9})?\s*$")
+_HAS_HUNKS = re.compile(rb"^" + _HUNK.pattern, re.MULTILINE)
+# A diff of more than two files, and one side by side.
+_UNREADABLE = re.compile(rb"^(?:@@@ -\d|-A [^\t\n]{1,400}\t[ \t]*(?:[|<>]\t[ \t]*)?-A )", re.MULTILINE)
 _LOOKS = re.compile(
-    rb"^(?:"
+    rb"^(?:@@@ -\d|-A [^\t\n]{1,400}\t|"
     + _HUNK.pattern
     + rb"|[-+](?:"
     + _ROW
@@ -68,7 +72,9 @@ def read_side(data: bytes, side: str) -> Side | None:
 def _reader(data: bytes) -> Callable[[list[bytes], str], _Picked] | None:
     if not _LOOKS.search(data, 0, _LOOKED_AT):
         return None
-    if re.search(rb"^" + _HUNK.pattern, data, re.MULTILINE):
+    if _UNREADABLE.search(data, 0, _LOOKED_AT):
+        return _none
+    if _HAS_HUNKS.search(data):
         return _unified
     if _HAS_NORMAL.search(data):
         return _normal
@@ -100,7 +106,7 @@ class _Picked:
 # --- diff -u, git ------------------------------------------------------------------------------------------
 
 
-class _Hunk(NamedTuple):
+class _Range(NamedTuple):
     """Where a hunk begins in both files, and how many of their lines it has."""
 
     old: int
@@ -109,45 +115,63 @@ class _Hunk(NamedTuple):
     new_count: int
 
 
-def _read_hunk(line: bytes) -> _Hunk | None:
+class _Hunk(NamedTuple):
+    """A hunk: what its heading says, the place of that among the lines, and its lines."""
+
+    range: _Range
+    place: int
+    body: list[bytes]
+
+
+def _read_range(line: bytes) -> _Range | None:
     found = _HUNK.match(line)
     if found is None:
         return None
     old, old_count, new, new_count = (int(number or b"1") for number in found.groups())
-    return _Hunk(old, old_count, new, new_count)
+    return _Range(old, old_count, new, new_count)
 
 
 def _unified(lines: list[bytes], side: str) -> _Picked:
     picked = _Picked()
     hunks = list(_hunks(lines))
-    whole = len(hunks) == 1 and _is_whole(*hunks[0])
+    whole = len(hunks) == 1 and _is_whole(hunks[0].range, hunks[0].body)
     at = 0
-    for hunk, start, body in hunks:
-        for line in lines[at:start]:
-            (picked.drop(_OF_DIFF) if _HEADER.match(line) else picked.keep(line))
-        (picked.drop(_OF_DIFF) if whole and hunk else picked.gap())
-        for line in body:
+    for hunk in hunks:
+        _pick_between(picked, lines[at : hunk.place], begun=at > 0)
+        (picked.drop(_OF_DIFF) if whole else picked.gap())
+        for line in hunk.body:
             _pick(picked, line, side)
-        at = start + 1 + len(body)
-    for line in lines[at:]:
-        (picked.drop(_OF_DIFF) if _HEADER.match(line) else picked.keep(line))
+        at = hunk.place + 1 + len(hunk.body)
+    _pick_between(picked, lines[at:], begun=False)
     return picked
 
 
-def _hunks(lines: list[bytes]) -> Iterator[tuple[_Hunk, int, list[bytes]]]:
-    """Yield each hunk, the place of its heading, and its lines: as many as the heading says."""
+def _pick_between(picked: _Picked, lines: list[bytes], *, begun: bool) -> None:
+    """Pick lines around hunks; where headings stand behind a hunk, another file begins."""
+    for line in lines:
+        if not _HEADER.match(line):
+            picked.keep(line)
+        elif begun and not line.startswith(b"\\"):
+            picked.drop(_OF_DIFF, BREAK)
+            begun = False
+        else:
+            picked.drop(_OF_DIFF)
+
+
+def _hunks(lines: list[bytes]) -> Iterator[_Hunk]:
+    """Yield each hunk, with as many lines as its heading says."""
     at = 0
     while at < len(lines):
-        hunk = _read_hunk(lines[at])
-        if hunk is None:
+        found = _read_range(lines[at])
+        if found is None:
             at += 1
             continue
-        body = _body(lines, at + 1, hunk)
-        yield hunk, at, body
+        body = _body(lines, at + 1, found)
+        yield _Hunk(found, at, body)
         at += 1 + len(body)
 
 
-def _body(lines: list[bytes], start: int, hunk: _Hunk) -> list[bytes]:
+def _body(lines: list[bytes], start: int, hunk: _Range) -> list[bytes]:
     old, new = hunk.old_count, hunk.new_count
     at = start
     while at < len(lines) and (old > 0 or new > 0 or lines[at].startswith(b"\\")):
@@ -170,7 +194,7 @@ def _pick(picked: _Picked, line: bytes, side: str) -> None:
         picked.keep(line[1:])
 
 
-def _is_whole(hunk: _Hunk, _start: int, body: list[bytes]) -> bool:
+def _is_whole(hunk: _Range, body: list[bytes]) -> bool:
     """Whether a hunk shows both files to their ends.
 
     Diff shows as many unchanged lines after a change as before it, unless the file ends there.
@@ -191,6 +215,14 @@ def _is_whole(hunk: _Hunk, _start: int, body: list[bytes]) -> bool:
 
 
 # --- diff without -u, and lines with signs alone -----------------------------------------------------------
+
+
+def _none(lines: list[bytes], _side: str) -> _Picked:
+    """Pick nothing of a diff whose sides cannot be told apart."""
+    picked = _Picked()
+    for _ in lines:
+        picked.drop(_OF_DIFF)
+    return picked
 
 
 def _normal(lines: list[bytes], side: str) -> _Picked:

@@ -25,9 +25,9 @@ _STARTS = rb"(?:(?<![A-Za-z_-])|(?<=[0-9\[][mK])|(?<=\\t))"
 _BEGIN = rb"(?:[^\n\"\\]|\\u[0-9a-f]{4}|\\t){0,120}?" + _STARTS
 _ROWS = re.compile(_STARTS + _ROW)
 # Where a string or an escaped line end stands before a row, the text is looked at.
-_INSIDE = re.compile(rb'(?:"|\\[nr])' + _BEGIN + _ROW)
+_INSIDE = re.compile(rb'(?:"|\\[nr])(?:' + _BEGIN + rb")?" + _ROW)
 _SIGNS = (b"\\", b'"-A ', b'"[', b'": "', b'":"')
-_ESCAPED_ROW = re.compile(rb"\\n" + _BEGIN + _ROW)
+_ESCAPED_ROW = re.compile(rb"\\n(?:" + _BEGIN + rb")?" + _ROW)
 # A quote that is never closed takes the rest of its line.
 _STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*+)("|\n|\Z)', re.DOTALL)
 _BEFORE = re.compile(rb"[\[{,:]\s*\Z")
@@ -60,6 +60,7 @@ class _Found(NamedTuple):
     key: bytes
     stretch: int
     has_rows: bool
+    is_output: bool
 
     @property
     def is_line(self) -> bool:
@@ -71,18 +72,19 @@ def unpack(data: bytes) -> Unpacked | None:
     """Return the text with what its strings hold in their place; None where they hold no dump."""
     if not any(sign in data for sign in _SIGNS) or not _INSIDE.search(data):
         return None
-    found = list(_strings(data))
+    strings = list(_strings(data))
+    found = [one for one in strings if one.is_output]
     keys = {one.key for one in found if one.has_rows}
     found = [one for one in found if one.has_rows or (one.is_line and one.key in keys)]
     if found:
         return _in_place(data, found)
-    if not _ESCAPED_ROW.search(data):
+    if any(one.has_rows for one in strings) or not _ESCAPED_ROW.search(data):
         return None
     return Unpacked(b"".join(_unescaped_lines(data)), renumbered=True)
 
 
 def _strings(data: bytes) -> Iterator[_Found]:
-    """Yield the strings that are values; what programs wrote to standard error is left out."""
+    """Yield the strings that are values; those with commands, or from standard error, are no output."""
     key, stretch, end = b"", 0, 0
     for match in _STRING.finditer(data):
         between = data[end : match.start()]
@@ -96,11 +98,11 @@ def _strings(data: bytes) -> Iterator[_Found]:
             continue
         if named := _YAML_KEY.search(between):
             key = named[1]
-        if not _is_value(data, match) or _NOT_OUTPUT.match(key):
+        if not _is_value(data, match):
             continue
         text = _unescape(match[1])
-        if not _STDERR_LINE.search(_line_at(data, *match.span())):
-            yield _Found(*match.span(), text, key, stretch, _ROWS.search(text) is not None)
+        is_output = not (_NOT_OUTPUT.match(key) or _STDERR_LINE.search(_line_at(data, *match.span())))
+        yield _Found(*match.span(), text, key, stretch, _ROWS.search(text) is not None, is_output)
 
 
 def _is_value(data: bytes, string: re.Match[bytes]) -> bool:
@@ -139,7 +141,7 @@ def _in_place(data: bytes, found: Iterable[_Found]) -> Unpacked:
         begins = data.rfind(b"\n", at, first) + 1 or at
         parts.append(data[at:begins])
         at = data.find(b"\n", last) + 1 or len(data)
-        whole = b"".join(one.text.rstrip(b"\r\n") + b"\n" for one in text)
+        whole = b"".join(_with_line_ends(data, text))
         same_lines = whole.count(b"\n") == data.count(b"\n", begins, at)
         if whole.strip() in seen:
             renumbered = True
@@ -148,6 +150,15 @@ def _in_place(data: bytes, found: Iterable[_Found]) -> Unpacked:
         parts += [BREAK + b"\n", whole] if seen else [whole]
         seen.add(whole.strip())
     return Unpacked(b"".join([*parts, data[at:]]), renumbered)
+
+
+def _with_line_ends(data: bytes, text: list[_Found]) -> Iterator[bytes]:
+    """Yield the strings as lines; where others stand between them, empty lines do."""
+    above = text[0]
+    for one in text:
+        yield b"\n" * (data.count(b"\n", above.end, one.start) - 1)
+        yield one.text.rstrip(b"\r\n") + b"\n"
+        above = one
 
 
 def _texts(found: Iterable[_Found]) -> Iterator[list[_Found]]:

@@ -27,7 +27,8 @@ _TAGGED = re.compile(
     + _TAG
     + rb"|[ \t])*"
     + _ROW
-    + rb"|-A [^-\s][^\n]{1,2000}<(?:br ?/?|/[a-z]{1,10})>[ \t\r]*$",
+    + rb"|-A [^-\s][^\n]{1,2000}<(?:br ?/?|/[a-z]{1,10})>[ \t\r]*$"
+    rb"|>--?[a-z][a-z-]{0,30}</[a-z]",
     re.IGNORECASE | re.MULTILINE,
 )
 _BLOCK = re.compile(rb"^[ \t]*</?(?:pre|code|p|div|td|tr|li|body|html)\b[^<>\n]{0,400}>", re.MULTILINE)
@@ -36,6 +37,7 @@ _FENCE = re.compile(rb"^[ \t>]*```", re.MULTILINE)
 _KEPT = re.compile(
     _ROW + rb"|[ \t\r]*(?:\n|\Z|[*:#]|COMMIT|Chain )"
 )  # what is read, or left out, with its tags
+_LONGEST_LINE = 4000
 _MOST = 1000
 _INDENTED = 200
 
@@ -60,7 +62,7 @@ def from_html(data: bytes) -> FromHtml | None:
 def _is_html(data: bytes) -> bool:
     if _has_quoted_value(data):
         return True
-    return b"<" in data and (_TAGGED.search(data) is not None or _is_page(data))
+    return b"<" in data and (_any_unquoted(_TAGGED, data) or _is_page(data))
 
 
 def _has_quoted_value(data: bytes) -> bool:
@@ -69,14 +71,19 @@ def _has_quoted_value(data: bytes) -> bool:
         return False
     if b'"' not in data:
         return True
-    found = (match for match, _ in zip(_QUOTED_VALUE.finditer(data), range(_MOST), strict=False))
+    return _any_unquoted(_QUOTED_VALUE, data)
+
+
+def _any_unquoted(pattern: re.Pattern[bytes], data: bytes) -> bool:
+    """Whether a pattern fits outside the quotes of a rule: what is within them, anybody may have written."""
+    found = (match for match, _ in zip(pattern.finditer(data), range(_MOST), strict=False))
     return any(_is_unquoted(data, match.start()) for match in found)
 
 
 def _is_unquoted(data: bytes, at: int) -> bool:
-    before = data[data.rfind(b"\n", 0, at) + 1 : at]
-    rule = before[max(before.rfind(b"-A "), 0) :]
-    return (rule.count(b'"') - rule.count(b'\\"')) % 2 == 0
+    start = max(at - _LONGEST_LINE, 0)
+    before = data[start:at].rpartition(b"\n")[2]
+    return (before.count(b'"') - before.count(b'\\"')) % 2 == 0
 
 
 def _is_page(data: bytes) -> bool:
@@ -96,7 +103,8 @@ def _untag(found: re.Match[bytes]) -> bytes:
         return found[0] if _KEPT.match(data, end) else b" "
     if end == len(data) or data[end : end + 1] in {b"\n", b"\r"}:
         return b""
-    return b"\n" if _BREAKS.search(found[0]) else _ONE_TAG.sub(b"", found[0])
+    parts = _BREAKS.search(found[0]) and _is_unquoted(data, start)
+    return b"\n" if parts else _ONE_TAG.sub(b"", found[0])
 
 
 def _character(found: re.Match[bytes]) -> bytes:
