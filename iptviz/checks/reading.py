@@ -108,8 +108,8 @@ def _rules_repeated(*, lines: tuple[int, ...]) -> str:
 
 
 def _made_from_commands(*, count: int) -> str:
-    commands = "1 iptables command" if count == 1 else f"{count:,} iptables commands"
-    return f"made from {commands}, as if each ran once: what was there before is not known"
+    what = "1 iptables command, as if it" if count == 1 else f"{count:,} iptables commands, as if each"
+    return f"made from {what} ran once: what was there before is not known"
 
 
 def _places(notes: Sequence[LineNote]) -> str:

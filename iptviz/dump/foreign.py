@@ -66,11 +66,11 @@ _KINDS = (
     ),
     _Foreign(r"Rule Name: ", "rules of Windows' firewall, which is no iptables", "run it on the Linux node"),
     _Foreign(
-        r"\*?(?:sudo: )?ip6?tables(?:-save)?: (?:command )?not found",
-        "a shell's word that iptables is not there",
+        r"(?:[\w./-]{1,40}: (?:line \d{1,6}: )?)?ip6?tables[\w-]{0,12}: (?:command )?not found",
+        "a message of a shell: iptables is not there",
     ),
     _Foreign(
-        r"[^\n]{0,200}?ip6?tables[^\n]{0,60}(?:Permission denied|you must be root)",
+        r"[^\n]{0,200}?ip6?tables[^\n]{0,120}(?:Permission denied|you must be root)",
         "the error of an iptables that did not run as root",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Single bytes are looked for fastest. Of signs that are no ASCII, the first byte is enough.
 _SIGNS = (b"'", b"\\", b"\x1b", b"\xe2", b"\xc2", b"\xef")
-_WORDS = (b'""', b" #", b" //", b" /*", b" <", b"-->", b"=>", b'"\n', b'"\r', b'",')
+_WORDS = (b'""', b" #", b" //", b" /*", b" <", b"-->", b"=>", b'"\n', b'"\r', b'",', b")\n")
 _QUOTED_VALUES = ((b"--comment ", b'--comment "'), (b"-prefix ", b'-prefix "'))
 
 
