@@ -53,7 +53,7 @@ class _Unit(NamedTuple):
 
 def assemble(data: bytes, command: bytes = b"") -> Assembled:
     """Put the lines of `data` into tables; `command` is what wrote them, where that is known."""
-    units = []
+    units: list[_Unit] = []
     line = 1
     for run in index.runs(data):
         kind = run.lastindex or 0

@@ -16,7 +16,7 @@ from typing import NamedTuple
 ANCHOR = re.compile(
     rb"""
     (?:\[\d+:\d+\]\ )?-[AI]\ [^-!\s]
-  | :(?!\d+:)[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
+  | :(?!\d+:|\S*::)[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
   | \*(?:filter|nat|mangle|raw|security)\s*(?:[<|`]|$)
   | COMMIT\s*(?:[<|`]|$)
   | \#\ (?:Generated\ by|Completed\ on)\ \S
@@ -56,6 +56,7 @@ _COMMAND = re.compile(
 )
 _DIFF_SIGNS = {b"+", b"-"}  # a rule in a comparison is not one that is there
 _LINE_NUMBER = re.compile(rb"[ \t]*[LR]?\d{1,7}")
+_ENDS_IN_CONTROL = re.compile(rb"\x1b\[[0-9;?]{0,20}[A-Za-z]\Z")
 _BORDERS = (b"|", b"\xe2\x94\x82", b"\xe2\x95\x91", b"\xe2\x94\x83")
 _CLOSING_QUOTE = {b'"': re.compile(rb'"[,;)]{0,2}\Z'), b"'": re.compile(rb"'[,;)]{0,2}\Z")}
 _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
@@ -136,6 +137,6 @@ def _prefix(line: bytes) -> bytes | None:
     if found is None:
         return None
     prefix = line[: found.start()]
-    if prefix[-1:].isalnum() and not _LINE_NUMBER.fullmatch(prefix):
+    if prefix[-1:].isalnum() and not (_LINE_NUMBER.fullmatch(prefix) or _ENDS_IN_CONTROL.search(prefix)):
         return None
     return None if _COMMAND.search(prefix) else prefix

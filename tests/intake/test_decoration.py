@@ -35,17 +35,20 @@ def test_what_mentions_rules_is_no_dump(case: str) -> None:
         Dump(joined(*NO_DUMPS[case]))
 
 
-SCRIPTS = {
+SCRIPTS: dict[str, list[str]] = {
     "a script": ["#!/bin/sh", "iptables -A INPUT -j DROP", "iptables -t nat -A OUTPUT -j RETURN"] * 3,
     "a script with sudo": ["sudo iptables -A INPUT -j DROP", "sudo ip6tables -I INPUT -j DROP"] * 3,
     "a script with a path": ["/sbin/iptables -w -t nat -A OUTPUT -j RETURN"] * 5,
 }
 
 
-@pytest.mark.parametrize("case", {**NO_DUMPS, **SCRIPTS})
+MENTIONS = NO_DUMPS | SCRIPTS
+
+
+@pytest.mark.parametrize("case", MENTIONS)
 def test_what_mentions_rules_adds_none_to_a_dump(case: str) -> None:
     lines = ("*nat", ":A - [0:0]", "-A A -j B", "COMMIT")
-    mentions = {**NO_DUMPS, **SCRIPTS}[case]
+    mentions = MENTIONS[case]
     assert texts(dump(*mentions, *lines)) == ["-A A -j B"]
     assert texts(dump(*lines, *mentions)) == ["-A A -j B"]
 

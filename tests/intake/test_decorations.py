@@ -243,7 +243,7 @@ def test_a_decorated_dump_has_its_services(name: str) -> None:
     assert services_of(DECORATIONS[name](PLAIN).encode()) == SERVICES
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(sorted(RULES)), max_size=1),
     st.lists(st.sampled_from(sorted(LINES)), max_size=2),
@@ -260,4 +260,4 @@ def test_decorations_in_one_another_change_no_service(
     except DumpError as error:
         assert "\n" not in error.what
         return
-    assert found in (SERVICES, [])
+    assert found == SERVICES or (not found and iptviz.load(text.encode()).lacks_lines)
