@@ -18,7 +18,7 @@ BREAK = b"\x1d"
 _TABLES = rb"(?:nat|filter|mangle|raw|security)"
 _ROW = (
     rb"(?:(?:\[\d+:\d+\] )?-A [^-\s]|\*" + _TABLES + rb"(?:[\\\"\s]|\Z)|-[PN] \S|Chain \S+ \("
-    rb"|:[^:\s]\S* (?:[A-Z]+|-) \[\d|COMMIT(?:[\\\"\s]|\Z)|# (?:Generated|Completed) )"
+    rb"|:[^:\s]\S{0,200} (?:[A-Z]{1,10}|-) \[\d|COMMIT(?:[\\\"\s]|\Z)|# (?:Generated|Completed) )"
 )
 # What is decorated stands further in.
 _STARTS = rb"(?:(?<![A-Za-z_-])|(?<=[0-9\[][mK])|(?<=\\t))"

@@ -88,3 +88,10 @@ def test_a_comment_that_looks_like_a_string_stays() -> None:
     lines = ["$ iptables-save", "*nat", ":A - [0:0]", f'-A A -m comment --comment "{comment}" -j B', "COMMIT"]
     read = dump(*lines)
     assert rules(read) == {"nat": [(4, lines[3])]}
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":' * 20_000 + '"-A A -j B\\n"', '["-A A -j B",' * 20_000, '"' * 40_000 + "\\n-A A"]
+)
+def test_a_long_line_of_strings_is_read_in_no_time(text: str) -> None:
+    assert len(read_text(text.encode()).dumps) < 2
