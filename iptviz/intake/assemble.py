@@ -256,10 +256,7 @@ class _Assembler:
         joined = join(last, [text, *self._noise_ahead(most_wraps(last) - 1)])
         if joined is None:
             return False
-        if before:
-            draft.pieces[-1] = piece._replace(text=b"".join(before))
-        else:
-            draft.pieces.pop()
+        draft.pieces[-1:] = [piece._replace(text=b"".join(before))] if before else []
         draft.pieces.append(Piece(LineKind.RULE, joined.text, piece.line + len(before)))
         for at in range(joined.more):
             add_note(self.notes, number + at, "joined", skipped=False)

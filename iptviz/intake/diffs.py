@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 GAP = b"\x1e"
 """A line at which lines are missing: what follows may belong to another table than what stands above."""
 
-_ROW = rb"(?:\[\d+:\d+\] )?-[AI] [^-\s]|\*(?:nat|filter|mangle|raw|security)\s*$|:\S{1,200} (?:[A-Z]{1,10}|-) \[|COMMIT\s*$"
+_ROW = (
+    rb"(?:\[\d+:\d+\] )?-[AI] [^-\s]|\*(?:nat|filter|mangle|raw|security)\s*$"
+    rb"|:\S{1,200} (?:[A-Z]{1,10}|-) \[|COMMIT\s*$"
+)
 _HUNK = re.compile(rb"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
 _NORMAL = re.compile(rb"\d{1,9}(?:,\d{1,9})?[acd]\d{1,9}(?:,\d{1,9})?\s*$")
 _HAS_HUNKS = re.compile(rb"^" + _HUNK.pattern, re.MULTILINE)

@@ -19,7 +19,10 @@ _TAG = rb"</?[A-Za-z][^<>\n]{0,400}>"
 _TAGS = re.compile(rb"(?:" + _TAG + rb"[ \t]*)+")
 _ONE_TAG = re.compile(_TAG)
 _BREAKS = re.compile(rb"<(?:br\b|/?(?:p|div|li|tr|pre)\b)", re.IGNORECASE)
-_ROW = rb"(?:(?:\[\d+:\d+\] )?-A [^-\s]|\*(?:nat|filter|mangle|raw|security)\b|:[A-Z]\S{0,200} (?:[A-Z]{1,10}|-) \[)"
+_ROW = (
+    rb"(?:(?:\[\d+:\d+\] )?-A [^-\s]|\*(?:nat|filter|mangle|raw|security)\b"
+    rb"|:[A-Z]\S{0,200} (?:[A-Z]{1,10}|-) \[)"
+)
 # A tag within a rule, or one that parts two lines.
 _TAGGED = re.compile(
     rb"-A(?:" + _TAG + rb")+ ?[^-\s]|-A (?:" + _TAG + rb")+[^-\s<]"
