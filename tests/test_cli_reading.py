@@ -220,3 +220,24 @@ def test_a_damaged_bundle_gives_what_is_whole_and_says_so(nodes: Path) -> None:
     assert done.returncode == 0
     assert "node-1/iptables-save" in done.stdout
     assert done.stderr.startswith(f"{nodes}")
+
+
+DIFF = b"--- old\n+++ new\n@@ -9,2 +9,2 @@\n -A A -j B\n--A A -j C\n+-A A -j D\n"
+
+
+def test_a_side_of_a_diff_is_chosen(tmp_path: Path) -> None:
+    changes = tmp_path / "changes"
+    changes.write_bytes(DIFF)
+    new, old = (run("graph", str(changes), *side) for side in ((), ("--side", "old")))
+    assert f"{changes}: this is a diff: its new side is read (--side old reads the other)" in new.stderr
+    assert f"{changes}: this is a diff: its old side is read" in old.stderr
+    assert "D" in new.stdout.split()
+    assert "C" in old.stdout.split()
+
+
+def test_a_side_of_what_is_no_diff_is_refused_in_a_line(tmp_path: Path) -> None:
+    dump = tmp_path / "dump"
+    dump.write_bytes(b"*nat\n:A - [0:0]\nCOMMIT\n")
+    done = run("services", str(dump), "--side", "new")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"iptviz: {dump}: --side new is for diffs, and this is none\n  drop --side\n"

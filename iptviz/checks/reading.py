@@ -136,6 +136,18 @@ def _lines_repaired(*, notes: tuple[LineNote, ...], total: int) -> str:  # noqa:
     return f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(notes)}"
 
 
+def _rules_repeated(*, lines: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, lines[:_MOST_PLACES])) + (", ..." if len(lines) > _MOST_PLACES else "")
+    if len(lines) == 1:
+        return f"the rule of line {shown} stands elsewhere in the text, too: it counts once"
+    return f"{len(lines):,} rules stand elsewhere in the text, too: each counts once (lines {shown})"
+
+
+def _made_from_commands(*, count: int) -> str:
+    what = "1 iptables command, as if it" if count == 1 else f"{count:,} iptables commands, as if each"
+    return f"made from {what} ran once: what was there before is not known"
+
+
 def _places(notes: Sequence[LineNote]) -> str:
     places = [note.places() for note in notes]
     return ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
@@ -163,10 +175,19 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-not-named": _table_guessed,
     "option-unknown": "not understood: {option} is not known",
     "rule-unread": "not understood: {problem}",
+    "diff-cut": "a diff shows lines around changes only: others are missing here",
+    "rules-repeated": _rules_repeated,
+    "made-from-commands": _made_from_commands,
     "wide-characters": "the text is UTF-16 or UTF-32",
     "nul-bytes": "NUL bytes are left out",
     "carriage-returns": "lines end in carriage returns",
+    "colours": "colours around lines are left out",
+    "html-tags": "HTML tags within lines are left out",
     "html-entities": "HTML entities are undone",
+    "strings-unpacked": "what stands in strings (JSON, YAML) is unpacked",
+    "lines-unpacked": "lines are counted in the text as unpacked",
+    "diff-new": "this is a diff: its new side is read (--side old reads the other)",
+    "diff-old": "this is a diff: its old side is read",
     "grep-colours": "grep's colours are left out",
     "lines-left-out": _lines_left_out,
     "lines-repaired": _lines_repaired,
@@ -198,6 +219,20 @@ LINES = {
     "carried-out-rename": "carried out: a chain is renamed",
     "carried-out-zero": "carried out: counters are set to zero",
     "carried-out-declared-again": "carried out: a chain declared again is emptied",
+    "signs-odd": "invisible signs or typographic dashes are replaced",
+    "signs-invisible": "invisible signs are left out",
+    "dashes-typographic": "typographic dashes are replaced",
+    "quotes-typographic": "typographic quotes are replaced",
+    "quotes-escaped": "backslashes before quotes are left out",
+    "quotes-doubled": "doubled quotes are replaced",
+    "quotes-single": "single quotes are replaced",
+    "quotes-lost": "the words of a comment without quotes belong together",
+    "remark-cut": "a remark behind the rule is left out",
+    "rule-repeated": "a rule that stands elsewhere in the text, too: it counts once",
+    "diff-other-side": "the other side of the diff",
+    "diff-header": "a line of the diff itself",
+    "command-read": "a command, read as the rule that it makes",
+    "command-expanded": "a command with what a shell expands",
     "changes-nothing": "changes something that is not here",
 }
 """Why lines were skipped or repaired."""

@@ -13,7 +13,8 @@ from iptviz.redact.named import Named
 @command(
     asks="explain",
     without=(
-        "show_all", "redact", "mapping", "number", "of_node", "strict", "max_size", "verbose", "exit_zero",
+        "show_all", "redact", "mapping", "number", "of_node", "side", "strict", "max_size", "verbose",
+        "exit_zero",
     ),
 )  # fmt: skip
 def explain_command(

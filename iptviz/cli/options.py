@@ -19,6 +19,13 @@ class Color(StrEnum):
     NEVER = "never"
 
 
+class Side(StrEnum):
+    """Which side of a diff to read."""
+
+    NEW = "new"
+    OLD = "old"
+
+
 class Options(NamedTuple):
     """What is asked of every command beside its question, in the order of the help.
 
@@ -70,6 +77,13 @@ class Options(NamedTuple):
             "--node", metavar="NAME", help="The node, where a bundle holds several.", show_default=False
         ),
         Named.NODE,
+    ] = None
+    side: Annotated[
+        Side | None,
+        typer.Option(
+            "--side", help="Read this side of a diff of two dumps.  [default: new]", show_default=False
+        ),
+        Named.NOTHING,
     ] = None
     strict: Annotated[
         bool,

@@ -46,6 +46,7 @@ def load_node(names: str | Sequence[str] | None, options: Options, meant: Meant 
         node_hint=meant.node if meant else None,
         family=meant.family if meant else None,
         max_size=read_size(options.max_size),
+        side=options.side,
     )
     from iptviz.view.reading import details, objection, summary
 

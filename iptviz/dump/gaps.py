@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.cut import HOOKS, cut_rules
 from iptviz.errors import NothingError
+from iptviz.intake.plain import NEW, OLD
 from iptviz.intake.remark import Remark, remark
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from iptviz.intake.plain import PlainDump, Text
 
 _INCOMPATIBLE = re.compile(rb"^# Table (?:`(\w+)')?.* (is|contains) incompatible", re.MULTILINE)
-_NFT_RULESET = re.compile(rb"^table (?:ip6?|inet|bridge|arp|netdev) \S+ \{", re.MULTILINE)
 # kube-proxy keeps REJECT and DROP in filter and everything else in nat: one without the other is half a node.
 _BOTH = ("nat", "filter")
 _KUBE = b"KUBE-SERVICES"
@@ -72,14 +72,23 @@ def find_gaps(search: GapSearch) -> list[Remark]:
 
 def no_dump_error(text: Text, source: str) -> NothingError:
     """Return the error for input without any dump, which says what it holds instead."""
-    nft = _NFT_RULESET.search(text.raw)
-    if nft:
-        line = text.raw.count(b"\n", 0, nft.start()) + 1
-        return NothingError(
-            'this is "nft list ruleset" output, which is not supported',
-            where=f"{source}:{line}",
-            hint="run iptables-save (iptables-nft-save) instead, as root on the node",
-        )
+    from iptviz.dump.foreign import foreign_error  # what dumps do not need
+
+    return foreign_error(text.raw, source) or _empty_side(text, source) or _nothing(text, source)
+
+
+def _empty_side(text: Text, source: str) -> NothingError | None:
+    if text.side is None:
+        return None
+    other = OLD if text.side == NEW else NEW
+    return NothingError(
+        f"the {text.side} side of this diff has no rules",
+        where=source,
+        hint=f"read the other: --side {other}",
+    )
+
+
+def _nothing(text: Text, source: str) -> NothingError:
     nameless = next((note for note in text.notes if note.reason == "listing-without-chain"), None)
     if nameless:
         return NothingError(

@@ -203,6 +203,11 @@ class Dump:
         return any(table.shown.is_excerpt for table in self.tables.values())
 
     @property
+    def is_made(self) -> bool:
+        """Whether it is made from commands that change rules, not from what a program printed of them."""
+        return any(gap.id == "made-from-commands" for gap in self._plain.gaps)
+
+    @property
     def complete(self) -> bool:
         """Whether nothing suggests that a part is missing."""
         return not self.gaps

@@ -6,12 +6,10 @@ their decoration, and put into the words of iptables-save where they mean a part
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.grammar.reader import take_apart
 from iptviz.intake import index
-from iptviz.intake.decoration import Decorations, shape
+from iptviz.intake.decoration import Decorations, shape, without_trailer
 from iptviz.intake.dialect import (
     COMMAND_LINE,
     NO_PART,
@@ -23,18 +21,21 @@ from iptviz.intake.dialect import (
     read_command,
     reason_to_skip,
 )
+from iptviz.intake.diffs import GAP
 from iptviz.intake.draft import Draft, Piece
+from iptviz.intake.embedded import BREAK
 from iptviz.intake.header import read_tool
 from iptviz.intake.listed import Listings
+from iptviz.intake.mended import mend_one, mend_rules, without_odd_signs
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
-from iptviz.intake.text import split_lines, to_bytes, to_text
+from iptviz.intake.text import split_lines
+from iptviz.intake.wrapped import join, most_wraps
 
 if TYPE_CHECKING:
-    from iptviz.intake.dialect import Command
+    from collections.abc import Iterator
 
-_MOST_WRAPS = 4
-_COUNTERS = re.compile(rb"\[\d+:\d+\] ")
+    from iptviz.intake.dialect import Command
 
 
 class Assembled(NamedTuple):
@@ -52,13 +53,23 @@ class _Unit(NamedTuple):
 
 def assemble(data: bytes, command: bytes = b"") -> Assembled:
     """Put the lines of `data` into tables; `command` is what wrote them, where that is known."""
-    units = []
+    units: list[_Unit] = []
     line = 1
     for run in index.runs(data):
         kind = run.lastindex or 0
-        units.append(_Unit(kind, run[0], line))
+        if kind == index.DECLARATIONS and (b"\n: " in run[0] or run[0].startswith(b": ")):
+            units += _one_by_one(run[0], line)
+        else:
+            units.append(_Unit(kind, run[0], line))
         line += data.count(b"\n", *run.span())
     return _Assembler(units, read_command(command)).run()
+
+
+def _one_by_one(text: bytes, line: int) -> Iterator[_Unit]:
+    """Yield lines that begin with a colon as units of their own: one before a blank is no declaration."""
+    for number, declaration in enumerate(split_lines(text), line):
+        kind = index.NOISE if declaration.startswith(b": ") else index.DECLARATIONS
+        yield _Unit(kind, declaration, number)
 
 
 class _Assembler:
@@ -77,6 +88,8 @@ class _Assembler:
         self.rule_end = 0
         self.prefix = b""
         self.listings = Listings(self.notes, self._open)
+        self.inner = 0
+        self.of_diff = False
 
     def run(self) -> Assembled:
         while self.at < len(self.units):
@@ -84,6 +97,8 @@ class _Assembler:
             self.at += 1
             if unit.kind == index.NOISE:
                 self._noise(unit)
+            elif unit.kind == index.RULES:
+                self._use(LineKind.RULE, mend_rules(unit.text, unit.line, self.notes), unit.line)
             else:
                 self._use(_KINDS[unit.kind], unit.text, unit.line)
         if self.lead and self.drafts:
@@ -109,6 +124,7 @@ class _Assembler:
         draft = Draft(table, form, line, self.command)
         draft.tool, self.tool = self.tool, None
         draft.pieces, self.lead = self.lead, []
+        draft.inner, draft.of_diff = self.inner, self.of_diff
         self.drafts.append(draft)
         self.draft = draft
         self.listings.end()
@@ -152,17 +168,35 @@ class _Assembler:
 
     def _noise(self, unit: _Unit) -> None:
         text = unit.text.rstrip(b"\r\n")
+        if text in {GAP, BREAK}:
+            self._part(text)
+            return
         if self._listing(text, unit.line):
             return
-        line = classify(text.rstrip(b" \t"))
-        if line.kind in {LineKind.OTHER, LineKind.COMMAND}:
-            line = self._undecorated(text, unit.line)
+        line = self._read(text, unit.line)
         if line.kind is LineKind.COMMAND:
             self._command(line, unit.line)
         elif line.kind is not LineKind.OTHER:
             self._repaired(line, unit.line)
         elif not self._joined(line.text, unit.line):
             self._skip(text, unit.line)
+
+    def _part(self, sign: bytes) -> None:
+        """What follows is not joined to the lines above: others are missing, or another text begins."""
+        self.draft = None
+        self.listings.end()
+        self.inner += sign == BREAK
+        self.of_diff = sign == GAP
+
+    def _read(self, text: bytes, number: int) -> Line:
+        """Return what a line is once it is taken out of its decoration and its odd signs."""
+        line = classify(text.rstrip(b" \t"))
+        if line.kind in _UNREAD:
+            line = self._undecorated(text, number)
+        if line.kind is LineKind.OTHER and (plain := without_odd_signs(text)) != text:
+            other = self._undecorated(plain, number)
+            line = other._replace(reason="signs-odd") if other.kind not in _UNREAD else line
+        return mend_one(line)
 
     def _undecorated(self, text: bytes, number: int) -> Line:
         """Return the line without what stands before it; a listing's heading is dealt with at once."""
@@ -178,7 +212,9 @@ class _Assembler:
     def _without_known_prefix(self, text: bytes) -> bytes:
         """Take away a prefix like that of the line before."""
         prefix = text[: len(self.prefix)]
-        return text[len(self.prefix) :] if self.prefix and shape(prefix) == shape(self.prefix) else text
+        if not self.prefix or shape(prefix) != shape(self.prefix):
+            return text
+        return without_trailer(text[len(self.prefix) :], prefix)
 
     def _repaired(self, line: Line, number: int) -> None:
         if line.text == b"#":
@@ -223,22 +259,19 @@ class _Assembler:
         if draft is None or piece is None or piece.kind is not LineKind.RULE or self.rule_end + 1 != number:
             return False
         *before, last = split_lines(piece.text)
-        joined, count = _join(last, [text, *self._noise_ahead()])
-        if not count:
+        joined = join(last, [text, *self._noise_ahead(most_wraps(last) - 1)])
+        if joined is None:
             return False
-        if before:
-            draft.pieces[-1] = piece._replace(text=b"".join(before))
-        else:
-            draft.pieces.pop()
-        draft.pieces.append(Piece(LineKind.RULE, joined, piece.line + len(before)))
-        for more in range(count):
-            add_note(self.notes, number + more, "joined", skipped=False)
-        self.at += count - 1
-        self.rule_end = number + count - 1
+        draft.pieces[-1:] = [piece._replace(text=b"".join(before))] if before else []
+        draft.pieces.append(Piece(LineKind.RULE, joined.text, piece.line + len(before)))
+        for at in range(joined.more):
+            add_note(self.notes, number + at, "joined", skipped=False)
+        self.at += joined.more - 1
+        self.rule_end = number + joined.more - 1
         return True
 
-    def _noise_ahead(self) -> list[bytes]:
-        ahead = self.units[self.at : self.at + _MOST_WRAPS - 1]
+    def _noise_ahead(self, most: int) -> list[bytes]:
+        ahead = self.units[self.at : self.at + most]
         texts = []
         for unit in ahead:
             if unit.kind != index.NOISE:
@@ -253,22 +286,6 @@ class _Assembler:
         )
 
 
-def _join(last: bytes, following: list[bytes]) -> tuple[bytes, int]:
-    """Return `last` joined with as few of the following lines as make it whole, and how many those are."""
-    counters = _COUNTERS.match(last)
-    text = to_text(last[counters.end() if counters else 0 :].rstrip(b"\r\n"))
-    alone = take_apart(text.strip())
-    if not alone.problem and not following[0].startswith((b"-", b"!")):
-        return b"", 0
-    for count in range(1, len(following) + 1):
-        space = "" if text.endswith(" ") else " "
-        text += space + to_text(following[count - 1])
-        whole = take_apart(text.strip())
-        if not whole.problem and not whole.unknown:
-            return (counters[0] if counters else b"") + to_bytes(text) + b"\n", count
-    return b"", 0
-
-
 def _decoration_of(prefix: bytes) -> str:
     """Return the id of what a line was taken out of, by what its prefix is made of."""
     if prefix.isspace():
@@ -276,8 +293,8 @@ def _decoration_of(prefix: bytes) -> str:
     return "taken-out-of-quoting" if not prefix.strip(b"> |\t") else "taken-out-of-a-prefix"
 
 
+_UNREAD = {LineKind.OTHER, LineKind.COMMAND}
 _KINDS = {
-    index.RULES: LineKind.RULE,
     index.DECLARATIONS: LineKind.DECLARATION,
     index.TABLE: LineKind.TABLE,
     index.COMMIT: LineKind.COMMIT,

@@ -1,4 +1,4 @@
-"""From the bytes of a file to bytes of UTF-8 lines: UTF-16, bare carriage returns, NUL bytes, HTML entities.
+"""From the bytes of a file to bytes of UTF-8 lines: UTF-16, bare carriage returns, NUL bytes, grep's colours.
 
 Nothing here adds or takes away lines, apart from line ends that were written as carriage returns.
 """
@@ -17,23 +17,6 @@ _BYTE_ORDER_MARKS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 _LOOKED_AT = 4096
-_ENTITY = re.compile(rb"&(?:quot|#0?34|#x22|apos|#0?39|#x27|lt|gt|amp|nbsp|#160);")
-_ENTITIES = {
-    b"quot": b'"',
-    b"apos": b"'",
-    b"lt": b"<",
-    b"gt": b">",
-    b"amp": b"&",
-    b"nbsp": b" ",
-    b"34": b'"',
-    b"034": b'"',
-    b"x22": b'"',
-    b"39": b"'",
-    b"039": b"'",
-    b"x27": b"'",
-    b"160": b" ",
-}
-_QUOTE_ENTITY = re.compile(rb"&(?:quot|#0?34|#x22);")
 # What `grep --color=always` writes around what it found; no iptables writes it.
 _GREP_COLOR = b"\x1b[m\x1b[K"
 _COLOR = re.compile(rb"\x1b\[[0-9;]*[mK]")
@@ -96,15 +79,6 @@ def _returns_to_feeds(data: bytes) -> bytes:
     return data.replace(b"\r", b"\n")
 
 
-def _is_html(data: bytes) -> bool:
-    """Whether quotes are written as entities, and none is written as itself."""
-    return b"&" in data and _QUOTE_ENTITY.search(data) is not None and b'"' not in data
-
-
-def _from_html(data: bytes) -> bytes:
-    return _ENTITY.sub(lambda found: _ENTITIES[found[0].strip(b"&#;")], data)
-
-
 def _is_grep_colored(data: bytes) -> bool:
     return b"\x1b" in data and _GREP_COLOR in data  # one byte is looked for much faster than six
 
@@ -117,6 +91,5 @@ _STEPS = (
     (_is_wide, _from_wide, "wide-characters"),
     (_has_nul, _without_nul, "nul-bytes"),
     (_has_bare_returns, _returns_to_feeds, "carriage-returns"),
-    (_is_html, _from_html, "html-entities"),
     (_is_grep_colored, _without_color, "grep-colours"),
 )

@@ -16,7 +16,7 @@ from typing import NamedTuple
 ANCHOR = re.compile(
     rb"""
     (?:\[\d+:\d+\]\ )?-[AI]\ [^-!\s]
-  | :(?!\d+:)[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
+  | :(?!\d+:|\S*::)[^:\s]\S*\ (?:ACCEPT|DROP|QUEUE|RETURN|-)(?:\ \[\d+:\d+\])?\s*(?:[<|`]|$)
   | \*(?:filter|nat|mangle|raw|security)\s*(?:[<|`]|$)
   | COMMIT\s*(?:[<|`]|$)
   | \#\ (?:Generated\ by|Completed\ on)\ \S
@@ -38,19 +38,27 @@ _PIECE_OF_DECORATION = re.compile(
   | std(?:out|err)\ [FP]\                                       # container logs
   | \[[\w/.:@+-]{1,100}\]:?
   | [\w./@-]{1,200}\[\d+\]:
-  | \d+[:.)-]? | [\w./-]{1,200}:(?:\d+:)?
+  | [LR]?\d+[:.)-]? | [-*+]\ | [\'"]                             # line numbers, bullets, quotes
+  | \xe2\x94\x82 | \xe2\x95\x91 | \xe2\x94\x83                    # borders of tables and terminals
+  | [\w./-]{1,200}:(?:\d+:)?
     """,
     re.VERBOSE,
 )
 _HOST_AFTER_TIME = re.compile(rb"(\d\d:\d\d:\d\d[.,\dZ:+-]* )[\w.-]+ (?=[\w./-]+(?:\[\d+\])?: )")
+_MOST_CLOSINGS = 4
 _DIGITS = re.compile(rb"\d+")
 _TRAILER = re.compile(rb"(?:</?[A-Za-z][^<>]{0,200}>|\x1b\[[0-9;?]{0,200}[A-Za-z]|[`\s]{1,200}+)\Z")
 _LONGEST_TRAILER = 204  # so that a long line is not searched again for each
 _COMMAND = re.compile(
     rb"\bip6?tables\S*\s|\b(?:echo|grep|sed|awk)\b"
+    rb"|\b(?:TRACE|EVENT): |\btrace id \b"  # one packet's way, or a change: no dump
     rb"|(?:^|[\s;|&(])(?:curl|wget|git|cp|ls|ps|ssh|diff|sort|find|kubectl|nft)\s++(?!\|)"
 )
 _DIFF_SIGNS = {b"+", b"-"}  # a rule in a comparison is not one that is there
+_LINE_NUMBER = re.compile(rb"[ \t]*[LR]?\d{1,7}")
+_ENDS_IN_CONTROL = re.compile(rb"\x1b\[[0-9;?]{0,20}[A-Za-z]\Z")
+_BORDERS = (b"|", b"\xe2\x94\x82", b"\xe2\x95\x91", b"\xe2\x94\x83")
+_CLOSING_QUOTE = {b'"': re.compile(rb'"[,;)]{0,2}\Z'), b"'": re.compile(rb"'[,;)]{0,2}\Z")}
 _ALL_DIGITS_ZERO = bytes.maketrans(b"123456789", b"0" * 9)
 _REMEMBERED = 1 << 10
 _LONGEST = 400
@@ -74,7 +82,7 @@ class Decorations:
     def strip(self, line: bytes) -> Undecorated | None:
         """Return the dump part of `line`, or None where there is none."""
         prefix = _prefix(line)
-        if prefix is None or prefix.strip() in _DIFF_SIGNS:
+        if prefix is None or prefix in _DIFF_SIGNS:
             return None
         if not is_decoration(prefix) and shape(prefix) not in self._frequent:
             return None
@@ -101,10 +109,17 @@ def _is_decoration(prefix: bytes) -> bool:
 
 
 def without_trailer(core: bytes, prefix: bytes) -> bytes:
-    """Take away what closes a decoration at the end of the line: tags, code marks, the last `|` of a table."""
-    core = _without_closing(core)
-    if prefix.lstrip().startswith(b"|") and core.endswith(b" |"):
-        core = _without_closing(core[:-2])
+    """Take away what closes a decoration at the end of the line: tags, code marks, borders, quotes."""
+    for _ in range(_MOST_CLOSINGS):
+        before, core = core, _without_closing(core)
+        for border in _BORDERS:
+            if border in prefix and core.endswith(b" " + border):
+                core = core[: -len(border)]
+        for quote, closing in _CLOSING_QUOTE.items():
+            if quote in prefix and core.count(quote) % 2:
+                core = closing.sub(b"", core)
+        if core == before:
+            break
     return core
 
 
@@ -122,4 +137,6 @@ def _prefix(line: bytes) -> bytes | None:
     if found is None:
         return None
     prefix = line[: found.start()]
-    return None if prefix[-1:].isalnum() or _COMMAND.search(prefix) else prefix
+    if prefix[-1:].isalnum() and not (_LINE_NUMBER.fullmatch(prefix) or _ENDS_IN_CONTROL.search(prefix)):
+        return None
+    return None if _COMMAND.search(prefix) else prefix

@@ -47,6 +47,19 @@ class Draft:
         self.ended_by_commit = False
         self.family: str | None = None  # where its rows tell
         self.of_rules = False  # made of the lines of `iptables -S`, which never names the table
+        self.of_diff = False  # stands below a place where a diff leaves out lines
+        self.inner = 0  # which of the texts within a text it is from
+
+    def begin_like(self, line: int) -> Draft:
+        """Return an empty table, of the same text and command, that begins at `line`."""
+        other = Draft(None, self.form, line, self.command)
+        other.tool, other.of_rules, other.of_diff, other.inner = (
+            self.tool,
+            self.of_rules,
+            self.of_diff,
+            self.inner,
+        )
+        return other
 
     def add(self, piece: Piece) -> None:
         """Append a piece."""

@@ -86,8 +86,8 @@ def _table_asked_for(command: Command | None, shown: str | None) -> str | None:
 
 def _split(draft: Draft) -> Iterator[Draft]:
     """Cut where a table must end: declarations or built-in chains come first, and targets must fit."""
-    part = Draft(None, draft.form, draft.line, draft.command)
-    part.tool, part.gaps, part.of_rules = draft.tool, draft.gaps, draft.of_rules
+    part = draft.begin_like(draft.line)
+    part.gaps = draft.gaps
     table: str | None = None
     in_user_chain = False
     for piece in _single_lines(draft):
@@ -100,8 +100,7 @@ def _split(draft: Draft) -> Iterator[Draft]:
         }.get(piece.kind, False)
         if starts:
             yield part
-            part = Draft(None, draft.form, piece.line, draft.command)
-            part.tool, part.of_rules, table = draft.tool, draft.of_rules, None
+            part, table = draft.begin_like(piece.line), None
         part.add(piece)
         table = table or evidence
         in_user_chain = piece.kind is LineKind.RULE and chain not in BUILT_IN

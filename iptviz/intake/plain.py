@@ -18,6 +18,10 @@ class DumpForm:
     LISTING = "iptables -L"
 
 
+NEW, OLD = "new", "old"
+"""The sides of a diff."""
+
+
 class PlainDump(NamedTuple):
     """One dump of a text.
 
@@ -40,10 +44,14 @@ class PlainDump(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text with the dumps that are in it; `notes` are about its lines, `repairs` about all of it."""
+    """A text with the dumps that are in it; `notes` are about its lines, `repairs` about all of it.
+
+    `side` is what was read of a diff, `new` or `old`; None where the text is none.
+    """
 
     raw: bytes
     dumps: list[PlainDump]
     notes: list[LineNote]
     repairs: tuple[Remark, ...]
     line_count: int
+    side: str | None = None

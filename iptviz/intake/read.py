@@ -9,6 +9,7 @@ from iptviz.intake.decode import decode
 from iptviz.intake.header import read_tool
 from iptviz.intake.index import build_index
 from iptviz.intake.plain import PlainDump, Text
+from iptviz.intake.suspect import is_suspect
 from iptviz.source.bundle import command_of_path
 
 if TYPE_CHECKING:
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
     from iptviz.intake.remark import LineNote
 
 _EMPTY = re.compile(rb"\n\r?\n")
+_QUOTE_ENTITY = re.compile(rb" &(?:quot|#0{0,5}34|#[xX]0{0,5}22);")
+_EDITED = 1 << 17
+"""So many bytes has what people edit, at most."""
 
 
-def read_text(raw: bytes, path: str = "") -> Text:
+def read_text(raw: bytes, path: str = "", side: str | None = None) -> Text:
     """Find the dumps in `raw`, of which there may be none.
 
-    `path` is that in a bundle, whose last part may be the command that wrote the text.
+    `path` is that in a bundle, whose last part may be the command that wrote the text; `side` is
+    what is read of a diff, `new` or `old`, the new one unless told.
     """
     data, repairs = decode(raw)
     index = build_index(data)
@@ -31,15 +36,21 @@ def read_text(raw: bytes, path: str = "") -> Text:
 
         data, notes = take_out(data)
         index = build_index(data) if notes else index
-    if _is_plain(data, index):
-        plain = PlainDump(data, index, None, (), None, "iptables-save")
-        return Text(raw, [plain], notes, repairs, _line_count(data) if notes else 0)
-    from iptviz.intake.assemble import assemble
-    from iptviz.intake.several import split_dumps
+    dump = _plain_dump(data, index)
+    whole = Text(raw, [dump] if dump else [], notes, repairs, _line_count(data) if notes else 0)
+    if dump and not _may_need_repair(data):
+        return whole
+    from iptviz.intake.wild import read_wild
 
-    drafts, of_lines = assemble(data, command_of_path(path).encode())
-    dumps = split_dumps(drafts, of_lines)
-    return Text(raw, dumps, sorted([*notes, *of_lines]), repairs, _line_count(data))
+    text = read_wild(raw, data, command_of_path(path).encode(), side)
+    if dump and not (text.notes or text.repairs):
+        return whole
+    return text._replace(notes=sorted([*notes, *text.notes]), repairs=(*repairs, *text.repairs))
+
+
+def _plain_dump(data: bytes, index: Index) -> PlainDump | None:
+    plain = _is_plain(data, index)
+    return PlainDump(data, index, None, (), None, "iptables-save") if plain else None
 
 
 def _line_count(data: bytes) -> int:
@@ -54,6 +65,13 @@ def _may_be_cut(data: bytes, index: Index) -> bool:
     if index.strays or any(map(_declares_late, index.sections)):
         return True
     return any(_EMPTY.search(data, max(start - 1, 0), end) for start, end in index.comments)
+
+
+def _may_need_repair(data: bytes) -> bool:
+    """Whether a text that looks like a dump may be HTML, or edited: nobody edits a dump of a large node."""
+    if b"&" in data and _QUOTE_ENTITY.search(data):
+        return True
+    return len(data) <= _EDITED and is_suspect(data)
 
 
 def _is_plain(data: bytes, index: Index) -> bool:

@@ -12,6 +12,7 @@ from iptviz.intake.infer import HOOKS_OF, with_tables
 from iptviz.intake.listed import OF_LISTING
 from iptviz.intake.plain import DumpForm, PlainDump
 from iptviz.intake.remark import add_note, remark
+from iptviz.intake.repeated import count_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ def split_dumps(drafts: list[Draft], notes: list[LineNote]) -> list[PlainDump]:
     for draft in drafts:
         for named in with_tables(draft):
             _place(named, groups, notes)
+    for group in groups:
+        count_once(group, notes)
     return [_write([_settle(draft, notes) for draft in group]) for group in groups]
 
 
@@ -43,7 +46,7 @@ def _place(draft: Draft, groups: list[Group], notes: list[LineNote]) -> None:
     same = next((other for other in group if other.table == draft.table), None)
     if same is None:
         group.append(draft)
-    elif draft.is_part or _is_more_of(same, draft):
+    elif draft.is_part or draft.of_diff or _is_more_of(same, draft):
         _merge(same, draft)
     elif _repeats(same, draft):
         for line in range(draft.line, _last_line(draft)):
@@ -81,6 +84,10 @@ def _is_foreign(draft: Draft, group: Group, *, first: bool) -> bool:
 
     What comes `first` in a text may be a dump whose beginning, with the name of its first table, is cut off.
     """
+    if draft.inner != group[-1].inner:
+        return True
+    if draft.of_diff:
+        return False
     cut = first and group[-1].form == DumpForm.RULES and group[-1].ended_by_commit
     if draft.form != group[-1].form and not cut:
         return True

@@ -45,16 +45,18 @@ def load(
     number: int | None = None,
     family: str | None = None,
     max_size: int = DEFAULT_LIMIT,
+    side: str | None = None,
 ) -> Dump:
     """Read a dump: from a path, `BUNDLE:path/inside`, "-" for standard input, bytes, or an open binary file.
 
     Of several dumps it is the one of `number`, counted from 1, or the obvious one: with rules, with Kubernetes
-    chains, of `family` (`ipv4` or `ipv6`). `max_size` bounds the bytes read and unpacked.
+    chains, of `family` (`ipv4` or `ipv6`). `max_size` bounds the bytes read and unpacked. `side` is what is read
+    of a diff, `new` or `old`, the new one unless told.
 
     Raises:
         DumpError: it cannot be read, holds no dump, or several of which none is the obvious one.
     """
-    return load_node(origin, number=number, family=family, max_size=max_size).dump
+    return load_node(origin, number=number, family=family, max_size=max_size, side=side).dump
 
 
 def load_all(origin: DumpLike, *, max_size: int = DEFAULT_LIMIT) -> tuple[list[Dump], DumpError | None]:
@@ -76,16 +78,18 @@ def load_node(
     node_hint: str | None = None,
     family: str | None = None,
     max_size: int = DEFAULT_LIMIT,
+    side: str | None = None,
 ) -> Snapshot:
     """Return the node that `origins`, files and bundles as `load` takes them, tell of.
 
     Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. `number`
-    counts the dumps from 1, and takes that one alone; else those of `family` go before others.
+    counts the dumps from 1, and takes that one alone; else those of `family` go before others. `side` is as for
+    `load`.
 
     Raises:
         DumpError: something cannot be read, there is no dump, or it is not clear which node or dump is meant.
     """
-    found = find_in(*origins, max_size=max_size)
+    found = find_in(*origins, max_size=max_size, side=side)
     if not found.dumps:
         raise nothing_in(found)
     first = found.dumps[0]
@@ -126,21 +130,23 @@ def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:
 # --- what is in a file ---------------------------------------------------------------------------------------
 
 
-def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> FoundIn:
-    """Return all that is in files and bundles.
+def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None = None) -> FoundIn:
+    """Return all that is in files and bundles; of a diff, `side`.
 
     Raises:
-        DumpError: one of them cannot be read, or holds nothing of a node.
+        DumpError: one of them cannot be read, or holds nothing of a node; a side is named, and none is a diff.
     """
     dumps: list[Dump] = []
     evidence: list[Evidence] = []
     problems: list[DumpError] = []
     bundles: list[str] = []
+    is_diff = False
     for origin in origins:
         try:
             found = read_sources(origin, max_size, is_wanted)
             for source in found.sources:
-                text, beside = _read(source)
+                text, beside = _read(source, side)
+                is_diff = is_diff or text.side is not None
                 dumps += (Dump.of(text, plain, source) for plain in text.dumps)
                 evidence += beside
                 if not (text.dumps or beside or source.inside):
@@ -152,14 +158,19 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> FoundIn:
             continue
         problems += [found.problem] if found.problem else []
         bundles.append(found.sources[0].bundle)
+    if side and not is_diff:
+        raise DumpError(
+            f"--side {side} is for diffs, and this is none", where=", ".join(bundles), hint="drop --side"
+        )
+    dumps = [dump for dump in dumps if not dump.is_made] or dumps
     for number, dump in enumerate(dumps, 1):
         dump.number, dump.siblings = number, len(dumps) - 1
     return FoundIn(", ".join(dict.fromkeys(bundles)), tuple(dumps), tuple(evidence), tuple(problems))
 
 
-def _read(source: Source) -> tuple[Text, list[Evidence]]:
+def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
-    text = read_text(source.data, source.inside)
+    text = read_text(source.data, source.inside, side)
     if text.dumps and not any(note.reason == "no-part" for note in text.notes):
         return text, []  # nothing but dumps, and perhaps the commands that printed them
     from iptviz.node.evidence import Evidence
@@ -167,7 +178,7 @@ def _read(source: Source) -> tuple[Text, list[Evidence]]:
 
     sections = [section for section in sections_of(source.data, source.inside) if section.kind]
     if text.dumps and sections:
-        text = read_text(without(source.data, sections), source.inside)._replace(raw=source.data)
+        text = read_text(without(source.data, sections), source.inside, side)._replace(raw=source.data)
     return text, [Evidence(section.kind or "", source, section) for section in sections]
 
 

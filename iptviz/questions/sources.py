@@ -37,13 +37,15 @@ class SourcesResult(NamedTuple):
         return document_of("sources", self)
 
 
-def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT) -> SourcesResult:
+def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None = None) -> SourcesResult:
     """Find what is of a node in files, bundles (tar, zip, a folder), bytes, open files; "-" is standard input.
+
+    Of a diff, `side` (`new` or `old`) is read, the new one unless told.
 
     Raises:
         DumpError: one of them cannot be read, or there is nothing of a node.
     """
-    found = find_in(*origins, max_size=max_size)
+    found = find_in(*origins, max_size=max_size, side=side)
     if not found.dumps and not found.evidence:
         raise nothing_in(found)
     return SourcesResult(found.dumps, found.evidence, found.problems, _nodes(found))

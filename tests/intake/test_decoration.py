@@ -18,9 +18,6 @@ from tests.intake.wild import SKIPPED, always, before, decorate, each
 NO_DUMPS = {
     "prose": ["we use -A INPUT here, and then -j DROP", "the chain -A FORWARD is last"],
     "prose on iptables": ["Run iptables -A INPUT -j DROP to drop all.", "See also iptables -L."],
-    "a script": ["#!/bin/sh", "iptables -A INPUT -j DROP", "iptables -t nat -A OUTPUT -j RETURN"] * 3,
-    "a script with sudo": ["sudo iptables -A INPUT -j DROP", "sudo ip6tables -I INPUT -j DROP"] * 3,
-    "a script with a path": ["/sbin/iptables -w -t nat -A OUTPUT -j RETURN"] * 5,
     "a script with a variable": ["$IPTABLES -A INPUT -j DROP"] * 2,
     "an echo": ['echo "-A INPUT -j DROP" >> rules'] * 4,
     "a log of kube-proxy": ["I0101 10:00:00.000000 1 proxier.go:1] Syncing iptables rules"] * 4,
@@ -38,11 +35,22 @@ def test_what_mentions_rules_is_no_dump(case: str) -> None:
         Dump(joined(*NO_DUMPS[case]))
 
 
-@pytest.mark.parametrize("case", NO_DUMPS)
+SCRIPTS: dict[str, list[str]] = {
+    "a script": ["#!/bin/sh", "iptables -A INPUT -j DROP", "iptables -t nat -A OUTPUT -j RETURN"] * 3,
+    "a script with sudo": ["sudo iptables -A INPUT -j DROP", "sudo ip6tables -I INPUT -j DROP"] * 3,
+    "a script with a path": ["/sbin/iptables -w -t nat -A OUTPUT -j RETURN"] * 5,
+}
+
+
+MENTIONS = NO_DUMPS | SCRIPTS
+
+
+@pytest.mark.parametrize("case", MENTIONS)
 def test_what_mentions_rules_adds_none_to_a_dump(case: str) -> None:
     lines = ("*nat", ":A - [0:0]", "-A A -j B", "COMMIT")
-    assert texts(dump(*NO_DUMPS[case], *lines)) == ["-A A -j B"]
-    assert texts(dump(*lines, *NO_DUMPS[case])) == ["-A A -j B"]
+    mentions = MENTIONS[case]
+    assert texts(dump(*mentions, *lines)) == ["-A A -j B"]
+    assert texts(dump(*lines, *mentions)) == ["-A A -j B"]
 
 
 COMMENTS = (
@@ -64,8 +72,8 @@ def test_a_comment_stays_as_it_is(comment: str) -> None:
 def test_a_diff_is_not_taken_for_the_dump_before_and_after_at_once() -> None:
     diff = [" *nat", " :A - [0:0]", "--A A -j B", "+-A A -j C", " COMMIT"]
     read = dump(*diff)
-    assert texts(read) == []
-    assert [(places, skipped) for places, skipped, _ in notes(read)][-2:] == [("3-4", True), ("5", False)]
+    assert texts(read) == ["-A A -j C"]
+    assert ("3", True, "the other side of the diff") in notes(read)
     assert not read.complete
 
 

@@ -30,7 +30,7 @@ PLAIN = {
 PROMPT = "root@node-1:~# iptables-save"
 END = "root@node-1:~# "
 WIDE = "the text is UTF-16 or UTF-32"
-ENTITIES = "HTML entities are undone"
+ENTITIES, TAGS = "HTML entities are undone", "HTML tags within lines are left out"
 COMMENT_LINES = ("# Generated", "# Completed")
 
 
@@ -104,7 +104,7 @@ FORMS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...]]] = {
          lambda rows: [row._replace(fate="") for row in rows]), {}, (),
     ),
     "html": ((entities, before("<html><body>", "<pre>"), after("</pre>", "</body></html>")), {}, (ENTITIES,)),
-    "html lines": ((entities, always("<code>", "</code><br>")), {}, (ENTITIES,)),
+    "html lines": ((entities, always("<code>", "</code><br>")), {}, (TAGS, ENTITIES)),
     "wrapped": ((wild.wrapped(),), {}, ()),
     "wrapped narrowly": ((wild.wrapped(50),), {}, ()),
     "wrapped, crlf": ((wild.wrapped(),), {"end": "\r\n"}, ()),

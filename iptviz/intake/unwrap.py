@@ -1,0 +1,59 @@
+"""What whole texts are taken out of before their lines are read: strings of JSON, HTML, comparisons."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from iptviz.intake.diffs import read_side
+from iptviz.intake.embedded import unpack
+from iptviz.intake.markup import from_html
+from iptviz.intake.plain import NEW
+from iptviz.intake.remark import LineNote, Remark, remark
+
+# Within a line, a rule may hold a colour in its comment.
+_COLOURS = re.compile(rb"^(?:\x1b\[[0-9;]*[mK])+|(?:\x1b\[[0-9;]*[mK])+[ \t\r]*$", re.MULTILINE)
+_MOST_LAYERS = 3
+"""JSON within JSON, HTML within JSON: so many layers are taken off."""
+
+
+class Unwrapped(NamedTuple):
+    """A text without what was around it, what was done, and what became of single lines.
+
+    `side` is what was read of a diff, None where the text is none; `cut` the line at which that leaves out lines
+    first, 0 where it leaves out none.
+    """
+
+    data: bytes
+    repairs: tuple[Remark, ...] = ()
+    notes: tuple[LineNote, ...] = ()
+    cut: int = 0
+    side: str | None = None
+
+
+def unwrap(data: bytes, side: str | None = None) -> Unwrapped:
+    """Take a text out of what is around it; of a diff, `side` is read, or the new one."""
+    done: dict[str, None] = {}
+    renumbered = False
+    for _ in range(_MOST_LAYERS):
+        before = data
+        if unpacked := unpack(data):
+            data = unpacked.data
+            renumbered = renumbered or unpacked.renumbered
+            done["strings-unpacked"] = None
+        if made := from_html(data):
+            renumbered = renumbered or made.data.count(b"\n") != data.count(b"\n")
+            data = made.data
+            done |= dict.fromkeys(made.undone)
+        if b"\x1b" in data and (plain := _COLOURS.sub(b"", data)) != data:
+            data = plain
+            done["colours"] = None
+        if data == before:
+            break
+    repairs = [*map(remark, done), *([remark("lines-unpacked")] if renumbered else [])]
+    chosen = read_side(data, side or NEW)
+    if chosen is None:
+        return Unwrapped(data, tuple(repairs))
+    name = side or NEW
+    told = (*repairs, remark(f"diff-{name}"))
+    return Unwrapped(chosen.data, told, tuple(chosen.notes), chosen.cut, name)

@@ -1,0 +1,143 @@
+"""Rules that somebody edited are repaired; what iptables-save wrote stays byte for byte, whatever its comments hold."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iptviz.dump.model import Dump
+from iptviz.intake.mend import is_whole, mend
+from tests.intake.texts import dump, notes, rules, texts
+
+RULE = '-A A -p tcp -m comment --comment "a b" -m tcp --dport 80 -j B'
+
+# As it was written -> the rule that is meant, and what is said of the line.
+MENDED: dict[str, tuple[str, str]] = {
+    f"{RULE}   # why": (RULE, "a remark behind the rule is left out"),
+    f"{RULE} // why": (RULE, "a remark behind the rule is left out"),
+    f"{RULE}  \u2190 step 2": (RULE, "a remark behind the rule is left out"),
+    f"{RULE} <-- here": (RULE, "a remark behind the rule is left out"),
+    f"{RULE} <--- here # and there": (RULE, "a remark behind the rule is left out"),
+    f"{RULE} (the last)": (RULE, "a remark behind the rule is left out"),
+    RULE.replace("--dport", "\u2013dport"): (RULE, "typographic dashes are replaced"),
+    RULE.replace("--dport", "\u2014dport"): (RULE, "typographic dashes are replaced"),
+    RULE.replace("--dport", "-\u2013dport"): (RULE, "typographic dashes are replaced"),
+    RULE.replace("-j", "\u2212j"): (RULE, "typographic dashes are replaced"),
+    RULE.replace('"a b"', "\u201ca b\u201d"): (RULE, "typographic quotes are replaced"),
+    RULE.replace('"a b"', "\u201ea b\u201c"): (RULE, "typographic quotes are replaced"),
+    RULE.replace('"a b"', "\u00aba b\u00bb"): (RULE, "typographic quotes are replaced"),
+    RULE.replace('"a b"', '\u201ca b"'): (RULE, "typographic quotes are replaced"),
+    RULE.replace('"a b"', "\u2018a b\u2019"): (RULE, "single quotes are replaced"),
+    RULE.replace('"a b"', "'a b'"): (RULE, "single quotes are replaced"),
+    RULE.replace('"a b"', '\\"a b\\"'): (RULE, "backslashes before quotes are left out"),
+    RULE.replace('"a b"', '""a b""'): (RULE, "doubled quotes are replaced"),
+    RULE.replace('"a b"', "a b"): (RULE, "the words of a comment without quotes belong together"),
+    RULE.replace(" -j", " \u200b-j"): (RULE, "invisible signs are left out"),
+    RULE.replace(" -j", "\u00a0-j"): (RULE, "invisible signs are left out"),
+    RULE.replace("-j B", "-j \u00adB"): (RULE, "invisible signs are left out"),
+    f"[1:60] {RULE} # why": (f"[1:60] {RULE}", "a remark behind the rule is left out"),
+}
+
+
+@pytest.mark.parametrize("written", MENDED)
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_edited_rule_is_repaired(written: str, *, whole: bool) -> None:
+    meant, what = MENDED[written]
+    lines = ["*nat", ":A - [0:0]", written, "-A A -j C", "COMMIT"] if whole else [written, "-A A -j C"]
+    read = dump(*lines)
+    (found,) = rules(read).values()
+    place = 3 if whole else 1
+    assert [line for line, _ in found] == [place, place + 1]
+    assert next(rule.text for table in read.tables.values() for rule in table.rules()) in {
+        meant,
+        meant.partition("] ")[2],
+    }
+    assert (str(place), False, what) in notes(read)
+
+
+@pytest.mark.parametrize("written", MENDED)
+def test_in_a_quotation_too(written: str) -> None:
+    read = dump(f"> {written}", "> -A A -j C")
+    ((_, first), (_, second)) = next(iter(rules(read).values()))
+    assert (first.partition("] ")[2] or first, second) == (RULE, "-A A -j C")
+
+
+COMMENTS = (
+    "a # b", "a // b", "\u201ca\u201d", "\u2013dport", "it's", "\\\"a\\\"", "x <-- y", "x \u2190 y", "a (b)",
+    "\u200ba", "a\u00a0b", "\\\\", "--comment a b", "\u00e9", "'a b'", "a \"\"",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("comment", [comment for comment in COMMENTS if not comment.endswith('""')])
+def test_a_comment_keeps_what_it_holds(comment: str) -> None:
+    rule = f'-A A -m comment --comment "{comment}" -j B'
+    plain = ["*nat", ":A - [0:0]", rule, "-A A -j C", "COMMIT"]
+    read = dump(*plain)
+    assert (texts(read), read.line_notes, read.data) == ([rule, "-A A -j C"], [], bytes(read))
+    assert texts(dump("$ iptables-save", *plain)) == [rule, "-A A -j C"]
+    assert texts(dump(*(f"> {line}" for line in plain))) == [rule, "-A A -j C"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-A A -j B --frobnicate # why", "-A A -p tcp # no target", "-A A -m comment --comment a b", "-A A x y -j B",
+        '-A A -m comment --comment "a b', '-A A -m comment --comment "a -j B', "-A A -j",
+    ],
+)  # fmt: skip
+def test_what_does_not_become_a_whole_rule_stays(line: str) -> None:
+    assert mend(line) is None
+    assert texts(dump("*nat", ":A - [0:0]", line, "COMMIT")) == [line]
+
+
+@given(st.text(alphabet="-Ajmcpt \"'\\#/\u2013\u201c\u201dabcomment80\u00a0\u200b(", max_size=60))
+def test_a_repair_makes_a_whole_rule_or_none(text: str) -> None:
+    line = f"-A A {text}"
+    found = mend(line)
+    assert found is None or (is_whole(found.text) and found.text != line)
+
+
+def test_lines_that_end_in_backslashes_go_on() -> None:
+    lines = [
+        "-A A -p tcp \\",
+        '   -m comment --comment "a b" \\',
+        "   -m tcp --dport 80 \\",
+        "   -j B",
+        "-A A -j C",
+    ]
+    read = dump("*nat", ":A - [0:0]", *lines, "COMMIT")
+    assert [" ".join(text.split()) for text in texts(read)] == [RULE, "-A A -j C"]
+    assert notes(read) == [("4-6", False, "joined to the rule above, which it continues")]
+
+
+def test_a_comment_without_quotes_may_be_wrapped() -> None:
+    read = dump("-A A -p tcp -m comment --comment a", "b -m tcp --dport 80 -j B", "-A A -j C")
+    assert texts(read, "filter") == [RULE, "-A A -j C"]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["1-A A -j B", "2-A A -j C"],
+        ["L12-A A -j B", "L13-A A -j C"],
+        ["| -A A -j B", "| -A A -j C"],
+        ["- -A A -j B", "- -A A -j C"],
+        ["'-A A -j B',", "'-A A -j C',"],
+        ['"-A A -j B"', '"-A A -j C"'],
+        ["\u2502 -A A -j B   \u2502", "\u2502 -A A -j C   \u2502"],
+        ["\u2013A A \u2013j B", "\u2013A A \u2013j C"],
+        ["\u200b-A A -j B", "\ufeff-A A -j C"],
+        [": -A A -j B", ": -A A -j C", ": -A A -j D"],
+    ],
+)
+def test_what_is_glued_to_a_rule_is_taken_off(lines: list[str]) -> None:
+    assert texts(dump(*lines), "filter")[:2] == ["-A A -j B", "-A A -j C"]
+
+
+def test_a_whole_dump_that_needs_no_repair_is_read_as_it_is() -> None:
+    data = (
+        '*nat\n:A - [0:0]\n-A A -m comment --comment "it\'s \u2013 # \u201cx\u201d" -j B\nCOMMIT\n'.encode()
+    )
+    read = Dump(data)
+    assert (read.data, read.line_count, read.line_notes) == (data, 0, [])
