@@ -57,8 +57,8 @@ SAID: list[tuple[str, str, set[str], list[str], list[str]]] = [
      [":30443/tcp: loadBalancerSourceRanges do not limit it"], []),
     ("11-udp-dns", "kube-system/kube-dns:dns", {"10.244.0.2:53", "10.244.0.3:53"},
      ["UDP: flows that exist keep their endpoint until conntrack forgets them"], []),
-    ("dnat-unsupported-in-sep", WEB, {":None"}, ["line 13: iptables could not print where"],
-     ["partial-dump", "hook-without-services"]),
+    ("dnat-unsupported-in-sep", WEB, {"10.244.0.7:8080"}, ["line 13: the address of 1 DNAT rule is not readable"],
+     ["dnat-unreadable", "partial-dump", "hook-without-services"]),
 ]  # fmt: skip
 
 
