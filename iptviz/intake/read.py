@@ -31,7 +31,7 @@ def read_text(raw: bytes, path: str = "", side: str | None = None) -> Text:
         return Text(raw, [PlainDump(data, index, None, (), None, "iptables-save")], [], repairs, 0)
     from iptviz.intake.wild import read_wild  # what plain dumps do not need
 
-    text = read_wild(raw, data, command_of_path(path).encode(), side)
+    text = read_wild(raw, data, command_of_path(path).encode(), side, saved=plain)
     if plain and not (text.notes or text.repairs):
         return Text(raw, [PlainDump(data, index, None, (), None, "iptables-save")], [], repairs, 0)
     return text._replace(repairs=(*repairs, *text.repairs))
