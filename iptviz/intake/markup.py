@@ -30,7 +30,7 @@ _TAGGED = re.compile(
     + _TAG
     + rb"|[ \t])*"
     + _ROW
-    + rb"|-A [^-\s][^\n]{1,2000}<(?:br ?/?|/[a-z]{1,10})>[ \t\r]*$"
+    + rb"|-A [^-\s][^\n]{1,2000}<(?:br ?/?|/(?:p|code|li|div|span|td|pre))>[ \t\r]*$"
     rb"|>--?[a-z][a-z-]{0,30}</[a-z]",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -52,9 +52,12 @@ class FromHtml(NamedTuple):
     undone: tuple[str, ...]
 
 
-def from_html(data: bytes) -> FromHtml | None:
-    """Return the text without tags in rules and without entities, None where it is no HTML."""
-    if not _is_html(data):
+def from_html(data: bytes, *, saved: bool = False) -> FromHtml | None:
+    """Return the text without tags in rules and without entities, None where it is no HTML.
+
+    One that looks as if iptables-save wrote it is HTML only if its quotes are entities: chains may be called so.
+    """
+    if not (_has_quoted_value(data) if saved else _is_html(data)):
         return None
     untagged = _TAGS.sub(_untag, data)
     plain = _ENTITY.sub(_character, untagged)

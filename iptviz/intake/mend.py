@@ -15,8 +15,11 @@ from iptviz.xtables.words import quote_word
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.grammar.parts import RuleParts
+
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*+")')
 _INVISIBLE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060\u00ad\ufeff]")
+_UNSEEN = re.compile("[\u200b-\u200d\u2060\u00ad\ufeff]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _DOUBLE = re.compile("[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02]")
 _SINGLE = re.compile("[\u2018\u2019\u201a\u201b\u2032]")
@@ -42,6 +45,8 @@ def mend(text: str) -> Mended | None:
     """Return the rule that a line was meant to be; None where it is one already, or cannot be made one."""
     if len(text) > _LONGEST:
         return None
+    if is_whole(text):
+        return _requoted(text)
     straight = Mended(text, "")
     for reason, step in _STEPS:
         changed = step(straight.text)
@@ -49,9 +54,28 @@ def mend(text: str) -> Mended | None:
             straight = Mended(changed, reason)
             if is_whole(changed):
                 return straight
-    if is_whole(text):
-        return None
     return next((one for one in _last_resorts(straight.text) if is_whole(one.text)), None)
+
+
+def _requoted(text: str) -> Mended | None:
+    """Return a whole rule without signs that nobody sees, and with the quotes of its comments undone.
+
+    Nothing else of it changes: iptables-save does not quote the names of chains, which may hold anything.
+    """
+    seen = _outside(text, lambda part: _UNSEEN.sub("", part))
+    if seen != text and is_whole(seen):
+        return _requoted(seen) or Mended(seen, "signs-invisible")
+    changed = text
+    for reason, step in _STEPS:
+        before, changed = changed, step(changed)
+        if before != changed and is_whole(changed) and _but_comments(changed) == _but_comments(text):
+            return Mended(changed, reason)
+    return None
+
+
+def _but_comments(text: str) -> RuleParts:
+    parts = take_apart(text.strip())
+    return parts._replace(matches=tuple(one for one in parts.matches if one.name != "comment"))
 
 
 def straighten(text: str) -> str:

@@ -42,7 +42,7 @@ def read_text(raw: bytes, path: str = "", side: str | None = None) -> Text:
         return whole
     from iptviz.intake.wild import read_wild
 
-    text = read_wild(raw, data, command_of_path(path).encode(), side)
+    text = read_wild(raw, data, command_of_path(path).encode(), side, saved=dump is not None)
     if dump and not (text.notes or text.repairs):
         return whole
     return text._replace(notes=sorted([*notes, *text.notes]), repairs=(*repairs, *text.repairs))

@@ -31,8 +31,14 @@ class Unwrapped(NamedTuple):
     side: str | None = None
 
 
-def unwrap(data: bytes, side: str | None = None) -> Unwrapped:
-    """Take a text out of what is around it; of a diff, `side` is read, or the new one."""
+def unwrap(data: bytes, side: str | None = None, *, saved: bool = False) -> Unwrapped:
+    """Take a text out of what is around it; of a diff, `side` is read, or the new one.
+
+    Around one that looks as if iptables-save wrote it, as `saved` says, there is nothing.
+    """
+    if saved:
+        made = from_html(data, saved=True)
+        return Unwrapped(made.data, tuple(map(remark, made.undone))) if made else Unwrapped(data)
     done: dict[str, None] = {}
     renumbered = False
     for _ in range(_MOST_LAYERS):

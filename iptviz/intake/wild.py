@@ -10,9 +10,12 @@ from iptviz.intake.several import split_dumps
 from iptviz.intake.unwrap import unwrap
 
 
-def read_wild(raw: bytes, data: bytes, command: bytes, side: str | None) -> Text:
-    """Find the dumps in `data`, the text of `raw`; `command` is what wrote it, where that is known."""
-    unwrapped = unwrap(data, side)
+def read_wild(raw: bytes, data: bytes, command: bytes, side: str | None, *, saved: bool) -> Text:
+    """Find the dumps in `data`, the text of `raw`; `command` is what wrote it, where that is known.
+
+    `saved` is whether it looks as if iptables-save wrote it.
+    """
+    unwrapped = unwrap(data, side, saved=saved)
     drafts, notes = assemble(unwrapped.data, command)
     for draft in drafts if unwrapped.cut else ():
         draft.gaps.append(remark("diff-cut", unwrapped.cut))
