@@ -74,7 +74,7 @@ def _requoted(text: str) -> Mended | None:
 
 
 def _but_comments(text: str) -> RuleParts:
-    parts = take_apart(text.strip())
+    parts = take_apart(text.strip(" \t\r\n"))
     return parts._replace(matches=tuple(one for one in parts.matches if one.name != "comment"))
 
 
@@ -85,7 +85,7 @@ def straighten(text: str) -> str:
 
 def is_whole(text: str) -> bool:
     """Whether a line is a rule with a target, every word of it understood."""
-    parts = take_apart(text.strip())
+    parts = take_apart(text.strip(" \t\r\n"))
     return bool(parts.chain and parts.target) and not parts.problem and not parts.unknown
 
 

@@ -27,8 +27,8 @@ By the kinds of tests, their operands:
     chance                          Fraction in [0, 1], negation included
     match                           None: nothing here understands the test, which is a condition in its `quote`
     bytes                           None: bytes of the packet are looked at, a condition in the test's `quote`
-    unprinted-port, unprinted-node-port, unprinted-mark, unprinted-chance, as-printed
-                                    None: what the rule asks was not printed, a condition about the test's value
+    unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
+    unprinted-mark, unprinted-chance, as-printed    None, likewise
     fragment, rate, quota, count, time, bridge-port    None
 
 Few dumps need any of the rows below, so whoever makes one imports it then.

@@ -22,8 +22,8 @@ SEVERAL = {"configs-corny-docker-docker.txt.rules": 18, "configs-psa-team-a-abou
 
 pytestmark = pytest.mark.skipif(not FILES, reason="the collection of real dumps is not here")
 
-# A rule, indented or not; lists in prose (`+-A`, `$ iptables -A`) are none, nor are rows of a listing.
-_RULE = re.compile(r"\s*(\[\d+:\d+\] )?-[AI] \S")
+# A rule, indented or not, or of a diff; commands (`$ iptables -A`) are none, nor are rows of a listing.
+_RULE = re.compile(r"\+?\s*(\[\d+:\d+\] )?-[AI] \S")
 
 
 def name_of(path: Path) -> str:
