@@ -44,6 +44,11 @@ class Format(NamedTuple):
         """The questions whose answers it can write."""
         return tuple(name for name, question in QUESTIONS.items() if question.holds & self.needs)
 
+    @property
+    def for_people(self) -> bool:
+        """Whether it is a text to be read as it is, in which signs only draw."""
+        return self.takes == "view"
+
     def writer(self, question: str) -> AnswerWriter:
         """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz."""
         write, made = function_at(self.function), _MADE[self.takes]

@@ -21,8 +21,8 @@ class Question(NamedTuple):
     """A question: the function that builds its view, as `module:name`, the class of its results, what it holds.
 
     It holds the blocks that matter to formats: `tree`, `table`, `picture`, `answers`; `dump` where all of it is
-    about one dump; `document` where it has one, `elements` where that is a list, `findings` where it tells what is
-    wrong, and `records` where iptviz.documents.records makes rows of it.
+    about one dump; `document` where it has one, `elements` where that is a list, `findings` where it tells what
+    is wrong, and `records` where iptviz.documents.records makes rows of it.
     """
 
     builder: str
