@@ -91,7 +91,7 @@ def test_what_programs_read_and_what_is_in_files_stays_as_it_is(tmp_path: Path) 
     json.loads(run(*TRACE, "--json", env={"LC_ALL": "C"}).stdout)
 
 
-@pytest.mark.parametrize("columns", [120, 130])
+@pytest.mark.parametrize("columns", [150, 160])
 def test_what_is_cut_fits_its_terminal(columns: int) -> None:
     asked = (
         "packet",
