@@ -4,8 +4,8 @@ from __future__ import annotations
 
 DESCRIPTION = (
     (
-        "iptviz reads what `iptables-save` prints on a Kubernetes node, or a bundle of a node's files, and says where "
-        "connections go: which endpoints a service port leads to, with exact shares, and which rules drop, reject or "
+        "iptviz reads what `iptables-save` prints on a Kubernetes node, or a bundle of a node's files, and says where"
+        " connections go: which endpoints a service port leads to, with exact shares, and which rules drop, reject or "
         "masquerade them on the way. It changes nothing, and needs neither root nor a cluster."
     ),
     (
@@ -29,7 +29,7 @@ EXIT_STATUS = (
         "1",
         (
             "Findings (`check`), differences (`verify`), or a TARGET or chain that the dump does not have. "
-            "`services --exit-code` exits with 1 where a filter for faults lists anything. `--exit-zero` makes it 0."
+            "`services --exit-code` exits with 1 where a filter for faults lists any. `--exit-zero` makes it 0."
         ),
     ),
     (
