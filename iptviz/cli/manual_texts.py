@@ -4,9 +4,9 @@ from __future__ import annotations
 
 DESCRIPTION = (
     (
-        "iptviz reads what `iptables-save` prints on a Kubernetes node, or a bundle of a node's files, and says where"
-        " connections go: which endpoints a service port leads to, with exact shares, and which rules drop, reject or "
-        "masquerade them on the way. It changes nothing, and needs neither root nor a cluster."
+        "iptviz reads what `iptables-save` prints on a Kubernetes node, or a bundle of a node's files, and says "
+        "where connections go: which endpoints a service port leads to, with exact shares, and which rules drop, "
+        "reject or masquerade them on the way. It changes nothing, and needs neither root nor a cluster."
     ),
     (
         "What a dump does not show is not guessed: it is a condition in the answer, or named as unknown. "
