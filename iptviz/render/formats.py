@@ -162,4 +162,6 @@ def choose_format(question: str, name: str | None, output: str | None) -> Format
     for row in formats.values():
         if output.lower().endswith(row.suffixes):
             return row
-    raise OutputError("no format has this suffix", where=output, hint=f"choose one with -f: {known}")
+    suffixes = [suffix for row in formats.values() for suffix in row.suffixes]
+    meant = near(f".{output.rpartition('.')[2]}", suffixes)
+    raise OutputError("no format has this suffix", where=output, hint=f"{meant}choose one with -f: {known}")
