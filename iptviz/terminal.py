@@ -22,8 +22,14 @@ _PIPED_WIDTH = 10_000
 _OFF = {"", "0", "false", "no"}
 _NARROWEST = 40
 
-# What --ascii writes for the few signs beyond ASCII that the views use.
-_ASCII_SIGNS = str.maketrans({"·": "-", "→": "->", "…": "...", "│": "|", "├": "+", "└": "+", "─": "-"})
+# What is written in ASCII for the few signs beyond it that the views use: trees as tree(1) draws them.
+_ASCII_SIGNS = str.maketrans(
+    {"·": "-", "→": "->", "…": "...", "—": "-", "│": "|", "├": "|", "└": "`", "─": "-"}
+)
+
+_PLAIN_LOCALES = {"C", "POSIX"}
+_COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
+"""What Python sets LC_CTYPE to where it finds a plain locale (PEP 538)."""
 
 
 class Style(NamedTuple):
@@ -38,7 +44,26 @@ def style_for(color: ColorChoice, *, ascii_only: bool) -> Style:
     """Return the style for standard output: its width if it is a terminal, no limit otherwise."""
     interactive = sys.stdout is not None and sys.stdout.isatty()
     width = max(shutil.get_terminal_size().columns, _NARROWEST) if interactive else _PIPED_WIDTH
-    return Style(_wants_color(color, interactive=interactive), width, ascii_only)
+    return Style(
+        _wants_color(color, interactive=interactive), width, ascii_only or takes_ascii_alone(sys.stdout)
+    )
+
+
+def takes_ascii_alone(stream: Any) -> bool:
+    """Whether who reads a stream may see signs beyond ASCII as others: by its encoding, and by the locale."""
+    encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
+    locale = _locale()
+    _, dot, characters = locale.partition(".")
+    told = characters.lower() if dot else encoding
+    return locale in _PLAIN_LOCALES or not (encoding.startswith("utf") and told.startswith("utf"))
+
+
+def _locale() -> str:
+    """Return the locale that somebody asked for; empty where nobody did, which tells nothing."""
+    everything, kind, language = (os.environ.get(name, "") for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    if not everything and kind in _COERCED and language in _PLAIN_LOCALES:
+        return language
+    return everything or kind or language
 
 
 def _wants_color(choice: ColorChoice, *, interactive: bool) -> bool:
@@ -64,10 +89,11 @@ def paint(lines: Iterable[Iterable[Span]], style: Style) -> str:
     if style.color:
         return _colored(lines, style)
     plain = ("".join(text for text, _ in line).rstrip() + "\n" for line in lines)
-    return _in_ascii("".join(plain)) if style.ascii_only else "".join(plain)
+    return in_ascii("".join(plain)) if style.ascii_only else "".join(plain)
 
 
-def _in_ascii(text: str) -> str:
+def in_ascii(text: str) -> str:
+    """Return a text with its signs drawn in ASCII, and other characters beyond that as escapes."""
     return text.translate(_ASCII_SIGNS).encode("ascii", "backslashreplace").decode("ascii")
 
 
@@ -81,7 +107,7 @@ def _colored(lines: Iterable[Iterable[Span]], style: Style) -> str:
     )
     with console.capture() as capture:
         for line in lines:
-            pieces = [(_in_ascii(words), how) if style.ascii_only else (words, how) for words, how in line]
+            pieces = [(in_ascii(words), how) if style.ascii_only else (words, how) for words, how in line]
             text = Text.assemble(*pieces)
             text.rstrip()
             console.print(text, soft_wrap=True, highlight=False)
@@ -90,6 +116,8 @@ def _colored(lines: Iterable[Iterable[Span]], style: Style) -> str:
 
 def say(message: str) -> None:
     """Write a message to standard error."""
+    if takes_ascii_alone(sys.stderr):
+        message = in_ascii(message)
     data = (message + "\n").encode("utf-8", "backslashreplace")
     if hasattr(sys.stderr, "buffer"):
         sys.stderr.flush()
@@ -106,7 +134,7 @@ def progress_bar() -> Any:
 
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        *([] if takes_ascii_alone(sys.stderr) else [BarColumn()]),
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )

@@ -79,6 +79,8 @@ def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Colour, width and paths of whoever runs the tests shall not decide what is printed."""
     for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR", "COLUMNS", "GITHUB_ACTIONS", "IPTVIZ_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.chdir(ROOT)
 

@@ -172,7 +172,7 @@ def test_a_tree_fits_its_terminal(columns: int) -> None:
 def test_ascii_is_ascii(options: tuple[str, ...]) -> None:
     text = start(*ASK, *options, env={"LC_ALL": "C"}).stdout
     assert text.isascii()
-    assert "+-- KUBE-SERVICES" in SGR.sub("", text)
+    assert "|-- KUBE-SERVICES" in SGR.sub("", text)
 
 
 def test_at_a_terminal_without_a_dump_it_does_not_wait() -> None:

@@ -76,6 +76,9 @@ def offered(line: str, shell: str = "fish") -> list[str]:
         (f"iptviz report {DUMP} httpd-service 10.97", ["10.97.13.198:79"]),
         (f"iptviz graph {DUMP} --focus httpd", ["httpd-service"]),
         (f"iptviz graph {DUMP} --around KUBE-SVC-X", ["KUBE-SVC-X2P42VLQEZCHLPKZ"]),
+        (f"iptviz graph --focus httpd| {DUMP}", ["httpd-service"]),
+        (f"iptviz graph --around=KUBE-SVC-X| -q {DUMP}", ["--around=KUBE-SVC-X2P42VLQEZCHLPKZ"]),
+        (f"iptviz services -n kube| {DUMP}", ["kube-system"]),
         # Files are the shell's own business.
         ("iptviz trace httpd-service fix", []),
         ("iptviz trace -o an", []),

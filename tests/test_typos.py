@@ -30,6 +30,7 @@ ASK = ("trace", "httpd-service", DUMP)
         (("trace", "--hlep"), 2, "did you mean --help"),
         (("--versoin",), 2, "did you mean --version?"),
         ((*ASK, "-f", "jsno"), 2, "did you mean json?"),
+        ((*ASK, "-o", "answer.jsno"), 2, "did you mean .json?"),
         ((*ASK, "--from", "outsde"), 2, "did you mean outside"),
         ((*ASK, "--assume", "sorce in 10.0.0.0/8"), 2, "did you mean source in?"),
         ((*ASK, "--assume", "not input interfce is eth0"), 2, "did you mean input interface is?"),

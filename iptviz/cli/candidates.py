@@ -69,20 +69,14 @@ def _of_command(name: str, words: list[str], line: CommandLine) -> list[Candidat
     command = app_command(name)
     read = _Read(command.params)
     read.take(words)
-    if read.awaited is None and line.begun.startswith("-") and not read.ended:
-        option, equals, value = line.begun.partition("=")
-        param = read.options.get(option)
-        if not equals or param is None:
-            return _begun(_options(command, line.begun, read.values), line.begun)
-        found = _values(name, param.name, read, value)
-        return [one._replace(value=f"{option}={one.value}") for one in found]
-    if read.awaited is not None:
-        return _values(name, read.awaited, read, line.begun)
-    place = len(read.positional)
-    read.positional.append(line.begun)
+    is_option = read.awaited is None and line.begun.startswith("-") and not read.ended
+    option, equals, begun = line.begun.partition("=") if is_option else ("", "", line.begun)
+    if is_option and not (equals and option in read.options):
+        return _begun(_options(command, line.begun, read.values), line.begun)
+    wanted = read.options[option].name if is_option else read.wanted()
     read.take(line.after)
-    argument = read.argument_at(place)
-    return [] if argument is None else _values(name, argument, read, line.begun)
+    found = _values(name, wanted, read, begun)
+    return [one._replace(value=option + equals + one.value) for one in found]
 
 
 class _Read:
@@ -121,6 +115,14 @@ class _Read:
         elif not param.is_flag:
             self.awaited = param.name
 
+    def wanted(self) -> str | None:
+        """Return the name of the argument whose value comes next, and take it as given."""
+        name, self.awaited = self.awaited, None
+        if name is None:
+            name = self.argument_at(len(self.positional))
+            self.positional.append("")
+        return name
+
     def argument_at(self, place: int) -> str | None:
         """Return the name of the argument of a positional word; None where there is none for it."""
         fitting = (each for at, each in enumerate(self.arguments) if each.nargs != 1 or at == place)
@@ -138,12 +140,12 @@ class _Read:
         return found
 
 
-def _values(command: str, name: str, read: _Read, begun: str) -> list[Candidate]:
+def _values(command: str, name: str | None, read: _Read, begun: str) -> list[Candidate]:
     """Return the values of an argument: those that its name has, or those of what it names in a dump."""
     own: Iterable[Argument] = getattr(function_at(COMMANDS[command]), "arguments")  # noqa: B009 - a CliCommand
     named = {each.name: each.named for each in own}
     typed = Typed(command, read.values, named, begun)
-    found = _BY_NAME.get(name) or _BY_KIND.get(named.get(name))
+    found = _BY_NAME.get(name or "") or _BY_KIND.get(named.get(name or ""))
     return _begun(found(typed), begun) if found else []
 
 

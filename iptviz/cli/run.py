@@ -13,7 +13,7 @@ from iptviz.node.load import load_node as load
 from iptviz.output import drop_standard_output, is_standard, write_answer
 from iptviz.render.formats import Format, choose_format
 from iptviz.source.size import read_size
-from iptviz.terminal import Style, say, style_for
+from iptviz.terminal import Style, in_ascii, say, style_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,12 +101,15 @@ def write(question: str, chosen: Format, result: Any, options: Options, *, fold:
         OutputError: it cannot be written.
     """
     style = _chosen_style(options.color, options.output, ascii_only=options.ascii_only)
-    write_answer(chosen.writer(question)(result, style, fold=fold), options.output)
+    text = chosen.writer(question)(result, style, fold=fold)
+    if style.ascii_only and chosen.for_people and isinstance(text, str):
+        text = in_ascii(text)
+    write_answer(text, options.output)
 
 
 def _chosen_style(color: Color, output: str | None, *, ascii_only: bool) -> Style:
     """Return how the answer is laid out: a file gets colour only where it is demanded."""
-    if output is not None and output != "-":
+    if not is_standard(output):
         return Style(color.value == "always", ascii_only=ascii_only)
     return style_for(color.value, ascii_only=ascii_only)
 

@@ -44,6 +44,11 @@ class Format(NamedTuple):
         """The questions whose answers it can write."""
         return tuple(name for name, question in QUESTIONS.items() if question.holds & self.needs)
 
+    @property
+    def for_people(self) -> bool:
+        """Whether it is a text to be read as it is, in which signs only draw."""
+        return self.takes == "view"
+
     def writer(self, question: str) -> AnswerWriter:
         """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz."""
         write, made = function_at(self.function), _MADE[self.takes]
@@ -157,4 +162,6 @@ def choose_format(question: str, name: str | None, output: str | None) -> Format
     for row in formats.values():
         if output.lower().endswith(row.suffixes):
             return row
-    raise OutputError("no format has this suffix", where=output, hint=f"choose one with -f: {known}")
+    suffixes = [suffix for row in formats.values() for suffix in row.suffixes]
+    meant = near(f".{output.rpartition('.')[2]}", suffixes)
+    raise OutputError("no format has this suffix", where=output, hint=f"{meant}choose one with -f: {known}")

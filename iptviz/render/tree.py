@@ -67,7 +67,7 @@ def tree_text(view: View, style: Style) -> str:
         view,
         style,
         heading=_heading,
-        tree=lambda tree: [_Layout(tree.nodes, style.width).lines()],
+        tree=lambda tree: [_Layout(tree.nodes, style).lines()],
         table=table,
         good="green",
         note="yellow",
@@ -85,13 +85,14 @@ def _heading(block: Heading) -> list[StyledLine]:
 class _Layout:
     """Lines up the cells of a tree, within a width."""
 
-    def __init__(self, nodes: tuple[Node, ...], width: int) -> None:
+    def __init__(self, nodes: tuple[Node, ...], style: Style) -> None:
+        width, ellipsis = style.width, "..." if style.ascii_only else "…"
         self.nodes = list(_walk(nodes))
         rows: dict[str, list[tuple[int, TreeRow]]] = {}
         for guide, node in self.nodes:
             if isinstance(node, TreeRow):
                 rows.setdefault(node.columns.name, []).append((len(guide), node))
-        self.fits = {name: _Fit(those[0][1].columns, those, width) for name, those in rows.items()}
+        self.fits = {name: _Fit(those[0][1].columns, those, width, ellipsis) for name, those in rows.items()}
         lined = [
             (guide, node)
             for guide, node in self.nodes
@@ -125,8 +126,9 @@ class _Layout:
 class _Fit:
     """How rows of one sort fit: the columns kept (those with anything in them), and where the last is cut."""
 
-    def __init__(self, columns: Columns, rows: list[tuple[int, TreeRow]], width: int) -> None:
+    def __init__(self, columns: Columns, rows: list[tuple[int, TreeRow]], width: int, ellipsis: str) -> None:
         self.columns = columns
+        self.ellipsis = ellipsis
         cells = zip(*(row.cells for _, row in rows), strict=True)
         self.widths = [min(max(len(cell.text) for cell in column), _WIDEST) for column in cells]
         self.kept = [i for i, widest in enumerate(self.widths) if widest]
@@ -161,7 +163,7 @@ class _Fit:
         last = row.cells[self.kept[-1]]
         text = last.text
         if self.cuts and len(text) > self.width - used:
-            text = text[: max(self.width - used - 1, 0)] + "…"
+            text = text[: max(self.width - used - len(self.ellipsis), 0)] + self.ellipsis
         yield text, styles[last.kind]
 
     def losses(self) -> Iterator[str]:
