@@ -8,7 +8,7 @@ from typing import NamedTuple
 from iptviz.intake.diffs import read_side
 from iptviz.intake.embedded import unpack
 from iptviz.intake.markup import from_html
-from iptviz.intake.plain import NEW
+from iptviz.intake.plain import NEW, OLD
 from iptviz.intake.remark import LineNote, Remark, remark
 
 # Within a line, a rule may hold a colour in its comment.
@@ -61,5 +61,5 @@ def unwrap(data: bytes, side: str | None = None, *, saved: bool = False) -> Unwr
     if chosen is None:
         return Unwrapped(data, tuple(repairs))
     name = side or NEW
-    told = (*repairs, remark(f"diff-{name}"))
+    told = (*repairs, remark("side-read", side=name, other=OLD if name == NEW else NEW))
     return Unwrapped(chosen.data, told, tuple(chosen.notes), chosen.cut, name)

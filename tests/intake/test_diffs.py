@@ -60,7 +60,7 @@ def test_a_side_of_a_diff_is_read(diff: list[str], option: str) -> None:
         assert {lines[3], lines[8]} <= {text for texts in found(read).values() for text in texts}
         assert read.complete or CUT in {gap.id for gap in read.gaps}
         assert found(read) == whole(lines) or not read.complete
-        assert read.repairs[-1].id == f"diff-{which}"
+        assert dict(read.repairs[-1].values)["side"] == which
     assert found(side(data)) == found(side(data, "new"))
 
 
