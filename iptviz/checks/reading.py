@@ -186,7 +186,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "html-entities": "HTML entities are undone",
     "strings-unpacked": "what stands in strings (JSON, YAML) is unpacked",
     "lines-unpacked": "lines are counted in the text as unpacked",
-    "side-read": "this is a diff: its {side} side is read (--side {other} reads the other)",
+    "side-read": "this is a diff: its {side} side is read (--side {other_side} reads the other)",
     "grep-colours": "grep's colours are left out",
     "lines-left-out": _lines_left_out,
     "lines-repaired": _lines_repaired,

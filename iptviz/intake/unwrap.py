@@ -61,5 +61,5 @@ def unwrap(data: bytes, side: str | None = None, *, saved: bool = False) -> Unwr
     if chosen is None:
         return Unwrapped(data, tuple(repairs))
     name = side or NEW
-    told = (*repairs, remark("side-read", side=name, other=OLD if name == NEW else NEW))
+    told = (*repairs, remark("side-read", side=name, other_side=OLD if name == NEW else NEW))
     return Unwrapped(chosen.data, told, tuple(chosen.notes), chosen.cut, name)

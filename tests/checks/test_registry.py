@@ -90,7 +90,7 @@ VALUES: dict[str, Hashable] = {
     "withheld": (Withheld("dnat-unreadable", "critical", 1),),
     "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
     "whose": "exposed", "of_outside": True,
-    "acts": True,
+    "acts": True, "side": "new", "other_side": "old",
     "rule": "mangle PREROUTING rule 1", "mark": "0x8000", "dropped": "KUBE-FIREWALL (line 35)",
     "unreached": UNREACHED, "elsewhere": True,
     "server": VirtualServer("tcp", "10.96.0.1:80", "rr", 10800, (RealServer("10.244.0.1:80", 1),), 7), "place": "node.txt:7",
