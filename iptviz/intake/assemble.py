@@ -51,8 +51,11 @@ class _Unit(NamedTuple):
     line: int
 
 
-def assemble(data: bytes, command: bytes = b"") -> Assembled:
-    """Put the lines of `data` into tables; `command` is what wrote them, where that is known."""
+def assemble(data: bytes, command: bytes = b"", *, saved: bool = False) -> Assembled:
+    """Put the lines of `data` into tables; `command` is what wrote them, where that is known.
+
+    `saved` is whether all of it looks as if iptables-save wrote it.
+    """
     units: list[_Unit] = []
     line = 1
     for run in index.runs(data):
@@ -62,7 +65,7 @@ def assemble(data: bytes, command: bytes = b"") -> Assembled:
         else:
             units.append(_Unit(kind, run[0], line))
         line += data.count(b"\n", *run.span())
-    return _Assembler(units, read_command(command)).run()
+    return _Assembler(units, read_command(command), data if saved else b"").run()
 
 
 def _one_by_one(text: bytes, line: int) -> Iterator[_Unit]:
@@ -75,8 +78,9 @@ def _one_by_one(text: bytes, line: int) -> Iterator[_Unit]:
 class _Assembler:
     """Goes through the units once; `draft` is the table that is open."""
 
-    def __init__(self, units: list[_Unit], command: Command | None) -> None:
+    def __init__(self, units: list[_Unit], command: Command | None, saved: bytes) -> None:
         self.units = units
+        self.saved = saved
         self.at = 0
         self.decorations = Decorations([unit.text for unit in units if unit.kind == index.NOISE])
         self.notes: list[LineNote] = []
@@ -98,7 +102,8 @@ class _Assembler:
             if unit.kind == index.NOISE:
                 self._noise(unit)
             elif unit.kind == index.RULES:
-                self._use(LineKind.RULE, mend_rules(unit.text, unit.line, self.notes), unit.line)
+                rules = mend_rules(unit.text, unit.line, self.notes, self.saved)
+                self._use(LineKind.RULE, rules, unit.line)
             else:
                 self._use(_KINDS[unit.kind], unit.text, unit.line)
         if self.lead and self.drafts:

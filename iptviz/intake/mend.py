@@ -41,12 +41,15 @@ class Mended(NamedTuple):
     reason: str
 
 
-def mend(text: str) -> Mended | None:
-    """Return the rule that a line was meant to be; None where it is one already, or cannot be made one."""
+def mend(text: str, is_chain: Callable[[str], bool] | None = None) -> Mended | None:
+    """Return the rule that a line was meant to be; None where it is one already, or cannot be made one.
+
+    `is_chain` is given of a text that looks as if iptables-save wrote it, and says which chains that declares.
+    """
     if len(text) > _LONGEST:
         return None
     if is_whole(text):
-        return _requoted(text)
+        return _seen(text, is_chain) or _requoted(text)
     straight = Mended(text, "")
     for reason, step in _STEPS:
         changed = step(straight.text)
@@ -57,14 +60,32 @@ def mend(text: str) -> Mended | None:
     return next((one for one in _last_resorts(straight.text) if is_whole(one.text)), None)
 
 
+def _seen(text: str, is_chain: Callable[[str], bool] | None) -> Mended | None:
+    """Return a whole rule without signs that nobody sees; None where it has none.
+
+    In what iptables-save wrote they are part of names, but where a chain is declared without them alone.
+    """
+    seen = _outside(text, lambda part: _UNSEEN.sub("", part))
+    if seen == text or not is_whole(seen):
+        return None
+    pairs = zip(_chains_of(text), _chains_of(seen), strict=True)
+    odd = [(name, plain) for name, plain in pairs if name != plain]
+    if is_chain and not (odd and all(is_chain(plain) and not is_chain(name) for name, plain in odd)):
+        return None
+    return _requoted(seen) or Mended(seen, "signs-invisible")
+
+
+def _chains_of(text: str) -> tuple[str, str]:
+    """Return the chain of a rule, and the word behind -j or -g."""
+    parts = take_apart(text.strip(" \t\r\n"))
+    return parts.chain, parts.target.name if parts.target else ""
+
+
 def _requoted(text: str) -> Mended | None:
-    """Return a whole rule without signs that nobody sees, and with the quotes of its comments undone.
+    """Return a whole rule with the quotes of its comments undone; None where there are none to be undone.
 
     Nothing else of it changes: iptables-save does not quote the names of chains, which may hold anything.
     """
-    seen = _outside(text, lambda part: _UNSEEN.sub("", part))
-    if seen != text and is_whole(seen):
-        return _requoted(seen) or Mended(seen, "signs-invisible")
     changed = text
     for reason, step in _STEPS:
         before, changed = changed, step(changed)

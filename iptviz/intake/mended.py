@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 _COUNTERS = re.compile(rb"(?:\[\d+:\d+\] )?")
 
 
-def mend_rules(text: bytes, line: int, notes: list[LineNote]) -> bytes:
-    """Return neighbouring rules, the first at `line`, each repaired where it needs it."""
+def mend_rules(text: bytes, line: int, notes: list[LineNote], saved: bytes = b"") -> bytes:
+    """Return neighbouring rules, the first at `line`, each repaired where it needs it.
+
+    `saved` is all of the text, where iptables-save seems to have written it.
+    """
     if not has_odd_rule(text):
         return text
     lines = split_lines(text)
     for at, rule in enumerate(lines):
-        if has_odd_rule(rule) and (found := _mend(rule)):
+        if has_odd_rule(rule) and (found := _mend(rule, saved)):
             lines[at] = found.text + b"\n"
             add_note(notes, line + at, found.reason, skipped=False)
     return b"".join(lines)
@@ -41,10 +44,13 @@ def without_odd_signs(text: bytes) -> bytes:
     return to_bytes(straighten(to_text(text))) if has_odd_rule(text) else text
 
 
-def _mend(rule: bytes) -> Line | None:
+def _mend(rule: bytes, saved: bytes = b"") -> Line | None:
+    def is_chain(name: str) -> bool:
+        return b"\n:%s " % to_bytes(name) in saved
+
     counters = _COUNTERS.match(rule)
     start = counters.end() if counters else 0
-    found = mend(to_text(rule[start:].rstrip(b" \t\r\n")))
+    found = mend(to_text(rule[start:].rstrip(b" \t\r\n")), is_chain if saved else None)
     if found is None:
         return None
     line = classify(rule[:start] + to_bytes(found.text).strip())

@@ -16,7 +16,7 @@ def read_wild(raw: bytes, data: bytes, command: bytes, side: str | None, *, save
     `saved` is whether it looks as if iptables-save wrote it.
     """
     unwrapped = unwrap(data, side, saved=saved)
-    drafts, notes = assemble(unwrapped.data, command)
+    drafts, notes = assemble(unwrapped.data, command, saved=saved)
     for draft in drafts if unwrapped.cut else ():
         draft.gaps.append(remark("diff-cut", unwrapped.cut))
     dumps = split_dumps(drafts, notes)

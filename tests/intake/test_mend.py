@@ -44,10 +44,14 @@ MENDED: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("whole", [True, False])
 def test_an_edited_rule_is_repaired(written: str, *, whole: bool) -> None:
     meant, what = MENDED[written]
-    lines = ["*nat", ":A - [0:0]", written, "-A A -j C", "COMMIT"] if whole else [written, "-A A -j C"]
+    lines = (
+        ["*nat", ":A - [0:0]", ":B - [0:0]", written, "-A A -j C", "COMMIT"]
+        if whole
+        else [written, "-A A -j C"]
+    )
     read = dump(*lines)
     (found,) = rules(read).values()
-    place = 3 if whole else 1
+    place = 4 if whole else 1
     assert [line for line, _ in found] == [place, place + 1]
     assert next(rule.text for table in read.tables.values() for rule in table.rules()) in {
         meant,
@@ -141,3 +145,15 @@ def test_a_whole_dump_that_needs_no_repair_is_read_as_it_is() -> None:
     )
     read = Dump(data)
     assert (read.data, read.line_count, read.line_notes) == (data, 0, [])
+
+
+@pytest.mark.parametrize("name", ["a\u200db", "\u00adB", "a\ufeff"])
+def test_a_chain_that_is_declared_with_an_invisible_sign_keeps_it(name: str) -> None:
+    read = dump(
+        "*nat", ":A - [0:0]", f":{name} - [0:0]", f"-A A -j {name}", f"-A {name} -j LOST\u200d", "COMMIT"
+    )
+    assert [rule.text for rule in read.tables["nat"].rules()] == [
+        f"-A A -j {name}",
+        f"-A {name} -j LOST\u200d",
+    ]
+    assert not notes(read)
