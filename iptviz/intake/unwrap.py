@@ -57,9 +57,16 @@ def unwrap(data: bytes, side: str | None = None, *, saved: bool = False) -> Unwr
         if data == before:
             break
     repairs = [*map(remark, done), *([remark("lines-unpacked")] if renumbered else [])]
-    chosen = read_side(data, side or NEW)
-    if chosen is None:
-        return Unwrapped(data, tuple(repairs))
-    name = side or NEW
-    told = (*repairs, remark(f"diff-{name}"))
-    return Unwrapped(chosen.data, told, tuple(chosen.notes), chosen.cut, name)
+    return _one_side(Unwrapped(data, tuple(repairs)), side or NEW)
+
+
+def _one_side(text: Unwrapped, side: str) -> Unwrapped:
+    """Read one side of a diff; of a diff of diffs, that of the diff which is on that side."""
+    for _ in range(_MOST_LAYERS):
+        chosen = read_side(text.data, side)
+        if chosen is None:
+            break
+        told = text.repairs if text.side else (*text.repairs, remark(f"diff-{side}"))
+        notes = (*text.notes, *chosen.notes)
+        text = Unwrapped(chosen.data, told, notes, text.cut or chosen.cut, side)
+    return text
