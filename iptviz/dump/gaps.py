@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from iptviz.intake.lines import Lines
     from iptviz.intake.plain import PlainDump, Text
 
+_WITHIN_LINES = re.compile(rb"-A [A-Z][\w-]{2,60} [^\n]{0,400}?-j [A-Z]")
+_LOOKED_AT = 1 << 20
 _INCOMPATIBLE = re.compile(rb"^# Table (?:`(\w+)')?.* (is|contains) incompatible", re.MULTILINE)
 # kube-proxy keeps REJECT and DROP in filter and everything else in nat: one without the other is half a node.
 _BOTH = ("nat", "filter")
@@ -95,6 +97,12 @@ def _nothing(text: Text, source: str) -> NothingError:
             "rows of iptables -L without the line `Chain NAME`, so that their chain is not known",
             where=f"{source}:{nameless.first}",
             hint="add the line `Chain NAME (1 references)` above, or the command: $ iptables -t nat -L NAME",
+        )
+    if _WITHIN_LINES.search(text.raw, 0, _LOOKED_AT):
+        return NothingError(
+            "rules stand within the lines of this text, not each on a line of its own",
+            where=source,
+            hint="put each rule on a line, or make a dump with: iptables-save > FILE (as root, on the node)",
         )
     return NothingError(
         "holds no dump: no line such as *nat or -A CHAIN",

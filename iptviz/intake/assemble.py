@@ -98,7 +98,10 @@ class _Assembler:
             if unit.kind == index.NOISE:
                 self._noise(unit)
             elif unit.kind == index.RULES:
-                self._use(LineKind.RULE, mend_rules(unit.text, unit.line, self.notes), unit.line)
+                goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
+                self._use(
+                    LineKind.RULE, mend_rules(unit.text, unit.line, self.notes, goes_on=goes_on), unit.line
+                )
             else:
                 self._use(_KINDS[unit.kind], unit.text, unit.line)
         if self.lead and self.drafts:

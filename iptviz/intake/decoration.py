@@ -113,7 +113,7 @@ def without_trailer(core: bytes, prefix: bytes) -> bytes:
     for _ in range(_MOST_CLOSINGS):
         before, core = core, _without_closing(core)
         for border in _BORDERS:
-            if border in prefix and core.endswith(b" " + border):
+            if core.endswith(b" " + border if prefix.endswith(b" ") else border) and border in prefix:
                 core = core[: -len(border)]
         for quote, closing in _CLOSING_QUOTE.items():
             if quote in prefix and core.count(quote) % 2:

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 _COUNTERS = re.compile(rb"(?:\[\d+:\d+\] )?")
 
 
-def mend_rules(text: bytes, line: int, notes: list[LineNote]) -> bytes:
-    """Return neighbouring rules, the first at `line`, each repaired where it needs it."""
+def mend_rules(text: bytes, line: int, notes: list[LineNote], *, goes_on: bool) -> bytes:
+    """Return neighbouring rules, the first at `line`, each repaired where it needs it.
+
+    `goes_on` is whether the line below them may belong to the last.
+    """
     if not has_odd_rule(text):
         return text
     lines = split_lines(text)
     for at, rule in enumerate(lines):
-        if has_odd_rule(rule) and (found := _mend(rule)):
+        if has_odd_rule(rule) and (found := _mend(rule, goes_on=goes_on and at == len(lines) - 1)):
             lines[at] = found.text + b"\n"
             add_note(notes, line + at, found.reason, skipped=False)
     return b"".join(lines)
@@ -33,7 +36,7 @@ def mend_one(line: Line) -> Line:
     """Return a rule that was taken out of its decoration, repaired where it needs it."""
     if line.kind is not LineKind.RULE or not has_odd_rule(line.text):
         return line
-    return _mend(line.text) or line
+    return _mend(line.text, goes_on=True) or line
 
 
 def without_odd_signs(text: bytes) -> bytes:
@@ -41,10 +44,10 @@ def without_odd_signs(text: bytes) -> bytes:
     return to_bytes(straighten(to_text(text))) if has_odd_rule(text) else text
 
 
-def _mend(rule: bytes) -> Line | None:
+def _mend(rule: bytes, *, goes_on: bool) -> Line | None:
     counters = _COUNTERS.match(rule)
     start = counters.end() if counters else 0
-    found = mend(to_text(rule[start:].rstrip(b" \t\r\n")))
+    found = mend(to_text(rule[start:].rstrip(b" \t\r\n")), goes_on=goes_on)
     if found is None:
         return None
     line = classify(rule[:start] + to_bytes(found.text).strip())

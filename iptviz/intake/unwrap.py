@@ -8,6 +8,7 @@ from typing import NamedTuple
 from iptviz.intake.diffs import read_side
 from iptviz.intake.embedded import unpack
 from iptviz.intake.markup import from_html
+from iptviz.intake.partial import join_parts
 from iptviz.intake.plain import NEW
 from iptviz.intake.remark import LineNote, Remark, remark
 
@@ -51,6 +52,9 @@ def unwrap(data: bytes, side: str | None = None, *, saved: bool = False) -> Unwr
             renumbered = renumbered or made.data.count(b"\n") != data.count(b"\n")
             data = made.data
             done |= dict.fromkeys(made.undone)
+        if b" P " in data and (whole := join_parts(data)):
+            data = whole
+            done["parts-joined"] = None
         if b"\x1b" in data and (plain := _COLOURS.sub(b"", data)) != data:
             data = plain
             done["colours"] = None
