@@ -25,15 +25,17 @@ _ROW = (
 _STARTS = rb"(?:(?<![A-Za-z_-])|(?<=[0-9\[][mK])|(?<=\\t))"
 _BEGIN = rb"(?:[^\n\"\\]|\\u[0-9a-f]{4}|\\t){0,120}?" + _STARTS
 _ROWS = re.compile(_STARTS + _ROW)
+_LOOSE = re.compile(_STARTS + rb"(?:-A[<&\\]|" + _ROW + rb")")  # with tags in it
 # Where a string or an escaped line end stands before a row, the text is looked at.
 _INSIDE = re.compile(rb'(?:"|\\[nr])(?:' + _BEGIN + rb")?" + _ROW)
 _SIGNS = (b"\\", b'"-A ', b'"[', b'": "', b'":"')
 _ESCAPED_ROW = re.compile(rb"\\n(?:" + _BEGIN + rb")?" + _ROW)
-# A quote that is never closed takes the rest of its line. Within a cell of CSV, quotes stand twice.
-_STRING = re.compile(rb'"((?:[^"\\\n]|\\.|"")*+)("|\n|\Z)', re.DOTALL)
-_PYTHON_STRING = re.compile(rb"b?'((?:[^'\\\n]|\\.)*+)('|\n|\Z)", re.DOTALL)
+# What stands within quotes, a thousand escapes at a time. Within a cell of CSV, quotes stand twice.
+_WITHIN = {
+    b'"': re.compile(rb'[^"\\\n]*+(?:(?:\\.|"")[^"\\\n]*+){0,999}', re.DOTALL),
+    b"'": re.compile(rb"[^'\\\n]*+(?:\\.[^'\\\n]*+){0,999}", re.DOTALL),
+}
 _IN_PYTHON = re.compile(rb"[\[,:] ?b?'(?:" + _BEGIN + rb")?" + _ROW)
-_CLOSINGS = (b'"', b"'")
 _BEFORE = re.compile(rb"[\[{,:]\s*\Z")
 _ALONE = re.compile(rb"(?:\A|\n)[ \t]*\Z")
 _AFTER = re.compile(rb"[ \t\r]*(?:[\]},:\n]|\Z)")
@@ -53,6 +55,14 @@ class Unpacked(NamedTuple):
 
     data: bytes
     renumbered: bool
+
+
+class _Quoted(NamedTuple):
+    """What stands between quotes, and where it stands with them."""
+
+    start: int
+    end: int
+    text: bytes
 
 
 class _Found(NamedTuple):
@@ -75,9 +85,9 @@ class _Found(NamedTuple):
 def unpack(data: bytes) -> Unpacked | None:
     """Return the text with what its strings hold in their place; None where they hold no dump."""
     if any(sign in data for sign in _SIGNS) and _INSIDE.search(data):
-        return _unpack(data, list(_strings(data, _STRING)))
+        return _unpack(data, list(_strings(data, b'"')))
     if b"'-A " in data and _IN_PYTHON.search(data):
-        return _unpack(data, list(_strings(data, _PYTHON_STRING)))
+        return _unpack(data, list(_strings(data, b"'")))
     return None
 
 
@@ -92,32 +102,46 @@ def _unpack(data: bytes, strings: list[_Found]) -> Unpacked | None:
     return Unpacked(b"".join(_unescaped_lines(data)), renumbered=True)
 
 
-def _strings(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[_Found]:
+def _quoted(data: bytes, quote: bytes) -> Iterator[_Quoted]:
+    """Yield what stands between quotes; one that is never closed takes the rest of its line."""
+    within = _WITHIN[quote]
+    start = data.find(quote)
+    while start >= 0:
+        end = start + 1
+        while (found := within.match(data, end)) and found.end() > end:
+            end = found.end()
+        if data[end : end + 1] == quote:
+            begin = start - 1 if quote == b"'" and data[start - 1 : start] == b"b" else start
+            yield _Quoted(begin, end + 1, data[start + 1 : end])
+        start = data.find(quote, end + 1)
+
+
+def _strings(data: bytes, quote: bytes) -> Iterator[_Found]:
     """Yield the strings that are values; those with commands, or from standard error, are no output."""
     key, stretch, end = b"", 0, 0
-    for match in pattern.finditer(data):
-        between = data[end : match.start()]
+    for one in _quoted(data, quote):
+        between = data[end : one.start]
         stretch += b"]" in between
-        end = match.end()
+        end = one.end
         after = _AFTER.match(data, end)
-        if match[2] not in _CLOSINGS or after is None:
+        if after is None:
             continue
         if after[0].endswith(b":"):
-            key = match[1]
+            key = one.text
             continue
         if named := _YAML_KEY.search(between):
             key = named[1]
-        if not _is_value(data, match):
+        if not _is_value(data, one):
             continue
-        text = _unescape(match[1])
-        is_output = not (_NOT_OUTPUT.match(key) or _STDERR_LINE.search(_line_at(data, *match.span())))
-        yield _Found(*match.span(), text, key, stretch, _ROWS.search(text) is not None, is_output)
+        text = _unescape(one.text)
+        is_output = not (_NOT_OUTPUT.match(key) or _STDERR_LINE.search(_line_at(data, one.start, end)))
+        yield _Found(one.start, end, text, key, stretch, _ROWS.search(text) is not None, is_output)
 
 
-def _is_value(data: bytes, string: re.Match[bytes]) -> bool:
+def _is_value(data: bytes, string: _Quoted) -> bool:
     """Whether a string stands where JSON has values; one that stands alone may be a cell of CSV."""
-    before = data[max(string.start() - _LOOKED_BACK, 0) : string.start()]
-    return bool(_BEFORE.search(before) or (b"\\n" in string[1] and _ALONE.search(before)))
+    before = data[max(string.start - _LOOKED_BACK, 0) : string.start]
+    return bool(_BEFORE.search(before) or (b"\\n" in string.text and _ALONE.search(before)))
 
 
 def _line_at(data: bytes, start: int, end: int) -> bytes:
@@ -131,7 +155,7 @@ def _line_at(data: bytes, start: int, end: int) -> bytes:
 def _loose_rows(data: bytes, strings: list[_Found]) -> list[int]:
     """Return where rows stand in no string that was read: in one whose quotes are not escaped, or in none."""
     starts = [one.start for one in strings]
-    rows = ((at := found.start(), bisect_right(starts, at) - 1) for found in _ROWS.finditer(data))
+    rows = ((at := found.start(), bisect_right(starts, at) - 1) for found in _LOOSE.finditer(data))
     return [at for at, above in rows if above < 0 or strings[above].end <= at]
 
 
@@ -142,9 +166,10 @@ def _unescape(text: bytes) -> bytes:
 
 
 def _meaning(found: re.Match[bytes]) -> bytes:
-    code = found[1] or found[2]
-    if code:
-        return chr(int(code, 16)).replace("\0", "").encode("utf-8", "replace")
+    if found[2]:
+        return bytes.fromhex(found[2].decode()).replace(b"\0", b"")
+    if found[1]:
+        return chr(int(found[1], 16)).replace("\0", "").encode("utf-8", "replace")
     return _MEANINGS.get(found[3], found[3]) if found[3] else b""
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_HAS_PARTS = re.compile(rb"^\S{20,40} std(?:out|err) P ", re.MULTILINE)
-_LINE = re.compile(rb"(\S{20,40} (std(?:out|err)) )([FP]) (.*)", re.DOTALL)
+_HAS_PARTS = re.compile(rb"^[^\n]{20,160}? std(?:out|err) P ", re.MULTILINE)
+_LINE = re.compile(rb"([^\n]{20,160}? (std(?:out|err)) )([FP]) (.*)", re.DOTALL)
 
 
 class _Part(NamedTuple):

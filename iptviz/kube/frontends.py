@@ -43,7 +43,7 @@ FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check", CHAI
 """All kinds of frontends, in the order in which they are listed."""
 
 
-_HOST_NAME = re.compile(r"(?!(?:x++\.)*+x++\Z)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*+")
+_HOST_NAME = re.compile(r"(?!(?:x++\.){0,127}x++\Z)[a-z0-9_-]++(?:\.[a-z0-9_-]++){0,127}")
 """A name as DNS has it; what people write in place of an address, `x.x.x.x` or `10.0..1`, is none."""
 
 

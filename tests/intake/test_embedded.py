@@ -138,6 +138,6 @@ def test_parts_of_two_streams_are_joined_each_for_itself() -> None:
 
 def test_rules_within_lines_are_not_said_to_be_absent(tmp_path: Path) -> None:
     path = tmp_path / "script"
-    path.write_text("printf '%s\\n' '*nat' '-A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-A' 'COMMIT'\n")
-    with pytest.raises(NothingError, match="rules stand within the lines"):
+    path.write_text("printf '%s\\n' '*nat' " + "'-A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-A' " * 3 + "\n")
+    with pytest.raises(NothingError, match="rules stand within its lines"):
         load(str(path))
