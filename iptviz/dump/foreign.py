@@ -73,6 +73,15 @@ _KINDS = (
         r"[^\n]{0,200}?ip6?tables[^\n]{0,120}(?:Permission denied|you must be root)",
         "the error of an iptables that did not run as root",
     ),
+    _Foreign(
+        r"Total Number of Rules: 0\s*$",
+        "a listing with no chain in it, though every table has some: its command failed (not as root?)",
+    ),
+    _Foreign(
+        r'[\s{]{0,100}"(?:kind|apiVersion)": ?"(?:\w*List|Service|Pod|Node|Endpoints|EndpointSlice|v1|discovery)',
+        "what the Kubernetes API has, not what a node's kernel does",
+        f"{_SAVE}; iptviz verify DUMP FILE compares both",
+    ),
 )
 _PATTERNS = tuple((re.compile(b"^" + kind.lines.encode(), re.MULTILINE), kind) for kind in _KINDS)
 _LOOKED_AT = 1 << 20

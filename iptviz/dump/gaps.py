@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.cut import HOOKS, cut_rules
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from iptviz.intake.lines import Lines
     from iptviz.intake.plain import PlainDump, Text
 
+_WITHIN_LINES = re.compile(rb"-A [A-Z][\w-]{2,60} [^\n]{0,400}?-j [A-Z]")
+_LOOKED_AT, _SEVERAL = 1 << 20, 3
 _INCOMPATIBLE = re.compile(rb"^# Table (?:`(\w+)')?.* (is|contains) incompatible", re.MULTILINE)
 # kube-proxy keeps REJECT and DROP in filter and everything else in nat: one without the other is half a node.
 _BOTH = ("nat", "filter")
@@ -95,6 +98,12 @@ def _nothing(text: Text, source: str) -> NothingError:
             "rows of iptables -L without the line `Chain NAME`, so that their chain is not known",
             where=f"{source}:{nameless.first}",
             hint="add the line `Chain NAME (1 references)` above, or the command: $ iptables -t nat -L NAME",
+        )
+    if sum(1 for _ in islice(_WITHIN_LINES.finditer(text.raw, 0, _LOOKED_AT), _SEVERAL)) == _SEVERAL:
+        return NothingError(
+            "holds no dump that can be read: rules stand within its lines, not each on a line of its own",
+            where=source,
+            hint="put each rule on a line, or make a dump with: iptables-save > FILE (as root, on the node)",
         )
     return NothingError(
         "holds no dump: no line such as *nat or -A CHAIN",

@@ -102,7 +102,8 @@ class _Assembler:
             if unit.kind == index.NOISE:
                 self._noise(unit)
             elif unit.kind == index.RULES:
-                rules = mend_rules(unit.text, unit.line, self.notes, self.saved)
+                goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
+                rules = mend_rules(unit.text, unit.line, self.notes, self.saved, goes_on=goes_on)
                 self._use(LineKind.RULE, rules, unit.line)
             else:
                 self._use(_KINDS[unit.kind], unit.text, unit.line)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake.embedded import BREAK
 from iptviz.intake.plain import OLD
+from iptviz.intake.quoted_diffs import take_out_diff
 from iptviz.intake.remark import LineNote, add_note
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class Side(NamedTuple):
 def read_side(data: bytes, side: str) -> Side | None:
     """Return a side of the diff that a text is, None where it is none."""
     reader = _reader(data)
+    if reader is None and (plain := take_out_diff(data)):
+        data, reader = plain, _reader(plain)
     if reader is None:
         return None
     picked = reader(data.split(b"\n"), side)

@@ -1,4 +1,4 @@
-r"""Dumps inside the strings of JSON or YAML, and dumps whose line ends are written as `\n`.
+r"""Dumps inside the strings of JSON, YAML or Python, and dumps whose line ends are written as `\n`.
 
 Ansible, container runtimes, the journal and many collectors write a program's output as a string, or as one
 string a line. What stands in such strings takes the place of the lines that they stand on.
@@ -7,6 +7,7 @@ string a line. What stands in such strings takes the place of the lines that the
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,12 +25,17 @@ _ROW = (
 _STARTS = rb"(?:(?<![A-Za-z_-])|(?<=[0-9\[][mK])|(?<=\\t))"
 _BEGIN = rb"(?:[^\n\"\\]|\\u[0-9a-f]{4}|\\t){0,120}?" + _STARTS
 _ROWS = re.compile(_STARTS + _ROW)
+_LOOSE = re.compile(_STARTS + rb"(?:-A[<&\\]|" + _ROW + rb")")  # with tags in it
 # Where a string or an escaped line end stands before a row, the text is looked at.
 _INSIDE = re.compile(rb'(?:"|\\[nr])(?:' + _BEGIN + rb")?" + _ROW)
 _SIGNS = (b"\\", b'"-A ', b'"[', b'": "', b'":"')
 _ESCAPED_ROW = re.compile(rb"\\n(?:" + _BEGIN + rb")?" + _ROW)
-# A quote that is never closed takes the rest of its line.
-_STRING = re.compile(rb'"((?:[^"\\\n]|\\.)*+)("|\n|\Z)', re.DOTALL)
+# What stands within quotes, a thousand escapes at a time. Within a cell of CSV, quotes stand twice.
+_WITHIN = {
+    b'"': re.compile(rb'[^"\\\n]*+(?:(?:\\.|"")[^"\\\n]*+){0,999}', re.DOTALL),
+    b"'": re.compile(rb"[^'\\\n]*+(?:\\.[^'\\\n]*+){0,999}", re.DOTALL),
+}
+_IN_PYTHON = re.compile(rb"[\[,:] ?b?'(?:" + _BEGIN + rb")?" + _ROW)
 _BEFORE = re.compile(rb"[\[{,:]\s*\Z")
 _ALONE = re.compile(rb"(?:\A|\n)[ \t]*\Z")
 _AFTER = re.compile(rb"[ \t\r]*(?:[\]},:\n]|\Z)")
@@ -51,6 +57,14 @@ class Unpacked(NamedTuple):
     renumbered: bool
 
 
+class _Quoted(NamedTuple):
+    """What stands between quotes, and where it stands with them."""
+
+    start: int
+    end: int
+    text: bytes
+
+
 class _Found(NamedTuple):
     """A string: where it stands, what it says, its key, the list that it is of, whether it has rules."""
 
@@ -70,45 +84,64 @@ class _Found(NamedTuple):
 
 def unpack(data: bytes) -> Unpacked | None:
     """Return the text with what its strings hold in their place; None where they hold no dump."""
-    if not any(sign in data for sign in _SIGNS) or not _INSIDE.search(data):
-        return None
-    strings = list(_strings(data))
+    if any(sign in data for sign in _SIGNS) and _INSIDE.search(data):
+        return _unpack(data, list(_strings(data, b'"')))
+    if b"'-A " in data and _IN_PYTHON.search(data):
+        return _unpack(data, list(_strings(data, b"'")))
+    return None
+
+
+def _unpack(data: bytes, strings: list[_Found]) -> Unpacked | None:
     found = [one for one in strings if one.is_output]
     keys = {one.key for one in found if one.has_rows}
     found = [one for one in found if one.has_rows or (one.is_line and one.key in keys)]
     if found:
-        return _in_place(data, found)
+        return _in_place(data, found, _loose_rows(data, strings))
     if any(one.has_rows for one in strings) or not _ESCAPED_ROW.search(data):
         return None
     return Unpacked(b"".join(_unescaped_lines(data)), renumbered=True)
 
 
-def _strings(data: bytes) -> Iterator[_Found]:
+def _quoted(data: bytes, quote: bytes) -> Iterator[_Quoted]:
+    """Yield what stands between quotes; one that is never closed takes the rest of its line."""
+    within = _WITHIN[quote]
+    start = data.find(quote)
+    while start >= 0:
+        end = start + 1
+        while (found := within.match(data, end)) and found.end() > end:
+            end = found.end()
+        if data[end : end + 1] == quote:
+            begin = start - 1 if quote == b"'" and data[start - 1 : start] == b"b" else start
+            yield _Quoted(begin, end + 1, data[start + 1 : end])
+        start = data.find(quote, end + 1)
+
+
+def _strings(data: bytes, quote: bytes) -> Iterator[_Found]:
     """Yield the strings that are values; those with commands, or from standard error, are no output."""
     key, stretch, end = b"", 0, 0
-    for match in _STRING.finditer(data):
-        between = data[end : match.start()]
+    for one in _quoted(data, quote):
+        between = data[end : one.start]
         stretch += b"]" in between
-        end = match.end()
+        end = one.end
         after = _AFTER.match(data, end)
-        if match[2] != b'"' or after is None:
+        if after is None:
             continue
         if after[0].endswith(b":"):
-            key = match[1]
+            key = one.text
             continue
         if named := _YAML_KEY.search(between):
             key = named[1]
-        if not _is_value(data, match):
+        if not _is_value(data, one):
             continue
-        text = _unescape(match[1])
-        is_output = not (_NOT_OUTPUT.match(key) or _STDERR_LINE.search(_line_at(data, *match.span())))
-        yield _Found(*match.span(), text, key, stretch, _ROWS.search(text) is not None, is_output)
+        text = _unescape(one.text)
+        is_output = not (_NOT_OUTPUT.match(key) or _STDERR_LINE.search(_line_at(data, one.start, end)))
+        yield _Found(one.start, end, text, key, stretch, _ROWS.search(text) is not None, is_output)
 
 
-def _is_value(data: bytes, string: re.Match[bytes]) -> bool:
+def _is_value(data: bytes, string: _Quoted) -> bool:
     """Whether a string stands where JSON has values; one that stands alone may be a cell of CSV."""
-    before = data[max(string.start() - _LOOKED_BACK, 0) : string.start()]
-    return bool(_BEFORE.search(before) or (b"\\n" in string[1] and _ALONE.search(before)))
+    before = data[max(string.start - _LOOKED_BACK, 0) : string.start]
+    return bool(_BEFORE.search(before) or (b"\\n" in string.text and _ALONE.search(before)))
 
 
 def _line_at(data: bytes, start: int, end: int) -> bytes:
@@ -119,19 +152,32 @@ def _line_at(data: bytes, start: int, end: int) -> bytes:
     return data[max(begins, start - 500) : start] + data[end : min(ends, end + 500)]
 
 
+def _loose_rows(data: bytes, strings: list[_Found]) -> list[int]:
+    """Return where rows stand in no string that was read: in one whose quotes are not escaped, or in none."""
+    starts = [one.start for one in strings]
+    rows = ((at := found.start(), bisect_right(starts, at) - 1) for found in _LOOSE.finditer(data))
+    return [at for at, above in rows if above < 0 or strings[above].end <= at]
+
+
 def _unescape(text: bytes) -> bytes:
+    if b'""' in text:
+        return text.replace(b'""', b'"')
     return _ESCAPE.sub(_meaning, text) if b"\\" in text else text
 
 
 def _meaning(found: re.Match[bytes]) -> bytes:
-    code = found[1] or found[2]
-    if code:
-        return chr(int(code, 16)).replace("\0", "").encode("utf-8", "replace")
+    if found[2]:
+        return bytes.fromhex(found[2].decode()).replace(b"\0", b"")
+    if found[1]:
+        return chr(int(found[1], 16)).replace("\0", "").encode("utf-8", "replace")
     return _MEANINGS.get(found[3], found[3]) if found[3] else b""
 
 
-def _in_place(data: bytes, found: Iterable[_Found]) -> Unpacked:
-    """Put each string in the place of the lines that it stands on; a text that stands there twice counts once."""
+def _in_place(data: bytes, found: Iterable[_Found], loose: list[int]) -> Unpacked:
+    """Put each string in the place of the lines that it stands on; a text that stands there twice counts once.
+
+    Lines stay where rows stand in no string, as `loose` tells.
+    """
     parts: list[bytes] = []
     renumbered = False
     at = 0
@@ -141,7 +187,7 @@ def _in_place(data: bytes, found: Iterable[_Found]) -> Unpacked:
         begins = data.rfind(b"\n", at, first) + 1 or at
         parts.append(data[at:begins])
         at = data.find(b"\n", last) + 1 or len(data)
-        whole = b"".join(_with_line_ends(data, text))
+        whole = b"".join(_with_line_ends(data, text, loose))
         same_lines = whole.count(b"\n") == data.count(b"\n", begins, at)
         if whole.strip() in seen:
             renumbered = True
@@ -152,11 +198,15 @@ def _in_place(data: bytes, found: Iterable[_Found]) -> Unpacked:
     return Unpacked(b"".join([*parts, data[at:]]), renumbered)
 
 
-def _with_line_ends(data: bytes, text: list[_Found]) -> Iterator[bytes]:
-    """Yield the strings as lines; where others stand between them, empty lines do."""
+def _with_line_ends(data: bytes, text: list[_Found], loose: list[int]) -> Iterator[bytes]:
+    """Yield the strings as lines; where lines without rows stand between them, empty ones do."""
     above = text[0]
     for one in text:
-        yield b"\n" * (data.count(b"\n", above.end, one.start) - 1)
+        begun, *between = data[above.end : one.start].split(b"\n")
+        if bisect_left(loose, above.end) < bisect_left(loose, one.start):
+            yield b"".join(line + b"\n" for line in between[:-1] or [begun])
+        else:
+            yield b"\n" * (len(between) - 1)
         yield one.text.rstrip(b"\r\n") + b"\n"
         above = one
 

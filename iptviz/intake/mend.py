@@ -6,6 +6,7 @@ What stands within double quotes is what iptables-save put there, and stays.
 
 from __future__ import annotations
 
+import html
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,10 @@ _IN_SINGLE = re.compile(r"(?<!\S)'([^'\n]*)'(?!\S)")
 _ENDS_CELL = re.compile(r"""["'][,;)]{0,2}\s*\Z""")
 _REMARK = re.compile(r"[ \t]+(?:#|//|/\*|\u2190|\u27f5|\u21d0|\u2192|\u27f6|\u21d2|<[-=]|-+>|=+>|\()")
 _LOST = re.compile(r'(--(?:comment|log-prefix|nflog-prefix) )([^"\s-][^"]*?)(?=\s+(?:! )?--?[A-Za-z]|\s*\Z)')
+_QUOTE_ENTITY = re.compile(r"&(?:quot|apos|#0{0,5}3[49]|#[xX]0{0,5}2[27]);")
 _MOST_REMARKS = 4
+_MOST_CELLS = 3
+"""Cells within cells: so many are undone."""
 _LONGEST = 1 << 14
 
 
@@ -41,10 +45,11 @@ class Mended(NamedTuple):
     reason: str
 
 
-def mend(text: str, is_chain: Callable[[str], bool] | None = None) -> Mended | None:
+def mend(text: str, is_chain: Callable[[str], bool] | None = None, *, goes_on: bool = True) -> Mended | None:
     """Return the rule that a line was meant to be; None where it is one already, or cannot be made one.
 
     `is_chain` is given of a text that looks as if iptables-save wrote it, and says which chains that declares.
+    `goes_on` is whether the next line may belong to it: then a quote that is not closed may be closed there.
     """
     if len(text) > _LONGEST:
         return None
@@ -57,7 +62,7 @@ def mend(text: str, is_chain: Callable[[str], bool] | None = None) -> Mended | N
             straight = Mended(changed, reason)
             if is_whole(changed):
                 return straight
-    return next((one for one in _last_resorts(straight.text) if is_whole(one.text)), None)
+    return next((one for one in _last_resorts(straight.text, goes_on=goes_on) if is_whole(one.text)), None)
 
 
 def _seen(text: str, is_chain: Callable[[str], bool] | None) -> Mended | None:
@@ -115,8 +120,10 @@ def quote_lost(text: str) -> str:
     return _outside(text, lambda part: _LOST.sub(lambda found: found[1] + quote_word(found[2]), part))
 
 
-def _last_resorts(text: str) -> Iterator[Mended]:
+def _last_resorts(text: str, *, goes_on: bool) -> Iterator[Mended]:
     quoted = quote_lost(text)
+    if text.count('"') % 2 and not goes_on:  # one is lost, or one too many
+        yield Mended(quote_lost(text.replace('"', "")), "quotes-lost")
     if quoted != text:
         yield Mended(quoted, "quotes-lost")
     for one in (text, quoted) if quoted != text else (text,):
@@ -155,9 +162,20 @@ def _escaped(text: str) -> str:
     return text.replace('\\"', '"')
 
 
+def _entities(text: str) -> str:
+    """Undo the entities of HTML, where quotes are some."""
+    if not _QUOTE_ENTITY.search(text):
+        return text
+    return _outside(text, lambda part: html.unescape(part).replace("\u00a0", " "))
+
+
 def _doubled(text: str) -> str:
     """Undo the quotes of a cell of CSV, in which those of the rule stand twice."""
-    return _ENDS_CELL.sub("", text.replace('""', '"')) if '""' in text and text.count('""') % 2 == 0 else text
+    for _ in range(_MOST_CELLS):
+        if '""' not in text or text.count('""') % 2:
+            break
+        text = _ENDS_CELL.sub("", text.replace('""', '"'))
+    return text
 
 
 def _cell(text: str) -> str:
@@ -184,6 +202,7 @@ def _without_remark(text: str) -> Iterator[str]:
 
 _STEPS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("signs-invisible", _visible),
+    ("html-entities", _entities),
     ("quotes-escaped", _escaped),
     ("quotes-doubled", _doubled),
     ("dashes-typographic", _dashes),

@@ -19,5 +19,6 @@ def is_suspect(text: bytes) -> bool:
         any(sign in text for sign in _SIGNS)
         or any(word in text for word in _WORDS)
         or text.endswith(b'"')
+        or text.count(b'"') % 2 == 1
         or any(text.count(option) != text.count(quoted) for option, quoted in _QUOTED_VALUES)
     )

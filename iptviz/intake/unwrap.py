@@ -8,6 +8,7 @@ from typing import NamedTuple
 from iptviz.intake.diffs import read_side
 from iptviz.intake.embedded import unpack
 from iptviz.intake.markup import from_html
+from iptviz.intake.partial import join_parts
 from iptviz.intake.plain import NEW, OLD
 from iptviz.intake.remark import LineNote, Remark, remark
 
@@ -51,15 +52,26 @@ def unwrap(data: bytes, side: str | None = None, *, saved: bool = False) -> Unwr
             renumbered = renumbered or made.data.count(b"\n") != data.count(b"\n")
             data = made.data
             done |= dict.fromkeys(made.undone)
+        if b" P " in data and (whole := join_parts(data)):
+            data = whole
+            done["parts-joined"] = None
         if b"\x1b" in data and (plain := _COLOURS.sub(b"", data)) != data:
             data = plain
             done["colours"] = None
         if data == before:
             break
     repairs = [*map(remark, done), *([remark("lines-unpacked")] if renumbered else [])]
-    chosen = read_side(data, side or NEW)
-    if chosen is None:
-        return Unwrapped(data, tuple(repairs))
-    name = side or NEW
-    told = (*repairs, remark("side-read", side=name, other_side=OLD if name == NEW else NEW))
-    return Unwrapped(chosen.data, told, tuple(chosen.notes), chosen.cut, name)
+    return _one_side(Unwrapped(data, tuple(repairs)), side or NEW)
+
+
+def _one_side(text: Unwrapped, side: str) -> Unwrapped:
+    """Read one side of a diff; of a diff of diffs, that of the diff which is on that side."""
+    other = OLD if side == NEW else NEW
+    for _ in range(_MOST_LAYERS):
+        chosen = read_side(text.data, side)
+        if chosen is None:
+            break
+        said = () if text.side else (remark("side-read", side=side, other_side=other),)
+        notes = (*text.notes, *chosen.notes)
+        text = Unwrapped(chosen.data, (*text.repairs, *said), notes, text.cut or chosen.cut, side)
+    return text

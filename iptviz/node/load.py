@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.gaps import no_dump_error
@@ -15,7 +16,8 @@ from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
 if TYPE_CHECKING:
     from iptviz.intake.plain import Text
     from iptviz.node.evidence import Evidence
-    from iptviz.source.origin import Source
+    from iptviz.node.sections import Section
+    from iptviz.source.origin import FoundTexts, Source
 
 # A text of a bundle holds a dump if one of these begins a line. A bundle has thousands of files: what few of them
 # have, the first word of a row, is looked for first.
@@ -143,7 +145,7 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None 
     is_diff = False
     for origin in origins:
         try:
-            found = read_sources(origin, max_size, is_wanted)
+            found = _texts_of(origin, max_size)
             for source in found.sources:
                 text, beside = _read(source, side)
                 is_diff = is_diff or text.side is not None
@@ -168,18 +170,40 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None 
     return FoundIn(", ".join(dict.fromkeys(bundles)), tuple(dumps), tuple(evidence), tuple(problems))
 
 
+def _texts_of(origin: DumpLike, max_size: int) -> FoundTexts:
+    """Return the texts that tell something of a node; of a bundle without any, those with rules in other forms."""
+    try:
+        return read_sources(origin, max_size, is_wanted)
+    except NothingError as error:
+        if not isinstance(origin, (str, bytes, os.PathLike)) or origin == "-":
+            raise  # it can be read once
+        try:
+            return read_sources(origin, max_size, may_hold_rules)
+        except NothingError:
+            raise error from None
+
+
 def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
     text = read_text(source.data, source.inside, side)
     if text.dumps and not any(note.reason == "no-part" for note in text.notes):
         return text, []  # nothing but dumps, and perhaps the commands that printed them
     from iptviz.node.evidence import Evidence
-    from iptviz.node.sections import sections_of, without
+    from iptviz.node.sections import unquoted, without
 
-    sections = [section for section in sections_of(source.data, source.inside) if section.kind]
+    inner, sections = source, _evidence_in(source)
+    if not sections and (data := unquoted(source.data)) != source.data:
+        inner = source._replace(data=data)
+        sections = _evidence_in(inner)
     if text.dumps and sections:
-        text = read_text(without(source.data, sections), source.inside, side)._replace(raw=source.data)
-    return text, [Evidence(section.kind or "", source, section) for section in sections]
+        text = read_text(without(inner.data, sections), source.inside, side)._replace(raw=source.data)
+    return text, [Evidence(section.kind or "", inner, section) for section in sections]
+
+
+def _evidence_in(source: Source) -> list[Section]:
+    from iptviz.node.sections import sections_of
+
+    return [section for section in sections_of(source.data, source.inside) if section.kind]
 
 
 def is_wanted(path: str, data: bytes) -> bool:
@@ -189,6 +213,11 @@ def is_wanted(path: str, data: bytes) -> bool:
     from iptviz.node.kinds import kind_of
 
     return kind_of(data, path) is not None
+
+
+def may_hold_rules(_path: str, data: bytes) -> bool:
+    """Whether a text in a bundle holds rules of kube-proxy in another form than a dump has: JSON, one chain."""
+    return any(sign in data for sign in (b"-A KUBE-", b"Chain KUBE-"))
 
 
 def holds_dump(data: bytes) -> bool:

@@ -47,6 +47,15 @@ _RULES = re.compile(
 )
 
 
+# What stands before a command, or before a line as only evidence has, where that is quoted or indented.
+_QUOTED = re.compile(
+    rb"^([ \t>|]{1,40}?)(?:[\w.-]{1,100}@[A-Za-z0-9][\w.-]{0,252}:|[$#] \S|(?:sudo )?(?:" + _TOOLS + rb") "
+    rb"|\d{1,9}: [\w.@-]{1,40}: <|\d{1,9}: lo |lo[ \t]+UNKNOWN |default via "
+    rb"|create \S{1,40} (?:hash|bitmap|list):|IP Virtual Server version |(?:net|kernel|vm|fs)\.[\w./-]{1,200} ?= ?)",
+    re.MULTILINE,
+)
+
+
 class Section(NamedTuple):
     """What one command printed: its bytes from `start` to `end` in the text, and the line (from 1) it begins at.
 
@@ -99,6 +108,22 @@ def _told(section: Section, data: bytes, end: int, path: str) -> Section:
     text = data[section.start : end]
     kind = kind_of(text, path)
     return section._replace(end=end, kind=None if kind and _RULES.search(text) else kind)
+
+
+def unquoted(data: bytes) -> bytes:
+    """Return a text without what stands before each line of evidence that is quoted or indented.
+
+    Lines keep their numbers, and what is further in stays further in: that `ip addr` prints so.
+    """
+    found = _QUOTED.search(data)
+    if found is None:
+        return data
+    prefix = found[1]
+    return b"\n".join(_inner(line, prefix) for line in data.split(b"\n"))
+
+
+def _inner(line: bytes, prefix: bytes) -> bytes:
+    return b"" if line.rstrip() == prefix.rstrip() else line.removeprefix(prefix)
 
 
 def without(data: bytes, taken: Iterable[Section]) -> bytes:

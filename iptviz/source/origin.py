@@ -200,7 +200,7 @@ def _read(file: BinaryIO, name: str, limit: int, wanted: Wanted) -> FoundTexts:
 def _checked(found: FoundTexts, name: str, asked: _Asked) -> FoundTexts:
     """Return what was found, if it is something, and text."""
     if not found.sources:
-        raise found.problem or DumpError(
+        raise found.problem or (NothingError if asked.count else DumpError)(
             f"holds no dump, in none of its files: {asked}" if asked.count else "holds no files",
             where=name,
             hint=_HOW_TO_SAVE,

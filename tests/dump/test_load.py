@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import lzma
 import sys
 import tarfile
@@ -145,6 +146,32 @@ def test_the_name_of_a_file_tells_table_and_family_of_a_listing(bundle: Path) ->
 def test_a_bundle_without_dumps_says_so() -> None:
     with pytest.raises(DumpError, match="holds no dump, in none of its files"):
         load(tar({"a": b"hello\n", "b": b"iptables -A INPUT\n"}))
+
+
+RULES = "*nat\n:KUBE-SVC-A - [0:0]\n-A KUBE-SVC-A -j KUBE-SEP-B\nCOMMIT\n"
+
+
+def test_a_bundle_without_dumps_may_hold_one_in_another_form() -> None:
+    of_ansible = json.dumps({"stdout": RULES}).encode()
+    read = load(tar({"a.json": of_ansible, "b": b"hello\n"}))
+    assert (list(read.tables), read.origin.inside) == (["nat"], "a.json")
+    chain = b"Chain KUBE-SVC-A (1 references)\ntarget     prot opt source     destination\n"
+    row = b"KUBE-SEP-B  all  --  0.0.0.0/0  0.0.0.0/0\n"
+    assert load(tar({"svc.txt": chain + row})).rule_count == 1
+
+
+def test_beside_a_dump_what_has_another_form_is_none() -> None:
+    of_ansible = json.dumps({"stdout": RULES.replace("SEP-B", "SEP-C")}).encode()
+    assert load(tar({"a.json": of_ansible, "b": RULES.encode()})).origin.inside == "b"
+
+
+def test_single_chains_of_two_nodes_are_not_joined() -> None:
+    texts = [
+        f"Chain KUBE-{name} (1 references)\ntarget prot opt source destination\nKUBE-SEP-B  all  --  0.0.0.0/0  0.0.0.0/0\n"
+        for name in ("SVC-A", "SVC-B")
+    ]
+    with pytest.raises(DumpError, match="dumps of 2 nodes"):
+        load_node(tar({f"n{at}/nat.txt": text.encode() for at, text in enumerate(texts)}))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from iptviz.source.origin import Source
 from tests.intake.texts import joined, rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 OLD = [
@@ -137,3 +138,55 @@ def test_a_side_of_what_is_no_diff_is_refused() -> None:
 def test_other_diffs_are_refused(lines: list[str], what: str) -> None:
     with pytest.raises(DumpError, match=f"this is {what}"):
         load(joined(*lines))
+
+
+PREFIXES: dict[str, Callable[[int], bytes]] = {
+    "a mail": lambda _: b"> ", "indentation": lambda _: b"    ", "a mail in a mail": lambda _: b"> > ", "a table": lambda _: b"| ",
+    "aligned numbers": lambda at: b"%4d  " % at, "grep": lambda at: b"%d:" % at, "a log": lambda at: b"2024-11-12T10:11:%02d.%dZ " % (at % 60, at),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("option", ["-u", "-U99", ""])
+def test_a_quoted_diff_has_sides_too(diff: list[str], option: str, prefix: str) -> None:
+    data = output([*diff, *filter(None, [option])])
+    quoted = b"".join(
+        PREFIXES[prefix](at) + line for at, line in enumerate(data.splitlines(keepends=True), 1)
+    )
+    for which in ("new", "old"):
+        assert found(side(quoted, which)) == found(side(data, which))
+
+
+def test_blanks_at_the_end_of_quoted_lines_may_be_cut(diff: list[str]) -> None:
+    data = output([*diff, "-U99"]).replace(b" COMMIT\n", b" \n COMMIT\n")
+    cut = b"".join((b"> " + line).rstrip() + b"\n" for line in data.splitlines())
+    assert found(side(cut)) == found(side(data))
+
+
+@pytest.mark.parametrize("signs", [(b"+", b"-"), (b"+ ", b"- ")])
+def test_quoted_lines_with_signs_alone_are_no_rules_of_both_sides(signs: tuple[bytes, bytes]) -> None:
+    new, old = signs
+    data = b"> %s-A KUBE-SVC-A -j KUBE-SEP-X\n> %s-A KUBE-SVC-A -j KUBE-SEP-D\n" % (new, old) * 4
+    assert {rule for texts in found(side(data)).values() for rule in texts} == {"-A KUBE-SVC-A -j KUBE-SEP-X"}
+
+
+def test_of_a_diff_of_diffs_the_side_of_a_side_is_read() -> None:
+    inner = [
+        "@@ -1,3 +1,3 @@",
+        " *nat",
+        " -A KUBE-SVC-A -j KUBE-SEP-B",
+        "--A KUBE-SVC-A -j KUBE-SEP-C",
+        "+-A KUBE-SVC-A -j KUBE-SEP-X",
+    ]
+    outer = ["@@ -1,4 +1,5 @@", *(f" {line}" for line in inner[:4]), f"+{inner[4]}"]
+    assert found(side(joined(*outer))) == {
+        "nat": ["-A KUBE-SVC-A -j KUBE-SEP-B", "-A KUBE-SVC-A -j KUBE-SEP-X"]
+    }
+    assert found(side(joined(*outer), "old")) == {
+        "nat": ["-A KUBE-SVC-A -j KUBE-SEP-B", "-A KUBE-SVC-A -j KUBE-SEP-C"]
+    }
+
+
+def test_lines_around_those_that_grep_found_are_no_removed_ones() -> None:
+    data = b"11--A KUBE-SVC-A -j KUBE-SEP-B\n12:-A KUBE-SVC-A -j KUBE-SEP-C\n13--A KUBE-SVC-A -j KUBE-SEP-D\n"
+    assert [len(texts) for texts in found(side(data)).values()] == [3]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.checks.wording import sentences
+from iptviz.errors import NothingError
 from iptviz.intake.read import read_text
+from iptviz.node.load import load
 from tests.intake.texts import dump, dumps, joined, rules, texts
 
 RULE = '-A A -m comment --comment "a \\"b\\"" -j B'
@@ -19,6 +21,8 @@ COUNTED = "lines are counted in the text as unpacked"
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iptviz.dump.model import Dump
 
 
@@ -95,3 +99,45 @@ def test_a_comment_that_looks_like_a_string_stays() -> None:
 )
 def test_a_long_line_of_strings_is_read_in_no_time(text: str) -> None:
     assert len(read_text(text.encode()).dumps) < 2
+
+
+PLAIN = "-A A -s 10.0.0.1/32 -j B"
+
+
+def test_a_cell_of_csv_has_its_quotes_twice() -> None:
+    commented = '-A A -m comment --comment "a b" -j B'
+    cells = (
+        'log: "' + line.replace('"', '""') + '"'
+        for line in ("*nat", ":A - [0:0]", commented, PLAIN, "COMMIT")
+    )
+    assert texts(dump(*cells)) == [commented, PLAIN]
+
+
+@pytest.mark.parametrize("between", ["", '"other",'])
+def test_a_string_whose_quotes_are_not_escaped_is_not_lost(between: str) -> None:
+    commented = '-A A -m comment --comment "a b" -j B'
+    strings = [f'dump: "{line}"' for line in ("*nat", ":A - [0:0]", PLAIN, commented, OTHER, "COMMIT")]
+    assert texts(dump(*strings[:2], between, *strings[2:])) == [PLAIN, commented, OTHER]
+
+
+def test_rules_that_cannot_be_taken_out_of_a_line_are_missing() -> None:
+    (read,) = dumps(f'["*nat", ":A - [0:0]", "{PLAIN}", "-A A --comment "a b" -j B", "{OTHER}", "COMMIT"]')
+    assert read.lacks_lines
+
+
+def test_parts_of_two_streams_are_joined_each_for_itself() -> None:
+    stamp = "2024-11-12T10:11:12.000000000Z"
+    lines = [
+        f"{stamp} stdout P {PLAIN[:9]}",
+        f"{stamp} stderr F warning",
+        f"{stamp} stdout F {PLAIN[9:]}",
+        f"{stamp} stdout P {OTHER}",
+    ]
+    assert rules(dump(*lines)) == {"filter": [(3, PLAIN), (4, OTHER)]}
+
+
+def test_rules_within_lines_are_not_said_to_be_absent(tmp_path: Path) -> None:
+    path = tmp_path / "script"
+    path.write_text("printf '%s\\n' '*nat' " + "'-A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-A' " * 3 + "\n")
+    with pytest.raises(NothingError, match="rules stand within its lines"):
+        load(str(path))

@@ -33,6 +33,7 @@ MENDED: dict[str, tuple[str, str]] = {
     RULE.replace('"a b"', '\\"a b\\"'): (RULE, "backslashes before quotes are left out"),
     RULE.replace('"a b"', '""a b""'): (RULE, "doubled quotes are replaced"),
     RULE.replace('"a b"', "a b"): (RULE, "the words of a comment without quotes belong together"),
+    RULE.replace('"a b"', '""""a b""""'): (RULE, "doubled quotes are replaced"),
     RULE.replace(" -j", " \u200b-j"): (RULE, "invisible signs are left out"),
     RULE.replace(" -j", "\u00a0-j"): (RULE, "invisible signs are left out"),
     RULE.replace("-j B", "-j \u00adB"): (RULE, "invisible signs are left out"),
@@ -87,7 +88,7 @@ def test_a_comment_keeps_what_it_holds(comment: str) -> None:
     "line",
     [
         "-A A -j B --frobnicate # why", "-A A -p tcp # no target", "-A A -m comment --comment a b", "-A A x y -j B",
-        '-A A -m comment --comment "a b', '-A A -m comment --comment "a -j B', "-A A -j",
+        '-A A -m comment --comment "a b', "-A A -j",
     ],
 )  # fmt: skip
 def test_what_does_not_become_a_whole_rule_stays(line: str) -> None:
@@ -157,3 +158,23 @@ def test_a_chain_that_is_declared_with_an_invisible_sign_keeps_it(name: str) -> 
         f"-A {name} -j LOST\u200d",
     ]
     assert not notes(read)
+
+
+@pytest.mark.parametrize("value", ['"a b', 'a b"', '"a b""'])
+def test_a_quote_that_is_lost_is_put_back(value: str) -> None:
+    written = RULE.replace('"a b"', value)
+    read = dump("*nat", ":A - [0:0]", written, "-A A -j C", "COMMIT")
+    assert texts(read) == [RULE, "-A A -j C"]
+    assert ("3", False, "the words of a comment without quotes belong together") in notes(read)
+
+
+def test_a_quote_that_is_closed_on_the_next_line_is_not_lost() -> None:
+    read = dump("*nat", ":A - [0:0]", '-A A -m comment --comment "see -j DROP', 'below" -j ACCEPT', "COMMIT")
+    assert texts(read) == ['-A A -m comment --comment "see -j DROP below" -j ACCEPT']
+
+
+@pytest.mark.parametrize(("open_", "close"), [("&quot;", "&#34;"), ("&#x27;", "&#39;"), ("&apos;", "&apos;")])
+def test_entities_of_quotes_are_undone(open_: str, close: str) -> None:
+    found = mend(RULE.replace('"a b"', f"{open_}a b{close}"))
+    assert found is not None
+    assert found.text == RULE

@@ -173,3 +173,16 @@ def test_rules_of_a_pods_network_namespace_are_not_the_nodes(tool: str) -> None:
     assert [dump.number for dump in load_node(text).dumps] == [1]
     with pytest.raises(DumpError, match="holds only dumps of network namespaces"):
         load_node(typed("root@node-1:~# {}", (f"ip netns exec cni-1 {tool}", pod)))
+
+
+@pytest.mark.parametrize("quote", ["> ", "> > ", "    ", "| "])
+@pytest.mark.parametrize("prompt", ["[root@node-1 ~]# {}", "$ {}", "{}"])
+def test_a_quoted_terminal_is_read_like_any(quote: str, prompt: str) -> None:
+    text = typed(prompt, *COMMANDS)
+    quoted = b"".join((quote.encode() + line).rstrip() + b"\n" for line in text.splitlines())
+    plain, node = load_node(text), load_node(b"Hello,\n\n" + quoted + b"\nBye\n")
+    assert node.own_addresses("ipv4") == plain.own_addresses("ipv4")
+    assert (node.routes, node.sets) == (plain.routes, plain.sets) or node.evidence_problems
+    assert [(piece.kind, piece.section.line - 2) for piece in node.evidence] == [
+        (piece.kind, piece.section.line) for piece in plain.evidence
+    ]
