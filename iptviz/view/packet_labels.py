@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
+    from iptviz.questions.packet import PacketResult
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
@@ -86,10 +87,27 @@ def _seen(outcomes: list[Outcome]) -> object:
 
 def _conditions(group: list[list[Outcome]], *, last: bool) -> tuple[str, ...]:
     """Return when any of several cases comes about that come to the same, each alternative once."""
-    firsts = list(dict.fromkeys(outcomes[0].first for outcomes in group))
+    firsts = list(dict.fromkeys(_told_apart(outcomes[0].first) for outcomes in group))
     if not last or all(firsts):
         return tuple(printable(clauses(first)) for first in firsts)
-    return (OTHERWISE,) if any(outcome.when for outcomes in group for outcome in outcomes) else ()
+    whens = (_told_apart(outcome.when) for outcomes in group for outcome in outcomes)
+    return (OTHERWISE,) if any(whens) else ()
+
+
+_TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains"}
+"""What no dump shows: where it is otherwise there is no answer, so that it is no case."""
+
+
+def assumed_of(result: PacketResult) -> tuple[Assumption, ...]:
+    """Return what was assumed by request, and what all cases take for granted of what no dump shows, each once."""
+    needs = (need for outcome in result.outcomes for need in outcome.first)
+    granted = (need for need in needs if need.condition.kind in _TAKEN_FOR_GRANTED)
+    return tuple(dict.fromkeys((*result.given, *granted)))
+
+
+def _told_apart(needs: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+    """Return what tells a case from others."""
+    return tuple(need for need in needs if need.condition.kind not in _TAKEN_FOR_GRANTED)
 
 
 def _also_deciding(group: list[list[Outcome]]) -> tuple[Place, ...]:

@@ -397,6 +397,21 @@ def test_what_was_assumed_is_said() -> None:
     assert ("Assumed", "source in 10.244.0.0/16") in [fact[:2] for fact in facts]
 
 
+def test_what_no_dump_shows_is_assumed_once_and_is_no_case() -> None:
+    unseen = Assumption(Condition("unseen-tables", "raw"), holds=True)
+    one, other = httpd_result().outcomes[0], httpd_result().outcomes[-1]
+    firsts = [(unseen, INSIDE), (unseen,)]
+    outcomes = [it._replace(when=first, first=first) for it, first in zip((one, other), firsts, strict=True)]
+    result = httpd_result()._replace(outcomes=tuple(outcomes))
+    facts = [fact[:2] for fact in facts_of(result)]
+    assert [case.when for case in packet_cases(result.outcomes)] == [
+        ("source in 10.244.0.0/16",),
+        ("otherwise",),
+    ]
+    assert facts[0] == ("Assumed", "the tables that are not in the dump (raw) do nothing here")
+    assert ("Depends on", "whether source in 10.244.0.0/16") in facts
+
+
 def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
     assert "INCOMPLETE, see the notes" in packet_view(refused()).source
     assert [fact[:3] for fact in facts_of(refused())] == [
