@@ -11,6 +11,7 @@ from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
+from iptviz.paths.unshared import joined_by_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,7 +96,7 @@ class Ways:
         *,
         nat_unseen: bool = False,
     ) -> None:
-        self.paths = paths
+        self.paths = paths._replace(entries=joined_by_chance(paths.entries))
         self.own = own
         self.lacking = lacking
         self.nat_unseen = nat_unseen

@@ -48,6 +48,9 @@ _MOST_LACKING = 3
 _ENOUGH_BITS = 128
 """For the least and the most of thousands of shares: comparing them exactly would only be slow."""
 
+NOT_PRINTED = "shares not printed"
+"""What is said of endpoints where the dump does not show by what chance each is chosen."""
+
 ABSENT = "names no service of this dump"
 """What is said of a target that is not there."""
 
@@ -124,6 +127,16 @@ def frontend_label(frontend: Frontend) -> str:
     where = f" {limit.text}" if limit else ""
     unseen = ": its frontends are not in this dump" if frontend.kind == CHAIN else ""
     return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
+
+
+def share_text(share: Fraction, outcome: FrontendOutcome) -> str:
+    """Return the share of an endpoint, or that it is not known."""
+    return "?" if outcome.unshared else percent(share)
+
+
+def how_label(endpoint: Endpoint, outcome: FrontendOutcome) -> str:
+    """Say how the share of an outcome's endpoint comes about, as far as the dump shows it."""
+    return "share not printed" if outcome.unshared else raw_label(endpoint)
 
 
 def raw_label(endpoint: Endpoint) -> str:
@@ -219,7 +232,7 @@ def outcome_cases(outcomes: tuple[FrontendOutcome, ...]) -> list[OutcomeCase]:
 def result_of(outcome: FrontendOutcome) -> object:
     """Return what an outcome comes to: equal for those that are one case."""
     shares = tuple((endpoint.rule, endpoint.share) for endpoint in outcome.endpoints)
-    return shares, outcome.leftover, outcome.verdict, outcome.masquerade, outcome.lacking
+    return shares, outcome.leftover, outcome.verdict, outcome.masquerade, outcome.lacking, outcome.unshared
 
 
 def letter_of(number: int) -> str:
@@ -236,6 +249,8 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
     `balance` is that of the outcome.
     """
+    if outcome.unshared:
+        return f"{counted(len(outcome.endpoints), 'endpoint')}, {NOT_PRINTED}"
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:
@@ -245,8 +260,8 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
 
 def outcome_balance(outcome: FrontendOutcome) -> Balance | None:
-    """Return how evenly an outcome's endpoints share; None without any."""
-    return balance_of([endpoint.share for endpoint in outcome.endpoints])
+    """Return how evenly an outcome's endpoints share; None without any, or where the dump prints no shares."""
+    return None if outcome.unshared else balance_of([endpoint.share for endpoint in outcome.endpoints])
 
 
 def _balance_text(balance: Balance, outcome: FrontendOutcome) -> str:
@@ -271,6 +286,13 @@ def masquerade_label(outcome: FrontendOutcome) -> str:
     if not outcome.masquerade:
         return "none by kube-proxy's chains"
     return ", or ".join(map(when_label, outcome.masquerade))
+
+
+def folded_ends_label(shares: list[Fraction], outcome: FrontendOutcome) -> str:
+    """Say what a fold hides of an outcome's endpoints."""
+    if outcome.unshared:
+        return f"and {len(shares):,} more, {NOT_PRINTED} (--all shows them)"
+    return folded_label(shares)
 
 
 def folded_label(shares: list[Fraction]) -> str:

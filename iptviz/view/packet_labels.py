@@ -99,7 +99,7 @@ _TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains"}
 
 
 def assumed_of(result: PacketResult) -> tuple[Assumption, ...]:
-    """Return what was assumed by request, and what all cases take for granted of what no dump shows, each once."""
+    """Return what was assumed by request, and what the cases take for granted of what no dump shows, once."""
     needs = (need for outcome in result.outcomes for need in outcome.first)
     granted = (need for need in needs if need.condition.kind in _TAKEN_FOR_GRANTED)
     return tuple(dict.fromkeys((*result.given, *granted)))
