@@ -9,7 +9,7 @@ from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.model import ACCEPT, LOCAL, is_among
+from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
 from iptviz.paths.unshared import joined_by_chance
 
@@ -152,8 +152,9 @@ def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
 
 
 def _as_unseen(fate: Fate) -> Fate:
-    """Return what becomes of what nat does not rewrite where rules of nat that are not shown may do that."""
-    return fate._replace(kind="unseen", to="rules of nat") if fate.kind == "unchanged" else fate
+    """Return what is not known since rules of nat are not shown as being that."""
+    is_of_nat = fate.kind == "unseen" and (fate.by is None or fate.by.text == AS_WRITTEN)
+    return fate._replace(to="rules of nat", by=None) if is_of_nat else fate
 
 
 def all_reach(ways: Ways) -> bool:
@@ -234,7 +235,7 @@ def _leftover_fates(entry: ClientPaths, *, for_node: bool) -> Iterator[Fate]:
         kind = _leftover_kind(row)
         if kind == "local" and not for_node:
             kind = "unchanged"
-        yield Fate(kind, row.share, (), row.outcome, row.by, when, row.to)
+        yield Fate(kind, row.share, (), row.outcome, row.by, when, "" if kind == "unseen" else row.to)
 
 
 def _leftover_kind(row: LeftoverRow) -> FateKind:

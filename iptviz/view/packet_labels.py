@@ -8,6 +8,7 @@ from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.effects import UNKNOWN
+from iptviz.engine.path import POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.rules.iptables import dump_rule
@@ -145,14 +146,23 @@ def circumstances_label(packet: Packet, hook: str) -> str:
 def fate_label(outcome: Outcome) -> str:
     """Return the verdict, with where an accepted packet is and how a rejected one is answered."""
     rule = dump_rule(outcome.by) if outcome.by else None
-    if outcome.verdict == UNKNOWN and rule is not None:
-        return printable(f"NOT KNOWN: this dump lacks {rule.jump}")
+    if outcome.verdict == UNKNOWN:
+        return printable(f"NOT KNOWN: this dump {_lacking(outcome)}")
     target = rule.target if rule else None
     how = target.value("--reject-with") if target and outcome.verdict == "REJECT" else None
     if how:
         return printable(f"REJECT with {how}")
     where = _ROUTES.get(outcome.route) if outcome.verdict == "ACCEPT" else None
     return f"{outcome.verdict}, {where}" if where else outcome.verdict
+
+
+def _lacking(outcome: Outcome) -> str:
+    """Say what of a dump is missing that decides: a chain, or rules before a policy."""
+    rule = dump_rule(outcome.by) if outcome.by else None
+    if rule is not None:
+        return f"lacks {rule.jump}"
+    last = next((step for step in reversed(steps_of(outcome.path)[0]) if step.kind == POLICY), None)
+    return f"may lack rules of {last.table} {last.chain}" if last else "lacks chains that decide"
 
 
 def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:

@@ -81,7 +81,8 @@ def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bo
     said["DUMP"] = dump
     name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
-    bad = is_uneven(port) or not port.all_endpoints or fails(reached)
+    empty = not port.all_endpoints and not _has_others(port)
+    bad = is_uneven(port) or empty or fails(reached)
     below = () if fold else tuple(_endpoint_lines(port))
     unsure = bool(reached) and not surely_reached(reached)
     return TableRow((name, *cells), below, "bad" if bad else "" if unsure else "good")
@@ -103,7 +104,14 @@ def _others(port: ServicePort, *, fold: bool = False) -> str:
 def _count(port: ServicePort) -> str:
     here = next((answer for answer in port.answers if answer.local_only and answer is not port.usual), None)
     count = f"{len(port.endpoints)}" if not port.usual.unseen else f"{len(port.endpoints)}+?"
+    count = "?" if _has_others(port) else count
     return count + ("" if here is None else f" ({len(here.endpoints)} here)")
+
+
+def _has_others(port: ServicePort) -> bool:
+    """Whether a service without local endpoints may have others, of which nat would tell, which is not shown."""
+    usual = port.usual
+    return usual.nat_unseen and usual.local_only and usual.verdict is not None and not port.all_endpoints
 
 
 def _shares(port: ServicePort) -> str:
@@ -218,7 +226,8 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
         counted(total, "service port") if shown == total else f"{shown:,} of {counted(total, 'service port')}"
     )
     unseen = sum(bool(port.usual.unseen) for port in services)
-    without = sum(not port.all_endpoints and not port.usual.unseen for port in services)
+    known = [port for port in services if not port.usual.unseen and not _has_others(port)]
+    without = sum(not port.all_endpoints for port in known)
     uneven = sum(map(is_uneven, services))
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []

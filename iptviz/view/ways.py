@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_between
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
@@ -182,10 +182,7 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: boo
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends, even=even) + foreign + when
     if fate.kind == "unseen":
-        lacking = (
-            fate.to if fate.to or fate.by is None else f"the chain that {decider_label(fate.by)} leads to"
-        )
-        return f"this dump lacks {lacking}{when}"
+        return f"this dump {_lacking(fate)}{when}"
     share = "" if alone or works or even is None else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")
@@ -196,6 +193,17 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: boo
     where = f"{_failing_ends(fate.ends, even=even)}: " if named else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
     return f"{share}{where}{_by(fate)}{when}{otherwise}"
+
+
+def _lacking(fate: Fate) -> str:
+    """Say what of a dump is missing that decides."""
+    if fate.to or fate.by is None or fate.by.text == AS_WRITTEN:
+        return f"lacks {fate.to or 'chains that decide'}"
+    if fate.by.number is None:
+        return (
+            f"may lack rules of {fate.by.table} {fate.by.chain} before its {fate.by.text.partition(',')[0]}"
+        )
+    return f"lacks the chain that {decider_label(fate.by)} leads to"
 
 
 def _by(fate: Fate) -> str:
