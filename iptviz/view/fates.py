@@ -86,6 +86,7 @@ class Ways:
 
     `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
     lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on.
+    `excerpt`: rules that mark connections may be among those that are left out.
     """
 
     def __init__(
@@ -95,11 +96,13 @@ class Ways:
         lacking: tuple[str, ...] = (),
         *,
         nat_unseen: bool = False,
+        excerpt: bool = False,
     ) -> None:
         self.paths = paths._replace(entries=joined_by_chance(paths.entries))
         self.own = own
         self.lacking = lacking
         self.nat_unseen = nat_unseen
+        self.excerpt = excerpt
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -120,7 +123,8 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
     unseen = answer.services[place].nat_unseen
-    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen)
+    excerpt = answer.dump.is_excerpt
+    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen, excerpt=excerpt)
 
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:

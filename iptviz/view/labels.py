@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
@@ -11,6 +11,8 @@ from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
+from iptviz.kube.unled import is_endpoint_alone
+from iptviz.rules.iptables import rule_table
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
@@ -125,7 +128,8 @@ def frontend_label(frontend: Frontend) -> str:
     """Return a frontend with its kind, and to which addresses of the node it is limited."""
     limit = frontend.addresses if frontend.address is None else None
     where = f" {limit.text}" if limit else ""
-    unseen = ": its frontends are not in this dump" if frontend.kind == CHAIN else ""
+    lacking = "frontends and its share" if is_endpoint_alone(frontend) else "frontends"
+    unseen = f": its {lacking} are not in this dump" if frontend.kind == CHAIN else ""
     return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
 
 
@@ -136,7 +140,18 @@ def share_text(share: Fraction, outcome: FrontendOutcome) -> str:
 
 def how_label(endpoint: Endpoint, outcome: FrontendOutcome) -> str:
     """Say how the share of an outcome's endpoint comes about, as far as the dump shows it."""
-    return "share not printed" if outcome.unshared else raw_label(endpoint)
+    if not outcome.unshared:
+        return raw_label(endpoint)
+    return "share not printed" if _is_led_to(endpoint) else "share not in this dump"
+
+
+def _is_led_to(endpoint: Endpoint) -> bool:
+    """Whether a rule of another chain leads to the endpoint's."""
+    return endpoint.via.chain != endpoint.rule.chain
+
+
+def _unshared_label(outcome: FrontendOutcome) -> str:
+    return NOT_PRINTED if any(map(_is_led_to, outcome.endpoints)) else "share not in this dump"
 
 
 def raw_label(endpoint: Endpoint) -> str:
@@ -163,6 +178,12 @@ def endpoint_label(endpoint: Endpoint) -> str:
 def line_label(rule: Rule) -> str:
     """Return where a rule stands."""
     return f"line {rule.line}"
+
+
+def mark_label(mark: Masquerade) -> str:
+    """Say when connections are masqueraded; only that they are marked where the dump does not print marks."""
+    unprinted = rule_table(cast("Table", mark.rule.table)).unprinted
+    return f"{'marked for SNAT' if unprinted.marks() else 'SNAT'} {when_label(mark)}"
 
 
 def when_label(mark: Masquerade) -> str:
@@ -250,7 +271,7 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
     `balance` is that of the outcome.
     """
     if outcome.unshared:
-        return f"{counted(len(outcome.endpoints), 'endpoint')}, {NOT_PRINTED}"
+        return f"{counted(len(outcome.endpoints), 'endpoint')}, {_unshared_label(outcome)}"
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:

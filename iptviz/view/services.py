@@ -12,6 +12,7 @@ from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
+from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts
 from iptviz.view.labels import dump_label, note_texts, short_dump_label
@@ -24,6 +25,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
@@ -245,13 +247,23 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
         yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):
             # Rules of others may do so, too: trace names them.
-            said = f"by kube-proxy's chains: {printable(masquerade)}"
+            said = f"by kube-proxy's chains: {printable(masquerade)}{_of_marks(answer.dump)}"
             yield Fact(f"Masquerade{of}", said, kind="masquerade")
 
 
 def _era(era: Era) -> str:
     evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
     return sentence(era_remark(era)) + (f" ({evidence})" if evidence and not era.mixed else "")
+
+
+def _of_marks(dump: Dump) -> str:
+    """Return that connections are marked so, and no more is known, where the dump does not print marks."""
+    nat = dump.tables.get("nat")
+    return (
+        " (marked so; who asks for the mark is not printed)"
+        if nat and rule_table(nat).unprinted.marks()
+        else ""
+    )
 
 
 def _masquerade(result: ServicesResult) -> str:

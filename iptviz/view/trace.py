@@ -22,12 +22,12 @@ from iptviz.view.labels import (
     lacking_label,
     leftover_label,
     line_label,
+    mark_label,
     note_texts,
     other_dump_label,
     outcome_cases,
     service_label,
     share_text,
-    when_label,
 )
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, visits
@@ -189,7 +189,7 @@ class _FrontendViewer:
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        set_here = (TextNode("mark", f"SNAT {when_label(mark)}", line_label(mark.rule)) for mark in marks)
+        set_here = (TextNode("mark", mark_label(mark), line_label(mark.rule)) for mark in marks)
         return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:

@@ -134,13 +134,20 @@ def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
 
 def what_is_said(ways: Ways) -> object:
     """Return what is equal for frontends of which the same is said."""
-    return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.assumed, ways.paths.left_open
+    return (
+        way_lines(ways),
+        snat_texts(ways.paths.entries, excerpt=ways.excerpt),
+        ways.paths.assumed,
+        ways.paths.left_open,
+    )
 
 
 def way_facts(ways: Ways) -> Iterator[Fact]:
     """Yield what is said of a frontend before anything else."""
     yield from (line.fact for line in way_lines(ways))
-    yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
+    yield from (
+        Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries, excerpt=ways.excerpt)
+    )
     if told := [
         one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
     ]:
