@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 REMARKS: dict[str, str | Callable[..., str]] = {
     "counter-backwards": "its counter went backwards, from {before:,} to {now:,}: reset between the two dumps",
     "not-counted-before": "{chain} is not in the older dump, or without counters",
+    "shares-not-printed": "the dump does not print the shares that are expected",
     "counters-rounded": "the listing rounded its counters",
     "counters-of-different-times": "{chain} counted {left:,} connections, what leads there {entered:,}: reset "
     "at different times",

@@ -87,7 +87,7 @@ def _observation(observation: Observation, since: Dump | None) -> Shape:
                 "chain": seen.via.jump,
                 "connections": seen.connections,
                 "observed": seen.connections / everything if everything else None,
-                "expected": share_shape(seen.expected),
+                "expected": _of_unknown(share_shape(seen.expected), unknown=observation.unshared),
             }
             for seen in observation.seen
         ],
@@ -107,15 +107,15 @@ def _service(traced: ServiceTrace, siblings: tuple[Frontend, ...], wanted: froze
         **left_open_shape(traced.left_open),
     }
     if wanted:
-        shares = (endpoint.share for endpoint in traced.usual.endpoints if endpoint.rule in wanted)
-        shape["target_share"] = share_shape(total(shares))
+        share = total(endpoint.share for endpoint in traced.usual.endpoints if endpoint.rule in wanted)
+        shape["target_share"] = _of_unknown(share_shape(share), unknown=traced.usual.unshared)
     return shape
 
 
 def _outcome(outcome: FrontendOutcome) -> Shape:
     return {
         "when": [condition_shape(need) for need in outcome.when],
-        "endpoints": [_endpoint(endpoint) for endpoint in outcome.endpoints],
+        "endpoints": [_endpoint(endpoint, outcome) for endpoint in outcome.endpoints],
         "leftover": share_shape(outcome.leftover),
         **({"lacking": list(map(_lacking, outcome.lacking))} if outcome.lacking else {}),
         "verdict": _verdict(outcome.verdict),
@@ -132,16 +132,21 @@ def _lacking(hop: Hop) -> Shape:
     return {"chain": hop.chain, **share_shape(hop.share), "line": hop.via.line, "comment_names": address}
 
 
-def _endpoint(endpoint: Endpoint) -> Shape:
+def _of_unknown(share: Shape, *, unknown: bool) -> Shape:
+    """Return a share, of nulls where the dump does not print it."""
+    return dict.fromkeys(share) if unknown else share
+
+
+def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
     return {
         "address": endpoint.address,
         "port": endpoint.port,
         "chain": endpoint.rule.chain,
-        **share_shape(endpoint.share),
+        **_of_unknown(share_shape(endpoint.share), unknown=outcome.unshared),
         "lines": [endpoint.via.line, endpoint.rule.line],
         "counters": _counters(endpoint.rule),
         "rule_counters": _counters(endpoint.via),
-        "rule_chance": share_shape(endpoint.chance),
+        "rule_chance": _of_unknown(share_shape(endpoint.chance), unknown=outcome.unshared),
         "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
     }
 

@@ -52,6 +52,9 @@ class GoOn(NamedTuple):
     text: str
 
 
+UNDECIDED = "unless rules decide before that this dump does not show"
+"""What is said of a policy at the end of a chain of which rules may be missing."""
+
 UNKNOWN = "UNKNOWN"
 """The verdict of a chain that the source does not show: what becomes of the packet there is not known."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chains import Chains, Ended, Left
-from iptviz.engine.effects import BrokenJumps
+from iptviz.engine.effects import UNKNOWN, BrokenJumps
 from iptviz.engine.hooks import start_of
 from iptviz.engine.marks import UNKNOWN_MARK
 from iptviz.engine.moves import Lost, On, Unseen
@@ -126,7 +126,7 @@ class Journey:
             if isinstance(says, Ended):
                 verdict, by = says.verdict, says.by
             else:
-                verdict = policy or "ACCEPT"
+                verdict = UNKNOWN if table.lacks_end(stage.chain) else policy or "ACCEPT"
                 by = Policy(stage.table, stage.chain, move.layer) if shown else None
             if verdict == "ACCEPT":
                 return self._from(place + 1, says.packet, turns, by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, product
-from iptviz.engine.effects import UndecidedError
+from iptviz.engine.effects import UNDECIDED, UNKNOWN, UndecidedError
 from iptviz.engine.hooks import start_of
 from iptviz.engine.moves import Enter, Lost, On
 from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
@@ -71,13 +71,16 @@ class _Passing:
         passed = self._walks[key].run(Request(stage.chain, move.packet))
         self.rounded = self.rounded or self._walks[key].rounded
         policy = table.policy(stage.chain) or "ACCEPT"
+        verdict, effect = (
+            (UNKNOWN, f"{policy}, {UNDECIDED}") if table.lacks_end(stage.chain) else (policy, policy)
+        )
         for packet, inner in passed.left.items():
             step = Step(
-                stage.table, stage.chain, None, policy, packet, ends=True, kind=POLICY, layer=move.layer
+                stage.table, stage.chain, None, effect, packet, ends=True, kind=POLICY, layer=move.layer
             )
             shown = table.policy(stage.chain) is not None or stage.chain not in table.granted
             path = joined(inner.path, step) if shown else inner.path
-            self._go(End(policy, None, packet), reaching, path, inner.share, here)
+            self._go(End(verdict, None, packet), reaching, path, inner.share, here)
         for end, inner in passed.ends.items():
             self._go(end, reaching, inner.path, inner.share, here)
 

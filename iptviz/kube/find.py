@@ -24,7 +24,7 @@ from iptviz.kube.target import (
     ParsedTarget,
     WrittenTarget,
 )
-from iptviz.kube.unled import unled, unled_chains
+from iptviz.kube.unled import endpoints_alone, unled, unled_chains
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -211,8 +211,9 @@ def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) ->
 
 
 def _by_chains_alone(dump: Dump, target: NameTarget) -> list[Frontend]:
-    """Find the chains of a service to which an excerpt shows no way."""
-    return [frontend for frontend in unled(dump, ()) if _is_named(frontend, target)]
+    """Find the chains of a service to which an excerpt shows no way, or else those of its endpoints."""
+    services = [frontend for frontend in unled(dump, ()) if _is_named(frontend, target)]
+    return services or [frontend for frontend in endpoints_alone(dump) if _is_named(frontend, target)]
 
 
 def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> list[Frontend]:

@@ -27,11 +27,10 @@ from iptviz.kube.frontends import (
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
-from iptviz.rules.unprinted import CHANCE_LOST
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator
     from fractions import Fraction
 
     from iptviz.dump.rule import Rule
@@ -204,15 +203,14 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     missing += [f"rules of {chain}" for chain in _cut_off(trace) if chain not in missing]
     if trace.nat_unseen and trace.frontend.rule.chain == SOURCE_RANGES:
         missing.append("what nat has of it")
-    by_chance = _by_all_but_chance(trace.outcomes)
-    ends = [end for outcome in by_chance[_beside_chance(usual)] for end in outcome.endpoints]
-    ends.sort(key=lambda end: end.via.line if len(by_chance) < len(trace.outcomes) else 0)
     hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
         chain=trace.chain if trace.chains else None,
-        endpoints=tuple(dict.fromkeys(EndpointShare(end.address, end.port, end.share) for end in ends)),
+        endpoints=tuple(
+            dict.fromkeys(EndpointShare(end.address, end.port, end.share) for end in usual.endpoints)
+        ),
         leftover=usual.leftover,
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
@@ -220,7 +218,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
         or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
-        depends=len(set(map(_shares_of, by_chance.values()))) > 1
+        depends=len(set(map(_shares_of, trace.outcomes))) > 1
         or bool(trace.broken.loops or trace.broken.missing),
         taken_by=tuple(
             end.rule
@@ -230,7 +228,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         flawed=is_flawed(trace),
         by_policy=trace.by_policy,
         nat_unseen=trace.nat_unseen,
-        unshared=any(len(outcomes) > 1 for outcomes in by_chance.values()),
+        unshared=any(outcome.unshared for outcome in trace.outcomes),
     )
 
 
@@ -243,20 +241,6 @@ def _cut_off(trace: ServiceTrace) -> Iterator[str]:
                 yield last.chain
 
 
-def _by_all_but_chance(outcomes: Sequence[FrontendOutcome]) -> dict[Needs, list[FrontendOutcome]]:
-    """Return outcomes by what must hold for each, but for chances that the dump does not print."""
-    found: dict[Needs, list[FrontendOutcome]] = {}
-    for outcome in outcomes:
-        found.setdefault(_beside_chance(outcome), []).append(outcome)
-    return found
-
-
-def _beside_chance(outcome: FrontendOutcome) -> Needs:
-    return tuple(need for need in outcome.when if need.condition.kind != CHANCE_LOST)
-
-
-def _shares_of(outcomes: Iterable[FrontendOutcome]) -> object:
+def _shares_of(outcome: FrontendOutcome) -> object:
     """Return what clients get in one case: equal where they get the same."""
-    return frozenset(
-        (outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)) for outcome in outcomes
-    )
+    return outcome.leftover, tuple((end.rule, end.share) for end in outcome.endpoints)

@@ -44,7 +44,7 @@ class Observation(NamedTuple):
     """What one chain's counters tell; `p` is how likely chance is to differ so much, None where no test holds.
 
     `needed` is how many connections the test takes; `problems` say why the counters may mislead:
-    remarks of `iptviz.checks.counters`.
+    remarks of `iptviz.checks.counters`. `unshared`: the dump does not print what share each way should get.
     """
 
     chain: str
@@ -52,6 +52,7 @@ class Observation(NamedTuple):
     needed: int
     p: float | None
     problems: tuple[Remark, ...]
+    unshared: bool = False
 
     @property
     def connections(self) -> int:
@@ -74,15 +75,21 @@ def observe(
     `since` is the same table of an older dump of the node: then what happened between the two is told.
     """
     chains: dict[str, dict[Rule, Endpoint]] = {}
+    unshared = {end.via.chain for outcome in outcomes if outcome.unshared for end in outcome.endpoints}
     for outcome in outcomes:
         for end in outcome.endpoints:
             chains.setdefault(end.via.chain, {}).setdefault(end.via, end)
     counted = {chain: ends for chain, ends in chains.items() if any(via.counters for via in ends)}
-    return [_observation(chain, list(ends.values()), table, since) for chain, ends in counted.items()]
+    return [
+        _observation(chain, list(ends.values()), table, since, unshared=chain in unshared)
+        for chain, ends in counted.items()
+    ]
 
 
-def _observation(chain: str, ends: list[Endpoint], table: Table, since: Table | None) -> Observation:
-    problems: list[Remark] = []
+def _observation(
+    chain: str, ends: list[Endpoint], table: Table, since: Table | None, *, unshared: bool
+) -> Observation:
+    problems: list[Remark] = [remark("shares-not-printed")] if unshared else []
     before = _counts(since, chain) if since is not None else {}
     whole = total(end.before * end.chance for end in ends)
     seen = []
@@ -101,7 +108,8 @@ def _observation(chain: str, ends: list[Endpoint], table: Table, since: Table | 
     needed = math.ceil(float(LEAST_EXPECTED / least) - _ROUNDING) if least else 0
     connections = sum(way.connections for way in seen)
     testable = not problems and len(seen) > 1 and connections >= max(needed, 1)
-    return Observation(chain, tuple(seen), needed, chi_square(seen) if testable else None, tuple(problems))
+    p = chi_square(seen) if testable else None
+    return Observation(chain, tuple(seen), needed, p, tuple(problems), unshared)
 
 
 def _counts(table: Table | None, chain: str) -> dict[str, int]:

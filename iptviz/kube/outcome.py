@@ -102,7 +102,8 @@ class FrontendOutcome(NamedTuple):
     `lacking` are chains that connections enter and the dump does not show, with their shares, which count as
     leftover: what becomes of these is not known. `others` are rules other than DNAT that end the nat table,
     with their shares; they count as leftover, and so does what `returning` send back before the service is
-    asked. `empty_chains` are chains that connections enter although they hold no rule.
+    asked. `empty_chains` are chains that connections enter although they hold no rule. `unshared`: the dump does
+    not print by what chance each endpoint is chosen, so that their shares are none.
     """
 
     when: Needs
@@ -115,6 +116,7 @@ class FrontendOutcome(NamedTuple):
     empty_chains: tuple[Hop, ...]
     returning: tuple[OtherEnd, ...] = ()
     lacking: tuple[Hop, ...] = ()
+    unshared: bool = False
 
 
 class _Note(NamedTuple):

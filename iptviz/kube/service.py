@@ -23,7 +23,8 @@ from iptviz.kube.marks import Marks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
-from iptviz.kube.unled import may_be_led_on
+from iptviz.kube.unled import is_endpoint_alone, may_be_led_on
+from iptviz.kube.unshared import joined_by_chance
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
@@ -126,8 +127,10 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     refusals = find(frontend, "filter") if not nat_unseen or frontend.rule.chain != SOURCE_RANGES else ()
     reader = OutcomeReader(packet, Marks(nat), refusals, dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
-    told = _told(reader.read(case, found.broken.missing) for case in found.cases)
+    told = joined_by_chance(_told(reader.read(case, found.broken.missing) for case in found.cases))
     outcomes = sorted(told, key=lambda outcome: _how_special(outcome, admitted))
+    if is_endpoint_alone(frontend):
+        outcomes = [outcome._replace(unshared=True) for outcome in outcomes]
     return ServiceTrace(
         frontend=frontend,
         packet=packet,

@@ -56,6 +56,16 @@ def unled(dump: Dump, suffixes: Collection[str]) -> Iterator[Frontend]:
                 yield chain_alone(nat, chain)
 
 
+def endpoints_alone(dump: Dump) -> Iterator[Frontend]:
+    """Yield the chains of endpoints to which nothing leads that the dump shows."""
+    nat = dump.tables.get("nat")
+    if nat is None or not may_be_led_to(nat):
+        return
+    for chain in filter(nat.runs_of, nat.chain_names(ENDPOINT_CHAIN)):
+        if next(nat.rules_to(chain), None) is None:
+            yield chain_alone(nat, chain)
+
+
 def unled_chains(nat: Table, chain: str) -> list[Frontend]:
     """Return `chain` as what answers for itself; of an endpoint's, the chains of services that lead to it."""
     if not may_be_led_to(nat) or not chain.startswith((*_FAMILIES, ENDPOINT_CHAIN)) or not nat.runs_of(chain):
@@ -63,6 +73,11 @@ def unled_chains(nat: Table, chain: str) -> list[Frontend]:
     leading = (rule.chain for rule in nat.rules_to(chain)) if chain.startswith(ENDPOINT_CHAIN) else ()
     callers = [name for name in dict.fromkeys(leading) if name.startswith(_FAMILIES)]
     return [chain_alone(nat, name) for name in callers or [chain]]
+
+
+def is_endpoint_alone(frontend: Frontend) -> bool:
+    """Whether a frontend stands for an endpoint's chain: what share that gets is not shown."""
+    return frontend.kind == CHAIN and frontend.rule.chain.startswith(ENDPOINT_CHAIN)
 
 
 def chain_alone(nat: Table, chain: str) -> Frontend:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.engine.effects import UNDECIDED
 from iptviz.engine.journey import Policy
 from iptviz.engine.reaching import reached_from
 from iptviz.engine.regions import common
@@ -89,7 +90,9 @@ def _told(by: By, way: Way) -> Decider:
         return Decider("", "routing", None, None, by)
     if isinstance(by, Policy):
         rules = way.hooks.rules[by.layer]
-        text = f"policy {rules.tables[by.table].policy(by.chain) or ACCEPT}"
+        table = rules.tables[by.table]
+        text = f"policy {table.policy(by.chain) or ACCEPT}"
+        text += f", {UNDECIDED}" if table.lacks_end(by.chain) else ""
         line = rules.dump.tables[by.table].chains[by.chain].line if isinstance(rules, DumpRules) else None
         return Decider(by.table, by.chain, None, line, text)
     assert by is not None  # noqa: S101 - who decides is left out where nobody does

@@ -13,6 +13,7 @@ from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import names_one, reaches
 from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Evidence, Survey
+from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -216,15 +217,22 @@ def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | N
     """
     if answer.unseen:
         return
+    if answer.nat_unseen:
+        paths = with_unseen_nat(paths, answer.frontend, answer.verdict)
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
         fare = _redirected(_fare(answer, reach), reach, own)
-        if answer.nat_unseen and any(failure.cause.why == "not DNATed" for failure in fare.failures):
-            continue  # nat may rewrite them by rules that are not shown
         first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
         alike.setdefault((*fare[1:4], fare.rewrites, first), []).append(fare)
+    if answer.nat_unseen and all(_is_unknown(fares[0]) for fares in alike.values()):
+        return
     for fares in alike.values():
         yield fares[0]._replace(clients=tuple(client for fare in fares for client in fare.clients))
+
+
+def _is_unknown(fare: Fare) -> bool:
+    """Whether nothing is known of how clients fare."""
+    return bool(fare.failures) and all(failure.cause.why == "not known" for failure in fare.failures)
 
 
 def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:

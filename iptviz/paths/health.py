@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import NODE_PORTS
 from iptviz.kube.frontends import Frontend
 from iptviz.kube.health_checks import health_checks
@@ -77,7 +78,7 @@ def _by_uplink(rows: Sequence[LeftoverRow]) -> LeftoverRow | None:
 
 
 def _gets_through(row: LeftoverRow) -> bool:
-    return row.outcome in {LOCAL, ACCEPT} or row.by is None
+    return row.outcome in {LOCAL, ACCEPT, UNKNOWN} or row.by is None
 
 
 def _is_uplink(one: Assumption) -> bool:

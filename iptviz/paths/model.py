@@ -102,7 +102,8 @@ class ClientPaths(NamedTuple):
     `clients` are kinds of clients, or the one address that was asked for. `untracked`: NOTRACK keeps nat
     out. The shares of the rows whose `when` holds of one client sum to 1. At least the share `at_least` of
     connections reaches an endpoint and is answered, at most `at_most`: they differ where that hangs on
-    conditions of rows.
+    conditions of rows. `unshared`: the dump does not print by what chance each endpoint is chosen, so that the
+    shares of rows are none.
     """
 
     clients: tuple[str, ...]
@@ -112,6 +113,7 @@ class ClientPaths(NamedTuple):
     leftover: tuple[LeftoverRow, ...]
     at_least: Fraction
     at_most: Fraction
+    unshared: bool = False
 
 
 class FrontendPaths(NamedTuple):

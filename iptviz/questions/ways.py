@@ -9,6 +9,7 @@ from iptviz.errors import PacketError, near
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
 from iptviz.paths.survey import Evidence, Survey
+from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.questions.host import supplied_host
 from iptviz.xtables.address import parse_network
 
@@ -123,7 +124,8 @@ def _paths_to(survey: Survey, traced: ServiceTrace) -> FrontendPaths:
     if traced.frontend.kind == CHAIN or traced.frontend.is_malformed:
         return FrontendPaths((), (), kind=traced.frontend.kind)
     ends = [end.address for outcome in traced.outcomes for end in outcome.endpoints]
-    return survey.paths(traced.frontend, sorted(traced.chains), ends)
+    paths = survey.paths(traced.frontend, sorted(traced.chains), ends)
+    return with_unseen_nat(paths, traced.frontend, traced.usual.verdict) if traced.nat_unseen else paths
 
 
 def _conditions(

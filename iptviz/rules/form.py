@@ -194,6 +194,9 @@ class RuleTable(Protocol):
     def policy(self, chain: str) -> str | None:
         """Return what becomes of packets that a chain leaves, ACCEPT or DROP; None: its caller goes on."""
 
+    def lacks_end(self, chain: str) -> bool:
+        """Whether rules may be missing at the end of a chain whose policy is not ACCEPT: that decides nothing."""
+
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order, each made once; a chain that is not there has none."""
 

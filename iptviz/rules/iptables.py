@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast, overload
 from iptviz.dump.rule import Rule
 from iptviz.rules.form import CompiledRule
 from iptviz.rules.thorough import rule_of
-from iptviz.rules.unprinted import Unprinted
+from iptviz.rules.unprinted import DISPATCHING, Unprinted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -104,7 +104,7 @@ class DumpTable:
             return None
         from iptviz.rules.granted import DECIDING
 
-        return chain.startswith(DECIDING)
+        return chain.startswith(DECIDING) or (self.name == "nat" and chain in DISPATCHING["nat"])
 
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule."""
@@ -113,6 +113,10 @@ class DumpTable:
     def policy(self, chain: str) -> str | None:
         """Return ACCEPT or DROP for a built-in chain, None for a user chain or where the dump has none."""
         return self._table.chains[chain].policy if chain in self._table.chains else None
+
+    def lacks_end(self, chain: str) -> bool:
+        """Whether rules may be missing at the end of a chain whose policy is not ACCEPT: that decides nothing."""
+        return self.policy(chain) not in {None, "ACCEPT"} and self._table.shown.may_lack(chain)
 
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order; a chain that is not there has none."""

@@ -54,7 +54,9 @@ def trace_facts(
     usual, of_service = service.usual, service.frontend.kind in (*SERVICE_KINDS, CHAIN)
     if result.wanted and not service.frontend.leads_to.startswith(ENDPOINT_CHAIN):
         share = total(end.share for end in usual.endpoints if end.rule in result.wanted)
-        yield Fact("Target", _target_text(result, share, ways), kind="target")
+        of_all = "an unknown share" if usual.unshared else percent(share)
+        part = f"{of_all} of new connections"
+        yield Fact("Target", _target_text(result, part, ways), kind="target")
     for case in cases:
         yield from _chosen_facts(
             case, ways, _chooser(service), complete=result.complete, of_service=of_service
@@ -79,9 +81,9 @@ def trace_facts(
         yield Fact("Not visible", unseen, kind="depends")
 
 
-def _target_text(result: TraceResult, share: Fraction, ways: Ways | None) -> str:
+def _target_text(result: TraceResult, part: str, ways: Ways | None) -> str:
     """Say what the endpoint gets that was asked for; whether it is reached is said elsewhere."""
-    target, part = printable(result.target), f"{percent(share)} of new connections"
+    target = printable(result.target)
     if ways is None or all_reach(ways):
         return f"{target} gets {part}"
     return f"kube-proxy's chains choose {target} for {part}"

@@ -9,8 +9,9 @@ from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.model import ACCEPT, LOCAL, is_among
+from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
+from iptviz.paths.unshared import joined_by_chance
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -85,6 +86,7 @@ class Ways:
 
     `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
     lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on.
+    `excerpt`: rules that mark connections may be among those that are left out.
     """
 
     def __init__(
@@ -94,11 +96,13 @@ class Ways:
         lacking: tuple[str, ...] = (),
         *,
         nat_unseen: bool = False,
+        excerpt: bool = False,
     ) -> None:
-        self.paths = paths
+        self.paths = paths._replace(entries=joined_by_chance(paths.entries))
         self.own = own
         self.lacking = lacking
         self.nat_unseen = nat_unseen
+        self.excerpt = excerpt
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -119,7 +123,8 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
     unseen = answer.services[place].nat_unseen
-    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen)
+    excerpt = answer.dump.is_excerpt
+    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen, excerpt=excerpt)
 
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
@@ -151,8 +156,9 @@ def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:
 
 
 def _as_unseen(fate: Fate) -> Fate:
-    """Return what becomes of what nat does not rewrite where rules of nat that are not shown may do that."""
-    return fate._replace(kind="unseen", to="rules of nat") if fate.kind == "unchanged" else fate
+    """Return what is not known since rules of nat are not shown as being that."""
+    is_of_nat = fate.kind == "unseen" and (fate.by is None or fate.by.text == AS_WRITTEN)
+    return fate._replace(to="rules of nat", by=None) if is_of_nat else fate
 
 
 def all_reach(ways: Ways) -> bool:
@@ -233,7 +239,7 @@ def _leftover_fates(entry: ClientPaths, *, for_node: bool) -> Iterator[Fate]:
         kind = _leftover_kind(row)
         if kind == "local" and not for_node:
             kind = "unchanged"
-        yield Fate(kind, row.share, (), row.outcome, row.by, when, row.to)
+        yield Fate(kind, row.share, (), row.outcome, row.by, when, "" if kind == "unseen" else row.to)
 
 
 def _leftover_kind(row: LeftoverRow) -> FateKind:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
@@ -11,6 +11,8 @@ from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
+from iptviz.kube.unled import is_endpoint_alone
+from iptviz.rules.iptables import rule_table
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
@@ -47,6 +50,9 @@ _MOST_LACKING = 3
 
 _ENOUGH_BITS = 128
 """For the least and the most of thousands of shares: comparing them exactly would only be slow."""
+
+NOT_PRINTED = "shares not printed"
+"""What is said of endpoints where the dump does not show by what chance each is chosen."""
 
 ABSENT = "names no service of this dump"
 """What is said of a target that is not there."""
@@ -122,8 +128,30 @@ def frontend_label(frontend: Frontend) -> str:
     """Return a frontend with its kind, and to which addresses of the node it is limited."""
     limit = frontend.addresses if frontend.address is None else None
     where = f" {limit.text}" if limit else ""
-    unseen = ": its frontends are not in this dump" if frontend.kind == CHAIN else ""
+    lacking = "frontends and its share" if is_endpoint_alone(frontend) else "frontends"
+    unseen = f": its {lacking} are not in this dump" if frontend.kind == CHAIN else ""
     return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
+
+
+def share_text(share: Fraction, outcome: FrontendOutcome) -> str:
+    """Return the share of an endpoint, or that it is not known."""
+    return "?" if outcome.unshared else percent(share)
+
+
+def how_label(endpoint: Endpoint, outcome: FrontendOutcome) -> str:
+    """Say how the share of an outcome's endpoint comes about, as far as the dump shows it."""
+    if not outcome.unshared:
+        return raw_label(endpoint)
+    return "share not printed" if _is_led_to(endpoint) else "share not in this dump"
+
+
+def _is_led_to(endpoint: Endpoint) -> bool:
+    """Whether a rule of another chain leads to the endpoint's."""
+    return endpoint.via.chain != endpoint.rule.chain
+
+
+def _unshared_label(outcome: FrontendOutcome) -> str:
+    return NOT_PRINTED if any(map(_is_led_to, outcome.endpoints)) else "share not in this dump"
 
 
 def raw_label(endpoint: Endpoint) -> str:
@@ -150,6 +178,12 @@ def endpoint_label(endpoint: Endpoint) -> str:
 def line_label(rule: Rule) -> str:
     """Return where a rule stands."""
     return f"line {rule.line}"
+
+
+def mark_label(mark: Masquerade) -> str:
+    """Say when connections are masqueraded; only that they are marked where the dump does not print marks."""
+    unprinted = rule_table(cast("Table", mark.rule.table)).unprinted
+    return f"{'marked for SNAT' if unprinted.marks() else 'SNAT'} {when_label(mark)}"
 
 
 def when_label(mark: Masquerade) -> str:
@@ -219,7 +253,7 @@ def outcome_cases(outcomes: tuple[FrontendOutcome, ...]) -> list[OutcomeCase]:
 def result_of(outcome: FrontendOutcome) -> object:
     """Return what an outcome comes to: equal for those that are one case."""
     shares = tuple((endpoint.rule, endpoint.share) for endpoint in outcome.endpoints)
-    return shares, outcome.leftover, outcome.verdict, outcome.masquerade, outcome.lacking
+    return shares, outcome.leftover, outcome.verdict, outcome.masquerade, outcome.lacking, outcome.unshared
 
 
 def letter_of(number: int) -> str:
@@ -236,6 +270,8 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
     `balance` is that of the outcome.
     """
+    if outcome.unshared:
+        return f"{counted(len(outcome.endpoints), 'endpoint')}, {_unshared_label(outcome)}"
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:
@@ -245,8 +281,8 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
 
 def outcome_balance(outcome: FrontendOutcome) -> Balance | None:
-    """Return how evenly an outcome's endpoints share; None without any."""
-    return balance_of([endpoint.share for endpoint in outcome.endpoints])
+    """Return how evenly an outcome's endpoints share; None without any, or where the dump prints no shares."""
+    return None if outcome.unshared else balance_of([endpoint.share for endpoint in outcome.endpoints])
 
 
 def _balance_text(balance: Balance, outcome: FrontendOutcome) -> str:
@@ -271,6 +307,13 @@ def masquerade_label(outcome: FrontendOutcome) -> str:
     if not outcome.masquerade:
         return "none by kube-proxy's chains"
     return ", or ".join(map(when_label, outcome.masquerade))
+
+
+def folded_ends_label(shares: list[Fraction], outcome: FrontendOutcome) -> str:
+    """Say what a fold hides of an outcome's endpoints."""
+    if outcome.unshared:
+        return f"and {len(shares):,} more, {NOT_PRINTED} (--all shows them)"
+    return folded_label(shares)
 
 
 def folded_label(shares: list[Fraction]) -> str:

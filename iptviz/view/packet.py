@@ -16,6 +16,7 @@ from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
     PacketCase,
     asked_label,
+    assumed_of,
     circumstances_label,
     effect_label,
     fate_label,
@@ -68,6 +69,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         dumps_label(result.dumps, complete=result.complete, left_open=bool(result.left_open)),
         (
             Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
+            *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
             Facts(later(lambda: tuple(_facts(result, cases)))),
             Notes(note_texts(result.notes)),
@@ -90,11 +92,16 @@ def _chains_met(result: PacketResult) -> frozenset[tuple[str, str]]:
     return frozenset((step.table, step.chain) for step in steps if step.kind != MISSED)
 
 
+def _assumed_facts(result: PacketResult) -> Iterator[Facts]:
+    """Yield what the answer takes for granted, by request or since no dump shows it."""
+    if assumed := assumed_of(result):
+        fact = Fact("Assumed", printable(clauses(assumed)), kind="assumed")
+        yield Facts(lambda: (fact,))
+
+
 def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
     for case in cases:
         yield _verdict_fact(case)
-    if result.given:
-        yield Fact("Assumed", printable(clauses(result.given)), kind="assumed")
     depends = _conditions(result)
     if depends or not any(note.id == "settings-unseen" for note in result.notes):
         yield Fact("Depends on", depends or "nothing outside this dump", kind="depends")
@@ -124,7 +131,9 @@ def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
 
 def _conditions(result: PacketResult) -> str:
     """Say what the answer depends on that neither the dump nor the question holds; empty for nothing."""
-    asked = dict.fromkeys(need.condition for outcome in result.outcomes for need in outcome.first)
+    assumed = {need.condition for need in assumed_of(result)}
+    needs = (need.condition for outcome in result.outcomes for need in outcome.first)
+    asked = dict.fromkeys(need for need in needs if need not in assumed)
     questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
     if any(note.id == "services-not-decided-here" for note in result.notes):
         questions.append("for service addresses, rules that are not here: see the notes")

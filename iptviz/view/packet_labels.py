@@ -8,6 +8,7 @@ from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.effects import UNKNOWN
+from iptviz.engine.path import POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.rules.iptables import dump_rule
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
+    from iptviz.questions.packet import PacketResult
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
@@ -86,10 +88,27 @@ def _seen(outcomes: list[Outcome]) -> object:
 
 def _conditions(group: list[list[Outcome]], *, last: bool) -> tuple[str, ...]:
     """Return when any of several cases comes about that come to the same, each alternative once."""
-    firsts = list(dict.fromkeys(outcomes[0].first for outcomes in group))
+    firsts = list(dict.fromkeys(_told_apart(outcomes[0].first) for outcomes in group))
     if not last or all(firsts):
         return tuple(printable(clauses(first)) for first in firsts)
-    return (OTHERWISE,) if any(outcome.when for outcomes in group for outcome in outcomes) else ()
+    whens = (_told_apart(outcome.when) for outcomes in group for outcome in outcomes)
+    return (OTHERWISE,) if any(whens) else ()
+
+
+_TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains"}
+"""What no dump shows: where it is otherwise there is no answer, so that it is no case."""
+
+
+def assumed_of(result: PacketResult) -> tuple[Assumption, ...]:
+    """Return what was assumed by request, and what the cases take for granted of what no dump shows, once."""
+    needs = (need for outcome in result.outcomes for need in outcome.first)
+    granted = (need for need in needs if need.condition.kind in _TAKEN_FOR_GRANTED)
+    return tuple(dict.fromkeys((*result.given, *granted)))
+
+
+def _told_apart(needs: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+    """Return what tells a case from others."""
+    return tuple(need for need in needs if need.condition.kind not in _TAKEN_FOR_GRANTED)
 
 
 def _also_deciding(group: list[list[Outcome]]) -> tuple[Place, ...]:
@@ -127,14 +146,23 @@ def circumstances_label(packet: Packet, hook: str) -> str:
 def fate_label(outcome: Outcome) -> str:
     """Return the verdict, with where an accepted packet is and how a rejected one is answered."""
     rule = dump_rule(outcome.by) if outcome.by else None
-    if outcome.verdict == UNKNOWN and rule is not None:
-        return printable(f"NOT KNOWN: this dump lacks {rule.jump}")
+    if outcome.verdict == UNKNOWN:
+        return printable(f"NOT KNOWN: this dump {_lacking(outcome)}")
     target = rule.target if rule else None
     how = target.value("--reject-with") if target and outcome.verdict == "REJECT" else None
     if how:
         return printable(f"REJECT with {how}")
     where = _ROUTES.get(outcome.route) if outcome.verdict == "ACCEPT" else None
     return f"{outcome.verdict}, {where}" if where else outcome.verdict
+
+
+def _lacking(outcome: Outcome) -> str:
+    """Say what of a dump is missing that decides: a chain, or rules before a policy."""
+    rule = dump_rule(outcome.by) if outcome.by else None
+    if rule is not None:
+        return f"lacks {rule.jump}"
+    last = next((step for step in reversed(steps_of(outcome.path)[0]) if step.kind == POLICY), None)
+    return f"may lack rules of {last.table} {last.chain}" if last else "lacks chains that decide"
 
 
 def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:

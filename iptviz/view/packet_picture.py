@@ -13,6 +13,7 @@ from iptviz.view.numbers import bounds, counted
 from iptviz.view.packet_labels import (
     PacketCase,
     asked_label,
+    assumed_of,
     circumstances_label,
     effect_label,
     fate_label,
@@ -55,7 +56,8 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     painter = _WaysPainter(result, ways, fold=fold)
     links = painter.links()
     footer = [circumstances_label(result.asked, result.hook)]
-    footer += [f"assumed: {printable(clauses(result.given))}"] if result.given else []
+    assumed = assumed_of(result)
+    footer += [f"assumed: {printable(clauses(assumed))}"] if assumed else []
     footer += _case_headings([case for case in cases if case.when], fold=fold)
     footer += [f"note: {note}" for note in note_texts(result.notes)]
     rules = [step.rule for way in ways for step in way.steps if step.rule]

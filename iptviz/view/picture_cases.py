@@ -12,12 +12,11 @@ from iptviz.view.labels import (
     outcome_balance,
     outcome_cases,
     result_of,
+    share_text,
 )
-from iptviz.view.numbers import percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from fractions import Fraction
 
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
@@ -72,18 +71,18 @@ class SharesByCase:
     """What each endpoint's chain gets in every case of every frontend that leads there."""
 
     def __init__(self, cases: list[FrontendCase]) -> None:
-        self._of: dict[str, dict[str, Fraction]] = {}
+        self._of: dict[str, dict[str, str]] = {}
         for case in cases:
             reached = by_chain((case.outcome,))
             for chain in by_chain(case.frontend.outcomes):
                 share = total(end.share for end in reached.get(chain, ()))
-                self._of.setdefault(chain, {})[case.case.letter] = share
+                self._of.setdefault(chain, {})[case.case.letter] = share_text(share, case.outcome)
 
     def lines(self, chain: str) -> Iterator[str]:
         """Yield one share where all cases agree, else each case's."""
         letters: dict[str, list[str]] = {}
         for letter, share in self._of[chain].items():
-            letters.setdefault(percent(share), []).append(letter)
+            letters.setdefault(share, []).append(letter)
         if len(letters) == 1:
             yield from letters
         else:

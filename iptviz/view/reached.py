@@ -8,6 +8,7 @@ from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import clauses
 from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.fares import FARE_WORDS, fails, surely_reached
+from iptviz.paths.model import AS_WRITTEN
 from iptviz.view.blocks import Fact
 from iptviz.view.labels import KIND_WORDS
 from iptviz.view.numbers import counted, percent
@@ -120,6 +121,8 @@ def cause_text(cause: Cause) -> str:
     """Return why connections fail, with the rule or policy that decides."""
     if cause.why == "not DNATed":
         return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
+    if cause.outcome == UNKNOWN and cause.by and cause.by.number is None and cause.by.text != AS_WRITTEN:
+        return printable(f"this dump may lack rules of {cause.by.table} {cause.by.chain}")
     if not cause.outcome or cause.outcome == UNKNOWN:
         return _WHY[cause.why]
     if cause.to:

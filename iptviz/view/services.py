@@ -12,6 +12,7 @@ from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
+from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts
 from iptviz.view.labels import dump_label, note_texts, short_dump_label
@@ -24,6 +25,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
@@ -81,7 +83,8 @@ def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bo
     said["DUMP"] = dump
     name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
-    bad = is_uneven(port) or not port.all_endpoints or fails(reached)
+    empty = not port.all_endpoints and not _has_others(port)
+    bad = is_uneven(port) or empty or fails(reached)
     below = () if fold else tuple(_endpoint_lines(port))
     unsure = bool(reached) and not surely_reached(reached)
     return TableRow((name, *cells), below, "bad" if bad else "" if unsure else "good")
@@ -103,7 +106,14 @@ def _others(port: ServicePort, *, fold: bool = False) -> str:
 def _count(port: ServicePort) -> str:
     here = next((answer for answer in port.answers if answer.local_only and answer is not port.usual), None)
     count = f"{len(port.endpoints)}" if not port.usual.unseen else f"{len(port.endpoints)}+?"
+    count = "?" if _has_others(port) else count
     return count + ("" if here is None else f" ({len(here.endpoints)} here)")
+
+
+def _has_others(port: ServicePort) -> bool:
+    """Whether a service without local endpoints may have others, of which nat would tell, which is not shown."""
+    usual = port.usual
+    return usual.nat_unseen and usual.local_only and usual.verdict is not None and not port.all_endpoints
 
 
 def _shares(port: ServicePort) -> str:
@@ -218,7 +228,8 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
         counted(total, "service port") if shown == total else f"{shown:,} of {counted(total, 'service port')}"
     )
     unseen = sum(bool(port.usual.unseen) for port in services)
-    without = sum(not port.all_endpoints and not port.usual.unseen for port in services)
+    known = [port for port in services if not port.usual.unseen and not _has_others(port)]
+    without = sum(not port.all_endpoints for port in known)
     uneven = sum(map(is_uneven, services))
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
@@ -236,13 +247,23 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
         yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):
             # Rules of others may do so, too: trace names them.
-            said = f"by kube-proxy's chains: {printable(masquerade)}"
+            said = f"by kube-proxy's chains: {printable(masquerade)}{_of_marks(answer.dump)}"
             yield Fact(f"Masquerade{of}", said, kind="masquerade")
 
 
 def _era(era: Era) -> str:
     evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
     return sentence(era_remark(era)) + (f" ({evidence})" if evidence and not era.mixed else "")
+
+
+def _of_marks(dump: Dump) -> str:
+    """Return that connections are marked so, and no more is known, where the dump does not print marks."""
+    nat = dump.tables.get("nat")
+    return (
+        " (marked so; who asks for the mark is not printed)"
+        if nat and rule_table(nat).unprinted.marks()
+        else ""
+    )
 
 
 def _masquerade(result: ServicesResult) -> str:

@@ -22,20 +22,24 @@ _MOST = 4
 """More ways than this in which sources differ are not told in a line."""
 
 _PRESERVED = "client IP preserved"
+_NOT_SHOWN = "not known, no rule in this excerpt says so"
+"""What is said in place of that where the rules that mark connections may be among those left out."""
 
 
-def snat_texts(entries: tuple[ClientPaths, ...]) -> tuple[str, ...]:
+def snat_texts(entries: tuple[ClientPaths, ...], *, excerpt: bool = False) -> tuple[str, ...]:
     """Say which clients are rewritten and by what, in one text where no condition makes it long.
 
-    There is none where no client reaches an endpoint.
+    There is none where no client reaches an endpoint. Of an `excerpt` that shows no rule which rewrites sources,
+    it is not known whether the node has any.
     """
+    kept = _NOT_SHOWN if excerpt and not any(map(_is_rewritten, entries)) else _PRESERVED
     said: dict[str, list[ClientPaths]] = {}
     conditions = False
     for entry in entries:
         rows = [row for row in entry.endpoints if row.outcome == ACCEPT and row.share]
         conditions |= bool(entry.when) or any(row.when for row in rows)
         if rows:
-            said.setdefault(_seen(rows), []).append(entry)
+            said.setdefault(_seen(rows, kept), []).append(entry)
     # The last is told as what the others leave over, where it would take many conditions.
     ordered = sorted(said.items(), key=lambda one: len(one[1]))
     who = clients_labels([those for _, those in ordered])
@@ -43,14 +47,18 @@ def snat_texts(entries: tuple[ClientPaths, ...]) -> tuple[str, ...]:
     return tuple(texts) if conditions or not texts else ("; ".join(texts),)
 
 
-def _seen(rows: list[EndpointRow]) -> str:
+def _is_rewritten(entry: ClientPaths) -> bool:
+    return any(row.snat for row in entry.endpoints)
+
+
+def _seen(rows: list[EndpointRow], kept: str) -> str:
     """Return the source that one entry's endpoints see; where it is not the same for all, for each of them."""
     by_end: dict[str, list[EndpointRow]] = {}
     for row in rows:
         by_end.setdefault(join_endpoint(row.address, row.port), []).append(row)
     alike: dict[str, list[str]] = {}
     for end, own in by_end.items():
-        alike.setdefault(_source(own), []).append(end)
+        alike.setdefault(_source(own, kept), []).append(end)
     if len(alike) == 1:
         return next(iter(alike))
     if len(alike) > _MOST:
@@ -58,11 +66,11 @@ def _seen(rows: list[EndpointRow]) -> str:
     return ", and ".join(f"{source} for {_named(ends)}" for source, ends in alike.items())
 
 
-def _source(rows: list[EndpointRow]) -> str:
+def _source(rows: list[EndpointRow], kept: str) -> str:
     """Return the source that one endpoint sees, by the conditions of its rows where it is more than one."""
     by_source: dict[str, list[EndpointRow]] = {}
     for row in sorted(rows, key=lambda row: row.snat is None):
-        by_source.setdefault(_rewritten(row) if row.snat else _PRESERVED, []).append(row)
+        by_source.setdefault(_rewritten(row) if row.snat else kept, []).append(row)
     *first, last = by_source
     otherwise = f"otherwise {last}" if first else last
     return ", ".join([*(f"{source}{_when(by_source[source])}" for source in first), otherwise])

@@ -16,20 +16,21 @@ from iptviz.view.labels import (
     SHOWN,
     dump_label,
     endpoint_label,
-    folded_label,
+    folded_ends_label,
     frontend_label,
+    how_label,
     lacking_label,
     leftover_label,
     line_label,
+    mark_label,
     note_texts,
     other_dump_label,
     outcome_cases,
-    raw_label,
     service_label,
-    when_label,
+    share_text,
 )
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
-from iptviz.view.numbers import counted, percent, visits
+from iptviz.view.numbers import counted, visits
 from iptviz.view.text import printable
 from iptviz.view.ways import failing_ends, way_facts
 
@@ -188,7 +189,7 @@ class _FrontendViewer:
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        set_here = (TextNode("mark", f"SNAT {when_label(mark)}", line_label(mark.rule)) for mark in marks)
+        set_here = (TextNode("mark", mark_label(mark), line_label(mark.rule)) for mark in marks)
         return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:
@@ -199,24 +200,24 @@ class _FrontendViewer:
             if folded and place >= SHOWN and endpoint.rule not in self.result.wanted:
                 hidden.append(endpoint.share)
             else:
-                yield self._endpoint(endpoint)
+                yield self._endpoint(endpoint, outcome)
         if folded:
-            yield Fold(folded_label(hidden), ENDPOINTS)
+            yield Fold(folded_ends_label(hidden, outcome), ENDPOINTS)
 
-    def _endpoint(self, endpoint: Endpoint) -> TreeRow:
+    def _endpoint(self, endpoint: Endpoint, outcome: FrontendOutcome) -> TreeRow:
         wanted = endpoint.rule in self.result.wanted
         count = self.counts().get(endpoint.via)
         fails = (endpoint.address, endpoint.port) in self.failing()
         lines = f"lines {endpoint.via.line}, {endpoint.rule.line}"
         chain = printable(endpoint.rule.chain)
         cells = (
-            Cell("share", percent(endpoint.share)),
+            Cell("share", share_text(endpoint.share, outcome)),
             Cell("address", endpoint_label(endpoint)),
-            Cell("text", ", ".join([raw_label(endpoint), *([count.text] if count else [])])),
+            Cell("text", ", ".join([how_label(endpoint, outcome), *([count.text] if count else [])])),
             Cell("chain", chain, "nat"),
             Cell("line", lines + ("  <- asked for" if wanted else "") + (_FAILS if fails else "")),
         )
-        bar = (count and count.bar) or Bar(float(endpoint.share))
+        bar = None if outcome.unshared else (count and count.bar) or Bar(float(endpoint.share))
         return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)
 
     def _remainder(self, outcome: FrontendOutcome) -> Remainder:

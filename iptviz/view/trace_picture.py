@@ -19,11 +19,12 @@ from iptviz.view.labels import (
     dump_label,
     endpoint_label,
     frontend_label,
+    how_label,
     lacking_label,
     line_label,
     note_texts,
-    raw_label,
     service_label,
+    share_text,
 )
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.observed import Count, counts_by_rule, observed_facts
@@ -172,7 +173,7 @@ class _FrontendPainter:
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
             usual = [end for end in self.service.usual.endpoints if end.rule.chain in self.folded]
-            together = percent(total(end.share for end in usual))
+            together = share_text(total(end.share for end in usual), self.service.usual)
             lines = (
                 f"{counted(len(self.folded), 'more endpoint')}",
                 f"{together} together",
@@ -251,7 +252,8 @@ class _FrontendPainter:
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(compiled(rule), self.service.packet)
         conditions = _condition_lines(truth.needs) if truth.needs else ()
-        raw = next((raw_label(end) for end in self.ends_by.get(rule, ()) if end.share != CERTAIN), "")
+        ends = self.ends_by.get(rule, ())
+        raw = next((how_label(end, self.service.usual) for end in ends if end.share != CERTAIN), "")
         return (*conditions, *([raw] if raw else []), line_label(rule))
 
     def _chains(self) -> list[str]:

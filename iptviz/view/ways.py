@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_between
-from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels
 from iptviz.view.deciders import decider_label
 from iptviz.view.fates import FAILING, FATE_KINDS, RARE, WORKING, Fate
+from iptviz.view.labels import NOT_PRINTED
 from iptviz.view.numbers import counted, percent
 from iptviz.view.snat import snat_texts
 from iptviz.view.text import printable
@@ -133,13 +134,20 @@ def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
 
 def what_is_said(ways: Ways) -> object:
     """Return what is equal for frontends of which the same is said."""
-    return way_lines(ways), snat_texts(ways.paths.entries), ways.paths.assumed, ways.paths.left_open
+    return (
+        way_lines(ways),
+        snat_texts(ways.paths.entries, excerpt=ways.excerpt),
+        ways.paths.assumed,
+        ways.paths.left_open,
+    )
 
 
 def way_facts(ways: Ways) -> Iterator[Fact]:
     """Yield what is said of a frontend before anything else."""
     yield from (line.fact for line in way_lines(ways))
-    yield from (Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries))
+    yield from (
+        Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries, excerpt=ways.excerpt)
+    )
     if told := [
         one for one in ways.paths.assumed if (one.condition.kind, one.condition.value) not in _NORMAL
     ]:
@@ -159,11 +167,11 @@ def _lines(entry: ClientPaths, fates: list[Fate]) -> Iterator[WayLine]:
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
         word = _word(fate, works=works)
-        if not alone and (works or fate.kind not in FAILING):
+        if not alone and not entry.unshared and (works or fate.kind not in FAILING):
             word += f" {percent(fate.share)}"
-        even = _is_even(fate.ends)
+        even = None if entry.unshared else _is_even(fate.ends)
         text = _text(fate, entry, alone=alone, works=works, even=even)
-        mood = _MOODS.get(fate.kind, "") if even else "bad"
+        mood = "bad" if even is False else _MOODS.get(fate.kind, "")
         yield WayLine(fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share)
 
 
@@ -173,19 +181,16 @@ def _word(fate: Fate, *, works: bool) -> str:
     return _KIND_WORDS.get(fate.kind) or _WORDS.get(fate.outcome, fate.outcome)
 
 
-def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: bool) -> str:
-    """Say what becomes of a fate's connections: where they go, and which rule decides."""
+def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: bool | None) -> str:
+    """Say what becomes of a fate's connections: where they go, and which rule decides; see `ends_label`."""
     when = f" when {clauses(fate.when)}" if fate.when else ""
     untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
         return ends_label(fate.ends, even=even) + foreign + when
     if fate.kind == "unseen":
-        lacking = (
-            fate.to if fate.to or fate.by is None else f"the chain that {decider_label(fate.by)} leads to"
-        )
-        return f"this dump lacks {lacking}{when}"
-    share = "" if alone or works else f"{percent(fate.share)}: "
+        return f"this dump {_lacking(fate)}{when}"
+    share = "" if alone or works or even is None else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")
         return f"{share}delivered to this node at {fate.to}{how}{when}"
@@ -195,6 +200,17 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: boo
     where = f"{_failing_ends(fate.ends, even=even)}: " if named else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
     return f"{share}{where}{_by(fate)}{when}{otherwise}"
+
+
+def _lacking(fate: Fate) -> str:
+    """Say what of a dump is missing that decides."""
+    if fate.to or fate.by is None or fate.by.text == AS_WRITTEN:
+        return f"lacks {fate.to or 'chains that decide'}"
+    if fate.by.number is None:
+        return (
+            f"may lack rules of {fate.by.table} {fate.by.chain} before its {fate.by.text.partition(',')[0]}"
+        )
+    return f"lacks the chain that {decider_label(fate.by)} leads to"
 
 
 def _by(fate: Fate) -> str:
@@ -214,17 +230,22 @@ def _names(ends: Iterable[End]) -> list[str]:
     return [printable(join_endpoint(end.address, end.port)) for end in ends]
 
 
-def _failing_ends(ends: tuple[End, ...], *, even: bool) -> str:
+def _failing_ends(ends: tuple[End, ...], *, even: bool | None) -> str:
     """Return endpoints by name where they are few."""
     return ", ".join(_names(ends)) if len(ends) <= NAMED else ends_label(ends, even=even)
 
 
-def ends_label(ends: tuple[End, ...], *, even: bool) -> str:
-    """Return an endpoint by name; of several how many they are, and what each of them gets."""
+def ends_label(ends: tuple[End, ...], *, even: bool | None) -> str:
+    """Return an endpoint by name; of several how many they are, and what each of them gets.
+
+    `even` is None where the dump does not print what each gets.
+    """
     if len(ends) == 1:
         return _names(ends)[0]
     shares = [end.share for end in ends]
     count = counted(len(ends), "endpoint")
+    if even is None:
+        return f"{count}, {NOT_PRINTED}"
     if even:
         return f"{count}, {percent(max(shares))} each"
     return f"{count}, UNEVEN: {percent(min(shares))} to {percent(max(shares))}"

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.view.blocks import Facts, Tree
+from iptviz.view.trace import trace_view
 from tests.conftest import FIXTURES
 
 if TYPE_CHECKING:
@@ -118,14 +120,36 @@ def test_shares_that_are_not_printed_are_not_told() -> None:
     assert not port["balance"]
     assert "chances-not-printed" in ids(result)
     assert not ids(result) & {"uneven-shares", "endpoint-shadowed"}
-    traced = iptviz.trace(of(excerpt), "kube-system/kube-dns:dns-tcp").services[0]
-    assert sorted(
-        (*outcome.when[0][1:], end.text) for outcome in traced.outcomes for end in outcome.endpoints
-    ) == [
-        (False, "10.42.1.7:53"),
-        (True, "10.42.0.5:53"),
-    ]
-    assert {outcome.when[0].condition.kind for outcome in traced.outcomes} == {"unprinted-chance"}
+    (service,) = iptviz.trace(of(excerpt), "kube-system/kube-dns:dns-tcp").to_dict()["services"]
+    ends = [(end["address"], end["probability"], end["exact"]) for end in service["endpoints"]]
+    assert ends == [("10.42.0.5", None, None), ("10.42.1.7", None, None)]
+    assert not service["when"]
+    assert not service["cases"]
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [("default/httpd-service", "Verdict: 4 endpoints, shares not printed"),
+     ("10.244.1.17", "Target: 10.244.1.17 gets an unknown share of new connections")],
+)  # fmt: skip
+def test_the_view_of_shares_that_are_not_printed_names_none(target: str, said: str) -> None:
+    healthy = (FIXTURES / "httpd-today/dump.rules").read_text()
+    view = trace_view(iptviz.trace(of(without_chances(healthy)), target))
+    facts = [f"{fact.label}: {fact.text}" for block in view.of(Facts) for fact in block.facts]
+    rows = [row.cells for block in view.of(Tree) for row in block.flat().rows]
+    assert said in facts
+    assert any(fact.endswith("4 endpoints, shares not printed") for fact in facts)
+    assert not any("%" in fact or "chance" in fact.partition("Findings")[0] for fact in facts)
+    assert {cells[1].text for cells in rows} == {"?"}
+
+
+def test_counters_are_not_compared_with_shares_that_are_not_printed() -> None:
+    counted = (FIXTURES / "httpd-nft/dump.rules").read_text()
+    result = iptviz.trace(of(without_chances(counted)), "10.97.13.198")
+    (seen,) = result.to_dict()["services"][0]["observed"]
+    assert (seen["connections"], seen["p"], seen["verdict"]) == (1000, None, "unknown")
+    assert seen["problems"] == ["the dump does not print the shares that are expected"]
+    assert {way["expected"]["exact"] for way in seen["rules"]} == {None}
 
 
 # --- ports -----------------------------------------------------------------------------------------------------

@@ -156,9 +156,8 @@ def nodes_of(result: PacketResult, *, fold: bool = True) -> tuple[Node, ...]:
 
 
 def facts_of(result: PacketResult) -> tuple[Fact, ...]:
-    """Return what is said below an answer's tree."""
-    (block,) = packet_view(result).of(Facts)
-    return block.facts
+    """Return what is said above an answer's tree, and below it."""
+    return tuple(fact for block in packet_view(result).of(Facts) for fact in block.facts)
 
 
 def kinds(result: PacketResult, *wanted: str, fold: bool = True) -> list[Node]:
@@ -395,6 +394,21 @@ def test_cases_that_are_told_by_the_same_words_are_told_once() -> None:
 def test_what_was_assumed_is_said() -> None:
     facts = facts_of(one_case()._replace(given=(INSIDE,)))
     assert ("Assumed", "source in 10.244.0.0/16") in [fact[:2] for fact in facts]
+
+
+def test_what_no_dump_shows_is_assumed_once_and_is_no_case() -> None:
+    unseen = Assumption(Condition("unseen-tables", "raw"), holds=True)
+    one, other = httpd_result().outcomes[0], httpd_result().outcomes[-1]
+    inside = one._replace(when=(unseen, INSIDE), first=(unseen, INSIDE))
+    outside = other._replace(when=(unseen, INSIDE.opposite()), first=(unseen,))
+    result = httpd_result()._replace(outcomes=(inside, outside))
+    facts = [fact[:2] for fact in facts_of(result)]
+    assert [case.when for case in packet_cases(result.outcomes)] == [
+        ("source in 10.244.0.0/16",),
+        ("otherwise",),
+    ]
+    assert facts[0] == ("Assumed", "the tables that are not in the dump (raw) do nothing here")
+    assert ("Depends on", "whether source in 10.244.0.0/16") in facts
 
 
 def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
