@@ -9,7 +9,7 @@ from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_lead
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
-from iptviz.kube.target import family_of_target, parse_target
+from iptviz.kube.target import AddressTarget, family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
@@ -17,7 +17,7 @@ from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
@@ -138,11 +138,22 @@ def trace(
         from iptviz.checks.backends import backends
 
         first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
-    if not first.services and snapshot.evidence:
+    if not first.services:
+        first = first._replace(notes=(*first.notes, *_absent_notes(first, snapshot, beside)))
+    return first._replace(snapshot=snapshot, others=tuple(others))
+
+
+def _absent_notes(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Iterator[Item]:
+    """Yield what becomes of connections to a TARGET that no service has, as far as the node shows it."""
+    parsed = parse_target(answer.target)
+    if isinstance(parsed, AddressTarget):
+        from iptviz.questions.unserved import unserved
+
+        yield from unserved(snapshot, answer.dump, parsed, beside)
+    if snapshot.evidence:
         from iptviz.questions.ipvs_notes import of_target
 
-        first = first._replace(notes=(*first.notes, *of_target(snapshot, (first.dump,), target)))
-    return first._replace(snapshot=snapshot, others=tuple(others))
+        yield from of_target(snapshot, (answer.dump,), answer.target)
 
 
 def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> TraceResult:
@@ -165,7 +176,7 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     notes: list[Item] = list(dump_notes(dump, services))
     for traced in services:
         notes += frontend_notes(dump, traced)
-    notes += address_notes(parsed, found)
+    notes += address_notes(parsed, found, target)
     notes += since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence
