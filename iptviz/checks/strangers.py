@@ -131,5 +131,12 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "depends-on-port": "What becomes of connections to {at} depends on the port: give one, {at}:443",
     "fate": _fate,
     "fates-more": lambda *, count: f"and {count:,} more case{'' if count == 1 else 's'}",
+    "a-pod": lambda *, pod, target, on_host: (
+        f"reading pod {pod} as its address, {target}" + (": that of its node" if on_host else "")
+    ),
+    "no-pod": lambda *, addresses: (
+        f"no listed pod has {listed(addresses, _MOST_NAMES)}: not a pod's address, or stale, "
+        "or not all pods are listed"
+    ),
     "whole-way": "The whole way: iptviz packet {options}",
 }

@@ -12,6 +12,7 @@ from iptviz.cli.options import (
     AssumeOption,
     IpsetOption,
     NodeArgument,
+    PodsOption,
     RecentOption,
     RoutesOption,
     SysctlOption,
@@ -56,6 +57,7 @@ def packet_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    pods: PodsOption = None,
     assume: AssumeOption = None,
     explain: Annotated[
         bool,
@@ -76,6 +78,7 @@ def packet_command(
             ipset=ipset,
             recent=recent,
             sysctl=sysctl,
+            pods=pods,
             assume=assume or (),
             explain=explain,
             **fields,

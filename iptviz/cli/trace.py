@@ -13,6 +13,7 @@ from iptviz.cli.options import (
     FromOption,
     IpsetOption,
     NodeArgument,
+    PodsOption,
     RecentOption,
     RoutesOption,
     ServicesOption,
@@ -74,6 +75,7 @@ def trace_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    pods: PodsOption = None,
     assume: AssumeOption = None,
 ) -> CommandResult:
     """Show where connections to TARGET go, with the exact share of each endpoint, and why."""
@@ -88,6 +90,7 @@ def trace_command(
         ipset=ipset,
         recent=recent,
         sysctl=sysctl,
+        pods=pods,
         assume=assume or (),
     )
     is_absent = not result.services

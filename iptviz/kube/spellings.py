@@ -33,6 +33,7 @@ _PROTOCOLS = {"_tcp": "tcp", "_udp": "udp", "_sctp": "sctp"}
 _ADDRESS_LABEL = re.compile(r"\d{1,3}(?:-\d{1,3}){3}|[0-9a-f]{0,4}(?:-[0-9a-f]{0,4}){2,7}")
 KINDS = frozenset({"svc", "service", "services"})
 """What kubectl calls services: `svc/web`. A namespace may be called so, too."""
+POD_KINDS = frozenset({"po", "pod", "pods"})
 
 
 class Spelled(NamedTuple):

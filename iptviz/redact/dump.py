@@ -10,7 +10,7 @@ from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
 from iptviz.errors import TargetError
 from iptviz.intake.index import TABLE_NAMES
-from iptviz.kube.spellings import KINDS
+from iptviz.kube.spellings import KINDS, POD_KINDS
 from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bare_port, parse_target
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
@@ -65,6 +65,8 @@ class Redactor:
             ends for text in (*_with_ranges(dump), *beside) for ends in ranges_in(text)
         ):
             secrets.addresses.keep_order(*ends)
+        self.pods: frozenset[str] = frozenset()
+        """The names of the pods that are known beside the dump."""
         self.names = Names(dump, secrets, ports=ports, candidates=candidates)
         self._rules = RuleRedactor(self.names, secrets)
 
@@ -173,7 +175,11 @@ class Redactor:
     def _named(self, target: NameTarget) -> str:
         """Return a service's name in pseudonyms; the word with which kubectl calls services stays."""
         name, namespace = self.names.object(target.name), target.namespace
-        if namespace and (namespace not in KINDS or self._names_service(f"{namespace}/{target.name}")):
+        if target.name in self.pods:
+            name = self.names.pod(target.name)
+        if namespace and (
+            namespace not in KINDS | POD_KINDS or self._names_service(f"{namespace}/{target.name}")
+        ):
             namespace = self.names.namespace(namespace)
         port_name = target.port_name
         if port_name and target.port is None:

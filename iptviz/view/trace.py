@@ -211,7 +211,7 @@ class _FrontendViewer:
         chain = printable(endpoint.rule.chain)
         cells = (
             Cell("share", percent(endpoint.share)),
-            Cell("address", endpoint_label(endpoint)),
+            Cell("address", endpoint_label(endpoint, self.result.snapshot)),
             Cell("text", ", ".join([raw_label(endpoint), *([count.text] if count else [])])),
             Cell("chain", chain, "nat"),
             Cell("line", lines + ("  <- asked for" if wanted else "") + (_FAILS if fails else "")),
