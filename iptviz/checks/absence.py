@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.checks.strangers import about_chain
+from iptviz.checks.chain_told import about_chain
 from iptviz.checks.wording import listed
 from iptviz.errors import meant
 from iptviz.intake.remark import Remark, remark

@@ -1,72 +1,20 @@
-"""TARGETs that are no service's: chains of others, and addresses that no rule sends elsewhere."""
+"""What is said of TARGETs that are no service's: chains of others, addresses that no rule rewrites, pods."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import listed
 from iptviz.engine.condition import clauses
-from iptviz.intake.remark import remark
-from iptviz.kube.families import NODE_PORTS, SERVICES
-from iptviz.kube.names import suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from iptviz.dump.model import Dump
-    from iptviz.dump.table import Table
     from iptviz.engine.condition import When
-    from iptviz.intake.remark import Remark
     from iptviz.paths.model import Decider
 
-_MOST_RULES = 5
+_MOST_LINES = 5
 _MOST_NAMES = 8
-_TO_READ = 1_000
-"""Of a chain with more rules than that nobody is told in one line where they lead."""
-
-
-def about_chain(dump: Dump, name: str) -> Iterator[Remark]:
-    """Yield what the rules of a chain are, where they lead and who leads there, in every table that has it."""
-    tables = [table for table in dump.tables.values() if name in table.chains]
-    for table in tables:
-        yield from _in_table(table, name)
-    if tables:
-        yield remark("chain-around", chain=name)
-
-
-def _in_table(table: Table, name: str) -> Iterator[Remark]:
-    chain, rules = table.chains[name], table.rules_of(name)
-    partly = table.shown.may_lack(name)
-    yield remark(
-        "chain-holds", table=table.name, chain=name, at=chain.line, count=len(rules), policy=chain.policy,
-        partly=partly, of_services=_of_services(table, name, partly=partly),
-    )  # fmt: skip
-    yield from (remark("chain-rule", rule.line, text=rule.text) for rule in rules[:_MOST_RULES])
-    if len(rules) > _MOST_RULES:
-        yield remark("chain-more", count=len(rules) - _MOST_RULES)
-    if rules and len(rules) <= _TO_READ:
-        ends = (rule.jump or (rule.target.name if rule.target else "") for rule in rules)
-        yield remark("chain-leads", names=tuple(filter(None, dict.fromkeys(ends))), chain=name)
-    callers = dict.fromkeys(rule.chain for rule in islice(table.rules_to(name), _TO_READ))
-    lines = tuple(rule.line for rule in islice(table.rules_to(name), _MOST_RULES + 1))
-    if callers:
-        yield remark("chain-called", chain=name, callers=tuple(callers), lines=lines)
-    elif not chain.is_built_in and table.shown.is_whole:
-        yield remark("chain-not-called", chain=name, table=table.name)
-
-
-def _of_services(table: Table, chain: str, *, partly: bool) -> str:
-    """Return what a chain of nat has to do with services, if that is known."""
-    if table.name != "nat":
-        return ""
-    if chain in {SERVICES, NODE_PORTS}:
-        return "all"
-    return "none" if suffix_of(chain) and not partly and table.shown.is_whole else ""
-
-
-# --- the words -------------------------------------------------------------------------------------------------
-
 _OF_SERVICES = {
     "": "",
     "all": "; it is the way to all services: name one of them",
@@ -84,7 +32,7 @@ def _holds(
 
 
 def _called(*, chain: str, callers: tuple[str, ...], lines: tuple[int, ...]) -> str:
-    places = ", ".join(map(str, lines[:_MOST_RULES])) + ", ..." * (len(lines) > _MOST_RULES)
+    places = ", ".join(map(str, lines[:_MOST_LINES])) + ", ..." * (len(lines) > _MOST_LINES)
     word = "line" if len(lines) == 1 else "lines"
     return f"Rules that lead to {chain} are in {listed(callers, _MOST_NAMES)} ({word} {places})."
 
@@ -100,9 +48,9 @@ _FATES = {
 _CLIENTS = {"outside": "from outside", "pod": "from a pod", "node": "from this node"}
 
 
-def _fate(*, clients: tuple[str, ...], outcome: str, by: Decider | None, when: When) -> str:
+def _fate(*, clients: tuple[str, ...], outcome: str, decider: Decider | None, when: When) -> str:
     who = ", ".join(_CLIENTS.get(client, f"from {client}") for client in clients)
-    decided = f" by {_by(by)}" if by and outcome not in _UNCHANGED else ""
+    decided = f" by {_by(decider)}" if decider and outcome not in _UNCHANGED else ""
     return f"{who}: {_FATES.get(outcome, 'not known')}{decided}" + (f", if {clauses(when)}" if when else "")
 
 
@@ -124,9 +72,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-not-called": "No rule of table {table} leads to {chain}.",
     "chain-around": "Its surroundings: iptviz graph --around {chain}",
     "not-dnated": "Not DNATed: no rule of this dump sends {protocol} connections to {at} elsewhere.",
-    "dnated": lambda *, protocol, at, to: (
+    "dnated": lambda *, protocol, at, ends: (
         f"Rules that name no service DNAT {protocol} connections to {at}, all or some, "
-        f"to {listed(to, _MOST_NAMES)}."
+        f"to {listed(ends, _MOST_NAMES)}."
     ),
     "depends-on-port": "What becomes of connections to {at} depends on the port: give one, {at}:443",
     "fate": _fate,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.wording import sentences
-from iptviz.documents.pods_v1 import pod_text
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
@@ -74,7 +73,7 @@ def _pod(node: Snapshot | None, dnat: str | None) -> Shape:
     """Return the pod that a DNAT leads to, null where none is known; nothing where no pods are."""
     if node is None or node.pods is None:
         return {}
-    return {"pod": (pod_text(node, *split_endpoint(dnat)) or None) if dnat else None}
+    return {"pod": (node.pod_at(*split_endpoint(dnat)) or None) if dnat else None}
 
 
 def _share(outcome: Outcome) -> Shape:

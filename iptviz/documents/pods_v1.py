@@ -18,7 +18,7 @@ def with_pods(shape: Shape, node: Snapshot | None) -> Shape:
     """
     if node is not None and node.pods is not None:
         for end in _endpoints(shape):
-            end["pod"] = pod_text(node, end["address"], end["port"]) or None
+            end["pod"] = node.pod_at(end["address"], end["port"]) or None
     return shape
 
 
@@ -32,9 +32,3 @@ def _endpoints(shape: Shape) -> Iterator[Shape]:
             pending += value.values()
         elif isinstance(value, list):
             pending += value
-
-
-def pod_text(node: Snapshot | None, address: str, port: int | None) -> str:
-    """Return the pod that has an address as `namespace/name`; empty where none is known."""
-    pod = node.pods.at(address, port) if node is not None and node.pods is not None else None
-    return pod.text if pod else ""

@@ -184,6 +184,11 @@ class Snapshot:
 
         return Pods(pod for pods in found for pod in pods)
 
+    def pod_at(self, address: str, port: int | None) -> str:
+        """Return the pod that lists have at an address, `namespace/name`; empty where none is known."""
+        pod = self.pods.at(address, port) if self.pods is not None else None
+        return pod.text if pod else ""
+
     def with_pods(self, file: FileArgument) -> Snapshot:
         """Return the same node with a list of pods in place of those that it has; itself without one.
 

@@ -22,7 +22,7 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.survey import Evidence
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
-from iptviz.questions.packet_fields import read_packet, with_fields
+from iptviz.questions.packet_fields import apart, read_packet, with_fields
 from iptviz.questions.packet_notes import packet_notes
 from iptviz.rules.iptables import DumpRules, compiled
 from iptviz.xtables.address import parse_network
@@ -120,6 +120,7 @@ def packet(
         DumpError: one of the files cannot be read.
     """
     snapshot = as_snapshot(dump).with_pods(pods)
+    fields = apart(fields)
     dumps = _passed(snapshot, fields)
     first = dumps[0]
     asked, hook = read_packet(first.family, fields)

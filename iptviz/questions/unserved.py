@@ -53,7 +53,7 @@ def _told(ways: FrontendPaths, target: AddressTarget, protocol: str) -> Iterator
         return
     if rows:
         to = dict.fromkeys(join_endpoint(row.address, row.port) for row in rows)
-        yield remark("dnated", protocol=protocol, at=at, to=tuple(to))
+        yield remark("dnated", protocol=protocol, at=at, ends=tuple(to))
         return
     yield remark("not-dnated", protocol=protocol, at=at)
     fates = list(dict.fromkeys(_fates(ways)))
@@ -67,7 +67,7 @@ def _fates(ways: FrontendPaths) -> Iterator[Remark]:
         for row in entry.leftover:
             if row.share:
                 when = tuple(dict.fromkeys((*entry.when, *row.when)))
-                yield remark("fate", clients=entry.clients, outcome=row.outcome, by=row.by, when=when)
+                yield remark("fate", clients=entry.clients, outcome=row.outcome, decider=row.by, when=when)
 
 
 def _options(target: AddressTarget, protocol: str) -> str:

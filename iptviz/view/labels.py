@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.documents.pods_v1 import pod_text
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
@@ -151,7 +150,7 @@ def endpoint_label(endpoint: Endpoint, node: Snapshot | None = None) -> str:
 
 def pod_label(node: Snapshot | None, address: str, port: int | None) -> str:
     """Return which pod of a node's lists an endpoint is, with a blank before it; nothing where none is known."""
-    pod = pod_text(node, address, port)
+    pod = node.pod_at(address, port) if node is not None else ""
     return f" {pod}" if pod else ""
 
 

@@ -46,8 +46,7 @@ SAMPLES: dict[str, tuple[bytes, ...]] = {
     "pods": (
         b"NAMESPACE   NAME   READY   STATUS   RESTARTS   AGE   IP   NODE   NOMINATED NODE   READINESS GATES\n",
         b"NAME    READY   STATUS    RESTARTS   AGE   IP           NODE\n",
-        b'{\n    "apiVersion": "v1",\n    "items": [\n        {\n            "apiVersion": "v1",\n'
-        b'            "kind": "Pod",\n',
+        b'{\n  "apiVersion": "v1",\n  "items": [\n    {\n      "apiVersion": "v1",\n      "kind": "Pod",\n',
         b'{"apiVersion":"v1","kind":"PodList"}',
         b"apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n",
     ),

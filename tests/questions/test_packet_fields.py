@@ -38,12 +38,13 @@ class Example(NamedTuple):
     beside: tuple[tuple[str, str], ...] = ()
 
 
+TCP = (("protocol", "tcp"),)
 EXAMPLES = {
     "src": Example("[10.0.0.9]", "10.0.0.9", "packet from 10.0.0.9 to"),
     "dst": Example("10.0.0.0/8", "10.0.0.0/8", "to 10.0.0.0/8"),
     "protocol": Example("6", "tcp", "tcp packet from"),
-    "sport": Example(4711, 4711, "from an unknown source, port 4711"),
-    "dport": Example(79, 79, "to an unknown destination, port 79"),
+    "sport": Example(4711, 4711, "from an unknown source, port 4711", TCP),
+    "dport": Example(79, 79, "to an unknown destination, port 79", TCP),
     "hook": Example("output", "output", "sent by this node (hook output)"),
     "in_iface": Example("eth7", "eth7", "arrives at this node by eth7"),
     "out_iface": Example("eth8", "eth8", "leaves by eth8"),
