@@ -85,7 +85,10 @@ def objects(tmp_path: Path) -> str:
         (("trace", DUMP, "10.97.13.198", "-q"), "arguments swapped? usage: iptviz trace TARGET [DUMP]"),
         (("report", "httpd-service", DUMP), "arguments swapped? usage: iptviz report [DUMP] [TARGET]..."),
         (("packet", "10.97.13.198", DUMP), "usage: iptviz packet [DUMP] --dst 10.97.13.198"),
-        (("packet", "10.97.13.198:79"), "usage: iptviz packet [DUMP] --dst 10.97.13.198 --dport 79"),
+        (
+            ("packet", "10.97.13.198:79"),
+            "usage: iptviz packet [DUMP] --dst 10.97.13.198 --protocol tcp --dport 79",
+        ),
         (("graph", "10.97.13.198"), "usage: iptviz graph [DUMP] --focus 10.97.13.198"),
         (("services", "10.97.13.198"), "usage: iptviz services [DUMP]"),
     ],
@@ -207,6 +210,13 @@ def test_a_report_reads_what_is_piped_in(targets: tuple[str, ...], tmp_path: Pat
     piped = file.read_text()
     run("report", "-", *targets, "-o", str(file), stdin=dump)
     assert piped == file.read_text()
+
+
+@pytest.mark.parametrize("missing", ["dump.rules", "node_1", "dumps/node.7.txt"])
+def test_a_file_that_is_missing_is_no_target_where_something_is_piped_in(missing: str) -> None:
+    done = run("report", missing, stdin=(ROOT / DUMP).read_bytes())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{missing}: " in done.stderr
 
 
 def test_a_file_that_is_missing_is_no_target_where_nothing_is_piped_in() -> None:

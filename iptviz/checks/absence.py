@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from iptviz.checks.chain_told import about_chain
 from iptviz.checks.wording import listed
 from iptviz.errors import meant
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import all_frontends
-from iptviz.kube.families import NODE_PORTS, SERVICES
 from iptviz.kube.find import find
 from iptviz.kube.mode import mode_of
+from iptviz.kube.names import suffix_of
+from iptviz.kube.spellings import KINDS
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
 
 _MOST_SUGGESTIONS = 5
+_MOST_MATCHING = 10
+_NAME_IN = re.compile(r"[a-z0-9-]++")
 _VERSIONS = {"ipv4": 4, "ipv6": 6}
 _ELSEWHERE = {"ipvs", "elsewhere", "userspace"}
 """Modes in which node ports are not in the rules."""
@@ -111,53 +116,80 @@ def _about_node_port(dump: Dump, target: NodePortTarget) -> Iterator[Remark]:
 
 
 def _about_name(dump: Dump, target: NameTarget) -> Iterator[Remark]:
-    import difflib
-
-    frontends = all_frontends(dump)
-    services = [frontend.service for frontend in frontends]
-    ports = {
-        service.text
-        for service in services
-        if (service.namespace, service.name) == (target.namespace, target.name)
-    }
-    if ports:
-        yield remark("other-service-ports", services=tuple(sorted(ports)))
+    if target.namespace is None and target.port_name is None and _is_chain(dump, target.name):
+        yield from about_chain(dump, target.name)
         return
-    elsewhere = {service.text for service in services if service.name == target.name}
+    frontends = all_frontends(dump)
+    same = [frontend for frontend in frontends if _is_same(frontend, target)]
+    if same:
+        yield _other_ports(target, same)
+        return
+    elsewhere = {frontend.service.text for frontend in frontends if frontend.service.name == target.name}
     if elsewhere:
         yield remark("in-other-namespaces", services=tuple(sorted(elsewhere)[:_MOST_SUGGESTIONS]))
         return
-    names = sorted(
-        {f"{service.namespace}/{service.name}" if target.namespace else service.name for service in services}
-        - {"", "/"}
-    )
-    near = difflib.get_close_matches(target.text.partition(":")[0], names, _MOST_SUGGESTIONS, 0.7)
+    yield from list(_at_a_node(frontends, target)) or _called_alike(frontends, target)
+
+
+def _is_chain(dump: Dump, name: str) -> bool:
+    return any(name in table.chains for table in dump.tables.values())
+
+
+def _is_same(frontend: Frontend, target: NameTarget) -> bool:
+    """Whether a frontend is of the service that is named, on whatever port."""
+    asked = {None, frontend.service.namespace}
+    is_asked = target.namespace in asked or target.namespace in KINDS
+    return is_asked and frontend.service.name == target.name and target.port_name is not None
+
+
+def _other_ports(target: NameTarget, same: Sequence[Frontend]) -> Remark:
+    if target.port is not None or target.protocol is not None:
+        return remark("other-ports", address=target.text.partition(":")[0], frontends=tuple(same))
+    return remark("other-service-ports", services=tuple(sorted({one.service.text for one in same})))
+
+
+def _at_a_node(frontends: Iterable[Frontend], target: NameTarget) -> Iterator[Remark]:
+    """Say whose node port is asked for, if the name is that of a node."""
+    own = (one for one in frontends if one.kind == "node-port" and one.port == target.port)
+    if target.namespace is None and target.port is not None and (found := tuple(own)):
+        yield remark("a-node-port", node=target.name, port=target.port, frontends=found)
+
+
+def _called_alike(frontends: Sequence[Frontend], target: NameTarget) -> Iterator[Remark]:
+    """Say what is called alike: names of which that which is typed is a part, else such as look like it."""
+    asked = target._replace(namespace=None) if target.namespace in KINDS else target
+    typed = asked.text.partition(":")[0]
+    named = {(one.service.namespace, one.service.name) for one in frontends if one.service.name}
+    parts = sorted({f"{namespace}/{name}" for namespace, name in named if typed in f"{namespace}/{name}"})
+    if len(parts) > 1:
+        yield remark("matching", typed=typed, names=tuple(parts))
+        return
+    names = sorted({f"{namespace}/{name}" if asked.namespace else name for namespace, name in named})
+    near = parts or _close(typed, names, 0.7)
     if near:
         yield remark("did-you-mean", names=tuple(near))
-    elif not names and frontends:
+    elif named:
+        yield remark("list-all", count=len(named))
+    elif frontends:
         yield remark("no-names")
 
 
 def _about_chain(dump: Dump, target: ChainTarget) -> Iterator[Remark]:
-    for table in dump.tables.values():
-        if target.chain in table.chains:
-            at = table.chains[target.chain].line
-            yield remark(
-                _fate_of_chain(table.name, target.chain), table=table.name, chain=target.chain, at=at
-            )
-            return
-    import difflib
-
-    nat = dump.tables.get("nat")
-    near = difflib.get_close_matches(target.chain, nat.chain_names() if nat else [], _MOST_SUGGESTIONS, 0.85)
+    if _is_chain(dump, target.chain):
+        yield from about_chain(dump, target.chain)
+        return
+    names = dict.fromkeys(name for table in dump.tables.values() for name in table.chain_names())
+    near = _close(target.chain, names, 0.85)
     if near:
         yield remark("did-you-mean", names=tuple(near))
+    elif not suffix_of(target.chain) and (name := _NAME_IN.fullmatch(target.chain.lower())):
+        yield from _about_name(dump, NameTarget(None, name[0], None))
 
 
-def _fate_of_chain(table: str, chain: str) -> str:
-    if table != "nat":
-        return "chain-of-other-table"
-    return "chain-of-all-services" if chain in {SERVICES, NODE_PORTS} else "chain-without-traffic"
+def _close(typed: str, names: Iterable[str], cutoff: float) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(typed, list(names), _MOST_SUGGESTIONS, cutoff)
 
 
 def _one_edit_apart(one: str, other: str) -> bool:
@@ -200,7 +232,6 @@ def _namespace(*, typed: str, names: tuple[str, ...], count: int) -> str:
     )
 
 
-_CHAIN = "Chain {chain} is in table {table} (line {at}), but "
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": "{typed} names no service of this dump.",
     "of-other-family": _other_family,
@@ -208,6 +239,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "an-endpoint": _endpoint,
     "a-service-port": lambda *, port, frontends: (
         f"{port} is no node port but a service's own port: {_listed(frontends)}."
+    ),
+    "a-node-port": lambda *, node, port, frontends: (
+        f"If {node} is a node: {port} is a node port, {_listed(frontends)}; ask for :{port}."
     ),
     "near": lambda *, frontends: f"Near it: {_listed(frontends)}.",
     "stands-elsewhere": "It does stand in table {table}, chain {chain}, line {at}, but leads to no service.",
@@ -219,10 +253,13 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "other-service-ports": lambda *, services: f"The service has these ports: {', '.join(services)}.",
     "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
     "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",
+    "matching": lambda *, typed, names: (
+        f'"{typed}" is part of {listed(names, _MOST_MATCHING)}; list all: iptviz services DUMP'
+    ),
+    "list-all": lambda *, count: (
+        f"The dump names {count:,} service{'' if count == 1 else 's'}; list them: iptviz services DUMP"
+    ),
     "no-names": "No comment in this dump names a service; ask by address.",
     "namespace-absent": _namespace,
     "endpoint-absent": "no service of this dump leads to endpoint {typed}",
-    "chain-of-other-table": _CHAIN + "trace follows the nat table.",
-    "chain-of-all-services": _CHAIN + "it is the way to all services: name one of them.",
-    "chain-without-traffic": _CHAIN + "no service's traffic leads to it.",
 }

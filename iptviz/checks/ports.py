@@ -70,5 +70,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "beyond-source-ranges": "{frontend}: loadBalancerSourceRanges do not limit it, it admits every source",
     "udp-flows": "UDP: flows that exist keep their endpoint until conntrack forgets them",
     "taken-as-node": "{address} is taken for an address of this node: only those have port {port}",
+    "read-as-node-port": "reading {typed} as node port :{port}",
     "outside-limit": "node ports do not answer at {address}: they answer {limit.text}",
 }

@@ -47,6 +47,7 @@ CATALOGUES = (
     "never_matching",
     "against_api",
     "absence",
+    "strangers",
     "era",
     "counters",
     "counting",

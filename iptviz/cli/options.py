@@ -190,6 +190,15 @@ SysctlOption = Annotated[
     ),
     Named.SYSCTL_FILE,
 ]
+PodsOption = Annotated[
+    FileArgument,
+    told_option(
+        "--pods",
+        "FILE",
+        "`kubectl get pods -A -o wide`, also as json or yaml: names endpoints by their pods.",
+    ),
+    Named.PODS_FILE,
+]
 AssumeOption = Annotated[
     list[str] | None,
     told_option("--assume", "CONDITION", "Take a condition of the answer for true; may be repeated."),

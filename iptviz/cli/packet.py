@@ -1,7 +1,7 @@
 """`iptviz packet`: one packet through all tables."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Unpack
+from typing import Annotated, Any, Unpack, cast
 
 import typer
 
@@ -12,12 +12,14 @@ from iptviz.cli.options import (
     AssumeOption,
     IpsetOption,
     NodeArgument,
+    PodsOption,
     RecentOption,
     RoutesOption,
     SysctlOption,
     told_option,
 )
-from iptviz.questions.packet_fields import FIELDS, PacketFields
+from iptviz.errors import PacketError
+from iptviz.questions.packet_fields import FIELDS, PacketFields, apart
 from iptviz.redact.named import Named
 from iptviz.xtables.address import parse_network
 
@@ -36,9 +38,22 @@ def _fields() -> list[Argument]:
     ]
 
 
+_PORTS = ("sport", "dport")
+_OF_ONE_PROTOCOL = ("protocol", "tcp_flags", "icmp_type")
+"""What tells of which protocol a packet is."""
+
+
 def _family(typed: Mapping[str, Any]) -> str | None:
-    """Return the family of the packet's addresses, which tells which of several dumps is meant."""
-    network = parse_network(typed["dst"] or typed["src"] or "")
+    """Return the family of the packet's addresses, which tells which of several dumps is meant.
+
+    Raises:
+        PacketError: a port is given and no protocol, or two ports for one address.
+    """
+    said = apart(cast("PacketFields", {name: typed[name] for name in FIELDS}))
+    ports = [FIELDS[name].flag for name in _PORTS if said.get(name) is not None]
+    if ports and all(said.get(name) is None for name in _OF_ONE_PROTOCOL):
+        raise PacketError(f"{' and '.join(ports)} needs --protocol tcp, udp or sctp")
+    network = parse_network(said["dst"] or said["src"] or "")
     return f"ipv{network.version}" if network else None
 
 
@@ -56,6 +71,7 @@ def packet_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    pods: PodsOption = None,
     assume: AssumeOption = None,
     explain: Annotated[
         bool,
@@ -76,6 +92,7 @@ def packet_command(
             ipset=ipset,
             recent=recent,
             sysctl=sysctl,
+            pods=pods,
             assume=assume or (),
             explain=explain,
             **fields,

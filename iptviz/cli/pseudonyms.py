@@ -120,6 +120,7 @@ def _in_pseudonyms(
             beside=beside,
             form_told=True,
         )
+        redactor.pods = _pod_names(node, of(Named.PODS_FILE))
         arguments = {
             name: hidden(node, redactor, text)
             if named[name] in {Named.DUMP, Named.DUMPS}
@@ -134,6 +135,14 @@ def _service_names(text: str, source: str) -> tuple[Candidate, ...]:
     from iptviz.supplied.service_names import read_service_names
 
     return tuple(read_service_names(text, source))
+
+
+def _pod_names(node: Snapshot, listed: Iterable[Supplied]) -> frozenset[str]:
+    """Return the names of the pods that are known."""
+    from iptviz.supplied.pods import Pods, read_pods
+
+    pods = [node.pods, *(Pods(read_pods(*file)) for file in listed)]
+    return frozenset(pod.name for some in pods if some for pod in some)
 
 
 _OPENED = (Named.SERVICES, *NODE_FILES)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from iptviz.cli.command import CommandResult, question
+from iptviz.cli.options import PodsOption
 from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 
@@ -28,11 +29,12 @@ def report_command(
         ),
         Named.TARGET,
     ] = None,
+    pods: PodsOption = None,
 ) -> CommandResult:
     """Write one file for an incident: a summary, services with pictures and rules, all services, all chains."""
     from iptviz.questions.report import report
     from iptviz.questions.trace import TraceResult
 
-    result = report(dump, targets or ())
+    result = report(dump, targets or (), pods=pods)
     absent = tuple(found for found in result.answers if isinstance(found, TraceResult) and not found.services)
     return CommandResult(result, found=bool(absent), absent=absent)

@@ -9,6 +9,7 @@ from iptviz.cli.options import (
     AddressesOption,
     IpsetOption,
     NodeArgument,
+    PodsOption,
     RecentOption,
     RoutesOption,
     ServicesOption,
@@ -66,6 +67,7 @@ def services_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    pods: PodsOption = None,
 ) -> CommandResult:
     """List every service port: who reaches it, its endpoints and how evenly they share, its policies."""
     from iptviz.checks.wording import sentences
@@ -86,6 +88,7 @@ def services_command(
         ipset=ipset,
         recent=recent,
         sysctl=sysctl,
+        pods=pods,
     )
     listed = any(answer.services for answer in result.answers)
     missed = f"{result.dump.source}: {'; '.join(sentences(result.missed))}" if result.missed else ""

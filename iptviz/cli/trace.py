@@ -1,6 +1,7 @@
 """`iptviz trace`: where connections to a target go."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -12,30 +13,49 @@ from iptviz.cli.options import (
     FromOption,
     IpsetOption,
     NodeArgument,
+    PodsOption,
     RecentOption,
     RoutesOption,
     ServicesOption,
     SysctlOption,
 )
-from iptviz.kube.target import family_of_target
+from iptviz.kube.target import family_of_target, in_namespace
 from iptviz.node.snapshot import Snapshot
 from iptviz.questions.trace import trace
 from iptviz.redact.named import Named
 
 
-@question("trace", check=lambda typed: family_of_target(typed["target"]))
+def _family(typed: Mapping[str, Any]) -> str | None:
+    """Return the family of the address that is asked for, having refused what cannot be asked."""
+    if typed["namespace"] is not None:
+        in_namespace(typed["target"], typed["namespace"])
+    return family_of_target(typed["target"])
+
+
+@question("trace", check=_family)
 def trace_command(
     target: Annotated[
         str,
         typer.Argument(
             metavar="TARGET",
             help="10.97.13.198, 10.97.13.198:79, [fd00::1]:443, default/web, default/web:http, "
-            ":32123 or NODE-IP:32123 (a node port, a host port, a health check port), KUBE-SVC-... (a chain), "
-            "or an endpoint 10.244.1.17:80.",
+            "web.default.svc.cluster.local:80, a URL, :32123 or NODE-IP:32123 (a node port, a host port, a "
+            "health check port), KUBE-SVC-... (a chain), or an endpoint 10.244.1.17:80.",
         ),
         Named.TARGET,
     ],
     dump: NodeArgument,
+    namespace: Annotated[
+        str | None,
+        typer.Option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            help="The namespace of the service that TARGET names.",
+            show_default=False,
+        ),
+        Named.NAMESPACE,
+    ] = None,
     client: FromOption = "",
     names: ServicesOption = None,
     since: Annotated[
@@ -55,12 +75,13 @@ def trace_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    pods: PodsOption = None,
     assume: AssumeOption = None,
 ) -> CommandResult:
     """Show where connections to TARGET go, with the exact share of each endpoint, and why."""
     result = trace(
         dump,
-        target,
+        target if namespace is None else in_namespace(target, namespace),
         names=names,
         since=since,
         client=client,
@@ -69,6 +90,7 @@ def trace_command(
         ipset=ipset,
         recent=recent,
         sysctl=sysctl,
+        pods=pods,
         assume=assume or (),
     )
     is_absent = not result.services

@@ -17,11 +17,13 @@ from iptviz.documents.shapes import (
 )
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
+from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.packet import PacketResult
 
 
@@ -57,6 +59,7 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "line": outcome.by.line if outcome.by else None,
         "text": outcome.by.text if outcome.by else None,
         "dnat": outcome.packet.dnat,
+        **_pod(result.snapshot, outcome.packet.dnat),
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
         "mark_bits": outcome.packet.mark.label,
@@ -64,6 +67,13 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "path_complete": complete,
         "path_of": [condition_shape(need) for need in outcome.client],
     }
+
+
+def _pod(node: Snapshot | None, dnat: str | None) -> Shape:
+    """Return the pod that a DNAT leads to, null where none is known; nothing where no pods are."""
+    if node is None or node.pods is None:
+        return {}
+    return {"pod": (node.pod_at(*split_endpoint(dnat)) or None) if dnat else None}
 
 
 def _share(outcome: Outcome) -> Shape:

@@ -19,16 +19,16 @@ _SERVICE_PORTS = (
     "namespace", "name", "port_name", "named_by", "protocol", "frontends", "endpoint_count", "endpoints",
     "shares", "leftover", "even", "affinity_seconds", "internal_policy", "external_policy", "verdict",
     "verdict_line", "masquerade", "source_ranges", "health_check_node_port", "chain",
-    "reached", "not_reached_by", "not_reached_line",
+    "reached", "not_reached_by", "not_reached_line", "pods",
 )  # fmt: skip
 _ENDPOINTS = (
     "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
     "connections", "verdict", "verdict_line", "masquerade",
     "clients", "row_when", "client_share", "client_exact", "outcome", "by", "by_line", "snat", "reply",
-    "reply_by", "reply_line", "to",
+    "reply_by", "reply_line", "to", "pod",
 )  # fmt: skip
 _OUTCOMES = (
-    "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule",
+    "when", "share", "exact", "verdict", "route", "destination", "source", "mark", "line", "rule", "pod",
 )  # fmt: skip
 _DIFFERENCES = (
     "service", "protocol", "difference", "at", "api", "dump", "share", "exact", "line",
@@ -73,6 +73,7 @@ def _service_ports(document: Shape) -> Iterator[Record]:
             port["chain"],
             "; ".join(map(_reached, port["frontends"])),
             *_first_cause(port["frontends"]),
+            " ".join(end.get("pod") or "?" for end in port["endpoints"] if "pod" in end) or None,
         )
 
 
@@ -97,7 +98,7 @@ def _endpoints(document: Shape) -> Iterator[Record]:
     """
     for service in document["services"]:
         for case in service["cases"] or [service]:
-            yield from (record + _NO_PATH for record in _case(service, case))
+            yield from _case(service, case)
         for entry in service.get("paths", ()):
             yield from _entry(service, entry)
 
@@ -119,11 +120,25 @@ def _case(service: Shape, case: Shape) -> Iterator[Record]:
             None,
             None,
             masquerade,
+            *_NO_PATH,
+            end.get("pod"),
         )
     leftover, verdict = case["leftover"], case["verdict"] or {"kind": "none", "line": None}
     if leftover["exact"] != "0/1":
         said = verdict["kind"], verdict["line"], masquerade
-        yield (*begin, None, _decimal(leftover), leftover["exact"], None, None, None, None, *said)
+        yield (
+            *begin,
+            None,
+            _decimal(leftover),
+            leftover["exact"],
+            None,
+            None,
+            None,
+            None,
+            *said,
+            *_NO_PATH,
+            None,
+        )
 
 
 def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
@@ -131,7 +146,7 @@ def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
     frontend = service["frontend"]
     name = _service_name(service["service"])
     begin = (name, frontend["protocol"], _frontend(frontend), frontend["kind"], _when(entry))
-    blank = (None,) * (len(_ENDPOINTS) - len(_NO_PATH) - len(begin) - 1)
+    blank = (None,) * (len(_ENDPOINTS) - len(_NO_PATH) - len(begin) - 2)
     clients = " ".join(entry["clients"])
     for row in entry["endpoints"]:
         said = (
@@ -141,11 +156,12 @@ def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
             row["reply"],
             *_decider(row["reply_by"]),
             None,
+            row.get("pod"),
         )
         yield (*begin, _endpoint(row), *blank, clients, _when(row), _decimal(row), row["exact"], *said)
     for row in entry["leftover"]:
         if row["exact"] != "0/1":
-            said = (row["outcome"], *_decider(row["by"]), None, None, None, None, row["to"])
+            said = (row["outcome"], *_decider(row["by"]), None, None, None, None, row["to"], None)
             yield (*begin, None, *blank, clients, _when(row), _decimal(row), row["exact"], *said)
 
 
@@ -173,6 +189,7 @@ def _outcomes(document: Shape) -> Iterator[Record]:
             outcome["mark_bits"],
             outcome["line"],
             outcome["text"],
+            outcome.get("pod"),
         )
 
 

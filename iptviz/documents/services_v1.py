@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence, sentences
+from iptviz.documents.pods_v1 import with_pods
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
@@ -59,7 +60,7 @@ def _of_all(result: ServicesResult, shapes: Callable[[ServicesResult], Iterable[
     """Yield shapes of each answer; where the node has several dumps, with the number of theirs."""
     for answer in result.answers:
         for shape in shapes(answer):
-            yield shape | number_shape(result.snapshot, answer.dump)
+            yield with_pods(shape, result.snapshot) | number_shape(result.snapshot, answer.dump)
 
 
 def _era(era: Era) -> Shape:

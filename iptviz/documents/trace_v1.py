@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.paths_v1 import paths_shape
+from iptviz.documents.pods_v1 import with_pods
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 def document(result: TraceResult) -> dict[str, Any]:
     """Return `result` as `iptviz.trace.v1`."""
-    return {
+    found = {
         "schema": "iptviz.trace.v1",
         "dump": dump_shape(result.dump, complete=result.complete),
         **several_shape(result.snapshot),
@@ -50,6 +51,7 @@ def document(result: TraceResult) -> dict[str, Any]:
             for finding in findings_shape(answer.findings)
         ],
     }
+    return with_pods(found, result.snapshot)
 
 
 def _services(answer: TraceResult, node: Snapshot | None) -> list[Shape]:

@@ -16,6 +16,7 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
+from iptviz.kube.spellings import KINDS
 from iptviz.kube.target import (
     AddressTarget,
     ChainTarget,
@@ -205,9 +206,17 @@ def _without_port(dump: Dump) -> Iterator[Rule]:
 
 
 def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:
+    """Find a service by its name; what is no namespace may be what kubectl calls services, as in `svc/web`."""
+    found = Found(_named(dump, target, candidates))
+    if not found.frontends and target.namespace in KINDS:
+        return Found(_named(dump, target._replace(namespace=None), candidates))
+    return found
+
+
+def _named(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> list[Frontend]:
     frontends = frontends_among(dispatching_rules(dump, f"{target.namespace or ''}/{target.name}"))
     named = [frontend for frontend in frontends if _is_named(frontend, target)]
-    return Found(named or _by_hash(dump, target, candidates) or _by_chains_alone(dump, target))
+    return named or _by_hash(dump, target, candidates) or _by_chains_alone(dump, target)
 
 
 def _by_chains_alone(dump: Dump, target: NameTarget) -> list[Frontend]:
@@ -228,17 +237,19 @@ def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) ->
         for suffix in suffixes(*name, protocol)
         for prefix in HASHED_CHAINS
     ]
-    return frontends_leading_to(dump, [chain for chain in chains if nat.has_chain(chain)])
+    led = frontends_leading_to(dump, [chain for chain in chains if nat.has_chain(chain)])
+    return [frontend for frontend in led if _is_at_port(frontend, target)]
 
 
 def _meant(target: NameTarget, candidates: Sequence[Candidate]) -> Iterator[tuple[str, str, str]]:
     """Yield the service ports that a name may mean: namespace, name, name of the port."""
+    port_name = target.port_name if target.port is None else None
     if target.namespace is not None:
-        yield target.namespace, target.name, target.port_name or ""
+        yield target.namespace, target.name, port_name or ""
     for candidate in candidates:
         fits = candidate.name == target.name and target.namespace in {None, candidate.namespace}
-        if fits and target.port_name in {None, candidate.port_name or target.port_name}:
-            yield candidate.namespace, candidate.name, candidate.port_name or target.port_name or ""
+        if fits and port_name in {None, candidate.port_name or port_name}:
+            yield candidate.namespace, candidate.name, candidate.port_name or port_name or ""
 
 
 def _is_named(frontend: Frontend, target: NameTarget) -> bool:
@@ -246,8 +257,15 @@ def _is_named(frontend: Frontend, target: NameTarget) -> bool:
     return (
         service.name == target.name
         and target.namespace in {None, service.namespace}
-        and target.port_name in {None, service.port_name}
+        and (target.port is not None or target.port_name in {None, service.port_name})
+        and _is_at_port(frontend, target)
     )
+
+
+def _is_at_port(frontend: Frontend, target: NameTarget) -> bool:
+    """Whether a frontend has the protocol and the number of the port that a name was given with, if it was."""
+    at_port = target.port in {None, frontend.port} or frontend.unprinted is not None
+    return at_port and target.protocol in {None, frontend.protocol or target.protocol}
 
 
 def _by_chain(dump: Dump, target: ChainTarget) -> Found:

@@ -7,22 +7,25 @@ import re
 from typing import NamedTuple
 
 from iptviz.errors import TargetError
+from iptviz.kube.spellings import KINDS, in_own_words
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 _PROTOCOL = re.compile(r"(?P<rest>.+[\dxX*]|.*\])/(?P<protocol>tcp|udp|sctp)")
-_NODE_PORT = re.compile(r":(?P<port>[0-9]{1,9})")
+_NODE_PORT = re.compile(r":?(?P<port>[0-9]{1,9})")
 _WRITTEN = re.compile(
     r"(?P<address>(?=[0-9.]*(?:[xX*]|\.\.))[0-9xX*]{1,4}(?:\.[0-9xX*]{0,4}){2,4})(?::(?P<port>[0-9]{1,9}))?"
 )
 """An address with a part that is left out, or made unknown."""
 
-_CHAIN = re.compile(r"[A-Z][A-Z0-9_]{2,}|[A-Z][A-Z0-9_-]*-[A-Z0-9_-]+|CNI-[A-Za-z0-9_-]+")
+_CHAIN = re.compile(r"(?=[a-z0-9.+-]*+[A-Z_])[A-Za-z0-9_][A-Za-z0-9_.+-]{1,63}")
+"""A name that no service can have; a chain may be called as a service, too."""
+
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<name>{_LABEL})(?P<colon>:(?P<port>{_LABEL})?)?")
 
 FORMS = (
-    "write an address (10.97.13.198, 10.97.13.198:79, [fd00::1]:443), "
-    "a service (default/web, default/web:http), a node port (:32123) or a chain (KUBE-SVC-...)"
+    "write an address (10.97.13.198, 10.97.13.198:79, [fd00::1]:443), a service (default/web, "
+    "default/web:http, web.default.svc:80), a node port (:32123) or a chain (KUBE-SVC-...)"
 )
 
 
@@ -60,11 +63,20 @@ class NodePortTarget(NamedTuple):
 
 
 class NameTarget(NamedTuple):
-    """A service by name: in any namespace where `namespace` is None, all ports where `port_name` is None."""
+    """A service by name: in any namespace where `namespace` is None, all ports where `port_name` is None.
+
+    A port's name has a letter in it: a number is that of the port, not its name.
+    """
 
     namespace: str | None
     name: str
     port_name: str | None
+    protocol: str | None = None
+
+    @property
+    def port(self) -> int | None:
+        """The number of the port, where that is given in place of its name."""
+        return int(self.port_name) if self.port_name and self.port_name.isdecimal() else None
 
     @property
     def text(self) -> str:
@@ -88,9 +100,9 @@ def parse_target(text: str) -> ParsedTarget:
     Raises:
         TargetError: it has none of them.
     """
-    typed = text.strip()
+    typed, told = in_own_words(text.strip())
     found = _PROTOCOL.fullmatch(typed)
-    rest, protocol = (found["rest"], found["protocol"]) if found else (typed, None)
+    rest, protocol = (found["rest"], found["protocol"]) if found else (typed, told)
     if found := _NODE_PORT.fullmatch(rest):
         return NodePortTarget(_checked_port(int(found["port"]), text), protocol)
     if address := _parse_address(rest, protocol, text):
@@ -101,9 +113,21 @@ def parse_target(text: str) -> ParsedTarget:
     if _CHAIN.fullmatch(typed):
         return ChainTarget(typed)
     if (found := _NAME.fullmatch(typed)) and not typed.isdecimal():
-        port_name = (found["port"] or "") if found["colon"] else None
-        return NameTarget(found["namespace"], found["name"], port_name)
+        return _named(found, told, text)
     raise TargetError("names no service, endpoint or chain", where=repr(text), hint=FORMS)
+
+
+def _named(found: re.Match[str], protocol: str | None, text: str) -> NameTarget:
+    port_name = (found["port"] or "") if found["colon"] else None
+    target = NameTarget(found["namespace"], found["name"], port_name, protocol)
+    if target.port is not None:
+        _checked_port(target.port, text)
+    return target
+
+
+def is_bare_port(text: str) -> bool:
+    """Whether a TARGET is a number and no more, which is read as a node port."""
+    return text.strip().partition("/")[0].isdecimal()
 
 
 def _parse_address(rest: str, protocol: str | None, text: str) -> AddressTarget | None:
@@ -122,6 +146,25 @@ def _checked_port(port: int, text: str) -> int:
     if not 0 < port < 65536:
         raise TargetError(f"port {port} is out of range: ports are 1 to 65535", where=repr(text))
     return port
+
+
+def in_namespace(text: str, namespace: str) -> str:
+    """Return TARGET, the name of a service, with a namespace that is given beside it.
+
+    Raises:
+        TargetError: it names no service, or one of another namespace.
+    """
+    target = parse_target(text)
+    if not isinstance(target, NameTarget):
+        raise TargetError(f"--namespace {namespace} goes with the name of a service, not with {text!r}")
+    if target.namespace not in {None, namespace, *KINDS}:
+        raise TargetError(
+            f"{text!r} names namespace {target.namespace}, --namespace {namespace}", hint="leave one out"
+        )
+    if not target.protocol:
+        return target._replace(namespace=namespace).text
+    port = f":{target.port_name}" if target.port_name else ""
+    return f"{target.protocol}://{target.name}.{namespace}{port}"
 
 
 def family_of_target(text: str) -> str | None:

@@ -169,6 +169,12 @@ def _sysctls(evidence: Evidence) -> Any:
     return read_sysctls(evidence.file.text)
 
 
+def _pods(evidence: Evidence) -> Any:
+    from iptviz.supplied.pods import read_pods
+
+    return read_pods(*evidence.file)
+
+
 def _ipvs(evidence: Evidence) -> Any:
     from iptviz.supplied.ipvs import read_ipvs
 
@@ -241,6 +247,7 @@ READERS: Mapping[str, Callable[[Evidence], Any]] = {
     "recent": _recent,
     "sysctls": _sysctls,
     "ipvs": _ipvs,
+    "pods": _pods,
     "nft": _nft_tables,
     "table names": _table_names,
 }

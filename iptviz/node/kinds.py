@@ -103,6 +103,14 @@ KINDS: dict[str, EvidenceKind] = {
         name=r"(?:^|/)ip6?_tables_names$",
         tells="which tables there are",
     ),
+    "pods": EvidenceKind(
+        "kubectl get pods -o wide",
+        r"(?:NAMESPACE[ \t]+)?NAME[ \t]+READY[ \t]+STATUS[ \t]+RESTARTS[ \t]+AGE[ \t]+IP[ \t]+NODE\b",
+        r'\s*\{\s*"apiVersion":\s*"v1",\s*(?:"items":\s*\[\s*\{\s*"apiVersion":\s*"v1",\s*"kind":\s*"Pod"'
+        r'|"kind":\s*"PodList")'
+        r"|apiVersion: v1\r?\nitems:\r?\n- apiVersion: v1\r?\n  kind: Pod\r?\n",
+        tells="which pods endpoints are",
+    ),
     "iptables-xml": EvidenceKind("iptables-xml", begins=r"\s*(?:<[?!][^>]*>\s*)*<iptables-rules\b"),
     "kubeskoop": EvidenceKind("a kubeskoop report", begins=r'\s*\{[^\0]*?"it":\s*"'),
 }

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
+    from iptviz.supplied.files import FileArgument
     from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.supplied.ipvs import VirtualServer
+    from iptviz.supplied.pods import Pods
     from iptviz.supplied.recent import RecentList
     from iptviz.supplied.routes import Routes
     from iptviz.supplied.routing_rules import RoutingRule
@@ -171,6 +173,37 @@ class Snapshot:
                 else:
                     found += [PlacedServer(piece.source.name, one, not piece.partial) for one in servers]
         return found
+
+    @cached_property
+    def pods(self) -> Pods | None:
+        """The pods of all lists; None where there is none."""
+        found = self._all("pods")
+        if not found:
+            return None
+        from iptviz.supplied.pods import Pods
+
+        return Pods(pod for pods in found for pod in pods)
+
+    def pod_at(self, address: str, port: int | None) -> str:
+        """Return the pod that lists have at an address, `namespace/name`; empty where none is known."""
+        pod = self.pods.at(address, port) if self.pods is not None else None
+        return pod.text if pod else ""
+
+    def with_pods(self, file: FileArgument) -> Snapshot:
+        """Return the same node with a list of pods in place of those that it has; itself without one.
+
+        Raises:
+            DumpError: the list cannot be read.
+        """
+        if file is None:
+            return self
+        from iptviz.node.evidence import READERS, supplied_as
+
+        pieces = supplied_as("pods", file)
+        for piece in pieces:
+            READERS["pods"](piece)
+        others = (piece for piece in self.evidence if piece.kind != "pods")
+        return Snapshot(self.dumps, (*others, *pieces), name=self._name, problems=self.problems)
 
     # --- tables that no dump shows -----------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.survey import Evidence
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
-from iptviz.questions.packet_fields import read_packet, with_fields
+from iptviz.questions.packet_fields import apart, read_packet, with_fields
 from iptviz.questions.packet_notes import packet_notes
 from iptviz.rules.iptables import DumpRules, compiled
 from iptviz.xtables.address import parse_network
@@ -96,6 +96,7 @@ def packet(
     ipset: FileArgument = None,
     recent: FileArgument = None,
     sysctl: FileArgument = None,
+    pods: FileArgument = None,
     assume: Sequence[str] = (),
     explain: bool = False,
     **fields: Unpack[PacketFields],
@@ -109,6 +110,7 @@ def packet(
     `hook` among them is where it starts: `prerouting` for a packet that arrives, `output` for one that the node
     sends. `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset`, `recent` and
     `sysctl` are paths of what `ip addr`, `ip route`, `ipset save`, /proc/net/xt_recent and `sysctl -a` say.
+    `pods`, what `kubectl get pods -A -o wide` prints, names endpoints by their pods.
     `assume` are conditions, in the words of an answer, that are to hold. `explain` adds the rules that were asked
     and did not match.
 
@@ -117,7 +119,8 @@ def packet(
         PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
         DumpError: one of the files cannot be read.
     """
-    snapshot = as_snapshot(dump)
+    snapshot = as_snapshot(dump).with_pods(pods)
+    fields = apart(fields)
     dumps = _passed(snapshot, fields)
     first = dumps[0]
     asked, hook = read_packet(first.family, fields)

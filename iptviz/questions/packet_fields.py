@@ -4,12 +4,12 @@
 from collections.abc import Callable, Mapping
 from inspect import Parameter, Signature, signature
 from operator import attrgetter, itemgetter
-from typing import Annotated, Any, NamedTuple, TypedDict, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypedDict, cast, get_type_hints
 
 from iptviz.engine.packet import Packet
+from iptviz.errors import PacketError
 from iptviz.questions.packet_values import (
     BYTE,
-    PORT,
     WORD,
     Typed,
     address_text,
@@ -23,11 +23,13 @@ from iptviz.questions.packet_values import (
     read_incoming,
     read_known_mark,
     read_owner,
+    read_port,
     read_protocol,
     read_state,
     up_to,
 )
 from iptviz.redact.named import Named
+from iptviz.xtables.address import parse_network, split_endpoint
 
 
 def _itself(value: Any) -> Any:
@@ -81,18 +83,18 @@ class PacketFields(TypedDict, total=False):
     """
 
     src: Annotated[str | None, Field(
-        "--src", "A", "Source: an address, or a network it lies in.", Named.ADDRESS,
+        "--src", "A", "Source: an address, with a port or without, or a network it lies in.", Named.ADDRESS,
         "source", read_address, address_text)]
     dst: Annotated[str | None, Field(
-        "--dst", "A", "Destination, before any rewriting.", Named.ADDRESS,
+        "--dst", "A", "Destination, with a port or without, before any rewriting.", Named.ADDRESS,
         "destination", read_address, address_text)]
     protocol: Annotated[str | None, Field(
         "--protocol", "P", "tcp, udp, icmp ...", Named.WORD, "protocol", read_protocol)]
-    sport: Annotated[int | None, Field(
-        "--sport", "N", "Source port.", Named.NOTHING, "source_port", up_to(PORT))]
-    dport: Annotated[int | None, Field(
-        "--dport", "N", "Destination port, before any rewriting.", Named.NOTHING,
-        "destination_port", up_to(PORT))]
+    sport: Annotated[int | str | None, Field(
+        "--sport", "PORT", "Source port, also by name.", Named.WORD, "source_port", read_port)]
+    dport: Annotated[int | str | None, Field(
+        "--dport", "PORT", "Destination port, before any rewriting: 80 or http.", Named.WORD,
+        "destination_port", read_port)]
     hook: Annotated[str, Field(
         "--hook", "HOOK", "prerouting: it arrives at the node; output: the node sends it.", Named.WORD,
         "hook", read_hook, default="prerouting")]
@@ -155,6 +157,43 @@ def with_fields(function: Callable[..., Any]) -> Signature:
     return own.replace(parameters=[plain[0], *named, *plain[1:]])
 
 
+_PORT_BESIDE = {"src": "sport", "dst": "dport"}
+_PROTOCOL_OF = {
+    "tcp_flags": {"ipv4": "tcp", "ipv6": "tcp"},
+    "icmp_type": {"ipv4": "icmp", "ipv6": "ipv6-icmp"},
+}
+"""The protocol of which alone something can be said, by the family of the packet."""
+
+
+def apart(said: PacketFields) -> PacketFields:
+    """Return what is said of a packet with the ports apart that stand behind addresses: `10.0.0.1:80`.
+
+    Raises:
+        PacketError: two ports are named for one address.
+    """
+    found: dict[str, Any] = {**said}
+    for name, beside in _PORT_BESIDE.items():
+        address, port = split_endpoint(str(found.get(name) or ""))
+        if port is None or parse_network(address) is None:
+            continue
+        given = found.get(beside)
+        if given is not None and read_port(FIELDS[beside].flag, given) != port:
+            raise PacketError(
+                f"{FIELDS[name].flag} {found[name]} and {FIELDS[beside].flag} {given} name two ports",
+                hint="leave one of them out",
+            )
+        found |= {name: address, beside: port}
+    return cast("PacketFields", found)
+
+
+def _inferred(family: str, said: PacketFields) -> Mapping[str, Any]:
+    """Return what is said of a packet, and the protocol where something is said of packets of one alone."""
+    if said.get("protocol") is not None:
+        return said
+    told = (of[family] for name, of in _PROTOCOL_OF.items() if said.get(name) is not None)
+    return {**said, "protocol": next(told, None)}
+
+
 def read_packet(family: str, said: PacketFields) -> tuple[Packet, str]:
     """Return the packet that is described, and the hook where it starts.
 
@@ -165,7 +204,9 @@ def read_packet(family: str, said: PacketFields) -> tuple[Packet, str]:
     for name in said:
         if name not in FIELDS:
             raise TypeError(f"packet() got an unexpected keyword argument {name!r}")
-    typed = Typed(family, {name: field.default for name, field in FIELDS.items()} | {**said})
+    typed = Typed(
+        family, {name: field.default for name, field in FIELDS.items()} | {**_inferred(family, said)}
+    )
     values: dict[str, Any] = {
         field.attribute: field.read(field.flag, typed.fields[name], typed)
         for name, field in FIELDS.items()

@@ -10,7 +10,13 @@ from iptviz.errors import PacketError
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.numbers import read_uint
-from iptviz.xtables.values.protocols import TCP_FLAGS, WITH_PORTS, protocol_name, protocol_number
+from iptviz.xtables.values.protocols import (
+    TCP_FLAGS,
+    WITH_PORTS,
+    protocol_name,
+    protocol_number,
+    service_port,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,6 +89,16 @@ def up_to(most: int) -> Callable[[str, int, Typed], int]:
         return number
 
     return read
+
+
+def read_port(option: str, port: int | str, _typed: Typed | None = None) -> int:
+    """Return a port by its number, or by the name of its service: `http`."""
+    number = port if isinstance(port, int) else int(port) if port.isdecimal() else service_port(port.lower())
+    if number is None:
+        raise PacketError(f"invalid {option} {port!r}", hint="write a number, or a name such as http")
+    if not 0 <= number <= PORT:
+        raise PacketError(f"{option} {port} is out of range", hint=f"0 to {PORT}")
+    return number
 
 
 def read_incoming(_option: str, name: str, typed: Typed) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.errors import TargetError
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.target import parse_target
+from iptviz.node.snapshot import as_snapshot
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.trace import TraceResult
     from iptviz.questions.verify import VerifyResult
+    from iptviz.supplied.files import FileArgument
 
     Answer = TraceResult | PacketResult | GraphResult | VerifyResult
 
@@ -54,16 +56,19 @@ class ReportResult(NamedTuple):
         return self.dumps[0]
 
 
-def report(dump: Dump | Snapshot, targets: Sequence[str] = ()) -> ReportResult:
+def report(dump: Dump | Snapshot, targets: Sequence[str] = (), *, pods: FileArgument = None) -> ReportResult:
     """Return what a report on a node says: of `targets`; without any, of the services that fail or look odd.
+
+    `pods` is the path of what `kubectl get pods -A -o wide` prints: it names endpoints by their pods.
 
     Raises:
         TargetError: a target has none of the forms that name a service, an endpoint or a chain.
     """
-    found = services(dump)
+    node = as_snapshot(dump).with_pods(pods)
+    found = services(node)
     wanted = list(targets) or list(dict.fromkeys((*_failing(found), *_odd(found))))
     shown = wanted if targets else wanted[:MOST_ODD]
-    traces = tuple(trace(dump, target) for target in shown)
+    traces = tuple(trace(node, target) for target in shown)
     left_out = len(wanted) - len(shown)
     return report_of(found, traces)._replace(odd=not targets, left_out=left_out, checked=check_listed(found))
 

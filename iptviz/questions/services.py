@@ -127,6 +127,7 @@ def services(
     ipset: FileArgument = None,
     recent: FileArgument = None,
     sysctl: FileArgument = None,
+    pods: FileArgument = None,
 ) -> ServicesResult:
     """Return the service ports of a node: all, or those to which all that is asked for applies.
 
@@ -138,7 +139,7 @@ def services(
     `endpoint` is an address, or address:port, of an endpoint.
     `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
     a list of services, which names those whose comments are lost. What is known of the node beside its rules
-    comes from the snapshot, or is supplied as for `iptviz.packet`.
+    comes from the snapshot, or is supplied as for `iptviz.packet`; so are `pods`.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
@@ -146,7 +147,7 @@ def services(
     """
     if sort not in SORTS:
         raise TargetError(f"cannot sort by {sort!r}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}")
-    snapshot = as_snapshot(dump)
+    snapshot = as_snapshot(dump).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
         namespace,

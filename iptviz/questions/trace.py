@@ -9,15 +9,16 @@ from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_lead
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
-from iptviz.kube.target import family_of_target, parse_target
+from iptviz.kube.target import AddressTarget, family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
+from iptviz.questions.pod_targets import pod_asked_for, unlisted
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
@@ -104,6 +105,7 @@ def trace(
     ipset: FileArgument = None,
     recent: FileArgument = None,
     sysctl: FileArgument = None,
+    pods: FileArgument = None,
     assume: Sequence[str] = (),
 ) -> TraceResult:
     """Follow new connections to `target` through the dumps of a node, those of its family where it has one.
@@ -118,18 +120,23 @@ def trace(
     What is known of the node beside its rules comes from the snapshot, or is supplied as for
     `iptviz.packet`.
 
+    `pods` is the path of what `kubectl get pods -A -o wide` prints: it names endpoints by their pods, and
+    `target` may be the name of a pod.
+
     Raises:
         TargetError: `target` has none of the forms that name a service, an endpoint or a chain.
         PacketError: there is no such client, or what is assumed cannot be so of any.
         DumpError: the list of services, or another file, cannot be read.
     """
-    family = family_of_target(target)
-    snapshot = as_snapshot(dump)
+    snapshot = as_snapshot(dump).with_pods(pods)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
+    pod = pod_asked_for(snapshot, target, candidates)
+    asked = pod.target if pod else target
+    family = family_of_target(asked)
     beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
     answers = [
-        _trace(each, target, candidates, before.of_family(each.family)[0] if before else None)
+        _trace(each, asked, candidates, before.of_family(each.family)[0] if before else None)
         for each in snapshot.of_family(family)
     ]
     answers = [answer for answer in answers if answer.services] or answers[:1]
@@ -138,11 +145,25 @@ def trace(
         from iptviz.checks.backends import backends
 
         first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
-    if not first.services and snapshot.evidence:
+    if not first.services:
+        first = first._replace(notes=(*first.notes, *_absent_notes(first, snapshot, beside)))
+    if pod:
+        first = first._replace(target=target, notes=(*first.notes, pod.note))
+        others = [other._replace(target=target) for other in others]
+    return first._replace(snapshot=snapshot, others=tuple(others))
+
+
+def _absent_notes(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Iterator[Item]:
+    """Yield what becomes of connections to a TARGET that no service has, as far as the node shows it."""
+    parsed = parse_target(answer.target)
+    if isinstance(parsed, AddressTarget):
+        from iptviz.questions.unserved import unserved
+
+        yield from unserved(snapshot, answer.dump, parsed, beside)
+    if snapshot.evidence:
         from iptviz.questions.ipvs_notes import of_target
 
-        first = first._replace(notes=(*first.notes, *of_target(snapshot, (first.dump,), target)))
-    return first._replace(snapshot=snapshot, others=tuple(others))
+        yield from of_target(snapshot, (answer.dump,), answer.target)
 
 
 def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> TraceResult:
@@ -151,7 +172,7 @@ def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Trac
         return answer
     evidence = evidence_of(snapshot, answer.dump.family, beside)
     paths = paths_of(answer.dump, answer.services, evidence, beside)
-    notes = [*answer.notes, *marks_in_vain(answer.services, paths)]
+    notes = [*answer.notes, *marks_in_vain(answer.services, paths), *unlisted(snapshot, answer.services)]
     return answer._replace(paths=paths, notes=_said_once(notes), evidence=evidence, snapshot=snapshot)
 
 
@@ -165,7 +186,7 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     notes: list[Item] = list(dump_notes(dump, services))
     for traced in services:
         notes += frontend_notes(dump, traced)
-    notes += address_notes(parsed, found)
+    notes += address_notes(parsed, found, target)
     notes += since_notes(dump, since)
     if not services:
         from iptviz.checks.absence import absence

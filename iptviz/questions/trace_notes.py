@@ -17,7 +17,7 @@ from iptviz.kube.families import (
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, port_of, value_of
 from iptviz.kube.naming import fits
 from iptviz.kube.synced import lost_hooks
-from iptviz.kube.target import AddressTarget, NodePortTarget, ParsedTarget
+from iptviz.kube.target import AddressTarget, NodePortTarget, ParsedTarget, is_bare_port
 from iptviz.paths.model import ACCEPT
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes, ways_of
 
@@ -102,12 +102,15 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         yield from way_items(traced, nat, complete=whole)
 
 
-def address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
+def address_notes(target: ParsedTarget, found: Found, typed: str) -> Iterator[Item]:
     """Yield what is to be said of an address that is taken for the node's, or that node ports leave out.
 
+    A bare number, as typed, is taken for a node port.
     Where ports are not printed, that which is asked for may be that of any service.
     """
     port = target.port if isinstance(target, AddressTarget | NodePortTarget) else None
+    if isinstance(target, NodePortTarget) and is_bare_port(typed):
+        yield remark("read-as-node-port", typed=typed.strip(), port=target.port)
     if port is not None and any(one.unprinted for one in found.frontends):
         yield remark("may-be-any-port", port=port)
     if not isinstance(target, AddressTarget):

@@ -16,6 +16,7 @@ from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
 from iptviz.supplied.ipvs import read_ipvs
+from iptviz.supplied.pods import read_pods
 from iptviz.supplied.sysctls import NOTHING_OF_USE, read_sysctls
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.condition import Condition
     from iptviz.redact.dump import Redactor
+    from iptviz.supplied.pods import Pod
     from iptviz.supplied.service_names import Candidate
 
 _HOST = re.compile(r"[0-9A-Fa-f:.]+")
@@ -70,6 +72,23 @@ class Beside:
                 f"-a {flag} {at} -r {self._end(one.end)} -m -w {one.weight}\n" for one in server.servers
             ]
         return "".join(lines)
+
+    def pods(self, text: str) -> str:
+        """Return a list of pods as the API has it, of all that answers make use of."""
+        import json
+
+        pods = read_pods(text, "")
+        return json.dumps({"apiVersion": "v1", "kind": "PodList", "items": list(map(self._pod, pods))})
+
+    def _pod(self, pod: Pod) -> dict[str, object]:
+        namespace = {"namespace": self._names.namespace(pod.namespace)} if pod.namespace else {}
+        ports = [{"containerPort": port} for port in sorted(pod.ports or ())]
+        return {
+            "kind": "Pod",
+            "metadata": {"name": self._names.pod(pod.name), **namespace},
+            "spec": {"hostNetwork": pod.host_network, "containers": [{"ports": ports}]},
+            "status": {"podIPs": [{"ip": self._redactor.addresses(address)} for address in pod.addresses]},
+        }
 
     def _end(self, text: str) -> str:
         address, port = split_endpoint(text)

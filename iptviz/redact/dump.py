@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
+from iptviz.errors import TargetError
 from iptviz.intake.index import TABLE_NAMES
+from iptviz.kube.spellings import KINDS, POD_KINDS
+from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bare_port, parse_target
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
 from iptviz.redact.rules import RuleRedactor
-from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,6 +65,8 @@ class Redactor:
             ends for text in (*_with_ranges(dump), *beside) for ends in ranges_in(text)
         ):
             secrets.addresses.keep_order(*ends)
+        self.pods: frozenset[str] = frozenset()
+        """The names of the pods that are known beside the dump."""
         self.names = Names(dump, secrets, ports=ports, candidates=candidates)
         self._rules = RuleRedactor(self.names, secrets)
 
@@ -155,17 +159,39 @@ class Redactor:
 
     def target(self, text: str) -> str:
         """Return a TARGET in pseudonyms: what names something in the dump names it still."""
-        if text.startswith(":"):
-            number, slash, protocol = text[1:].partition("/")
-            return f":{self.names.port(number) if number.isdecimal() else number}{slash}{protocol}"
-        address = split_endpoint(text)[0].partition("/")[0]
-        if parse_network(address) is None and "/" in text and (name := self.names.service(text)):
-            return name
         if any(text in table.chains for table in self._dump.tables.values()):
             return self.names.chain(text)
-        if parse_network(address) is not None:
-            return self.addresses(text)
-        return self.names.object(text)
+        try:
+            target = parse_target(text)
+        except TargetError:
+            return self.names.object(text)
+        if isinstance(target, NodePortTarget):
+            colon = "" if is_bare_port(text) else ":"
+            return f"{colon}{self.names.port(str(target.port))}" + _slashed(target.protocol)
+        if isinstance(target, AddressTarget):
+            return self.addresses(target.text)
+        return self._named(target) if isinstance(target, NameTarget) else self.names.object(text)
+
+    def _named(self, target: NameTarget) -> str:
+        """Return a service's name in pseudonyms; the word with which kubectl calls services stays."""
+        name, namespace = self.names.object(target.name), target.namespace
+        if target.name in self.pods:
+            name = self.names.pod(target.name)
+        if namespace and (
+            namespace not in KINDS | POD_KINDS or self._names_service(f"{namespace}/{target.name}")
+        ):
+            namespace = self.names.namespace(namespace)
+        port_name = target.port_name
+        if port_name and target.port is None:
+            port_name = self.names.port_name(port_name)
+        hidden = NameTarget(namespace, name, port_name)
+        if not target.protocol:
+            return hidden.text
+        host = f"{name}.{namespace}" if namespace else name
+        return f"{target.protocol}://{host}" + (f":{port_name}" if port_name else "")
+
+    def _names_service(self, text: str) -> bool:
+        return any(any(table.rules_with(text)) for table in self._dump.tables.values())
 
     def addresses(self, text: str) -> str:
         """Return a text with the addresses and networks in it replaced."""
@@ -186,6 +212,10 @@ def _with_ranges(dump: Dump) -> Iterator[str]:
     for table in dump.tables.values():
         for sign in _RANGE_SIGNS:
             yield from (rule.text for rule in table.rules_with(sign))
+
+
+def _slashed(protocol: str | None) -> str:
+    return f"/{protocol}" if protocol else ""
 
 
 def _counted(counters: Counters) -> str:

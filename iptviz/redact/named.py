@@ -29,10 +29,18 @@ class Named(Enum):
     IPSET_FILE = auto()  # `ipset save`
     RECENT_FILE = auto()  # /proc/net/xt_recent
     SYSCTL_FILE = auto()  # `sysctl -a`
+    PODS_FILE = auto()  # `kubectl get pods`
     BASELINE = auto()  # a file of fingerprints, which tell nothing
 
 
-NODE_FILES = (Named.ADDRESS_FILE, Named.ROUTE_FILE, Named.IPSET_FILE, Named.RECENT_FILE, Named.SYSCTL_FILE)
+NODE_FILES = (
+    Named.ADDRESS_FILE,
+    Named.ROUTE_FILE,
+    Named.IPSET_FILE,
+    Named.RECENT_FILE,
+    Named.SYSCTL_FILE,
+    Named.PODS_FILE,
+)
 """Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""
 
 INPUTS = (

@@ -71,6 +71,10 @@ class Names:
         """Return the pseudonym of a service's own name."""
         return name if name in PUBLIC_SERVICES else f"svc-{self._secrets.word('service', name)}"
 
+    def pod(self, name: str) -> str:
+        """Return the pseudonym of a pod's own name."""
+        return f"pod-{self._secrets.word('pod', name)}"
+
     def port_name(self, name: str) -> str:
         """Return the pseudonym of the name of a port."""
         return f"p-{self._secrets.word('port name', name)}" if name else ""

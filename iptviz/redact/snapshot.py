@@ -81,6 +81,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
     "recent": Beside.recent,
     "sysctls": Beside.sysctls,
     "ipvs": Beside.ipvs,
+    "pods": Beside.pods,
 }
 """How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
+    from iptviz.node.snapshot import Snapshot
 
 KIND_WORDS = {
     "cluster-ip": "cluster IP",
@@ -170,9 +171,15 @@ def seen_label(connections: int, everything: int) -> str:
     return f"seen {connections:,}{share}"
 
 
-def endpoint_label(endpoint: Endpoint) -> str:
-    """Return the endpoint's address and port."""
-    return printable(endpoint.text)
+def endpoint_label(endpoint: Endpoint, node: Snapshot | None = None) -> str:
+    """Return the endpoint's address and port, and the pod that it is where a list of the node's tells."""
+    return printable(endpoint.text + pod_label(node, endpoint.address, endpoint.port))
+
+
+def pod_label(node: Snapshot | None, address: str, port: int | None) -> str:
+    """Return which pod of a node's lists an endpoint is, with a blank before it; nothing where none is known."""
+    pod = node.pod_at(address, port) if node is not None else ""
+    return f" {pod}" if pod else ""
 
 
 def line_label(rule: Rule) -> str:

@@ -152,6 +152,7 @@ class _WaysTree:
 
     def __init__(self, result: PacketResult, *, fold: bool) -> None:
         self.asked = result.asked
+        self.node = result.snapshot
         self.backends = [dump.backend or "" for dump in result.dumps] if len(result.dumps) > 1 else [""]
         self.fold = fold
         self.paths = PATHS
@@ -181,7 +182,7 @@ class _WaysTree:
 
     def _outcome(self, outcome: Outcome, *, with_way: bool) -> Node:
         steps, complete = steps_of(outcome.path)
-        destination, source, mark = rewritten_labels(outcome, self.asked)
+        destination, source, mark = rewritten_labels(outcome, self.asked, self.node)
         cells = (
             Cell("share", share_label(outcome)),
             Cell("fate", fate_label(outcome)),

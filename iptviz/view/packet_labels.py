@@ -12,11 +12,11 @@ from iptviz.engine.path import POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.rules.iptables import dump_rule
-from iptviz.view.labels import folded_label, letter_of
+from iptviz.view.labels import folded_label, letter_of, pod_label
 from iptviz.view.nodes import OTHERWISE, LetteredCase
 from iptviz.view.numbers import bounds
 from iptviz.view.text import printable
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.packet import PacketResult
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
@@ -165,12 +166,13 @@ def _lacking(outcome: Outcome) -> str:
     return f"may lack rules of {last.table} {last.chain}" if last else "lacks chains that decide"
 
 
-def rewritten_labels(outcome: Outcome, asked: Packet) -> tuple[str, str, str]:
+def rewritten_labels(outcome: Outcome, asked: Packet, node: Snapshot | None = None) -> tuple[str, str, str]:
     """Return the new destination, source and mark, each empty where it is as before."""
     end = outcome.packet
+    to = f"to {end.dnat}{pod_label(node, *split_endpoint(end.dnat))}" if end.dnat else ""
     source = "" if end.snat is None else "masqueraded" if end.snat == "MASQUERADE" else f"from {end.snat}"
     mark = end.mark.label if end.mark != asked.mark else None
-    return printable(f"to {end.dnat}" if end.dnat else ""), printable(source), f"mark {mark}" if mark else ""
+    return printable(to), printable(source), f"mark {mark}" if mark else ""
 
 
 def effect_label(step: Step) -> str:

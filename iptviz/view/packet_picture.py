@@ -91,6 +91,7 @@ class _WaysPainter:
 
     def __init__(self, result: PacketResult, ways: list[_Way], *, fold: bool) -> None:
         self.asked = result.asked
+        self.node = result.snapshot
         self.ends: dict[tuple[str, ...], list[_Way]] = {}
         for way in ways:
             self.ends.setdefault(self._end_lines(way.outcome), []).append(way)
@@ -99,7 +100,7 @@ class _WaysPainter:
         self.hidden = [way for those in list(self.ends.values())[shown:] for way in those]
 
     def _end_lines(self, outcome: Outcome) -> tuple[str, ...]:
-        return (fate_label(outcome), *filter(None, rewritten_labels(outcome, self.asked)))
+        return (fate_label(outcome), *filter(None, rewritten_labels(outcome, self.asked, self.node)))
 
     def boxes(self) -> Iterator[Box]:
         yield Box(_PACKET, "frontend", (asked_label(self.asked),))

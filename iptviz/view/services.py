@@ -15,7 +15,7 @@ from iptviz.questions.services import is_uneven
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts
-from iptviz.view.labels import dump_label, note_texts, short_dump_label
+from iptviz.view.labels import dump_label, note_texts, pod_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import cause_facts, cause_remarks, reached_parts, reached_text
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Reached
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import CellKind, Mood
@@ -60,9 +61,9 @@ def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = T
 
 def services_table(result: ServicesResult, *, fold: bool) -> Table:
     """Return a row for each service port; unfolded, with its endpoints below it."""
-    several = bool(result.others)
+    several, node = bool(result.others), result.snapshot
     rows = [
-        (port.name, _row(port, reached, short_dump_label(answer.dump) if several else "", fold=fold))
+        (port.name, _row(port, reached, short_dump_label(answer.dump) if several else "", node, fold=fold))
         for answer in result.answers
         for port, reached in zip(answer.services, answer.reached, strict=True)
     ]
@@ -74,7 +75,9 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 # --- one service port ----------------------------------------------------------------------------------------
 
 
-def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bool) -> TableRow:
+def _row(
+    port: ServicePort, reached: tuple[Reached, ...], dump: str, node: Snapshot | None, *, fold: bool
+) -> TableRow:
     said = {heading: cell(port) for heading, cell in _CELLS.items()}
     if reached:
         said["REACHED"] = reached_text(reached)
@@ -85,7 +88,7 @@ def _row(port: ServicePort, reached: tuple[Reached, ...], dump: str, *, fold: bo
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
     empty = not port.all_endpoints and not _has_others(port)
     bad = is_uneven(port) or empty or fails(reached)
-    below = () if fold else tuple(_endpoint_lines(port))
+    below = () if fold else tuple(_endpoint_lines(port, node))
     unsure = bool(reached) and not surely_reached(reached)
     return TableRow((name, *cells), below, "bad" if bad else "" if unsure else "good")
 
@@ -205,17 +208,20 @@ def _reached(port: PublishedPort) -> str:
     return f"if {clauses(port.when)}" if port.when else ""
 
 
-def _endpoint_lines(port: ServicePort) -> Iterator[Below]:
-    yield from (_endpoint_line(port.usual, end) for end in port.endpoints)
+def _endpoint_lines(port: ServicePort, node: Snapshot | None) -> Iterator[Below]:
+    yield from (_endpoint_line(port.usual, end, node) for end in port.endpoints)
     for answer in port.answers[1:]:
         if answer.endpoints and answer.endpoints != port.endpoints:
             yield Below(printable(f"outside clients, at {_at(answer)}:"))
-            yield from (_endpoint_line(answer, end, depth=1) for end in answer.endpoints)
+            yield from (_endpoint_line(answer, end, node, depth=1) for end in answer.endpoints)
 
 
-def _endpoint_line(answer: FrontendAnswer, end: EndpointShare, *, depth: int = 0) -> Below:
+def _endpoint_line(
+    answer: FrontendAnswer, end: EndpointShare, node: Snapshot | None, *, depth: int = 0
+) -> Below:
     share = "?" if answer.unshared else percent(end.share)
-    return Below(printable(join_endpoint(end.address, end.port)), share, depth)
+    text = join_endpoint(end.address, end.port) + pod_label(node, end.address, end.port)
+    return Below(printable(text), share, depth)
 
 
 # --- all of them ---------------------------------------------------------------------------------------------

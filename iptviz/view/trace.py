@@ -212,7 +212,7 @@ class _FrontendViewer:
         chain = printable(endpoint.rule.chain)
         cells = (
             Cell("share", share_text(endpoint.share, outcome)),
-            Cell("address", endpoint_label(endpoint)),
+            Cell("address", endpoint_label(endpoint, self.result.snapshot)),
             Cell("text", ", ".join([how_label(endpoint, outcome), *([count.text] if count else [])])),
             Cell("chain", chain, "nat"),
             Cell("line", lines + ("  <- asked for" if wanted else "") + (_FAILS if fails else "")),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Needs
     from iptviz.kube.service import ServiceTrace
+    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
     from iptviz.view.fates import Ways
 
@@ -57,7 +58,9 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     for place, service in enumerate(result.services):
         own = [case for case in cases if case.frontend is service]
         failing = failing_ends(ways[place]) if ways else frozenset()
-        painter = _FrontendPainter(service, own, shares, counts, result.wanted, failing, fold=fold)
+        painter = _FrontendPainter(
+            service, own, shares, counts, result.wanted, failing, result.snapshot, fold=fold
+        )
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
@@ -107,6 +110,7 @@ class _FrontendPainter:
         counts: dict[Rule, Count],
         wanted: frozenset[Rule],
         failing: frozenset[tuple[str, int | None]],
+        node: Snapshot | None,
         *,
         fold: bool,
     ) -> None:
@@ -116,6 +120,7 @@ class _FrontendPainter:
         self.shares = shares
         self.wanted = wanted
         self.failing = failing
+        self.node = node
         self.entry = service.frontend.rule.chain
         self.table = service.frontend.rule.table
         self.entry_id = chain_id(self.entry, self.table.name)
@@ -158,7 +163,7 @@ class _FrontendPainter:
         return [self.counts[via] for via in dict.fromkeys(end.via for end in ends) if via in self.counts]
 
     def _endpoint_lines(self, chain: str, ends: list[Endpoint], counts: list[Count]) -> tuple[str, ...]:
-        labels = dict.fromkeys(endpoint_label(end) for end in ends)
+        labels = dict.fromkeys(endpoint_label(end, self.node) for end in ends)
         seen = dict.fromkeys(count.text for count in counts)
         return (*labels, *self.shares.lines(chain), *seen)
 

@@ -51,6 +51,14 @@ UNSYNCED = """\
 -A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
 COMMIT
 """
+CALICO = "*filter\n:INPUT ACCEPT [0:0]\n:cali-fw-x - [0:0]\n-A cali-fw-x -j DROP\nCOMMIT\n"
+EXCERPT = "-A cali-fw-x -j DROP\n"
+WIDE = HTTPD.replace(
+    "-A PREROUTING",
+    "-A PREROUTING -d 10.9.0.0/16 -p tcp -j DNAT --to-destination 192.0.2.8:81\n-A PREROUTING",
+    1,
+)
+FORWARD_DROPS = HTTPD.replace(":FORWARD ACCEPT", ":FORWARD DROP", 1)
 STALE_CHAIN = "KUBE-SVC-STALE2VLQEZCHLPK"
 STALE = HTTPD.replace(":KUBE-SERVICES - ", f":{STALE_CHAIN} - [0:0]\n:KUBE-SERVICES - ", 1)
 STALE_LINE = STALE.splitlines().index(f":{STALE_CHAIN} - [0:0]") + 1
@@ -90,10 +98,31 @@ def said(dump: str, target: str) -> str:
         (HTTPD, "kube-system/httpd-service", ["There is default/httpd-service."]),
         (HTTPD, "kube-dns:dsn", ["kube-system/kube-dns:dns, kube-system/kube-dns:dns-tcp"]),
         (HTTPD, "kube-system/kube-dns:http", ["The service has these ports: kube-system/kube-dns:dns, "]),
+        (HTTPD, "http", ["Did you mean default/httpd-service?"]),
+        (HTTPD, "HTTPD", ["Did you mean default/httpd-service?"]),
+        (HTTPD, "default/ht", ["Did you mean default/httpd-service?"]),
+        (HTTPD, "e", ['"e" is part of default/httpd-service, default/kubernetes, kube-system/kube-dns; list all']),
+        (HTTPD, "nothing-such", ["names 3 services; list them: iptviz services DUMP"]),
+        (HTTPD, "httpd-service.default.svc.cluster.local:80", [
+            "default/httpd-service has other ports: 10.97.13.198:79/tcp (default/httpd-service), :32123/tcp"]),
+        (HTTPD, "_dns._tcp.kube-dns.kube-system.svc", ["10.96.0.10:53/udp (kube-system/kube-dns:dns)"]),
+        (HTTPD, "node-1:32123", ["If node-1 is a node: 32123 is a node port, :32123/tcp", "ask for :32123."]),
+        (HTTPD, "79", ["reading 79 as node port :79", "a service's own port: 10.97.13.198:79/tcp"]),
         # chains
         (HTTPD, "KUBE-SVC-X2P42VLQEZCHLPKX", ["Did you mean KUBE-SVC-X2P42VLQEZCHLPKZ?"]),
         (HTTPD, "KUBE-SERVICES", ["is in table nat (line 22)", "the way to all services: name one of them"]),
-        (HTTPD, "KUBE-FORWARD", ["is in table filter", "trace follows the nat table"]),
+        (HTTPD, "KUBE-FORWARD", [
+            "Chain KUBE-FORWARD is in table filter (line 89): 3 rules.", "line 99: -A KUBE-FORWARD -m comment",
+            "Rules of KUBE-FORWARD lead to ACCEPT.", "lead to KUBE-FORWARD are in FORWARD (line 94).",
+            "iptviz graph --around KUBE-FORWARD",
+        ]),
+        (HTTPD, "FORWARD", ["is in table filter (line 85): 2 rules, policy ACCEPT", "KUBE-FORWARD, KUBE-SERVICES."]),
+        (HTTPD, "KUBE-SERVICES", ["table nat", "and 6 more rules", "table filter (line 90): no rules.",
+                                  "PREROUTING, OUTPUT (lines 28, 29)"]),
+        (CALICO, "cali-fw-x", ["Chain cali-fw-x is in table filter", "1 rule.", "No rule of table filter leads to"]),
+        (EXCERPT, "cali-fw-x", ["1 rule in this dump, which may lack some"]),
+        (HTTPD, "NOSUCH", ["names 3 services; list them: iptviz services DUMP"]),
+        (HTTPD, "KUBE-FORWARDS", ["Did you mean KUBE-FORWARD?"]),
         (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service's traffic leads to it"]),
         # what the node lacks
         (FILTER_ONLY, "10.97.13.198", ["no nat table, only filter", "iptables-save -t nat"]),
@@ -119,6 +148,15 @@ def test_the_likely_reason_is_given(dump: str, target: str, parts: list[str]) ->
         (HTTPD, "203.0.113.7", "Near it"),
         (HTTPD, "default/entirely-else", "Did you mean"),
         (HTTPD, ":1", "Near it"),
+        (HTTPD, "PREROUTING", "no service's traffic"),
+        (HTTPD, "PREROUTING", "No rule of table"),
+        (EXCERPT, "cali-fw-x", "No rule of table"),
+        (EXCERPT, "10.9.9.9:80", "Not DNATed"),
+        (HTTPD.rpartition("COMMIT")[0], "10.9.9.9:80", "Not DNATed"),
+        (FILTER_ONLY, "10.9.9.9:80", "Not DNATed"),
+        (IPVS_NODE, "10.9.9.9:80", "Not DNATed"),
+        (HTTPD, "203.0.113.7", "Not DNATed"),  # it may be the node's: its node ports are DNATed
+        (WIDE, "10.9.9.9:80", "Not DNATed"),
     ],
 )
 def test_nothing_wrong_is_said(dump: str, target: str, part: str) -> None:
@@ -142,7 +180,7 @@ def test_many_neighbours_are_cut_to_five_and_counted() -> None:
     )
     text = said(saved(Cluster(services, NEW)), "10.97.20.9")
     assert "Near it: 10.97.20.1:80/tcp (default/web-1), " in text
-    assert text.count("10.97.20.") == 6  # itself and five
+    assert text.splitlines()[1].count("10.97.20.") == 5
     assert "and 3 more" in text
 
 
@@ -156,3 +194,24 @@ def test_without_comments_names_are_not_there_to_be_found() -> None:
     bare = HTTPD.replace("default/httpd-service: cluster IP", "x").replace("default/httpd-service:", "x")
     bare = "\n".join(line for line in bare.splitlines() if "kube-dns" not in line and "default/" not in line)
     assert "No comment in this dump names a service; ask by address." in said(bare, "default/web")
+
+
+def test_what_becomes_of_connections_to_an_address_of_no_service() -> None:
+    text = said(HTTPD, "10.244.9.9:443")
+    assert "Not DNATed: no rule of this dump sends TCP connections to 10.244.9.9:443 elsewhere." in text
+    assert "from this node: goes on unchanged" in text
+    assert "iptviz packet --dst 10.244.9.9 --protocol tcp --dport 443" in text
+    dropped = said(FORWARD_DROPS, "10.9.9.9:443/udp")
+    assert "UDP connections to 10.9.9.9:443" in dropped
+    assert (
+        "from a pod: DROP by the policy of filter FORWARD (line 85), if destination is not an address"
+        in dropped
+    )
+    assert "from this node: goes on unchanged" in dropped
+
+
+def test_an_address_that_others_rules_rewrite_is_said_to_be() -> None:
+    assert "name no service DNAT TCP connections to 10.9.9.9:80, all or some, to 192.0.2.8:81." in said(
+        WIDE, "10.9.9.9:80"
+    )
+    assert "depends on the port: give one, 203.0.113.7:443" in said(HTTPD, "203.0.113.7")

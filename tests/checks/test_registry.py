@@ -31,6 +31,7 @@ from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.era import era_of
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS
+from iptviz.paths.model import Decider
 from iptviz.supplied.ipvs import RealServer, VirtualServer
 from tests.conftest import ROOT
 
@@ -93,6 +94,9 @@ VALUES: dict[str, Hashable] = {
     "acts": True, "side": "new", "other_side": "old",
     "rule": "mangle PREROUTING rule 1", "mark": "0x8000", "dropped": "KUBE-FIREWALL (line 35)",
     "unreached": UNREACHED, "elsewhere": True,
+    "policy": "DROP", "partly": True, "of_services": "none", "text": "-A KUBE-SVC-A -j DROP", "callers": ("FORWARD",),
+    "protocol": "TCP", "clients": ("outside", "pod"), "outcome": "DROP", "pod": "default/web-7d4b9c-x2x", "on_host": True,
+    "decider": Decider("filter", "FORWARD", 3, 7, "-A FORWARD -j DROP"),
     "server": VirtualServer("tcp", "10.96.0.1:80", "rr", 10800, (RealServer("10.244.0.1:80", 1),), 7), "place": "node.txt:7",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
@@ -144,7 +148,7 @@ def test_ids_are_unique() -> None:
 
 
 def test_every_catalogue_is_in_the_list_and_has_something_to_say() -> None:
-    shared = {"__init__", "examined", "finding", "registry", "told", "wording"}
+    shared = {"__init__", "chain_told", "examined", "finding", "registry", "told", "wording"}
     assert {path.stem for path in (ROOT / "iptviz/checks").glob("*.py")} - shared == set(CATALOGUES)
     assert all(held.diagnoses or held.remarks for held in HELD.values())
 

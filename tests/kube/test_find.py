@@ -194,11 +194,28 @@ ALIKE = (
         ("10.244.0.1:80", ["10.97.20.1:80/tcp", ":30008/tcp"]),
         ("10.244.0.1", ["10.97.20.1:80/tcp", "10.97.20.100:8080/tcp", ":30008/tcp"]),
         ("10.244.0.10", ["10.97.20.10:80/tcp"]),
+        ("web.b", ["10.97.20.1:80/tcp", ":30008/tcp"]),
+        ("web.b.svc.cluster.local:80", ["10.97.20.1:80/tcp"]),
+        ("web.b:30008", [":30008/tcp"]),
+        ("web:8080", []),
+        ("http://web2.b:8080/x", ["10.97.20.100:8080/tcp"]),
+        ("http://web2.b/x", []),
+        ("udp://web2.b:8080", []),
+        ("svc/web2", ["10.97.20.100:8080/tcp"]),
+        ("service/web", ["10.97.20.1:80/tcp", "10.97.20.10:80/tcp", ":30008/tcp"]),
+        ("30080", [":30080/tcp"]),
+        ("10-244-0-10.ab.pod.cluster.local", ["10.97.20.10:80/tcp"]),
     ],
 )
 def test_names_that_begin_alike_do_not_mix(era: str, target: str, expected: list[str]) -> None:
     dump = iptviz.load(saved(Cluster(ALIKE, era)).encode())
     assert texts(find(dump, parse_target(target))) == sorted(expected)
+
+
+def test_a_namespace_that_is_called_svc_is_one() -> None:
+    services = (*ALIKE, Service("web2", "10.97.20.7", (("10.244.0.7", 80),), namespace="svc"))
+    dump = iptviz.load(saved(Cluster(services)).encode())
+    assert texts(find(dump, parse_target("svc/web2"))) == ["10.97.20.7:80/tcp"]
 
 
 NAMED_PORT = """*nat

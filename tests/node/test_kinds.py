@@ -43,6 +43,13 @@ SAMPLES: dict[str, tuple[bytes, ...]] = {
         b"TCP  10.96.0.1:443 rr\n  -> 192.168.1.10:6443            Masq    1      0          0         \n",
         b"UDP  [fd00::a]:53 wrr persistent 10800\n",
     ),
+    "pods": (
+        b"NAMESPACE   NAME   READY   STATUS   RESTARTS   AGE   IP   NODE   NOMINATED NODE   READINESS GATES\n",
+        b"NAME    READY   STATUS    RESTARTS   AGE   IP           NODE\n",
+        b'{\n  "apiVersion": "v1",\n  "items": [\n    {\n      "apiVersion": "v1",\n      "kind": "Pod",\n',
+        b'{"apiVersion":"v1","kind":"PodList"}',
+        b"apiVersion: v1\nitems:\n- apiVersion: v1\n  kind: Pod\n",
+    ),
     "table names": (b"nat\nfilter\n",),
     "iptables-xml": (
         b'<?xml version="1.0"?>\n<iptables-rules version="1.0">\n',
@@ -63,6 +70,8 @@ NOTHING = (
     texts.listing("nat-nvL.txt"),
     texts.FAILED_LISTING,
     b"filter\nnat\nothers\n",
+    b"NAMESPACE   NAME   READY   STATUS   RESTARTS   AGE\n",  # tells no addresses
+    b'{"apiVersion":"v1","items":[{"addressType":"IPv4","endpoints":[{"targetRef":{"kind":"Pod"}}]}]}',
     b'[{"name": "eth0"}]',
     b'{"kind": "List", "items": [{"it": 1}]}',
     b"the default via a proxy\nlog: net.ipv4.ip_forward = 1\n",

@@ -443,3 +443,16 @@ $ iptables -t nat -S PREROUTING
         "filter": ["-A KUBE-FORWARD -j DROP"],
     }
     assert not other.complete
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "httpd-service.default.svc.cluster.local:79", "http://httpd-service.default:79/x", "svc/httpd-service",
+        "service/httpd-service:79", "httpd-service:79", "32123", "kube-dns:dns", "http://kube-dns:9153",
+    ],
+)  # fmt: skip
+def test_a_target_in_any_words_names_the_same_in_pseudonyms(target: str) -> None:
+    dump = iptviz.load(ROOT / "fixtures" / "httpd-service" / "dump.rules")
+    compare(dump, [target])
+    assert followed(dump, target)
