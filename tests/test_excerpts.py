@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import iptviz
 from iptviz.checks.finding import IF_COMPLETE
 from iptviz.questions.check import check_listed
+from iptviz.view.blocks import Facts
+from iptviz.view.trace import trace_view
 from tests.conftest import FIXTURES, part_of
 
 if TYPE_CHECKING:
@@ -227,3 +229,24 @@ def test_what_filter_alone_says_of_local_endpoints_is_not_said_of_pods() -> None
         for row in path["leftover"]
     }
     assert said == {("outside", "DROP"), ("pod", "UNKNOWN"), ("node", "UNKNOWN")}
+
+
+def test_the_chain_of_an_endpoint_alone_is_found_by_the_name_of_its_service() -> None:
+    text = "\n".join(
+        line for line in rules_alone("httpd-today") if chain_of(line) == "KUBE-SEP-ASZSYVK6UWO2LQSQ"
+    )
+    dump = iptviz.load(text.encode())
+    for target in ("default/httpd-service", "KUBE-SEP-ASZSYVK6UWO2LQSQ", "10.244.1.17"):
+        (service,) = iptviz.trace(dump, target).to_dict()["services"]
+        assert [(end["address"], end["probability"]) for end in service["endpoints"]] == [
+            ("10.244.1.17", None)
+        ]
+
+
+def test_that_no_rule_of_an_excerpt_masquerades_is_not_told_as_if_none_did() -> None:
+    lines_of = [
+        line for line in rules_alone("httpd-today") if "KUBE-S" in line and "KUBE-MARK-MASQ" not in line
+    ]
+    facts = trace_view(iptviz.trace(iptviz.load("\n".join(lines_of).encode()), "10.97.13.198")).of(Facts)
+    said = [fact.text for block in facts for fact in block.facts if fact.label == "SNAT"]
+    assert said == ["outside, pod, node: not known, no rule in this excerpt says so"]

@@ -118,10 +118,10 @@ def _has_others(port: ServicePort) -> bool:
 
 def _shares(port: ServicePort) -> str:
     balance = port.balance
+    if port.usual.unshared and port.endpoints:
+        return "not printed"
     if port.usual.unseen:
         return f"{percent(port.usual.leftover)} not in this dump"
-    if port.usual.unshared:
-        return "not printed"
     if balance is None:
         return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
