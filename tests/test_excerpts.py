@@ -250,3 +250,26 @@ def test_that_no_rule_of_an_excerpt_masquerades_is_not_told_as_if_none_did() -> 
     facts = trace_view(iptviz.trace(iptviz.load("\n".join(lines_of).encode()), "10.97.13.198")).of(Facts)
     said = [fact.text for block in facts for fact in block.facts if fact.label == "SNAT"]
     assert said == ["outside, pod, node: not known, no rule in this excerpt says so"]
+
+
+LISTED = """\
+$ iptables -t nat -S PREROUTING
+-P PREROUTING ACCEPT
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+$ iptables -t nat -S KUBE-SERVICES
+-N KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.50/32 -p tcp -m comment --comment "default/web:http cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
+$ iptables -t nat -S KUBE-SVC-A
+-N KUBE-SVC-A
+-A KUBE-SVC-A -m comment --comment "default/web:http -> 10.244.1.5:8080" -j KUBE-SEP-B
+$ iptables -t nat -S KUBE-SEP-B
+-N KUBE-SEP-B
+-A KUBE-SEP-B -p tcp -m comment --comment "default/web:http" -m tcp -j DNAT --to-destination 10.244.1.5:8080
+"""
+
+
+def test_of_built_in_chains_those_that_are_not_listed_are_not_empty() -> None:
+    assert reached_by(LISTED, "node") == ("yes", set())
+    without_jump = LISTED.replace("-j KUBE-SERVICES", "-j ACCEPT")
+    assert reached_by(without_jump, "node") == ("yes", set())
+    assert reached_by(without_jump, "pod")[0] == "no"
