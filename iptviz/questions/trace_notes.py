@@ -108,7 +108,7 @@ def address_notes(target: ParsedTarget, found: Found) -> Iterator[Item]:
     Where ports are not printed, that which is asked for may be that of any service.
     """
     port = target.port if isinstance(target, AddressTarget | NodePortTarget) else None
-    if port is not None and any(one.unprinted for one in found.frontends):
+    if port is not None and any(one.lacks_port for one in found.frontends):
         yield remark("may-be-any-port", port=port)
     if not isinstance(target, AddressTarget):
         return

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.frontends import Frontend
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
     from iptviz.paths.fares import Reached
@@ -153,9 +154,16 @@ def _other_remarks(port: ServicePort) -> list[str]:
     """Return what is said of a service beside who refuses it."""
     remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
     remarks += ["its frontends are not in this dump"] if port.usual.frontend.kind == CHAIN else []
+    shown = [answer.frontend for answer in port.answers]
+    remarks += ["a rule that leads to it shows no port"] if any(map(_is_odd, shown)) else []
     remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
     return remarks
+
+
+def _is_odd(frontend: Frontend) -> bool:
+    """Whether the rule of a frontend shows no port, which those of others do."""
+    return frontend.lacks_port and frontend.unprinted is None
 
 
 def _at(answer: FrontendAnswer) -> str:

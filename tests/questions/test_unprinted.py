@@ -12,7 +12,8 @@ import pytest
 
 import iptviz
 from iptviz.documents.records import records_of
-from iptviz.view.blocks import Facts, Tree
+from iptviz.view.blocks import Facts, Table, Tree
+from iptviz.view.services import services_view
 from iptviz.view.trace import trace_view
 from tests.conftest import FIXTURES
 
@@ -419,3 +420,17 @@ def test_where_marks_are_not_printed_the_tree_says_that_connections_are_marked()
     ]
     marks = {below.text for node in nodes for below in node.children if below.kind == "mark"}
     assert marks == {"marked for SNAT unless source in 10.244.0.0/16"}
+
+
+def test_one_rule_without_a_port_beside_others_that_show_theirs_is_said() -> None:
+    text = re.sub(r"(-A KUBE-NODEPORTS .*?) -m tcp --dport \d+", r"\1", WHOLE)
+    result = iptviz.services(of(text))
+    odd = [one.frontend.at for port in result.services for one in port.answers if one.frontend.lacks_port]
+    assert odd == [":?"]
+    (table,) = services_view(result).of(Table)
+    assert (
+        sum("a rule that leads to it shows no port" in cell.text for row in table.rows for cell in row.cells)
+        == 1
+    )
+    (service,) = iptviz.trace(of(text), ":30053").to_dict()["services"]
+    assert service["frontend"]["port_printed"] is False
