@@ -1,4 +1,8 @@
-"""The document `iptviz.trace.v1`: what `iptviz trace --json` prints. Fields may be added, none may change."""
+"""The document `iptviz.trace.v1`: what `iptviz trace --json` prints. Fields may be added, none may change.
+
+A share that the dump does not print, or that hangs on what it does not show, is null in both of its forms: a
+number would be taken for one. The kind of a frontend is `chain` where an excerpt shows a service's chain alone.
+"""
 
 from __future__ import annotations
 

@@ -24,12 +24,18 @@ def joined_by_chance(outcomes: Iterable[FrontendOutcome]) -> Iterator[FrontendOu
     """
     alike: dict[object, list[FrontendOutcome]] = {}
     for outcome in outcomes:
-        beside = tuple(need for need in outcome.when if need.condition.kind != CHANCE_LOST)
-        left = outcome.leftover - lacking_share(outcome)
-        key = outcome._replace(when=beside, endpoints=(), hops=(), lacking=(), leftover=left)
-        alike.setdefault(key if len(beside) < len(outcome.when) else outcome.when, []).append(outcome)
+        alike.setdefault(_beside_chance(outcome), []).append(outcome)
     for those in alike.values():
         yield those[0] if len(those) == 1 else _joined(those)
+
+
+def _beside_chance(outcome: FrontendOutcome) -> object:
+    """Return what is equal for outcomes that such a chance alone tells apart; of others their conditions."""
+    beside = tuple(need for need in outcome.when if need.condition.kind != CHANCE_LOST)
+    if len(beside) == len(outcome.when):
+        return outcome.when
+    left = outcome.leftover - lacking_share(outcome)
+    return outcome._replace(when=beside, endpoints=(), hops=(), lacking=(), leftover=left)
 
 
 def with_all_lacking(outcome: FrontendOutcome, missing: Mapping[Place, str]) -> FrontendOutcome:
