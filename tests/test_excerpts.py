@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import iptviz
 from iptviz.checks.finding import IF_COMPLETE
 from iptviz.questions.check import check_listed
+from iptviz.view.blocks import Facts
+from iptviz.view.trace import trace_view
 from tests.conftest import FIXTURES, part_of
 
 if TYPE_CHECKING:
@@ -227,3 +229,47 @@ def test_what_filter_alone_says_of_local_endpoints_is_not_said_of_pods() -> None
         for row in path["leftover"]
     }
     assert said == {("outside", "DROP"), ("pod", "UNKNOWN"), ("node", "UNKNOWN")}
+
+
+def test_the_chain_of_an_endpoint_alone_is_found_by_the_name_of_its_service() -> None:
+    text = "\n".join(
+        line for line in rules_alone("httpd-today") if chain_of(line) == "KUBE-SEP-ASZSYVK6UWO2LQSQ"
+    )
+    dump = iptviz.load(text.encode())
+    for target in ("default/httpd-service", "KUBE-SEP-ASZSYVK6UWO2LQSQ", "10.244.1.17"):
+        (service,) = iptviz.trace(dump, target).to_dict()["services"]
+        assert [(end["address"], end["probability"]) for end in service["endpoints"]] == [
+            ("10.244.1.17", None)
+        ]
+
+
+def test_that_no_rule_of_an_excerpt_masquerades_is_not_told_as_if_none_did() -> None:
+    lines_of = [
+        line for line in rules_alone("httpd-today") if "KUBE-S" in line and "KUBE-MARK-MASQ" not in line
+    ]
+    facts = trace_view(iptviz.trace(iptviz.load("\n".join(lines_of).encode()), "10.97.13.198")).of(Facts)
+    said = [fact.text for block in facts for fact in block.facts if fact.label == "SNAT"]
+    assert said == ["outside, pod, node: not known, no rule in this excerpt says so"]
+
+
+LISTED = """\
+$ iptables -t nat -S PREROUTING
+-P PREROUTING ACCEPT
+-A PREROUTING -m comment --comment "kubernetes service portals" -j KUBE-SERVICES
+$ iptables -t nat -S KUBE-SERVICES
+-N KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.50/32 -p tcp -m comment --comment "default/web:http cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
+$ iptables -t nat -S KUBE-SVC-A
+-N KUBE-SVC-A
+-A KUBE-SVC-A -m comment --comment "default/web:http -> 10.244.1.5:8080" -j KUBE-SEP-B
+$ iptables -t nat -S KUBE-SEP-B
+-N KUBE-SEP-B
+-A KUBE-SEP-B -p tcp -m comment --comment "default/web:http" -m tcp -j DNAT --to-destination 10.244.1.5:8080
+"""
+
+
+def test_of_built_in_chains_those_that_are_not_listed_are_not_empty() -> None:
+    assert reached_by(LISTED, "node") == ("yes", set())
+    without_jump = LISTED.replace("-j KUBE-SERVICES", "-j ACCEPT")
+    assert reached_by(without_jump, "node") == ("yes", set())
+    assert reached_by(without_jump, "pod")[0] == "no"

@@ -1,4 +1,8 @@
-"""The document `iptviz.packet.v1`: what `iptviz packet --json` prints. Fields may be added, none may change."""
+"""The document `iptviz.packet.v1`: what `iptviz packet --json` prints. Fields may be added, none may change.
+
+A `verdict` is UNKNOWN where chains or rules decide that the dump does not show: a script that knows the others
+alone shall stop there, and not take it for one of them.
+"""
 
 from __future__ import annotations
 

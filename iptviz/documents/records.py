@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from iptviz.paths.model import CLIENT_KINDS
+from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -242,7 +243,11 @@ def _service_name(service: Shape) -> str:
 
 
 def _frontend(frontend: Shape) -> str:
-    return f"{join_endpoint(frontend['address'] or '', frontend['port'])}/{frontend['protocol']}"
+    """Return address, port and protocol; a port that the dump does not print is a question mark."""
+    host, port = frontend["address"] or "", frontend["port"]
+    if frontend.get("port_printed", True):
+        return f"{join_endpoint(host, port)}/{frontend['protocol']}"
+    return f"{f'[{host}]' if ':' in host else host}:{UNKNOWN_PORTS}/{frontend['protocol']}"
 
 
 def _endpoint(endpoint: Shape) -> str:

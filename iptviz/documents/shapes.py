@@ -132,7 +132,7 @@ def _finding(finding: Finding) -> Shape:
 
 
 def frontend_shape(frontend: Frontend) -> Shape:
-    """Return the shape `frontend`."""
+    """Return the shape `frontend`; where its rule shows no port, that is said."""
     return {
         "kind": frontend.kind,
         "address": frontend.address,
@@ -140,6 +140,7 @@ def frontend_shape(frontend: Frontend) -> Shape:
         "protocol": frontend.protocol or None,
         "line": frontend.rule.line,
         "addresses": _limit_shape(frontend.addresses),
+        **({"port_printed": False} if frontend.lacks_port else {}),
     }
 
 

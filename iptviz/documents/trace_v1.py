@@ -1,4 +1,8 @@
-"""The document `iptviz.trace.v1`: what `iptviz trace --json` prints. Fields may be added, none may change."""
+"""The document `iptviz.trace.v1`: what `iptviz trace --json` prints. Fields may be added, none may change.
+
+A share that the dump does not print, or that hangs on what it does not show, is null in both of its forms: a
+number would be taken for one. The kind of a frontend is `chain` where an excerpt shows a service's chain alone.
+"""
 
 from __future__ import annotations
 
@@ -118,8 +122,8 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
     return {
         "when": [condition_shape(need) for need in outcome.when],
         "endpoints": [_endpoint(endpoint, outcome) for endpoint in outcome.endpoints],
-        "leftover": share_shape(outcome.leftover),
-        **({"lacking": list(map(_lacking, outcome.lacking))} if outcome.lacking else {}),
+        "leftover": _of_unknown(share_shape(outcome.leftover), unknown=_is_partly_lacking(outcome)),
+        **({"lacking": [_lacking(hop, outcome) for hop in outcome.lacking]} if outcome.lacking else {}),
         "verdict": _verdict(outcome.verdict),
         "masquerade": [
             conditions_shape(masquerade.needs) | {"line": masquerade.rule.line}
@@ -128,10 +132,16 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
     }
 
 
-def _lacking(hop: Hop) -> Shape:
+def _is_partly_lacking(outcome: FrontendOutcome) -> bool:
+    """Whether chains that are not shown get a share of connections that is not printed."""
+    return outcome.unshared and bool(outcome.lacking and outcome.endpoints)
+
+
+def _lacking(hop: Hop, outcome: FrontendOutcome) -> Shape:
     """Return a chain that connections enter and the dump does not show; its share is a part of `leftover`."""
     address = way_of_comment(hop.via.comment) or None
-    return {"chain": hop.chain, **share_shape(hop.share), "line": hop.via.line, "comment_names": address}
+    share = _of_unknown(share_shape(hop.share), unknown=outcome.unshared)
+    return {"chain": hop.chain, **share, "line": hop.via.line, "comment_names": address}
 
 
 def _of_unknown(share: Shape, *, unknown: bool) -> Shape:

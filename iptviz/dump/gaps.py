@@ -151,7 +151,7 @@ def _undeclared(tables: Mapping[str, Table]) -> Iterator[Remark]:
 def _part_of_table(tables: Mapping[str, Table]) -> Iterator[Remark]:
     """Find tables of which a listing shows some chains, and no built-in one: those that somebody asked for."""
     for table in tables.values():
-        if table.shows_some_chains and not table.undeclared():
+        if table.shows_some_chains and not table.undeclared() and not any(map(table.has_chain, HOOKS)):
             yield remark("part-of-table", table.line, table=table.name)
 
 

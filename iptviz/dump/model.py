@@ -62,10 +62,12 @@ class Dump:
             section.name: Table(self.data, self.lines, section, self._saving)
             for section in plain.layout.sections
         }
+        unlisted = {dict(gap.values)["table"] for gap in plain.gaps if gap.id == "chains-unlisted"}
         for table in self.tables.values():
             table.beside = self.tables
             table.is_listed = self.form == DumpForm.LISTING
-            table.shows_some_chains = self.form != DumpForm.SAVE and not any(map(table.has_chain, HOOKS))
+            some = table.name in unlisted or not any(map(table.has_chain, HOOKS))
+            table.shows_some_chains = self.form != DumpForm.SAVE and some
 
     @property
     def own_tables(self) -> list[str]:

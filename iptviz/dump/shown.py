@@ -58,7 +58,12 @@ class Shown:
         return self._table.shows_some_chains or bool(self._table.undeclared())
 
     def may_lack(self, chain: str) -> bool:
-        """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it."""
+        """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it.
+
+        Of a chain that somebody had listed, none is.
+        """
+        if self._table.shows_some_chains and not self._table.undeclared() and chain in self._places:
+            return False
         return self.is_excerpt or self.is_cut_at(chain)
 
     def is_cut_at(self, chain: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.dispatching import dispatching_rules
-from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE
+from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE, NODE_PORTS
 from iptviz.kube.frontends import (
     Frontend,
     frontend_of,
@@ -133,7 +133,7 @@ def _at_this_node(dump: Dump, target: AddressTarget, port: int) -> Found:
 def _at(frontend: Frontend, target: AddressTarget | WrittenTarget) -> bool:
     return (
         frontend.address == target.address
-        and (target.port in {None, frontend.port} or frontend.unprinted is not None)
+        and (target.port in {None, frontend.port} or frontend.lacks_port)
         and target.protocol in {None, frontend.protocol}
     )
 
@@ -193,16 +193,20 @@ def _at_port(dump: Dump, port: int, protocol: str | None) -> list[Frontend]:
     """Return what answers at a port of the node: node ports, published ports, health checks."""
     dispatched = frontends_among([*dispatching_rules(dump, f"--dport {port} "), *_without_port(dump)])
     found = [
-        *(one for one in dispatched if one.kind == "node-port" and (one.port == port or one.unprinted)),
+        *(one for one in dispatched if one.kind == "node-port" and (one.port == port or one.lacks_port)),
         *_published(dump, lambda published: [port] if published.names(port) else ()),
         *health_checks(dump, port),
     ]
     return [frontend for frontend in found if protocol in {None, frontend.protocol}]
 
 
-def _without_port(dump: Dump) -> Iterator[Rule]:
-    """Yield the rules of services whose port the dump does not print: it may be any."""
-    return (rule for table in dump.tables.values() for rule in rule_table(table).unprinted.ports)
+def _without_port(dump: Dump) -> list[Rule]:
+    """Return the rules of services whose port the dump does not print: it may be any."""
+    lost = [rule for table in dump.tables.values() for rule in rule_table(table).unprinted.ports]
+    nat = dump.tables.get("nat")
+    if lost or nat is None:
+        return lost
+    return [rule for rule in nat.rules_of(NODE_PORTS) if " --dport" not in rule.text]
 
 
 def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> Found:

@@ -75,7 +75,12 @@ class Frontend(NamedTuple):
     def at(self) -> str:
         """Address and port: `10.96.0.1:443`, `:30080` for a node port, `10.96.0.1:?` where it is not printed."""
         text = join_endpoint(self.address or "", self.port)
-        return text if self.unprinted is None else f"{_bracketed(text)}:{UNKNOWN_PORTS}"
+        return f"{_bracketed(text)}:{UNKNOWN_PORTS}" if self.lacks_port else text
+
+    @property
+    def lacks_port(self) -> bool:
+        """Whether the rule of a service shows no port: kube-proxy always writes one."""
+        return self.unprinted is not None or (self.port is None and self.kind in SERVICE_KINDS)
 
     @property
     def is_malformed(self) -> bool:

@@ -24,7 +24,7 @@ from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
 from iptviz.kube.unled import is_endpoint_alone, may_be_led_on
-from iptviz.kube.unshared import joined_by_chance
+from iptviz.kube.unshared import joined_by_chance, with_all_lacking
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network
@@ -128,6 +128,8 @@ def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = No
     reader = OutcomeReader(packet, Marks(nat), refusals, dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
     told = joined_by_chance(_told(reader.read(case, found.broken.missing) for case in found.cases))
+    if nat and rule_table(nat).unprinted.chances:
+        told = (with_all_lacking(outcome, found.broken.missing) for outcome in told)
     outcomes = sorted(told, key=lambda outcome: _how_special(outcome, admitted))
     if is_endpoint_alone(frontend):
         outcomes = [outcome._replace(unshared=True) for outcome in outcomes]

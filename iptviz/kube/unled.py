@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.comments import service_of_comment
-from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICES
+from iptviz.kube.families import (
+    CLUSTER_CHAIN,
+    ENDPOINT_CHAIN,
+    EXTERNAL_CHAIN,
+    FIREWALL_CHAIN,
+    NODE_PORTS,
+    SERVICES,
+)
 from iptviz.kube.frontends import CHAIN, Frontend, value_of
 
 if TYPE_CHECKING:
@@ -22,7 +29,7 @@ _FAMILIES = (CLUSTER_CHAIN, "KUBE-SVL-", "KUBE-XLB-", EXTERNAL_CHAIN, FIREWALL_C
 
 def may_be_led_to(nat: Table) -> bool:
     """Whether rules that lead to chains of services may be among what the dump does not show."""
-    return nat.shown.may_lack(SERVICES)
+    return nat.shown.may_lack(SERVICES) or nat.shown.may_lack(NODE_PORTS)
 
 
 def may_be_led_on(nat: Table | None, frontend: Frontend) -> bool:

@@ -47,7 +47,15 @@ def _of_one(entries: list[ClientPaths]) -> Iterable[ClientPaths]:
     for way in ways:
         by_chance.setdefault(way.chance, set()).add(way.when)
     met = [whens for chance, whens in by_chance.items() if chance]
-    return _joined(ways) if all(whens == met[0] for whens in met) else entries
+    widest = max(met, key=len, default=set())
+    if not all(whens in (widest, {()}) for whens in met):
+        return entries
+    return _joined([one for way in ways for one in _under_each(way, widest)])
+
+
+def _under_each(way: _Way, whens: Iterable[When]) -> Iterator[_Way]:
+    """Yield what holds by a chance whatever else does under each condition that another chance meets."""
+    yield from [way._replace(when=when) for when in whens] if way.chance and not way.when else [way]
 
 
 def _way(entry: ClientPaths) -> _Way:

@@ -111,7 +111,7 @@ def address_notes(target: ParsedTarget, found: Found, typed: str) -> Iterator[It
     port = target.port if isinstance(target, AddressTarget | NodePortTarget) else None
     if isinstance(target, NodePortTarget) and is_bare_port(typed):
         yield remark("read-as-node-port", typed=typed.strip(), port=target.port)
-    if port is not None and any(one.unprinted for one in found.frontends):
+    if port is not None and any(one.lacks_port for one in found.frontends):
         yield remark("may-be-any-port", port=port)
     if not isinstance(target, AddressTarget):
         return

@@ -19,10 +19,10 @@ from iptviz.rules.addressless import (
     without_address,
 )
 from iptviz.rules.cut_short import may_be_cut_short, rules_cut_short
-from iptviz.rules.form import JUMP, CompiledRule, Test, unreadable
+from iptviz.rules.form import CompiledRule, Test, unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
@@ -167,24 +167,27 @@ class Unprinted:
         if self._shows_chances:
             return {}
         found: dict[str, list[Rule]] = {}
-        for name, places in self._table.calls.leads.items():
-            if len(places) > 1 and name.startswith(_BALANCING_NAMES):
-                chain = name.decode()
-                ways = [rule for rule in self._table.rules_of(chain) if self._is_share(self._made(rule))]
-                if len(ways) > 1:
-                    found[chain] = ways
-        return found if len(found) > 1 or self._is_excerpt(found) else {}
+        for chain in self._leading_to_several():
+            ways = [rule for rule in self._table.rules_of(chain) if self._is_share(self._made(rule))]
+            if len(ways) > 1:
+                found[chain] = ways
+        return found if len(found) > 1 or not self._table.shown.is_whole else {}
 
-    def _is_excerpt(self, chains: Iterable[str]) -> bool:
-        """Whether the text is no whole dump: iptables-save declares the chains of a table and commits it."""
-        return not self._table.committed or not all(self._table.chains[name].declared for name in chains)
+    def _leading_to_several(self) -> list[str]:
+        """Return the chains that may share connections out: endpoints' chains that are not shown count, too."""
+        calls = self._table.calls
+        names = dict.fromkeys(name for name, places in calls.leads.items() if len(places) > 1)
+        for word, users in calls.users.items():
+            if word.startswith(_ENDPOINT_NAME):
+                names |= dict.fromkeys(users)
+        return [name.decode() for name in names if name.startswith(_BALANCING_NAMES)]
 
     @cached_property
     def _shows_chances(self) -> bool:
         return next(self._table.rules_with("-m statistic"), None) is not None
 
     def _is_share(self, made: CompiledRule) -> bool:
-        return made.action.kind == JUMP and made.action.name.startswith(ENDPOINT_CHAIN) and not made.tests
+        return made.action.name.startswith(ENDPOINT_CHAIN) and not made.tests
 
     def _chance(self, made: CompiledRule) -> Test | None:
         """Return the chance of a rule; the last of a chain needs none."""
@@ -227,6 +230,7 @@ class Unprinted:
         return bool(self.ports or self.marks() or (self._table.name == "nat" and self.chances))
 
 
+_ENDPOINT_NAME = ENDPOINT_CHAIN.encode()
 _BALANCING_NAMES = tuple(name.encode() for name in BALANCING)
 
 

@@ -277,8 +277,9 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
     `balance` is that of the outcome.
     """
-    if outcome.unshared:
-        return f"{counted(len(outcome.endpoints), 'endpoint')}, {_unshared_label(outcome)}"
+    if outcome.unshared and outcome.endpoints:
+        lacking = f"; an unknown share {lacking_label(outcome)}" if outcome.lacking else ""
+        return f"{counted(len(outcome.endpoints), 'endpoint')}, {_unshared_label(outcome)}{lacking}"
     if balance is not None:
         return _balance_text(balance, outcome)
     if outcome.verdict:

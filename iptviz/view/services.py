@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.frontends import Frontend
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
@@ -121,10 +122,10 @@ def _has_others(port: ServicePort) -> bool:
 
 def _shares(port: ServicePort) -> str:
     balance = port.balance
+    if port.usual.unshared and port.endpoints:
+        return "not printed"
     if port.usual.unseen:
         return f"{percent(port.usual.leftover)} not in this dump"
-    if port.usual.unshared:
-        return "not printed"
     if balance is None:
         return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
@@ -156,9 +157,16 @@ def _other_remarks(port: ServicePort) -> list[str]:
     """Return what is said of a service beside who refuses it."""
     remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
     remarks += ["its frontends are not in this dump"] if port.usual.frontend.kind == CHAIN else []
+    shown = [answer.frontend for answer in port.answers]
+    remarks += ["a rule that leads to it shows no port"] if any(map(_is_odd, shown)) else []
     remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
     return remarks
+
+
+def _is_odd(frontend: Frontend) -> bool:
+    """Whether the rule of a frontend shows no port, which those of others do."""
+    return frontend.lacks_port and frontend.unprinted is None
 
 
 def _at(answer: FrontendAnswer) -> str:

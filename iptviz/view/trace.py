@@ -182,7 +182,9 @@ class _FrontendViewer:
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
                 yield TextNode("chain", printable(hop.chain) + share, f"from line {hop.via.line}", below)
-        if outcome.lacking:
+        if outcome.lacking and outcome.unshared and outcome.endpoints:
+            yield TextNode("missing", f"an unknown share: {lacking_label(outcome)}", "")
+        elif outcome.lacking:
             yield Remainder(lacking_share(outcome), lacking_label(outcome))
         if outcome.leftover > lacking_share(outcome):
             yield self._remainder(outcome)

@@ -167,8 +167,8 @@ def _lines(entry: ClientPaths, fates: list[Fate]) -> Iterator[WayLine]:
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
         word = _word(fate, works=works)
-        if not alone and not entry.unshared and (works or fate.kind not in FAILING):
-            word += f" {percent(fate.share)}"
+        if not alone and (works or fate.kind not in FAILING):
+            word += " in part" if entry.unshared else f" {percent(fate.share)}"
         even = None if entry.unshared else _is_even(fate.ends)
         text = _text(fate, entry, alone=alone, works=works, even=even)
         mood = "bad" if even is False else _MOODS.get(fate.kind, "")

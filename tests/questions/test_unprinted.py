@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.view.blocks import Facts, Tree
+from iptviz.documents.records import records_of
+from iptviz.view.blocks import Facts, Table, Tree
+from iptviz.view.services import services_view
 from iptviz.view.trace import trace_view
 from tests.conftest import FIXTURES
 
@@ -150,6 +152,19 @@ def test_counters_are_not_compared_with_shares_that_are_not_printed() -> None:
     assert (seen["connections"], seen["p"], seen["verdict"]) == (1000, None, "unknown")
     assert seen["problems"] == ["the dump does not print the shares that are expected"]
     assert {way["expected"]["exact"] for way in seen["rules"]} == {None}
+
+
+def test_endpoints_that_are_not_shown_have_no_share_either_where_none_is_printed() -> None:
+    """Of one service's chains the excerpt has the one that balances, or an endpoint's besides."""
+    lines = without_chances((FIXTURES / "httpd-today/dump.rules").read_text()).splitlines()
+    balancing = [line for line in lines if line.startswith("-A") and "KUBE-SVC-EHNHZY2AA2RZYURI" in line]
+    second = [line for line in lines if line.startswith("-A KUBE-SEP-TFTARLNFVTTUXBA2")]
+    for text, endpoints, leftover in ((balancing, [], "1/1"), ([*balancing, *second], [None], None)):
+        service = iptviz.trace(of("\n".join(text)), "10.97.13.198").to_dict()["services"][0]
+        assert [end["exact"] for end in service["endpoints"]] == endpoints
+        assert service["leftover"]["exact"] == leftover
+        assert [hop["exact"] for hop in service["lacking"]] == [None] * (4 - len(endpoints))
+        assert not service["cases"]
 
 
 # --- ports -----------------------------------------------------------------------------------------------------
@@ -388,3 +403,34 @@ def test_shares_by_counting_hold_for_one_backend(tool: str, note: str | None) ->
     for answer in answers:
         said = {one.id for one in answer.notes} & {"nth-on-legacy", "nth-if-legacy"}
         assert said == ({note} if note else set())
+
+
+def test_a_record_shows_a_port_that_is_not_printed_as_unknown() -> None:
+    result = iptviz.services(of(without_ports(WHOLE)))
+    _, records = records_of(result.to_dict())
+    frontends = {text for record in records for text in str(record[5]).split()}
+    assert "10.43.0.10:?/tcp" in frontends
+    assert not any("/" in text and ":" not in text for text in frontends)
+
+
+def test_where_marks_are_not_printed_the_tree_says_that_connections_are_marked() -> None:
+    text = re.sub(r" -m mark (?:! )?--mark \S+", "", (FIXTURES / "httpd-today/dump.rules").read_text())
+    nodes = [
+        node for block in trace_view(iptviz.trace(of(text), "10.97.13.198")).of(Tree) for node in block.nodes
+    ]
+    marks = {below.text for node in nodes for below in node.children if below.kind == "mark"}
+    assert marks == {"marked for SNAT unless source in 10.244.0.0/16"}
+
+
+def test_one_rule_without_a_port_beside_others_that_show_theirs_is_said() -> None:
+    text = re.sub(r"(-A KUBE-NODEPORTS .*?) -m tcp --dport \d+", r"\1", WHOLE)
+    result = iptviz.services(of(text))
+    odd = [one.frontend.at for port in result.services for one in port.answers if one.frontend.lacks_port]
+    assert odd == [":?"]
+    (table,) = services_view(result).of(Table)
+    assert (
+        sum("a rule that leads to it shows no port" in cell.text for row in table.rows for cell in row.cells)
+        == 1
+    )
+    (service,) = iptviz.trace(of(text), ":30053").to_dict()["services"]
+    assert service["frontend"]["port_printed"] is False
