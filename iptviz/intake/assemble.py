@@ -6,6 +6,7 @@ their decoration, and put into the words of iptables-save where they mean a part
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake import index
@@ -29,6 +30,7 @@ from iptviz.intake.listed import Listings
 from iptviz.intake.mended import mend_one, mend_rules, without_odd_signs
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
+from iptviz.intake.suspect import odd_places
 from iptviz.intake.text import split_lines
 from iptviz.intake.wrapped import join, most_wraps
 
@@ -46,30 +48,35 @@ class Assembled(NamedTuple):
 
 
 class _Unit(NamedTuple):
+    """A run of lines; `odd` is whether a rule in it may have to be repaired."""
+
     kind: int
     text: bytes
     line: int
+    odd: bool
 
 
 def assemble(data: bytes, command: bytes = b"") -> Assembled:
     """Put the lines of `data` into tables; `command` is what wrote them, where that is known."""
     units: list[_Unit] = []
     line = 1
+    places = odd_places(data)
     for run in index.runs(data):
         kind = run.lastindex or 0
+        odd = places is None or bisect_left(places, run.start()) < bisect_left(places, run.end())
         if kind == index.DECLARATIONS and (b"\n: " in run[0] or run[0].startswith(b": ")):
-            units += _one_by_one(run[0], line)
+            units += _one_by_one(run[0], line, odd=odd)
         else:
-            units.append(_Unit(kind, run[0], line))
+            units.append(_Unit(kind, run[0], line, odd))
         line += data.count(b"\n", *run.span())
     return _Assembler(units, read_command(command)).run()
 
 
-def _one_by_one(text: bytes, line: int) -> Iterator[_Unit]:
+def _one_by_one(text: bytes, line: int, *, odd: bool) -> Iterator[_Unit]:
     """Yield lines that begin with a colon as units of their own: one before a blank is no declaration."""
     for number, declaration in enumerate(split_lines(text), line):
         kind = index.NOISE if declaration.startswith(b": ") else index.DECLARATIONS
-        yield _Unit(kind, declaration, number)
+        yield _Unit(kind, declaration, number, odd)
 
 
 class _Assembler:
@@ -98,15 +105,17 @@ class _Assembler:
             if unit.kind == index.NOISE:
                 self._noise(unit)
             elif unit.kind == index.RULES:
-                goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
-                self._use(
-                    LineKind.RULE, mend_rules(unit.text, unit.line, self.notes, goes_on=goes_on), unit.line
-                )
+                self._use(LineKind.RULE, self._mended(unit) if unit.odd else unit.text, unit.line)
             else:
                 self._use(_KINDS[unit.kind], unit.text, unit.line)
         if self.lead and self.drafts:
             self.drafts[-1].pieces += self.lead
         return Assembled(self.drafts, self.notes)
+
+    def _mended(self, unit: _Unit) -> bytes:
+        """Return the rules of the unit before the next one, repaired."""
+        goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
+        return mend_rules(unit.text, unit.line, self.notes, goes_on=goes_on)
 
     # --- lines of a dump ---
 
@@ -176,7 +185,7 @@ class _Assembler:
             return
         if self._listing(text, unit.line):
             return
-        line = self._read(text, unit.line)
+        line = self._read(text, unit.line, odd=unit.odd)
         if line.kind is LineKind.COMMAND:
             self._command(line, unit.line)
         elif line.kind is not LineKind.OTHER:
@@ -191,11 +200,13 @@ class _Assembler:
         self.inner += sign == BREAK
         self.of_diff = sign == GAP
 
-    def _read(self, text: bytes, number: int) -> Line:
+    def _read(self, text: bytes, number: int, *, odd: bool) -> Line:
         """Return what a line is once it is taken out of its decoration and its odd signs."""
         line = classify(text.rstrip(b" \t"))
         if line.kind in _UNREAD:
             line = self._undecorated(text, number)
+        if not odd:
+            return line
         if line.kind is LineKind.OTHER and (plain := without_odd_signs(text)) != text:
             other = self._undecorated(plain, number)
             line = other._replace(reason="signs-odd") if other.kind not in _UNREAD else line

@@ -8,6 +8,27 @@ _WORDS = (b'""', b" #", b" //", b" /*", b" <", b"-->", b"=>", b'"\n', b'"\r', b'
 _QUOTED_VALUES = ((b"--comment ", b'--comment "'), (b"-prefix ", b'-prefix "'))
 
 
+_SMALL = 1 << 17
+_MOST_PLACES = 1000
+
+
+def odd_places(text: bytes) -> list[int] | None:
+    """Return where a large text may have odd rules, in order; None where each line is to be looked at."""
+    if len(text) <= _SMALL or any(
+        text.count(option) != text.count(quoted) for option, quoted in _QUOTED_VALUES
+    ):
+        return None
+    places = [len(text) - 1]
+    for sign in (*_SIGNS, *_WORDS, b" ("):
+        at = text.find(sign) if sign[-1:] in text else -1  # a single byte is looked for fastest
+        while at >= 0:
+            places.append(at)
+            if len(places) > _MOST_PLACES:
+                return None
+            at = text.find(sign, at + 1)
+    return sorted(places)
+
+
 def has_odd_rule(rules: bytes) -> bool:
     """Whether rules may be odd; in parentheses, the first line of a dump names its kind of tables."""
     return b" (" in rules or is_suspect(rules)
