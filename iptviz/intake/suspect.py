@@ -8,13 +8,14 @@ _WORDS = (b'""', b" #", b" //", b" /*", b" <", b"-->", b"=>", b'"\n', b'"\r', b'
 _QUOTED_VALUES = ((b"--comment ", b'--comment "'), (b"-prefix ", b'-prefix "'))
 
 
-_SMALL = 1 << 17
+EDITED = 1 << 19
+"""So many bytes has what people edit, at most."""
 _MOST_PLACES = 1000
 
 
 def odd_places(text: bytes) -> list[int] | None:
     """Return where a large text may have odd rules, in order; None where each line is to be looked at."""
-    if len(text) <= _SMALL or any(
+    if len(text) <= EDITED or any(
         text.count(option) != text.count(quoted) for option, quoted in _QUOTED_VALUES
     ):
         return None
@@ -38,7 +39,7 @@ def is_suspect(text: bytes) -> bool:
     """Whether something stands in a text that every rule has which `iptviz.intake.mend` repairs."""
     return (
         any(sign in text for sign in _SIGNS)
-        or any(word in text for word in _WORDS)
+        or any(word[-1:] in text and word in text for word in _WORDS)
         or text.endswith(b'"')
         or text.count(b'"') % 2 == 1
         or any(text.count(option) != text.count(quoted) for option, quoted in _QUOTED_VALUES)
