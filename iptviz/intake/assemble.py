@@ -6,7 +6,7 @@ their decoration, and put into the words of iptables-save where they mean a part
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake import index
@@ -30,14 +30,16 @@ from iptviz.intake.listed import Listings
 from iptviz.intake.mended import mend_one, mend_rules, without_odd_signs
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
-from iptviz.intake.suspect import odd_places
 from iptviz.intake.text import split_lines
+from iptviz.intake.units import Unit, units_of
 from iptviz.intake.wrapped import join, most_wraps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from iptviz.intake.dialect import Command
+
+
+# A rule in a string or a list that could not be taken out of its line; prose mentions rules otherwise.
+_QUOTED_RULE = re.compile(rb"[\"',\[] ?(?:\[\d+:\d+\] )?-A [A-Za-z]\S* ")
 
 
 class Assembled(NamedTuple):
@@ -47,42 +49,15 @@ class Assembled(NamedTuple):
     notes: list[LineNote]
 
 
-class _Unit(NamedTuple):
-    """A run of lines; `odd` is whether a rule in it may have to be repaired."""
-
-    kind: int
-    text: bytes
-    line: int
-    odd: bool
-
-
 def assemble(data: bytes, command: bytes = b"") -> Assembled:
     """Put the lines of `data` into tables; `command` is what wrote them, where that is known."""
-    units: list[_Unit] = []
-    line = 1
-    places = odd_places(data)
-    for run in index.runs(data):
-        kind = run.lastindex or 0
-        odd = places is None or bisect_left(places, run.start()) < bisect_left(places, run.end())
-        if kind == index.DECLARATIONS and (b"\n: " in run[0] or run[0].startswith(b": ")):
-            units += _one_by_one(run[0], line, odd=odd)
-        else:
-            units.append(_Unit(kind, run[0], line, odd))
-        line += data.count(b"\n", *run.span())
-    return _Assembler(units, read_command(command)).run()
-
-
-def _one_by_one(text: bytes, line: int, *, odd: bool) -> Iterator[_Unit]:
-    """Yield lines that begin with a colon as units of their own: one before a blank is no declaration."""
-    for number, declaration in enumerate(split_lines(text), line):
-        kind = index.NOISE if declaration.startswith(b": ") else index.DECLARATIONS
-        yield _Unit(kind, declaration, number, odd)
+    return _Assembler(list(units_of(data)), read_command(command)).run()
 
 
 class _Assembler:
     """Goes through the units once; `draft` is the table that is open."""
 
-    def __init__(self, units: list[_Unit], command: Command | None) -> None:
+    def __init__(self, units: list[Unit], command: Command | None) -> None:
         self.units = units
         self.at = 0
         self.decorations = Decorations([unit.text for unit in units if unit.kind == index.NOISE])
@@ -112,7 +87,7 @@ class _Assembler:
             self.drafts[-1].pieces += self.lead
         return Assembled(self.drafts, self.notes)
 
-    def _mended(self, unit: _Unit) -> bytes:
+    def _mended(self, unit: Unit) -> bytes:
         """Return the rules of the unit before the next one, repaired."""
         goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
         return mend_rules(unit.text, unit.line, self.notes, goes_on=goes_on)
@@ -178,7 +153,7 @@ class _Assembler:
 
     # --- lines that the scanner did not know ---
 
-    def _noise(self, unit: _Unit) -> None:
+    def _noise(self, unit: Unit) -> None:
         text = unit.text.rstrip(b"\r\n")
         if text in {GAP, BREAK}:
             self._part(text)
@@ -261,6 +236,8 @@ class _Assembler:
             self.draft.gaps.append(remark("lines-grepped", number))
         elif reason == NO_PART and self.listings.is_lost_row(text):
             self.draft.gaps.append(remark("row-unread", number))
+        elif reason == NO_PART and _QUOTED_RULE.search(text):
+            self.draft.gaps.append(remark("rules-unread", number))
         elif reason == NO_PART and self.draft.form == DumpForm.SAVE:
             self.draft.gaps.append(remark("line-within-table", number, table=self.draft.table))
 
