@@ -174,6 +174,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "damaged": "{reason}",
     "lines-grepped": "lines are missing here: grep left them out",
     "line-within-table": "within table {table}: a line that is not part of a dump",
+    "rules-unread": "a line with rules in it cannot be read: what they do is not known",
     "row-unread": "a row of the listing cannot be read: what it does is not known",
     "made-from-listing": "made from a listing (iptables -L), which does not show everything",
     "chains-unlisted": "table {table}: {chains} not listed: what rules they have is not known",

@@ -6,6 +6,7 @@ their decoration, and put into the words of iptables-save where they mean a part
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.intake import index
@@ -30,12 +31,15 @@ from iptviz.intake.mended import mend_one, mend_rules, without_odd_signs
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
 from iptviz.intake.text import split_lines
+from iptviz.intake.units import Unit, units_of
 from iptviz.intake.wrapped import join, most_wraps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from iptviz.intake.dialect import Command
+
+
+# A rule in a string or a list that could not be taken out of its line; prose mentions rules otherwise.
+_QUOTED_RULE = re.compile(rb"[\"',\[] ?(?:\[\d+:\d+\] )?-A [A-Za-z]\S* ")
 
 
 class Assembled(NamedTuple):
@@ -45,40 +49,18 @@ class Assembled(NamedTuple):
     notes: list[LineNote]
 
 
-class _Unit(NamedTuple):
-    kind: int
-    text: bytes
-    line: int
-
-
 def assemble(data: bytes, command: bytes = b"", *, saved: bool = False) -> Assembled:
     """Put the lines of `data` into tables; `command` is what wrote them, where that is known.
 
     `saved` is whether all of it looks as if iptables-save wrote it.
     """
-    units: list[_Unit] = []
-    line = 1
-    for run in index.runs(data):
-        kind = run.lastindex or 0
-        if kind == index.DECLARATIONS and (b"\n: " in run[0] or run[0].startswith(b": ")):
-            units += _one_by_one(run[0], line)
-        else:
-            units.append(_Unit(kind, run[0], line))
-        line += data.count(b"\n", *run.span())
-    return _Assembler(units, read_command(command), data if saved else b"").run()
-
-
-def _one_by_one(text: bytes, line: int) -> Iterator[_Unit]:
-    """Yield lines that begin with a colon as units of their own: one before a blank is no declaration."""
-    for number, declaration in enumerate(split_lines(text), line):
-        kind = index.NOISE if declaration.startswith(b": ") else index.DECLARATIONS
-        yield _Unit(kind, declaration, number)
+    return _Assembler(list(units_of(data)), read_command(command), data if saved else b"").run()
 
 
 class _Assembler:
     """Goes through the units once; `draft` is the table that is open."""
 
-    def __init__(self, units: list[_Unit], command: Command | None, saved: bytes) -> None:
+    def __init__(self, units: list[Unit], command: Command | None, saved: bytes) -> None:
         self.units = units
         self.saved = saved
         self.at = 0
@@ -102,14 +84,17 @@ class _Assembler:
             if unit.kind == index.NOISE:
                 self._noise(unit)
             elif unit.kind == index.RULES:
-                goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
-                rules = mend_rules(unit.text, unit.line, self.notes, self.saved, goes_on=goes_on)
-                self._use(LineKind.RULE, rules, unit.line)
+                self._use(LineKind.RULE, self._mended(unit) if unit.odd else unit.text, unit.line)
             else:
                 self._use(_KINDS[unit.kind], unit.text, unit.line)
         if self.lead and self.drafts:
             self.drafts[-1].pieces += self.lead
         return Assembled(self.drafts, self.notes)
+
+    def _mended(self, unit: Unit) -> bytes:
+        """Return the rules of the unit before the next one, repaired."""
+        goes_on = self.at < len(self.units) and self.units[self.at].kind == index.NOISE
+        return mend_rules(unit.text, unit.line, self.notes, self.saved, goes_on=goes_on)
 
     # --- lines of a dump ---
 
@@ -172,14 +157,14 @@ class _Assembler:
 
     # --- lines that the scanner did not know ---
 
-    def _noise(self, unit: _Unit) -> None:
+    def _noise(self, unit: Unit) -> None:
         text = unit.text.rstrip(b"\r\n")
         if text in {GAP, BREAK}:
             self._part(text)
             return
         if self._listing(text, unit.line):
             return
-        line = self._read(text, unit.line)
+        line = self._read(text, unit.line, odd=unit.odd)
         if line.kind is LineKind.COMMAND:
             self._command(line, unit.line)
         elif line.kind is not LineKind.OTHER:
@@ -194,11 +179,13 @@ class _Assembler:
         self.inner += sign == BREAK
         self.of_diff = sign == GAP
 
-    def _read(self, text: bytes, number: int) -> Line:
+    def _read(self, text: bytes, number: int, *, odd: bool) -> Line:
         """Return what a line is once it is taken out of its decoration and its odd signs."""
         line = classify(text.rstrip(b" \t"))
         if line.kind in _UNREAD:
             line = self._undecorated(text, number)
+        if not odd:
+            return line
         if line.kind is LineKind.OTHER and (plain := without_odd_signs(text)) != text:
             other = self._undecorated(plain, number)
             line = other._replace(reason="signs-odd") if other.kind not in _UNREAD else line
@@ -253,6 +240,8 @@ class _Assembler:
             self.draft.gaps.append(remark("lines-grepped", number))
         elif reason == NO_PART and self.listings.is_lost_row(text):
             self.draft.gaps.append(remark("row-unread", number))
+        elif reason == NO_PART and _QUOTED_RULE.search(text):
+            self.draft.gaps.append(remark("rules-unread", number))
         elif reason == NO_PART and self.draft.form == DumpForm.SAVE:
             self.draft.gaps.append(remark("line-within-table", number, table=self.draft.table))
 

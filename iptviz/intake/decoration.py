@@ -113,6 +113,8 @@ def without_trailer(core: bytes, prefix: bytes) -> bytes:
     for _ in range(_MOST_CLOSINGS):
         before, core = core, _without_closing(core)
         for border in _BORDERS:
+            if not core.endswith(border):
+                continue
             _, there, inner = prefix.rpartition(border)
             if there and core.endswith(b" " + border if inner.startswith((b" ", b"\t")) else border):
                 core = core[: -len(border)]

@@ -25,7 +25,7 @@ _ROW = (
 _STARTS = rb"(?:(?<![A-Za-z_-])|(?<=[0-9\[][mK])|(?<=\\t))"
 _BEGIN = rb"(?:[^\n\"\\]|\\u[0-9a-f]{4}|\\t){0,120}?" + _STARTS
 _ROWS = re.compile(_STARTS + _ROW)
-_LOOSE = re.compile(_STARTS + rb"(?:-A[<&\\]|" + _ROW + rb")")  # with tags in it
+_LOOSE = re.compile(_STARTS + rb"(?!:[\"'])(?:-A[<&\\]|" + _ROW + rb")")  # with tags in it
 # Where a string or an escaped line end stands before a row, the text is looked at.
 _INSIDE = re.compile(rb'(?:"|\\[nr])(?:' + _BEGIN + rb")?" + _ROW)
 _SIGNS = (b"\\", b'"-A ', b'"[', b'": "', b'":"')
@@ -180,22 +180,31 @@ def _in_place(data: bytes, found: Iterable[_Found], loose: list[int]) -> Unpacke
     """
     parts: list[bytes] = []
     renumbered = False
-    at = 0
+    at = read = 0
     seen: set[bytes] = set()
     for text in _texts(found):
         first, last = text[0].start, text[-1].end
         begins = data.rfind(b"\n", at, first) + 1 or at
-        parts.append(data[at:begins])
-        at = data.find(b"\n", last) + 1 or len(data)
+        beside = _beside(data, max(begins, read), first, loose)
+        parts += [data[at:begins], beside]
+        at, read = data.find(b"\n", last) + 1 or len(data), last
         whole = b"".join(_with_line_ends(data, text, loose))
         same_lines = whole.count(b"\n") == data.count(b"\n", begins, at)
         if whole.strip() in seen:
             renumbered = True
             continue
-        renumbered = renumbered or not same_lines or bool(seen)
+        renumbered = renumbered or not same_lines or bool(seen or beside)
         parts += [BREAK + b"\n", whole] if seen else [whole]
         seen.add(whole.strip())
-    return Unpacked(b"".join([*parts, data[at:]]), renumbered)
+    beside = _beside(data, read, at, loose)
+    return Unpacked(b"".join([*parts, beside, data[at:]]), renumbered or bool(beside))
+
+
+def _beside(data: bytes, start: int, end: int, loose: list[int]) -> bytes:
+    """Return what stands on a line beside strings, as a line of its own, where rows are in it."""
+    if bisect_left(loose, start) == bisect_left(loose, end):
+        return b""
+    return data[start:end].strip(b"\r\n") + b"\n"
 
 
 def _with_line_ends(data: bytes, text: list[_Found], loose: list[int]) -> Iterator[bytes]:

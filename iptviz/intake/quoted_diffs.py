@@ -46,7 +46,7 @@ def take_out_diff(data: bytes) -> bytes | None:
 def _prefix(data: bytes) -> bytes | None:
     """Return what stands before the first line that only a diff has."""
     for signs, patterns in _FORMS:
-        if any(sign in data for sign in signs):
+        if any(data.find(sign, 0, _LOOKED_AT) >= 0 for sign in signs):
             prefixes = [_first(pattern, data) for pattern in patterns]
             if all(prefixes):
                 return prefixes[0]

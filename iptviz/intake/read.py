@@ -9,7 +9,7 @@ from iptviz.intake.decode import decode
 from iptviz.intake.header import read_tool
 from iptviz.intake.index import build_index
 from iptviz.intake.plain import PlainDump, Text
-from iptviz.intake.suspect import is_suspect
+from iptviz.intake.suspect import EDITED, is_suspect
 from iptviz.source.bundle import command_of_path
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _EMPTY = re.compile(rb"\n\r?\n")
 _QUOTE_ENTITY = re.compile(rb" &(?:quot|#0{0,5}34|#[xX]0{0,5}22);")
-_EDITED = 1 << 17
-"""So many bytes has what people edit, at most."""
 
 
 def read_text(raw: bytes, path: str = "", side: str | None = None) -> Text:
@@ -71,7 +69,7 @@ def _may_need_repair(data: bytes) -> bool:
     """Whether a text that looks like a dump may be HTML, or edited: nobody edits a dump of a large node."""
     if b"&" in data and _QUOTE_ENTITY.search(data):
         return True
-    return len(data) <= _EDITED and is_suspect(data)
+    return len(data) <= EDITED and is_suspect(data)
 
 
 def _is_plain(data: bytes, index: Index) -> bool:

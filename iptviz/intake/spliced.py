@@ -8,6 +8,7 @@ the next line, where its line end was: it stays for those who read it, and all o
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from iptviz.intake.decoration import is_decoration, shape
@@ -52,16 +53,34 @@ def take_out(data: bytes) -> tuple[bytes, list[LineNote]]:
     notes: list[LineNote] = []
     parts: list[bytes] = []
     at, line = 0, 1
-    for start, end in sorted({span for word, _ in _MESSAGES for span in _messages(data, word)}):
+    spans = sorted({span for word, _ in _MESSAGES for span in _messages(data, word)})
+    for number, (start, end) in enumerate(spans):
         begin = data.rfind(b"\n", at, start) + 1 or at
-        rest = data.find(b"\n", end) + 1 or len(data)
-        if start >= at and _is_within(data[begin:start], data[end:rest]):
+        if start >= at and _is_within(data[begin:start], data[end : _next_line(data, end)]):
+            cuts = _in_one_line(data, spans[number:])
+            rest = _next_line(data, cuts[-1][1])
             line += data.count(b"\n", at, start)
             add_note(notes, line, "message-within", skipped=False)
             line += data.count(b"\n", start, rest)
-            parts += [data[at:start], data[end:rest].removesuffix(b"\n"), b"\n", data[start:end]]
+            halves = [data[one[1] : other[0]] for one, other in pairwise([*cuts, (rest, rest)])]
+            messages = [data[slice(*cut)] for cut in cuts]
+            parts += [data[at:start], b"".join(halves).removesuffix(b"\n"), b"\n", *messages]
             at = rest
     return b"".join([*parts, data[at:]]), notes
+
+
+def _next_line(data: bytes, at: int) -> int:
+    return data.find(b"\n", at) + 1 or len(data)
+
+
+def _in_one_line(data: bytes, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the first of some messages, and those that follow in the line which it cuts."""
+    cuts = spans[:1]
+    for span in spans[1:]:
+        if span[0] >= _next_line(data, cuts[-1][1]):
+            break
+        cuts += [span] if span[0] > cuts[-1][1] else []
+    return cuts
 
 
 def _messages(data: bytes, word: bytes) -> Iterator[tuple[int, int]]:

@@ -171,7 +171,7 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None 
 
 
 def _texts_of(origin: DumpLike, max_size: int) -> FoundTexts:
-    """Return the texts that tell something of a node; of a bundle without any, those with rules in other forms."""
+    """Return the texts that tell something of a node; of a bundle without any, those with rules inside."""
     try:
         return read_sources(origin, max_size, is_wanted)
     except NothingError as error:

@@ -51,7 +51,8 @@ _RULES = re.compile(
 _QUOTED = re.compile(
     rb"^([ \t>|]{1,40}?)(?:[\w.-]{1,100}@[A-Za-z0-9][\w.-]{0,252}:|[$#] \S|(?:sudo )?(?:" + _TOOLS + rb") "
     rb"|\d{1,9}: [\w.@-]{1,40}: <|\d{1,9}: lo |lo[ \t]+UNKNOWN |default via "
-    rb"|create \S{1,40} (?:hash|bitmap|list):|IP Virtual Server version |(?:net|kernel|vm|fs)\.[\w./-]{1,200} ?= ?)",
+    rb"|create \S{1,40} (?:hash|bitmap|list):"
+    rb"|IP Virtual Server version |(?:net|kernel|vm|fs)\.[\w./-]{1,200} ?= ?)",
     re.MULTILINE,
 )
 

@@ -125,6 +125,16 @@ def test_rules_that_cannot_be_taken_out_of_a_line_are_missing() -> None:
     assert read.lacks_lines
 
 
+@pytest.mark.parametrize("place", range(1, 4))
+def test_wherever_they_stand_on_a_line(place: int) -> None:
+    strings = [f'"{line}"' for line in ("*nat", ":A - [0:0]", PLAIN, OTHER, "COMMIT")]
+    strings.insert(place, '"-A A --comment "a b" -j B"')
+    without_table = f"[{', '.join(strings[1:])}]"
+    assert all(read.lacks_lines for read in dumps(without_table))
+    for around in ("[{}]", "{{'rc': 0, 'lines': [{}]}}", "[{}]\n\n"):
+        assert all(read.lacks_lines for read in dumps(around.format(", ".join(strings))))
+
+
 def test_parts_of_two_streams_are_joined_each_for_itself() -> None:
     stamp = "2024-11-12T10:11:12.000000000Z"
     lines = [

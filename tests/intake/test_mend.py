@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from iptviz.dump.model import Dump
 from iptviz.intake.mend import is_whole, mend
-from tests.intake.texts import dump, notes, rules, texts
+from tests.intake.texts import dump, dumps, notes, rules, texts
 
 RULE = '-A A -p tcp -m comment --comment "a b" -m tcp --dport 80 -j B'
 
@@ -178,3 +178,18 @@ def test_entities_of_quotes_are_undone(open_: str, close: str) -> None:
     found = mend(RULE.replace('"a b"', f"{open_}a b{close}"))
     assert found is not None
     assert found.text == RULE
+
+
+@pytest.mark.parametrize("before", ["$ iptables-save\n", "> "])
+def test_of_a_large_text_the_odd_rules_alone_are_looked_at(before: str) -> None:
+    plain = [f"-A A -s 10.{at // 250}.{at % 250}.1/32 -j B" for at in range(20_000)]
+    odd = {
+        1000: f"{RULE} # why",
+        1001: RULE.replace("--dport", "\u2013dport"),
+        4999: RULE.replace('"a b"', '\\"a b\\"'),
+    }
+    lines = ["*nat", ":A - [0:0]", *(odd.get(at, rule) for at, rule in enumerate(plain)), "COMMIT"]
+    quote = before if before.startswith(">") else ""
+    text = ("" if quote else before) + "".join(f"{quote}{line}\n" for line in lines)
+    (read,) = dumps(text.removesuffix("\n"))
+    assert texts(read) == [RULE if at in odd else rule for at, rule in enumerate(plain)]

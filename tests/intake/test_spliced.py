@@ -74,6 +74,17 @@ def test_wherever_a_dump_is_cut_it_is_the_same_dump() -> None:
         assert bytes(read) == cut(SMALL, at)
 
 
+@pytest.mark.parametrize(("first", "second"), [(5, 6), (5, 40), (39, 60), (1, 88)])
+def test_several_messages_cut_one_line(first: int, second: int) -> None:
+    start = SMALL.index(b"-A KUBE-SERVICES")
+    other = b"# Warning: table ip nat is managed by iptables-nft, do not touch!\n"
+    data = cut(cut(SMALL, start + second, other), start + first)
+    found, whole = load(data), load(SMALL)
+    assert rules_of(found) == rules_of(whole)
+    assert lines_of(found) == lines_of(whole)
+    assert found.data.count(b"\n") == SMALL.count(b"\n") + 2
+
+
 @pytest.mark.parametrize("message", MESSAGES)
 def test_each_message_is_known(message: bytes) -> None:
     for at in (1001, 4097, 5003, PLAIN.index(b"\n", 3000)):
