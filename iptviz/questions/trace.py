@@ -9,6 +9,7 @@ from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_lead
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
+from iptviz.kube.spellings import without_password
 from iptviz.kube.target import AddressTarget, family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
@@ -128,6 +129,7 @@ def trace(
         PacketError: there is no such client, or what is assumed cannot be so of any.
         DumpError: the list of services, or another file, cannot be read.
     """
+    target = without_password(target)
     snapshot = as_snapshot(dump).with_pods(pods)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
