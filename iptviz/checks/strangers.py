@@ -72,8 +72,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-not-called": "No rule of table {table} leads to {chain}.",
     "chain-around": "Its surroundings: iptviz graph --around {chain}",
     "not-dnated": "Not DNATed: no rule of this dump sends {protocol} connections to {at} elsewhere.",
-    "no-rule-dnats": "No rule of this dump DNATs {protocol} connections to {at}; nftables and eBPF, which it does "
-    "not show, may.",
+    "no-rule-dnats": "No rule of this dump DNATs {protocol} connections to {at}; what it does not show, nftables "
+    "and eBPF, may.",
     "dnated": lambda *, protocol, at, ends: (
         f"Rules that name no service DNAT {protocol} connections to {at}, all or some, "
         f"to {listed(ends, _MOST_NAMES)}."
