@@ -170,6 +170,7 @@ SAID: dict[Named, str] = {
     Named.WRITTEN: "out.svg",
     Named.TARGET: "default/shop",
     Named.ADDRESS: "203.0.113.10",
+    Named.DESTINATION: "default/shop",
     Named.INTERFACE: "uplink7",
     Named.NAMESPACE: "default",
     Named.CHAIN: "KUBE-EXT-BILYYKAKWI7RYELB",

@@ -72,6 +72,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-not-called": "No rule of table {table} leads to {chain}.",
     "chain-around": "Its surroundings: iptviz graph --around {chain}",
     "not-dnated": "Not DNATed: no rule of this dump sends {protocol} connections to {at} elsewhere.",
+    "no-rule-dnats": "No rule of this dump DNATs {protocol} connections to {at}; what it does not show, nftables "
+    "and eBPF, may.",
     "dnated": lambda *, protocol, at, ends: (
         f"Rules that name no service DNAT {protocol} connections to {at}, all or some, "
         f"to {listed(ends, _MOST_NAMES)}."
@@ -79,6 +81,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "depends-on-port": "What becomes of connections to {at} depends on the port: give one, {at}:443",
     "fate": _fate,
     "fates-more": lambda *, count: f"and {count:,} more case{'' if count == 1 else 's'}",
+    "read-as-cluster-ip": "reading {typed} as its cluster IP, {endpoint}",
     "a-pod": lambda *, pod, target, on_host: (
         f"reading pod {pod} as its address, {target}" + (": that of its node" if on_host else "")
     ),

@@ -43,6 +43,11 @@ class Spelled(NamedTuple):
     protocol: str | None = None
 
 
+def without_password(typed: str) -> str:
+    """Return what is typed without what a URL tells of its user: it is shown to others."""
+    return re.sub(r"(?<=://)[^\s/?#@]*+@", "", typed)
+
+
 def in_own_words(typed: str) -> Spelled:
     """Return what a URL or a DNS name is to, as an address or a service with its port; other text as it is.
 
@@ -56,6 +61,8 @@ def in_own_words(typed: str) -> Spelled:
     protocol, port = _SCHEMES.get(scheme, (None, None))
     # What stands before the @ may be a password.
     at = re.split(r"[/?#]", found["rest"], maxsplit=1)[0].rpartition("@")[2]
+    if not at:
+        return Spelled(typed)
     has_port = _PORT.fullmatch(at) if not at.endswith("]") else None
     return _of_host(at.lower() if has_port or port is None else f"{at.lower()}:{port}", protocol)
 

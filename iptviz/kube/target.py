@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from iptviz.errors import TargetError
-from iptviz.kube.spellings import KINDS, in_own_words
+from iptviz.kube.spellings import KINDS, in_own_words, without_password
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 _PROTOCOL = re.compile(r"(?P<rest>.+[\dxX*]|.*\])/(?P<protocol>tcp|udp|sctp)")
@@ -114,7 +114,7 @@ def parse_target(text: str) -> ParsedTarget:
         return ChainTarget(typed)
     if (found := _NAME.fullmatch(typed)) and not typed.isdecimal():
         return _named(found, told, text)
-    raise TargetError("names no service, endpoint or chain", where=repr(text), hint=FORMS)
+    raise TargetError("names no service, endpoint or chain", where=repr(without_password(text)), hint=FORMS)
 
 
 def _named(found: re.Match[str], protocol: str | None, text: str) -> NameTarget:
@@ -154,12 +154,12 @@ def in_namespace(text: str, namespace: str) -> str:
     Raises:
         TargetError: it names no service, or one of another namespace.
     """
-    target = parse_target(text)
+    target, typed = parse_target(text), without_password(text)
     if not isinstance(target, NameTarget):
-        raise TargetError(f"--namespace {namespace} goes with the name of a service, not with {text!r}")
+        raise TargetError(f"--namespace {namespace} goes with the name of a service, not with {typed!r}")
     if target.namespace not in {None, namespace, *KINDS}:
         raise TargetError(
-            f"{text!r} names namespace {target.namespace}, --namespace {namespace}", hint="leave one out"
+            f"{typed!r} names namespace {target.namespace}, --namespace {namespace}", hint="leave one out"
         )
     if not target.protocol:
         return target._replace(namespace=namespace).text

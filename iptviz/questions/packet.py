@@ -23,6 +23,7 @@ from iptviz.paths.survey import Evidence
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host
 from iptviz.questions.packet_fields import apart, read_packet, with_fields
+from iptviz.questions.packet_names import by_name
 from iptviz.questions.packet_notes import packet_notes
 from iptviz.rules.iptables import DumpRules, compiled
 from iptviz.xtables.address import parse_network
@@ -116,11 +117,12 @@ def packet(
 
     Raises:
         TypeError: there is no such field.
+        AbsentError: `dst` is a service's name, and the dump has no such service.
         PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
         DumpError: one of the files cannot be read.
     """
     snapshot = as_snapshot(dump).with_pods(pods)
-    fields = apart(fields)
+    fields, read_as = by_name(snapshot, apart(fields))
     dumps = _passed(snapshot, fields)
     first = dumps[0]
     asked, hook = read_packet(first.family, fields)
@@ -158,7 +160,7 @@ def packet(
         )
     faulty = bool(journey.broken.loops or journey.broken.missing)
     left_open = journey.unknowns.left_open
-    notes = distinct(packet_notes(snapshot, dumps, journey, start, hook, outcomes, given))
+    notes = distinct([*read_as, *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given)])
     complete = all(passed.complete for passed in dumps) and not faulty
     known = Evidence(dumps, host, unseen, beyond)
     return PacketResult(

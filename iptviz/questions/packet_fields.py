@@ -86,7 +86,8 @@ class PacketFields(TypedDict, total=False):
         "--src", "A", "Source: an address, with a port or without, or a network it lies in.", Named.ADDRESS,
         "source", read_address, address_text)]
     dst: Annotated[str | None, Field(
-        "--dst", "A", "Destination, with a port or without, before any rewriting.", Named.ADDRESS,
+        "--dst", "A", "Destination, before any rewriting: an address, perhaps with a port, or a service's name.",
+        Named.DESTINATION,
         "destination", read_address, address_text)]
     protocol: Annotated[str | None, Field(
         "--protocol", "P", "tcp, udp, icmp ...", Named.WORD, "protocol", read_protocol)]

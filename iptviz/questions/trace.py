@@ -9,10 +9,10 @@ from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_lead
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
+from iptviz.kube.spellings import without_password
 from iptviz.kube.target import AddressTarget, family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
-from iptviz.questions.pod_targets import pod_asked_for, unlisted
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iptviz.kube.observed import Observation
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
+    from iptviz.questions.pod_targets import AskedPod
     from iptviz.supplied.service_names import Candidate
 
 
@@ -128,10 +129,11 @@ def trace(
         PacketError: there is no such client, or what is assumed cannot be so of any.
         DumpError: the list of services, or another file, cannot be read.
     """
+    target = without_password(target)
     snapshot = as_snapshot(dump).with_pods(pods)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
-    pod = pod_asked_for(snapshot, target, candidates)
+    pod = _pod_asked_for(snapshot, target, candidates)
     asked = pod.target if pod else target
     family = family_of_target(asked)
     beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
@@ -153,6 +155,14 @@ def trace(
     return first._replace(snapshot=snapshot, others=tuple(others))
 
 
+def _pod_asked_for(node: Snapshot, target: str, candidates: Sequence[Candidate]) -> AskedPod | None:
+    if node.pods is None:
+        return None
+    from iptviz.questions.pod_targets import pod_asked_for  # most questions know of no pods
+
+    return pod_asked_for(node, target, candidates)
+
+
 def _absent_notes(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Iterator[Item]:
     """Yield what becomes of connections to a TARGET that no service has, as far as the node shows it."""
     parsed = parse_target(answer.target)
@@ -172,7 +182,11 @@ def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Trac
         return answer
     evidence = evidence_of(snapshot, answer.dump.family, beside)
     paths = paths_of(answer.dump, answer.services, evidence, beside)
-    notes = [*answer.notes, *marks_in_vain(answer.services, paths), *unlisted(snapshot, answer.services)]
+    notes = [*answer.notes, *marks_in_vain(answer.services, paths)]
+    if snapshot.pods is not None:
+        from iptviz.questions.pod_targets import unlisted
+
+        notes += unlisted(snapshot, answer.services)
     return answer._replace(paths=paths, notes=_said_once(notes), evidence=evidence, snapshot=snapshot)
 
 

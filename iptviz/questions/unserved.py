@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from iptviz.questions.ways import Beside
 
 _MOST = 6
-_ELSEWHERE = {"ipvs", "elsewhere", "userspace"}
-"""Modes in which something else than the rules may send connections to services elsewhere."""
+_BY_RULES = "iptables"
+_UNKNOWN = "none"
+"""The mode of a node on which nothing tells of kube-proxy: what is no rule, eBPF, may be in its place."""
 
 
 def unserved(node: Snapshot, dump: Dump, target: AddressTarget, beside: Beside) -> Iterator[Remark]:
@@ -35,17 +36,19 @@ def unserved(node: Snapshot, dump: Dump, target: AddressTarget, beside: Beside) 
     rule = next(nat.rules(), None) if nat and nat.shown.is_whole else None
     if rule is None or not dump.complete or dump.family != f"ipv{target.version}":
         return
-    if mode_of(dump).name in _ELSEWHERE:
+    mode = mode_of(dump).name
+    if mode not in {_BY_RULES, _UNKNOWN}:
         return
     protocol = target.protocol or "tcp"
     asked = Frontend("published", target.address, target.port, protocol, rule)
-    ways = Survey(dump, evidence_of(node, dump.family, beside), beside.client).paths(asked, (), ())
+    evidence = evidence_of(node, dump.family, beside)
+    ways = Survey(dump, evidence, beside.client).paths(asked, (), ())
     if not ways.left_open:
-        yield from _told(ways, target, protocol.upper())
+        yield from _told(ways, target, protocol.upper(), sure=mode == _BY_RULES and not evidence.beyond)
         yield remark("whole-way", options=_options(target, protocol))
 
 
-def _told(ways: FrontendPaths, target: AddressTarget, protocol: str) -> Iterator[Remark]:
+def _told(ways: FrontendPaths, target: AddressTarget, protocol: str, *, sure: bool) -> Iterator[Remark]:
     at = join_endpoint(target.address, target.port)
     rows = [row for entry in ways.entries for row in entry.endpoints if row.share]
     if rows and target.port is None:
@@ -54,6 +57,9 @@ def _told(ways: FrontendPaths, target: AddressTarget, protocol: str) -> Iterator
     if rows:
         to = dict.fromkeys(join_endpoint(row.address, row.port) for row in rows)
         yield remark("dnated", protocol=protocol, at=at, ends=tuple(to))
+        return
+    if not sure:
+        yield remark("no-rule-dnats", protocol=protocol, at=at)
         return
     yield remark("not-dnated", protocol=protocol, at=at)
     fates = list(dict.fromkeys(_fates(ways)))

@@ -15,6 +15,7 @@ from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bar
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
 from iptviz.redact.rules import RuleRedactor
+from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -171,6 +172,11 @@ class Redactor:
         if isinstance(target, AddressTarget):
             return self.addresses(target.text)
         return self._named(target) if isinstance(target, NameTarget) else self.names.object(text)
+
+    def destination(self, text: str) -> str:
+        """Return an address or a network in pseudonyms, or a TARGET where the text is neither."""
+        address = split_endpoint(text)[0].strip("[]")
+        return self.target(text) if parse_network(address) is None else self.addresses(text)
 
     def _named(self, target: NameTarget) -> str:
         """Return a service's name in pseudonyms; the word with which kubectl calls services stays."""

@@ -13,6 +13,7 @@ class Named(Enum):
     WRITTEN = auto()  # a file to be written
     TARGET = auto()
     ADDRESS = auto()  # or a network, or an endpoint
+    DESTINATION = auto()  # an address, or the name of a service
     INTERFACE = auto()
     NAMESPACE = auto()
     CHAIN = auto()

@@ -41,6 +41,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.WRITTEN: _same,
     Named.TARGET: lambda redactor, text: redactor.target(text),
     Named.ADDRESS: lambda redactor, text: redactor.addresses(text),
+    Named.DESTINATION: lambda redactor, text: redactor.destination(text),
     Named.INTERFACE: lambda redactor, name: redactor.names.interface(name),
     Named.NAMESPACE: lambda redactor, name: redactor.names.namespace(name),
     Named.CHAIN: lambda redactor, name: redactor.names.chain(name),

@@ -210,6 +210,13 @@ def test_what_becomes_of_connections_to_an_address_of_no_service() -> None:
     assert "from this node: goes on unchanged" in dropped
 
 
+def test_where_no_kube_proxy_is_seen_the_rules_alone_are_spoken_of() -> None:
+    text = said(NO_KUBERNETES, "10.9.9.9:443")
+    assert "No rule of this dump DNATs TCP connections to 10.9.9.9:443; nftables and eBPF" in text
+    assert "unchanged" not in text
+    assert "Not DNATed" not in text
+
+
 def test_an_address_that_others_rules_rewrite_is_said_to_be() -> None:
     assert "name no service DNAT TCP connections to 10.9.9.9:80, all or some, to 192.0.2.8:81." in said(
         WIDE, "10.9.9.9:80"
