@@ -47,6 +47,10 @@ _HOST_NAME = re.compile(r"(?=.*[a-wyz])(?!.*\.\.)[a-z0-9_-][a-z0-9_.-]{0,252}")
 """A name as DNS has it; what people write in place of an address, `x.x.x.x` or `10.0..1`, is none."""
 
 
+_PORT_OPTIONS = (" --dport", " --dports", " --ports")
+"""Options by which a rule asks for ports, be it for others or for several."""
+
+
 class Frontend(NamedTuple):
     """One way into a service port, or to what else the node publishes at a port.
 
@@ -80,7 +84,9 @@ class Frontend(NamedTuple):
     @property
     def lacks_port(self) -> bool:
         """Whether the rule of a service shows no port: kube-proxy always writes one."""
-        return self.unprinted is not None or (self.port is None and self.kind in SERVICE_KINDS)
+        if self.unprinted is not None or self.port is not None or self.kind not in SERVICE_KINDS:
+            return self.unprinted is not None
+        return not any(option in self.rule.text for option in _PORT_OPTIONS)
 
     @property
     def is_malformed(self) -> bool:

@@ -97,7 +97,7 @@ def _odd(found: ServicesResult) -> Iterator[str]:
 
 def _target(frontend: Frontend) -> Iterator[str]:
     """Yield the TARGET that names a frontend: by its address, or where that does not by its service or chain."""
-    by_address = frontend.text if frontend.kind != CHAIN and frontend.unprinted is None else ""
+    by_address = frontend.text if frontend.kind != CHAIN and not frontend.lacks_port else ""
     yield from islice(filter(_is_target, (by_address, frontend.service.text, frontend.leads_to)), 1)
 
 
