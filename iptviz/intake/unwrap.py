@@ -9,11 +9,12 @@ from iptviz.intake.diffs import read_side
 from iptviz.intake.embedded import unpack
 from iptviz.intake.markup import from_html
 from iptviz.intake.partial import join_parts
-from iptviz.intake.plain import NEW
+from iptviz.intake.plain import NEW, OLD
 from iptviz.intake.remark import LineNote, Remark, remark
 
 # Within a line, a rule may hold a colour in its comment.
 _COLOURS = re.compile(rb"^(?:\x1b\[[0-9;]*[mK])+|(?:\x1b\[[0-9;]*[mK])+[ \t\r]*$", re.MULTILINE)
+_TOLD = {NEW: remark("diff-new"), OLD: remark("diff-old")}
 _MOST_LAYERS = 3
 """JSON within JSON, HTML within JSON: so many layers are taken off."""
 
@@ -70,7 +71,7 @@ def _one_side(text: Unwrapped, side: str) -> Unwrapped:
         chosen = read_side(text.data, side)
         if chosen is None:
             break
-        told = text.repairs if text.side else (*text.repairs, remark(f"diff-{side}"))
+        told = text.repairs if text.side else (*text.repairs, _TOLD[side])
         notes = (*text.notes, *chosen.notes)
         text = Unwrapped(chosen.data, told, notes, text.cut or chosen.cut, side)
     return text
