@@ -207,9 +207,7 @@ def _lacking(fate: Fate) -> str:
     if fate.to or fate.by is None or fate.by.text == AS_WRITTEN:
         return f"lacks {fate.to or 'chains that decide'}"
     if fate.by.number is None:
-        return (
-            f"may lack rules of {fate.by.table} {fate.by.chain} before its {fate.by.text.partition(',')[0]}"
-        )
+        return f"may lack rules of {fate.by.table} {fate.by.chain} before its policy"
     return f"lacks the chain that {decider_label(fate.by)} leads to"
 
 
