@@ -23,6 +23,10 @@ class Told(Protocol):
     shows_some_chains: bool
 
     @property
+    def beside(self) -> Mapping[str, Told]:
+        """All tables of the dump by name."""
+
+    @property
     def committed(self) -> bool:
         """Whether the table's COMMIT was read."""
 
@@ -55,7 +59,13 @@ class Shown:
     @cached_property
     def is_excerpt(self) -> bool:
         """Whether lines may be missing anywhere: some chain has no declaration, or no built-in one is shown."""
-        return self._table.shows_some_chains or bool(self._table.undeclared())
+        return self._table.shows_some_chains or bool(self._table.undeclared()) or self._is_emptied
+
+    @property
+    def _is_emptied(self) -> bool:
+        """Whether grep has left nothing of the table: a save declares the chains even of one without rules."""
+        others = self._table.beside.values()
+        return not self._table.chain_names() and any(other.undeclared() for other in others)
 
     def may_lack(self, chain: str) -> bool:
         """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it.
