@@ -190,7 +190,7 @@ def shares_unevenly(answer: FrontendAnswer) -> bool:
 
 
 def _balance(answer: FrontendAnswer) -> Balance | None:
-    return None if answer.unshared else balance_of([end.share for end in answer.endpoints])
+    return balance_of([end.share for end in answer.endpoints]) if answer.shares_known else None
 
 
 def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool, endless: bool) -> Diagnosis | None:

@@ -128,12 +128,12 @@ def _fare(fare: Fare) -> Shape:
 
 
 def _endpoints(answer: FrontendAnswer) -> list[Shape]:
-    """Return the endpoints with their shares, which are null where the dump does not print them."""
+    """Return the endpoints with their shares, null where they are not printed or a rule is not understood."""
     return [
         {
             "address": end.address,
             "port": end.port,
-            **(dict.fromkeys(share_shape(end.share)) if answer.unshared else share_shape(end.share)),
+            **(share_shape(end.share) if answer.shares_known else dict.fromkeys(share_shape(end.share))),
         }
         for end in answer.endpoints
     ]

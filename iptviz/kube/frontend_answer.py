@@ -27,6 +27,7 @@ from iptviz.kube.frontends import (
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
+from iptviz.rules.reading.words import QUOTED
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class FrontendAnswer(NamedTuple):
     `plain` says that all rules on the way have kube-proxy's own form; `flawed` that one within the service's
     chains keeps connections from endpoints. `unshared`: the dump does not print by what chance each endpoint is
     chosen, so that shares are not known; those that endpoints have here are no shares. `nat_unseen`: rules of nat
-    that are not shown may lead them on.
+    that are not shown may lead them on. `unread`: a rule that is not understood decides who gets what share.
     """
 
     frontend: Frontend
@@ -83,6 +84,12 @@ class FrontendAnswer(NamedTuple):
     by_policy: bool = False
     nat_unseen: bool = False
     unshared: bool = False
+    unread: bool = False
+
+    @property
+    def shares_known(self) -> bool:
+        """Whether the shares that endpoints have here are theirs, and not those of one case among several."""
+        return not (self.unshared or self.unread)
 
     @property
     def settled(self) -> bool:
@@ -204,6 +211,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     if trace.nat_unseen and trace.frontend.rule.chain == SOURCE_RANGES:
         missing.append("what nat has of it")
     hops = [hop.chain for outcome in trace.outcomes for hop in outcome.hops]
+    differs = len(set(map(_shares_of, trace.outcomes))) > 1
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
@@ -218,8 +226,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
         or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
-        depends=len(set(map(_shares_of, trace.outcomes))) > 1
-        or bool(trace.broken.loops or trace.broken.missing),
+        depends=differs or bool(trace.broken.loops or trace.broken.missing),
         taken_by=tuple(
             end.rule
             for end in (*usual.others, *usual.returning)
@@ -229,6 +236,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         by_policy=trace.by_policy,
         nat_unseen=trace.nat_unseen,
         unshared=any(outcome.unshared for outcome in trace.outcomes),
+        unread=differs and any(need.condition.kind == QUOTED for one in trace.outcomes for need in one.when),
     )
 
 

@@ -89,7 +89,7 @@ class ServicePort(NamedTuple):
     @property
     def balance(self) -> Balance | None:
         """How evenly the first frontend's endpoints share; None without any, and where that is not printed."""
-        return None if self.usual.unshared else balance_of([endpoint.share for endpoint in self.endpoints])
+        return balance_of([one.share for one in self.endpoints]) if self.usual.shares_known else None
 
 
 def _policy(answers: Iterable[FrontendAnswer]) -> str | None:

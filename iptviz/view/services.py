@@ -109,7 +109,8 @@ def _others(port: ServicePort, *, fold: bool = False) -> str:
 
 def _count(port: ServicePort) -> str:
     here = next((answer for answer in port.answers if answer.local_only and answer is not port.usual), None)
-    count = f"{len(port.endpoints)}" if not port.usual.unseen else f"{len(port.endpoints)}+?"
+    open_ = port.usual.unseen or port.usual.unread
+    count = f"{len(port.endpoints)}+?" if open_ else f"{len(port.endpoints)}"
     count = "?" if _has_others(port) else count
     return count + ("" if here is None else f" ({len(here.endpoints)} here)")
 
@@ -124,6 +125,8 @@ def _shares(port: ServicePort) -> str:
     balance = port.balance
     if port.usual.unshared and port.endpoints:
         return "not printed"
+    if port.usual.unread:
+        return "depends on a rule that is not understood"
     if port.usual.unseen:
         return f"{percent(port.usual.leftover)} not in this dump"
     if balance is None:
@@ -227,7 +230,7 @@ def _endpoint_lines(port: ServicePort, node: Snapshot | None) -> Iterator[Below]
 def _endpoint_line(
     answer: FrontendAnswer, end: EndpointShare, node: Snapshot | None, *, depth: int = 0
 ) -> Below:
-    share = "?" if answer.unshared else percent(end.share)
+    share = percent(end.share) if answer.shares_known else "?"
     text = join_endpoint(end.address, end.port) + pod_label(node, end.address, end.port)
     return Below(printable(text), share, depth)
 

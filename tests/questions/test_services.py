@@ -12,6 +12,7 @@ import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
 from iptviz.paths.fares import fails
+from iptviz.view.services import services_table
 from tests import kubeproxy
 from tests.kubeproxy import Cluster
 from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, made
@@ -69,6 +70,18 @@ def test_an_uneven_service_is_found() -> None:
     assert len(result.services) == 1
     assert result.total == 3
     assert iptviz.services(iptviz.load(text.encode()), uneven=True).services == ()
+
+
+def test_shares_are_not_told_where_a_rule_that_is_not_understood_decides_about_them() -> None:
+    text = kubeproxy.saved(kubeproxy.numbered(3, 3))
+    odd = text.replace("-m statistic --mode random --probability 0.33333333349", "--odd 1", 1)
+    result = iptviz.services(iptviz.load(odd.encode()))
+    (place,) = [at for at, port in enumerate(result.services) if port.usual.unread]
+    assert result.services[place].balance is None
+    assert {end["exact"] for end in result.to_dict()["services"][place]["endpoints"]} == {None}
+    row = services_table(result, fold=False).rows[place]
+    assert {"depends on a rule that is not understood", "2+?"} <= {cell.text for cell in row.cells}
+    assert not iptviz.services(iptviz.load(odd.encode()), uneven=True).services
 
 
 def test_a_service_without_endpoints_is_found() -> None:
