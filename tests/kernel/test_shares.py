@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import Assumption, Condition
     from iptviz.kube.outcome import FrontendOutcome
 
-CONNECTIONS = 20_000 if EVERYTHING else 8_000
+CONNECTIONS = 20_000 if EVERYTHING else 5_000
 OUTSIDE = {4: "198.51.100.7", 6: "2001:db8::7"}
 POD = {4: "10.244.3.3", 6: "fd00:10:244:3::3"}
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
-RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "90"))
+RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "60"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 CHUNK = 15
 ERAS_APART = 9 if RULE_SETS <= 300 else 1
@@ -48,7 +48,7 @@ def setting(localnet: str) -> Setting:
 
 SETTING = setting("0")
 PLAIN = Question(SETTING)
-FILES = part_of(sorted((FIXTURES / "ways").glob("*/*.rules")), 2)
+FILES = part_of(sorted((FIXTURES / "ways").glob("*/*.rules")), 3)
 
 
 def _disagreements(lab: Crossroads, node: PlantedNode, question: Question = PLAIN) -> list[str]:
