@@ -34,7 +34,7 @@ def check(node: Examined) -> Iterator[Finding]:
 
 def gaps(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps; of an excerpt, one."""
-    found = [gap for gap in by_line(dump.gaps) if not _is_told_of_table(gap, dump.gaps)]
+    found = _told_once(by_line(dump.gaps))
     of_excerpt = [gap for gap in found if gap.id in _OF_AN_EXCERPT]
     if len(of_excerpt) > 1 and any(gap.id in {"chains-undeclared", "part-of-table"} for gap in of_excerpt):
         yield _finding(partial_dump, [_excerpt(of_excerpt)])
@@ -43,10 +43,10 @@ def gaps(dump: Dump) -> Iterator[Finding]:
         yield _finding(_diagnosis_of(gap), [gap])
 
 
-def _is_told_of_table(gap: Remark, gaps: Iterable[Remark]) -> bool:
-    """Whether a gap names the built-in chains that are not listed, and another says that none is."""
+def _told_once(gaps: Sequence[Remark]) -> list[Remark]:
+    """Return gaps but for those that name built-in chains not listed, where another says that none is."""
     tables = {dict(one.values)["table"] for one in gaps if one.id == "part-of-table"}
-    return gap.id == "chains-unlisted" and dict(gap.values)["table"] in tables
+    return [gap for gap in gaps if gap.id != "chains-unlisted" or dict(gap.values)["table"] not in tables]
 
 
 _OF_AN_EXCERPT = ("chains-undeclared", "part-of-table", "table-not-named", "table-missing")

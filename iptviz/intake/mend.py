@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _QUOTED = re.compile(r'("(?:[^"\\]|\\.)*+")')
 _INVISIBLE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]|[\u200b-\u200f\u2028\u2029\u202a-\u202e\u2060\u00ad\ufeff]")
+_CODED = re.compile(r"\\(?:x(1b|[89a-f][0-9a-f])|u(001b|(?!00[0-7]|d[89a-f])[0-9a-f]{4}))")
 _UNSEEN = re.compile("[\u200b-\u200d\u2060\u00ad\ufeff]")
 _BLANKS = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 _DOUBLE = re.compile("[\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\uff02]")
@@ -137,7 +138,12 @@ def _outside(text: str, change: Callable[[str], str]) -> str:
 
 
 def _visible(text: str) -> str:
-    return _outside(text, lambda part: _BLANKS.sub(" ", _INVISIBLE.sub("", part)))
+    return _outside(text, lambda part: _BLANKS.sub(" ", _INVISIBLE.sub("", _CODED.sub(_sign, part))))
+
+
+def _sign(found: re.Match[str]) -> str:
+    r"""Return the sign that a language writes as `\xa0` or `\u2028` in its strings."""
+    return chr(int(found[1] or found[2], 16))
 
 
 def _dashes(text: str) -> str:

@@ -212,7 +212,7 @@ def test_what_becomes_of_connections_to_an_address_of_no_service() -> None:
 
 def test_where_no_kube_proxy_is_seen_the_rules_alone_are_spoken_of() -> None:
     text = said(NO_KUBERNETES, "10.9.9.9:443")
-    assert "No rule of this dump DNATs TCP connections to 10.9.9.9:443; nftables and eBPF" in text
+    assert "No rule of this dump DNATs TCP connections to 10.9.9.9:443; what it does not show" in text
     assert "unchanged" not in text
     assert "Not DNATed" not in text
 

@@ -238,7 +238,15 @@ def test_a_shortened_condition_that_several_are_stated_as_is_refused() -> None:
         for number in numbers
     )
     with pytest.raises(PacketError, match="several conditions of the answer read so"):
-        ask(rules, src=None, protocol=None, sport=None, dport=None, assume=(f"source in {SHORT}",))
+        ask(
+            rules,
+            src=None,
+            protocol=None,
+            sport=None,
+            dport=None,
+            tcp_flags=None,
+            assume=(f"source in {SHORT}",),
+        )
 
 
 # --- values that mean nothing ----------------------------------------------------------------------------------------

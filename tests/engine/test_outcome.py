@@ -31,6 +31,7 @@ OURS = {"local_ips": ("192.168.1.10",)}
 
 
 UNKNOWN: dict[str, Any] = {
+    "tcp_flags": None,
     "src": None, "in_iface": None, "out_iface": None, "local_ips": (), "mark": None, "protocol": None, "dport": None,
 }  # fmt: skip
 

@@ -36,6 +36,8 @@ MENDED: dict[str, tuple[str, str]] = {
     RULE.replace('"a b"', '""""a b""""'): (RULE, "doubled quotes are replaced"),
     RULE.replace(" -j", " \u200b-j"): (RULE, "invisible signs are left out"),
     RULE.replace(" -j", "\u00a0-j"): (RULE, "invisible signs are left out"),
+    RULE.replace(" -j", r"\xa0-j"): (RULE, "invisible signs are left out"),
+    RULE.replace("--dport", r"\x1b[36m--dport\u001b[0m"): (RULE, "invisible signs are left out"),
     RULE.replace("-j B", "-j \u00adB"): (RULE, "invisible signs are left out"),
     f"[1:60] {RULE} # why": (f"[1:60] {RULE}", "a remark behind the rule is left out"),
 }
@@ -193,3 +195,9 @@ def test_of_a_large_text_the_odd_rules_alone_are_looked_at(before: str) -> None:
     text = ("" if quote else before) + "".join(f"{quote}{line}\n" for line in lines)
     (read,) = dumps(text.removesuffix("\n"))
     assert texts(read) == [RULE if at in odd else rule for at, rule in enumerate(plain)]
+
+
+@pytest.mark.parametrize("code", [r"\ud800", r"\x0a", r"\x", r"\u00", r"\u000a"])
+def test_what_is_no_sign_in_a_string_stays(code: str) -> None:
+    read = dump("*nat", ":A - [0:0]", RULE.replace(" -j", f" {code} -j"), "COMMIT")
+    assert [rule.text for rule in read.tables["nat"].rules()] == [RULE.replace(" -j", f" {code} -j")]
