@@ -54,6 +54,7 @@ UNMEASURED = (
     "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py", "checks/test_planted.py",
     "engine/test_bounds.py", "engine/test_cases.py", "engine/test_interpreter", "fuzz/", "intake/test_decorations.py",
     "intake/test_index.py", "ipset/test_kernel.py", "kernel/", "kube/test_eras.py", "kube/test_releases.py",
+    "kube/test_service.py",
     "paths/test_against_packet.py", "paths/test_alike.py", "paths/test_growth.py", "paths/test_shared.py",
     "redact/test_dump.py", "redact/test_findings.py", "redact/test_parallel.py", "render/test_ci_formats.py",
     "render/test_every_format.py", "render/test_folding.py", "render/test_hostile.py", "render/test_pictures.py",

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
-RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "60"))
+RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "45"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 CHUNK = 15
-ERAS_APART = 9 if RULE_SETS <= 300 else 1
-"""Of what eras write, every ninth pair of a feature and an era is tried, in a long run all."""
+ERAS_APART = 18 if RULE_SETS <= 300 else 1
+"""Of what eras write, every eighteenth pair of a feature and an era is tried, in a long run all."""
 
 
 def setting(localnet: str) -> Setting:
