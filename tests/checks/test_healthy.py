@@ -13,7 +13,7 @@ import pytest
 import iptviz
 from iptviz.checks.registry import catalogue
 from iptviz.checks.wording import sentence
-from tests.conftest import EVERYTHING, SHARED
+from tests.conftest import EVERYTHING, SHARED, part_of
 from tests.kubeproxy import ERAS, saved
 from tests.kubeproxy.eras import era
 from tests.kubeproxy.features import everything
@@ -88,7 +88,7 @@ GENERAL = ("reading", "unprinted", "refused", "misplaced", "rules", "never_match
 """Catalogues whose findings hold for any firewall."""
 
 
-@pytest.mark.parametrize("path", sorted(SHARED.glob("firewalls/*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", part_of(sorted(SHARED.glob("firewalls/*")), 2), ids=lambda path: path.name)
 def test_a_firewall_without_kubernetes_has_none_of_its_faults(path: Path) -> None:
     general = {what for name in GENERAL for what in catalogue(name).diagnoses}
     found = [one for dump in iptviz.load_all(str(path))[0] for one in iptviz.check(dump).findings]

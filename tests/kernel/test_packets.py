@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
-RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "200"))
+RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "120"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 PACKETS = 5
 BATCH = 25

@@ -48,7 +48,7 @@ def setting(localnet: str) -> Setting:
 
 SETTING = setting("0")
 PLAIN = Question(SETTING)
-FILES = part_of(sorted((FIXTURES / "ways").glob("*/*.rules")), 3)
+FILES = part_of(sorted((FIXTURES / "ways").glob("*/*.rules")), 6)
 
 
 def _disagreements(lab: Crossroads, node: PlantedNode, question: Question = PLAIN) -> list[str]:
