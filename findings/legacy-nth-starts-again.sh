@@ -18,22 +18,6 @@
 . "$(dirname "$0")/lib.bash"
 debs bookworm "${iptables_1_8_9[@]}"
 
-# connect: the port at which a new connection to 192.0.2.1 arrives.
-connect() {
-    on_node python3 - <<'END'
-import select, socket
-ends = []
-for port in (1001, 1002):
-    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    end.bind(("127.0.0.1", port))
-    ends.append(end)
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-    sender.sendto(b"x", ("192.0.2.1", 9))
-ready, _, _ = select.select(ends, [], [], 5)
-print(" ".join(str(end.getsockname()[1]) for end in ready))
-END
-}
-
 # counted TOOL: where six connections arrive, the table being changed after each.
 counted() {
     node
@@ -43,7 +27,7 @@ counted() {
     on_node "$1" -t nat -A OUTPUT -d 192.0.2.1/32 -p udp -m udp --dport 9 -j DNAT --to-destination 127.0.0.1:1002
     ports=
     for number in 1 2 3 4 5 6; do
-        ports+="$(connect) "
+        ports+="$(port_reached) "
         on_node "$1" -t nat -N "UNUSED-$number"
     done
     ports=$(tr ' ' '\n' <<<"$ports" | sort | uniq -c | awk 'NF == 2 { print $1 " to " $2 }')

@@ -115,3 +115,19 @@ expect() {
 verdict() {
     [ "$differences" = 0 ] || exit 1
 }
+
+# The port, 1001 or 1002 at 127.0.0.1, at which a datagram for 192.0.2.1 arrives.
+port_reached() {
+    on_node python3 - <<'END'
+import select, socket
+ends = []
+for port in (1001, 1002):
+    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    end.bind(("127.0.0.1", port))
+    ends.append(end)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+    sender.sendto(b"x", ("192.0.2.1", 9))
+ready, _, _ = select.select(ends, [], [], 5)
+print(" ".join(str(end.getsockname()[1]) for end in ready))
+END
+}

@@ -20,22 +20,6 @@
 . "$(dirname "$0")/lib.bash"
 debs bookworm "${iptables_1_8_9[@]}" "${nft_1_0_6[@]}"
 
-# where: the port at which a datagram for 192.0.2.1 arrives.
-where() {
-    on_node python3 - <<'END'
-import select, socket
-ends = []
-for port in (1001, 1002):
-    end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    end.bind(("127.0.0.1", port))
-    ends.append(end)
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-    sender.sendto(b"x", ("192.0.2.1", 9))
-ready, _, _ = select.select(ends, [], [], 5)
-print(" ".join(str(end.getsockname()[1]) for end in ready))
-END
-}
-
 # loaded TOOL PORT ...: what a node with these rules, in this order, does and saves.
 loaded() {
     node
@@ -45,7 +29,7 @@ loaded() {
             -j DNAT --to-destination "127.0.0.1:$2"
         shift 2
     done
-    port=$(where)
+    port=$(port_reached)
     saves=$(on_node iptables-legacy-save -t nat; on_node iptables-nft-save -t nat 2>/dev/null)
     saves=$(grep -v '^#' <<<"$saves" | sed 's/ \[[0-9:]*\]$//')
     ip netns del "$netns"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import DumpError
-from iptviz.supplied.documents import JsonObject, read_items
+from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_items, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,7 +101,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
     tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
     nodes = frozenset(
-        _text(_object(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
+        text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
     )
     return ApiCluster(services, _endpoints(items), dict(_zones(items)), tells_endpoints, nodes - {""})
 
@@ -110,19 +110,19 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
 
 
 def _service(item: JsonObject) -> ApiService:
-    metadata, spec = _object(item, "metadata"), _object(item, "spec")
-    affinity = _object(_object(spec, "sessionAffinityConfig"), "clientIP")
+    metadata, spec = object_of(item, "metadata"), object_of(item, "spec")
+    affinity = object_of(object_of(spec, "sessionAffinityConfig"), "clientIP")
     sticky = spec.get("sessionAffinity") == "ClientIP"
     return ApiService(
-        namespace=_text(metadata, "namespace") or "default",
-        name=_text(metadata, "name"),
+        namespace=text_of(metadata, "namespace") or "default",
+        name=text_of(metadata, "name"),
         ignored=_ignored(metadata, spec),
-        cluster_ips=_texts(spec, "clusterIPs") or tuple(filter(None, [_text(spec, "clusterIP")])),
+        cluster_ips=_texts(spec, "clusterIPs") or tuple(filter(None, [text_of(spec, "clusterIP")])),
         external_ips=_texts(spec, "externalIPs"),
         load_balancer_ips=tuple(_load_balancer_ips(item)),
         source_ranges=_texts(spec, "loadBalancerSourceRanges"),
-        internal_policy=_text(spec, "internalTrafficPolicy") or "Cluster",
-        external_policy=_text(spec, "externalTrafficPolicy") or "Cluster",
+        internal_policy=text_of(spec, "internalTrafficPolicy") or "Cluster",
+        external_policy=text_of(spec, "externalTrafficPolicy") or "Cluster",
         affinity=(_number(affinity, "timeoutSeconds") or _DEFAULT_AFFINITY) if sticky else None,
         health_check=_number(spec, "healthCheckNodePort"),
         ports=tuple(_ports(spec)),
@@ -130,30 +130,30 @@ def _service(item: JsonObject) -> ApiService:
 
 
 def _ignored(metadata: JsonObject, spec: JsonObject) -> str:
-    labels = _object(metadata, "labels")
+    labels = object_of(metadata, "labels")
     if spec.get("type") == "ExternalName":
         return "ExternalName"
-    if _text(spec, "clusterIP") in {"None", ""}:
+    if text_of(spec, "clusterIP") in {"None", ""}:
         return "headless"
     if _PROXY_NAME in labels:
-        return f"left to the proxy {_text(labels, _PROXY_NAME)}"
+        return f"left to the proxy {text_of(labels, _PROXY_NAME)}"
     return f"label {_HEADLESS}" if _HEADLESS in labels else ""
 
 
 def _load_balancer_ips(item: JsonObject) -> Iterator[str]:
     """Yield the addresses of load balancers that kube-proxy takes over: not those in mode Proxy."""
-    balancer = _object(_object(item, "status"), "loadBalancer")
-    for ingress in _objects(balancer, "ingress"):
-        if ingress.get("ipMode", "VIP") == "VIP" and _text(ingress, "ip"):
-            yield _text(ingress, "ip")
+    balancer = object_of(object_of(item, "status"), "loadBalancer")
+    for ingress in objects_of(balancer, "ingress"):
+        if ingress.get("ipMode", "VIP") == "VIP" and text_of(ingress, "ip"):
+            yield text_of(ingress, "ip")
 
 
 def _ports(spec: JsonObject) -> Iterator[ApiPort]:
-    for port in _objects(spec, "ports"):
+    for port in objects_of(spec, "ports"):
         number = _number(port, "port")
         if number is not None:
-            protocol = (_text(port, "protocol") or "TCP").lower()
-            yield ApiPort(_text(port, "name"), protocol, number, _number(port, "nodePort") or None)
+            protocol = (text_of(port, "protocol") or "TCP").lower()
+            yield ApiPort(text_of(port, "name"), protocol, number, _number(port, "nodePort") or None)
 
 
 # --- endpoints -----------------------------------------------------------------------------------------------
@@ -164,35 +164,35 @@ def _endpoints(items: list[JsonObject]) -> dict[Port, list[ApiEndpoint]]:
     found: dict[Port, dict[tuple[str, int], ApiEndpoint]] = {}
     sliced: set[tuple[str, str]] = set()
     for item in (item for item in items if item.get("kind") == "EndpointSlice"):
-        metadata = _object(item, "metadata")
-        service = _text(_object(metadata, "labels"), _SERVICE_OF_SLICE)
-        owner = _text(metadata, "namespace") or "default", service
+        metadata = object_of(item, "metadata")
+        service = text_of(object_of(metadata, "labels"), _SERVICE_OF_SLICE)
+        owner = text_of(metadata, "namespace") or "default", service
         sliced.add(owner)
         for port, endpoint in _of_slice(item):
             found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
     for item in (item for item in items if item.get("kind") == "Endpoints"):
-        metadata = _object(item, "metadata")
-        owner = _text(metadata, "namespace") or "default", _text(metadata, "name")
+        metadata = object_of(item, "metadata")
+        owner = text_of(metadata, "namespace") or "default", text_of(metadata, "name")
         for port, endpoint in _of_endpoints(item) if owner not in sliced else ():
             found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
     return {port: list(endpoints.values()) for port, endpoints in found.items()}
 
 
 def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
-    ports = [(_port_key(port), _number(port, "port")) for port in _objects(item, "ports")]
-    for endpoint in _objects(item, "endpoints"):
-        conditions = _object(endpoint, "conditions")
+    ports = [(_port_key(port), _number(port, "port")) for port in objects_of(item, "ports")]
+    for endpoint in objects_of(item, "endpoints"):
+        conditions = object_of(endpoint, "conditions")
         ready = conditions.get("ready") is not False
         serving = conditions.get("serving")
         portless = ApiEndpoint(
             address=next(iter(_texts(endpoint, "addresses")), ""),  # only the first is used
             port=0,
-            node=_text(endpoint, "nodeName") or None,
+            node=text_of(endpoint, "nodeName") or None,
             ready=ready,
             serving=ready if serving is None else serving is True,
             terminating=conditions.get("terminating") is True,
-            zone_hints=_names(_object(endpoint, "hints"), "forZones"),
-            node_hints=_names(_object(endpoint, "hints"), "forNodes"),
+            zone_hints=_names(object_of(endpoint, "hints"), "forZones"),
+            node_hints=_names(object_of(endpoint, "hints"), "forNodes"),
         )
         yield from (
             (key, portless._replace(port=port))
@@ -202,51 +202,38 @@ def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]
 
 
 def _of_endpoints(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
-    for subset in _objects(item, "subsets"):
-        for port in _objects(subset, "ports"):
+    for subset in objects_of(item, "subsets"):
+        for port in objects_of(subset, "ports"):
             number = _number(port, "port")
-            for address in _objects(subset, "addresses") if number is not None else ():
-                node = _text(address, "nodeName") or None
-                end = ApiEndpoint(_text(address, "ip"), number or 0, node, True, True, False)  # noqa: FBT003
+            for address in objects_of(subset, "addresses") if number is not None else ():
+                node = text_of(address, "nodeName") or None
+                end = ApiEndpoint(text_of(address, "ip"), number or 0, node, True, True, False)  # noqa: FBT003
                 yield _port_key(port), end
 
 
 def _names(item: JsonObject, key: str) -> frozenset[str]:
-    return frozenset(filter(None, (_text(hint, "name") for hint in _objects(item, key))))
+    return frozenset(filter(None, (text_of(hint, "name") for hint in objects_of(item, key))))
 
 
 def _zones(items: list[JsonObject]) -> Iterator[tuple[str, str]]:
     """Yield nodes and their zones: of Node objects, and of nodes that have endpoints."""
     for item in items:
-        metadata = _object(item, "metadata")
-        zones = [(_text(metadata, "name"), _text(_object(metadata, "labels"), _ZONE))]
+        metadata = object_of(item, "metadata")
+        zones = [(text_of(metadata, "name"), text_of(object_of(metadata, "labels"), _ZONE))]
         if item.get("kind") == "EndpointSlice":
-            zones = [(_text(end, "nodeName"), _text(end, "zone")) for end in _objects(item, "endpoints")]
+            zones = [
+                (text_of(end, "nodeName"), text_of(end, "zone")) for end in objects_of(item, "endpoints")
+            ]
         elif item.get("kind") != "Node":
             continue
         yield from ((node, zone) for node, zone in zones if node and zone)
 
 
 def _port_key(port: JsonObject) -> tuple[str, str]:
-    return _text(port, "name"), (_text(port, "protocol") or "TCP").lower()
+    return text_of(port, "name"), (text_of(port, "protocol") or "TCP").lower()
 
 
 # --- what is there -------------------------------------------------------------------------------------------
-
-
-def _object(item: JsonObject, key: str) -> JsonObject:
-    value = item.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(item: JsonObject, key: str) -> list[JsonObject]:
-    value = item.get(key)
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _text(item: JsonObject, key: str) -> str:
-    value = item.get(key)
-    return value if isinstance(value, str) else ""
 
 
 def _texts(item: JsonObject, key: str) -> tuple[str, ...]:

@@ -30,6 +30,24 @@ def read_items(text: str, source: str, hint: str) -> list[JsonObject]:
     return list(_items(documents, SourceLine(source, 1), hint))
 
 
+def object_of(item: JsonObject, key: str) -> JsonObject:
+    """Return the object that a field holds; an empty one where it holds none."""
+    value = item.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def objects_of(item: JsonObject, key: str) -> list[JsonObject]:
+    """Return the objects of the list that a field holds."""
+    value = item.get(key)
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def text_of(item: JsonObject, key: str) -> str:
+    """Return the text that a field holds; an empty one where it holds none."""
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
+
+
 def _json(text: str, source: str, hint: str) -> object:
     import json
 

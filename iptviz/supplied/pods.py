@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.documents import JsonObject, is_document, read_items
+from iptviz.supplied.documents import JsonObject, is_document, object_of, objects_of, read_items, text_of
 from iptviz.supplied.lines import SourceLine, places
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def _of_item(item: JsonObject) -> Pod | None:
-    metadata, spec, status = (_object(item, key) for key in ("metadata", "spec", "status"))
+    metadata, spec, status = (object_of(item, key) for key in ("metadata", "spec", "status"))
     if status.get("phase") in _ENDED:
         return None
     listed = status.get("podIPs")
@@ -136,30 +136,15 @@ def _of_item(item: JsonObject) -> Pod | None:
         [entry.get("ip") for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
     )
     texts = [text for text in (status.get("podIP"), *many) if isinstance(text, str)]
-    pod = _pod(_text(metadata, "namespace"), _text(metadata, "name"), _addresses(texts))
+    pod = _pod(text_of(metadata, "namespace"), text_of(metadata, "name"), _addresses(texts))
     if pod is None:
         return None
     return pod._replace(host_network=spec.get("hostNetwork") is True, ports=frozenset(_ports(spec)))
 
 
 def _ports(spec: JsonObject) -> Iterator[int]:
-    for container in _objects(spec, "containers"):
-        for port in _objects(container, "ports"):
+    for container in objects_of(spec, "containers"):
+        for port in objects_of(container, "ports"):
             number = port.get("containerPort")
             if isinstance(number, int):
                 yield number
-
-
-def _object(item: JsonObject, key: str) -> JsonObject:
-    value = item.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _objects(item: JsonObject, key: str) -> list[JsonObject]:
-    value = item.get(key)
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _text(item: JsonObject, key: str) -> str:
-    value = item.get(key)
-    return value if isinstance(value, str) else ""
