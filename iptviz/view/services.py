@@ -159,7 +159,7 @@ def _remarks(port: ServicePort) -> str:
 def _other_remarks(port: ServicePort) -> list[str]:
     """Return what is said of a service beside who refuses it."""
     remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
-    remarks += ["its frontends are not in this dump"] if port.usual.frontend.kind == CHAIN else []
+    remarks += ["what leads to this chain is not in this dump"] if port.usual.frontend.kind == CHAIN else []
     shown = [answer.frontend for answer in port.answers]
     remarks += ["a rule that leads to it shows no port"] if any(map(_is_odd, shown)) else []
     remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
