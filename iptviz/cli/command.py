@@ -151,7 +151,7 @@ class CommandResult(NamedTuple):
 
     `found` is whether it is one that the exit status tells. `absent` are traces of targets that the dump does not
     have, and `missed` says of something else that it is not there; `blank` is an answer with nothing to show to
-    people.
+    people. `brief`: its first lines are enough.
     """
 
     result: Any
@@ -159,6 +159,7 @@ class CommandResult(NamedTuple):
     absent: tuple[TraceResult, ...] = ()
     missed: str = ""
     blank: bool = False
+    brief: bool = False
 
 
 class Instead(NamedTuple):
@@ -205,7 +206,7 @@ def question(
                 told = dict.fromkeys(options_in, options) | dict.fromkeys(original_in, original)
                 found = function(**arguments, **told)
             if not found.blank or chosen.name == "json":
-                write(asked, chosen, found.result, options, fold=not options.show_all)
+                write(asked, chosen, found.result, options, fold=not options.show_all, brief=found.brief)
             # Quietly, what is not there is said where nothing else says it.
             for trace in found.absent if found.blank or not options.quiet else ():
                 say_absence(trace, quiet=options.quiet)

@@ -94,14 +94,16 @@ def chosen_format(question: str, options: Options) -> Format:
     return chosen
 
 
-def write(question: str, chosen: Format, result: Any, options: Options, *, fold: bool) -> None:
-    """Write the answer to a question where and how the options say; `fold` shortens long lists.
+def write(
+    question: str, chosen: Format, result: Any, options: Options, *, fold: bool, brief: bool = False
+) -> None:
+    """Write the answer to a question where and how the options say; see `iptviz.render.formats.AnswerWriter`.
 
     Raises:
         OutputError: it cannot be written.
     """
     style = _chosen_style(options.color, options.output, ascii_only=options.ascii_only)
-    text = chosen.writer(question)(result, style, fold=fold)
+    text = chosen.writer(question)(result, style, fold=fold, brief=brief)
     if style.ascii_only and chosen.for_people and isinstance(text, str):
         text = in_ascii(text)
     write_answer(text, options.output)

@@ -57,6 +57,12 @@ def trace_command(
         Named.NAMESPACE,
     ] = None,
     client: FromOption = "",
+    brief: Annotated[
+        bool,
+        typer.Option("--brief", help="Print the first lines only: who is reached, who is not, and why."),
+        Named.NOTHING,
+        After("as_json"),
+    ] = False,
     names: ServicesOption = None,
     since: Annotated[
         Snapshot | None,
@@ -94,4 +100,6 @@ def trace_command(
         assume=assume or (),
     )
     is_absent = not result.services
-    return CommandResult(result, found=is_absent, absent=(result,) if is_absent else (), blank=is_absent)
+    return CommandResult(
+        result, found=is_absent, absent=(result,) if is_absent else (), blank=is_absent, brief=brief
+    )

@@ -8,9 +8,10 @@ from iptviz.engine.effects import UNDECIDED
 from iptviz.engine.journey import Policy
 from iptviz.engine.reaching import reached_from
 from iptviz.engine.regions import common
+from iptviz.kube.families import KUBE_PROXY, KUBELET, family_of
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, Decider, is_exempting
 from iptviz.rules.form import is_granted
-from iptviz.rules.iptables import DumpRules
+from iptviz.rules.iptables import DumpRules, dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from iptviz.paths.way import Way
 
     Regions = Mapping[int, Region]
+
+_SPEAKING = {KUBE_PROXY, KUBELET}
+"""Whose comments say why a rule is there."""
 
 
 class WhoDecides:
@@ -98,4 +102,7 @@ def _told(by: By, way: Way) -> Decider:
     assert by is not None  # noqa: S101 - who decides is left out where nobody does
     if is_granted(by):
         return Decider(by.table.name, by.chain, None, None, AS_WRITTEN)
-    return Decider(by.table.name, by.chain, by.number, by.line, by.text)
+    family = family_of(by.chain, by.table.name)
+    speaks = family is not None and family.writer in _SPEAKING
+    comment = (dump_rule(by).comment or "") if speaks else ""
+    return Decider(by.table.name, by.chain, by.number, by.line, by.text, comment=comment)

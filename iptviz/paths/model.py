@@ -25,7 +25,7 @@ class Decider(NamedTuple):
 
     `number` counts from 1 in the chain, `line` in the dump; both are None where there is no such rule.
     `table` is empty where routing decides, not a rule. `others` counts rules and policies that decide alike
-    for other clients of the same row.
+    for other clients of the same row. `comment` is what its author says of a rule of kube-proxy's or kubelet's.
     """
 
     table: str
@@ -34,6 +34,7 @@ class Decider(NamedTuple):
     line: int | None
     text: str
     others: int = 0
+    comment: str = ""
 
 
 def is_flannels(by: Decider) -> bool:

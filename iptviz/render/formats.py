@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class AnswerWriter(Protocol):
-    """Writes the answer to a question; `fold` shortens long lists."""
+    """Writes the answer to a question; `fold` shortens long lists, `brief` leaves all but the first lines out."""
 
-    def __call__(self, result: Any, style: Style, *, fold: bool) -> Any:
+    def __call__(self, result: Any, style: Style, *, fold: bool, brief: bool = False) -> Any:
         """Return the text, or the bytes of a format that is no text."""
 
 
@@ -50,11 +50,19 @@ class Format(NamedTuple):
         return self.takes == "view"
 
     def writer(self, question: str) -> AnswerWriter:
-        """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz."""
+        """Return what writes the answer to a question, imported when needed: a tree waits for no graphviz.
+
+        Raises:
+            OutputError: the answer is to be brief, which this format cannot be; raised by what is returned.
+        """
         write, made = function_at(self.function), _MADE[self.takes]
 
-        def written(result: Any, style: Style, *, fold: bool) -> Any:
+        def written(result: Any, style: Style, *, fold: bool, brief: bool = False) -> Any:
+            if brief and not self.for_people:
+                readable = ", ".join(row.name for row in formats_of(question).values() if row.for_people)
+                raise OutputError(f"--brief does not go with -f {self.name}", hint=f"formats: {readable}")
             taken = made(question, result, fold=fold)
+            taken = taken.brief if brief else taken
             return write(taken, style) if self.styled else write(taken)
 
         return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from iptviz.terminal import paint
@@ -46,10 +47,9 @@ def terminal_text(
             case _:
                 return ()
 
-    def parts() -> Iterator[Iterable[StyledLine]]:
-        yield [[(view.source, "dim")]] if view.source else []
+    def parts(blocks: tuple[Block, ...]) -> Iterator[Iterable[StyledLine]]:
         above: list[StyledLine] = []
-        for block in view.blocks:
+        for block in blocks:
             if isinstance(block, Heading):
                 above += heading(block)
                 continue
@@ -62,7 +62,8 @@ def terminal_text(
             yield from others
             above = []
 
-    return paint(_parted(parts()), style)
+    source = [[[(view.source, "dim")]]] if view.source else []
+    return paint(_parted(chain(parts(view.lead), source, parts(view.blocks))), style)
 
 
 def _fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:

@@ -51,7 +51,7 @@ def _lengths(nodes: tuple[Node, ...]) -> Iterator[float]:
 def articles_of(view: View) -> list[Article]:
     """Return the articles of a view in order; the title is the heading of what has none."""
     articles: list[Article] = []
-    for block in view.blocks:
+    for block in (*view.lead, *view.blocks):
         if isinstance(block, Heading):
             articles.append(Article(block))
         elif isinstance(block, Tree | Table | Facts):

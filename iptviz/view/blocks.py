@@ -124,7 +124,8 @@ def _nothing_met() -> frozenset[tuple[str, str]]:
 class View(NamedTuple):
     """An answer: its title, a line on the dump, and blocks; `absent` says why there are none but notes.
 
-    `document` is the same for scripts; `met` are the table and name of each chain on its way.
+    `document` is the same for scripts; `met` are the table and name of each chain on its way. `lead` is the
+    answer in short, which stands before all the rest.
     """
 
     title: str
@@ -133,6 +134,12 @@ class View(NamedTuple):
     absent: str = ""
     document: Callable[[], dict[str, Any]] | None = None
     met: Callable[[], frozenset[tuple[str, str]]] = _nothing_met
+    lead: tuple[Block, ...] = ()
+
+    @property
+    def brief(self) -> View:
+        """The answer in short, and nothing else."""
+        return self._replace(source="", blocks=())
 
     def of(self, kind: type[BlockKind]) -> list[BlockKind]:
         """Return the blocks of one kind."""

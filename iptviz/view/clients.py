@@ -31,11 +31,16 @@ def clients_labels(said: Sequence[Sequence[ClientPaths]]) -> list[str]:
     return [_label(place, said) for place in range(len(said))]
 
 
+def clients_of(entries: Iterable[ClientPaths]) -> tuple[str, ...]:
+    """Return the clients of entries in their order."""
+    clients = dict.fromkeys(client for entry in entries for client in entry.clients)
+    return tuple(sorted(clients, key=lambda one: _ORDER.get(one, 0)))
+
+
 def _label(place: int, said: Sequence[Sequence[ClientPaths]]) -> str:
     """Return who the `place`-th thing is said of, first those of whom it is said under no condition."""
-    clients = dict.fromkeys(client for entry in said[place] for client in entry.clients)
     alike: dict[str, list[str]] = {}
-    for client in sorted(clients, key=lambda one: _ORDER.get(one, 0)):
+    for client in clients_of(said[place]):
         alike.setdefault(_when(client, place, said), []).append(client)
     ordered = sorted(alike.items(), key=lambda group: bool(group[0]))
     return printable(", and ".join(", ".join(those) + when for when, those in ordered))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.view.fates import FAILING
-from iptviz.view.first import first_answers
 from iptviz.view.picture import Box, Link
 from iptviz.view.text import wrapped
+from iptviz.view.together import groups_of
 from iptviz.view.ways import answers_by_client
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ class ClientsPicture:
         self.boxes: list[Box] = []
         self.links: dict[Link, None] = {}
         self._ids: dict[object, str] = {}
-        answers = first_answers(result)
-        for first in answers:
-            where = first.frontends if len(answers) > 1 else ""
-            frontends = [f"frontend/{result.services[place].frontend.text}" for place in first.places]
-            for who, lines in answers_by_client(first.ways):
+        groups = groups_of(result)
+        for group in groups:
+            where = group.frontends if len(groups) > 1 else ""
+            frontends = [f"frontend/{service.frontend.text}" for service in group.services]
+            for who, lines in answers_by_client(group.ways) if group.ways else ():
                 self._add(frontends, where, who, lines)
 
     def _add(self, frontends: list[str], where: str, who: str, lines: tuple[WayLine, ...]) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def decider_label(by: Decider) -> str:
-    """Return who decides, with table, chain, number, line and text, and how many more decide alike."""
+    """Return who decides, with table, chain, number, line and comment or text, and how many more decide alike."""
     more = f" and {counted(by.others, 'other rule')}" if by.others else ""
     return printable(f"{_place(by)}{more}")
 
@@ -26,5 +26,5 @@ def _place(by: Decider) -> str:
         return f"{by.table} {by.chain} ({by.text})"
     if by.number is None:
         return f"the policy of {by.table} {by.chain}" + (f" ({line})" if line else "")
-    details = ": ".join(filter(None, (line, by.text)))
+    details = ": ".join(filter(None, (line, f'"{by.comment}"' if by.comment else by.text)))
     return f"{by.table} {by.chain} rule {by.number}" + (f" ({details})" if details else "")

@@ -11,7 +11,6 @@ from iptviz.kube.frontends import CHAIN, SERVICE_KINDS
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
-    OPEN_QUESTIONS,
     balance_label,
     endpoint_label,
     frontend_label,
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from iptviz.questions.trace import TraceResult
     from iptviz.view.fates import Ways
     from iptviz.view.labels import OutcomeCase
-    from iptviz.view.nodes import Mood
 
 
 _CHOOSERS = {True: "kube-proxy's chains", False: "the port's own rules"}
@@ -57,10 +55,7 @@ def trace_facts(
         of_all = "an unknown share" if usual.unshared else percent(share)
         part = f"{of_all} of new connections"
         yield Fact("Target", _target_text(result, part, ways), kind="target")
-    for case in cases:
-        yield from _chosen_facts(
-            case, ways, _chooser(service), complete=result.complete, of_service=of_service
-        )
+    yield from _chosen_facts(result, service, cases, ways)
     if of_service:  # who else publishes a port has marks of its own
         if len(cases) == 1 and usual.endpoints and ways is None:
             yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
@@ -76,7 +71,6 @@ def trace_facts(
     shown = {traced.frontend.text for traced in result.services}
     if others := [other for other in result.siblings[place] if other.text not in shown]:
         yield Fact("Also at", ", ".join(map(frontend_label, others)), kind="also")
-    yield from _open_facts(result, service)
     if place == len(result.services) - 1 and (unseen := unseen_text(result)):
         yield Fact("Not visible", unseen, kind="depends")
 
@@ -89,22 +83,30 @@ def _target_text(result: TraceResult, part: str, ways: Ways | None) -> str:
     return f"kube-proxy's chains choose {target} for {part}"
 
 
-def _chosen_facts(
-    case: OutcomeCase, ways: Ways | None, chooser: str, *, complete: bool, of_service: bool
-) -> Iterator[Fact]:
-    """Yield what kube-proxy's own chains choose, which is no verdict where not all that they choose is reached.
+def verdict_facts(result: TraceResult, cases: list[OutcomeCase], ways: Ways | None) -> Iterator[Fact]:
+    """Yield what is chosen where there is one case, and where nobody looked at what else happens."""
+    if ways is None and len(cases) == 1:
+        yield _balance_fact(cases[0], complete=result.complete, masqueraded=False)
 
-    Where all of it is, and there is but one case, the first lines have said so.
+
+def _chosen_facts(
+    result: TraceResult, service: ServiceTrace, cases: list[OutcomeCase], ways: Ways | None
+) -> Iterator[Fact]:
+    """Yield what kube-proxy's own chains choose; where the ways are known, only what is odd in it.
+
+    Who is reached has been said, and the tree says the rest.
     """
-    fact = _balance_fact(case, complete=complete, masqueraded=of_service)
+    of_service = service.frontend.kind in (*SERVICE_KINDS, CHAIN)
+    facts = [
+        (_balance_fact(case, complete=result.complete, masqueraded=of_service), case.outcome)
+        for case in cases
+    ]
     if ways is None:
-        yield fact
-    elif not all_reach(ways):
-        mood: Mood = "" if fact.mood == "good" else fact.mood
-        chosen = f"{chooser}{' choose ' if case.outcome.endpoints else ': '}{fact.text}"
-        yield fact._replace(text=chosen, mood=mood, kind="chosen")
-    elif case.case.letter or fact.mood == "bad":
-        yield fact._replace(kind="chosen")
+        yield from (fact for fact, _ in facts if len(result.services) > 1 or len(cases) > 1)
+        return
+    for fact, outcome in facts:
+        if fact.mood == "bad" and outcome.endpoints:
+            yield fact._replace(text=f"{_chooser(service)} choose {fact.text}", kind="chosen")
 
 
 def _balance_fact(case: OutcomeCase, *, complete: bool, masqueraded: bool) -> Fact:
@@ -130,14 +132,6 @@ def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
 def _may_lack_hairpin(end: Endpoint) -> bool:
     """Whether the rule by which an endpoint reaches itself may be among what the dump does not show."""
     return cast("Table", end.rule.table).shown.may_lack(end.rule.chain)
-
-
-def _open_facts(result: TraceResult, service: ServiceTrace) -> Iterator[Fact]:
-    """Yield what keeps the answer from being whole."""
-    questions = [] if result.complete else ["what this dump lacks: see the notes"]
-    questions += [OPEN_QUESTIONS] if service.left_open else []
-    if questions:
-        yield Fact("Depends on", "; ".join(questions), kind="depends")
 
 
 def unfair_ends(outcome: FrontendOutcome) -> set[Rule]:

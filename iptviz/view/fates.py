@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
@@ -14,10 +15,12 @@ from iptviz.paths.reach import hangs_on_node, is_singled_out
 from iptviz.paths.unshared import joined_by_chance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from fractions import Fraction
 
+    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import When
+    from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
     from iptviz.questions.trace import TraceResult
 
@@ -81,12 +84,16 @@ class End(NamedTuple):
     share: Fraction
 
 
+NO_MARKING: Mapping[int, Rule] = MappingProxyType({})
+
+
 class Ways:
     """All that becomes of connections to a frontend, and the addresses that kube-proxy's chains choose for it.
 
     `own` is None where what is reached is not compared with them. `lacking` are the chains whose rules the dump
     lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on.
-    `excerpt`: rules that mark connections may be among those that are left out.
+    `excerpt`: rules that mark connections may be among those that are left out. `marking` are the rules that mark
+    connections to be dropped, by the lines of those that drop what is marked; `node` knows pods by address.
     """
 
     def __init__(
@@ -97,12 +104,16 @@ class Ways:
         *,
         nat_unseen: bool = False,
         excerpt: bool = False,
+        marking: Mapping[int, Rule] = NO_MARKING,
+        node: Snapshot | None = None,
     ) -> None:
         self.paths = paths._replace(entries=joined_by_chance(paths.entries))
         self.own = own
         self.lacking = lacking
         self.nat_unseen = nat_unseen
         self.excerpt = excerpt
+        self.marking = marking
+        self.node = node
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -117,14 +128,24 @@ def ways_of(answer: TraceResult) -> tuple[Ways, ...]:
 
 def ways_at(answer: TraceResult, place: int) -> Ways:
     """Return the ways of one frontend of an answer that has them."""
-    outcomes = answer.services[place].outcomes
+    outcomes, node = answer.services[place].outcomes, answer.snapshot
     if answer.services[place].frontend.kind not in SERVICE_KINDS:
-        return Ways(answer.paths[place])
+        return Ways(answer.paths[place], node=node)
     ends = (end for outcome in outcomes for end in outcome.endpoints)
     own = frozenset(end.address for end in ends if end.rule.chain not in DISPATCHERS["nat"])
     unseen = answer.services[place].nat_unseen
     excerpt = answer.dump.is_excerpt
-    return Ways(answer.paths[place], own, _lacking(answer, place), nat_unseen=unseen, excerpt=excerpt)
+    verdicts = [outcome.verdict for outcome in outcomes if outcome.verdict and outcome.verdict.marked]
+    marking = {rule.line: one.rule for one in verdicts for rule in one.marked.rules}  # type: ignore[union-attr]
+    return Ways(
+        answer.paths[place],
+        own,
+        _lacking(answer, place),
+        nat_unseen=unseen,
+        excerpt=excerpt,
+        marking=marking,
+        node=node,
+    )
 
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:

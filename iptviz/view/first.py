@@ -1,44 +1,231 @@
-"""What is said of all frontends before any chains: those with the same answer stand together once."""
+"""The first lines of a trace: what was asked for, who does not reach it and why, who does and with which shares.
+
+What all frontends say stands in a line or two; below it, frontends with the same answer stand together once.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.view.fates import ways_of
-from iptviz.view.labels import frontend_label, service_label
-from iptviz.view.ways import way_facts, what_is_said
+from iptviz.view.blocks import Fact, Facts, Heading, later
+from iptviz.view.deciders import decider_label
+from iptviz.view.fates import FATE_KINDS, RARE
+from iptviz.view.labels import (
+    KIND_WORDS,
+    OPEN_QUESTIONS,
+    frontend_label,
+    frontends_label,
+    service_label,
+    services_label,
+    some_of,
+)
+from iptviz.view.nodes import OTHERWISE
+from iptviz.view.numbers import counted
+from iptviz.view.ways import REACHED, way_lines
 
 if TYPE_CHECKING:
-    from iptviz.questions.trace import TraceResult
-    from iptviz.view.blocks import Fact
-    from iptviz.view.fates import Ways
+    from collections.abc import Callable, Iterator, Sequence
+
+    from iptviz.kube.service import ServiceTrace
+    from iptviz.view.nodes import Mood
+    from iptviz.view.together import Together
+    from iptviz.view.ways import WayLine
+
+_MOST_PARTS = 3
+"""Of more groups of clients and frontends it is not told in one line who gets which share."""
+
+_SHORT = 64
+"""So many signs may tell under which conditions something is said of which clients."""
+
+_INCOMPLETE = "the dump is incomplete: see the notes"
+
+_LEAST = 2
+"""So many lines follow what was asked for."""
 
 
-class FirstAnswer(NamedTuple):
-    """A service, those of its frontends with the same answer, and that of the first of them.
+class FirstLines(NamedTuple):
+    """The first lines of an answer: what was asked for, and at most two lines on what comes of it.
 
-    `places` are those of the frontends in what they are an answer of.
+    `whole` says that they tell all that is usual of every frontend, so that it need not be told again.
     """
 
-    service: str
+    heading: Heading
+    facts: Callable[[], tuple[Fact, ...]]
+    whole: bool
+
+    @property
+    def blocks(self) -> tuple[Heading, Facts]:
+        """The lines as blocks."""
+        return self.heading, Facts(self.facts)
+
+
+def first_lines(
+    groups: Sequence[Together], verdicts: Sequence[Fact], *, complete: bool, left_open: bool
+) -> FirstLines:
+    """Return the first lines of what is said of groups of frontends.
+
+    `verdicts` is what kube-proxy's chains choose, where nobody looked at what else happens; `complete` says
+    whether the dump lacks nothing, `left_open` whether questions were left open, which is no fault of the dump.
+    """
+    services = [service for group in groups for service in group.services]
+    heading = Heading(services_label(services), frontends_label([service.frontend for service in services]))
+    said, names = list(_said(groups)), _Names(services)
+    whole = len(said) <= _LEAST
+
+    def facts() -> tuple[Fact, ...]:
+        told = map(names.fact, said) if whole else _short(said, names)
+        warnings = {_INCOMPLETE: not complete, OPEN_QUESTIONS: left_open}
+        lacking = (Fact("WARNING", text, "bad", "about") for text, holds in warnings.items() if holds)
+        return (*told, *verdicts, *lacking)
+
+    return FirstLines(heading, later(facts), whole)
+
+
+class _Said(NamedTuple):
+    """A line and the places of the frontends of which it is said."""
+
+    line: WayLine
     places: tuple[int, ...]
-    frontends: str
-    ways: Ways
 
-    def facts(self) -> tuple[Fact, ...]:
-        """Return the answer."""
-        return tuple(way_facts(self.ways))
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is said of clients under no condition."""
+        return self.line.who == ", ".join(self.line.clients)
 
-
-def first_answers(answer: TraceResult) -> list[FirstAnswer]:
-    """Return the answers in the order of their first frontends; none where it was not looked at what happens."""
-    all_ways = ways_of(answer)
-    alike: dict[object, list[int]] = {}
-    for place, ways in enumerate(all_ways):
-        alike.setdefault((service_label(answer.services[place]), what_is_said(ways)), []).append(place)
-    return [_first(answer, tuple(places), all_ways[places[0]]) for places in alike.values()]
+    @property
+    def roughly(self) -> str:
+        """The clients, and under which conditions where that is short and needs no other line."""
+        who = self.line.who
+        is_long = len(who) > _SHORT or OTHERWISE in who
+        return f"{', '.join(self.line.clients)} in some cases" if is_long else who
 
 
-def _first(answer: TraceResult, places: tuple[int, ...], ways: Ways) -> FirstAnswer:
-    frontends = ", ".join(frontend_label(answer.services[place].frontend) for place in places)
-    return FirstAnswer(service_label(answer.services[places[0]]), places, frontends, ways)
+def _said(groups: Sequence[Together]) -> Iterator[_Said]:
+    """Yield what is usual, what fails first; lines that name different rules of one sort are one."""
+    alike: dict[object, list[tuple[WayLine, range]]] = {}
+    begin = 0
+    for group in groups:
+        places = range(begin, begin := begin + len(group.places))
+        for line in way_lines(group.ways) if group.ways else ():
+            if line.kind not in RARE:
+                alike.setdefault(_sort_of(line), []).append((line, places))
+    found = list(map(_joined, alike.values()))
+    yield from sorted(found, key=_urgency)
+
+
+def _urgency(said: _Said) -> tuple[int, bool, int]:
+    """Sort what fails first, and of that what fails under no condition, and at most frontends."""
+    return FATE_KINDS.index(said.line.kind), not said.is_plain, -len(said.places)
+
+
+def _sort_of(line: WayLine) -> object:
+    """Return what is equal for lines that differ in nothing but the rule that decides, with one comment."""
+    if line.by is None or line.by.number is None:
+        return line.kind, line.word, line.who, line.text
+    rest = line.text.replace(decider_label(line.by), "")
+    return line.kind, line.word, line.who, rest, line.by.table, line.by.comment or line.by
+
+
+def _joined(those: list[tuple[WayLine, range]]) -> _Said:
+    """Return one line for those of one sort; where several rules decide, the first is named."""
+    line = those[0][0]
+    deciders = dict.fromkeys(one.by for one, _ in those if one.by)
+    if line.by and len(deciders) > 1:
+        by = line.by._replace(others=sum(one.others + 1 for one in deciders) - 1)
+        line = line._replace(text=line.text.replace(decider_label(line.by), decider_label(by)))
+    return _Said(line, tuple(dict.fromkeys(place for _, places in those for place in places)))
+
+
+def _short(said: list[_Said], names: _Names) -> Iterator[Fact]:
+    """Yield the worst that is said, and in one line who reaches what with which shares."""
+    good = [one for one in said if one.line.kind == REACHED]
+    bad = [one for one in said if one.line.kind != REACHED]
+    shown = bad[: _LEAST - bool(good)]
+    hidden = len(bad) - len(shown)
+    for one in shown:
+        fact = names.fact(one)
+        more = f" (and {hidden:,} more)" if hidden and one is shown[-1] else ""
+        yield fact._replace(text=fact.text + more)
+    if good:
+        mood: Mood = "bad" if any(one.line.mood == "bad" for one in good) else "good"
+        yield Fact(REACHED, _reached_text(good, names), mood, "reach")
+
+
+def _reached_text(good: list[_Said], names: _Names) -> str:
+    """Say who reaches what with which shares, as far as that is short."""
+    texts: dict[str, list[_Said]] = {}
+    for one in good:
+        share = one.line.word.removeprefix(REACHED).strip()
+        texts.setdefault(f"{share} to {one.line.text}" if share else one.line.text, []).append(one)
+    apart = len(good) > 1 and len(names.services) > 1
+    said = {text: list(names.all_of(those, apart=apart)) for text, those in texts.items()}
+    if sum(map(len, said.values())) <= _MOST_PARTS:
+        return "; ".join("; ".join(who) + f": {text}" for text, who in said.items())
+    clients = ", ".join(dict.fromkeys(client for one in good for client in one.line.clients))
+    counts = sorted({len(one.line.ends) for one in good})
+    ends = counted(counts[-1], "endpoint") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} endpoints"
+    uneven = ", UNEVEN" if any(one.line.mood == "bad" for one in good) else ""
+    return f"{clients}: {ends}{uneven}, differing by client and frontend"
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+
+class _Names:
+    """Calls some of an answer's frontends: by their service, their kind or their address, as short as will do."""
+
+    def __init__(self, services: Sequence[ServiceTrace]) -> None:
+        self.services = services
+
+    def fact(self, said: _Said) -> Fact:
+        """Return a line with who and where it is said of."""
+        fact = said.line.fact
+        where = self._where(said.places)
+        return fact._replace(text=f"{self.who(said)}: {said.line.text}") if where else fact
+
+    def all_of(self, those: Sequence[_Said], *, apart: bool) -> Iterator[str]:
+        """Yield who all these lines are said of: clients of no condition together, by the frontends they ask.
+
+        `apart`: of all frontends it is told that it is said of all.
+        """
+        at: dict[str, set[int]] = {}
+        for one in those:
+            if one.is_plain:
+                for client in one.line.clients:
+                    at.setdefault(client, set()).update(one.places)
+        alike: dict[tuple[int, ...], list[str]] = {}
+        for client, places in at.items():
+            alike.setdefault(tuple(sorted(places)), []).append(client)
+        for where, clients in sorted(alike.items(), key=lambda each: -len(each[0])):
+            who = self._from(where, ", ".join(clients))
+            yield f"all frontends from {who}" if apart and len(where) == len(self.services) else who
+        yield from (self._from(one.places, one.roughly) for one in those if not one.is_plain)
+
+    def who(self, said: _Said) -> str:
+        """Return the clients, and at which frontends where not at all of them."""
+        return self._from(said.places, said.line.who)
+
+    def _from(self, places: tuple[int, ...], who: str) -> str:
+        where = self._where(places)
+        return f"{where} from {who}" if where else who
+
+    def _where(self, places: tuple[int, ...]) -> str:
+        """Return how some frontends are called; empty for all of them."""
+        if len(places) == len(self.services):
+            return ""
+        own = set(places)
+        for call in (service_label, _kind_word, _place_word):
+            called = dict.fromkeys(call(self.services[place]) for place in places)
+            if {at for at, service in enumerate(self.services) if call(service) in called} == own:
+                break
+        if call is service_label:
+            return services_label([self.services[place] for place in places])
+        return ", ".join(some_of(list(called)))
+
+
+def _kind_word(service: ServiceTrace) -> str:
+    return KIND_WORDS[service.frontend.kind]
+
+
+def _place_word(service: ServiceTrace) -> str:
+    return frontend_label(service.frontend)

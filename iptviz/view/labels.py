@@ -46,6 +46,9 @@ FOLD_FROM = 16
 SHOWN = 10
 """How many of them then remain; of chains, too, where an edited dump nests more."""
 
+_MOST_NAMED = 4
+"""So many services or frontends are named in a heading, and one more where that is all."""
+
 _MOST_LACKING = 3
 """So many chains that the dump does not show are named."""
 
@@ -134,6 +137,40 @@ def frontend_label(frontend: Frontend) -> str:
     return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
 
 
+def services_label(services: Sequence[ServiceTrace]) -> str:
+    """Return the names of service ports, those of further ports of one service in short; of many the first."""
+    names = list(dict.fromkeys(map(service_label, services)))
+    owner, colon, _ = names[0].rpartition(":")
+    same = f"{owner}:" if colon else ""
+    short = [
+        names[0],
+        *(f":{name.removeprefix(same)}" if _is_below(name, same) else name for name in names[1:]),
+    ]
+    return ", ".join(some_of(short))
+
+
+def _is_below(name: str, same: str) -> bool:
+    return bool(same) and name.startswith(same)
+
+
+def frontends_label(frontends: Sequence[Frontend]) -> str:
+    """Return frontends with their kinds, each kind once in a row; of many the first."""
+    labels = list(dict.fromkeys(map(frontend_label, frontends)))
+    said: list[str] = []
+    before = ""
+    for label in labels:
+        kind = next((f"{word} " for word in KIND_WORDS.values() if label.startswith(f"{word} ")), "")
+        said.append(label.removeprefix(kind) if kind == before else label)
+        before = kind
+    return ", ".join(some_of(said))
+
+
+def some_of(names: Sequence[str]) -> list[str]:
+    """Return the first names, and how many others there are."""
+    more = len(names) - _MOST_NAMED
+    return [*names[:_MOST_NAMED], f"{more:,} more"] if more > 1 else list(names)
+
+
 def share_text(share: Fraction, outcome: FrontendOutcome) -> str:
     """Return the share of an endpoint, or that it is not known."""
     return "?" if outcome.unshared else percent(share)
@@ -185,6 +222,12 @@ def pod_label(node: Snapshot | None, address: str, port: int | None) -> str:
 def line_label(rule: Rule) -> str:
     """Return where a rule stands."""
     return f"line {rule.line}"
+
+
+def lines_label(rules: Sequence[Rule]) -> str:
+    """Return where rules stand, each line once."""
+    lines = dict.fromkeys(str(rule.line) for rule in rules)
+    return f"line{'s' if len(lines) > 1 else ''} {', '.join(lines)}"
 
 
 def mark_label(mark: Masquerade) -> str:

@@ -12,7 +12,6 @@ from iptviz.rules.iptables import compiled
 from iptviz.view.clients_picture import REACHING, ClientsPicture
 from iptviz.view.facts import unfair_ends
 from iptviz.view.fates import all_reach, ways_of
-from iptviz.view.first import first_answers
 from iptviz.view.labels import (
     FOLD_FROM,
     SHOWN,
@@ -32,6 +31,7 @@ from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import printable, wrapped
+from iptviz.view.together import groups_of
 from iptviz.view.ways import failing_ends, way_lines
 
 if TYPE_CHECKING:
@@ -83,11 +83,12 @@ def _summaries(result: TraceResult, cases: list[FrontendCase], ways: tuple[Ways,
 
     Then what the letters of cases mean, which kube-proxy's chains make.
     """
-    answers = first_answers(result)
-    for first in answers:
-        where = f"{first.frontends}: " if len(answers) > 1 else ""
-        facts = [line.fact for line in way_lines(first.ways) if line.kind in REACHING]
-        facts += [fact for fact in first.facts() if fact.kind != "reach"]
+    groups = groups_of(result)
+    for group in groups:
+        where = f"{group.frontends}: " if len(groups) > 1 else ""
+        lines = way_lines(group.ways) if group.ways else ()
+        facts = [line.fact for line in lines if line.kind in REACHING]
+        facts += [fact for fact in group.facts() if fact.kind != "reach"]
         yield from (f"{where}{fact.label}: {fact.text}" for fact in facts)
     summaries = case_summaries(cases, complete=result.complete)
     if not result.paths:

@@ -10,10 +10,10 @@ from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_between
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL
 from iptviz.view.blocks import Fact
-from iptviz.view.clients import clients_labels
+from iptviz.view.clients import clients_labels, clients_of
 from iptviz.view.deciders import decider_label
 from iptviz.view.fates import FAILING, FATE_KINDS, RARE, WORKING, Fate
-from iptviz.view.labels import NOT_PRINTED
+from iptviz.view.labels import NOT_PRINTED, pod_label
 from iptviz.view.numbers import counted, percent
 from iptviz.view.snat import snat_texts
 from iptviz.view.text import printable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
-    from iptviz.paths.model import ClientPaths
+    from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.model import ClientPaths, Decider
     from iptviz.view.fates import End, FateKind, Ways
     from iptviz.view.nodes import Mood
 
@@ -48,6 +49,9 @@ _WORDS = {outcome: words.upper() for outcome, words in _ANSWERS.items()} | {
 }
 """What outcomes are called at the beginning of a line, where their kind has no word of its own."""
 
+REACHED: FateKind = "reached"
+"""The kind of what works, and its word."""
+
 _KIND_WORDS: dict[FateKind, str] = {
     "unchanged": "NOT DNATed",
     "redirected": "REDIRECTED",
@@ -56,7 +60,7 @@ _KIND_WORDS: dict[FateKind, str] = {
     "except": "except",
     "unseen": "NOT KNOWN",
     "local": "this node",
-    "reached": "reached",
+    "reached": REACHED,
 }
 _NORMAL = {
     ("state", "NEW"), ("mark", "0x0"), ("connmark", "0x0"), ("fragment", ""), ("recent", "any list"),
@@ -70,7 +74,8 @@ _MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "
 class WayLine(NamedTuple):
     """A line: a word, what it says of which endpoints, whether that is good or bad, and of whom it is said.
 
-    `share` is that of the connections of each of these clients, in (0, 1].
+    `share` is that of the connections of each of these clients, in (0, 1]; `by` decides. `clients` are they
+    without the conditions of `who`.
     """
 
     kind: FateKind
@@ -79,7 +84,9 @@ class WayLine(NamedTuple):
     ends: frozenset[End]
     mood: Mood
     share: Fraction
+    by: Decider | None = None
     who: str = ""
+    clients: tuple[str, ...] = ()
 
     @property
     def fact(self) -> Fact:
@@ -99,7 +106,10 @@ def way_lines(ways: Ways) -> tuple[WayLine, ...]:
     # Rare cases are told as exceptions from what is usual, which is told as if there were none.
     exceptions = clients_labels([said[line] for line in (*rare, *usual)])
     who = [*clients_labels([said[line] for line in usual]), *exceptions[: len(rare)]]
-    lines = [line._replace(who=clients) for line, clients in zip((*usual, *rare), who, strict=True)]
+    lines = [
+        line._replace(who=clients, clients=clients_of(said[line]))
+        for line, clients in zip((*usual, *rare), who, strict=True)
+    ]
     return tuple(_told_apart(lines))
 
 
@@ -132,19 +142,9 @@ def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
     return frozenset((end.address, end.port) for line in lines for end in line.ends)
 
 
-def what_is_said(ways: Ways) -> object:
-    """Return what is equal for frontends of which the same is said."""
-    return (
-        way_lines(ways),
-        snat_texts(ways.paths.entries, excerpt=ways.excerpt),
-        ways.paths.assumed,
-        ways.paths.left_open,
-    )
-
-
-def way_facts(ways: Ways) -> Iterator[Fact]:
-    """Yield what is said of a frontend before anything else."""
-    yield from (line.fact for line in way_lines(ways))
+def way_facts(ways: Ways, *, usual: bool = True) -> Iterator[Fact]:
+    """Yield what is said of a frontend; not the `usual` answer where that has been said."""
+    yield from (line.fact for line in way_lines(ways) if usual or line.kind in RARE)
     yield from (
         Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries, excerpt=ways.excerpt)
     )
@@ -159,10 +159,10 @@ def way_facts(ways: Ways) -> Iterator[Fact]:
 @lru_cache(maxsize=16)
 def _said(ways: Ways) -> tuple[tuple[ClientPaths, tuple[WayLine, ...]], ...]:
     """Return the lines of each entry, worked out once: the first lines and the tree ask for them."""
-    return tuple((entry, tuple(_lines(entry, fates))) for entry, fates in ways.fates)
+    return tuple((entry, tuple(_lines(entry, fates, ways))) for entry, fates in ways.fates)
 
 
-def _lines(entry: ClientPaths, fates: list[Fate]) -> Iterator[WayLine]:
+def _lines(entry: ClientPaths, fates: list[Fate], ways: Ways) -> Iterator[WayLine]:
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
     for fate in fates:
@@ -170,9 +170,9 @@ def _lines(entry: ClientPaths, fates: list[Fate]) -> Iterator[WayLine]:
         if not alone and (works or fate.kind not in FAILING):
             word += " in part" if entry.unshared else f" {percent(fate.share)}"
         even = None if entry.unshared else _is_even(fate.ends)
-        text = _text(fate, entry, alone=alone, works=works, even=even)
+        text = _text(fate, entry, ways, alone=alone, works=works, even=even)
         mood = "bad" if even is False else _MOODS.get(fate.kind, "")
-        yield WayLine(fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share)
+        yield WayLine(fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share, fate.by)
 
 
 def _word(fate: Fate, *, works: bool) -> str:
@@ -181,13 +181,13 @@ def _word(fate: Fate, *, works: bool) -> str:
     return _KIND_WORDS.get(fate.kind) or _WORDS.get(fate.outcome, fate.outcome)
 
 
-def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: bool | None) -> str:
+def _text(fate: Fate, entry: ClientPaths, ways: Ways, *, alone: bool, works: bool, even: bool | None) -> str:
     """Say what becomes of a fate's connections: where they go, and which rule decides; see `ends_label`."""
     when = f" when {clauses(fate.when)}" if fate.when else ""
     untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
     if fate.kind in {"reached", "redirected"}:
         foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
-        return ends_label(fate.ends, even=even) + foreign + when
+        return ends_label(fate.ends, ways.node, even=even) + foreign + when
     if fate.kind == "unseen":
         return f"this dump {_lacking(fate)}{when}"
     share = "" if alone or works or even is None else f"{percent(fate.share)}: "
@@ -197,9 +197,9 @@ def _text(fate: Fate, entry: ClientPaths, *, alone: bool, works: bool, even: boo
     if fate.outcome == ACCEPT and not fate.ends:
         return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
     named = fate.ends and (not alone or fate.kind == "depends")
-    where = f"{_failing_ends(fate.ends, even=even)}: " if named else ""
+    where = f"{_failing_ends(fate.ends, ways.node, even=even)}: " if named else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
-    return f"{share}{where}{_by(fate)}{when}{otherwise}"
+    return f"{share}{where}{_by(fate)}{_marked(fate, ways)}{when}{otherwise}"
 
 
 def _lacking(fate: Fate) -> str:
@@ -218,28 +218,41 @@ def _by(fate: Fate) -> str:
     return " ".join(filter(None, (how, decider)))
 
 
+def _marked(fate: Fate, ways: Ways) -> str:
+    """Say which rule marked the connections that are dropped since they bear a mark, and why."""
+    rule = ways.marking.get(fate.by.line) if fate.by and fate.by.line is not None else None
+    if rule is None:
+        return ""
+    why = f': "{rule.comment}"' if rule.comment else ""
+    return f", marked by {rule.table.name} {rule.chain} (line {rule.line}{why})"
+
+
 def _unchanged_since(fate: Fate) -> str:
     if fate.by is None or fate.by.table != "nat" or fate.by.number is None:
         return "; no rule of this dump rewrites it"
     return f"; {decider_label(fate.by)} comes first"
 
 
-def _names(ends: Iterable[End]) -> list[str]:
-    return [printable(join_endpoint(end.address, end.port)) for end in ends]
+def _names(ends: Iterable[End], node: Snapshot | None = None) -> list[str]:
+    """Return endpoints with the pods that they are, as far as that is known."""
+    return [
+        printable(join_endpoint(end.address, end.port) + pod_label(node, end.address, end.port))
+        for end in ends
+    ]
 
 
-def _failing_ends(ends: tuple[End, ...], *, even: bool | None) -> str:
+def _failing_ends(ends: tuple[End, ...], node: Snapshot | None, *, even: bool | None) -> str:
     """Return endpoints by name where they are few."""
-    return ", ".join(_names(ends)) if len(ends) <= NAMED else ends_label(ends, even=even)
+    return ", ".join(_names(ends, node)) if len(ends) <= NAMED else ends_label(ends, even=even)
 
 
-def ends_label(ends: tuple[End, ...], *, even: bool | None) -> str:
+def ends_label(ends: tuple[End, ...], node: Snapshot | None = None, *, even: bool | None) -> str:
     """Return an endpoint by name; of several how many they are, and what each of them gets.
 
     `even` is None where the dump does not print what each gets.
     """
     if len(ends) == 1:
-        return _names(ends)[0]
+        return _names(ends, node)[0]
     shares = [end.share for end in ends]
     count = counted(len(ends), "endpoint")
     if even is None:
