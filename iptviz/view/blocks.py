@@ -142,8 +142,8 @@ class View(NamedTuple):
         return self._replace(source="", blocks=())
 
     def of(self, kind: type[BlockKind]) -> list[BlockKind]:
-        """Return the blocks of one kind."""
-        return [block for block in self.blocks if isinstance(block, kind)]
+        """Return the blocks of one kind, those of the lead first."""
+        return [block for block in (*self.lead, *self.blocks) if isinstance(block, kind)]
 
 
 # --- what only a report has ------------------------------------------------------------------------------------

@@ -59,13 +59,13 @@ class Together(NamedTuple):
 
 def groups_of(answer: TraceResult) -> list[Together]:
     """Return the groups in the order of their first frontends."""
-    all_ways = ways_of(answer) if answer.paths else (None,) * len(answer.services)
+    looked_at = {place: ways for place, ways in enumerate(ways_of(answer)) if ways.fates}
     alike: dict[object, list[int]] = {}
-    for place, ways in enumerate(all_ways):
-        own = answer.services[place]
+    for place, own in enumerate(answer.services):
+        ways = looked_at.get(place)
         said = place if ways is None else (_owner(own), *way_facts(ways))
         alike.setdefault(said, []).append(place)
-    return [Together(answer, _trees(answer, places), all_ways[places[0]]) for places in alike.values()]
+    return [Together(answer, _trees(answer, places), looked_at.get(places[0])) for places in alike.values()]
 
 
 def _owner(service: ServiceTrace) -> str:

@@ -97,7 +97,7 @@ def test_the_notes_of_an_answer_are_one_block_at_most() -> None:
         (
             iptviz.trace(iptviz.load(TODAY), "203.0.113.10"),
             "iptviz.view.trace_picture.trace_picture",
-            "iptviz.view.trace._FrontendViewer._nodes",
+            "iptviz.view.trace_tree.FrontendTree._nodes",
         ),
         (
             iptviz.packet(iptviz.load(TODAY), dst="203.0.113.10", protocol="tcp", dport=80, mark=0),

@@ -298,7 +298,7 @@ def test_what_kube_proxy_does_not_choose_is_redirected() -> None:
     foreign = "outside: 10.244.9.9:80, which kube-proxy's chains do not choose"
     assert facts[0] == ("REDIRECTED", foreign, "bad")
     assert facts[1] == ("reached", f"pod, node: {EACH}", "good")
-    assert ("Verdict", f"kube-proxy's chains choose {EACH}", "") in facts
+    assert "Verdict" not in [label for label, *_ in facts]
 
 
 def test_an_assumption_that_is_not_the_usual_one_is_told() -> None:
@@ -342,7 +342,7 @@ def facts_of(*ways: FrontendPaths, target: str = "10.97.13.198") -> list[tuple[s
 def test_no_verdict_stands_over_what_fails() -> None:
     facts = facts_of(made.POD_DROPPED)
     assert facts[0][0] == "NOT REACHED"
-    assert ("Verdict", f"kube-proxy's chains choose {EACH}", "") in facts
+    assert "Verdict" not in [label for label, *_ in facts]
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,8 @@ def test_frontends_with_one_answer_stand_together_once() -> None:
 
 def test_frontends_with_two_answers_stand_apart() -> None:
     view = view_of(made.traced(made.REACHED, made.POD_DROPPED, target="default/httpd-service"), fold=True)
-    assert [heading.at for heading in view.of(Heading)][:2] == [
+    assert [heading.at for heading in view.of(Heading)] == [
+        "cluster IP 10.97.13.198:79/tcp, node port :32123/tcp",
         "cluster IP 10.97.13.198:79/tcp",
         "node port :32123/tcp",
     ]
