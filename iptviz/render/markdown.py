@@ -41,14 +41,11 @@ def markdown(view: View) -> str:
 
 
 def _view(view: View) -> Iterator[str]:
-    """Yield the paragraphs of a view; the answer in short, or the question, comes before the line on the dump."""
-    first, others = view.lead, view.blocks
-    if others and isinstance(others[0], Heading) and others[0].circumstances:
-        first, others = (*first, others[0]), others[1:]
-    yield from (paragraph for block in first for paragraph in _block(view, block))
+    """Yield the paragraphs of a view; the answer in short comes before the line on the dump."""
+    yield from (paragraph for block in view.lead for paragraph in _block(view, block))
     if view.source:
         yield _plain(view.source)
-    for kind, those in groupby(others, type):
+    for kind, those in groupby(view.blocks, type):
         if kind is Table:
             yield from _tables(those)
         else:

@@ -58,6 +58,8 @@ STEPS = Columns(
 
 _LONG_WAY = 64
 _WORTH_ELIDING = 2
+_FEW = 2
+"""So many cases are told before anything else."""
 
 
 def packet_view(result: PacketResult, *, fold: bool = True) -> View:
@@ -68,7 +70,6 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         asked,
         dumps_label(result.dumps, complete=result.complete, left_open=bool(result.left_open)),
         (
-            Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
             *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
             Facts(later(lambda: tuple(_facts(result, cases)))),
@@ -77,6 +78,10 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         ),
         document=result.to_dict,
         met=lambda: _chains_met(result),
+        lead=(
+            Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
+            Facts(later(lambda: tuple(_first_facts(cases)))),
+        ),
     )
 
 
@@ -100,12 +105,35 @@ def _assumed_facts(result: PacketResult) -> Iterator[Facts]:
 
 
 def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
-    for case in cases:
-        yield _verdict_fact(case)
-    depends = _conditions(result)
-    if depends or not any(note.id == "settings-unseen" for note in result.notes):
-        yield Fact("Depends on", depends or "nothing outside this dump", kind="depends")
+    if len(cases) > _FEW:
+        yield from map(_verdict_fact, cases)
+    if depends := _conditions(result):
+        yield Fact("Depends on", depends, kind="depends")
     yield from found_facts(result.findings)
+
+
+def _first_facts(cases: list[PacketCase]) -> Iterator[Fact]:
+    """Yield what becomes of the packet: in each of a few cases, or in how many of more."""
+    if len(cases) <= _FEW:
+        yield from map(_case_fact, cases)
+        return
+    fates: dict[str, list[str]] = {}
+    for case in cases:
+        fate = " or ".join(dict.fromkeys(outcome.verdict for outcome in case.outcomes))
+        fates.setdefault(fate, []).append(case.case.letter)
+    if len(fates) == 1:
+        text = f"{next(iter(fates))} in all {len(cases):,} cases"
+    else:
+        told = (f"{fate} in {counted(len(letters), 'case')}" for fate, letters in fates.items())
+        text = f"depends on conditions: {', '.join(told)}"
+    yield Fact("Verdict", text, kind="verdict")
+
+
+def _case_fact(case: PacketCase) -> Fact:
+    """Say what becomes of the packet in a case, and when that comes about."""
+    fact = _verdict_fact(case)
+    condition = case.case.condition
+    return fact._replace(text=f"{fact.text}, {condition}", case=None) if condition else fact
 
 
 def _verdict_fact(case: PacketCase) -> Fact:
@@ -125,7 +153,9 @@ def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
     where = counted(len(destinations), "destination") if len(destinations) > 1 else "".join(destinations)
     sources = {rewritten_labels(outcome, outcome.packet)[1] for outcome in outcomes}
     source = sources.pop() if len(sources) == 1 else "some with another source"
-    details = ", ".join(filter(None, (f"to {printable(where)}" if where else "", source)))
+    deciders = {_decided_label(outcome, steps_of(outcome.path)[0]) for outcome in outcomes}
+    decider = deciders.pop() if len(deciders) == 1 else ""
+    details = ", ".join(filter(None, (f"to {printable(where)}" if where else "", source, decider)))
     return f"{least}{percent(share)} {fate}" + (f": {details}" if details else "")
 
 

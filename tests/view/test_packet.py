@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from iptviz.engine.path import MATCHED, MISSED, POLICY, Path, Step, joined
 from iptviz.intake.remark import remark
 from iptviz.questions.packet import PacketResult
 from iptviz.rules.iptables import dump_rule
-from iptviz.view.blocks import Facts, Tree
+from iptviz.view.blocks import Facts, Heading, Tree
 from iptviz.view.nodes import Fold, Spoken, TreeRow
 from iptviz.view.packet import PATHS, packet_view
 from iptviz.view.packet_labels import (
@@ -480,3 +480,31 @@ def test_a_chain_that_gave_the_packet_back_is_left_by_no_arrow() -> None:
         ("nat/PREROUTING", "nat/KUBE-SERVICES"),
         ("nat/PREROUTING", "end/0"),
     ]
+
+
+# --- the first lines ------------------------------------------------------------------------------------------
+
+
+def lead_of(**asked: Any) -> list[tuple[str, str]]:
+    dump = iptviz.load("fixtures/httpd-no-endpoints/dump.rules")
+    heading, facts = packet_view(iptviz.packet(dump, dst="10.97.13.198", **asked)).lead
+    assert isinstance(heading, Heading)
+    assert isinstance(facts, Facts)
+    return [(fact.label, fact.text) for fact in facts.facts]
+
+
+FROM_POD = {"src": "10.244.0.9", "protocol": "tcp", "dport": 79, "mark": 0}
+REFUSED = "100 % REJECT with icmp-port-unreachable: line 87"
+
+
+def test_the_verdict_comes_first_with_the_line_that_decides() -> None:
+    assert lead_of(**FROM_POD, local_ips=("192.168.1.10",)) == [("Verdict", REFUSED)]
+
+
+def test_few_cases_are_told_with_their_conditions() -> None:
+    accepted = "100 % ACCEPT, delivered to this node: by policy, when destination is an address of this node"
+    assert lead_of(**FROM_POD) == [("Case A", accepted), ("Case B", f"{REFUSED}, otherwise")]
+
+
+def test_many_cases_are_counted() -> None:
+    assert lead_of() == [("Verdict", "depends on conditions: ACCEPT in 3 cases, REJECT in 2 cases")]
