@@ -368,8 +368,16 @@ def test_a_long_way_is_shortened_in_its_middle_and_one_cut_off_says_so() -> None
 def test_the_facts_sum_up_each_case_and_name_all_conditions() -> None:
     facts = facts_of(httpd_result())
     assert [fact[:3] for fact in facts] == [
-        ("Case A", "100 % ACCEPT, forwarded: to 4 destinations, masqueraded", "good"),
-        ("Case B", "100 % ACCEPT, forwarded: to 4 destinations", "good"),
+        (
+            "Case A",
+            "100 % ACCEPT, forwarded: to 4 destinations, masqueraded, by policy, when source not in 10.244.0.0/16",
+            "good",
+        ),
+        (
+            "Case B",
+            "100 % ACCEPT, forwarded: to 4 destinations, by policy, otherwise",
+            "good",
+        ),
         ("Depends on", "whether source in 10.244.0.0/16", ""),
     ]
 
@@ -407,14 +415,14 @@ def test_what_no_dump_shows_is_assumed_once_and_is_no_case() -> None:
         ("source in 10.244.0.0/16",),
         ("otherwise",),
     ]
-    assert facts[0] == ("Assumed", "the tables that are not in the dump (raw) do nothing here")
+    assert facts[2] == ("Assumed", "the tables that are not in the dump (raw) do nothing here")
     assert ("Depends on", "whether source in 10.244.0.0/16") in facts
 
 
 def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
     assert "INCOMPLETE, see the notes" in packet_view(refused()).source
     assert [fact[:3] for fact in facts_of(refused())] == [
-        ("Verdict", "100 % REJECT with icmp-port-unreachable", "bad"),
+        ("Verdict", "100 % REJECT with icmp-port-unreachable: line 83", "bad"),
         ("Depends on", "what this dump lacks: see the notes", ""),
     ]
 
