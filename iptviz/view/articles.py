@@ -16,13 +16,17 @@ _RESULTS = {"reach", "verdict", "observed"}
 
 
 class Article(NamedTuple):
-    """A heading with what stands below it: facts that come `first`, a tree, tables, and facts."""
+    """A heading with what stands below it: facts that come `first`, a tree, tables, and facts.
+
+    `summed_up`: the first article of the view tells what all of them come to.
+    """
 
     heading: Heading
     first: tuple[Fact, ...] = ()
     nodes: tuple[Node, ...] = ()
     tables: tuple[Table, ...] = ()
     facts: tuple[Fact, ...] = ()
+    summed_up: bool = False
 
     @property
     def detail(self) -> str:
@@ -32,7 +36,8 @@ class Article(NamedTuple):
     @property
     def results(self) -> tuple[Fact, ...]:
         """What it comes to, for a summary: who is reached, each case's verdict, what was seen."""
-        facts = (fact for fact in (*self.first, *self.facts) if fact.kind in _RESULTS)
+        told = () if self.summed_up else (*self.first, *self.facts)
+        facts = (fact for fact in told if fact.kind in _RESULTS)
         return tuple(fact._replace(label=fact.case.condition) if fact.case else fact for fact in facts)
 
     @property
@@ -53,7 +58,7 @@ def articles_of(view: View) -> list[Article]:
     articles: list[Article] = []
     for block in (*view.lead, *view.blocks):
         if isinstance(block, Heading):
-            articles.append(Article(block))
+            articles.append(Article(block, summed_up=bool(view.lead and articles)))
         elif isinstance(block, Tree | Table | Facts):
             last = articles.pop() if articles else Article(Heading(view.title))
             articles.append(_with(last, block))

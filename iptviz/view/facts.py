@@ -105,7 +105,7 @@ def _chosen_facts(
         yield from (fact for fact, _ in facts if len(result.services) > 1 or len(cases) > 1)
         return
     for fact, outcome in facts:
-        if fact.mood == "bad" and outcome.endpoints:
+        if fact.mood == "bad" and outcome.endpoints and not outcome.unshared:
             yield fact._replace(text=f"{_chooser(service)} choose {fact.text}", kind="chosen")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, View, later
-from iptviz.view.first import first_lines
+from iptviz.view.first import FirstLines, first_lines
 from iptviz.view.found import found_facts
 from iptviz.view.labels import ABSENT, dump_label, note_texts, other_dump_label
 from iptviz.view.text import printable
@@ -28,8 +28,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
     groups = [group for answer in result.answers for group in groups_of(answer)]
     parts = [(group, [FrontendTree(group, places, fold=fold) for places in group.trees]) for group in groups]
     trees = [tree for _, those in parts for tree in those]
-    verdicts = trees[0].verdicts() if len(trees) == 1 else ()
-    first = first_lines(groups, verdicts, complete=result.complete, left_open=result.left_open)
+    first = _first_lines(result, groups, trees) if trees else None
     return View(
         printable(result.target),
         dump_label(result.dump, complete=result.complete, left_open=result.left_open),
@@ -37,7 +36,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
             *(
                 block
                 for answer in result.answers
-                for block in _answer_blocks(answer, result, parts, usual=not first.whole)
+                for block in _answer_blocks(answer, result, parts, usual=not (first and first.whole))
             ),
             Figure(later(lambda: _picture(result, fold=fold))),
             Rules(later(lambda: tuple(_rules(result, fold=fold)))),
@@ -45,8 +44,15 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
         absent="" if result.services else ABSENT,
         document=result.to_dict,
         met=lambda: _chains_met(result),
-        lead=first.blocks if trees else (),
+        lead=first.blocks if first else (),
     )
+
+
+def _first_lines(
+    result: TraceResult, groups: Sequence[Together], trees: Sequence[FrontendTree]
+) -> FirstLines:
+    verdicts = trees[0].verdicts() if len(trees) == 1 else ()
+    return first_lines(groups, verdicts, complete=result.complete, left_open=result.left_open)
 
 
 def _picture(result: TraceResult, *, fold: bool) -> Picture:

@@ -130,7 +130,7 @@ def test_a_dump_cut_above_the_service_chain_does_not_pretend_to_know() -> None:
     shown = FORMATS["tree"].writer("trace")(result, Style(), fold=True)
     assert not result.complete
     assert f"every connection: not known, since this incomplete dump has no rules of {SERVICE}" in shown
-    assert "what this dump lacks: see the notes" in shown
+    assert "WARNING    the dump is incomplete: see the notes" in shown.split("\n\n")[0]
     assert "nothing outside this dump" not in shown
 
 
@@ -142,8 +142,9 @@ def test_what_a_trace_leaves_open_is_no_fault_of_the_dump(monkeypatch: pytest.Mo
     shown = FORMATS["tree"].writer("trace")(result, Style(), fold=True)
     assert "left open is whether packet is in ipset S0 src" in "".join(sentences(result.notes))
     assert result.complete
-    assert shown.splitlines()[0].endswith(" · complete · QUESTIONS LEFT OPEN, see the notes")
-    assert "questions left open: see the notes" in shown
+    first, source, *_ = shown.split("\n\n")
+    assert source.endswith(" · complete · QUESTIONS LEFT OPEN, see the notes")
+    assert "WARNING  questions left open: see the notes" in first
     assert "lacks" not in shown
     (service,) = result.to_dict()["services"]
     assert service["left_open"][0] == "whether packet is in ipset S0 src"

@@ -131,7 +131,7 @@ def test_shares_that_are_not_printed_are_not_told() -> None:
 
 @pytest.mark.parametrize(
     ("target", "said"),
-    [("default/httpd-service", "Verdict: 4 endpoints, shares not printed"),
+    [("default/httpd-service", "reached: outside, pod, node: 4 endpoints, shares not printed"),
      ("10.244.1.17", "Target: 10.244.1.17 gets an unknown share of new connections")],
 )  # fmt: skip
 def test_the_view_of_shares_that_are_not_printed_names_none(target: str, said: str) -> None:

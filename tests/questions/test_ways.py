@@ -123,7 +123,7 @@ def test_the_command_line_takes_all_of_it(tmp_path: Path) -> None:
     arguments = ["trace", "shop/web", DOCKER, "--from", "pod", "--assume", f"not {DEPENDS}"]
     done = CliRunner().invoke(app, [*arguments, "--addresses", str(tmp_path / "addresses")])
     assert done.exit_code == 0
-    assert "NOT REACHED  pod: DROP by the policy of filter FORWARD" in done.stdout
+    assert "NOT REACHED  cluster IP from pod: DROP by the policy of filter FORWARD" in done.stdout
     assert "outside" not in done.stdout
     failing = CliRunner().invoke(app, ["services", DOCKER, "--addresses", str(tmp_path / "addresses")])
     assert "depends: pod" in failing.stdout

@@ -46,12 +46,14 @@ def links(picture: Picture) -> set[tuple[str, tuple[str, ...], str]]:
 
 
 def test_the_tree_begins_with_what_fails() -> None:
-    _, _, heading, first, second, third, gap, chain, *_ = written("tree", made.POD_DROPPED).split("\n")
+    lead, source, facts, tree, *_ = written("tree", made.POD_DROPPED).split("\n\n")
+    heading, first, second = lead.split("\n")
     assert heading == f"{SERVICE}   cluster IP 10.97.13.198:79/tcp"
     assert first == "NOT REACHED  pod: DROP by the policy of filter FORWARD (line 5)"
     assert second.startswith("reached      outside, node: ")
-    assert third.startswith("SNAT         ")
-    assert (gap, chain[:4]) == ("", "├── ")
+    assert source.endswith(" · complete")
+    assert facts.startswith("SNAT  ")
+    assert tree.startswith("├── ")
 
 
 def test_an_endpoint_at_which_some_fail_says_so_in_the_tree() -> None:
@@ -71,11 +73,8 @@ def test_in_colour_what_fails_is_red_and_nothing_else() -> None:
 def test_a_summary_has_what_is_reached_and_no_verdict_on_chains() -> None:
     view = view_of(made.traced(made.POD_DROPPED, made.REACHED, target=SERVICE), fold=True)
     found = [(article.detail, fact.label) for article in articles_of(view) for fact in article.results]
-    assert found == [
-        ("cluster IP 10.97.13.198:79/tcp", "NOT REACHED"),
-        ("cluster IP 10.97.13.198:79/tcp", "reached"),
-        ("node port :32123/tcp", "reached"),
-    ]
+    both = "cluster IP 10.97.13.198:79/tcp, node port :32123/tcp"
+    assert found == [(both, "NOT REACHED"), (both, "reached")]
 
 
 def test_a_page_names_the_word_of_a_single_result() -> None:
