@@ -7,16 +7,19 @@ import re
 import shlex
 import subprocess
 import sys
+from xml.etree import ElementTree as ET
 
 import pytest
 
 from iptviz.cli.run import FOUND
 from iptviz.render.formats import FORMATS
 from tests.conftest import ROOT
+from tests.render.test_hostile import needs_dot
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SESSIONS = re.findall(r"^```console\n\$ (iptviz .*)\n((?s:.*?))^```$", README, re.MULTILINE)
-HELP = re.findall(r"^```text\n(Usage: .*?)^```$", README, re.MULTILINE | re.DOTALL)
+README, REFERENCE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/reference.md"))
+SESSIONS = re.findall(r"^```console\n\$ (iptviz .*)\n((?s:.*?))^```$", README + REFERENCE, re.MULTILINE)
+PICTURE = ("trace", "shop/web", "fixtures/ways/reported/31-forward-drop-first.rules")
+TEXT = "{http://www.w3.org/2000/svg}text"
 
 
 def program(*arguments: str) -> str:
@@ -33,11 +36,33 @@ def test_a_session_in_the_readme_is_what_the_program_prints(command: str, shown:
 
 
 def test_the_readme_has_sessions_to_check() -> None:
-    assert len(SESSIONS) == 8
+    assert len(SESSIONS) == 9
 
 
-def test_the_help_in_the_readme_is_the_programs() -> None:
-    assert [program("trace", "--help")] == HELP
+def test_the_readme_names_every_command() -> None:
+    named = re.findall(r"^\| `iptviz ([a-z]+)` \|", README, re.MULTILINE)
+    helped = program("--help").partition("Commands:")[2]
+    assert {*named, "explain"} == set(re.findall(r"^  ([a-z]+) ", helped, re.MULTILINE))
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    headings = re.findall(r"^## (.*)$", REFERENCE, re.MULTILINE)
+    places = {heading.lower().replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(([^)#:]+)(?:#([a-z-]+))?\)", README)
+    assert links
+    for path, place in links:
+        assert (ROOT / path).is_file(), path
+        assert not place or place in places, place
+
+
+@needs_dot
+def test_the_picture_is_what_the_program_draws() -> None:
+    """Where boxes stand is Graphviz' affair; what they say is not."""
+
+    def said(svg: str) -> list[str]:
+        return sorted("".join(text.itertext()) for text in ET.fromstring(svg).iter(TEXT))
+
+    assert said((ROOT / "docs/web.svg").read_text(encoding="utf-8")) == said(program(*PICTURE, "-f", "svg"))
 
 
 def test_the_table_of_formats_is_the_programs() -> None:
@@ -47,7 +72,7 @@ def test_the_table_of_formats_is_the_programs() -> None:
         for one in FORMATS.values()
     ]
     table = ["| Format | Suffixes | What it is for | Of |", "| --- | --- | --- | --- |", *rows]
-    assert "\n".join(table) in README
+    assert "\n".join(table) in REFERENCE
 
 
 def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from iptviz.jumps import jumps
 from iptviz.rules.iptables import compiled
 from iptviz.view.clients_picture import REACHING, ClientsPicture
 from iptviz.view.facts import unfair_ends
-from iptviz.view.fates import all_reach, ways_of
+from iptviz.view.fates import ways_of
 from iptviz.view.labels import (
     FOLD_FROM,
     SHOWN,
@@ -65,7 +65,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             boxes.setdefault(box.id, box)
         for link in painter.links():
             links.setdefault((link.tail, link.head, link.lines), link)
-    footer = [line for summary in _summaries(result, cases, ways) for line in wrapped(summary)]
+    footer = [line for summary in _summaries(result, cases) for line in wrapped(summary)]
     footer += dict.fromkeys(fact.text for observed in result.observed for fact in observed_facts(observed))
     footer += [f"note: {note}" for note in note_texts(result.notes)]
     return Picture(
@@ -78,7 +78,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     )
 
 
-def _summaries(result: TraceResult, cases: list[FrontendCase], ways: tuple[Ways, ...]) -> Iterator[str]:
+def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
     """Yield which clients are reached and how; what fails stands in boxes of its own.
 
     Then what the letters of cases mean, which kube-proxy's chains make.
@@ -96,8 +96,6 @@ def _summaries(result: TraceResult, cases: list[FrontendCase], ways: tuple[Ways,
     elif cases[0].case.letter:
         yield "kube-proxy's chains:"
         yield from summaries
-    elif not all(map(all_reach, ways)):
-        yield from (f"kube-proxy's chains: {summary}" for summary in summaries)
 
 
 class _FrontendPainter:

@@ -82,7 +82,7 @@ def test_explain_and_the_list_have_all_ids_and_no_other() -> None:
 
 
 NAMED = {
-    "README.md": r"iptviz explain ([a-z-]+)|--(?:select|ignore) ([a-z,-]+)",
+    "docs/reference.md": r"iptviz explain ([a-z-]+)|--(?:select|ignore) ([a-z,-]+)",
     "CHANGELOG.md": r"[Ff]indings? `([a-z-]+)`",
 }
 """How pages name ids."""
