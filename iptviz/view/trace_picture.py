@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
-    from iptviz.view.fates import Ways
 
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
