@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FINDINGS = Columns(
     "findings",
     ("SEVERITY", "ID", "DUMP", "FINDING"),
-    spared=("ID", "DUMP"),
+    spared=("DUMP",),
     summary="FINDING",
     wrapped=True,
 )

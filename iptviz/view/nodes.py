@@ -36,7 +36,7 @@ class Columns(NamedTuple):
     narrow tree loses, the first first, with words for it; where `cut` has a word for that, its last column is cut
     before. `nested` says that there is more below the rows of a tree. `summary` is the heading of the cell that
     sums a row up, the first without it. `wrapped` says that the last column holds sentences, which a narrow table
-    breaks into lines.
+    breaks into lines or sets below the row, but never leaves out.
     """
 
     name: str

@@ -418,6 +418,7 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
 def test_the_word_is_the_last_to_be_dropped(width: int) -> None:
     result = listed((NOT_BY_POD,), (YES, YES, NOT_BY_POD))
     text = str(FORMATS["table"].writer("services")(result, Style(width=width), fold=True))
+    text = " ".join(text.split())
     assert "node port not by pod" in text
     assert "(node port) by pods: DROP by the policy of filter FORWARD, line 7" in text
 
