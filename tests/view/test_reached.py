@@ -397,11 +397,12 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
     assert [fare["word"] for fare in admin["frontends"][0]["reached"]] == ["yes"]
     assert admin["frontends"][1]["reached"] == [
         {"clients": ["outside", "node"], "word": "yes", "at_least": {"probability": 1.0, "exact": "1/1"},
-         "at_most": {"probability": 1.0, "exact": "1/1"}, "by": None},
+         "at_most": {"probability": 1.0, "exact": "1/1"}, "by": None, "reason": None},
         {"clients": ["pod"], "word": "no", "at_least": {"probability": 0.0, "exact": "0/1"},
          "at_most": {"probability": 0.0, "exact": "0/1"},
          "by": {"table": "filter", "chain": "FORWARD", "rule": None, "line": 7, "text": ":FORWARD DROP [0:0]",
-                "others": 0}},
+                "others": 0},
+         "reason": "DROP by the policy of filter FORWARD, line 7"},
     ]  # fmt: skip
     assert away["frontends"][0]["reached"][1]["word"] == "depends"
     read = list(
@@ -410,6 +411,10 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
     assert read[0]["reached"] == "outside yes, pod yes, node yes; outside yes, pod no, node yes"
     assert (read[0]["not_reached_by"], read[0]["not_reached_line"]) == (":FORWARD DROP [0:0]", "7")
     assert (read[1]["not_reached_by"], read[1]["not_reached_line"]) == ("", "")
+    at = read[0]["frontends"].split()[1]
+    assert read[0]["reasons"] == f"{at} pod: DROP by the policy of filter FORWARD, line 7"
+    assert read[1]["reasons"].startswith("node depends: DROP by the policy of filter FORWARD, line 7 when ")
+    assert read[2]["reasons"] == ""
     unknown = listed(*((None,) for _ in range(7)))
     assert unknown.to_dict()["services"][0]["frontends"][0]["reached"] is None
 

@@ -1,0 +1,62 @@
+"""Why connections fail, in words: the rule or policy that decides, and what must be so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.engine.condition import clauses
+from iptviz.engine.effects import UNKNOWN
+from iptviz.paths.model import AS_WRITTEN
+
+if TYPE_CHECKING:
+    from iptviz.engine.condition import When
+    from iptviz.paths.fares import Cause, Failure
+    from iptviz.paths.model import Decider
+
+_WHY = {
+    "rule": "",
+    "answer": "the endpoint's answer: ",
+    "not DNATed": "not DNATed",
+    "redirected": "redirected to ",
+    "no endpoints": "no endpoints: ",
+    "no local endpoints": "no local endpoints: ",
+    "source ranges": "not in loadBalancerSourceRanges: ",
+    "not known": "which rule decides is not known",
+}
+
+
+def failure_text(failure: Failure, most: int | None = None) -> str:
+    """Return why connections fail and under which conditions, of which `most` are told and more are counted."""
+    return cause_text(failure.cause) + _when_text(failure.when, most)
+
+
+def _when_text(when: When, most: int | None) -> str:
+    if not when:
+        return ""
+    shown = when[:most]
+    more = len(when) - len(shown)
+    rest = f" and {more:,} more condition{'s' if more > 1 else ''}" if more else ""
+    return f" when {clauses(shown)}{rest}"
+
+
+def cause_text(cause: Cause) -> str:
+    """Return why connections fail, with the rule or policy that decides."""
+    if cause.why == "not DNATed":
+        return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
+    if cause.outcome == UNKNOWN and cause.by and cause.by.number is None and cause.by.text != AS_WRITTEN:
+        return f"this dump may lack rules of {cause.by.table} {cause.by.chain}"
+    if not cause.outcome or cause.outcome == UNKNOWN:
+        return _WHY[cause.why]
+    if cause.to:
+        return f"{_WHY[cause.why]}{cause.to}, no endpoint of the service"
+    by = f" by {_place(cause.by)}" if cause.by else ""
+    return f"{_WHY[cause.why]}{cause.outcome}{by}"
+
+
+def _place(by: Decider) -> str:
+    """Return where a rule or policy stands; a rule itself can be as long as it likes, and is not quoted."""
+    if not by.table:
+        return f"routing: {by.text}" if by.text else "routing"
+    line = f", line {by.line}" if by.line is not None else ""
+    place = f"{by.table} {by.chain}"
+    return f"the policy of {place}{line}" if by.number is None else f"{place} rule {by.number}{line}"
