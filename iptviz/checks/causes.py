@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import listed
 from iptviz.engine.condition import clauses
 from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.model import AS_WRITTEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.engine.condition import When
     from iptviz.paths.fares import Cause, Failure
     from iptviz.paths.model import Decider
@@ -25,9 +28,16 @@ _WHY = {
 }
 
 
-def failure_text(failure: Failure, most: int | None = None) -> str:
-    """Return why connections fail and under which conditions, of which `most` are told and more are counted."""
-    return cause_text(failure.cause) + _when_text(failure.when, most)
+_LINES = 3
+"""How many lines are named of rules that decide alike."""
+
+
+def failure_text(failure: Failure, most: int | None = None, deciders: Sequence[Decider] = ()) -> str:
+    """Return why connections fail and under which conditions, of which `most` are told and more are counted.
+
+    `deciders` are the rules of one chain by which they do so, where each service has its own.
+    """
+    return _cause_text(failure.cause, deciders) + _when_text(failure.when, most)
 
 
 def _when_text(when: When, most: int | None) -> str:
@@ -39,7 +49,7 @@ def _when_text(when: When, most: int | None) -> str:
     return f" when {clauses(shown)}{rest}"
 
 
-def cause_text(cause: Cause) -> str:
+def _cause_text(cause: Cause, deciders: Sequence[Decider]) -> str:
     """Return why connections fail, with the rule or policy that decides."""
     if cause.why == "not DNATed":
         return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
@@ -49,8 +59,16 @@ def cause_text(cause: Cause) -> str:
         return _WHY[cause.why]
     if cause.to:
         return f"{_WHY[cause.why]}{cause.to}, no endpoint of the service"
-    by = f" by {_place(cause.by)}" if cause.by else ""
+    place = _places(deciders) if len(deciders) > 1 else _place(cause.by) if cause.by else ""
+    by = f" by {place}" if place else ""
     return f"{_WHY[cause.why]}{cause.outcome}{by}"
+
+
+def _places(rules: Sequence[Decider]) -> str:
+    """Return how many rules of a chain it is, and in which lines the first of them stand."""
+    lines = listed([str(rule.line) for rule in rules if rule.line is not None], _LINES)
+    place = f"{len(rules):,} rules of {rules[0].table} {rules[0].chain}"
+    return f"{place} (lines {lines})" if lines else place
 
 
 def _place(by: Decider) -> str:

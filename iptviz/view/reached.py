@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.kube.service_ports import ServicePort
     from iptviz.paths.fares import Failure, Fare, FareWord, Reached
+    from iptviz.paths.model import Decider
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import Mood
 
@@ -111,27 +112,45 @@ def reached_parts(ports: Sequence[tuple[Reached, ...]]) -> list[str]:
     return [f"{count:,} {what}" for what, count in counts.items() if count]
 
 
+class _Failing(NamedTuple):
+    """A service port, how many frontends it has, and those at which clients fail, in words."""
+
+    name: str
+    frontends: int
+    places: list[str]
+
+    @property
+    def text(self) -> str:
+        """Its name, with the frontends where others fare otherwise."""
+        return self.name if len(self.places) == self.frontends else f"{self.name} ({', '.join(self.places)})"
+
+
 class _Group(NamedTuple):
-    """Services of which the same kinds of clients fail by the same cause under the same conditions."""
+    """Services of which the same kinds of clients fail by the same cause under the same conditions.
+
+    `failure` is that of the first; `deciders` are the rules of all, where each service has its own.
+    """
 
     label: str
     failure: Failure
     people: tuple[str, ...]
-    names: dict[object, str]
+    ports: dict[int, _Failing]
+    deciders: dict[Decider, None]
 
     def place(self) -> tuple[bool, int, int]:
-        """Sort what is refused as it should be last, what is not reached at all first, then by how many."""
-        return self.failure.cause.why == "no endpoints", _ORDER.index(self.label), -len(self.names)
+        """Sort what is refused as it should be last, what is not reached at all first, then by frontends."""
+        frontends = sum(len(port.places) for port in self.ports.values())
+        return self.failure.cause.why == "no endpoints", _ORDER.index(self.label), -frontends
 
     @property
     def fact(self) -> Fact:
         """The services, the clients and the cause in a line."""
-        names = printable(", ".join(list(self.names.values())[:_NAMED]))
-        why = printable(failure_text(self.failure, _MOST_CONDITIONS))
+        names = printable(", ".join(port.text for port in list(self.ports.values())[:_NAMED]))
+        why = printable(failure_text(self.failure, _MOST_CONDITIONS, tuple(self.deciders)))
         said = f" by {_listed(self.people)}: {why}"
-        if len(self.names) > _NAMED:
+        if len(self.ports) > _NAMED:
             said += f" ({names} ...)"
-            names = counted(len(self.names), "service port")
+            names = counted(len(self.ports), "service port")
         is_open = self.label == _DEPENDS or self.failure.cause.why == "no endpoints"
         return Fact(self.label, names + said, "" if is_open else "bad", "services")
 
@@ -148,13 +167,16 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
     What fails under conditions alone comes last: it is told as such.
     """
     groups: dict[object, _Group] = {}
-    for port, name, fare in _failing(results):
+    for port, reached, one, fare in _failing(results):
         failure = fare.failures[0]
         people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
         label = _label(fare)
         key = label, failure.cause.key, people, failure.when
-        group = groups.setdefault(key, _Group(label, failure, people, {}))
-        group.names[id(port), name] = name
+        group = groups.setdefault(key, _Group(label, failure, people, {}, {}))
+        if failure.cause.by:
+            group.deciders[failure.cause.by] = None
+        found = group.ports.setdefault(id(port), _Failing(port.name, len(reached), []))
+        found.places.append(f"{frontend_kind(one)} {one.frontend.at}".rstrip())
     ordered = sorted(groups.values(), key=_Group.place)
     yield from (group.fact for group in ordered[:MOST_CAUSES])
     if (more := len(ordered) - MOST_CAUSES) > 0:
@@ -170,15 +192,13 @@ def _label(fare: Fare) -> str:
     return _LABELS[fare.word]
 
 
-def _failing(results: Iterable[ServicesResult]) -> Iterator[tuple[ServicePort, str, Fare]]:
-    """Yield what fails, or may, of which service; the name says at which frontend where others fare otherwise."""
+def _failing(
+    results: Iterable[ServicesResult],
+) -> Iterator[tuple[ServicePort, tuple[Reached, ...], Reached, Fare]]:
+    """Yield what fails, or may: of which service port, with all its frontends, at which of them, and how."""
     for result in results:
         for port, reached in zip(result.services, result.reached, strict=True):
-            everywhere = len(set(map(_words, reached))) == 1
             for one in reached:
-                name = port.name if everywhere else f"{port.name} ({frontend_kind(one)})"
-                yield from (
-                    (port, name, fare)
-                    for fare in one.fares
-                    if fare.failures and (fare.fails or fare.may_fail)
-                )
+                for fare in one.fares:
+                    if fare.failures and (fare.fails or fare.may_fail):
+                        yield port, reached, one, fare
