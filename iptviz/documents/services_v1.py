@@ -48,7 +48,7 @@ def document(result: ServicesResult) -> Shape:
         "era": _era(result.era),
         "published": list(_of_all(result, lambda answer: map(_published, answer.published))),
         "notes": [note for answer in result.answers for note in sentences(answer.notes)],
-        "findings": list(_of_all(result, lambda answer: findings_shape(answer.findings))),
+        "findings": list(_of_all(result, lambda answer: findings_shape(answer.findings, result.snapshot))),
     }
 
 
