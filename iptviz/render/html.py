@@ -112,14 +112,25 @@ def _said(row: TreeRow, *kinds: CellKind) -> str:
 # --- the list of services ------------------------------------------------------------------------------------
 
 
+def _listed_places(table: Table) -> list[int]:
+    """Return the places of the columns, those first that a narrow table keeps to the last."""
+    headings = table.columns.headings
+    spared = [headings.index(heading) for heading in reversed(table.columns.spared)]
+    return [
+        *(place for place in table.used if place not in spared),
+        *(place for place in spared if place in table.used),
+    ]
+
+
 def _listed_headings(table: Table) -> list[str]:
-    return [table.columns.headings[place].capitalize().replace(" ip", " IP") for place in table.used]
+    headings = table.columns.headings
+    return [headings[place].capitalize().replace(" ip", " IP") for place in _listed_places(table)]
 
 
 def _listed_rows(table: Table) -> list[Any]:
     """Return for the page's script the cells of each row, whether all is well with it, and its chain."""
-    used = table.used
-    return [[[row.cells[place].text for place in used], row.mood, row.cells[0].chain] for row in table.rows]
+    places = _listed_places(table)
+    return [[[row.cells[place].text for place in places], row.mood, row.cells[0].chain] for row in table.rows]
 
 
 def _part(name: str) -> str:
