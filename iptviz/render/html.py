@@ -16,7 +16,7 @@ from iptviz.view.nodes import in_tables
 
 if TYPE_CHECKING:
     from iptviz.view.blocks import Table, View
-    from iptviz.view.nodes import CellKind, TreeRow
+    from iptviz.view.nodes import CellKind, Columns, TreeRow
 
 _FOLDER = "page"
 _CLASSES = {"hook": "case", "missing": "verdict"}
@@ -60,6 +60,7 @@ def html(view: View) -> str:
         chains_note=chains_note,
         version=__version__,
         in_tables=in_tables,
+        titled=_titled,
         said=_said,
         classes=_CLASSES,
         **_trusted(_data({"rows": _listed_rows(listing.table), "chains": chains})),
@@ -123,8 +124,13 @@ def _listed_places(table: Table) -> list[int]:
 
 
 def _listed_headings(table: Table) -> list[str]:
-    headings = table.columns.headings
-    return [headings[place].capitalize().replace(" ip", " IP") for place in _listed_places(table)]
+    return [_titled(table.columns, place) for place in _listed_places(table)]
+
+
+def _titled(columns: Columns, place: int) -> str:
+    """Return a heading as pages have it."""
+    words = columns.spoken(place)
+    return words[0].upper() + words[1:]
 
 
 def _listed_rows(table: Table) -> list[Any]:

@@ -65,8 +65,8 @@ def table_lines(table: Table, style: Style) -> Iterator[StyledLine]:
         for line in row.below:
             yield from _below(line, table.indent, style)
     if grid.spared:
-        names = ", ".join(name.lower().replace(" ip", " IP") for name in grid.spared)
-        yield from hung([], [(f"({names} left out to fit this terminal)", "dim")], style)
+        said = f"(columns left out to fit this terminal: {', '.join(grid.spared)})"
+        yield from hung([], [(said, "dim")], style)
 
 
 def _below(line: Below, indent: int, style: Style) -> Iterable[StyledLine]:
@@ -88,6 +88,7 @@ class _Grid:
 
     def __init__(self, table: Table, style: Style) -> None:
         self.style = style
+        self.columns = table.columns
         self.headings = [heading.upper() for heading in table.columns.headings]
         rows = ([cell.text for cell in row.cells] for row in table.rows)
         columns = list(zip(self.headings, *rows, strict=True))
@@ -120,28 +121,30 @@ class _Grid:
     def _spare(self, headings: Iterable[str]) -> Iterator[str]:
         """Leave out columns until a line fits, the first of these first; yield which."""
         for heading in headings:
-            place = self.headings.index(heading.upper())
+            place = self.columns.headings.index(heading)
             if self._excess > 0 and place in self.used and len(self.used) > 1:
                 self.used.remove(place)
-                yield heading
+                yield self.headings[place]
 
     def _break(self, columns: list[tuple[str, ...]]) -> bool:
         """Make the widest columns narrower, down to their longest words; tell whether a line fits then."""
         if self._excess <= 0:
             return True
         least = {place: max(longest_word(text, self.style) for text in columns[place]) for place in self.used}
-        while self._excess > 0:
-            widest = max(self.used, key=lambda place: (self.widths[place] > least[place], self.widths[place]))
-            if self.widths[widest] <= least[widest]:
+        while (excess := self._excess) > 0:
+            wide = [place for place in self.used if self.widths[place] > least[place]]
+            if not wide:
                 return False
-            self.widths[widest] -= 1
+            widest, *others = sorted(wide, key=lambda place: -self.widths[place])
+            floor = max([least[widest], *(self.widths[place] for place in others[:1])])
+            self.widths[widest] -= min(excess, max(self.widths[widest] - floor, 1))
         return True
 
     def below(self, cells: list[str]) -> Iterator[str]:
         """Yield what of a row goes below it; sentences speak for themselves."""
         for place in self.moved:
             if cells[place]:
-                label = "" if place == self.sentences else f"{self.headings[place].lower()}: "
+                label = "" if place == self.sentences else f"{self.columns.spoken(place)}: "
                 yield label + cells[place]
 
     def lines(self, cells: list[str], mood: str) -> Iterator[StyledLine]:

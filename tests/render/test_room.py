@@ -116,8 +116,8 @@ def test_who_is_not_reached_and_why_stay_to_the_last(width: int) -> None:
         assert wanted in said
     heading = next(line for line in lines if line.startswith("SERVICE"))
     assert "REACHED" in heading or "default/away:http reached: load-balancer IP, node port not" in said
-    left_out = re.findall(r"\([^()]* left out to fit this terminal\)", said)
-    assert all("remarks" not in one and "reached" not in one for one in left_out)
+    left_out = re.findall(r"\(columns left out to fit this terminal: ([^()]*)\)", said)
+    assert all("REMARKS" not in one and "REACHED" not in one for one in left_out)
     assert bool(left_out) == any(name not in heading for name in ("PROTO", "ALSO AT", "POLICY"))
 
 
@@ -176,6 +176,12 @@ def test_a_table_lines_up_beside_wide_cells() -> None:
     rows = tuple(TableRow(texts(row)) for row in (("日本語", "x"), ("e\u0301", "x"), ("LATIN", "x")))
     lines = list(table_lines(Table(Columns("names", ("NAME", "X")), rows), Style()))
     assert {columns_of(line[0][0], PLAIN) for line in lines} == {len("日本語 ") + 3 + 2}
+
+
+def test_very_long_cells_are_broken_at_once() -> None:
+    rows = (TableRow(texts(("word " * 20_000, "x" * 1_000_000, "z"))),)
+    first, *_ = table_lines(Table(Columns("words", ("A", "B", "C")), rows), Style(width=80))
+    assert "".join(text for text, _ in first).startswith("A ")
 
 
 def test_what_is_piped_is_never_broken() -> None:
