@@ -16,7 +16,7 @@ Span = tuple[str, str]
 
 ColorChoice = Literal["auto", "always", "never"]
 
-_PIPED_WIDTH = 10_000
+_PIPED_WIDTH = sys.maxsize
 """What goes into a pipe or a file is laid out as if there were room for everything."""
 
 _OFF = {"", "0", "false", "no"}

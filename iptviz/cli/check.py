@@ -12,6 +12,7 @@ from iptviz.cli.options import (
     IpsetOption,
     NodeArgument,
     Options,
+    PodsOption,
     RecentOption,
     RoutesOption,
     ServicesOption,
@@ -83,6 +84,7 @@ def check_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    pods: PodsOption = None,
     options: Options,
     original: Original,
 ) -> CommandResult:
@@ -101,7 +103,7 @@ def check_command(
         )
     node: dict[str, Any] = {
         "dump": dump, "names": names, "addresses": addresses, "routes": routes, "ipset": ipset, "recent": recent,
-        "sysctl": sysctl,
+        "sysctl": sysctl, "pods": pods,
     }  # fmt: skip
     plain = original.arguments
     with progress(wanted=not options.quiet) as tell:

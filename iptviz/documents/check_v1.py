@@ -45,7 +45,7 @@ def document(result: CheckResult) -> Shape:
 
 def elements(result: CheckResult) -> Iterator[Shape]:
     """Yield the findings of the document."""
-    for shape, finding in zip(findings_shape(result.findings), result.findings, strict=True):
+    for shape, finding in zip(findings_shape(result.findings, result.snapshot), result.findings, strict=True):
         yield (
             shape
             | ({"dump": finding.dump} if finding.dump else {})

@@ -22,7 +22,7 @@ def document(result: GraphResult) -> Shape:
         "chains": list(map(_chain, result.chains)),
         "jumps": list(map(_jump, result.jumps)),
         "notes": sentences(result.notes),
-        "findings": findings_shape(result.findings),
+        "findings": findings_shape(result.findings, result.snapshot),
     }
 
 

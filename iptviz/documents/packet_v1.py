@@ -42,7 +42,7 @@ def document(result: PacketResult) -> dict[str, Any]:
         **left_open_shape(result.left_open),
         "outcomes": [_outcome(result, outcome) for outcome in result.outcomes],
         "notes": sentences(result.notes),
-        "findings": findings_shape(result.findings),
+        "findings": findings_shape(result.findings, result.snapshot),
     }
 
 

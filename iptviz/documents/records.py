@@ -20,7 +20,7 @@ _SERVICE_PORTS = (
     "namespace", "name", "port_name", "named_by", "protocol", "frontends", "endpoint_count", "endpoints",
     "shares", "leftover", "even", "affinity_seconds", "internal_policy", "external_policy", "verdict",
     "verdict_line", "masquerade", "source_ranges", "health_check_node_port", "chain",
-    "reached", "not_reached_by", "not_reached_line", "pods",
+    "reached", "not_reached_by", "not_reached_line", "pods", "reasons",
 )  # fmt: skip
 _ENDPOINTS = (
     "service", "protocol", "frontend", "kind", "when", "endpoint", "share", "exact", "chain", "line", "dnat_line",
@@ -75,6 +75,7 @@ def _service_ports(document: Shape) -> Iterator[Record]:
             "; ".join(map(_reached, port["frontends"])),
             *_first_cause(port["frontends"]),
             " ".join(end.get("pod") or "?" for end in port["endpoints"] if "pod" in end) or None,
+            _reasons(port["frontends"]),
         )
 
 
@@ -90,6 +91,27 @@ def _first_cause(frontends: list[Shape]) -> tuple[str | None, int | None]:
     fares = (fare for frontend in frontends for fare in frontend["reached"] or ())
     by: Shape = next((fare["by"] for fare in fares if fare["by"] and fare["word"] != "depends"), {})
     return by.get("text"), by.get("line")
+
+
+def _reasons(frontends: list[Shape]) -> str | None:
+    """Return why clients do not, or may not, reach a service; at which frontends, where not at all of them."""
+    places: dict[str, list[str]] = {}
+    for frontend in frontends:
+        for fare in frontend["reached"] or ():
+            if fare["reason"]:
+                word = "" if fare["word"] in _SURE else f" {fare['word']}"
+                said = f"{', '.join(fare['clients'])}{word}: {fare['reason']}"
+                places.setdefault(said, []).append(_frontend(frontend))
+    return (
+        "; ".join(
+            said if len(at) == len(frontends) else f"{', '.join(at)} {said}" for said, at in places.items()
+        )
+        or None
+    )
+
+
+_SURE = {"no", "no endpoints", "redirected"}
+"""How clients fare, where the reason tells it."""
 
 
 def _endpoints(document: Shape) -> Iterator[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.causes import failure_text
 from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence, sentences
 from iptviz.documents.pods_v1 import with_pods
@@ -47,7 +48,7 @@ def document(result: ServicesResult) -> Shape:
         "era": _era(result.era),
         "published": list(_of_all(result, lambda answer: map(_published, answer.published))),
         "notes": [note for answer in result.answers for note in sentences(answer.notes)],
-        "findings": list(_of_all(result, lambda answer: findings_shape(answer.findings))),
+        "findings": list(_of_all(result, lambda answer: findings_shape(answer.findings, result.snapshot))),
     }
 
 
@@ -117,13 +118,14 @@ def _frontend(reached: Reached) -> Shape:
 
 
 def _fare(fare: Fare) -> Shape:
-    """Return how some kinds of clients fare alike; `by` decides why most of what fails does."""
+    """Return how some kinds of clients fare alike; `by` decides why most of what fails does, `reason` says it."""
     return {
         "clients": list(fare.clients),
         "word": fare.word,
         "at_least": share_shape(fare.at_least),
         "at_most": share_shape(fare.at_most),
         "by": decider_shape(fare.failures[0].cause.by) if fare.failures else None,
+        "reason": failure_text(fare.failures[0]) if fare.failures else None,
     }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.checks.named_pods import with_pods
+from iptviz.checks.wording import sentence
 from iptviz.kube.mode import PROXY_MODES, mode_of
 
 if TYPE_CHECKING:
@@ -112,17 +114,17 @@ def service_shape(service: ServiceName) -> Shape:
     }
 
 
-def findings_shape(findings: Iterable[Finding]) -> list[Shape]:
+def findings_shape(findings: Iterable[Finding], node: Snapshot | None) -> list[Shape]:
     """Return the shape `finding` of each: `count` is how many things it befalls, services or rules."""
-    return list(map(_finding, findings))
+    return [_finding(finding, node) for finding in findings]
 
 
-def _finding(finding: Finding) -> Shape:
+def _finding(finding: Finding, node: Snapshot | None) -> Shape:
     return {
         "id": finding.id,
         "severity": finding.severity,
         "certainty": finding.certainty,
-        "message": finding.message,
+        "message": sentence(with_pods(finding, node)),
         "service": None if finding.service is None else service_shape(finding.service),
         "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
         "evidence_left_out": max(len(finding.evidence) - MOST_EVIDENCE, 0),

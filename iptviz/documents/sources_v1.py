@@ -48,7 +48,7 @@ def _source_shape(dump: Dump, node: str | None) -> Shape:
         "node": node,
         "namespace": dump.namespace,
         "time": dump.time,
-        "findings": findings_shape(gaps(dump)),
+        "findings": findings_shape(gaps(dump), None),
         "gaps": [{"line": gap.line, "text": text(gap)} for gap in by_line(dump.gaps)],
         "repairs": sentences(dump.repairs),
         "lines": [

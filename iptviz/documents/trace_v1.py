@@ -52,7 +52,7 @@ def document(result: TraceResult) -> dict[str, Any]:
         "findings": [
             finding | number_shape(result.snapshot, answer.dump)
             for answer in result.answers
-            for finding in findings_shape(answer.findings)
+            for finding in findings_shape(answer.findings, result.snapshot)
         ],
     }
     return with_pods(found, result.snapshot)

@@ -38,7 +38,7 @@ def document(result: VerifyResult) -> Shape:
         "findings": [
             finding | number_shape(result.snapshot, answer.dump)
             for answer in result.answers
-            for finding in findings_shape(answer.findings)
+            for finding in findings_shape(answer.findings, result.snapshot)
         ],
     }
 

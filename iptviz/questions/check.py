@@ -128,6 +128,7 @@ def check(
     ipset: FileArgument = None,
     recent: FileArgument = None,
     sysctl: FileArgument = None,
+    pods: FileArgument = None,
     original: CheckResult | None = None,
     progress: Progress = _tell_nobody,
 ) -> CheckResult:
@@ -136,9 +137,9 @@ def check(
     Ids are named one by one, or in a text with commas between them. Those of ids in `ignore` are left out, those
     less severe than `min_severity`, and those that stand in the file `baseline`. `names` is a list of services
     that names those whose comments are lost. What is known of the node beside its rules comes from the snapshot,
-    or is supplied as for `iptviz.packet`. `original` is what the same check found before all of that went into
-    pseudonyms: what is found in these alone is left out, and what is not found is withheld. `progress` is told
-    what is done next, and which share of all is done by then, from 0 to 1.
+    or is supplied as for `iptviz.packet`; so are `pods`. `original` is what the same check found before all of
+    that went into pseudonyms: what is found in these alone is left out, and what is not found is withheld.
+    `progress` is told what is done next, and which share of all is done by then, from 0 to 1.
 
     Raises:
         TargetError: there is no such id, or no such severity, or nothing is left to look for.
@@ -146,7 +147,7 @@ def check(
     """
     wanted = Wanted(tuple(ids_of(select)), tuple(ids_of(ignore)), min_severity.strip().lower())
     wanted.validate()
-    snapshot = as_snapshot(dump)
+    snapshot = as_snapshot(dump).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     kept = read_file(baseline, read_baseline) or frozenset()
     beside = Beside("", addresses, routes, ipset, recent, sysctl).once()

@@ -16,7 +16,7 @@ from iptviz.view.nodes import in_tables
 
 if TYPE_CHECKING:
     from iptviz.view.blocks import Table, View
-    from iptviz.view.nodes import CellKind, TreeRow
+    from iptviz.view.nodes import CellKind, Columns, TreeRow
 
 _FOLDER = "page"
 _CLASSES = {"hook": "case", "missing": "verdict"}
@@ -60,6 +60,7 @@ def html(view: View) -> str:
         chains_note=chains_note,
         version=__version__,
         in_tables=in_tables,
+        titled=_titled,
         said=_said,
         classes=_CLASSES,
         **_trusted(_data({"rows": _listed_rows(listing.table), "chains": chains})),
@@ -112,14 +113,30 @@ def _said(row: TreeRow, *kinds: CellKind) -> str:
 # --- the list of services ------------------------------------------------------------------------------------
 
 
+def _listed_places(table: Table) -> list[int]:
+    """Return the places of the columns, those first that a narrow table keeps to the last."""
+    headings = table.columns.headings
+    spared = [headings.index(heading) for heading in reversed(table.columns.spared)]
+    return [
+        *(place for place in table.used if place not in spared),
+        *(place for place in spared if place in table.used),
+    ]
+
+
 def _listed_headings(table: Table) -> list[str]:
-    return [table.columns.headings[place].capitalize().replace(" ip", " IP") for place in table.used]
+    return [_titled(table.columns, place) for place in _listed_places(table)]
+
+
+def _titled(columns: Columns, place: int) -> str:
+    """Return a heading as pages have it."""
+    words = columns.spoken(place)
+    return words[0].upper() + words[1:]
 
 
 def _listed_rows(table: Table) -> list[Any]:
     """Return for the page's script the cells of each row, whether all is well with it, and its chain."""
-    used = table.used
-    return [[[row.cells[place].text for place in used], row.mood, row.cells[0].chain] for row in table.rows]
+    places = _listed_places(table)
+    return [[[row.cells[place].text for place in places], row.mood, row.cells[0].chain] for row in table.rows]
 
 
 def _part(name: str) -> str:

@@ -5,19 +5,22 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from iptviz.render.room import columns_of, hung, padded
 from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from iptviz.terminal import Span, Style
+    from iptviz.render.room import StyledLine
+    from iptviz.terminal import Style
     from iptviz.view.blocks import Block, Fact, View
-
-    StyledLine = list[Span]
 
 GAP = "   "
 """Between what stands side by side."""
+_HUNG: StyledLine = [("    ", "")]
+"""What stands before the later lines of what is too long for one."""
+_NOTE = "note: "
 
 
 def terminal_text(
@@ -30,7 +33,7 @@ def terminal_text(
     good: str,
     note: str,
 ) -> str:
-    """Return a view with an empty line between its parts.
+    """Return a view with an empty line between its parts; sentences longer than a line are broken.
 
     `heading` returns the lines of a heading, which stand right above a tree or facts, `tree` the parts of a tree,
     `table` the lines of a table; `good` is the style of facts that are good, `note` that of notes.
@@ -41,9 +44,9 @@ def terminal_text(
             case Table():
                 return table(block)
             case Facts():
-                return _fact_lines(block.facts, good)
+                return _fact_lines(block.facts, good, style)
             case Notes():
-                return ([(f"note: {text}", note)] for text in block.texts)
+                return _note_lines(block.texts, note, style)
             case _:
                 return ()
 
@@ -51,7 +54,7 @@ def terminal_text(
         above: list[StyledLine] = []
         for block in blocks:
             if isinstance(block, Heading):
-                above += heading(block)
+                above += _fitting(heading(block), style)
                 continue
             first, *others = tree(block) if isinstance(block, Tree) else [lines(block)]
             if isinstance(block, Tree | Facts):
@@ -62,17 +65,30 @@ def terminal_text(
             yield from others
             above = []
 
-    source = [[[(view.source, "dim")]]] if view.source else []
+    source = [_fitting([[(view.source, "dim")]], style)] if view.source else []
     return paint(_parted(chain(parts(view.lead), source, parts(view.blocks))), style)
 
 
-def _fact_lines(facts: tuple[Fact, ...], good: str) -> Iterator[StyledLine]:
-    """Yield a line for each fact, with the labels in a column; `good` is the style of what is."""
+def _fitting(lines: Iterable[StyledLine], style: Style) -> Iterator[StyledLine]:
+    """Yield lines, those broken that are too long."""
+    for line in lines:
+        yield from hung([], line, style, _HUNG)
+
+
+def _note_lines(texts: Iterable[str], note: str, style: Style) -> Iterator[StyledLine]:
+    """Yield the lines of each note; `note` is the style of all."""
+    for text in texts:
+        yield from hung([], [(_NOTE + text, note)], style, [(" " * len(_NOTE), "")])
+
+
+def _fact_lines(facts: tuple[Fact, ...], good: str, style: Style) -> Iterator[StyledLine]:
+    """Yield the lines of each fact, with the labels in a column; `good` is the style of what is."""
     styles = {"": "", "good": good, "bad": "bold red"}
-    width = max((len(fact.label) for fact in facts), default=0)
+    width = max((columns_of(fact.label, style) for fact in facts), default=0)
     for fact in facts:
         beside = styles["bad"] if fact.mood == "bad" else "bold"
-        yield [(f"{fact.label:{width}}  ", beside), (fact.text, styles[fact.mood])]
+        label = padded(fact.label, width, style) + "  "
+        yield from hung([(label, beside)], [(fact.text, styles[fact.mood])], style)
 
 
 def _parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import textwrap
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from iptviz.render.lines import GAP, terminal_text
+from iptviz.render.room import broken, columns_of, hung, longest_word, padded
 from iptviz.view.nodes import CaseBranch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from iptviz.render.lines import StyledLine
+    from iptviz.render.room import StyledLine
     from iptviz.terminal import Style
     from iptviz.view.blocks import Heading, Table, Tree, View
     from iptviz.view.nodes import Below
 
 _BETWEEN = "  "
 _NARROWEST = 36
-"""Before sentences get narrower than that, other columns are left out."""
+"""Sentences that would get narrower than that stand below their row."""
 _MOODS = {"": "", "good": "", "bad": "bold red"}
 
 
 def table_text(view: View, style: Style) -> str:
     """Return a view as tables, also of what is a tree elsewhere, with facts and notes."""
-    lines = partial(table_lines, width=style.width)
+    lines = partial(table_lines, style=style)
     return terminal_text(
         view,
         style,
         heading=_heading,
-        tree=lambda tree: (_cases(tree), lines(tree.flat())),
+        tree=lambda tree: (_cases(tree, style), lines(tree.flat())),
         table=lines,
         good="",
         note="dim",
@@ -43,83 +44,115 @@ def _heading(block: Heading) -> Iterator[StyledLine]:
         yield [(block.circumstances, "bold")]
 
 
-def _cases(tree: Tree) -> Iterator[StyledLine]:
+def _cases(tree: Tree, style: Style) -> Iterator[StyledLine]:
     """Yield when each case comes about."""
     cases = (node.case for node in tree.nodes if isinstance(node, CaseBranch))
-    yield from ([(line, "bold")] for case in cases for line in case.lines)
+    for line in (line for case in cases for line in case.lines):
+        yield from hung([], [(line, "bold")], style, [(" " * 6, "")])
 
 
-def table_lines(table: Table, width: int) -> Iterator[StyledLine]:
-    """Yield the rows of a table that fit a width, and what that costs."""
+def table_lines(table: Table, style: Style) -> Iterator[StyledLine]:
+    """Yield the rows of a table so that they fit, and what that costs."""
     if not table.rows:
         return
-    grid = _Grid(table)
-    spared = grid.spare(width)
-    yield grid.line(grid.headings, "bold")
+    grid = _Grid(table, style)
+    yield from grid.lines(grid.headings, "bold")
     for row in table.rows:
-        yield from grid.lines([cell.text for cell in row.cells], _MOODS[row.mood])
+        cells = [cell.text for cell in row.cells]
+        yield from grid.lines(cells, _MOODS[row.mood])
+        for text in grid.below(cells):
+            yield from hung([(" " * table.indent, "")], [(text, _MOODS[row.mood])], style)
         for line in row.below:
-            yield from (
-                [(" " * table.indent, ""), (text, "dim")] for text in _below(line, width - table.indent)
-            )
-    if spared:
-        yield [(f"({', '.join(name.lower() for name in spared)} left out to fit this terminal)", "dim")]
+            yield from _below(line, table.indent, style)
+    if grid.spared:
+        said = f"(columns left out to fit this terminal: {', '.join(grid.spared)})"
+        yield from hung([], [(said, "dim")], style)
 
 
-def _below(line: Below, width: int) -> list[str]:
+def _below(line: Below, indent: int, style: Style) -> Iterable[StyledLine]:
+    """Return the lines of what stands below a row; only a sentence is broken."""
+    blanks = " " * (indent + 2 * line.depth)
+    if line.label:
+        text = f"{line.label}: {line.text}"
+        return hung([(blanks, "")], [(text, "dim")], style, [(f"{blanks}  ", "")])
     share = f"{line.share:>8}{GAP}" if line.share else ""
-    label = f"{line.label}: " if line.label else ""
-    text = "  " * line.depth + share + label + line.text
-    return _broken(text, width, "  ") if line.label else [text]
-
-
-def _broken(text: str, width: int, indent: str = "") -> list[str]:
-    """Return a text as lines of at most `width` signs, as far as its words allow; later ones are set in."""
-    if len(text) <= width:
-        return [text]
-    return textwrap.wrap(
-        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+    return [[(blanks, ""), (share + line.text, "dim")]]
 
 
 class _Grid:
-    """Columns as wide as their widest cell; one that is empty everywhere is left out."""
+    """Columns as wide as their widest cell, as far as all fit; one that is empty everywhere is left out.
 
-    def __init__(self, table: Table) -> None:
+    Where they do not fit, sentences go below their rows first of all; then columns are left out, those that can
+    be spared first; what is left is broken at words; and what is still too wide goes below the rows, too.
+    """
+
+    def __init__(self, table: Table, style: Style) -> None:
+        self.style = style
         self.columns = table.columns
         self.headings = [heading.upper() for heading in table.columns.headings]
         rows = ([cell.text for cell in row.cells] for row in table.rows)
-        self.widths = [max(map(len, column)) for column in zip(self.headings, *rows, strict=True)]
+        columns = list(zip(self.headings, *rows, strict=True))
+        self.widths = [max(columns_of(text, style) for text in column) for column in columns]
         self.used = table.used
+        self.sentences = len(columns) - 1 if table.columns.wrapped else None
+        self.moved = list(self._move_sentences())
+        self.spared = list(self._spare(table.columns.spared))
+        widest = list(self.widths)
+        while not self._break(columns) and len(self.used) > 1:
+            self.moved.insert(0, self.used.pop())
+            self.widths = list(widest)
 
-    def spare(self, width: int) -> list[str]:
-        """Leave out columns, those that can be spared first, until a line fits `width`; return which."""
-        gone = []
-        for heading in self.columns.spared:
+    @property
+    def _excess(self) -> int:
+        """By how much a line is too long."""
+        total = sum(self.widths[place] for place in self.used) + len(_BETWEEN) * (len(self.used) - 1)
+        return total - self.style.width
+
+    def _move_sentences(self) -> Iterator[int]:
+        """Take the column of sentences away, and yield its place, where it would get too narrow."""
+        if self.sentences is None or self.sentences not in self.used:
+            return
+        if self._excess > max(self.widths[self.sentences] - _NARROWEST, 0):
+            self.used.remove(self.sentences)
+            yield self.sentences
+        else:
+            self.widths[self.sentences] -= max(self._excess, 0)
+
+    def _spare(self, headings: Iterable[str]) -> Iterator[str]:
+        """Leave out columns until a line fits, the first of these first; yield which."""
+        for heading in headings:
             place = self.columns.headings.index(heading)
-            if self._least() > width and place in self.used:
+            if self._excess > 0 and place in self.used and len(self.used) > 1:
                 self.used.remove(place)
-                gone.append(heading)
-        if self.columns.wrapped:
-            self.widths[-1] = min(
-                self.widths[-1], max(width - self._total() + self.widths[-1], _NARROWEST // 2)
+                yield self.headings[place]
+
+    def _break(self, columns: list[tuple[str, ...]]) -> bool:
+        """Make the widest columns narrower, down to their longest words; tell whether a line fits then."""
+        if self._excess <= 0:
+            return True
+        least = {place: max(longest_word(text, self.style) for text in columns[place]) for place in self.used}
+        while (excess := self._excess) > 0:
+            wide = [place for place in self.used if self.widths[place] > least[place]]
+            if not wide:
+                return False
+            widest, *others = sorted(wide, key=lambda place: -self.widths[place])
+            floor = max([least[widest], *(self.widths[place] for place in others[:1])])
+            self.widths[widest] -= min(excess, max(self.widths[widest] - floor, 1))
+        return True
+
+    def below(self, cells: list[str]) -> Iterator[str]:
+        """Yield what of a row goes below it; sentences speak for themselves."""
+        for place in self.moved:
+            if cells[place]:
+                label = "" if place == self.sentences else f"{self.columns.spoken(place)}: "
+                yield label + cells[place]
+
+    def lines(self, cells: list[str], mood: str) -> Iterator[StyledLine]:
+        """Yield the lines of a row, several where a cell is broken."""
+        parts = (broken(cells[place], self.widths[place], self.style) for place in self.used)
+        for line in zip_longest(*parts, fillvalue=""):
+            row = (
+                padded(text, self.widths[place], self.style)
+                for place, text in zip(self.used, line, strict=True)
             )
-        return gone
-
-    def _least(self) -> int:
-        """Return how wide a line is at least, its sentences broken."""
-        return self._total() - (max(self.widths[-1] - _NARROWEST, 0) if self.columns.wrapped else 0)
-
-    def _total(self) -> int:
-        return sum(self.widths[place] for place in self.used) + len(_BETWEEN) * (len(self.used) - 1)
-
-    def lines(self, cells: list[str], style: str) -> Iterator[StyledLine]:
-        """Yield the lines of a row, several where a sentence is broken."""
-        *others, last = cells
-        first, *more = _broken(last, self.widths[-1]) if self.columns.wrapped else [last]
-        yield self.line([*others, first], style)
-        yield from (self.line([*[""] * len(others), text], style) for text in more)
-
-    def line(self, cells: list[str], style: str) -> StyledLine:
-        """Return one row."""
-        return [(_BETWEEN.join(cells[place].ljust(self.widths[place]) for place in self.used), style)]
+            yield [(_BETWEEN.join(row), mood)]

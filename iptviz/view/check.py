@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import IF_COMPLETE, SEVERITIES, pieces, plain
+from iptviz.checks.named_pods import with_pods
 from iptviz.checks.registry import diagnosis_of
 from iptviz.checks.wording import placed, text
 from iptviz.documents.check_v1 import notes_of
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 FINDINGS = Columns(
     "findings",
     ("SEVERITY", "ID", "DUMP", "FINDING"),
-    spared=("ID", "DUMP"),
+    spared=("DUMP",),
     summary="FINDING",
     wrapped=True,
 )
@@ -83,7 +84,7 @@ def _row(result: CheckResult, finding: Finding, *, fold: bool, hint: str = " (--
             Cell("fate", finding.severity),
             Cell("text", finding.id),
             Cell("text", short_dump_label(result.dump_of(finding)) if finding.dump else ""),
-            Cell("text", printable(f"{_sentence(finding)}{unsure}")),
+            Cell("text", printable(f"{_sentence(with_pods(finding, result.snapshot))}{unsure}")),
         ),
         tuple(_below(finding, fold=fold, hint=hint)),
         "bad" if finding.severity in _BAD else "",

@@ -22,7 +22,7 @@ ONE = Columns("what it is", ("ABOUT", "TEXT"), wrapped=True)
 CONDITIONS = Columns(
     "kinds of conditions",
     ("KIND", "SAID AS", "SETTLED BY", "VALUE"),
-    spared=("SETTLED BY", "KIND"),
+    spared=("SETTLED BY",),
     wrapped=True,
 )
 

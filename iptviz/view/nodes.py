@@ -29,6 +29,10 @@ class Cell(NamedTuple):
     chain: str = ""
 
 
+_INITIALS = {name.lower(): name for name in ("API", "ID", "IP")}
+"""What has large letters in any sentence."""
+
+
 class Columns(NamedTuple):
     """The columns in which rows line up; `name` and `label` say for pages what the rows are.
 
@@ -36,7 +40,7 @@ class Columns(NamedTuple):
     narrow tree loses, the first first, with words for it; where `cut` has a word for that, its last column is cut
     before. `nested` says that there is more below the rows of a tree. `summary` is the heading of the cell that
     sums a row up, the first without it. `wrapped` says that the last column holds sentences, which a narrow table
-    breaks into lines.
+    breaks into lines or sets below the row, but never leaves out.
     """
 
     name: str
@@ -48,6 +52,10 @@ class Columns(NamedTuple):
     nested: bool = False
     summary: str = ""
     wrapped: bool = False
+
+    def spoken(self, place: int) -> str:
+        """Return the heading at a place as a part of a sentence, whatever letters it has above a table."""
+        return " ".join(_INITIALS.get(word, word) for word in self.headings[place].lower().split(" "))
 
     @property
     def summary_place(self) -> int:

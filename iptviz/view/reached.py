@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.checks.causes import failure_text
 from iptviz.engine.chance import NEVER
-from iptviz.engine.condition import clauses
-from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.fares import FARE_WORDS, fails, surely_reached
-from iptviz.paths.model import AS_WRITTEN
 from iptviz.view.blocks import Fact
 from iptviz.view.labels import KIND_WORDS
 from iptviz.view.numbers import counted, percent
@@ -17,9 +15,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.engine.condition import When
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.fares import Cause, Failure, Fare, FareWord, Reached
+    from iptviz.paths.fares import Failure, Fare, FareWord, Reached
     from iptviz.paths.model import Decider
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import Mood
@@ -30,16 +27,6 @@ _WORDS: dict[FareWord, str] = {"no": "not by {clients}", "yes": "yes"}
 _PEOPLE = {"outside": "outside clients", "pod": "pods", "node": "this node"}
 """What kinds of clients are called in a sentence."""
 
-_WHY = {
-    "rule": "",
-    "answer": "the endpoint's answer: ",
-    "not DNATed": "not DNATed",
-    "redirected": "redirected to ",
-    "no endpoints": "no endpoints: ",
-    "no local endpoints": "no local endpoints: ",
-    "source ranges": "not in loadBalancerSourceRanges: ",
-    "not known": "which rule decides is not known",
-}
 NOT_REACHED = "Not reached"
 _IN_PART = "Reached in part"
 _REDIRECTED = "Redirected"
@@ -104,42 +91,9 @@ def cause_remarks(port: Sequence[Reached]) -> list[str]:
 
 
 def _failure_text(failure: Failure, word: FareWord) -> str:
+    said = printable(failure_text(failure, _MOST_CONDITIONS))
     share = f"{percent(failure.share)}: " if word == "in part" else ""
-    said = cause_text(failure.cause) + _when_text(failure.when)
     return f"{word}: {said}" if word == "depends" else share + said
-
-
-def _when_text(when: When) -> str:
-    if not when:
-        return ""
-    more = len(when) - _MOST_CONDITIONS
-    rest = f" and {counted(more, 'more condition')}" if more > 0 else ""
-    return printable(f" when {clauses(when[:_MOST_CONDITIONS])}{rest}")
-
-
-def cause_text(cause: Cause) -> str:
-    """Return why connections fail, with the rule or policy that decides."""
-    if cause.why == "not DNATed":
-        return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
-    if cause.outcome == UNKNOWN and cause.by and cause.by.number is None and cause.by.text != AS_WRITTEN:
-        return printable(f"this dump may lack rules of {cause.by.table} {cause.by.chain}")
-    if not cause.outcome or cause.outcome == UNKNOWN:
-        return _WHY[cause.why]
-    if cause.to:
-        return f"{_WHY[cause.why]}{printable(cause.to)}, no endpoint of the service"
-    by = f" by {_place(cause.by)}" if cause.by else ""
-    return f"{_WHY[cause.why]}{cause.outcome}{by}"
-
-
-def _place(by: Decider) -> str:
-    """Return where a rule or policy stands; a rule itself can be as long as it likes, and is not quoted."""
-    if not by.table:
-        return printable(f"routing: {by.text}" if by.text else "routing")
-    line = f", line {by.line}" if by.line is not None else ""
-    place = f"{by.table} {by.chain}"
-    return printable(
-        f"the policy of {place}{line}" if by.number is None else f"{place} rule {by.number}{line}"
-    )
 
 
 # --- of many services ----------------------------------------------------------------------------------------
@@ -158,28 +112,46 @@ def reached_parts(ports: Sequence[tuple[Reached, ...]]) -> list[str]:
     return [f"{count:,} {what}" for what, count in counts.items() if count]
 
 
+class _Failing(NamedTuple):
+    """A service port, how many frontends it has, and those at which clients fail, in words."""
+
+    name: str
+    frontends: int
+    places: list[str]
+
+    @property
+    def text(self) -> str:
+        """Its name, with the frontends where others fare otherwise."""
+        return self.name if len(self.places) == self.frontends else f"{self.name} ({', '.join(self.places)})"
+
+
 class _Group(NamedTuple):
-    """Services of which the same kinds of clients fail by the same cause under the same conditions."""
+    """Services of which the same kinds of clients fail by the same cause under the same conditions.
+
+    `failure` is that of the first; `deciders` are the rules of all, where each service has its own.
+    """
 
     label: str
-    cause: Cause
+    failure: Failure
     people: tuple[str, ...]
-    when: When
-    names: dict[object, str]
+    ports: dict[int, _Failing]
+    deciders: dict[Decider, None]
 
     def place(self) -> tuple[bool, int, int]:
-        """Sort what is refused as it should be last, what is not reached at all first, then by how many."""
-        return self.cause.why == "no endpoints", _ORDER.index(self.label), -len(self.names)
+        """Sort what is refused as it should be last, what is not reached at all first, then by frontends."""
+        frontends = sum(len(port.places) for port in self.ports.values())
+        return self.failure.cause.why == "no endpoints", _ORDER.index(self.label), -frontends
 
     @property
     def fact(self) -> Fact:
         """The services, the clients and the cause in a line."""
-        names = printable(", ".join(list(self.names.values())[:_NAMED]))
-        said = f" by {_listed(self.people)}: {cause_text(self.cause)}{_when_text(self.when)}"
-        if len(self.names) > _NAMED:
+        names = printable(", ".join(port.text for port in list(self.ports.values())[:_NAMED]))
+        why = printable(failure_text(self.failure, _MOST_CONDITIONS, tuple(self.deciders)))
+        said = f" by {_listed(self.people)}: {why}"
+        if len(self.ports) > _NAMED:
             said += f" ({names} ...)"
-            names = counted(len(self.names), "service port")
-        is_open = self.label == _DEPENDS or self.cause.why == "no endpoints"
+            names = counted(len(self.ports), "service port")
+        is_open = self.label == _DEPENDS or self.failure.cause.why == "no endpoints"
         return Fact(self.label, names + said, "" if is_open else "bad", "services")
 
 
@@ -195,12 +167,16 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
     What fails under conditions alone comes last: it is told as such.
     """
     groups: dict[object, _Group] = {}
-    for port, name, fare in _failing(results):
-        cause, when = fare.failures[0].cause, fare.failures[0].when
+    for port, reached, one, fare in _failing(results):
+        failure = fare.failures[0]
         people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
         label = _label(fare)
-        group = groups.setdefault((label, cause.key, people, when), _Group(label, cause, people, when, {}))
-        group.names[id(port), name] = name
+        key = label, failure.cause.key, people, failure.when
+        group = groups.setdefault(key, _Group(label, failure, people, {}, {}))
+        if failure.cause.by:
+            group.deciders[failure.cause.by] = None
+        found = group.ports.setdefault(id(port), _Failing(port.name, len(reached), []))
+        found.places.append(f"{frontend_kind(one)} {one.frontend.at}".rstrip())
     ordered = sorted(groups.values(), key=_Group.place)
     yield from (group.fact for group in ordered[:MOST_CAUSES])
     if (more := len(ordered) - MOST_CAUSES) > 0:
@@ -216,15 +192,13 @@ def _label(fare: Fare) -> str:
     return _LABELS[fare.word]
 
 
-def _failing(results: Iterable[ServicesResult]) -> Iterator[tuple[ServicePort, str, Fare]]:
-    """Yield what fails, or may, of which service; the name says at which frontend where others fare otherwise."""
+def _failing(
+    results: Iterable[ServicesResult],
+) -> Iterator[tuple[ServicePort, tuple[Reached, ...], Reached, Fare]]:
+    """Yield what fails, or may: of which service port, with all its frontends, at which of them, and how."""
     for result in results:
         for port, reached in zip(result.services, result.reached, strict=True):
-            everywhere = len(set(map(_words, reached))) == 1
             for one in reached:
-                name = port.name if everywhere else f"{port.name} ({frontend_kind(one)})"
-                yield from (
-                    (port, name, fare)
-                    for fare in one.fares
-                    if fare.failures and (fare.fails or fare.may_fail)
-                )
+                for fare in one.fares:
+                    if fare.failures and (fare.fails or fare.may_fail):
+                        yield port, reached, one, fare

@@ -186,8 +186,8 @@ _CELLS: dict[str, Callable[[ServicePort], str]] = {
     "SHARES": _shares,
     "AFFINITY": _affinity,
     "POLICY": _policy,
-    "REMARKS": _remarks,
     "DUMP": lambda _port: "",
+    "REMARKS": _remarks,
 }
 """The columns and what their cells say; one that is empty everywhere is left out."""
 
@@ -197,9 +197,12 @@ _KINDS: dict[str, CellKind] = {"CLUSTER IP": "address", "ALSO AT": "address", "S
 SERVICES = Columns(
     "services",
     tuple(_CELLS),
-    spared=("REMARKS", "ALSO AT", "AFFINITY", "POLICY", "PROTO", "SHARES", "CLUSTER IP", "ENDPOINTS"),
+    spared=("ALSO AT", "AFFINITY", "POLICY", "PROTO", "CLUSTER IP", "SHARES", "ENDPOINTS"),
+    wrapped=True,
 )
-PUBLISHED = Columns("published", ("PUBLISHED PORT", "GOES TO", "WHEN", "BY", "OF", "LINE"))
+PUBLISHED = Columns(
+    "published", ("PUBLISHED PORT", "GOES TO", "WHEN", "BY", "OF", "LINE"), spared=("OF", "BY")
+)
 
 
 def _published(port: PublishedPort) -> tuple[Cell, ...]:

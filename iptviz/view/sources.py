@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 DUMPS = Columns(
     "dumps",
     ("N", "INSIDE", "LINE", "FAMILY", "BACKEND", "WRITTEN BY", "NODE", "TIME", "TABLES AND RULES", "STATE"),
+    spared=("TIME", "WRITTEN BY", "LINE", "NODE"),
 )
-EVIDENCE = Columns("evidence", ("OTHER EVIDENCE", "IN", "LINE", "LINES", "NODE", "STATE"))
+EVIDENCE = Columns(
+    "evidence",
+    ("OTHER EVIDENCE", "IN", "LINE", "LINES", "NODE", "STATE"),
+    spared=("LINES", "NODE", "LINE"),
+    wrapped=True,
+)
 _INDENT = 5
 """Remarks on a dump are set in so far."""
 

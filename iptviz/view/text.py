@@ -24,7 +24,7 @@ def printable(text: str) -> str:
     return _HARMFUL.sub(_escape, text)
 
 
-def wrapped(text: str, width: int = 120) -> list[str]:
+def wrapped(text: str, width: int = 80) -> list[str]:
     """Return a sentence as lines of at most `width` signs, if its words allow, later ones set in."""
     return textwrap.wrap(text, width, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
 

@@ -180,17 +180,46 @@ def test_thousands_of_services_are_listed_bit_by_bit(opened: Callable[..., Opene
     assert len(one.rows()) == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_sticks_out_of_the_page(opened: Callable[..., Opened], width: int, scheme: str) -> None:
+_HIDDEN = """() => [...document.querySelectorAll('.wide, main')]
+    .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent.slice(0, 80))"""
+PACKET = {"dst": "203.0.113.20", "protocol": "tcp", "dport": 80}
+
+
+@pytest.mark.parametrize("asked", [{}, {"packet": PACKET}, {"check": {}}, {"services": {}}])
+def test_nothing_sticks_out_of_the_page_or_is_hidden_behind_its_edge(
+    opened: Callable[..., Opened], asked: dict[str, Any]
+) -> None:
+    page = opened(iptviz.load(TODAY), *([] if asked else ["shop"]), **asked).page
+    for width in (360, 390, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(_HIDDEN) == []
+        row = page.locator("#list tbody tr", has_text="default/away:http")
+        for label, said in (
+            ("Reached", "load-balancer IP, node port not by outside"),
+            ("Remarks", "DROP by filter KUBE-EXTERNAL-SERVICES rule 1, line 22"),
+        ):
+            cell = row.locator(f'[data-label="{label}"]')
+            box = cell.bounding_box()
+            assert said in cell.inner_text()
+            assert box["width"] > 100
+            assert 0 <= box["x"] < box["x"] + box["width"] <= width
+
+
+def test_a_long_list_of_addresses_hides_no_remarks(opened: Callable[..., Opened]) -> None:
+    page = opened(iptviz.load("fixtures/httpd-dual-stack/dump6.rules")).page
+    box = page.locator('#list td[data-label="Remarks"]').first.bounding_box()
+    assert box["x"] + box["width"] <= 1280
+
+
+def test_it_is_dark_where_that_is_wished(opened: Callable[..., Opened]) -> None:
     page = opened(iptviz.load(TODAY), "shop").page
-    page.emulate_media(color_scheme=scheme)
-    page.set_viewport_size({"width": width, "height": 800})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    text, back = (
-        page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor")
-    )
-    assert text != back
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        text, back = (
+            page.evaluate(f"getComputedStyle(document.body).{name}") for name in ("color", "backgroundColor")
+        )
+        assert text != back
 
 
 def printed(page: Any) -> str:

@@ -12,7 +12,9 @@ import pytest
 import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.questions.report import report
+from iptviz.render.formats import FORMATS
 from iptviz.supplied.files import Supplied
+from iptviz.terminal import Style
 from tests.conftest import FIXTURES
 from tests.program import run
 
@@ -65,6 +67,38 @@ def test_services_and_packets_name_the_pods() -> None:
 def test_a_report_names_the_pods() -> None:
     result = report(iptviz.load(DUMP), ["10.97.13.198"], pods=PODS)
     assert FIRST in json.dumps([answer.to_dict() for answer in result.answers])
+
+
+WEB = Supplied(
+    HEAD
+    + (
+        "shop          web-1            1/1     Running   0          10d   10.244.1.5   node-1\n"
+        "shop          web-2            1/1     Running   0          10d   10.244.1.6   node-1\n"
+    ),
+    "pods",
+)
+
+
+@pytest.mark.parametrize(
+    ("fixture", "said"),
+    [
+        ("endpoint-shadowed/fault", "10.244.1.6:8080 shop/web-2"),
+        ("endpoint-without-dnat/fault", "10.244.1.6:8080 shop/web-2"),
+        ("hairpin-missing/fault", "10.244.1.6:8080 shop/web-2"),
+        ("bridge-nf-call/fault", "10.244.1.5:8080 shop/web-1 (shop/web:http)"),
+        ("stale-pod-policy/fault", "10.244.1.5 shop/web-1"),
+    ],
+)
+def test_findings_name_the_pods_and_are_known_again_without(fixture: str, said: str) -> None:
+    node = iptviz.load_node(*sorted(str(path) for path in (FIXTURES / "checks").glob(f"{fixture}.*")))
+    select = fixture.partition("/")[0]
+    plain, named = (iptviz.check(node, select=select, pods=pods) for pods in (None, WEB))
+    (before, *_), (after, *_) = (result.to_dict()["findings"] for result in (plain, named))
+    assert said in after["message"]
+    assert "shop/web-" not in before["message"]
+    assert before["fingerprint"] == after["fingerprint"]
+    for name in ("table", "html", "markdown", "github", "sarif", "junit"):
+        assert said.split()[1] in str(FORMATS[name].writer("check")(named, Style(), fold=True))
 
 
 @pytest.mark.parametrize(

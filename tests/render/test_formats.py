@@ -126,8 +126,8 @@ def test_a_new_question_has_a_page() -> None:
     for part in (
         "<h3>web <small>cluster IP 10.0.0.9</small></h3>",
         '<table class="answers">',
-        "<td><b>10.0.0.1:80</b></td>",
-        "<td>db</td>",
+        '<td data-label="Where"><b>10.0.0.1:80</b></td>',
+        '<td data-label="Service">db</td>',
         "<span>a loop</span>",
         "<dd>a loop</dd>",
         "<li>look here</li>",

@@ -339,7 +339,7 @@ def test_a_report_opens_with_what_is_not_reached_and_traces_it(surveyed: Callabl
     assert found[0] == "Findings"
     assert first == (
         "Not reached",
-        "default/away:http (node port) by pods: DROP by the policy of filter FORWARD, line 7",
+        "default/away:http (node port :30700) by pods: DROP by the policy of filter FORWARD, line 7",
         "bad",
     )
     assert second[1].startswith("default/kubernetes:https by outside clients: not DNATed")
@@ -353,7 +353,7 @@ def test_a_report_opens_with_what_is_not_reached_and_traces_it(surveyed: Callabl
     assert [answer.target for answer in result.answers] == [":30700/tcp", "10.96.0.1:443/tcp"]  # type: ignore[union-attr]
     text = page(result.dump)
     assert "Not reached or suspicious: 2" in text
-    assert text.index("default/away:http (node port)") < text.index("SHA-256")
+    assert text.index("default/away:http (node port :30700)") < text.index("SHA-256")
     assert text.count("by pods: DROP by the policy") == 1
 
 

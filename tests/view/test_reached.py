@@ -141,7 +141,7 @@ def test_services_are_counted_by_how_they_fare() -> None:
 def test_a_cause_of_several_services_is_told_once() -> None:
     one, two = facts(listed((NOT_BY_POD,), (YES, YES, NOT_BY_POD), (MARTIAN,)))
     assert one.text == (
-        "default/admin:http, default/away:http (node port) by pods: DROP by the policy of filter FORWARD, line 7"
+        "default/admin:http, default/away:http (node port :30700) by pods: DROP by the policy of filter FORWARD, line 7"
     )
     assert two.text == "default/kubernetes:https by outside clients: DROP by routing: martian source"
     assert one.mood == two.mood == "bad"
@@ -397,11 +397,12 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
     assert [fare["word"] for fare in admin["frontends"][0]["reached"]] == ["yes"]
     assert admin["frontends"][1]["reached"] == [
         {"clients": ["outside", "node"], "word": "yes", "at_least": {"probability": 1.0, "exact": "1/1"},
-         "at_most": {"probability": 1.0, "exact": "1/1"}, "by": None},
+         "at_most": {"probability": 1.0, "exact": "1/1"}, "by": None, "reason": None},
         {"clients": ["pod"], "word": "no", "at_least": {"probability": 0.0, "exact": "0/1"},
          "at_most": {"probability": 0.0, "exact": "0/1"},
          "by": {"table": "filter", "chain": "FORWARD", "rule": None, "line": 7, "text": ":FORWARD DROP [0:0]",
-                "others": 0}},
+                "others": 0},
+         "reason": "DROP by the policy of filter FORWARD, line 7"},
     ]  # fmt: skip
     assert away["frontends"][0]["reached"][1]["word"] == "depends"
     read = list(
@@ -410,6 +411,10 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
     assert read[0]["reached"] == "outside yes, pod yes, node yes; outside yes, pod no, node yes"
     assert (read[0]["not_reached_by"], read[0]["not_reached_line"]) == (":FORWARD DROP [0:0]", "7")
     assert (read[1]["not_reached_by"], read[1]["not_reached_line"]) == ("", "")
+    at = read[0]["frontends"].split()[1]
+    assert read[0]["reasons"] == f"{at} pod: DROP by the policy of filter FORWARD, line 7"
+    assert read[1]["reasons"].startswith("node depends: DROP by the policy of filter FORWARD, line 7 when ")
+    assert read[2]["reasons"] == ""
     unknown = listed(*((None,) for _ in range(7)))
     assert unknown.to_dict()["services"][0]["frontends"][0]["reached"] is None
 
@@ -418,14 +423,23 @@ def test_the_document_and_the_spreadsheet_have_it_for_each_frontend() -> None:
 def test_the_word_is_the_last_to_be_dropped(width: int) -> None:
     result = listed((NOT_BY_POD,), (YES, YES, NOT_BY_POD))
     text = str(FORMATS["table"].writer("services")(result, Style(width=width), fold=True))
+    text = " ".join(text.split())
     assert "node port not by pod" in text
-    assert "(node port) by pods: DROP by the policy of filter FORWARD, line 7" in text
+    assert "(node port :30700) by pods: DROP by the policy of filter FORWARD, line 7" in text
 
 
 def test_hostile_names_are_printed_as_they_can_be() -> None:
     bad = Decider("filter", "FOR\x1b[31m", 3, 7, "-A FOR\x1b[31m -j DROP")
     text = FORMATS["table"].writer("services")(listed((ways(entry(ALL, "DROP", bad)),)), Style(), fold=True)
     assert "\x1b" not in str(text)
+
+
+def test_rules_of_services_that_decide_alike_are_counted_and_the_frontends_named() -> None:
+    (fact,) = facts(iptviz.services(iptviz.load(TODAY), namespace="default"), "Not reached")[:1]
+    assert fact.text == (
+        "default/away:http (load-balancer IP 203.0.113.30:80, node port :30700) by outside clients: no local "
+        "endpoints: DROP by 2 rules of filter KUBE-EXTERNAL-SERVICES (lines 22, 23)"
+    )
 
 
 def test_a_share_that_fails_for_sure_beside_conditions_is_a_failure() -> None:

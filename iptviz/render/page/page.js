@@ -18,6 +18,7 @@ function chainLink(table, chain, text) {
 
 // --- services ---
 const body = document.querySelector("#list tbody");
+const labels = [...document.querySelectorAll("#list th")].map((one) => one.textContent);
 const more = document.getElementById("more");
 const found = document.getElementById("found");
 let rows = data.rows.map((row, index) => ({ cells: row[0], mood: row[1], chain: row[2], index,
@@ -33,6 +34,7 @@ function serviceRow(row) {
   const line = element("tr", undefined, row.mood);
   row.cells.forEach((cell, place) => {
     const td = element("td");
+    td.dataset.label = labels[place];
     if (place === 0 && hasChain("nat", row.chain)) td.append(chainLink("nat", row.chain, cell));
     else td.textContent = cell;
     line.append(td);
