@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import secrets
+import sys
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -17,7 +20,7 @@ import iptviz
 from tests.dot import Pictures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Generator, Iterable, Iterator
     from typing import TypeVar
 
     Tried = TypeVar("Tried")
@@ -64,18 +67,46 @@ UNMEASURED = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
+    unmeasured = tuple(f"tests/{place}" for place in UNMEASURED)
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(UNMEASURED):
-            item.add_marker("no_cover")
+        if item.nodeid.startswith(unmeasured):
+            item.add_marker("unmeasured")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _every_module_measured(request: pytest.FixtureRequest) -> None:
-    """Import all of the program while coverage is measured: a test that is not might be the first to do so."""
-    if request.config.pluginmanager.hasplugin("_cov"):
+@contextmanager
+def _without_coverage() -> Iterator[None]:
+    """Measure nothing, here and in processes that are started.
+
+    What pytest-cov offers for it does not hold in workers of pytest-xdist, which it measures twice: where it stops
+    one measurement, coverage goes on with the other.
+    """
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        try:
+            yield
+        finally:
+            sys.settrace(tracer)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Import all of the program while coverage is measured, which a test need not be the first to do; then collect."""
+    if session.config.pluginmanager.hasplugin("_cov"):
         for module in walk_packages(iptviz.__path__, "iptviz."):
             import_module(module.name)
+    with _without_coverage():
+        collected = yield
+    gc.collect()
+    gc.freeze()  # tens of thousands of tests, through which Python would look for garbage again and again
+    return collected
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with _without_coverage() if item.get_closest_marker("unmeasured") else nullcontext():
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def test_a_jump_graph_is_drawn_with_every_link(draw: Callable[[str], dict[str, A
 
 
 def test_what_is_folded_to_githubs_limits_is_drawn(draw: Callable[[str], dict[str, Any]]) -> None:
-    cluster = numbered(300, 12, name="shop", node_ports=False)
+    cluster = numbered(90, 12, name="shop", node_ports=False)
     found = draw(flowchart("trace", iptviz.trace(iptviz.load(saved(cluster).encode()), "shop")))
     assert 100 < found["links"] < MOST_LINKS
     assert any("left out here" in one for one in found["texts"])

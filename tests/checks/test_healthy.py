@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.kubeproxy import Cluster, Service
 
-TURNS = ERAS if EVERYTHING else ("1.4", "1.16", "1.24", "1.29", ERAS[-1])
+TURNS = ERAS if EVERYTHING else ("1.4", "1.24", ERAS[-1])
 """Releases of which every cluster is tried; of the others the one that has most features."""
 
 

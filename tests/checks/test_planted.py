@@ -43,7 +43,7 @@ def places() -> list[tuple[str, str, int]]:
     ]
 
 
-@pytest.mark.parametrize(("what", "name", "place"), part_of(places(), 3))
+@pytest.mark.parametrize(("what", "name", "place"), part_of(places(), 5))
 def test_a_fault_in_a_big_dump_is_found_once_and_alone(what: str, name: str, place: int) -> None:
     base: Base = BASES[name]
     text = PLANTS[what].put(base, place)

@@ -270,6 +270,7 @@ def test_a_target_that_is_not_there_has_no_services_but_notes() -> None:
     assert (found["services"], found["notes"][0]) == ([], "10.9.9.9 names no service of this dump.")
 
 
+@pytest.mark.unmeasured
 def test_six_hundred_endpoints_have_exact_shares_too() -> None:
     dump = iptviz.load(saved(numbered(1, 600)).encode())
     printed = json.dumps(iptviz.trace(dump, "10.96.1.0").to_dict())

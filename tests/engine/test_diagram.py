@@ -464,7 +464,7 @@ def test_a_condition_that_is_left_open_may_go_either_way() -> None:
 
 # --- size ----------------------------------------------------------------------------------------------------------
 
-DEEP = 20_000
+DEEP = 5_000
 
 
 def one_below_the_other(diagrams: Diagrams, depth: int) -> int:

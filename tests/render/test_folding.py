@@ -48,7 +48,7 @@ def shown_in(lines: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("era", [OLD, NEW])
-@pytest.mark.parametrize("endpoints", [17, 200, 400])
+@pytest.mark.parametrize("endpoints", [17, 200, 250])
 def test_a_long_list_is_ten_rows_and_one_line(endpoints: int, era: str) -> None:
     result = traced(endpoints, era=era)
     lines = tree(result)
@@ -65,7 +65,7 @@ def test_a_long_list_is_ten_rows_and_one_line(endpoints: int, era: str) -> None:
     ("endpoints", "text"),
     [
         (200, "and 190 more, 0.50 % each, 95.00 % together (--all shows them)"),
-        (400, "and 390 more, 0.25 % each, 97.50 % together (--all shows them)"),
+        (250, "and 240 more, 0.40 % each, 96.00 % together (--all shows them)"),
     ],
 )
 def test_the_line_says_how_many_and_how_much(endpoints: int, text: str) -> None:
@@ -79,7 +79,7 @@ def test_a_short_list_is_not_folded(endpoints: int) -> None:
     assert not any("more" in line for line in lines)
 
 
-@pytest.mark.parametrize("endpoints", [17, 200, 400])
+@pytest.mark.parametrize("endpoints", [17, 200, 250])
 def test_all_shows_all(endpoints: int) -> None:
     lines = tree(traced(endpoints), fold=False)
     assert shown_in(lines) == addresses(endpoints)
@@ -112,7 +112,7 @@ def dot(result: TraceResult, *, fold: bool = True) -> str:
     return str(FORMATS["dot"].writer("trace")(result, Style(), fold=fold))
 
 
-@pytest.mark.parametrize("endpoints", [200, 400])
+@pytest.mark.parametrize("endpoints", [200, 250])
 def test_a_picture_folds_too_and_says_how_much(endpoints: int) -> None:
     text = dot(traced(endpoints))
     shown = set(ADDRESS.findall(text))

@@ -281,7 +281,7 @@ def limits(text: str) -> tuple[int, int]:
     return len(text), len(re.findall(r"(?:-->|\.->)", text))
 
 
-@pytest.mark.parametrize("services", [1, 30, pytest.param(300, marks=pytest.mark.no_cover)])
+@pytest.mark.parametrize("services", [1, 30, pytest.param(90, marks=pytest.mark.unmeasured)])
 def test_mermaid_stays_inside_githubs_limits_and_says_what_it_left_out(services: int) -> None:
     cluster = numbered(services, 12, name="shop", node_ports=False)
     result = iptviz.trace(iptviz.load(saved(cluster).encode()), "shop")
