@@ -165,7 +165,7 @@ def _said(ways: Ways) -> tuple[tuple[ClientPaths, tuple[WayLine, ...]], ...]:
 def _lines(entry: ClientPaths, fates: list[Fate], ways: Ways) -> Iterator[WayLine]:
     alone = len(fates) == 1
     works = any(fate.kind in WORKING for fate in fates)
-    for fate in fates:
+    for fate in (_unquoted(fate, ways) for fate in fates):
         word = _word(fate, works=works)
         if not alone and (works or fate.kind not in FAILING):
             word += " in part" if entry.unshared else f" {percent(fate.share)}"
@@ -216,6 +216,13 @@ def _by(fate: Fate) -> str:
     decider = f"by {decider_label(fate.by)}" if fate.by else ""
     how = "" if fate.kind in {"answer", "handed"} and decider else _ANSWERS.get(fate.outcome, fate.outcome)
     return " ".join(filter(None, (how, decider)))
+
+
+def _unquoted(fate: Fate, ways: Ways) -> Fate:
+    """Return a fate without the text of a rule that only drops what another has marked: that one tells why."""
+    if fate.by is None or fate.by.line not in ways.marking:
+        return fate
+    return fate._replace(by=fate.by._replace(text="", comment=""))
 
 
 def _marked(fate: Fate, ways: Ways) -> str:
