@@ -61,7 +61,6 @@ def trace_command(
         bool,
         typer.Option("--brief", help="Print the first lines only: who is reached, who is not, and why."),
         Named.NOTHING,
-        After("as_json"),
     ] = False,
     names: ServicesOption = None,
     since: Annotated[
