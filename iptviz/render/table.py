@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _BETWEEN = "  "
 _NARROWEST = 36
 """Sentences that would get narrower than that stand below their row."""
+_BROKEN_TO = 30
+"""So narrow may cells get before a column is left out."""
 _MOODS = {"": "", "good": "", "bad": "bold red"}
 
 
@@ -119,7 +121,7 @@ class _Grid:
     def _fit(self) -> None:
         """Leave columns out, break others, and move what is too wide still, until a line fits."""
         least = [max(longest_word(text, self.style) for text in column) for column in self._texts]
-        narrow = [min(width, max(word, _NARROWEST)) for width, word in zip(self.widths, least, strict=True)]
+        narrow = [min(width, max(word, _BROKEN_TO)) for width, word in zip(self.widths, least, strict=True)]
         self.spared = list(self._spare(narrow))
         widest = list(self.widths)
         while not self._break(least) and len(self.used) > 1:
