@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PART = re.compile(r"(?:\(?(?:lines?|rule|--?[A-Za-z][\w-]*) )?[^ ]+(?: %| lines? \d[^ ]*)*")
 """What stays in one line: a word; `line`, `rule` or an option and what is behind it; a number and `%`."""
+_ELEMENT = re.compile(r"(?:[^,]|,(?= ))+,?|,")
 _LEAST = 20
 """Into less room than this nothing is broken: a terminal itself does no worse."""
 _WIDE = {"W", "F"}
@@ -101,15 +102,25 @@ def _words(text: str) -> list[tuple[int, int]]:
 
 
 def _stretches(text: str, rooms: tuple[int, int], style: Style) -> Iterator[tuple[int, int]]:
-    """Yield where each line begins and ends; `rooms` are how many columns the first may take, and the others."""
+    """Yield where each line begins and ends; `rooms` are how many columns the first may take, and the others.
+
+    Of a list without blanks that is longer than a line, each element is a word.
+    """
     start = end = 0
     room, others = rooms
-    for begin, stop in _words(text):
-        if end > start and columns_of(text[start:stop], style) > room:
-            yield start, end
-            start, room = begin, others
-        end = stop
+    for word in _words(text):
+        fits = columns_of(text[slice(*word)], style) <= others
+        for begin, stop in [word] if fits else _elements(text, *word):
+            if end > start and columns_of(text[start:stop], style) > room:
+                yield start, end
+                start, room = begin, others
+            end = stop
     yield start, end
+
+
+def _elements(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield where each element of a list begins and ends, its comma included."""
+    return (part.span() for part in _ELEMENT.finditer(text, start, end))
 
 
 def _sliced(spans: Iterable[Span], start: int, end: int) -> Iterator[Span]:

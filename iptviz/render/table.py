@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _BETWEEN = "  "
 _NARROWEST = 36
 """Sentences that would get narrower than that stand below their row."""
+_BROKEN_TO = 30
+"""So narrow may cells get before a column is left out."""
 _MOODS = {"": "", "good": "", "bad": "bold red"}
 
 
@@ -91,47 +93,52 @@ class _Grid:
         self.columns = table.columns
         self.headings = [heading.upper() for heading in table.columns.headings]
         rows = ([cell.text for cell in row.cells] for row in table.rows)
-        columns = list(zip(self.headings, *rows, strict=True))
-        self.widths = [max(columns_of(text, style) for text in column) for column in columns]
+        self._texts = list(zip(self.headings, *rows, strict=True))
+        self.widths = [max(columns_of(text, style) for text in column) for column in self._texts]
         self.used = table.used
-        self.sentences = len(columns) - 1 if table.columns.wrapped else None
+        self.sentences = len(self._texts) - 1 if table.columns.wrapped else None
         self.moved = list(self._move_sentences())
-        self.spared = list(self._spare(table.columns.spared))
-        widest = list(self.widths)
-        while not self._break(columns) and len(self.used) > 1:
-            self.moved.insert(0, self.used.pop())
-            self.widths = list(widest)
+        self.spared: list[str] = []
+        if self._excess(self.widths) > 0:
+            self._fit()
 
-    @property
-    def _excess(self) -> int:
+    def _excess(self, widths: list[int]) -> int:
         """By how much a line is too long."""
-        total = sum(self.widths[place] for place in self.used) + len(_BETWEEN) * (len(self.used) - 1)
+        total = sum(widths[place] for place in self.used) + len(_BETWEEN) * (len(self.used) - 1)
         return total - self.style.width
 
     def _move_sentences(self) -> Iterator[int]:
         """Take the column of sentences away, and yield its place, where it would get too narrow."""
         if self.sentences is None or self.sentences not in self.used:
             return
-        if self._excess > max(self.widths[self.sentences] - _NARROWEST, 0):
+        excess = max(self._excess(self.widths), 0)
+        if excess > max(self.widths[self.sentences] - _NARROWEST, 0):
             self.used.remove(self.sentences)
             yield self.sentences
         else:
-            self.widths[self.sentences] -= max(self._excess, 0)
+            self.widths[self.sentences] -= excess
 
-    def _spare(self, headings: Iterable[str]) -> Iterator[str]:
-        """Leave out columns until a line fits, the first of these first; yield which."""
-        for heading in headings:
+    def _fit(self) -> None:
+        """Leave columns out, break others, and move what is too wide still, until a line fits."""
+        least = [max(longest_word(text, self.style) for text in column) for column in self._texts]
+        narrow = [min(width, max(word, _BROKEN_TO)) for width, word in zip(self.widths, least, strict=True)]
+        self.spared = list(self._spare(narrow))
+        widest = list(self.widths)
+        while not self._break(least) and len(self.used) > 1:
+            self.moved.insert(0, self.used.pop())
+            self.widths = list(widest)
+
+    def _spare(self, narrow: list[int]) -> Iterator[str]:
+        """Leave out columns until a line of narrow cells fits, those first that can be spared; yield which."""
+        for heading in self.columns.spared:
             place = self.columns.headings.index(heading)
-            if self._excess > 0 and place in self.used and len(self.used) > 1:
+            if self._excess(narrow) > 0 and place in self.used and len(self.used) > 1:
                 self.used.remove(place)
                 yield self.headings[place]
 
-    def _break(self, columns: list[tuple[str, ...]]) -> bool:
+    def _break(self, least: list[int]) -> bool:
         """Make the widest columns narrower, down to their longest words; tell whether a line fits then."""
-        if self._excess <= 0:
-            return True
-        least = {place: max(longest_word(text, self.style) for text in columns[place]) for place in self.used}
-        while (excess := self._excess) > 0:
+        while (excess := self._excess(self.widths)) > 0:
             wide = [place for place in self.used if self.widths[place] > least[place]]
             if not wide:
                 return False

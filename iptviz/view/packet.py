@@ -44,8 +44,8 @@ PATHS = 16
 OUTCOMES = Columns(
     "outcomes",
     ("Share", "Verdict", "Destination", "Source", "Mark", "Decided"),
-    spared=("Mark", "Decided", "Source"),
-    losses=(("Decided", "what decided"), ("Mark", "the marks")),
+    spared=("Mark",),
+    losses=(("Mark", "the marks"), ("Decided", "what decided")),
     nested=True,
 )
 STEPS = Columns(

@@ -43,7 +43,7 @@ ENDPOINTS = Columns(
     "endpoints",
     ("Share", "Endpoint", "How", "Chain", "Lines"),
     "Endpoints",
-    spared=("How", "Lines", "Chain"),
+    spared=("How", "Chain"),
     losses=(("Chain", "the endpoints' chains"), ("How", "how the shares come about")),
 )
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DIFFERENCES = Columns(
     "differences",
     ("SERVICE", "PROTO", "DIFFERENCE", "AT", "THE API SAYS", "THE DUMP SAYS", "SHARE", "LINE"),
-    spared=("SHARE", "LINE", "AT", "PROTO"),
+    spared=("SHARE", "AT", "PROTO"),
 )
 _SHOWN = 5
 

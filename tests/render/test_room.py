@@ -83,6 +83,16 @@ def test_a_sentence_is_broken_between_words_alone(room: int) -> None:
     assert [line for line in lines if re.search(r"\b(?:lines?|rule|-\S+)$", line)] == []
 
 
+@pytest.mark.parametrize("room", [20, 33, 60])
+def test_a_list_that_is_longer_than_a_line_is_broken_behind_commas(room: int) -> None:
+    networks = ",".join(f"203.0.113.{number}/32" for number in range(30))
+    lines = broken(f"source in {networks}: DROP", room, PLAIN)
+    assert "".join(lines).replace(" ", "") == f"source in {networks}: DROP".replace(" ", "")
+    assert [line for line in lines if len(line) > room] == []
+    assert [line for line in lines[:-1] if not line.endswith((",", "in", ":"))] == []
+    assert broken(f"a {networks[:16]} b", 18, PLAIN)[-1] == "b"
+
+
 def test_pieces_keep_their_style_where_a_line_is_broken() -> None:
     lines = list(hung([("a  ", "bold")], [("one two ", "red"), ("three" * 6, "dim")], PLAIN))
     assert lines == [
