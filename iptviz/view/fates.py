@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import When
+    from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
     from iptviz.questions.trace import TraceResult
@@ -94,6 +95,7 @@ class Ways:
     lacks on the way. `nat_unseen`: rules of nat that are not shown may lead connections on.
     `excerpt`: rules that mark connections may be among those that are left out. `marking` are the rules that mark
     connections to be dropped, by the lines of those that drop what is marked; `node` knows pods by address.
+    `traced` is the frontend as kube-proxy's chains have it, None where nothing is compared with them.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Ways:
         excerpt: bool = False,
         marking: Mapping[int, Rule] = NO_MARKING,
         node: Snapshot | None = None,
+        traced: ServiceTrace | None = None,
     ) -> None:
         self.paths = paths._replace(entries=joined_by_chance(paths.entries))
         self.own = own
@@ -114,6 +117,7 @@ class Ways:
         self.excerpt = excerpt
         self.marking = marking
         self.node = node
+        self.traced = traced
 
     @cached_property
     def fates(self) -> tuple[tuple[ClientPaths, list[Fate]], ...]:
@@ -145,6 +149,7 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
         excerpt=excerpt,
         marking=marking,
         node=node,
+        traced=answer.services[place],
     )
 
 

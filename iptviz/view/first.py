@@ -70,15 +70,16 @@ def first_lines(
     services = [service for group in groups for service in group.services]
     heading = Heading(services_label(services), frontends_label([service.frontend for service in services]))
     said, names = list(_said(groups)), _Names(services)
-    whole = len(said) <= _LEAST
+    short = _Short(said, names)
 
     def facts() -> tuple[Fact, ...]:
-        told = map(names.fact, said) if whole else _short(said, names)
+        told = map(names.fact, said) if len(said) <= _LEAST else short.facts()
         warnings = {_INCOMPLETE: not complete, OPEN_QUESTIONS: left_open}
         lacking = (Fact("WARNING", text, "bad", "about") for text, holds in warnings.items() if holds)
         return (*told, *verdicts, *lacking)
 
-    return FirstLines(heading, later(facts), whole)
+    whole = len(said) <= _LEAST or short.is_whole
+    return FirstLines(heading, later(facts), whole=whole)
 
 
 class _Said(NamedTuple):
@@ -120,52 +121,84 @@ def _urgency(said: _Said) -> tuple[int, bool, int]:
 
 def _sort_of(line: WayLine) -> object:
     """Return what is equal for lines that differ in nothing but the rule that decides, with one comment."""
+    rest = _without_place(line)
     if line.by is None or line.by.number is None:
-        return line.kind, line.word, line.who, line.text
-    rest = line.text.replace(decider_label(line.by), "")
+        return line.kind, line.word, line.who, rest
+    rest = rest.replace(decider_label(line.by), "")
     return line.kind, line.word, line.who, rest, line.by.table, line.by.comment or line.by
+
+
+def _without_place(line: WayLine) -> str:
+    """Return what a line says without the address that connections keep."""
+    return line.text.replace(f" to {line.to} unchanged", " unchanged") if line.to else line.text
 
 
 def _joined(those: list[tuple[WayLine, range]]) -> _Said:
     """Return one line for those of one sort; where several rules decide, the first is named."""
     line = those[0][0]
     deciders = dict.fromkeys(one.by for one, _ in those if one.by)
+    if len({one.to for one, _ in those}) > 1:
+        line = line._replace(text=_without_place(line))
     if line.by and len(deciders) > 1:
         by = line.by._replace(others=sum(one.others + 1 for one in deciders) - 1)
         line = line._replace(text=line.text.replace(decider_label(line.by), decider_label(by)))
     return _Said(line, tuple(dict.fromkeys(place for _, places in those for place in places)))
 
 
-def _short(said: list[_Said], names: _Names) -> Iterator[Fact]:
-    """Yield the worst that is said, and in one line who reaches what with which shares."""
-    good = [one for one in said if one.line.kind == REACHED]
-    bad = [one for one in said if one.line.kind != REACHED]
-    shown = bad[: _LEAST - bool(good)]
-    hidden = len(bad) - len(shown)
-    for one in shown:
-        fact = names.fact(one)
-        more = f" (and {hidden:,} more)" if hidden and one is shown[-1] else ""
-        yield fact._replace(text=fact.text + more)
-    if good:
-        mood: Mood = "bad" if any(one.line.mood == "bad" for one in good) else "good"
-        yield Fact(REACHED, _reached_text(good, names), mood, "reach")
+class _Short:
+    """The worst that is said, and in one line who reaches what with which shares."""
 
+    def __init__(self, said: list[_Said], names: _Names) -> None:
+        self.names = names
+        self.good = [one for one in said if one.line.kind == REACHED]
+        bad = [one for one in said if one.line.kind != REACHED]
+        most = _LEAST - bool(self.good)
+        self.shown, self.hidden = bad[:most], bad[most:]
 
-def _reached_text(good: list[_Said], names: _Names) -> str:
-    """Say who reaches what with which shares, as far as that is short."""
-    texts: dict[str, list[_Said]] = {}
-    for one in good:
-        share = one.line.word.removeprefix(REACHED).strip()
-        texts.setdefault(f"{share} to {one.line.text}" if share else one.line.text, []).append(one)
-    apart = len(good) > 1 and len(names.services) > 1
-    said = {text: list(names.all_of(those, apart=apart)) for text, those in texts.items()}
-    if sum(map(len, said.values())) <= _MOST_PARTS:
-        return "; ".join("; ".join(who) + f": {text}" for text, who in said.items())
-    clients = ", ".join(dict.fromkeys(client for one in good for client in one.line.clients))
-    counts = sorted({len(one.line.ends) for one in good})
-    ends = counted(counts[-1], "endpoint") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} endpoints"
-    uneven = ", UNEVEN" if any(one.line.mood == "bad" for one in good) else ""
-    return f"{clients}: {ends}{uneven}, differing by client and frontend"
+    @property
+    def is_whole(self) -> bool:
+        """Whether the lines leave nothing out."""
+        exact = all(one.roughly == one.line.who for one in self.good)
+        return not self.hidden and exact and self._parts <= _MOST_PARTS
+
+    def facts(self) -> Iterator[Fact]:
+        """Yield the lines."""
+        for one in self.shown:
+            fact = self.names.fact(one)
+            yield fact._replace(text=fact.text + (self._also() if one is self.shown[-1] else ""))
+        if self.good:
+            mood: Mood = "bad" if any(one.line.mood == "bad" for one in self.good) else "good"
+            yield Fact(REACHED, self._reached(), mood, "reach")
+
+    def _also(self) -> str:
+        """Say what else fails, for whom."""
+        told = dict.fromkeys(f"{one.line.word} {self.names.roughly(one)}" for one in self.hidden)
+        return f" (also {'; '.join(some_of(list(told)))})" if told else ""
+
+    @property
+    def _parts(self) -> int:
+        return sum(len(list(self.names.all_of(those, apart=False))) for those in self._texts().values())
+
+    def _texts(self) -> dict[str, list[_Said]]:
+        """Return what is reached, with the lines that say so."""
+        texts: dict[str, list[_Said]] = {}
+        for one in self.good:
+            share = one.line.word.removeprefix(REACHED).strip()
+            texts.setdefault(f"{share} to {one.line.text}" if share else one.line.text, []).append(one)
+        return texts
+
+    def _reached(self) -> str:
+        """Say who reaches what with which shares, as far as that is short."""
+        apart = len(self.good) > 1 and len(self.names.services) > 1
+        if self._parts <= _MOST_PARTS:
+            parts = ((self.names.all_of(those, apart=apart), text) for text, those in self._texts().items())
+            return "; ".join("; ".join(who) + f": {text}" for who, text in parts)
+        clients = ", ".join(dict.fromkeys(client for one in self.good for client in one.line.clients))
+        counts = sorted({len(one.line.ends) for one in self.good})
+        most = counted(counts[-1], "endpoint")
+        ends = most if len(counts) == 1 else f"{counts[0]} to {most}"
+        uneven = ", UNEVEN" if any(one.line.mood == "bad" for one in self.good) else ""
+        return f"{clients}: {ends}{uneven}, differing by client and frontend"
 
 
 # --- names ---------------------------------------------------------------------------------------------------
@@ -199,7 +232,11 @@ class _Names:
         for where, clients in sorted(alike.items(), key=lambda each: -len(each[0])):
             who = self._from(where, ", ".join(clients))
             yield f"all frontends from {who}" if apart and len(where) == len(self.services) else who
-        yield from (self._from(one.places, one.roughly) for one in those if not one.is_plain)
+        yield from (self.roughly(one) for one in those if not one.is_plain)
+
+    def roughly(self, said: _Said) -> str:
+        """Return the clients and frontends; conditions that would be long are not told."""
+        return self._from(said.places, said.roughly)
 
     def who(self, said: _Said) -> str:
         """Return the clients, and at which frontends where not at all of them."""

@@ -1,29 +1,38 @@
-"""What an answer says in a line of what checks found about it."""
+"""What an answer says of what checks found about it: the worst findings, each in a line."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from iptviz.view.blocks import Fact
+from iptviz.view.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Finding, Item
 
-_MOST = 6
+_MOST = 3
 
 
 def found_facts(findings: Iterable[Finding]) -> Iterator[Fact]:
-    """Yield a line that names findings above info, the worst first; nothing without any."""
+    """Yield a line for each finding above info, the worst first, and one for those that are left out."""
+    above = [finding for finding in findings if finding.severity != "info"]
+    if not above:
+        return
     from iptviz.checks.finding import SEVERITIES
 
-    above = sorted(
-        (finding for finding in findings if finding.severity != "info"),
-        key=lambda finding: SEVERITIES.index(finding.severity),
-    )
-    named = list(dict.fromkeys(f"{finding.id} ({finding.severity})" for finding in above))
-    if named:
-        more = f" and {len(named) - _MOST} more" if len(named) > _MOST else ""
-        text = f"{', '.join(named[:_MOST])}{more}: iptviz explain ID says why it matters and what to do"
-        yield Fact("Findings", text, "bad", "findings")
+    above.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    first = {finding.id: finding for finding in reversed(above)}
+    ids = list(dict.fromkeys(finding.id for finding in above))
+    for what in ids[:_MOST]:
+        text = f"{first[what].severity}: {first[what].message} (iptviz explain {what})"
+        yield Fact("Finding", printable(text), "bad", "findings")
+    if others := ids[_MOST:]:
+        yield Fact("Findings", f"also {', '.join(others)}: see iptviz check", "bad", "findings")
+
+
+def unfound(notes: Iterable[Item], findings: Iterable[Finding]) -> list[Item]:
+    """Return the notes of an answer but for those that are findings above info, which have lines of their own."""
+    told = {id(finding) for finding in findings if finding.severity != "info"}
+    return [note for note in notes if id(note) not in told]

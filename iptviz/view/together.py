@@ -8,7 +8,7 @@ from iptviz.engine.chance import trimmed
 from iptviz.engine.condition import clauses
 from iptviz.view.fates import ways_of
 from iptviz.view.labels import frontends_label, service_label, services_label
-from iptviz.view.ways import way_facts
+from iptviz.view.ways import other_facts, usual_facts
 
 if TYPE_CHECKING:
     from iptviz.kube.outcome import FrontendOutcome
@@ -52,9 +52,15 @@ class Together(NamedTuple):
         """What the frontends are called."""
         return frontends_label([service.frontend for service in self.services])
 
-    def facts(self, *, usual: bool = True) -> tuple[Fact, ...]:
-        """Return what is said of them; not the `usual` answer where that has been said."""
-        return () if self.ways is None else tuple(way_facts(self.ways, usual=usual))
+    @property
+    def usual(self) -> tuple[Fact, ...]:
+        """Who reaches them and who does not, but for exceptions."""
+        return () if self.ways is None else tuple(usual_facts(self.ways))
+
+    @property
+    def others(self) -> tuple[Fact, ...]:
+        """What else is said of them."""
+        return () if self.ways is None else tuple(other_facts(self.ways))
 
 
 def groups_of(answer: TraceResult) -> list[Together]:
@@ -63,7 +69,7 @@ def groups_of(answer: TraceResult) -> list[Together]:
     alike: dict[object, list[int]] = {}
     for place, own in enumerate(answer.services):
         ways = looked_at.get(place)
-        said = place if ways is None else (_owner(own), *way_facts(ways))
+        said = place if ways is None else (_owner(own), *usual_facts(ways), *other_facts(ways))
         alike.setdefault(said, []).append(place)
     return [Together(answer, _trees(answer, places), looked_at.get(places[0])) for places in alike.values()]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, View, later
 from iptviz.view.first import FirstLines, first_lines
-from iptviz.view.found import found_facts
+from iptviz.view.found import found_facts, unfound
 from iptviz.view.labels import ABSENT, dump_label, note_texts, other_dump_label
 from iptviz.view.text import printable
 from iptviz.view.together import groups_of
@@ -36,7 +36,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
             *(
                 block
                 for answer in result.answers
-                for block in _answer_blocks(answer, result, parts, usual=not (first and first.whole))
+                for block in _answer_blocks(answer, result, parts, told=bool(first and first.whole))
             ),
             Figure(later(lambda: _picture(result, fold=fold))),
             Rules(later(lambda: tuple(_rules(result, fold=fold)))),
@@ -62,34 +62,35 @@ def _picture(result: TraceResult, *, fold: bool) -> Picture:
 
 
 def _answer_blocks(
-    answer: TraceResult, result: TraceResult, parts: Sequence[Part], *, usual: bool
+    answer: TraceResult, result: TraceResult, parts: Sequence[Part], *, told: bool
 ) -> Iterator[Block]:
     """Yield what one dump says; where it is not the first, its frontends say which it is.
 
-    `usual`: the first lines did not say all of that.
+    `told`: the first lines have said who reaches what; where frontends differ, each says so once more.
     """
     source = "" if answer is result else other_dump_label(answer.dump)
     for group, trees in parts:
         if group.answer is answer:
-            yield from _group_blocks(group, trees, source, usual=usual, alone=len(parts) == 1)
+            alone = len(parts) == 1
+            yield from _group_blocks(group, trees, source, told=told and alone, alone=alone)
     if answer.services:
         yield Facts(later(lambda: tuple(found_facts(answer.findings))))
-    yield Notes(note_texts(answer.notes))
+    yield Notes(note_texts(unfound(answer.notes, answer.findings)))
 
 
 def _group_blocks(
-    group: Together, trees: Sequence[FrontendTree], source: str, *, usual: bool, alone: bool
+    group: Together, trees: Sequence[FrontendTree], source: str, *, told: bool, alone: bool
 ) -> Iterator[Block]:
     """Yield what is said of frontends that stand together, and their trees; `alone`: of no others anything is."""
-    facts = group.facts(usual=usual)
-    if not alone and (facts or len(trees) == 1):
+    usual = () if told else group.usual
+    if not alone and (usual or len(trees) == 1):
         yield Heading(group.names, group.frontends, source)
-    if facts:
-        yield Facts(later(lambda: facts))
+    if usual:
+        yield Facts(later(lambda: usual))
     for tree in trees:
         if len(trees) > 1:
             yield Heading(tree.name, tree.frontends, source)
-        yield from tree.blocks()
+        yield from tree.blocks(group.others if tree is trees[-1] else ())
 
 
 def _rules(result: TraceResult, *, fold: bool) -> Iterator[str]:

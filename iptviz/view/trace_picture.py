@@ -87,7 +87,7 @@ def _summaries(result: TraceResult, cases: list[FrontendCase]) -> Iterator[str]:
         where = f"{group.frontends}: " if len(groups) > 1 else ""
         lines = way_lines(group.ways) if group.ways else ()
         facts = [line.fact for line in lines if line.kind in REACHING]
-        facts += [fact for fact in group.facts() if fact.kind != "reach"]
+        facts += [fact for fact in group.others if fact.kind != "reach"]
         yield from (f"{where}{fact.label}: {fact.text}" for fact in facts)
     summaries = case_summaries(cases, complete=result.complete)
     if not result.paths:

@@ -27,7 +27,7 @@ from iptviz.view.labels import (
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
 from iptviz.view.numbers import counted, visits
 from iptviz.view.text import printable
-from iptviz.view.ways import failing_ends
+from iptviz.view.ways import failing_ends, unreached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ ENDPOINTS = Columns(
     losses=(("Chain", "the endpoints' chains"), ("How", "how the shares come about")),
 )
 
-_FAILS = "  <- not all clients get through"
+_FAILS, _UNREACHED = "  <- not all clients get through", "  <- not reached"
 """What is said of an endpoint; which clients fail and why has been told before."""
 
 
@@ -66,6 +66,7 @@ class FrontendTree:
         self.cases = later(lambda: outcome_cases(self.service.outcomes))
         self.counts = later(self._counts)
         self.failing = later(self._failing)
+        self.unreached = later(self._unreached)
 
     @property
     def name(self) -> str:
@@ -77,11 +78,11 @@ class FrontendTree:
         """What the frontends are called."""
         return frontends_label([service.frontend for service in self.services])
 
-    def blocks(self) -> Iterator[Block]:
-        """Yield the tree and the facts."""
+    def blocks(self, others: tuple[Fact, ...]) -> Iterator[Block]:
+        """Yield the tree, and below it the facts, after `others` that are said of more than this tree."""
         nodes = later(self._nodes)
         yield Tree(nodes, lambda: flattened(nodes(), ENDPOINTS))
-        yield Facts(later(self._facts))
+        yield Facts(later(lambda: (*others, *self._facts())))
 
     def verdicts(self) -> tuple[Fact, ...]:
         """Return what the chains choose, where nobody looked at what else happens and there is but one case."""
@@ -89,6 +90,12 @@ class FrontendTree:
 
     def _failing(self) -> frozenset[tuple[str, int | None]]:
         return frozenset() if self.ways is None else failing_ends(self.ways)
+
+    def _unreached(self) -> frozenset[str]:
+        if self.ways is None:
+            return frozenset()
+        ends = (end.address for outcome in self.service.outcomes for end in outcome.endpoints)
+        return unreached(self.ways, ends)
 
     def _counts(self) -> dict[Rule, Count]:
         if not self.observed:
@@ -159,18 +166,22 @@ class FrontendTree:
     def _endpoint(self, endpoint: Endpoint, outcome: FrontendOutcome) -> TreeRow:
         wanted = endpoint.rule in self.result.wanted
         count = self.counts().get(endpoint.via)
-        fails = (endpoint.address, endpoint.port) in self.failing()
-        lines = f"lines {endpoint.via.line}, {endpoint.rule.line}"
         chain = printable(endpoint.rule.chain)
         cells = (
             Cell("share", share_text(endpoint.share, outcome)),
             Cell("address", endpoint_label(endpoint, self.result.snapshot)),
             Cell("text", ", ".join([how_label(endpoint, outcome), *([count.text] if count else [])])),
             Cell("chain", chain, "nat"),
-            Cell("line", lines + ("  <- asked for" if wanted else "") + (_FAILS if fails else "")),
+            Cell("line", self._lines_of(endpoint) + ("  <- asked for" if wanted else "")),
         )
         bar = None if outcome.unshared else (count and count.bar) or Bar(float(endpoint.share))
         return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)
+
+    def _lines_of(self, endpoint: Endpoint) -> str:
+        lines = lines_label([endpoint.via, endpoint.rule])
+        if endpoint.address in self.unreached():
+            return lines + _UNREACHED
+        return lines + (_FAILS if (endpoint.address, endpoint.port) in self.failing() else "")
 
     def _remainder(self, outcome: FrontendOutcome) -> Remainder:
         share = outcome.leftover - lacking_share(outcome)

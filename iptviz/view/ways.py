@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_between
-from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL
+from iptviz.kube.families import SERVICES
+from iptviz.kube.preempt import hooks_without_services
+from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels, clients_of
 from iptviz.view.deciders import decider_label
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
+    from iptviz.dump.table import Table
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider
     from iptviz.view.fates import End, FateKind, Ways
@@ -74,8 +77,8 @@ _MOODS: dict[FateKind, Mood] = {**dict.fromkeys(FAILING, "bad"), "redirected": "
 class WayLine(NamedTuple):
     """A line: a word, what it says of which endpoints, whether that is good or bad, and of whom it is said.
 
-    `share` is that of the connections of each of these clients, in (0, 1]; `by` decides. `clients` are they
-    without the conditions of `who`.
+    `share` is that of the connections of each of these clients, in (0, 1]; `by` decides; `to` is
+    where they go that no DNAT rewrites. `clients` are they without the conditions of `who`.
     """
 
     kind: FateKind
@@ -85,6 +88,7 @@ class WayLine(NamedTuple):
     mood: Mood
     share: Fraction
     by: Decider | None = None
+    to: str = ""
     who: str = ""
     clients: tuple[str, ...] = ()
 
@@ -138,13 +142,31 @@ def failing_ends(ways: Ways) -> frozenset[tuple[str, int | None]]:
     return always.union(*partly)
 
 
+def unreached(ways: Ways, endpoints: Iterable[str]) -> frozenset[str]:
+    """Return the addresses among those of `endpoints` at which no connection arrives, as far as that is known."""
+    lines = [line for _, lines in answers_by_client(ways) for line in lines]
+    if not lines or any(line.kind in _OPEN for line in lines):
+        return frozenset()
+    reached = frozenset(end.address for line in lines if line.kind in WORKING for end in line.ends)
+    return frozenset(address for address in endpoints if not is_among(address, reached))
+
+
+_OPEN: frozenset[FateKind] = frozenset({"unseen", "handed"})
+"""What leaves open where connections go."""
+
+
 def _ends(lines: Iterable[WayLine]) -> frozenset[tuple[str, int | None]]:
     return frozenset((end.address, end.port) for line in lines for end in line.ends)
 
 
-def way_facts(ways: Ways, *, usual: bool = True) -> Iterator[Fact]:
-    """Yield what is said of a frontend; not the `usual` answer where that has been said."""
-    yield from (line.fact for line in way_lines(ways) if usual or line.kind in RARE)
+def usual_facts(ways: Ways) -> Iterator[Fact]:
+    """Yield who reaches a frontend and who does not, but for exceptions."""
+    yield from (line.fact for line in way_lines(ways) if line.kind not in RARE)
+
+
+def other_facts(ways: Ways) -> Iterator[Fact]:
+    """Yield what else is said of a frontend: exceptions, the sources that endpoints see, what is assumed."""
+    yield from (line.fact for line in way_lines(ways) if line.kind in RARE)
     yield from (
         Fact("SNAT", text, kind="masquerade") for text in snat_texts(ways.paths.entries, excerpt=ways.excerpt)
     )
@@ -172,7 +194,9 @@ def _lines(entry: ClientPaths, fates: list[Fate], ways: Ways) -> Iterator[WayLin
         even = None if entry.unshared else _is_even(fate.ends)
         text = _text(fate, entry, ways, alone=alone, works=works, even=even)
         mood = "bad" if even is False else _MOODS.get(fate.kind, "")
-        yield WayLine(fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share, fate.by)
+        yield WayLine(
+            fate.kind, word, printable(text), frozenset(fate.ends), mood, fate.share, fate.by, fate.to
+        )
 
 
 def _word(fate: Fate, *, works: bool) -> str:
@@ -186,16 +210,20 @@ def _text(fate: Fate, entry: ClientPaths, ways: Ways, *, alone: bool, works: boo
     when = f" when {clauses(fate.when)}" if fate.when else ""
     untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
     if fate.kind in {"reached", "redirected"}:
-        foreign = ", which kube-proxy's chains do not choose" if fate.kind == "redirected" else ""
+        foreign = (
+            f", no endpoint of this service{_taken_by(entry, ways)}" if fate.kind == "redirected" else ""
+        )
         return ends_label(fate.ends, ways.node, even=even) + foreign + when
     if fate.kind == "unseen":
         return f"this dump {_lacking(fate)}{when}"
     share = "" if alone or works or even is None else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
-        how = untracked or (_unchanged_since(fate) if fate.kind == "unchanged" else "")
+        how = untracked or (_unchanged_since(fate, entry, ways) if fate.kind == "unchanged" else "")
         return f"{share}delivered to this node at {fate.to}{how}{when}"
     if fate.outcome == ACCEPT and not fate.ends:
-        return f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate)}"
+        return (
+            f"{share}goes on to {fate.to} unchanged{when}{untracked or _unchanged_since(fate, entry, ways)}"
+        )
     named = fate.ends and (not alone or fate.kind == "depends")
     where = f"{_failing_ends(fate.ends, ways.node, even=even)}: " if named else ""
     otherwise = "; otherwise reached" if fate.kind == "depends" else ""
@@ -234,10 +262,34 @@ def _marked(fate: Fate, ways: Ways) -> str:
     return f", marked by {rule.table.name} {rule.chain} (line {rule.line}{why})"
 
 
-def _unchanged_since(fate: Fate) -> str:
-    if fate.by is None or fate.by.table != "nat" or fate.by.number is None:
-        return "; no rule of this dump rewrites it"
-    return f"; {decider_label(fate.by)} comes first"
+def _taken_by(entry: ClientPaths, ways: Ways) -> str:
+    """Name the rule above the jump to kube-proxy's chains that rewrites what these clients send, if it is one."""
+    if ways.traced is None:
+        return ""
+    hooks = {_hook_of(client) for client in entry.clients}
+    taking = (each.rule for each in ways.traced.preempted if each.hook in hooks)
+    rules = list(dict.fromkeys(rule for rule in taking if rule.target and rule.target.name == "DNAT"))
+    if len(rules) != 1:
+        return ""
+    return printable(f": DNAT by nat {rules[0].chain} (line {rules[0].line}) runs before {SERVICES}")
+
+
+def _hook_of(client: str) -> str:
+    """Return the chain of nat that new connections of a client meet first."""
+    return "OUTPUT" if client == "node" else "PREROUTING"
+
+
+def _unchanged_since(fate: Fate, entry: ClientPaths, ways: Ways) -> str:
+    if fate.by is not None and fate.by.table == "nat" and fate.by.number is not None:
+        return f"; {decider_label(fate.by)} comes first"
+    nat = ways.traced.frontend.rule.table if ways.traced else None
+    if nat is not None and nat.name == "nat":
+        table = cast("Table", nat)
+        own = {_hook_of(client) for client in entry.clients}
+        asking_nobody = [hook for hook in hooks_without_services(table) if not table.shown.may_lack(hook)]
+        if hooks := sorted(own.intersection(asking_nobody)):
+            return f"; nat {' and '.join(hooks)} {'have' if len(hooks) > 1 else 'has'} no jump to {SERVICES}"
+    return "; no rule of this dump rewrites it"
 
 
 def _names(ends: Iterable[End], node: Snapshot | None = None) -> list[str]:

@@ -17,7 +17,7 @@ from iptviz.view.trace_picture import trace_picture
 from tests.render.readers import READERS, squeezed
 from tests.render.test_hostile import every_text, needs_dot
 from tests.view import made_paths as made
-from tests.view.made_paths import HALF, WHOLE, entry, paths, rest, row, when
+from tests.view.made_paths import HALF, WHOLE, entry, four, paths, rest, row, when
 
 if TYPE_CHECKING:
     from iptviz.paths.model import FrontendPaths
@@ -46,19 +46,37 @@ def links(picture: Picture) -> set[tuple[str, tuple[str, ...], str]]:
 
 
 def test_the_tree_begins_with_what_fails() -> None:
-    lead, source, facts, tree, *_ = written("tree", made.POD_DROPPED).split("\n\n")
+    lead, source, tree, facts, *_ = written("tree", made.POD_DROPPED).split("\n\n")
     heading, first, second = lead.split("\n")
     assert heading == f"{SERVICE}   cluster IP 10.97.13.198:79/tcp"
     assert first == "NOT REACHED  pod: DROP by the policy of filter FORWARD (line 5)"
     assert second.startswith("reached      outside, node: ")
     assert source.endswith(" · complete")
-    assert facts.startswith("SNAT  ")
+    assert facts.startswith("SNAT         outside, node: MASQUERADE\n")
     assert tree.startswith("├── ")
 
 
 def test_an_endpoint_at_which_some_fail_says_so_in_the_tree() -> None:
     lines = [line for line in written("tree", made.IN_PART).split("\n") if "KUBE-SEP-" in line]
-    assert [line.endswith("<- not all clients get through") for line in lines] == [True, False, False, False]
+    assert [line.endswith("  <- not reached") for line in lines] == [True, False, True, True]
+
+
+def test_an_endpoint_that_some_clients_reach_says_so_in_the_tree() -> None:
+    some = paths(
+        entry(
+            ("outside", "node"),
+            row("10.244.1.17", HALF, "REJECT", made.pod_rule(7)),
+            row("10.244.1.18", HALF),
+        ),
+        entry(("pod",), *four()),
+    )
+    lines = [line for line in written("tree", some).split("\n") if "KUBE-SEP-" in line]
+    assert [line.endswith("  <- not all clients get through") for line in lines] == [
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_in_colour_what_fails_is_red_and_nothing_else() -> None:
@@ -66,7 +84,10 @@ def test_in_colour_what_fails_is_red_and_nothing_else() -> None:
     red = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines if "\x1b[1;31m" in line]
     assert red == [
         "NOT REACHED  pod: DROP by the policy of filter FORWARD (line 5)",
-        "Findings  forward-drop (high): iptviz explain ID says why it matters and what to do",
+        (
+            "Finding  high: :FORWARD DROP [0:0] of FORWARD drops connections of pods to default/httpd-service "
+            "(iptviz explain forward-drop)"
+        ),
     ]
 
 

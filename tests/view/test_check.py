@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import iptviz
 from iptviz.checks.finding import IF_COMPLETE, Evidence, plain
 from iptviz.checks.registry import diagnosis_of
+from iptviz.intake.remark import remark
 from iptviz.view.blocks import Facts, Table, View
 from iptviz.view.check import check_view
-from iptviz.view.found import found_facts
+from iptviz.view.found import found_facts, unfound
 
 if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 HEALTHY = iptviz.check(iptviz.load("fixtures/httpd-today/dump.rules"))
 REFUSED = iptviz.check(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"), select=["no-endpoints"])
 BROKEN = REFUSED.findings[0]._replace(evidence=(Evidence(7, "-A X -j REJECT"),), line=0)
+
+LOCAL, PUBLIC = (
+    finding
+    for finding in iptviz.check(iptviz.load("fixtures/policies-today/dump.rules")).findings
+    if finding.id in {"local-drop", "external-ip-public"}
+)
 
 
 def shown(*findings: Finding, fold: bool = True, **more: Any) -> View:
@@ -103,13 +110,19 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_other_answers_name_what_is_more_than_information_the_worst_first() -> None:
     assert list(found_facts([BROKEN._replace(severity="info")])) == []
-    some = [
-        BROKEN,
-        BROKEN._replace(severity="info"),
-        BROKEN,
-        BROKEN._replace(id="nat-flushed", severity="critical"),
-    ]
-    (fact,) = found_facts(some)
-    assert fact.text.startswith("nat-flushed (critical), no-endpoints (high): iptviz explain ID")
-    (fact,) = found_facts([BROKEN._replace(id=f"id-{number}") for number in range(9)])
-    assert "id-5 (high) and 3 more: iptviz explain ID" in fact.text
+    worst = LOCAL._replace(severity="critical")
+    first, second = found_facts([BROKEN, BROKEN._replace(severity="info"), BROKEN, worst])
+    assert first.text == f"critical: {worst.message} (iptviz explain local-drop)"
+    assert second.text == f"high: {BROKEN.message} (iptviz explain no-endpoints)"
+
+
+def test_of_many_findings_the_others_are_named() -> None:
+    others = [BROKEN._replace(id=what) for what in ("nat-flushed", "input-drop")]
+    *_, last = found_facts([BROKEN, LOCAL, PUBLIC._replace(severity="high"), *others])
+    assert last.text == "also nat-flushed, input-drop: see iptviz check"
+
+
+def test_a_note_that_is_a_finding_is_told_once() -> None:
+    said = remark("udp-flows")
+    assert unfound([BROKEN, said], [BROKEN]) == [said]
+    assert unfound([BROKEN, said], [BROKEN._replace(severity="info")]) == [BROKEN, said]

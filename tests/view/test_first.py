@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.view.blocks import Facts, Heading
+from iptviz.view.blocks import Facts, Heading, Tree
 from iptviz.view.fates import FAILING, ways_of
 from iptviz.view.registry import view_of
 from iptviz.view.ways import way_lines
@@ -62,11 +62,11 @@ def test_frontends_that_differ_are_named_by_their_kinds() -> None:
     ]
 
 
-def test_of_more_that_fails_the_worst_is_told_and_how_much_more_there_is() -> None:
+def test_of_more_that_fails_the_worst_is_told_and_who_else_fails() -> None:
     dropped, (label, reached) = lines_of(made.POD_DROPPED, made.NOT_REWRITTEN)
     assert dropped == (
         "NOT REACHED",
-        "cluster IP from pod: DROP by the policy of filter FORWARD (line 5) (and 1 more)",
+        "cluster IP from pod: DROP by the policy of filter FORWARD (line 5) (also NOT DNATed node port from outside)",
     )
     assert (label, reached) == (
         "reached",
@@ -120,6 +120,44 @@ def test_who_marked_a_connection_to_be_dropped_is_named() -> None:
     assert heading == f"shop/web:http {frontends}"
     assert label == "NOT REACHED"
     assert 'marked by nat KUBE-XLB-67NZLRHBNDSAWJRO (line 84: "shop/web:http has no local endpoints")' in text
+
+
+def test_what_takes_connections_before_kube_proxy_is_named() -> None:
+    _, (redirected, _) = reported("61-hostport-takes-services", "shop/web")
+    assert redirected[0] == "REDIRECTED"
+    assert redirected[1].endswith(
+        "10.244.1.90:443, no endpoint of this service: DNAT by nat CNI-DN-aaaaaaaaaaaaaaaaaaaaa (line 77) "
+        "runs before KUBE-SERVICES"
+    )
+
+
+def test_a_hook_that_leads_nowhere_is_named() -> None:
+    _, (not_rewritten, _) = reported("63-no-prerouting-jump", "shop/web")
+    assert not_rewritten == (
+        "NOT DNATed",
+        (
+            "cluster IP from outside, pod: goes on to 10.97.20.77:80 unchanged; nat PREROUTING has no jump to "
+            "KUBE-SERVICES (also NOT DNATed node port from outside, pod)"
+        ),
+    )
+
+
+def test_one_cause_at_several_addresses_is_one_line() -> None:
+    _, ((label, text), *_) = reported("63-no-prerouting-jump", "kube-dns")
+    assert (label, text) == (
+        "NOT DNATed",
+        "outside, pod: goes on unchanged; nat PREROUTING has no jump to KUBE-SERVICES",
+    )
+
+
+def test_endpoints_that_nobody_reaches_are_marked() -> None:
+    dump = iptviz.load(REPORTED / "61-hostport-takes-services.rules")
+    rows = [
+        row.cells[-1].text
+        for block in view_of(iptviz.trace(dump, "10.97.20.77"), fold=True).of(Tree)
+        for row in block.flat().rows
+    ]
+    assert [text.endswith("  <- not reached") for text in rows] == [True, True]
 
 
 def test_ports_of_one_service_are_named_in_short() -> None:

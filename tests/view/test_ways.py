@@ -12,13 +12,14 @@ from iptviz.paths.model import Decider, EndpointRow
 from iptviz.view.blocks import Facts, Heading
 from iptviz.view.fates import Ways
 from iptviz.view.registry import view_of
-from iptviz.view.ways import way_facts, way_lines
+from iptviz.view.ways import other_facts, usual_facts, way_lines
 from tests.kubeproxy import numbered, saved
 from tests.view import made_paths as made
 from tests.view.made_paths import HALF, KINDS, QUARTER, WHOLE, entry, four, paths, rest, row, when
 
 if TYPE_CHECKING:
     from iptviz.paths.model import FrontendPaths
+    from iptviz.view.blocks import Fact
     from iptviz.view.nodes import Mood
 
 EACH = "4 endpoints, 25.00 % each"
@@ -286,16 +287,20 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
 }  # fmt: skip
 
 
+def facts_in(ways: Ways) -> list[Fact]:
+    return [*usual_facts(ways), *other_facts(ways)]
+
+
 @pytest.mark.parametrize("name", LINES)
 def test_the_first_lines_say(name: str) -> None:
     ways, expected = LINES[name]
-    assert [(fact.label, fact.text, fact.mood) for fact in way_facts(Ways(ways))] == expected
+    assert [(fact.label, fact.text, fact.mood) for fact in facts_in(Ways(ways))] == expected
 
 
 def test_what_kube_proxy_does_not_choose_is_redirected() -> None:
     ways = paths(entry(("outside",), row("10.244.9.9", WHOLE)), entry(("pod", "node"), *four()))
     facts = facts_of(ways)
-    foreign = "outside: 10.244.9.9:80, which kube-proxy's chains do not choose"
+    foreign = "outside: 10.244.9.9:80, no endpoint of this service"
     assert facts[0] == ("REDIRECTED", foreign, "bad")
     assert facts[1] == ("reached", f"pod, node: {EACH}", "good")
     assert "Verdict" not in [label for label, *_ in facts]
@@ -305,7 +310,7 @@ def test_an_assumption_that_is_not_the_usual_one_is_told() -> None:
     ways = paths(entry(KINDS, *four()))._replace(
         assumed=(*when("mark", "0x0"), *when("unseen-tables", "raw, nat"))
     )
-    told = [(fact.label, fact.text) for fact in way_facts(Ways(ways))]
+    told = [(fact.label, fact.text) for fact in facts_in(Ways(ways))]
     assert told[-1] == ("Assumed", "the tables that are not in the dump (raw, nat) do nothing here")
 
 
@@ -327,7 +332,7 @@ def test_names_of_a_dump_are_printable_in_every_line() -> None:
         ),
         entry((harm,), row("10.0.0.1", WHOLE, "DROP", by, conditions), row("10.0.0.1", WHOLE)),
     )
-    for fact in way_facts(Ways(ways)):
+    for fact in facts_in(Ways(ways)):
         assert fact.text.isprintable()
 
 
