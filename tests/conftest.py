@@ -54,15 +54,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # Measuring coverage makes Python three times as slow. These go through the same lines thousands of times, or wait for
 # a kernel or a browser: they are run unmeasured.
 UNMEASURED = (
-    "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py", "checks/test_planted.py",
-    "engine/test_bounds.py", "engine/test_cases.py", "engine/test_interpreter", "fuzz/", "intake/test_decorations.py",
-    "intake/test_index.py", "ipset/test_kernel.py", "kernel/", "kube/test_eras.py", "kube/test_releases.py",
-    "kube/test_service.py",
+    "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py",
+    "checks/test_planted.py", "checks/test_traffic.py", "cluster/", "documents/test_trace_v1.py",
+    "engine/test_bounds.py", "engine/test_cases.py", "engine/test_chance.py", "engine/test_diagram.py",
+    "engine/test_interpreter", "engine/test_regions.py", "engine/test_survey.py", "fuzz/",
+    "intake/test_decoration", "intake/test_forms.py", "intake/test_index.py", "ipset/test_kernel.py",
+    "kernel/", "kube/test_eras.py", "kube/test_families.py", "kube/test_naming.py", "kube/test_refusals.py",
+    "kube/test_releases.py", "kube/test_service.py", "listing/test_listing.py", "node/test_layouts.py",
     "paths/test_against_packet.py", "paths/test_alike.py", "paths/test_growth.py", "paths/test_shared.py",
-    "redact/test_dump.py", "redact/test_findings.py", "redact/test_parallel.py", "render/test_ci_formats.py",
-    "render/test_every_format.py", "render/test_folding.py", "render/test_ways.py", "test_cli_commands.py", "render/test_hostile.py", "render/test_pictures.py",
-    "rules/test_shapes.py", "source/test_bounds.py", "supplied/test_hostile.py", "supplied/test_recent_kernel.py",
-    "test_bounds.py", "test_corpus.py", "test_excerpts.py", "test_left_open.py",
+    "questions/test_baseline.py", "questions/test_nodes.py", "questions/test_unprinted.py",
+    "redact/test_addresses.py", "redact/test_cli.py", "redact/test_dump.py", "redact/test_findings.py",
+    "redact/test_parallel.py", "render/test_ci_formats.py", "render/test_every_format.py",
+    "render/test_folding.py", "render/test_golden.py", "render/test_hostile.py", "render/test_packet.py",
+    "render/test_pictures.py", "render/test_report.py", "render/test_ways.py", "rules/test_shapes.py",
+    "source/test_bounds.py", "supplied/test_hostile.py", "supplied/test_recent_kernel.py",
+    "test_architecture.py", "test_ascii.py", "test_bounds.py", "test_cli.py", "test_cli_commands.py",
+    "test_cli_lines.py", "test_cli_places.py", "test_cli_services.py", "test_cli_sources.py",
+    "test_contributing.py", "test_corpus.py", "test_excerpts.py", "test_left_open.py", "test_program.py",
+    "test_readme.py", "test_startup.py", "view/test_reached.py",
 )  # fmt: skip
 
 

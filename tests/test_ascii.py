@@ -51,7 +51,7 @@ ANSWERS = [
     ],
 )
 def test_the_locale_and_the_encoding_decide(env: dict[str, str], plain: bool) -> None:
-    done = start(*TRACE, env={**BARE, **env})
+    done = start("trace", "10.97.13.198", "fixtures/httpd-service/dump.rules", env={**BARE, **env})
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.isascii() == plain
     assert ("├── " in done.stdout, "|-- " in done.stdout) == (not plain, plain)

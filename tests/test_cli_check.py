@@ -437,8 +437,24 @@ def test_no_bar_is_drawn_where_nobody_wants_one_or_watches() -> None:
     assert (done.stderr, DRAWN in done.stdout) == ("", False)
 
 
-def test_an_answer_that_comes_at_once_has_no_bar() -> None:
+def test_an_answer_that_comes_before_one_gets_impatient_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    class Later:
+        daemon = False
+
+        def __init__(self, seconds: float, _show: Any) -> None:
+            assert seconds == progress.PATIENCE
+
+        def start(self) -> None:
+            done.append("started")
+
+        def cancel(self) -> None:
+            done.append("cancelled")
+
+    monkeypatch.setattr(progress, "Timer", Later)
     assert "\x1b[?25l" not in program.at_terminal(100, "check", TODAY)[1]
+    assert done == ["started", "cancelled"]
 
 
 @pytest.mark.usefixtures("_impatient")

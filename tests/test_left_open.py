@@ -34,7 +34,7 @@ def questions(dump: iptviz.Dump) -> Iterator[tuple[Frontend, dict[str, Any]]]:
         }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", part_of(FILES, 2), ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", part_of(FILES, 4), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_nothing_is_left_open(path: Path) -> None:
     dumps, _ = load_all(path)
     for dump in dumps:

@@ -20,6 +20,7 @@ import iptviz
 from iptviz.engine.path import steps_of
 from iptviz.rules.iptables import DumpRules
 from iptviz.xtables.address import split_endpoint
+from tests.conftest import EVERYTHING
 from tests.kernel.lab import BACKENDS, NOTHING
 from tests.kernel.random_tables import random_packets, random_rules
 from tests.kernel.universe import in_family
@@ -196,7 +197,7 @@ def later_rules(seed: int, family: int) -> str:
     return "\n".join([*lines, ""])
 
 
-LATER_RULE_SETS = 60
+LATER_RULE_SETS = 60 if EVERYTHING else 40
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -127,11 +127,11 @@ def test_what_a_comment_says_decides() -> None:
     ids=range(8),
 )  # fmt: skip
 def test_long_hostile_comments_take_no_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     read = [read_comment(text), read_comment(f"{text} cluster IP")]
     assert [found.service.text for found in read if found and len(found.service.text) > 10_000] == []
     assert container_of_comment(f'dnat name: "{text}') is None
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

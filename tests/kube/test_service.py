@@ -115,7 +115,7 @@ def clusters(draw: st.DrawFn) -> tuple[Cluster, Service]:
 
 
 @given(clusters())
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_any_cluster_is_answered_as_documented(drawn: tuple[Cluster, Service]) -> None:
     cluster, one = drawn
     check_clients(check_truth(cluster), cluster, one)

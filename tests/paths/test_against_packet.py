@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.paths.connections import Laws, Sent
     from tests.paths.nodes import Node
 
-NODES = int(os.environ.get("IPTVIZ_RULE_SETS", "75"))
+NODES = int(os.environ.get("IPTVIZ_RULE_SETS", "50"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 BATCH = 25
 CLIENTS = 2

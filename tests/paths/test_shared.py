@@ -41,12 +41,12 @@ def check(dump: Dump) -> None:
             assert alone[0][0] == reached[place], answer.frontend.text
 
 
-@pytest.mark.parametrize("path", part_of(FILES, 3), ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", part_of(FILES, 5), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_a_frontend_fares_alone_as_among_others(path: Path) -> None:
     for dump in load_all(path)[0]:
         check(dump)
 
 
-@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("era", part_of(ERAS, 2))
 def test_many_services_of_an_era_fare_alike(era: str) -> None:
     check(iptviz.load(saved(numbered(30, 3, era=era)).encode()))

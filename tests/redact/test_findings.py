@@ -71,12 +71,12 @@ def compare(path: Path) -> None:
     assert counted(shown, files) == counted(node, {**plain})
 
 
-@pytest.mark.parametrize("path", part_of(FIXED, 4), ids=label)
+@pytest.mark.parametrize("path", part_of(FIXED, 6), ids=label)
 def test_what_is_found_is_found_in_pseudonyms(path: Path) -> None:
     compare(path)
 
 
-@pytest.mark.parametrize("path", part_of([*CASES, *REAL], 6), ids=label)
+@pytest.mark.parametrize("path", part_of([*CASES, *REAL], 9), ids=label)
 def test_what_is_found_in_the_field_is_found_in_pseudonyms(path: Path) -> None:
     compare(path)
 

@@ -18,7 +18,7 @@ from iptviz.render.findings import LEVELS, message_of
 from iptviz.render.github import github_text
 from iptviz.render.junit import junit_text
 from iptviz.render.sarif import sarif_text
-from tests.conftest import FIXTURES, ROOT
+from tests.conftest import EVERYTHING, FIXTURES, ROOT
 from tests.render.hostile_texts import HARMFUL, LONG
 from tests.render.questions import dump_of, hostile
 from tests.render.readers import check_sarif, github_texts, junit_texts, said_by_sarif, sarif_texts
@@ -65,7 +65,11 @@ def suites_of(document: dict[str, Any]) -> ET.Element:
 # --- of all three ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", FAULTS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+OF_EACH = FAULTS if EVERYTHING else list({path.parent.name: path for path in FAULTS}.values())
+"""A fault of each diagnosis; where everything is wanted, each."""
+
+
+@pytest.mark.parametrize("path", OF_EACH, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_each_finding_is_in_each_format(path: Path) -> None:
     document = checked(str(path.relative_to(ROOT)))
     found = [one["id"] for one in document["findings"]]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 BY_GRAPHVIZ = {"dot", "svg", "png", "pdf", "html", "zip"}
-TOGETHER = {f"{start} of 5": " ".join(list(HARMFUL.values())[start::5]) for start in range(5)}
+TOGETHER = {f"{start} of 3": " ".join(list(HARMFUL.values())[start::3]) for start in range(3)}
 """All texts in few: each by itself is tried where everything is wanted, and Graphviz draws no part of the format."""
 
 ASCII = " ".join(text for text in HARMFUL.values() if text.isascii() and text.isprintable())[:300]
