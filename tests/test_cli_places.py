@@ -272,7 +272,7 @@ def test_devices_may_be_read_and_written(monkeypatch: pytest.MonkeyPatch) -> Non
     with open(os.devnull, "w") as nothing:  # noqa: PTH123
         assert redirected(monkeypatch, ["redact", os.devnull], stdout=nothing) == 2  # it is empty
     status, _, message = run("redact", os.devnull, "-o", os.devnull)
-    assert (status, "is empty" in message) == (2, True)
+    assert (status, "file is empty" in message) == (2, True)
 
 
 def test_an_input_may_be_read_twice(path: Path) -> None:

@@ -112,7 +112,7 @@ def test_a_dump_that_cannot_be_had_is_an_error(arguments: tuple[str, ...], messa
 def test_a_path_that_no_bundle_holds_is_an_error(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, f"{nodes}:no/such")
     assert done.returncode == 2
-    assert f"{nodes}: holds no file called no/such" in done.stderr
+    assert f"{nodes}: no file named no in it/such" in done.stderr
 
 
 NOISY = b"root@node-7:~# iptables-save\n```\n" + HTTPD + b"```\nthanks\n"

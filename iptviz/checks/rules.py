@@ -260,7 +260,7 @@ def unreachable_rule(*, target: str, chain: str, count: int) -> str:
 
 @diagnosis({"nearly-all": "medium", "some": "low"}, reference="kubernetes/dns#745", general=True)
 def shadowed_rule(*, target: str, chain: str, wanted: str, count: int, at: int) -> str:
-    """An earlier rule with one wide condition takes all packets that later ones name.
+    """An earlier rule with one wide condition takes all packets that later ones match.
 
     What the later ones would do with them is something else.
 

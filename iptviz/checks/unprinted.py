@@ -142,7 +142,7 @@ def _old_program(dump: Dump) -> Iterator[Finding]:
 
 _TAKE_IT_NEWER = (
     "Save the dump with the iptables that writes the rules, kube-proxy's by kubectl exec -n kube-system "
-    "KUBE-PROXY-POD -- iptables-save, or look at `nft list ruleset`. Then ask that dump."
+    "KUBE-PROXY-POD -- iptables-save, or look at `nft list ruleset`. Then use that dump."
 )
 _FOLLOWING = (
     "vip-collision",
@@ -191,7 +191,8 @@ def marks_not_printed(*, chain: str, target: str) -> str:
     be told from this text.
     """
     return (
-        f"{target} of {chain} stands here for everything: its mark is not printed, and is there on the node"
+        f"{target} of {chain} applies to everything in this dump: its mark is not printed, but exists on the "
+        "node"
     )
 
 

@@ -151,8 +151,8 @@ class Beside:
         changed = self._value(condition), self._details(condition), self._rewritten(condition)
         if None in changed:
             raise PacketError(
-                f"{text!r} cannot be put into pseudonyms: it may name something",
-                hint="ask without --redact, or ask the redacted dump in its own words",
+                f"{text!r} cannot be redacted: it may name something",
+                hint="drop --redact, or use the names of the redacted dump",
             )
         value, details, rewritten = (part or "" for part in changed)
         return Assumption(condition._replace(value=value, details=details, rewritten=rewritten), holds).text

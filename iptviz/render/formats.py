@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from iptviz.errors import OutputError, near
+from iptviz.errors import OutputError, near, quoted
 from iptviz.questions.document import elements_of
 from iptviz.view.registry import QUESTIONS, function_at
 
@@ -155,13 +155,16 @@ def choose_format(question: str, name: str | None, output: str | None) -> Format
     known = ", ".join(formats)
     if name is not None:
         if name not in formats:
-            raise OutputError(f"there is no format {name!r}", hint=f"{near(name, formats)}formats: {known}")
+            raise OutputError(f"unknown format {quoted(name)}", hint=f"{near(name, formats)}formats: {known}")
         return formats[name]
     if output is None or output == "-":
         return next(iter(formats.values()))
     for row in formats.values():
         if output.lower().endswith(row.suffixes):
             return row
+    _, dot, extension = output.rpartition("/")[2].rpartition(".")
+    what = f"unknown file extension {quoted(f'.{extension}')}" if dot else "no file extension"
     suffixes = [suffix for row in formats.values() for suffix in row.suffixes]
-    meant = near(f".{output.rpartition('.')[2]}", suffixes)
-    raise OutputError("no format has this suffix", where=output, hint=f"{meant}choose one with -f: {known}")
+    raise OutputError(
+        f"{what}; pass -f", where=output, hint=f"{near(f'.{extension}', suffixes)}formats: {known}"
+    )

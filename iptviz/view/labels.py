@@ -55,7 +55,7 @@ _ENOUGH_BITS = 128
 NOT_PRINTED = "shares not printed"
 """What is said of endpoints where the dump does not show by what chance each is chosen."""
 
-ABSENT = "names no service of this dump"
+ABSENT = "no service matches it in this dump"
 """What is said of a target that is not there."""
 
 
@@ -115,9 +115,9 @@ def note_texts(notes: Collection[Item]) -> tuple[str, ...]:
     """Return the notes of an answer as sentences that print; without any, the words are not imported."""
     if not notes:
         return ()
-    from iptviz.checks.wording import sentences
+    from iptviz.checks.wording import noted
 
-    return tuple(map(printable, sentences(notes)))
+    return tuple(printable(noted(note)) for note in notes)
 
 
 def service_label(service: ServiceTrace) -> str:

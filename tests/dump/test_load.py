@@ -200,9 +200,9 @@ def test_a_path_inside_names_one_file(inside: str, bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("inside", "what"),
     [
-        ("none", "holds no file called none"),
-        ("hosts-", "holds no file called hosts-"),
-        ("iptables", "holds no file called iptables"),
+        ("none", "no file named none in it"),
+        ("hosts-", "no file named hosts in it-"),
+        ("iptables", "no file named iptables in it"),
     ],
 )
 def test_a_path_that_is_not_inside_leads_to_the_list(inside: str, what: str, bundle: Path) -> None:

@@ -164,9 +164,9 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m nosuch --level 5", WEB, "packet matches -m nosuch --level 5"),
     ("-p tcp ! --nosuch 5", WEB, "packet matches ! --nosuch 5"),
     ("-p udp -m nosuch", WEB, NO),
-    ("-m tcp --dport", WEB, f"packet matches -m tcp --dport and {UNREADABLE} (--dport lacks its value)"),
-    ("-s", WEB, f"packet matches -s and {UNREADABLE} (-s lacks its value)"),
-    ('-m comment --comment "', WEB, f"{UNREADABLE} (a quote is never closed)"),
+    ("-m tcp --dport", WEB, f"packet matches -m tcp --dport and {UNREADABLE} (--dport has no value)"),
+    ("-s", WEB, f"packet matches -s and {UNREADABLE} (-s has no value)"),
+    ('-m comment --comment "', WEB, f"{UNREADABLE} (unterminated quote)"),
     # several needs
     ("-s 10.0.0.0/8 -i eth0", WEB, "source in 10.0.0.0/8 and input interface is eth0"),
     ("-m mark --mark 0x1 -m mark --mark 0x1", WEB, "mark is 0x1"),

@@ -181,7 +181,7 @@ WITHOUT_RULES = {
         " ip addr (ip_-d_address), ip route (ip_route_show_table_all), sysctl -a (sysctl_-a), ipvsadm -Ln (ipvsadm_-Ln)"
     ),
     "talos": (
-        "holds no dump, in none of its files: 192.168.1.11/resources/addressstatuses.net.talos.dev.yaml,"
+        "no iptables rules found in its files: 192.168.1.11/resources/addressstatuses.net.talos.dev.yaml,"
         " 192.168.1.11/kubernetes-logs/kube-system/kube-proxy.log"
     ),
     "kubeskoop": "no iptables rules found, only a kubeskoop report (node-1.json)",

@@ -265,7 +265,7 @@ def test_of_several_files_one_may_be_empty_or_of_another_kind(tmp_path: Path) ->
     written(tmp_path, {"rules": DROPS, "empty": "", "note": "hello\n"})
     given = load_node(*(str(tmp_path / name) for name in ("rules", "empty", "note")))
     assert [problem.what for problem in given.problems] == [
-        "is empty",
+        "file is empty",
         "holds no dump: no line such as *nat or -A CHAIN",
     ]
     with pytest.raises(DumpError, match="no such file"):

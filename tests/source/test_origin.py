@@ -27,7 +27,7 @@ def test_nothing_but_blanks_is_empty(data: bytes, tmp_path: Path) -> None:
     file = tmp_path / "empty.txt"
     file.write_bytes(data)
     error = refusal(file)
-    assert (error.where, error.what) == (str(file), "is empty")
+    assert (error.where, error.what) == (str(file), "file is empty")
     assert "iptables-save >" in error.hint
 
 
@@ -61,7 +61,7 @@ def test_a_file_that_is_not_there_comes_with_the_way_to_make_one(tmp_path: Path)
 def test_a_folder_without_anything_of_a_node_says_so(tmp_path: Path) -> None:
     (tmp_path / "hosts").write_text("127.0.0.1 localhost\n")
     error = refusal(tmp_path)
-    assert (error.where, error.what) == (str(tmp_path), "holds no dump, in none of its files: hosts")
+    assert (error.where, error.what) == (str(tmp_path), "no iptables rules found in its files: hosts")
 
 
 def assert_says_permission_denied(error: DumpError, file: str) -> None:

@@ -109,7 +109,7 @@ def test_statistics_show_no_weights_and_add_nothing_to_what_does() -> None:
     "text", ["nonsense", "-> 10.0.0.1:80 Masq 1 0 0", "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -w 1", "-A -x 1"]
 )
 def test_anything_else_is_an_error_with_its_line(text: str) -> None:
-    with pytest.raises(DumpError, match="neither a virtual server nor a real one") as caught:
+    with pytest.raises(DumpError, match="neither a virtual nor a real server") as caught:
         read_ipvs(f"\n{text}\n", "ipvs")
     assert str(caught.value).startswith("ipvs:2")
 

@@ -67,7 +67,7 @@ def test_every_form_names_its_services(text: str, expected: list[Candidate]) -> 
     [
         ("", "names:1", "names no service"),
         ("shop/web:http\nweb\n", "names:2", "'web' is no namespace/name"),
-        (TABLE + "odd\n", "names:4", "no row of services"),
+        (TABLE + "odd\n", "names:4", "not a row of services"),
         ("{", "names:1", "is no JSON"),
         ('{"kind": "Service"}', "names:1", "without metadata"),
         ('{"kind": "Service", "metadata": {"name": 1}, "spec": {}}', "names:1", "without a name"),
