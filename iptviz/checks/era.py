@@ -99,7 +99,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
     "mode-elsewhere": "no sign of kube-proxy in iptables mode, but of kubelet: services may be handled by "
     "kube-proxy in nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
-    "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, endpoints are not in iptables",
+    "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, not to endpoints",
     "mode-none": "no sign of kube-proxy in iptables mode",
     "mode-flushed": "unknown: kube-proxy ran on this node, but its rules are gone from nat (see the notes)",
     "mode-no-nat": "the dump has no nat table",
@@ -117,8 +117,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "services-in-userspace": "kube-proxy runs or ran in userspace mode (line {at}): connections go to its "
     "own ports, its endpoints are not in iptables.",
     "services-nowhere": _NOWHERE,
-    "services-cut": f"The nat table has no {SERVICES} chain, but this dump is incomplete: whether kube-proxy runs "
-    "in iptables mode is unknown.",
+    "services-cut": f"The nat table has no {SERVICES} chain, but this dump is incomplete: whether kube-proxy "
+    "runs in iptables mode is unknown.",
     "services-elsewhere": f"{_NOWHERE} kubelet runs on this node, so services may be handled elsewhere: by "
     "kube-proxy in nftables mode (see nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
 }

@@ -17,10 +17,13 @@ def _nodes_left_out(*, count: int) -> str:
     return f"{nodes} not shown (--around CHAIN for one part, --all for everything)"
 
 
-def _chains_alone(*, chains: tuple[str, ...], complete: bool) -> str:
-    """Name the chains that no rule jumps to and that have none, the first of them."""
+def _chains_alone(*, chains: tuple[str, ...], empty: bool, complete: bool) -> str:
+    """Name the chains that no rule jumps to and that jump nowhere, the first of them."""
     lacking = "" if complete else " in this incomplete dump"
-    return f"unreferenced empty {are(chains, 'chain', 'chains')}{lacking}: {listed(chains, _MOST_CHAINS)}"
+    return (
+        f"unreferenced {'empty ' * empty}{are(chains, 'chain', 'chains')}{lacking}: "
+        f"{listed(chains, _MOST_CHAINS)}"
+    )
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {

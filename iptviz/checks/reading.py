@@ -263,10 +263,10 @@ def partial_dump(*, gaps: tuple[Remark, ...]) -> str:
     A table has no COMMIT, the last line has no end, chains have rules but no declaration, one of
     kube-proxy's tables is not there, grep filtered the text, or a terminal cut its lines.
 
-    Why: What a dump does not show may be what decides. An absence in it proves nothing: every finding that
-    something is missing holds only if the dump is whole.
+    Why: Missing lines may decide. An absence proves nothing: every finding that something is missing holds
+    only if the dump is complete.
 
-    Do: Save the whole dump as root on the node (iptables-save -c > FILE) and hand over the file itself.
+    Do: Save the whole dump as root on the node (iptables-save -c > FILE) and use the file itself.
     """
     return _gaps_text(gaps)
 
@@ -278,7 +278,7 @@ def nat_unreadable(*, gaps: tuple[Remark, ...]) -> str:
     iptables-save printed a warning in its place.
 
     Why: kube-proxy decides in nat where connections go. It cannot write there either, so it may have
-    stopped to sync, and this dump shows nothing of it.
+    stopped syncing, and this dump does not show it.
 
     Do: Look at `nft list table ip nat`, and find out which program writes native rules there.
     """
@@ -302,9 +302,9 @@ def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
 
 @diagnosis("low")
 def table_guessed(*, gaps: tuple[Remark, ...]) -> str:
-    """No line says which table these rules are of; it was told by their chains and targets.
+    """No line names the table of these rules; it was guessed from their chains and targets.
 
-    Why: Rules that are taken for those of another table decide about other packets.
+    Why: Rules assigned to the wrong table apply to other packets.
 
     Do: Save a dump with iptables-save, which names its tables, or add the line *nat or *filter above.
     """

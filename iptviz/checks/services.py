@@ -295,7 +295,7 @@ def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
 
     The dump lacks lines.
 
-    Why: Where these connections go cannot be told from this text.
+    Why: Where these connections go is unknown.
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
@@ -329,7 +329,7 @@ def hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
     Why: kube-proxy never writes that: names were changed after the dump was made, or rules were written by
     hand. Names in the answer may be wrong, addresses and shares are not concerned.
 
-    Do: Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes
+    Do: Find out whether the dump was edited; iptviz redact keeps names and hashes
     together.
     """
     hashes = (

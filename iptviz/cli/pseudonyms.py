@@ -38,7 +38,7 @@ def check_named(named: Mapping[str, Named | None]) -> None:
     for name, kind in named.items():
         if kind is None:
             raise OutputError(
-                f"nothing tells whether {name} names something of the dump: no answer in pseudonyms",
+                f"cannot redact {name}: it may name something in the dump",
                 hint="this is a bug in iptviz; please report it",
             )
 

@@ -123,7 +123,7 @@ FORMATS = {
             "sarif", ".sarif .sarif.json", "for code scanning", "sarif:sarif_text", "document", "findings"
         ),
         _format("junit", ".xml", "for CI servers", "junit:junit_text", "document", "findings"),
-        _format("github", "", "annotations of GitHub Actions", "github:github_text", "document", "findings"),
+        _format("github", "", "annotations for GitHub Actions", "github:github_text", "document", "findings"),
         _format("json", ".json", "for scripts", "json:json_text", "document", "document"),
         _format(
             "jsonl", ".jsonl .ndjson", "a JSON object per line", "json:json_lines", "elements", "elements"

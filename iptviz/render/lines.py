@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
+from iptviz.view.text import note_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -42,7 +43,7 @@ def terminal_text(
             case Facts():
                 return _fact_lines(block.facts, good)
             case Notes():
-                return ([(f"note: {text}", note)] for text in block.texts)
+                return ([(note_line(text), note)] for text in block.texts)
             case _:
                 return ()
 

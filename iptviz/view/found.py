@@ -25,5 +25,5 @@ def found_facts(findings: Iterable[Finding]) -> Iterator[Fact]:
     named = list(dict.fromkeys(f"{finding.id} ({finding.severity})" for finding in above))
     if named:
         more = f" and {len(named) - _MOST} more" if len(named) > _MOST else ""
-        text = f"{', '.join(named[:_MOST])}{more}: iptviz explain ID says why it matters and what to do"
+        text = f"{', '.join(named[:_MOST])}{more} (details: iptviz explain ID)"
         yield Fact("Findings", text, "bad", "findings")

@@ -38,10 +38,10 @@ _WHY = {
     "no endpoints": "no endpoints: ",
     "no local endpoints": "no local endpoints: ",
     "source ranges": "not in loadBalancerSourceRanges: ",
-    "not known": "which rule decides is not known",
+    "not known": "the deciding rule is unknown",
 }
 NOT_REACHED = "Not reached"
-_IN_PART = "Reached in part"
+_IN_PART = "Partly reached"
 _REDIRECTED = "Redirected"
 _DEPENDS = "Depends"
 _LABELS: dict[FareWord, str] = {
@@ -126,7 +126,7 @@ def cause_text(cause: Cause) -> str:
     if not cause.outcome or cause.outcome == UNKNOWN:
         return _WHY[cause.why]
     if cause.to:
-        return f"{_WHY[cause.why]}{printable(cause.to)}, no endpoint of the service"
+        return f"{_WHY[cause.why]}{printable(cause.to)}, not an endpoint of the service"
     by = f" by {_place(cause.by)}" if cause.by else ""
     return f"{_WHY[cause.why]}{cause.outcome}{by}"
 
@@ -206,7 +206,7 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
     if (more := len(ordered) - MOST_CAUSES) > 0:
         label = ordered[MOST_CAUSES].label
         mood: Mood = "" if label == _DEPENDS else "bad"
-        yield Fact(label, f"and by {counted(more, 'more cause')}: see the list", mood, "services")
+        yield Fact(label, f"and by {counted(more, 'more cause')} (see the list)", mood, "services")
 
 
 def _label(fare: Fare) -> str:

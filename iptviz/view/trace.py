@@ -62,7 +62,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists of endpoints and says so."""
     return View(
         printable(result.target),
-        dump_label(result.dump, complete=result.complete, left_open=result.left_open),
+        dump_label(result.dump, complete=result.complete),
         (
             *(block for answer in result.answers for block in _answer_blocks(answer, result, fold=fold)),
             Figure(later(lambda: _picture(result, fold=fold))),
@@ -177,7 +177,7 @@ class _FrontendViewer:
         for place, hop in enumerate(hops):
             below = self._decisions(outcome, hop.chain)
             if place == SHOWN // 2 and hidden:
-                text = f"{counted(hidden, 'chain')} more on the way (--all shows them)"
+                text = f"{counted(hidden, 'chain')} more on the way (--all)"
                 yield Fold(text, kind="elided")
             if below or not hidden or not SHOWN // 2 <= place < SHOWN // 2 + hidden:
                 share = "" if hop.share == CERTAIN else f"  {visits(hop.share)}"
