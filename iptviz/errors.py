@@ -61,8 +61,9 @@ class OutputError(IptvizError):
     """The answer cannot be written where it was asked for."""
 
 
-def quoted(text: str) -> str:
+def quoted(value: object) -> str:
     """Return what somebody typed, or a file holds, as a message quotes it: escaped, and cut where it is long."""
+    text = str(value)
     return f'"{repr(text if len(text) <= _LONGEST else text[:_LONGEST] + "...")[1:-1]}"'
 
 

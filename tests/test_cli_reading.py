@@ -66,7 +66,7 @@ def test_of_two_dumps_that_of_the_targets_family_answers() -> None:
 def test_of_several_nodes_one_is_chosen_by_its_name(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, str(nodes))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "holds dumps of 2 nodes: node-1, node-2\n  choose one with --node NAME" in done.stderr
+    assert "contains dumps of 2 nodes: node-1, node-2\n  pick one with --node NAME" in done.stderr
     assert "10.244.9.99:80" in run("trace", CLUSTER_IP, str(nodes), "--node", "node-2").stdout
     done = run("trace", CLUSTER_IP, str(nodes), "--node", "node-3")
     assert (done.returncode, done.stdout) == (2, "")
@@ -76,7 +76,7 @@ def test_of_several_nodes_one_is_chosen_by_its_name(nodes: Path) -> None:
 def test_where_nothing_tells_which_dump_is_meant_all_are_listed() -> None:
     done = run("trace", CLUSTER_IP, stdin=HTTPD + HTTPD.replace(b"10.244.1.17", b"10.244.9.99"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "holds 2 dumps, and nothing tells which one is meant: choose one with --dump N" in done.stderr
+    assert "contains 2 dumps; pick one with --dump N" in done.stderr
     assert "2: line " in done.stderr
 
 
@@ -124,16 +124,16 @@ def test_what_was_left_out_is_said_in_one_line() -> None:
     assert done.returncode == 0
     assert "complete" in done.stdout.splitlines()[0]
     assert done.stderr.splitlines() == [
-        f"<stdin>: 4 lines were not part of a dump, of {LAST}: 1, 2, {LAST - 1}, {LAST}; -v tells why"
+        f"<stdin>: skipped 4 of {LAST} lines that are not iptables output (lines 1, 2, {LAST - 1}, {LAST}); -v for details"
     ]
 
 
 def test_verbose_says_why_for_each_stretch_of_lines() -> None:
     assert run("trace", CLUSTER_IP, "-v", stdin=NOISY).stderr.splitlines() == [
         "<stdin>:1: left out: a command",
-        "<stdin>:2: left out: a Markdown fence",
-        f"<stdin>:{LAST - 1}: left out: a Markdown fence",
-        f"<stdin>:{LAST}: left out: not part of a dump",
+        "<stdin>:2: skipped: Markdown fence",
+        f"<stdin>:{LAST - 1}: skipped: Markdown fence",
+        f"<stdin>:{LAST}: skipped: not iptables output",
     ]
 
 

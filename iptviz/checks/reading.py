@@ -97,7 +97,7 @@ def line_text(note: LineNote) -> str:
 
 def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
     names = and_more(chain, count - 1)
-    return f"table {table} has rules in {names} but no declaration of it: lines may be missing"
+    return f"table {table} has rules of {names}, but no declaration: lines may be missing"
 
 
 def _excerpt_text(

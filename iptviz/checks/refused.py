@@ -187,7 +187,7 @@ def chain_loop(*, chains: tuple[str, ...], reached: bool) -> str:
     rules: the text was edited, or put together from several dumps. A loop that nothing leads to does load; the
     first rule that leads there is refused.
 
-    Do: Take a fresh dump from the node.
+    Do: Take a fresh dump from the node and use that one.
     """
     way = " -> ".join(chains)
     if reached:

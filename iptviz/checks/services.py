@@ -295,7 +295,7 @@ def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
 
     The dump lacks lines.
 
-    Why: Where these connections go is unknown.
+    Why: The dump does not show where these connections go.
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """

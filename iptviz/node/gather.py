@@ -113,7 +113,7 @@ def choose_node(groups: Sequence[Group], name: str, wanted: str | None) -> Group
         return groups[0]
     if len(groups) == 1 and groups[0].name is None:
         raise DumpError(
-            f"no node name in it: cannot tell whether it is {quoted(str(wanted))}",
+            f"no node name in it: cannot tell whether it is {quoted(wanted)}",
             where=name,
             hint="drop --node",
         )

@@ -101,7 +101,7 @@ def read_port(option: str, port: int | str, _typed: Typed | None = None) -> int:
     number = port if isinstance(port, int) else int(port) if port.isdecimal() else service_port(port.lower())
     if number is None:
         raise PacketError(
-            f"{option}: invalid port {quoted(str(port))}", hint="use a number, or a name such as http"
+            f"{option}: invalid port {quoted(port)}", hint="use a number, or a name such as http"
         )
     if not 0 <= number <= PORT:
         raise PacketError(f"{option} {port} is out of range (0 to {PORT})")
@@ -135,7 +135,7 @@ def read_known_mark(_option: str, mark: str | int, _typed: Typed) -> Mark:
     """Return a mark of which all bits are known."""
     number = mark if isinstance(mark, int) else read_uint(mark)
     if number is None or not 0 <= number <= WORD:
-        raise PacketError(f"invalid mark {quoted(str(mark))}", hint="use 0x4000 or 16384")
+        raise PacketError(f"invalid mark {quoted(mark)}", hint="use 0x4000 or 16384")
     return known_mark(number)
 
 

@@ -109,7 +109,7 @@ def _check_client(client: str, family: str) -> None:
             hint=f"{near(client, CLIENT_KINDS)}use {', '.join(CLIENT_KINDS)}, or an address such as 10.244.0.9",
         )
     if f"ipv{address.version}" != family:
-        raise PacketError(f"the client {client} is not {family} like the dump")
+        raise PacketError(f"client {client} is IPv{address.version}, the dump is {family}")
 
 
 def _paths(

@@ -212,7 +212,7 @@ def lacking_label(outcome: FrontendOutcome) -> str:
     addresses = {hop.chain: way_of_comment(hop.via.comment) for hop in outcome.lacking}
     named = [f"{chain} ({way} by its comment)" if way else chain for chain, way in addresses.items()]
     more = f" and {len(named) - _MOST_LACKING:,} more" if len(named) > _MOST_LACKING else ""
-    return printable(f"unknown: not in this dump: {', '.join(named[:_MOST_LACKING])}{more}")
+    return printable(f"unknown (not in this dump: {', '.join(named[:_MOST_LACKING])}{more})")
 
 
 def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
@@ -224,12 +224,12 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
         return lacking_label(outcome)
     if outcome.empty_chains and not complete:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
-        return printable(f"unknown: this incomplete dump has no rules of {chains}")
+        return printable(f"unknown (this incomplete dump has no rules of {chains})")
     takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
     if outcome.hops and not complete:
-        return "unknown: this incomplete dump may lack rules of " + printable(outcome.hops[-1].chain)
+        return printable(f"unknown (this incomplete dump may lack rules of {outcome.hops[-1].chain})")
     return "no endpoint, not DNATed"
 
 

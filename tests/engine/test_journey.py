@@ -103,8 +103,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "packet matches ~j DROP and rules end at line 2, which cannot be read": "1 STOLEN INPUT",
         "packet matches ~j DROP and rules go on after line 2, which cannot be read": "1 ACCEPT INPUT"}),
     ("filter|-A FORWARD -j DROP", {"local_ips": ()},
-     {"destination is not an address of this node": "1 DROP FORWARD",
-      "destination is an address of this node": "1 ACCEPT INPUT"}),
+     {"destination is not local to this node": "1 DROP FORWARD",
+      "destination is local to this node": "1 ACCEPT INPUT"}),
     # DNAT is seen by routing and by the tables behind it
     (("nat|-A PREROUTING -d 10.2.0.2/32 -j DNAT --to-destination 10.2.0.3:81\n"
      "filter|-A FORWARD -d 10.2.0.3/32 -p tcp -m tcp --dport 81 -j DROP"), {},
@@ -213,7 +213,7 @@ def test_nat_is_not_asked_where_nothing_wants_connections_to_be_tracked() -> Non
     assert told(ask(rules)) == {"always": "1 ACCEPT FORWARD mark None"}  # a mark alone is no other fate
     assert told(ask(rules + "\nfilter|-A FORWARD -m mark --mark 0x7 -j DROP")) == {
         "this node tracks connections": "1 DROP FORWARD mark 0x7",
-        "this node tracks no connections": "1 ACCEPT FORWARD",
+        "this node does not track connections": "1 ACCEPT FORWARD",
     }
     assert told(ask(rules, assume=("this node tracks connections",))) == {
         "always": "1 ACCEPT FORWARD mark 0x7"

@@ -30,8 +30,8 @@ FORMS = (
 def test_a_command_is_read_as_its_rule(form: str) -> None:
     read = dump(form)
     assert rules(read) == {"nat": [(1, RULE)]}
-    assert notes(read) == [("1", False, "a command, read as the rule that it makes")]
-    told = "made from 1 iptables command, as if it ran once: what was there before is not known"
+    assert notes(read) == [("1", False, "read a command as the rule that it adds")]
+    told = "built from 1 iptables command, each run once; the rules before them are unknown"
     assert any(sentence(gap).endswith(told) for gap in read.gaps)
     assert read.lacks_lines
 

@@ -16,8 +16,8 @@ from tests.intake.texts import dump, dumps, joined, rules, texts
 RULE = '-A A -m comment --comment "a \\"b\\"" -j B'
 OTHER = "-A A -j C"
 NAT = f"*nat\n:A - [0:0]\n{RULE}\n{OTHER}\nCOMMIT\n"
-UNPACKED = "what stands in strings (JSON, YAML) is unpacked"
-COUNTED = "lines are counted in the text as unpacked"
+UNPACKED = "text in JSON or YAML strings unpacked"
+COUNTED = "line numbers are those of the unpacked text"
 
 
 if TYPE_CHECKING:

@@ -102,9 +102,7 @@ def test_where_none_is_obvious_all_are_listed() -> None:
     with pytest.raises(DumpError) as caught:
         load(joined(*NAT, *ANOTHER))
     assert caught.value.where == "<bytes>"
-    assert caught.value.what == (
-        "holds 2 dumps, and nothing tells which one is meant: choose one with --dump N"
-    )
+    assert caught.value.what == ("contains 2 dumps; pick one with --dump N")
     assert caught.value.hint.splitlines() == [
         "1: line 2 · iptables-save v1.8.9 · rules: nat 1 · Mon Nov 23 12:00:00 2026",
         "  2: line 7 · iptables-save v1.8.9 · rules: nat 1 · Mon Nov 23 12:00:00 2026",

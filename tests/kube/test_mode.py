@@ -80,7 +80,7 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
         ("filter-only", "written by kube-proxy", "table nat is not here"),
         (
             "cut-in-declarations",
-            "the dump lacks lines and has no KUBE-SERVICES chain",
+            "the dump is incomplete and has no KUBE-SERVICES chain",
             "whether kube-proxy runs in iptables mode here is not",
         ),
     ],

@@ -100,7 +100,7 @@ def test_the_difference_of_two_dumps_counts() -> None:
 
 def test_counters_that_went_backwards_are_flagged() -> None:
     result = traced(counted(10, 10, 10, 10), counted(5, 50, 5, 5))
-    assert "its counter went backwards, from 50 to 10: reset between the two dumps" in fact(result)
+    assert "its counter went backwards, from 50 to 10: zeroed between the two dumps" in fact(result)
     assert result.observed[0][0].p is None
 
 

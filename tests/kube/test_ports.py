@@ -50,7 +50,7 @@ TOLD: list[tuple[str, str, list[tuple[str, str | None, int, list[str]]], list[st
     ("netavark", ":8088", [("published", None, 99, ["10.88.0.2:80"])], []),
     ("02b-healthcheck-1.29", ":32000", [("health-check", None, 41, [])],
      ["line 41: accepts what comes to :32000/tcp: kube-proxy itself answers", "the health of shop/web"]),
-    ("02b-healthcheck-1.29", ":32000/udp", [], ["names no service"]),
+    ("02b-healthcheck-1.29", ":32000/udp", [], ["no services found"]),
 ]  # fmt: skip
 
 

@@ -296,7 +296,7 @@ def test_of_several_nodes_one_is_asked_for(layout: str, paths: dict[str, str]) -
     nodes = EXPECTED[layout].nodes
     with pytest.raises(DumpError) as caught:
         load_node(paths[layout])
-    assert caught.value.what == f"holds dumps of {len(nodes)} nodes: {', '.join(map(str, nodes))}"
+    assert caught.value.what == f"contains dumps of {len(nodes)} nodes: {', '.join(map(str, nodes))}"
     assert [load_node(paths[layout], node=name).name for name in nodes] == list(nodes)
     with pytest.raises(DumpError, match="holds no dump of node node-9"):
         load_node(paths[layout], node="node-9")

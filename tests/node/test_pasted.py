@@ -100,8 +100,8 @@ def test_nothing_that_was_used_is_said_to_be_left_out() -> None:
     assert [line.partition(">:")[2] for line in said] == [
         "1: left out: a command",  # its output has lines of its own
         "112: left out: a command",
-        "255: left out: a shell prompt",
-        "256: left out: not part of a dump",
+        "255: skipped: shell prompt",
+        "256: skipped: not iptables output",
     ]
 
 

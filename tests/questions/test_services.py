@@ -92,7 +92,7 @@ def test_a_service_without_endpoints_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"endpoint": "web"}, "'web' is no endpoint"), ({"sort": "age"}, "cannot sort by 'age'")],
+    [({"endpoint": "web"}, 'invalid endpoint "web"'), ({"sort": "age"}, 'cannot sort by "age"')],
 )
 def test_what_cannot_be_asked_is_said(options: dict[str, Any], said: str) -> None:
     with pytest.raises(iptviz.TargetError, match=said):
@@ -160,7 +160,7 @@ def test_only_what_fails_is_listed_and_what_is_not_known_is_counted(monkeypatch:
     assert result.total == 7
     (note,) = [note for note in sentences(result.notes) if "not listed" in note]
     assert note.startswith(
-        "2 other service ports are not listed, of which it is not known whether all clients reach"
+        "2 other service ports not listed: whether all clients reach them depends on conditions"
     )
 
 

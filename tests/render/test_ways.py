@@ -64,7 +64,7 @@ def test_in_colour_what_fails_is_red_and_nothing_else() -> None:
     red = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines if "\x1b[1;31m" in line]
     assert red == [
         "NOT REACHED  pod: DROP by the policy of filter FORWARD (line 5)",
-        "Findings  forward-drop (high): iptviz explain ID says why it matters and what to do",
+        "Findings  forward-drop (high) (details: iptviz explain ID)",
     ]
 
 

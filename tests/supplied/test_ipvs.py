@@ -168,7 +168,7 @@ def test_trace_says_where_ipvs_sends_connections(tmp_path: Path) -> None:
 def test_a_part_of_the_output_has_no_shares(tmp_path: Path) -> None:
     rows = "\n".join(LISTED.split("\n")[5:7]) + "\n"
     (told,) = said(tmp_path, "10.96.20.1:80", ipvs=rows, command="ipvsadm -Ln | grep -A1 10.96.20.1")
-    assert "goes to 10.244.0.5:8080 weight 1 (the output may lack some)" in told
+    assert "goes to 10.244.0.5:8080 weight 1 (the output may be incomplete)" in told
 
 
 def test_services_and_packet_say_what_ipvsadm_shows(tmp_path: Path) -> None:

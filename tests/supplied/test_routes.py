@@ -124,7 +124,7 @@ def test_next_hops_on_the_line_of_their_route_are_all_read() -> None:
 
 
 def test_lines_count_as_they_are_where_next_hops_stand_on_one() -> None:
-    with pytest.raises(DumpError, match="routes:6: 'nonsense'"):
+    with pytest.raises(DumpError, match='routes:6: invalid route destination "nonsense"'):
         read_routes(ONE_LINE + "nonsense dev lo\n", "routes")
 
 
@@ -147,7 +147,7 @@ WRONG = {
     "hop first on a line": ("\\\tnexthop via 10.0.0.1 dev lo\n", "routes:1: nexthop without a route"),
     "zero byte": ("10.0.0.0\0/8 dev lo\n", "invalid route destination"),
     "JSON without destination": ('[{"dev":"lo"}]', 'routes:1: invalid route destination "None"'),
-    "JSON of numbers": ("[7]", "routes:1: holds '7'"),
+    "JSON of numbers": ("[7]", 'routes:1: cannot parse "ip -j route" output: "7" is not an object'),
 }
 
 
