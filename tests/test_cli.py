@@ -39,13 +39,13 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
         ((*ASK, "--color", "sometimes"), 2, False, "'sometimes' is not one of"),
         (("trace", "no service!", FIXTURE), 2, False, "invalid TARGET"),
         (("trace", ":70000", FIXTURE), 2, False, "port 70000 is out of range"),
-        ((*ASK, "-f", "gif"), 2, False, "there is no format 'gif'"),
+        ((*ASK, "-f", "gif"), 2, False, 'unknown format "gif"'),
         ((*ASK, "-o", "answer.xyz"), 2, False, "answer.xyz: no format has this suffix"),
         (("trace", "10.0.0.1", "missing.rules"), 2, False, "missing.rules: cannot be read: no such file"),
         (("trace", "10.0.0.1", "fixtures"), 2, False, "nodes: checks, httpd-affinity, httpd-dual-stack"),
         (("trace", "10.0.0.1", "/dev/null"), 2, False, "/dev/null: is empty"),
         (("trace", "10.0.0.1", sys.executable), 2, False, "this is a program, not a dump"),
-        (("trace", "10.0.0.1", "LICENSE"), 2, False, "LICENSE: holds no dump"),
+        (("trace", "10.0.0.1", "LICENSE"), 2, False, "LICENSE: no iptables rules found"),
     ],
 )  # fmt: skip
 def test_status_answer_and_message(

@@ -94,7 +94,7 @@ def test_no_format_changes_the_exit_status(format_name: str) -> None:
         (("--redact", "--sysctl", REFUSED), "no settings found"),
         (("-o", "fixtures"), "fixtures: cannot be written: it is a folder\n  name a file in it"),
         (("-f", "html", "-o", "fixtures"), "fixtures: cannot be written: it is a folder"),
-        (("-f", "dot"), "there is no format 'dot'"),
+        (("-f", "dot"), 'unknown format "dot"'),
         (("--redact", "--baseline", "b.json"), "add --map FILE"),
         (("--write-baseline", REFUSED), "would overwrite"),
         (("--write-baseline", "-"), "--write-baseline needs the name of a file"),
@@ -184,7 +184,7 @@ def test_a_dump_is_piped_in() -> None:
     ("fixture", "note"),
     [
         ("flushed-nat", "no chain of this dump shows that kube-proxy ran here"),
-        ("cut-in-declarations", "whether kube-proxy runs in iptables mode here is not known"),
+        ("cut-in-declarations", "whether kube-proxy runs in iptables mode is unknown"),
     ],
 )
 def test_where_there_are_no_services_it_says_why(fixture: str, note: str) -> None:

@@ -70,7 +70,7 @@ def test_of_several_nodes_one_is_chosen_by_its_name(nodes: Path) -> None:
     assert "10.244.9.99:80" in run("trace", CLUSTER_IP, str(nodes), "--node", "node-2").stdout
     done = run("trace", CLUSTER_IP, str(nodes), "--node", "node-3")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "holds no dump of node node-3, but of node-1, node-2" in done.stderr
+    assert 'no dump of node "node-3"; nodes: node-1, node-2' in done.stderr
 
 
 def test_where_nothing_tells_which_dump_is_meant_all_are_listed() -> None:
@@ -96,10 +96,10 @@ def test_a_dump_of_a_bundle_is_chosen_by_number_or_path(how: str, nodes: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--dump", "3"), "holds 2 dumps, there is no dump 3"),
-        (("--dump", "0"), "holds 2 dumps, there is no dump 0"),
+        (("--dump", "3"), "no dump 3; contains 2 dumps"),
+        (("--dump", "0"), "no dump 0; contains 2 dumps"),
         (("--max-size", "1K"), "--max-size raises the limit"),
-        (("--max-size", "much"), "'much' is no size"),
+        (("--max-size", "much"), 'invalid size "much"'),
     ],
 )
 def test_a_dump_that_cannot_be_had_is_an_error(arguments: tuple[str, ...], message: str, nodes: Path) -> None:

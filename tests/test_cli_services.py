@@ -53,7 +53,7 @@ def test_a_suffix_chooses_the_format(tmp_path: Path) -> None:
     [
         (("--sort", "age"), 'cannot sort by "age"'),
         (("--endpoint", "web"), 'invalid endpoint "web"'),
-        (("-f", "dot"), "there is no format 'dot'"),
+        (("-f", "dot"), 'unknown format "dot"'),
         (("nowhere.rules",), "nowhere.rules"),
     ],
 )

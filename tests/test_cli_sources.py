@@ -93,11 +93,11 @@ def test_sources_says_of_lines_what_is_wrong_only_where_asked(tmp_path: Path) ->
     ("arguments", "stdin", "message"),
     [
         (("missing.tar",), b"", "missing.tar: cannot be read: no such file"),
-        (("LICENSE",), b"", "LICENSE: holds no dump"),
+        (("LICENSE",), b"", "LICENSE: no iptables rules found"),
         (("-",), b"", "<stdin>: is empty"),
         (("--max-size", "1K"), HTTPD, "is larger than 1 KiB"),
-        (("--max-size", "much"), HTTPD, "'much' is no size"),
-        (("-f", "svg", FIXTURE), b"", "there is no format 'svg'"),
+        (("--max-size", "much"), HTTPD, 'invalid size "much"'),
+        (("-f", "svg", FIXTURE), b"", 'unknown format "svg"'),
     ],
 )
 def test_what_sources_cannot_read_is_an_error(arguments: tuple[str, ...], stdin: bytes, message: str) -> None:
@@ -144,7 +144,7 @@ def test_a_number_chooses_a_dump(number: str, status: int, bundle: Path) -> None
 def test_a_number_that_is_not_there_is_an_error_with_the_list(number: str, bundle: Path) -> None:
     done = run("trace", TARGET, str(bundle), "--dump", number)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"{bundle}: holds 3 dumps, there is no dump {number}" in done.stderr
+    assert f"{bundle}: no dump {number}; contains 3 dumps" in done.stderr
     assert "1: sosreport-node1" in done.stderr
 
 

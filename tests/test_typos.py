@@ -224,7 +224,7 @@ def test_a_file_that_is_missing_is_no_target_where_nothing_is_piped_in() -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert "missing: cannot be read: no such file" in done.stderr
     done = run("report", "missing", "-f", "markdown")
-    assert "there is no file 'missing': it was taken for a TARGET" in done.stderr
+    assert 'no file "missing": it was read as a TARGET' in done.stderr
 
 
 def test_a_report_of_what_is_piped_in_is_not_written_over_it(tmp_path: Path) -> None:

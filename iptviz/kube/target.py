@@ -144,7 +144,7 @@ def _parse_address(rest: str, protocol: str | None, text: str) -> AddressTarget 
 
 def _checked_port(port: int, text: str) -> int:
     if not 0 < port < 65536:
-        raise TargetError(f"invalid port {port} in {quoted(text)} (1 to 65535)")
+        raise TargetError(f"invalid port {port} in {quoted(without_password(text))} (1 to 65535)")
     return port
 
 

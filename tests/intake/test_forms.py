@@ -64,7 +64,7 @@ FORMS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...]]] = {
     "utf-16-be without mark": ((), {"encode": lambda text: text.encode("utf-16-be")}, (WIDE,)),
     "utf-32": ((), {"encode": wild.utf16("utf-32-le")}, (WIDE,)),
     "utf-16 with crlf": ((), {"encode": wild.utf16("utf-16-le"), "end": "\r\n"}, (WIDE,)),
-    "nul bytes": ((), {"encode": lambda text: text.encode().replace(b"COMMIT", b"COM\0MIT")}, ("NUL bytes are left out",)),
+    "nul bytes": ((), {"encode": lambda text: text.encode().replace(b"COMMIT", b"COM\0MIT")}, ("NUL bytes removed",)),
     "trailing blanks": ((trailing("  "),), {}, ()),
     "trailing tabs and crlf": ((trailing("\t"),), {"end": "\r\n"}, ()),
     "blank lines around": ((before("", ""), after("", "")), {}, ()),

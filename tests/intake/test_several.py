@@ -114,7 +114,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     with pytest.raises(DumpError) as caught:
         load(joined(*lines))
     assert caught.value.hint.count("\n") == 12
-    assert caught.value.hint.endswith("and 8 more: iptviz sources lists them")
+    assert caught.value.hint.endswith("and 8 more; list them: iptviz sources")
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -126,10 +126,10 @@ def test_a_number_chooses_whatever_is_obvious(number: int) -> None:
 @pytest.mark.parametrize(
     ("lines", "number", "what"),
     [
-        ([*NAT, *ANOTHER], 3, "holds 2 dumps, there is no dump 3"),
-        ([*NAT, *ANOTHER], 0, "holds 2 dumps, there is no dump 0"),
-        (NAT, 2, "holds 1 dump, there is no dump 2"),
-        (NAT, -1, "holds 1 dump, there is no dump -1"),
+        ([*NAT, *ANOTHER], 3, "no dump 3; contains 2 dumps"),
+        ([*NAT, *ANOTHER], 0, "no dump 0; contains 2 dumps"),
+        (NAT, 2, "no dump 2; contains 1 dump"),
+        (NAT, -1, "no dump -1; contains 1 dump"),
     ],
 )
 def test_a_number_that_is_not_there(lines: list[str], number: int, what: str) -> None:

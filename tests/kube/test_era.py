@@ -95,9 +95,9 @@ def test_a_form_dates_a_dump(lines: dict[str, str], expected: str) -> None:
 
 def test_mixed_eras_are_said_with_both_lines() -> None:
     found = era(nat="-A KUBE-XLB-A -j KUBE-SEP-A;-A KUBE-EXT-A -j KUBE-SVC-A")
-    assert found.startswith("mixed eras: ")
-    assert "KUBE-XLB- chains (line 3) is of 1.4 to 1.23" in found
-    assert "KUBE-EXT- chains (line 4) is of 1.24 or newer" in found
+    assert found.startswith("rules of different kube-proxy versions: ")
+    assert "KUBE-XLB- chains (line 3) is from 1.4 to 1.23" in found
+    assert "KUBE-EXT- chains (line 4) is from 1.24 or newer" in found
 
 
 @pytest.mark.parametrize(

@@ -298,7 +298,7 @@ def test_of_several_nodes_one_is_asked_for(layout: str, paths: dict[str, str]) -
         load_node(paths[layout])
     assert caught.value.what == f"contains dumps of {len(nodes)} nodes: {', '.join(map(str, nodes))}"
     assert [load_node(paths[layout], node=name).name for name in nodes] == list(nodes)
-    with pytest.raises(DumpError, match="holds no dump of node node-9"):
+    with pytest.raises(DumpError, match='no dump of node "node-9"'):
         load_node(paths[layout], node="node-9")
 
 

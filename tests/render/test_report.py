@@ -269,7 +269,7 @@ def test_markdown_and_pseudonyms(tmp_path: Path) -> None:
     [
         ((TODAY, "no target!"), "invalid TARGET"),
         (("missing.rules",), "missing.rules: cannot be read"),
-        ((TODAY, "-f", "png"), "there is no format 'png'"),
+        ((TODAY, "-f", "png"), 'unknown format "png"'),
     ],
 )
 def test_what_cannot_be_reported_is_said(arguments: tuple[str, ...], message: str) -> None:
