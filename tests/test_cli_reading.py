@@ -112,7 +112,7 @@ def test_a_dump_that_cannot_be_had_is_an_error(arguments: tuple[str, ...], messa
 def test_a_path_that_no_bundle_holds_is_an_error(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, f"{nodes}:no/such")
     assert done.returncode == 2
-    assert f"{nodes}: no file named no in it/such" in done.stderr
+    assert f"{nodes}: no file named no/such in it" in done.stderr
 
 
 NOISY = b"root@node-7:~# iptables-save\n```\n" + HTTPD + b"```\nthanks\n"
@@ -130,7 +130,7 @@ def test_what_was_left_out_is_said_in_one_line() -> None:
 
 def test_verbose_says_why_for_each_stretch_of_lines() -> None:
     assert run("trace", CLUSTER_IP, "-v", stdin=NOISY).stderr.splitlines() == [
-        "<stdin>:1: left out: a command",
+        "<stdin>:1: skipped: shell command",
         "<stdin>:2: skipped: Markdown fence",
         f"<stdin>:{LAST - 1}: skipped: Markdown fence",
         f"<stdin>:{LAST}: skipped: not iptables output",
@@ -149,7 +149,7 @@ def test_quiet_says_nothing_of_it() -> None:
 def test_strict_refuses_what_is_not_plain(text: bytes) -> None:
     done = run("trace", CLUSTER_IP, "--strict", stdin=text)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "without --strict" in done.stderr
+    assert "drop --strict" in done.stderr
 
 
 def test_strict_takes_what_is_plain() -> None:
@@ -196,8 +196,8 @@ def test_sources_tells_of_each_line_when_asked() -> None:
     text = NOISY.replace(b"-j KUBE-MARK-MASQ", b"--what is-this -j KUBE-MARK-MASQ", 1)
     assert "left out" not in run("sources", stdin=text).stdout
     shown = run("sources", "--lines", stdin=text).stdout
-    assert "1: left out: a command" in shown
-    assert "not understood: --what is-this is not known" in shown
+    assert "1: skipped: shell command" in shown
+    assert "not understood: unknown option --what is-this" in shown
 
 
 def test_names_in_a_bundle_cannot_steer_the_terminal(tmp_path: Path) -> None:
@@ -229,8 +229,8 @@ def test_a_side_of_a_diff_is_chosen(tmp_path: Path) -> None:
     changes = tmp_path / "changes"
     changes.write_bytes(DIFF)
     new, old = (run("graph", str(changes), *side) for side in ((), ("--side", "old")))
-    assert f"{changes}: this is a diff: its new side is read (--side old reads the other)" in new.stderr
-    assert f"{changes}: this is a diff: its old side is read" in old.stderr
+    assert f"{changes}: this is a diff: using its new side (--side old for the other)" in new.stderr
+    assert f"{changes}: this is a diff: using its old side" in old.stderr
     assert "D" in new.stdout.split()
     assert "C" in old.stdout.split()
 
@@ -240,4 +240,4 @@ def test_a_side_of_what_is_no_diff_is_refused_in_a_line(tmp_path: Path) -> None:
     dump.write_bytes(b"*nat\n:A - [0:0]\nCOMMIT\n")
     done = run("services", str(dump), "--side", "new")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"iptviz: {dump}: --side new is for diffs, and this is none\n  drop --side\n"
+    assert done.stderr == f"iptviz: {dump}: --side new needs a diff, and this is not one\n  drop --side\n"

@@ -94,8 +94,8 @@ def test_sources_says_of_lines_what_is_wrong_only_where_asked(tmp_path: Path) ->
     [
         (("missing.tar",), b"", "missing.tar: cannot be read: no such file"),
         (("LICENSE",), b"", "LICENSE: no iptables rules found"),
-        (("-",), b"", "<stdin>: is empty"),
-        (("--max-size", "1K"), HTTPD, "is larger than 1 KiB"),
+        (("-",), b"", "<stdin>: file is empty"),
+        (("--max-size", "1K"), HTTPD, "larger than 1 KiB"),
         (("--max-size", "much"), HTTPD, 'invalid size "much"'),
         (("-f", "svg", FIXTURE), b"", 'unknown format "svg"'),
     ],
@@ -124,7 +124,7 @@ def test_a_node_of_a_bundle_is_used_and_it_is_said_which_dump(bundle: Path) -> N
     assert done.returncode == 0
     assert done.stdout.splitlines()[1:] == run("trace", TARGET, FIXTURE).stdout.splitlines()[1:]
     (line,) = done.stderr.splitlines()
-    assert "dump 3 of 3 is used (" in line
+    assert "using dump 3 of 3 (" in line
     assert "--dump N for another" in line
 
 
@@ -137,7 +137,7 @@ def test_a_target_of_ipv6_is_looked_for_in_a_dump_of_ipv6() -> None:
 def test_a_number_chooses_a_dump(number: str, status: int, bundle: Path) -> None:
     done = run("trace", TARGET, str(bundle), "--dump", number)
     assert done.returncode == status
-    assert f"dump {number} of 3 is used" in done.stderr
+    assert f"using dump {number} of 3" in done.stderr
 
 
 @pytest.mark.parametrize("number", ["0", "4", "-1"])
@@ -174,7 +174,7 @@ def test_one_line_sums_up_what_was_left_out_and_repaired() -> None:
     assert done.returncode == 0
     assert done.stderr == (
         f"<stdin>: skipped 2 of {total} lines that are not iptables output (lines 1, {total}); "
-        f"{total - 2} lines repaired (stripped leading quote marks): 2-{total - 1}; -v for details\n"
+        f"repaired {total - 2} lines: stripped leading quote marks (lines 2-{total - 1}); -v for details\n"
     )
     assert run("trace", TARGET, "-q", stdin=QUOTED).stderr == ""
 
@@ -196,10 +196,10 @@ def test_a_repair_of_the_whole_text_is_said() -> None:
 @pytest.mark.parametrize(
     ("stdin", "what"),
     [
-        (QUOTED, "2 lines were not iptables output"),
+        (QUOTED, "skipped 2 of 105 lines that are not iptables output"),
         (PROMPTED, "skipped 1 of 104 lines that are not iptables output (line 1)"),
         (HTTPD.decode().encode("utf-16"), "the text is UTF-16 or UTF-32"),
-        (b"> " + HTTPD.replace(b"\n", b"\n> "), "repaired (stripped leading quote marks)"),
+        (b"> " + HTTPD.replace(b"\n", b"\n> "), "lines: stripped leading quote marks"),
     ],
 )
 def test_strict_refuses_what_had_to_be_left_out_or_repaired(stdin: bytes, what: str) -> None:
@@ -207,7 +207,7 @@ def test_strict_refuses_what_had_to_be_left_out_or_repaired(stdin: bytes, what: 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("iptviz: <stdin>: ")
     assert what in done.stderr
-    assert "without --strict" in done.stderr
+    assert "drop --strict" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -55,10 +55,10 @@ def test_what_is_not_there_is_no_answer(target: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("www.example.com",), "this host name is not a service's"),
+        (("www.example.com",), '"www.example.com" is a host name, not a service'),
         (("pod-0.web.shop.svc",), "name of a pod behind a headless service"),
-        (("10.0.0.1", "-n", "shop"), "--namespace shop goes with the name of a service"),
-        (("other/web", "-n", "shop"), "names namespace other"),
+        (("10.0.0.1", "-n", "shop"), "--namespace shop needs the name of a service"),
+        (("other/web", "-n", "shop"), "is in namespace other, not shop"),
         (("http://user:secret@", "-n", "shop"), "invalid TARGET"),
     ],
 )

@@ -127,11 +127,11 @@ def test_a_file_that_is_called_as_a_service_is_no_reason_to_ask(
         (("trace", "nobody", DUMP), 1, 'no service matches "nobody" in this dump'),
         (("graph", DUMP, "--focus", "nobody"), 1, 'no service matches "nobody" in this dump'),
         (("graph", DUMP, "--around", "NOBODY"), 1, 'no chain "NOBODY" in this dump'),
-        (("services", DUMP, "-n", "nowhere"), 0, 'no service of this dump has namespace "nowhere"'),
+        (("services", DUMP, "-n", "nowhere"), 0, 'no service in namespace "nowhere" in this dump'),
         (
             ("services", DUMP, "--endpoint", "10.9.9.9"),
             0,
-            "no service of this dump leads to endpoint 10.9.9.9",
+            "no service in this dump leads to endpoint 10.9.9.9",
         ),
         (("explain", "nothing-such"), 2, 'unknown finding "nothing-such"'),
     ],

@@ -132,8 +132,8 @@ def _table_guessed(*, first: int, last: int, table: str) -> str:
 
 def _lines_left_out(*, notes: tuple[LineNote, ...], total: int) -> str:
     count = sum(note.size for note in notes)
-    are, lines = "is" if count == 1 else "are", "line" if total == 1 else "lines"
-    return f"skipped {count:,} of {total:,} {lines} that {are} not iptables output ({_places(notes, count)})"
+    lines = "line that is" if total == 1 else "lines that are"
+    return f"skipped {count:,} of {total:,} {lines} not iptables output ({_places(notes, count)})"
 
 
 def _lines_repaired(*, notes: tuple[LineNote, ...], total: int) -> str:  # noqa: ARG001 - of what was left out alone

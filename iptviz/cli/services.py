@@ -59,7 +59,7 @@ def services_command(
     exit_code: Annotated[
         bool,
         typer.Option(
-            "--exit-code", help="Exit 1 if --failing, --uneven or --no-endpoints lists any service."
+            "--exit-code", help="Exit 1 if any service is listed by --failing, --uneven or --no-endpoints."
         ),
         Named.NOTHING,
     ] = False,

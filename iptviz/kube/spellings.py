@@ -108,9 +108,9 @@ def _of_pod(labels: Sequence[str], port: str | None, typed: str) -> str:
     of_pod = labels[2:3] == ["pod"] or labels[3:4] == ["svc"]
     address = next(_addresses(labels[0]), None) if of_pod else None
     if address is None:
-        what = "name of a pod behind a headless service" if labels[3:4] == ["svc"] else "host name"
+        what = "the name of a pod behind a headless service" if labels[3:4] == ["svc"] else "a host name"
         raise TargetError(
-            f"{quoted(typed)} is the {what}, not a service (NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN)",
+            f"{quoted(typed)} is {what}, not a service (NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN)",
             hint="use the address that it resolves to",
         )
     return join_endpoint(address, int(port) if port and port.isdecimal() else None)

@@ -323,7 +323,7 @@ def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> Non
 )
 def test_what_may_be_a_name_without_a_pseudonym_is_refused(beside: Beside, text: str) -> None:
     assert read_assumption(text).text == text  # it is a condition
-    with pytest.raises(PacketError, match="cannot be put into pseudonyms"):
+    with pytest.raises(PacketError, match="cannot redact"):
         beside.assumption(text)
 
 

@@ -212,5 +212,5 @@ def test_no_row_is_untested() -> None:
 
 @pytest.mark.parametrize("text", ["", "the moon is full", "source", "source of type"])
 def test_what_is_no_condition_is_refused(text: str) -> None:
-    with pytest.raises(PacketError, match="no condition reads"):
+    with pytest.raises(PacketError, match="unknown condition"):
         read_assumption(text)

@@ -198,5 +198,5 @@ def test_a_namespace_may_be_given_beside_a_name(text: str, namespace: str, expec
 
 @pytest.mark.parametrize("text", ["10.0.0.1", ":32123", "KUBE-SERVICES", "other/web", "web.other"])
 def test_a_namespace_that_does_not_fit_is_refused(text: str) -> None:
-    with pytest.raises(TargetError, match="not shop|--namespace shop"):
+    with pytest.raises(TargetError, match=r"not shop|--namespace shop"):
         in_namespace(text, "shop")

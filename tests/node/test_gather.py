@@ -77,7 +77,7 @@ REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
     ),
     "a pod's alone": (
         {"sos_commands/networking/namespaces/cni-1/ip_netns_exec_cni-1_iptables-save": texts.LEGACY},
-        "holds only dumps of network namespaces",
+        "contains only dumps of network namespaces",
     ),
 }  # fmt: skip
 

@@ -103,7 +103,7 @@ def test_tables_in_folders_of_their_own_are_not_joined(tmp_path: Path) -> None:
 def test_a_name_that_nothing_confirms_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rules"
     path.write_text(DROPS)
-    with pytest.raises(DumpError, match="nothing says that it is n1"):
+    with pytest.raises(DumpError, match='cannot tell whether it is "n1"'):
         load_node(str(path), node="n1")
     prompted = f"root@n1:~# iptables-save\n{DROPS}".encode()
     with pytest.raises(DumpError, match='no dump of node "n2"; nodes: n1'):
@@ -243,7 +243,7 @@ def listed(policy: str) -> str:
 def test_listings_of_one_table_that_differ_are_refused(tmp_path: Path) -> None:
     same = written(tmp_path / "same", {"1": listed("DROP"), "2": listed("DROP")})
     assert [len(dump.others) for dump in load_node(same).dumps] == [0]
-    with pytest.raises(DumpError, match="nothing tells which one is meant"):
+    with pytest.raises(DumpError, match="pick one with --dump N"):
         load_node(written(tmp_path / "rivals", {"1": listed("ACCEPT"), "2": listed("DROP")}))
 
 
@@ -281,9 +281,9 @@ def test_of_several_files_one_may_be_empty_or_of_another_kind(tmp_path: Path) ->
         ),
         (
             "1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet 192.0.2.1/24 scope global eth0\n",
-            "tells the node's addresses",
+            "used: the node's addresses",
         ),
-        ("1: lo    inet6 ::1/128 scope host\n2: eth0    inet6 fe80::1/64 scope link\n", "tells the node's addresses"),
+        ("1: lo    inet6 ::1/128 scope host\n2: eth0    inet6 fe80::1/64 scope link\n", "used: the node's addresses"),
         (
             "2: eth0    inet6 fe80::1/64 scope link\n3: c    inet 10.127.0.0/32 scope link\n",
             "used: the node's addresses, without lo (incomplete)",

@@ -106,7 +106,7 @@ def test_a_table_that_no_file_shows_is_a_condition(tmp_path: Path) -> None:
     document = answer("packet", write(LAYOUTS["aks"](), tmp_path), *PACKET)
     (outcome,) = document["outcomes"]
     assert [need["text"] for need in outcome["when"]] == ["tables not in the dump (nat) have no effect"]
-    assert "not in the dump: table nat; what rules the node may have there is not known" in document["notes"]
+    assert "no nat table in the dump; rules that the node may have there are unknown" in document["notes"]
 
 
 def test_what_nft_shows_to_be_all_is_not_doubted(tmp_path: Path) -> None:

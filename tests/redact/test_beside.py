@@ -207,7 +207,7 @@ def test_a_condition_that_may_hold_a_name_without_a_pseudonym_is_refused(
     assert run(*asked, "--json")[0] == 0
     status, text, message = run(*asked, "--json", "--redact")
     assert (status, text) == (2, "")
-    assert "cannot be put into pseudonyms" in message
+    assert "cannot redact" in message
 
 
 def test_a_file_that_is_none_is_said_and_nothing_is_answered(folder: Path) -> None:

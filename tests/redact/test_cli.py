@@ -166,7 +166,7 @@ def test_a_map_has_a_file_of_its_own(tmp_path: Path, command: tuple[str, ...]) -
         ("--map", "-"): "--map needs a file name",
         ("--map", ""): "--map needs a file name",
         ("--map", str(tmp_path / "folder")): "is a directory",
-        ("--map", str(tmp_path / "pipe")): "is a device or a pipe",
+        ("--map", str(tmp_path / "pipe")): "a device or a pipe",
     }
     for options, said in wrong.items():
         status, output, message = run(*command, *options)
