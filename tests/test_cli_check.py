@@ -183,7 +183,7 @@ def test_a_dump_is_piped_in() -> None:
 @pytest.mark.parametrize(
     ("fixture", "note"),
     [
-        ("flushed-nat", "no chain of this dump shows that kube-proxy ran here"),
+        ("flushed-nat", "no chain of this dump shows that kube-proxy ran"),
         ("cut-in-declarations", "whether kube-proxy runs in iptables mode is unknown"),
     ],
 )

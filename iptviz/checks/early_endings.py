@@ -81,7 +81,7 @@ def masquerade_preempted(*, names: tuple[str, ...], whose: str, target: str, cha
     outside the cluster.
 
     Why: The endpoint gets connections with their own source and answers the client directly, not through this
-    node: the client gets an answer from an address that it did not ask, and the connection hangs.
+    node: the client gets an answer from an address that it did not contact, and the connection hangs.
 
     Do: Find out which program wrote the rule, and see that it stands behind the jump to KUBE-POSTROUTING, which
     kube-proxy puts first when it starts.

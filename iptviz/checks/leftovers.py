@@ -84,7 +84,7 @@ def xlb_leftover(*, chain: str, count: int) -> str:
 def stale_cni(*, chain: str, at: int) -> str:
     """Both flannel and Calico masquerade what pods send: one of the two is usually left over.
 
-    flannel with Calico's policies alone (Canal) is meant so, and is no finding: Calico does not masquerade then.
+    flannel with Calico for policies only (Canal) is intended and not a finding: Calico does not masquerade then.
 
     Why: flannel's chains stay in the kernel when flannel is removed. Its MASQUERADE may take connections between
     pods of different nodes: they come from the node's address, and network policies that admit pods drop them.

@@ -269,7 +269,7 @@ def shadowed_rule(*, target: str, chain: str, wanted: str, count: int, at: int) 
 
     Do: Find out which program wrote the earlier rule. Move the later rules above it, or narrow it.
     """
-    rules = "1 more rule stands" if count == 2 else f"{count - 1:,} more rules stand"
+    rules = "1 more rule is" if count == 2 else f"{count - 1:,} more rules are"
     more = f"; {rules} below one that takes all" if count > 1 else ""
     return f"{wanted} {target} in {chain} takes all packets that the rule of line {at} would match{more}"
 

@@ -293,7 +293,7 @@ def connections_lost(*, names: tuple[str, ...], places: Places) -> str:
 def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
     """A chain that a service's connections enter has no rules in this dump, or no end.
 
-    The dump lacks lines.
+    The dump is incomplete.
 
     Why: The dump does not show where these connections go.
 

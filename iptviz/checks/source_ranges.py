@@ -179,11 +179,11 @@ def node_port_beyond_source_ranges(*, names: tuple[str, ...], texts: tuple[str, 
 def marked_drop_passes(*, names: tuple[str, ...], texts: tuple[str, ...], hooks: tuple[str, ...]) -> str:
     """Connections that kube-proxy means to be dropped pass where this node only forwards them.
 
-    Up to 1.24 kube-proxy only marks them (KUBE-MARK-DROP), and kubelet's KUBE-FIREWALL, which drops what
-    bears the mark, is asked for packets to and from this node alone.
+    Up to 1.24 kube-proxy only marks them (KUBE-MARK-DROP), and kubelet's KUBE-FIREWALL, which drops marked
+    packets, sees only packets to and from this node.
 
-    Why: What source ranges or policy Local should keep out goes on to the load balancer with its destination
-    unchanged, and may come back admitted, from another address.
+    Why: What source ranges or a Local policy should keep out goes on to the load balancer, not DNATed, and may
+    come back from an allowed address.
 
     Do: Do not rely on source ranges for what passes through nodes: guard the load balancer itself. From 1.25
     on kube-proxy drops these connections when they are forwarded, too.

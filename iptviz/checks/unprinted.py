@@ -177,7 +177,7 @@ def ports_not_printed(*, count: int) -> str:
     look as if the first got all connections. Restoring this dump would make it real.
     """
     rules = "1 rule of a service" if count == 1 else f"{count:,} rules of services"
-    return f"the dump does not print the port of {rules}: unknown here, not absent on the node"
+    return f"the dump does not print the port of {rules}: unknown, not absent on the node"
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, "no-masquerade", "hairpin-missing"))
@@ -205,7 +205,7 @@ def chances_not_printed(*, chains: tuple[str, ...]) -> str:
     Why: As the text stands the first endpoint of each service would get every connection. kube-proxy never writes
     that; the share of each endpoint is unknown.
     """
-    return f"the probabilities of {listed(chains, _MOST_CHAINS)} are not printed: shares are unknown here"
+    return f"the probabilities of {listed(chains, _MOST_CHAINS)} are not printed: shares are unknown"
 
 
 @diagnosis(
@@ -237,9 +237,9 @@ def rule_corrupt(*, chain: str, count: int, drops: bool) -> str:
     a dump, wrote the rule back, it is real: then everything that this node sends and receives is dropped.
     """
     if drops:
-        return f"{chain} drops everything: the mark that its DROP asks for is not printed, or is lost"
+        return f"{chain} drops everything: the mark of its DROP rule is not printed, or is lost"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
-    return f"{rules} could not be printed, the first in {chain}: what is asked there, or done, is unknown"
+    return f"{rules} could not be printed, the first in {chain}: their effect is unknown"
 
 
 @diagnosis("low")

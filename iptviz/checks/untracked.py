@@ -183,5 +183,5 @@ def notrack_dns(*, chain: str, at: int) -> str:
     """
     return (
         f"DNS is not tracked: for Calico's policies its answers belong to no connection, and line {at} ({chain}) "
-        "drops what they do not admit"
+        "drops what they do not allow"
     )

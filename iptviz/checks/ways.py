@@ -220,7 +220,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 
 @diagnosis("high", absence=True)
 def service_chain_empty(*, chain: str, of: str, alike: int) -> str:
-    """Connections enter a chain of a service that is declared and holds no rule.
+    """Connections enter a chain of a service that is declared but empty.
 
     Why: The chain gives them back at once: they go on without an endpoint, or to the other endpoints.
 

@@ -61,7 +61,7 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
         "none": "does not run in iptables mode, or its rules were flushed",
         "no-nat": "no nat table",
         "cut": "is unknown",
-        "flushed": f"{expected.chain} ({expected.table}, line {expected.line}) shows that kube-proxy ran here",
+        "flushed": f"{expected.chain} ({expected.table}, line {expected.line}) shows that kube-proxy ran on this node",
     }
     assert words.get(expected.name, "") in said or "no nat table" in said
     assert ("does not run" in said) == (expected.name in {"elsewhere", "none"})
@@ -74,7 +74,7 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
         (
             "firewalld",
             "its rules are gone from nat",
-            "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here",
+            "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran on this node",
         ),
         ("flushed-nat", "no sign of kube-proxy in iptables mode", "or its rules were flushed"),
         ("filter-only", "kube-proxy 1.25 or newer", "no table nat"),

@@ -176,4 +176,6 @@ def test_where_iptables_has_the_services_nothing_is_said_of_that() -> None:
 
 def test_of_a_packet_to_a_node_without_its_nat_rules_that_is_said() -> None:
     text = (FIXTURES / "no-services" / "firewalld.rules").read_text()
-    assert "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here: firewalld" in _said_of(text)
+    assert "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran on this node: firewalld" in _said_of(
+        text
+    )

@@ -189,7 +189,7 @@ def test_the_page_of_a_check_is_one_of_a_check() -> None:
 def test_the_page_of_a_check_says_first_why_there_are_no_services() -> None:
     text = checked_page("fixtures/no-services/flushed-nat.rules")
     assert text.index("<dt>No services</dt>") < text.index("<dt>Checked</dt>") < text.index("<dt>Source</dt>")
-    assert text.count("no chain of this dump shows that kube-proxy ran here") == 1
+    assert text.count("no chain of this dump shows that kube-proxy ran") == 1
     cut = checked_page("fixtures/no-services/cut-in-declarations.rules")
     assert "NO (see the findings)" in cut
 
