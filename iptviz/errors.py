@@ -11,6 +11,10 @@ _MOST_NEAR = 3
 """So many names are told that somebody may have meant."""
 
 
+_LONGEST = 120
+"""So many characters of a text are quoted."""
+
+
 class IptvizError(Exception):
     """Base of all errors meant for a user; the command line prints `str(error)` and exits with 2.
 
@@ -55,6 +59,12 @@ class OrderError(IptvizError):
 
 class OutputError(IptvizError):
     """The answer cannot be written where it was asked for."""
+
+
+def quoted(value: object) -> str:
+    """Return what somebody typed, or a file holds, as a message quotes it: escaped, and cut where it is long."""
+    text = str(value)
+    return f'"{repr(text if len(text) <= _LONGEST else text[:_LONGEST] + "...")[1:-1]}"'
 
 
 def near(typed: str, known: Iterable[str], more: Iterable[str] = ()) -> str:

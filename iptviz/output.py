@@ -59,7 +59,7 @@ def _descriptor(output: str) -> int | None:
 
 def _write_standard(parts: Iterable[bytes]) -> None:
     if sys.stdout is None:  # closed by whoever started the program
-        raise OutputError("cannot be written: it is closed", where="standard output")
+        raise OutputError("cannot be written: closed", where="standard output")
     try:
         sys.stdout.flush()
         for part in parts:

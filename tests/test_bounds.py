@@ -99,13 +99,13 @@ def noise() -> Iterator[bytes]:
 
 CASES = {
     "a bomb": Case(bomb, 2, {"trace": 2, "sources": 2}, "--max-size raises the limit", 100),
-    "a line of 112 MB": Case(long_line, 2, {"trace": 2}, "holds no dump"),
+    "a line of 112 MB": Case(long_line, 2, {"trace": 2}, "no iptables rules found"),
     "a rule of 24 MB": Case(long_rule, 8, {"trace": 1, "sources": 0}),
     "300,000 chains": Case(many_chains, 8, {"trace": 0, "sources": 0}),
     "a rule of 4,000 words": Case(many_words, 10, {"trace": 1, "sources": 0}),
     "names of 100 KB": Case(long_names, 8, {"trace": 0, "sources": 0}),
     "80,000 lines of noise": Case(
-        noise, 50, {"trace": 1, "sources": 0}, "80,000 lines were not part of a dump"
+        noise, 50, {"trace": 1, "sources": 0}, "80,000 lines were not iptables output"
     ),
 }
 

@@ -78,23 +78,26 @@ def test_no_format_changes_the_exit_status(format_name: str) -> None:
         (("--select", "endpoint-extra"), "check does not look for endpoint-extra"),
         (
             ("--select", "local-drop", "--ignore", "local-drop"),
-            "nothing is left to look for\n  --ignore names all",
+            "the options leave no finding to look for\n  --ignore covers all",
         ),
-        (("--ignore", ",".join(lookable())), "nothing is left to look for\n  --ignore names all there is"),
-        (("--select", "source-ranges", "--min-severity", "high"), "is ever as severe as high"),
+        (
+            ("--ignore", ",".join(lookable())),
+            "the options leave no finding to look for\n  --ignore covers all findings",
+        ),
+        (("--select", "source-ranges", "--min-severity", "high"), "reaches severity high"),
         (("--min-severity", "hihg"), 'unknown severity "hihg"\n  severities: critical, high'),
         (("--baseline", "missing.json"), "missing.json: cannot be read: no such file"),
-        (("--baseline", REFUSED), f"{REFUSED}: is no baseline of iptviz: it is no JSON\n  make one with"),
-        (("--baseline", os.devnull), "is no baseline of iptviz: it is empty\n  make one with"),
-        (("--sysctl", REFUSED), f"{REFUSED}: holds no setting\n  give what `sysctl -a` prints"),
-        (("--sysctl", os.devnull), "holds no setting"),
-        (("--redact", "--sysctl", REFUSED), "holds no setting"),
-        (("-o", "fixtures"), "fixtures: cannot be written: is a folder\n  name a file in it"),
-        (("-f", "html", "-o", "fixtures"), "fixtures: cannot be written: is a folder"),
-        (("-f", "dot"), "there is no format 'dot'"),
+        (("--baseline", REFUSED), f"{REFUSED}: not an iptviz baseline: it is not JSON\n  create one with"),
+        (("--baseline", os.devnull), "not an iptviz baseline: it is empty\n  create one with"),
+        (("--sysctl", REFUSED), f"{REFUSED}: no settings found\n  pass the output of `sysctl -a`"),
+        (("--sysctl", os.devnull), "no settings found"),
+        (("--redact", "--sysctl", REFUSED), "no settings found"),
+        (("-o", "fixtures"), "fixtures: cannot be written: it is a folder\n  name a file in it"),
+        (("-f", "html", "-o", "fixtures"), "fixtures: cannot be written: it is a folder"),
+        (("-f", "dot"), 'unknown format "dot"'),
         (("--redact", "--baseline", "b.json"), "add --map FILE"),
         (("--write-baseline", REFUSED), "would overwrite"),
-        (("--write-baseline", "-"), "--write-baseline needs the name of a file"),
+        (("--write-baseline", "-"), "--write-baseline needs a file name"),
     ],
 )
 def test_what_cannot_be_asked_exits_with_2_and_says_why(arguments: tuple[str, ...], said: str) -> None:
@@ -141,14 +144,14 @@ def test_what_is_less_severe_is_left_out_and_counted() -> None:
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (("--min-severity", "critical"), r"nothing critical found; \d+ findings below"),
-        (("--min-severity", "CRITICAL"), r"nothing critical found; \d+ findings below"),
+        (("--min-severity", "critical"), r"no findings of severity critical; \d+ findings below"),
+        (("--min-severity", "CRITICAL"), r"no findings of severity critical; \d+ findings below"),
         (
             ("--min-severity", "High", "--ignore", "local-drop"),
-            r"nothing high or worse found; \d+ findings below",
+            r"no findings of severity high or worse; \d+ findings below",
         ),
-        (("--select", "nat-flushed"), "nothing found"),
-        (("--select", "nat-flushed", "--min-severity", "critical"), "nothing critical found"),
+        (("--select", "nat-flushed"), "no findings"),
+        (("--select", "nat-flushed", "--min-severity", "critical"), "no findings of severity critical"),
     ],
 )
 def test_nothing_found_is_said_of_what_was_asked_for(arguments: tuple[str, ...], found: str) -> None:
@@ -159,7 +162,7 @@ def test_nothing_found_is_said_of_what_was_asked_for(arguments: tuple[str, ...],
 
 def test_information_is_folded_unless_it_is_asked_for() -> None:
     folded = run(TODAY).stdout
-    assert re.search(r"^Info +\d more: .*route-localnet.*; --all shows them$", folded, re.MULTILINE)
+    assert re.search(r"^Info +\d more: .*route-localnet.* \(--all\)$", folded, re.MULTILINE)
     for arguments in (("--all",), ("--select", "route-localnet")):
         assert re.search(r"^info +route-localnet ", run(TODAY, *arguments).stdout, re.MULTILINE)
 
@@ -180,8 +183,8 @@ def test_a_dump_is_piped_in() -> None:
 @pytest.mark.parametrize(
     ("fixture", "note"),
     [
-        ("flushed-nat", "no chain of this dump shows that kube-proxy ran here"),
-        ("cut-in-declarations", "whether kube-proxy runs in iptables mode here is not known"),
+        ("flushed-nat", "no chain of this dump shows that kube-proxy ran"),
+        ("cut-in-declarations", "whether kube-proxy runs in iptables mode is unknown"),
     ],
 )
 def test_where_there_are_no_services_it_says_why(fixture: str, note: str) -> None:
@@ -196,7 +199,7 @@ def test_where_there_are_no_services_it_says_why(fixture: str, note: str) -> Non
 def test_rules_without_services_are_said_to_be_looked_at_alone() -> None:
     done = run("fixtures/no-services/cut-in-declarations.rules")
     assert re.search(
-        r"^Checked +only 0 rules of nat: .*; no service is among them, so none was looked at$",
+        r"^Checked +only 0 rules of nat: .*; they have no service, so none was checked$",
         done.stdout,
         re.MULTILINE,
     )
@@ -220,11 +223,11 @@ def test_where_the_nft_ruleset_has_the_services_it_is_not_asked_for(tmp_path: Pa
     assert done.returncode == 0
     first = done.stdout.splitlines()[2]
     assert first.startswith(
-        "note: kube-proxy runs in nftables mode here: the nft ruleset that was given has its table (nft ip kube"
+        "note: kube-proxy runs in nftables mode: the given nft ruleset has its table (nft ip kube"
     )
-    assert "iptviz does not read that yet" in first
+    assert "iptviz does not read that" in first
     assert "ask nft" not in done.stdout
-    assert re.search("^Not looked at +tables .*: nft ip kube-proxy$", done.stdout, re.MULTILINE)
+    assert re.search("^Not checked +tables .*: nft ip kube-proxy$", done.stdout, re.MULTILINE)
     document = json.loads(run("fixtures/no-services/flushed-nat.rules", str(ruleset), "--json").stdout)
     assert (document["unseen"], document["assumed"]) == (["nft ip kube-proxy"], [])
 
@@ -232,7 +235,7 @@ def test_where_the_nft_ruleset_has_the_services_it_is_not_asked_for(tmp_path: Pa
 def test_tables_of_the_node_that_no_dump_shows_are_assumed_to_do_nothing(tmp_path: Path) -> None:
     ruleset = tmp_path / "ruleset.nft"
     ruleset.write_text(NFTABLES.replace("table ip kube-proxy", "table inet firewalld"))
-    said = "the tables that are not in the dump (nft inet firewalld) do nothing here"
+    said = "tables not in the dump (nft inet firewalld) have no effect"
     assert re.search(f"^Assumed +{re.escape(said)}$", run(TODAY, str(ruleset)).stdout, re.MULTILINE)
     document = asked(TODAY, str(ruleset))
     assert [one["text"] for one in document["assumed"]] == [said]
@@ -292,8 +295,8 @@ def test_a_baseline_leaves_out_what_it_has(tmp_path: Path) -> None:
     assert run(TODAY, "-q", "--write-baseline", baseline).stderr == ""
     again = run(TODAY, "--baseline", baseline)
     assert again.returncode == 0
-    assert re.search(r"^Baseline +\d findings left out that it has$", again.stdout, re.MULTILINE)
-    assert re.search(r"^Checked .*: nothing new$", again.stdout, re.MULTILINE)
+    assert re.search(r"^Baseline +\d known findings left out$", again.stdout, re.MULTILINE)
+    assert re.search(r"^Checked .*: no new findings$", again.stdout, re.MULTILINE)
     document = asked(TODAY, "--baseline", baseline)
     assert (document["findings"], document["in_baseline"]) == ([], len(ids(TODAY)))
 

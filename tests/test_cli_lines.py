@@ -48,7 +48,7 @@ def test_a_suffix_chooses_it(suffix: str, tmp_path: Path) -> None:
 def test_it_is_a_format_of_lists_alone() -> None:
     for question in ("services", "check"):
         assert "jsonl (a JSON object per line)" in " ".join(run(question, "--help").stdout.split())
-    assert "there is no format 'jsonl'" in run("trace", "10.96.0.1", TODAY, "-f", "jsonl").stderr
+    assert 'unknown format "jsonl"' in run("trace", "10.96.0.1", TODAY, "-f", "jsonl").stderr
 
 
 def test_whoever_reads_a_line_need_not_wait_for_the_others(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_no_output_goes_to_a_file_that_a_command_reads(path: Path, name: str, sa
         typed, output = (other(path), str(path)) if number % 2 else (str(path), other(path))
         status, text, message = run(*asked(name, said, typed), "-o", output)
         assert (status, text) == (2, "")
-        assert message == f"iptviz: -o {output} would overwrite the input {typed}; choose another file\n"
+        assert message == f"iptviz: -o {output} would overwrite the input {typed}; use another file\n"
     assert path.read_bytes() == INPUT
 
 
@@ -114,7 +114,7 @@ def test_no_map_is_a_file_that_a_command_reads(path: Path, name: str, said: Argu
         mapping = other(path)
         status, text, message = run(*asked(name, said, str(path)), "--map", mapping)
         assert (status, text) == (2, "")
-        assert message == f"iptviz: --map {mapping} would overwrite the input {path}; choose another file\n"
+        assert message == f"iptviz: --map {mapping} would overwrite the input {path}; use another file\n"
     assert path.read_bytes() == INPUT
 
 
@@ -142,7 +142,7 @@ def test_what_is_piped_in_is_read_too(
     unnamed = asked(name, dump, "") if dump.info.default is None else asked(name, dump, "-")
     for typed in (unnamed, asked(name, dump, "-")):
         assert redirected(monkeypatch, [*typed, "-o", str(path)], stdin=path) == 2
-        assert "would overwrite the file on standard input; choose another file\n" in capsys.readouterr().err
+        assert "would overwrite the file on standard input; use another file\n" in capsys.readouterr().err
     assert path.read_bytes() == INPUT
 
 
@@ -162,7 +162,7 @@ def test_what_is_piped_in_is_read_too(
         ),
         (
             '"$@" redact a.txt -o /dev/stdin < a.txt',
-            "-o /dev/stdin would overwrite the input a.txt; choose another file",
+            "-o /dev/stdin would overwrite the input a.txt; use another file",
         ),
     ],
 )
@@ -209,7 +209,7 @@ def test_a_bundle_is_not_overwritten_by_what_is_inside_it(tmp_path: Path) -> Non
     inside = f"{bundle}:node/iptables-save"
     status, text, message = run("redact", inside, "-o", str(bundle))
     assert (status, text, bundle.read_bytes()) == (2, "", before)
-    assert message == f"iptviz: -o {bundle} would overwrite the input {inside}; choose another file\n"
+    assert message == f"iptviz: -o {bundle} would overwrite the input {inside}; use another file\n"
 
 
 @pytest.mark.parametrize("written", ["-o", "--map"])
@@ -220,7 +220,7 @@ def test_a_file_of_a_folder_is_not_overwritten(tmp_path: Path, written: str) -> 
     for named in (f"{tmp_path}/node", f"{tmp_path}/node:sub/dump.rules", f"{tmp_path}/node:dump.rules"):
         status, text, message = run("redact", named, written, str(file))
         assert (status, text, file.read_bytes()) == (2, "", HTTPD)
-        assert message == f"iptviz: {written} {file} would overwrite the input {file}; choose another file\n"
+        assert message == f"iptviz: {written} {file} would overwrite the input {file}; use another file\n"
 
 
 def test_a_new_file_may_be_called_like_a_path_inside(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_devices_may_be_read_and_written(monkeypatch: pytest.MonkeyPatch) -> Non
     with open(os.devnull, "w") as nothing:  # noqa: PTH123
         assert redirected(monkeypatch, ["redact", os.devnull], stdout=nothing) == 2  # it is empty
     status, _, message = run("redact", os.devnull, "-o", os.devnull)
-    assert (status, "is empty" in message) == (2, True)
+    assert (status, "file is empty" in message) == (2, True)
 
 
 def test_an_input_may_be_read_twice(path: Path) -> None:

@@ -66,17 +66,17 @@ def test_of_two_dumps_that_of_the_targets_family_answers() -> None:
 def test_of_several_nodes_one_is_chosen_by_its_name(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, str(nodes))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "holds dumps of 2 nodes: node-1, node-2\n  choose one with --node NAME" in done.stderr
+    assert "contains dumps of 2 nodes: node-1, node-2\n  pick one with --node NAME" in done.stderr
     assert "10.244.9.99:80" in run("trace", CLUSTER_IP, str(nodes), "--node", "node-2").stdout
     done = run("trace", CLUSTER_IP, str(nodes), "--node", "node-3")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "holds no dump of node node-3, but of node-1, node-2" in done.stderr
+    assert 'no dump of node "node-3"; nodes: node-1, node-2' in done.stderr
 
 
 def test_where_nothing_tells_which_dump_is_meant_all_are_listed() -> None:
     done = run("trace", CLUSTER_IP, stdin=HTTPD + HTTPD.replace(b"10.244.1.17", b"10.244.9.99"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "holds 2 dumps, and nothing tells which one is meant: choose one with --dump N" in done.stderr
+    assert "contains 2 dumps; pick one with --dump N" in done.stderr
     assert "2: line " in done.stderr
 
 
@@ -96,10 +96,10 @@ def test_a_dump_of_a_bundle_is_chosen_by_number_or_path(how: str, nodes: Path) -
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--dump", "3"), "holds 2 dumps, there is no dump 3"),
-        (("--dump", "0"), "holds 2 dumps, there is no dump 0"),
+        (("--dump", "3"), "no dump 3; contains 2 dumps"),
+        (("--dump", "0"), "no dump 0; contains 2 dumps"),
         (("--max-size", "1K"), "--max-size raises the limit"),
-        (("--max-size", "much"), "'much' is no size"),
+        (("--max-size", "much"), 'invalid size "much"'),
     ],
 )
 def test_a_dump_that_cannot_be_had_is_an_error(arguments: tuple[str, ...], message: str, nodes: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_dump_that_cannot_be_had_is_an_error(arguments: tuple[str, ...], messa
 def test_a_path_that_no_bundle_holds_is_an_error(nodes: Path) -> None:
     done = run("trace", CLUSTER_IP, f"{nodes}:no/such")
     assert done.returncode == 2
-    assert f"{nodes}: holds no file called no/such" in done.stderr
+    assert f"{nodes}: no file named no/such in it" in done.stderr
 
 
 NOISY = b"root@node-7:~# iptables-save\n```\n" + HTTPD + b"```\nthanks\n"
@@ -124,16 +124,16 @@ def test_what_was_left_out_is_said_in_one_line() -> None:
     assert done.returncode == 0
     assert "WARNING" not in done.stdout
     assert done.stderr.splitlines() == [
-        f"<stdin>: 4 lines were not part of a dump, of {LAST}: 1, 2, {LAST - 1}, {LAST}; -v tells why"
+        f"<stdin>: skipped 4 of {LAST} lines that are not iptables output (lines 1, 2, {LAST - 1}, {LAST}); -v for details"
     ]
 
 
 def test_verbose_says_why_for_each_stretch_of_lines() -> None:
     assert run("trace", CLUSTER_IP, "-v", stdin=NOISY).stderr.splitlines() == [
-        "<stdin>:1: left out: a command",
-        "<stdin>:2: left out: a Markdown fence",
-        f"<stdin>:{LAST - 1}: left out: a Markdown fence",
-        f"<stdin>:{LAST}: left out: not part of a dump",
+        "<stdin>:1: skipped: shell command",
+        "<stdin>:2: skipped: Markdown fence",
+        f"<stdin>:{LAST - 1}: skipped: Markdown fence",
+        f"<stdin>:{LAST}: skipped: not iptables output",
     ]
 
 
@@ -149,7 +149,7 @@ def test_quiet_says_nothing_of_it() -> None:
 def test_strict_refuses_what_is_not_plain(text: bytes) -> None:
     done = run("trace", CLUSTER_IP, "--strict", stdin=text)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "without --strict" in done.stderr
+    assert "drop --strict" in done.stderr
 
 
 def test_strict_takes_what_is_plain() -> None:
@@ -196,8 +196,8 @@ def test_sources_tells_of_each_line_when_asked() -> None:
     text = NOISY.replace(b"-j KUBE-MARK-MASQ", b"--what is-this -j KUBE-MARK-MASQ", 1)
     assert "left out" not in run("sources", stdin=text).stdout
     shown = run("sources", "--lines", stdin=text).stdout
-    assert "1: left out: a command" in shown
-    assert "not understood: --what is-this is not known" in shown
+    assert "1: skipped: shell command" in shown
+    assert "not understood: unknown option --what is-this" in shown
 
 
 def test_names_in_a_bundle_cannot_steer_the_terminal(tmp_path: Path) -> None:
@@ -229,8 +229,8 @@ def test_a_side_of_a_diff_is_chosen(tmp_path: Path) -> None:
     changes = tmp_path / "changes"
     changes.write_bytes(DIFF)
     new, old = (run("graph", str(changes), *side) for side in ((), ("--side", "old")))
-    assert f"{changes}: this is a diff: its new side is read (--side old reads the other)" in new.stderr
-    assert f"{changes}: this is a diff: its old side is read" in old.stderr
+    assert f"{changes}: this is a diff: using its new side (--side old for the other)" in new.stderr
+    assert f"{changes}: this is a diff: using its old side" in old.stderr
     assert "D" in new.stdout.split()
     assert "C" in old.stdout.split()
 
@@ -240,4 +240,4 @@ def test_a_side_of_what_is_no_diff_is_refused_in_a_line(tmp_path: Path) -> None:
     dump.write_bytes(b"*nat\n:A - [0:0]\nCOMMIT\n")
     done = run("services", str(dump), "--side", "new")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"iptviz: {dump}: --side new is for diffs, and this is none\n  drop --side\n"
+    assert done.stderr == f"iptviz: {dump}: --side new needs a diff, and this is not one\n  drop --side\n"

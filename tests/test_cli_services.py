@@ -51,9 +51,9 @@ def test_a_suffix_chooses_the_format(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--sort", "age"), "cannot sort by 'age'"),
-        (("--endpoint", "web"), "'web' is no endpoint"),
-        (("-f", "dot"), "there is no format 'dot'"),
+        (("--sort", "age"), 'cannot sort by "age"'),
+        (("--endpoint", "web"), 'invalid endpoint "web"'),
+        (("-f", "dot"), 'unknown format "dot"'),
         (("nowhere.rules",), "nowhere.rules"),
     ],
 )

@@ -71,8 +71,8 @@ def test_the_document_of_a_bundle(bundle: Path) -> None:
 def test_the_document_names_every_line_left_out_or_repaired() -> None:
     (one,) = document(stdin=QUOTED)["sources"]
     last = QUOTED.count(b"\n")
-    assert one["lines"][0] == {"first": 1, "last": 1, "skipped": True, "reason": "not part of a dump"}
-    assert one["lines"][-1] == {"first": last, "last": last, "skipped": True, "reason": "not part of a dump"}
+    assert one["lines"][0] == {"first": 1, "last": 1, "skipped": True, "reason": "not iptables output"}
+    assert one["lines"][-1] == {"first": last, "last": last, "skipped": True, "reason": "not iptables output"}
     assert [(row["first"], row["last"]) for row in one["lines"][1:-1]] == [(2, last - 1)]
     assert (one["inside"], one["repairs"]) == (None, [])
 
@@ -86,18 +86,18 @@ def test_sources_says_of_lines_what_is_wrong_only_where_asked(tmp_path: Path) ->
     path = tmp_path / "mail.txt"
     path.write_bytes(QUOTED)
     assert "left out" not in run("sources", str(path)).stdout
-    assert "1: left out: not part of a dump" in run("sources", str(path), "--lines").stdout
+    assert "1: skipped: not iptables output" in run("sources", str(path), "--lines").stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "stdin", "message"),
     [
         (("missing.tar",), b"", "missing.tar: cannot be read: no such file"),
-        (("LICENSE",), b"", "LICENSE: holds no dump"),
-        (("-",), b"", "<stdin>: is empty"),
-        (("--max-size", "1K"), HTTPD, "is larger than 1 KiB"),
-        (("--max-size", "much"), HTTPD, "'much' is no size"),
-        (("-f", "svg", FIXTURE), b"", "there is no format 'svg'"),
+        (("LICENSE",), b"", "LICENSE: no iptables rules found"),
+        (("-",), b"", "<stdin>: file is empty"),
+        (("--max-size", "1K"), HTTPD, "larger than 1 KiB"),
+        (("--max-size", "much"), HTTPD, 'invalid size "much"'),
+        (("-f", "svg", FIXTURE), b"", 'unknown format "svg"'),
     ],
 )
 def test_what_sources_cannot_read_is_an_error(arguments: tuple[str, ...], stdin: bytes, message: str) -> None:
@@ -126,7 +126,7 @@ def test_a_node_of_a_bundle_is_used_and_it_is_said_which_dump(bundle: Path) -> N
     assert [line for line in mine if line not in plain] == [mine[3]]
     assert mine[3].startswith(f"{bundle}:")
     (line,) = done.stderr.splitlines()
-    assert "dump 3 of 3 is used (" in line
+    assert "using dump 3 of 3 (" in line
     assert "--dump N for another" in line
 
 
@@ -139,21 +139,21 @@ def test_a_target_of_ipv6_is_looked_for_in_a_dump_of_ipv6() -> None:
 def test_a_number_chooses_a_dump(number: str, status: int, bundle: Path) -> None:
     done = run("trace", TARGET, str(bundle), "--dump", number)
     assert done.returncode == status
-    assert f"dump {number} of 3 is used" in done.stderr
+    assert f"using dump {number} of 3" in done.stderr
 
 
 @pytest.mark.parametrize("number", ["0", "4", "-1"])
 def test_a_number_that_is_not_there_is_an_error_with_the_list(number: str, bundle: Path) -> None:
     done = run("trace", TARGET, str(bundle), "--dump", number)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"{bundle}: holds 3 dumps, there is no dump {number}" in done.stderr
+    assert f"{bundle}: no dump {number}; contains 3 dumps" in done.stderr
     assert "1: sosreport-node1" in done.stderr
 
 
 def test_where_none_is_obvious_the_choice_is_left_to_the_user() -> None:
     done = run("trace", TARGET, stdin=HTTPD + HTTPD.replace(b"10.244.1.17", b"10.244.1.99"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "choose one with --dump N" in done.stderr
+    assert "pick one with --dump N" in done.stderr
 
 
 def test_a_path_inside_a_bundle_is_traced(bundle: Path) -> None:
@@ -175,8 +175,8 @@ def test_one_line_sums_up_what_was_left_out_and_repaired() -> None:
     total = QUOTED.count(b"\n")
     assert done.returncode == 0
     assert done.stderr == (
-        f"<stdin>: 2 lines were not part of a dump, of {total}: 1, {total}; "
-        f"{total - 2} lines repaired (taken out of what stands before it: quoting): 2-{total - 1}; -v tells why\n"
+        f"<stdin>: skipped 2 of {total} lines that are not iptables output (lines 1, {total}); "
+        f"repaired {total - 2} lines: stripped leading quote marks (lines 2-{total - 1}); -v for details\n"
     )
     assert run("trace", TARGET, "-q", stdin=QUOTED).stderr == ""
 
@@ -184,9 +184,9 @@ def test_one_line_sums_up_what_was_left_out_and_repaired() -> None:
 def test_details_tell_of_every_line() -> None:
     total = QUOTED.count(b"\n")
     assert run("trace", TARGET, "-v", stdin=QUOTED).stderr.splitlines() == [
-        "<stdin>:1: left out: not part of a dump",
-        f"<stdin>:2-{total - 1}: repaired: taken out of what stands before it: quoting",
-        f"<stdin>:{total}: left out: not part of a dump",
+        "<stdin>:1: skipped: not iptables output",
+        f"<stdin>:2-{total - 1}: repaired: stripped leading quote marks",
+        f"<stdin>:{total}: skipped: not iptables output",
     ]
 
 
@@ -198,10 +198,10 @@ def test_a_repair_of_the_whole_text_is_said() -> None:
 @pytest.mark.parametrize(
     ("stdin", "what"),
     [
-        (QUOTED, "2 lines were not part of a dump"),
-        (PROMPTED, "1 line was not part of a dump, of 104: 1"),
+        (QUOTED, "skipped 2 of 105 lines that are not iptables output"),
+        (PROMPTED, "skipped 1 of 104 lines that are not iptables output (line 1)"),
         (HTTPD.decode().encode("utf-16"), "the text is UTF-16 or UTF-32"),
-        (b"> " + HTTPD.replace(b"\n", b"\n> "), "repaired (taken out of what stands before it: quoting)"),
+        (b"> " + HTTPD.replace(b"\n", b"\n> "), "lines: stripped leading quote marks"),
     ],
 )
 def test_strict_refuses_what_had_to_be_left_out_or_repaired(stdin: bytes, what: str) -> None:
@@ -209,7 +209,7 @@ def test_strict_refuses_what_had_to_be_left_out_or_repaired(stdin: bytes, what: 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("iptviz: <stdin>: ")
     assert what in done.stderr
-    assert "without --strict" in done.stderr
+    assert "drop --strict" in done.stderr
 
 
 @pytest.mark.parametrize(

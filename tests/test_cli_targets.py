@@ -45,7 +45,7 @@ def test_a_bare_number_is_said_to_be_read_as_a_node_port() -> None:
 def test_what_is_not_there_is_no_answer(target: str) -> None:
     done = run("trace", target, DUMP)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"{target} names no service of this dump." in done.stderr
+    assert f'no service matches "{target}" in this dump' in done.stderr
     document = json.loads(run("trace", target, DUMP, "--json").stdout)
     assert document["services"] == []
     assert len(document["notes"]) > 1
@@ -55,11 +55,11 @@ def test_what_is_not_there_is_no_answer(target: str) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("www.example.com",), "this host name is not a service's"),
+        (("www.example.com",), '"www.example.com" is a host name, not a service'),
         (("pod-0.web.shop.svc",), "name of a pod behind a headless service"),
-        (("10.0.0.1", "-n", "shop"), "--namespace shop goes with the name of a service"),
-        (("other/web", "-n", "shop"), "names namespace other"),
-        (("http://user:secret@", "-n", "shop"), "names no service, endpoint or chain"),
+        (("10.0.0.1", "-n", "shop"), "--namespace shop needs the name of a service"),
+        (("other/web", "-n", "shop"), "is in namespace other, not shop"),
+        (("http://user:secret@", "-n", "shop"), "invalid TARGET"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_a_line(words: tuple[str, ...], said: str) -> None:

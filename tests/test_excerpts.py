@@ -249,7 +249,7 @@ def test_that_no_rule_of_an_excerpt_masquerades_is_not_told_as_if_none_did() -> 
     ]
     facts = trace_view(iptviz.trace(iptviz.load("\n".join(lines_of).encode()), "10.97.13.198")).of(Facts)
     said = [fact.text for block in facts for fact in block.facts if fact.label == "SNAT"]
-    assert said == ["outside, pod, node: not known, no rule in this excerpt says so"]
+    assert said == ["outside, pod, node: unknown (excerpt)"]
 
 
 LISTED = """\

@@ -55,4 +55,4 @@ def test_the_script_that_is_installed_is_the_program() -> None:
 def test_standard_input_that_is_closed_is_said() -> None:
     done = start(shell='"$@" trace 10.97.13.198 <&-')
     assert (done.returncode, done.stdout) == (2, "")
-    assert "<stdin>: cannot be read: it is closed" in done.stderr
+    assert "<stdin>: cannot be read: closed" in done.stderr

@@ -40,8 +40,8 @@ ASK = ("trace", "httpd-service", DUMP)
         (("services", DUMP, "--sort", "nmae"), 2, "did you mean name?"),
         (("graph", DUMP, "--table", "natt"), 2, "did you mean nat?"),
         (("graph", DUMP, "--around", "KUBE-SERVCES"), 1, "did you mean KUBE-SERVICES"),
-        (("graph", DUMP, "--focus", "htpd-service"), 1, "Did you mean httpd-service?"),
-        (("trace", "htpd-service", DUMP), 1, "Did you mean httpd-service?"),
+        (("graph", DUMP, "--focus", "htpd-service"), 1, "did you mean httpd-service?"),
+        (("trace", "htpd-service", DUMP), 1, "did you mean httpd-service?"),
         (("services", DUMP, "-n", "deflt"), 0, "did you mean default?"),
     ],
 )
@@ -124,14 +124,14 @@ def test_a_file_that_is_called_as_a_service_is_no_reason_to_ask(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (("trace", "nobody", DUMP), 1, "nobody names no service of this dump"),
-        (("graph", DUMP, "--focus", "nobody"), 1, "nobody names no service of this dump"),
-        (("graph", DUMP, "--around", "NOBODY"), 1, "there is no chain 'NOBODY'"),
-        (("services", DUMP, "-n", "nowhere"), 0, 'no service of this dump has namespace "nowhere"'),
+        (("trace", "nobody", DUMP), 1, 'no service matches "nobody" in this dump'),
+        (("graph", DUMP, "--focus", "nobody"), 1, 'no service matches "nobody" in this dump'),
+        (("graph", DUMP, "--around", "NOBODY"), 1, 'no chain "NOBODY" in this dump'),
+        (("services", DUMP, "-n", "nowhere"), 0, 'no service in namespace "nowhere" in this dump'),
         (
             ("services", DUMP, "--endpoint", "10.9.9.9"),
             0,
-            "no service of this dump leads to endpoint 10.9.9.9",
+            "no service in this dump leads to endpoint 10.9.9.9",
         ),
         (("explain", "nothing-such"), 2, 'unknown finding "nothing-such"'),
     ],
@@ -179,7 +179,7 @@ NODES = [{"kind": "Node", "metadata": {"name": name}} for name in ("worker-1", "
         ("wrker-1", [], 1, 'WARNING no endpoint of the API is on node "wrker-1"'),
         ("wrker-1", [], 1, "did you mean worker-1?"),
         ("worker-2", NODES, 1, ""),
-        ("wrker-2", NODES, 2, 'no Node object is called "wrker-2"\n  did you mean worker-2'),
+        ("wrker-2", NODES, 2, 'no Node object named "wrker-2"\n  did you mean worker-2'),
         ("worker-1", NODES[1:], 1, ""),
     ],
 )
@@ -224,7 +224,7 @@ def test_a_file_that_is_missing_is_no_target_where_nothing_is_piped_in() -> None
     assert (done.returncode, done.stdout) == (2, "")
     assert "missing: cannot be read: no such file" in done.stderr
     done = run("report", "missing", "-f", "markdown")
-    assert "there is no file 'missing': it was taken for a TARGET" in done.stderr
+    assert 'no file "missing": it was read as a TARGET' in done.stderr
 
 
 def test_a_report_of_what_is_piped_in_is_not_written_over_it(tmp_path: Path) -> None:

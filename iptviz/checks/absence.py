@@ -208,12 +208,12 @@ def _one_edit_apart(one: str, other: str) -> bool:
 
 def _other_family(*, version: int, family: int) -> str:
     save = {4: "iptables-save", 6: "ip6tables-save"}[version]
-    return f"It is an IPv{version} address and the dump is IPv{family}: use the node's {save}."
+    return f"this is an IPv{version} address and the dump is IPv{family}: use the output of {save}"
 
 
 def _endpoint(*, address: str, destinations: tuple[str, ...], lost_at: int | None) -> str:
-    lost = "" if lost_at is None else f", but nothing in this dump leads to it (line {lost_at})"
-    return f"{address} is an endpoint, {', '.join(destinations)}{lost}."
+    lost = "" if lost_at is None else f" (line {lost_at}), but no rule of this dump leads to it"
+    return f"{address} is an endpoint: {', '.join(destinations)}{lost}"
 
 
 def _listed(frontends: Sequence[Frontend]) -> str:
@@ -226,40 +226,38 @@ def _listed(frontends: Sequence[Frontend]) -> str:
 
 
 def _namespace(*, typed: str, names: tuple[str, ...], count: int) -> str:
-    unnamed = f"; {count:,} of its service ports have no name" if count else ""
-    return f'no service of this dump has namespace "{typed}"{unnamed}' + (
-        f"; {meant(names)}" if names else ""
-    )
+    unnamed = f"; {count:,} of its service port{'' if count == 1 else 's'} unnamed" if count else ""
+    return f'no service in namespace "{typed}" in this dump{unnamed}' + (f"; {meant(names)}" if names else "")
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "target-absent": "{typed} names no service of this dump.",
+    "target-absent": 'no service matches "{typed}" in this dump',
     "of-other-family": _other_family,
-    "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}.",
+    "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}",
     "an-endpoint": _endpoint,
     "a-service-port": lambda *, port, frontends: (
-        f"{port} is no node port but a service's own port: {_listed(frontends)}."
+        f"{port} is not a node port but a service port: {_listed(frontends)}"
     ),
     "a-node-port": lambda *, node, port, frontends: (
-        f"If {node} is a node: {port} is a node port, {_listed(frontends)}; ask for :{port}."
+        f"{port} is a node port: {_listed(frontends)}; if {node} is a node, trace :{port}"
     ),
-    "near": lambda *, frontends: f"Near it: {_listed(frontends)}.",
-    "stands-elsewhere": "It does stand in table {table}, chain {chain}, line {at}, but leads to no service.",
-    "no-node-ports": "The dump has no node ports at all.",
+    "near": lambda *, frontends: f"similar: {_listed(frontends)}",
+    "stands-elsewhere": "it occurs in {table} {chain}, line {at}, but leads to no service",
+    "no-node-ports": "no node ports in this dump",
     "a-port-without-rule": (
-        "kube-proxy wrote no rules for health check ports before 1.21. What all tables do to connections to "
-        "{port}: iptviz packet --protocol tcp --dport {port}"
+        "kube-proxy before 1.21 wrote no rules for health check ports. To follow connections to {port} through "
+        "all tables: iptviz packet --protocol tcp --dport {port}"
     ),
-    "other-service-ports": lambda *, services: f"The service has these ports: {', '.join(services)}.",
-    "in-other-namespaces": lambda *, services: f"There is {', '.join(services)}.",
-    "did-you-mean": lambda *, names: f"Did you mean {' or '.join(names)}?",
+    "other-service-ports": lambda *, services: f"the service has these ports: {', '.join(services)}",
+    "in-other-namespaces": lambda *, services: f"in other namespaces: {', '.join(services)}",
+    "did-you-mean": lambda *, names: f"did you mean {' or '.join(names)}?",
     "matching": lambda *, typed, names: (
         f'"{typed}" is part of {listed(names, _MOST_MATCHING)}; list all: iptviz services DUMP'
     ),
     "list-all": lambda *, count: (
-        f"The dump names {count:,} service{'' if count == 1 else 's'}; list them: iptviz services DUMP"
+        f"{count:,} service{'' if count == 1 else 's'} in this dump; list them: iptviz services DUMP"
     ),
-    "no-names": "No comment in this dump names a service; ask by address.",
+    "no-names": "no comment in this dump names a service; use an address",
     "namespace-absent": _namespace,
-    "endpoint-absent": "no service of this dump leads to endpoint {typed}",
+    "endpoint-absent": "no service in this dump leads to endpoint {typed}",
 }

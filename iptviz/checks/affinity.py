@@ -83,16 +83,16 @@ def _sizes(node: Examined) -> dict[str, int]:
 
 @diagnosis("info", reference="k/k#110302")
 def affinity_pins(*, names: tuple[str, ...], seconds: tuple[int, ...]) -> str:
-    """Session affinity keeps clients with the endpoint that they have.
+    """Session affinity keeps clients on their endpoint.
 
     Why: Shares hold for new clients only. Few clients, or many behind one address, make endpoints unequal,
     and a new endpoint waits for clients that have none yet.
 
-    Do: Nothing, if that is meant; else set sessionAffinity to None.
+    Do: Nothing if intended; otherwise set sessionAffinity to None.
     """
     spans = f"{listed([f'{one:,}' for one in seconds], 3)} seconds"
     whose = are(names, "its clients keep their endpoint", "their clients keep their endpoints")
-    return f"{these(names)}: {whose} for {spans} after they last asked; shares are those of new clients"
+    return f"{these(names)}: {whose} for {spans} after their last connection; shares are for new clients"
 
 
 @diagnosis("info", reference="k/k#103000")
@@ -103,14 +103,14 @@ def affinity_per_port(*, names: tuple[str, ...]) -> str:
 
     Do: Do not count on one endpoint for several ports of a service: use one port, or share the state.
     """
-    return f"{these(names)}: session affinity holds per port, another port may choose another endpoint"
+    return f"{these(names)}: session affinity is per port; another port may choose another endpoint"
 
 
 @diagnosis({"full": "high", "": "info"})
 def affinity_list_full(*, names: tuple[str, ...], full: tuple[str, ...]) -> str:
-    """Session affinity remembers 100 clients an endpoint; the next one makes it forget the oldest.
+    """Session affinity remembers 100 clients per endpoint; the next one evicts the oldest.
 
-    It is of high severity where the lists that were handed in are full. xt_recent's parameter ip_list_tot
+    The severity is high where the given lists are full. xt_recent's parameter ip_list_tot
     is the limit.
 
     Why: Affinity works in tests and fails in production: a forgotten client may get another endpoint.
@@ -121,7 +121,7 @@ def affinity_list_full(*, names: tuple[str, ...], full: tuple[str, ...]) -> str:
         forgets = (
             "the next client makes it forget one" if len(full) == 1 else "new clients make them forget others"
         )
-        return f"{listed(full, 3)} {are(full, 'holds', 'hold')} 100 clients, which is all it can: {forgets}"
+        return f"{listed(full, 3)} {are(full, 'holds', 'hold')} 100 clients, the maximum: {forgets}"
     return (
-        f"{these(names)}: affinity remembers 100 clients an endpoint, unless ip_list_tot of xt_recent is set"
+        f"{these(names)}: affinity remembers 100 clients per endpoint, unless ip_list_tot of xt_recent is set"
     )

@@ -40,17 +40,18 @@ def difference(kind: str, differing: Differing, rule: Rule | None, *, complete: 
 def _differs(what: str, differing: Differing) -> str:
     """Return the sentence of a property that the API and the dump tell differently."""
     says = f"{differing.found or 'none'} in the dump, {differing.expected or 'none'} in the API"
-    return f"{differing.name}/{differing.protocol}: {what} is {says}"
+    return f"{differing.name}/{differing.protocol}: {what} differs: {says}"
 
 
 def _hints(*, node: str | None) -> str:
-    how = "--node NAME tells which" if node is None else f"the Node object of {node} tells its zone"
+    how = "pass --node NAME" if node is None else f"add the Node object of {node}, which has its zone"
     return f"some endpoints have topology hints: a node may rightly use some of them only; {how}"
 
 
 def _unknown_node(*, node: str, names: tuple[str, ...]) -> str:
     what = (
-        f'WARNING no endpoint of the API is on node "{node}": policies Local are compared as of such a node'
+        f'WARNING no endpoint of the API is on node "{node}": Local policies are compared for a node '
+        "without endpoints"
     )
     return f"{what}; {meant(names)}" if names else what
 
@@ -59,8 +60,8 @@ _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, 
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "endpoints-not-given": "endpoints are not compared: the objects that are given hold no EndpointSlice",
-    "policies-need-node": "some services have policy Local: --node NAME tells which endpoints are this node's",
+    "endpoints-not-given": "endpoints not compared: no EndpointSlice in the given objects",
+    "policies-need-node": "some services have a Local policy: pass --node NAME to compare their local endpoints",
     "hints-need-zone": _hints,
     "node-without-endpoints": _unknown_node,
 }
@@ -115,10 +116,10 @@ def endpoint_missing(*, differing: Differing) -> str:
 def endpoint_extra(*, differing: Differing) -> str:
     """This node sends connections to an endpoint that the API does not have.
 
-    Why: The pod is gone, or another one has its address: connections time out or reach a stranger.
+    Why: The pod is gone, or another one has its address: connections time out or reach another pod.
     """
     where = f"{differing.name}/{differing.protocol} at {differing.at}"
-    return f"{where} leads to {differing.found}, which is no endpoint of it"
+    return f"{where} leads to {differing.found}, which is not an endpoint of the service"
 
 
 @diagnosis("critical", advice=_SYNC)
@@ -133,7 +134,7 @@ def endpoint_port_differs(*, differing: Differing) -> str:
 
 @diagnosis("medium", advice=_SYNC)
 def affinity_differs(*, differing: Differing) -> str:
-    """The service's session affinity, or its timeout, is not the same in the API and in the dump.
+    """The service's session affinity, or its timeout, differs between the API and the dump.
 
     Why: Clients change their endpoint when they should not, or stick to one when they should not.
     """
@@ -142,29 +143,29 @@ def affinity_differs(*, differing: Differing) -> str:
 
 @diagnosis("medium", advice=_SYNC)
 def policy_differs(*, differing: Differing) -> str:
-    """A traffic policy (internal or external) is not the same in the API and in the dump.
+    """A traffic policy (internal or external) differs between the API and the dump.
 
-    Why: Connections go to endpoints of other nodes, or only to this node's, against what was asked for.
+    Why: Connections go to endpoints of other nodes, or only to this node's, against the policy.
     """
-    return _differs("the traffic policy", differing)
+    return _differs("traffic policy", differing)
 
 
 @diagnosis("medium", advice=_SYNC)
 def source_ranges_differ(*, differing: Differing) -> str:
-    """What the load balancer admits (loadBalancerSourceRanges) is not the same in the API and in the dump.
+    """The loadBalancerSourceRanges differ between the API and the dump.
 
     Why: Clients are admitted that should not be, or refused that should be admitted.
     """
-    return _differs("what the load balancer admits", differing)
+    return _differs("loadBalancerSourceRanges", differing)
 
 
 @diagnosis("medium", advice=_SYNC)
 def health_check_differs(*, differing: Differing) -> str:
-    """The health check node port is not the same in the API and in the dump.
+    """The health check node port differs between the API and the dump.
 
-    Why: The load balancer asks a port at which nobody answers and takes the node for dead.
+    Why: The load balancer checks a port at which nothing answers and considers the node dead.
     """
-    return _differs("the health check node port", differing)
+    return _differs("health check node port", differing)
 
 
 DIAGNOSES = {

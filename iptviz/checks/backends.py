@@ -71,8 +71,10 @@ _ENDING = ("DROP", "REJECT")
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "legacy-unseen": "the node has tables of iptables-legacy, too, which are not shown: rules in them, if any, "
-    "act beside these: run iptables-legacy-save as well",
+    "legacy-unseen": (
+        "the node also has iptables-legacy tables, which the dump does not show; their rules, if any, apply as "
+        "well: run iptables-legacy-save, too"
+    ),
     "other-family-not-synced": (
         f"dump {{number}} ({{family}}): {SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced "
         "the services of this family"
@@ -87,10 +89,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 def dual_backend(*, backends: tuple[str, str], count: int, ending: int, number: int, services: bool) -> str:
     """The node has rules in the tables of iptables-legacy and in those of iptables-nft.
 
-    A packet meets the rules of both. Tables of iptables-legacy that are only told of may be empty.
+    A packet passes the rules of both. iptables-legacy tables that are only named may be empty.
 
     Why: What one backend drops is dropped, whatever the other says. In nat the one whose tables were registered
-    last is asked first and wins, which no dump shows: if both have kube-proxy's chains, connections may go to
+    last is evaluated first and wins, which no dump shows: if both have kube-proxy's chains, connections may go to
     endpoints of the stale ones, which are gone.
 
     Do: If only one is here, save both (iptables-nft-save, iptables-legacy-save) and check them as one node. Find
@@ -99,8 +101,11 @@ def dual_backend(*, backends: tuple[str, str], count: int, ending: int, number: 
     """
     asked, other = backends
     if not count:
-        return f"the node has tables of {other}, too, not shown: their rules, if any, act beside those of {asked}"
+        return (
+            f"the node also has {other} tables, which no dump shows; their rules, if any, apply besides those "
+            f"of {asked}"
+        )
     rules = "1 rule" if count == 1 else f"{count:,} rules"
-    both = "; both lead to services, and no dump shows which is asked first" if services else ""
+    both = "; both have service rules, and no dump shows which are evaluated first" if services else ""
     drops = f"; rules and policies there that drop or reject packets: {ending:,}" if ending else ""
-    return f"dump {number} has {rules} of backend {other}, which act beside those of {asked}{both}{drops}"
+    return f"dump {number} has {rules} of backend {other}, which apply besides those of {asked}{both}{drops}"

@@ -24,7 +24,7 @@ _WHY = {
     "no endpoints": "no endpoints: ",
     "no local endpoints": "no local endpoints: ",
     "source ranges": "not in loadBalancerSourceRanges: ",
-    "not known": "which rule decides is not known",
+    "not known": "the deciding rule is unknown",
 }
 
 
@@ -58,7 +58,7 @@ def _cause_text(cause: Cause, deciders: Sequence[Decider]) -> str:
     if not cause.outcome or cause.outcome == UNKNOWN:
         return _WHY[cause.why]
     if cause.to:
-        return f"{_WHY[cause.why]}{cause.to}, no endpoint of the service"
+        return f"{_WHY[cause.why]}{cause.to}, not an endpoint of the service"
     place = _places(deciders) if len(deciders) > 1 else _place(cause.by) if cause.by else ""
     by = f" by {place}" if place else ""
     return f"{_WHY[cause.why]}{cause.outcome}{by}"

@@ -134,7 +134,7 @@ def reject_and_route(*, names: tuple[str, ...], count: int) -> str:
 
     The whole way was followed: connections to some of its addresses or ports are not rewritten and are refused.
 
-    Why: kube-proxy writes the one or the other. Clients get `connection refused` although there are endpoints:
+    Why: kube-proxy writes one or the other. Clients get `connection refused` although there are endpoints:
     the tables are of different syncs, or something removed a part of nat.
 
     Do: Take a second dump. If it says the same, read kube-proxy's log for errors of iptables-restore and restart
@@ -147,9 +147,9 @@ def reject_and_route(*, names: tuple[str, ...], count: int) -> str:
 def mixed_sync(*, names: tuple[str, ...], count: int) -> str:
     """The filter table refuses a service as without endpoints, and nat leads all its connections to endpoints.
 
-    Connections are rewritten before filter is asked, so that the refusal meets none of them.
+    Connections are rewritten before filter runs, so the refusal matches none of them.
 
-    Why: kube-proxy writes the one or the other. iptables-save reads one table after the other, and a sync may
+    Why: kube-proxy writes one or the other. iptables-save reads one table after the other, and a sync may
     come between: filter is then older than nat, or newer, and the endpoints may be gone or new.
 
     Do: Take a second dump before you believe either. If it says the same, kube-proxy wrote one table alone: read
@@ -157,7 +157,7 @@ def mixed_sync(*, names: tuple[str, ...], count: int) -> str:
     """
     return (
         f"{_listed(names, count)}: filter says no endpoints, nat leads to endpoints: tables of two syncs, "
-        "look again before you believe it"
+        "take a second dump before you rely on it"
     )
 
 
@@ -173,4 +173,4 @@ def both_modes(*, mode: str) -> str:
     Do: Find out which mode kube-proxy runs in (its log, or the mode in its ConfigMap), and whether two
     kube-proxies run. Then drain and reboot the node, or stop kube-proxy and run kube-proxy --cleanup.
     """
-    return f"kube-proxy's iptables mode leads connections to services here, and {_MODES[mode]}"
+    return f"rules of kube-proxy's iptables mode lead connections to services, and {_MODES[mode]}"

@@ -80,8 +80,8 @@ def masquerade_preempted(*, names: tuple[str, ...], whose: str, target: str, cha
     It is of high severity where node ports, external IPs or load-balancer IPs suffer, whose clients come from
     outside the cluster.
 
-    Why: The endpoint gets connections with their own source and answers the client at once, not by way of this
-    node: the client gets an answer from an address that it did not ask, and the connection hangs.
+    Why: The endpoint gets connections with their own source and answers the client directly, not through this
+    node: the client gets an answer from an address that it did not contact, and the connection hangs.
 
     Do: Find out which program wrote the rule, and see that it stands behind the jump to KUBE-POSTROUTING, which
     kube-proxy puts first when it starts.

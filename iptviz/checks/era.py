@@ -45,12 +45,12 @@ def elsewhere(modes: Iterable[str]) -> Iterator[Remark]:
 
 
 def _mixed(*, one: Cue, other: Cue) -> str:
-    clauses = (f"{cue.text} (line {cue.line}) is of {spans_text(cue.releases)}" for cue in (one, other))
-    return f"mixed eras: {', '.join(clauses)}"
+    clauses = (f"{cue.text} (line {cue.line}) is from {spans_text(cue.releases)}" for cue in (one, other))
+    return f"rules of different kube-proxy versions: {', '.join(clauses)}"
 
 
 def _known(*, releases: Releases) -> str:
-    return f"written by kube-proxy {spans_text(releases)}"
+    return f"kube-proxy {spans_text(releases)}"
 
 
 def _not_decided_here(*, mode: str) -> str:
@@ -73,8 +73,8 @@ _KEPT_ELSEWHERE = {"ipvs", "elsewhere", "userspace"}
 """Those in which somebody else than iptables has them."""
 
 _NOWHERE = (
-    f"The nat table has no {SERVICES} chain, and no chain of this dump shows that kube-proxy ran "
-    "here: it does not run in iptables mode, or its rules were flushed."
+    f"The nat table has no {SERVICES} chain, and no chain of this dump shows that kube-proxy "
+    "ran: it does not run in iptables mode, or its rules were flushed."
 )
 
 
@@ -87,36 +87,38 @@ def _ipvs_server(*, server: VirtualServer, place: str, whole: bool) -> str:
     scheduler = f", scheduler {server.scheduler}" if server.scheduler else ""
     kept = f"; a client keeps its endpoint for {server.persistent:,} s" if server.persistent else ""
     at = f"{server.protocol} {server.at}{scheduler}"
-    part = "" if whole else " (the output may lack some)"
+    part = "" if whole else " (the output may be incomplete)"
     told = f"goes to {listed(ends, _MOST_ENDS)}" if ends else "has no real server"
     return f"IPVS ({place}): {at}, {told}{part}{kept}"
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "mode-ipvs": "kube-proxy in IPVS mode: endpoints are not in iptables, `ipvsadm -Sn` has them; what is here "
-    "masquerades and filters",
-    "mode-elsewhere": "no sign of kube-proxy in iptables mode, but of a kubelet: services may be kept by "
+    "mode-ipvs": (
+        "kube-proxy in IPVS mode: endpoints are not in iptables but in IPVS (`ipvsadm -Sn`); these rules only "
+        "masquerade and filter"
+    ),
+    "mode-elsewhere": "no sign of kube-proxy in iptables mode, but of kubelet: services may be handled by "
     "kube-proxy in nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
-    "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, endpoints are not here",
+    "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, not to endpoints",
     "mode-none": "no sign of kube-proxy in iptables mode",
-    "mode-flushed": "not known: kube-proxy ran here, but its rules are gone from nat, see the notes",
+    "mode-flushed": "unknown: kube-proxy ran on this node, but its rules are gone from nat (see the notes)",
     "mode-no-nat": "the dump has no nat table",
-    "mode-cut": f"the dump lacks lines and has no {SERVICES} chain",
+    "mode-cut": f"the dump is incomplete and has no {SERVICES} chain",
     "services-not-decided-here": _not_decided_here,
     "era-mixed": _mixed,
-    "era-untold": "written by some kube-proxy: nothing here tells which",
+    "era-untold": "kube-proxy of unknown version",
     "era-known": _known,
-    "services-in-ipvs": "kube-proxy runs in IPVS mode here: its endpoints are not in iptables; ask ipvsadm -Sn.",
+    "services-in-ipvs": "kube-proxy runs in IPVS mode: its endpoints are not in iptables; run ipvsadm -Sn.",
     "ipvs-server": _ipvs_server,
     "ipvs-servers": lambda *, place, count: (
-        f"ipvsadm shows {count:,} virtual server{'s' * (count != 1)} ({place}): iptviz trace ADDRESS:PORT tells "
-        "where connections to one go"
+        f"ipvsadm shows {count:,} virtual server{'s' * (count != 1)} ({place}): follow one with "
+        "iptviz trace ADDRESS:PORT"
     ),
-    "services-in-userspace": "kube-proxy runs in userspace mode here (line {at}), or did: connections go to its "
+    "services-in-userspace": "kube-proxy runs or ran in userspace mode (line {at}): connections go to its "
     "own ports, its endpoints are not in iptables.",
     "services-nowhere": _NOWHERE,
-    "services-cut": f"The nat table has no {SERVICES} chain, but this dump lacks lines: whether kube-proxy runs "
-    "in iptables mode here is not known.",
-    "services-elsewhere": f"{_NOWHERE} kubelet runs on this node, so services may be kept elsewhere: by "
-    "kube-proxy in nftables mode (ask nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
+    "services-cut": f"The nat table has no {SERVICES} chain, but this dump is incomplete: whether kube-proxy "
+    "runs in iptables mode is unknown.",
+    "services-elsewhere": f"{_NOWHERE} kubelet runs on this node, so services may be handled elsewhere: by "
+    "kube-proxy in nftables mode (see nft list table ip kube-proxy) or by a CNI plug-in without kube-proxy.",
 }

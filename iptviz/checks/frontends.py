@@ -105,18 +105,18 @@ def external_ip_is_node(*, names: tuple[str, ...], texts: tuple[str, ...]) -> st
     Why: All connections to this address and port go to the service's endpoints. What listens there on the
     node itself, sshd or kubelet, is no longer reached.
 
-    Do: Take another external IP or another port, unless nothing on the nodes listens there.
+    Do: Use another external IP or another port, unless nothing on the nodes listens there.
     """
     whose = f"{listed(texts, _MOST_FRONTENDS)} of {these(names)}"
     what = are(texts, "is an address of this node", "are addresses of this node")
-    return f"{whose} {what}: the service gets what is meant for the node at this port"
+    return f"{whose} {what}: the service takes connections meant for the node at this port"
 
 
 @diagnosis("medium", reference="k/k#97076")
 def external_ip_public(*, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
     """A service has a public address as an external IP.
 
-    Kubernetes does not ask whether the address is the cluster's own (CVE-2020-8554).
+    Kubernetes does not check whether the address belongs to the cluster (CVE-2020-8554).
 
     Why: Connections of this node and its pods to that address go to the service instead. Whoever may create
     services can take over the traffic to any address of the Internet.
@@ -146,7 +146,7 @@ def lb_short_circuit(*, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
 
 @diagnosis("info", reference="k/k#125467")
 def existing_udp_flows(*, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
-    """Flows of UDP that exist keep their endpoint until conntrack forgets them.
+    """Existing UDP flows keep their endpoint until their conntrack entry expires.
 
     Why: A client that sends from one port all the time stays with its endpoint, whatever the rules say now;
     if the endpoint is gone, its packets are lost.
@@ -154,7 +154,9 @@ def existing_udp_flows(*, names: tuple[str, ...], texts: tuple[str, ...]) -> str
     Do: Where UDP clients seem stuck, look for their flows: conntrack -L -p udp --orig-dst CLUSTER-IP. With -D
     in place of -L, conntrack deletes them, and the next packet chooses anew.
     """
-    return f"{these(names)}: the endpoints are for new flows to {_at(texts)}; existing UDP flows keep theirs"
+    return (
+        f"{these(names)}: only new flows to {_at(texts)} use these endpoints; existing UDP flows keep theirs"
+    )
 
 
 def _at(texts: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import listed
+from iptviz.checks.wording import are, listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,18 +14,20 @@ _MOST_CHAINS = 3
 
 def _nodes_left_out(*, count: int) -> str:
     nodes = "1 node" if count == 1 else f"{count:,} nodes"
-    return f"{nodes} left out: --around CHAIN shows what is near it, --all everything"
+    return f"{nodes} not shown (--around CHAIN for one part, --all for everything)"
 
 
-def _chains_alone(*, chains: tuple[str, ...], complete: bool) -> str:
-    """Name the chains that nothing leads to and that lead nowhere, the first of them."""
-    here = "nothing" if complete else "nothing in this dump, which lacks lines,"
-    they = "it leads" if len(chains) == 1 else "they lead"
-    return f"{here} leads to {listed(chains, _MOST_CHAINS)}, and {they} nowhere"
+def _chains_alone(*, chains: tuple[str, ...], empty: bool, complete: bool) -> str:
+    """Name the chains that no rule jumps to and that jump nowhere, the first of them."""
+    lacking = "" if complete else " in this incomplete dump"
+    return (
+        f"unreferenced {'empty ' * empty}{are(chains, 'chain', 'chains')}{lacking}: "
+        f"{listed(chains, _MOST_CHAINS)}"
+    )
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
     "nodes-left-out": _nodes_left_out,
     "chains-alone": _chains_alone,
-    "dump-not-drawn": "not drawn, of the same node: dump {number}, {source} ({what}); --dump {number} draws it",
+    "dump-not-drawn": "dump {number} of the same node not drawn: {source} ({what}); draw it with --dump {number}",
 }

@@ -119,8 +119,8 @@ def _without_ports(nat: Table, rules: Iterable[Rule]) -> Iterator[Finding]:
 def hostport_preempts(*, port: str, to: HostPort, hook: str, taken: tuple[str, ...]) -> str:
     """A pod's host port takes connections that are meant for a service.
 
-    The rules of host ports (CNI-HOSTPORT-DNAT) are asked before KUBE-SERVICES, and one of them has the port of
-    a service's frontend.
+    The rules of host ports (CNI-HOSTPORT-DNAT) run before KUBE-SERVICES, and one of them has the port of a
+    service's frontend.
 
     Why: Clients of the service reach the pod with the host port instead, on this node alone.
 

@@ -40,7 +40,7 @@ def check(node: Examined) -> Iterator[Finding]:
 
 
 def left(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Finding]:
-    """Yield what each writer left; the rule that still leads there is evidence."""
+    """Yield what each writer left; the rule that still jumps there is evidence."""
     for remains in leftovers(dump, beyond):
         yield found(proxy_leftover, [remains.asked] if remains.asked else [], line=remains.line,
             state="asked" if remains.acts else "idle", complete=dump.complete or remains.asked is not None,
@@ -60,9 +60,9 @@ def proxy_leftover(*, writer: str, chain: str, count: int, asked: int | None, ac
 
     Do: Clean up after a change of mode or of the proxy: kube-proxy --cleanup, or reboot the node.
     """
-    nobody = "nothing leads there any more" if whole else "nothing that is shown here leads there"
+    nobody = "no rule jumps there any more" if whole else "no rule of this dump jumps there"
     idle = "" if acts else ", where no rule ends anything"
-    still = nobody if asked is None else f"line {asked} still leads there{idle}"
+    still = nobody if asked is None else f"line {asked} still jumps there{idle}"
     return f"{and_more(chain, count - 1)}: {_WRITERS[writer]}; {still}"
 
 
@@ -84,7 +84,7 @@ def xlb_leftover(*, chain: str, count: int) -> str:
 def stale_cni(*, chain: str, at: int) -> str:
     """Both flannel and Calico masquerade what pods send: one of the two is usually left over.
 
-    flannel with Calico's policies alone (Canal) is meant so, and is no finding: Calico does not masquerade then.
+    flannel with Calico for policies only (Canal) is intended and not a finding: Calico does not masquerade then.
 
     Why: flannel's chains stay in the kernel when flannel is removed. Its MASQUERADE may take connections between
     pods of different nodes: they come from the node's address, and network policies that admit pods drop them.

@@ -208,4 +208,4 @@ def foreign_masquerade(*, rewritten: Rewritten) -> str:
     count = len(rewritten.services)
     ports = f"{count:,} service port{'s' * (count != 1)} ({named_ports(rewritten.services)})"
     marked = f", by the mark that {listed(rewritten.marked_by, _NAMED)} sets," if rewritten.marked_by else ""
-    return f"{rewritten.by}{marked} rewrites the source of {whose} on the way to {ports}{where}{when}"
+    return f"{rewritten.by}{marked} rewrites the source of {whose} on the path to {ports}{where}{when}"

@@ -57,7 +57,7 @@ def _met_in(table: Table, rule: Rule) -> list[str]:
 def drop_mark_set(*, rule: str, mark: str, dropped: str, hooks: tuple[str, ...]) -> str:
     """A rule of another program sets the mark by which kubelet drops packets.
 
-    kubelet's KUBE-FIREWALL drops what bears 0x8000, unless --iptables-drop-bit says otherwise: only
+    kubelet's KUBE-FIREWALL drops packets with mark 0x8000, unless --iptables-drop-bit says otherwise: only
     KUBE-MARK-DROP should set it. A program that sets the whole mark sets that bit, too.
 
     Why: What is marked is dropped though nobody meant to drop it: connections to the node itself, to endpoints in
@@ -66,4 +66,4 @@ def drop_mark_set(*, rule: str, mark: str, dropped: str, hooks: tuple[str, ...])
     Do: Have the other program set only bits of its own, with a mask (--set-xmark 0x1/0x1). kubelet's bit can be
     moved by --iptables-drop-bit up to 1.27.
     """
-    return f"{rule} sets {mark} in marks, and {dropped} drops in {' and '.join(hooks)} what bears it"
+    return f"{rule} sets {mark} in marks, and {dropped} drops packets with it in {' and '.join(hooks)}"

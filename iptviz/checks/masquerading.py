@@ -153,7 +153,7 @@ def double_masquerade(*, known: bool) -> str:
 def no_random_fully(*, chains: tuple[str, ...]) -> str:
     """MASQUERADE without --random-fully.
 
-    kube-proxy before 1.16 writes no other: then it is only information.
+    kube-proxy before 1.16 always writes it so; then the severity is info.
 
     Why: Two connections that begin at the same time may be given one source port; the kernel drops the first
     packet of one of them, and its client tries again a second later. That shows as rare delays under load.

@@ -132,7 +132,7 @@ def _excluding(rule: Rule, way: _WayIn, changing: str) -> tuple[Test, str, Rule 
         for before in way.rules:
             for other in compiled(before).tests:
                 if excludes(test, other):
-                    return test, f"asks for {other.part}", before
+                    return test, f"requires {other.part}", before
         if way.rules and test.kind == _NEVER_HAS.get(way.hook) and excludes(test, Test(test.kind, "")):
             return test, f"begins in {way.hook}", None
     return None
@@ -140,7 +140,7 @@ def _excluding(rule: Rule, way: _WayIn, changing: str) -> tuple[Test, str, Rule 
 
 @diagnosis({"whole": "low", "lacking": "info"}, absence=True)
 def rule_contradiction(*, chain: str, wanted: str, before: str, count: int) -> str:
-    """A rule asks for what the only way to its chain has excluded.
+    """A rule matches what the only path to its chain has excluded.
 
     Why: It never matches. An address, a port or an interface in it is wrong, or was replaced by hand.
 
@@ -148,4 +148,4 @@ def rule_contradiction(*, chain: str, wanted: str, before: str, count: int) -> s
     """
     rules = "1 more rule" if count == 2 else f"{count - 1:,} more rules"
     more = f", nor {'does' if count == 2 else 'do'} {rules} there" if count > 1 else ""
-    return f"{wanted} in {chain} never matches{more}: the only way there {before}"
+    return f"{wanted} in {chain} never matches{more}: the only path there {before}"

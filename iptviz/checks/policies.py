@@ -58,7 +58,7 @@ def policy_after_kube_forward(*, chains: tuple[str, ...]) -> str:
     KUBE-FORWARD accepts all that kube-proxy marks to be masqueraded.
 
     Why: Service traffic that is masqueraded, such as that of node ports and load balancers, never meets the
-    policies: pods get what these forbid.
+    policies: pods get connections that these forbid.
 
     Do: Restart the policy plug-in, or set it to put its chain first (Azure NPM and Calico have an option for
     that), and see that it stands above KUBE-FORWARD then.

@@ -53,23 +53,23 @@ def lines_taking(lines: tuple[int, ...]) -> str:
 
 
 def _never_asked(*, frontend: str, lines: tuple[int, ...]) -> str:
-    return f"never asked: {lines_taking(lines)} what comes to {frontend}"
+    return f"never evaluated: {lines_taking(lines)} the connections to {frontend}"
 
 
 def _asked_before(*, frontend: str, when: When) -> str:
-    return f"takes what comes to {frontend} when {clauses(when)}"
+    return f"takes the connections to {frontend} when {clauses(when)}"
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "health-check": "accepts what comes to {frontend}: kube-proxy itself answers load balancers there that ask "
-    "for the health of {name}",
-    "redirected": "what comes to {frontend} goes to a port of this node itself",
-    "not-asked": "not asked for {frontend}: nothing in nat PREROUTING leads here for it",
+    "health-check": "accepts connections to {frontend}: kube-proxy itself answers health checks of load "
+    "balancers for {name} there",
+    "redirected": "connections to {frontend} go to a port of this node",
+    "not-asked": "not evaluated for {frontend}: nat PREROUTING does not jump here for it",
     "never-asked": _never_asked,
     "asked-before": _asked_before,
-    "beyond-source-ranges": "{frontend}: loadBalancerSourceRanges do not limit it, it admits every source",
-    "udp-flows": "UDP: flows that exist keep their endpoint until conntrack forgets them",
-    "taken-as-node": "{address} is taken for an address of this node: only those have port {port}",
+    "beyond-source-ranges": "{frontend}: open to every source, loadBalancerSourceRanges do not apply",
+    "udp-flows": "UDP: existing flows keep their endpoint until their conntrack entry expires",
+    "taken-as-node": "assumed that {address} is an address of this node: only those have port {port}",
     "read-as-node-port": "reading {typed} as node port :{port}",
     "outside-limit": "node ports do not answer at {address}: they answer {limit.text}",
 }

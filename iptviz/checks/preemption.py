@@ -78,16 +78,16 @@ def services_asked_if(*, hook: str, when: When) -> str:
 
     Do: Restart kube-proxy, which writes its own jump, and find out which program wrote this one in its place.
     """
-    return f"{SERVICES} is asked when {clauses(when)}: other connections of {WHOSE[hook]} do not come here"
+    return f"{SERVICES} runs only when {clauses(when)}: other connections of {WHOSE[hook]} do not reach it"
 
 
 @diagnosis({"known": "high", "unknown": "medium"})
 def foreign_dnat_first(*, target: str, hook: str, when: When, taken: tuple[str, ...]) -> str:
-    """A rule of another program takes a service's connections before kube-proxy is asked.
+    """A rule of another program takes a service's connections before kube-proxy's rules run.
 
     It stands above the jump to KUBE-SERVICES and ends the nat table: DNAT, REDIRECT or ACCEPT.
 
-    Why: The service's chain is never asked for these connections: they go elsewhere, or keep an address
+    Why: The service's chain never sees these connections: they go elsewhere, or keep an address
     that nobody has.
 
     Do: Find out which program wrote the rule, by its comment and its chain, and make it leave out the
@@ -95,4 +95,4 @@ def foreign_dnat_first(*, target: str, hook: str, when: When, taken: tuple[str, 
     """
     condition = f" when {clauses(when)}" if when else ""
     what = f"connections to {listed(taken, _MOST_TAKEN)}" if taken else "the connection"
-    return f"{target} runs before {SERVICES} (nat {hook}) and takes {what}{condition}"
+    return f"{target} in nat {hook} runs before {SERVICES} and takes {what}{condition}: no DNAT by kube-proxy"

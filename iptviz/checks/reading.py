@@ -91,8 +91,8 @@ def on_lines(dump: Dump) -> Iterator[Remark]:
 
 
 def line_text(note: LineNote) -> str:
-    """Return what became of lines, and why: `left out: a shell prompt`."""
-    return f"{'left out' if note.skipped else 'repaired'}: {LINES[note.reason]}"
+    """Return what was done with lines, and why: `skipped: shell prompt`."""
+    return f"{'skipped' if note.skipped else 'repaired'}: {LINES[note.reason]}"
 
 
 def _chains_undeclared(*, table: str, chain: str, count: int) -> str:
@@ -105,7 +105,7 @@ def _excerpt_text(
 ) -> str:
     """Say what is an excerpt, and what of the dump is not in it."""
     tables = dict.fromkeys((*undeclared, *parts))
-    named = [f"table {table}" + (" (to judge by its rules)" if table in unnamed else "") for table in tables]
+    named = [f"table {table}" + (" (guessed from its rules)" if table in unnamed else "") for table in tables]
     without = [
         *(["some declarations"] if undeclared else []),
         *(["its built-in chains"] if parts else []),
@@ -117,85 +117,88 @@ def _excerpt_text(
 
 def _lines_cut(*, count: int) -> str:
     rules = "a rule of a built-in chain ends" if count == 1 else f"{count:,} rules of built-in chains end"
-    return f"{rules} within a word: lines may be cut at a column, and what they do is not known"
+    return f"{rules} within a word: lines may be cut at a column, and what they do is unknown"
 
 
 def _table_incompatible(*, table: str) -> str:
-    what = f"table {table}" if table else "a table here"
-    return f"{what} is not shown: iptables cannot read it, nft list ruleset can"
+    what = f"table {table}" if table else "a table"
+    return f"{what} is not in the dump: iptables cannot print it; use nft list ruleset"
 
 
 def _table_guessed(*, first: int, last: int, table: str) -> str:
-    lines = f"lines {first} to {last}" if last > first else f"line {first}"
-    return f"the table of {lines} is not named: {table}, to judge by what stands there"
+    lines, verb = (f"lines {first} to {last}", "name") if last > first else (f"line {first}", "names")
+    return f"{lines} {verb} no table: assumed {table} from the chains and targets"
 
 
 def _lines_left_out(*, notes: tuple[LineNote, ...], total: int) -> str:
     count = sum(note.size for note in notes)
-    are = "line was" if count == 1 else "lines were"
-    return f"{count:,} {are} not part of a dump, of {total:,}: {_places(notes)}"
+    lines = "line that is" if total == 1 else "lines that are"
+    return f"skipped {count:,} of {total:,} {lines} not iptables output ({_places(notes, count)})"
 
 
 def _lines_repaired(*, notes: tuple[LineNote, ...], total: int) -> str:  # noqa: ARG001 - of what was left out alone
     count = sum(note.size for note in notes)
     reasons = ", ".join(LINES[reason] for reason in dict.fromkeys(note.reason for note in notes))
-    return f"{count:,} {'line' if count == 1 else 'lines'} repaired ({reasons}): {_places(notes)}"
+    return f"repaired {count:,} {'line' if count == 1 else 'lines'}: {reasons} ({_places(notes, count)})"
 
 
 def _rules_repeated(*, lines: tuple[int, ...]) -> str:
     shown = ", ".join(map(str, lines[:_MOST_PLACES])) + (", ..." if len(lines) > _MOST_PLACES else "")
     if len(lines) == 1:
-        return f"the rule of line {shown} stands elsewhere in the text, too: it counts once"
-    return f"{len(lines):,} rules stand elsewhere in the text, too: each counts once (lines {shown})"
+        return f"the rule in line {shown} occurs again in the text: counted once"
+    return f"{len(lines):,} rules occur again in the text: each counted once (lines {shown})"
 
 
 def _made_from_commands(*, count: int) -> str:
-    what = "1 iptables command, as if it" if count == 1 else f"{count:,} iptables commands, as if each"
-    return f"made from {what} ran once: what was there before is not known"
+    what = "1 iptables command" if count == 1 else f"{count:,} iptables commands"
+    return f"built from {what}, each run once; the rules before them are unknown"
 
 
-def _places(notes: Sequence[LineNote]) -> str:
+def _places(notes: Sequence[LineNote], count: int) -> str:
     places = [note.places() for note in notes]
-    return ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
+    shown = ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
+    return f"{'line' if count == 1 else 'lines'} {shown}"
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
     "no-commit": "table {table} has no COMMIT: its end may be missing",
     "last-line-cut": "the last line has no end: the dump may be cut there",
     "table-incompatible": _table_incompatible,
-    "base-chains-unseen": "base chains of table {table} that nft made are not shown, and may drop packets: "
-    "nft list ruleset shows them",
+    "base-chains-unseen": (
+        "table {table} has native nft base chains that the dump does not show and that may drop packets: see "
+        "nft list ruleset"
+    ),
     "chains-undeclared": _chains_undeclared,
     "excerpt": _excerpt_text,
-    "part-of-table": "no built-in chain of table {table} is here: it is shown in part",
+    "part-of-table": "table {table} has no built-in chain: it is incomplete",
     "lines-cut": _lines_cut,
-    "policy-unread": "the policy of {chain} in table {table} cannot be read: it is taken for ACCEPT",
-    "table-missing": "table {table} is not here, where kube-proxy has rules too since 1.2",
+    "policy-unread": "the policy of {table} {chain} is unreadable: assumed ACCEPT",
+    "table-missing": "no table {table}, in which kube-proxy 1.2 and newer has rules",
     "damaged": "{reason}",
-    "lines-grepped": "lines are missing here: grep left them out",
-    "line-within-table": "within table {table}: a line that is not part of a dump",
-    "rules-unread": "a line with rules in it cannot be read: what they do is not known",
-    "row-unread": "a row of the listing cannot be read: what it does is not known",
-    "made-from-listing": "made from a listing (iptables -L), which does not show everything",
-    "chains-unlisted": "table {table}: {chains} not listed: what rules they have is not known",
-    "interfaces-not-shown": "interfaces are not shown: a rule may hold for some only",
+    "lines-grepped": "lines are missing: filtered by grep",
+    "line-within-table": "a line within table {table} is not iptables output",
+    "rules-unread": "a line with rules is unreadable: their effect is unknown",
+    "row-unread": "a row of the listing is unreadable: its effect is unknown",
+    "made-from-listing": "built from a listing (iptables -L), which does not show everything",
+    "chains-unlisted": "table {table}: {chains} not listed: their rules are unknown",
+    "interfaces-not-shown": "interfaces are not shown: a rule may apply to some only",
     "table-not-named": _table_guessed,
-    "option-unknown": "not understood: {option} is not known",
+    "option-unknown": "not understood: unknown option {option}",
     "rule-unread": "not understood: {problem}",
-    "diff-cut": "a diff shows lines around changes only: others are missing here",
+    "diff-cut": "a diff shows only lines near changes: others are missing",
     "rules-repeated": _rules_repeated,
     "made-from-commands": _made_from_commands,
     "wide-characters": "the text is UTF-16 or UTF-32",
-    "nul-bytes": "NUL bytes are left out",
-    "carriage-returns": "lines end in carriage returns",
-    "colours": "colours around lines are left out",
-    "html-tags": "HTML tags within lines are left out",
-    "html-entities": "HTML entities are undone",
-    "strings-unpacked": "what stands in strings (JSON, YAML) is unpacked",
-    "parts-joined": "lines that a container's log has in parts are joined",
-    "lines-unpacked": "lines are counted in the text as unpacked",
-    "side-read": "this is a diff: its {side} side is read (--side {other_side} reads the other)",
-    "grep-colours": "grep's colours are left out",
+    "nul-bytes": "NUL bytes removed",
+    "carriage-returns": "carriage returns removed",
+    "colours": "colour codes removed",
+    "html-tags": "HTML tags removed",
+    "html-entities": "HTML entities decoded",
+    "strings-unpacked": "text in JSON or YAML strings unpacked",
+    "parts-joined": "partial lines of a container log joined",
+    "lines-unpacked": "line numbers are those of the unpacked text",
+    "side-read": "this is a diff: using its {side} side (--side {other_side} for the other)",
+    "grep-colours": "colour codes of grep removed",
     "lines-left-out": _lines_left_out,
     "lines-repaired": _lines_repaired,
 }
@@ -203,45 +206,45 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 
 
 LINES = {
-    "grep-separator": "a separator of grep: lines are missing here",
-    "markdown-fence": "a Markdown fence",
-    "shell-prompt": "a shell prompt",
-    "html-tag": "an HTML tag",
-    "message": "a message of a program",
-    "command": "a command",
-    "listing-without-chain": "rows of iptables -L without the line `Chain NAME`: of which chain is not known",
-    "chain-repeated": "a chain that stands above, too: it counts once",
-    "no-part": "not part of a dump",
-    "commit-outside": "a COMMIT outside any table",
-    "message-within": "a message of a program within the line is taken out",
-    "joined": "joined to the rule above, which it continues",
-    "taken-out-of-indentation": "taken out of what stands before it: indentation",
-    "taken-out-of-quoting": "taken out of what stands before it: quoting",
-    "taken-out-of-a-prefix": "taken out of what stands before it: a prefix",
-    "carried-out-insert": "carried out: a rule is inserted above",
-    "carried-out-delete": "carried out: a rule above is deleted",
-    "carried-out-replace": "carried out: a rule above is replaced",
-    "carried-out-flush": "carried out: a chain is emptied",
-    "carried-out-remove": "carried out: a chain is deleted",
-    "carried-out-rename": "carried out: a chain is renamed",
-    "carried-out-zero": "carried out: counters are set to zero",
-    "carried-out-declared-again": "carried out: a chain declared again is emptied",
-    "html-entities": "HTML entities are undone",
-    "signs-odd": "invisible signs or typographic dashes are replaced",
-    "signs-invisible": "invisible signs are left out",
-    "dashes-typographic": "typographic dashes are replaced",
-    "quotes-typographic": "typographic quotes are replaced",
-    "quotes-escaped": "backslashes before quotes are left out",
-    "quotes-doubled": "doubled quotes are replaced",
-    "quotes-single": "single quotes are replaced",
-    "quotes-lost": "the words of a comment without quotes belong together",
-    "remark-cut": "a remark behind the rule is left out",
-    "rule-repeated": "a rule that stands elsewhere in the text, too: it counts once",
-    "diff-other-side": "the other side of the diff",
-    "diff-header": "a line of the diff itself",
-    "command-read": "a command, read as the rule that it makes",
-    "command-expanded": "a command with what a shell expands",
-    "changes-nothing": "changes something that is not here",
+    "grep-separator": "grep separator: lines are missing",
+    "markdown-fence": "Markdown fence",
+    "shell-prompt": "shell prompt",
+    "html-tag": "HTML tag",
+    "message": "message of a program",
+    "command": "shell command",
+    "listing-without-chain": "rows of iptables -L without the line `Chain NAME`: chain unknown",
+    "chain-repeated": "chain repeated: counted once",
+    "no-part": "not iptables output",
+    "commit-outside": "COMMIT outside any table",
+    "message-within": "removed a message of a program within the line",
+    "joined": "joined a wrapped line",
+    "taken-out-of-indentation": "stripped indentation",
+    "taken-out-of-quoting": "stripped leading quote marks",
+    "taken-out-of-a-prefix": "stripped a prefix",
+    "carried-out-insert": "applied: inserts a rule above",
+    "carried-out-delete": "applied: deletes a rule above",
+    "carried-out-replace": "applied: replaces a rule above",
+    "carried-out-flush": "applied: flushes a chain",
+    "carried-out-remove": "applied: deletes a chain",
+    "carried-out-rename": "applied: renames a chain",
+    "carried-out-zero": "applied: zeroes counters",
+    "carried-out-declared-again": "applied: a repeated declaration flushes its chain",
+    "html-entities": "HTML entities decoded",
+    "signs-odd": "replaced invisible characters or typographic dashes",
+    "signs-invisible": "removed invisible characters",
+    "dashes-typographic": "replaced typographic dashes",
+    "quotes-typographic": "replaced typographic quotes",
+    "quotes-escaped": "removed backslashes before quotes",
+    "quotes-doubled": "replaced doubled quotes",
+    "quotes-single": "replaced single quotes",
+    "quotes-lost": "quoted an unquoted comment",
+    "remark-cut": "removed a remark after the rule",
+    "rule-repeated": "rule repeated: counted once",
+    "diff-other-side": "other side of the diff",
+    "diff-header": "diff header",
+    "command-read": "read a command as the rule that it adds",
+    "command-expanded": "command with a shell expansion",
+    "changes-nothing": "changes a rule or chain that is not in the text",
 }
 """Why lines were skipped or repaired."""
 
@@ -260,10 +263,10 @@ def partial_dump(*, gaps: tuple[Remark, ...]) -> str:
     A table has no COMMIT, the last line has no end, chains have rules but no declaration, one of
     kube-proxy's tables is not there, grep filtered the text, or a terminal cut its lines.
 
-    Why: What a dump does not show may be what decides. An absence in it proves nothing: every finding that
-    something is missing holds only if the dump is whole.
+    Why: Missing lines may decide. An absence proves nothing: every finding that something is missing holds
+    only if the dump is complete.
 
-    Do: Save the whole dump as root on the node (iptables-save -c > FILE) and hand over the file itself.
+    Do: Save the whole dump as root on the node (iptables-save -c > FILE) and use the file itself.
     """
     return _gaps_text(gaps)
 
@@ -275,7 +278,7 @@ def nat_unreadable(*, gaps: tuple[Remark, ...]) -> str:
     iptables-save printed a warning in its place.
 
     Why: kube-proxy decides in nat where connections go. It cannot write there either, so it may have
-    stopped to sync, and this dump shows nothing of it.
+    stopped syncing, and this dump does not show it.
 
     Do: Look at `nft list table ip nat`, and find out which program writes native rules there.
     """
@@ -299,9 +302,9 @@ def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
 
 @diagnosis("low")
 def table_guessed(*, gaps: tuple[Remark, ...]) -> str:
-    """No line says which table these rules are of; it was told by their chains and targets.
+    """No line names the table of these rules; it was guessed from their chains and targets.
 
-    Why: Rules that are taken for those of another table decide about other packets.
+    Why: Rules assigned to the wrong table apply to other packets.
 
     Do: Save a dump with iptables-save, which names its tables, or add the line *nat or *filter above.
     """

@@ -187,14 +187,12 @@ def chain_loop(*, chains: tuple[str, ...], reached: bool) -> str:
     rules: the text was edited, or put together from several dumps. A loop that nothing leads to does load; the
     first rule that leads there is refused.
 
-    Do: Take a fresh dump from the node, and ask that.
+    Do: Take a fresh dump from the node and use that one.
     """
     way = " -> ".join(chains)
     if reached:
         return f"{way} is a loop, which the kernel refuses: edited by hand?"
-    return (
-        f"{way} is a loop, to which no built-in chain leads here: the kernel refuses the first rule that does"
-    )
+    return f"{way} is a loop that no built-in chain leads to: the kernel refuses the first rule that does"
 
 
 @diagnosis({"whole": "high", "lacking": "info"}, absence=True)
@@ -207,9 +205,9 @@ def dangling_jump(*, chains: tuple[str, ...], table: str) -> str:
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
     if len(chains) == 1:
-        return f"jumps to {chains[0]}, and table {table} has no such chain here: cut or edited?"
+        return f"jumps to {chains[0]}, but table {table} has no such chain: cut or edited?"
     named = listed(chains, _MOST_CHAINS)
-    return f"jumps to {len(chains):,} chains that their tables do not have here ({named}): cut or edited?"
+    return f"jumps to {len(chains):,} chains that their tables do not have ({named}): cut or edited?"
 
 
 @diagnosis("medium")

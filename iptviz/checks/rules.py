@@ -260,7 +260,7 @@ def unreachable_rule(*, target: str, chain: str, count: int) -> str:
 
 @diagnosis({"nearly-all": "medium", "some": "low"}, reference="kubernetes/dns#745", general=True)
 def shadowed_rule(*, target: str, chain: str, wanted: str, count: int, at: int) -> str:
-    """An earlier rule with one wide condition takes all packets that later ones name.
+    """An earlier rule with one wide condition takes all packets that later ones match.
 
     What the later ones would do with them is something else.
 
@@ -269,7 +269,7 @@ def shadowed_rule(*, target: str, chain: str, wanted: str, count: int, at: int) 
 
     Do: Find out which program wrote the earlier rule. Move the later rules above it, or narrow it.
     """
-    rules = "1 more rule stands" if count == 2 else f"{count - 1:,} more rules stand"
+    rules = "1 more rule is" if count == 2 else f"{count - 1:,} more rules are"
     more = f"; {rules} below one that takes all" if count > 1 else ""
     return f"{wanted} {target} in {chain} takes all packets that the rule of line {at} would match{more}"
 

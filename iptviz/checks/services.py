@@ -248,9 +248,9 @@ def edited_hash(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
 def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
     """The service has no ready endpoint, so kube-proxy has its connections refused.
 
-    Why: Clients get `connection refused` at once, or wait until they give up, on every node.
+    Why: Clients get `connection refused` at once, or time out, on every node.
 
-    Do: See what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
+    Do: Check what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
     """
     fate = places.refusal if places.verdict else f"connections to {places.listed} go on without DNAT"
     return f"{these(names)} {are(names, 'has', 'have')} no endpoints: {fate}"
@@ -260,12 +260,12 @@ def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
 def local_drop(*, names: tuple[str, ...], places: Places) -> str:
     """A service whose traffic policy is Local has no ready endpoint on this node.
 
-    Connections that come here are dropped. It is externalTrafficPolicy for clients outside the cluster, and
-    internalTrafficPolicy for the cluster IP, which clients of this node ask. It is of severity low where the
-    service has a health check port, by which its load balancer knows that it must stay away from this node.
+    Connections to it are dropped: with externalTrafficPolicy those from outside the cluster, with
+    internalTrafficPolicy those of this node to the cluster IP. The severity is low where the service has a health
+    check port, which tells its load balancer to avoid this node.
 
-    Why: Who comes here all the same waits until he gives up: a client of a node port, a load balancer that does
-    not ask the health check port, a pod of this node that asks the cluster IP.
+    Why: Clients that still connect here time out: clients of a node port, a load balancer that does not use the
+    health check port, pods of this node that use the cluster IP.
 
     Do: Run a pod of the service on each node that has clients, or set the policy to Cluster. Of a load balancer,
     see that it heeds healthCheckNodePort.
@@ -293,14 +293,14 @@ def connections_lost(*, names: tuple[str, ...], places: Places) -> str:
 def service_unseen(*, names: tuple[str, ...], places: Places) -> str:
     """A chain that a service's connections enter has no rules in this dump, or no end.
 
-    The dump lacks lines.
+    The dump is incomplete.
 
-    Why: Where these connections go cannot be told from this text.
+    Why: The dump does not show where these connections go.
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """
     which = f"{places.share} of the connections" if places.most else "connections"
-    return f"{these(names)}: what becomes of {which} to {places.listed} is not in this dump"
+    return f"{these(names)}: where {which} to {places.listed} go is not in this dump"
 
 
 @diagnosis("high", absence=True)
@@ -329,7 +329,7 @@ def hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
     Why: kube-proxy never writes that: names were changed after the dump was made, or rules were written by
     hand. Names in the answer may be wrong, addresses and shares are not concerned.
 
-    Do: Ask whoever handed the dump over whether it was edited; iptviz redact keeps names and hashes
+    Do: Find out whether the dump was edited; iptviz redact keeps names and hashes
     together.
     """
     hashes = (

@@ -244,8 +244,8 @@ def bridge_nf_call(*, known: bool, setting: str, bridge: str, endpoint: str) -> 
     """Pods share a bridge with endpoints of services, and bridged packets may not meet the rules.
 
     Why: Without net.bridge.bridge-nf-call-iptables=1 the answer of an endpoint on the client's own bridge goes to
-    the client as it is, from an address that the client never asked: connections to services time out, but only
-    those between pods of one node.
+    the client as it is, from an address that the client never contacted: connections to services time out, but
+    only those between pods of one node.
 
     Do: Load br_netfilter (modprobe br_netfilter), set net.bridge.bridge-nf-call-iptables=1, and make both lasting
     (/etc/modules-load.d, /etc/sysctl.d).
@@ -259,7 +259,7 @@ def bridge_nf_call(*, known: bool, setting: str, bridge: str, endpoint: str) -> 
 
 @diagnosis("high")
 def mark_routed(*, by: tuple[str, ...]) -> str:
-    """A rule of routing (ip rule) asks for the mark with which kube-proxy marks what is to be masqueraded.
+    """A routing rule (ip rule) matches the mark by which kube-proxy masquerades.
 
     Why: nat, and so the mark, is met by the first packet of a connection alone: another table routes it than all
     that follow, which leave by another interface and get lost.
@@ -267,4 +267,4 @@ def mark_routed(*, by: tuple[str, ...]) -> str:
     Do: Give the rule of routing another bit, or a mask without this one; or start kube-proxy with another
     --iptables-masquerade-bit.
     """
-    return f"the masquerade mark is asked for by routing: {listed(by, _MOST_NAMED)}"
+    return f"routing rules match the masquerade mark: {listed(by, _MOST_NAMED)}"

@@ -124,7 +124,7 @@ def _passes(reached: Reached) -> bool:
 
 def _marked(*, chains: tuple[str, ...], hooks: tuple[str, ...], lines: tuple[int, ...]) -> str:
     if not lines:
-        return "marked to be dropped, but no rule of this dump drops what bears the mark"
+        return "marked to be dropped, but no rule of this dump drops packets with the mark"
     at = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
     only = "" if "FORWARD" in hooks else " only"
     return f"marked to be dropped: {', '.join(chains)} drops in {_joined(hooks)}{only} ({at})"
@@ -149,15 +149,15 @@ REMARKS: dict[str, str | Callable[..., str]] = {"marked-to-drop": _marked}
 
 @diagnosis("info", reference="k/k#85572")
 def source_ranges(*, names: tuple[str, ...], networks: tuple[str, ...]) -> str:
-    """The load balancer of a service admits clients from its loadBalancerSourceRanges alone.
+    """The load balancer of a service is open only to its loadBalancerSourceRanges.
 
     Why: Whoever asks the load-balancer IP from elsewhere gets no endpoint: pods of this cluster, too, unless a
     range covers their addresses.
 
-    Do: Nothing, if that is meant. Else compare the service's loadBalancerSourceRanges with the addresses from
+    Do: Nothing if intended. Otherwise compare the service's loadBalancerSourceRanges with the addresses from
     which its clients really come here: a load balancer may hide them behind its own.
     """
-    admit = f"{are(names, 'admits', 'admit')} {listed(networks, _MOST_FRONTENDS)} alone"
+    admit = f"loadBalancerSourceRanges: {listed(networks, _MOST_FRONTENDS)}"
     return f"{these(names)} {admit} at {are(names, 'its', 'their')} load-balancer IPs"
 
 
@@ -170,7 +170,7 @@ def node_port_beyond_source_ranges(*, names: tuple[str, ...], texts: tuple[str, 
     Do: Set allocateLoadBalancerNodePorts to false if the load balancer needs no node port, or guard the
     node ports with a firewall in front of the nodes or a NetworkPolicy.
     """
-    admit = f"{are(texts, 'admits', 'admit')} everybody"
+    admit = f"{are(texts, 'is', 'are')} open to every source"
     guard = f"the source ranges of {these(names)} guard {are(names, 'its', 'their')} load-balancer IPs only"
     return f"{listed(texts, _MOST_FRONTENDS)} {admit}: {guard}"
 
@@ -179,11 +179,11 @@ def node_port_beyond_source_ranges(*, names: tuple[str, ...], texts: tuple[str, 
 def marked_drop_passes(*, names: tuple[str, ...], texts: tuple[str, ...], hooks: tuple[str, ...]) -> str:
     """Connections that kube-proxy means to be dropped pass where this node only forwards them.
 
-    Up to 1.24 kube-proxy only marks them (KUBE-MARK-DROP), and kubelet's KUBE-FIREWALL, which drops what
-    bears the mark, is asked for packets to and from this node alone.
+    Up to 1.24 kube-proxy only marks them (KUBE-MARK-DROP), and kubelet's KUBE-FIREWALL, which drops marked
+    packets, sees only packets to and from this node.
 
-    Why: What source ranges or policy Local should keep out goes on to the load balancer with its destination
-    unchanged, and may come back admitted, from another address.
+    Why: What source ranges or a Local policy should keep out goes on to the load balancer, not DNATed, and may
+    come back from an allowed address.
 
     Do: Do not rely on source ranges for what passes through nodes: guard the load balancer itself. From 1.25
     on kube-proxy drops these connections when they are forwarded, too.

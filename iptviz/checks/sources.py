@@ -226,10 +226,10 @@ def _elsewhere(nat: Table, asked: Asked) -> Iterator[Finding]:
 
 @diagnosis("medium", absence=True)
 def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
-    """An endpoint's chain lacks `-s ITSELF -j KUBE-MARK-MASQ`, for what its own pod sends to its service.
+    """An endpoint's chain lacks `-s ITSELF -j KUBE-MARK-MASQ`, for connections of its pod to its own service.
 
-    Why: A pod that asks its own service and is chosen itself gets an answer from an address that it did not
-    ask: the connection hangs, now and then, as often as the pod is chosen.
+    Why: A pod that connects to its own service and is chosen itself gets an answer from an address that it did
+    not contact: the connection hangs, as often as the pod is chosen.
 
     Do: See who wrote these rules: kube-proxy writes that rule for each endpoint. Restart it, which writes the
     chain anew.
@@ -250,12 +250,12 @@ def no_masquerade(*, names: tuple[str, ...], texts: tuple[str, ...], how: str) -
     ports, external IPs or load-balancer IPs are not marked, or POSTROUTING masquerades nothing that is marked; of
     severity info where Amazon's VPC CNI gives pods addresses that all of the VPC can reach.
 
-    Why: The endpoint answers the client at once, not by way of this node: the client gets an answer from an
-    address that it did not ask, or none, and the connection hangs.
+    Why: The endpoint answers the client directly, not through this node: the client gets an answer from an
+    address that it did not contact, or none, and the connection hangs.
 
     Do: Where the rule is missing, give kube-proxy the pods' network (clusterCIDR in its configuration); it does
-    no harm where clients outside never ask cluster IPs through this node. Where the mark is in vain, restart
-    kube-proxy, which writes KUBE-POSTROUTING and the jump to it anew.
+    no harm where clients outside never use cluster IPs through this node. Where nothing masquerades the mark,
+    restart kube-proxy, which writes KUBE-POSTROUTING and the jump to it anew.
     """
     return f"{these(names)}: {_HOW[how].format(listed(texts, 3))}"
 
@@ -273,16 +273,16 @@ _HOW = {
 def cidr_mix(*, pods: tuple[str, ...], names: tuple[str, ...], outside: int) -> str:
     """The rules of services do not agree with each other, or with the endpoints, on the pods' network.
 
-    Those that masquerade clients from outside name several networks, or one in which no endpoint is.
+    Those that masquerade clients from outside name several networks, or one without any endpoint.
 
-    Why: Pods outside the network that is named are taken for outside clients and lose their address, which
-    network policies need; clients inside it that are no pods keep theirs, and answers to them get lost.
+    Why: Pods outside the named network count as outside clients and lose their address, which network
+    policies need; clients inside it that are not pods keep theirs, and answers to them get lost.
 
     Do: Compare clusterCIDR of kube-proxy's configuration with the pods' addresses (kubectl get pods -A -o
     wide); correct it on all nodes and restart kube-proxy.
     """
     if outside:
-        none = f"none of {outside:,} endpoints is in it, those of {names[0]} neither"
-        return f"rules take {pods[0]} for the pods' network, and {none}"
+        none = f"none of {outside:,} endpoints is in it, not even those of {names[0]}"
+        return f"rules name {pods[0]} as the pods' network, but {none}"
     last = f"{listed(pods[1:], 3)} in {are(names, 'that', 'those')} of {these(names)}"
     return f"rules name different networks as the pods': {pods[0]} in most, {last}"

@@ -17,8 +17,8 @@ _MOST_LINES = 5
 _MOST_NAMES = 8
 _OF_SERVICES = {
     "": "",
-    "all": "; it is the way to all services: name one of them",
-    "none": "; no service's traffic leads to it",
+    "all": "; it leads to all services: trace one of them",
+    "none": "; no service leads to it",
 }
 
 
@@ -26,7 +26,7 @@ def _holds(
     *, table: str, chain: str, at: int, count: int, policy: str | None, partly: bool, of_services: str
 ) -> str:
     number = "no rules" if not count else "1 rule" if count == 1 else f"{count:,} rules"
-    there = f"{number} in this dump, which may lack some" if partly else number
+    there = f"{number} in this incomplete dump" if partly else number
     ending = f", policy {policy}" if policy else ""
     return f"Chain {chain} is in table {table} (line {at}): {there}{ending}{_OF_SERVICES[of_services]}."
 
@@ -43,7 +43,7 @@ _FATES = {
     "DROP": "DROP",
     "REJECT": "REJECT",
     "QUEUE": "a program decides (QUEUE)",
-    "STOLEN": "a target keeps it",
+    "STOLEN": "taken by a target",
 }
 _CLIENTS = {"outside": "from outside", "pod": "from a pod", "node": "from this node"}
 
@@ -70,15 +70,17 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-leads": lambda *, names, chain: f"Rules of {chain} lead to {listed(names, _MOST_NAMES)}.",
     "chain-called": _called,
     "chain-not-called": "No rule of table {table} leads to {chain}.",
-    "chain-around": "Its surroundings: iptviz graph --around {chain}",
+    "chain-around": "Nearby chains: iptviz graph --around {chain}",
     "not-dnated": "Not DNATed: no rule of this dump sends {protocol} connections to {at} elsewhere.",
-    "no-rule-dnats": "No rule of this dump DNATs {protocol} connections to {at}; what it does not show, nftables "
-    "and eBPF, may.",
+    "no-rule-dnats": (
+        "No rule of this dump DNATs {protocol} connections to {at}; nftables or eBPF, which it does not show, "
+        "may."
+    ),
     "dnated": lambda *, protocol, at, ends: (
         f"Rules that name no service DNAT {protocol} connections to {at}, all or some, "
         f"to {listed(ends, _MOST_NAMES)}."
     ),
-    "depends-on-port": "What becomes of connections to {at} depends on the port: give one, {at}:443",
+    "depends-on-port": "Rules for {at} depend on the port: add one, such as {at}:443",
     "fate": _fate,
     "fates-more": lambda *, count: f"and {count:,} more case{'' if count == 1 else 's'}",
     "read-as-cluster-ip": "reading {typed} as its cluster IP, {endpoint}",
@@ -89,5 +91,5 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         f"no listed pod has {listed(addresses, _MOST_NAMES)}: not a pod's address, or stale, "
         "or not all pods are listed"
     ),
-    "whole-way": "The whole way: iptviz packet {options}",
+    "whole-way": "Full path: iptviz packet {options}",
 }

@@ -227,13 +227,13 @@ def chains_removed(*, chain: str, table: str, at: int, program: str, sign: str) 
     disable the firewall on this node, and restart kube-proxy afterwards: stopping takes the rules away, too.
     """
     return (
-        f"{_lost(chain, table, at)}: {program} runs or ran here, too ({sign}), and takes kube-proxy's rules away "
-        "when it starts."
+        f"{_lost(chain, table, at)}: {program} also runs or ran on this node ({sign}), and removes kube-proxy's "
+        "rules when it starts."
     )
 
 
 def _lost(chain: str, table: str, at: int) -> str:
-    left = f"{chain} ({table}, line {at}) shows that kube-proxy ran here"
+    left = f"{chain} ({table}, line {at}) shows that kube-proxy ran on this node"
     return f"The nat table has no {SERVICES} chain, but {left}"
 
 
@@ -266,7 +266,7 @@ def mark_drop_missing(*, of_family: str, number: int) -> str:
     """
     return (
         f"{SERVICES} is there but no KUBE-SVC- chain: kube-proxy has not synced the services of {of_family}. Its "
-        f"rules up to 1.24 need {MARK_DROP}, which dump {number} has and {_SAVES[of_family]} here lacks."
+        f"rules up to 1.24 need {MARK_DROP}, which dump {number} has but the {_SAVES[of_family]} output has not."
     )
 
 
@@ -289,12 +289,12 @@ def mark_chain_missing(*, chain: str) -> str:
 def hook_without_services(*, lost: tuple[str, ...]) -> str:
     """A built-in chain of nat has no jump to KUBE-SERVICES, although that chain is there.
 
-    It is PREROUTING, for what arrives, or OUTPUT, for what the node sends.
+    It is PREROUTING, for arriving packets, or OUTPUT, for locally generated ones.
 
-    Why: kube-proxy writes both jumps. Without one, connections that come this way meet no service at all;
+    Why: kube-proxy writes both jumps. Without one, connections on this path reach no service;
     another program flushed the built-in chain, or a firewall was reloaded.
 
     Do: Restart kube-proxy, which writes the jumps again, and find out what took them away.
     """
     whose = ", and of ".join(WHOSE[hook] for hook in lost)
-    return f"nothing in nat {' or '.join(lost)} leads to {SERVICES}: connections of {whose} do not come here"
+    return f"no rule of nat {' or '.join(lost)} leads to {SERVICES}: connections of {whose} do not reach it"

@@ -212,11 +212,11 @@ def forward_drop(*, stopped: Stopped) -> str:
     Its policy is DROP and nothing accepts this traffic, or a rule drops it before another accepts it. Docker
     1.13 and later, and ufw, set that policy.
 
-    Why: Connections are rewritten to an endpoint and then dropped on this node: clients wait until they give
-    up, or are refused where it rejects them.
+    Why: Connections are rewritten to an endpoint and then dropped on this node: clients time out, or are
+    refused where it rejects them.
 
-    Do: Where the policy drops, accept the pods' network at the end of FORWARD, where network policies are still
-    asked before: iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d. Where a rule drops, find out
+    Do: Where the policy drops, accept the pods' network at the end of FORWARD, where network policies still
+    run first: iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d. Where a rule drops, find out
     which program wrote it, and remove it or narrow it there. Both last only if that program keeps them.
     """
     return f"{stopped.ends} {stopped.what}"
@@ -228,7 +228,7 @@ def forward_reject_first(*, stopped: Stopped) -> str:
 
     The usual one is `-j REJECT --reject-with icmp-host-prohibited` of a distribution's firewall.
 
-    Why: Clients get `no route to host` at once; the accepts below the rule are never asked.
+    Why: Clients get `no route to host` at once; the ACCEPT rules below it never run.
 
     Do: Remove the REJECT, or put it below the accepts; stop the firewall that writes it, or tell it of the
     pods' networks.
@@ -268,7 +268,7 @@ def output_drop(*, stopped: Stopped) -> str:
 def rule_drops_services(*, stopped: Stopped) -> str:
     """A rule in another table or hook ends connections to services.
 
-    Why: Clients wait until they give up, or are refused, whatever kube-proxy's rules say.
+    Why: Clients time out, or are refused, whatever kube-proxy's rules say.
 
     Do: Find out which program wrote the rule, by its comment and its chain, and make it leave out the
     services' addresses and the pods' networks.
@@ -280,7 +280,7 @@ def rule_drops_services(*, stopped: Stopped) -> str:
 def replies_dropped(*, stopped: Stopped) -> str:
     """Requests to a service pass this node, and the endpoints' answers do not.
 
-    Why: The endpoint sees the connection and answers; the client never hears of it and waits until it gives up.
+    Why: The endpoint sees the connection and answers; the client never gets the answer and times out.
 
     Do: Accept answers above what drops, in the chain that the message names: -m conntrack --ctstate
     RELATED,ESTABLISHED -j ACCEPT. Firewalls have that as their first rule, and it admits no new connection.

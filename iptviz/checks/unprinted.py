@@ -142,7 +142,7 @@ def _old_program(dump: Dump) -> Iterator[Finding]:
 
 _TAKE_IT_NEWER = (
     "Save the dump with the iptables that writes the rules, kube-proxy's by kubectl exec -n kube-system "
-    "KUBE-PROXY-POD -- iptables-save, or look at `nft list ruleset`. Then ask that dump."
+    "KUBE-PROXY-POD -- iptables-save, or look at `nft list ruleset`. Then use that dump."
 )
 _FOLLOWING = (
     "vip-collision",
@@ -173,11 +173,11 @@ def ports_not_printed(*, count: int) -> str:
     Rules that kube-proxy always writes with a port have a protocol and no port. iptables 1.8.4 to 1.8.7 (Ubuntu
     22.04, RHEL 8) prints rules of 1.8.8 and later so.
 
-    Why: The dump lies, the node works: the ports are unknown, not absent. Several services at one address look as
-    if the first got all connections. To restore this dump would make it real.
+    Why: The dump is wrong, the node works: the ports are unknown, not absent. Several services at one address
+    look as if the first got all connections. Restoring this dump would make it real.
     """
     rules = "1 rule of a service" if count == 1 else f"{count:,} rules of services"
-    return f"the dump does not print the port of {rules}: unknown here, not absent on the node"
+    return f"the dump does not print the port of {rules}: unknown, not absent on the node"
 
 
 @diagnosis("critical", advice=_TAKE_IT_NEWER, explains=(*_FOLLOWING, "no-masquerade", "hairpin-missing"))
@@ -187,11 +187,12 @@ def marks_not_printed(*, chain: str, target: str) -> str:
     The first rule of KUBE-POSTROUTING lets packets go that bear no mark; here it has no condition. The first
     ACCEPT of KUBE-FORWARD is for packets with that mark alone.
 
-    Why: The dump lies, the node works: as it stands here nothing would be masqueraded. What is masqueraded cannot
-    be told from this text.
+    Why: The dump is wrong, the node works: as printed, nothing would be masqueraded. What is masqueraded is
+    unknown.
     """
     return (
-        f"{target} of {chain} stands here for everything: its mark is not printed, and is there on the node"
+        f"{target} of {chain} applies to everything in this dump: its mark is not printed, but exists on the "
+        "node"
     )
 
 
@@ -202,9 +203,9 @@ def chances_not_printed(*, chains: tuple[str, ...]) -> str:
     Matches were lost: an iptables older than the one that wrote the rules saved it, or the text was shortened.
 
     Why: As the text stands the first endpoint of each service would get every connection. kube-proxy never writes
-    that; what share each endpoint gets cannot be told.
+    that; the share of each endpoint is unknown.
     """
-    return f"the probabilities of {listed(chains, _MOST_CHAINS)} are not printed: shares are unknown here"
+    return f"the probabilities of {listed(chains, _MOST_CHAINS)} are not printed: shares are unknown"
 
 
 @diagnosis(
@@ -218,8 +219,8 @@ def dnat_unreadable(*, chains: tuple[str, ...], count: int) -> str:
 
     It printed `[unsupported revision]`, `--to-destination :0 --persistent` or `--random` in place of the address.
 
-    Why: The dump lies, the node works: shares hold, the addresses of endpoints are unknown. To restore this dump
-    would make it real.
+    Why: The dump is wrong, the node works: shares hold, the addresses of endpoints are unknown. Restoring this
+    dump would make it real.
     """
     rules = "1 DNAT rule" if count == 1 else f"{count:,} DNAT rules"
     return f"the address of {rules} is not readable ({listed(chains, _MOST_CHAINS)})"
@@ -232,13 +233,13 @@ def rule_corrupt(*, chain: str, count: int, drops: bool) -> str:
     KUBE-FIREWALL drops packets that bear kubelet's mark; here it drops without a mark. Elsewhere iptables itself
     says `[unsupported revision]`. DNAT rules of this kind are a finding of their own.
 
-    Why: In most cases the dump lies, as an older iptables saved it. But where that one, or a restore of such a
-    dump, wrote the rule back, it is real: then everything that this node sends and gets is dropped.
+    Why: In most cases the dump is wrong, as an older iptables saved it. But where that one, or a restore of such
+    a dump, wrote the rule back, it is real: then everything that this node sends and receives is dropped.
     """
     if drops:
-        return f"{chain} drops everything: the mark that its DROP asks for is not printed, or is lost"
+        return f"{chain} drops everything: the mark of its DROP rule is not printed, or is lost"
     rules = "1 rule" if count == 1 else f"{count:,} rules"
-    return f"{rules} could not be printed, the first in {chain}: what is asked there, or done, is unknown"
+    return f"{rules} could not be printed, the first in {chain}: their effect is unknown"
 
 
 @diagnosis("low")

@@ -81,14 +81,14 @@ class Unreached(NamedTuple):
             return f"{'the answers meet ' * (self.why == 'answer')}{self.outcome}{by}"
         if self.why == "not DNATed" and self.by:
             return f"{self.by} ends nat before an endpoint is chosen"
-        return f"they go to {self.to}, no endpoint of the service" if self.to else _CAUSES[self.why]
+        return f"they go to {self.to}, not an endpoint of the service" if self.to else _CAUSES[self.why]
 
 
 _CAUSES = {
     "not DNATed": "no rule sends these connections to an endpoint",
-    "redirected": "they go to what is no endpoint of the service",
-    "no local endpoints": "there is no endpoint on this node",
-    "not known": "which rule decides is not known",
+    "redirected": "they go elsewhere than to an endpoint of the service",
+    "no local endpoints": "no endpoint on this node",
+    "not known": "the deciding rule is unknown",
 }
 
 
@@ -239,13 +239,13 @@ def _usual(node: Examined) -> UsualClients:
 
 @diagnosis({"sure": "high", "some": "medium"}, absence=True)
 def service_not_reached(*, unreached: Unreached) -> str:
-    """Clients do not reach a service, by a cause that is none of the usual ones.
+    """Clients do not reach a service, for none of the usual reasons.
 
     Where rules single them out, by their network or their interface, it is of medium severity.
 
     Why: These connections fail on this node, whatever the endpoints do.
 
-    Do: Ask for the way of such a connection: iptviz trace DUMP ADDRESS:PORT shows which rules it meets. If they
+    Do: Follow such a connection: iptviz trace ADDRESS:PORT DUMP shows its rules. If they
     are kube-proxy's, restart it, which writes them anew; if others', find out which program wrote them.
     """
     return f"{unreached.what} {unreached.verb} by {unreached.who}: {unreached.cause}"

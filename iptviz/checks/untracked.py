@@ -166,8 +166,8 @@ def untracked_service(*, taken: tuple[str, ...], elsewhere: bool) -> str:
     Do: See that the program that should answer them runs on this node: for DNS the node-local-dns pod. If there
     is none, remove the rules.
     """
-    nobody = "; this node has no such address, so nobody here answers" if elsewhere else ""
-    return f"not tracked, so that nat is not asked: connections to {listed(taken, _MOST_NAMED)}{nobody}"
+    nobody = "; this node has no such address, so nothing answers" if elsewhere else ""
+    return f"not tracked, so nat does not apply: connections to {listed(taken, _MOST_NAMED)}{nobody}"
 
 
 @diagnosis("medium", reference="k/k#98758, projectcalico/calico#3795")
@@ -183,5 +183,5 @@ def notrack_dns(*, chain: str, at: int) -> str:
     """
     return (
         f"DNS is not tracked: for Calico's policies its answers belong to no connection, and line {at} ({chain}) "
-        "drops what they do not admit"
+        "drops what they do not allow"
     )

@@ -212,15 +212,15 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         "KUBE-POSTROUTING, or no rule there masquerades this mark"
     ),
     "notrack-not-asked": (
-        "NOTRACK for {frontend} is not asked: line {first}, ACCEPT in raw PREROUTING, comes first, so that what "
-        "arrives is tracked and meets nat"
+        "NOTRACK for {frontend} never runs: line {first}, ACCEPT in raw PREROUTING, runs first, so arriving "
+        "packets are tracked and reach nat"
     ),
 }
 
 
 @diagnosis("high", absence=True)
 def service_chain_empty(*, chain: str, of: str, alike: int) -> str:
-    """Connections enter a chain of a service that is declared and holds no rule.
+    """Connections enter a chain of a service that is declared but empty.
 
     Why: The chain gives them back at once: they go on without an endpoint, or to the other endpoints.
 
@@ -233,7 +233,7 @@ def service_chain_empty(*, chain: str, of: str, alike: int) -> str:
 def ends_without_endpoint(*, target: str, chain: str, of: str, alike: int) -> str:
     """A rule within a service's chains ends the nat table before an endpoint is chosen.
 
-    It is no DNAT, but ACCEPT or REDIRECT.
+    It is ACCEPT or REDIRECT, not DNAT.
 
     Why: These connections keep the service's address, which no machine has, or go somewhere else.
 
@@ -269,9 +269,9 @@ def _above(line: int) -> str:
 def asked_before_service(*, target: str, chain: str, taken: tuple[str, ...]) -> str:
     """A rule in kube-proxy's dispatching chain takes connections before a service's own rule.
 
-    It names no service, but everything or a network: RETURN, ACCEPT, DNAT.
+    It matches everything or a network, not a service: RETURN, ACCEPT, DNAT.
 
-    Why: The service's chain is never asked for these connections.
+    Why: The service's chain never sees these connections.
 
     Do: Find out which program put the rule into kube-proxy's chain, and take it away; kube-proxy writes
     none of this kind.

@@ -19,14 +19,17 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "assumed": "assumed: {assumption.text}",
     "shares-rounded": "shares are rounded at 2^-4096, exact ones would have too many digits",
     "shares-rounded-at": "{frontend}: shares are rounded at 2^-4096, exact ones would have too many digits",
-    "left-open": "too many cases: left open is {questions}; shares are bounds: say more of the packet",
+    "left-open": "too many cases; left open: {questions}; shares are bounds: narrow the packet",
     "failing-not-known": lambda *, count: (
-        f"{count:,} other service port{' is' if count == 1 else 's are'} not listed, of which it is not known "
-        "whether all clients reach them: conditions decide that, or it was not looked at"
+        f"{count:,} other service port{'' if count == 1 else 's'} not listed: whether all clients reach "
+        f"{'it' if count == 1 else 'them'} depends on conditions or was not checked"
     ),
-    "left-open-at": "{frontend}: too many cases: left open is {questions}",
+    "left-open-at": "{frontend}: too many cases; left open: {questions}",
 }
 """What an answer says that is about no dump, but about the answer."""
+
+_WARNING = {"critical", "high"}
+"""Severities of which an answer warns."""
 
 OUTSIDE = " from outside the cluster"
 """Whose connections a policy Local treats apart."""
@@ -52,6 +55,12 @@ def text(item: Item) -> str:
     made = REMARKS.get(item.id) or sentence_of(item.id)
     values = dict(item.values)
     return made.format(**values) if isinstance(made, str) else made(**values)
+
+
+def noted(item: Item) -> str:
+    """Return a finding or a remark as a note beside an answer: a severe one begins with WARNING."""
+    warns = getattr(item, "severity", "") in _WARNING
+    return f"WARNING {sentence(item)}" if warns else sentence(item)
 
 
 def placed(line: int, words: str) -> str:

@@ -157,7 +157,7 @@ def _program(
         typer.Option(
             "--install-completion",
             metavar="[SHELL]",
-            help="Install completion for bash, zsh or fish; without SHELL, for the one that runs.",
+            help="Install completion for bash, zsh or fish. Default: the current shell.",
             callback=_install_completion,
             is_eager=True,
         ),

@@ -228,7 +228,7 @@ def _explained(_typed: Typed) -> Iterable[Candidate]:
     from iptviz.questions.explain_finding import CONDITIONS
 
     made = (Candidate(name, made.title) for name, made in all_diagnoses().items())
-    return [*made, Candidate(CONDITIONS, "The kinds of conditions in answers.")]
+    return [*made, Candidate(CONDITIONS, "Kinds of conditions in answers.")]
 
 
 def _tables(_typed: Typed) -> Iterable[Candidate]:

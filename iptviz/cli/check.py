@@ -37,7 +37,7 @@ def _listed(typed: Mapping[str, Any]) -> Instead | None:
     return Instead("explain", CommandResult(ExplainResult(tuple(lookable().values()), listed=True)))
 
 
-@question("check", all_help="Show findings of severity info too, and all evidence.", instead=_listed)
+@question("check", all_help="Include findings of severity info, and all evidence.", instead=_listed)
 def check_command(
     dump: NodeArgument,
     *,
@@ -48,7 +48,9 @@ def check_command(
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option("--ignore", metavar="ID[,ID...]", help="No findings of these ids; may be repeated."),
+        typer.Option(
+            "--ignore", metavar="ID[,ID...]", help="Leave out findings of these ids; may be repeated."
+        ),
         Named.WORD,
     ] = None,
     min_severity: Annotated[
@@ -56,7 +58,7 @@ def check_command(
         typer.Option(
             "--min-severity",
             metavar="SEVERITY",
-            help="Only findings of this severity and worse: critical, high, medium, low or info.",
+            help="Only findings of this severity or worse: critical, high, medium, low or info.",
         ),
         Named.WORD,
     ] = "info",
@@ -76,7 +78,7 @@ def check_command(
         Named.WRITTEN,
     ] = None,
     listed: Annotated[  # noqa: ARG001 - see _listed
-        bool, typer.Option("--list", help="List the ids of all findings; no dump is read."), Named.NOTHING
+        bool, typer.Option("--list", help="List all finding ids; reads no dump."), Named.NOTHING
     ] = False,
     names: ServicesOption = None,
     addresses: AddressesOption = None,
@@ -90,15 +92,14 @@ def check_command(
 ) -> CommandResult:
     """Find what is broken or suspicious on a node, with the rules that show it and advice.
 
-    The worst comes first. Exits with 1 if there is a finding above info. `iptviz explain ID` documents a
-    finding.
+    The worst comes first. Exits with 1 if a finding is above info. `iptviz explain ID` documents a finding.
     """
     from iptviz.cli.progress import progress  # other commands shall not wait for it
     from iptviz.questions.check import check
 
     if options.in_pseudonyms and options.mapping is None and (baseline or write_baseline):
         raise OutputError(
-            "with --redact alone, the next run has other pseudonyms, which no baseline knows",
+            "--redact without --map makes new pseudonyms each run, so a baseline matches nothing",
             hint="add --map FILE, which keeps them",
         )
     node: dict[str, Any] = {

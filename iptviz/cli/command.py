@@ -11,7 +11,7 @@ from typer.models import ArgumentInfo, ParameterInfo
 from iptviz.cli.options import After, Options
 from iptviz.cli.pseudonyms import Original, as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, quoted
 from iptviz.output import standard_output_is_file
 from iptviz.redact.named import INPUTS, Named
 from iptviz.render.formats import format_help
@@ -107,9 +107,7 @@ class CliCommand:
                 return self._run(options, **typed)
             except DumpError as error:
                 if taken and error.where == "<stdin>":
-                    error.hint = (
-                        f"there is no file {taken!r}: it was taken for a TARGET in a dump that is piped in"
-                    )
+                    error.hint = f"no file {quoted(taken)}: it was read as a TARGET in the piped dump"
                 raise
 
         answer(run, absent=ANSWERED if options.exit_zero else FOUND)
@@ -236,7 +234,7 @@ def _parameters_of(kind: type, function: Callable[..., Any]) -> list[str]:
 
 
 def _formats(asks: str) -> str:
-    return f"How to answer: {format_help(asks)}."
+    return f"Output format: {format_help(asks)}."
 
 
 def _shared(without: Collection[str], helps: Mapping[str, str]) -> list[Argument]:

@@ -23,8 +23,10 @@ def explain_command(
         list[str] | None,
         typer.Argument(
             metavar="[ID]...",
-            help="Ids of findings; or `conditions`, for the kinds of conditions in answers, which --assume "
-            "takes. Without it, all findings are listed.",
+            help=(
+                "Finding ids, or `conditions` for the kinds of conditions that --assume takes. Default: list "
+                "all findings."
+            ),
             show_default=False,
         ),
         Named.WORD,

@@ -13,36 +13,41 @@ from iptviz.redact.named import Named
 
 def _one_graph(typed: Mapping[str, Any]) -> None:
     if typed["around"] is not None and typed["focus"] is not None:
-        raise TargetError("--around and --focus ask for two graphs", hint="choose one of them")
+        raise TargetError("--around and --focus exclude each other", hint="pick one")
 
 
-@question("graph", all_help="Fold nothing, leave nothing out.", check=_one_graph)
+@question("graph", all_help="Show everything.", check=_one_graph)
 def graph_command(
     dump: NodeArgument,
     tables: Annotated[
         list[str] | None,
-        typer.Option("--table", metavar="TABLE", help="Of this table alone; may be repeated."),
+        typer.Option("--table", metavar="TABLE", help="Only this table; may be repeated."),
         Named.WORD,
     ] = None,
     around: Annotated[
         str | None,
         typer.Option(
-            "--around", metavar="CHAIN", help="What leads to CHAIN, what CHAIN leads to.", show_default=False
+            "--around",
+            metavar="CHAIN",
+            help="Only chains that jump to CHAIN, or that it jumps to.",
+            show_default=False,
         ),
         Named.CHAIN,
     ] = None,
     depth: Annotated[
-        int, typer.Option("--depth", metavar="N", min=1, help="So many jumps around CHAIN."), Named.NOTHING
+        int,
+        typer.Option("--depth", metavar="N", min=1, help="Number of jumps to follow from CHAIN."),
+        Named.NOTHING,
     ] = 2,
     focus: Annotated[
         str | None,
         typer.Option(
-            "--focus", metavar="TARGET", help="The chains on the way of TARGET.", show_default=False
+            "--focus", metavar="TARGET", help="Only chains on the path of TARGET.", show_default=False
         ),
         Named.TARGET,
     ] = None,
 ) -> CommandResult:
-    """Show which chain leads to which: all of them, those around one chain, or those on a target's way."""
+    """Show which chain jumps to which: all chains, those near one chain, or those on the path of a target."""
     from iptviz.questions.graph import graph
 
     return CommandResult(graph(dump, tables=tables or (), around=around, depth=depth, focus=focus))

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 DESCRIPTION = (
     (
-        "iptviz reads what `iptables-save` prints on a Kubernetes node, or a bundle of a node's files, and says "
-        "where connections go: which endpoints a service port leads to, with exact shares, and which rules drop, "
-        "reject or masquerade them on the way. It changes nothing, and needs neither root nor a cluster."
+        "iptviz reads what `iptables-save` prints on a Kubernetes node, or a bundle of a node's files, and "
+        "shows where connections go: the endpoints of a service port with exact shares, and the rules that "
+        "drop, reject or masquerade connections on the path. It changes nothing, and needs neither root "
+        "nor a cluster."
     ),
     (
-        "What a dump does not show is not guessed: it is a condition in the answer, or named as unknown. "
-        "`iptviz explain conditions` lists the kinds of conditions."
+        "iptviz does not guess what a dump does not show: it becomes a condition of the answer, or is named as "
+        "unknown. `iptviz explain conditions` lists the kinds of conditions."
     ),
     "The answer goes to standard output and nothing else does; messages go to standard error.",
 )
 
 SHARED = (
-    "Most commands have these options. Which formats a command writes is told with its own options; "
-    "`--help` lists all that it has."
+    "Most commands have these options. The formats of a command are listed with its own options; `--help` "
+    "lists all options."
 )
 
 EXIT_STATUS = (
@@ -34,22 +35,22 @@ EXIT_STATUS = (
     ),
     (
         "2",
-        "The question could not be asked: wrong usage, input that cannot be read, a program that is missing.",
+        "The question could not be asked: wrong usage, unreadable input, or a missing program.",
     ),
     ("130", "Interrupted."),
 )
 
 ENVIRONMENT = (
-    ("NO_COLOR", "Where it is set, nothing is coloured but with `--color always`."),
-    ("FORCE_COLOR", "Where it is set, and not to 0, what goes into a pipe is coloured, too."),
-    ("TERM", "Where it is `dumb`, nothing is coloured."),
-    ("COLUMNS", "How wide a terminal is taken to be."),
+    ("NO_COLOR", "If set, output is coloured only with `--color always`."),
+    ("FORCE_COLOR", "If set, and not to 0, piped output is coloured, too."),
+    ("TERM", "If `dumb`, output is not coloured."),
+    ("COLUMNS", "Width of the terminal."),
     (
         "LC_ALL, LC_CTYPE, LANG",
-        "In the locales C and POSIX, and in those that are not UTF-8, trees and messages are drawn in ASCII.",
+        "In the locales C and POSIX, and in those without UTF-8, trees and messages are ASCII.",
     ),
-    ("XDG_DATA_HOME, XDG_CONFIG_HOME", "Below these folders `--install-completion` writes."),
-    ("IPTVIZ_DEBUG", "Where it is set, errors of the program itself show where they happened."),
+    ("XDG_DATA_HOME, XDG_CONFIG_HOME", "Folders below which `--install-completion` writes."),
+    ("IPTVIZ_DEBUG", "If set, internal errors show a traceback."),
 )
 
 FILES = (
@@ -59,9 +60,9 @@ FILES = (
 )
 
 EXAMPLES = (
-    ("sudo iptables-save -c > node.rules", "Save what is asked about, on the node, with counters."),
+    ("sudo iptables-save -c > node.rules", "Save the rules on the node, with counters."),
     ("iptviz trace default/web:http node.rules", "Where do connections to this service port go?"),
-    ("sudo iptables-save | iptviz trace 10.97.13.198:80", "The same by address, of what is piped in."),
+    ("sudo iptables-save | iptviz trace 10.97.13.198:80", "The same by address, from a pipe."),
     ("iptviz services --failing node.rules", "Which service ports do not all clients reach?"),
     ("iptviz check node.tar.gz", "What is broken on this node?"),
     (

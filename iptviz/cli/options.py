@@ -43,11 +43,11 @@ class Options(NamedTuple):
         typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; its suffix chooses the format."),
         Named.WRITTEN,
     ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="The same as -f json."), Named.NOTHING] = False
-    show_all: Annotated[bool, typer.Option("--all", help="Do not fold long lists."), Named.NOTHING] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Same as -f json."), Named.NOTHING] = False
+    show_all: Annotated[bool, typer.Option("--all", help="Show everything."), Named.NOTHING] = False
     redact: Annotated[
         bool,
-        typer.Option("--redact", help="Answer in pseudonyms, as of `iptviz redact`: for outsiders to read."),
+        typer.Option("--redact", help="Redact names and addresses in the output (see `iptviz redact`)."),
         Named.NOTHING,
     ] = False
     mapping: Annotated[
@@ -55,8 +55,10 @@ class Options(NamedTuple):
         typer.Option(
             "--map",
             metavar="FILE",
-            help="Keep the key and what became what in FILE (secret, mode 0600): the same names then become the "
-            "same pseudonyms in the next dump.",
+            help=(
+                "Store the redaction key and mapping in FILE (secret, mode 0600) so later runs reuse the same "
+                "pseudonyms."
+            ),
             show_default=False,
         ),
         Named.WRITTEN,
@@ -66,7 +68,7 @@ class Options(NamedTuple):
         typer.Option(
             "--dump",
             metavar="N",
-            help="This dump alone, where there are several; `iptviz sources` numbers them.",
+            help="Use this dump only, by its number in `iptviz sources`.",
             show_default=False,
         ),
         Named.NOTHING,
@@ -74,7 +76,7 @@ class Options(NamedTuple):
     of_node: Annotated[
         str | None,
         typer.Option(
-            "--node", metavar="NAME", help="The node, where a bundle holds several.", show_default=False
+            "--node", metavar="NAME", help="Node to use, if a bundle holds several.", show_default=False
         ),
         Named.NODE,
     ] = None
@@ -87,28 +89,28 @@ class Options(NamedTuple):
     ] = None
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Fail where a line had to be left out or repaired."),
+        typer.Option("--strict", help="Fail if a line had to be skipped or repaired."),
         Named.NOTHING,
     ] = False
     max_size: Annotated[
         str,
-        typer.Option("--max-size", metavar="SIZE", help="Read or unpack at most so much, e.g. 500M or 8G."),
+        typer.Option("--max-size", metavar="SIZE", help="Limit for reading and unpacking, e.g. 500M or 8G."),
         Named.WORD,
     ] = "2G"
-    color: Annotated[Color, typer.Option("--color", help="Colour the tree."), Named.NOTHING] = Color.AUTO
+    color: Annotated[Color, typer.Option("--color", help="Colour the output."), Named.NOTHING] = Color.AUTO
     ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII only."), Named.NOTHING] = False
     quiet: Annotated[
         bool,
-        typer.Option("-q", "--quiet", help="No messages on standard error but errors."),
+        typer.Option("-q", "--quiet", help="Print only errors on standard error."),
         Named.NOTHING,
     ] = False
     verbose: Annotated[
         bool,
-        typer.Option("-v", "--verbose", help="Say of every line why it was left out or repaired."),
+        typer.Option("-v", "--verbose", help="Explain each skipped or repaired line."),
         Named.NOTHING,
     ] = False
     exit_zero: Annotated[
-        bool, typer.Option("--exit-zero", help="Exit with 0 where it would be 1."), Named.NOTHING
+        bool, typer.Option("--exit-zero", help="Always exit 0 unless the input is unusable."), Named.NOTHING
     ] = False
 
     @property
@@ -125,12 +127,12 @@ class After(NamedTuple):
 
 # A command that asks a question gets the dump itself: what is typed is its name, or nothing where it is piped in.
 _DUMP_HELP = (
-    "A file, a bundle (tar, zip, a folder), or - for standard input (the default when piped); compressed or not, "
-    "in a bundle as BUNDLE:path/inside."
+    "File, bundle (tar, zip, folder), or - for standard input (default when piped); may be compressed. "
+    "BUNDLE:path/inside is one file of a bundle."
 )
 DUMP = typer.Argument(None, metavar="[DUMP]", help=_DUMP_HELP, show_default=False)
 DUMPS = typer.Argument(
-    None, metavar="[DUMP]...", help=f"{_DUMP_HELP} Several are one node.", show_default=False
+    None, metavar="[DUMP]...", help=f"{_DUMP_HELP} Several belong to one node.", show_default=False
 )
 NodeArgument = Annotated[Snapshot, DUMPS, Named.DUMPS]
 ServicesOption = Annotated[
@@ -138,8 +140,10 @@ ServicesOption = Annotated[
     typer.Option(
         "--services",
         metavar="FILE",
-        help="A list that names services without comments: `kubectl get services -A`, also as json or "
-        "yaml, or a namespace/name:port per line.",
+        help=(
+            "List of services, for dumps without comments: `kubectl get services -A`, also as json or yaml, or "
+            "one namespace/name:port per line."
+        ),
         show_default=False,
     ),
     Named.SERVICES,
@@ -158,35 +162,37 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="CLIENT",
-        help="Connections of one kind of client: outside, pod or node, or of an ADDRESS.",
+        help="Only connections of one kind of client: outside, pod, node, or an ADDRESS.",
         show_default=False,
     ),
     Named.ADDRESS,
 ]
 AddressesOption = Annotated[
     FileArgument,
-    told_option("--addresses", "FILE", "The node's `ip address`: which addresses are its own."),
+    told_option("--addresses", "FILE", "Output of `ip address` on the node: its own addresses."),
     Named.ADDRESS_FILE,
 ]
 RoutesOption = Annotated[
     FileArgument,
-    told_option("--routes", "FILE", "The node's `ip route`: where a packet leaves."),
+    told_option(
+        "--routes", "FILE", "Output of `ip route` on the node, also with `ip rule`: where packets leave."
+    ),
     Named.ROUTE_FILE,
 ]
 IpsetOption = Annotated[
     FileArgument,
-    told_option("--ipset", "FILE", "The node's `ipset save`: what its sets hold."),
+    told_option("--ipset", "FILE", "Output of `ipset save` on the node: members of its sets."),
     Named.IPSET_FILE,
 ]
 RecentOption = Annotated[
     FileArgument,
-    told_option("--recent", "FILE", "A list of /proc/net/xt_recent: which clients came before."),
+    told_option("--recent", "FILE", "File of /proc/net/xt_recent: clients seen before."),
     Named.RECENT_FILE,
 ]
 SysctlOption = Annotated[
     FileArgument,
     told_option(
-        "--sysctl", "FILE", "The node's `sysctl -a`: what its kernel forwards, and drops as martian."
+        "--sysctl", "FILE", "Output of `sysctl -a` on the node: forwarding, rp_filter, route_localnet ..."
     ),
     Named.SYSCTL_FILE,
 ]
@@ -195,12 +201,12 @@ PodsOption = Annotated[
     told_option(
         "--pods",
         "FILE",
-        "`kubectl get pods -A -o wide`, also as json or yaml: names endpoints by their pods.",
+        "Output of `kubectl get pods -A -o wide`, also as json or yaml: pod names of endpoints.",
     ),
     Named.PODS_FILE,
 ]
 AssumeOption = Annotated[
     list[str] | None,
-    told_option("--assume", "CONDITION", "Take a condition of the answer for true; may be repeated."),
+    told_option("--assume", "CONDITION", "Assume that a condition of the answer holds; may be repeated."),
     Named.CONDITION,
 ]

@@ -8,7 +8,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.errors import OrderError, TargetError
+from iptviz.errors import OrderError, TargetError, quoted
 from iptviz.redact.named import Named
 from iptviz.source.origin import split_path
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -42,15 +42,15 @@ def check_order(words: Words) -> None:
     missing = [dump for dump in words.dumps if not _is_there(dump)]
     swapped = next(filter(_is_there, words.targets), None)
     if swapped is not None and missing and len(missing) == len(words.dumps):
-        raise OrderError(f"no file {missing[0]!r}, but {swapped!r} is one", hint=_swapped(words))
+        raise OrderError(f"no file {quoted(missing[0])}, but {quoted(swapped)} is one", hint=_swapped(words))
     for dump in filter(_is_address, missing):
         raise OrderError(
-            f"{dump!r} is an address, not a file", hint=f"usage: {words.usage}{_option(words, dump)}"
+            f"{quoted(dump)} is an address, not a file", hint=f"usage: {words.usage}{_option(words, dump)}"
         )
     for dump in words.dumps if words.objects else ():
         if _begins(dump, _OBJECTS) and any(_begins(file, _RULES) for file in words.objects):
             raise OrderError(
-                "holds objects of the API where a dump is expected", where=dump, hint=_swapped(words)
+                "Kubernetes objects instead of an iptables dump", where=dump, hint=_swapped(words)
             )
 
 

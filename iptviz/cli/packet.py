@@ -62,7 +62,7 @@ def packet_command(
     dump: NodeArgument,
     local_ip: Annotated[
         list[str] | None,
-        told_option("--local-ip", "A", "An address of the node itself; may be repeated."),
+        told_option("--local-ip", "A", "Address of the node itself; may be repeated."),
         Named.ADDRESS,
         After("mark"),
     ] = None,
@@ -75,12 +75,15 @@ def packet_command(
     assume: AssumeOption = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Show the rules that did not match, too, and why."),
+        typer.Option("--explain", help="Also show the rules that did not match, and why."),
         Named.NOTHING,
     ] = False,
     **fields: Unpack[PacketFields],
 ) -> CommandResult:
-    """Show what becomes of one packet, in every table that it meets; what is not given is unknown."""
+    """Simulate one packet through raw, mangle, nat, filter and security.
+
+    Unspecified fields are treated as unknown.
+    """
     from iptviz.questions.packet import packet  # the whole engine, which other commands do without
 
     return CommandResult(

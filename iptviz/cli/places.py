@@ -34,7 +34,7 @@ class _Input(NamedTuple):
     folder: str = ""
 
 
-_ELSEWHERE = "choose another file"
+_ELSEWHERE = "use another file"
 
 
 def check_places(options: Options, typed: Mapping[str, Any], named: Mapping[str, Named | None]) -> None:
@@ -59,12 +59,10 @@ def check_places(options: Options, typed: Mapping[str, Any], named: Mapping[str,
 def _check_map(mapping: str | None, output: str | None) -> None:
     """Raise an error where the map has no file of its own."""
     if mapping in {"", "-"}:
-        raise OutputError(
-            "--map needs the name of a file", hint="it keeps the key, so it must be a secret one"
-        )
+        raise OutputError("--map needs a file name", hint="it keeps the redaction key: keep that file secret")
     if mapping and _is_same(mapping, output):
         what = "standard output are the same file" if is_standard(output) else "-o name the same file"
-        raise OutputError(f"--map and {what}", where=mapping, hint="the map is secret; name another")
+        raise OutputError(f"--map and {what}", where=mapping, hint="the map is secret; use another file")
 
 
 def _check_own(flag: str, path: str | None, options: Options, read: Mapping[Place, _Input]) -> None:
@@ -72,7 +70,7 @@ def _check_own(flag: str, path: str | None, options: Options, read: Mapping[Plac
     if path is None:
         return
     if path in {"", "-"}:
-        raise OutputError(f"{flag} needs the name of a file", hint="the answer goes to standard output")
+        raise OutputError(f"{flag} needs a file name", hint="the answer goes to standard output")
     place = _place_of(path)
     if place and place in read:
         raise OutputError(f"{flag} {path} would overwrite {read[place].said}; {_ELSEWHERE}")

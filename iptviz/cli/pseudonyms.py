@@ -38,7 +38,7 @@ def check_named(named: Mapping[str, Named | None]) -> None:
     for name, kind in named.items():
         if kind is None:
             raise OutputError(
-                f"nothing tells whether {name} names something of the dump: no answer in pseudonyms",
+                f"cannot redact {name}: it may name something in the dump",
                 hint="this is a bug in iptviz; please report it",
             )
 
@@ -204,7 +204,7 @@ def _redacted(
     if (moved := redactor.secrets.addresses.moved()) and not options.quiet:
         addresses = "1 address has" if moved == 1 else f"{moved:,} addresses have"
         say(
-            f"{mapping}: {addresses} another pseudonym than in an earlier dump, since a range holds them here"
+            f"{mapping}: {addresses} another pseudonym than in an earlier dump, because a range contains them"
         )
     _keep(mapping, redactor)
     return redactor, text

@@ -17,14 +17,14 @@ def redact_command(
     options: Options,
     dump: Annotated[str | None, DUMP, Named.DUMP],
     ports: Annotated[
-        bool, typer.Option("--ports", help="Give ports pseudonyms, too."), Named.NOTHING, After("mapping")
+        bool, typer.Option("--ports", help="Redact ports, too."), Named.NOTHING, After("mapping")
     ] = False,
 ) -> int:
     """Print the same dump with pseudonyms for addresses, networks, names, interfaces and sets.
 
-    What is alike stays alike: an address keeps its place in its networks, kube-proxy's hashes are computed anew,
-    and the redacted dump leads to the same answers. Loopback, link-local and multicast addresses stay, and so
-    do ports, and what programs call chains, sets and interfaces.
+    Equal names get equal pseudonyms: addresses stay in their networks, kube-proxy's hashes are computed anew,
+    and the redacted dump gives the same answers. Loopback, link-local and multicast addresses stay, and so do
+    ports, and the names that programs give chains, sets and interfaces.
     """
     write_answer(redacted(load_node(dump, options).dump, options, ports=ports), options.output)
     return ANSWERED

@@ -17,7 +17,7 @@ def report_command(
         typer.Argument(
             None,
             metavar="[DUMP]",
-            help="A file, or - for standard input (the default when piped); compressed or not.",
+            help="File, or - for standard input (default when piped); may be compressed.",
             show_default=False,
         ),
         Named.DUMP,
@@ -25,7 +25,8 @@ def report_command(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[TARGET]...", help="What to look into; without any, services that fail or look odd."
+            metavar="[TARGET]...",
+            help="Service to report on. Default: services that fail or look suspicious.",
         ),
         Named.TARGET,
     ] = None,

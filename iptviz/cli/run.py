@@ -51,7 +51,9 @@ def load_node(names: str | Sequence[str] | None, options: Options, meant: Meant 
     from iptviz.view.reading import details, objection, summary
 
     if options.strict and (what := objection(found)):
-        raise DumpError(what, where=found.dump.source, hint="without --strict, what is left is answered from")
+        raise DumpError(
+            what, where=found.dump.source, hint="drop --strict to analyse the remaining lines anyway"
+        )
     for message in [] if options.quiet else details(found) if options.verbose else summary(found):
         say(message)
     return found
@@ -64,7 +66,7 @@ def named_or_piped(names: str | Sequence[str] | None) -> list[str]:
         DumpError: nothing is named or piped.
     """
     if not names and sys.stdin is not None and sys.stdin.isatty():
-        raise DumpError("no DUMP is given", hint="name a file, or pipe one in: iptables-save | iptviz ...")
+        raise DumpError("no DUMP given", hint="name a file, or pipe one in: iptables-save | iptviz ...")
     return [names or "-"] if isinstance(names, str) else list(names or ["-"])
 
 
@@ -76,12 +78,12 @@ def chosen_format(question: str, options: Options) -> Format:
     """
     name, output = options.format_name, options.output
     if output == "":
-        raise OutputError("-o needs the name of a file", hint="without -o the answer goes to standard output")
+        raise OutputError("-o needs a file name", hint="drop -o to write to standard output")
     if options.as_json and name not in {None, "json"}:
-        raise OutputError(f"--json and -f {name} ask for two formats", hint="choose one of them")
+        raise OutputError(f"--json and -f {name} are two formats", hint="pick one")
     if output is not None and os.path.isdir(output):  # noqa: PTH112 - pathlib costs 3 ms at start-up
         raise OutputError(
-            "cannot be written: is a folder",
+            "cannot be written: it is a folder",
             where=output,
             hint=f"name a file in it: -o {os.path.join(output, 'answer.txt')}",  # noqa: PTH118
         )

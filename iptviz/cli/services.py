@@ -23,41 +23,43 @@ def services_command(
     dump: NodeArgument,
     namespace: Annotated[
         str | None,
-        typer.Option("-n", "--namespace", metavar="NAME", help="Only those of a namespace."),
+        typer.Option("-n", "--namespace", metavar="NAME", help="Only services of a namespace."),
         Named.NAMESPACE,
     ] = None,
     uneven: Annotated[
         bool,
-        typer.Option("--uneven", help="Only those whose endpoints do not share evenly."),
+        typer.Option("--uneven", help="Only services with uneven shares."),
         Named.NOTHING,
     ] = False,
     no_endpoints: Annotated[
-        bool, typer.Option("--no-endpoints", help="Only those that lead to no endpoint."), Named.NOTHING
+        bool, typer.Option("--no-endpoints", help="Only services without endpoints."), Named.NOTHING
     ] = False,
     failing: Annotated[
         bool,
-        typer.Option("--failing", help="Only those that not all kinds of clients reach."),
+        typer.Option(
+            "--failing", help="Only services that outside clients, pods or the node do not all reach."
+        ),
         Named.NOTHING,
     ] = False,
     endpoint: Annotated[
         str | None,
-        typer.Option("--endpoint", metavar="IP[:PORT]", help="Only those that lead to this endpoint."),
+        typer.Option("--endpoint", metavar="IP[:PORT]", help="Only services with this endpoint."),
         Named.ADDRESS,
     ] = None,
     published: Annotated[
         bool,
-        typer.Option("--published", help="Also ports that others publish: host ports, Docker's."),
+        typer.Option("--published", help="Include ports published by CNI hostPort or Docker."),
         Named.NOTHING,
     ] = False,
     sort: Annotated[
         str,
-        typer.Option("--sort", metavar="KEY", help="By name, address, endpoints, uneven or line."),
+        typer.Option("--sort", metavar="KEY", help="Sort by name, address, endpoints, uneven or line."),
         Named.WORD,
     ] = "name",
     exit_code: Annotated[
         bool,
         typer.Option(
-            "--exit-code", help="Exit with 1 if any is listed under --failing, --uneven or --no-endpoints."
+            "--exit-code", help="Exit 1 if any service is listed by --failing, --uneven or --no-endpoints."
         ),
         Named.NOTHING,
     ] = False,

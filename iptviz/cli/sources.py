@@ -21,19 +21,21 @@ def sources_command(
         typer.Argument(
             None,
             metavar="[BUNDLE]...",
-            help="A file, compressed or not, or a bundle (tar, zip, a folder), or - for standard input.",
+            help="File, bundle (tar, zip, folder), or - for standard input; may be compressed.",
             show_default=False,
         ),
         Named.DUMPS,
     ],
     lines: Annotated[
         bool,
-        typer.Option("--lines", help="List the lines left out, repaired, or not understood, and why."),
+        typer.Option(
+            "--lines", help="List the lines that were skipped, repaired or not understood, and why."
+        ),
         Named.NOTHING,
         After("quiet"),
     ] = False,
 ) -> int:
-    """List what files and bundles hold of nodes: dumps, addresses, routes, ipsets ..., and what is not used."""
+    """List what files and bundles contain: dumps, addresses, routes, ipsets ..., and what is not used."""
     chosen = chosen_format("sources", options)
     result = sources(*named_or_piped(bundles), max_size=read_size(options.max_size), side=options.side)
     if options.in_pseudonyms:

@@ -51,7 +51,7 @@ def trace_command(
             "-n",
             "--namespace",
             metavar="NAME",
-            help="The namespace of the service that TARGET names.",
+            help="Namespace of the service TARGET.",
             show_default=False,
         ),
         Named.NAMESPACE,
@@ -68,8 +68,10 @@ def trace_command(
         typer.Option(
             "--since",
             metavar="OLD",
-            help="An older dump of the node: compare what endpoints got between the two (both of "
-            "`iptables-save -c`) with their shares.",
+            help=(
+                "Older dump of the node: compare the connections between the two (both `iptables-save -c`) "
+                "with the shares."
+            ),
             show_default=False,
         ),
         Named.OLDER_DUMP,

@@ -12,25 +12,32 @@ from iptviz.redact.named import Named
 
 @question("verify", without=("of_node",))
 def verify_command(
-    dump: Annotated[Snapshot, typer.Argument(metavar="DUMP", help="The node's iptables-save."), Named.DUMP],
+    dump: Annotated[
+        Snapshot, typer.Argument(metavar="DUMP", help="Output of iptables-save on the node."), Named.DUMP
+    ],
     objects: Annotated[
         ApiCluster,
         typer.Argument(
             metavar="KUBECTL...",
-            help="What `kubectl get services,endpointslices -A -o json` prints, in one file or several; "
-            "Endpoints and YAML will do, too; - for standard input.",
+            help=(
+                "Output of `kubectl get services,endpointslices -A -o json`, in one or more files; Endpoints "
+                "and YAML work, too; - for standard input."
+            ),
         ),
         Named.CLUSTER,
     ],
     node: Annotated[
         str | None,
         typer.Option(
-            "--node", metavar="NAME", help="The node's name, for policies Local.", show_default=False
+            "--node",
+            metavar="NAME",
+            help="Node name; needed for internal/externalTrafficPolicy: Local.",
+            show_default=False,
         ),
         Named.NODE,
     ] = None,
 ) -> CommandResult:
-    """Say in what the dump differs from what the API says that this node should have."""
+    """Compare the dump with the cluster's Services and EndpointSlices."""
     from iptviz.questions.verify import verify_cluster
 
     result = verify_cluster(dump, objects, node=node)

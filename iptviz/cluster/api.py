@@ -10,7 +10,7 @@ from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_it
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-HINT = "give what `kubectl get services,endpointslices -A -o json` prints (Endpoints and YAML will do, too)"
+HINT = "pass the output of `kubectl get services,endpointslices -A -o json` (Endpoints or YAML work, too)"
 _DEFAULT_AFFINITY = 10800
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _ZONE = "topology.kubernetes.io/zone"
@@ -98,7 +98,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         items += read_items(text, source, HINT)
     services = tuple(_service(item) for item in items if item.get("kind") == "Service")
     if not services:
-        raise DumpError("holds no Service", where=", ".join(sources), hint=HINT)
+        raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
     tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
     nodes = frozenset(
         text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"

@@ -60,8 +60,8 @@ def notes_of(result: CheckResult) -> list[str]:
 
 def _in_nftables(tables: Sequence[str]) -> str:
     return (
-        "kube-proxy runs in nftables mode here: the nft ruleset that was given has its table "
-        f"({', '.join(tables)}). iptviz does not read that yet: no service of this node was looked at, only the "
+        "kube-proxy runs in nftables mode: the given nft ruleset has its table "
+        f"({', '.join(tables)}). iptviz does not read that: no service of this node was checked, only the "
         "rules of iptables."
     )
 

@@ -18,7 +18,7 @@ HOOKS = ("PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING")
 _MOST = 200
 """So many rules of a built-in chain are looked at: a cut at a column meets most of its lines."""
 
-_ENDS_EARLY = ("a quote is never closed", "lacks its value")
+_ENDS_EARLY = ("unterminated quote", "has no value")
 """What is said of rules whose text ends before they do."""
 
 

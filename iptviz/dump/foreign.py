@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from iptviz.errors import NothingError
 
-_SAVE = "run iptables-save, as root on the node"
-_OF_DIFF = "give one of the two dumps, or diff -u of them"
+_SAVE = "run iptables-save as root on the node"
+_OF_DIFF = "pass one of the two dumps, or their diff -u"
 
 
 class _Foreign(NamedTuple):
@@ -24,19 +24,19 @@ _KINDS = (
     _Foreign(
         r"table (?:ip6?|inet|bridge|arp|netdev) \S+ \{",
         '"nft list ruleset" output, which is not supported',
-        "run iptables-save (iptables-nft-save) instead, as root on the node",
+        "run iptables-save (iptables-nft-save) instead",
     ),
     _Foreign(
-        r"[^\n]{0,200}?\btrace id [0-9a-f]{8} \S", 'the output of "nft monitor trace": the way of one packet'
+        r"[^\n]{0,200}?\btrace id [0-9a-f]{8} \S", 'the output of "nft monitor trace": the path of one packet'
     ),
     _Foreign(
         r"[^\n]{0,200}?\bTRACE: \d+ [0-9a-f]{8} ",
-        'the output of "xtables-monitor --trace": the way of one packet',
+        'the output of "xtables-monitor --trace": the path of one packet',
     ),
     _Foreign(r"[^\n]{0,200}?\bEVENT: (?:-[46] )?-t \S", 'the output of "xtables-monitor": changes of rules'),
     _Foreign(
         r"[^\n]{0,200}?\bTRACE: (?:filter|nat|mangle|raw|security):",
-        "the kernel's log of TRACE: the way of one packet",
+        "the kernel's log of TRACE: the path of one packet",
     ),
     _Foreign(r"@@@ -\d", "a combined diff, of more than two files", _OF_DIFF),
     _Foreign(r"-A [^\t\n]{1,400}\t[ \t]*(?:[|<>]\t[ \t]*)?-A ", "a diff side by side (diff -y)", _OF_DIFF),
@@ -52,22 +52,22 @@ _KINDS = (
     ),
     _Foreign(
         r"(?:NAMESPACE +)?NAME +(?:TYPE +CLUSTER-IP|ENDPOINTS +AGE|READY +STATUS|ADDRESSTYPE)",
-        "the output of kubectl get: what the API has, not what a node's kernel does",
+        "the output of kubectl get: Kubernetes API objects, not the rules of a node",
     ),
     _Foreign(
         r"(?:pass|block) (?:in|out|drop|return)\b",
-        "rules of pf, which is no iptables",
+        "rules of pf, not iptables",
         "run it on the Linux node",
     ),
     _Foreign(
         r"ipfw |\d{5} (?:allow|deny|count) ",
-        "rules of ipfw, which is no iptables",
+        "rules of ipfw, not iptables",
         "run it on the Linux node",
     ),
-    _Foreign(r"Rule Name: ", "rules of Windows' firewall, which is no iptables", "run it on the Linux node"),
+    _Foreign(r"Rule Name: ", "rules of Windows' firewall, not iptables", "run it on the Linux node"),
     _Foreign(
         r"(?:[\w./-]{1,40}: (?:line \d{1,6}: )?)?ip6?tables[\w-]{0,12}: (?:command )?not found",
-        "a message of a shell: iptables is not there",
+        "a shell error: iptables is not installed",
     ),
     _Foreign(
         r"[^\n]{0,200}?ip6?tables[^\n]{0,120}(?:Permission denied|you must be root)",
@@ -75,11 +75,11 @@ _KINDS = (
     ),
     _Foreign(
         r"Total Number of Rules: 0\s*$",
-        "a listing with no chain in it, though every table has some: its command failed (not as root?)",
+        "a listing without any chain: the command failed (not run as root?)",
     ),
     _Foreign(
         r'[\s{]{0,100}"(?:kind|apiVersion)": ?"(?:\w*List|Service|Pod|Node|Endpoints|EndpointSlice|v1|discovery)',
-        "what the Kubernetes API has, not what a node's kernel does",
+        "Kubernetes API objects, not the rules of a node",
         f"{_SAVE}; iptviz verify DUMP FILE compares both",
     ),
 )

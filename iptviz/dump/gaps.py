@@ -87,7 +87,7 @@ def _empty_side(text: Text, source: str) -> NothingError | None:
     return NothingError(
         f"the {text.side} side of this diff has no rules",
         where=source,
-        hint=f"read the other: --side {other}",
+        hint=f"read the other side: --side {other}",
     )
 
 
@@ -95,20 +95,20 @@ def _nothing(text: Text, source: str) -> NothingError:
     nameless = next((note for note in text.notes if note.reason == "listing-without-chain"), None)
     if nameless:
         return NothingError(
-            "rows of iptables -L without the line `Chain NAME`, so that their chain is not known",
+            "rows of iptables -L without the line `Chain NAME`: their chain is unknown",
             where=f"{source}:{nameless.first}",
-            hint="add the line `Chain NAME (1 references)` above, or the command: $ iptables -t nat -L NAME",
+            hint="add the line `Chain NAME (1 references)` above them, or the command: $ iptables -t nat -L NAME",
         )
     if sum(1 for _ in islice(_WITHIN_LINES.finditer(text.raw, 0, _LOOKED_AT), _SEVERAL)) == _SEVERAL:
         return NothingError(
-            "holds no dump that can be read: rules stand within its lines, not each on a line of its own",
+            "no readable iptables rules: several rules share a line",
             where=source,
-            hint="put each rule on a line, or make a dump with: iptables-save > FILE (as root, on the node)",
+            hint="put each rule on its own line, or capture a dump with: sudo iptables-save > FILE (on the node)",
         )
     return NothingError(
-        "holds no dump: no line such as *nat or -A CHAIN",
+        "no iptables rules found (expected iptables-save output)",
         where=source,
-        hint="make one with: iptables-save > FILE (as root, on the node)",
+        hint="capture a dump with: sudo iptables-save > FILE (on the node)",
     )
 
 

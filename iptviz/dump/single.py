@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iptviz.dump.rule import Rule
 from iptviz.dump.table import Table
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, quoted
 from iptviz.grammar.reader import take_apart
 from iptviz.intake.index import TABLE_NAMES, Section
 from iptviz.intake.lines import Lines
@@ -26,13 +26,13 @@ def parse_rule(text: str, family: str = "ipv4", table: str = "filter") -> Rule:
     parts = take_apart(stripped)
     name = parts.table or table
     for wrong, what in (
-        ("\n" in stripped, "is more than one line"),
-        (parts.problem and not parts.chain, "is no rule: it has no -A CHAIN"),
-        (not parts.chain, "is no rule: it has no -A CHAIN"),
-        (parts.problem, f"is no rule: {parts.problem}"),
-        (name not in TABLE_NAMES, f"names the table {name!r}, not one of {', '.join(TABLE_NAMES)}"),
-        (_has_lone_surrogate(stripped), "holds what is no character"),
-        (family not in _FAMILIES, f"is of family {family!r}, not one of {', '.join(_FAMILIES)}"),
+        ("\n" in stripped, "more than one line"),
+        (parts.problem and not parts.chain, "not a rule: no -A CHAIN"),
+        (not parts.chain, "not a rule: no -A CHAIN"),
+        (parts.problem, f"not a rule: {parts.problem}"),
+        (name not in TABLE_NAMES, f"unknown table {quoted(name)}, not one of {', '.join(TABLE_NAMES)}"),
+        (_has_lone_surrogate(stripped), "not valid Unicode"),
+        (family not in _FAMILIES, f"unknown family {quoted(family)}, not one of {', '.join(_FAMILIES)}"),
     ):
         if wrong:
             raise DumpError(what, where=repr(text))

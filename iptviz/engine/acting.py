@@ -46,7 +46,7 @@ def _unread(rule: CompiledRule, packet: Packet, answer: Callable[[Condition], bo
     goes_on = answer(asked)
     if goes_on is None:
         raise UndecidedError(asked)
-    return GoOn(packet, "counted") if goes_on else Stop("STOLEN", packet, "what cannot be read ends it")
+    return GoOn(packet, "counted") if goes_on else Stop("STOLEN", packet, "an unreadable target ends it")
 
 
 def _unentered(
@@ -57,7 +57,7 @@ def _unentered(
     The kernel has neither; so lines are lacking, or the name is that of a target which nothing here knows.
     """
     decides = table.decides_unseen(rule.action.name) if table else None
-    unseen = Stop(UNKNOWN, packet, f"{rule.action.name}, which this dump does not show, decides")
+    unseen = Stop(UNKNOWN, packet, f"decided by {rule.action.name}, which this dump does not show")
     if decides:
         return unseen
     asked = Condition("target", rule.action.name)
@@ -65,10 +65,10 @@ def _unentered(
     if goes_on is None:
         raise UndecidedError(asked)
     if goes_on:
-        return GoOn(packet, f"{rule.action.name}, which nothing here shows, lets it go on")
+        return GoOn(packet, f"unknown target {rule.action.name}, continues")
     if decides is False:
         return unseen
-    return Stop("STOLEN", packet, f"{rule.action.name}, which nothing here shows, ends it")
+    return Stop("STOLEN", packet, f"unknown target {rule.action.name}, ends it")
 
 
 def note_broken(table: RuleTable, broken: BrokenJumps, rule: CompiledRule, entered: Collection[str]) -> bool:

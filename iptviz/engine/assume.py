@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.fields import FIELD_KINDS
-from iptviz.errors import PacketError, near
+from iptviz.errors import PacketError, near, quoted
 from iptviz.xtables.address import parse_network, parse_range
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def read_assumption(text: str) -> Assumption:
             if value is not None:
                 return Assumption(_read_value(name, value), holds)
     raise PacketError(
-        f"no condition reads {text!r}",
-        hint=f"{_meant(bare)}write it as an answer states it, or with `not ` before it",
+        f"unknown condition {quoted(text)}",
+        hint=f"{_meant(bare)}copy one from the answer (kinds: iptviz explain conditions)",
     )
 
 
@@ -82,12 +82,12 @@ class _Fault(NamedTuple):
 def _fault(condition: Condition, version: int) -> _Fault | None:
     kind = CONDITION_KINDS[condition.kind]
     if kind.per_rule and condition.rule is None:
-        return _Fault("does not say which rule asks", "add the rule's line: at line 12")
+        return _Fault("does not name its rule", "add the rule's line: at line 12")
     if kind.between and _SHORTENED.search(condition.value):
-        return _Fault("leaves values out", "write all values, which `values` in --json lists")
+        return _Fault("leaves values out", "write all values (`values` in --json)")
     for value in condition.values:
         if not _can_be_read(condition.kind, value, version):
-            return _Fault(f"has a value that cannot be read, {value!r}", f"it takes {kind.form}")
+            return _Fault(f"has an invalid value {quoted(value)}", f"expected {kind.form}")
     return None
 
 
@@ -122,8 +122,8 @@ def _stated(text: str, asked: Collection[Condition], fault: _Fault) -> Assumptio
     found = [one for one in either if bare in {one.text, _of_any_rule(one).text}]
     if len(found) != 1:
         what, hint = fault
-        which = "several conditions of the answer read so" if found else "no condition of the answer reads so"
-        raise PacketError(f"{text!r} {what}, and {which}", hint=hint)
+        which = "several conditions of the answer match" if found else "no condition of the answer matches"
+        raise PacketError(f"{quoted(text)} {what}, and {which}", hint=hint)
     return found[0]
 
 

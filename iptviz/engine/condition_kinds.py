@@ -27,7 +27,7 @@ def _mark_bits(text: str) -> Network | None:
 
 # --- words that say a value otherwise than it is written -------------------------------------------------------
 
-_THIS_NODE, _OF_TYPE = "an address of this node", "of type "
+_THIS_NODE, _OF_TYPE = "local to this node", "of type "
 _EACH_TARGET = "each DNAT target is"
 
 
@@ -140,11 +140,11 @@ class ConditionKind(NamedTuple):
 
 
 _NETWORK = "addresses or networks, as -s takes them: 10.244.0.0/16"
-_RANGE = "the first and the last address: 10.0.0.1-10.0.0.9"
+_RANGE = "an address range: 10.0.0.1-10.0.0.9"
 _TYPE = "types of addresses, as -m addrtype takes them: LOCAL"
-_INTERFACE = "interfaces, with + at the end all that begin so: eth0, cali+"
-_PORT = "ports, or the first and the last: 80, 8000:8099, 80,443"
-_MARK = "a mark, perhaps with the mask of the bits that matter: 0x1, 0x4000/0x4000"
+_INTERFACE = "interfaces; a trailing + matches a prefix: eth0, cali+"
+_PORT = "ports or port ranges: 80, 8000:8099, 80,443"
+_MARK = "a mark, with or without a mask: 0x1, 0x4000/0x4000"
 _WHOSE = ("local_ips", "addresses")
 
 CONDITION_KINDS = {
@@ -189,102 +189,101 @@ CONDITION_KINDS = {
         between=",", plain=_PORTS,
     ),
     "protocol": ConditionKind(
-        "protocol is {}", "protocol is not {}", "protocols by name, or number: tcp, tcp,udp, 132", ("protocol",),
+        "protocol is {}", "protocol is not {}", "protocol names or numbers: tcp, tcp,udp, 132", ("protocol",),
         field="protocol", between=",", plain=_PROTOCOL,
     ),
     "ttl": ConditionKind(
         "time to live is {}", "time to live is not {}",
-        "the time to live, or hop limit, with which it comes, or the first and the last: 64, 0:4",
+        "TTL or hop limit on arrival, or a range: 64, 0:4",
         ("ttl",), field="ttl", between=",", plain=_PORTS,
     ),
     "length": ConditionKind(
-        "length is {}", "length is not {}", "bytes, IP header included, or the fewest and the most: 40, 0:1500",
+        "length is {}", "length is not {}", "bytes including the IP header, or a range: 40, 0:1500",
         ("length",), field="length", between=",", plain=_PORTS,
     ),
     "state": ConditionKind(
         "connection state is {}", "connection state is not {}", "conntrack states: ESTABLISHED,RELATED",
         ("ctstate",), field="state", between=",", plain=_STATES,
     ),
-    "tracking": ConditionKind("this node tracks connections", "this node tracks no connections"),
-    "fragment": ConditionKind("packet is a later fragment", "packet is no later fragment"),
+    "tracking": ConditionKind("this node tracks connections", "this node does not track connections"),
+    "fragment": ConditionKind("packet is a later fragment", "packet is not a later fragment"),
     "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), bits=_mark_bits, plain=_BITS),
     "connmark": ConditionKind(
         "connection mark is {}", "connection mark is not {}", _MARK, bits=_mark_bits, plain=_BITS
     ),
     "local": ConditionKind(
-        "{} is an address of this node", "{} is no address of this node", "an address: 192.168.1.10", _WHOSE,
+        "{} is an address of this node", "{} is not an address of this node", "an address: 192.168.1.10", _WHOSE,
         names="address",
     ),
     "endpoint-local": ConditionKind(
         "{} local to this node", "{} not local to this node",
-        "DNAT for whatever a packet is sent to, or the address of one endpoint", _WHOSE, names="address",
+        "DNAT for every DNAT target, or the address of one endpoint", _WHOSE, names="address",
         plain="DNAT", always_said=True, say=_say_endpoint, hear=_hear_endpoint,
     ),
     "listener": ConditionKind(
         "a program listens on {}", "no program listens on {}",
-        "where a target hands packets over: netfilter queue 0, TPROXY port 15001",
+        "what a target hands packets to: netfilter queue 0, TPROXY port 15001",
         plain=r"netfilter queue \d+(?::\d+)?|TPROXY port (?:\d+|the packet's port)",
     ),
     "rate": ConditionKind(
         "{} is not exceeded", "{} is exceeded",
-        "what -m limit or -m hashlimit says without its dashes, and the rule's line: limit 3/hour at line 12",
+        "options of -m limit or -m hashlimit without dashes, and the rule's line: limit 3/hour at line 12",
         plain=r"limit \d+/[a-z]+(?: limit-burst \d+)?", per_rule=True,
     ),
     "time": ConditionKind(
         "now is {}", "now is not {}",
-        "what -m time says without its dashes: timestart 08:00:00 timestop 17:00:00",
+        "options of -m time without dashes: timestart 08:00:00 timestop 17:00:00",
         plain=f"any time|(?:{_TIME})(?: (?:{_TIME}))*",
     ),
     "quota": ConditionKind(
-        "{} bytes are not used up", "{} bytes are used up", "a number, and the rule's line: 5000 at line 12",
+        "quota {} is not used up", "quota {} is used up", "a number, and the rule's line: 5000 at line 12",
         plain=r"\d+", per_rule=True,
     ),
     "recent": ConditionKind(
         "source is in the recent list {}", "source is not in the recent list {}",
-        "the list, in brackets what else is asked, and the rule's line: ssh (--seconds 60 --rsource) at line 12",
+        "the list, its other options in brackets, and the rule's line: ssh (--seconds 60 --rsource) at line 12",
         ("recent",), names="list", details=(" ({})", "(?:! )?--.*"), per_rule=True,
     ),
     "set": ConditionKind(
         "packet is in ipset {}", "packet is not in ipset {}",
-        "the set, and which ends of the packet are looked up: clients src, pairs dst,src",
+        "the set, and the directions of its match: clients src, pairs dst,src",
         ("ipset",), names="set", details=(" {}", r"[^ ]+(?: --return-nomatch)?"),
     ),
     "sysctl": ConditionKind(
-        "{}=1", "{} is not 1", "a setting of the kernel, and 1: net.ipv4.conf.all.route_localnet=1", ("sysctl",),
+        "{}=1", "{} is not 1", "a sysctl and 1: net.ipv4.conf.all.route_localnet=1", ("sysctl",),
         names="setting", say=_say_setting, hear=_hear_setting,
     ),
     "backend-order": ConditionKind(
-        "legacy's table {} is asked before nf_tables'", "legacy's table {} is asked after nf_tables'",
+        "legacy table {} runs before that of nf_tables", "legacy table {} runs after that of nf_tables",
         "a table that both backends have: nat", plain=_TABLE,
     ),
     "unseen-tables": ConditionKind(
-        "the tables that are not in the dump ({}) do nothing here",
-        "the tables that are not in the dump ({}) do something here",
+        "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
         plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=True,
     ),
     "unseen-chains": ConditionKind(
-        "what the dump lacks of {} is as kube-proxy writes it",
-        "what the dump lacks of {} is not as kube-proxy writes it",
+        "missing lines of {} are as kube-proxy writes them",
+        "missing lines of {} are not as kube-proxy writes them",
         "chains, separated by commas, after their table: nat PREROUTING, OUTPUT and filter FORWARD",
         plain=f"{_TABLE} {_OWN_CHAINS}(?: and {_TABLE} {_OWN_CHAINS})*", always_said=True,
     ),
     "count": ConditionKind(
         "packet matches {}", "packet does not match {}",
-        "options that count, as a rule has them, and its line: -m connlimit --connlimit-above 5 at line 12",
+        "options of a counting match, and the rule's line: -m connlimit --connlimit-above 5 at line 12",
         names="options", per_rule=True, hear=_hear_count,
     ),
     "answer": ConditionKind(
         "the answer matches {}", "the answer does not match {}",
-        "options that a rule asks of the endpoint's answer, and its line: -m length --length 40 at line 12",
+        "options that a rule matches on the endpoint's answer, and its line: -m length --length 40 at line 12",
         names="options", per_rule=True,
     ),
     "match": ConditionKind(
-        "packet matches {}", "packet does not match {}", "options as a rule has them: -m length --length 40",
+        "packet matches {}", "packet does not match {}", "options as in the rule: -m length --length 40",
         names="options",
     ),
     "target": ConditionKind(
-        "rules go on after target {}", "rules end at target {}", "a target that nothing here knows: FOO",
+        "rules go on after target {}", "rules end at target {}", "an unknown target: FOO",
         plain="[A-Z][A-Z0-9_]*",
     ),
     "unprinted-port": ConditionKind(

@@ -60,7 +60,7 @@ class Martians:
         if lies_in(packet.source, _SIX_GROUPS):
             return "martian source: a multicast address"
         if any(lies_in(end, _SIX_LOOPBACK) for end in ends) and not self._by_loopback(packet, answer):
-            return "martian: ::1 is not taken from outside"
+            return "martian source: ::1 from outside"
         return None
 
     def when_routed(self, packet: Packet, answer: Answer) -> str | None:
@@ -71,9 +71,9 @@ class Martians:
         """
         source, destination = packet.source, packet.destination
         if lies_in(destination, _SIX_LOOPBACK) and (packet.dnat or packet.part == ANSWER):
-            return "martian destination: ::1 is not taken from outside"
+            return "martian destination: ::1 from outside"
         if any(lies_in(source, network) for network in _NO_SOURCES):
-            return "martian source: no single host's address"
+            return "martian source: not a unicast address"
         if _NOWHERE in (source, destination):
             allowed = source == _NOWHERE and destination in (None, _NOWHERE, _EVERYWHERE)
             return None if allowed else "martian: 0.0.0.0"

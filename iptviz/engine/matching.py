@@ -65,9 +65,9 @@ def why_not(rule: CompiledRule, packet: Packet, host: Host, answer: Answer) -> s
             if answer(asked.condition) != asked.holds:
                 return asked.opposite().text
     return (
-        "its chance did not come"
+        "not chosen by its probability"
         if rule_truth(rule, packet, host).chance != CERTAIN
-        else "another way was taken"
+        else "another path was taken"
     )
 
 

@@ -23,7 +23,7 @@ from iptviz.engine.fields import (
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.implications import IMPLICATIONS, IMPOSSIBLE, whole_bit
 from iptviz.engine.regions import NOTHING, Region, common, complement, meets, region_of
-from iptviz.errors import PacketError
+from iptviz.errors import PacketError, quoted
 from iptviz.xtables.values.addresses import show_network
 from iptviz.xtables.values.protocols import WITH_PORTS
 
@@ -287,13 +287,13 @@ class Unknowns:
 def too_much() -> PacketError:
     """Return the refusal of a question about more different packets than can be followed."""
     return PacketError(
-        "the rules make too many different packets of this one to follow them all",
-        hint="say more of it: its source, destination, protocol, ports, interface or mark",
+        "too many different packets to follow",
+        hint="narrow the packet: source, destination, protocol, ports, interface or mark",
     )
 
 
 def cannot_be(assumption: Assumption) -> PacketError:
     """Return the refusal of what is assumed against what is known."""
     return PacketError(
-        f"{assumption.text!r} cannot be so", hint="the packet, or another assumption, says otherwise"
+        f"{quoted(assumption.text)} contradicts the packet or another --assume", hint="drop one of them"
     )

@@ -23,7 +23,7 @@ _LONGEST = 1 << 20
 def take_apart(text: str) -> RuleParts:
     """Take the text of one `-A CHAIN ...` line apart; never raises: what is malformed is named."""
     if len(text) > _LONGEST:
-        return RuleParts(_chain_of(text), (), (), None, (), f"{len(text)} characters are no rule")
+        return RuleParts(_chain_of(text), (), (), None, (), f"a line of {len(text):,} characters")
     return by_segments(text) or read_thoroughly(text)
 
 
@@ -32,7 +32,7 @@ def read_thoroughly(text: str) -> RuleParts:
     try:
         words = split_words(text)
     except UnclosedQuoteError:
-        return RuleParts(_chain_of(text), (), (), None, (), "a quote is never closed")
+        return RuleParts(_chain_of(text), (), (), None, (), "unterminated quote")
     return _RuleReader(words).read()
 
 
@@ -82,7 +82,7 @@ class _RuleReader:
             self._read_option(word, negated=negated)
             return
         if negated:
-            self._complain(f"! stands before {word}")
+            self._complain(f"misplaced ! before {word}")
         _STRUCTURE[word](self)
 
     def _complain(self, problem: str) -> None:
@@ -108,7 +108,7 @@ class _RuleReader:
         if _is_count(packets) and _is_count(bytes_):
             self.counters = Counters(int(packets), int(bytes_))
         else:
-            self._complain(f"{packets} {bytes_} are no counters")
+            self._complain(f"invalid counters {packets} {bytes_}")
 
     def _jump(self) -> None:
         self._begin_target(goto=False)
@@ -118,7 +118,7 @@ class _RuleReader:
 
     def _begin_target(self, *, goto: bool) -> None:
         if self.target is not None:
-            self._complain(f"a second target, at {self.words[self.at - 1]}")
+            self._complain(f"a second target: {self.words[self.at - 1]}")
             self.clear = False
         name = self._next()
         self.clear = self.clear and name != ""
@@ -182,7 +182,7 @@ class _RuleReader:
         if spec.kinds and spec.negatable and self._peek() == "!":  # its old place: `-s ! 10.0.0.0/8`
             self._next()
             if negated:
-                self._complain(f"{word} is negated twice")
+                self._complain(f"double negation of {word}")
             negated = True
         owner.append(Option(spec.name, negated, self._values(spec)))
 
@@ -235,7 +235,7 @@ class _RuleReader:
         values = tuple(self.words[self.at : self.at + count])
         self.at += count
         if len(values) < spec.least:
-            self._complain(f"{spec.name} lacks its value")
+            self._complain(f"{spec.name} has no value")
         return values
 
     def _peek(self) -> str:
@@ -244,7 +244,7 @@ class _RuleReader:
     def _next(self) -> str:
         """Return the next word; the line ending too early is a problem of the rule, not an exception."""
         if self.at >= len(self.words):
-            self._complain(f"{self.words[-1]} lacks its value")
+            self._complain(f"{self.words[-1]} has no value")
             return ""
         self.at += 1
         return self.words[self.at - 1]

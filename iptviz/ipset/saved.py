@@ -6,10 +6,11 @@ import re
 from itertools import pairwise, product
 from typing import TYPE_CHECKING
 
+from iptviz.errors import quoted
 from iptviz.ipset.membership import LIST, IpSet
 from iptviz.ipset.parts import MARK_WIDTH, PARTS, SetOptions, address_bits, beginning
 from iptviz.ipset.subject import Subject
-from iptviz.supplied.lines import SourceLine, places, quoted
+from iptviz.supplied.lines import SourceLine, places
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.numbers import read_uint
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IpSet", "Subject", "read_ipsets"]
 
-_HINT = "give what `ipset save` prints"
+_HINT = "pass the output of `ipset save`"
 
 _TYPES = frozenset(
     {
@@ -67,7 +68,7 @@ def read_ipsets(text: str, source: str) -> dict[str, IpSet]:
             continue
         command = _COMMANDS.get(words[0])
         if command is None or len(words) < 3:
-            raise place.error(f"{quoted(' '.join(words))} neither creates a set nor adds to one", _HINT)
+            raise place.error(f"cannot parse ipset line {quoted(' '.join(words))}", _HINT)
         command(words[1:], listed if is_listed else saved, place)
     return {**listed, **saved}
 
@@ -153,15 +154,15 @@ class _Listing:
             raise end.error(f"the members of the set {name} are not listed", _HINT)
         count = read_uint(self.seen.get(_COUNT, "0"))
         if self._counted and count and self.members < count and "timeout" not in self.seen["Header"].split():
-            raise self._counted.error(f"lists {self.members} of {count} members of the set {name}", _HINT)
+            raise self._counted.error(f"the set {name} lists {self.members} of {count} members", _HINT)
 
 
 def _create(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:
     name, kind, *typed = words
     if kind not in _TYPES:
-        raise place.error(f"{quoted(kind)} is no type of set that is known", _HINT)
+        raise place.error(f"unknown set type {quoted(kind)}", _HINT)
     if name in sets:
-        raise place.error(f"the set {quoted(name)} is created twice", "give the sets of one host alone")
+        raise place.error(f"the set {quoted(name)} is created twice", "pass the sets of one host only")
     sets[name] = IpSet(name, kind, _options_of(kind, typed, place))
 
 
@@ -170,7 +171,7 @@ def _options_of(kind: str, typed: list[str], place: SourceLine) -> SetOptions:
     values = dict(pairwise(typed))
     family = None if kind in _OF_NO_FAMILY else _FAMILIES.get(values.get("family", "inet"))
     if family is None and kind not in _OF_NO_FAMILY:
-        raise place.error(f"{quoted(values['family'])} is no family of addresses", _HINT)
+        raise place.error(f"invalid family {quoted(values['family'])}", _HINT)
     bits, marks = address_bits(family), (1 << MARK_WIDTH) - 1
     if family is not None and ("netmask" in values or "bitmask" in values):
         bits = _bits(family, values, place)
@@ -185,14 +186,14 @@ def _bits(family: int, values: dict[str, str], place: SourceLine) -> int:
     text = f"{zero}/{values['netmask']}" if "netmask" in values else values["bitmask"]
     network = parse_network(text)
     if network is None or network.version != family:
-        raise place.error(f"{quoted(text)} is no mask", _HINT)
+        raise place.error(f"invalid mask {quoted(text)}", _HINT)
     return network.mask if "netmask" in values else network.value
 
 
 def _mark_bits(text: str, place: SourceLine) -> int:
     number = read_uint(text)
     if number is None or number >= 1 << MARK_WIDTH:
-        raise place.error(f"{quoted(text)} is no mask of marks", _HINT)
+        raise place.error(f"invalid markmask {quoted(text)}", _HINT)
     return number
 
 
@@ -200,7 +201,7 @@ def _add(words: list[str], sets: dict[str, IpSet], place: SourceLine) -> None:
     name, entry, *flags = words
     made = sets.get(name)
     if made is None:
-        raise place.error(f"adds to the set {quoted(name)}, which no line before creates", _HINT)
+        raise place.error(f"adds to the set {quoted(name)} before a line creates it", _HINT)
     if made.kind == LIST:
         named = (" ".join(words[1:end]) for end in range(len(words), 1, -1))
         made.members.append(next((member for member in named if member in sets), entry))
@@ -222,7 +223,7 @@ def _parts(entry: str, made: IpSet, place: SourceLine) -> list[list[Block]]:
     read = [PARTS[part](text, made.options) for part, text in zip(made.dimensions, texts, strict=False)]
     parts = [blocks for blocks in read if blocks]
     if len(parts) != len(made.dimensions):
-        raise place.error(f"{quoted(entry)} is no entry of a set of type {made.kind}", _HINT)
+        raise place.error(f"invalid entry {quoted(entry)} for a set of type {made.kind}", _HINT)
     return parts
 
 

@@ -60,7 +60,7 @@ FORMS = (
     RuleForm("two forwarding rules without networks", releases((18, 22)), "filter", "KUBE-FORWARD",
          "KUBE-FORWARD -m comment --comment \"kubernetes forwarding conntrack pod source rule"),
     RuleForm("one forwarding conntrack rule", since(23), "filter", "KUBE-FORWARD", "forwarding conntrack rule"),
-    RuleForm("KUBE-EXTERNAL-SERVICES asked by FORWARD", since(19), "filter", "FORWARD",
+    RuleForm("KUBE-EXTERNAL-SERVICES called from FORWARD", since(19), "filter", "FORWARD",
          "-j KUBE-EXTERNAL-SERVICES"),
     RuleForm("a rule in KUBE-MARK-DROP", releases((4, 27)), "nat", "KUBE-MARK-DROP", "-j MARK", KUBELET.name),
 )  # fmt: skip

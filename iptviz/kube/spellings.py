@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.errors import TargetError
+from iptviz.errors import TargetError, quoted
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -108,11 +108,10 @@ def _of_pod(labels: Sequence[str], port: str | None, typed: str) -> str:
     of_pod = labels[2:3] == ["pod"] or labels[3:4] == ["svc"]
     address = next(_addresses(labels[0]), None) if of_pod else None
     if address is None:
-        what = "name of a pod behind a headless service" if labels[3:4] == ["svc"] else "host name"
+        what = "the name of a pod behind a headless service" if labels[3:4] == ["svc"] else "a host name"
         raise TargetError(
-            f"this {what} is not a service's (NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN)",
-            where=repr(typed),
-            hint="give the address that it resolves to",
+            f"{quoted(typed)} is {what}, not a service (NAME.NAMESPACE or NAME.NAMESPACE.svc.DOMAIN)",
+            hint="use the address that it resolves to",
         )
     return join_endpoint(address, int(port) if port and port.isdecimal() else None)
 

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from typing import NamedTuple
 
-from iptviz.errors import TargetError
+from iptviz.errors import TargetError, quoted
 from iptviz.kube.spellings import KINDS, in_own_words, without_password
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
@@ -24,7 +24,7 @@ _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?:(?P<namespace>{_LABEL})/)?(?P<name>{_LABEL})(?P<colon>:(?P<port>{_LABEL})?)?")
 
 FORMS = (
-    "write an address (10.97.13.198, 10.97.13.198:79, [fd00::1]:443), a service (default/web, "
+    "use an address (10.97.13.198, 10.97.13.198:79, [fd00::1]:443), a service (default/web, "
     "default/web:http, web.default.svc:80), a node port (:32123) or a chain (KUBE-SVC-...)"
 )
 
@@ -114,7 +114,7 @@ def parse_target(text: str) -> ParsedTarget:
         return ChainTarget(typed)
     if (found := _NAME.fullmatch(typed)) and not typed.isdecimal():
         return _named(found, told, text)
-    raise TargetError("names no service, endpoint or chain", where=repr(without_password(text)), hint=FORMS)
+    raise TargetError(f"invalid TARGET {quoted(without_password(text))}", hint=FORMS)
 
 
 def _named(found: re.Match[str], protocol: str | None, text: str) -> NameTarget:
@@ -144,7 +144,7 @@ def _parse_address(rest: str, protocol: str | None, text: str) -> AddressTarget 
 
 def _checked_port(port: int, text: str) -> int:
     if not 0 < port < 65536:
-        raise TargetError(f"port {port} is out of range: ports are 1 to 65535", where=repr(text))
+        raise TargetError(f"invalid port {port} in {quoted(without_password(text))} (1 to 65535)")
     return port
 
 
@@ -156,10 +156,10 @@ def in_namespace(text: str, namespace: str) -> str:
     """
     target, typed = parse_target(text), without_password(text)
     if not isinstance(target, NameTarget):
-        raise TargetError(f"--namespace {namespace} goes with the name of a service, not with {typed!r}")
+        raise TargetError(f"--namespace {namespace} needs the name of a service, not {quoted(typed)}")
     if target.namespace not in {None, namespace, *KINDS}:
         raise TargetError(
-            f"{typed!r} names namespace {target.namespace}, --namespace {namespace}", hint="leave one out"
+            f"{quoted(typed)} is in namespace {target.namespace}, not {namespace}", hint="drop --namespace"
         )
     if not target.protocol:
         return target._replace(namespace=namespace).text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, quoted
 from iptviz.intake.plain import DumpForm
 
 if TYPE_CHECKING:
@@ -113,20 +113,22 @@ def choose_node(groups: Sequence[Group], name: str, wanted: str | None) -> Group
         return groups[0]
     if len(groups) == 1 and groups[0].name is None:
         raise DumpError(
-            f"tells no node's name: nothing says that it is {wanted}", where=name, hint="drop --node"
+            f"no node name in it: cannot tell whether it is {quoted(wanted)}",
+            where=name,
+            hint="drop --node",
         )
     chosen = [group for group in groups if group.name is not None and group.name == wanted]
     if chosen:
         return chosen[0]
-    names = ", ".join(group.name or "one without a name" for group in groups[:_SHOWN])
+    names = ", ".join(group.name or "(no name)" for group in groups[:_SHOWN])
     more = f" and {len(groups) - _SHOWN} more, see iptviz sources" if len(groups) > _SHOWN else ""
     if wanted is None:
         raise DumpError(
-            f"holds dumps of {len(groups)} nodes: {names}{more}",
+            f"contains dumps of {len(groups)} nodes: {names}{more}",
             where=name,
-            hint="choose one with --node NAME",
+            hint="pick one with --node NAME",
         )
-    raise DumpError(f"holds no dump of node {wanted}, but of {names}{more}", where=name)
+    raise DumpError(f"no dump of node {quoted(wanted)}; nodes: {names}{more}", where=name)
 
 
 # --- the dumps of one node -----------------------------------------------------------------------------------
@@ -166,7 +168,7 @@ def _refuse_the_unknown(slots: dict[tuple[str, str | None], list[Dump]], name: s
     for (family, backend), dumps in slots.items():
         if backend is None and any(of == family and known for of, known in slots):
             raise DumpError(
-                f"holds {count(dumps)} of an unknown backend beside those of both: choose one with --dump N",
+                f"contains {count(dumps)} of unknown backend besides others; pick one with --dump N",
                 where=name,
                 hint=listing(dumps),
             )
@@ -237,7 +239,7 @@ def choose(dumps: Sequence[Dump], name: str) -> Dump:
     if all(_same(dump, left[0]) for dump in left):
         return left[0]
     raise DumpError(
-        f"holds {count(dumps)}, and nothing tells which one is meant: choose one with --dump N",
+        f"contains {count(dumps)}; pick one with --dump N",
         where=name,
         hint=listing(dumps),
     )
@@ -269,5 +271,5 @@ def listing(dumps: Sequence[Dump]) -> str:
         f"{dump.number}: {f'{dump.origin.bundle} · ' if len(files) > 1 else ''}{dump.describe()}"
         for dump in dumps[:_SHOWN]
     ]
-    more = [f"and {len(dumps) - _SHOWN} more: iptviz sources lists them"] if len(dumps) > _SHOWN else []
+    more = [f"and {len(dumps) - _SHOWN} more; list them: iptviz sources"] if len(dumps) > _SHOWN else []
     return "\n  ".join(lines + more)

@@ -55,29 +55,27 @@ KINDS: dict[str, EvidenceKind] = {
         rf"(?:(?:{_ROUTE_KINDS}) )?(?:default|{_ADDRESS}(?:/\d+)?) "
         r"(?:via|dev|proto|nhid|encap|scope|metric|table)\b",
         r'\s*\[[\s{]*"(?:type|dst)":',
-        tells="where packets leave",
+        tells="routes",
     ),
     "rules": EvidenceKind(
         "ip rule",
         r"\d+:[ \t]+(?:not )?from \S",
         r'\s*\[[\s{]*"priority":\s*\d+',
-        tells="which routes count",
+        tells="routing rules",
     ),
     "ipsets": EvidenceKind(
         "ipset save",
         r"create \S+ (?:hash|bitmap|list):|Name: \S+\s+Type: ",
         partial=r"\bipset\b.* -(?:t|n|terse|name)\b",
-        tells="what sets hold",
+        tells="members of ipsets",
     ),
     "recent": EvidenceKind(
         "/proc/net/xt_recent",
         r"src=\S+ ttl: \d+ last_seen: \d+ oldest_pkt: ",
         name=r"(?:^|/)net/xt_recent/[^/]+$",
-        tells="which clients came before",
+        tells="recent clients",
     ),
-    "sysctls": EvidenceKind(
-        "sysctl -a", r"(?:net|kernel|vm|fs)\.[\w./-]+ ?= ?", tells="the kernel's settings"
-    ),
+    "sysctls": EvidenceKind("sysctl -a", r"(?:net|kernel|vm|fs)\.[\w./-]+ ?= ?", tells="kernel settings"),
     "conntrack": EvidenceKind(
         "conntrack -L",
         r"(?:ipv[46][ \t]+\d+[ \t]+)?(?:tcp|udp|icmp|icmpv6|sctp|udplite|dccp|gre|unknown)[ \t]+\d+[ \t]"
@@ -89,19 +87,19 @@ KINDS: dict[str, EvidenceKind] = {
         r"table (?:ip6?|inet|arp|bridge|netdev) \S+ \{",
         r'\s*\{\s*"nftables":',
         partial=r"\blist (?!ruleset)|\blist ruleset \S|^nftables-(?:ip6?|inet|arp|bridge|netdev)-",
-        tells="which tables there are",
+        tells="names of tables",
     ),
     "ipvs": EvidenceKind(
         "ipvsadm -Ln",
         r"IP Virtual Server version |-A (?:-[tuf]|--sctp-service) \S+ -s \w+"
         rf"|(?:TCP|UDP|SCTP)[ \t]+\S+:\d{{1,5}}[ \t]+(?:{_SCHEDULERS})\b",
-        tells="where IPVS sends connections",
+        tells="IPVS servers",
     ),
     "table names": EvidenceKind(
         "/proc/net/ip_tables_names",
         begins=r"(?:(?:filter|nat|mangle|raw|security)\r?\n)+\Z",
         name=r"(?:^|/)ip6?_tables_names$",
-        tells="which tables there are",
+        tells="names of tables",
     ),
     "pods": EvidenceKind(
         "kubectl get pods -o wide",
@@ -109,7 +107,7 @@ KINDS: dict[str, EvidenceKind] = {
         r'\s*\{\s*"apiVersion":\s*"v1",\s*(?:"items":\s*\[\s*\{\s*"apiVersion":\s*"v1",\s*"kind":\s*"Pod"'
         r'|"kind":\s*"PodList")'
         r"|apiVersion: v1\r?\nitems:\r?\n- apiVersion: v1\r?\n  kind: Pod\r?\n",
-        tells="which pods endpoints are",
+        tells="pod names of endpoints",
     ),
     "iptables-xml": EvidenceKind("iptables-xml", begins=r"\s*(?:<[?!][^>]*>\s*)*<iptables-rules\b"),
     "kubeskoop": EvidenceKind("a kubeskoop report", begins=r'\s*\{[^\0]*?"it":\s*"'),

@@ -104,8 +104,8 @@ def load_node(
 
     groups = by_node(found.dumps, found.evidence)
     if not groups:
-        raise DumpError("holds only dumps of network namespaces, none of the node's own", where=found.name,
-                        hint=f"choose one with --dump N\n  {listing(found.dumps)}")  # fmt: skip
+        raise DumpError("contains only dumps of network namespaces, none of the node itself", where=found.name,
+                        hint=f"pick one with --dump N\n  {listing(found.dumps)}")  # fmt: skip
     chosen = choose_node(groups, found.name, node or (node_hint if len(groups) > 1 else None))
     dumps = settle(chosen.dumps, found.name, family)
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
@@ -116,7 +116,7 @@ def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:
 
     if not 1 <= number <= len(found.dumps):
         raise DumpError(
-            f"holds {count(found.dumps)}, there is no dump {number}",
+            f"no dump {number}; contains {count(found.dumps)}",
             where=found.name,
             hint=listing(found.dumps),
         )
@@ -162,7 +162,7 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None 
         bundles.append(found.sources[0].bundle)
     if side and not is_diff:
         raise DumpError(
-            f"--side {side} is for diffs, and this is none", where=", ".join(bundles), hint="drop --side"
+            f"--side {side} needs a diff, and this is not one", where=", ".join(bundles), hint="drop --side"
         )
     dumps = [dump for dump in dumps if not dump.is_made] or dumps
     for number, dump in enumerate(dumps, 1):
@@ -244,7 +244,7 @@ def nothing_in(found: FoundIn) -> DumpError:
     return DumpError(
         f"no iptables rules found, only {held}" if held else "no iptables rules found",
         where=found.name,
-        hint="capture them with: sudo iptables-save > FILE",
+        hint="capture a dump with: sudo iptables-save > FILE (on the node)",
     )
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from iptviz.paths.way import Way
 
 NOT_TO_BE_FOLLOWED = PacketError(
-    "cannot follow connections through tables that are not in the dump", hint="give a dump of these tables"
+    "cannot follow connections through tables that are not in the dump", hint="pass a dump of these tables"
 )
 
 

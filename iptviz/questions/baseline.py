@@ -31,7 +31,7 @@ _SHIFTING = re.compile(
 _PORT = re.compile(r"(?:.*_)?port")
 """Fields whose numbers name something; all other numbers count, or say where something stands."""
 
-_MAKE = "make one with: iptviz check DUMP --write-baseline FILE"
+_MAKE = "create one with: iptviz check DUMP --write-baseline FILE"
 
 
 def fingerprint(finding: Finding, dump: Dump) -> str:
@@ -79,7 +79,7 @@ def read_baseline(text: str, source: str) -> frozenset[str]:
         why = (
             "it is cut or was edited"
             if BASELINE in text
-            else "it is no JSON"
+            else "it is not JSON"
             if text.strip()
             else "it is empty"
         )
@@ -104,4 +104,4 @@ _ANSWERS = {"iptviz.check.v1": "the answer of check --json"}
 
 
 def _none(why: str, source: str) -> DumpError:
-    return DumpError(f"is no baseline of iptviz: {why}", where=source, hint=_MAKE)
+    return DumpError(f"not an iptviz baseline: {why}", where=source, hint=_MAKE)

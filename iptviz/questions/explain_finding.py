@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks.registry import all_diagnoses
 from iptviz.engine.condition_kinds import CONDITION_KINDS
-from iptviz.errors import TargetError, near
+from iptviz.errors import TargetError, near, quoted
 from iptviz.questions.document import document_of
 
 if TYPE_CHECKING:
@@ -64,4 +64,4 @@ def named(what: str) -> Diagnosis:
     typed = what.lower()
     holding = [one for one in known if typed and typed in one.split("-")]
     meant = near(typed, [*known, CONDITIONS], holding)
-    raise TargetError(f'unknown finding "{what}"', hint=f"{meant}list them: iptviz explain")
+    raise TargetError(f"unknown finding {quoted(what)}", hint=f"{meant}list them: iptviz explain")

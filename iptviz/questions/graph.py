@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import reading
 from iptviz.checks.finding import findings_among
 from iptviz.checks.refused import dangling, loop
-from iptviz.errors import AbsentError, TargetError, near
+from iptviz.errors import AbsentError, TargetError, near, quoted
 from iptviz.intake.remark import remark
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.jumps import jumps, loops
@@ -111,16 +111,19 @@ def _graph(
     for name in wanted:
         if name not in dump.tables:
             raise TargetError(
-                f"there is no table {name!r}",
+                f"no table {quoted(name)} in this dump",
                 where=dump.source,
-                hint=f"{near(name, dump.tables)}it has {', '.join(dump.tables)}",
+                hint=f"{near(name, dump.tables)}tables: {', '.join(dump.tables)}",
             )
     found = [jump for name in wanted for jump in _jumps(dump.tables[name])]
     places, asked = None, ""
     if around is not None:
-        places, asked = _around(dump, wanted, found, around, depth), f"around {around}, {depth} jumps"
+        places, asked = (
+            _around(dump, wanted, found, around, depth),
+            f"within {depth:,} jump{'' if depth == 1 else 's'} of {around}",
+        )
     elif focus is not None:
-        places, asked = _focus(dump, found, focus), f"on the way of {focus}"
+        places, asked = _focus(dump, found, focus), f"on the path of {focus}"
     kept = [jump for jump in found if places is None or {jump.tail, jump.head} <= places]
     chains = [chain for chain in _nodes(dump, wanted, found) if places is None or chain.place in places]
     notes = (*_notes(dump, kept, chains), *_other_dumps(snapshot, dump))
@@ -162,9 +165,9 @@ def _around(dump: Dump, tables: Iterable[str], found: list[Jump], chain: str, de
         # Of hashes one looks like another.
         names = [name for table in tables for name in dump.tables[table].chain_names() if not suffix_of(name)]
         raise AbsentError(
-            f"there is no chain {chain!r}",
+            f"no chain {quoted(chain)} in this dump",
             where=dump.source,
-            hint=f"{near(chain, names)}iptviz graph lists them all",
+            hint=f"{near(chain, names)}list them: iptviz graph DUMP",
         )
     up, down = _ways(found)
     return _reached(start, up, depth) | _reached(start, down, depth)
@@ -199,7 +202,7 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
 
         _, *more = sentences(absence(dump, parse_target(target), target))
         raise AbsentError(
-            f"{target} names no service of this dump", where=dump.source, hint="\n  ".join(more)
+            f"no service matches {quoted(target)} in this dump", where=dump.source, hint="\n  ".join(more)
         )
     up, down = _ways(found)
     rules = [frontend.rule for frontend in frontends]

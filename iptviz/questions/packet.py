@@ -155,9 +155,7 @@ def packet(
     _refuse_untrue(given, asked, host, first.family)
     journey, outcomes = answer(given)
     if not outcomes:
-        raise PacketError(
-            f"cannot follow the packet where {given[-1].text}", hint="give a dump of these tables"
-        )
+        raise PacketError(f"cannot follow the packet if {given[-1].text}", hint="pass a dump of these tables")
     faulty = bool(journey.broken.loops or journey.broken.missing)
     left_open = journey.unknowns.left_open
     notes = distinct([*read_as, *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given)])

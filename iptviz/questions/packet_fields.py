@@ -83,38 +83,38 @@ class PacketFields(TypedDict, total=False):
     """
 
     src: Annotated[str | None, Field(
-        "--src", "A", "Source: an address, with a port or without, or a network it lies in.", Named.ADDRESS,
+        "--src", "A", "Source: an address, with or without a port, or a network.", Named.ADDRESS,
         "source", read_address, address_text)]
     dst: Annotated[str | None, Field(
-        "--dst", "A", "Destination, before any rewriting: an address, perhaps with a port, or a service's name.",
+        "--dst", "A", "Destination before DNAT: an address, with or without a port, or a service name.",
         Named.DESTINATION,
         "destination", read_address, address_text)]
     protocol: Annotated[str | None, Field(
-        "--protocol", "P", "tcp, udp, icmp ...", Named.WORD, "protocol", read_protocol)]
+        "--protocol", "P", "Protocol: tcp, udp, icmp ...", Named.WORD, "protocol", read_protocol)]
     sport: Annotated[int | str | None, Field(
-        "--sport", "PORT", "Source port, also by name.", Named.WORD, "source_port", read_port)]
+        "--sport", "PORT", "Source port, as a number or name.", Named.WORD, "source_port", read_port)]
     dport: Annotated[int | str | None, Field(
-        "--dport", "PORT", "Destination port, before any rewriting: 80 or http.", Named.WORD,
+        "--dport", "PORT", "Destination port before DNAT: 80 or http.", Named.WORD,
         "destination_port", read_port)]
     hook: Annotated[str, Field(
-        "--hook", "HOOK", "prerouting: it arrives at the node; output: the node sends it.", Named.WORD,
+        "--hook", "HOOK", "prerouting (arrives at the node) or output (locally generated).", Named.WORD,
         "hook", read_hook, default="prerouting")]
     in_iface: Annotated[str | None, Field(
-        "--in", "IFACE", "Interface by which it arrives.", Named.INTERFACE, "in_interface", read_incoming)]
+        "--in", "IFACE", "Input interface.", Named.INTERFACE, "in_interface", read_incoming)]
     out_iface: Annotated[str | None, Field(
-        "--out", "IFACE", "Interface by which it leaves.", Named.INTERFACE,
+        "--out", "IFACE", "Output interface.", Named.INTERFACE,
         "out_interface", read_any_text, label="leaves by", text=lambda name: name or None)]
     ctstate: Annotated[str | None, Field(
-        "--ctstate", "STATE", "NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED.", Named.WORD,
+        "--ctstate", "STATE", "Connection state: NEW, ESTABLISHED, RELATED, INVALID or UNTRACKED.", Named.WORD,
         "state", read_state, label="connection state", default="NEW")]
     mark: Annotated[str | int | None, Field(
-        "--mark", "M", "Its mark when it comes, such as 0x0.", Named.WORD,
+        "--mark", "M", "Mark on arrival, such as 0x0.", Named.WORD,
         "mark", read_known_mark, attrgetter("text"), "mark", attrgetter("label"))]
     tcp_flags: Annotated[str | None, Field(
-        "--tcp-flags", "LIST", "The flags set: SYN or SYN,ACK.", Named.WORD,
+        "--tcp-flags", "LIST", "TCP flags that are set: SYN or SYN,ACK.", Named.WORD,
         "tcp_flags", read_flags, sorted, "TCP flags", flags_label)]
     icmp_type: Annotated[str | None, Field(
-        "--icmp-type", "TYPE", "8, 8/0 or echo-request.", Named.WORD,
+        "--icmp-type", "TYPE", "ICMP type: 8, 8/0 or echo-request.", Named.WORD,
         "icmp_type", read_icmp, icmp_text, "ICMP type")]
     length: Annotated[int | None, Field(
         "--length", "N", "Length in bytes, IP header included.", Named.NOTHING,
@@ -126,10 +126,10 @@ class PacketFields(TypedDict, total=False):
     mac: Annotated[str | None, Field(
         "--mac", "M", "Source MAC address.", Named.MAC, "mac", read_any_text, label="MAC")]
     uid: Annotated[int | None, Field(
-        "--uid", "N", "Who sends it, with --hook output.", Named.NOTHING,
+        "--uid", "N", "User id of the sender, with --hook output.", Named.NOTHING,
         "owner", read_owner, itemgetter(0), "uid")]
     gid: Annotated[int | None, Field(
-        "--gid", "N", "That sender's group.", Named.NOTHING,
+        "--gid", "N", "Group id of the sender, with --hook output.", Named.NOTHING,
         "owner", read_owner, itemgetter(1), "gid")]
 # fmt: on
 
@@ -180,8 +180,8 @@ def apart(said: PacketFields) -> PacketFields:
         given = found.get(beside)
         if given is not None and read_port(FIELDS[beside].flag, given) != port:
             raise PacketError(
-                f"{FIELDS[name].flag} {found[name]} and {FIELDS[beside].flag} {given} name two ports",
-                hint="leave one of them out",
+                f"{FIELDS[name].flag} {found[name]} and {FIELDS[beside].flag} {given} give two ports",
+                hint="drop one of them",
             )
         found |= {name: address, beside: port}
     return cast("PacketFields", found)

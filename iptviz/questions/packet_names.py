@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from iptviz.errors import AbsentError, PacketError, TargetError
+from iptviz.errors import AbsentError, PacketError, TargetError, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.find import find
 from iptviz.kube.target import NameTarget, parse_target
@@ -35,20 +35,18 @@ def by_name(node: Snapshot, said: PacketFields) -> tuple[PacketFields, tuple[Rem
         if target.namespace is None:
             return said, ()  # a word that is no address, and whoever reads it says so
         raise AbsentError(
-            f"{typed} names no service of this dump with a cluster IP",
+            f"no service with a cluster IP matches {quoted(typed)} in this dump",
             where=node.dump.source,
-            hint="iptviz services lists them all",
+            hint="list them: iptviz services DUMP",
         )
     services = sorted({f"{one.service.namespace}/{one.service.name}" for one in found})
     if len(services) > 1:
-        raise PacketError(f"--dst {typed} names several services", hint=f"choose one: {', '.join(services)}")
+        raise PacketError(f"--dst {typed} matches several services", hint=f"pick one: {', '.join(services)}")
     address = found[0].address or ""
     known = _known(target, [one for one in found if one.address == address])
     for name, value in known.items():
         if said.get(name) not in {None, value, str(value)}:
-            raise PacketError(
-                f"--dst {typed} and --{name} {said.get(name)} differ", hint="leave one of them out"
-            )
+            raise PacketError(f"--dst {typed} and --{name} {said.get(name)} differ", hint="drop one of them")
     at = join_endpoint(address, known.get("dport"))
     filled: dict[str, Any] = {**said, **known, "dst": address}
     return cast("PacketFields", filled), (remark("read-as-cluster-ip", typed=services[0], endpoint=at),)

@@ -40,7 +40,7 @@ _NODE_OPTIONS = {
 }  # fmt: skip
 """The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
 
-_USUAL = {"mark": "0 for most packets off a wire"}
+_USUAL = {"mark": "0 (fits almost all packets arriving from the network)"}
 """What nearly every packet has, for who cannot know better."""
 
 
@@ -67,7 +67,7 @@ def _place_among_options(text: str) -> int:
 
 def _option(parameter: str) -> str:
     flag = option_of(parameter)
-    return f"{flag} ({_USUAL[parameter]})" if parameter in _USUAL else flag
+    return f"{flag} {_USUAL[parameter]}" if parameter in _USUAL else flag
 
 
 def option_of(parameter: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.marks import Mark, known_mark
-from iptviz.errors import PacketError
+from iptviz.errors import PacketError, quoted
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.numbers import read_uint
@@ -44,13 +44,16 @@ class Typed(NamedTuple):
         return None if name is None else protocol_name(name)
 
 
+_ICMP = {"ipv4": "icmp", "ipv6": "ipv6-icmp"}
+"""The ICMP of each family."""
+
 # --- reading: each takes the option that it blames, the value, and the whole; raises PacketError ---------------
 
 
 def read_hook(_option: str, hook: str, _typed: Typed) -> str:
     """Return the hook where the packet starts."""
     if hook not in STAGES:
-        raise PacketError(f"there is no hook {hook!r}", hint=f"hooks: {', '.join(STAGES)}")
+        raise PacketError(f"unknown hook {quoted(hook)}", hint=f"hooks: {', '.join(STAGES)}")
     return hook
 
 
@@ -58,12 +61,11 @@ def read_protocol(_option: str, text: str, typed: Typed) -> str:
     """Return the protocol by its name, having seen that it goes with ports and family."""
     name = protocol_name(text)
     if protocol_number(name) is None or name == "all":
-        raise PacketError(f"there is no protocol {text!r}", hint="--protocol tcp, udp, icmp or a number")
+        raise PacketError(f"unknown protocol {quoted(text)}", hint="--protocol tcp, udp, icmp or a number")
     if name not in WITH_PORTS and any(typed.fields[port] is not None for port in ("sport", "dport")):
-        raise PacketError(f"{name} has no ports", hint="leave out --sport and --dport, or choose tcp or udp")
-    wrong = {"ipv4": "ipv6-icmp", "ipv6": "icmp"}[typed.family]
-    if name == wrong:
-        raise PacketError(f"{text} does not go with an {typed.family} dump", hint="choose the other ICMP")
+        raise PacketError(f"{name} has no ports", hint="drop --sport and --dport, or use tcp or udp")
+    if name in _ICMP.values() and name != _ICMP[typed.family]:
+        raise PacketError(f"{text} does not fit an {typed.family} dump", hint=f"use {_ICMP[typed.family]}")
     return name
 
 
@@ -71,11 +73,14 @@ def read_address(option: str, text: str, typed: Typed) -> Network:
     """Return a host or a network of the dump's family."""
     network = parse_network(text.strip("[]"))
     if network is None:
-        raise PacketError(f"{option} {text!r} is no address", hint="write 10.244.0.9, fd00::9 or a network")
+        raise PacketError(
+            f"{option}: invalid address {quoted(text)}", hint="use 10.244.0.9, fd00::9 or a network"
+        )
     if f"ipv{network.version}" != typed.family:
         other = "ip6tables-save" if network.version == 6 else "iptables-save"
         raise PacketError(
-            f"{option} {text} is IPv{network.version}, the dump is {typed.family}", hint=f"ask its {other}"
+            f"{option} {text} is IPv{network.version}, the dump is {typed.family}",
+            hint=f"use the output of {other}",
         )
     return network
 
@@ -85,7 +90,7 @@ def up_to(most: int) -> Callable[[str, int, Typed], int]:
 
     def read(option: str, number: int, _typed: Typed) -> int:
         if not 0 <= number <= most:
-            raise PacketError(f"{option} {number} is out of range", hint=f"0 to {most}")
+            raise PacketError(f"{option} {number} is out of range (0 to {most})")
         return number
 
     return read
@@ -95,16 +100,20 @@ def read_port(option: str, port: int | str, _typed: Typed | None = None) -> int:
     """Return a port by its number, or by the name of its service: `http`."""
     number = port if isinstance(port, int) else int(port) if port.isdecimal() else service_port(port.lower())
     if number is None:
-        raise PacketError(f"invalid {option} {port!r}", hint="write a number, or a name such as http")
+        raise PacketError(
+            f"{option}: invalid port {quoted(port)}", hint="use a number, or a name such as http"
+        )
     if not 0 <= number <= PORT:
-        raise PacketError(f"{option} {port} is out of range", hint=f"0 to {PORT}")
+        raise PacketError(f"{option} {port} is out of range (0 to {PORT})")
     return number
 
 
 def read_incoming(_option: str, name: str, typed: Typed) -> str:
     """Return the interface by which a packet arrives."""
     if typed.fields["hook"] == "output" and name:
-        raise PacketError("--in: what the node sends came in by no interface", hint="leave it out")
+        raise PacketError(
+            "--in does not apply to locally generated packets (--hook output)", hint="drop --in"
+        )
     return name
 
 
@@ -118,7 +127,7 @@ def read_state(_option: str, text: str | None, _typed: Typed) -> str | None:
     if text is None:
         return None
     if text.upper() not in _STATES:
-        raise PacketError(f"there is no connection state {text!r}", hint=f"states: {', '.join(_STATES)}")
+        raise PacketError(f"unknown connection state {quoted(text)}", hint=f"states: {', '.join(_STATES)}")
     return text.upper()
 
 
@@ -126,29 +135,29 @@ def read_known_mark(_option: str, mark: str | int, _typed: Typed) -> Mark:
     """Return a mark of which all bits are known."""
     number = mark if isinstance(mark, int) else read_uint(mark)
     if number is None or not 0 <= number <= WORD:
-        raise PacketError(f"--mark {mark} is no mark", hint="write 0x4000 or 16384")
+        raise PacketError(f"invalid mark {quoted(mark)}", hint="use 0x4000 or 16384")
     return known_mark(number)
 
 
 def read_flags(_option: str, text: str, typed: Typed) -> frozenset[str]:
     """Return the TCP flags that are set; all others are not."""
     if typed.protocol not in {None, "tcp"}:
-        raise PacketError(f"{typed.protocol} has no TCP flags", hint="leave out --tcp-flags")
+        raise PacketError(f"{typed.protocol} has no TCP flags", hint="drop --tcp-flags")
     flags = frozenset(text.upper().split(",")) - {"NONE", ""}
     if not flags <= set(TCP_FLAGS):
-        raise PacketError(f"--tcp-flags {text} names no TCP flags", hint=f"flags: {', '.join(TCP_FLAGS)}")
+        raise PacketError(f"invalid TCP flags {quoted(text)}", hint=f"flags: {', '.join(TCP_FLAGS)}")
     return flags
 
 
 def read_icmp(_option: str, text: str, typed: Typed) -> tuple[int, int | None]:
     """Return type and code; a code that is not given is unknown."""
     if typed.protocol not in {None, "icmp", "ipv6-icmp"}:
-        raise PacketError(f"{typed.protocol} has no ICMP type", hint="leave out --icmp-type")
+        raise PacketError(f"{typed.protocol} has no ICMP type", hint="drop --icmp-type")
     from iptviz.xtables.values.icmp import read_icmp_type
 
     message = read_icmp_type(text, typed.family)
     if message is None or message.type is None:
-        raise PacketError(f"--icmp-type {text} is no type", hint="write echo-request, 8 or 3/4")
+        raise PacketError(f"invalid ICMP type {quoted(text)}", hint="use echo-request, 8 or 3/4")
     return message.type, message.code
 
 
@@ -158,7 +167,7 @@ def read_owner(_option: str, _number: int, typed: Typed) -> tuple[int | None, in
         if typed.fields[name] is not None:
             up_to(_LAST_ID)(f"--{name}", typed.fields[name], typed)
     if typed.fields["hook"] != "output":
-        raise PacketError("--uid, --gid: what arrives has no owner", hint="with --hook output the sender has")
+        raise PacketError("--uid/--gid only apply to locally generated packets (--hook output)")
     return typed.fields["uid"], typed.fields["gid"]
 
 

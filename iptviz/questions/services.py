@@ -10,7 +10,7 @@ from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.registry import beside
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
-from iptviz.errors import TargetError, near, near_names
+from iptviz.errors import TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import Era, era_of
@@ -146,7 +146,9 @@ def services(
         DumpError: the list of services, or another file, cannot be read.
     """
     if sort not in SORTS:
-        raise TargetError(f"cannot sort by {sort!r}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}")
+        raise TargetError(
+            f"cannot sort by {quoted(sort)}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}"
+        )
     snapshot = as_snapshot(dump).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
@@ -259,7 +261,8 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
     network = parse_network(address)
     if network is None:
         raise TargetError(
-            f"{endpoint!r} is no endpoint", hint="write its address, or its address and port: 10.244.1.17:80"
+            f"invalid endpoint {quoted(endpoint)}",
+            hint="use its address, or address and port: 10.244.1.17:80",
         )
     for service_port in found:
         ends = service_port.all_endpoints

@@ -11,7 +11,7 @@ from iptviz.checks.finding import findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.expected import ExpectedPort, expected_ports
-from iptviz.errors import DumpError, TargetError, near, near_names
+from iptviz.errors import DumpError, TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
@@ -96,7 +96,8 @@ def read_objects(objects: Sequence[str]) -> ApiCluster:
     """
     if not objects:
         raise DumpError(
-            "no file of Kubernetes objects is given", hint="kubectl get services,endpointslices -A -o json"
+            "no file of Kubernetes objects given",
+            hint="create one with: kubectl get services,endpointslices -A -o json",
         )
     return read_cluster(text for path in objects if (text := read_file(path, Supplied)) is not None)
 
@@ -127,7 +128,7 @@ def _check_node(cluster: ApiCluster, node: str | None) -> None:
     """Raise an error where there are Node objects, and neither they nor endpoints tell of such a node."""
     if node is not None and cluster.nodes and node not in cluster.node_names:
         raise TargetError(
-            f'no Node object is called "{node}"',
+            f"no Node object named {quoted(node)}",
             hint=f"{near(node, sorted(cluster.nodes))}list them: kubectl get nodes",
         )
 

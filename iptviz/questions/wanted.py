@@ -49,17 +49,17 @@ class Wanted(NamedTuple):
         for what in self.select:
             if what not in lookable():
                 raise TargetError(
-                    f"check does not look for {what}: a dump alone does not show it",
+                    f"check does not look for {what}: a dump alone cannot show it",
                     hint="compare the dump with the API: iptviz verify DUMP KUBECTL.json",
                 )
         if not any(map(self.looks_for, lookable())):
-            raise TargetError("nothing is left to look for", hint=self._why_nothing())
+            raise TargetError("the options leave no finding to look for", hint=self._why_nothing())
 
     def _why_nothing(self) -> str:
         """Return which options leave nothing to look for."""
         if not any(map(self.is_named, lookable())):
-            return "--ignore names all that --select does" if self.select else "--ignore names all there is"
-        return f"nothing that is chosen is ever as severe as {self.min_severity}"
+            return "--ignore covers all of --select" if self.select else "--ignore covers all findings"
+        return f"no selected finding reaches severity {self.min_severity}"
 
     def includes(self, finding: Finding) -> bool:
         """Whether a finding is asked for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.errors import PacketError, near
+from iptviz.errors import PacketError, near, quoted
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
 from iptviz.paths.survey import Evidence, Survey
@@ -94,8 +94,8 @@ def _check_new(given: Sequence[Assumption]) -> None:
     for one in given:
         if one.condition.kind == "state" and not (one.holds and _BEGINNING.issuperset(one.condition.values)):
             raise PacketError(
-                f"trace follows new connections: {one.text!r} leaves open how nat rewrote this one",
-                hint="ask `iptviz packet` with --ctstate",
+                f"trace follows new connections only: {quoted(one.text)} does not apply",
+                hint="use `iptviz packet` with --ctstate",
             )
 
 
@@ -105,11 +105,11 @@ def _check_client(client: str, family: str) -> None:
     address = parse_network(client)
     if address is None or "/" in client:
         raise PacketError(
-            f"invalid client {client!r}",
+            f"invalid client {quoted(client)}",
             hint=f"{near(client, CLIENT_KINDS)}use {', '.join(CLIENT_KINDS)}, or an address such as 10.244.0.9",
         )
     if f"ipv{address.version}" != family:
-        raise PacketError(f"the client {client} is not of the family of the dump ({family})")
+        raise PacketError(f"client {client} is IPv{address.version}, the dump is {family}")
 
 
 def _paths(

@@ -9,7 +9,7 @@ from iptviz.dump.model import Dump
 from iptviz.engine.assume import read_assumption
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
-from iptviz.errors import PacketError
+from iptviz.errors import PacketError, quoted
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes
 from iptviz.kube.public_names import PUBLIC_NFT_TABLES
@@ -151,8 +151,8 @@ class Beside:
         changed = self._value(condition), self._details(condition), self._rewritten(condition)
         if None in changed:
             raise PacketError(
-                f"{text!r} cannot be put into pseudonyms: it may name something",
-                hint="ask without --redact, or ask the redacted dump in its own words",
+                f"cannot redact {quoted(text)}: it may name something",
+                hint="drop --redact, or use the names of the redacted dump",
             )
         value, details, rewritten = (part or "" for part in changed)
         return Assumption(condition._replace(value=value, details=details, rewritten=rewritten), holds).text

@@ -50,7 +50,7 @@ def _take(path: str) -> tuple[str, int] | None:
             if not isinstance(error, OSError):
                 raise
             what = f"cannot be locked: {(error.strerror or str(error)).lower()}"
-            raise OutputError(what, where=path, hint="keep the map on another file system") from None
+            raise OutputError(what, where=path, hint="put the map on another file system") from None
         if _is_at(name, descriptor):
             return name, descriptor
         os.close(descriptor)  # who had it took it away: it keeps out nobody any more

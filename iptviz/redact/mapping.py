@@ -14,7 +14,7 @@ from iptviz.redact.secrets import KEY_BYTES, Secrets
 _SCHEMA = "iptviz.redaction.v1"
 _MODE = 0o600
 _READABLE = stat.S_IRGRP | stat.S_IROTH
-_ANOTHER = "name another file"
+_ANOTHER = "use another file"
 
 
 def fresh_secrets() -> Secrets:
@@ -31,7 +31,7 @@ def read_mapping(path: str) -> Secrets | None:
     import json
 
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):  # noqa: PTH110, PTH112, PTH113
-        raise DumpError("is a device or a pipe, which keeps nothing", where=path, hint=_ANOTHER)
+        raise DumpError("a device or a pipe keeps no map", where=path, hint=_ANOTHER)
     try:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123
             return _read(json.load(file))
@@ -41,7 +41,7 @@ def read_mapping(path: str) -> Secrets | None:
         raise DumpError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=path) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         hint = f"it was not written by this release's iptviz redact --map; {_ANOTHER}"
-        raise DumpError("is no mapping of pseudonyms", where=path, hint=hint) from None
+        raise DumpError("not a map of pseudonyms", where=path, hint=hint) from None
 
 
 def _read(found: Any) -> Secrets:

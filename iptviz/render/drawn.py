@@ -12,7 +12,7 @@ from iptviz.render.dot import dot_text
 if TYPE_CHECKING:
     from iptviz.view.picture import Picture
 
-INSTALL = "apt-get install graphviz (or dnf, brew); -f mermaid and -f dot need no program"
+INSTALL = "install it (apt-get, dnf or brew install graphviz), or use -f mermaid or -f dot"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _WIDEST = 1_400  # points
 _DOTS_PER_INCH = "144"  # twice the usual: text stays sharp on today's screens
@@ -93,7 +93,7 @@ def _drawn(text: str, kind: str) -> bytes:
     try:
         drawn: bytes = graphviz.pipe("dot", kind, text.encode(), quiet=True)
     except graphviz.ExecutableNotFound:
-        raise OutputError("the program dot is not here, which draws pictures", hint=INSTALL) from None
+        raise OutputError("Graphviz (dot) is not installed", hint=INSTALL) from None
     except graphviz.CalledProcessError as error:
         said = (error.stderr or b"").decode(errors="replace").strip().splitlines()
         raise OutputError(

@@ -62,7 +62,7 @@ def message_of(finding: Shape) -> str:
 
     The line that it begins with is not named where the evidence quotes that.
     """
-    unsure = " (if the dump lacks nothing)" if finding["certainty"] == "if-complete" else ""
+    unsure = " (if the dump is complete)" if finding["certainty"] == "if-complete" else ""
     quoted = {piece["line"] for piece in finding["evidence"] if piece["text"]}
     placed = f"line {finding['line']}: " if finding["line"] in quoted else ""
     return printable(f"{finding['message'].removeprefix(placed)}{unsure}")
@@ -87,11 +87,9 @@ def looked_at(document: Shape) -> str:
     """Return what was looked at."""
     dumps = (f"{', '.join(dump['tables'])} of {path_of(dump)}" for dump in dumps_in(document))
     ports = document["service_ports"]
-    services = counted(ports, "service port") if ports else "no service, since none is here"
+    services = counted(ports, "service port") if ports else "no service (none in the dump)"
     unseen = (
-        f"; not tables that are not in the dump: {', '.join(document['unseen'])}"
-        if document["unseen"]
-        else ""
+        f"; not checked, as not in the dump: {', '.join(document['unseen'])}" if document["unseen"] else ""
     )
     return printable(f"{services}; tables {'; '.join(dumps)}{unseen}")
 

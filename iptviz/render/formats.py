@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from iptviz.errors import OutputError, near
+from iptviz.errors import OutputError, near, quoted
 from iptviz.questions.document import elements_of
 from iptviz.view.registry import QUESTIONS, function_at
 
@@ -131,7 +131,7 @@ FORMATS = {
             "sarif", ".sarif .sarif.json", "for code scanning", "sarif:sarif_text", "document", "findings"
         ),
         _format("junit", ".xml", "for CI servers", "junit:junit_text", "document", "findings"),
-        _format("github", "", "annotations of GitHub Actions", "github:github_text", "document", "findings"),
+        _format("github", "", "annotations for GitHub Actions", "github:github_text", "document", "findings"),
         _format("json", ".json", "for scripts", "json:json_text", "document", "document"),
         _format(
             "jsonl", ".jsonl .ndjson", "a JSON object per line", "json:json_lines", "elements", "elements"
@@ -163,13 +163,16 @@ def choose_format(question: str, name: str | None, output: str | None) -> Format
     known = ", ".join(formats)
     if name is not None:
         if name not in formats:
-            raise OutputError(f"there is no format {name!r}", hint=f"{near(name, formats)}formats: {known}")
+            raise OutputError(f"unknown format {quoted(name)}", hint=f"{near(name, formats)}formats: {known}")
         return formats[name]
     if output is None or output == "-":
         return next(iter(formats.values()))
     for row in formats.values():
         if output.lower().endswith(row.suffixes):
             return row
+    _, dot, extension = output.rpartition("/")[2].rpartition(".")
+    what = f"unknown file extension {quoted(f'.{extension}')}" if dot else "no file extension"
     suffixes = [suffix for row in formats.values() for suffix in row.suffixes]
-    meant = near(f".{output.rpartition('.')[2]}", suffixes)
-    raise OutputError("no format has this suffix", where=output, hint=f"{meant}choose one with -f: {known}")
+    raise OutputError(
+        f"{what}; pass -f", where=output, hint=f"{near(f'.{extension}', suffixes)}formats: {known}"
+    )

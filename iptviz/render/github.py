@@ -71,7 +71,7 @@ def _last(document: Shape, more: list[Shape]) -> str:
     """
     why = [why] if (why := why_no_services(document)) else []
     rest = f"; of these without an annotation: {counted_by(more, 'id')}" if more else ""
-    found = f"{found_in(document)}{rest} (looked at: {looked_at(document)})"
+    found = f"{found_in(document)}{rest} (checked: {looked_at(document)})"
     return _written("notice", {"title": "iptviz check"}, "\n".join([*why, found]))
 
 

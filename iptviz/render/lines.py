@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.render.room import columns_of, hung, padded
 from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
+from iptviz.view.text import note_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -78,7 +79,7 @@ def _fitting(lines: Iterable[StyledLine], style: Style) -> Iterator[StyledLine]:
 def _note_lines(texts: Iterable[str], note: str, style: Style) -> Iterator[StyledLine]:
     """Yield the lines of each note; `note` is the style of all."""
     for text in texts:
-        yield from hung([], [(_NOTE + text, note)], style, [(" " * len(_NOTE), "")])
+        yield from hung([], [(note_line(text), note)], style, [(" " * len(_NOTE), "")])
 
 
 def _fact_lines(facts: tuple[Fact, ...], good: str, style: Style) -> Iterator[StyledLine]:

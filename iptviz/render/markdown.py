@@ -15,6 +15,7 @@ from iptviz.render.mermaid import mermaid
 from iptviz.view.articles import articles_of
 from iptviz.view.blocks import Answers, Facts, Figure, Findings, Heading, Listing, Notes, Rules, Table, Tree
 from iptviz.view.nodes import CaseBranch, Fold, TreeRow, in_tables
+from iptviz.view.text import note_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,7 +62,7 @@ def _block(view: View, block: Block) -> Iterator[str]:
         case Facts() if block.facts:
             yield _facts(block.facts)
         case Notes() if block.texts:
-            yield "\n".join(f"- note: {_plain(note)}" for note in block.texts)
+            yield "\n".join(f"- {_plain(note_line(note))}" for note in block.texts)
         case Figure() if not view.absent:
             yield _mermaid(block.draw())
         case Rules() if rules := block.quote():

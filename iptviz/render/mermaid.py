@@ -78,10 +78,10 @@ def _flowchart(picture: Picture, boxes: tuple[Box, ...], links: tuple[Link, ...]
     names = {box.id: f"n{number}" for number, box in enumerate(boxes)}
     about = [picture.title, picture.about, *picture.footer[:_MOST_LINES], *picture.legend]
     if len(picture.footer) > _MOST_LINES:
-        about.append(f"{counted(len(picture.footer) - _MOST_LINES, 'line')} of this text left out here")
+        about.append(f"{counted(len(picture.footer) - _MOST_LINES, 'line')} of this text not shown")
     if len(boxes) < len(picture.boxes) or len(links) < len(picture.links):
         left_out = counted(len(picture.boxes) - len(boxes), "node")
-        about.append(f"left out here: {left_out} and {counted(len(picture.links) - len(links), 'link')}")
+        about.append(f"not shown: {left_out} and {counted(len(picture.links) - len(links), 'link')}")
     direction = "TB" if picture.downward else "LR"
     lines = [_SETTINGS, f"flowchart {direction}", f'  about["{_label(about, longest)}"]:::about']
     for box in boxes:

@@ -62,7 +62,7 @@ def _rule(what: str) -> Shape:
 
 def _help(made: Diagnosis, bold: str, apart: str) -> str:
     parts = (made.means, f"{bold}Why:{bold} {made.matters}", f"{bold}Do:{bold} {made.advice}")
-    known = [f"{bold}Known from:{bold} {made.reference}"] if made.reference else []
+    known = [f"{bold}Reference:{bold} {made.reference}"] if made.reference else []
     return f"\n{apart}".join([*parts, *known])
 
 

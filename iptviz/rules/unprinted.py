@@ -210,7 +210,7 @@ class Unprinted:
     def _narrower(self, made: CompiledRule) -> Test | None:
         if not may_be_cut_short(made) or made.place not in self.narrower:
             return None
-        return Test(AS_PRINTED, value=f"line {made.place.line}", part="what it may ask besides")
+        return Test(AS_PRINTED, value=f"line {made.place.line}", part="what else it may match")
 
     def addresses(self) -> list[Rule]:
         """Return the DNAT rules that show no address, by line: a search of bytes."""

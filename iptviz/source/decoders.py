@@ -131,6 +131,6 @@ def new_zstd() -> Decoder:
         except ImportError:
             continue
     raise DamageError(
-        "is compressed with zstd, and no library for that is installed",
+        "compressed with zstd, and no zstd library is installed",
         "pip install 'iptviz[zst]', or: zstd -dc FILE | iptviz ... -",
     )

@@ -16,7 +16,7 @@ BROKEN = "the compressed data is damaged: the end of this file is missing"
 WRONG_SUM = "the checksum does not match: this file is not what was packed"
 NO_SUM = "the compressed data ends before its checksum: more may be missing"
 TRAILING = "something else follows the compressed data: it is left out"
-NO_MEMORY = "takes too much memory to decompress"
+NO_MEMORY = "needs too much memory to decompress"
 
 # A decoder that meets damage keeps to itself what it made of the piece at hand: pieces are small at the
 # beginning, which loses little of a short file, and grow with what was read, which is fast.

@@ -22,7 +22,7 @@ DumpLike = str | os.PathLike[str] | bytes | BinaryIO
 DEFAULT_LIMIT = 2 << 30
 """How many bytes are read, or unpacked, unless somebody asks for more."""
 
-_HOW_TO_SAVE = "make one with: iptables-save > FILE (as root, on the node)"
+_HOW_TO_SAVE = "capture a dump with: sudo iptables-save > FILE (on the node)"
 _HEAD = 1024
 _NUMBER = re.compile(r"#\d+$")
 _PIECE = 1 << 27
@@ -31,12 +31,12 @@ _NAMED = 5
 
 # What people hand over by mistake, by its first bytes (file(1)'s magic numbers).
 _NO_DUMPS = {
-    b"\x7fELF": "is a program, not a dump",
-    b"%PDF": "is a PDF document, not a dump",
-    b"\x89PNG": "is a picture, not a dump",
-    b"\xff\xd8\xff": "is a picture, not a dump",
-    b"\xd4\xc3\xb2\xa1": "is a packet capture, not a dump",
-    b"\n\r\r\n": "is a packet capture, not a dump",
+    b"\x7fELF": "this is a program, not a dump",
+    b"%PDF": "this is a PDF document, not a dump",
+    b"\x89PNG": "this is a picture, not a dump",
+    b"\xff\xd8\xff": "this is a picture, not a dump",
+    b"\xd4\xc3\xb2\xa1": "this is a packet capture, not a dump",
+    b"\n\r\r\n": "this is a packet capture, not a dump",
 }
 
 
@@ -110,7 +110,7 @@ def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
     path = os.fspath(origin)
     if path == "-":
         if sys.stdin is None:  # closed by whoever started the program
-            raise DumpError("cannot be read: it is closed", where="<stdin>")
+            raise DumpError("cannot be read: closed", where="<stdin>")
         # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
         return _checked(_read(sys.stdin.buffer, "<stdin>", limit, asked), "<stdin>", asked)
     bundle, inside = split_path(path)
@@ -147,9 +147,9 @@ def _pick(found: FoundTexts, inside: str, bundle: str) -> FoundTexts:
     # What cannot be read may be the file that is meant.
     unread = f"; {found.problem.where}: {found.problem.what}" if found.problem else ""
     raise DumpError(
-        f"holds {len(chosen)} files called {inside}" if chosen else f"holds no file called {inside}{unread}",
+        f"contains {len(chosen)} files named {inside}" if chosen else f"no file named {inside} in it{unread}",
         where=bundle,
-        hint=f"iptviz sources {bundle} lists what it holds",
+        hint=f"list its files: iptviz sources {bundle}",
     )
 
 
@@ -164,7 +164,7 @@ def _open(path: str) -> BinaryIO:
     except OSError as error:
         raise _failed(error, path) from None
     except ValueError as error:
-        raise DumpError(f"is no file name: {error}", where=repr(path)) from None
+        raise DumpError(f"invalid file name: {error}", where=repr(path)) from None
 
 
 def _failed(error: OSError, where: str) -> DumpError:
@@ -201,7 +201,7 @@ def _checked(found: FoundTexts, name: str, asked: _Asked) -> FoundTexts:
     """Return what was found, if it is something, and text."""
     if not found.sources:
         raise found.problem or (NothingError if asked.count else DumpError)(
-            f"holds no dump, in none of its files: {asked}" if asked.count else "holds no files",
+            f"no iptables rules found in its files: {asked}" if asked.count else "contains no files",
             where=name,
             hint=_HOW_TO_SAVE,
         )
@@ -221,7 +221,7 @@ def _read_plain(file: Headed, name: str, limit: int) -> bytes:
     data = parts[0] if len(parts) == 1 else b"".join(parts)
     if len(data) > limit:
         raise DumpError(
-            f"is larger than {print_size(limit)}",
+            f"larger than {print_size(limit)}",
             where=name,
             hint="--max-size raises the limit, e.g. --max-size 8G",
         )
@@ -250,7 +250,7 @@ def _members(members: Iterator[Member], name: str, sign: str) -> Iterator[Source
 def _refuse_what_is_no_text(source: Source) -> None:
     """Raise DumpError for empty input and for known binary formats."""
     if not source.data or source.data.isspace():
-        raise NothingError("is empty", where=source.name, hint=_HOW_TO_SAVE)
+        raise NothingError("file is empty", where=source.name, hint=_HOW_TO_SAVE)
     for magic, what in _NO_DUMPS.items():
         if source.data.startswith(magic):
             raise DumpError(what, where=source.name, hint=_HOW_TO_SAVE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from iptviz.errors import IptvizError
+from iptviz.errors import IptvizError, quoted
 
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SIZE = re.compile(r"([0-9]{1,15})(?: ?([KMGT])(?:i?B)?|B)?", re.IGNORECASE)
@@ -22,7 +22,7 @@ def read_size(text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None or int(found[1]) == 0:
-        raise SizeError(f"{text!r} is no size", hint="write it like 500M, 8G or 1048576 (bytes)")
+        raise SizeError(f"invalid size {quoted(text)}", hint="write it like 500M, 8G or 1048576 (bytes)")
     return int(found[1]) << _UNITS[(found[2] or "").upper()]
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 
-MEND = "copy the file again, or make it anew: only what stands before the damage can be read"
+MEND = "copy or create the file again: only the part before the damage can be read"
 
 
 class DamageError(Exception):

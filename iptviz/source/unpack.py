@@ -136,9 +136,7 @@ class _Run:
         """Yield what `reader` holds, whatever its format is."""
         opener = _opener(reader.peek(BLOCK))
         if opener is not None and place.layers + (not place.compressed) > _LAYERS:
-            error = DamageError(
-                f"is packed in more than {_LAYERS} layers", "unpack it, and name a file in it"
-            )
+            error = DamageError(f"more than {_LAYERS} nested archives", "unpack it and pass a file in it")
             self._note(self._damaged, error, place)
             return
         yield from opener(self, reader, place) if opener else self._file(reader, place)
@@ -213,9 +211,7 @@ class _Run:
 
     def _too_deep(self, place: _Place) -> bool:
         if place.layers > _LAYERS:
-            error = DamageError(
-                f"is packed in more than {_LAYERS} layers", "unpack it, and name a file in it"
-            )
+            error = DamageError(f"more than {_LAYERS} nested archives", "unpack it and pass a file in it")
             self._note(self._damaged, error, place)
         return place.layers > _LAYERS
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _NO_DIRECTORY = "the zip archive is damaged or ends too early: its directory is missing"
 _BROKEN = "the zip archive is damaged: this file cannot be found in it"
-_ENCRYPTED = "is encrypted"
+_ENCRYPTED = "file is encrypted"
 
 # zipfile reads the directory at once, and makes about ten times its size of it: 32 MiB hold 300,000 files.
 _DIRECTORY = 1 << 25
@@ -139,7 +139,7 @@ def _content(source: _File, packed: _Packed) -> Iterator[bytes]:
     if packed.flags & _IS_ENCRYPTED:
         raise DamageError(_ENCRYPTED, "decrypt it first: unzip -P PASSWORD FILE")
     if packed.method not in ZIP_METHODS:
-        raise DamageError(f"is compressed by zip's method {packed.method}, which cannot be read here")
+        raise DamageError(f"zip compression method {packed.method} is not supported")
     raw = Reader(_raw(source, packed))
     checksum = 0
     for data in ZIP_METHODS[packed.method](raw):

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Self
 
+from iptviz.errors import quoted
 from iptviz.supplied.interface_addresses import ByInterface, addresses_by_interface
-from iptviz.supplied.lines import SourceLine, is_json, places, quoted, read_json, shown
+from iptviz.supplied.lines import SourceLine, is_json, places, read_json, shown
 from iptviz.xtables.address import Network, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_HINT = "give what `ip addr` prints, or one address a line"
+_HINT = "pass the output of `ip addr`, or one address per line"
 _COMMAND = "ip -j addr"
 
 # The words of `ip addr` around an address: `inet 10.0.0.1/24`, `inet 10.0.0.1 peer 10.0.0.2/32`.
@@ -104,15 +105,15 @@ def single_address(text: str, place: SourceLine, hint: str) -> Network:
     address, slash, length = text.partition("/")
     network = parse_network(address.partition("%")[0])
     if network is None or (slash and parse_network(text) is None):
-        what = f"{quoted(text)} is no address"
-        raise place.error(what if not length else f"{what} with a prefix length", hint)
+        what = "address/prefix length" if length else "address"
+        raise place.error(f"invalid {what} {quoted(text)}", hint)
     return network
 
 
 def _of_json(text: str, source: str) -> Addresses:
     """Read `ip -j addr`; an interface without addresses is an empty object there in some versions."""
     place = SourceLine(source, 1)
-    hint = f"give what `{_COMMAND}` prints, unchanged"
+    hint = f"pass the unchanged output of `{_COMMAND}`"
     found = set()
     names: set[str | None] = set()
     for device in read_json(text, source, _COMMAND):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.supplied.lines import SourceLine, is_json
+from iptviz.supplied.lines import TOO_LARGE, SourceLine, is_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JsonObject = dict[str, object]
+
+_OTHER = "not Kubernetes JSON/YAML"
+_TYPES = {str: "text", bool: "a boolean"}
 
 _YAML = re.compile(r"^(?:apiVersion|kind|items|metadata):", re.MULTILINE)
 
@@ -54,9 +57,9 @@ def _json(text: str, source: str, hint: str) -> object:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise SourceLine(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
+        raise SourceLine(source, error.lineno).error(f"{_OTHER}: {error.msg}", hint) from None
     except (ValueError, RecursionError):
-        raise SourceLine(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
+        raise SourceLine(source, 1).error(f"{_OTHER}: {TOO_LARGE}", hint) from None
 
 
 def _yaml(text: str, source: str, hint: str) -> list[object]:
@@ -68,10 +71,10 @@ def _yaml(text: str, source: str, hint: str) -> list[object]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "cannot be read"
-        raise SourceLine(source, mark.line + 1 if mark else 1).error(f"is no YAML: {problem}", hint) from None
+        raise SourceLine(source, mark.line + 1 if mark else 1).error(f"{_OTHER}: {problem}", hint) from None
     except (ValueError, RecursionError):
         raise SourceLine(source, 1).error(
-            "is YAML with a senseless value, or nested too deep", hint
+            f"{_OTHER}: an impossible value, or nested too deep", hint
         ) from None
 
 
@@ -86,10 +89,12 @@ def _items(documents: list[object], place: SourceLine, hint: str) -> Iterator[Js
             seen.add(id(items))
         elif isinstance(document, dict):
             if document.get("kind") == "PartialObjectMetadata":
-                raise place.error("is a table without the objects themselves", hint)
+                raise place.error("a Table without the objects themselves", hint)
             yield document
         elif document is not None:
-            raise place.error(f"holds {type(document).__name__} where an object is expected", hint)
+            raise place.error(
+                f"{_OTHER}: {_TYPES.get(type(document), 'a number')} instead of an object", hint
+            )
 
 
 def _listed(document: JsonObject) -> object:

@@ -10,7 +10,8 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.lines import places, quoted
+from iptviz.errors import quoted
+from iptviz.supplied.lines import places
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from iptviz.supplied.lines import SourceLine
 
-_HINT = "give what `ipvsadm -Ln` or `ipvsadm -Sn` prints"
+_HINT = "pass the output of `ipvsadm -Ln` or `ipvsadm -Sn`"
 _PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp", "FWM": "fwmark"}
 _FLAGS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp", "-f": "fwmark"}
 _VIRTUAL = re.compile(r"(TCP|UDP|SCTP|FWM)\s+(\S+)(?:\s+IPv6)?(?:\s+(.*))?", re.ASCII)
@@ -88,7 +89,7 @@ def read_ipvs(text: str, source: str) -> tuple[VirtualServer, ...]:
         elif (server := _real(line)) is not None and found:
             found[-1] = found[-1]._replace(servers=(*found[-1].servers, server))
         else:
-            raise place.error(f"{quoted(line)} is neither a virtual server nor a real one", _HINT)
+            raise place.error(f"neither a virtual nor a real server: {quoted(line)}", _HINT)
     return tuple(_together(found))
 
 

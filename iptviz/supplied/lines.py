@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SHOWN = 60
+TOO_LARGE = "a number too long, or nested too deep"
+"""What makes JSON unreadable that is well formed."""
 
 
 class SourceLine(NamedTuple):
@@ -34,11 +35,6 @@ def places(text: str, source: str) -> Iterator[tuple[SourceLine, str]]:
             yield SourceLine(source, number), stripped
 
 
-def quoted(text: str) -> str:
-    """Return `text` as it may stand in a message: escaped, and cut where it is long."""
-    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
-
-
 def shown(value: object) -> str:
     """Return a value of JSON as text; of one that holds others only its type, as it may be nested deep."""
     return type(value).__name__ if isinstance(value, (list, dict)) else str(value)
@@ -52,29 +48,20 @@ def read_json(text: str, source: str, command: str) -> list[dict[str, object]]:
     """
     import json
 
-    hint = f"give what `{command}` prints, unchanged"
+    hint = f"pass the unchanged output of `{command}`"
+    what = f'cannot parse "{command}" output: '
     try:
         document: object = json.loads(text)
     except json.JSONDecodeError as error:
-        raise SourceLine(source, error.lineno).error(f"is no JSON: {error.msg}", hint) from None
+        raise SourceLine(source, error.lineno).error(f"{what}{error.msg}", hint) from None
     except (ValueError, RecursionError):
-        raise SourceLine(source, 1).error("is JSON with a number too long or nested too deep", hint) from None
-    return [
-        _object(item, SourceLine(source, 1), hint) for item in objects(document, SourceLine(source, 1), hint)
-    ]
-
-
-def objects(document: object, place: SourceLine, hint: str) -> list[object]:
-    """Return `document` if it is a list."""
+        raise SourceLine(source, 1).error(f"{what}{TOO_LARGE}", hint) from None
     if not isinstance(document, list):
-        raise place.error("is JSON, but not the list that is expected", hint)
+        raise SourceLine(source, 1).error(f"{what}JSON, but not a list", hint)
+    for item in document:
+        if not isinstance(item, dict):
+            raise SourceLine(source, 1).error(f"{what}{quoted(shown(item))} is not an object", hint)
     return document
-
-
-def _object(item: object, place: SourceLine, hint: str) -> dict[str, object]:
-    if not isinstance(item, dict):
-        raise place.error(f"holds {quoted(shown(item))} where an object is expected", hint)
-    return item
 
 
 def is_json(text: str) -> bool:

@@ -12,7 +12,7 @@ from iptviz.supplied.lines import SourceLine, places
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_HINT = "give what `kubectl get pods -A -o wide` prints (a table, or -o json or yaml)"
+_HINT = "pass the output of `kubectl get pods -A -o wide` (a table, or -o json or yaml)"
 _COLUMNS = re.compile(r"[ ]{2,}|\t+")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 _ENDED = frozenset({"Completed", "Succeeded", "Failed", "Evicted", "NodeShutdown", "Shutdown", "Terminated"})

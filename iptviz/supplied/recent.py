@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.lines import SourceLine, places, quoted
+from iptviz.errors import quoted
+from iptviz.supplied.lines import SourceLine, places
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HINT = "give the content of a file of /proc/net/xt_recent, or `tail -n +1 /proc/net/xt_recent/*`"
+_HINT = "pass a file of /proc/net/xt_recent, or the output of `tail -n +1 /proc/net/xt_recent/*`"
 
 # recent_seq_show in net/netfilter/xt_recent.c. `oldest_pkt` is the index of the stamp to be overwritten next.
 _ENTRY = re.compile(
@@ -65,5 +66,5 @@ def _entry(line: str, place: SourceLine) -> tuple[int, RecentEntry]:
     found = _ENTRY.fullmatch(line)
     network = parse_network(found["address"]) if found else None
     if found is None or network is None:
-        raise place.error(f"{quoted(line)} is no entry of a recent list", _HINT)
+        raise place.error(f"not an entry of a recent list: {quoted(line)}", _HINT)
     return network.value, RecentEntry(int(found["seen"]), len(found["stamps"].split()))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.supplied.lines import SourceLine, quoted, read_json, shown
+from iptviz.errors import quoted
+from iptviz.supplied.lines import SourceLine, read_json, shown
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HINT = "give what `ip route`, `ip -6 route` or `ip route show table all` prints"
+HINT = "pass the output of `ip route`, `ip -6 route` or `ip route show table all`"
 _COMMAND = "ip -j route"
 
 # The kinds of route that ip-route(8) knows; a line that begins with none of them is a unicast route.
@@ -72,7 +73,7 @@ def read_line(line: str, place: SourceLine, usual: UsualRoute) -> Route:
     words = line.split()
     kind = words.pop(0) if words[0] in _KINDS else "unicast"
     if not words:
-        raise place.error(f"{quoted(line)} names no destination", HINT)
+        raise place.error(f"route without a destination: {quoted(line)}", HINT)
     device, gateway = read_hop(words)
     # Only IPv6 routes have a preference, and a gateway of the other family is printed after its family's name.
     six = usual.six or "pref" in words or (gateway is not None and ":" in gateway and "inet6" not in words)
@@ -124,7 +125,7 @@ def _hop(item: dict[str, object]) -> tuple[str | None, str | None]:
 def _destination(text: str, version: int, place: SourceLine) -> Network:
     network = _ALL[version] if text == "default" else parse_network(text)
     if network is None:
-        raise place.error(f"{quoted(text)} is no destination of a route", HINT)
+        raise place.error(f"invalid route destination {quoted(text)}", HINT)
     return network
 
 
@@ -141,5 +142,5 @@ def _after(words: list[str], word: str) -> str | None:
 def _metric(text: str, place: SourceLine) -> int:
     number = parse_number(text)
     if number is None:
-        raise place.error(f"{quoted(text)} is no metric", HINT)
+        raise place.error(f"invalid metric {quoted(text)}", HINT)
     return number

@@ -140,7 +140,7 @@ def _of_lines(text: str, source: str, usual: UsualRoute) -> Iterator[Route]:
                 yield route
             route, hops = read_line(line, place, usual), 0
         elif route is None:
-            raise place.error("a next hop without a route before it", HINT)
+            raise place.error("nexthop without a route before it", HINT)
         else:
             device, gateway = read_hop(words)
             route = route.or_by(device, gateway) if hops else route._replace(device=device, gateway=gateway)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from iptviz.supplied.lines import SourceLine, is_json, places, quoted, read_json, shown
+from iptviz.errors import quoted
+from iptviz.supplied.lines import SourceLine, is_json, places, read_json, shown
 from iptviz.xtables.values.numbers import ALL_BITS
 
-_HINT = "give what `ip rule` prints"
+_HINT = "pass the output of `ip rule`"
 _RULE = re.compile(r"(?P<priority>\d+):\s+(?P<selector>(?:not )?from .*)")
 _BY_MARK = re.compile(
     r"(?P<negated>not )?from all fwmark (?P<value>0x[0-9a-f]+|\d+)"
@@ -98,7 +99,7 @@ def read_routing_rules(text: str, source: str) -> tuple[RoutingRule, ...]:
 def _of_line(place: SourceLine, line: str) -> RoutingRule:
     found = _RULE.fullmatch(line)
     if found is None:
-        raise place.error(f"{quoted(line)} is no rule of routing", _HINT)
+        raise place.error(f"not an ip rule: {quoted(line)}", _HINT)
     return RoutingRule(int(found["priority"]), " ".join(found["selector"].split()))
 
 

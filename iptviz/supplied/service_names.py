@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.errors import quoted
 from iptviz.supplied.documents import JsonObject, is_document, read_items
-from iptviz.supplied.lines import SourceLine, places, quoted
+from iptviz.supplied.lines import SourceLine, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HINT = (
-    "give what `kubectl get services -A` prints (a table, -o json or yaml), or a namespace/name:port per line"
+    "pass the output of `kubectl get services -A` (a table, -o json or yaml), "
+    "or one namespace/name:port per line"
 )
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?P<namespace>{_LABEL})/(?P<name>{_LABEL})(?::(?P<port>(?:{_LABEL})?))?")
@@ -38,7 +40,7 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
     else:
         found = list(_of_lines(text, source))
     if not found:
-        raise SourceLine(source, 1).error("names no service", _HINT)
+        raise SourceLine(source, 1).error("no services found", _HINT)
     return found
 
 
@@ -59,14 +61,14 @@ def _of_lines(text: str, source: str) -> Iterator[Candidate]:
 
 def _of_row(words: list[str], place: SourceLine) -> Candidate:
     if len(words) < 2 or not all(map(_LABELS.fullmatch, words[:2])):
-        raise place.error(f"{quoted(' '.join(words))} is no row of services", _HINT)
+        raise place.error(f"not a row of services: {quoted(' '.join(words))}", _HINT)
     return Candidate(words[0], words[1], None)
 
 
 def _of_name(line: str, place: SourceLine) -> Candidate:
     found = _NAME.fullmatch(line)
     if found is None:
-        raise place.error(f"{quoted(line)} is no namespace/name or namespace/name:port", _HINT)
+        raise place.error(f"not namespace/name or namespace/name:port: {quoted(line)}", _HINT)
     return Candidate(found["namespace"], found["name"], found["port"])
 
 
@@ -83,10 +85,10 @@ def _of_items(items: list[JsonObject], place: SourceLine) -> Iterator[Candidate]
 def _of_service(service: JsonObject, place: SourceLine) -> Iterator[Candidate]:
     metadata, spec = service.get("metadata"), service.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
-        raise place.error("holds a service without metadata and spec", _HINT)
+        raise place.error("a service without metadata and spec", _HINT)
     namespace, name = metadata.get("namespace", "default"), metadata.get("name")
     if not isinstance(namespace, str) or not isinstance(name, str):
-        raise place.error("holds a service without a name", _HINT)
+        raise place.error("a service without a name", _HINT)
     ports = spec.get("ports")
     for port in ports if isinstance(ports, list) else ():
         port_name = port.get("name", "") if isinstance(port, dict) else ""

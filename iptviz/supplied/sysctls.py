@@ -21,7 +21,7 @@ def check_supplied(text: str, source: str) -> None:
     """
     if text != NOTHING_OF_USE and _SETTING.search(text) is None:
         raise DumpError(
-            "holds no setting", where=source, hint="give what `sysctl -a` prints: net.ipv4.ip_forward = 1"
+            "no settings found", where=source, hint="pass the output of `sysctl -a`: net.ipv4.ip_forward = 1"
         )
 
 

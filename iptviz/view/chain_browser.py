@@ -36,7 +36,7 @@ def chosen_chains(dump: Dump, met: Iterable[tuple[str, str]]) -> tuple[dict[str,
     rules = f"{dump.rule_count:,}"
     return (
         chosen,
-        f"This dump has {rules} rules: the page holds the chains of the answers above and the general ones.",
+        f"This dump has {rules} rules: the page shows the chains of the answers above and the general ones.",
     )
 
 

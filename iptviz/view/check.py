@@ -77,8 +77,8 @@ def severities_text(result: CheckResult) -> str:
     return ", ".join(f"{counts[severity]:,} {severity}" for severity in SEVERITIES if counts[severity])
 
 
-def _row(result: CheckResult, finding: Finding, *, fold: bool, hint: str = " (--all shows them)") -> TableRow:
-    unsure = " (if the dump lacks nothing)" if finding.certainty == IF_COMPLETE else ""
+def _row(result: CheckResult, finding: Finding, *, fold: bool, hint: str = " (--all)") -> TableRow:
+    unsure = " (if the dump is complete)" if finding.certainty == IF_COMPLETE else ""
     return TableRow(
         (
             Cell("fate", finding.severity),
@@ -103,7 +103,7 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
     for piece in shown:
         yield Below(printable(f"line {piece.line}: {piece.text}"))
     if len(quoted) > len(shown):
-        yield Below(f"and {len(quoted) - len(shown):,} more lines{hint}")
+        yield Below(f"and {counted(len(quoted) - len(shown), 'more line')}{hint}")
     diagnosis = diagnosis_of(finding.id)
     for label, said in (("Why", diagnosis.matters), ("Do", diagnosis.advice)):
         yield Below(plain(said), label=label, pieces=pieces(said))
@@ -124,20 +124,20 @@ def check_facts(result: CheckResult) -> Iterator[Fact]:
     found = f"{_looked_at(result)}: {found_text(result)}" + ("" if result.ports else NO_SERVICE)
     yield Fact("Checked", found, "bad" if result.counts else "", "compared")
     if result.known:
-        yield Fact("Baseline", f"{counted(len(result.known), 'finding')} left out that it has")
+        yield Fact("Baseline", f"{counted(len(result.known), 'known finding')} left out")
     if unasked := result.left_out - result.below:
-        yield Fact("Left out", f"{counted(unasked, 'finding')} not asked for")
+        yield Fact("Left out", f"{counted(unasked, 'finding')} not selected")
     if result.assumed:
         yield Fact("Assumed", printable(clauses(result.assumed)), kind="assumed")
     elif result.unseen:
         yield Fact(
-            "Not looked at",
+            "Not checked",
             printable(f"tables that are not in the dump: {', '.join(result.unseen)}"),
             kind="depends",
         )
 
 
-NO_SERVICE = "; no service is among them, so none was looked at"
+NO_SERVICE = "; they have no service, so none was checked"
 """What is said of rules in which there is no service."""
 
 
@@ -152,27 +152,20 @@ def found_text(result: CheckResult) -> str:
 def nothing_text(min_severity: str, below: int, *, known: int) -> str:
     """Return that nothing was found, as severe as was asked for; `below` less severe, `known` from a baseline."""
     worse = "" if min_severity in {INFO, SEVERITIES[0]} else " or worse"
-    severe = "" if min_severity == INFO else f" {min_severity}{worse}"
-    nothing = (
-        f"nothing{severe} that is new"
-        if known and severe
-        else "nothing new"
-        if known
-        else f"nothing{severe} found"
-    )
+    severe = "" if min_severity == INFO else f" of severity {min_severity}{worse}"
+    nothing = f"no {'new ' * bool(known)}findings{severe}"
     return f"{nothing}; {counted(below, 'finding')} below" if below else nothing
 
 
 def _folded_text(folded: tuple[Finding, ...], *, more: bool) -> str:
     ids = list(dict.fromkeys(finding.id for finding in folded))
     named = ", ".join([*ids[:_NAMED], *(["..."] if len(ids) > _NAMED else [])])
-    them = "them" if len(folded) > 1 else "it"
-    return f"{len(folded):,}{' more' if more else ''}: {named}; --all shows {them}"
+    return f"{len(folded):,}{' more' if more else ''}: {named} (--all)"
 
 
 def _looked_at(result: CheckResult) -> str:
     """Return what was looked at: for what, how many service ports, which dumps and tables."""
-    wanted = f"for {', '.join(result.looked_for)} alone, " if result.selected else ""
+    wanted = f"only for {', '.join(result.looked_for)}, " if result.selected else ""
     ports = f"{counted(result.ports, 'service port')}, " if result.ports else "only "
     first, *others = result.dumps
     if not others:

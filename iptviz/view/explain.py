@@ -21,7 +21,7 @@ LISTED = Columns("kinds of findings", ("SEVERITY", "ID", "MEANS"), spared=("SEVE
 ONE = Columns("what it is", ("ABOUT", "TEXT"), wrapped=True)
 CONDITIONS = Columns(
     "kinds of conditions",
-    ("KIND", "SAID AS", "SETTLED BY", "VALUE"),
+    ("KIND", "TEXT", "SETTLED BY", "VALUE"),
     spared=("SETTLED BY",),
     wrapped=True,
 )
@@ -53,7 +53,7 @@ def _told(made: Diagnosis) -> Iterator[tuple[str, str]]:
     yield "Why", plain(made.matters)
     yield "Do", plain(made.advice)
     if made.reference:
-        yield "Known from", made.reference.replace("k/k#", "kubernetes/kubernetes#")
+        yield "Reference", made.reference.replace("k/k#", "kubernetes/kubernetes#")
 
 
 def _condition(name: str, kind: ConditionKind) -> tuple[str, str, str, str]:

@@ -10,7 +10,7 @@ from iptviz.view.labels import dump_label
 from iptviz.view.nodes import Columns, Fold, TableRow, TextNode, texts
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import quoted_rules
-from iptviz.view.text import printable
+from iptviz.view.text import note_line, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ _BOXES = {"hook": "frontend", "service": "endpoint"}
 def graph_view(result: GraphResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` folds chains together and leaves out what nobody could read."""
     shown = shown_graph(result, fold=fold)
-    asked = printable(result.asked or "the whole jump graph")
+    asked = printable(result.asked or "jump graph")
     source = dump_label(result.dump, complete=result.dump.complete)
     return View(
         asked,
@@ -70,9 +70,9 @@ class _Branches:
     def _branch(self, node: GraphNode, line: str, depth: int) -> Node:
         below = self._links.get(node.id, [])
         if node.id in self._placed and below:
-            return Fold(f"{node.text}, told above", line=line)
+            return Fold(f"{node.text} (see above)", line=line)
         if depth > _DEEPEST:
-            return Fold(f"{node.text}, too deep to be told here", line=line)
+            return Fold(f"{node.text} (too deep to show)", line=line)
         self._placed.add(node.id)
         children = tuple(self._branch(self._nodes[link.head], link.text, depth + 1) for link in below)
         return TextNode(_BRANCHES.get(node.kind, "chain"), node.text, line, children)
@@ -93,7 +93,7 @@ def _picture(shown: ShownGraph, asked: str, source: str, *, fold: bool) -> Pictu
         Link(_id(link.tail), _id(link.head), (link.text,), link.kind, 0.0, tuple(_hovered(link.rules)))
         for link in shown.links
     ]
-    notes = [f"note: {note}" for note in shown.notes]
+    notes = [note_line(note) for note in shown.notes]
     rules = quoted_rules((rule for link in shown.links for rule in link.rules), fold=fold)
     return Picture(asked, tuple(boxes), tuple(links), tuple(notes), source, rules)
 

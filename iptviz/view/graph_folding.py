@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.intake.remark import remark
-from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN
+from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, family_of
 from iptviz.kube.names import suffix_of
 from iptviz.kube.naming import Naming
 from iptviz.view.labels import note_texts
@@ -81,7 +81,11 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
         for chain in result.chains
         if chain.place in joined or (chain.policy and (chain.rules or chain.policy != "ACCEPT"))
     ]
-    alone = [chain for chain in result.chains if chain.place not in joined and chain.policy is None]
+    alone = [
+        chain
+        for chain in result.chains
+        if chain.place not in joined and chain.policy is None and not _is_canary(chain)
+    ]
     groups = _Groups(result, chains) if fold else None
     homes = {chain.place: groups.home(chain) if groups else chain.place for chain in chains}
     nodes = {homes[chain.place]: chain for chain in reversed(chains)}
@@ -91,10 +95,17 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
     if fold and len(drawn) > MOST_NODES:
         drawn, links, left_out = _nearest(drawn, links)
         notes.append(remark("nodes-left-out", count=left_out))
-    if alone:
-        names = tuple(f"{chain.table} {chain.chain}" for chain in alone)
-        notes.append(remark("chains-alone", chains=names, complete=result.dump.complete))
+    for empty in (True, False):
+        names = tuple(f"{chain.table} {chain.chain}" for chain in alone if empty is not bool(chain.rules))
+        if names:
+            notes.append(remark("chains-alone", chains=names, empty=empty, complete=result.dump.complete))
     return ShownGraph(tuple(drawn), tuple(links), note_texts(notes))
+
+
+def _is_canary(chain: ChainNode) -> bool:
+    """Whether a chain is one that is always there, without a rule, to reveal a flush."""
+    family = family_of(chain.chain, chain.table)
+    return family is not None and family.role == "canary" and not chain.rules
 
 
 class _Groups:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.engine.condition import When
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
@@ -58,19 +59,21 @@ _ENOUGH_BITS = 128
 NOT_PRINTED = "shares not printed"
 """What is said of endpoints where the dump does not show by what chance each is chosen."""
 
-ABSENT = "names no service of this dump"
+ABSENT = "no service matches it in this dump"
 """What is said of a target that is not there."""
 
 
-OPEN_QUESTIONS = "questions left open: see the notes"
+OPEN_QUESTIONS = "conditions left open (see the notes)"
 """What an answer depends on where there were too many cases; the dump lacks nothing then."""
 
+TRUNCATED = "too many cases: conditions left open, shares are bounds (see the notes)"
+"""What is said of the answer about a packet then."""
 
-def dump_label(dump: Dump, *, complete: bool, left_open: bool = False, noted: bool = True) -> str:
+
+def dump_label(dump: Dump, *, complete: bool, noted: bool = True) -> str:
     """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something.
 
-    `left_open` says that the answer left questions open, which is no fault of the dump; `noted` that notes say
-    what the dump lacks.
+    `noted` says that notes tell what the dump lacks.
     """
     parts = [
         *([dump.origin.bundle] if dump.others else [dump.source]),
@@ -78,7 +81,6 @@ def dump_label(dump: Dump, *, complete: bool, left_open: bool = False, noted: bo
         _tables_label(dump),
         counted(dump.rule_count, "rule"),
         "complete" if complete else f"INCOMPLETE{', see the notes' if noted else ''}",
-        *(["QUESTIONS LEFT OPEN, see the notes"] if left_open else []),
     ]
     return printable(" · ".join(parts))
 
@@ -93,12 +95,12 @@ def _tables_label(dump: Dump) -> str:
     )
 
 
-def dumps_label(dumps: Sequence[Dump], *, complete: bool, left_open: bool = False) -> str:
+def dumps_label(dumps: Sequence[Dump], *, complete: bool) -> str:
     """Return the same of several dumps that a packet passes; a file that holds them all is named once."""
     first, *others = dumps
-    labels = [dump_label(first, complete=complete, left_open=left_open)]
+    labels = [dump_label(first, complete=complete)]
     for dump in others:
-        label = dump_label(dump, complete=complete, left_open=left_open)
+        label = dump_label(dump, complete=complete)
         labels.append(label.removeprefix(f"{printable(first.source)} · "))
     return " + ".join(labels)
 
@@ -118,9 +120,9 @@ def note_texts(notes: Collection[Item]) -> tuple[str, ...]:
     """Return the notes of an answer as sentences that print; without any, the words are not imported."""
     if not notes:
         return ()
-    from iptviz.checks.wording import sentences
+    from iptviz.checks.wording import noted
 
-    return tuple(map(printable, sentences(notes)))
+    return tuple(printable(noted(note)) for note in notes)
 
 
 def service_label(service: ServiceTrace) -> str:
@@ -195,7 +197,7 @@ def _unshared_label(outcome: FrontendOutcome) -> str:
 def raw_label(endpoint: Endpoint) -> str:
     """Say how the share comes about: the rule's own chance, of what is left when it is asked."""
     if times(endpoint.chance, endpoint.before) != endpoint.share:
-        return "by several ways"
+        return "by several paths"
     if endpoint.chance == CERTAIN:
         return "all connections" if endpoint.before == CERTAIN else f"rest ({percent(endpoint.before)})"
     left = "" if endpoint.before == CERTAIN else f" of remaining {percent(endpoint.before)}"
@@ -238,9 +240,14 @@ def mark_label(mark: Masquerade) -> str:
 
 def when_label(mark: Masquerade) -> str:
     """Say when a mark is set."""
-    if len(mark.needs) == 1 and not mark.needs[0].holds:
-        return printable(f"unless {mark.needs[0].opposite().text}")
-    return printable(f"if {clauses(mark.needs)}" if mark.needs else "always")
+    return needs_label(mark.needs)
+
+
+def needs_label(needs: When) -> str:
+    """Say when something is done that is done where all of `needs` are so."""
+    if len(needs) == 1 and not needs[0].holds:
+        return printable(f"unless {needs[0].opposite().text}")
+    return printable(f"if {clauses(needs)}" if needs else "always")
 
 
 def lacking_label(outcome: FrontendOutcome) -> str:
@@ -248,7 +255,7 @@ def lacking_label(outcome: FrontendOutcome) -> str:
     addresses = {hop.chain: way_of_comment(hop.via.comment) for hop in outcome.lacking}
     named = [f"{chain} ({way} by its comment)" if way else chain for chain, way in addresses.items()]
     more = f" and {len(named) - _MOST_LACKING:,} more" if len(named) > _MOST_LACKING else ""
-    return printable(f"not known: this dump lacks {', '.join(named[:_MOST_LACKING])}{more}")
+    return printable(f"unknown (not in this dump: {', '.join(named[:_MOST_LACKING])}{more})")
 
 
 def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
@@ -260,12 +267,12 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
         return lacking_label(outcome)
     if outcome.empty_chains and not complete:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
-        return printable(f"not known, since this incomplete dump has no rules of {chains}")
+        return printable(f"unknown (this incomplete dump has no rules of {chains})")
     takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
     if outcome.hops and not complete:
-        return "not known, since this incomplete dump may lack rules of " + printable(outcome.hops[-1].chain)
+        return printable(f"unknown (this incomplete dump may lack rules of {outcome.hops[-1].chain})")
     return "no endpoint, not DNATed"
 
 
@@ -363,7 +370,7 @@ def masquerade_label(outcome: FrontendOutcome) -> str:
 def folded_ends_label(shares: list[Fraction], outcome: FrontendOutcome) -> str:
     """Say what a fold hides of an outcome's endpoints."""
     if outcome.unshared:
-        return f"and {len(shares):,} more, {NOT_PRINTED} (--all shows them)"
+        return f"and {len(shares):,} more, {NOT_PRINTED} (--all)"
     return folded_label(shares)
 
 
@@ -372,4 +379,4 @@ def folded_label(shares: list[Fraction]) -> str:
     roughly = [trimmed(share, _ENOUGH_BITS) for share in shares]
     least, most = percent(min(roughly)), percent(max(roughly))
     each = f"{least} each" if least == most else f"{least} to {most} each"
-    return f"and {len(shares):,} more, {each}, {percent(total(shares))} together (--all shows them)"
+    return f"and {len(shares):,} more, {each}, {percent(total(shares))} together (--all)"

@@ -31,15 +31,15 @@ def _observed(seen: Observation, *, several: bool) -> tuple[str, Mood]:
     """Say what the counters tell, by which test, and whether chance explains it."""
     what = counted(seen.connections, "connection") + (f" by {printable(seen.chain)}" if several else "")
     if seen.problems:
-        return f"{what}; not to be compared: {printable('; '.join(sentences(seen.problems)))}", "bad"
+        return f"{what}; cannot compare: {printable('; '.join(sentences(seen.problems)))}", "bad"
     if len(seen.seen) == 1:
         return what, ""
     if seen.p is None:
-        return f"{what}: too few to tell chance from error, it takes {seen.needed:,}", ""
-    test = f"chi-square test, p = {seen.p:.2g}, level 1 in {1 / OBSERVED_LEVEL:,.0f}"
+        return f"{what}: too few connections for a test (need {seen.needed:,})", ""
+    test = f"chi-square p = {seen.p:.2g}, alpha = {OBSERVED_LEVEL:g}"
     if seen.verdict == "chance":
-        return f"{what}: as expected, chance explains the difference ({test})", "good"
-    return f"{what}: NOT as expected, by more than chance ({test})", "bad"
+        return f"{what}: consistent with the expected shares ({test})", "good"
+    return f"{what}: deviates significantly from the expected shares ({test})", "bad"
 
 
 class Count(NamedTuple):

@@ -10,7 +10,7 @@ from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
 from iptviz.view.found import found_facts
-from iptviz.view.labels import FOLD_FROM, OPEN_QUESTIONS, SHOWN, dumps_label, note_texts
+from iptviz.view.labels import FOLD_FROM, SHOWN, TRUNCATED, dumps_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
 from iptviz.view.packet_labels import (
@@ -51,7 +51,7 @@ OUTCOMES = Columns(
 STEPS = Columns(
     "steps",
     ("Table", "Chain", "Number", "Line", "Effect", "Rule"),
-    "Rules on the way",
+    "Rules on the path",
     losses=(("Rule", "the rules"), ("Number", "their numbers")),
     cut="the rules",
 )
@@ -68,7 +68,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
     return View(
         asked,
-        dumps_label(result.dumps, complete=result.complete, left_open=bool(result.left_open)),
+        dumps_label(result.dumps, complete=result.complete),
         (
             *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
@@ -107,6 +107,8 @@ def _assumed_facts(result: PacketResult) -> Iterator[Facts]:
 def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
     if len(cases) > _FEW:
         yield from map(_verdict_fact, cases)
+    if result.left_open:
+        yield Fact("Truncated", TRUNCATED, "bad")
     if depends := _conditions(result):
         yield Fact("Depends on", depends, kind="depends")
     yield from found_facts(result.findings)
@@ -152,7 +154,7 @@ def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
     destinations = list(dict.fromkeys(outcome.packet.dnat for outcome in outcomes if outcome.packet.dnat))
     where = counted(len(destinations), "destination") if len(destinations) > 1 else "".join(destinations)
     sources = {rewritten_labels(outcome, outcome.packet)[1] for outcome in outcomes}
-    source = sources.pop() if len(sources) == 1 else "some with another source"
+    source = sources.pop() if len(sources) == 1 else "sources differ"
     deciders = {_decided_label(outcome, steps_of(outcome.path)[0]) for outcome in outcomes}
     decider = deciders.pop() if len(deciders) == 1 else ""
     details = ", ".join(filter(None, (f"to {printable(where)}" if where else "", source, decider)))
@@ -166,11 +168,9 @@ def _conditions(result: PacketResult) -> str:
     asked = dict.fromkeys(need for need in needs if need not in assumed)
     questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
     if any(note.id == "services-not-decided-here" for note in result.notes):
-        questions.append("for service addresses, rules that are not here: see the notes")
+        questions.append("rules outside this dump, for service addresses (see the notes)")
     if not result.complete:
-        questions.append("what this dump lacks: see the notes")
-    if result.left_open:
-        questions.append(OPEN_QUESTIONS)
+        questions.append("what is missing in this dump (see the notes)")
     return "; ".join(questions)
 
 
@@ -205,7 +205,7 @@ class _WaysTree:
         self.paths -= min(with_way, len(shown))
         if len(shown) > with_way:
             left_out = len(shown) - with_way
-            text = f"the ways of the last {left_out} are left out (--all shows them)"
+            text = f"{counted(left_out, 'more path')} not shown (--all)"
             yield Fold(text, kind="elided")
         if hidden := outcomes[len(shown) :]:
             yield Fold(folded_outcomes_label(hidden), OUTCOMES)
@@ -227,7 +227,7 @@ class _WaysTree:
     def _way_of(self, outcome: Outcome, steps: list[Step], *, complete: bool) -> Iterator[Node]:
         """Yield the steps of a way, below whose it is where others of the case go another."""
         if outcome.client and steps:
-            yield Fold(f"the way of one of them: {printable(clauses(outcome.client))}", STEPS, kind="elided")
+            yield Fold(f"path of one of them: {printable(clauses(outcome.client))}", STEPS, kind="elided")
         yield from self._way(steps, complete=complete)
 
     def _way(self, steps: list[Step], *, complete: bool) -> Iterator[Node]:
@@ -235,16 +235,16 @@ class _WaysTree:
         first, end = self._unlike(steps)
         self.last = steps
         if first:
-            text = f"the first {counted(first, 'step')} as above, up to {_place(steps[first - 1])}"
+            text = f"same first {counted(first, 'step')} as above (through {_place(steps[first - 1])})"
             yield Fold(text, STEPS)
         for missed, run in groupby(steps[first:end], lambda step: step.kind == MISSED):
             yield from self._run([self._step_node(step) for step in run], missed=missed)
         if end < len(steps):
             rest = len(steps) - end
-            text = f"the last {counted(rest, 'step')} as above, from {_place(steps[end])}"
+            text = f"same last {counted(rest, 'step')} as above (from {_place(steps[end])})"
             yield Fold(text, STEPS)
         if not complete:
-            yield Fold("and so on: the way is too long to be kept whole", STEPS)
+            yield Fold("path too long: the rest is not shown", STEPS)
 
     def _unlike(self, steps: list[Step]) -> tuple[int, int]:
         """Return the stretch of a way that is to be shown: where it differs from the last one, if not briefly."""
@@ -275,7 +275,7 @@ class _WaysTree:
         if not self.fold or len(nodes) <= most:
             return nodes
         what = "rules that did not match" if missed else "steps"
-        fold = Fold(f"{hidden:,} more {what} (--all shows them)", STEPS)
+        fold = Fold(f"{hidden:,} more {what} (--all)", STEPS)
         return [*nodes[: SHOWN // 2], fold, *nodes[-(SHOWN // 2) :]]
 
 

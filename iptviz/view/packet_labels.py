@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
-_STARTS = {"prerouting": "arrives at this node", "output": "sent by this node"}
+_STARTS = {"prerouting": "arrives at this node", "output": "locally generated"}
 _ROUTES = {"INPUT": "delivered to this node", "FORWARD": "forwarded", "OUTPUT": "sent"}
 
 
@@ -137,7 +137,7 @@ def _end_label(network: Network | None, port: int | None, unknown: str) -> str:
 
 def circumstances_label(packet: Packet, hook: str) -> str:
     """Return how the packet comes to the node, and what else is known of it."""
-    by = f" by {packet.in_interface}" if packet.in_interface else ""
+    by = f" on {packet.in_interface}" if packet.in_interface else ""
     start = f"{_STARTS.get(hook, 'starts')}{by} (hook {hook})"
     values = attributes(packet, hook)
     details = (field.in_words(values) for field in FIELDS.values())
@@ -185,7 +185,7 @@ def folded_outcomes_label(outcomes: Sequence[Outcome]) -> str:
     if all(outcome.share == outcome.most for outcome in outcomes):
         return folded_label([outcome.share for outcome in outcomes])
     each = bounds(min(outcome.share for outcome in outcomes), max(outcome.most for outcome in outcomes))
-    return f"and {len(outcomes):,} more, {each} each (--all shows them)"
+    return f"and {len(outcomes):,} more, {each} each (--all)"
 
 
 def share_label(outcome: Outcome) -> str:

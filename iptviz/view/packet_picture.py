@@ -22,7 +22,7 @@ from iptviz.view.packet_labels import (
 )
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import quoted_rules
-from iptviz.view.text import printable, wrapped
+from iptviz.view.text import note_line, printable, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,14 +59,14 @@ def packet_picture(result: PacketResult, *, fold: bool = True) -> Picture:
     assumed = assumed_of(result)
     footer += [f"assumed: {printable(clauses(assumed))}"] if assumed else []
     footer += _case_headings([case for case in cases if case.when], fold=fold)
-    footer += [f"note: {note}" for note in note_texts(result.notes)]
+    footer += [note_line(note) for note in note_texts(result.notes)]
     rules = [step.rule for way in ways for step in way.steps if step.rule]
     return Picture(
         asked_label(result.asked),
         tuple(painter.boxes()),
         tuple(links),
         tuple(footer),
-        dump_label(result.dump, complete=result.dump.complete, left_open=bool(result.left_open)),
+        dump_label(result.dump, complete=result.dump.complete),
         quoted_rules(rules, fold=fold),
         downward=True,
     )
@@ -78,7 +78,7 @@ def _case_headings(cases: list[PacketCase], *, fold: bool) -> Iterator[str]:
     headings = (heading for case in cases[:shown] for heading in case.case.lines)
     yield from (line for heading in headings for line in wrapped(heading))
     if shown < len(cases):
-        yield f"and {counted(len(cases) - shown, 'more case')} (--all shows them)"
+        yield f"and {counted(len(cases) - shown, 'more case')} (--all)"
 
 
 def _way(case: PacketCase, outcome: Outcome) -> _Way:
@@ -112,7 +112,7 @@ class _WaysPainter:
             yield Box(f"end/{number}", kind, (*lines, *_shares(ways)))
         if self.hidden:
             number = len(self.ends) - len(self.drawn)
-            lines = (counted(number, "more end"), *_shares(self.hidden), "--all shows them")
+            lines = (counted(number, "more end"), *_shares(self.hidden), "(--all)")
             yield Box(_FOLDED, "fold", lines)
 
     def _drawn_ways(self) -> list[_Way]:

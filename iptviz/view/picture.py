@@ -63,7 +63,7 @@ class Picture(NamedTuple):
 
 
 LEGEND = {
-    "wanted": "thick border: what was asked for",
+    "wanted": "thick border: the target",
     "fold": "dashed box: folded",
     "mark": "purple note: masqueraded under that condition",
     "affinity": "blue tab: clients stay with their endpoint",

@@ -28,7 +28,7 @@ _PEOPLE = {"outside": "outside clients", "pod": "pods", "node": "this node"}
 """What kinds of clients are called in a sentence."""
 
 NOT_REACHED = "Not reached"
-_IN_PART = "Reached in part"
+_IN_PART = "Partly reached"
 _REDIRECTED = "Redirected"
 _DEPENDS = "Depends"
 _LABELS: dict[FareWord, str] = {
@@ -182,7 +182,7 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
     if (more := len(ordered) - MOST_CAUSES) > 0:
         label = ordered[MOST_CAUSES].label
         mood: Mood = "" if label == _DEPENDS else "bad"
-        yield Fact(label, f"and by {counted(more, 'more cause')}: see the list", mood, "services")
+        yield Fact(label, f"and by {counted(more, 'more cause')} (see the list)", mood, "services")
 
 
 def _label(fare: Fare) -> str:

@@ -56,13 +56,13 @@ def _choice(node: Snapshot) -> str:
     where = printable(node.dump.origin.bundle)
     if len(used) == 1:
         what = printable(used[0].describe())
-        return f"{where}: dump {used[0].number} of {total} is used ({what}; --dump N for another)"
+        return f"{where}: using dump {used[0].number} of {total} ({what}; --dump N for another)"
     numbers = ", ".join(str(number) for number in sorted(part.number for part in used))
-    return f"{where}: dumps {numbers} of {total} are used (iptviz sources lists them; --dump N for another)"
+    return f"{where}: using dumps {numbers} of {total} (list them: iptviz sources; --dump N for another)"
 
 
 def _in_short(dump: Dump) -> str:
-    parts = [*_repairs(dump), *_on_lines(dump), *(["-v tells why"] if dump.line_notes else [])]
+    parts = [*_repairs(dump), *_on_lines(dump), *(["-v for details"] if dump.line_notes else [])]
     return f"{printable(dump.source)}: {'; '.join(parts)}" if parts else ""
 
 

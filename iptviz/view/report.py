@@ -92,8 +92,9 @@ def _findings(result: ReportResult) -> Iterator[Findings]:
     """Yield what is wrong with the node, where that was asked."""
     if checked := result.checked:
         found = found_text(checked)
-        nothing = "No findings" if found == "nothing found" else f"{found[0].upper()}{found[1:]}"
-        heading = f"Findings: {len(checked.findings):,}" if checked.findings else nothing
+        heading = (
+            f"Findings: {len(checked.findings):,}" if checked.findings else f"{found[0].upper()}{found[1:]}"
+        )
         yield Findings(heading, findings_table(checked), checked.to_dict)
 
 
@@ -130,7 +131,7 @@ def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
     if of_check:
         yield from (fact._replace(mood="") for fact in check_facts(of_check))
     elif looked_at := _looked_at(result.services):
-        yield Fact("Looked at", looked_at)
+        yield Fact("Checked", looked_at)
     if len(result.dumps) == 1:
         yield from _about(result.dump, result.digests[0], of_check)
     yield Fact("Not visible in an iptables dump", _NOT_VISIBLE)
@@ -144,11 +145,11 @@ def _looked_at(services: ServicesResult) -> str:
     chains = f"kube-proxy's chains of {counted(len(shown), 'service port')}"
     known = sum(all(one.fares for one in port) for answer in services.answers for port in answer.reached)
     if not known:
-        return f"{chains}; not what other rules do to their connections"
+        return f"{chains}; not the effect of other rules on their connections"
     tables = ", ".join(dict.fromkeys(name for answer in services.answers for name in answer.dump.tables))
     to = "to them" if known == len(shown) else f"to {known:,} of them"
     return (
-        f"{chains}; the way of connections from outside, pods and this node {to} through {printable(tables)}"
+        f"{chains}; the path of connections from outside, pods and this node {to} through {printable(tables)}"
     )
 
 
@@ -165,14 +166,14 @@ def _about(dump: Dump, digest: str, of_check: CheckResult | None) -> Iterator[Fa
     tables = ", ".join(f"{name} ({table.rule_count:,})" for name, table in dump.tables.items())
     yield Fact("Source", printable(dump.source))
     yield Fact("SHA-256", digest)
-    yield Fact("Written by", printable(dump.tool or "not said: there is no header"))
-    yield Fact("Saved", printable(dump.time or "not said"))
+    yield Fact("Written by", printable(dump.tool or "unknown (no header)"))
+    yield Fact("Saved", printable(dump.time or "unknown"))
     yield Fact("Family", dump.family)
     yield Fact("Tables", printable(tables) + " rules")
     yield (
         Fact("Complete", "yes")
         if dump.complete
-        else Fact("Complete", "NO: see the findings" if of_check else "NO: see the notes", "bad")
+        else Fact("Complete", "NO (see the findings)" if of_check else "NO (see the notes)", "bad")
     )
 
 
@@ -181,11 +182,11 @@ def _asked(result: ReportResult) -> str:
     if not result.odd:
         return _requested(result)
     if not result.services.services:
-        return "No service is in this dump" + ("" if result.dump.complete else ", which lacks lines")
+        return "No service in this dump" + ("" if result.dump.complete else ", which is incomplete")
     count = len(result.answers) + result.left_out
     if not count:
         return _none_suspicious(result.services, result.checked)
-    shown = f" ({len(result.answers):,} shown, see the list)" if result.left_out else ""
+    shown = f" ({len(result.answers):,} shown; see the list)" if result.left_out else ""
     unreached = any(
         map(fails_unduly, (port for answer in result.services.answers for port in answer.reached))
     )
@@ -196,10 +197,10 @@ def _none_suspicious(services: ServicesResult, checked: CheckResult | None) -> s
     """Return the heading where no service fails for sure; what conditions decide is no good news."""
     ports = [port for answer in services.answers for port in answer.reached]
     if open_ones := sum(any(fare.may_fail for one in port for fare in one.fares) for port in ports):
-        return f"No service fails for sure; {counted(open_ones, 'service port')} may fail, see the list"
+        return f"No service surely fails; {counted(open_ones, 'service port')} may fail (see the list)"
     listed = (finding for answer in services.answers for finding in answer.findings)
     found = any(one.severity != INFO for one in listed) or (checked is not None and checked.counts)
-    return f"No {'suspicious service' if found else 'problem'} found in what was looked at"
+    return f"No {'suspicious service' if found else 'problem'} found in what was checked"
 
 
 def _requested(result: ReportResult) -> str:

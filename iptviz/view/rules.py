@@ -31,7 +31,7 @@ def quoted_rules(rules: Iterable[Place], *, fold: bool) -> tuple[str, ...]:
     width = len(str(shown[-1].line)) if shown else 0
     lines = [f"{rule.line:>{width}}  {rule.table.name:6}  {printable(rule.text)}" for rule in shown]
     if len(shown) < len(ordered):
-        lines.append(f"and {counted(len(ordered) - len(shown), 'more rule')} (--all shows them)")
+        lines.append(f"and {counted(len(ordered) - len(shown), 'more rule')} (--all)")
     return tuple(lines)
 
 

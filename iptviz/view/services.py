@@ -15,7 +15,7 @@ from iptviz.questions.services import is_uneven
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts
-from iptviz.view.labels import dump_label, note_texts, pod_label, short_dump_label
+from iptviz.view.labels import dump_label, needs_label, note_texts, pod_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import cause_facts, cause_remarks, reached_parts, reached_text
@@ -112,7 +112,7 @@ def _count(port: ServicePort) -> str:
     open_ = port.usual.unseen or port.usual.unread
     count = f"{len(port.endpoints)}+?" if open_ else f"{len(port.endpoints)}"
     count = "?" if _has_others(port) else count
-    return count + ("" if here is None else f" ({len(here.endpoints)} here)")
+    return count + ("" if here is None else f" ({len(here.endpoints)} local)")
 
 
 def _has_others(port: ServicePort) -> bool:
@@ -128,7 +128,7 @@ def _shares(port: ServicePort) -> str:
     if port.usual.unread:
         return "depends on a rule that is not understood"
     if port.usual.unseen:
-        return f"{percent(port.usual.leftover)} not in this dump"
+        return "unknown (dump incomplete)"
     if balance is None:
         return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
@@ -144,8 +144,8 @@ def _affinity(port: ServicePort) -> str:
 
 
 def _policy(port: ServicePort) -> str:
-    policies = {"internal": port.internal_policy, "external": port.external_policy}
-    return ", ".join(f"{name} Local" for name, policy in policies.items() if policy == "Local")
+    policies = {"iTP": port.internal_policy, "eTP": port.external_policy}
+    return ", ".join(f"{name}=Local" for name, policy in policies.items() if policy == "Local")
 
 
 def _remarks(port: ServicePort) -> str:
@@ -158,11 +158,13 @@ def _remarks(port: ServicePort) -> str:
 
 def _other_remarks(port: ServicePort) -> list[str]:
     """Return what is said of a service beside who refuses it."""
-    remarks = [f"this dump lacks {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
-    remarks += ["what leads to this chain is not in this dump"] if port.usual.frontend.kind == CHAIN else []
+    remarks = [f"not in this dump: {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
+    remarks += (
+        ["rules that jump to this chain are not in this dump"] if port.usual.frontend.kind == CHAIN else []
+    )
     shown = [answer.frontend for answer in port.answers]
-    remarks += ["a rule that leads to it shows no port"] if any(map(_is_odd, shown)) else []
-    remarks += [f"admits {', '.join(port.source_ranges)}"] if port.source_ranges else []
+    remarks += ["a rule that jumps to it shows no port"] if any(map(_is_odd, shown)) else []
+    remarks += [f"loadBalancerSourceRanges: {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
     return remarks
 
@@ -253,7 +255,7 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
     uneven = sum(map(is_uneven, services))
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
-    parts += [f"{unseen:,} not wholly in this dump"] if unseen else []
+    parts += [f"{unseen:,} incomplete in this dump"] if unseen else []
     looked_at = [port for answer in result.answers for port in answer.reached if port]
     parts += reached_parts(looked_at)
     bad = without or uneven or any(map(fails, looked_at))
@@ -264,23 +266,24 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
         yield from found_facts([finding for answer in result.answers for finding in answer.findings])
     for answer in result.answers:
         of = f" of dump {answer.dump.number}" if result.others else ""
-        yield Fact(f"Era{of}", printable(_era(answer.era)), kind="era")
+        yield Fact(f"kube-proxy{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):
             # Rules of others may do so, too: trace names them.
             said = f"by kube-proxy's chains: {printable(masquerade)}{_of_marks(answer.dump)}"
-            yield Fact(f"Masquerade{of}", said, kind="masquerade")
+            yield Fact(f"SNAT{of}", said, kind="masquerade")
 
 
 def _era(era: Era) -> str:
     evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
-    return sentence(era_remark(era)) + (f" ({evidence})" if evidence and not era.mixed else "")
+    said = sentence(era_remark(era)).removeprefix("kube-proxy ")
+    return said + (f" (evidence: {evidence})" if evidence and not era.mixed else "")
 
 
 def _of_marks(dump: Dump) -> str:
     """Return that connections are marked so, and no more is known, where the dump does not print marks."""
     nat = dump.tables.get("nat")
     return (
-        " (marked so; who asks for the mark is not printed)"
+        " (marked only; the rule that matches the mark is not printed)"
         if nat and rule_table(nat).unprinted.marks()
         else ""
     )
@@ -291,8 +294,8 @@ def _masquerade(result: ServicesResult) -> str:
     counts: dict[str, int] = {}
     for port in result.services:
         if port.endpoints:
-            texts = [f"if {clauses(needs)}" if needs else "always" for needs in port.usual.masquerade]
-            text = ", or ".join(texts) or ("no rule here says so" if result.dump.is_excerpt else "never")
+            texts = list(map(needs_label, port.usual.masquerade))
+            text = ", or ".join(texts) or ("unknown (excerpt)" if result.dump.is_excerpt else "never")
             counts[text] = counts.get(text, 0) + 1
     if len(counts) == 1:
         return next(iter(counts))

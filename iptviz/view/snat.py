@@ -22,7 +22,7 @@ _MOST = 4
 """More ways than this in which sources differ are not told in a line."""
 
 _PRESERVED = "client IP preserved"
-_NOT_SHOWN = "not known, no rule in this excerpt says so"
+_NOT_SHOWN = "unknown (excerpt)"
 """What is said in place of that where the rules that mark connections may be among those left out."""
 
 

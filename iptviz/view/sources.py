@@ -75,13 +75,13 @@ def _state(evidence: Evidence) -> str:
     from iptviz.node.kinds import KINDS
 
     if evidence.namespace is not None:
-        return f"not the node's: {evidence.namespace}"
+        return f"not used: of {evidence.namespace}"
     if evidence.partial:
-        return f"a part only: {evidence.command}"
+        return f"partial: {evidence.command}"
     if evidence.lacks_loopback:
-        return "tells some of the node's addresses: not lo's, so others may lack, too"
+        return "used: the node's addresses, without lo (incomplete)"
     tells = KINDS[evidence.kind].tells
-    return f"tells {tells}" if tells else "not used"
+    return f"used: {tells}" if tells else "not used"
 
 
 def _cells(dump: Dump, inside: str, node: str) -> tuple[str, ...]:

@@ -19,6 +19,11 @@ _HARMFUL = re.compile(
 )
 
 
+def note_line(text: str) -> str:
+    """Return a note as lines of text have it; a warning has its own word in front."""
+    return text if text.startswith("WARNING ") else f"note: {text}"
+
+
 def printable(text: str) -> str:
     """Return `text` with everything that does not simply print shown as an escape."""
     return _HARMFUL.sub(_escape, text)

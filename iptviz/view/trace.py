@@ -31,7 +31,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
     first = _first_lines(result, groups, trees) if trees else None
     return View(
         printable(result.target),
-        dump_label(result.dump, complete=result.complete, left_open=result.left_open),
+        dump_label(result.dump, complete=result.complete),
         (
             *(
                 block

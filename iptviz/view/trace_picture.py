@@ -30,7 +30,7 @@ from iptviz.view.observed import Count, counts_by_rule, observed_facts
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case_summaries, frontend_cases
 from iptviz.view.rules import rule_lines
-from iptviz.view.text import printable, wrapped
+from iptviz.view.text import note_line, printable, wrapped
 from iptviz.view.together import groups_of
 from iptviz.view.ways import failing_ends, way_lines
 
@@ -66,13 +66,13 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
             links.setdefault((link.tail, link.head, link.lines), link)
     footer = [line for summary in _summaries(result, cases) for line in wrapped(summary)]
     footer += dict.fromkeys(fact.text for observed in result.observed for fact in observed_facts(observed))
-    footer += [f"note: {note}" for note in note_texts(result.notes)]
+    footer += [note_line(note) for note in note_texts(result.notes)]
     return Picture(
         printable(result.target),
         tuple(boxes.values()),
         tuple(links.values()),
         tuple(footer),
-        dump_label(result.dump, complete=result.complete, left_open=result.left_open),
+        dump_label(result.dump, complete=result.complete),
         rule_lines(result, fold=fold),
     )
 
@@ -180,7 +180,7 @@ class _FrontendPainter:
             lines = (
                 f"{counted(len(self.folded), 'more endpoint')}",
                 f"{together} together",
-                "--all shows them",
+                "(--all)",
             )
             yield Box(f"folded/{self.service.chain}", "fold", lines)
 

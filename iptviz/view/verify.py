@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DIFFERENCES = Columns(
     "differences",
-    ("SERVICE", "PROTO", "DIFFERENCE", "AT", "THE API SAYS", "THE DUMP SAYS", "SHARE", "LINE"),
+    ("SERVICE", "PROTO", "DIFFERENCE", "AT", "API", "DUMP", "SHARE", "LINE"),
     spared=("SHARE", "AT", "PROTO"),
 )
 _SHOWN = 5
@@ -29,7 +29,7 @@ def verify_view(result: VerifyResult, *, fold: bool = True) -> View:
     differences = [difference for answer in result.answers for difference in answer.differences]
     table = Table(DIFFERENCES, tuple(TableRow(_cells(difference)) for difference in differences))
     return View(
-        "The dump against the API",
+        "Dump against API",
         dump_label(result.dump, complete=result.dump.complete),
         (
             *([table] if table.rows else []),
@@ -58,7 +58,7 @@ def _cells(difference: Difference) -> tuple[Cell, ...]:
 def _facts(result: VerifyResult, *, fold: bool) -> Iterator[Fact]:
     count = sum(len(answer.differences) for answer in result.answers)
     compared = sum(answer.compared for answer in result.answers)
-    found = counted(count, "difference") if count else "they agree"
+    found = counted(count, "difference") if count else "no differences"
     text = f"{counted(compared, 'service port')} in both: {found}"
     yield Fact("Compared", text, "bad" if count else "good", "compared")
     if result.ignored:

@@ -69,7 +69,7 @@ def said(dump: str, target: str) -> str:
     result = iptviz.trace(iptviz.load(dump.encode()), target)
     assert result.services == ()
     notes = sentences(result.notes)
-    assert notes[0] == f"{target} names no service of this dump."
+    assert notes[0] == f'no service matches "{target}" in this dump'
     return "\n".join(notes)
 
 
@@ -77,40 +77,40 @@ def said(dump: str, target: str) -> str:
     ("dump", "target", "parts"),
     [
         # addresses
-        (HTTPD, "10.97.13.199", ["Near it: 10.97.13.198:79/tcp (default/httpd-service)"]),
-        (HTTPD, "10.97.31.198", ["Near it: 10.97.13.198:79/tcp"]),
-        (HTTPD, "10.97.13.98", ["Near it: 10.97.13.198:79/tcp"]),
+        (HTTPD, "10.97.13.199", ["similar: 10.97.13.198:79/tcp (default/httpd-service)"]),
+        (HTTPD, "10.97.31.198", ["similar: 10.97.13.198:79/tcp"]),
+        (HTTPD, "10.97.13.98", ["similar: 10.97.13.198:79/tcp"]),
         (HTTPD, "10.97.13.198:80", ["10.97.13.198 has other ports: 10.97.13.198:79/tcp"]),
         (HTTPD, "10.97.13.198:79/udp", ["10.97.13.198:79/tcp"]),
         (HTTPD, "fd00:10:96::79", ["IPv6 address", "dump is IPv4", "ip6tables-save"]),
-        (DUAL_6, "10.97.13.198", ["IPv4 address", "dump is IPv6", "node's iptables-save"]),
-        (HTTPD, "10.244.1.17:32123", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
-        (HTTPD, "10.244.1.17:81", ["10.244.1.17 is an endpoint, 10.244.1.17:80."]),
+        (DUAL_6, "10.97.13.198", ["IPv4 address", "dump is IPv6", "use the output of iptables-save"]),
+        (HTTPD, "10.244.1.17:32123", ["10.244.1.17 is an endpoint: 10.244.1.17:80"]),
+        (HTTPD, "10.244.1.17:81", ["10.244.1.17 is an endpoint: 10.244.1.17:80"]),
         (HTTPD.replace("-j KUBE-SEP-2ZFMABIBAPGHKA6E", "-j RETURN"), "10.244.1.17",
-         ["is an endpoint, 10.244.1.17:80, but nothing in this dump leads to it (line 37)"]),
+         ["is an endpoint: 10.244.1.17:80 (line 37), but no rule of this dump leads to it"]),
         # node ports
-        (HTTPD, ":32124", ["Near it: :32123/tcp (default/httpd-service)"]),
-        (HTTPD, ":79", ["no node port but a service's own port: 10.97.13.198:79/tcp"]),
+        (HTTPD, ":32124", ["similar: :32123/tcp (default/httpd-service)"]),
+        (HTTPD, ":79", ["not a node port but a service port: 10.97.13.198:79/tcp"]),
         (HTTPD, ":53", ["10.96.0.10:53/udp (kube-system/kube-dns:dns)"]),
         # names
-        (HTTPD, "default/httpd-servce", ["Did you mean default/httpd-service?"]),
-        (HTTPD, "httpd-servise", ["Did you mean httpd-service?"]),
-        (HTTPD, "kube-system/httpd-service", ["There is default/httpd-service."]),
+        (HTTPD, "default/httpd-servce", ["did you mean default/httpd-service?"]),
+        (HTTPD, "httpd-servise", ["did you mean httpd-service?"]),
+        (HTTPD, "kube-system/httpd-service", ["in other namespaces: default/httpd-service"]),
         (HTTPD, "kube-dns:dsn", ["kube-system/kube-dns:dns, kube-system/kube-dns:dns-tcp"]),
-        (HTTPD, "kube-system/kube-dns:http", ["The service has these ports: kube-system/kube-dns:dns, "]),
-        (HTTPD, "http", ["Did you mean default/httpd-service?"]),
-        (HTTPD, "HTTPD", ["Did you mean default/httpd-service?"]),
-        (HTTPD, "default/ht", ["Did you mean default/httpd-service?"]),
+        (HTTPD, "kube-system/kube-dns:http", ["the service has these ports: kube-system/kube-dns:dns, "]),
+        (HTTPD, "http", ["did you mean default/httpd-service?"]),
+        (HTTPD, "HTTPD", ["did you mean default/httpd-service?"]),
+        (HTTPD, "default/ht", ["did you mean default/httpd-service?"]),
         (HTTPD, "e", ['"e" is part of default/httpd-service, default/kubernetes, kube-system/kube-dns; list all']),
-        (HTTPD, "nothing-such", ["names 3 services; list them: iptviz services DUMP"]),
+        (HTTPD, "nothing-such", ["3 services in this dump; list them: iptviz services DUMP"]),
         (HTTPD, "httpd-service.default.svc.cluster.local:80", [
             "default/httpd-service has other ports: 10.97.13.198:79/tcp (default/httpd-service), :32123/tcp"]),
         (HTTPD, "_dns._tcp.kube-dns.kube-system.svc", ["10.96.0.10:53/udp (kube-system/kube-dns:dns)"]),
-        (HTTPD, "node-1:32123", ["If node-1 is a node: 32123 is a node port, :32123/tcp", "ask for :32123."]),
-        (HTTPD, "79", ["reading 79 as node port :79", "a service's own port: 10.97.13.198:79/tcp"]),
+        (HTTPD, "node-1:32123", ["32123 is a node port: :32123/tcp", "if node-1 is a node, trace :32123"]),
+        (HTTPD, "79", ["reading 79 as node port :79", "but a service port: 10.97.13.198:79/tcp"]),
         # chains
-        (HTTPD, "KUBE-SVC-X2P42VLQEZCHLPKX", ["Did you mean KUBE-SVC-X2P42VLQEZCHLPKZ?"]),
-        (HTTPD, "KUBE-SERVICES", ["is in table nat (line 22)", "the way to all services: name one of them"]),
+        (HTTPD, "KUBE-SVC-X2P42VLQEZCHLPKX", ["did you mean KUBE-SVC-X2P42VLQEZCHLPKZ?"]),
+        (HTTPD, "KUBE-SERVICES", ["is in table nat (line 22)", "leads to all services: trace one of them"]),
         (HTTPD, "KUBE-FORWARD", [
             "Chain KUBE-FORWARD is in table filter (line 89): 3 rules.", "line 99: -A KUBE-FORWARD -m comment",
             "Rules of KUBE-FORWARD lead to ACCEPT.", "lead to KUBE-FORWARD are in FORWARD (line 94).",
@@ -120,10 +120,10 @@ def said(dump: str, target: str) -> str:
         (HTTPD, "KUBE-SERVICES", ["table nat", "and 6 more rules", "table filter (line 90): no rules.",
                                   "PREROUTING, OUTPUT (lines 28, 29)"]),
         (CALICO, "cali-fw-x", ["Chain cali-fw-x is in table filter", "1 rule.", "No rule of table filter leads to"]),
-        (EXCERPT, "cali-fw-x", ["1 rule in this dump, which may lack some"]),
-        (HTTPD, "NOSUCH", ["names 3 services; list them: iptviz services DUMP"]),
-        (HTTPD, "KUBE-FORWARDS", ["Did you mean KUBE-FORWARD?"]),
-        (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service's traffic leads to it"]),
+        (EXCERPT, "cali-fw-x", ["1 rule in this incomplete dump"]),
+        (HTTPD, "NOSUCH", ["3 services in this dump; list them: iptviz services DUMP"]),
+        (HTTPD, "KUBE-FORWARDS", ["did you mean KUBE-FORWARD?"]),
+        (STALE, STALE_CHAIN, [f"is in table nat (line {STALE_LINE})", "no service leads to it"]),
         # what the node lacks
         (FILTER_ONLY, "10.97.13.198", ["no nat table, only filter", "iptables-save -t nat"]),
         (NO_KUBERNETES, "10.97.13.198", ["no KUBE-SERVICES chain", "does not run in iptables mode"]),
@@ -179,21 +179,21 @@ def test_many_neighbours_are_cut_to_five_and_counted() -> None:
         Service(f"web-{number}", f"10.97.20.{number}", (("10.244.0.5", 80),)) for number in range(1, 9)
     )
     text = said(saved(Cluster(services, NEW)), "10.97.20.9")
-    assert "Near it: 10.97.20.1:80/tcp (default/web-1), " in text
+    assert "similar: 10.97.20.1:80/tcp (default/web-1), " in text
     assert text.splitlines()[1].count("10.97.20.") == 5
     assert "and 3 more" in text
 
 
 def test_without_a_single_node_port_that_is_said() -> None:
     services = (Service("web", "10.97.20.1", (("10.244.0.5", 80),)),)
-    assert "no node ports at all" in said(saved(Cluster(services)), ":30080")
+    assert "no node ports in this dump" in said(saved(Cluster(services)), ":30080")
     assert "iptviz packet --protocol tcp --dport 30080" in said(saved(Cluster(services)), ":30080")
 
 
 def test_without_comments_names_are_not_there_to_be_found() -> None:
     bare = HTTPD.replace("default/httpd-service: cluster IP", "x").replace("default/httpd-service:", "x")
     bare = "\n".join(line for line in bare.splitlines() if "kube-dns" not in line and "default/" not in line)
-    assert "No comment in this dump names a service; ask by address." in said(bare, "default/web")
+    assert "no comment in this dump names a service; use an address" in said(bare, "default/web")
 
 
 def test_what_becomes_of_connections_to_an_address_of_no_service() -> None:
@@ -204,15 +204,14 @@ def test_what_becomes_of_connections_to_an_address_of_no_service() -> None:
     dropped = said(FORWARD_DROPS, "10.9.9.9:443/udp")
     assert "UDP connections to 10.9.9.9:443" in dropped
     assert (
-        "from a pod: DROP by the policy of filter FORWARD (line 85), if destination is not an address"
-        in dropped
+        "from a pod: DROP by the policy of filter FORWARD (line 85), if destination is not local" in dropped
     )
     assert "from this node: goes on unchanged" in dropped
 
 
 def test_where_no_kube_proxy_is_seen_the_rules_alone_are_spoken_of() -> None:
     text = said(NO_KUBERNETES, "10.9.9.9:443")
-    assert "No rule of this dump DNATs TCP connections to 10.9.9.9:443; what it does not show" in text
+    assert "No rule of this dump DNATs TCP connections to 10.9.9.9:443; nftables or eBPF" in text
     assert "unchanged" not in text
     assert "Not DNATed" not in text
 
@@ -221,4 +220,4 @@ def test_an_address_that_others_rules_rewrite_is_said_to_be() -> None:
     assert "name no service DNAT TCP connections to 10.9.9.9:80, all or some, to 192.0.2.8:81." in said(
         WIDE, "10.9.9.9:80"
     )
-    assert "depends on the port: give one, 203.0.113.7:443" in said(HTTPD, "203.0.113.7")
+    assert "depend on the port: add one, such as 203.0.113.7:443" in said(HTTPD, "203.0.113.7")

@@ -34,15 +34,15 @@ def test_leftovers_are_named_for_what_they_are_and_whether_they_act() -> None:
     userspace, host_ports = texts(f"{HEAD}{JUMP}{RULES}")
     assert userspace == (
         "KUBE-PORTALS-CONTAINER and 1 more: kube-proxy's userspace mode, the default before 1.2; "
-        "line 7 still leads there"
+        "line 7 still jumps there"
     )
     assert host_ports == (
         "KUBE-HOSTPORTS and 1 more: host ports of dockershim, which Kubernetes 1.24 removed; "
-        "nothing leads there any more"
+        "no rule jumps there any more"
     )
-    assert texts(f"{HEAD}{RULES}")[0].endswith("nothing leads there any more")
+    assert texts(f"{HEAD}{RULES}")[0].endswith("no rule jumps there any more")
     cut = f"{HEAD}{RULES}".removesuffix("COMMIT\n")
-    assert texts(cut)[0].endswith("nothing that is shown here leads there")
+    assert texts(cut)[0].endswith("no rule of this dump jumps there")
     assert texts(kubeproxy.saved(kubeproxy.numbered(1, 1))) == []
     assert texts("*filter\n:KUBE-PORTALS-HOST - [0:0]\nCOMMIT\n") == []
 
@@ -52,12 +52,12 @@ def test_a_rule_that_leads_to_what_ends_nothing_is_told() -> None:
     (idle,) = texts(text)
     assert idle == (
         "KUBE-LOAD-BALANCER and 2 more: kube-proxy's IPVS mode, which the iptables mode has replaced; "
-        "line 12 still leads there, where no rule ends anything"
+        "line 12 still jumps there, where no rule ends anything"
     )
     (acting,) = texts(
         text.replace("dst,dst -j RETURN", "dst,dst -j REJECT --reject-with icmp-port-unreachable")
     )
-    assert acting.endswith("line 12 still leads there")
+    assert acting.endswith("line 12 still jumps there")
 
 
 def test_the_list_of_services_speaks_of_them() -> None:

@@ -70,11 +70,11 @@ UNREACHED = Unreached(
 
 VALUES: dict[str, Hashable] = {
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
-    "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "complete": True, "count": 3, "destinations": ("10.244.0.1:80",),
+    "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "complete": True, "count": 3, "destinations": ("10.244.0.1:80",), "empty": True,
     "differing": DIFFERING, "entered": 3, "family": 6, "first": 4, "first_line": 4, "frontend": "10.96.0.1:80/tcp",
     "frontends": FRONTENDS, "gaps": (remark("no-commit", 1, table="nat"),), "hook": "OUTPUT", "hooks": ("INPUT", "OUTPUT"), "lines": (7, 9), "last": 9, "left": 1000, "lost_at": 7, "mode": "ipvs",
     "name": "default/web:http", "names": ("default/web", "default/wob"), "backends": ("nf_tables", "legacy"), "number": 2, "what": "ip6tables-save v1.8.9", "node": "node-1", "notes": NOTES, "total": 90, "now": 12, "of": "default/web",
-    "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "a quote is never closed",
+    "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "unterminated quote",
     "reason": "it ends too early", "limit": LIMIT, "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",

@@ -154,7 +154,7 @@ def test_a_rule_before_kube_proxy_is_a_fault_where_it_takes_the_service(
     rule = f"-A PREROUTING -p tcp -m tcp --dport 80{condition} -j DNAT --to-destination 10.1.1.1:80\n"
     dump = changed(("-A PREROUTING -j", f"{rule}-A PREROUTING -j"))
     assert (("foreign-dnat-first", "certain") in found(dump)) == certain
-    assert "before KUBE-SERVICES (nat PREROUTING) and takes the connection" in "".join(
+    assert "in nat PREROUTING runs before KUBE-SERVICES and takes the connection" in "".join(
         sentences(iptviz.trace(dump, "10.96.0.9:80").notes)
     )
 
@@ -190,7 +190,7 @@ def test_base_chains_that_are_not_shown_are_no_table_that_is_not_shown() -> None
     dump = iptviz.load((line + WEB).encode())
     (finding,) = iptviz.trace(dump, "10.96.0.9:80").findings
     assert (finding.id, finding.line) == ("partial-dump", 1)
-    assert "base chains of table nat that nft made are not shown" in sentences([finding])[0]
+    assert "table nat has native nft base chains that the dump does not show" in sentences([finding])[0]
 
 
 def test_one_cause_is_one_finding_with_all_its_evidence() -> None:

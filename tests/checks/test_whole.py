@@ -32,9 +32,9 @@ def found(name: str, what: str) -> list[str]:
         ("nat-flushed/fault-cleaned", "info: The nat table has no KUBE-SERVICES chain, but KUBE-PROXY-CANARY (m"),
         ("proxy-leftover/fault", "high: line 29: KUBE-PORTALS-CONTAINER and 1 more: kube-proxy's userspace mode"),
         ("proxy-leftover/fault-idle", "low: line 29: KUBE-HOSTPORTS and 1 more: host ports of dockershim, which"),
-        ("dual-backend/fault", "critical: dump 2 has 19 rules of backend legacy, which act beside those of nf_tables"),
-        ("dual-backend/fault-other-rules", "high: dump 2 has 1 rule of backend legacy, which act beside those of nf_tabl"),
-        ("dual-backend/fault-old-skeleton", "medium: dump 2 has 9 rules of backend legacy, which act beside those of n"),
+        ("dual-backend/fault", "critical: dump 2 has 19 rules of backend legacy, which apply besides those of nf_tables"),
+        ("dual-backend/fault-other-rules", "high: dump 2 has 1 rule of backend legacy, which apply besides those of nf_tabl"),
+        ("dual-backend/fault-old-skeleton", "medium: dump 2 has 9 rules of backend legacy, which apply besides those of n"),
     ],
 )  # fmt: skip
 def test_a_state_has_its_severity(name: str, said: str) -> None:
@@ -44,7 +44,7 @@ def test_a_state_has_its_severity(name: str, said: str) -> None:
 
 def test_which_backend_is_asked_first_is_said_to_be_unknown() -> None:
     assert (
-        "both lead to services, and no dump shows which is asked first"
+        "both have service rules, and no dump shows which are evaluated first"
         in found("dual-backend/fault", "dual-backend")[0]
     )
     assert "no dump shows" in diagnosis_of("dual-backend").matters

@@ -204,7 +204,7 @@ def test_a_table_holds_its_objects_in_rows() -> None:
     table["rows"] = [
         {"cells": ["web"], "object": {"kind": "PartialObjectMetadata", "metadata": {"name": "web"}}}
     ]
-    with pytest.raises(DumpError, match="a table without the objects themselves"):
+    with pytest.raises(DumpError, match="a Table without the objects themselves"):
         read_cluster([(json.dumps(table), "raw")])
 
 

@@ -267,7 +267,7 @@ def test_an_endpoint_asked_for_has_its_share() -> None:
 
 def test_a_target_that_is_not_there_has_no_services_but_notes() -> None:
     found = document("httpd-service/dump.rules", "10.9.9.9")
-    assert (found["services"], found["notes"][0]) == ([], "10.9.9.9 names no service of this dump.")
+    assert (found["services"], found["notes"][0]) == ([], 'no service matches "10.9.9.9" in this dump')
 
 
 @pytest.mark.unmeasured

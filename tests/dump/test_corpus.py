@@ -79,5 +79,5 @@ def test_a_dump_without_table_headers_says_which_tables_it_was_taken_for() -> No
     ((dump,), _) = load_all(SHARED / "kubernetes/k3s-grep-filtered.rules")
     assert {name: table.rule_count for name, table in dump.tables.items()} == {"filter": 40, "nat": 94}
     said = [text(gap) for gap in dump.gaps]
-    assert said.count("lines are missing here: grep left them out") == 2
-    assert "the table of lines 43 to 178 is not named: nat, to judge by what stands there" in said
+    assert said.count("lines are missing: filtered by grep") == 2
+    assert "lines 43 to 178 name no table: assumed nat from the chains and targets" in said

@@ -23,12 +23,12 @@ FOREIGN: dict[str, str] = {
     "Proto Recv-Q Send-Q Local Address           Foreign Address": "a list of sockets",
     "NAME         TYPE        CLUSTER-IP   EXTERNAL-IP   PORT(S)   AGE\nkubernetes   ClusterIP   10.96.0.1": "kubectl get",
     "NAMESPACE   NAME   TYPE   CLUSTER-IP   EXTERNAL-IP": "kubectl get",
-    "=======\nTotal Number of Rules: 0": "a listing with no chain in it",
-    '{"kind":"ServiceList","apiVersion":"v1","items":[]}': "what the Kubernetes API has",
-    '{\n  "apiVersion": "v1",\n  "items": []\n}': "what the Kubernetes API has",
+    "=======\nTotal Number of Rules: 0": "a listing without any chain",
+    '{"kind":"ServiceList","apiVersion":"v1","items":[]}': "Kubernetes API objects",
+    '{\n  "apiVersion": "v1",\n  "items": []\n}': "Kubernetes API objects",
     "pass in quick on en0 proto tcp from any to any port 22": "rules of pf",
     "00100 allow ip from any to any via lo0": "rules of ipfw",
-    "bash: iptables: command not found": "iptables is not there",
+    "bash: iptables: command not found": "iptables is not installed",
     "iptables v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)": "as root",
 }
 
@@ -46,7 +46,7 @@ def test_a_text_of_another_kind_is_called_what_it_is(text: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "> ", "2024-11-12T10:11:12Z "])
 def test_the_way_of_one_packet_is_no_dump_however_often_it_met_rules(prefix: str) -> None:
     line = f"{prefix} TRACE: 2 0427ffe5 nat:A:rule:0x4aaa:JUMP:X  {TRACED}\n"
-    with pytest.raises(DumpError, match="the way of one packet"):
+    with pytest.raises(DumpError, match="the path of one packet"):
         load((line * 20).encode())
 
 

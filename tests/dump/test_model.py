@@ -155,7 +155,9 @@ def test_a_name_may_end_in_a_no_break_space() -> None:
 
 RULE = "-A A -j ACCEPT"
 CUT = "table nat has no COMMIT: its end may be missing"
-CUT_ONCE = "a rule of a built-in chain ends within a word: lines may be cut at a column, and what they do is not known"
+CUT_ONCE = (
+    "a rule of a built-in chain ends within a word: lines may be cut at a column, and what they do is unknown"
+)
 UNDECLARED = "table nat has rules of {}, but no declaration: lines may be missing"
 
 
@@ -171,17 +173,17 @@ UNDECLARED = "table nat has rules of {}, but no declaration: lines may be missin
         (f"*nat\n:B - [0:0]\n{RULE}\nCOMMIT\n", [(3, UNDECLARED.format("A"))]),
         (f"*nat\n{RULE}\n-A C -j A\nCOMMIT\n", [(2, UNDECLARED.format("A and 1 more"))]),
         ("*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -j RETURN\nCOMMIT\n",
-         [(1, "table filter is not here, where kube-proxy has rules too since 1.2")]),
+         [(1, "no table filter, in which kube-proxy 1.2 and newer has rules")]),
         (f"*nat\n:OUTPUT ACCEPT [0:0]\n:A - [0:0]\n{RULE}\n-A OUTPUT -j ACCEP\nCOMMIT\n", [(5, CUT_ONCE)]),
         ("*nat\n:OUTPUT ACCEPT [0:0]\n:CHAIN - [0:0]\n-A OUTPUT -j CHA\nCOMMIT\n", [(4, CUT_ONCE)]),
         ("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -m comment --comment \"a b\nCOMMIT\n", [(3, CUT_ONCE)]),
         ("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -m tcp --dport\nCOMMIT\n", [(3, CUT_ONCE)]),
         ("*nat\n:OUTPUT ACCEPT [0:0]\n-A OUTPUT -p tcp -j FOO\n-A OUTPUT -p tcp -j FOO --bar\nCOMMIT\n", []),
         ("*nat\n:OUTPUT [0:0]\n:A - [0:0]\n:B [0:0]\nCOMMIT\n",
-         [(2, "the policy of OUTPUT in table nat cannot be read: it is taken for ACCEPT")]),
+         [(2, "the policy of nat OUTPUT is unreadable: assumed ACCEPT")]),
         ("*nat\nCOMMIT\n*filter\nCOMMIT\n*nat\nCOMMIT\n", []),
         ("$ iptables-save\nwarn\n*nat\nCOMMIT\n", []),
-        ("*nat\noops\nCOMMIT\n$ exit\n", [(2, "within table nat: a line that is not part of a dump")]),
+        ("*nat\noops\nCOMMIT\n$ exit\n", [(2, "a line within table nat is not iptables output")]),
     ],
 )  # fmt: skip
 def test_a_dump_says_by_line_what_it_may_lack(text: str, gaps: list[tuple[int, str]]) -> None:

@@ -47,7 +47,7 @@ def set_rules(many: int) -> str:
 
 
 def left_open_notes(result: PacketResult) -> list[str]:
-    return [text for text in sentences(result.notes) if "left open is" in text]
+    return [text for text in sentences(result.notes) if "left open: " in text]
 
 
 def bounds(result: PacketResult, client: Client) -> dict[Fate, tuple[Fraction, Fraction]]:
@@ -73,6 +73,12 @@ def test_an_answer_names_what_was_left_open() -> None:
         assert 0 <= outcome.share <= outcome.at_most <= 1
 
 
+def truncated(result: PacketResult) -> bool:
+    """Whether the answer says that it leaves conditions open."""
+    facts = (fact for facts in packet_view(result).of(Facts) for fact in facts.facts)
+    return any(fact.label == "Truncated" and "conditions left open" in fact.text for fact in facts)
+
+
 def depends(result: PacketResult) -> str:
     """What the answer says that it depends on."""
     (text,) = (
@@ -86,9 +92,9 @@ def test_what_was_left_open_is_no_fault_of_the_dump() -> None:
     result = ask(f"filter|:FORWARD ACCEPT [0:0]\n{set_rules(9)}", **UNKNOWN)
     view, dump = packet_view(result), result.to_dict()["dump"]
     assert dump["complete"] is True
-    assert view.source.endswith(" · complete · QUESTIONS LEFT OPEN, see the notes")
-    assert depends(result).endswith("questions left open: see the notes")
-    assert "lacks" not in depends(result)
+    assert view.source.endswith(" · complete")
+    assert truncated(result)
+    assert "missing in this dump" not in depends(result)
     assert result.to_dict()["left_open"] == [field.text for field in result.left_open]
 
 
@@ -97,8 +103,9 @@ def test_a_dump_that_lacks_lines_and_leaves_questions_open_says_both(monkeypatch
     result = iptviz.packet(iptviz.load(LISTING.encode()), dst="10.0.0.1", local_ips=("10.0.0.1",))
     result = result._replace(complete=False)
     view = packet_view(result)
-    assert view.source.endswith(" · INCOMPLETE, see the notes · QUESTIONS LEFT OPEN, see the notes")
-    assert depends(result).endswith("what this dump lacks: see the notes; questions left open: see the notes")
+    assert view.source.endswith(" · INCOMPLETE, see the notes")
+    assert depends(result).endswith("what is missing in this dump (see the notes)")
+    assert truncated(result)
 
 
 OPTIONS = {"source": "--src", "destination": "--dst", "in-interface": "--in"}
@@ -112,8 +119,8 @@ def test_the_options_that_settle_what_was_left_open_come_first(
     rules = [f"filter|-A FORWARD -s 10.{n}.0.0/16 -i eth{n} -j {('DROP', 'QUEUE')[n % 2]}" for n in range(3)]
     result = ask("\n".join(["filter|-A FORWARD -d 10.2.0.0/16 -j DROP", *rules]), **UNKNOWN | {"dst": None})
     assert bool(result.left_open) == (most < 1000)
-    (advice,) = (text for text in sentences(result.notes) if text.startswith("to narrow it down: "))
-    named = advice.removeprefix("to narrow it down: ").split(", ")
+    (advice,) = (text for text in sentences(result.notes) if text.startswith("narrow the packet with "))
+    named = advice.removeprefix("narrow the packet with ").split(", ")
     left_open = {OPTIONS[field.kind] for field in result.left_open}
     assert set(named[: len(left_open)]) == left_open
     assert sorted(named) == sorted(OPTIONS.values())

@@ -34,7 +34,7 @@ EXAMPLES = {
         Condition("destination-range", "10.1.0.1-10.1.0.9", since=7),
         "destination in 10.1.0.1-10.1.0.9 (as line 7 left it)", "destination not in 10.1.0.1-10.1.0.9 (as line 7 left it)",
     ),
-    "source-type": (Condition("source-type", "LOCAL"), "source is an address of this node", "source is not an address of this node"),
+    "source-type": (Condition("source-type", "LOCAL"), "source is local to this node", "source is not local to this node"),
     "destination-type": (
         Condition("destination-type", "BROADCAST", rewritten="10.1.0.1-10.1.0.9:80-90", since=12),
         "destination is of type BROADCAST (rewritten to 10.1.0.1-10.1.0.9:80-90) (as line 12 left it)",
@@ -53,11 +53,11 @@ EXAMPLES = {
     "state": (
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
-    "tracking": (Condition("tracking", ""), "this node tracks connections", "this node tracks no connections"),
-    "fragment": (Condition("fragment", ""), "packet is a later fragment", "packet is no later fragment"),
+    "tracking": (Condition("tracking", ""), "this node tracks connections", "this node does not track connections"),
+    "fragment": (Condition("fragment", ""), "packet is a later fragment", "packet is not a later fragment"),
     "mark": (Condition("mark", "0x1/0x1", since=4), "mark is 0x1/0x1 (as line 4 left it)", "mark is not 0x1/0x1 (as line 4 left it)"),
     "connmark": (Condition("connmark", "0x10"), "connection mark is 0x10", "connection mark is not 0x10"),
-    "local": (Condition("local", "192.168.1.10"), "192.168.1.10 is an address of this node", "192.168.1.10 is no address of this node"),
+    "local": (Condition("local", "192.168.1.10"), "192.168.1.10 is an address of this node", "192.168.1.10 is not an address of this node"),
     "endpoint-local": (
         Condition("endpoint-local", "DNAT"),
         "each DNAT target is local to this node", "each DNAT target is not local to this node",
@@ -77,7 +77,7 @@ EXAMPLES = {
         Condition("time", "timestart 08:00:00 weekdays Mon,Tue kerneltz"),
         "now is timestart 08:00:00 weekdays Mon,Tue kerneltz", "now is not timestart 08:00:00 weekdays Mon,Tue kerneltz",
     ),
-    "quota": (Condition("quota", "5000", rule=9), "5000 at line 9 bytes are not used up", "5000 at line 9 bytes are used up"),
+    "quota": (Condition("quota", "5000", rule=9), "quota 5000 at line 9 is not used up", "quota 5000 at line 9 is used up"),
     "recent": (
         Condition("recent", "my list", "--seconds 60 --rsource", rule=12),
         "source is in the recent list my list (--seconds 60 --rsource) at line 12",
@@ -98,16 +98,16 @@ EXAMPLES = {
         "packet does not match -m string --string clients --algo bm (as line 5 left it)",
     ),
     "backend-order": (
-        Condition("backend-order", "nat"), "legacy's table nat is asked before nf_tables'", "legacy's table nat is asked after nf_tables'",
+        Condition("backend-order", "nat"), "legacy table nat runs before that of nf_tables", "legacy table nat runs after that of nf_tables",
     ),
     "unseen-tables": (
         Condition("unseen-tables", "raw, mangle"),
-        "the tables that are not in the dump (raw, mangle) do nothing here", "the tables that are not in the dump (raw, mangle) do something here",
+        "tables not in the dump (raw, mangle) have no effect", "tables not in the dump (raw, mangle) have an effect",
     ),
     "unseen-chains": (
         Condition("unseen-chains", "nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD"),
-        "what the dump lacks of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD is as kube-proxy writes it",
-        "what the dump lacks of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD is not as kube-proxy writes it",
+        "missing lines of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD are as kube-proxy writes them",
+        "missing lines of nat PREROUTING, KUBE-MARK-MASQ and filter FORWARD are not as kube-proxy writes them",
     ),
     "sysctl": (
         Condition("sysctl", "net.ipv4.conf.tenant12.route_localnet=1"),
@@ -310,7 +310,7 @@ def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> Non
         "limit 3/hour hashlimit-name intranet at line 3 is exceeded",
         "intranet is exceeded",
         "now is intranet",
-        "intranet bytes are used up",
+        "quota intranet is used up",
         "packet is in ipset clients intranet src,intranet",
         "packet is in ipset clients src (rewritten to intranet)",
         "packet matches intranet",
@@ -323,7 +323,7 @@ def test_a_name_has_the_pseudonym_that_it_has_in_the_dump(beside: Beside) -> Non
 )
 def test_what_may_be_a_name_without_a_pseudonym_is_refused(beside: Beside, text: str) -> None:
     assert read_assumption(text).text == text  # it is a condition
-    with pytest.raises(PacketError, match="cannot be put into pseudonyms"):
+    with pytest.raises(PacketError, match="cannot redact"):
         beside.assumption(text)
 
 

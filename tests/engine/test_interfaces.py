@@ -89,7 +89,7 @@ def test_an_interface_that_a_packet_is_said_to_come_in_by_is_there(addresses: st
     ],
 )
 def test_an_interface_that_is_not_listed_is_not_assumed(text: str, addresses: str) -> None:
-    with pytest.raises(PacketError, match="cannot be so"):
+    with pytest.raises(PacketError, match="contradicts the packet or another"):
         verdicts(f"{IN} -i eth0", addresses, assume=(text,))
 
 

@@ -103,8 +103,8 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
         "packet matches ~j DROP and rules end at line 2, which cannot be read": "1 STOLEN INPUT",
         "packet matches ~j DROP and rules go on after line 2, which cannot be read": "1 ACCEPT INPUT"}),
     ("filter|-A FORWARD -j DROP", {"local_ips": ()},
-     {"destination is not an address of this node": "1 DROP FORWARD",
-      "destination is an address of this node": "1 ACCEPT INPUT"}),
+     {"destination is not local to this node": "1 DROP FORWARD",
+      "destination is local to this node": "1 ACCEPT INPUT"}),
     # DNAT is seen by routing and by the tables behind it
     (("nat|-A PREROUTING -d 10.2.0.2/32 -j DNAT --to-destination 10.2.0.3:81\n"
      "filter|-A FORWARD -d 10.2.0.3/32 -p tcp -m tcp --dport 81 -j DROP"), {},
@@ -213,7 +213,7 @@ def test_nat_is_not_asked_where_nothing_wants_connections_to_be_tracked() -> Non
     assert told(ask(rules)) == {"always": "1 ACCEPT FORWARD mark None"}  # a mark alone is no other fate
     assert told(ask(rules + "\nfilter|-A FORWARD -m mark --mark 0x7 -j DROP")) == {
         "this node tracks connections": "1 DROP FORWARD mark 0x7",
-        "this node tracks no connections": "1 ACCEPT FORWARD",
+        "this node does not track connections": "1 ACCEPT FORWARD",
     }
     assert told(ask(rules, assume=("this node tracks connections",))) == {
         "always": "1 ACCEPT FORWARD mark 0x7"
@@ -274,26 +274,26 @@ def test_no_target_is_untested() -> None:
     ("about", "message"),
     [
         ({"src": "fd00::1"}, "IPv6, the dump is ipv4"),
-        ({"dst": "10.0.0"}, "is no address"),
+        ({"dst": "10.0.0"}, "invalid address"),
         ({"dport": 65536}, "out of range"),
         ({"protocol": "icmp"}, "icmp has no ports"),
-        ({"protocol": "nosuch"}, "no protocol"),
-        ({"protocol": "ipv6-icmp", "dport": None, "sport": None}, "does not go with"),
-        ({"hook": "forward"}, "no hook"),
-        ({"hook": "output"}, "came in by no interface"),
-        ({"ctstate": "OLD"}, "no connection state"),
-        ({"mark": "many"}, "is no mark"),
-        ({"tcp_flags": "SIN"}, "names no TCP flags"),
+        ({"protocol": "nosuch"}, "unknown protocol"),
+        ({"protocol": "ipv6-icmp", "dport": None, "sport": None}, "does not fit"),
+        ({"hook": "forward"}, "unknown hook"),
+        ({"hook": "output"}, "does not apply to locally generated"),
+        ({"ctstate": "OLD"}, "unknown connection state"),
+        ({"mark": "many"}, "invalid mark"),
+        ({"tcp_flags": "SIN"}, "invalid TCP flags"),
         ({"protocol": "udp"}, "has no TCP flags"),
         ({"icmp_type": "8"}, "tcp has no ICMP type"),
         (
             {"protocol": "icmp", "sport": None, "dport": None, "tcp_flags": None, "icmp_type": "no"},
-            "is no type",
+            "invalid ICMP type",
         ),
-        ({"uid": 0}, "has no owner"),
+        ({"uid": 0}, "only apply to locally generated"),
         ({"length": -1}, "out of range"),
         ({"local_ips": ("fd00::1",)}, "IPv6, the dump is ipv4"),
-        ({"assume": ("it rains",)}, "no condition reads"),
+        ({"assume": ("it rains",)}, "unknown condition"),
     ],
 )
 def test_a_packet_that_cannot_be_is_refused(about: dict[str, Any], message: str) -> None:
@@ -331,7 +331,12 @@ def test_notes_say_what_the_answer_lacks() -> None:
         filter|-A A -j A"""
     result = ask(rules, ctstate="RELATED")
     notes = "\n".join(sentences(result.notes))
-    for words in ("jumps to NOWHERE", "A -> A is a loop", "no table mangle, nat", "first packet"):
+    for words in (
+        "jumps to NOWHERE",
+        "A -> A is a loop",
+        "no mangle, nat tables in the dump; assumed empty",
+        "first packet",
+    ):
         assert words in notes
     assert "no built-in chain" in "\n".join(sentences(ask("filter|:FORWARD ACCEPT").notes))
 

@@ -128,9 +128,9 @@ def test_which_rule_asks_is_to_be_said_where_several_do() -> None:
     once = "filter|-A INPUT -m limit --limit 3/hour -j DROP\n"
     assert verdicts(once, "limit 3/hour is not exceeded") == {"DROP"}
     twice = f"{once}filter|-A INPUT -p udp -m limit --limit 3/hour -j DROP\n"
-    with pytest.raises(PacketError, match="does not say which rule asks, and several conditions"):
+    with pytest.raises(PacketError, match="does not name its rule, and several conditions"):
         verdicts(twice, "limit 3/hour is not exceeded")
-    with pytest.raises(PacketError, match="no condition of the answer reads so"):
+    with pytest.raises(PacketError, match="no condition of the answer matches"):
         verdicts(once, "limit 9/hour is not exceeded")
 
 

@@ -113,17 +113,17 @@ def test_counters_inside_a_rule_are_no_option_of_anything(counters: str) -> None
 )  # fmt: skip
 def test_a_rule_cut_short_has_a_problem(rule: str) -> None:
     problem = take_apart(f"-A CHAIN {rule}").problem
-    assert problem.endswith("lacks its value")
+    assert problem.endswith("has no value")
     assert problem.split()[0] in rule
 
 
 def test_an_append_without_a_chain_has_a_problem() -> None:
-    assert take_apart("-A") == RuleParts("", (), (), None, (), "-A lacks its value")
+    assert take_apart("-A") == RuleParts("", (), (), None, (), "-A has no value")
 
 
 def test_a_quote_that_never_closes_is_a_problem_of_the_rule() -> None:
     parts = take_apart('-A CHAIN -s 10.0.0.1 -m comment --comment "cut he')
-    assert parts == RuleParts("CHAIN", (), (), None, (), "a quote is never closed")
+    assert parts == RuleParts("CHAIN", (), (), None, (), "unterminated quote")
 
 
 @pytest.mark.parametrize("rule", ["! -j ACCEPT", "! -g A", "! -m tcp --dport 80 -j A"])

@@ -30,8 +30,8 @@ FORMS = (
 def test_a_command_is_read_as_its_rule(form: str) -> None:
     read = dump(form)
     assert rules(read) == {"nat": [(1, RULE)]}
-    assert notes(read) == [("1", False, "a command, read as the rule that it makes")]
-    told = "made from 1 iptables command, as if it ran once: what was there before is not known"
+    assert notes(read) == [("1", False, "read a command as the rule that it adds")]
+    told = "built from 1 iptables command, each run once; the rules before them are unknown"
     assert any(sentence(gap).endswith(told) for gap in read.gaps)
     assert read.lacks_lines
 
@@ -84,7 +84,7 @@ def test_what_a_shell_expands_is_left_out_and_said() -> None:
         "iptables -A INPUT -s $CLIENT -j DROP", "iptables -A INPUT -j ACCEPT", "iptables -A `chain` -j DROP"
     )
     assert rules(read) == {"filter": [(2, "-A INPUT -j ACCEPT")]}
-    assert [place for place, skipped, what in notes(read) if skipped and "expands" in what] == ["1", "3"]
+    assert [place for place, skipped, what in notes(read) if skipped and "expansion" in what] == ["1", "3"]
 
 
 def test_families_are_dumps_of_their_own() -> None:
@@ -104,7 +104,7 @@ def test_families_are_dumps_of_their_own() -> None:
     ],
 )  # fmt: skip
 def test_commands_that_make_no_rule_are_no_dump(line: str) -> None:
-    with pytest.raises(DumpError, match="holds no dump"):
+    with pytest.raises(DumpError, match=r"no (readable )?iptables rules"):
         Dump(f"{line}\n".encode())
 
 

@@ -15,9 +15,9 @@ from iptviz.intake.read import read_text
 from tests.intake.test_index import assert_tiles, dump_like
 
 TEXT = '*nat\n:A - [0:0]\n-A A -m comment --comment "\u00e9 & \u4e2d" -j B\nCOMMIT\n'
-WIDE, NUL = "the text is UTF-16 or UTF-32", "NUL bytes are left out"
-RETURNS = "lines end in carriage returns"
-COLOURS = "grep's colours are left out"
+WIDE, NUL = "the text is UTF-16 or UTF-32", "NUL bytes removed"
+RETURNS = "carriage returns removed"
+COLOURS = "colour codes of grep removed"
 
 
 def worded(raw: bytes) -> tuple[bytes, tuple[str, ...]]:

@@ -115,7 +115,7 @@ def test_lines_with_signs_alone_are_a_side(signs: str) -> None:
     assert not read.complete
     with pytest.raises(DumpError, match=f"the {other} side of this diff has no rules") as refused:
         load(lines, side=other)
-    assert refused.value.hint == f"read the other: --side {which}"
+    assert refused.value.hint == f"read the other side: --side {which}"
 
 
 def test_a_list_is_no_diff() -> None:
@@ -124,7 +124,7 @@ def test_a_list_is_no_diff() -> None:
 
 
 def test_a_side_of_what_is_no_diff_is_refused() -> None:
-    with pytest.raises(DumpError, match="--side old is for diffs"):
+    with pytest.raises(DumpError, match="--side old needs a diff"):
         load(joined(*OLD), side="old")
 
 

@@ -16,8 +16,8 @@ from tests.intake.texts import dump, dumps, joined, rules, texts
 RULE = '-A A -m comment --comment "a \\"b\\"" -j B'
 OTHER = "-A A -j C"
 NAT = f"*nat\n:A - [0:0]\n{RULE}\n{OTHER}\nCOMMIT\n"
-UNPACKED = "what stands in strings (JSON, YAML) is unpacked"
-COUNTED = "lines are counted in the text as unpacked"
+UNPACKED = "text in JSON or YAML strings unpacked"
+COUNTED = "line numbers are those of the unpacked text"
 
 
 if TYPE_CHECKING:
@@ -149,5 +149,5 @@ def test_parts_of_two_streams_are_joined_each_for_itself() -> None:
 def test_rules_within_lines_are_not_said_to_be_absent(tmp_path: Path) -> None:
     path = tmp_path / "script"
     path.write_text("printf '%s\\n' '*nat' " + "'-A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-A' " * 3 + "\n")
-    with pytest.raises(NothingError, match="rules stand within its lines"):
+    with pytest.raises(NothingError, match="several rules share a line"):
         load(str(path))

@@ -30,7 +30,7 @@ PLAIN = {
 PROMPT = "root@node-1:~# iptables-save"
 END = "root@node-1:~# "
 WIDE = "the text is UTF-16 or UTF-32"
-ENTITIES, TAGS = "HTML entities are undone", "HTML tags within lines are left out"
+ENTITIES, TAGS = "HTML entities decoded", "HTML tags removed"
 COMMENT_LINES = ("# Generated", "# Completed")
 
 
@@ -56,7 +56,7 @@ FORMS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...]]] = {
     "counters": ((counted,), {}, ()),
     "no end of the last line": ((), {"last": False}, ()),
     "crlf": ((), {"end": "\r\n"}, ()),
-    "cr": ((), {"end": "\r"}, ("lines end in carriage returns",)),
+    "cr": ((), {"end": "\r"}, ("carriage returns removed",)),
     "byte order mark": ((), {"encode": lambda text: b"\xef\xbb\xbf" + text.encode()}, ()),
     "utf-16-le": ((), {"encode": wild.utf16("utf-16-le")}, (WIDE,)),
     "utf-16-be": ((), {"encode": wild.utf16("utf-16-be")}, (WIDE,)),
@@ -64,7 +64,7 @@ FORMS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...]]] = {
     "utf-16-be without mark": ((), {"encode": lambda text: text.encode("utf-16-be")}, (WIDE,)),
     "utf-32": ((), {"encode": wild.utf16("utf-32-le")}, (WIDE,)),
     "utf-16 with crlf": ((), {"encode": wild.utf16("utf-16-le"), "end": "\r\n"}, (WIDE,)),
-    "nul bytes": ((), {"encode": lambda text: text.encode().replace(b"COMMIT", b"COM\0MIT")}, ("NUL bytes are left out",)),
+    "nul bytes": ((), {"encode": lambda text: text.encode().replace(b"COMMIT", b"COM\0MIT")}, ("NUL bytes removed",)),
     "trailing blanks": ((trailing("  "),), {}, ()),
     "trailing tabs and crlf": ((trailing("\t"),), {"end": "\r\n"}, ()),
     "blank lines around": ((before("", ""), after("", "")), {}, ()),
@@ -121,7 +121,7 @@ FORMS: dict[str, tuple[tuple[Any, ...], dict[str, Any], tuple[str, ...]]] = {
     "utf-16, prompt": ((before(PROMPT), after(END)), {"encode": wild.utf16("utf-16-le")}, (WIDE,)),
     "utf-16, quoted, crlf": ((always("> "),), {"encode": wild.utf16("utf-16-be"), "end": "\r\n"}, (WIDE,)),
     "fence, quoted": ((before("```"), after("```"), always("> ")), {}, ()),
-    "cr, quoted": ((always("> "),), {"end": "\r"}, ("lines end in carriage returns",)),
+    "cr, quoted": ((always("> "),), {"end": "\r"}, ("carriage returns removed",)),
     "no comments": ((without(*COMMENT_LINES),), {}, ()),
     "no comments, quoted": ((without(*COMMENT_LINES), always("> ")), {}, ()),
 }  # fmt: skip

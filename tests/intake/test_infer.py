@@ -38,7 +38,7 @@ ROW = "ACCEPT     all  --  0.0.0.0/0            0.0.0.0/0"
 def test_a_rule_alone_tells_its_table(line: str, table: str) -> None:
     read = dump(line)
     assert rules(read) == {table: [(1, line)]}
-    assert f"the table of line 1 is not named: {table}, to judge by what stands there" in [
+    assert f"line 1 names no table: assumed {table} from the chains and targets" in [
         text(gap) for gap in read.gaps
     ]
 
@@ -59,7 +59,7 @@ def test_the_built_in_chains_tell_the_table(chains: tuple[str, ...], table: str)
     for read in (dump(*printed), dump(*listed)):
         assert list(read.tables) == [table]
         assert list(read.tables[table].chains) == list(chains)
-        assert not any("is not named" in text(gap) for gap in read.gaps)
+        assert not any("names no table" in text(gap) for gap in read.gaps)
 
 
 @pytest.mark.parametrize("table", ["filter", "nat", "mangle", "raw", "security"])

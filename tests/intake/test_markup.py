@@ -8,7 +8,7 @@ from iptviz.checks.wording import sentences
 from iptviz.dump.model import Dump
 from tests.intake.texts import dump, rules
 
-TAGS, ENTITIES = "HTML tags within lines are left out", "HTML entities are undone"
+TAGS, ENTITIES = "HTML tags removed", "HTML entities decoded"
 RULE = '-A A -m comment --comment "a -> b" -j B'
 
 FORMS: dict[str, tuple[list[str], list[str]]] = {
@@ -42,7 +42,7 @@ def test_a_rule_in_html_is_read(form: str) -> None:
 def test_rules_parted_by_tags_stand_on_lines_of_their_own() -> None:
     read = dump("<p>-A A -j B<br>-A A -j C<br/>", "-A A -j D</p>")
     assert rules(read) == {"filter": [(1, "-A A -j B"), (2, "-A A -j C"), (3, "-A A -j D")]}
-    assert sentences(read.repairs) == [TAGS, "lines are counted in the text as unpacked"]
+    assert sentences(read.repairs) == [TAGS, "line numbers are those of the unpacked text"]
 
 
 @pytest.mark.parametrize("comment", ["a &quot; b", "x --comment &quot;y", "<br>-A X", "&amp;lt;", "-A <b>X"])

@@ -14,32 +14,32 @@ RULE = '-A A -p tcp -m comment --comment "a b" -m tcp --dport 80 -j B'
 
 # As it was written -> the rule that is meant, and what is said of the line.
 MENDED: dict[str, tuple[str, str]] = {
-    f"{RULE}   # why": (RULE, "a remark behind the rule is left out"),
-    f"{RULE} // why": (RULE, "a remark behind the rule is left out"),
-    f"{RULE}  \u2190 step 2": (RULE, "a remark behind the rule is left out"),
-    f"{RULE} <-- here": (RULE, "a remark behind the rule is left out"),
-    f"{RULE} <--- here # and there": (RULE, "a remark behind the rule is left out"),
-    f"{RULE} (the last)": (RULE, "a remark behind the rule is left out"),
-    RULE.replace("--dport", "\u2013dport"): (RULE, "typographic dashes are replaced"),
-    RULE.replace("--dport", "\u2014dport"): (RULE, "typographic dashes are replaced"),
-    RULE.replace("--dport", "-\u2013dport"): (RULE, "typographic dashes are replaced"),
-    RULE.replace("-j", "\u2212j"): (RULE, "typographic dashes are replaced"),
-    RULE.replace('"a b"', "\u201ca b\u201d"): (RULE, "typographic quotes are replaced"),
-    RULE.replace('"a b"', "\u201ea b\u201c"): (RULE, "typographic quotes are replaced"),
-    RULE.replace('"a b"', "\u00aba b\u00bb"): (RULE, "typographic quotes are replaced"),
-    RULE.replace('"a b"', '\u201ca b"'): (RULE, "typographic quotes are replaced"),
-    RULE.replace('"a b"', "\u2018a b\u2019"): (RULE, "single quotes are replaced"),
-    RULE.replace('"a b"', "'a b'"): (RULE, "single quotes are replaced"),
-    RULE.replace('"a b"', '\\"a b\\"'): (RULE, "backslashes before quotes are left out"),
-    RULE.replace('"a b"', '""a b""'): (RULE, "doubled quotes are replaced"),
-    RULE.replace('"a b"', "a b"): (RULE, "the words of a comment without quotes belong together"),
-    RULE.replace('"a b"', '""""a b""""'): (RULE, "doubled quotes are replaced"),
-    RULE.replace(" -j", " \u200b-j"): (RULE, "invisible signs are left out"),
-    RULE.replace(" -j", "\u00a0-j"): (RULE, "invisible signs are left out"),
-    RULE.replace(" -j", r"\xa0-j"): (RULE, "invisible signs are left out"),
-    RULE.replace("--dport", r"\x1b[36m--dport\u001b[0m"): (RULE, "invisible signs are left out"),
-    RULE.replace("-j B", "-j \u00adB"): (RULE, "invisible signs are left out"),
-    f"[1:60] {RULE} # why": (f"[1:60] {RULE}", "a remark behind the rule is left out"),
+    f"{RULE}   # why": (RULE, "removed a remark after the rule"),
+    f"{RULE} // why": (RULE, "removed a remark after the rule"),
+    f"{RULE}  \u2190 step 2": (RULE, "removed a remark after the rule"),
+    f"{RULE} <-- here": (RULE, "removed a remark after the rule"),
+    f"{RULE} <--- here # and there": (RULE, "removed a remark after the rule"),
+    f"{RULE} (the last)": (RULE, "removed a remark after the rule"),
+    RULE.replace("--dport", "\u2013dport"): (RULE, "replaced typographic dashes"),
+    RULE.replace("--dport", "\u2014dport"): (RULE, "replaced typographic dashes"),
+    RULE.replace("--dport", "-\u2013dport"): (RULE, "replaced typographic dashes"),
+    RULE.replace("-j", "\u2212j"): (RULE, "replaced typographic dashes"),
+    RULE.replace('"a b"', "\u201ca b\u201d"): (RULE, "replaced typographic quotes"),
+    RULE.replace('"a b"', "\u201ea b\u201c"): (RULE, "replaced typographic quotes"),
+    RULE.replace('"a b"', "\u00aba b\u00bb"): (RULE, "replaced typographic quotes"),
+    RULE.replace('"a b"', '\u201ca b"'): (RULE, "replaced typographic quotes"),
+    RULE.replace('"a b"', "\u2018a b\u2019"): (RULE, "replaced single quotes"),
+    RULE.replace('"a b"', "'a b'"): (RULE, "replaced single quotes"),
+    RULE.replace('"a b"', '\\"a b\\"'): (RULE, "removed backslashes before quotes"),
+    RULE.replace('"a b"', '""a b""'): (RULE, "replaced doubled quotes"),
+    RULE.replace('"a b"', "a b"): (RULE, "quoted an unquoted comment"),
+    RULE.replace('"a b"', '""""a b""""'): (RULE, "replaced doubled quotes"),
+    RULE.replace(" -j", " \u200b-j"): (RULE, "removed invisible characters"),
+    RULE.replace(" -j", "\u00a0-j"): (RULE, "removed invisible characters"),
+    RULE.replace(" -j", r"\xa0-j"): (RULE, "removed invisible characters"),
+    RULE.replace("--dport", r"\x1b[36m--dport\u001b[0m"): (RULE, "removed invisible characters"),
+    RULE.replace("-j B", "-j \u00adB"): (RULE, "removed invisible characters"),
+    f"[1:60] {RULE} # why": (f"[1:60] {RULE}", "removed a remark after the rule"),
 }
 
 
@@ -115,7 +115,7 @@ def test_lines_that_end_in_backslashes_go_on() -> None:
     ]
     read = dump("*nat", ":A - [0:0]", *lines, "COMMIT")
     assert [" ".join(text.split()) for text in texts(read)] == [RULE, "-A A -j C"]
-    assert notes(read) == [("4-6", False, "joined to the rule above, which it continues")]
+    assert notes(read) == [("4-6", False, "joined a wrapped line")]
 
 
 def test_a_comment_without_quotes_may_be_wrapped() -> None:
@@ -167,7 +167,7 @@ def test_a_quote_that_is_lost_is_put_back(value: str) -> None:
     written = RULE.replace('"a b"', value)
     read = dump("*nat", ":A - [0:0]", written, "-A A -j C", "COMMIT")
     assert texts(read) == [RULE, "-A A -j C"]
-    assert ("3", False, "the words of a comment without quotes belong together") in notes(read)
+    assert ("3", False, "quoted an unquoted comment") in notes(read)
 
 
 def test_a_quote_that_is_closed_on_the_next_line_is_not_lost() -> None:

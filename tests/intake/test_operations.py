@@ -51,15 +51,15 @@ def test_an_operation_is_carried_out(case: str) -> None:
 @pytest.mark.parametrize(
     ("line", "skipped", "reason"),
     [
-        ("-I A -j N", False, "carried out: a rule is inserted above"),
-        ("-D A 1", False, "carried out: a rule above is deleted"),
-        ("-R A 1 -j N", False, "carried out: a rule above is replaced"),
-        ("-F A", False, "carried out: a chain is emptied"),
-        ("-X B", False, "carried out: a chain is deleted"),
-        ("-E B C", False, "carried out: a chain is renamed"),
-        ("-D A 9", True, "changes something that is not here"),
-        ("-R A 9 -j N", True, "changes something that is not here"),
-        ("-E NONE C", True, "changes something that is not here"),
+        ("-I A -j N", False, "applied: inserts a rule above"),
+        ("-D A 1", False, "applied: deletes a rule above"),
+        ("-R A 1 -j N", False, "applied: replaces a rule above"),
+        ("-F A", False, "applied: flushes a chain"),
+        ("-X B", False, "applied: deletes a chain"),
+        ("-E B C", False, "applied: renames a chain"),
+        ("-D A 9", True, "changes a rule or chain that is not in the text"),
+        ("-R A 9 -j N", True, "changes a rule or chain that is not in the text"),
+        ("-E NONE C", True, "changes a rule or chain that is not in the text"),
     ],
 )
 def test_an_operation_is_noted_by_line(line: str, skipped: bool, reason: str) -> None:

@@ -27,9 +27,9 @@ WHOLE = [FIRST, LAST]
 def test_a_rule_quoted_twice_counts_once(lines: list[str], places: list[int]) -> None:
     read = dump(*lines)
     assert rules(read) == {"nat": list(zip(places, WHOLE, strict=True))}
-    again = [place for place, skipped, what in notes(read) if skipped and "counts once" in what]
+    again = [place for place, skipped, what in notes(read) if skipped and "counted once" in what]
     assert again
-    assert any("elsewhere in the text" in sentence(gap) for gap in read.gaps)
+    assert any("again in the text" in sentence(gap) for gap in read.gaps)
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,7 @@ def test_where_none_is_obvious_all_are_listed() -> None:
     with pytest.raises(DumpError) as caught:
         load(joined(*NAT, *ANOTHER))
     assert caught.value.where == "<bytes>"
-    assert caught.value.what == (
-        "holds 2 dumps, and nothing tells which one is meant: choose one with --dump N"
-    )
+    assert caught.value.what == ("contains 2 dumps; pick one with --dump N")
     assert caught.value.hint.splitlines() == [
         "1: line 2 · iptables-save v1.8.9 · rules: nat 1 · Mon Nov 23 12:00:00 2026",
         "  2: line 7 · iptables-save v1.8.9 · rules: nat 1 · Mon Nov 23 12:00:00 2026",
@@ -116,7 +114,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
     with pytest.raises(DumpError) as caught:
         load(joined(*lines))
     assert caught.value.hint.count("\n") == 12
-    assert caught.value.hint.endswith("and 8 more: iptviz sources lists them")
+    assert caught.value.hint.endswith("and 8 more; list them: iptviz sources")
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -128,10 +126,10 @@ def test_a_number_chooses_whatever_is_obvious(number: int) -> None:
 @pytest.mark.parametrize(
     ("lines", "number", "what"),
     [
-        ([*NAT, *ANOTHER], 3, "holds 2 dumps, there is no dump 3"),
-        ([*NAT, *ANOTHER], 0, "holds 2 dumps, there is no dump 0"),
-        (NAT, 2, "holds 1 dump, there is no dump 2"),
-        (NAT, -1, "holds 1 dump, there is no dump -1"),
+        ([*NAT, *ANOTHER], 3, "no dump 3; contains 2 dumps"),
+        ([*NAT, *ANOTHER], 0, "no dump 0; contains 2 dumps"),
+        (NAT, 2, "no dump 2; contains 1 dump"),
+        (NAT, -1, "no dump -1; contains 1 dump"),
     ],
 )
 def test_a_number_that_is_not_there(lines: list[str], number: int, what: str) -> None:

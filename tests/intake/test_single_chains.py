@@ -91,7 +91,7 @@ def test_a_chain_that_has_changed_since_is_of_another_dump() -> None:
     changed = by_chain()[by_chain().index(COMMAND.format("KUBE-SEP-BBBB")) :].replace(
         "10.244.1.5", "10.244.1.6"
     )
-    with pytest.raises(DumpError, match="holds 2 dumps"):
+    with pytest.raises(DumpError, match="contains 2 dumps"):
         load((by_chain() + changed).encode())
 
 

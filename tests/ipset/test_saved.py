@@ -268,36 +268,36 @@ def test_a_listing_of_all_members_is_read(text: str) -> None:
 
 
 def test_members_that_are_saved_below_a_cut_list_are_not_its_own() -> None:
-    with pytest.raises(DumpError, match="sets:4: lists 1 of 2 members of the set 's'"):
+    with pytest.raises(DumpError, match='sets:4: the set "s" lists 1 of 2 members'):
         read_ipsets(listed(2, "10.0.0.1\n") + "create t hash:ip\nadd t 10.0.0.1\n", "sets")
 
 
 NEW = "create s hash:ip,port\n"
 WRONG = {
-    "word": ("nonsense", "sets:1: 'nonsense' neither creates"),
-    "flush": ("create s hash:ip\nflush s\n", "sets:2: 'flush s' neither creates"),
-    "type": ("create s hash:odd\n", "sets:1: 'hash:odd' is no type"),
+    "word": ("nonsense", 'sets:1: cannot parse ipset line "nonsense"'),
+    "flush": ("create s hash:ip\nflush s\n", 'sets:2: cannot parse ipset line "flush s"'),
+    "type": ("create s hash:odd\n", 'sets:1: unknown set type "hash:odd"'),
     "without members": (
         "Name: s\nType: hash:ip\nHeader: family inet\nNumber of entries: 3\n",
-        "sets:4: the members of the set 's' are not listed",
+        'sets:4: the members of the set "s" are not listed',
     ),
     "without all members": (
         LISTED.replace("10.1.0.0/16 nomatch\n", ""),
-        "sets:7: lists 1 of 2 members of the set 'nets'",
+        'sets:7: the set "nets" lists 1 of 2 members',
     ),
     "cut": (
         "Name: s\nType: hash:ip\nHeader: family inet\nNumber of entries: 3\nMembers:\n",
-        "sets:4: lists 0 of 3",
+        'sets:4: the set "s" lists 0 of 3',
     ),
-    "twice": ("create s hash:ip\ncreate s hash:ip\n", "sets:2: the set 's' is created twice"),
-    "absent": ("add s 10.0.0.1\n", "sets:1: adds to the set 's'"),
-    "family": ("create s hash:ip family decnet\n", "sets:1: 'decnet' is no family"),
-    "netmask": ("create s hash:ip netmask 33\n", "is no mask"),
-    "bitmask": ("create s hash:ip bitmask ::1\n", "is no mask"),
-    "markmask": ("create s hash:ip,mark markmask 0x1ffffffff\n", "is no mask of marks"),
+    "twice": ("create s hash:ip\ncreate s hash:ip\n", 'sets:2: the set "s" is created twice'),
+    "absent": ("add s 10.0.0.1\n", 'sets:1: adds to the set "s"'),
+    "family": ("create s hash:ip family decnet\n", 'sets:1: invalid family "decnet"'),
+    "netmask": ("create s hash:ip netmask 33\n", "invalid mask"),
+    "bitmask": ("create s hash:ip bitmask ::1\n", "invalid mask"),
+    "markmask": ("create s hash:ip,mark markmask 0x1ffffffff\n", "invalid markmask"),
     "other family": (
         "create s hash:ip\nadd s fd00::1\n",
-        "sets:2: 'fd00::1' is no entry of a set of type hash:ip",
+        'sets:2: invalid entry "fd00::1"',
     ),
     "name": ("create s hash:ip\nadd s example.org\n", "sets:2:"),
     "zero byte": ("create s hash:ip\nadd s 10.0.0.1\0\n", "sets:2:"),
@@ -313,7 +313,7 @@ WRONG = {
     "mark": ("create s hash:ip,mark\nadd s 10.0.0.1,4294967296\n", "sets:2:"),
     "marks": ("create s hash:ip,mark\nadd s 10.0.0.1,1-2-3\n", "sets:2:"),
     "interface": ("create s hash:net,iface\nadd s 10.0.0.0/8,sixteen-letters-\n", "sets:2:"),
-    "member first": ("Name: s\nMembers:\n10.0.0.1\n", "sets:3: adds to the set 's'"),
+    "member first": ("Name: s\nMembers:\n10.0.0.1\n", 'sets:3: adds to the set "s"'),
 }
 
 

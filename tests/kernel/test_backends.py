@@ -123,8 +123,8 @@ def test_without_the_order_each_is_a_case() -> None:
              for backend in BACKENDS]  # fmt: skip
     found = iptviz.packet(Snapshot(dumps), **asked(SENT[2]))
     assert {(outcome.when[0].text, outcome.packet.dnat) for outcome in found.outcomes} == {
-        ("legacy's table nat is asked before nf_tables'", "10.2.0.3:80"),
-        ("legacy's table nat is asked after nf_tables'", "10.2.0.4:80"),
+        ("legacy table nat runs before that of nf_tables", "10.2.0.3:80"),
+        ("legacy table nat runs after that of nf_tables", "10.2.0.4:80"),
     }
 
 

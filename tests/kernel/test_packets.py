@@ -128,7 +128,7 @@ def ask(dump: iptviz.Dump, question: dict[str, Any]) -> PacketResult:
 def known_of_tracking(*dumps: iptviz.Dump) -> tuple[str, ...]:
     """What is known here of connections where no rule makes the kernel track them."""
     tracked = any(DumpRules(dump).wants_tracking for dump in dumps)
-    return () if tracked else ("this node tracks no connections",)
+    return () if tracked else ("this node does not track connections",)
 
 
 def compare(lab: Wire, sent: Sent, before: iptviz.Dump) -> tuple[iptviz.Dump, str]:

@@ -60,8 +60,8 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
         "elsewhere": "kubelet runs",
         "none": "does not run in iptables mode, or its rules were flushed",
         "no-nat": "no nat table",
-        "cut": "is not known",
-        "flushed": f"{expected.chain} ({expected.table}, line {expected.line}) shows that kube-proxy ran here",
+        "cut": "is unknown",
+        "flushed": f"{expected.chain} ({expected.table}, line {expected.line}) shows that kube-proxy ran on this node",
     }
     assert words.get(expected.name, "") in said or "no nat table" in said
     assert ("does not run" in said) == (expected.name in {"elsewhere", "none"})
@@ -74,14 +74,14 @@ def test_who_finds_nothing_is_told_of_the_mode(text: str, expected: Mode) -> Non
         (
             "firewalld",
             "its rules are gone from nat",
-            "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here",
+            "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran on this node",
         ),
         ("flushed-nat", "no sign of kube-proxy in iptables mode", "or its rules were flushed"),
-        ("filter-only", "written by kube-proxy", "table nat is not here"),
+        ("filter-only", "kube-proxy 1.25 or newer", "no table nat"),
         (
             "cut-in-declarations",
-            "the dump lacks lines and has no KUBE-SERVICES chain",
-            "whether kube-proxy runs in iptables mode here is not",
+            "the dump is incomplete and has no KUBE-SERVICES chain",
+            "whether kube-proxy runs in iptables mode is unknown",
         ),
     ],
 )
@@ -109,6 +109,6 @@ def test_a_node_in_userspace_mode_is_not_said_to_have_no_kube_proxy() -> None:
     dump = iptviz.load(USERSPACE.encode())
     for notes in (iptviz.trace(dump, "10.0.0.1").notes, iptviz.services(dump).notes):
         text = "\n".join(sentences(notes))
-        assert "kube-proxy runs in userspace mode here (line 3)" in text
+        assert "kube-proxy runs or ran in userspace mode (line 3)" in text
         assert "endpoints are not in iptables" in text
         assert "does not run" not in text

@@ -55,12 +55,12 @@ def fact(result: iptviz.TraceResult) -> str:
 @pytest.mark.parametrize(
     ("connections", "verdict", "text"),
     [
-        ((250, 250, 250, 250), "chance", "1,000 connections: as expected, chance explains the difference"),
-        ((260, 230, 250, 260), "chance", "p = 0.49, level 1 in 1,000"),
-        ((400, 200, 200, 200), "more than chance", "NOT as expected, by more than chance (chi-square test, p = "),
-        ((1000, 0, 0, 0), "more than chance", "NOT as expected"),
-        ((5, 5, 5, 5), "chance", "20 connections: as expected"),
-        ((5, 4, 5, 5), "too few", "19 connections: too few to tell chance from error, it takes 20"),
+        ((250, 250, 250, 250), "chance", "1,000 connections: consistent with the expected shares"),
+        ((260, 230, 250, 260), "chance", "p = 0.49, alpha = 0.001"),
+        ((400, 200, 200, 200), "more than chance", "deviates significantly from the expected shares (chi-square p = "),
+        ((1000, 0, 0, 0), "more than chance", "deviates significantly"),
+        ((5, 5, 5, 5), "chance", "20 connections: consistent with the expected shares"),
+        ((5, 4, 5, 5), "too few", "19 connections: too few connections for a test (need 20)"),
         ((0, 0, 0, 0), "too few", "0 connections: too few"),
     ],
 )  # fmt: skip
@@ -82,13 +82,13 @@ def test_counters_of_different_times_are_not_compared() -> None:
     result = traced(counted(250, 250, 250, 250, entered=10))
     (seen,) = result.observed[0]
     assert (seen.verdict, seen.p) == ("unknown", None)
-    assert f"not to be compared: {SVC} counted 1,000 connections, what leads there" in fact(result)
+    assert f"cannot compare: {SVC} counted 1,000 but its callers" in fact(result)
 
 
 def test_the_difference_of_two_dumps_counts() -> None:
     result = traced(counted(1260, 230, 250, 260), counted(1000, 0, 0, 0))
     assert [one.connections for one in result.observed[0][0].seen] == [260, 230, 250, 260]
-    assert "1,000 connections: as expected" in fact(result)
+    assert "1,000 connections: consistent with the expected shares" in fact(result)
     document = json.loads(FORMATS["json"].writer("trace")(result, Style(), fold=True))
     (shown,) = document["services"][0]["observed"]
     assert (shown["connections"], shown["verdict"], shown["test"]) == (1000, "chance", "chi-square")
@@ -100,7 +100,7 @@ def test_the_difference_of_two_dumps_counts() -> None:
 
 def test_counters_that_went_backwards_are_flagged() -> None:
     result = traced(counted(10, 10, 10, 10), counted(5, 50, 5, 5))
-    assert "its counter went backwards, from 50 to 10: reset between the two dumps" in fact(result)
+    assert "its counter went backwards, from 50 to 10: zeroed between the two dumps" in fact(result)
     assert result.observed[0][0].p is None
 
 
@@ -109,7 +109,7 @@ def test_dumps_without_counters_say_so() -> None:
     result = traced(plain, plain)
     assert result.observed == ((),)
     assert (
-        sum("has no counters: `iptables-save -c` writes them" in note for note in sentences(result.notes))
+        sum("has no counters; save it with `iptables-save -c`" in note for note in sentences(result.notes))
         == 2
     )
     assert "observed" not in result.to_dict()["services"][0]
@@ -135,7 +135,7 @@ Chain KUBE-SEP-B (1 references)
  pkts bytes target     prot opt in     out     source               destination
  600K   36M DNAT       tcp  --  *      *       0.0.0.0/0            0.0.0.0/0            tcp to:10.244.0.2:80
 """
-    assert "not to be compared: the listing rounded its counters" in fact(traced(listing))
+    assert "cannot compare: the listing rounded its counters" in fact(traced(listing))
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 10, 49, 50, 199])
@@ -164,6 +164,6 @@ def test_the_command_takes_an_older_dump(tmp_path: Path) -> None:
     old.write_text(counted(1000, 0, 0, 0))
     status, text, _ = run("trace", TARGET, str(new), "--since", str(old))
     assert status == 0
-    assert "1,000 connections: as expected" in text
+    assert "1,000 connections: consistent with the expected shares" in text
     status, _, said = run("trace", TARGET, str(new), "--since", "missing.rules")
     assert (status, "missing.rules: cannot be read" in said) == (2, True)

@@ -34,23 +34,23 @@ def told(answer: dict[str, Any]) -> tuple[str, str | None, int, list[str]]:
 TOLD: list[tuple[str, str, list[tuple[str, str | None, int, list[str]]], list[str]]] = [
     ("08-hostport-stale", ":443",
      [("host-port", None, 44, ["10.244.1.31:443"]), ("host-port", None, 50, [])],
-     ["line 50: never asked: line 44 takes what comes to :443/tcp"]),
+     ["line 50: never evaluated: line 44 takes the connections to :443/tcp"]),
     ("08-hostport-stale", "10.244.1.31",
      [("host-port", None, 41, ["10.244.1.31:80"]), ("host-port", None, 44, ["10.244.1.31:443"])], []),
-    ("08-hostport-stale", "10.244.1.44:443", [("host-port", None, 50, [])], ["never asked: line 44"]),
+    ("08-hostport-stale", "10.244.1.44:443", [("host-port", None, 50, [])], ["never evaluated: line 44"]),
     ("08-hostport-stale", "192.0.2.10:80",
      [("host-port", "192.0.2.10", 41, ["10.244.1.31:80"]), ("host-port", "192.0.2.10", 47, [])],
-     ["192.0.2.10 is taken for an address of this node"]),
+     ["192.0.2.10 is an address of this node"]),
     ("08-hostport-stale", "CNI-DN-98502136a6caa3b998bdb", [("host-port", None, 47, []), ("host-port", None, 50, [])], []),
     ("duplicate-hostport", ":7070",
-     [("host-port", None, 17, ["10.244.0.12:8080"]), ("host-port", None, 16, [])], ["line 16: never asked: line 17"]),
+     [("host-port", None, 17, ["10.244.0.12:8080"]), ("host-port", None, 16, [])], ["line 16: never evaluated: line 17"]),
     ("duplicate-hostport", ":30080",
-     [("node-port", None, 21, ["10.244.0.7:8080"]), ("host-port", None, 18, [])], ["line 18: never asked: line 21"]),
+     [("node-port", None, 21, ["10.244.0.7:8080"]), ("host-port", None, 18, [])], ["line 18: never evaluated: line 21"]),
     ("condition-on-hostport", ":8081", [("host-port", None, 10, ["10.244.0.7:8080"])], []),
     ("netavark", ":8088", [("published", None, 99, ["10.88.0.2:80"])], []),
     ("02b-healthcheck-1.29", ":32000", [("health-check", None, 41, [])],
-     ["line 41: accepts what comes to :32000/tcp: kube-proxy itself answers", "the health of shop/web"]),
-    ("02b-healthcheck-1.29", ":32000/udp", [], ["names no service"]),
+     ["line 41: accepts connections to :32000/tcp: kube-proxy itself answers", "health checks of load balancers for shop/web"]),
+    ("02b-healthcheck-1.29", ":32000/udp", [], ["no service matches"]),
 ]  # fmt: skip
 
 
@@ -200,4 +200,4 @@ def test_of_many_published_ports_those_are_followed_that_others_claim() -> None:
 
 def test_what_is_redirected_stays_on_this_node() -> None:
     _, notes = answers(REDIRECT, ":80")
-    assert notes.endswith("line 3: what comes to :80/tcp goes to a port of this node itself")
+    assert notes.endswith("line 3: connections to :80/tcp go to a port of this node")

@@ -127,8 +127,8 @@ def test_services_beside_each_other_do_not_mix(era: str) -> None:
 
 
 OUTSIDE, POD = "source not in 10.244.0.0/16", "source in 10.244.0.0/16"
-ELSEWHERE = f"{OUTSIDE} and source is not an address of this node"
-NODE = f"{OUTSIDE} and source is an address of this node"
+ELSEWHERE = f"{OUTSIDE} and source is not local to this node"
+NODE = f"{OUTSIDE} and source is local to this node"
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_each_form_is_read(text: str, target: ParsedTarget) -> None:
     ],
 )
 def test_ports_out_of_range_are_refused_and_said_so(text: str) -> None:
-    with pytest.raises(TargetError, match=r"out of range: ports are 1 to 65535"):
+    with pytest.raises(TargetError, match=r"1 to 65535"):
         parse_target(text)
 
 
@@ -198,5 +198,5 @@ def test_a_namespace_may_be_given_beside_a_name(text: str, namespace: str, expec
 
 @pytest.mark.parametrize("text", ["10.0.0.1", ":32123", "KUBE-SERVICES", "other/web", "web.other"])
 def test_a_namespace_that_does_not_fit_is_refused(text: str) -> None:
-    with pytest.raises(TargetError, match="--namespace shop"):
+    with pytest.raises(TargetError, match=r"not shop|--namespace shop"):
         in_namespace(text, "shop")

@@ -66,18 +66,18 @@ def test_dumps_of_one_node_are_one(case: str) -> None:
 
 # Files -> what is said of them.
 REFUSED: dict[str, tuple[dict[str, bytes], str]] = {
-    "two saves that differ": ({"a": texts.LEGACY, "b": OTHER}, "holds 2 dumps, and nothing tells which one is meant"),
-    "two saves in one file": ({"a": texts.LEGACY + OTHER}, "holds 2 dumps, and nothing tells which one is meant"),
+    "two saves that differ": ({"a": texts.LEGACY, "b": OTHER}, "contains 2 dumps"),
+    "two saves in one file": ({"a": texts.LEGACY + OTHER}, "contains 2 dumps"),
     "two nodes by their folders": (
-        {"one/save": texts.LEGACY, "two/save": OTHER}, "holds dumps of 2 nodes: one, two",
+        {"one/save": texts.LEGACY, "two/save": OTHER}, "contains dumps of 2 nodes: one, two",
     ),
     "two nodes by prompts": (
         {"a": b"root@n1:~# iptables-save\n" + texts.LEGACY, "b": b"root@n2:~# iptables-save\n" + OTHER},
-        "holds dumps of 2 nodes: n1, n2",
+        "contains dumps of 2 nodes: n1, n2",
     ),
     "a pod's alone": (
         {"sos_commands/networking/namespaces/cni-1/ip_netns_exec_cni-1_iptables-save": texts.LEGACY},
-        "holds only dumps of network namespaces",
+        "contains only dumps of network namespaces",
     ),
 }  # fmt: skip
 

@@ -181,7 +181,7 @@ WITHOUT_RULES = {
         " ip addr (ip_-d_address), ip route (ip_route_show_table_all), sysctl -a (sysctl_-a), ipvsadm -Ln (ipvsadm_-Ln)"
     ),
     "talos": (
-        "holds no dump, in none of its files: 192.168.1.11/resources/addressstatuses.net.talos.dev.yaml,"
+        "no iptables rules found in its files: 192.168.1.11/resources/addressstatuses.net.talos.dev.yaml,"
         " 192.168.1.11/kubernetes-logs/kube-system/kube-proxy.log"
     ),
     "kubeskoop": "no iptables rules found, only a kubeskoop report (node-1.json)",
@@ -296,9 +296,9 @@ def test_of_several_nodes_one_is_asked_for(layout: str, paths: dict[str, str]) -
     nodes = EXPECTED[layout].nodes
     with pytest.raises(DumpError) as caught:
         load_node(paths[layout])
-    assert caught.value.what == f"holds dumps of {len(nodes)} nodes: {', '.join(map(str, nodes))}"
+    assert caught.value.what == f"contains dumps of {len(nodes)} nodes: {', '.join(map(str, nodes))}"
     assert [load_node(paths[layout], node=name).name for name in nodes] == list(nodes)
-    with pytest.raises(DumpError, match="holds no dump of node node-9"):
+    with pytest.raises(DumpError, match='no dump of node "node-9"'):
         load_node(paths[layout], node="node-9")
 
 

@@ -98,10 +98,10 @@ def test_evidence_keeps_its_lines() -> None:
 def test_nothing_that_was_used_is_said_to_be_left_out() -> None:
     said = details(load_node(typed("[root@node-1 ~]# {}", *COMMANDS) + b"[root@node-1 ~]# exit\nlogout\n"))
     assert [line.partition(">:")[2] for line in said] == [
-        "1: left out: a command",  # its output has lines of its own
-        "112: left out: a command",
-        "255: left out: a shell prompt",
-        "256: left out: not part of a dump",
+        "1: skipped: shell command",  # its output has lines of its own
+        "112: skipped: shell command",
+        "255: skipped: shell prompt",
+        "256: skipped: not iptables output",
     ]
 
 
@@ -171,7 +171,7 @@ def test_rules_of_a_pods_network_namespace_are_not_the_nodes(tool: str) -> None:
     dumps, _ = load_all(text)
     assert [dump.namespace for dump in dumps] == [None, "cni-1"]
     assert [dump.number for dump in load_node(text).dumps] == [1]
-    with pytest.raises(DumpError, match="holds only dumps of network namespaces"):
+    with pytest.raises(DumpError, match="contains only dumps of network namespaces"):
         load_node(typed("root@node-1:~# {}", (f"ip netns exec cni-1 {tool}", pod)))
 
 

@@ -89,8 +89,8 @@ def test_several_nodes_are_refused_with_the_list(layout: str, tmp_path: Path) ->
     done = run("trace", "default/httpd-service", path)
     assert done.exit_code == 2
     first, second = done.stderr.splitlines()
-    assert first.startswith(f"iptviz: {path}: holds dumps of ")
-    assert second == "  choose one with --node NAME"
+    assert first.startswith(f"iptviz: {path}: contains dumps of ")
+    assert second == "  pick one with --node NAME"
     name = first.rpartition(", ")[2]
     assert answer("trace", "default/httpd-service", path, "--node", name)["services"]
 
@@ -105,10 +105,8 @@ def test_a_bundle_and_a_file_are_one_node(tmp_path: Path) -> None:
 def test_a_table_that_no_file_shows_is_a_condition(tmp_path: Path) -> None:
     document = answer("packet", write(LAYOUTS["aks"](), tmp_path), *PACKET)
     (outcome,) = document["outcomes"]
-    assert [need["text"] for need in outcome["when"]] == [
-        "the tables that are not in the dump (nat) do nothing here"
-    ]
-    assert "not in the dump: table nat; what rules the node may have there is not known" in document["notes"]
+    assert [need["text"] for need in outcome["when"]] == ["tables not in the dump (nat) have no effect"]
+    assert "no nat table in the dump; rules that the node may have there are unknown" in document["notes"]
 
 
 def test_what_nft_shows_to_be_all_is_not_doubted(tmp_path: Path) -> None:

@@ -131,4 +131,6 @@ def test_evidence_that_is_damaged_is_named_and_not_used(tmp_path: Path) -> None:
     }
     document = asked(write(Bundle("diags.tar.gz", damaged), tmp_path), *PACKET)
     assert conditions(document) == {"endpoint-local"}
-    assert any("ip-addr.txt:3: '127.0.0.999/8' is no address" in note for note in document["notes"])
+    assert any(
+        'ip-addr.txt:3: invalid address/prefix length "127.0.0.999/8"' in note for note in document["notes"]
+    )

@@ -22,7 +22,7 @@ ITSELF = {
     "ACCEPT if source not in 10.244.1.17/32",
 }
 """Of a range a pod may be one itself, though the rule that hides it is about its first address alone."""
-OWN = "destination is an address of this node"
+OWN = "destination is local to this node"
 ALL = "outside, pod, node"
 CASES = {
     "nodelocal-dns": (DNS, {f"{ALL} untracked if {OWN}": {"LOCAL"}, f"{ALL} untracked if {OWN.replace(' is ', ' is not ', 1)}": {"ACCEPT"}}),

@@ -103,8 +103,8 @@ def test_what_nothing_rewrites_goes_on_or_is_the_nodes_own(rule: str, entries: d
     ("rule", "entries"),
     [
         (f"-d {CLUSTER_IP}/32", {
-            "pod untracked if destination is an address of this node": [f"1 {CLUSTER_IP}:80 LOCAL"],  # a DNS cache's
-            "pod untracked if destination is not an address of this node": [f"1 {CLUSTER_IP}:80 ACCEPT"],
+            "pod untracked if destination is local to this node": [f"1 {CLUSTER_IP}:80 LOCAL"],  # a DNS cache's
+            "pod untracked if destination is not local to this node": [f"1 {CLUSTER_IP}:80 ACCEPT"],
         }),
         ("! -d 10.0.0.0/8", {"pod": EACH}),
         ("! -d 10.244.0.0/16 -i eth0", {

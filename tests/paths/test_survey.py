@@ -110,8 +110,8 @@ def assumed(**beside: Any) -> list[str]:
 
 def test_what_is_taken_for_granted_is_said_once() -> None:
     assert assumed() == [
-        "connection state is NEW", "mark is 0x0", "connection mark is 0x0", "packet is no later fragment",
-        "source is not in the recent list any list", "destination is not an address of this node",
+        "connection state is NEW", "mark is 0x0", "connection mark is 0x0", "packet is not a later fragment",
+        "source is not in the recent list any list", "destination is not local to this node",
         "input interface is not lo", "input is not a bridge port",
     ]  # fmt: skip
 

@@ -85,6 +85,6 @@ def test_a_baseline_is_read_back() -> None:
 def test_what_is_no_baseline_is_refused(text: str) -> None:
     with pytest.raises(DumpError) as caught:
         read_baseline(text, "b.json")
-    assert str(caught.value).startswith("b.json: is no baseline of iptviz: it ")
-    assert "make one with: iptviz check DUMP --write-baseline FILE" in str(caught.value)
+    assert str(caught.value).startswith("b.json: not an iptviz baseline: it ")
+    assert "create one with: iptviz check DUMP --write-baseline FILE" in str(caught.value)
     assert "line 1" not in str(caught.value)

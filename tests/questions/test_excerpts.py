@@ -183,7 +183,7 @@ def test_no_sentence_of_absence_is_said_of_an_excerpt(texts: tuple[str, ...]) ->
 def test_an_excerpt_is_said_to_be_one_once() -> None:
     (note,) = iptviz.services(load(WAY, CHAIN, FIRST, SECOND)).to_dict()["notes"]
     assert note == (
-        "line 1: an excerpt of table nat (to judge by its rules), without some declarations, table filter, "
+        "line 1: an excerpt of table nat (guessed from its rules), without some declarations, table filter, "
         "perhaps other lines"
     )
 

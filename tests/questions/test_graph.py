@@ -76,10 +76,10 @@ def test_focus_is_the_way_of_a_target_and_of_no_other() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tables": ["raw"]}, "there is no table 'raw'"),
-        ({"around": "NOBODY"}, "there is no chain 'NOBODY'"),
-        ({"focus": "10.9.9.9"}, "10.9.9.9 names no service"),
-        ({"focus": "not a target!"}, "names no service, endpoint or chain"),
+        ({"tables": ["raw"]}, 'no table "raw" in this dump'),
+        ({"around": "NOBODY"}, 'no chain "NOBODY" in this dump'),
+        ({"focus": "10.9.9.9"}, 'no service matches "10.9.9.9"'),
+        ({"focus": "not a target!"}, "invalid TARGET"),
     ],
 )
 def test_what_is_not_there_is_said(options: dict[str, Any], message: str) -> None:
@@ -95,7 +95,7 @@ def test_loops_and_missing_chains_are_told() -> None:
     )
     text = tree(result)
     assert "filter C-GONE · not in this dump" in text
-    assert "told above" in text
+    assert "(see above)" in text
 
 
 def test_services_are_one_node_each_or_one_for_all() -> None:
@@ -119,12 +119,17 @@ def test_a_family_of_chains_is_one_node_and_too_many_nodes_are_left_out_aloud() 
     view = shown_graph(asked(text))
     assert ("filter cali-tw-...", "20 chains") in {one.lines for one in view.nodes}
     assert len(view.nodes) == MOST_NODES
-    assert any(note.startswith("42 nodes left out: --around CHAIN") for note in view.notes)
+    assert any(note.startswith("42 nodes not shown (--around CHAIN") for note in view.notes)
     assert len(shown_graph(asked(text), fold=False).nodes) == 181
 
 
-def test_chains_that_nothing_leads_to_are_said_in_one_line() -> None:
-    assert "note: nothing leads to filter KUBE-PROXY-CANARY, nat KUBE-PROXY-CANARY" in tree(asked())
+def test_chains_that_nothing_leads_to_are_said_in_one_line_without_canaries() -> None:
+    assert "unreferenced" not in tree(asked())
+    chains = ":INPUT ACCEPT [0:0]\n:EMPTY - [0:0]\n:IDLE - [0:0]\n:KUBE-PROXY-CANARY - [0:0]\n"
+    text = tree(asked(f"*filter\n{chains}-A IDLE -j DROP\nCOMMIT\n"))
+    assert "note: unreferenced empty chain: filter EMPTY\n" in text
+    assert "note: unreferenced chain: filter IDLE\n" in text
+    assert "CANARY" not in text
 
 
 def test_pictures_and_mermaid_show_the_same_nodes() -> None:
@@ -156,4 +161,4 @@ def test_in_a_cut_dump_nothing_is_said_of_lines_that_are_not_there() -> None:
     with open(TODAY, encoding="utf-8") as file:  # noqa: PTH123
         text = file.read()
     cut = tree(asked(text[: text.index("-A KUBE-EXTERNAL-SERVICES")]))
-    assert "note: nothing in this dump, which lacks lines, leads to" in cut
+    assert "note: unreferenced empty chain in this incomplete dump: filter KUBE-EXTERNAL-SERVICES" in cut

@@ -84,7 +84,7 @@ def test_every_format_tells_both_apart(tmp_path: Path) -> None:
         ["ipv4", "legacy"],
         ["ipv6", "legacy"],
     ]
-    assert "Era of dump 2" in text
+    assert "kube-proxy of dump 2" in text
     page = tmp_path / "report.html"
     assert run("report", FOUR, NAME, "-o", str(page))[0] == 0
 
@@ -126,7 +126,7 @@ def test_a_graph_says_which_dump_it_does_not_draw() -> None:
     found = document("graph", FOUR, SIX)
     assert found["dump"]["source"] == FOUR
     assert [note for note in found["notes"] if "not drawn" in note] == [
-        f"not drawn, of the same node: dump 2, {SIX} (ip6tables-save v1.8.9); --dump 2 draws it"
+        f"dump 2 of the same node not drawn: {SIX} (ip6tables-save v1.8.9); draw it with --dump 2"
     ]
 
 

@@ -45,8 +45,8 @@ EXAMPLES = {
     "protocol": Example("6", "tcp", "tcp packet from"),
     "sport": Example(4711, 4711, "from an unknown source, port 4711", TCP),
     "dport": Example(79, 79, "to an unknown destination, port 79", TCP),
-    "hook": Example("output", "output", "sent by this node (hook output)"),
-    "in_iface": Example("eth7", "eth7", "arrives at this node by eth7"),
+    "hook": Example("output", "output", "locally generated (hook output)"),
+    "in_iface": Example("eth7", "eth7", "arrives at this node on eth7"),
     "out_iface": Example("eth8", "eth8", "leaves by eth8"),
     "ctstate": Example("related", "RELATED", "connection state RELATED"),
     "mark": Example("16384", "0x4000", "mark 0x4000"),
@@ -94,7 +94,7 @@ def test_what_is_not_said_is_unknown_or_usual_and_not_told(name: str) -> None:
 def test_what_may_be_known_usually_may_be_unknown_too_but_for_the_hook() -> None:
     dump = iptviz.load(DUMP.encode())
     assert iptviz.packet(dump, ctstate=None).to_dict()["packet"]["ctstate"] is None
-    with pytest.raises(iptviz.PacketError, match="there is no hook None"):
+    with pytest.raises(iptviz.PacketError, match='unknown hook "None'):
         iptviz.packet(dump, hook=None)  # type: ignore[arg-type]
 
 
@@ -179,9 +179,9 @@ def test_a_packet_is_said_as_people_say_it(options: tuple[str, ...], said: dict[
         (("--dport", "79"), "--dport needs --protocol tcp, udp or sctp"),
         (("--dst", "10.0.0.1:79"), "--dport needs --protocol tcp, udp or sctp"),
         (("--dport", "79", "--sport", "80"), "--sport and --dport needs --protocol tcp, udp or sctp"),
-        (("--dst", "10.0.0.1:79", "--dport", "80", "--protocol", "tcp"), "10.0.0.1:79 and --dport 80 name two ports"),
-        (("--src", "10.0.0.1:79", "--sport", "http", "--protocol", "tcp"), "--sport http name two ports"),
-        (("--dport", "nosuch-port", "--protocol", "tcp"), "invalid --dport 'nosuch-port'"),
+        (("--dst", "10.0.0.1:79", "--dport", "80", "--protocol", "tcp"), "10.0.0.1:79 and --dport 80 give two ports"),
+        (("--src", "10.0.0.1:79", "--sport", "http", "--protocol", "tcp"), "--sport http give two ports"),
+        (("--dport", "nosuch-port", "--protocol", "tcp"), '--dport: invalid port "nosuch-port"'),
         (("--dport", "65536", "--protocol", "tcp"), "out of range"),
         (("--dport", "79", "--icmp-type", "8"), "icmp has no ports"),
         (("--tcp-flags", "SYN", "--icmp-type", "8"), "tcp has no ICMP type"),

@@ -40,7 +40,7 @@ def test_a_name_is_read_as_its_cluster_ip(said: dict[str, Any], expected: dict[s
 def test_a_name_that_nothing_has_is_absent() -> None:
     done = run("packet", DUMP, "--dst", "default/nobody")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "default/nobody names no service of this dump with a cluster IP" in done.stderr
+    assert 'no service with a cluster IP matches "default/nobody" in this dump' in done.stderr
     assert run("packet", DUMP, "--dst", "nobody").returncode == 2
     with pytest.raises(AbsentError):
         iptviz.packet(iptviz.load(DUMP), dst="nobody.default.svc.cluster.local")
@@ -51,9 +51,9 @@ def test_a_name_of_several_services_is_refused() -> None:
         Service("web", f"10.97.20.{number}", (("10.244.0.5", 80),), namespace=name)
         for number, name in enumerate(("a", "b"), 1)
     )
-    with pytest.raises(PacketError, match="names several services") as raised:
+    with pytest.raises(PacketError, match="matches several services") as raised:
         iptviz.packet(iptviz.load(saved(Cluster(services)).encode()), dst="web")
-    assert raised.value.hint == "choose one: a/web, b/web"
+    assert raised.value.hint == "pick one: a/web, b/web"
 
 
 def test_two_ports_are_refused() -> None:

@@ -25,15 +25,15 @@ DUMP = "fixtures/httpd-service/dump.rules"
 
 def narrowing(**about: Any) -> list[str]:
     result = iptviz.packet(iptviz.load(DUMP), **(SERVICE | about))
-    return [note for note in sentences(result.notes) if note.startswith("to narrow it down")]
+    return [note for note in sentences(result.notes) if note.startswith("narrow the packet")]
 
 
 def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
     (note,) = narrowing()
     assert note == (
-        "to narrow it down: --src, --mark (0 for most packets off a wire), --local-ip or --addresses"
+        "narrow the packet with --src, --mark 0 (fits almost all packets arriving from the network), --local-ip or --addresses"
     )
-    assert narrowing(src="203.0.113.7", mark=0) == ["to narrow it down: --local-ip or --addresses"]
+    assert narrowing(src="203.0.113.7", mark=0) == ["narrow the packet with --local-ip or --addresses"]
     assert narrowing(src="203.0.113.7", mark=0, local_ips=("192.168.1.10",)) == []
 
 
@@ -59,7 +59,7 @@ def test_every_option_that_is_named_exists() -> None:
         (Condition("rate", "5/sec", rule=3), None),
         (Condition("recent", "KUBE-SEP-A"), "--recent"),
         (Condition("out-interface", "eth0"), "--out or --routes"),
-        (Condition("mark", "0x1", since=7), "--mark (0 for most packets off a wire)"),
+        (Condition("mark", "0x1", since=7), "--mark 0 (fits almost all packets arriving from the network)"),
     ],
 )
 def test_what_no_option_settles_is_left_to_assume(condition: Condition, option: str | None) -> None:
@@ -78,8 +78,8 @@ DECLARED = ":KUBE-SERVICES - [0:0]\n:KUBE-SVC-A - [0:0]\n:KUBE-SVC-B - [0:0]\n:K
 @pytest.mark.parametrize(
     ("address", "note"),
     [
-        ("10.96.0.1", "KUBE-SVC-A leads to no endpoint in this dump, which lacks lines"),
-        ("10.96.0.2", "line 8: KUBE-SVC-B has no rules in this dump, which lacks lines"),
+        ("10.96.0.1", "KUBE-SVC-A leads to no endpoint in this incomplete dump"),
+        ("10.96.0.2", "line 8: KUBE-SVC-B has no rules in this incomplete dump"),
     ],
 )
 def test_a_cut_dump_says_which_chains_on_the_way_it_lacks(address: str, note: str) -> None:
@@ -94,8 +94,8 @@ def test_a_cut_dump_says_which_chains_on_the_way_it_lacks(address: str, note: st
 
 
 FORWARDED: dict[str, Any] = SERVICE | {"src": "10.244.0.9", "mark": 0, "local_ips": ("192.168.1.10",)}
-FORWARDING = "net.ipv4.ip_forward (taken to be 1)"
-FILTER = "rp_filter (taken to drop nothing)"
+FORWARDING = "net.ipv4.ip_forward (assumed 1)"
+FILTER = "rp_filter (assumed to drop nothing)"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_settings_that_may_drop_the_packet_are_named(
     sysctl = Supplied(settings or "vm.swappiness = 60\n", "sysctl")
     result = iptviz.packet(iptviz.load(DUMP), **(FORWARDED | about), sysctl=sysctl)
     notes = [note for note in sentences(result.notes) if "not visible" in note]
-    expected = [f"not visible in an iptables dump: {', '.join(named)}; --sysctl tells"] if named else []
+    expected = [f"not visible in an iptables dump: {', '.join(named)}; pass --sysctl"] if named else []
     assert notes == expected
 
 
@@ -139,7 +139,7 @@ def test_what_stands_for_the_setting_of_an_interface_is_said() -> None:
     (note,) = (
         note for note in sentences(iptviz.packet(iptviz.load(DUMP), **about).notes) if note.startswith("net.")
     )
-    assert note.startswith("net.ipv4.conf.all.route_localnet counts where it is 1")
+    assert note.startswith("net.ipv4.conf.all.route_localnet: if it is not 1")
 
 
 def _said_of(text: str) -> str:
@@ -165,7 +165,7 @@ def test_where_services_are_kept_elsewhere_these_rules_do_not_decide(chains: str
     assert words in said
     page = view_of(iptviz.packet(iptviz.load(text.encode()), dst="10.96.0.1"), fold=True)
     facts = {fact.label: fact.text for block in page.of(Facts) for fact in block.facts}
-    assert "rules that are not here" in facts["Depends on"]
+    assert "rules outside this dump" in facts["Depends on"]
 
 
 def test_where_iptables_has_the_services_nothing_is_said_of_that() -> None:
@@ -176,4 +176,6 @@ def test_where_iptables_has_the_services_nothing_is_said_of_that() -> None:
 
 def test_of_a_packet_to_a_node_without_its_nat_rules_that_is_said() -> None:
     text = (FIXTURES / "no-services" / "firewalld.rules").read_text()
-    assert "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran here: firewalld" in _said_of(text)
+    assert "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran on this node: firewalld" in _said_of(
+        text
+    )

@@ -92,7 +92,7 @@ def test_a_service_without_endpoints_is_found() -> None:
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"endpoint": "web"}, "'web' is no endpoint"), ({"sort": "age"}, "cannot sort by 'age'")],
+    [({"endpoint": "web"}, 'invalid endpoint "web"'), ({"sort": "age"}, 'cannot sort by "age"')],
 )
 def test_what_cannot_be_asked_is_said(options: dict[str, Any], said: str) -> None:
     with pytest.raises(iptviz.TargetError, match=said):
@@ -121,7 +121,7 @@ def test_a_hook_that_leads_to_no_service_is_told() -> None:
     text = Path(TODAY).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("-A PREROUTING")]
     result = iptviz.services(iptviz.load("".join(lines).encode()))
-    assert "nothing in nat PREROUTING leads to KUBE-SERVICES" in result.to_dict()["notes"][0]
+    assert "no rule of nat PREROUTING leads to KUBE-SERVICES" in result.to_dict()["notes"][0]
 
 
 def test_the_document_has_the_shape_of_the_contract() -> None:
@@ -160,7 +160,7 @@ def test_only_what_fails_is_listed_and_what_is_not_known_is_counted(monkeypatch:
     assert result.total == 7
     (note,) = [note for note in sentences(result.notes) if "not listed" in note]
     assert note.startswith(
-        "2 other service ports are not listed, of which it is not known whether all clients reach"
+        "2 other service ports not listed: whether all clients reach them depends on conditions"
     )
 
 

@@ -45,18 +45,18 @@ def test_a_healthy_dump_leaves_nothing_to_note() -> None:
     [
         (
             [above_services("-A PREROUTING -d 10.97.0.0/16 -p tcp -j REDIRECT --to-ports 9")],
-            "line 28: REDIRECT runs before KUBE-SERVICES (nat PREROUTING) and takes the connection",
+            "line 28: REDIRECT in nat PREROUTING runs before KUBE-SERVICES and takes the connection: no DNAT by kube-proxy",
         ),
         (
             [above_services("-A PREROUTING -i eth0 -p tcp -m tcp --dport 79 -j ACCEPT")],
             (
-                "line 28: ACCEPT runs before KUBE-SERVICES (nat PREROUTING) and takes the connection "
-                "when input interface is eth0"
+                "line 28: ACCEPT in nat PREROUTING runs before KUBE-SERVICES and takes the connection "
+                "when input interface is eth0: no DNAT by kube-proxy"
             ),
         ),
         (
             [('-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\n', "")],
-            "nothing in nat OUTPUT leads to KUBE-SERVICES: connections of the node itself do not come here",
+            "no rule of nat OUTPUT leads to KUBE-SERVICES: connections of the node itself do not reach it",
         ),
         (
             [
@@ -129,7 +129,7 @@ def test_a_dump_cut_above_the_service_chain_does_not_pretend_to_know() -> None:
     result = iptviz.trace(iptviz.load(cut.encode()), "10.97.13.198")
     shown = FORMATS["tree"].writer("trace")(result, Style(), fold=True)
     assert not result.complete
-    assert f"every connection: not known, since this incomplete dump has no rules of {SERVICE}" in shown
+    assert f"every connection: unknown (this incomplete dump has no rules of {SERVICE})" in shown
     assert "WARNING    the dump is incomplete: see the notes" in shown.split("\n\n")[0]
     assert "nothing outside this dump" not in shown
 
@@ -140,10 +140,10 @@ def test_what_a_trace_leaves_open_is_no_fault_of_the_dump(monkeypatch: pytest.Mo
     rules = (f"-A {SERVICE} -m set --match-set S{n} src -j {ENDPOINT}\n" for n in range(9))
     result = traced((first, f"{''.join(rules)}{first}"))
     shown = FORMATS["tree"].writer("trace")(result, Style(), fold=True)
-    assert "left open is whether packet is in ipset S0 src" in "".join(sentences(result.notes))
+    assert "left open: whether packet is in ipset S0 src" in "".join(sentences(result.notes))
     assert result.complete
     first, source, *_ = shown.split("\n\n")
-    assert source.endswith(" · complete · QUESTIONS LEFT OPEN, see the notes")
+    assert source.endswith(" · complete")
     assert "WARNING  questions left open: see the notes" in first
     assert "lacks" not in shown
     (service,) = result.to_dict()["services"]
@@ -193,7 +193,7 @@ def test_a_notrack_that_is_never_asked_is_told(rule: str, told: bool) -> None:
     raw = f"*raw\n:PREROUTING ACCEPT [0:0]\n{rule}\n-A PREROUTING -d 10.97.13.198/32 -p tcp -j NOTRACK\nCOMMIT\n"
     text = raw + Path("fixtures/httpd-service/dump.rules").read_text(encoding="utf-8")
     notes = iptviz.trace(iptviz.load(text.encode()), "10.97.13.198").to_dict()["notes"]
-    assert any("NOTRACK for 10.97.13.198:79/tcp is not asked: line 3" in note for note in notes) == told
+    assert any("NOTRACK for 10.97.13.198:79/tcp never runs: line 3" in note for note in notes) == told
 
 
 @pytest.mark.parametrize("known", [False, True])

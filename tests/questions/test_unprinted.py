@@ -34,7 +34,7 @@ OLD = "v1.8.7 (nf_tables)"
 
 
 def without_ports(text: str) -> str:
-    """The dump as iptables 1.8.7 saves it of rules that 1.8.8 or later wrote."""
+    """The dump as iptables 1.8.7 saves it of rules that 1.8.8 or newer wrote."""
     return re.sub(r"v1\.8\.9 \(nf_tables\)", OLD, re.sub(r"(?: -m (?:tcp|udp))? --dport \d+", "", text))
 
 
@@ -150,7 +150,7 @@ def test_counters_are_not_compared_with_shares_that_are_not_printed() -> None:
     result = iptviz.trace(of(without_chances(counted)), "10.97.13.198")
     (seen,) = result.to_dict()["services"][0]["observed"]
     assert (seen["connections"], seen["p"], seen["verdict"]) == (1000, None, "unknown")
-    assert seen["problems"] == ["the dump does not print the shares that are expected"]
+    assert seen["problems"] == ["the dump does not show the expected shares"]
     assert {way["expected"]["exact"] for way in seen["rules"]} == {None}
 
 
@@ -429,7 +429,7 @@ def test_one_rule_without_a_port_beside_others_that_show_theirs_is_said() -> Non
     assert odd == [":?"]
     (table,) = services_view(result).of(Table)
     assert (
-        sum("a rule that leads to it shows no port" in cell.text for row in table.rows for cell in row.cells)
+        sum("a rule that jumps to it shows no port" in cell.text for row in table.rows for cell in row.cells)
         == 1
     )
     (service,) = iptviz.trace(of(text), ":30053").to_dict()["services"]

@@ -195,7 +195,7 @@ def test_topology_hints_allow_a_node_some_of_the_endpoints(tmp_path: Path) -> No
     assert kinds(result) == []
     assert any("hints" in note and "Node object of node-1" in note for note in sentences(result.notes))
     assert any(
-        "--node NAME tells" in note for note in sentences(verified(cluster(), tmp_path, hinted, None).notes)
+        "pass --node NAME" in note for note in sentences(verified(cluster(), tmp_path, hinted, None).notes)
     )
 
 
@@ -327,8 +327,8 @@ def test_it_exits_with_1_where_they_differ(
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "no Service"), ("{", "is no JSON"), ("[]", "no Service"), ('{"kind": "Pod"}', "no Service"),
-     ("kind: [", "is no YAML"), ("[1]", "holds int")],
+    [("", "no Service"), ("{", "not Kubernetes JSON/YAML"), ("[]", "no Service"), ('{"kind": "Pod"}', "no Service"),
+     ("kind: [", "not Kubernetes JSON/YAML"), ("[1]", "a number instead of an object")],
 )  # fmt: skip
 def test_what_is_no_api_is_said_in_a_line(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "kubectl.json").write_text(text)
@@ -363,7 +363,7 @@ def test_services_of_the_other_family_are_not_expected(tmp_path: Path) -> None:
         ("*nat\n:KUBE-KUBELET-CANARY - [0:0]\nCOMMIT\n", "nftables mode"),
         ("*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n", "IPVS mode"),
         ((FIXTURES / "no-services" / "filter-only.rules").read_text(), "the dump has no nat table"),
-        ((FIXTURES / "no-services" / "cut-in-declarations.rules").read_text(), "the dump lacks lines"),
+        ((FIXTURES / "no-services" / "cut-in-declarations.rules").read_text(), "the dump is incomplete"),
     ],
 )
 def test_services_that_are_not_in_the_rules_cannot_be_compared(text: str, words: str, tmp_path: Path) -> None:

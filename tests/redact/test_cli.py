@@ -73,7 +73,7 @@ def test_a_file_that_is_no_map_is_said_and_left_alone(tmp_path: Path, text: str)
     mapping.write_text(text)
     status, output, message = run("redact", DUMP, "--map", str(mapping))
     assert (status, output) == (2, "")
-    assert "is no mapping of pseudonyms" in message
+    assert "not a map of pseudonyms" in message
     assert mapping.read_text() == text
 
 
@@ -163,10 +163,10 @@ def test_a_map_has_a_file_of_its_own(tmp_path: Path, command: tuple[str, ...]) -
             "-o",
             str(tmp_path / "folder" / ".." / "secret.json"),
         ): "--map and -o name the same file",
-        ("--map", "-"): "--map needs the name of a file",
-        ("--map", ""): "--map needs the name of a file",
+        ("--map", "-"): "--map needs a file name",
+        ("--map", ""): "--map needs a file name",
         ("--map", str(tmp_path / "folder")): "is a directory",
-        ("--map", str(tmp_path / "pipe")): "is a device or a pipe",
+        ("--map", str(tmp_path / "pipe")): "a device or a pipe",
     }
     for options, said in wrong.items():
         status, output, message = run(*command, *options)
@@ -202,7 +202,7 @@ def test_a_dump_is_not_replaced_by_its_own_pseudonyms(tmp_path: Path) -> None:
     dump.write_text(original)
     status, output, message = run("redact", str(dump), "-o", str(dump))
     assert (status, output, dump.read_text() == original) == (2, "", True)
-    assert f"-o {dump} would overwrite the input {dump}; choose another file" in message
+    assert f"-o {dump} would overwrite the input {dump}; use another file" in message
 
 
 def test_lines_are_those_of_the_original() -> None:

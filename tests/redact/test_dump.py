@@ -315,7 +315,7 @@ def test_what_is_not_understood_is_not_understood_afterwards_either() -> None:
     before = iptviz.load(b'*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m comment --comment "acme\nCOMMIT\n')
     after = redacted(before)[0]
     problems = [next(dump.tables["filter"].rules()).parts.problem for dump in (before, after)]
-    assert problems == ["a quote is never closed"] * 2
+    assert problems == ["unterminated quote"] * 2
 
 
 # --- around the rules --------------------------------------------------------------------------------------------------

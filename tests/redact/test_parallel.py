@@ -259,7 +259,7 @@ def test_a_file_system_without_locks_is_said(mapping: Path, monkeypatch: pytest.
     assert (done.exit_code, done.stdout) == (2, "")
     assert (
         done.stderr
-        == f"iptviz: {mapping}: cannot be locked: no locks available\n  keep the map on another file system\n"
+        == f"iptviz: {mapping}: cannot be locked: no locks available\n  put the map on another file system\n"
     )
     assert not mapping.exists()
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SERVICE = "10.96.1.0"
 ADDRESS = re.compile(r"\b10\.128\.\d+\.\d+:8080\b")
-FOLDED = re.compile(r"and (\S+) more, (\S+ %)(?: to (\S+ %))? each, (\S+ %) together \(--all shows them\)")
+FOLDED = re.compile(r"and (\S+) more, (\S+ %)(?: to (\S+ %))? each, (\S+ %) together \((--all)\)")
 
 
 @cache  # several tests look at the same answer
@@ -64,8 +64,8 @@ def test_a_long_list_is_ten_rows_and_one_line(endpoints: int, era: str) -> None:
 @pytest.mark.parametrize(
     ("endpoints", "text"),
     [
-        (200, "and 190 more, 0.50 % each, 95.00 % together (--all shows them)"),
-        (250, "and 240 more, 0.40 % each, 96.00 % together (--all shows them)"),
+        (200, "and 190 more, 0.50 % each, 95.00 % together (--all)"),
+        (250, "and 240 more, 0.40 % each, 96.00 % together (--all)"),
     ],
 )
 def test_the_line_says_how_many_and_how_much(endpoints: int, text: str) -> None:
@@ -121,9 +121,7 @@ def test_a_picture_folds_too_and_says_how_much(endpoints: int) -> None:
     rest = sum(
         (end.share for end in traced(endpoints).services[0].usual.endpoints[len(shown) :]), Fraction(0)
     )
-    folded = (
-        f"<B>{endpoints - len(shown)} more endpoints</B><BR/>{percent(rest)} together<BR/>--all shows them"
-    )
+    folded = f"<B>{endpoints - len(shown)} more endpoints</B><BR/>{percent(rest)} together<BR/>(--all)"
     assert folded in text
     boxes = {
         line.split(" [")[0].strip() for line in text.splitlines() if " -> " not in line and " [label=" in line
@@ -156,7 +154,7 @@ def test_a_packets_picture_folds_its_cases_and_the_letters_that_a_link_has() -> 
     asked = {"src": "10.0.0.9", "dst": "10.0.0.1", "protocol": "udp", "dport": 53, "mark": 0}
     result = iptviz.packet(iptviz.load(text.encode()), local_ips=["10.0.0.2"], **asked)  # type: ignore[arg-type]
     folded, whole = packet_picture(result), packet_picture(result, fold=False)
-    assert "and 22 more cases (--all shows them)" in folded.footer
+    assert "and 22 more cases (--all)" in folded.footer
     letters = [line.partition(":")[0] for line in whole.footer if re.match("[A-Z]+: (when|otherwise)", line)]
     assert len(letters) == 32
     first = folded.links[0].lines

@@ -219,7 +219,7 @@ def test_bars_are_as_long_as_the_shares_expected_and_observed() -> None:
     assert lengths == [[115, 120], [115, 106], [115, 115], [115, 120]]
     legend = " ".join(svg_texts(text))
     assert "bars: expected above, observed below" in legend
-    assert "1,000 connections: as expected" in legend
+    assert "1,000 connections: consistent with the expected shares" in legend
 
 
 @needs_dot

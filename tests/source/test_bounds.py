@@ -203,4 +203,4 @@ def test_an_xz_file_that_needs_gigabytes_is_refused() -> None:
     packed[16] = 40  # a dictionary of 4 GiB
     packed[12 + length - 4 : 12 + length] = zlib.crc32(packed[12 : 12 + length - 4]).to_bytes(4, "little")
     outcome = read(bytes(packed))
-    assert outcome.said.startswith("a.bin: takes too much memory to decompress")
+    assert outcome.said.startswith("a.bin: needs too much memory to decompress")

@@ -206,7 +206,7 @@ def test_encrypted_files_are_told_only_where_nothing_else_is_found() -> None:
     outcome = read(locked)
     assert outcome.members == []
     assert outcome.said.startswith(
-        "a.bin:x: is encrypted (and so for 1 more in it)\n  decrypt it first: unzip -P"
+        "a.bin:x: file is encrypted (and so for 1 more in it)\n  decrypt it first: unzip -P"
     )
     assert read(tar(("z.zip", locked), ("x", DUMP))).error is None
     assert read(locked, file=Piped).said == outcome.said
@@ -216,7 +216,7 @@ def test_a_method_of_zip_that_is_not_known_is_told() -> None:
     packed = bytearray(zipped(("x", DUMP)))
     packed[8] = packed[packed.index(b"PK\x01\x02") + 10] = 9
     outcome = read(bytes(packed))
-    assert "a.bin:x: is compressed by zip's method 9" in outcome.said
+    assert "a.bin:x: zip compression method 9 is not supported" in outcome.said
 
 
 def test_without_a_library_for_zstd_it_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_without_a_library_for_zstd_it_is_told_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "zstandard", None)
     monkeypatch.setitem(sys.modules, "compression.zstd", None)
     assert read(packed).said == (
-        "a.bin: is compressed with zstd, and no library for that is installed\n"
+        "a.bin: compressed with zstd, and no zstd library is installed\n"
         "  pip install 'iptviz[zst]', or: zstd -dc FILE | iptviz ... -"
     )
     assert read(tar(("core.zst", packed), ("x", DUMP))) == ([Member("x", DUMP, TIME)], None)

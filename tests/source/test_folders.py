@@ -158,7 +158,7 @@ def test_a_path_inside_names_one_file(folder: Path, name: str) -> None:
 def test_a_path_that_is_not_inside_leads_to_the_list(folder: Path) -> None:
     with pytest.raises(DumpError) as raised:
         read_sources(f"{folder}:none", DEFAULT_LIMIT, wanted)
-    assert (raised.value.where, raised.value.what) == (str(folder), "holds no file called none")
+    assert (raised.value.where, raised.value.what) == (str(folder), "no file named none in it")
 
 
 def test_a_path_that_is_refused_is_not_said_to_be_none(folder: Path, shut: Callable[..., None]) -> None:

@@ -192,14 +192,14 @@ def test_four_layers_are_unpacked_and_a_fifth_is_refused() -> None:
     assert sound(packed)[0].data == DUMP
     outcome = read(gzip.compress(packed))
     assert outcome.members == []
-    assert outcome.said.startswith("a.bin: is packed in more than 4 layers\n")
+    assert outcome.said.startswith("a.bin: more than 4 nested archives\n")
 
 
 def test_a_bundle_that_is_the_fifth_layer_is_refused() -> None:
     packed = functools.reduce(lambda data, _: tar(("t", data)), range(5), DUMP)
     outcome = read(packed)
     assert outcome.members == []
-    assert outcome.said.startswith("a.bin:t/t/t/t: is packed in more than 4 layers\n")
+    assert outcome.said.startswith("a.bin:t/t/t/t: more than 4 nested archives\n")
 
 
 def test_four_bundles_are_opened_and_the_fifth_is_named_after_all_else_is_read() -> None:
@@ -207,7 +207,7 @@ def test_four_bundles_are_opened_and_the_fifth_is_named_after_all_else_is_read()
     assert [member.path for member in sound(packed)] == ["t/t/t/t"]
     outcome = read(tar(("t", packed), ("x", DUMP)))
     assert outcome.paths == ["x"]
-    assert outcome.said.startswith("a.bin:t/t/t/t: is packed in more than 4 layers\n")
+    assert outcome.said.startswith("a.bin:t/t/t/t: more than 4 nested archives\n")
 
 
 # Names, and what is no file

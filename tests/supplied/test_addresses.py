@@ -141,19 +141,19 @@ def test_not_all_interfaces_are_known(text: str) -> None:
 
 
 WRONG = {
-    "word": ("10.0.0.1\nnonsense\n", "host:2: 'nonsense' is no address"),
+    "word": ("10.0.0.1\nnonsense\n", 'host:2: invalid address "nonsense"'),
     "other digits": ("\u0661\u0660.0.0.1", "host:1:"),
-    "zero byte": ("10.0.0.1\0", "host:1: '10.0.0.1\\x00' is no address"),
+    "zero byte": ("10.0.0.1\0", 'host:1: invalid address "10.0.0.1\\x00"'),
     "huge length": ("10.0.0.1/99999999999999999999", "host:1:"),
     "long line": ("x" * 5000, "..."),
-    "bad inet": ("2: eth0: <UP>\n    inet 10.0.0/8\n", "host:2: '10.0.0/8' is no address"),
-    "bad JSON": ("[{]", "host:1: is no JSON"),
-    "object": ("{}", "host:1: is JSON, but not the list"),
-    "numbers": ("[1]", "host:1: holds '1'"),
+    "bad inet": ("2: eth0: <UP>\n    inet 10.0.0/8\n", 'host:2: invalid address/prefix length "10.0.0/8"'),
+    "bad JSON": ("[{]", 'host:1: cannot parse "ip -j addr" output: Expecting'),
+    "object": ("{}", 'host:1: cannot parse "ip -j addr" output: JSON, but not a list'),
+    "numbers": ("[1]", 'host:1: cannot parse "ip -j addr" output: "1" is not an object'),
     "huge number": ("[" + "9" * 5000 + "]", "host:1:"),
     "deep": ("[" * 100_000, "host:1:"),
-    "no local": ('[{"addr_info":[{"family":"inet"}]}]', "host:1: 'None' is no address"),
-    "odd infos": ('[{"addr_info":7}]', "host:1: '7' is no address"),
+    "no local": ('[{"addr_info":[{"family":"inet"}]}]', 'host:1: invalid address "None"'),
+    "odd infos": ('[{"addr_info":7}]', 'host:1: invalid address "7"'),
 }
 
 

@@ -83,7 +83,7 @@ def test_the_source_is_the_only_wide_address_of_the_interface() -> None:
     assert source(PLAIN) == "10.2.0.1"
     assert source(PLAIN, out_iface=None, routes=Supplied("10.2.0.0/24 dev srv\n", "routes")) == "10.2.0.1"
     (outcome,) = ask(MASQUERADE, addresses=Supplied(PLAIN, "addresses"), local_ips=()).outcomes
-    assert steps_of(outcome.path)[0][-1].effect == "MASQUERADE: leaves by srv, source becomes 10.2.0.1"
+    assert steps_of(outcome.path)[0][-1].effect == "MASQUERADE (SNAT to 10.2.0.1 of srv)"
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_statistics_show_no_weights_and_add_nothing_to_what_does() -> None:
     "text", ["nonsense", "-> 10.0.0.1:80 Masq 1 0 0", "-a -t 10.0.0.1:80 -r 10.1.0.1:80 -w 1", "-A -x 1"]
 )
 def test_anything_else_is_an_error_with_its_line(text: str) -> None:
-    with pytest.raises(DumpError, match="neither a virtual server nor a real one") as caught:
+    with pytest.raises(DumpError, match="neither a virtual nor a real server") as caught:
         read_ipvs(f"\n{text}\n", "ipvs")
     assert str(caught.value).startswith("ipvs:2")
 
@@ -168,7 +168,7 @@ def test_trace_says_where_ipvs_sends_connections(tmp_path: Path) -> None:
 def test_a_part_of_the_output_has_no_shares(tmp_path: Path) -> None:
     rows = "\n".join(LISTED.split("\n")[5:7]) + "\n"
     (told,) = said(tmp_path, "10.96.20.1:80", ipvs=rows, command="ipvsadm -Ln | grep -A1 10.96.20.1")
-    assert "goes to 10.244.0.5:8080 weight 1 (the output may lack some)" in told
+    assert "goes to 10.244.0.5:8080 weight 1 (the output may be incomplete)" in told
 
 
 def test_services_and_packet_say_what_ipvsadm_shows(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ def test_a_pod_is_found_by_its_name() -> None:
             "no column IP",
         ),
         ('{"kind": "List", "items": [{"kind": "Service"}]}', "no pods found"),
-        ("{", "is no JSON"),
+        ("{", "not Kubernetes JSON/YAML"),
     ],
 )
 def test_what_is_no_list_of_pods_is_refused(text: str, said: str) -> None:

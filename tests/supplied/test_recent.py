@@ -50,7 +50,7 @@ def test_lists_are_read(text: str, expected: dict[str, dict[str, RecentEntry]]) 
     ],
 )
 def test_a_line_that_is_no_entry_is_told(line: str) -> None:
-    with pytest.raises(DumpError, match="is no entry of a recent list") as raised:
+    with pytest.raises(DumpError, match="not an entry of a recent list") as raised:
         read_recent_lists(ONE + line, "recent", "ssh")
     assert raised.value.where == "recent:2"
 

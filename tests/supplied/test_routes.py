@@ -124,7 +124,7 @@ def test_next_hops_on_the_line_of_their_route_are_all_read() -> None:
 
 
 def test_lines_count_as_they_are_where_next_hops_stand_on_one() -> None:
-    with pytest.raises(DumpError, match="routes:6: 'nonsense'"):
+    with pytest.raises(DumpError, match='routes:6: invalid route destination "nonsense"'):
         read_routes(ONE_LINE + "nonsense dev lo\n", "routes")
 
 
@@ -139,15 +139,15 @@ def test_a_default_route_of_ipv6_is_known_by_its_gateway_or_its_preference() -> 
 
 
 WRONG = {
-    "word": ("default dev lo\nnonsense dev lo\n", "routes:2: 'nonsense' is no destination"),
-    "kind alone": ("blackhole\n", "routes:1: 'blackhole' names no destination"),
-    "metric": ("default dev lo metric 99999999999\n", "is no metric"),
-    "other digits": ("default dev lo metric \u0661\n", "is no metric"),
-    "hop first": ("nexthop via 10.0.0.1 dev lo\n", "routes:1: a next hop without a route"),
-    "hop first on a line": ("\\\tnexthop via 10.0.0.1 dev lo\n", "routes:1: a next hop without a route"),
-    "zero byte": ("10.0.0.0\0/8 dev lo\n", "is no destination"),
-    "JSON without destination": ('[{"dev":"lo"}]', "routes:1: 'None' is no destination"),
-    "JSON of numbers": ("[7]", "routes:1: holds '7'"),
+    "word": ("default dev lo\nnonsense dev lo\n", 'routes:2: invalid route destination "nonsense"'),
+    "kind alone": ("blackhole\n", 'routes:1: route without a destination: "blackhole"'),
+    "metric": ("default dev lo metric 99999999999\n", "invalid metric"),
+    "other digits": ("default dev lo metric \u0661\n", "invalid metric"),
+    "hop first": ("nexthop via 10.0.0.1 dev lo\n", "routes:1: nexthop without a route"),
+    "hop first on a line": ("\\\tnexthop via 10.0.0.1 dev lo\n", "routes:1: nexthop without a route"),
+    "zero byte": ("10.0.0.0\0/8 dev lo\n", "invalid route destination"),
+    "JSON without destination": ('[{"dev":"lo"}]', 'routes:1: invalid route destination "None"'),
+    "JSON of numbers": ("[7]", 'routes:1: cannot parse "ip -j route" output: "7" is not an object'),
 }
 
 

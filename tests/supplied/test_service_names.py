@@ -65,17 +65,17 @@ def test_every_form_names_its_services(text: str, expected: list[Candidate]) -> 
 @pytest.mark.parametrize(
     ("text", "where", "said"),
     [
-        ("", "names:1", "names no service"),
-        ("shop/web:http\nweb\n", "names:2", "'web' is no namespace/name"),
-        (TABLE + "odd\n", "names:4", "no row of services"),
-        ("{", "names:1", "is no JSON"),
+        ("", "names:1", "no services found"),
+        ("shop/web:http\nweb\n", "names:2", 'not namespace/name or namespace/name:port: "web"'),
+        (TABLE + "odd\n", "names:4", "not a row of services"),
+        ("{", "names:1", "not Kubernetes JSON/YAML"),
         ('{"kind": "Service"}', "names:1", "without metadata"),
         ('{"kind": "Service", "metadata": {"name": 1}, "spec": {}}', "names:1", "without a name"),
-        ("[1]", "names:1", "holds int"),
-        ("kind: [", "names:2", "is no YAML"),
-        ("kind: List\nitems: []\n", "names:1", "names no service"),
+        ("[1]", "names:1", "a number instead of an object"),
+        ("kind: [", "names:2", "not Kubernetes JSON/YAML"),
+        ("kind: List\nitems: []\n", "names:1", "no services found"),
         ("[" * 100_000, "names:1", "too deep"),
-        ("items: &a [*a]\n", "names:1", "names no service"),
+        ("items: &a [*a]\n", "names:1", "no services found"),
     ],
 )
 def test_what_is_no_list_is_said_in_a_line(text: str, where: str, said: str) -> None:
@@ -88,7 +88,7 @@ def test_what_is_no_list_is_said_in_a_line(text: str, where: str, said: str) -> 
 def test_a_bomb_of_references_is_read_once() -> None:
     levels = ["items:", "- &a0 [shop]"]
     levels += [f"- &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    with pytest.raises(DumpError, match="holds str"):
+    with pytest.raises(DumpError, match="text instead of an object"):
         read_service_names("\n".join([*levels, ""]), "names")
 
 

@@ -60,7 +60,7 @@ def test_a_line_that_the_evidence_quotes_is_not_named_twice() -> None:
 
 def test_what_a_lost_line_may_prove_wrong_says_so() -> None:
     assert rows_of(shown(BROKEN._replace(certainty=IF_COMPLETE)))[0][-1].endswith(
-        " (if the dump lacks nothing)"
+        " (if the dump is complete)"
     )
 
 
@@ -75,9 +75,7 @@ def test_much_evidence_is_folded_but_never_a_single_line() -> None:
         finding = BROKEN._replace(evidence=lines, times=count)
         told = below(shown(finding))
         assert sum(line.startswith("line ") for line in told) == quoted
-        assert [line for line in told if line.startswith("and ")] == [f"{more} (--all shows them)"] * bool(
-            more
-        )
+        assert [line for line in told if line.startswith("and ")] == [f"{more} (--all)"] * bool(more)
         assert sum(line.startswith("line ") for line in below(shown(finding, fold=False))) == count
 
 
@@ -85,8 +83,8 @@ def test_information_is_folded_and_named() -> None:
     info = BROKEN._replace(severity="info")
     folded = shown(BROKEN, info)
     assert [row[0] for row in rows_of(folded)] == ["high"]
-    assert facts_of(folded)["Info"] == "1 more: no-endpoints; --all shows it"
-    assert facts_of(shown(info))["Info"] == "1: no-endpoints; --all shows it"
+    assert facts_of(folded)["Info"] == "1 more: no-endpoints (--all)"
+    assert facts_of(shown(info))["Info"] == "1: no-endpoints (--all)"
     for view in (shown(BROKEN, info, fold=False), shown(BROKEN, info, selected=True)):
         assert [row[0] for row in rows_of(view)] == ["high", "info"]
         assert "Info" not in facts_of(view)
@@ -94,18 +92,18 @@ def test_information_is_folded_and_named() -> None:
 
 def test_nothing_found_is_said_of_what_was_looked_at() -> None:
     facts = facts_of(shown())
-    assert facts["Checked"].endswith(": nothing found")
+    assert facts["Checked"].endswith(": no findings")
     assert "5 service ports" in facts["Checked"]
     assert "rules of" in facts["Checked"]
     assert "routes" in facts["Not visible"]
     selected = facts_of(shown(looked_for=("nat-flushed",), selected=True))["Checked"]
-    assert selected.startswith("for nat-flushed alone, ")
+    assert selected.startswith("only for nat-flushed, ")
 
 
 def test_what_is_left_out_is_counted() -> None:
     facts = facts_of(shown(left_out=1, known=(BROKEN, BROKEN)))
-    assert facts["Left out"] == "1 finding not asked for"
-    assert facts["Baseline"] == "2 findings left out that it has"
+    assert facts["Left out"] == "1 finding not selected"
+    assert facts["Baseline"] == "2 known findings left out"
 
 
 def test_other_answers_name_what_is_more_than_information_the_worst_first() -> None:

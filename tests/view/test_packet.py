@@ -204,11 +204,11 @@ def test_the_circumstances_name_all_that_is_known() -> None:
         out_interface="cni0",
     )
     assert circumstances_label(packet, "prerouting") == (
-        "arrives at this node by eth0 (hook prerouting), leaves by cni0, connection state NEW, mark 0x10, "
+        "arrives at this node on eth0 (hook prerouting), leaves by cni0, connection state NEW, mark 0x10, "
         "TCP flags ACK,SYN, TTL 64, uid 0"
     )
     bare = Packet(state=None, tcp_flags=frozenset())
-    assert circumstances_label(bare, "output") == "sent by this node (hook output), TCP flags none"
+    assert circumstances_label(bare, "output") == "locally generated (hook output), TCP flags none"
 
 
 @pytest.mark.parametrize(
@@ -290,10 +290,10 @@ def test_later_ways_show_where_they_differ() -> None:
     _, second, *_ = kinds(one_case(), "accepted")
     told = [node.text if isinstance(node, Fold) else cells(node)[3] for node in second.children]
     assert told == [
-        "the first 2 steps as above, up to nat KUBE-SERVICES, line 67",
+        "same first 2 steps as above (through nat KUBE-SERVICES, line 67)",
         "line 77",
         "line 39",
-        "the last 4 steps as above, from filter FORWARD, line 94",
+        "same last 4 steps as above (from filter FORWARD, line 94)",
     ]
 
 
@@ -307,7 +307,7 @@ def test_unfolded_every_way_is_whole() -> None:
 def test_the_same_way_again_is_one_line() -> None:
     _, second, *_ = kinds(many(), "accepted")
     (node,) = second.children
-    assert texts([node]) == ["the first 8 steps as above, up to nat POSTROUTING, policy"]
+    assert texts([node]) == ["same first 8 steps as above (through nat POSTROUTING, policy)"]
 
 
 @pytest.mark.parametrize("count", [16, 17, 200])
@@ -317,9 +317,9 @@ def test_many_outcomes_are_folded_with_the_right_numbers(count: int) -> None:
     assert len(shown) == (16 if count == 16 else 10)
     assert [bool(node.children) for node in shown] == [True] * 4 + [False] * (len(shown) - 4)
     told = texts(nodes)
-    assert told[0] == f"the ways of the last {len(shown) - 4} are left out (--all shows them)"
+    assert told[0] == f"{len(shown) - 4} more paths not shown (--all)"
     if count == 200:
-        assert told[1] == "and 190 more, 0.50 % each, 95.00 % together (--all shows them)"
+        assert told[1] == "and 190 more, 0.50 % each, 95.00 % together (--all)"
     assert len(told) == (1 if count == 16 else 2)
 
 
@@ -344,7 +344,7 @@ def test_rules_that_did_not_match_are_of_their_own_kind_and_long_runs_are_shorte
     outcome = first._replace(share=Fraction(1), path=path([*missed, stops.at("nat", "POSTROUTING", 0)]))
     result = result._replace(outcomes=(outcome,))
     assert len(kinds(result, "miss")) == 10
-    assert texts(kinds(result, "fold")) == ["30 more rules that did not match (--all shows them)"]
+    assert texts(kinds(result, "fold")) == ["30 more rules that did not match (--all)"]
     assert len(kinds(result, "miss", fold=False)) == 40
 
 
@@ -356,8 +356,8 @@ def test_a_long_way_is_shortened_in_its_middle_and_one_cut_off_says_so() -> None
     result = result._replace(outcomes=(outcome,))
     assert len(kinds(result, "step")) == 10
     assert texts(kinds(result, "fold")) == [
-        "1,990 more steps (--all shows them)",
-        "and so on: the way is too long to be kept whole",
+        "1,990 more steps (--all)",
+        "path too long: the rest is not shown",
     ]
     assert len(kinds(result, "step", fold=False)) == 2_000
 
@@ -415,7 +415,7 @@ def test_what_no_dump_shows_is_assumed_once_and_is_no_case() -> None:
         ("source in 10.244.0.0/16",),
         ("otherwise",),
     ]
-    assert facts[2] == ("Assumed", "the tables that are not in the dump (raw) do nothing here")
+    assert facts[2] == ("Assumed", "tables not in the dump (raw) have no effect")
     assert ("Depends on", "whether source in 10.244.0.0/16") in facts
 
 
@@ -423,7 +423,7 @@ def test_an_incomplete_dump_and_a_refusal_are_said() -> None:
     assert "INCOMPLETE, see the notes" in packet_view(refused()).source
     assert [fact[:3] for fact in facts_of(refused())] == [
         ("Verdict", "100 % REJECT with icmp-port-unreachable: line 83", "bad"),
-        ("Depends on", "what this dump lacks: see the notes", ""),
+        ("Depends on", "what is missing in this dump (see the notes)", ""),
     ]
 
 
@@ -436,7 +436,7 @@ def within(least: Fraction, most: Fraction, count: int = 200) -> PacketResult:
 
 def test_a_fold_of_outcomes_with_bounds_tells_the_bounds_and_no_sum() -> None:
     folds = [node.text for node in nodes_of(within(Fraction(0), Fraction(1, 2))) if isinstance(node, Fold)]
-    assert folds[-1] == "and 190 more, 0 % to 50.00 % each (--all shows them)"
+    assert folds[-1] == "and 190 more, 0 % to 50.00 % each (--all)"
 
 
 @pytest.mark.parametrize(("most", "text"), [(Fraction(1, 2), "0 % to 50.00 %"), (Fraction(0), "0 %")])
@@ -469,7 +469,7 @@ def test_the_picture_leads_from_the_packet_to_every_end() -> None:
 def test_many_ends_are_folded_into_one_box_and_shares_stay_whole() -> None:
     picture = packet_picture(many())
     (folded,) = [box for box in picture.boxes if box.kind == "fold"]
-    assert folded.lines == ("190 more ends", "95.00 %", "--all shows them")
+    assert folded.lines == ("190 more ends", "95.00 %", "(--all)")
     assert {link.lines[-1] for link in picture.links if link.head.startswith("nat/")} == {"100 %"}
     assert len(packet_picture(many(), fold=False).boxes) == 200 + 7
 

@@ -85,7 +85,7 @@ def facts(result: ServicesResult, label: str = "Not reached") -> list[Fact]:
         (ANSWER, "not by pod", "pod: the endpoint's answer: DROP by the policy of filter FORWARD, line 7", "bad"),
         (NOT_DNATED, "not by outside", "outside: not DNATed (nat PREROUTING rule 1, line 12)", "bad"),
         (MARTIAN, "not by outside", "outside: DROP by routing: martian source", "bad"),
-        (LOST, "no", "outside, pod, node: which rule decides is not known", "bad"),
+        (LOST, "no", "outside, pod, node: the deciding rule is unknown", "bad"),
         (CACHED, "this node: pod, node", "", "good"),
         (DEPENDS, "depends: node",
          "node: depends: DROP by the policy of filter FORWARD, line 7 when 10.244.0.5 is local to this node", ""),
@@ -145,7 +145,7 @@ def test_a_cause_of_several_services_is_told_once() -> None:
     )
     assert two.text == "default/kubernetes:https by outside clients: DROP by routing: martian source"
     assert one.mood == two.mood == "bad"
-    (part,) = facts(listed((YES,), (YES,), (IN_PART,)), "Reached in part")
+    (part,) = facts(listed((YES,), (YES,), (IN_PART,)), "Partly reached")
     assert part.text == "default/kubernetes:https by pods: REJECT by filter KUBE-POD-FW-A rule 3, line 67"
 
 
@@ -164,7 +164,7 @@ def test_many_causes_are_cut_and_counted() -> None:
     )
     told = facts(many)
     assert len(told) == MOST_CAUSES + 1
-    assert told[-1].text == "and by 3 more causes: see the list"
+    assert told[-1].text == "and by 3 more causes (see the list)"
 
 
 def test_a_service_without_endpoints_is_refused_as_it_should_be() -> None:
@@ -312,7 +312,7 @@ def test_what_gets_to_no_endpoint_of_the_service_is_redirected() -> None:
     result = taken()
     (row,) = rows(result)
     assert (row["REACHED"], row["mood"]) == ("cluster IP redirected: outside, pod", "bad")
-    assert row["REMARKS"] == "outside, pod: redirected to 10.244.9.90:8080, no endpoint of the service"
+    assert row["REMARKS"] == "outside, pod: redirected to 10.244.9.90:8080, not an endpoint of the service"
     assert (fails(result.reached[0]), surely_reached(result.reached[0])) == (True, False)
     (fact,) = facts(result, "Redirected")
     assert fact.mood == "bad"
@@ -326,7 +326,7 @@ def test_what_gets_to_no_endpoint_of_the_service_is_redirected() -> None:
 def test_what_is_redirected_under_a_condition_depends_on_it() -> None:
     (row,) = rows(taken(TAKEN.replace("-p tcp", "-i eth7 -p tcp")))
     assert row["REACHED"] == "cluster IP depends: outside, pod"
-    assert row["REMARKS"].endswith("no endpoint of the service when input interface is eth7")
+    assert row["REMARKS"].endswith("not an endpoint of the service when input interface is eth7")
 
 
 def test_of_what_a_cut_dump_lacks_nothing_is_said_for_sure() -> None:
@@ -447,5 +447,5 @@ def test_a_share_that_fails_for_sure_beside_conditions_is_a_failure() -> None:
                       leftover=(), at_least=Fraction(0), at_most=HALF)  # fmt: skip
     result = listed((ways(one),))
     assert rows(result)[0]["REACHED"] == "depends"
-    (fact,) = facts(result, "Reached in part")
+    (fact,) = facts(result, "Partly reached")
     assert fact.text.startswith("default/admin:http by outside clients, pods and this node: DROP")

@@ -311,7 +311,7 @@ def test_an_assumption_that_is_not_the_usual_one_is_told() -> None:
         assumed=(*when("mark", "0x0"), *when("unseen-tables", "raw, nat"))
     )
     told = [(fact.label, fact.text) for fact in facts_in(Ways(ways))]
-    assert told[-1] == ("Assumed", "the tables that are not in the dump (raw, nat) do nothing here")
+    assert told[-1] == ("Assumed", "tables not in the dump (raw, nat) have no effect")
 
 
 def test_what_is_no_connection_is_not_told() -> None:

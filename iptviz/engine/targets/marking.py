@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def lost_mark(call: TargetCall) -> Effect:
     """Set the mark to something that cannot be told."""
     mark = _opaque(call, "mark")
-    return GoOn(call.packet._replace(mark=mark), f"{call.name} sets the mark to something unknown")
+    return GoOn(call.packet._replace(mark=mark), f"{call.name}: mark unknown")
 
 
 def mark(call: TargetCall) -> Effect:
@@ -36,7 +36,7 @@ def _set_text(what: str, changed: Mark, operation: Masked) -> str:
 def connmark(call: TargetCall) -> Effect:
     """CONNMARK: set, save or restore, with masks and shifts; without a connection it does nothing."""
     if call.packet.state in NO_CONNECTION:
-        return GoOn(call.packet, "CONNMARK: no connection, nothing done")
+        return GoOn(call.packet, "CONNMARK: no connection, no effect")
     asked: ConnectionMark = call.operand
     return _WAYS[asked.way](call, asked)
 
@@ -57,7 +57,7 @@ def _set(call: TargetCall, asked: ConnectionMark) -> Effect:
     packet = call.packet
     if asked.change is None:
         lost = packet._replace(connmark=_opaque(call, "connmark"))
-        return GoOn(lost, "connection mark set to something unknown")
+        return GoOn(lost, "connection mark unknown")
     changed = _shifted(call, packet.connmark.set_xmark(*asked.change))
     return GoOn(packet._replace(connmark=changed), _set_text("connection mark", changed, asked.change))
 

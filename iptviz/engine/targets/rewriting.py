@@ -109,7 +109,7 @@ def _from(call: TargetCall, source: Network | None, shown: str, port: int | None
         snat_by=call.rule.place,
         changed=changed,
     )
-    return Stop("ACCEPT", after, f"{call.name}: {text or f'source becomes {shown}'}")
+    return Stop("ACCEPT", after, text or f"{call.name}: source becomes {shown}")
 
 
 def snat(call: TargetCall) -> Effect:
@@ -126,8 +126,8 @@ def masquerade(call: TargetCall) -> Effect:
     source = masqueraded(call.host, call.packet)
     shown = _host_text(source)
     if shown is None:
-        return _from(call, None, "MASQUERADE", port, "source becomes that of the interface it leaves by")
-    return _from(call, source, shown, port, f"leaves by {call.packet.out_interface}, source becomes {shown}")
+        return _from(call, None, "MASQUERADE", port, f"{call.name} (SNAT to outgoing interface's IP)")
+    return _from(call, source, shown, port, f"{call.name} (SNAT to {shown} of {call.packet.out_interface})")
 
 
 def netmap(call: TargetCall) -> Effect:
@@ -139,7 +139,7 @@ def netmap(call: TargetCall) -> Effect:
     if asked.network is not None and own is not None:
         value = asked.network.value | (own.value & ~asked.network.mask & own.mask)
         mapped = Network(own.version, value, own.mask | asked.network.mask)
-    shown = _host_text(mapped) or asked.addresses or "something unknown"
+    shown = _host_text(mapped) or asked.addresses or "an unknown address"
     if before:
         port = call.packet.destination_port
         return _to(call, mapped, port, _shown(shown, port, ""))

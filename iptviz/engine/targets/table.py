@@ -54,7 +54,7 @@ def _tproxy(call: TargetCall) -> Effect:
     """TPROXY: to a listening socket of this node with a mark, or nowhere."""
     asked: Socket = call.operand
     if not call.ask("listener", f"TPROXY port {asked.port}"):
-        return Stop("DROP", call.packet, f"TPROXY: nobody listens on port {asked.port}")
+        return Stop("DROP", call.packet, f"TPROXY: no listener on port {asked.port}")
     packet = call.packet._replace(mark=call.packet.mark.set_xmark(*asked.mark), to_this_node=True)
     return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {asked.port}")
 
@@ -69,8 +69,8 @@ def _synproxy(call: TargetCall) -> Effect:
     else:
         asked = flags & {"SYN", "ACK", "FIN", "RST"} in ({"SYN"}, {"ACK"})
     if asked:
-        return Stop("STOLEN", call.packet, "SYNPROXY answers it")
-    return GoOn(call.packet, "SYNPROXY lets it go on")
+        return Stop("STOLEN", call.packet, "SYNPROXY: answered")
+    return GoOn(call.packet, "SYNPROXY: continues")
 
 
 _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
@@ -191,5 +191,5 @@ def apply_target(call: TargetCall) -> Effect:
     if act is not None:
         return act(call)
     if call.ask("target", call.name):
-        return GoOn(call.packet, f"{call.name}, which nothing here knows, lets it go on")
-    return Stop("STOLEN", call.packet, f"{call.name}, which nothing here knows, ends it")
+        return GoOn(call.packet, f"unknown target {call.name}, continues")
+    return Stop("STOLEN", call.packet, f"unknown target {call.name}, ends it")
