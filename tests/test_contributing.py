@@ -172,7 +172,7 @@ PROMISES = [
     ("check", "check --json", rules("-j LOG"), '"findings": []', '"message": "line 3: a rule of INPUT logs without -m limit"'),
     ("check", "explain log-unlimited", "", 'unknown finding "log-unlimited"', "Add -m limit to the rule, or remove the rule."),
     ("format", f"graph {DUMP} -f tsv", "", 'unknown format "tsv"', "nat\tPREROUTING\tjump\tKUBE-SERVICES\t"),
-    ("format", "services --help", "", "How to answer", "tsv (for cut and awk)"),
+    ("format", "services --help", "", "Output format", "tsv (for cut and awk)"),
     ("question", "--help", "", "sources", "chains    List the chains and how many rules each has."),
     ("question", f"chains {DUMP}", "", "No such command 'chains'", "nat     PREROUTING                 1\n"),
 ]  # fmt: skip

@@ -95,7 +95,7 @@ def dual_backend(*, backends: tuple[str, str], count: int, ending: int, number: 
     last is evaluated first and wins, which no dump shows: if both have kube-proxy's chains, connections may go to
     endpoints of the stale ones, which are gone.
 
-    Do: If only one is here, save both (iptables-nft-save, iptables-legacy-save) and check them as one node. Find
+    Do: If only one is given, save both (iptables-nft-save, iptables-legacy-save) and check them as one node. Find
     out who writes to which backend (iptables -V in each container) and make it one. Then drain and reboot the
     node, or empty the other one's tables, the policies first (iptables -P CHAIN ACCEPT).
     """

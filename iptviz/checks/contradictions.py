@@ -152,7 +152,7 @@ def mixed_sync(*, names: tuple[str, ...], count: int) -> str:
     Why: kube-proxy writes one or the other. iptables-save reads one table after the other, and a sync may
     come between: filter is then older than nat, or newer, and the endpoints may be gone or new.
 
-    Do: Take a second dump before you believe either. If it says the same, kube-proxy wrote one table alone: read
+    Do: Take a second dump before you rely on either. If it says the same, kube-proxy wrote only one table: read
     its log for errors of iptables-restore.
     """
     return (

@@ -122,7 +122,7 @@ def hostport_preempts(*, port: str, to: HostPort, hook: str, taken: tuple[str, .
     The rules of host ports (CNI-HOSTPORT-DNAT) run before KUBE-SERVICES, and one of them has the port of a
     service's frontend.
 
-    Why: Clients of the service reach the pod with the host port instead, on this node alone.
+    Why: Clients of the service reach the pod with the host port instead, on this node only.
 
     Do: Give the pod another hostPort, or the service another port. Where the jump to the host ports lacks -m
     addrtype --dst-type LOCAL, update the plug-in that wrote it: without it, all addresses are meant.
@@ -135,8 +135,8 @@ def hostport_preempts(*, port: str, to: HostPort, hook: str, taken: tuple[str, .
 def hostport_duplicate(*, ports: tuple[str, ...], winner: HostPort, loser: HostPort) -> str:
     """Two pods publish the same host port, and the first rule gets all connections.
 
-    Why: The scheduler never puts two pods with one hostPort on a node, so one of the rules is most likely
-    stale: left by a pod that is gone. Where the stale one stands first, connections go where nobody listens.
+    Why: The scheduler never puts two pods with one hostPort on a node, so one of the rules is most likely stale:
+    left by a pod that is gone. Where the stale one stands first, connections go to a port without a listener.
 
     Do: See which of the two addresses a running pod has (crictl pods, kubectl get pods -o wide), and remove the
     rules of the other one from CNI-HOSTPORT-DNAT: nothing else will.

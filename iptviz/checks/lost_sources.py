@@ -191,7 +191,7 @@ _STATES = {"known": "high", "unknown": "info", "leaving": "info"}
 
 @diagnosis(_STATES, reference="projectcalico/calico#6235, kubernetes-sigs/ip-masq-agent#65")
 def foreign_masquerade(*, rewritten: Rewritten) -> str:
-    """A rule that is not kube-proxy's rewrites the source of service traffic that kube-proxy leaves alone.
+    """A rule of another program rewrites the source of service traffic that kube-proxy does not masquerade.
 
     It is a MASQUERADE or SNAT of others; or that of KUBE-POSTROUTING, to which packets come that kube-proxy has
     not marked, since its RETURN is gone or others set its mark.

@@ -60,7 +60,7 @@ def drop_mark_set(*, rule: str, mark: str, dropped: str, hooks: tuple[str, ...])
     kubelet's KUBE-FIREWALL drops packets with mark 0x8000, unless --iptables-drop-bit says otherwise: only
     KUBE-MARK-DROP should set it. A program that sets the whole mark sets that bit, too.
 
-    Why: What is marked is dropped though nobody meant to drop it: connections to the node itself, to endpoints in
+    Why: Marked packets are dropped by accident: connections to the node itself, to endpoints in
     its network and to its kubelet, or those that it opens.
 
     Do: Have the other program set only bits of its own, with a mask (--set-xmark 0x1/0x1). kubelet's bit can be

@@ -74,7 +74,7 @@ def services_asked_if(*, hook: str, when: When) -> str:
     """The only way from a built-in chain of nat to KUBE-SERVICES is by a jump under a condition.
 
     Why: kube-proxy's own jump has no condition. Connections that do not meet this one come to no service: they
-    keep the service's address, which nobody has, and time out.
+    keep the service's address, which no host has, and time out.
 
     Do: Restart kube-proxy, which writes its own jump, and find out which program wrote this one in its place.
     """
@@ -87,8 +87,7 @@ def foreign_dnat_first(*, target: str, hook: str, when: When, taken: tuple[str, 
 
     It stands above the jump to KUBE-SERVICES and ends the nat table: DNAT, REDIRECT or ACCEPT.
 
-    Why: The service's chain never sees these connections: they go elsewhere, or keep an address
-    that nobody has.
+    Why: The service's chain never sees these connections: they go elsewhere, or keep an address that no host has.
 
     Do: Find out which program wrote the rule, by its comment and its chain, and make it leave out the
     service addresses, or take it away.

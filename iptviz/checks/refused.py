@@ -199,8 +199,8 @@ def chain_loop(*, chains: tuple[str, ...], reached: bool) -> str:
 def dangling_jump(*, chains: tuple[str, ...], table: str) -> str:
     """A rule jumps to a chain that is neither declared nor has rules in this dump.
 
-    Why: The kernel refuses a jump to a chain that does not exist, so lines are missing here, and what the
-    chain does with connections is not known.
+    Why: The kernel refuses a jump to a chain that does not exist, so lines are missing, and the effect of the
+    chain on connections is unknown.
 
     Do: Take the whole dump from the node: iptables-save, not filtered by grep and not shortened.
     """

@@ -261,10 +261,10 @@ def bridge_nf_call(*, known: bool, setting: str, bridge: str, endpoint: str) -> 
 def mark_routed(*, by: tuple[str, ...]) -> str:
     """A routing rule (ip rule) matches the mark by which kube-proxy masquerades.
 
-    Why: nat, and so the mark, is met by the first packet of a connection alone: another table routes it than all
-    that follow, which leave by another interface and get lost.
+    Why: Only the first packet of a connection gets the mark, in nat: it is routed by another table than all later
+    packets, which leave by another interface and get lost.
 
-    Do: Give the rule of routing another bit, or a mask without this one; or start kube-proxy with another
+    Do: Give the routing rule another bit, or a mask without this one; or start kube-proxy with another
     --iptables-masquerade-bit.
     """
     return f"routing rules match the masquerade mark: {listed(by, _MOST_NAMED)}"

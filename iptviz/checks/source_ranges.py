@@ -151,21 +151,21 @@ REMARKS: dict[str, str | Callable[..., str]] = {"marked-to-drop": _marked}
 def source_ranges(*, names: tuple[str, ...], networks: tuple[str, ...]) -> str:
     """The load balancer of a service is open only to its loadBalancerSourceRanges.
 
-    Why: Whoever asks the load-balancer IP from elsewhere gets no endpoint: pods of this cluster, too, unless a
+    Why: Clients outside the ranges get no endpoint at the load-balancer IP: pods of this cluster, too, unless a
     range covers their addresses.
 
     Do: Nothing if intended. Otherwise compare the service's loadBalancerSourceRanges with the addresses from
-    which its clients really come here: a load balancer may hide them behind its own.
+    which its clients reach this node: a load balancer may hide them behind its own.
     """
-    admit = f"loadBalancerSourceRanges: {listed(networks, _MOST_FRONTENDS)}"
-    return f"{these(names)} {admit} at {are(names, 'its', 'their')} load-balancer IPs"
+    ranges = f"loadBalancerSourceRanges: {listed(networks, _MOST_FRONTENDS)}"
+    return f"{these(names)}: {are(names, 'its', 'their')} load-balancer IPs are limited by {ranges}"
 
 
 @diagnosis("low", reference="k/k#111863")
 def node_port_beyond_source_ranges(*, names: tuple[str, ...], texts: tuple[str, ...]) -> str:
-    """A service with loadBalancerSourceRanges is reached by everybody at its node port or external IP.
+    """A service with loadBalancerSourceRanges is open to every source at its node port or external IP.
 
-    Why: The ranges guard the load-balancer IP only. Who reaches a node's address reaches the service.
+    Why: The ranges guard only the load-balancer IP. Any client that reaches a node's address reaches the service.
 
     Do: Set allocateLoadBalancerNodePorts to false if the load balancer needs no node port, or guard the
     node ports with a firewall in front of the nodes or a NetworkPolicy.

@@ -179,15 +179,15 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 
 @diagnosis({"flushed": "critical", "cleaned": "info"}, reference="k/k#129128, #133767", absence=True)
 def nat_flushed(*, chain: str, table: str, at: int, cleaned: bool) -> str:
-    """kube-proxy's chains are gone from nat, where services are, and others of its are still there.
+    """kube-proxy's chains are gone from nat, where services are, but its other chains are still there.
 
     Or its chains are still there, and KUBE-SERVICES, which leads to all others, has lost its rules. Where
     KUBE-SERVICES is gone and KUBE-PROXY-CANARY is still in nat, kube-proxy --cleanup or a change of its mode
-    took the rules: who deletes all chains deletes that, too.
+    took the rules: a flush of all chains deletes that, too.
 
-    Why: No service works on this node through these rules. firewalld, shorewall and ferm take kube-proxy's
-    rules away when they start or reload; kube-proxy looks for its chain in mangle only, and does not notice
-    that nat alone is empty.
+    Why: No service works on this node through these rules. firewalld, shorewall and ferm take kube-proxy's rules
+    away when they start or reload; kube-proxy checks only its chain in mangle, and does not notice that nat is
+    empty.
 
     Do: Restart kube-proxy, which writes its rules anew. Keep the program that flushed nat from doing it
     again. Where kube-proxy runs in nftables or IPVS mode now, a reboot removes what it left.
@@ -204,8 +204,8 @@ def filter_flushed(*, at: int) -> str:
     """kube-proxy's chains are gone from filter, and those in nat and its canary in mangle are still there.
 
     Why: What kube-proxy has in filter is missing: connections to services without endpoints are not refused but
-    time out, loadBalancerSourceRanges keep nobody out, and KUBE-FORWARD accepts nothing where FORWARD drops.
-    kube-proxy looks for its chain in mangle only, and does not notice that filter alone is empty.
+    time out, loadBalancerSourceRanges do not apply, and KUBE-FORWARD accepts nothing where FORWARD drops.
+    kube-proxy checks only its chain in mangle, and does not notice that filter is empty.
 
     Do: Restart kube-proxy, which writes its rules anew, and keep the program that flushed or restored filter
     from doing it again.
@@ -216,7 +216,7 @@ def filter_flushed(*, at: int) -> str:
 
 @diagnosis("critical", reference="k/k#93091, #104388", absence=True)
 def chains_removed(*, chain: str, table: str, at: int, program: str, sign: str) -> str:
-    """kube-proxy's chains are gone from nat, and a firewall is here that takes such chains away.
+    """kube-proxy's chains are gone from nat, and a firewall that removes such chains runs on this node.
 
     firewalld deletes them when it starts, reloads or stops; shorewall when it starts.
 

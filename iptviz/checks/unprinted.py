@@ -184,8 +184,8 @@ def ports_not_printed(*, count: int) -> str:
 def marks_not_printed(*, chain: str, target: str) -> str:
     """The dump does not show marks, as an older iptables than kube-proxy's saved it.
 
-    The first rule of KUBE-POSTROUTING lets packets go that bear no mark; here it has no condition. The first
-    ACCEPT of KUBE-FORWARD is for packets with that mark alone.
+    The first rule of KUBE-POSTROUTING returns packets without a mark; in this dump it has no condition. The first
+    ACCEPT of KUBE-FORWARD is only for packets with that mark.
 
     Why: The dump is wrong, the node works: as printed, nothing would be masqueraded. What is masqueraded is
     unknown.
@@ -230,8 +230,8 @@ def dnat_unreadable(*, chains: tuple[str, ...], count: int) -> str:
 def rule_corrupt(*, chain: str, count: int, drops: bool) -> str:
     """A rule lost a condition between two versions of iptables, or could not be printed.
 
-    KUBE-FIREWALL drops packets that bear kubelet's mark; here it drops without a mark. Elsewhere iptables itself
-    says `[unsupported revision]`. DNAT rules of this kind are a finding of their own.
+    KUBE-FIREWALL drops packets with kubelet's mark; in this dump it drops all. Elsewhere iptables itself says
+    `[unsupported revision]`. DNAT rules of this kind are a finding of their own.
 
     Why: In most cases the dump is wrong, as an older iptables saved it. But where that one, or a restore of such
     a dump, wrote the rule back, it is real: then everything that this node sends and receives is dropped.
@@ -244,13 +244,13 @@ def rule_corrupt(*, chain: str, count: int, drops: bool) -> str:
 
 @diagnosis("low")
 def native_rule_cut(*, table: str, chains: tuple[str, ...], count: int) -> str:
-    """A rule of a built-in chain asks for nothing, or a protocol alone, in the form of a native rule cut short.
+    """A rule of a built-in chain matches everything, or only a protocol: perhaps a native rule cut short.
 
     iptables-nft-save prints native rules of nft without what it does not know, with exit status 0: from `ip saddr
     @allowed accept` comes `-j ACCEPT`, and of a set of ports `-p tcp -j ACCEPT` is left.
 
-    Why: As it stands here the rule decides about everything, kube-proxy's traffic with it; it may be about
-    little. Answers take it as it is printed, and say so.
+    Why: As printed, the rule decides about everything, including kube-proxy's traffic; the real one may match
+    little. Answers use it as printed, and say so.
 
     Do: Look at the rules of the chain with `nft list ruleset` on the node.
     """

@@ -158,7 +158,7 @@ def untracked_service(*, taken: tuple[str, ...], elsewhere: bool) -> str:
     """Connections to a service's address are not tracked.
 
     A rule of the table raw says so: NOTRACK, or CT --notrack. It is of high severity where the node's addresses
-    are known, and the service's is none of them: nobody answers there.
+    are known, and do not include the service's: nothing answers there.
 
     Why: What is not tracked does not meet the nat table: these connections go to this node itself, where it has
     the address, and to no endpoint of the service. NodeLocal DNSCache works like that.

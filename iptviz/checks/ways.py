@@ -222,7 +222,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 def service_chain_empty(*, chain: str, of: str, alike: int) -> str:
     """Connections enter a chain of a service that is declared but empty.
 
-    Why: The chain gives them back at once: they go on without an endpoint, or to the other endpoints.
+    Why: The chain returns at once: connections go on without an endpoint, or to the other endpoints.
 
     Do: See whether the dump is whole; then restart kube-proxy, which writes the chain anew.
     """
@@ -286,7 +286,7 @@ def endpoint_without_dnat(*, broken: BrokenEndpoint, of: str, alike: int) -> str
     """The chain of an endpoint has no DNAT, or one for another protocol than the service's.
 
     Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
-    come to it keep the service's address, which nobody has.
+    come to it keep the service's address, which no host has.
 
     Do: See who wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which writes the
     chain anew.

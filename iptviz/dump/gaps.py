@@ -101,7 +101,7 @@ def _nothing(text: Text, source: str) -> NothingError:
         )
     if sum(1 for _ in islice(_WITHIN_LINES.finditer(text.raw, 0, _LOOKED_AT), _SEVERAL)) == _SEVERAL:
         return NothingError(
-            "no readable iptables rules: several rules share a line",
+            "no line begins with an iptables rule (expected iptables-save output)",
             where=source,
             hint="put each rule on its own line, or capture a dump with: sudo iptables-save > FILE (on the node)",
         )

@@ -12,7 +12,7 @@ from iptviz.render.dot import dot_text
 if TYPE_CHECKING:
     from iptviz.view.picture import Picture
 
-INSTALL = "install it (apt-get, dnf or brew install graphviz), or use -f mermaid or -f dot"
+INSTALL = "apt-get install graphviz (or dnf, brew), or use -f mermaid or -f dot"
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _WIDEST = 1_400  # points
 _DOTS_PER_INCH = "144"  # twice the usual: text stays sharp on today's screens

@@ -48,7 +48,7 @@ def test_what_is_folded_to_githubs_limits_is_drawn(draw: Callable[[str], dict[st
     cluster = numbered(90, 12, name="shop", node_ports=False)
     found = draw(flowchart("trace", iptviz.trace(iptviz.load(saved(cluster).encode()), "shop")))
     assert 100 < found["links"] < MOST_LINKS
-    assert any("left out here" in one for one in found["texts"])
+    assert any("not shown" in one for one in found["texts"])
 
 
 def test_a_packets_fate_is_drawn(draw: Callable[[str], dict[str, Any]]) -> None:

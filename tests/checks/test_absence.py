@@ -166,7 +166,7 @@ def test_nothing_wrong_is_said(dump: str, target: str, part: str) -> None:
 def test_an_address_that_stands_elsewhere_is_pointed_at() -> None:
     dump = HTTPD.replace("*filter\n", "*filter\n-A INPUT -s 192.0.2.7/32 -j DROP\n", 1)
     line = dump.splitlines().index("-A INPUT -s 192.0.2.7/32 -j DROP") + 1
-    assert f"table filter, chain INPUT, line {line}" in said(dump, "192.0.2.7")
+    assert f"in filter INPUT, line {line}" in said(dump, "192.0.2.7")
 
 
 def test_another_port_of_an_endpoint_is_pointed_at() -> None:

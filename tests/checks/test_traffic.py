@@ -54,12 +54,12 @@ SAYS = {
     ],
     "nat|-A POSTROUTING -o eth0 -j MASQUERADE": [
         (
-            "info: nat POSTROUTING rule 1 rewrites the source of pods on the way to 1 service port (shop/web:http), "
+            "info: nat POSTROUTING rule 1 rewrites the source of pods on the path to 1 service port (shop/web:http), "
             "when output interface is eth0"
         )
     ],
     "nat|-A POSTROUTING ! -o lo -j MASQUERADE": [
-        "high: nat POSTROUTING rule 1 rewrites the source of pods on the way to 1 service port (shop/web:http)"
+        "high: nat POSTROUTING rule 1 rewrites the source of pods on the path to 1 service port (shop/web:http)"
     ],
     # Not usual clients, or nobody knows whom.
     "filter|-A FORWARD -s 10.244.1.9/32 -j DROP": [],
@@ -227,5 +227,5 @@ def test_a_rule_of_the_other_backend_that_masquerades_is_named_alone(tmp_path: P
     line = path.read_text().splitlines().index("-A POSTROUTING -j MASQUERADE") + 1
     assert one == (
         f"high: nat POSTROUTING rule 1 (legacy rules, line {line}) rewrites the source of pods "
-        f"on the way to 1 service port ({_WEB})"
+        f"on the path to 1 service port ({_WEB})"
     )

@@ -104,7 +104,7 @@ def test_families_are_dumps_of_their_own() -> None:
     ],
 )  # fmt: skip
 def test_commands_that_make_no_rule_are_no_dump(line: str) -> None:
-    with pytest.raises(DumpError, match=r"no (readable )?iptables rules"):
+    with pytest.raises(DumpError, match=r"no (line begins with an )?iptables rule"):
         Dump(f"{line}\n".encode())
 
 

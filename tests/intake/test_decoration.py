@@ -31,7 +31,7 @@ NO_DUMPS = {
 
 @pytest.mark.parametrize("case", NO_DUMPS)
 def test_what_mentions_rules_is_no_dump(case: str) -> None:
-    with pytest.raises(DumpError, match=r"no (readable )?iptables rules"):
+    with pytest.raises(DumpError, match=r"no (line begins with an )?iptables rule"):
         Dump(joined(*NO_DUMPS[case]))
 
 

@@ -149,5 +149,5 @@ def test_parts_of_two_streams_are_joined_each_for_itself() -> None:
 def test_rules_within_lines_are_not_said_to_be_absent(tmp_path: Path) -> None:
     path = tmp_path / "script"
     path.write_text("printf '%s\\n' '*nat' " + "'-A KUBE-SERVICES -d 10.96.0.1/32 -j KUBE-SVC-A' " * 3 + "\n")
-    with pytest.raises(NothingError, match="several rules share a line"):
+    with pytest.raises(NothingError, match="no line begins with an iptables rule"):
         load(str(path))

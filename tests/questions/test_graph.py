@@ -91,7 +91,7 @@ def test_loops_and_missing_chains_are_told() -> None:
     result = asked(LOOP)
     assert "A -> B is a loop, which the kernel refuses: edited by hand?" in sentences(result.notes)
     assert any(
-        "jumps to C-GONE, and table filter has no such chain here" in note for note in sentences(result.notes)
+        "jumps to C-GONE, but table filter has no such chain" in note for note in sentences(result.notes)
     )
     text = tree(result)
     assert "filter C-GONE · not in this dump" in text
@@ -160,5 +160,5 @@ def test_hostile_names_are_text_everywhere(text: str) -> None:
 def test_in_a_cut_dump_nothing_is_said_of_lines_that_are_not_there() -> None:
     with open(TODAY, encoding="utf-8") as file:  # noqa: PTH123
         text = file.read()
-    cut = tree(asked(text[: text.index("-A KUBE-EXTERNAL-SERVICES")]))
-    assert "note: unreferenced empty chain in this incomplete dump: filter KUBE-EXTERNAL-SERVICES" in cut
+    text = text[: text.index("-A KUBE-EXTERNAL-SERVICES")].replace(":KUBE-PROXY-CANARY", ":IDLE")
+    assert "note: unreferenced empty chain in this incomplete dump: filter IDLE\n" in tree(asked(text))

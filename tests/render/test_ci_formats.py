@@ -282,8 +282,8 @@ def test_where_there_is_no_service_each_format_says_why() -> None:
     document = checked(NOWHERE)
     (why,) = document["notes"]
     ((*_, last),) = [github_texts(github_text(document))]
-    assert last == "nothing found (looked at: no service (none in the dump); tables nat of " + NOWHERE + ")"
-    assert f"::notice title=iptviz check::{why}%0Anothing found" in github_text(document)
+    assert last == "no findings (checked: no service (none in the dump); tables nat of " + NOWHERE + ")"
+    assert f"::notice title=iptviz check::{why}%0Ano findings" in github_text(document)
     (run,) = log_of(document)["runs"]
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
     assert said_by_sarif(told["message"]["text"]) == why
@@ -293,14 +293,14 @@ def test_where_there_is_no_service_each_format_says_why() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"min_severity": "critical", "below": 4}, "nothing critical found; 4 findings below"),
-        ({"in_baseline": 2}, "nothing new"),
-        ({}, "nothing found"),
+        ({"min_severity": "critical", "below": 4}, "no findings of severity critical; 4 findings below"),
+        ({"in_baseline": 2}, "no new findings"),
+        ({}, "no findings"),
     ],
 )
 def test_nothing_found_is_said_of_what_was_asked_for(fields: dict[str, Any], said: str) -> None:
     (only,) = commands_of(several(0) | fields)
-    assert only.startswith(f"::notice title=iptviz check::{said} (looked at")
+    assert only.startswith(f"::notice title=iptviz check::{said} (checked")
 
 
 def test_a_line_that_the_evidence_quotes_is_not_named_twice() -> None:
@@ -331,9 +331,7 @@ def test_an_annotation_stands_at_the_line_of_the_rule() -> None:
     assert first.startswith(
         f"::error title=local-drop,file={TODAY},line={line}::{finding['message']}%0Aline {line}%3A"[:-3]
     )
-    assert last.startswith(
-        "::notice title=iptviz check::1 high, 1 medium, 4 info (looked at: 7 service ports"
-    )
+    assert last.startswith("::notice title=iptviz check::1 high, 1 medium, 4 info (checked: 7 service ports")
 
 
 @pytest.mark.parametrize(
@@ -346,7 +344,7 @@ def test_a_step_shows_ten_of_each_kind_and_the_rest_is_counted(
     *shown, last = commands_of(several(25, severity))
     assert len(shown) == most
     assert all(line.startswith(f"::{command} title=no-endpoints,") for line in shown)
-    assert f"::25 {severity}; of these without an annotation: {25 - most} no-endpoints (looked at:" in last
+    assert f"::25 {severity}; of these without an annotation: {25 - most} no-endpoints (checked:" in last
 
 
 def test_kinds_have_room_of_their_own() -> None:
@@ -362,7 +360,7 @@ def test_kinds_have_room_of_their_own() -> None:
 def test_nothing_found_is_said_of_what_was_looked_at() -> None:
     (only,) = commands_of(several(0))
     assert only.startswith(
-        "::notice title=iptviz check::nothing found (looked at: 5 service ports; tables nat, filter of"
+        "::notice title=iptviz check::no findings (checked: 5 service ports; tables nat, filter of"
     )
 
 

@@ -138,5 +138,5 @@ def test_a_new_question_has_a_page() -> None:
 def test_a_format_that_does_not_write_a_question_is_none_of_it() -> None:
     with pytest.raises(OutputError, match='unknown format "png"'):
         choose_format("services", "png", None)
-    with pytest.raises(OutputError, match="no format has this suffix"):
+    with pytest.raises(OutputError, match="unknown file extension"):
         choose_format("sources", None, "out.html")

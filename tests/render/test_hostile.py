@@ -137,7 +137,7 @@ def test_what_stands_in_the_place_of_a_policy_is_no_policy(text: str) -> None:
     result = iptviz.graph(iptviz.Dump(data, "file"))
     tree = str(FORMATS["tree"].writer("graph")(result, Style(), fold=True))
     assert result.dump.tables["nat"].chains["OUTPUT"].policy is None
-    assert "the policy of OUTPUT in table nat cannot be read" in tree
+    assert "the policy of nat OUTPUT is unreadable" in tree
     assert all(line == printable(line) for line in tree.split("\n"))
 
 

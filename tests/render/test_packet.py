@@ -106,7 +106,7 @@ def test_in_colour_and_in_ascii_it_is_the_same_tree(name: str) -> None:
 def test_the_tree_of_two_cases() -> None:
     lines = written(httpd_result(), "tree").splitlines()
     tree = lines[lines.index("├── A: when source not in 10.244.0.0/16") :]
-    assert lines[0].startswith("tcp packet from 10.244.0.9 to 10.97.13.198:79   arrives at this node by eth0")
+    assert lines[0].startswith("tcp packet from 10.244.0.9 to 10.97.13.198:79   arrives at this node on eth0")
     assert tree[1].split("   ")[1:] == [
         "├── 25.00 %",
         "ACCEPT, forwarded",

@@ -138,7 +138,7 @@ def test_hostile_text_is_never_markup(text: str) -> None:
 
 def test_without_targets_what_looks_odd_is_shown() -> None:
     assert "Suspicious services: 1" in page(iptviz.load("fixtures/httpd-no-endpoints/dump.rules"))
-    assert "No problem found in what was looked at" in page(iptviz.load("fixtures/httpd-service/dump.rules"))
+    assert "No problem found in what was checked" in page(iptviz.load("fixtures/httpd-service/dump.rules"))
     many = report(iptviz.load(saved(numbered(30, 0)).encode()))
     assert (len(many.answers), many.left_out) == (MOST_ODD, 30 - MOST_ODD)
     assert f"Suspicious services: 30 ({MOST_ODD} shown; see the list)" in page(many.dump)
@@ -183,7 +183,9 @@ def test_the_page_of_a_check_is_one_of_a_check() -> None:
     assert 'href="#asked"' not in text
     assert re.search(r"<dt>Checked</dt><dd[^>]*>1 service port, \d+ rules of .*: \d finding", text)
     nothing = checked_page(BROKEN, min_severity="critical")
-    assert re.search(r'<h2 id="findings-heading">Nothing critical found; \d findings? below</h2>', nothing)
+    assert re.search(
+        r'<h2 id="findings-heading">No findings of severity critical; \d findings? below</h2>', nothing
+    )
 
 
 def test_the_page_of_a_check_says_first_why_there_are_no_services() -> None:
@@ -232,7 +234,7 @@ def test_a_report_of_a_node_without_findings_says_so() -> None:
 def test_a_thousand_services_stay_small() -> None:
     text = page(iptviz.load(saved(numbered(1_000, 10)).encode()), "team-7/service-7")
     assert len(text) < 2_000_000
-    assert "the page holds the chains of the answers above and the general ones" in text
+    assert "the page shows the chains of the answers above and the general ones" in text
     data = json.loads(Reader(text).held["script"][0])
     assert len(data["rows"]) == 1_000
     assert len([chain for chain in data["chains"]["nat"] if chain.startswith("KUBE-SEP-")]) == 10
@@ -344,9 +346,9 @@ def test_a_report_opens_with_what_is_not_reached_and_traces_it(surveyed: Callabl
     )
     assert second[1].startswith("default/kubernetes:https by outside clients: not DNATed")
     assert looked_at[:2] == (
-        "Looked at",
+        "Checked",
         (
-            "kube-proxy's chains of 7 service ports; the way of connections from outside, pods and this node to them "
+            "kube-proxy's chains of 7 service ports; the path of connections from outside, pods and this node to them "
             "through filter, nat"
         ),
     )
@@ -376,8 +378,10 @@ def test_a_report_calls_nothing_fine_that_was_not_looked_at(surveyed: Callable[.
     dump = iptviz.load("fixtures/httpd-service/dump.rules")
     surveyed(*[(None,)] * 5)
     _, (label, text, _), *_ = head_of(report(dump))
-    assert label == "Looked at"
-    assert text == "kube-proxy's chains of 5 service ports; not what other rules do to their connections"
+    assert label == "Checked"
+    assert (
+        text == "kube-proxy's chains of 5 service ports; not the effect of other rules on their connections"
+    )
     surveyed((None,))
     _, (_, text, _), *_ = head_of(report(dump))
     assert "to 4 of them through nat, filter" in text
@@ -392,5 +396,5 @@ def test_a_node_of_which_something_else_is_wrong_is_not_said_to_have_no_problem(
     assert "chains-removed" in flushed
     text = Path("fixtures/httpd-service/dump.rules").read_text()
     stale = page(iptviz.load(text.replace("*nat\n", "*nat\n:KUBE-HOSTPORTS - [0:0]\n", 1).encode()))
-    assert "No suspicious service found in what was looked at" in stale
+    assert "No suspicious service found in what was checked" in stale
     assert "host ports of dockershim" in stale
