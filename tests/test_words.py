@@ -270,6 +270,8 @@ ALWAYS_SEVERAL = {
     "contains dumps of {} nodes: {}{}",
     "{} files cannot be read (first: {})",
     "{}{} in {} dumps ({})",
+    "{} rules of {} {}",
+    "{} in all {} cases",
 }
 """Texts with counts that are never 1."""
 

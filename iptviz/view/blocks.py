@@ -102,7 +102,12 @@ class Facts(NamedTuple):
 class Notes(NamedTuple):
     """Sentences on what the answer lacks or depends on."""
 
-    texts: tuple[str, ...]
+    tell: Callable[[], tuple[str, ...]]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The sentences in order."""
+        return self.tell()
 
 
 class Figure(NamedTuple):

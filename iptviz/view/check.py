@@ -53,7 +53,7 @@ def check_view(result: CheckResult, *, fold: bool = True) -> View:
         "Findings",
         dump_label(result.dump, complete=result.dump.complete, noted=False),
         (
-            Notes(check_notes(result)),
+            Notes(later(lambda: check_notes(result))),
             *([table] if table.rows else []),
             Facts(later(lambda: tuple(_facts(result, folded)))),
         ),

@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 _MOST_PARTS = 3
 """Of more groups of clients and frontends it is not told in one line who gets which share."""
 
-_SHORT = 64
-"""So many signs may tell under which conditions something is said of which clients."""
-
 _INCOMPLETE = "the dump is incomplete: see the notes"
 
 _LEAST = 2
@@ -95,9 +92,10 @@ class _Said(NamedTuple):
 
     @property
     def roughly(self) -> str:
-        """The clients, and under which conditions where that is short and needs no other line."""
+        """The clients, and under which condition where that is one and needs no other line."""
         who = self.line.who
-        is_long = len(who) > _SHORT or OTHERWISE in who
+        _, *conditions = who.split(" when ")
+        is_long = OTHERWISE in who or len(conditions) > 1 or any(" and " in one for one in conditions)
         return f"{', '.join(self.line.clients)} in some cases" if is_long else who
 
 

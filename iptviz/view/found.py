@@ -17,22 +17,35 @@ _MOST = 3
 
 def found_facts(findings: Iterable[Finding]) -> Iterator[Fact]:
     """Yield a line for each finding above info, the worst first, and one for those that are left out."""
-    above = [finding for finding in findings if finding.severity != "info"]
-    if not above:
-        return
-    from iptviz.checks.finding import SEVERITIES
-
-    above.sort(key=lambda finding: SEVERITIES.index(finding.severity))
-    first = {finding.id: finding for finding in reversed(above)}
-    ids = list(dict.fromkeys(finding.id for finding in above))
-    for what in ids[:_MOST]:
-        text = f"{first[what].severity}: {first[what].message} (iptviz explain {what})"
+    above = _above(findings)
+    first = _first_of_each(above)
+    for finding in first:
+        text = f"{finding.severity}: {finding.message} (iptviz explain {finding.id})"
         yield Fact("Finding", printable(text), "bad", "findings")
-    if others := ids[_MOST:]:
+    told = {finding.id for finding in first}
+    if others := dict.fromkeys(finding.id for finding in above if finding.id not in told):
         yield Fact("Findings", f"also {', '.join(others)}: see iptviz check", "bad", "findings")
 
 
 def unfound(notes: Iterable[Item], findings: Iterable[Finding]) -> list[Item]:
-    """Return the notes of an answer but for those that are findings above info, which have lines of their own."""
-    told = {id(finding) for finding in findings if finding.severity != "info"}
-    return [note for note in notes if id(note) not in told]
+    """Return the notes of an answer but for those that stand among the lines of its findings."""
+    told = {(finding.id, finding.line, finding.values) for finding in _first_of_each(_above(findings))}
+    return [note for note in notes if (note.id, note.line, note.values) not in told]
+
+
+def _above(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings above info, the worst first."""
+    above = [finding for finding in findings if finding.severity != "info"]
+    if not above:
+        return []
+    from iptviz.checks.finding import SEVERITIES  # most answers have none
+
+    return sorted(above, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _first_of_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first of each kind, of as many kinds as have a line."""
+    first: dict[str, Finding] = {}
+    for finding in findings:
+        first.setdefault(finding.id, finding)
+    return list(first.values())[:_MOST]

@@ -42,7 +42,7 @@ def graph_view(result: GraphResult, *, fold: bool = True) -> View:
             Heading(asked),
             Tree(later(lambda: _Branches(shown).nodes()), lambda: _jump_table(shown), pictured=True),
             Figure(later(lambda: _picture(shown, asked, source, fold=fold))),
-            Notes(shown.notes),
+            Notes(lambda: shown.notes),
         ),
         document=result.to_dict,
     )

@@ -9,7 +9,7 @@ from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
-from iptviz.view.found import found_facts
+from iptviz.view.found import found_facts, unfound
 from iptviz.view.labels import FOLD_FROM, SHOWN, TRUNCATED, dumps_label, note_texts
 from iptviz.view.nodes import CaseBranch, Cell, Columns, Fold, TreeRow
 from iptviz.view.numbers import counted, percent
@@ -66,14 +66,15 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists and says so."""
     asked, cases = asked_label(result.asked), packet_cases(result.outcomes)
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
+    found = later(lambda: result.findings)
     return View(
         asked,
         dumps_label(result.dumps, complete=result.complete),
         (
             *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
-            Facts(later(lambda: tuple(_facts(result, cases)))),
-            Notes(note_texts(result.notes)),
+            Facts(later(lambda: (*_facts(result, cases), *found_facts(found())))),
+            Notes(later(lambda: note_texts(unfound(result.notes, found())))),
             Figure(later(lambda: _picture(result, fold=fold))),
         ),
         document=result.to_dict,
@@ -111,7 +112,6 @@ def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
         yield Fact("Truncated", TRUNCATED, "bad")
     if depends := _conditions(result):
         yield Fact("Depends on", depends, kind="depends")
-    yield from found_facts(result.findings)
 
 
 def _first_facts(cases: list[PacketCase]) -> Iterator[Fact]:

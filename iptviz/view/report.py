@@ -75,7 +75,7 @@ def report_view(result: ReportResult, *, fold: bool = True, asked: str = "report
             Facts(later(lambda: tuple(_head(result, of_check)))),
             *_abouts(result, of_check),
             *_findings(result),
-            Notes(() if of_check else _notes(result)),
+            Notes(later(lambda: () if of_check else _notes(result))),
             *([Answers(_asked(result), answers)] if result.odd or answers else []),
             listing,
             ChainBrowser(later(lambda: _chains(result.dump, answers))),

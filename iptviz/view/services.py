@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
-from iptviz.view.found import found_facts
+from iptviz.view.found import found_facts, unfound
 from iptviz.view.labels import dump_label, needs_label, note_texts, pod_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
@@ -23,8 +24,9 @@ from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
@@ -46,6 +48,7 @@ def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = T
     `causes`: why services are not reached is told here, and nowhere else.
     """
     services = services_table(result, fold=fold)
+    found = later(lambda: [finding for answer in result.answers for finding in answer.findings])
     ports = (port for answer in result.answers for port in answer.published)
     published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in ports))
     return View(
@@ -53,11 +56,15 @@ def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = T
         dump_label(result.dump, complete=result.dump.complete),
         (
             *(table for table in (services, published) if table.rows),
-            Facts(later(lambda: tuple(_facts(result, causes=causes)))),
-            *(Notes(note_texts(answer.notes)) for answer in result.answers),
+            Facts(later(lambda: tuple(_facts(result, found() if causes else None)))),
+            *(Notes(later(partial(_notes, answer, found))) for answer in result.answers),
         ),
         document=result.to_dict,
     )
+
+
+def _notes(answer: ServicesResult, found: Callable[[], Sequence[Finding]]) -> tuple[str, ...]:
+    return note_texts(unfound(answer.notes, found()))
 
 
 def services_table(result: ServicesResult, *, fold: bool) -> Table:
@@ -243,7 +250,8 @@ def _endpoint_line(
 # --- all of them ---------------------------------------------------------------------------------------------
 
 
-def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
+def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[Fact]:
+    """Yield what is said of all services; no causes without `found`, where they are told elsewhere."""
     services = [port for answer in result.answers for port in answer.services]
     shown, total = len(services), sum(answer.total for answer in result.answers)
     text = (
@@ -261,9 +269,9 @@ def _facts(result: ServicesResult, *, causes: bool) -> Iterator[Fact]:
     bad = without or uneven or any(map(fails, looked_at))
     mood: Mood = "bad" if bad else "good" if all(map(surely_reached, looked_at)) else ""
     yield Fact("Services", ", ".join(parts), mood, "services")
-    if causes:
+    if found is not None:
         yield from cause_facts(result.answers)
-        yield from found_facts([finding for answer in result.answers for finding in answer.findings])
+        yield from found_facts(found)
     for answer in result.answers:
         of = f" of dump {answer.dump.number}" if result.others else ""
         yield Fact(f"kube-proxy{of}", printable(_era(answer.era)), kind="era")

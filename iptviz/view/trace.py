@@ -73,9 +73,10 @@ def _answer_blocks(
         if group.answer is answer:
             alone = len(parts) == 1
             yield from _group_blocks(group, trees, source, told=told and alone, alone=alone)
-    if answer.services:
-        yield Facts(later(lambda: tuple(found_facts(answer.findings))))
-    yield Notes(note_texts(unfound(answer.notes, answer.findings)))
+    # They take longer than all the rest: who wants the first lines alone does not wait for them.
+    found = later(lambda: answer.findings if answer.services else ())
+    yield Facts(later(lambda: tuple(found_facts(found()))))
+    yield Notes(later(lambda: note_texts(unfound(answer.notes, found()))))
 
 
 def _group_blocks(

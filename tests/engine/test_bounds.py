@@ -81,10 +81,8 @@ def truncated(result: PacketResult) -> bool:
 
 def depends(result: PacketResult) -> str:
     """What the answer says that it depends on."""
-    (text,) = (
-        fact.text for facts in packet_view(result).of(Facts) for fact in facts.facts if fact.kind == "depends"
-    )
-    return text
+    facts = (fact for facts in packet_view(result).of(Facts) for fact in facts.facts)
+    return "; ".join(fact.text for fact in facts if fact.kind == "depends")
 
 
 @few_nodes

@@ -144,7 +144,7 @@ def test_what_a_trace_leaves_open_is_no_fault_of_the_dump(monkeypatch: pytest.Mo
     assert result.complete
     first, source, *_ = shown.split("\n\n")
     assert source.endswith(" · complete")
-    assert "WARNING  questions left open: see the notes" in first
+    assert "WARNING  conditions left open (see the notes)" in first
     assert "lacks" not in shown
     (service,) = result.to_dict()["services"]
     assert service["left_open"][0] == "whether packet is in ipset S0 src"

@@ -68,7 +68,7 @@ def loop_view(result: LoopResult, *, fold: bool) -> View:
             Heading("others"),
             Table(others, (TableRow(texts(("db", "8" if fold else "9"))),)),
             Facts(lambda: (Fact("Verdict", "a loop", "bad", "verdict"),)),
-            Notes(("look here",)),
+            Notes(lambda: ("look here",)),
         ),
         document=result.to_dict,
     )

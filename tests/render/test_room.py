@@ -140,7 +140,7 @@ def test_a_finding_keeps_its_id_for_explain(width: int) -> None:
 
 def test_what_is_too_wide_at_its_words_stands_below_its_row() -> None:
     lines = shown("explain", Style(width=40))
-    assert "SAID AS" in lines[0]
+    assert "TEXT" in lines[0]
     assert "VALUE" not in lines[0]
     assert "addresses or networks, as -s takes them: 10.244.0.0/16" in squeezed(lines)
 

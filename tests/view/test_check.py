@@ -122,5 +122,6 @@ def test_of_many_findings_the_others_are_named() -> None:
 
 def test_a_note_that_is_a_finding_is_told_once() -> None:
     said = remark("udp-flows")
-    assert unfound([BROKEN, said], [BROKEN]) == [said]
+    other = BROKEN._replace(line=99)
+    assert unfound([BROKEN, other, said], [BROKEN, other]) == [other, said]
     assert unfound([BROKEN, said], [BROKEN._replace(severity="info")]) == [BROKEN, said]

@@ -510,7 +510,7 @@ def test_the_verdict_comes_first_with_the_line_that_decides() -> None:
 
 
 def test_few_cases_are_told_with_their_conditions() -> None:
-    accepted = "100 % ACCEPT, delivered to this node: by policy, when destination is an address of this node"
+    accepted = "100 % ACCEPT, delivered to this node: by policy, when destination is local to this node"
     assert lead_of(**FROM_POD) == [("Case A", accepted), ("Case B", f"{REFUSED}, otherwise")]
 
 
