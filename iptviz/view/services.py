@@ -116,9 +116,10 @@ def _others(port: ServicePort, *, fold: bool = False) -> str:
 
 def _count(port: ServicePort) -> str:
     here = next((answer for answer in port.answers if answer.local_only and answer is not port.usual), None)
-    open_ = port.usual.unseen or port.usual.unread
-    count = f"{len(port.endpoints)}+?" if open_ else f"{len(port.endpoints)}"
-    count = "?" if _has_others(port) else count
+    count = f"{len(port.endpoints)}"
+    if port.usual.unseen or port.usual.unread:
+        count = f"at least {count}" if port.endpoints else "unknown"
+    count = "unknown" if _has_others(port) else count
     return count + ("" if here is None else f" ({len(here.endpoints)} local)")
 
 

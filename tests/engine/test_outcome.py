@@ -26,7 +26,7 @@ TWO_TARGETS = f"""
     nat|-A PREROUTING -d 10.96.0.10/32 {HALF} -j DNAT --to-destination 10.244.0.1
     nat|-A PREROUTING -d 10.96.0.10/32 -j DNAT --to-destination 192.168.1.10
 """
-MIXED = "where some DNAT targets are local to this node and others are not"
+MIXED = "if some DNAT targets are local to this node and others are not"
 OURS = {"local_ips": ("192.168.1.10",)}
 
 

@@ -35,7 +35,7 @@ class Both:
         order = [backend for backend in BACKENDS if backend != last] + [last]
         self.tools = {backend: Node(lab.router.name, backend, lab.router.family) for backend in order}
         word = "before" if last == "legacy" else "after"
-        self.order = tuple(f"legacy's table {table} is asked {word} nf_tables'" for table in TABLES)
+        self.order = tuple(f"legacy table {table} runs {word} that of nf_tables" for table in TABLES)
 
     def load(self, rules: dict[str, str]) -> None:
         for backend, tool in self.tools.items():

@@ -51,7 +51,7 @@ SAID: list[tuple[str, str, set[str], list[str], list[str]]] = [
      ["endpoint-without-dnat"]),
     ("w-sep-udp-dnat", HTTPD, OTHERS, [f"the DNAT of {SEP} is for another protocol; 25 % of"],
      ["endpoint-without-dnat"]),
-    ("undeclared-empty-chain", HTTPD, ALL, ["line 90: jumps to KUBE-SERVICES, and table filter has no such chain here"],
+    ("undeclared-empty-chain", HTTPD, ALL, ["line 90: jumps to KUBE-SERVICES, but table filter has no such chain"],
      ["dangling-jump"]),
     ("03-source-ranges-pods-1.26", ":30443", {"10.244.1.5:8080", "10.244.2.6:8080"},
      [":30443/tcp: open to every source"], []),
