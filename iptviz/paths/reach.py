@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.engine.condition import Condition
 from iptviz.paths.model import ACCEPT, CLIENT_KINDS, LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
-    from iptviz.engine.condition import Condition
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
 
 Word = Literal["yes", "no", "in part", "depends", "this node"]
@@ -98,8 +98,15 @@ def hangs_on_node(entry: ClientPaths) -> bool:
 
 
 def is_singled_out(entry: ClientPaths) -> bool:
-    """Whether an entry is about clients that rules name by their own address, or by their port."""
-    return any(one.holds and names_one(one.condition) for one in entry.when)
+    """Whether an entry is about clients that rules name by their own address, or by their port.
+
+    So it is about those that ask a node port at ::1, where kube-proxy publishes none: there is no route_localnet
+    for IPv6 (kube-proxy 1.26 and later write `! -d ::1/128` in the jump to KUBE-NODEPORTS).
+    """
+    return any(one.holds and (names_one(one.condition) or one.condition in _LOOPBACK) for one in entry.when)
+
+
+_LOOPBACK = frozenset({Condition("destination-cidr", "::1"), Condition("destination-cidr", "::1/128")})
 
 
 def names_one(condition: Condition) -> bool:

@@ -197,3 +197,8 @@ def test_scripts_can_ask_by_the_exit_status(
 def test_the_exit_status_tells_of_services_without_endpoints() -> None:
     asked = ["services", "fixtures/httpd-no-endpoints/dump.rules", "--no-endpoints", "--exit-code"]
     assert CliRunner().invoke(app, asked).exit_code == 1
+
+
+def test_that_no_node_port_is_at_the_loopback_of_ipv6_is_as_kube_proxy_means_it() -> None:
+    result = iptviz.services(iptviz.load("fixtures/httpd-dual-stack/dump6.rules"))
+    assert {fare.word for port in result.reached for one in port for fare in one.fares} == {"yes"}
