@@ -118,11 +118,11 @@ def external_ip_public(*, names: tuple[str, ...], texts: tuple[str, ...]) -> str
 
     Kubernetes does not check whether the address belongs to the cluster (CVE-2020-8554).
 
-    Why: Connections of this node and its pods to that address go to the service instead. Whoever may create
+    Why: Connections of this node and its pods to that address go to the service instead. Anyone who may create
     services can take over the traffic to any address of the Internet.
 
-    Do: See that the address belongs to the cluster. Turn on the admission controller DenyServiceExternalIPs
-    where nobody needs external IPs.
+    Do: Check that the address belongs to the cluster. Turn on the admission controller DenyServiceExternalIPs
+    if no service needs external IPs.
     """
     what = are(texts, "a public address", "public addresses")
     where = f"connections there go to {are(names, 'the service', 'these services')}"

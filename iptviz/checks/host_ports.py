@@ -138,7 +138,7 @@ def hostport_duplicate(*, ports: tuple[str, ...], winner: HostPort, loser: HostP
     Why: The scheduler never puts two pods with one hostPort on a node, so one of the rules is most likely stale:
     left by a pod that is gone. Where the stale one stands first, connections go to a port without a listener.
 
-    Do: See which of the two addresses a running pod has (crictl pods, kubectl get pods -o wide), and remove the
+    Do: Check which of the two addresses a running pod has (crictl pods, kubectl get pods -o wide), and remove the
     rules of the other one from CNI-HOSTPORT-DNAT: nothing else will.
     """
     what = are(ports, "host port {} is", "host ports {} are").format(listed(ports, _MOST_NAMED))

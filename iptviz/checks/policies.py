@@ -78,7 +78,7 @@ def stale_pod_policy(
     Why: Traffic of the pod that has the address now meets both, and the policies of the one that is gone may
     reject it: services with that endpoint fail for a part of their connections.
 
-    Do: See which pod has the address: kubectl get pods -A -o wide. Restart kube-router on this node, which
+    Do: Check which pod has the address: kubectl get pods -A -o wide. Restart kube-router on this node, which
     writes its chains anew.
     """
     many = (

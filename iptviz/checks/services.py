@@ -264,11 +264,11 @@ def local_drop(*, names: tuple[str, ...], places: Places) -> str:
     internalTrafficPolicy those of this node to the cluster IP. The severity is low where the service has a health
     check port, which tells its load balancer to avoid this node.
 
-    Why: Clients that still connect here time out: clients of a node port, a load balancer that does not use the
+    Why: Clients that connect to this node time out: clients of a node port, a load balancer that does not use the
     health check port, pods of this node that use the cluster IP.
 
-    Do: Run a pod of the service on each node that has clients, or set the policy to Cluster. Of a load balancer,
-    see that it heeds healthCheckNodePort.
+    Do: Run a pod of the service on each node that has clients, or set the policy to Cluster. Check that the load
+    balancer uses healthCheckNodePort.
     """
     lacking = f"{are(names, 'has', 'have')} {places.policy}=Local and no endpoint on this node"
     return f"{these(names)} {lacking}: {places.refusal}"
@@ -312,7 +312,8 @@ def uneven_shares(*, names: tuple[str, ...], balance: Balance, of_outside: bool)
     Why: Some endpoints carry more than others. Raw probabilities of 0.25, 0.33, 0.5 are even; equal ones
     (0.333 three times) are not.
 
-    Do: See who wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain anew.
+    Do: Find out which program wrote these rules: kube-proxy writes even ones. Restart it, which writes the chain
+    anew.
     """
     shares = f"{spread(balance.least, balance.most)} of the connections{OUTSIDE if of_outside else ''}"
     if len(names) == 1:

@@ -231,8 +231,8 @@ def hairpin_missing(*, names: tuple[str, ...], ends: tuple[str, ...]) -> str:
     Why: A pod that connects to its own service and is chosen itself gets an answer from an address that it did
     not contact: the connection hangs, as often as the pod is chosen.
 
-    Do: See who wrote these rules: kube-proxy writes that rule for each endpoint. Restart it, which writes the
-    chain anew.
+    Do: Find out which program wrote these rules: kube-proxy writes that rule for each endpoint. Restart it, which
+    writes the chain anew.
     """
     chains = are(ends, f"the chain of {ends[0]} does", f"the chains of {len(ends):,} endpoints do")
     pods = are(ends, "the pod cannot reach itself", f"these pods ({listed(ends, 3)}) cannot reach themselves")

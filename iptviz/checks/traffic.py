@@ -306,7 +306,7 @@ def policy_drops_services(*, chains: tuple[str, ...], services: tuple[str, ...])
 
     Why: That is what policies are for: it is a fault only where these clients are meant to get there.
 
-    Do: See which policies select the endpoints: kubectl get networkpolicies -A.
+    Do: Check which policies select the endpoints: kubectl get networkpolicies -A.
     """
     whose = named_ports(services)
     return f"network policies ({listed(chains, _NAMED)}) end connections to endpoints of {whose}"

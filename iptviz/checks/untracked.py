@@ -163,7 +163,7 @@ def untracked_service(*, taken: tuple[str, ...], elsewhere: bool) -> str:
     Why: What is not tracked does not meet the nat table: these connections go to this node itself, where it has
     the address, and to no endpoint of the service. NodeLocal DNSCache works like that.
 
-    Do: See that the program that should answer them runs on this node: for DNS the node-local-dns pod. If there
+    Do: Check that the program that should answer them runs on this node: for DNS the node-local-dns pod. If there
     is none, remove the rules.
     """
     nobody = "; this node has no such address, so nothing answers" if elsewhere else ""

@@ -224,7 +224,7 @@ def service_chain_empty(*, chain: str, of: str, alike: int) -> str:
 
     Why: The chain returns at once: connections go on without an endpoint, or to the other endpoints.
 
-    Do: See whether the dump is whole; then restart kube-proxy, which writes the chain anew.
+    Do: Check whether the dump is whole; then restart kube-proxy, which writes the chain anew.
     """
     return _and_more(f"leads to {chain}{_of(of)}, which has no rules", alike)
 
@@ -252,8 +252,8 @@ def endpoint_shadowed(
 
     Why: The endpoint idles, and others get its share.
 
-    Do: See who wrote these rules: kube-proxy gives every rule but the last a probability above 0. Restart it,
-    which writes the chain anew.
+    Do: Find out which program wrote these rules: kube-proxy gives every rule but the last a probability above 0.
+    Restart it, which writes the chain anew.
     """
     why = "the rule has probability 0" if above is None else f"{_above(above)} takes every connection"
     get = f"{are(ends, 'gets', 'get')} no connections{OUTSIDE if of_outside else ''}"
@@ -288,8 +288,8 @@ def endpoint_without_dnat(*, broken: BrokenEndpoint, of: str, alike: int) -> str
     Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
     come to it keep the service's address, which no host has.
 
-    Do: See who wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which writes the
-    chain anew.
+    Do: Find out which program wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which
+    writes the chain anew.
     """
     why = _FAULTS[broken.fault].format(chain=broken.via.jump)
     goes = "get no endpoint" if broken.last else "go on to the next rule"
