@@ -36,7 +36,9 @@ def services_command(
     ] = False,
     failing: Annotated[
         bool,
-        typer.Option("--failing", help="Only those that not all kinds of clients reach."),
+        typer.Option(
+            "--failing", help="Only those that not all kinds of clients reach, then those that may be such."
+        ),
         Named.NOTHING,
     ] = False,
     endpoint: Annotated[
