@@ -48,7 +48,12 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
     for rule, chains in broken.loops.items():
         yield loop(chains, [rule], line=rule.line)
     for rule, chain in broken.missing.items():
-        if not cast("Table", rule.table).shown.is_excerpt:  # of which the answer itself says what it lacks
+        table = cast("Table", rule.table)
+        if complete and chain in _MARKING:
+            from iptviz.checks.sync import marks_missing
+
+            yield from marks_missing(table)
+        elif not table.shown.is_excerpt:  # of which the answer itself says what it lacks
             yield dangling((chain,), [rule], complete=complete)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
 from iptviz.checks.finding import Finding, findings_among
-from iptviz.checks.registry import beside
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError, near, near_names
@@ -75,11 +74,10 @@ class ServicesResult(NamedTuple):
         noted = findings_among(self.notes)
         if self.evidence is None:
             return noted
-        from iptviz.questions.touching import touching_ports  # a list to look at does without
+        from iptviz.questions.touching import touching_ports, with_noted  # a list to look at does without
 
         node = self.snapshot or as_snapshot(self.dump)
-        found = touching_ports(node, self.dump, self.services, self.reached, self.evidence)
-        return beside(noted, found)
+        return with_noted(noted, touching_ports(node, self.dump, self.services, self.reached, self.evidence))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""

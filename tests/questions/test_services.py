@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.fares import PathsOfPort
+    from tests.questions.made_reached import PathsOfPort
 
 TODAY = "fixtures/policies-today/dump.rules"
 

@@ -46,11 +46,11 @@ from tests.questions.made_reached import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from iptviz.paths.fares import PathsOfPort
     from iptviz.paths.model import FrontendPaths
     from iptviz.questions.services import ServicesResult
     from iptviz.view.blocks import Fact
     from iptviz.view.nodes import TableRow
+    from tests.questions.made_reached import PathsOfPort
 
 EMPTY = "fixtures/httpd-no-endpoints/dump.rules"
 REFUSING = (
