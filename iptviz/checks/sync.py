@@ -45,7 +45,8 @@ def check(node: Examined) -> Iterator[Finding]:
             at = dump.tables["mangle"].chains[PROXY_CANARY].line
             yield found(filter_flushed, [Evidence(at, "")], at=at)
     if dump.complete:
-        yield from marks_missing(nat)
+        for jumps in jumps_to_missing_marks(nat):
+            yield found(mark_chain_missing, jumps.rules, line=jumps.rules[0].line, chain=jumps.chain)
 
 
 def _lost_rules(node: Examined, nat: Table) -> Iterator[Finding]:
@@ -62,12 +63,6 @@ def _lost_rules(node: Examined, nat: Table) -> Iterator[Finding]:
         yield _emptied(nat)
     else:
         yield from _hooks(node, nat)
-
-
-def marks_missing(nat: Table) -> Iterator[Finding]:
-    """Yield each chain that marks connections, and is not there although rules jump to it."""
-    for jumps in jumps_to_missing_marks(nat):
-        yield found(mark_chain_missing, jumps.rules, line=jumps.rules[0].line, chain=jumps.chain)
 
 
 def missing_ground(dump: Dump, node: Snapshot | None = None) -> Iterator[Item]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.node.snapshot import Snapshot
+    from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
@@ -155,6 +156,19 @@ def fate_label(outcome: Outcome) -> str:
         return printable(f"REJECT with {how}")
     where = _ROUTES.get(outcome.route) if outcome.verdict == "ACCEPT" else None
     return f"{outcome.verdict}, {where}" if where else outcome.verdict
+
+
+_ASTRAY = {
+    "not DNATed": "not DNATed ({at} is a service address: {name})",
+    "no endpoint": "no endpoint of {name}",
+}
+"""What is said of a packet that is let on and misses the service that it is for."""
+
+
+def astray_label(outcome: Outcome, meant: Meant | None) -> str:
+    """Return how an outcome misses the service that the packet is for; empty where it does not."""
+    astray = meant.missed_by(outcome) if meant else ""
+    return printable(_ASTRAY[astray].format(at=meant.at, name=meant.name)) if meant and astray else ""
 
 
 def _lacking(outcome: Outcome) -> str:
