@@ -186,7 +186,12 @@ def rewritten_labels(outcome: Outcome, asked: Packet, node: Snapshot | None = No
     to = f"to {end.dnat}{pod_label(node, *split_endpoint(end.dnat))}" if end.dnat else ""
     source = "" if end.snat is None else "masqueraded" if end.snat == "MASQUERADE" else f"from {end.snat}"
     mark = end.mark.label if end.mark != asked.mark else None
-    return printable(to), printable(source), f"mark {mark}" if mark else ""
+    return printable(to), printable(source), _mark_text(mark) if mark else ""
+
+
+def _mark_text(mark: str) -> str:
+    """Return a mark as such; what was done to the one that came says that it is one."""
+    return mark if mark.lstrip("(").startswith("mark ") else f"mark {mark}"
 
 
 def effect_label(step: Step) -> str:
