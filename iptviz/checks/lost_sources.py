@@ -67,10 +67,9 @@ def check(node: Examined) -> Iterator[Finding]:
 
 
 def _cases(node: Examined) -> Iterator[_Case]:
-    from iptviz.paths.clients import pod_networks
-    from iptviz.paths.usual import UsualClients
+    from iptviz.paths.likely import usual_clients
 
-    usual = UsualClients(pod_networks(node.dump, ()), node.evidence.host)
+    usual = usual_clients(node.dump, node.evidence.host)
     is_meant = cache(lambda by: _is_meant(by, node))
     for number, (port, reached) in enumerate(zip(node.ports, node.reached, strict=True)):
         is_api = (port.service.namespace, port.service.name) == _API

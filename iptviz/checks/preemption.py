@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.checks.examined import Examined
-    from iptviz.checks.finding import Finding, Item
+    from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import When
+    from iptviz.intake.remark import Remark
     from iptviz.kube.names import ServiceName
     from iptviz.kube.preempt import ConditionalJump, Preemption
 
@@ -51,17 +52,17 @@ def _is_of_others(rule: Rule) -> bool:
     return not own and not is_host_port(rule)
 
 
-def preempted(preemption: Preemption, service: ServiceName) -> Item:
-    """Return the finding that a rule takes the connections of `service` before kube-proxy is asked.
+def preempted(preemption: Preemption, service: ServiceName) -> Remark:
+    """Return the remark that a rule takes the connections of `service` before kube-proxy is asked.
 
-    It is a remark where a condition decides that: host ports take only what is for the node itself.
+    Whether that is a fault, and whose, is seen by who looks at all clients: host ports are a kind of their own.
     """
     rule = preemption.rule
     target = rule.target.name if rule.target else ""
     made = found(foreign_dnat_first, [rule], line=rule.line, service=service, state="known",
         target=target, hook=preemption.hook, when=preemption.when, taken=(),
     )  # fmt: skip
-    return as_remark(made) if preemption.when else made
+    return as_remark(made)
 
 
 def conditional(jump: ConditionalJump) -> Finding:

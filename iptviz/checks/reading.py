@@ -23,24 +23,27 @@ _MOST_GAPS = 3
 def check(node: Examined) -> Iterator[Finding]:
     """Yield why the dump may lack something: one finding for each kind of reason, whatever the places."""
     kinds: dict[Diagnosis, list[Remark]] = {}
-    for gap in by_line(node.dump.gaps):
+    for gap in _unexplained(by_line(node.dump.gaps)):
         kinds.setdefault(_diagnosis_of(gap), []).append(gap)
-    if nat_unreadable in kinds:  # which is why it is missing
-        others = [gap for gap in kinds.pop(partial_dump, ()) if gap.id != "table-missing"]
-        kinds |= {partial_dump: others} if others else {}
     for what, same in kinds.items():
         yield _finding(what, same)
 
 
 def gaps(dump: Dump) -> Iterator[Finding]:
     """Yield why the dump may lack something, by line: one finding for each of its gaps; of an excerpt, one."""
-    found = _told_once(by_line(dump.gaps))
+    found = _told_once(_unexplained(by_line(dump.gaps)))
     of_excerpt = [gap for gap in found if gap.id in _OF_AN_EXCERPT]
     if len(of_excerpt) > 1 and any(gap.id in {"chains-undeclared", "part-of-table"} for gap in of_excerpt):
         yield _finding(partial_dump, [_excerpt(of_excerpt)])
         found = [gap for gap in found if gap not in of_excerpt]
     for gap in found:
         yield _finding(_diagnosis_of(gap), [gap])
+
+
+def _unexplained(gaps: Sequence[Remark]) -> list[Remark]:
+    """Return gaps but for tables that are missing, where it is told why: nat could not be read."""
+    is_told = any(_diagnosis_of(gap) is nat_unreadable for gap in gaps)
+    return [gap for gap in gaps if not (is_told and gap.id == "table-missing")]
 
 
 def _told_once(gaps: Sequence[Remark]) -> list[Remark]:

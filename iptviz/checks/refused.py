@@ -44,11 +44,15 @@ def check(node: Examined) -> Iterator[Finding]:
 
 
 def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
-    """Yield what a walk met: loops, then jumps to chains that are missing; `complete` is the dump's."""
+    """Yield what a walk met: loops, then jumps to chains that are missing; `complete` is the dump's.
+
+    Of chains that mark, which a whole dump lacks, checks of the services find that as what it is.
+    """
     for rule, chains in broken.loops.items():
         yield loop(chains, [rule], line=rule.line)
     for rule, chain in broken.missing.items():
-        if not cast("Table", rule.table).shown.is_excerpt:  # of which the answer itself says what it lacks
+        excerpt = cast("Table", rule.table).shown.is_excerpt  # of which the answer itself says what it lacks
+        if not excerpt and not (complete and chain in _MARKING):
             yield dangling((chain,), [rule], complete=complete)
 
 

@@ -80,6 +80,10 @@ OF_SERVICES = (
 """Those whose checks are about the service ports that are examined, be they few of many."""
 
 
+EXPLAINING = ("unprinted", "sync")
+"""Those whose findings befall all service ports, and explain what is found of a few."""
+
+
 class Catalogue(NamedTuple):
     """What a module holds: its diagnoses by id, the sentences of its remarks, and its check of a node.
 
@@ -148,6 +152,16 @@ def beside(noted: tuple[Finding, ...], found: Iterable[Finding]) -> tuple[Findin
     ids = explained | {finding.id for finding in noted}
     own = (finding for finding in noted if finding.id not in explained)
     return (*own, *(finding for finding in found if finding.id not in ids))
+
+
+def as_checked(noted: Iterable[Finding], found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings of notes but for those about service ports that checks, asked about the same, do not find.
+
+    A note tells what one way meets; whether that is a fault, and which one, checks see who look at all ways.
+    """
+    own = {what for name in (*EXPLAINING, *OF_SERVICES) for what in catalogue(name).diagnoses}
+    ids = {finding.id for finding in found}
+    return tuple(finding for finding in noted if finding.id not in own or finding.id in ids)
 
 
 def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[Finding]:

@@ -83,7 +83,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "depends-on-port": "Rules for {at} depend on the port: add one, such as {at}:443",
     "fate": _fate,
     "fates-more": lambda *, count: f"and {count:,} more case{'' if count == 1 else 's'}",
-    "read-as-cluster-ip": "reading {typed} as its cluster IP, {endpoint}",
+    "read-as-cluster-ip": lambda *, typed, endpoint, only: (
+        f"reading {typed} as its cluster IP, {endpoint}" + (f", its only port ({only})" if only else "")
+    ),
     "a-pod": lambda *, pod, target, on_host: (
         f"reading pod {pod} as its address, {target}" + (": that of its node" if on_host else "")
     ),

@@ -95,11 +95,10 @@ def _when(text: str) -> str:
 
 def check(node: Examined) -> Iterator[Finding]:
     """Yield what ends connections to services, one finding for each cause."""
-    from iptviz.paths.clients import pod_networks
     from iptviz.paths.health import ended_checks
-    from iptviz.paths.usual import UsualClients
+    from iptviz.paths.likely import usual_clients
 
-    usual = UsualClients(pod_networks(node.dump, ()), node.evidence.host)
+    usual = usual_clients(node.dump, node.evidence.host)
     stale = {chain for one in stale_policies(node.dump) for chain in one.chains}
     policies = []
     checks: dict[tuple[str, str, int | None], list[EndedCheck]] = {}

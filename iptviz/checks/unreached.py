@@ -11,6 +11,7 @@ from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import clauses
 from iptviz.paths.blocked import HOOKS
 from iptviz.paths.deciders import is_in
+from iptviz.paths.likely import usual_clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -199,7 +200,7 @@ def _cases(node: Examined) -> Iterator[_Case]:
             for fare in reached.fares:
                 if not fare.failures or not _may_count(fare):
                     continue
-                usual = usual or _usual(node)
+                usual = usual or usual_clients(node.dump, node.evidence.host)
                 for client in fare.clients:
                     failure = fare.failures[0]
                     stranger = client == "outside" and reached.frontend.kind == "cluster-ip"
@@ -225,13 +226,6 @@ def _are_usual(usual: UsualClients, when: When, client: str) -> bool:
     """Whether conditions leave usual clients of a kind; the node itself sends from none of the pods' networks."""
     of_pods = client == "node" and any(one.holds and one.condition.kind == "source-cidr" for one in when)
     return not of_pods and bool(usual.are_meant(when, client))
-
-
-def _usual(node: Examined) -> UsualClients:
-    from iptviz.paths.clients import pod_networks
-    from iptviz.paths.usual import UsualClients
-
-    return UsualClients(pod_networks(node.dump, ()), node.evidence.host)
 
 
 # --- the words -------------------------------------------------------------------------------------------------

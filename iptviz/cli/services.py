@@ -37,7 +37,8 @@ def services_command(
     failing: Annotated[
         bool,
         typer.Option(
-            "--failing", help="Only services that outside clients, pods or the node do not all reach."
+            "--failing",
+            help="Only services that outside clients, pods or the node do not all reach, or may not.",
         ),
         Named.NOTHING,
     ] = False,

@@ -106,7 +106,6 @@ class FrontendAnswers:
     """Answers for the frontends of one dump."""
 
     def __init__(self, rules: DispatchingRules) -> None:
-        self._dump = rules.dump
         self._rules = rules
         nat = rules.dump.tables.get("nat")
         self._plain = PlainChains(nat) if nat else None
@@ -116,9 +115,7 @@ class FrontendAnswers:
         plain = self.plain_answer(frontend)
         if plain is not None:
             return plain
-        return answer_of_trace(
-            trace_frontend(self._dump, frontend, self._rules.about), complete=self._dump.complete
-        )
+        return followed(self._rules, frontend)
 
     def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
@@ -198,6 +195,11 @@ def _sources(rule: Rule) -> Needs:
         for option in rule.parts.basics
         if option.name in CLIENT_CONDITIONS
     )
+
+
+def followed(rules: DispatchingRules, frontend: Frontend) -> FrontendAnswer:
+    """Return what comes of a connection to `frontend` as the engine follows it: for who asks of few."""
+    return answer_of_trace(trace_frontend(rules.dump, frontend, rules.about), complete=rules.dump.complete)
 
 
 def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:

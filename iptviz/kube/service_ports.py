@@ -9,15 +9,16 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.kube.balance import Balance, balance_of
+from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
-from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers
-from iptviz.kube.frontends import EXPOSED_KINDS, FRONTEND_KINDS, Frontend
+from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers, followed
+from iptviz.kube.frontends import EXPOSED_KINDS, FRONTEND_KINDS, Frontend, frontends_among
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.unled import unled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
@@ -124,9 +125,21 @@ def _all_frontends(rules: DispatchingRules) -> list[Frontend]:
     return [*shown, *unled(rules.dump, {frontend.suffix for frontend in shown})]
 
 
-def port_with(dump: Dump, answers: Iterable[FrontendAnswer], naming: Naming) -> ServicePort:
-    """Return the service port that answers are of, be they those of some of its frontends."""
-    return _service_port(dump, list(answers), dict(_health_checks(dump)), naming)
+def ports_of(rules: DispatchingRules, asked: Sequence[Frontend], naming: Naming) -> list[ServicePort]:
+    """Return the service ports that some frontends are of, with all their frontends.
+
+    Those of a port share a hash or a name: rules that hold neither are not taken apart.
+    """
+    texts = dict.fromkeys(text for one in asked for text in (one.suffix, one.service.text) if text)
+    alike = frontends_among(rule for text in texts for rule in dispatching_rules(rules.dump, text))
+    known = {one[1:4] for one in asked}
+    frontends = [*asked, *(one for one in alike if one[1:4] not in known)]
+    health = dict(_health_checks(rules.dump))
+    return [
+        _service_port(rules.dump, [followed(rules, one) for one in group], health, naming)
+        for group in _by_service(frontends)
+        if any(one in asked for one in group)
+    ]
 
 
 def _service_port(

@@ -104,6 +104,7 @@ def _cases(port: int, kind: str, fare: Fare, usual: UsualClients) -> Iterator[_C
         if always:
             yield _Case(port, client, failing[0], CERTAIN, (), certain=_is_decided(failing[0]))
             continue
+        doomed = fare.word == "no" and failing == list(fare.failures) and len(set(map(_place, failing))) == 1
         few = _simplified(failing)
         shares: dict[object, Fraction] = {}
         for failure in few:
@@ -113,7 +114,7 @@ def _cases(port: int, kind: str, fare: Fare, usual: UsualClients) -> Iterator[_C
             meant = _is_decided(failure) and usual.are_meant(failure.when, client)
             if meant is not None:
                 share = shares[_key(failure), failure.when]
-                yield _Case(port, client, failure, share, _worth_saying(failure.when), meant)
+                yield _Case(port, client, failure, share, _worth_saying(failure.when), meant or doomed)
 
 
 def _is_decided(failure: Failure) -> bool:
@@ -160,10 +161,15 @@ def _is_others(failure: Failure) -> bool:
 
 
 def _key(failure: Failure) -> object:
-    """Return what is equal for one cause: the rule of a hook, or the chain of some program."""
+    """Return what is equal for one cause: whether it is the answer that ends, and where."""
+    return failure.cause.why, _place(failure)
+
+
+def _place(failure: Failure) -> object:
+    """Return what is equal where connections or answers end alike: the rule of a hook, or some chain."""
     by = failure.cause.by
     assert by is not None  # noqa: S101 - `_is_others` sees to that
-    return failure.cause.why, by.table, by.chain, by.line if by.chain in HOOKS else None
+    return by.table, by.chain, by.line if by.chain in HOOKS else None
 
 
 def _joined(cases: Iterable[_Case]) -> Blocked:

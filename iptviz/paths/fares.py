@@ -17,7 +17,7 @@ from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from fractions import Fraction
 
     from iptviz.engine.condition import Assumption, When
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
     from iptviz.paths.reach import Reach
 
-    PathsOfPort = tuple[FrontendPaths | None, ...]
 
 FareWord = Literal["no", "in part", "redirected", "depends", "no endpoints", "this node", "yes"]
 FARE_WORDS: tuple[FareWord, ...] = (
@@ -134,15 +133,6 @@ class Reached(NamedTuple):
         return min((FARE_WORDS.index(fare.word) for fare in self.fares), default=len(FARE_WORDS))
 
 
-def reached_of(answers: tuple[FrontendAnswer, ...], paths: PathsOfPort) -> tuple[Reached, ...]:
-    """Return how clients fare at each frontend of a service port; `paths` are those of its answers, or none."""
-    known = paths or (None,) * len(answers)
-    return tuple(
-        Reached(answer.frontend, () if way is None else tuple(_fares(answer, way)))
-        for answer, way in zip(answers, known, strict=True)
-    )
-
-
 def fails(port: Iterable[Reached]) -> bool:
     """Whether not all kinds of clients reach all frontends of a service port, for sure."""
     return any(fare.fails for reached in port for fare in reached.fares)
@@ -159,13 +149,18 @@ def surely_reached(port: Iterable[Reached]) -> bool:
 
 
 def reached_in(
-    rules: DispatchingRules, ports: Iterable[ServicePort], evidence: Evidence, *, by_decider: bool = False
+    rules: DispatchingRules,
+    ports: Iterable[ServicePort],
+    evidence: Evidence,
+    *,
+    by_decider: bool = False,
+    known: Mapping[Frontend, FrontendPaths] | None = None,
 ) -> tuple[tuple[Reached, ...], ...]:
-    """Return for each service port of a dump how clients fare at its frontends.
+    """Return for each service port of a dump how clients fare at its frontends; the paths of some may be known.
 
     `by_decider`: where other rules decide the same of other clients, they are told apart.
     """
-    looking = _Looking(SharedPaths(Survey(rules.dump, evidence, by_decider=by_decider), rules))
+    looking = _Looking(SharedPaths(Survey(rules.dump, evidence, by_decider=by_decider), rules, known))
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 
 
@@ -183,7 +178,7 @@ class _Looking:
             return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:
-            fares = self._fares[id(found.paths)] = tuple(_fares(answer, found.paths, found.endpoints))
+            fares = self._fares[id(found.paths)] = tuple(fares_of(answer, found.paths, found.endpoints))
             return Reached(answer.frontend, fares)
         translated = tuple(_translated(fare, found.translation) for fare in self._fares[id(found.paths)])
         return Reached(answer.frontend, translated)
@@ -210,7 +205,9 @@ def _translated(fare: Fare, translation: Translation) -> Fare:
     )
 
 
-def _fares(answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | None = None) -> Iterator[Fare]:
+def fares_of(
+    answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | None = None
+) -> Iterator[Fare]:
     """Yield how clients fare; kinds of them that fare alike together. It is not known where the dump lacks rules.
 
     `own` are the addresses of the service's endpoints; None: what is reached is not compared with them.

@@ -73,9 +73,12 @@ class Found(NamedTuple):
 
 
 class SharedPaths:
-    """Finds the paths of the frontends of one dump."""
+    """Finds the paths of the frontends of one dump; those of `known` ones are not looked for again."""
 
-    def __init__(self, survey: Survey, rules: DispatchingRules) -> None:
+    def __init__(
+        self, survey: Survey, rules: DispatchingRules, known: Mapping[Frontend, FrontendPaths] | None = None
+    ) -> None:
+        self._known = known or {}
         self._survey = survey
         self._rules = rules
         self._dump: Dump = rules.dump
@@ -93,7 +96,9 @@ class SharedPaths:
         if known is not None:
             first, found = known
             return found._replace(translation=Translation(first, form))
-        paths = self._survey.paths(answer.frontend, form.chains, form.endpoints)
+        paths = self._known.get(answer.frontend) or self._survey.paths(
+            answer.frontend, form.chains, form.endpoints
+        )
         found = Found(answer, paths, frozenset(form.endpoints) - form.strays)
         if form.key is not None:
             self._found[form.key] = form, found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from iptviz.checks.finding import distinct, findings_among
-from iptviz.checks.registry import beside
 from iptviz.dump.single import parse_rule
 from iptviz.engine.assume import read_assumptions
 from iptviz.engine.chance import CERTAIN
@@ -77,11 +76,12 @@ class PacketResult(NamedTuple):
         noted = findings_among(self.notes)
         if self.evidence is None:
             return noted
-        from iptviz.questions.touching import touching_packet
+        from iptviz.questions.touching import touching_packet, with_noted
 
         node = self.snapshot or as_snapshot(self.dump)
-        found = [one for dump in self.dumps for one in touching_packet(node, dump, self.asked, self.evidence)]
-        return beside(noted, found)
+        each = [touching_packet(node, dump, self.asked, self.evidence) for dump in self.dumps]
+        found = [one for some in each if some is not None for one in some]
+        return with_noted(noted, found if any(some is not None for some in each) else None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.packet.v1`."""

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def by_name(node: Snapshot, said: PacketFields) -> tuple[PacketFields, tuple[Remark, ...]]:
     """Return what is said of a packet with an address for a name, and what the name is read as.
 
+    A service that has a single port is asked at that, as if it had been named.
+
     Raises:
         AbsentError: no service with a cluster IP has the name.
         PacketError: several services have it, or two ports are named.
@@ -47,9 +49,13 @@ def by_name(node: Snapshot, said: PacketFields) -> tuple[PacketFields, tuple[Rem
     for name, value in known.items():
         if said.get(name) not in {None, value, str(value)}:
             raise PacketError(f"--dst {typed} and --{name} {said.get(name)} differ", hint="drop one of them")
-    at = join_endpoint(address, known.get("dport"))
-    filled: dict[str, Any] = {**said, **known, "dst": address}
-    return cast("PacketFields", filled), (remark("read-as-cluster-ip", typed=services[0], endpoint=at),)
+    only = {} if target.port_name else _only_port(said, found)
+    at = join_endpoint(address, (only or known).get("dport"))
+    filled: dict[str, Any] = {**said, **known, **only, "dst": address}
+    read_as = remark(
+        "read-as-cluster-ip", typed=services[0], endpoint=at, only=str(only.get("protocol") or "")
+    )
+    return cast("PacketFields", filled), (read_as,)
 
 
 def _named(typed: str) -> NameTarget | None:
@@ -68,6 +74,22 @@ def _at_cluster_ips(node: Snapshot, target: NameTarget) -> Iterator[Frontend]:
         for frontend in find(dump, target).frontends:
             if frontend.kind == "cluster-ip" and parse_network(frontend.address or "") is not None:
                 yield frontend
+
+
+_OF_PROTOCOLS = {"tcp_flags": "tcp", "icmp_type": "icmp"}
+"""What can be said of packets of one protocol alone."""
+
+
+def _only_port(said: PacketFields, found: list[Frontend]) -> dict[str, Any]:
+    """Return protocol and port of a service that has one alone, unless the packet is said to have others."""
+    ports = {(one.port, one.protocol) for one in found}
+    if len(ports) != 1:
+        return {}
+    port, protocol = ports.pop()
+    own = {"dport": port, "protocol": protocol}
+    fits = all(said.get(name) in {None, value, str(value)} for name, value in own.items())
+    fits = fits and all(said.get(name) is None or protocol == of for name, of in _OF_PROTOCOLS.items())
+    return own if fits and port is not None else {}
 
 
 def _known(target: NameTarget, found: list[Frontend]) -> dict[str, Any]:

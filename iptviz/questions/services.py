@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
 from iptviz.checks.finding import Finding, findings_among
-from iptviz.checks.registry import beside
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.errors import TargetError, near, near_names, quoted
@@ -22,6 +21,7 @@ from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.kube.synced import lost_hooks
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
+from iptviz.paths.likely import likely_fails, usual_clients
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.questions.ways import Beside, evidence_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
+    from iptviz.engine.host import Host
     from iptviz.paths.survey import Evidence
     from iptviz.supplied.service_names import Candidate
 
@@ -73,11 +74,10 @@ class ServicesResult(NamedTuple):
         noted = findings_among(self.notes)
         if self.evidence is None:
             return noted
-        from iptviz.questions.touching import touching_ports  # a list to look at does without
+        from iptviz.questions.touching import touching_ports, with_noted  # a list to look at does without
 
         node = self.snapshot or as_snapshot(self.dump)
-        found = touching_ports(node, self.dump, self.services, self.reached, self.evidence)
-        return beside(noted, found)
+        return with_noted(noted, touching_ports(node, self.dump, self.services, self.reached, self.evidence))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""
@@ -135,7 +135,8 @@ def services(
 
     `uneven`: the endpoints share less evenly than kube-proxy's rounding explains, or some connections get none.
     `no_endpoints`: no frontend leads to an endpoint. `failing`: some kind of clients does not reach a frontend,
-    or not with all connections; where conditions decide that, or it was not looked at, a note counts them.
+    or not with all connections; behind those, others that usual clients fail to reach under conditions. Where
+    conditions leave only clients that rules single out, or it was not looked at, a note counts them.
     `endpoint` is an address, or address:port, of an endpoint.
     `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
     a list of services, which names those whose comments are lost. What is known of the node beside its rules
@@ -228,18 +229,24 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         snapshot=node,
         missed=tuple(missed),
     )
-    return _failing(result) if asked.failing else result
+    return _failing(result, evidence.host) if asked.failing else result
 
 
-def _failing(result: ServicesResult) -> ServicesResult:
-    """Return the same with those services alone that some clients do not reach, and how many may be such."""
-    reached = result.reached
-    kept = [place for place, port in enumerate(reached) if fails(port)]
-    open_ones = sum(not fails(port) and not surely_reached(port) for port in reached)
+def _failing(result: ServicesResult, host: Host) -> ServicesResult:
+    """Return the same with those services alone that some clients do not reach, then those that may be such.
+
+    Of others that conditions decide on, or that were not looked at, it is noted how many there are.
+    """
+    usual = usual_clients(result.dump, host)
+    places = {place: port for place, port in enumerate(result.reached) if not surely_reached(port)}
+    sure = [place for place, port in places.items() if fails(port)]
+    likely = [place for place, port in places.items() if likely_fails(port, usual)]
+    kept = [*sure, *likely]
+    open_ones = len(places) - len(kept)
     notes = (remark("failing-not-known", count=open_ones),) if open_ones else ()
     return result._replace(
         services=tuple(result.services[place] for place in kept),
-        reached=tuple(reached[place] for place in kept),
+        reached=tuple(result.reached[place] for place in kept),
         notes=(*result.notes, *notes),
     )
 

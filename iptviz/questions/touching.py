@@ -6,26 +6,28 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import findings_among
-from iptviz.checks.registry import OF_SERVICES, examine
+from iptviz.checks.registry import EXPLAINING, OF_SERVICES, as_checked, beside, examine
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.find import find
-from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers, answer_of_trace
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.kube.naming import Naming
-from iptviz.kube.service_ports import ServicePort, port_with
+from iptviz.kube.service_ports import ports_of
 from iptviz.kube.target import AddressTarget
-from iptviz.paths.fares import Reached, reached_in, reached_of
+from iptviz.paths.fares import reached_in
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.engine.packet import Packet
+    from iptviz.kube.frontends import Frontend
     from iptviz.kube.service import ServiceTrace
+    from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.fares import Reached
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
 
@@ -36,21 +38,10 @@ def touching_trace(
     services: Sequence[ServiceTrace],
     paths: Sequence[FrontendPaths],
     evidence: Evidence,
-) -> tuple[Finding, ...]:
+) -> tuple[Finding, ...] | None:
     """Return what checks find about the service ports that were traced; `paths` are those of each."""
-    whole = dump.complete
-    ways = {traced.frontend: way for traced, way in zip(services, paths, strict=False)}
-    answers = [
-        answer_of_trace(traced, complete=whole)
-        for traced in services
-        if traced.frontend.kind in SERVICE_KINDS
-    ]
-    ports = _ports(dump, answers)
-    reached = tuple(
-        reached_of(port.answers, tuple(ways.get(answer.frontend) for answer in port.answers))
-        for port in ports
-    )
-    return touching_ports(node, dump, ports, reached, evidence)
+    frontends = [traced.frontend for traced in services]
+    return _touching(node, dump, frontends, evidence, dict(zip(frontends, paths, strict=False)))
 
 
 def touching_ports(
@@ -59,34 +50,49 @@ def touching_ports(
     ports: tuple[ServicePort, ...],
     reached: tuple[tuple[Reached, ...], ...],
     evidence: Evidence,
-) -> tuple[Finding, ...]:
+) -> tuple[Finding, ...] | None:
     """Return what checks find about service ports, of which `reached` tells how clients fare."""
     if not ports:
-        return ()
+        return None
     examined = Examined(node, dump, DispatchingRules(dump), ports, reached, evidence)
-    return findings_among(examine(examined, OF_SERVICES))
+    return findings_among(examine(examined, (*EXPLAINING, *OF_SERVICES)))
 
 
-def touching_packet(node: Snapshot, dump: Dump, asked: Packet, evidence: Evidence) -> tuple[Finding, ...]:
+def with_noted(noted: tuple[Finding, ...], found: Sequence[Finding] | None) -> tuple[Finding, ...]:
+    """Return what the notes of an answer find, as checks see it, and what these find besides.
+
+    `found` is what checks find about the service ports of the answer, None where it is about none.
+    """
+    return noted if found is None else beside(as_checked(noted, found), found)
+
+
+def touching_packet(
+    node: Snapshot, dump: Dump, asked: Packet, evidence: Evidence
+) -> tuple[Finding, ...] | None:
     """Return what checks find about the service port that a packet is for."""
     if asked.destination is None or asked.destination.mask != full_mask(asked.destination.version):
-        return ()
+        return None
     target = AddressTarget(show_host(asked.destination), asked.destination_port, asked.protocol)
     found = find(dump, target)
     if found.wanted or asked.destination_port is None:
-        return ()  # an endpoint, or any port of an address
+        return None  # an endpoint, or any port of an address
+    return _touching(node, dump, found.frontends, evidence)
+
+
+def _touching(
+    node: Snapshot,
+    dump: Dump,
+    frontends: Iterable[Frontend],
+    evidence: Evidence,
+    known: Mapping[Frontend, FrontendPaths] | None = None,
+) -> tuple[Finding, ...] | None:
+    """Return what checks find about the service ports that frontends are of, at all of theirs.
+
+    The paths of some frontends may be known.
+    """
+    asked = [one for one in frontends if one.kind in SERVICE_KINDS]
+    if not asked:
+        return None
     rules = DispatchingRules(dump)
-    answering = FrontendAnswers(rules)
-    ports = _ports(dump, [answering.of(one) for one in found.frontends if one.kind in SERVICE_KINDS])
-    return touching_ports(node, dump, ports, reached_in(rules, ports, evidence), evidence)
-
-
-def _ports(dump: Dump, answers: Iterable[FrontendAnswer]) -> tuple[ServicePort, ...]:
-    """Return the service ports that answers are of, as far as they were asked for."""
-    naming = Naming(dump, ())
-    together: dict[tuple[object, ...], list[FrontendAnswer]] = {}
-    for answer in answers:
-        named = answer.service.name
-        key = answer.service, answer.frontend.protocol, "" if named else answer.frontend.text
-        together.setdefault(key, []).append(answer)
-    return tuple(port_with(dump, some, naming) for some in together.values())
+    ports = tuple(ports_of(rules, asked, Naming(dump, ())))
+    return touching_ports(node, dump, ports, reached_in(rules, ports, evidence, known=known), evidence)

@@ -78,16 +78,14 @@ class TraceResult(NamedTuple):
         What the notes say is not found once more.
         """
         from iptviz.checks.finding import findings_among
-        from iptviz.checks.registry import beside
 
         noted = findings_among(self.notes)
         if self.evidence is None:
             return noted
-        from iptviz.questions.touching import touching_trace
+        from iptviz.questions.touching import touching_trace, with_noted
 
         node = self.snapshot or as_snapshot(self.dump)
-        found = touching_trace(node, self.dump, self.services, self.paths, self.evidence)
-        return beside(noted, found)
+        return with_noted(noted, touching_trace(node, self.dump, self.services, self.paths, self.evidence))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.trace.v1`."""

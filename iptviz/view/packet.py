@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
+from iptviz.questions.meant import meant_by
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
 from iptviz.view.found import found_facts, unfound
 from iptviz.view.labels import FOLD_FROM, SHOWN, TRUNCATED, dumps_label, note_texts
@@ -17,6 +18,7 @@ from iptviz.view.packet_labels import (
     PacketCase,
     asked_label,
     assumed_of,
+    astray_label,
     circumstances_label,
     effect_label,
     fate_label,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
+    from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
     from iptviz.view.nodes import Node
     from iptviz.view.picture import Picture
@@ -64,7 +67,11 @@ _FEW = 2
 
 def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     """Return the view of `result`; `fold` shortens long lists and says so."""
-    asked, cases = asked_label(result.asked), packet_cases(result.outcomes)
+    asked, cases, meant = (
+        asked_label(result.asked),
+        packet_cases(result.outcomes),
+        later(lambda: meant_by(result)),
+    )
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
     found = later(lambda: result.findings)
     return View(
@@ -73,7 +80,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         (
             *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
-            Facts(later(lambda: (*_facts(result, cases), *found_facts(found())))),
+            Facts(later(lambda: (*_facts(result, cases, meant()), *found_facts(found())))),
             Notes(later(lambda: note_texts(unfound(result.notes, found())))),
             Figure(later(lambda: _picture(result, fold=fold))),
         ),
@@ -81,7 +88,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         met=lambda: _chains_met(result),
         lead=(
             Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
-            Facts(later(lambda: tuple(_first_facts(cases)))),
+            Facts(later(lambda: tuple(_first_facts(cases, meant())))),
         ),
     )
 
@@ -105,23 +112,24 @@ def _assumed_facts(result: PacketResult) -> Iterator[Facts]:
         yield Facts(lambda: (fact,))
 
 
-def _facts(result: PacketResult, cases: list[PacketCase]) -> Iterator[Fact]:
+def _facts(result: PacketResult, cases: list[PacketCase], meant: Meant | None) -> Iterator[Fact]:
     if len(cases) > _FEW:
-        yield from map(_verdict_fact, cases)
+        yield from (_verdict_fact(case, meant) for case in cases)
     if result.left_open:
         yield Fact("Truncated", TRUNCATED, "bad")
     if depends := _conditions(result):
         yield Fact("Depends on", depends, kind="depends")
 
 
-def _first_facts(cases: list[PacketCase]) -> Iterator[Fact]:
+def _first_facts(cases: list[PacketCase], meant: Meant | None) -> Iterator[Fact]:
     """Yield what becomes of the packet: in each of a few cases, or in how many of more."""
     if len(cases) <= _FEW:
-        yield from map(_case_fact, cases)
+        yield from (_case_fact(case, meant) for case in cases)
         return
     fates: dict[str, list[str]] = {}
     for case in cases:
-        fate = " or ".join(dict.fromkeys(outcome.verdict for outcome in case.outcomes))
+        words = (", ".join(filter(None, (one.verdict, astray_label(one, meant)))) for one in case.outcomes)
+        fate = " or ".join(dict.fromkeys(words))
         fates.setdefault(fate, []).append(case.case.letter)
     if len(fates) == 1:
         text = f"{next(iter(fates))} in all {len(cases):,} cases"
@@ -131,24 +139,25 @@ def _first_facts(cases: list[PacketCase]) -> Iterator[Fact]:
     yield Fact("Verdict", text, kind="verdict")
 
 
-def _case_fact(case: PacketCase) -> Fact:
+def _case_fact(case: PacketCase, meant: Meant | None) -> Fact:
     """Say what becomes of the packet in a case, and when that comes about."""
-    fact = _verdict_fact(case)
+    fact = _verdict_fact(case, meant)
     condition = case.case.condition
     return fact._replace(text=f"{fact.text}, {condition}", case=None) if condition else fact
 
 
-def _verdict_fact(case: PacketCase) -> Fact:
+def _verdict_fact(case: PacketCase, meant: Meant | None) -> Fact:
     """Say of a case which share comes to which fate, and at how many destinations."""
-    fates: dict[str, list[Outcome]] = {}
+    fates: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in case.outcomes:
-        fates.setdefault(fate_label(outcome), []).append(outcome)
-    texts = [_fate_text(fate, outcomes) for fate, outcomes in fates.items()]
-    accepted = all(outcome.verdict == "ACCEPT" for outcome in case.outcomes)
-    return verdict_fact(case.case, "; ".join(texts), good=accepted)
+        fates.setdefault((fate_label(outcome), astray_label(outcome, meant)), []).append(outcome)
+    texts = [_fate_text(*fate, outcomes) for fate, outcomes in fates.items()]
+    arrived = all(outcome.verdict == "ACCEPT" for outcome in case.outcomes)
+    good = arrived and not any(astray for _, astray in fates)
+    return verdict_fact(case.case, "; ".join(texts), good=good)
 
 
-def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
+def _fate_text(fate: str, astray: str, outcomes: list[Outcome]) -> str:
     share: Fraction = total(outcome.share for outcome in outcomes)
     least = "" if all(outcome.share == outcome.most for outcome in outcomes) else "at least "
     destinations = list(dict.fromkeys(outcome.packet.dnat for outcome in outcomes if outcome.packet.dnat))
@@ -157,8 +166,10 @@ def _fate_text(fate: str, outcomes: list[Outcome]) -> str:
     source = sources.pop() if len(sources) == 1 else "sources differ"
     deciders = {_decided_label(outcome, steps_of(outcome.path)[0]) for outcome in outcomes}
     decider = deciders.pop() if len(deciders) == 1 else ""
-    details = ", ".join(filter(None, (f"to {printable(where)}" if where else "", source, decider)))
-    return f"{least}{percent(share)} {fate}" + (f": {details}" if details else "")
+    told = "" if where else f", {astray}" if astray else ""  # where it goes is told before what is odd there
+    there = (f"to {printable(where)}", astray) if where else ()
+    details = ", ".join(filter(None, (*there, source, decider)))
+    return f"{least}{percent(share)} {fate}{told}" + (f": {details}" if details else "")
 
 
 def _conditions(result: PacketResult) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step
     from iptviz.node.snapshot import Snapshot
+    from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
     from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
@@ -157,6 +158,19 @@ def fate_label(outcome: Outcome) -> str:
     return f"{outcome.verdict}, {where}" if where else outcome.verdict
 
 
+_ASTRAY = {
+    "not DNATed": "not DNATed ({at} is a service address: {name})",
+    "no endpoint": "no endpoint of {name}",
+}
+"""What is said of a packet that is let on and misses the service that it is for."""
+
+
+def astray_label(outcome: Outcome, meant: Meant | None) -> str:
+    """Return how an outcome misses the service that the packet is for; empty where it does not."""
+    astray = meant.missed_by(outcome) if meant else ""
+    return printable(_ASTRAY[astray].format(at=meant.at, name=meant.name)) if meant and astray else ""
+
+
 def _lacking(outcome: Outcome) -> str:
     """Say what of a dump is missing that decides: a chain, or rules before a policy."""
     rule = dump_rule(outcome.by) if outcome.by else None
@@ -172,7 +186,12 @@ def rewritten_labels(outcome: Outcome, asked: Packet, node: Snapshot | None = No
     to = f"to {end.dnat}{pod_label(node, *split_endpoint(end.dnat))}" if end.dnat else ""
     source = "" if end.snat is None else "masqueraded" if end.snat == "MASQUERADE" else f"from {end.snat}"
     mark = end.mark.label if end.mark != asked.mark else None
-    return printable(to), printable(source), f"mark {mark}" if mark else ""
+    return printable(to), printable(source), _mark_text(mark) if mark else ""
+
+
+def _mark_text(mark: str) -> str:
+    """Return a mark as such; what was done to the one that came says that it is one."""
+    return mark if mark.lstrip("(").startswith("mark ") else f"mark {mark}"
 
 
 def effect_label(step: Step) -> str:

@@ -51,12 +51,30 @@ MOST_CAUSES = 8
 
 def reached_text(port: Sequence[Reached]) -> str:
     """Return the words for the worst frontend, with its kind and those that fare alike where others do not."""
-    words = list(map(_words, port))
-    worst = words[min(range(len(port)), key=lambda place: port[place].worst)]
-    if len(set(words)) == 1:
+    worst, named = _words(_worst(port)), _named(port)
+    if len(named) == len(port):
         return worst
-    kinds = dict.fromkeys(frontend_kind(one) for one, said in zip(port, words, strict=True) if said == worst)
-    return f"{', '.join(kinds)} {worst}"
+    return f"{', '.join(dict.fromkeys(map(frontend_kind, named)))} {worst}"
+
+
+def _worst(port: Sequence[Reached]) -> Reached:
+    """Return the worst frontend: of those that fare alike one that fails whatever else is so."""
+    return min(port, key=lambda reached: (reached.worst, _conditions(reached)))
+
+
+def _conditions(reached: Reached) -> int:
+    """Return how many conditions the cause of most failures has where clients fare worst."""
+    word = FARE_WORDS[reached.worst] if reached.fares else None
+    return min(
+        (len(fare.failures[0].when) for fare in reached.fares if fare.word == word and fare.failures),
+        default=0,
+    )
+
+
+def _named(port: Sequence[Reached]) -> list[Reached]:
+    """Return the frontends of which is said what is said of the worst one."""
+    worst = _words(_worst(port))
+    return [one for one in port if _words(one) == worst]
 
 
 def frontend_kind(reached: Reached) -> str:
@@ -84,10 +102,21 @@ def _of_some(word: FareWord, clients: list[str]) -> str:
 
 
 def cause_remarks(port: Sequence[Reached]) -> list[str]:
-    """Return why connections to the worst frontend fail, for each kind of clients the cause of most failures."""
-    worst = min(port, key=lambda reached: reached.worst)
-    fares = [fare for fare in worst.fares if fare.failures and fare.word != "no endpoints"]
-    return [f"{', '.join(fare.clients)}: {_failure_text(fare.failures[0], fare.word)}" for fare in fares]
+    """Return why connections to the worst frontend fail, for each kind of clients the cause of most failures.
+
+    The frontend is named where others that are called as bad fail by something else.
+    """
+    worst = _worst(port)
+    causes = _causes(worst)
+    alike = all(_causes(one) == causes for one in _named(port))
+    at = "" if alike else f" at {frontend_kind(worst)}"
+    return [f"{clients}{at}: {cause}" for clients, cause in causes]
+
+
+def _causes(reached: Reached) -> list[tuple[str, str]]:
+    """Return why connections to a frontend fail, in words, with whose they are."""
+    fares = (fare for fare in reached.fares if fare.failures and fare.word != "no endpoints")
+    return [(", ".join(fare.clients), _failure_text(fare.failures[0], fare.word)) for fare in fares]
 
 
 def _failure_text(failure: Failure, word: FareWord) -> str:

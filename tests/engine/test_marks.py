@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import iptviz
 from iptviz.engine.marks import UNKNOWN_MARK, Mark, Origin, known_mark
+from iptviz.engine.targets.marking import operation_text
 from iptviz.xtables.values.numbers import ALL_BITS, read_mark
 
 BITS = st.integers(0, ALL_BITS)
@@ -77,3 +81,47 @@ def test_a_mark_in_words_comes_to_the_mark(origin: int, value: int, mask: int) -
 )  # fmt: skip
 def test_marks_are_read_as_iptables_reads_them(text: str, expected: tuple[int, int] | None) -> None:
     assert read_mark(text) == expected
+
+
+def done(text: str, mark: int) -> int:
+    """The mark of a packet when that was done to it which the words say."""
+    for said in text.split(", "):
+        what, value, mask = re.fullmatch(r"(or|xor|and|set to|unchanged) ?(\w*)/?(\w*)", said).groups()  # type: ignore[union-attr]
+        number, bits = int(value or "0", 16), int(mask or "0", 16)
+        mark = {
+            "or": mark | number,
+            "xor": mark ^ number,
+            "and": mark & number,
+            "set to": (mark & ~bits) | number,
+            "unchanged": mark,
+        }[what]
+    return mark
+
+
+@given(BITS | FEW, BITS | FEW, BITS | FEW)
+def test_the_words_of_an_operation_say_what_the_kernel_computes(mark: int, value: int, mask: int) -> None:
+    assert done(operation_text(value, mask), mark) == (mark & ~mask & ALL_BITS) ^ value
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("--set-xmark 0x4000/0x4000", "mark or 0x4000"),
+        ("--set-xmark 0x4000/0x0", "mark xor 0x4000"),
+        ("--set-xmark 0x0/0x4000", "mark and 0xffffbfff"),
+        ("--set-xmark 0x1/0xf", "mark set to 0x1/0xf"),
+        ("--set-xmark 0x4001/0xf", "mark set to 0x1/0xf, xor 0x4000"),
+        ("--set-xmark 0x4001/0x1", "mark or 0x1, xor 0x4000"),
+        ("--set-xmark 0x4000/0xf", "mark and 0xfffffff0, xor 0x4000"),
+        ("--set-xmark 0x0/0x0", "mark unchanged"),
+        ("--set-mark 0x7", "mark 0x7"),
+        ("--set-mark 0x1/0x1", "mark or 0x1"),
+        ("--or-mark 0x4", "mark or 0x4"),
+        ("--and-mark 0xfffffffb", "mark and 0xfffffffb"),
+        ("--xor-mark 0x4", "mark xor 0x4"),
+    ],
+)
+def test_a_step_says_what_becomes_of_a_mark(rule: str, text: str) -> None:
+    dump = iptviz.load(f"*mangle\n:PREROUTING ACCEPT\n-A PREROUTING -j MARK {rule}\nCOMMIT\n".encode())
+    steps = [step for one in iptviz.packet(dump).to_dict()["outcomes"] for step in one["path"]]
+    assert next(step["effect"] for step in steps if step["rule"]) == text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import iptviz
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.paths.fares import Reached, reached_of
+from iptviz.paths.fares import Reached, fares_of
 from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
 from tests.conftest import FIXTURES
 
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.engine.condition import When
+    from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.fares import PathsOfPort
     from iptviz.questions.services import ServicesResult
+
+    PathsOfPort = tuple[FrontendPaths | None, ...]
 
 ALL = ("outside", "pod", "node")
 HALF, WHOLE = Fraction(1, 2), Fraction(1)
@@ -93,7 +95,14 @@ def listed(*of_port: PathsOfPort, dump: str | bytes = str(TODAY), **options: boo
 def made(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> tuple[tuple[Reached, ...], ...]:
     """Return how clients fare at each service port: where its ways are None that is not known."""
     answers = (port.answers for port in ports)
-    return tuple(map(reached_of, answers, fitted(ports, of_port)))
+    return tuple(map(_reached_of, answers, fitted(ports, of_port)))
+
+
+def _reached_of(answers: Sequence[FrontendAnswer], paths: PathsOfPort) -> tuple[Reached, ...]:
+    return tuple(
+        Reached(answer.frontend, () if way is None else tuple(fares_of(answer, way)))
+        for answer, way in zip(answers, paths, strict=True)
+    )
 
 
 def fitted(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> Iterator[PathsOfPort]:

@@ -20,8 +20,19 @@ DUMP = str(FIXTURES / "httpd-service" / "dump.rules")
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        ({"dst": "default/httpd-service"}, {"dst": "10.97.13.198", "dport": None, "protocol": None}),
-        ({"dst": "httpd-service"}, {"dst": "10.97.13.198", "dport": None, "protocol": None}),
+        ({"dst": "default/httpd-service"}, {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}),
+        ({"dst": "httpd-service"}, {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}),
+        ({"dst": "httpd-service", "dport": 79}, {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}),
+        ({"dst": "httpd-service", "dport": 80}, {"dst": "10.97.13.198", "dport": 80, "protocol": None}),
+        (
+            {"dst": "httpd-service", "protocol": "udp"},
+            {"dst": "10.97.13.198", "dport": None, "protocol": "udp"},
+        ),
+        (
+            {"dst": "httpd-service", "icmp_type": "8"},
+            {"dst": "10.97.13.198", "dport": None, "protocol": "icmp"},
+        ),
+        ({"dst": "kube-system/kube-dns"}, {"dst": "10.96.0.10", "dport": None, "protocol": None}),
         ({"dst": "httpd-service.default:79"}, {"dst": "10.97.13.198", "dport": 79, "protocol": "tcp"}),
         ({"dst": "kube-dns:metrics"}, {"dst": "10.96.0.10", "dport": 9153, "protocol": "tcp"}),
         ({"dst": "kube-dns:53"}, {"dst": "10.96.0.10", "dport": 53, "protocol": None}),
@@ -35,6 +46,14 @@ def test_a_name_is_read_as_its_cluster_ip(said: dict[str, Any], expected: dict[s
     packet = result.to_dict()["packet"]
     assert {name: packet[name] for name in expected} == expected
     assert any(f"as its cluster IP, {expected['dst']}" in note for note in sentences(result.notes))
+
+
+def test_a_service_with_one_port_is_asked_at_that_and_what_is_wrong_with_it_is_found() -> None:
+    dump = str(FIXTURES / "ways/reported/31-forward-drop-first.rules")
+    done = run("packet", dump, "--dst", "shop/web", "--src", "10.244.1.9")
+    assert "note: reading shop/web as its cluster IP, 10.97.20.77:80, its only port (tcp)" in done.stdout
+    assert "Findings" in done.stdout
+    assert "forward-drop (high)" in done.stdout
 
 
 def test_a_name_that_nothing_has_is_absent() -> None:

@@ -154,7 +154,10 @@ def _said_of(text: str) -> str:
             ":KUBE-KUBELET-CANARY - [0:0]",
             "nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
         ),
-        (":KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]", "endpoints are not in iptables but in IPVS (`ipvsadm -Sn`)"),
+        (
+            ":KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]",
+            "endpoints are not in iptables but in IPVS (`ipvsadm -Sn`)",
+        ),
         (":KUBE-PORTALS-HOST - [0:0]", "userspace mode"),
     ],
 )

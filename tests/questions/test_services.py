@@ -13,7 +13,7 @@ from iptviz.checks.wording import sentences
 from iptviz.cli.app import app
 from iptviz.paths.fares import fails
 from iptviz.view.services import services_table
-from tests import kubeproxy
+from tests import kubeproxy, program
 from tests.kubeproxy import Cluster
 from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, made
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.fares import PathsOfPort
+    from tests.questions.made_reached import PathsOfPort
 
 TODAY = "fixtures/policies-today/dump.rules"
 
@@ -151,17 +151,47 @@ def _surveyed(monkeypatch: pytest.MonkeyPatch, *of_port: PathsOfPort) -> None:
     monkeypatch.setattr("iptviz.questions.services.reached_in", reached_in)
 
 
-def test_only_what_fails_is_listed_and_what_is_not_known_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    _surveyed(monkeypatch, (NOT_BY_POD,), (DEPENDS,), (None,), (YES, IN_PART, YES, YES))
+def test_what_fails_is_listed_then_what_may_fail_and_what_is_not_known_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _surveyed(monkeypatch, (DEPENDS,), (NOT_BY_POD,), (None,), (YES, IN_PART, YES, YES))
     result = iptviz.services(iptviz.load(TODAY), failing=True)
-    assert [port.name for port in result.services] == [ALL[0], ALL[3]]
+    assert [port.name for port in result.services] == [ALL[1], ALL[3], ALL[0]]
     assert [len(port) for port in result.reached] == [len(port.answers) for port in result.services]
-    assert all(map(fails, result.reached))
+    assert [fails(port) for port in result.reached] == [True, True, False]
     assert result.total == 7
     (note,) = [note for note in sentences(result.notes) if "not listed" in note]
     assert note.startswith(
-        "2 other service ports not listed: whether all clients reach them depends on conditions"
+        "1 other service port not listed: whether all clients reach it depends on conditions"
     )
+
+
+DROPPING = "fixtures/ways/reported/22-docker-forward-drop.rules"
+
+
+def test_what_fails_as_a_rule_is_no_all_clear() -> None:
+    ended = program.run("services", "--failing", "--exit-code", DROPPING)
+    assert ended.returncode == 1
+    assert "5 service ports, 5 depending on conditions" in ended.stdout
+    assert ended.stdout.count("depends: pod") >= 5
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "policies-old/dump.rules",  # the node at an external IP
+        "httpd-dual-stack/dump6.rules",  # a node port at ::1
+        "ways/reported/37-no-localhost-nodeports.rules",
+        "checks/forward-drop/near-blocklist.rules",
+        "checks/forward-drop/near-containers.rules",
+        "checks/foreign-dnat-first/near-interface.rules",
+    ],
+)
+def test_what_only_clients_meet_whom_a_rule_singles_out_is_not_listed_but_counted(path: str) -> None:
+    (answer, *others) = iptviz.services(iptviz.load(f"fixtures/{path}"), failing=True).answers
+    assert all(map(fails, answer.reached))
+    assert not others
+    assert any("not listed" in note for note in sentences(answer.notes))
 
 
 def test_where_all_is_reached_nothing_is_listed_under_failing(monkeypatch: pytest.MonkeyPatch) -> None:

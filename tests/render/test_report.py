@@ -33,8 +33,8 @@ from tests.render.test_hostile import BY_COMMENT, TEMPLATE, every_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.paths.fares import PathsOfPort
     from iptviz.questions.report import ReportResult
+    from tests.questions.made_reached import PathsOfPort
 
 TODAY = "fixtures/policies-today/dump.rules"
 

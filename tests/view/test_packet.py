@@ -510,7 +510,9 @@ def test_the_verdict_comes_first_with_the_line_that_decides() -> None:
 
 
 def test_few_cases_are_told_with_their_conditions() -> None:
-    accepted = "100 % ACCEPT, delivered to this node: by policy, when destination is local to this node"
+    missed = "not DNATed (10.97.13.198:79 is a service address: default/httpd-service)"
+    when = "when destination is local to this node"
+    accepted = f"100 % ACCEPT, delivered to this node, {missed}: by policy, {when}"
     assert lead_of(**FROM_POD) == [("Case A", accepted), ("Case B", f"{REFUSED}, otherwise")]
 
 

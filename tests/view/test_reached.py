@@ -46,11 +46,11 @@ from tests.questions.made_reached import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from iptviz.paths.fares import PathsOfPort
     from iptviz.paths.model import FrontendPaths
     from iptviz.questions.services import ServicesResult
     from iptviz.view.blocks import Fact
     from iptviz.view.nodes import TableRow
+    from tests.questions.made_reached import PathsOfPort
 
 EMPTY = "fixtures/httpd-no-endpoints/dump.rules"
 REFUSING = (
@@ -449,3 +449,12 @@ def test_a_share_that_fails_for_sure_beside_conditions_is_a_failure() -> None:
     assert rows(result)[0]["REACHED"] == "depends"
     (fact,) = facts(result, "Partly reached")
     assert fact.text.startswith("default/admin:http by outside clients, pods and this node: DROP")
+
+
+def test_of_frontends_that_fail_alike_the_cause_is_told_that_no_condition_limits_with_where() -> None:
+    result = iptviz.services(iptviz.load("fixtures/ways/reported/27-local-stale.rules"))
+    web = next(row for row in rows(result) if row["SERVICE"] == "shop/web:http")
+    assert web["REACHED"] == "load-balancer IP, node port not by outside"
+    assert web["REMARKS"] == "outside at node port: DROP by filter KUBE-FIREWALL rule 1, line 105"
+    same = rows(listed((YES,), (YES, NOT_BY_POD, NOT_BY_POD)))[1]
+    assert same["REMARKS"] == "pod: DROP by the policy of filter FORWARD, line 7"

@@ -29,8 +29,24 @@ def mark(call: TargetCall) -> Effect:
 
 
 def _set_text(what: str, changed: Mark, operation: Masked) -> str:
-    value, mask = operation
-    return f"{what} {changed.value:#x}" if not changed.keep else f"{what} set to {value:#x}/{mask:#x}"
+    """Return the mark where it is known now, else what is done to it."""
+    return f"{what} {changed.value:#x}" if not changed.keep else f"{what} {operation_text(*operation)}"
+
+
+def operation_text(value: int, mask: int) -> str:
+    """Return what becomes of a mark, `(mark & ~mask) ^ value`, in the fewest operations: `or 0x4000`.
+
+    Bits of the value that lie outside the mask are toggled: --set-xmark 0x4000/0x0 sets nothing.
+    """
+    kept, toggled = value & mask, value & ~mask
+    said = [f"xor {toggled:#x}"] if toggled else []
+    if mask and kept == mask:
+        return ", ".join([f"or {mask:#x}", *said])
+    if mask and kept:
+        return ", ".join([f"set to {kept:#x}/{mask:#x}", *said])
+    if mask:
+        return ", ".join([f"and {ALL_BITS & ~mask:#x}", *said])
+    return said[0] if said else "unchanged"
 
 
 def connmark(call: TargetCall) -> Effect:
@@ -59,6 +75,8 @@ def _set(call: TargetCall, asked: ConnectionMark) -> Effect:
         lost = packet._replace(connmark=_opaque(call, "connmark"))
         return GoOn(lost, "connection mark unknown")
     changed = _shifted(call, packet.connmark.set_xmark(*asked.change))
+    if asked.shift and changed.keep:
+        return GoOn(packet._replace(connmark=changed), "connection mark set to something unknown")
     return GoOn(packet._replace(connmark=changed), _set_text("connection mark", changed, asked.change))
 
 
