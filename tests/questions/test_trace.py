@@ -56,7 +56,7 @@ def test_a_healthy_dump_leaves_nothing_to_note() -> None:
         ),
         (
             [('-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\n', "")],
-            "nothing in nat OUTPUT leads to KUBE-SERVICES: connections of the node itself do not come here",
+            "nat OUTPUT has no jump to KUBE-SERVICES: connections of the node itself come to no service",
         ),
         (
             [
