@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,9 +54,23 @@ class Finding(NamedTuple):
         return str(_worded_in("wording").sentence(self))
 
     @property
+    def why(self) -> str:
+        """Why it matters, with commands between backticks."""
+        return str(self._fitting("matters_where"))
+
+    @property
+    def todo(self) -> str:
+        """What to do, with commands between backticks."""
+        return str(self._fitting("advice_where"))
+
+    @property
     def advice(self) -> str:
         """What to do."""
-        return plain(_worded_in("registry").diagnosis_of(self.id).advice)
+        return plain(self.todo)
+
+    def _fitting(self, what: str) -> Any:
+        """Return documentation as far as it is about such a finding."""
+        return getattr(_worded_in("registry").diagnosis_of(self.id), what)(dict(self.values))
 
 
 def plain(documented: str) -> str:
@@ -81,6 +96,13 @@ class Withheld(NamedTuple):
     times: int
 
 
+class Fitting(NamedTuple):
+    """Which documentation is about a finding: that of `cases`, and of all; `known` words in it are replaced."""
+
+    cases: frozenset[str]
+    known: tuple[tuple[str, str], ...] = ()
+
+
 Item = Finding | Remark
 """What an answer says beside itself: a finding, or a remark that is no diagnosis."""
 
@@ -93,7 +115,8 @@ class Diagnosis(NamedTuple):
     missing, which a dump that lacks lines does not prove. `reference` is where the pattern stood in public
     (`k/k#N` is kubernetes/kubernetes issue or pull request N), empty where no case is known.
     `explains` are ids of findings that only follow from this one, and are not made beside it. `general`: it is
-    about rules alone, and not made where another finding is about the same rule.
+    about rules alone, and not made where another finding is about the same rule. `fitting` tells by its
+    values which of the paragraphs that are about some cases, `Do (policy): ...`, are about a finding.
     """
 
     id: str
@@ -104,6 +127,7 @@ class Diagnosis(NamedTuple):
     shared_advice: str = ""
     explains: frozenset[str] = frozenset()
     general: bool = False
+    fitting: Callable[..., Fitting] | None = None
 
     @property
     def severities(self) -> tuple[str, ...]:
@@ -119,18 +143,38 @@ class Diagnosis(NamedTuple):
     @property
     def means(self) -> str:
         """What it means, with all that is to be said of that."""
-        return " ".join(text for text in self._paragraphs if not text.startswith((_WHY, _DO)))
+        return " ".join(text for text in self._paragraphs if not _PART.match(text))
 
     @property
     def matters(self) -> str:
         """Why it matters."""
-        return next(text.removeprefix(_WHY) for text in self._paragraphs if text.startswith(_WHY))
+        return self._part(_WHY, None)
 
     @property
     def advice(self) -> str:
         """What to do."""
-        own = (text.removeprefix(_DO) for text in self._paragraphs if text.startswith(_DO))
-        return next(own, self.shared_advice)
+        return self._part(_DO, None) or self.shared_advice
+
+    def matters_where(self, values: Mapping[str, Any]) -> str:
+        """Return why a finding with such values matters."""
+        return self._part(_WHY, self._fit(values))
+
+    def advice_where(self, values: Mapping[str, Any]) -> str:
+        """Return what to do about a finding with such values."""
+        return self._part(_DO, self._fit(values)) or self.shared_advice
+
+    def _fit(self, values: Mapping[str, Any]) -> Fitting | None:
+        return self.fitting(**values) if self.fitting else None
+
+    def _part(self, label: str, fit: Fitting | None) -> str:
+        """Return the paragraphs with a label: all, or those that fit."""
+        parts = [part for text in self._paragraphs if (part := _PART.match(text)) and part["label"] == label]
+        told = " ".join(
+            part["text"] for part in parts if fit is None or not part["case"] or part["case"] in fit.cases
+        )
+        for word, known in fit.known if fit else ():
+            told = told.replace(word, known)
+        return told
 
     @property
     def _paragraphs(self) -> list[str]:
@@ -138,7 +182,8 @@ class Diagnosis(NamedTuple):
         return [" ".join(text.split()) for text in (self.words.__doc__ or "").split("\n\n")]
 
 
-_WHY, _DO = "Why: ", "Do: "
+_WHY, _DO = "Why", "Do"
+_PART = re.compile(rf"(?P<label>{_WHY}|{_DO})(?: \((?P<case>[^)]+)\))?: (?P<text>.*)")
 
 
 def diagnosis(
@@ -149,15 +194,18 @@ def diagnosis(
     advice: str = "",
     explains: Iterable[str] = (),
     general: bool = False,
+    fitting: Callable[..., Fitting] | None = None,
 ) -> Callable[[Callable[..., str]], Diagnosis]:
     """Return what makes a diagnosis of the function that words it; its name is the id.
 
-    `advice` is what to do where the docstring does not say it.
+    `advice` is what to do where the docstring does not say it; `fitting` tells which cases are a finding's.
     """
 
     def made(words: Callable[..., str]) -> Diagnosis:
         what = words.__name__.replace("_", "-")
-        return Diagnosis(what, severity, words, reference, absence, advice, frozenset(explains), general)
+        return Diagnosis(
+            what, severity, words, reference, absence, advice, frozenset(explains), general, fitting
+        )
 
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.finding import Fitting, diagnosis, found
 from iptviz.checks.wording import are, listed
 from iptviz.kube.families import CNI, DOCKER, DOCKERSHIM, PODMAN, SERVICES, family_of
 from iptviz.kube.places import Places
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.kube.published import PublishedPort
+    from iptviz.paths.foreign import Taker
 
 _MOST_NAMED = 3
 _PUBLISHERS = {CNI, DOCKERSHIM, DOCKER, PODMAN}
@@ -68,10 +69,22 @@ def _preempting(node: Examined, nat: Table) -> Iterator[Finding]:
     for taker in takers(nat, node.ports, node.reached, node.evidence.host):
         if is_host_port(taker.rule) and taker.certain:
             port = published_port(taker.rule)
-            yield found(hostport_preempts, [taker.rule, *nat.rules_to(taker.rule.chain)], line=taker.rule.line,
+            calling = list(nat.rules_to(taker.rule.chain))
+            wide = [jump for jump in _entries(nat, taker, calling) if _LOCAL not in jump.text]
+            yield found(hostport_preempts, dict.fromkeys([taker.rule, *calling, *wide]), line=taker.rule.line,
                 service=taker.service, port=port.text, to=_host_port(port), hook=" and ".join(taker.hooks),
-                taken=tuple(one.text for one in taker.taken),
+                taken=tuple(one.text for one in taker.taken), wide=tuple(jump.line for jump in wide),
             )  # fmt: skip
+
+
+_LOCAL = "--dst-type LOCAL"
+
+
+def _entries(nat: Table, taker: Taker, calling: Iterable[Rule]) -> list[Rule]:
+    """Return the rules of the hooks that ask a host port's rule, or the chain that jumps to its chain."""
+    chains = {taker.rule.chain, *(jump.chain for jump in calling)} - {*taker.hooks}
+    jumps = [jump for chain in chains for jump in nat.rules_to(chain) if jump.chain in taker.hooks]
+    return sorted(jumps, key=lambda jump: jump.line)
 
 
 def _host_port(port: PublishedPort) -> HostPort:
@@ -115,8 +128,14 @@ def _without_ports(nat: Table, rules: Iterable[Rule]) -> Iterator[Finding]:
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-@diagnosis("high", reference="containernetworking/cni#577, containernetworking/plugins#222")
-def hostport_preempts(*, port: str, to: HostPort, hook: str, taken: tuple[str, ...]) -> str:
+def _of_jump(*, wide: tuple[int, ...], **_: object) -> Fitting:
+    return Fitting(frozenset({"all addresses"} if wide else ()))
+
+
+@diagnosis("high", fitting=_of_jump, reference="containernetworking/cni#577, containernetworking/plugins#222")
+def hostport_preempts(
+    *, port: str, to: HostPort, hook: str, taken: tuple[str, ...], wide: tuple[int, ...]
+) -> str:
     """A pod's host port takes connections that are meant for a service.
 
     The rules of host ports (CNI-HOSTPORT-DNAT) run before KUBE-SERVICES, and one of them has the port of a
@@ -124,11 +143,16 @@ def hostport_preempts(*, port: str, to: HostPort, hook: str, taken: tuple[str, .
 
     Why: Clients of the service reach the pod with the host port instead, on this node only.
 
-    Do: Give the pod another hostPort, or the service another port. Where the jump to the host ports lacks -m
-    addrtype --dst-type LOCAL, update the plug-in that wrote it: without it, all addresses are meant.
+    Do: Give the pod another hostPort, or the service another port.
+
+    Do (all addresses): Where the jump to the host ports lacks -m addrtype --dst-type LOCAL, update the plug-in
+    that wrote it: without it, all addresses are meant.
     """
     what = f"takes connections to {listed(taken, _MOST_NAMED)}"
-    return f"host port {port} runs before {SERVICES} (nat {hook}) and {what}: they go to {to.text}"
+    lines = ", ".join(map(str, wide))
+    lacking = f"the jump of line {lines} lacks" if len(wide) == 1 else f"the jumps of lines {lines} lack"
+    why = f"; {lacking} {_LOCAL}: all addresses are meant" if wide else ""
+    return f"host port {port} runs before {SERVICES} (nat {hook}) and {what}: they go to {to.text}{why}"
 
 
 @diagnosis("high", reference="containernetworking/plugins#683, rancher/rke#3440")

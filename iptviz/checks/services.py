@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.finding import Fitting, diagnosis, found
 from iptviz.checks.wording import OUTSIDE, are, listed, percent, these
 from iptviz.kube.balance import balance_of
 from iptviz.kube.families import MARK_DROP
@@ -256,7 +256,12 @@ def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
     return f"{these(names)} {are(names, 'has', 'have')} no endpoints: {fate}"
 
 
-@diagnosis({"met": "high", "steered": "low"}, reference="kubernetes/website#2499")
+def _of_policy(*, places: Places, **_: object) -> Fitting:
+    """Return whose connections are dropped: those from outside, or those of this node and its pods."""
+    return Fitting(frozenset({places.policy}))
+
+
+@diagnosis({"met": "high", "steered": "low"}, reference="kubernetes/website#2499", fitting=_of_policy)
 def local_drop(*, names: tuple[str, ...], places: Places) -> str:
     """A service whose traffic policy is Local has no ready endpoint on this node.
 
@@ -264,11 +269,16 @@ def local_drop(*, names: tuple[str, ...], places: Places) -> str:
     internalTrafficPolicy those of this node to the cluster IP. The severity is low where the service has a health
     check port, which tells its load balancer to avoid this node.
 
-    Why: Clients that connect to this node time out: clients of a node port, a load balancer that does not use the
-    health check port, pods of this node that use the cluster IP.
+    Why: Clients that still connect to this node time out.
 
-    Do: Run a pod of the service on each node that has clients, or set the policy to Cluster. Check that the load
-    balancer uses healthCheckNodePort.
+    Why (externalTrafficPolicy): These are clients of a node port outside the cluster, or a load balancer that does
+    not use the health check port.
+
+    Why (internalTrafficPolicy): These are pods of this node that connect to the cluster IP, or the node itself.
+
+    Do: Run a pod of the service on each node that has clients, or set the policy to Cluster.
+
+    Do (externalTrafficPolicy): Check that the load balancer uses healthCheckNodePort.
     """
     lacking = f"{are(names, 'has', 'have')} {places.policy}=Local and no endpoint on this node"
     return f"{these(names)} {lacking}: {places.refusal}"

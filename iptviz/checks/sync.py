@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, diagnosis, found
-from iptviz.checks.wording import WHOSE
+from iptviz.checks.wording import WHOSE, are
 from iptviz.intake.remark import remark
 from iptviz.kube.families import MARK_DROP, PROXY_CANARY, SERVICES
 from iptviz.kube.mode import mode_of
+from iptviz.kube.preempt import HOOKS
 from iptviz.kube.synced import (
     flusher_of,
     has_services,
@@ -24,7 +25,7 @@ from iptviz.kube.synced import (
 from iptviz.node.snapshot import as_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding, Item
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
     from iptviz.kube.mode import Mode
     from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.fares import Reached
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -99,15 +101,27 @@ _SERVICES_IN = {
 """What is said of a mode in which services are not in iptables."""
 
 
-def hooks_not_leading(dump: Dump) -> Iterator[Finding]:
-    """Yield that from some hook of nat nothing leads to KUBE-SERVICES."""
+def hooks_not_leading(dump: Dump, ports: Sequence[Sequence[Reached]] = ()) -> Iterator[Finding]:
+    """Yield that from some hook of nat nothing leads to KUBE-SERVICES; how clients fare at `ports` may be known.
+
+    What is missing stands in no line: the evidence is where the chain is declared, and no rule is accused.
+    """
     if lost := lost_hooks(dump):
         chains = dump.tables["nat"].chains
-        declared = [chains[hook] for hook in lost if hook in chains]
-        evidence = [
-            Evidence(chain.line, f":{chain.name} {chain.policy}") for chain in declared if chain.policy
-        ]
-        yield found(hook_without_services, evidence, complete=dump.complete, lost=tuple(lost))
+        evidence = [Evidence(chains[hook].line, "") for hook in lost if hook in chains]
+        suffering = sum(any(_come_to_nothing(one, lost) for one in port) for port in ports)
+        yield found(hook_without_services, evidence, complete=dump.complete, lost=tuple(lost),
+            suffering=suffering, total=len(ports),
+        )  # fmt: skip
+
+
+def _come_to_nothing(reached: Reached, lost: Sequence[str]) -> bool:
+    """Whether clients whose connections come by some hooks get no endpoint, since nothing rewrites these."""
+    return any(
+        HOOKS[client == "node"] in lost and any(one.cause.why == "not DNATed" for one in fare.failures)
+        for fare in reached.fares
+        for client in fare.clients
+    )
 
 
 def _kept_elsewhere(dump: Dump, node: Snapshot) -> bool:
@@ -155,7 +169,7 @@ def _hooks(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield the hooks from which nothing leads to services, where nat has some and no other mode took over."""
     dispatched = any(answer.frontend.rule.table is nat for port in node.ports for answer in port.answers)
     if dispatched:
-        yield from hooks_not_leading(node.dump)
+        yield from hooks_not_leading(node.dump, node.reached)
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -286,7 +300,7 @@ def mark_chain_missing(*, chain: str) -> str:
 
 
 @diagnosis("high", reference="k/k#129128, #133767", absence=True)
-def hook_without_services(*, lost: tuple[str, ...]) -> str:
+def hook_without_services(*, lost: tuple[str, ...], suffering: int, total: int) -> str:
     """A built-in chain of nat has no jump to KUBE-SERVICES, although that chain is there.
 
     It is PREROUTING, for arriving packets, or OUTPUT, for locally generated ones.
@@ -296,5 +310,10 @@ def hook_without_services(*, lost: tuple[str, ...]) -> str:
 
     Do: Restart kube-proxy, which writes the jumps again, and find out what took them away.
     """
-    whose = ", and of ".join(WHOSE[hook] for hook in lost)
-    return f"no rule of nat {' or '.join(lost)} leads to {SERVICES}: connections of {whose} do not reach it"
+    whose = ", ".join(WHOSE[hook] for hook in lost)
+    missing = f"nat {' and '.join(lost)} {are(lost, 'has', 'have')} no jump to {SERVICES}"
+    many = f" ({suffering:,} of {total:,} service ports)" if suffering else ""
+    if not total:
+        return f"{missing}: connections of {whose} reach no service"
+    works = "no service works" if suffering == total else "services do not work"
+    return f"{missing}: {works} for {whose}{many}"

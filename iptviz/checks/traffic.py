@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.checks.finding import Evidence, diagnosis, found
+from iptviz.checks.finding import Evidence, Fitting, diagnosis, found
 from iptviz.checks.wording import listed, named_ports
 from iptviz.engine.condition import clauses
 from iptviz.kube.pod_policies import is_of_policies, stale_policies
 from iptviz.paths.blocked import Blocked, Group, blocked
+from iptviz.paths.clients import pod_networks
 from iptviz.paths.deciders import accepts_below, dump_of, hook_of, is_by_chance, is_in
+from iptviz.xtables.values.addresses import show_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,6 +34,7 @@ class Stopped(NamedTuple):
     `services` are names of the service ports that suffer, of `total` in the dump, `part` of how many only some
     endpoints do. `checks` are names of services whose health checks suffer, when `checks_when` is so.
     `accepts` counts the rules below that would accept. `by_chance`: which connections suffer is left to chance.
+    `is_policy`: the policy of a chain ends it, no rule; `pods` are the networks of pods that the dump names.
     """
 
     by: str
@@ -44,6 +47,8 @@ class Stopped(NamedTuple):
     checks: tuple[str, ...] = ()
     checks_when: str = ""
     by_chance: bool = False
+    is_policy: bool = False
+    pods: tuple[str, ...] = ()
 
     @property
     def ends(self) -> str:
@@ -169,7 +174,8 @@ def _stopped(one: Blocked, node: Examined) -> Stopped:
     groups = tuple((group.clients, clauses(group.when) if group.when else "") for group in one.groups)
     names, whole = _names(one.ports, node), _names(tuple(one.whole), node)
     return Stopped(what, one.outcome, groups, names, _total(node),
-        part=len(names) - len(whole), by_chance=is_by_chance(node.dump, one.by),
+        part=len(names) - len(whole), by_chance=is_by_chance(node.dump, one.by), is_policy=not by.number,
+        pods=tuple(map(show_network, pod_networks(node.dump, ()))),
     )  # fmt: skip
 
 
@@ -204,7 +210,17 @@ def _of_policies(policies: Sequence[Blocked], node: Examined) -> Finding:
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-@diagnosis({"known": "high", "unknown": "info"}, reference="k/k#39823, #40182, canonical/microk8s#4310")
+def _of_decider(*, stopped: Stopped) -> Fitting:
+    """Return whether a policy ends it or a rule, and the network of pods where there is one."""
+    known = (("POD-NETWORK", stopped.pods[0]),) if len(stopped.pods) == 1 else ()
+    return Fitting(frozenset({"policy" if stopped.is_policy else "rule"}), known)
+
+
+@diagnosis(
+    {"known": "high", "unknown": "info"},
+    fitting=_of_decider,
+    reference="k/k#39823, #40182, canonical/microk8s#4310",
+)
 def forward_drop(*, stopped: Stopped) -> str:
     """Filter FORWARD drops what services send to their endpoints.
 
@@ -214,9 +230,12 @@ def forward_drop(*, stopped: Stopped) -> str:
     Why: Connections are rewritten to an endpoint and then dropped on this node: clients time out, or are
     refused where it rejects them.
 
-    Do: Where the policy drops, accept the pods' network at the end of FORWARD, where network policies still
-    run first: iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d. Where a rule drops, find out
-    which program wrote it, and remove it or narrow it there. Both last only if that program keeps them.
+    Do (policy): Accept the pods' network at the end of FORWARD, where network policies still run first:
+    iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d.
+
+    Do (rule): Find out which program wrote the rule, and remove it or narrow it there.
+
+    Do: A change here lasts only if the program that writes these rules keeps it.
     """
     return f"{stopped.ends} {stopped.what}"
 
@@ -236,7 +255,7 @@ def forward_reject_first(*, stopped: Stopped) -> str:
     return f"{stopped.ends} {stopped.what}{below}"
 
 
-@diagnosis({"known": "high", "unknown": "info"}, reference="k/k#97225, k3s-io/k3s#2059")
+@diagnosis({"known": "high", "unknown": "info"}, fitting=_of_decider, reference="k/k#97225, k3s-io/k3s#2059")
 def input_drop(*, stopped: Stopped) -> str:
     """Filter INPUT drops what a service sends to an endpoint on this node, or a load balancer's health checks.
 
@@ -245,9 +264,12 @@ def input_drop(*, stopped: Stopped) -> str:
     Why: What an endpoint on the node's own address serves, often the API server, is out of reach through its
     service. A load balancer whose health checks are dropped sends this node nothing.
 
-    Do: Where the policy drops, accept the port that the service's endpoint or health check has: iptables -A INPUT
-    -p tcp --dport PORT -j ACCEPT. Where a rule drops, find out which program wrote it, and narrow it there. Both
-    last only if that program keeps them.
+    Do (policy): Where the policy drops, accept the port that the service's endpoint or health check has: iptables
+    -A INPUT -p tcp --dport PORT -j ACCEPT.
+
+    Do (rule): Where a rule drops, find out which program wrote it, and narrow it there.
+
+    Do: A change here lasts only if the program that writes these rules keeps it.
     """
     return f"{stopped.ends} {stopped.what}"
 

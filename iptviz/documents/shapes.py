@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.checks.finding import plain
 from iptviz.checks.named_pods import with_pods
 from iptviz.checks.wording import sentence
 from iptviz.kube.mode import PROXY_MODES, mode_of
@@ -129,6 +130,7 @@ def _finding(finding: Finding, node: Snapshot | None) -> Shape:
         "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
         "evidence_left_out": max(len(finding.evidence) - MOST_EVIDENCE, 0),
         "count": finding.times,
+        "why": plain(finding.why),
         "advice": finding.advice,
     }
 

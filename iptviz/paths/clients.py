@@ -60,7 +60,7 @@ class Asked(NamedTuple):
     """A frontend that connections go to, the networks of pods as far as they are known, and the node.
 
     `seems_local`: rules treat a cluster IP as an address of the node, as those of a local DNS
-    cache do. `taken` are cluster IPs that have the port of a frontend without an address: none is asked there.
+    cache do. `taken` are services' addresses that have the port of a frontend without one: none is asked there.
     """
 
     frontend: Frontend
@@ -193,14 +193,17 @@ def is_untracked(dump: Dump, address: str) -> bool:
     return any(rule.target is not None and rule.target.name in {"NOTRACK", "CT"} for rule in rules)
 
 
-def cluster_ips(dump: Dump, port: int | None, protocol: str) -> list[Network]:
-    """Return the cluster IPs that have a port; those that a local DNS cache listens on are the node's, too."""
+def service_ips(dump: Dump, own: Frontend) -> list[Network]:
+    """Return the addresses of services that have the port of a frontend without an address.
+
+    Those that a local DNS cache listens on are the node's, too.
+    """
     nat = dump.tables.get("nat")
-    rules = nat.rules_with(f"--dport {port} ", SERVICES) if nat and port else ()
+    rules = nat.rules_with(f"--dport {own.port} ", SERVICES) if nat and own.port else ()
     found = {
         frontend.address: None
         for frontend in map(frontend_of, rules)
-        if frontend and frontend.address and (frontend.kind, frontend.protocol) == ("cluster-ip", protocol)
+        if frontend and frontend.address and frontend.protocol == own.protocol
     }
     return [
         network

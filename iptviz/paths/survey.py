@@ -18,12 +18,12 @@ from iptviz.paths.clients import (
     Client,
     client_at,
     clients_of,
-    cluster_ips,
     is_at_loopback,
     is_untracked,
     on_loopback,
     opened,
     pod_networks,
+    service_ips,
 )
 from iptviz.paths.hairpin import with_endpoints
 from iptviz.paths.model import ClientPaths, FrontendPaths
@@ -111,7 +111,7 @@ class Survey:
         networks = pod_networks(self._dump, chains)
         local = frontend.address is not None and is_untracked(self._dump, frontend.address)
         own, host = frontend.address is None, self.evidence.host
-        others = cluster_ips(self._dump, frontend.port, frontend.protocol) if own else ()
+        others = service_ips(self._dump, frontend) if own else ()
         taken = [address for address in others if host.is_local(address) is None]
         asked = Asked(frontend, self._dump.family, networks, host, local, taken)
         finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))

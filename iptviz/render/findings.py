@@ -70,17 +70,13 @@ def message_of(finding: Shape) -> str:
 
 def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     """Yield a line for each rule that is evidence, at most so many, how many more there are, and the advice."""
-    from iptviz.checks.finding import plain
-    from iptviz.checks.registry import diagnosis_of
-
     quoted = [piece for piece in lines_of(finding) if piece["text"]]
     shown = quoted[:most]
     yield from (printable(f"line {piece['line']}: {piece['text']}") for piece in shown)
     if more := len(quoted) - len(shown) + finding["evidence_left_out"] if shown else 0:
         yield f"and {more:,} more"
-    made = diagnosis_of(finding["id"])
-    yield f"Why: {plain(made.matters)}"
-    yield f"Do: {plain(made.advice)}"
+    yield f"Why: {finding['why']}"
+    yield f"Do: {finding['advice']}"
 
 
 def looked_at(document: Shape) -> str:

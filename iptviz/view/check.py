@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import IF_COMPLETE, SEVERITIES, pieces, plain
 from iptviz.checks.named_pods import with_pods
-from iptviz.checks.registry import diagnosis_of
 from iptviz.checks.wording import placed, text
 from iptviz.documents.check_v1 import notes_of
 from iptviz.engine.condition import clauses
@@ -104,8 +103,7 @@ def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
         yield Below(printable(f"line {piece.line}: {piece.text}"))
     if len(quoted) > len(shown):
         yield Below(f"and {counted(len(quoted) - len(shown), 'more line')}{hint}")
-    diagnosis = diagnosis_of(finding.id)
-    for label, said in (("Why", diagnosis.matters), ("Do", diagnosis.advice)):
+    for label, said in (("Why", finding.why), ("Do", finding.todo)):
         yield Below(plain(said), label=label, pieces=pieces(said))
 
 

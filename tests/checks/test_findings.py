@@ -196,7 +196,8 @@ def test_a_document_words_what_is_found() -> None:
     document: dict[str, Any] = json.loads(json.dumps(trace(REFUSED).to_dict()))
     (found,) = document["findings"]
     assert list(found) == [
-        "id", "severity", "certainty", "message", "service", "evidence", "evidence_left_out", "count", "advice",
+        "id", "severity", "certainty", "message", "service", "evidence", "evidence_left_out", "count", "why",
+        "advice",
     ]  # fmt: skip
     assert (found["id"], found["severity"], found["certainty"]) == ("no-endpoints", "high", "certain")
     assert found["service"] == {

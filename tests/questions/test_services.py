@@ -121,7 +121,7 @@ def test_a_hook_that_leads_to_no_service_is_told() -> None:
     text = Path(TODAY).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("-A PREROUTING")]
     result = iptviz.services(iptviz.load("".join(lines).encode()))
-    assert "no rule of nat PREROUTING leads to KUBE-SERVICES" in result.to_dict()["notes"][0]
+    assert "nat PREROUTING has no jump to KUBE-SERVICES" in result.to_dict()["notes"][0]
 
 
 def test_the_document_has_the_shape_of_the_contract() -> None:

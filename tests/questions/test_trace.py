@@ -56,7 +56,7 @@ def test_a_healthy_dump_leaves_nothing_to_note() -> None:
         ),
         (
             [('-A OUTPUT -m comment --comment "kubernetes service portals" -j KUBE-SERVICES\n', "")],
-            "no rule of nat OUTPUT leads to KUBE-SERVICES: connections of the node itself do not reach it",
+            "nat OUTPUT has no jump to KUBE-SERVICES: connections of the node itself reach no service",
         ),
         (
             [
