@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PACKAGE = ROOT / "iptviz"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 PAGES = (*sorted((PACKAGE / "render" / "page").glob("*.j*")), ROOT / "man" / "iptviz.1")
-READ = (ROOT / "README.md", ROOT / "CHANGELOG.md")
+READ = (ROOT / "README.md", ROOT / "docs/reference.md", ROOT / "CHANGELOG.md")
 
 SHOWN_DOCSTRINGS = {"diagnosis", "question", "command"}
 """Decorators of functions whose docstrings `explain`, the help and the manual show."""

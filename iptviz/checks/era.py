@@ -45,12 +45,17 @@ def elsewhere(modes: Iterable[str]) -> Iterator[Remark]:
 
 
 def _mixed(*, one: Cue, other: Cue) -> str:
-    clauses = (f"{cue.text} (line {cue.line}) is from {spans_text(cue.releases)}" for cue in (one, other))
+    clauses = (f"{cue.text} (line {cue.line}) is from {_versions(cue.releases)}" for cue in (one, other))
     return f"rules of different kube-proxy versions: {', '.join(clauses)}"
 
 
 def _known(*, releases: Releases) -> str:
-    return f"kube-proxy {spans_text(releases)}"
+    return f"kube-proxy {_versions(releases)}"
+
+
+def _versions(releases: Releases) -> str:
+    """Return releases in a sentence; documents have other words for the same."""
+    return spans_text(releases).replace("later", "newer").replace("earlier", "older")
 
 
 def _not_decided_here(*, mode: str) -> str:

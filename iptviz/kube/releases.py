@@ -25,7 +25,7 @@ def until(minor: int) -> Releases:
 
 
 def spans_text(minors: Releases) -> str:
-    """Return releases as people write them: `1.12 to 1.17`, `1.8 to 1.11 or 1.18`, `1.25 or newer`."""
+    """Return releases as documents have them: `1.12 to 1.17`, `1.8 to 1.11 or 1.18`, `1.25 or later`."""
     spans: list[list[int]] = []
     for minor in sorted(minors):
         if spans and spans[-1][1] == minor - 1:
@@ -37,7 +37,7 @@ def spans_text(minors: Releases) -> str:
 
 def _span_text(first: int, last: int) -> str:
     if last == NEWEST:
-        return f"1.{first} or newer"
+        return f"1.{first} or later"
     if first == OLDEST and last != OLDEST:
-        return f"1.{last} or older"
+        return f"1.{last} or earlier"
     return f"1.{first}" if first == last else f"1.{first} to 1.{last}"

@@ -147,7 +147,7 @@ def settle(dumps: Sequence[Dump], name: str, family: str | None = None) -> list[
         slots.setdefault((dump.family, dump.backend), []).append(dump)
     _give_away_the_unknown(slots)
     _refuse_the_unknown(slots, name)
-    found = [_as_one(slot, name) for slot in slots.values()]
+    found = [_as_one(slot, dumps, name) for slot in slots.values()]
     better = (*([_of_family(family)] if family else []), *BETTER)
     return sorted(found, key=lambda dump: [not is_better(dump) for is_better in better])
 
@@ -174,8 +174,11 @@ def _refuse_the_unknown(slots: dict[tuple[str, str | None], list[Dump]], name: s
             )
 
 
-def _as_one(slot: list[Dump], name: str) -> Dump:
-    """Return the dump of one family and backend: the one that is meant, joined with those of other tables."""
+def _as_one(slot: list[Dump], dumps: Sequence[Dump], name: str) -> Dump:
+    """Return the dump of one family and backend: the one that is meant, joined with those of other tables.
+
+    Where nothing tells which one is meant, all `dumps` are to choose from.
+    """
     joined: list[Dump] = []
     rivals: list[Dump] = []
     for dump in sorted(slot, key=_fullness):
@@ -189,7 +192,9 @@ def _as_one(slot: list[Dump], name: str) -> Dump:
             rivals.append(dump)
     if rivals:
         saves = [dump for dump in slot if dump.form == DumpForm.SAVE and dump.rule_count]
-        return _as_one(saves, name) if saves and len(saves) < len(slot) else choose([*joined, *rivals], name)
+        if saves and len(saves) < len(slot):
+            return _as_one(saves, dumps, name)
+        return _choose([*joined, *rivals], dumps, name)
     first, *others = sorted(joined, key=lambda dump: (dump.form != DumpForm.SAVE, dump.number))
     return first.joined_with(others) if others else first
 
@@ -227,13 +232,13 @@ def _same(one: Dump, other: Dump) -> bool:
     return re.sub(_VOLATILE, b"", one.data) == re.sub(_VOLATILE, b"", other.data)
 
 
-def choose(dumps: Sequence[Dump], name: str) -> Dump:
-    """Return the dump that is obviously meant.
+def _choose(rivals: Sequence[Dump], dumps: Sequence[Dump], name: str) -> Dump:
+    """Return the dump among `rivals` that is obviously meant.
 
     Raises:
-        DumpError: nothing tells which one.
+        DumpError: nothing tells which one; it lists all `dumps`.
     """
-    left = list(dumps)
+    left = list(rivals)
     for better in BETTER:
         left = [dump for dump in left if better(dump)] or left
     if all(_same(dump, left[0]) for dump in left):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import TargetError
@@ -81,10 +81,14 @@ def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResul
 
 
 def _failing(found: ServicesResult) -> Iterator[str]:
-    """Yield a TARGET for each service port that clients do not reach: the frontend at which they fare worst."""
-    for answer in found.answers:
-        for port in filter(fails_unduly, answer.reached):
-            yield from _target(min(port, key=lambda reached: reached.worst).frontend)
+    """Yield a TARGET for each service port that clients do not reach: the frontend at which they fare worst.
+
+    Then for those that usual clients may not reach.
+    """
+    sure = (filter(fails_unduly, answer.reached) for answer in found.answers)
+    likely = (map(answer.reached.__getitem__, answer.likely) for answer in found.answers)
+    for port in chain.from_iterable((*sure, *likely)):
+        yield from _target(min(port, key=lambda reached: reached.worst).frontend)
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.engine.host import Host
     from iptviz.paths.survey import Evidence
     from iptviz.supplied.service_names import Candidate
 
@@ -64,6 +63,14 @@ class ServicesResult(NamedTuple):
     def answers(self) -> tuple[ServicesResult, ...]:
         """This answer and those of other dumps."""
         return (self, *self.others)
+
+    @property
+    def likely(self) -> list[int]:
+        """The places of the services that usual clients may not reach, and that do not surely fail."""
+        if self.evidence is None:
+            return []
+        usual = usual_clients(self.dump, self.evidence.host)
+        return [place for place, port in enumerate(self.reached) if likely_fails(port, usual)]
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -229,19 +236,16 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         snapshot=node,
         missed=tuple(missed),
     )
-    return _failing(result, evidence.host) if asked.failing else result
+    return _failing(result) if asked.failing else result
 
 
-def _failing(result: ServicesResult, host: Host) -> ServicesResult:
+def _failing(result: ServicesResult) -> ServicesResult:
     """Return the same with those services alone that some clients do not reach, then those that may be such.
 
     Of others that conditions decide on, or that were not looked at, it is noted how many there are.
     """
-    usual = usual_clients(result.dump, host)
     places = {place: port for place, port in enumerate(result.reached) if not surely_reached(port)}
-    sure = [place for place, port in places.items() if fails(port)]
-    likely = [place for place, port in places.items() if likely_fails(port, usual)]
-    kept = [*sure, *likely]
+    kept = [*(place for place, port in places.items() if fails(port)), *result.likely]
     open_ones = len(places) - len(kept)
     notes = (remark("failing-not-known", count=open_ones),) if open_ones else ()
     return result._replace(

@@ -161,17 +161,13 @@ class _Short:
 
     def facts(self) -> Iterator[Fact]:
         """Yield the lines."""
-        for one in self.shown:
-            fact = self.names.fact(one)
-            yield fact._replace(text=fact.text + (self._also() if one is self.shown[-1] else ""))
+        yield from map(self.names.fact, self.shown)
         if self.good:
             mood: Mood = "bad" if any(one.line.mood == "bad" for one in self.good) else "good"
             yield Fact(REACHED, self._reached(), mood, "reach")
-
-    def _also(self) -> str:
-        """Say what else fails, for whom."""
-        told = dict.fromkeys(f"{one.line.word} {self.names.roughly(one)}" for one in self.hidden)
-        return f" (also {'; '.join(some_of(list(told)))})" if told else ""
+        if self.hidden:
+            told = dict.fromkeys(f"{one.line.word} {self.names.roughly(one)}" for one in self.hidden)
+            yield Fact("also", "; ".join(some_of(list(told))), self.hidden[0].line.mood, "reach")
 
     @property
     def _parts(self) -> int:

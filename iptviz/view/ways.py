@@ -175,7 +175,7 @@ def other_facts(ways: Ways) -> Iterator[Fact]:
     ]:
         yield Fact("Assumed", printable(clauses(tuple(told))), kind="assumed")
     if ways.paths.left_open:
-        yield Fact("Left open", "too many cases: some conditions were not looked at", kind="depends")
+        yield Fact("Left open", "too many cases: conditions left open", kind="depends")
 
 
 @lru_cache(maxsize=16)
@@ -208,7 +208,7 @@ def _word(fate: Fate, *, works: bool) -> str:
 def _text(fate: Fate, entry: ClientPaths, ways: Ways, *, alone: bool, works: bool, even: bool | None) -> str:
     """Say what becomes of a fate's connections: where they go, and which rule decides; see `ends_label`."""
     when = f" when {clauses(fate.when)}" if fate.when else ""
-    untracked = " (not tracked: nat is not asked)" if entry.untracked else ""
+    untracked = " (not tracked: skips nat)" if entry.untracked else ""
     if fate.kind in {"reached", "redirected"}:
         foreign = (
             f", no endpoint of this service{_taken_by(entry, ways)}" if fate.kind == "redirected" else ""

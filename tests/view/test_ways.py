@@ -101,7 +101,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         [
             (
                 "this node",
-                "pod, node: delivered to this node at 10.97.13.198:79 (not tracked: nat is not asked)",
+                "pod, node: delivered to this node at 10.97.13.198:79 (not tracked: skips nat)",
                 "",
             ),
             ("reached", f"outside: {EACH}", "good"),
@@ -281,7 +281,7 @@ LINES: dict[str, tuple[FrontendPaths, list[tuple[str, str, Mood]]]] = {
         [
             ("reached", f"10.9.9.9: {EACH}", "good"),
             ("SNAT", "10.9.9.9: client IP preserved", ""),
-            ("Left open", "too many cases: some conditions were not looked at", ""),
+            ("Left open", "too many cases: conditions left open", ""),
         ],
     ),
 }  # fmt: skip
