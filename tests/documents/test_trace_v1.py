@@ -161,6 +161,7 @@ FINDING = fields(
     evidence=many(fields(line=number, text=text)),
     evidence_left_out=number,
     count=number,
+    why=text,
     advice=text,
 )
 TRACE = fields(

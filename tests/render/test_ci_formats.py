@@ -217,7 +217,7 @@ def test_a_failure_has_the_rules_and_what_to_do() -> None:
     assert first == f"high: {finding['message']}"
     assert lines == [
         *(f"line {piece['line']}: {piece['text']}" for piece in finding["evidence"]),
-        f"Why: {diagnosis_of('local-drop').matters}",
+        f"Why: {finding['why']}",
         f"Do: {finding['advice']}",
     ]
 

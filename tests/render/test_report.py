@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 import iptviz
 from iptviz.checks.finding import plain
-from iptviz.checks.registry import diagnosis_of
 from iptviz.cli.app import app
 from iptviz.questions.report import MOST_ODD, report
 from iptviz.render.formats import FORMATS
@@ -156,9 +155,9 @@ def test_a_report_opens_with_what_checks_find() -> None:
         < text.index('id="summary"')
     )
     section = Reader(text).text_of("findings")
-    diagnosis = diagnosis_of("forward-drop")
+    finding = next(one for one in iptviz.check(iptviz.load(BROKEN)).findings if one.id == "forward-drop")
     assert "high forward-drop policy DROP of FORWARD" in section
-    for said in (":FORWARD DROP", f"Why {plain(diagnosis.matters)}", f"Do {plain(diagnosis.advice)}"):
+    for said in (":FORWARD DROP", f"Why {plain(finding.why)}", f"Do {finding.advice}"):
         assert said in section
     asked = str(FORMATS["html"].writer("check")(iptviz.check(iptviz.load(BROKEN)), Style(), fold=True))
     assert Reader(asked).text_of("findings") == section

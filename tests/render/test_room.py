@@ -119,7 +119,7 @@ def test_who_is_not_reached_and_why_stay_to_the_last(width: int) -> None:
     table = lines[: lines.index("", lines.index("") + 1)]
     said = squeezed(table)
     for wanted in (
-        "outside: no local endpoints: DROP by filter KUBE-EXTERNAL-SERVICES rule 1, line 22",
+        "outside at load-balancer IP: no local endpoints: DROP by filter KUBE-EXTERNAL-SERVICES rule 1, line 22",
         "pod: not in loadBalancerSourceRanges: DROP by filter KUBE-PROXY-FIREWALL rule 1, line 27",
         "default/away:http",
     ):
