@@ -73,15 +73,15 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         later(lambda: meant_by(result)),
     )
     nodes = later(lambda: _WaysTree(result, fold=fold).nodes(cases))
-    found = later(lambda: result.findings)
+    findings = later(lambda: result.findings)
     return View(
         asked,
         dumps_label(result.dumps, complete=result.complete),
         (
             *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
-            Facts(later(lambda: (*_facts(result, cases, meant()), *found_facts(found())))),
-            Notes(later(lambda: note_texts(unfound(result.notes, found())))),
+            Facts(later(lambda: (*_facts(result, cases, meant()), *found_facts(findings())))),
+            Notes(later(lambda: note_texts(unfound(result.notes, findings())))),
             Figure(later(lambda: _picture(result, fold=fold))),
         ),
         document=result.to_dict,

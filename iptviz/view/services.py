@@ -48,7 +48,7 @@ def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = T
     `causes`: why services are not reached is told here, and nowhere else.
     """
     services = services_table(result, fold=fold)
-    found = later(lambda: [finding for answer in result.answers for finding in answer.findings])
+    findings = later(lambda: [finding for answer in result.answers for finding in answer.findings])
     ports = (port for answer in result.answers for port in answer.published)
     published = Table(PUBLISHED, tuple(TableRow(_published(port)) for port in ports))
     return View(
@@ -56,15 +56,15 @@ def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = T
         dump_label(result.dump, complete=result.dump.complete),
         (
             *(table for table in (services, published) if table.rows),
-            Facts(later(lambda: tuple(_facts(result, found() if causes else None)))),
-            *(Notes(later(partial(_notes, answer, found))) for answer in result.answers),
+            Facts(later(lambda: tuple(_facts(result, findings() if causes else None)))),
+            *(Notes(later(partial(_notes, answer, findings))) for answer in result.answers),
         ),
         document=result.to_dict,
     )
 
 
 def _notes(answer: ServicesResult, found: Callable[[], Sequence[Finding]]) -> tuple[str, ...]:
-    return note_texts(unfound(answer.notes, found()))
+    return note_texts(unfound(answer.notes, findings()))
 
 
 def services_table(result: ServicesResult, *, fold: bool) -> Table:

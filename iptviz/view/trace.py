@@ -74,9 +74,10 @@ def _answer_blocks(
             alone = len(parts) == 1
             yield from _group_blocks(group, trees, source, told=told and alone, alone=alone)
     # They take longer than all the rest: who wants the first lines alone does not wait for them.
-    found = later(lambda: answer.findings if answer.services else ())
-    yield Facts(later(lambda: tuple(found_facts(found()))))
-    yield Notes(later(lambda: note_texts(unfound(answer.notes, found()))))
+    findings = later(lambda: answer.findings if answer.services else ())
+    if answer.services:
+        yield Facts(later(lambda: tuple(found_facts(findings()))))
+    yield Notes(later(lambda: note_texts(unfound(answer.notes, findings()))))
 
 
 def _group_blocks(

@@ -54,7 +54,7 @@ SAID: list[tuple[str, str, set[str], list[str], list[str]]] = [
     ("undeclared-empty-chain", HTTPD, ALL, ["line 90: jumps to KUBE-SERVICES, but table filter has no such chain"],
      ["dangling-jump"]),
     ("03-source-ranges-pods-1.26", ":30443", {"10.244.1.5:8080", "10.244.2.6:8080"},
-     [":30443/tcp: loadBalancerSourceRanges do not limit it"], ["node-port-beyond-source-ranges"]),
+     [":30443/tcp: open to every source, loadBalancerSourceRanges do not apply"], ["node-port-beyond-source-ranges"]),
     ("11-udp-dns", "kube-system/kube-dns:dns", {"10.244.0.2:53", "10.244.0.3:53"},
      ["UDP: existing flows keep their endpoint until their conntrack entry expires"], []),
     ("dnat-unsupported-in-sep", WEB, {"10.244.0.7:8080"}, ["line 13: the address of 1 DNAT rule is not readable"],

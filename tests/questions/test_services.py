@@ -180,7 +180,6 @@ def test_what_fails_as_a_rule_is_no_all_clear() -> None:
     "path",
     [
         "policies-old/dump.rules",  # the node at an external IP
-        "httpd-dual-stack/dump6.rules",  # a node port at ::1
         "ways/reported/37-no-localhost-nodeports.rules",
         "checks/forward-drop/near-blocklist.rules",
         "checks/forward-drop/near-containers.rules",
