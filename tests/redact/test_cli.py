@@ -232,7 +232,7 @@ ANSWERS = [
      "--in", "eth0", "--local-ip", "192.168.1.10"),
 ]  # fmt: skip
 SECRET = re.compile(
-    r"203\.0\.113|10\.244\.|10\.97\.|192\.168\.1\.10|shop|default|BILYYKAKWI7RYELB|policies-today"
+    r"203\.0\.113|10\.244\.|10\.97\.|192\.168\.1\.10|shop|(?<!kernel's )default|BILYYKAKWI7RYELB|policies-today"
 )
 
 
