@@ -63,7 +63,7 @@ def services_view(result: ServicesResult, *, fold: bool = True, causes: bool = T
     )
 
 
-def _notes(answer: ServicesResult, found: Callable[[], Sequence[Finding]]) -> tuple[str, ...]:
+def _notes(answer: ServicesResult, findings: Callable[[], Sequence[Finding]]) -> tuple[str, ...]:
     return note_texts(unfound(answer.notes, findings()))
 
 
