@@ -79,11 +79,16 @@ def _in_words(unknowns: Unknowns, ways: list[tuple[Regions, Any]]) -> list[Case]
     if len(cases) > MOST_CASES:
         raise TooLargeError
     ordered = _in_order(cases, unknowns)
-    return _shortened(ordered, unknowns) if len(ordered) <= _MOST_SHORTENED else ordered
+    if len(ordered) <= _MOST_SHORTENED:
+        return _shortened(ordered, unknowns)
+    return [case._replace(first=case.when) for case in ordered]
 
 
 def _told(unknowns: Unknowns, regions: Regions, says: Any) -> Iterator[Case]:
-    """Yield a way in words, several times where no one set of conditions says it."""
+    """Yield a way in words, several times where no one set of conditions says it.
+
+    What goes without saying is among what is to be said first: it may be all that is needed to tell the case apart.
+    """
     found: list[tuple[When, Regions]] = [((), {})]
     for rank in sorted(regions):
         found = [
@@ -93,7 +98,7 @@ def _told(unknowns: Unknowns, regions: Regions, says: Any) -> Iterator[Case]:
         ]
     for when, before in found:
         told_ = tuple(need for need in when if not goes_without_saying(need, when))
-        yield Case(told_, told_, before, says)
+        yield Case(told_, when, before, says)
 
 
 def _may_be(regions: Regions, unknowns: Unknowns) -> bool:
@@ -210,10 +215,10 @@ def _shortened(cases: Sequence[Case], unknowns: Unknowns) -> list[Case]:
 def _fewest(
     case: Case, others: Sequence[Mapping[int, Region]], unknowns: Unknowns, meeting: _Meeting
 ) -> When:
-    """Return the fewest conditions that tell a case from `others`."""
+    """Return the fewest conditions that tell a case from `others`, but for those that then go without saying."""
     apart = _Apart(case.regions, others, meeting)
-    kept = list(case.when)
-    for assumption in reversed(case.when):
+    kept = list(case.first)
+    for assumption in reversed(case.first):
         if CONDITION_KINDS[assumption.condition.kind].always_said:
             continue
         rank = unknowns.rank(field_of(assumption.condition))
@@ -221,7 +226,7 @@ def _fewest(
         same = [other for other in rest if unknowns.rank(field_of(other.condition)) == rank]
         if apart.widen(rank, _regions(same, unknowns).get(rank)):
             kept = rest
-    return tuple(kept)
+    return tuple(need for need in kept if not goes_without_saying(need, tuple(kept)))
 
 
 class _Apart:

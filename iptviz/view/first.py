@@ -156,12 +156,13 @@ class _Short:
     @property
     def is_whole(self) -> bool:
         """Whether the lines leave nothing out."""
-        exact = all(one.roughly == one.line.who for one in self.good)
+        exact = all(one.roughly == one.line.who for one in (*self.shown, *self.good))
         return not self.hidden and exact and self._parts <= _MOST_PARTS
 
     def facts(self) -> Iterator[Fact]:
         """Yield the lines."""
-        yield from map(self.names.fact, self.shown)
+        for one in self.shown:
+            yield one.line.fact._replace(text=f"{self.names.roughly(one)}: {one.line.text}")
         if self.good:
             mood: Mood = "bad" if any(one.line.mood == "bad" for one in self.good) else "good"
             yield Fact(REACHED, self._reached(), mood, "reach")

@@ -236,7 +236,7 @@ def _lacking(fate: Fate) -> str:
         return f"lacks {fate.to or 'chains that decide'}"
     if fate.by.number is None:
         return f"may lack rules of {fate.by.table} {fate.by.chain} before its policy"
-    return f"lacks the chain that {decider_label(fate.by)} leads to"
+    return f"lacks the chain that {decider_label(fate.by)} {'lead' if fate.by.others else 'leads'} to"
 
 
 def _by(fate: Fate) -> str:
