@@ -38,7 +38,9 @@ def _fields() -> list[Argument]:
     ]
 
 
-_PORTS = ("sport", "dport")
+_PORTS = {"sport": "src", "dport": "dst"}
+"""Ports, and the addresses with which they may be given."""
+
 _OF_ONE_PROTOCOL = ("protocol", "tcp_flags", "icmp_type")
 """What tells of which protocol a packet is."""
 
@@ -50,9 +52,14 @@ def _family(typed: Mapping[str, Any]) -> str | None:
         PacketError: a port is given and no protocol, or two ports for one address.
     """
     said = apart(cast("PacketFields", {name: typed[name] for name in FIELDS}))
-    ports = [FIELDS[name].flag for name in _PORTS if said.get(name) is not None]
+    ports = [
+        FIELDS[name].flag if typed.get(name) is not None else f"{FIELDS[beside].flag} with a port"
+        for name, beside in _PORTS.items()
+        if said.get(name) is not None
+    ]
     if ports and all(said.get(name) is None for name in _OF_ONE_PROTOCOL):
-        raise PacketError(f"{' and '.join(ports)} needs --protocol tcp, udp or sctp")
+        verb = "need" if len(ports) > 1 else "needs"
+        raise PacketError(f"{' and '.join(ports)} {verb} --protocol tcp, udp or sctp")
     network = parse_network(said["dst"] or said["src"] or "")
     return f"ipv{network.version}" if network else None
 

@@ -87,7 +87,7 @@ def _in_words(unknowns: Unknowns, ways: list[tuple[Regions, Any]]) -> list[Case]
 def _told(unknowns: Unknowns, regions: Regions, says: Any) -> Iterator[Case]:
     """Yield a way in words, several times where no one set of conditions says it.
 
-    What goes without saying is among what is to be said first: it may be all that is needed to tell the case apart.
+    What goes without saying is among what is to be said first: it may be what tells the case apart.
     """
     found: list[tuple[When, Regions]] = [((), {})]
     for rank in sorted(regions):

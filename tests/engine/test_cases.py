@@ -164,7 +164,9 @@ def test_the_first_that_holds_says_the_same_in_fewer_words(name: str, random: Ra
 def test_what_goes_without_saying_in_full_is_said_where_that_is_shortened() -> None:
     """That a mark with bit 0x4 is not 0x1 need not be said, unless the bit is not said either."""
     bits, whole = "0x0/0x4", "0x1"
-    needs = [Assumption(Condition("mark", value), holds) for value, holds in ((bits, False), ("0x2/0x2", False))]
+    needs = [
+        Assumption(Condition("mark", value), holds) for value, holds in ((bits, False), ("0x2/0x2", False))
+    ]
     exact = Assumption(Condition("mark", whole), holds=True)
     odd = Assumption(Condition("mark", "0x1/0x1"), holds=False)
     rules = [Rule(tuple(needs), "B"), Rule((exact,), "C"), Rule((odd,), "C")]

@@ -177,8 +177,8 @@ def test_a_packet_is_said_as_people_say_it(options: tuple[str, ...], said: dict[
     ("options", "said"),
     [
         (("--dport", "79"), "--dport needs --protocol tcp, udp or sctp"),
-        (("--dst", "10.0.0.1:79"), "--dport needs --protocol tcp, udp or sctp"),
-        (("--dport", "79", "--sport", "80"), "--sport and --dport needs --protocol tcp, udp or sctp"),
+        (("--dst", "10.0.0.1:79"), "--dst with a port needs --protocol tcp, udp or sctp"),
+        (("--dport", "79", "--sport", "80"), "--sport and --dport need --protocol tcp, udp or sctp"),
         (("--dst", "10.0.0.1:79", "--dport", "80", "--protocol", "tcp"), "10.0.0.1:79 and --dport 80 give two ports"),
         (("--src", "10.0.0.1:79", "--sport", "http", "--protocol", "tcp"), "--sport http give two ports"),
         (("--dport", "nosuch-port", "--protocol", "tcp"), '--dport: invalid port "nosuch-port"'),
