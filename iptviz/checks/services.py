@@ -271,10 +271,11 @@ def local_drop(*, names: tuple[str, ...], places: Places) -> str:
 
     Why: Clients that still connect to this node time out.
 
-    Why (externalTrafficPolicy): These are clients of a node port outside the cluster, or a load balancer that
-    does not use the health check port.
+    Why (externalTrafficPolicy): With externalTrafficPolicy=Local these are clients of a node port outside the
+    cluster, or a load balancer that does not use the health check port.
 
-    Why (internalTrafficPolicy): These are pods of this node that connect to the cluster IP, or the node itself.
+    Why (internalTrafficPolicy): With internalTrafficPolicy=Local these are pods of this node that connect to the
+    cluster IP, or the node itself.
 
     Do: Run a pod of the service on each node that has clients, or set the policy to Cluster.
 

@@ -230,10 +230,10 @@ def forward_drop(*, stopped: Stopped) -> str:
     Why: Connections are rewritten to an endpoint and then dropped on this node: clients time out, or are
     refused where it rejects them.
 
-    Do (policy): Accept the pods' network at the end of FORWARD, where network policies still run first:
-    iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d.
+    Do (policy): Where the policy drops, accept the pods' network at the end of FORWARD, where network policies
+    still run first: iptables -A FORWARD -s POD-NETWORK -j ACCEPT, and the same with -d.
 
-    Do (rule): Find out which program wrote the rule, and remove it or narrow it there.
+    Do (rule): Where a rule drops, find out which program wrote it, and remove it or narrow it there.
 
     Do: A change here lasts only if the program that writes these rules keeps it.
     """

@@ -14,8 +14,8 @@ from tests.conftest import FIXTURES
     [
         ("22-docker-forward-drop", "forward-drop", "iptables -A FORWARD -s 10.244.0.0/16", "rule drops"),
         ("31-forward-drop-first", "forward-drop", "Where a rule drops", "policy"),
-        ("27-local-stale", "local-drop", "a client of a node port outside", "cluster IP"),
-        ("42-internal-local-none", "local-drop", "asks the cluster IP", "node port"),
+        ("27-local-stale", "local-drop", "clients of a node port outside", "cluster IP"),
+        ("42-internal-local-none", "local-drop", "connect to the cluster IP", "node port"),
         ("61-hostport-takes-services", "hostport-preempts", "update the plug-in", "POD-NETWORK"),
     ],
 )

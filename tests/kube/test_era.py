@@ -185,8 +185,8 @@ def test_evidence_is_what_bounds() -> None:
 
 @pytest.mark.parametrize(
     ("minors", "text"),
-    [(since(25), "1.25 or newer"), (until(16), "1.16 or older"), (releases((12, 17)), "1.12 to 1.17"),
-     (releases((1, 11), (18, 23)), "1.11 or older or 1.18 to 1.23"), (releases((17, 17)), "1.17")],
+    [(since(25), "1.25 or later"), (until(16), "1.16 or earlier"), (releases((12, 17)), "1.12 to 1.17"),
+     (releases((1, 11), (18, 23)), "1.11 or earlier or 1.18 to 1.23"), (releases((17, 17)), "1.17")],
 )  # fmt: skip
 def test_releases_read_as_people_write_them(minors: frozenset[int], text: str) -> None:
     assert spans_text(minors) == text
