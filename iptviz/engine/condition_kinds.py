@@ -206,6 +206,9 @@ CONDITION_KINDS = {
         ("ctstate",), field="state", between=",", plain=_STATES,
     ),
     "tracking": ConditionKind("this node tracks connections", "this node does not track connections"),
+    "rewriting": ConditionKind(
+        "nat has not rewritten the connection", "nat has rewritten the connection", always_said=True
+    ),
     "fragment": ConditionKind("packet is a later fragment", "packet is not a later fragment"),
     "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), bits=_mark_bits, plain=_BITS),
     "connmark": ConditionKind(

@@ -74,12 +74,17 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 What the node sends to itself comes back in by lo, with its connection; nat has chosen by then and is not asked.
 """
 
+_AS_IT_CAME = Condition("rewriting", "")
+"""That nat leaves the packets of a connection as they come."""
+
 
 class Hooks:
     """The stages of a node, and what each does to a packet before its rules are asked.
 
     `rules` are one set for each backend; `unseen` are tables that the node may have and a dump does not show, and
-    `beyond` those of others that no dump can show, in words: what happens there is a condition.
+    `beyond` those of others that no dump can show, in words: what happens there is a condition. So is whether nat
+    has rewritten a connection that exists, where it `may_be_rewritten`: the kernel then translates its packets
+    before most tables see them (nf_nat_packet in net/netfilter/nf_nat_core.c).
     """
 
     def __init__(
@@ -89,6 +94,8 @@ class Hooks:
         state: str | None,
         unseen: Iterable[str] = (),
         beyond: Iterable[str] = (),
+        *,
+        may_be_rewritten: bool = False,
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
@@ -96,6 +103,7 @@ class Hooks:
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
+        self._may_be_rewritten = may_be_rewritten
         self._acting: dict[Stage, tuple[int, ...]] = {}
         self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
             _START: self.routing.started,
@@ -140,6 +148,8 @@ class Hooks:
         if stage.route and packet.route != stage.route:
             return On(packet)
         if stage is _CONNECTION:
+            if self._may_be_rewritten and not answered(_AS_IT_CAME, answer):
+                return Unseen(_AS_IT_CAME)
             return On(tracked(packet, "ESTABLISHED" if packet.part else self._state))
         if stage in self._routed:
             return self._routed[stage](packet, answer)

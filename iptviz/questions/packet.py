@@ -13,6 +13,7 @@ from iptviz.engine.hooks import Hooks
 from iptviz.engine.journey import Journey
 from iptviz.engine.knowing import known_fields, within_bounds
 from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.connections import CONNECTED
 from iptviz.engine.outcome import Outcome, Told, told_cases
 from iptviz.engine.packet import Packet
 from iptviz.engine.unknowns import Unknowns, cannot_be
@@ -133,7 +134,14 @@ def packet(
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     unseen = tuple(name for each in dumps for name in snapshot.unseen_tables(each))
     beyond = tuple(snapshot.tables_beyond(first.family))
-    hooks = Hooks(list(map(DumpRules, dumps)), host, asked.state, unseen, beyond)
+    hooks = Hooks(
+        list(map(DumpRules, dumps)),
+        host,
+        asked.state,
+        unseen,
+        beyond,
+        may_be_rewritten=asked.state in CONNECTED and any(map(_rewrites, dumps)),
+    )
 
     def answered(unknowns: Unknowns) -> tuple[Journey, tuple[Outcome, ...]]:
         journey = Journey(hooks, unknowns)
@@ -155,7 +163,9 @@ def packet(
     _refuse_untrue(given, asked, host, first.family)
     journey, outcomes = answer(given)
     if not outcomes:
-        raise PacketError(f"cannot follow the packet if {given[-1].text}", hint="pass a dump of these tables")
+        told = given[-1]
+        hint = _NOT_FOLLOWED.get(told.condition.kind, "pass a dump of these tables")
+        raise PacketError(f"cannot follow the packet if {told.text}", hint=hint)
     faulty = bool(journey.broken.loops or journey.broken.missing)
     left_open = journey.unknowns.left_open
     notes = distinct([*read_as, *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given)])
@@ -164,6 +174,22 @@ def packet(
     return PacketResult(
         first, asked, hook, outcomes, notes, complete, given, dumps, snapshot, left_open, known
     )
+
+
+def _rewrites(dump: Dump) -> bool:
+    """Whether a rule of nat may have rewritten a connection when it began; it may where nat is not shown."""
+    nat = dump.tables.get("nat")
+    if nat is None:
+        return not dump.complete
+    return any(next(nat.rules_with(f"-j {target}"), None) for target in _REWRITING)
+
+
+_NOT_FOLLOWED = {
+    "rewriting": "ask about the packet as nat rewrites it: --src, --dst and ports after translation"
+}
+"""What to do instead of assuming what no packet can be followed under, by kinds of conditions."""
+
+_REWRITING = ("DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP")
 
 
 def _conditions(outcomes: Iterable[Outcome]) -> set[Condition]:

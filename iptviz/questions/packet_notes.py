@@ -12,6 +12,7 @@ from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
 from iptviz.engine.hooks import STAGES
+from iptviz.engine.meanings.connections import CONNECTED
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
@@ -99,7 +100,7 @@ def packet_notes(
     yield from _limit_notes(journey)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
-    if start.state in {"ESTABLISHED", "RELATED"}:
+    if start.state in CONNECTED:
         yield remark("nat-decided-before", state=start.state)
     yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)

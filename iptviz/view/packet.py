@@ -78,7 +78,6 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         asked,
         dumps_label(result.dumps, complete=result.complete),
         (
-            *_assumed_facts(result),
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
             Facts(later(lambda: (*_facts(result, cases, meant()), *found_facts(findings())))),
             Notes(later(lambda: note_texts(unfound(result.notes, findings())))),
@@ -88,7 +87,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
         met=lambda: _chains_met(result),
         lead=(
             Heading(asked, circumstances=circumstances_label(result.asked, result.hook)),
-            Facts(later(lambda: tuple(_first_facts(cases, meant())))),
+            Facts(later(lambda: (*_first_facts(cases, meant()), *_assumed_facts(result)))),
         ),
     )
 
@@ -105,11 +104,10 @@ def _chains_met(result: PacketResult) -> frozenset[tuple[str, str]]:
     return frozenset((step.table, step.chain) for step in steps if step.kind != MISSED)
 
 
-def _assumed_facts(result: PacketResult) -> Iterator[Facts]:
+def _assumed_facts(result: PacketResult) -> Iterator[Fact]:
     """Yield what the answer takes for granted, by request or since no dump shows it."""
     if assumed := assumed_of(result):
-        fact = Fact("Assumed", printable(clauses(assumed)), kind="assumed")
-        yield Facts(lambda: (fact,))
+        yield Fact("Assumed", printable(clauses(assumed)), kind="assumed")
 
 
 def _facts(result: PacketResult, cases: list[PacketCase], meant: Meant | None) -> Iterator[Fact]:

@@ -97,7 +97,7 @@ def _conditions(group: list[list[Outcome]], *, last: bool) -> tuple[str, ...]:
     return (OTHERWISE,) if any(whens) else ()
 
 
-_TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains"}
+_TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains", "rewriting"}
 """What no dump shows: where it is otherwise there is no answer, so that it is no case."""
 
 

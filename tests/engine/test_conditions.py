@@ -53,6 +53,9 @@ EXAMPLES = {
     "state": (
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
+    "rewriting": (
+        Condition("rewriting", ""), "nat has not rewritten the connection", "nat has rewritten the connection",
+    ),
     "tracking": (Condition("tracking", ""), "this node tracks connections", "this node does not track connections"),
     "fragment": (Condition("fragment", ""), "packet is a later fragment", "packet is not a later fragment"),
     "mark": (Condition("mark", "0x1/0x1", since=4), "mark is 0x1/0x1 (as line 4 left it)", "mark is not 0x1/0x1 (as line 4 left it)"),

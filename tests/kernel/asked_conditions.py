@@ -118,6 +118,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool | None]] = {
     "fragment": lambda _value, _facts: False,
     "state": lambda value, _facts: "NEW" in value.split(","),
     "tracking": lambda _value, _facts: True,
+    "rewriting": lambda _value, _facts: True,
     "sysctl": _setting,
     "backend-order": lambda _value, facts: facts.first == "legacy" if facts.first else None,
 }

@@ -117,6 +117,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool]] = {
     "unseen-chains": lambda _value, _facts: True,
     "fragment": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
+    "rewriting": lambda _value, _facts: True,
     "state": lambda value, _facts: value == "NEW",
     "mark": lambda value, _facts: int(value.partition("/")[0], 0) == 0,
     "connmark": lambda value, _facts: int(value.partition("/")[0], 0) == 0,

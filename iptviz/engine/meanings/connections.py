@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 UNTRACKED, INVALID = "UNTRACKED", "INVALID"
 NO_CONNECTION = {UNTRACKED, INVALID}
+CONNECTED = frozenset({"ESTABLISHED", "RELATED"})
+"""States of packets of a connection that began before, when nat may have chosen how to rewrite it."""
+
 _REWRITTEN = {"SNAT", "DNAT"}
 
 
@@ -70,7 +73,7 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
     if packet.state in wanted or (packet.state not in NO_CONNECTION and packet.statuses & wanted):
         return known(test, holds=True)
-    if wanted & _REWRITTEN and packet.state in {"ESTABLISHED", "RELATED"} and not packet.part:
+    if wanted & _REWRITTEN and packet.state in CONNECTED and not packet.part:
         return quoted(test)  # what the first packet got is not known
     return known(test, holds=False)
 
