@@ -207,7 +207,7 @@ _KINDS: dict[str, CellKind] = {"CLUSTER IP": "address", "ALSO AT": "address", "S
 SERVICES = Columns(
     "services",
     tuple(_CELLS),
-    spared=("ALSO AT", "AFFINITY", "PROTO", "CLUSTER IP", "SHARES", "ENDPOINTS", "POLICY"),
+    spared=("ALSO AT", "AFFINITY", "POLICY", "PROTO", "CLUSTER IP", "ENDPOINTS", "SHARES"),
     wrapped=True,
 )
 PUBLISHED = Columns(
