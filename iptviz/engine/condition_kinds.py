@@ -206,6 +206,10 @@ CONDITION_KINDS = {
         ("ctstate",), field="state", between=",", plain=_STATES,
     ),
     "tracking": ConditionKind("this node tracks connections", "this node does not track connections"),
+    "group": ConditionKind(
+        "this node has joined {}", "this node has not joined {}", "a multicast address: 239.1.2.3",
+        names="address",
+    ),
     "rewriting": ConditionKind(
         "nat has not rewritten the connection", "nat has rewritten the connection", always_said=True
     ),

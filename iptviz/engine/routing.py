@@ -1,6 +1,7 @@
 """The kernel's routing between netfilter's hooks: who takes a packet, where it leaves, and what is dropped there.
 
-Source: net/ipv4/ip_forward.c, which takes one off the time to live before FORWARD is asked; __mkroute_output in
+Source: ip_route_input_rcu in net/ipv4/route.c and ip6_mc_input in net/ipv6/ip6_input.c, which deliver what is for
+many; net/ipv4/ip_forward.c, which takes one off the time to live before FORWARD is asked; __mkroute_output in
 net/ipv4/route.c, which gives 127.0.0.0/8 no route out of the node, asked when a program sends, and again after
 nat OUTPUT has changed the destination (ip_route_me_harder in net/ipv4/netfilter.c), before filter OUTPUT.
 The mark that counts is the one at that time: with nat PREROUTING's, with mangle OUTPUT's (ipt_mangle_out in
@@ -17,6 +18,8 @@ from iptviz.engine.martians import LOOPBACK, Martians, lies_in
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.moves import Lost, On
 from iptviz.engine.settings import Settings, Side
+from iptviz.xtables.address import full_mask
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 _REFUSING_ROUTES = {"unreachable", "blackhole", "prohibit"}
 _LEAST_TTL = 2
+_DELIVERED = {"BROADCAST", "ANYCAST"}
+_ALWAYS_JOINED = {"224.0.0.1", "ff01::1", "ff02::1"}
+"""All hosts are of these groups (ip_mc_up in net/ipv4/igmp.c, ipv6_add_dev in net/ipv6/addrconf.c)."""
 _FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
@@ -130,6 +136,9 @@ class Routing:
                 return Lost(packet, why)
         if self._is_local(packet, answer):
             return On(packet._replace(route="INPUT", to_this_node=True))
+        many = self._for_many(packet, answer)
+        if many is not None:
+            return many
         why = self._unforwarded(packet, answer)
         if why is not None:
             return Lost(packet, why)
@@ -142,6 +151,25 @@ class Routing:
         if packet.ttl is None:
             return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
         return On(forwarded._replace(ttl=packet.ttl - 1))
+
+    def _for_many(self, packet: Packet, answer: Answer) -> On | Lost | None:
+        """Deliver a broadcast, an anycast, or what is for a group of which this node is; None for other packets.
+
+        What is for another group is dropped, not forwarded: multicast routing is taken to be off.
+        """
+        to = packet.destination
+        if to is None or to.mask != full_mask(to.version) or packet.to_this_node is not None:
+            return None
+        kind = self.host.address_type(to)
+        mine = On(packet._replace(route="INPUT", to_this_node=False))
+        if kind in _DELIVERED:
+            return mine
+        if kind != "MULTICAST":
+            return None
+        group = show_host(to)
+        if group in _ALWAYS_JOINED or answered(Condition("group", group), answer):
+            return mine
+        return Lost(packet, f"not a member of {group}, no multicast routing")
 
     def unseen(self, packet: Packet, routes: Collection[str]) -> tuple[str, ...]:
         """Return the settings that may drop a packet that arrived, and are not known; it took one of `routes`."""

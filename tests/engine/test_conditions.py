@@ -53,6 +53,7 @@ EXAMPLES = {
     "state": (
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
+    "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),
     "rewriting": (
         Condition("rewriting", ""), "nat has not rewritten the connection", "nat has rewritten the connection",
     ),

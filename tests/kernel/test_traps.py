@@ -11,6 +11,7 @@ import iptviz
 from tests.engine.test_interpreter import dump_of
 from tests.kernel.frames import FLAGS, Sent
 from tests.kernel.lab import BACKENDS
+from tests.kernel.random_tables import in_other_family
 from tests.kernel.test_packets import asked, compare, matched, trouble_with
 from tests.kernel.wire import wire
 
@@ -247,3 +248,52 @@ def test_what_belongs_to_a_rewritten_connection_is_told_under_a_condition(backen
     assert verdict == "ACCEPT"  # of one that nat has not rewritten
     first = iptviz.packet(dump, **asked(sent, ctstate="NEW"))
     assert not any(need.condition.kind == "rewriting" for outcome in first.outcomes for need in outcome.when)
+
+
+# What is for many: broadcasts and what is for all hosts go to INPUT, another group's packets nowhere.
+FOR_MANY = """filter|-A INPUT -d 255.255.255.255/32;filter|-A INPUT -m addrtype --dst-type LOCAL;
+filter|-A INPUT -m addrtype --dst-type BROADCAST;filter|-A INPUT -m addrtype --dst-type MULTICAST;
+filter|-A INPUT -p udp;filter|-A FORWARD -p udp""".replace("\n", "")
+
+
+def counts_of(dump: iptviz.Dump) -> list[int]:
+    chains = dump.tables["filter"].chains
+    rules = (*chains["INPUT"].rules, *chains["FORWARD"].rules)
+    return [rule.counters.packets if rule.counters else 0 for rule in rules]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_broadcasts_and_groups_are_delivered_or_dropped(backend: str) -> None:
+    with wire(backend) as lab:
+        lab.router.load(dump_of(f"{FOR_MANY};raw|-A OUTPUT -j DROP"))
+        before = iptviz.load(lab.router.save("-c").encode())
+        for port, destination in enumerate(("255.255.255.255", "224.0.0.1"), 3000):
+            before, trouble = compare(lab, Sent(destination, "udp", port, 9), before)
+            assert not trouble, f"{destination}: {trouble}"
+        assert counts_of(before) == [1, 0, 1, 1, 2, 0]
+        for port, destination in enumerate(("239.1.2.3", "224.0.0.77"), 3002):
+            sent = Sent(destination, "udp", port, 9)
+            assert lab.send(sent)[0] is None
+            joined, other = iptviz.packet(before, **asked(sent)).outcomes
+            assert [need.text for need in joined.when] == [f"this node has joined {destination}"]
+            assert (joined.verdict, other.verdict) == ("ACCEPT", "DROP")
+        assert counts_of(iptviz.load(lab.router.save("-c").encode())) == counts_of(before)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_so_it_is_with_groups_of_ipv6(backend: str) -> None:
+    def to_group(destination: str, port: int) -> Sent:
+        return in_other_family(Sent("10.2.0.2", "udp", port, 9))._replace(destination=destination)
+
+    rules = dump_of("filter|-A INPUT -p udp;filter|-A FORWARD -p udp;raw|-A OUTPUT -j DROP")
+    with wire(backend, 6) as lab:
+        lab.router.load(rules)
+        before = iptviz.load(lab.router.save("-c").encode())
+        before, trouble = compare(lab, to_group("ff02::1", 3000), before)
+        assert not trouble, trouble
+        assert counts_of(before) == [1, 0]
+        sent = to_group("ff05::77", 3001)
+        assert lab.send(sent)[0] is None
+        joined, other = iptviz.packet(before, **asked(sent)).outcomes
+        assert (joined.verdict, other.verdict) == ("ACCEPT", "DROP")
+        assert counts_of(iptviz.load(lab.router.save("-c").encode())) == [1, 0]
