@@ -208,7 +208,7 @@ CONDITION_KINDS = {
     "tracking": ConditionKind("this node tracks connections", "this node does not track connections"),
     "group": ConditionKind(
         "this node has joined {}", "this node has not joined {}", "a multicast address: 239.1.2.3",
-        names="address",
+        plain=r"2(?:2[4-9]|3\d)(?:\.\d+){3}|ff[0-9a-f:]+",
     ),
     "rewriting": ConditionKind(
         "nat has not rewritten the connection", "nat has rewritten the connection", always_said=True

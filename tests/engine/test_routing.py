@@ -120,8 +120,15 @@ def test_an_own_address_comes_from_no_wire_unless_the_node_accepts_it() -> None:
     asked = {f"{ALL}accept_local=1": "ACCEPT", "": "DROP"}
     assert cases(NOTHING, src="10.2.0.1") == asked
     assert cases(NOTHING, f"{ALL}accept_local=1", src="10.2.0.1") == {"": "ACCEPT"}
-    unknown = cases(NOTHING, src="10.2.0.1", dst="224.0.0.5", local_ips=())
+    unknown = cases(NOTHING, src="10.2.0.1", dst="224.0.0.1", local_ips=())
     assert unknown == {"": "ACCEPT"}  # nobody knows that it is the node's
+
+
+def test_what_is_for_a_group_is_delivered_to_who_has_joined_it() -> None:
+    assert cases(NOTHING, dst="255.255.255.255") == {"": "ACCEPT"}
+    joined = {"this node has joined 224.0.0.5": "ACCEPT", "": "DROP"}
+    assert cases(NOTHING, dst="224.0.0.5") == joined
+    assert cases(NOTHING, dst="239.0.0.0/8") == {"": "ACCEPT"}  # of many groups nobody asks
 
 
 @pytest.mark.parametrize(
