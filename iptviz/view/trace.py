@@ -91,7 +91,7 @@ def _group_blocks(
         yield Facts(later(lambda: usual))
     for tree in trees:
         if len(trees) > 1:
-            yield Heading(tree.name, tree.frontends, source)
+            yield Heading(tree.shown.names, tree.shown.frontends, source)
         yield from tree.blocks(group.others if tree is trees[-1] else ())
 
 

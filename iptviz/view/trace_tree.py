@@ -13,7 +13,6 @@ from iptviz.view.labels import (
     SHOWN,
     endpoint_label,
     folded_ends_label,
-    frontends_label,
     how_label,
     lacking_label,
     leftover_label,
@@ -21,7 +20,6 @@ from iptviz.view.labels import (
     lines_label,
     mark_label,
     outcome_cases,
-    service_label,
     share_text,
 )
 from iptviz.view.nodes import Bar, CaseBranch, Cell, Columns, Fold, Remainder, TextNode, TreeRow
@@ -52,13 +50,14 @@ _FAILS, _UNREACHED = "  <- not all clients get through", "  <- not reached"
 
 
 class FrontendTree:
-    """The tree of frontends whose chains share connections out alike, and the facts below it."""
+    """The tree of frontends whose chains share connections out alike, those `shown`, and the facts below it."""
 
     def __init__(self, group: Together, places: tuple[int, ...], *, fold: bool) -> None:
         result, place = group.answer, places[0]
         self.result = result
         self.ways = group.ways
-        self.services = tuple(result.services[each] for each in places)
+        self.shown = group._replace(trees=(places,))
+        self.services = self.shown.services
         self.place = place
         self.service = result.services[place]
         self.observed = result.observed[place] if result.observed else ()
@@ -67,16 +66,6 @@ class FrontendTree:
         self.counts = later(self._counts)
         self.failing = later(self._failing)
         self.unreached = later(self._unreached)
-
-    @property
-    def name(self) -> str:
-        """What the service is called."""
-        return service_label(self.service)
-
-    @property
-    def frontends(self) -> str:
-        """What the frontends are called."""
-        return frontends_label([service.frontend for service in self.services])
 
     def blocks(self, others: tuple[Fact, ...]) -> Iterator[Block]:
         """Yield the tree, and below it the facts, after `others` that are said of more than this tree."""
