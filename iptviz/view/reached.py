@@ -42,6 +42,8 @@ _LABELS: dict[FareWord, str] = {
 _ORDER = (NOT_REACHED, _IN_PART, _REDIRECTED, _DEPENDS)
 _NAMED = 3
 _MOST_CONDITIONS = 2
+_BOTH = 2
+"""So many causes are told where there are no more: the one or the other holds."""
 MOST_CAUSES = 8
 """Of more causes than this the others are counted."""
 
@@ -116,13 +118,23 @@ def cause_remarks(port: Sequence[Reached]) -> list[str]:
 def _causes(reached: Reached) -> list[tuple[str, str]]:
     """Return why connections to a frontend fail, in words, with whose they are."""
     fares = (fare for fare in reached.fares if fare.failures and fare.word != "no endpoints")
-    return [(", ".join(fare.clients), _failure_text(fare.failures[0], fare.word)) for fare in fares]
+    return [
+        (", ".join(fare.clients), _failure_text(fare.failures[0], fare.word) + _otherwise(fare))
+        for fare in fares
+    ]
 
 
 def _failure_text(failure: Failure, word: FareWord) -> str:
     said = printable(failure_text(failure, _MOST_CONDITIONS))
     share = f"{percent(failure.share)}: " if word == "in part" else ""
     return f"{word}: {said}" if word == "depends" else share + said
+
+
+def _otherwise(fare: Fare) -> str:
+    """Say by what else clients fail, where all fail by the one cause or the other: one alone tells half of it."""
+    if fare.at_most != NEVER or len(fare.failures) != _BOTH or not fare.failures[0].when:
+        return ""
+    return printable(f"; otherwise {failure_text(fare.failures[1]._replace(when=()))}")
 
 
 # --- of many services ----------------------------------------------------------------------------------------
@@ -157,7 +169,8 @@ class _Failing(NamedTuple):
 class _Group(NamedTuple):
     """Services of which the same kinds of clients fail by the same cause under the same conditions.
 
-    `failure` is that of the first; `deciders` are the rules of all, where each service has its own.
+    `failure` is that of the first; `deciders` are the rules of all, where each service has its own; `otherwise`
+    says by what else they fail.
     """
 
     label: str
@@ -165,6 +178,7 @@ class _Group(NamedTuple):
     people: tuple[str, ...]
     ports: dict[int, _Failing]
     deciders: dict[Decider, None]
+    otherwise: str
 
     def place(self) -> tuple[bool, int, int]:
         """Sort what is refused as it should be last, what is not reached at all first, then by frontends."""
@@ -176,7 +190,7 @@ class _Group(NamedTuple):
         """The services, the clients and the cause in a line."""
         names = printable(", ".join(port.text for port in list(self.ports.values())[:_NAMED]))
         why = printable(failure_text(self.failure, _MOST_CONDITIONS, tuple(self.deciders)))
-        said = f" by {_listed(self.people)}: {why}"
+        said = f" by {_listed(self.people)}: {why}{self.otherwise}"
         if len(self.ports) > _NAMED:
             said += f" ({names} ...)"
             names = counted(len(self.ports), "service port")
@@ -200,8 +214,9 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
         failure = fare.failures[0]
         people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
         label = _label(fare)
-        key = label, failure.cause.key, people, failure.when
-        group = groups.setdefault(key, _Group(label, failure, people, {}, {}))
+        otherwise = _otherwise(fare)
+        key = label, failure.cause.key, people, failure.when, otherwise
+        group = groups.setdefault(key, _Group(label, failure, people, {}, {}, otherwise))
         if failure.cause.by:
             group.deciders[failure.cause.by] = None
         found = group.ports.setdefault(id(port), _Failing(port.name, len(reached), []))

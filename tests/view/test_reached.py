@@ -458,3 +458,15 @@ def test_of_frontends_that_fail_alike_the_cause_is_told_that_no_condition_limits
     assert web["REMARKS"] == "outside at node port: DROP by filter KUBE-FIREWALL rule 1, line 105"
     same = rows(listed((YES,), (YES, NOT_BY_POD, NOT_BY_POD)))[1]
     assert same["REMARKS"] == "pod: DROP by the policy of filter FORWARD, line 7"
+
+
+def test_of_two_causes_of_which_one_holds_both_are_told() -> None:
+    (told,) = [
+        fact.text
+        for fact in facts(iptviz.services(iptviz.load("fixtures/ways/reported/27-local-stale.rules")))
+        if "load-balancer IP" in fact.text
+    ]
+    assert told.endswith(
+        "by outside clients: not DNATed when destination is not local to this node; "
+        "otherwise DROP by filter KUBE-FIREWALL rule 1, line 105"
+    )
