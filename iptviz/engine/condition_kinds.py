@@ -206,6 +206,10 @@ CONDITION_KINDS = {
         ("ctstate",), field="state", between=",", plain=_STATES,
     ),
     "tracking": ConditionKind("this node tracks connections", "this node does not track connections"),
+    "untracked-type": ConditionKind(
+        "this kernel leaves ICMPv6 type {} untracked", "this kernel tracks ICMPv6 type {}",
+        "a type that newer kernels leave untracked: 151", plain=r"\d+",
+    ),
     "group": ConditionKind(
         "this node has joined {}", "this node has not joined {}", "a multicast address: 239.1.2.3",
         plain=r"2(?:2[4-9]|3\d)(?:\.\d+){3}|ff[0-9a-f:]+",

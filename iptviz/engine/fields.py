@@ -141,7 +141,7 @@ FIELD_KINDS = {
 Protocol and destination first: kube-proxy's rules tell services apart by them, and routing where packets go.
 """
 
-OF_THE_NODE = ("unseen-tables", "unseen-chains", "backend-order", "tracking", "rewriting")
+OF_THE_NODE = ("unseen-tables", "unseen-chains", "backend-order", "tracking", "untracked-type", "rewriting")
 """Questions that no packet answers; they come before all fields."""
 
 

@@ -150,7 +150,8 @@ class Hooks:
         if stage is _CONNECTION:
             if self._may_be_rewritten and not answered(_AS_IT_CAME, answer):
                 return Unseen(_AS_IT_CAME)
-            return On(tracked(packet, "ESTABLISHED" if packet.part else self._state))
+            state = "ESTABLISHED" if packet.part else self._state
+            return On(tracked(packet, state, self.host, answer))
         if stage in self._routed:
             return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):

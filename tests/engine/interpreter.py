@@ -124,6 +124,8 @@ WANTS_TRACKING = re.compile("-m (conntrack|state|connmark) |-j (CONNMARK|DNAT|SN
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 NEVER_TRACKED = {*range(130, 137), 143}
 """The types by which ICMPv6 finds neighbours, routers and members of groups."""
+BEGINNINGS = {"icmp": (8, 13, 15, 17), "ipv6-icmp": (128, 139)}
+"""The types of requests, which alone begin connections."""
 VERDICTS = {"ACCEPT", "DROP", "REJECT"}
 
 
@@ -157,12 +159,19 @@ class Walk:
         packet = self.packet
         if packet.protocol == "ipv6-icmp" and packet.icmp[0] in NEVER_TRACKED:
             packet.tracking = "UNTRACKED"
-        if self.tracks and packet.tracking != "UNTRACKED":
+        if self.tracks and packet.tracking != "UNTRACKED" and self.begins():
             packet.tracking = "NEW"
             packet.connection = Connection(
                 packet.source, packet.destination, packet.destination, PROTOCOLS[packet.protocol]
             )
         return "ACCEPT"
+
+    def begins(self) -> bool:
+        """Whether the packet begins a connection, as tracking that is loose about TCP sees it."""
+        packet = self.packet
+        if packet.protocol == "tcp":
+            return len(packet.flags & {"SYN", "ACK"}) == 1 and not packet.flags & {"FIN", "RST"}
+        return packet.icmp[0] in BEGINNINGS.get(packet.protocol, (packet.icmp[0],))
 
     def route(self) -> str:
         """Deliver, or forward what has time left to live."""

@@ -53,6 +53,8 @@ EXAMPLES = {
     "state": (
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
+    "untracked-type": (Condition("untracked-type", "151"), "this kernel leaves ICMPv6 type 151 untracked",
+                       "this kernel tracks ICMPv6 type 151"),
     "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),
     "rewriting": (
         Condition("rewriting", ""), "nat has not rewritten the connection", "nat has rewritten the connection",

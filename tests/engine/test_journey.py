@@ -17,6 +17,8 @@ from iptviz.errors import PacketError
 from iptviz.grammar.reader import take_apart
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iptviz.questions.packet import PacketResult
 
 WEB: dict[str, Any] = {
@@ -224,9 +226,13 @@ def test_nat_is_not_asked_where_nothing_wants_connections_to_be_tracked() -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "state"), [("135/0", "UNTRACKED"), ("143", "UNTRACKED"), ("128", "NEW"), ("137", "NEW")]
-)
-def test_neighbours_discovering_each_other_are_not_tracked(kind: str, state: str) -> None:
+    ("kind", "state"),
+    [
+        ("135/0", "UNTRACKED"), ("143", "UNTRACKED"), ("128", "NEW"), ("139", "NEW"), ("129", "INVALID"),
+        ("1", "INVALID"), ("137", "INVALID"),
+    ],
+)  # fmt: skip
+def test_neighbours_are_not_tracked_and_requests_alone_begin_connections(kind: str, state: str) -> None:
     dump = iptviz.load(
         f"*filter\n-A FORWARD -s fd00::1/128 -m conntrack --ctstate {state} -j DROP\nCOMMIT\n".encode()
     )
@@ -234,6 +240,35 @@ def test_neighbours_discovering_each_other_are_not_tracked(kind: str, state: str
         dump, src="fd00::1", dst="fd01::1", protocol="ipv6-icmp", icmp_type=kind, local_ips=("fd00::9",)
     )
     assert [one.verdict for one in result.outcomes] == ["DROP"]
+
+
+BEGINNING = "filter|-A FORWARD -m conntrack --ctstate NEW -j ACCEPT\nfilter|-A FORWARD -m conntrack --ctstate INVALID -j DROP"
+
+
+@pytest.mark.parametrize(
+    ("flags", "sysctl", "verdict"),
+    [("SYN", "1", "ACCEPT"), ("SYN,ACK", "1", "DROP"), ("ACK,PSH", "1", "ACCEPT"), ("ACK", "0", "DROP"),
+     ("FIN,ACK", "1", "DROP"), ("RST", "1", "DROP"), ("", "1", "DROP")],
+)  # fmt: skip
+def test_what_cannot_begin_a_connection_of_tcp_is_invalid(
+    flags: str, sysctl: str, verdict: str, tmp_path: Path
+) -> None:
+    setting = tmp_path / "sysctl"
+    setting.write_text(f"net.netfilter.nf_conntrack_tcp_loose = {sysctl}\n")
+    result = ask(BEGINNING, tcp_flags=flags, sysctl=str(setting))
+    assert told(result) == {"always": f"1 {verdict} FORWARD"}
+
+
+def test_whether_multicast_routers_are_tracked_hangs_on_the_kernel() -> None:
+    dump = iptviz.load(
+        b"*filter\n-A FORWARD -s fd00::1/128 -m conntrack --ctstate UNTRACKED -j DROP\nCOMMIT\n"
+    )
+    result = iptviz.packet(
+        dump, src="fd00::1", dst="fd01::1", protocol="ipv6-icmp", icmp_type="151", local_ips=("fd00::9",)
+    )
+    assert {(one.verdict, clauses(one.when)) for one in result.outcomes} == {
+        ("DROP", "this kernel leaves ICMPv6 type 151 untracked"), ("ACCEPT", "this kernel tracks ICMPv6 type 151"),
+    }  # fmt: skip
 
 
 def test_what_leaves_or_comes_back_is_said_to_be_unknown_without_the_nodes_addresses() -> None:

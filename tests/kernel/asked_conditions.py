@@ -117,6 +117,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool | None]] = {
     "bridge-port": lambda _value, _facts: False,
     "fragment": lambda _value, _facts: False,
     "state": lambda value, _facts: "NEW" in value.split(","),
+    "untracked-type": lambda _value, _facts: True,
     "group": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
     "rewriting": lambda _value, _facts: True,

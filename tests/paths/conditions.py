@@ -116,6 +116,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool]] = {
     "unseen-tables": lambda _value, _facts: True,
     "unseen-chains": lambda _value, _facts: True,
     "fragment": lambda _value, _facts: False,
+    "untracked-type": lambda _value, _facts: True,
     "group": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
     "rewriting": lambda _value, _facts: True,

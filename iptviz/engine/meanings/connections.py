@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
-from iptviz.engine.effects import UndecidedError
+from iptviz.engine.effects import answered
 from iptviz.engine.marks import Mark, known_mark
 from iptviz.engine.meanings.addresses import address_truth
 from iptviz.engine.meanings.headers import holds_number
@@ -113,17 +113,48 @@ def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
 
 _NEIGHBOURLY = {130, 131, 132, 133, 134, 135, 136, 143}
 """ICMPv6 types that are never tracked (nf_conntrack_proto_icmpv6.c): multicast listeners, neighbour discovery."""
+_NEIGHBOURLY_TODAY = {151, 152}
+"""Those of multicast routers: INVALID before Linux learnt not to track them either."""
+_REQUESTS = {"icmp": {8, 13, 15, 17}, "ipv6-icmp": {128, 139}}
+"""The types that may begin a connection: echo, timestamp, information, address mask; of IPv6 echo and node."""
+_LOOSE = "net.netfilter.nf_conntrack_tcp_loose"
 
 
-def tracked(packet: Packet, state: str | None) -> Packet:
-    """Return the packet once connection tracking has seen it: a new connection's mark is 0."""
+def tracked(
+    packet: Packet, state: str | None, host: Host, answer: Callable[[Condition], bool | None]
+) -> Packet:
+    """Return the packet once connection tracking has seen it: a new connection's mark is 0.
+
+    Raises:
+        UndecidedError: that hangs on how new the kernel is.
+    """
     if packet.state == UNTRACKED:
         return packet
-    if packet.protocol == "ipv6-icmp" and packet.icmp_type and packet.icmp_type[0] in _NEIGHBOURLY:
+    kind = packet.icmp_type[0] if packet.icmp_type and packet.protocol == "ipv6-icmp" else None
+    if kind in _NEIGHBOURLY:
         return packet._replace(state=UNTRACKED)
+    if state == "NEW" and kind in _NEIGHBOURLY_TODAY:
+        untracked = answered(Condition("untracked-type", str(kind)), answer)
+        return packet._replace(state=UNTRACKED if untracked else INVALID)
+    if state == "NEW" and not _may_begin(packet, host):
+        return packet._replace(state=INVALID)
     if state == "NEW" and packet.connmark.keep:
         return packet._replace(state=state, connmark=known_mark(0))
     return packet._replace(state=state)
+
+
+def _may_begin(packet: Packet, host: Host) -> bool:
+    """Whether a packet may be the first of a connection, as far as its headers are known.
+
+    Source: icmp_new and icmpv6_new in nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c; of TCP the
+    first row of tcp_conntracks, and tcp_error, in nf_conntrack_proto_tcp.c: SYN, and where it is loose ACK.
+    """
+    if packet.protocol in _REQUESTS and packet.icmp_type is not None:
+        return packet.icmp_type[0] in _REQUESTS[packet.protocol]
+    if packet.protocol != "tcp" or packet.tcp_flags is None:
+        return True
+    deciding = packet.tcp_flags & {"SYN", "ACK", "FIN", "RST"}
+    return deciding == {"SYN"} or (deciding == {"ACK"} and host.sysctl(_LOOSE) != "0")
 
 
 def asks_nat(packet: Packet, answer: Callable[[Condition], bool | None], *, wanted: bool) -> bool:
@@ -137,10 +168,4 @@ def asks_nat(packet: Packet, answer: Callable[[Condition], bool | None], *, want
     if packet.state not in {None, "NEW"}:
         return False
     asked = {Condition("state", "NEW"): packet.state is None, Condition("tracking", ""): not wanted}
-    for condition in (condition for condition, matters in asked.items() if matters):
-        answered = answer(condition)
-        if answered is None:
-            raise UndecidedError(condition)
-        if not answered:
-            return False
-    return True
+    return all(answered(condition, answer) for condition, matters in asked.items() if matters)

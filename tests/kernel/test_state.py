@@ -1,0 +1,88 @@
+"""The kernel judges what rules remember and what tracking makes of packets, one small rule set at a time."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from tests.engine.test_interpreter import dump_of
+from tests.kernel.frames import Sent
+from tests.kernel.random_tables import in_other_family
+from tests.kernel.test_packets import asked, compare, judged, matched, predicted
+from tests.kernel.wire import Wire, wire
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
+
+
+def load(lab: Wire, rules: str) -> iptviz.Dump:
+    """Load rules as `dump_of` has them; what the router itself answers is dropped before it counts elsewhere."""
+    lab.router.load(dump_of(f"{rules};raw|-A OUTPUT -j DROP"))
+    return iptviz.load(lab.router.save("-c").encode())
+
+
+def tried(lab: Wire, sent: Sent, before: iptviz.Dump, **more: object) -> tuple[iptviz.Dump, str]:
+    """Send one packet of which `more` is known: the counters after it, and what disagrees, if anything does."""
+    question = asked(sent, **more)
+    there, _ = (lab.send_out if question["hook"] == "output" else lab.send)(sent)
+    return judged(lab, sent, before, there, question)
+
+
+# --- what begins a connection --------------------------------------------------------------------------------
+
+STATES = (
+    "filter|-A FORWARD -m conntrack --ctstate INVALID -j DROP;filter|-A FORWARD -m conntrack --ctstate UNTRACKED -j DROP;"
+    "filter|-A FORWARD -m conntrack --ctstate NEW -j DROP;nat|-A PREROUTING"
+)
+ICMP = {
+    4: (0, 3, 4, 5, 8, 9, 10, 11, 13, 14, 15, 16, 17, 18),
+    6: (1, 2, 3, 4, 128, 129, 130, 135, 137, 139, 140, 144),
+}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_requests_alone_begin_connections_of_icmp(family: int) -> None:
+    with wire("nft", family) as lab:
+        before = load(lab, STATES)
+        for kind in ICMP[family]:
+            sent = Sent("10.2.0.2", "icmp", 4000 + kind, 0)
+            sent = in_other_family(sent) if family == 6 else sent
+            before, trouble = compare(lab, sent._replace(icmp=(kind, 0)), before)
+            assert not trouble, trouble
+
+
+FLAG_SETS = [
+    ",".join(flags) for number in range(4) for flags in combinations(("SYN", "ACK", "FIN", "RST"), number)
+]
+
+
+@pytest.mark.parametrize("loose", [1, 0])
+def test_of_tcp_syn_begins_a_connection_and_where_it_is_loose_ack(loose: int, tmp_path: Path) -> None:
+    setting = tmp_path / "sysctl"
+    setting.write_text(f"net.netfilter.nf_conntrack_tcp_loose = {loose}\n")
+    with wire("legacy") as lab:
+        before = load(lab, STATES)
+        lab.router.run("sysctl", "-qw", setting.read_text().replace(" ", "").strip())
+        for number, flags in enumerate(FLAG_SETS):
+            before, trouble = tried(
+                lab, Sent("10.2.0.2", "tcp", 5000 + number, 80, flags), before, sysctl=str(setting)
+            )
+            assert not trouble, trouble
+
+
+def test_whether_routers_of_groups_are_tracked_hangs_on_the_kernel() -> None:
+    with wire("nft", 6) as lab:
+        before = load(lab, "filter|-A FORWARD -m conntrack --ctstate UNTRACKED -j DROP")
+        for kind in (151, 152):
+            sent = in_other_family(Sent("10.2.0.2", "icmp", 4000 + kind, 0))._replace(icmp=(kind, 0))
+            lab.send(sent)
+            after = iptviz.load(lab.router.save("-c").encode())
+            outcomes = iptviz.packet(after, **asked(sent)).outcomes
+            assert {outcome.when[0].condition.kind for outcome in outcomes} == {"untracked-type"}
+            assert matched(before, after) in [predicted(outcome) for outcome in outcomes]
+            before = after
