@@ -20,20 +20,24 @@ from iptviz.kube.mode import mode_of
 from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.unprinted_notes import unprinted_notes
 from iptviz.rules.iptables import dump_rule
+from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption, When
     from iptviz.engine.fields import Field
+    from iptviz.engine.host import Host
     from iptviz.engine.journey import Journey
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.ipset.saved import IpSet
     from iptviz.node.snapshot import Snapshot
+    from iptviz.xtables.address import Network
 
 _NODE_OPTIONS = {
     "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
@@ -45,19 +49,56 @@ _USUAL = {"mark": "0 (fits almost all packets arriving from the network)"}
 """What nearly every packet has, for who cannot know better."""
 
 
-def settled_by(condition: Condition) -> str | None:
-    """Return the options of the command that answer a condition, or None where only --assume does."""
+NOTHING_GIVEN: Mapping[str, str] = {}
+
+
+def settled_by(condition: Condition, given: Mapping[str, str] = NOTHING_GIVEN) -> str | None:
+    """Return the options of the command that answer a condition, or None where only --assume does.
+
+    Those that were `given`, by the parameters of `iptviz.packet`, did not; what each could say more exactly is
+    its value there, empty for nothing.
+    """
     if condition.kind != "match":
-        return " or ".join(map(_option, CONDITION_KINDS[condition.kind].settled_by)) or None
-    matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
-    return " and ".join(map(_option, next(matches, ()))) or None
+        names, between = CONDITION_KINDS[condition.kind].settled_by, " or "
+    else:
+        matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
+        names, between = next(matches, ()), " and "
+    return between.join(_option(name, given) for name in names if given.get(name) != "") or None
 
 
-def _settling(field: Field) -> str | None:
+def _settling(field: Field, given: Mapping[str, str]) -> str | None:
     """Return the options of the command that say where a field lies, or None where only --assume does."""
     kinds = (kind for kind, row in CONDITION_KINDS.items() if row.field == field.kind)
     condition = Condition(next(kinds), "") if field.kind in FIELD_KINDS else Condition(*field)
-    return settled_by(condition)
+    return settled_by(condition, given)
+
+
+def given_of(packet: Packet, host: Host) -> dict[str, str]:
+    """Return the parameters that were given, each with what it could say more exactly, empty for nothing."""
+    owner = packet.owner or (None, None)
+    known = {
+        **{name: getattr(packet, field.attribute, None) for name, field in FIELDS.items()},
+        "mark": packet.mark.known, "out_iface": host.out_interface, "uid": owner[0], "gid": owner[1],
+        "local_ips": host.local, "addresses": host.local, "routes": host.routes, "ipset": host.sets,
+        "recent": host.recent, "sysctl": host.sysctls,
+    }  # fmt: skip
+    return {name: _COARSE.get(name, _exact)(value) for name, value in known.items() if value is not None}
+
+
+def _exact(_value: object) -> str:
+    return ""
+
+
+def _of_network(network: Network) -> str:
+    return "" if network.mask == full_mask(network.version) else "(one address)"
+
+
+def _of_type(icmp_type: tuple[int, int | None]) -> str:
+    return "" if icmp_type[1] is not None else "with a code"
+
+
+_COARSE: dict[str, Callable[[Any], str]] = {"src": _of_network, "dst": _of_network, "icmp_type": _of_type}
+"""What parameters say that may be said more exactly."""
 
 
 def _place_among_options(text: str) -> int:
@@ -66,9 +107,9 @@ def _place_among_options(text: str) -> int:
     return flags.index(text.split(maxsplit=1)[0])
 
 
-def _option(parameter: str) -> str:
-    flag = option_of(parameter)
-    return f"{flag} {_USUAL[parameter]}" if parameter in _USUAL else flag
+def _option(parameter: str, given: Mapping[str, str]) -> str:
+    flag, more = option_of(parameter), given.get(parameter) or _USUAL.get(parameter)
+    return f"{flag} {more}" if more else flag
 
 
 def option_of(parameter: str) -> str:
@@ -115,7 +156,7 @@ def packet_notes(
         for problem in node.evidence_problems
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
-    yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
+    yield from _narrowing_notes(outcomes, journey.unknowns.left_open, given_of(start, host))
 
 
 def _rules_met(dump: Dump, outcomes: tuple[Outcome, ...]) -> Iterator[Rule]:
@@ -225,12 +266,17 @@ def _setting_notes(
             yield remark("setting-of-all", name=name)
 
 
-def _narrowing_notes(outcomes: tuple[Outcome, ...], left_open: Sequence[Field]) -> Iterator[Item]:
+def _narrowing_notes(
+    outcomes: tuple[Outcome, ...], left_open: Sequence[Field], given: Mapping[str, str]
+) -> Iterator[Item]:
     """Say which options would settle what the answer hangs on, those for what was left open first."""
     asked = dict.fromkeys(need.condition for outcome in outcomes for need in outcome.when)
     first, others = (
         sorted(set(filter(None, options)), key=_place_among_options)
-        for options in (map(_settling, left_open), map(settled_by, asked))
+        for options in (
+            (_settling(field, given) for field in left_open),
+            (settled_by(condition, given) for condition in asked),
+        )
     )
     options = tuple(dict.fromkeys((*first, *others)))
     if options:

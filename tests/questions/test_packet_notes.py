@@ -37,6 +37,31 @@ def test_the_options_that_settle_the_answer_are_named_and_settle_it() -> None:
     assert narrowing(src="203.0.113.7", mark=0, local_ips=("192.168.1.10",)) == []
 
 
+ASKING = """*filter
+-A FORWARD -m recent --rcheck --seconds 60 --name clients -j DROP
+-A FORWARD -p icmp -m icmp --icmp-type 3/1 -j DROP
+-A FORWARD -s 10.1.9.0/24 -j DROP
+COMMIT
+"""
+
+
+def test_what_was_given_is_not_asked_for_but_said_more_exactly() -> None:
+    dump = iptviz.load(ASKING.encode())
+    recent = Supplied("src=10.1.0.2 ttl: 64 last_seen: 4294937296 oldest_pkt: 1 4294937296\n", "clients")
+    known: dict[str, Any] = {"dst": "10.2.0.2", "protocol": "icmp", "local_ips": ("10.1.0.1",), "mark": 0}
+
+    def advice(**about: Any) -> list[str]:
+        notes = sentences(iptviz.packet(dump, **(known | about)).notes)
+        return [note for note in notes if note.startswith("narrow the packet")]
+
+    assert advice() == ["narrow the packet with --src, --icmp-type, --recent"]
+    assert advice(src="10.1.0.2", recent=recent) == ["narrow the packet with --icmp-type"]
+    assert advice(src="10.1.0.0/16", icmp_type="3", recent=recent) == [
+        "narrow the packet with --src (one address), --icmp-type with a code"
+    ]
+    assert advice(src="10.1.0.2", icmp_type="3/1", recent=recent) == []
+
+
 def test_every_option_that_is_named_exists() -> None:
     help_text = CliRunner().invoke(app, ["packet", "--help"], env={"COLUMNS": "200"}).output
     conditions = [Condition(kind, "") for kind in CONDITION_KINDS] + [
