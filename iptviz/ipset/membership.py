@@ -63,8 +63,8 @@ class IpSet:
         """
         if self.kind == LIST:
             return self._any_member(subject, directions, sets, return_nomatch=return_nomatch)
-        if len(directions) < len(self.dimensions):
-            return None
+        if len(directions) < len(self.dimensions):  # ip_set_test in net/netfilter/ipset/ip_set_core.c
+            return False
         if self.options.family is None or subject.family is not None:
             return self._answer(subject, directions, return_nomatch=return_nomatch)
         # The packet may be of the other family, and then it is not in the set.

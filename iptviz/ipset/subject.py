@@ -39,7 +39,7 @@ class Subject(NamedTuple):
         out_interface: the interface it leaves by; "" for a packet that has not been routed or stays.
         mark: its mark.
         mac: the MAC address of its sender, six bytes in hexadecimal with colons.
-        icmp: type and code of an ICMP message.
+        icmp: type of an ICMP message, and its code.
     """
 
     source: Network | None = None
@@ -51,7 +51,7 @@ class Subject(NamedTuple):
     out_interface: str | None = None
     mark: int | None = None
     mac: str | None = None
-    icmp: tuple[int, int] | None = None
+    icmp: tuple[int, int | None] | None = None
 
     @property
     def family(self) -> int | None:
@@ -76,11 +76,22 @@ def _port(subject: Subject, source: bool) -> Block:  # noqa: FBT001
     if number is None:
         return _UNKNOWN
     if number in ICMP:
-        port = None if subject.icmp is None else subject.icmp[0] << 8 | subject.icmp[1]
-    elif number not in WITH_PORTS:
+        return _type_and_code(number, subject.icmp)
+    if number not in WITH_PORTS:
         port = 0
     portless = Block(number << 16, PROTOCOL_ONLY)
     return portless if port is None else Block(portless.value | port, full(PORT_WIDTH))
+
+
+def _type_and_code(protocol: int, icmp: tuple[int, int | None] | None) -> Block:
+    """Return what stands in place of a port, as far as it is known: the type, and below it the code."""
+    kind, code = (None, None) if icmp is None else icmp
+    value, mask = protocol << 16, PROTOCOL_ONLY
+    if kind is not None:
+        value, mask = value | kind << 8, mask | 0xFF << 8
+    if code is not None:
+        value, mask = value | code, mask | 0xFF
+    return Block(value, mask)
 
 
 def _mac(subject: Subject, source: bool) -> Block:  # noqa: FBT001

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import pytest
 import iptviz
 from tests.engine.test_interpreter import dump_of
 from tests.kernel.frames import Sent
+from tests.kernel.lab import BACKENDS
 from tests.kernel.random_tables import in_other_family
 from tests.kernel.test_packets import asked, compare, judged, matched, predicted
 from tests.kernel.wire import Wire, wire
@@ -86,3 +88,41 @@ def test_whether_routers_of_groups_are_tracked_hangs_on_the_kernel() -> None:
             assert {outcome.when[0].condition.kind for outcome in outcomes} == {"untracked-type"}
             assert matched(before, after) in [predicted(outcome) for outcome in outcomes]
             before = after
+
+
+# --- sets ----------------------------------------------------------------------------------------------------
+
+SETS = """create pairs hash:ip,port family inet
+add pairs 10.2.0.2,udp:80
+add pairs 10.2.0.3,icmp:3/1
+create hosts hash:ip family inet
+add hosts 10.2.0.2
+create both list:set
+add both pairs
+create nets hash:net,iface family inet
+add nets 10.2.0.0/24,cli
+"""
+IN_SETS = ";".join(
+    f"mangle|-A FORWARD -m set {member}"
+    for member in (
+        "--match-set pairs dst", "! --match-set pairs dst", "--match-set pairs dst,dst", "--match-set pairs dst,dst,src",
+        "! --match-set pairs src --return-nomatch", "--match-set pairs dst --return-nomatch", "--match-set hosts dst,dst",
+        "--match-set both dst", "! --match-set both dst,dst", "--match-set nets dst", "! --match-set nets dst",
+    )
+)  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("ipset") is None, reason="needs ipset")
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_set_that_is_asked_with_too_few_directions_has_no_packet(backend: str, tmp_path: Path) -> None:
+    sets = tmp_path / "ipset"
+    with wire(backend) as lab:
+        lab.router.run("ipset", "restore", stdin=SETS)
+        sets.write_text(lab.router.run("ipset", "save"))
+        before = load(lab, IN_SETS)
+        for sent in (
+            Sent("10.2.0.2", "udp", 4000, 80), Sent("10.2.0.3", "icmp", 4001, 0, icmp=(3, 1)),
+            Sent("10.2.0.3", "icmp", 4002, 0, icmp=(3, 0)),
+        ):  # fmt: skip
+            before, trouble = tried(lab, sent, before, ipset=str(sets))
+            assert not trouble, trouble

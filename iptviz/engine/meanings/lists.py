@@ -95,5 +95,5 @@ def _subject(packet: Packet) -> Subject:
         out_interface=packet.out_interface,
         mark=packet.mark.known,
         mac=packet.mac,
-        icmp=None if packet.icmp_type is None else (packet.icmp_type[0], packet.icmp_type[1] or 0),
+        icmp=packet.icmp_type,
     )
