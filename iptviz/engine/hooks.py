@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
-from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked
+from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, untemplated
 from iptviz.engine.moves import Enter, Move, On, Unseen
 from iptviz.engine.routing import Routing
 
@@ -37,6 +37,7 @@ class Stage(NamedTuple):
 
 
 _CONNECTION, _ROUTING, _LOOPBACK = Stage("", "connection"), Stage("", "routing"), Stage("", "loopback")
+_CONNECTION_AGAIN = Stage("", "connection", "INPUT")
 _START, _REMARKING, _REROUTING = Stage("", "start"), Stage("", "remarking"), Stage("", "rerouting")
 _FILTERING = ("mangle", "filter", "security")
 
@@ -65,7 +66,9 @@ STAGES: dict[str, tuple[Stage, ...]] = {
         Stage("mangle", "POSTROUTING"),
         Stage("nat", "POSTROUTING"),
         _LOOPBACK,
-        *(Stage(table, "PREROUTING", "INPUT") for table in ("raw", "mangle")),
+        Stage("raw", "PREROUTING", "INPUT"),
+        _CONNECTION_AGAIN,
+        Stage("mangle", "PREROUTING", "INPUT"),
         *(Stage(table, "INPUT", "INPUT") for table in _FILTERING),
     ),
 }
@@ -106,6 +109,8 @@ class Hooks:
         self._may_be_rewritten = may_be_rewritten
         self._acting: dict[Stage, tuple[int, ...]] = {}
         self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
+            _CONNECTION: self._tracked,
+            _CONNECTION_AGAIN: lambda packet, _answer: On(untemplated(packet)),
             _START: self.routing.started,
             _ROUTING: self.routing.arrived,
             _REMARKING: self._remarked,
@@ -147,11 +152,6 @@ class Hooks:
         stage = turn.stage
         if stage.route and packet.route != stage.route:
             return On(packet)
-        if stage is _CONNECTION:
-            if self._may_be_rewritten and not answered(_AS_IT_CAME, answer):
-                return Unseen(_AS_IT_CAME)
-            state = "ESTABLISHED" if packet.part else self._state
-            return On(tracked(packet, state, self.host, answer))
         if stage in self._routed:
             return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):
@@ -181,6 +181,13 @@ class Hooks:
 
     def _grants(self, table: str) -> bool:
         return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
+
+    def _tracked(self, packet: Packet, answer: Answer) -> Move:
+        """Find the packet's connection, or begin one."""
+        if self._may_be_rewritten and not answered(_AS_IT_CAME, answer):
+            return Unseen(_AS_IT_CAME)
+        state = "ESTABLISHED" if packet.part else self._state
+        return On(tracked(packet, state, self.host, answer))
 
     def _remarked(self, packet: Packet, _answer: Answer) -> On:
         """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""

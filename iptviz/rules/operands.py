@@ -70,10 +70,14 @@ class PortLists(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """The user (`place` 0) or the group (1) of the sending program; without a place, that there is a socket."""
+    """The user (`place` 0) or the group (1) of the sending program; without a place, that there is a socket.
+
+    `supplementary`: one of the program's other groups will do as well.
+    """
 
     place: int | None
     numbers: Range | None
+    supplementary: bool = False
 
 
 class Tracked(NamedTuple):

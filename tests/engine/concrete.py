@@ -30,7 +30,7 @@ class Connection:
     statuses: set[str] = field(default_factory=set)
     mark: int = 0
     direction = "ORIGINAL"
-    answered = frozenset[str]()
+    answered: frozenset[str] = frozenset()
 
 
 @dataclass

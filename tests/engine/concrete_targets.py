@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from tests.engine.concrete import Address, Packet, address, masked, network
+from tests.engine.concrete import Address, Connection, Packet, address, masked, network
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +54,14 @@ def _connmark(packet: Packet, options: Options) -> None:
 
 
 def _untrack(packet: Packet, options: Options) -> None:
-    assert options.keys() <= {"--notrack"}
-    if packet.connection is None:  # else it came back by lo, with its connection
-        packet.tracking = "UNTRACKED"
+    assert options.keys() <= {"--notrack", "--zone"}
+    if packet.tracking != "INVALID":  # another rule was first
+        return
+    packet.tracking = "NEW" if options.get("--zone") else "UNTRACKED"
+    if options.get("--zone"):
+        nobody = type(packet.source)(0)
+        packet.connection = Connection(nobody, nobody, nobody, 0)
+        packet.connection.answered = frozenset({"CONFIRMED"})
 
 
 def _ttl(packet: Packet, options: Options) -> None:

@@ -120,7 +120,9 @@ HOOKS = {
 }  # fmt: skip
 """What is asked in turn of a packet that was sent this way, and before it was sent any way."""
 COMES, LEAVES = {"PREROUTING", "INPUT", "FORWARD"}, {"FORWARD", "OUTPUT", "POSTROUTING"}
-WANTS_TRACKING = re.compile("-m (conntrack|state|connmark) |-j (CONNMARK|DNAT|SNAT|MASQUERADE|NETMAP)")
+WANTS_TRACKING = re.compile(
+    "-m (conntrack|state|connmark) |-j (CT --zone|CONNMARK|DNAT|SNAT|MASQUERADE|NETMAP)"
+)
 PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17, "ipv6-icmp": 58, "sctp": 132}
 NEVER_TRACKED = {*range(130, 137), 143}
 """The types by which ICMPv6 finds neighbours, routers and members of groups."""
@@ -157,6 +159,8 @@ class Walk:
     def track(self) -> str:
         """Begin the connection: nothing registers tracking but a rule that wants it."""
         packet = self.packet
+        if packet.connection is not None:  # a template of CT
+            packet.connection, packet.tracking = None, "INVALID"
         if packet.protocol == "ipv6-icmp" and packet.icmp[0] in NEVER_TRACKED:
             packet.tracking = "UNTRACKED"
         if self.tracks and packet.tracking != "UNTRACKED" and self.begins():

@@ -116,6 +116,18 @@ CASES = {
         "mangle|-A FORWARD -m conntrack --ctstate UNTRACKED;mangle|-A FORWARD -j CONNMARK --set-mark 0x1;"
         "mangle|-A FORWARD -m connmark --mark 0x1", WEB, f"ACCEPT FORWARD {PLAIN} ttl 63",
         "raw PREROUTING 1, mangle FORWARD 1, mangle FORWARD 2"),
+    "the first of CT and NOTRACK decides": Case(
+        "raw|-A PREROUTING -j CT --zone 5;raw|-A PREROUTING -m conntrack --ctstate NEW;raw|-A PREROUTING -m conntrack "
+        "--ctstate INVALID;raw|-A PREROUTING -m conntrack --ctstatus CONFIRMED;raw|-A PREROUTING -m conntrack --ctorigsrc "
+        "10.1.0.2;raw|-A PREROUTING -m conntrack --ctorigsrc 0.0.0.0;raw|-A PREROUTING -m conntrack ! --ctproto 6;raw|-A "
+        "PREROUTING -j NOTRACK;mangle|-A PREROUTING -m conntrack --ctstatus CONFIRMED;mangle|-A PREROUTING -m conntrack "
+        "--ctorigsrc 10.1.0.2;mangle|-A PREROUTING -m conntrack --ctstate NEW", WEB, f"ACCEPT FORWARD {PLAIN} ttl 63",
+        "raw PREROUTING 1, raw PREROUTING 2, raw PREROUTING 4, raw PREROUTING 6, raw PREROUTING 7, raw PREROUTING 8, "
+        "mangle PREROUTING 2, mangle PREROUTING 3"),
+    "nor is CT asked after NOTRACK": Case(
+        "raw|-A PREROUTING -j NOTRACK;raw|-A PREROUTING -j CT --zone 5;raw|-A PREROUTING -m conntrack --ctstate UNTRACKED;"
+        "mangle|-A PREROUTING -m conntrack --ctstate NEW", WEB, f"ACCEPT FORWARD {PLAIN} ttl 63",
+        "raw PREROUTING 1, raw PREROUTING 2, raw PREROUTING 3"),
     "nat is not asked where nothing wants connections": Case(
         "nat|-A PREROUTING -j MARK --set-mark 0x5", WEB, f"ACCEPT FORWARD {PLAIN} ttl 63", ""),
     "the first translation is the last": Case(

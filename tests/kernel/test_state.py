@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -126,3 +128,82 @@ def test_a_set_that_is_asked_with_too_few_directions_has_no_packet(backend: str,
         ):  # fmt: skip
             before, trouble = tried(lab, sent, before, ipset=str(sets))
             assert not trouble, trouble
+
+
+# --- who sends -----------------------------------------------------------------------------------------------
+
+SENDS_AS = """
+import os, socket, sys
+gid, *groups = map(int, sys.argv[2:])
+os.setgroups(groups)
+os.setgid(gid)
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"", (sys.argv[1], 9))
+"""
+GROUPS = [
+    "--gid-owner 4242", "--gid-owner 4242 --suppl-groups", "! --gid-owner 4242 --suppl-groups",
+    "--uid-owner 7 --gid-owner 4242 --suppl-groups",
+]  # fmt: skip
+KNOWN: dict[str, Any] = {
+    "src": "10.2.0.1",
+    "dst": "10.2.0.2",
+    "protocol": "udp",
+    "dport": 9,
+    "hook": "output",
+    "uid": 0,
+    "mark": 0,
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(("groups", "told"), [((1, 4242), None), ((1,), None), ((4242,), True)])
+def test_other_groups_of_a_program_are_not_known(
+    backend: str, groups: tuple[int, ...], told: bool | None
+) -> None:
+    with wire(backend) as lab:
+        for asked_for in GROUPS:
+            lab.router.load(dump_of(f"filter|-A OUTPUT -p udp -m owner {asked_for} -j DROP"))
+            sender = [sys.executable, "-c", SENDS_AS, "10.2.0.2", *map(str, groups)]
+            subprocess.run(
+                ["ip", "netns", "exec", lab.router.name, *sender], check=False, stderr=subprocess.DEVNULL
+            )
+            dump = iptviz.load(lab.router.save("-c").encode())
+            (rule,) = dump.tables["filter"].rules()
+            dropped = "DROP" if rule.counters and rule.counters.packets else "ACCEPT"
+            verdicts = {one.verdict for one in iptviz.packet(dump, **KNOWN, gid=groups[0]).outcomes}
+            sure = told or "--suppl-groups" not in asked_for or "--uid-owner" in asked_for
+            assert verdicts == ({dropped} if sure else {"ACCEPT", "DROP"}), asked_for
+
+
+# --- templates -----------------------------------------------------------------------------------------------
+
+BEFORE_TRACKING = "".join(
+    f";raw|-A PREROUTING -m {asked_for}"
+    for asked_for in (
+        "conntrack --ctstate NEW", "conntrack --ctstate INVALID", "conntrack --ctstate UNTRACKED", "conntrack ! --ctstate NEW",
+        "conntrack --ctstate SNAT,DNAT", "conntrack --ctstatus CONFIRMED", "conntrack --ctstatus SEEN_REPLY,ASSURED",
+        "conntrack --ctdir ORIGINAL", "conntrack --ctdir REPLY", "conntrack --ctorigsrc 10.1.0.2",
+        "conntrack --ctorigsrc 0.0.0.0", "conntrack --ctproto udp", "conntrack ! --ctproto udp", "conntrack --ctproto 0",
+        "conntrack --ctorigdstport 80", "conntrack --ctorigdstport 0", "state --state NEW",
+    )
+)  # fmt: skip
+AFTER_TRACKING = "".join(
+    f";filter|-A FORWARD -m conntrack {asked_for}"
+    for asked_for in ("--ctstate UNTRACKED", "--ctstate NEW", "--ctstate INVALID", "--ctstatus CONFIRMED")
+)
+TEMPLATES = {
+    "a zone": f"raw|-A PREROUTING -j CT --zone 5{BEFORE_TRACKING};raw|-A PREROUTING -j CT --notrack",
+    "a zone of one direction": f"raw|-A PREROUTING -j CT --zone-orig 5{BEFORE_TRACKING};raw|-A PREROUTING -j NOTRACK",
+    "events": "raw|-A PREROUTING -j CT --ctevents new;raw|-A PREROUTING -j CT --zone 3;raw|-A PREROUTING -j NOTRACK",
+    "not tracked": f"raw|-A PREROUTING -j CT --notrack;raw|-A PREROUTING -j CT --zone 5{BEFORE_TRACKING}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_first_rule_with_ct_decides_and_its_template_is_a_blank_connection(backend: str) -> None:
+    with wire(backend) as lab:
+        for name, rules in TEMPLATES.items():
+            before = load(lab, rules + AFTER_TRACKING)
+            for number, protocol in enumerate(("udp", "icmp")):
+                sent = Sent("10.2.0.2", protocol, 6000 + number + 10 * len(name), 80, icmp=(3, 0))
+                before, trouble = compare(lab, sent, before)
+                assert not trouble, f"{name}: {trouble}"

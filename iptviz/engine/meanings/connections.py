@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import answered
-from iptviz.engine.marks import Mark, known_mark
+from iptviz.engine.marks import UNKNOWN_CONNMARK, Mark, Origin, known_mark
 from iptviz.engine.meanings.addresses import address_truth
 from iptviz.engine.meanings.headers import holds_number
 from iptviz.engine.meanings.truth import Truth, either, known, needs_of, question, quoted
 from iptviz.engine.packet import ANSWER
-from iptviz.xtables.values.numbers import Masked, Range, show_mark
+from iptviz.xtables.address import Network, full_mask
+from iptviz.xtables.values.numbers import ALL_BITS, Masked, Range, show_mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 UNTRACKED, INVALID = "UNTRACKED", "INVALID"
 NO_CONNECTION = {UNTRACKED, INVALID}
+TEMPLATE = "TEMPLATE"
+"""The state of a packet that is not tracked yet, but has a template of CT: a connection that is blank.
+
+Source: net/netfilter/xt_CT.c, where each rule has one for all packets; nf_conntrack_in takes it off.
+"""
 CONNECTED = frozenset({"ESTABLISHED", "RELATED"})
 """States of packets of a connection that began before, when nat may have chosen how to rewrite it."""
 
@@ -71,6 +77,8 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
     wanted: frozenset[str] = test.operand
     if packet.state is None:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
+    if packet.state == TEMPLATE:
+        return known(test, holds="NEW" in wanted)
     if packet.state in wanted or (packet.state not in NO_CONNECTION and packet.statuses & wanted):
         return known(test, holds=True)
     if wanted & _REWRITTEN and packet.state in CONNECTED and not packet.part:
@@ -109,6 +117,33 @@ def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
     return address_truth(wanted.field, own, test, wanted.wanted, packet)
 
 
+def templated(packet: Packet, line: int) -> Packet:
+    """Return a packet with the template of the rule at `line`, which may hold a mark of others' packets."""
+    mark = Mark(Origin("connmark", line), ALL_BITS, 0)
+    return packet._replace(state=TEMPLATE, statuses=frozenset({"CONFIRMED"}), connmark=mark)
+
+
+def untemplated(packet: Packet) -> Packet:
+    """Return a packet as tracking takes it: without a template."""
+    if packet.state != TEMPLATE:
+        return packet
+    return packet._replace(state=INVALID, statuses=frozenset(), connmark=UNKNOWN_CONNMARK)
+
+
+def blank(packet: Packet, version: int) -> Packet:
+    """Return the packet of which a template is the connection: all of that is 0."""
+    zero = Network(version, 0, full_mask(version))
+    return packet._replace(
+        state="NEW",
+        source=zero,
+        destination=zero,
+        source_port=0,
+        destination_port=0,
+        protocol="0",
+        changed=(),
+    )
+
+
 # --- tracking itself -------------------------------------------------------------------------------------------
 
 _NEIGHBOURLY = {130, 131, 132, 133, 134, 135, 136, 143}
@@ -130,6 +165,7 @@ def tracked(
     """
     if packet.state == UNTRACKED:
         return packet
+    packet = untemplated(packet)
     kind = packet.icmp_type[0] if packet.icmp_type and packet.protocol == "ipv6-icmp" else None
     if kind in _NEIGHBOURLY:
         return packet._replace(state=UNTRACKED)

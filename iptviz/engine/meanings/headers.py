@@ -135,7 +135,7 @@ def packet_type(test: Test, packet: Packet, _host: Host) -> Truth:
 
 
 def owner(test: Test, packet: Packet, _host: Host) -> Truth:
-    """The user and the group of the program that sends; what only passes through has none.
+    """The user and the groups of the program that sends; what only passes through has none.
 
     Source: net/netfilter/xt_owner.c, where a packet without a socket matches if all options are inverted.
     """
@@ -147,4 +147,5 @@ def owner(test: Test, packet: Packet, _host: Host) -> Truth:
     if wanted.place is None or wanted.numbers is None:
         return known(test, holds=True)
     own = packet.owner[wanted.place]
-    return either(test, holds=None if own is None else holds_number(wanted.numbers, own))
+    holds = None if own is None else holds_number(wanted.numbers, own)
+    return either(test, holds=None if wanted.supplementary and not holds else holds)

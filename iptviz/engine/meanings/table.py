@@ -45,6 +45,8 @@ def _tracked(test: Test, packet: Packet, host: Host) -> Truth:
     wanted: Tracked = test.operand
     if packet.state in connections.NO_CONNECTION:
         return wanted.beside_state
+    if packet.state == connections.TEMPLATE:
+        packet = connections.blank(packet, host.version)
     truth = True if wanted.test is None else MEANINGS[wanted.test.kind](wanted.test, packet, host)
     return truth if wanted.beside_state else connections.with_connection(truth, packet)
 

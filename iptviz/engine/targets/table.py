@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, GoOn, Stop, TargetCall
-from iptviz.engine.meanings.connections import NO_CONNECTION, UNTRACKED
+from iptviz.engine.meanings.connections import INVALID, TEMPLATE, UNTRACKED, templated
 from iptviz.engine.targets import marking, rewriting
 
 if TYPE_CHECKING:
@@ -38,16 +38,19 @@ def _queue(call: TargetCall) -> Effect:
     return Stop("QUEUE", call.packet, f"to the program at queue {asked.number}")
 
 
-def _notrack(call: TargetCall) -> Effect:
-    """NOTRACK: it does nothing to what comes back in by lo with its connection (notrack_tg in xt_CT.c)."""
-    if call.packet.state not in NO_CONNECTION:
-        return GoOn(call.packet, "tracked already")
-    return GoOn(call.packet._replace(state=UNTRACKED), "not tracked")
-
-
 def _ct(call: TargetCall) -> Effect:
+    """CT and NOTRACK: the first of them decides, and neither does anything to what came back in by lo.
+
+    Source: xt_ct_target and notrack_tg in net/netfilter/xt_CT.c.
+    """
     settings: str | None = call.operand
-    return _notrack(call) if settings is None else GoOn(call.packet, f"connection tracking: {settings}")
+    if call.packet.state == TEMPLATE:
+        return GoOn(call.packet, "an earlier CT decides")
+    if call.packet.state != INVALID:
+        return GoOn(call.packet, "not tracked" if call.packet.state == UNTRACKED else "tracked already")
+    if settings is None:
+        return GoOn(call.packet._replace(state=UNTRACKED), "not tracked")
+    return GoOn(templated(call.packet, call.line), f"connection tracking: {settings}")
 
 
 def _tproxy(call: TargetCall) -> Effect:
@@ -154,7 +157,7 @@ TARGETS: dict[str, Callable[[TargetCall], Effect]] = {
     "CONNMARK": marking.connmark,
     "HMARK": marking.lost_mark,
     "CT": _ct,
-    "NOTRACK": _notrack,
+    "NOTRACK": _ct,
     "TTL": _time_to_live,
     "HL": _time_to_live,
     "DSCP": _dscp,

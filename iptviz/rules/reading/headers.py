@@ -132,12 +132,24 @@ def packet_type(match: Match, option: Option) -> Test:
     return option_test("packet-type", match, option, read_packet_type(option.values[0]))
 
 
-def owner(match: Match, option: Option) -> Test:
-    """The user and the group of the program that sends. Test: `Owner`, None for what is not read."""
+def owner(match: Match) -> list[Test]:
+    """The user and the groups of the program that sends. Test: `Owner`, None for what is not read."""
+    return [_owner(match, option) for option in match.options]
+
+
+def _owner(match: Match, option: Option) -> Test:
     from iptviz.rules.operands import Owner
 
-    if option.name == "--socket-exists":
-        return option_test("owner", match, option, Owner(None, None))
+    if option.name in {_SOCKET, _SUPPLEMENTARY}:
+        exists = option_test("owner", match, option, Owner(None, None))
+        return exists._replace(quote=f"-m owner {_SOCKET}")
     place = {"--uid-owner": 0, "--gid-owner": 1}.get(option.name)
     numbers = None if place is None else read_dashed_range(option.values[0])
-    return option_test("owner", match, option, None if numbers is None else Owner(place, numbers))
+    wider = place == 1 and match.option(_SUPPLEMENTARY) is not None
+    operand = None if numbers is None else Owner(place, numbers, supplementary=wider)
+    test = option_test("owner", match, option, operand)
+    return test._replace(quote=f"{test.quote} {_SUPPLEMENTARY}") if wider else test
+
+
+_SOCKET, _SUPPLEMENTARY = "--socket-exists", "--suppl-groups"
+"""The second one alone, too, matches whatever has a socket (`match ^ invert` in net/netfilter/xt_owner.c)."""

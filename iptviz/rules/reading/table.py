@@ -82,7 +82,7 @@ MATCHES: dict[str, Reader] = {
     "ecn": each_option(headers.ecn),
     "mac": each_option(headers.mac),
     "pkttype": each_option(headers.packet_type),
-    "owner": each_option(headers.owner),
+    "owner": headers.owner,
     "addrtype": addrtype,
     "iprange": each_option(iprange),
     "statistic": _statistic,
