@@ -36,3 +36,15 @@ def masqueraded(host: Host, packet: Packet) -> Network | None:
 
 def _is_beyond_the_link(destination: Network | None) -> bool:
     return destination is not None and not any(network.meets(destination) for network in _ON_LINK)
+
+
+def addresses_of(host: Host, interface: str | None) -> tuple[Network, ...] | None:
+    """Return the addresses of an interface in the kernel's order, of the version that is asked about.
+
+    None: not known; an interface of which no address is known may have one that was not shown.
+    """
+    if not interface or host.addresses is None:
+        return None
+    found = host.addresses.get(interface, ())
+    own = tuple(one.address for one in found if one.address.version == host.version)
+    return own if own or interface in (host.interfaces or ()) else None

@@ -40,6 +40,8 @@ CONNECTED = frozenset({"ESTABLISHED", "RELATED"})
 """States of packets of a connection that began before, when nat may have chosen how to rewrite it."""
 
 _REWRITTEN = {"SNAT", "DNAT"}
+PERHAPS = {status: f"perhaps {status}" for status in _REWRITTEN}
+"""What a connection has in place of a status where it hangs on the address or the port that nat chose."""
 
 
 def mark(test: Test, packet: Packet, _host: Host) -> Truth:
@@ -83,14 +85,22 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return known(test, holds=True)
     if wanted & _REWRITTEN and packet.state in CONNECTED and not packet.part:
         return quoted(test)  # what the first packet got is not known
+    if packet.state not in NO_CONNECTION and _perhaps(packet, wanted):
+        return quoted(test)
     return known(test, holds=False)
+
+
+def _perhaps(packet: Packet, wanted: frozenset[str]) -> bool:
+    """Whether the connection may have one of the statuses that are wanted."""
+    return any(PERHAPS[status] in packet.statuses for status in wanted & _REWRITTEN)
 
 
 def status(test: Test, packet: Packet, _host: Host) -> Truth:
     """What the connection got so far."""
     wanted: frozenset[str] = test.operand
     if packet.state == "NEW" or packet.part:  # of a connection that is followed all is known
-        return known(test, holds=not packet.statuses.isdisjoint(wanted))
+        sure = not packet.statuses.isdisjoint(wanted)
+        return either(test, holds=None if not sure and _perhaps(packet, wanted) else sure)
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
         return known(test, holds=True)
     return quoted(test)

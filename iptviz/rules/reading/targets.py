@@ -134,43 +134,52 @@ def _prefix(target: Target, _family: str) -> str | None:
 # --- nat -------------------------------------------------------------------------------------------------------
 
 
-def _covering(text: str) -> Network | None:
-    """Return the address, or the smallest network that holds all addresses of a range."""
+def _covering(text: str) -> tuple[Network | None, tuple[int, int] | None]:
+    """Return the address, or the smallest network that holds all addresses of a range, and its ends."""
     if "-" not in text:
-        return parse_network(text)
+        return parse_network(text) if text else None, None
     ends = parse_range(text)
     if ends is None:
-        return None
+        return None, None
     first, last = ends
     open_bits = (first.value ^ last.value).bit_length()
     mask = first.mask >> open_bits << open_bits
-    return Network(first.version, first.value & mask, mask)
+    return Network(first.version, first.value & mask, mask), (first.value, last.value)
 
 
-def _rewriting(addresses: str, ports: str | None) -> Rewriting:
-    port = _only_port(ports) if ports else None
-    return Rewriting(addresses, _covering(addresses) if addresses else None, ports or "", port)
+def _rewriting(addresses: str, ports: str | None, target: Target) -> Rewriting:
+    network, span = _covering(addresses)
+    port, port_span = _port_or_span(ports) if ports else (None, None)
+    randomized = any(option.name in _RANDOM for option in target.options)
+    return Rewriting(addresses, network, ports or "", port, span, port_span, randomized)
+
+
+_RANDOM = {"--random", "--random-fully"}
 
 
 @lru_cache  # of ten thousand endpoints most listen on the same few ports
-def _only_port(ports: str) -> int | None:
-    """Return the port, or None for several, and for what cannot be read."""
+def _port_or_span(ports: str) -> tuple[int | None, tuple[int, int] | None]:
+    """Return the only port, or the ends of several among which the kernel leaves a packet's own as it is."""
     read = read_nat_ports(ports)
-    return read.first if read and read.first == read.last else None
+    if read is None:
+        return None, None
+    if read.first == read.last:
+        return read.first, None
+    return None, (read.first, read.last) if read.base is None else None
 
 
 def _nat_range(option: str) -> Callable[[Target, str], Rewriting]:
     """Return the reader of addresses and ports that stand in one option."""
-    return lambda target, _family: _rewriting(*split_nat_range(target.value(option) or ""))
+    return lambda target, _family: _rewriting(*split_nat_range(target.value(option) or ""), target)
 
 
 def _masquerade(target: Target, _family: str) -> Rewriting:
-    return _rewriting("", target.value("--to-ports"))
+    return _rewriting("", target.value("--to-ports"), target)
 
 
 def _redirect(target: Target, family: str) -> Rewriting:
     """Return the ports, and the address to which what this node sends goes."""
-    return _rewriting(_LOOPBACK[family], target.value("--to-ports"))
+    return _rewriting(_LOOPBACK[family], target.value("--to-ports"), target)
 
 
 def _netmap(target: Target, _family: str) -> Rewriting:
