@@ -12,10 +12,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.acting import effect_of, note_broken
+from iptviz.engine.chance import CERTAIN
 from iptviz.engine.effects import GoOn, Stop
 from iptviz.engine.fields import FIELD_KINDS
-from iptviz.engine.matching import rule_truth
-from iptviz.engine.meanings.lists import listed
+from iptviz.engine.matching import rule_truth, turns_of
+from iptviz.engine.meanings.truth import RuleTruth
 from iptviz.engine.regions import common
 from iptviz.engine.stacked import answered
 from iptviz.engine.steps import Step, together
@@ -62,6 +63,8 @@ class Ended(NamedTuple):
 
 
 _Walk = Generator[Request, int, int]
+_ASKED = RuleTruth(CERTAIN, ())
+"""Of a rule whose tests are asked in their turn: see `_in_turn`."""
 
 
 class Chains:
@@ -96,11 +99,11 @@ class Chains:
                     last = yield Request(request.chain, self.place(rule, request), passed)
                     break
                 continue
-            truth = rule_truth(rule, packet, self.host)
+            truth = _ASKED if rule.records else rule_truth(rule, packet, self.host)
             needs = self._needs(truth.needs) if truth.chance else None
             if needs is None:
                 continue
-            then = yield from self._then(rule, listed(rule, packet))
+            then = yield from (self._in_turn if rule.records else self._then)(rule, packet)
             then = yield from self._with_changed(request, rule, then)
             if then == on:
                 continue
@@ -187,6 +190,25 @@ class Chains:
         if rule.action.kind == RETURN:
             return leaf(Left(packet))
         return self.unknowns.explored(lambda answer: leaf(self._acted(rule, packet, answer)))
+
+    def _in_turn(self, rule: CompiledRule, packet: Packet) -> _Walk:
+        """Return what happens to packets at a rule that may change lists, be it that it does not match."""
+        turns = turns_of(rule, packet, self.host)
+        last = turns[-1]
+        result = (
+            (yield from self._then(rule, last.held))
+            if last.truth.chance
+            else self.diagrams.leaf(On(last.missed))
+        )
+        for turn in reversed(turns):
+            needs = self._needs(turn.truth.needs) if turn.truth.chance else None
+            missed = self.diagrams.leaf(On(turn.missed))
+            if needs is None:
+                result = missed
+                continue
+            step = Step(*needs, turn.truth.chance, result, goes_on=False)
+            result = together(self.diagrams, [step], missed, missed)
+        return result
 
     def _come_back(self, number: int) -> int:
         says = self.diagrams.says(number)

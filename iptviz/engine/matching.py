@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.chance import CERTAIN, NEVER, times
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.host import UNKNOWN_HOST, Host
+from iptviz.engine.meanings.lists import after, changes
 from iptviz.engine.meanings.table import CHANCE, MEANINGS
 from iptviz.engine.meanings.truth import RuleTruth, needs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from iptviz.engine.condition import Condition
     from iptviz.engine.packet import Packet
-    from iptviz.rules.form import CompiledRule
+    from iptviz.rules.form import CompiledRule, Test
 
     Answer = Callable[[Condition], bool | None]
 
 
-def rule_truth(rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST) -> RuleTruth:
-    """Return whether `rule` matches `packet`; a rule that cannot match has chance 0 and no needs."""
+def rule_truth(
+    rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST, tests: Sequence[Test] | None = None
+) -> RuleTruth:
+    """Return whether `rule`, or some of its `tests`, match; what cannot match has chance 0 and no needs."""
     chance, needs = CERTAIN, []
-    for test in rule.tests:
+    for test in rule.tests if tests is None else tests:
         truth = MEANINGS[test.kind](test, packet, host)
         if truth is True:
             continue
@@ -38,6 +41,38 @@ def rule_truth(rule: CompiledRule, packet: Packet, host: Host = UNKNOWN_HOST) ->
     if not chance:
         return RuleTruth(NEVER, ())
     return RuleTruth(chance, tuple(dict.fromkeys(needs)) if needs else ())
+
+
+class Turn(NamedTuple):
+    """Some tests of a rule, in their turn: whether they hold, and the packet after those that did and did not."""
+
+    truth: RuleTruth
+    held: Packet
+    missed: Packet
+
+
+def turns_of(rule: CompiledRule, packet: Packet, host: Host) -> list[Turn]:
+    """Return the tests of a rule that records in their turns: one that changes a list has its own.
+
+    The kernel asks the matches of a rule from left to right until one fails, and a list is changed whatever later
+    ones say.
+    """
+    turns: list[Turn] = []
+    together: list[Test] = []
+    for test in (*rule.tests, None):
+        if test is not None and not changes(test):
+            together.append(test)
+            continue
+        if together:
+            turns.append(Turn(rule_truth(rule, packet, host, together), packet, packet))
+            together = []
+        if test is not None:
+            held, missed = (after(test, packet, holds=holds) for holds in (True, False))
+            turns.append(Turn(rule_truth(rule, packet, host, (test,)), held, missed))
+            packet = held
+        if turns and not turns[-1].truth.chance:
+            break
+    return turns
 
 
 def settled(truth: RuleTruth, answer: Answer) -> RuleTruth:

@@ -37,13 +37,30 @@ class Note(NamedTuple):
     needs: When
 
 
+class Listing(NamedTuple):
+    """What is known of an address on a list of `-m recent` since rules put it there or took it off on the way.
+
+    `whose` is the address, or what stands for one that is not known, `mask` what the rule put on it. `seen` is
+    how often it was recorded, None: nobody knows; `afresh` says that it was not there before. `ttl` is the
+    packet's when it was recorded last, or what stands for it.
+    """
+
+    name: str
+    whose: tuple[str, Network | None, int | None]
+    mask: int
+    seen: int | None
+    afresh: bool
+    ttl: tuple[int, int | None] | int | None
+
+
 class Packet(NamedTuple):
     """One packet on its way; nat meets only the first of a connection.
 
     An address is a host, a network in which it lies, or unknown. An interface is a name, empty where the
     packet has none at this point (a packet that leaves the node came in by none), or unknown.
     `to_this_node` says whether the destination is one of the node's own addresses (`--dst-type LOCAL`).
-    `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client.
+    `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client. `listed` is
+    what rules did to such lists since, in that order.
     `state` is the conntrack state, `statuses` what its connection, if any, got so far (SNAT, DNAT,
     CONFIRMED). `original` is what the connection's first packet looked like, once nat has rewritten it.
     `changed` names what a rule has set to something unknown, each with the rule's line: a question about it
@@ -83,7 +100,7 @@ class Packet(NamedTuple):
     dnat: str | None = None
     snat: str | None = None
     snat_by: Place | None = None
-    listed: frozenset[str] = frozenset()
+    listed: tuple[Listing, ...] = ()
     changed: tuple[tuple[str, int], ...] = ()
     route: str = ""
     leaves_by: str | None = None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import When
     from iptviz.engine.fields import Field
     from iptviz.engine.packet import Note, Packet
-    from iptviz.engine.walk import Action, Taken
+    from iptviz.engine.walk import Action, Taken, Took
     from iptviz.rules.form import CompiledRule, Place, RuleTable
 
 
@@ -151,9 +151,7 @@ class _SurveyingWalk(Walk):
                 _count(walked, note, times(reaching.share, chance))
         return True
 
-    def share_out(
-        self, rule: CompiledRule, walked: Walked, taken: dict[Packet, tuple[Fraction, Action]]
-    ) -> None:
+    def share_out(self, rule: CompiledRule, walked: Walked, taken: dict[Packet, Took]) -> None:
         super().share_out(rule, walked, taken)
         if len(walked.here) > 1:
             reached = {packet: reaching for packet, reaching in walked.here.items() if reaching.share}

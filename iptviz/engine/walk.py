@@ -22,8 +22,7 @@ from iptviz.engine.chance import (
     total,
 )
 from iptviz.engine.effects import Effect, Stop
-from iptviz.engine.matching import rule_truth
-from iptviz.engine.meanings.lists import listed
+from iptviz.engine.matching import rule_truth, turns_of
 from iptviz.engine.path import Path, Step, joined
 from iptviz.engine.stacked import answered
 from iptviz.rules.form import RETURN, is_granted
@@ -138,6 +137,17 @@ class Taken(NamedTuple):
 
 
 Action = Effect | Back | _Called
+
+
+class Took(NamedTuple):
+    """A rule takes `chance` of some packets; `missed` are the others as it leaves them, if it changes them."""
+
+    chance: Fraction
+    action: Action | None
+    missed: tuple[tuple[Fraction, Packet], ...] = ()
+
+
+_NOTHING_TAKEN = Took(NEVER, None)
 _Walk = Generator[Request, Walked, Walked]
 
 
@@ -186,34 +196,53 @@ class Walk:
 
     def _apply(self, rule: CompiledRule, walked: Walked) -> Generator[Request, Walked, None]:
         """Give each packet's chance to the target."""
-        taken: dict[Packet, tuple[Fraction, Action]] = {}
+        taken: dict[Packet, Took] = {}
         for packet, reaching in walked.here.items():
+            if rule.records:
+                taken[packet] = yield from self._in_turn(rule, packet, reaching.share)
+                continue
             truth = rule_truth(rule, packet, self.host)
             if not truth.chance:
                 continue
             truth = self.settled(truth, reaching.share)
             if truth.chance:
-                action = yield from self._act(rule, listed(rule, packet))
-                taken[packet] = truth.chance, action
+                taken[packet] = Took(truth.chance, (yield from self._act(rule, packet)))
         if taken:
             self.share_out(rule, walked, taken)
+
+    def _in_turn(
+        self, rule: CompiledRule, packet: Packet, share: Fraction
+    ) -> Generator[Request, Walked, Took]:
+        """Ask a rule that may change lists, be it that it does not match."""
+        chance, missed = CERTAIN, []
+        here = packet
+        for turn in turns_of(rule, packet, self.host):
+            truth = self.settled(turn.truth, share) if turn.truth.chance else turn.truth
+            missed += [(times(chance, 1 - truth.chance), turn.missed)]
+            chance, here = times(chance, truth.chance), turn.held
+            if not chance:
+                break
+        action = (yield from self._act(rule, here)) if chance else None
+        return Took(chance, action, tuple((part, one) for part, one in missed if part))
 
     def settled(self, truth: RuleTruth, _share: Fraction, /) -> RuleTruth:
         """Return whether a rule matches those that reach it, which are a share of all."""
         return self.witness.settle(truth) if truth.needs else truth
 
-    def share_out(
-        self, rule: CompiledRule, walked: Walked, taken: dict[Packet, tuple[Fraction, Action]]
-    ) -> None:
+    def share_out(self, rule: CompiledRule, walked: Walked, taken: dict[Packet, Took]) -> None:
         """Give the targets what the rule takes of each packet, by its chance, and the next rule the rest."""
         before, walked.here = walked.here, {}
         for packet, reaching in before.items():
-            chance, action = taken.get(packet, (NEVER, None))
+            chance, action, missed = taken.get(packet, _NOTHING_TAKEN)
             after, exact = remaining(reaching.share, chance, walked.most_bits)
             if not exact:
                 self.rounded, walked.most_bits = True, MOST_ROUNDED_BITS
+            for part, other in missed[1:]:
+                share = times(reaching.share, part)
+                after -= share
+                add(walked.here, other, Reaching(share, reaching.path))
             if chance != 1 or self.asks_in_vain:
-                add(walked.here, packet, Reaching(after, reaching.path))
+                add(walked.here, missed[0][1] if missed else packet, Reaching(after, reaching.path))
             if action is not None:
                 share = times(reaching.share, chance) if exact else reaching.share - after
                 took = Taken(rule, packet, reaching.path, reaching.share, chance, share)

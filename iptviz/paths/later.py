@@ -127,7 +127,7 @@ def answer_to(client: Packet, packet: Packet) -> Packet:
         statuses=packet.statuses | _ANSWERED,
         tcp_flags=frozenset({"SYN", "ACK"}) if packet.protocol == "tcp" else None,
         to_this_node=True if masqueraded else client.route == "OUTPUT",
-        unlisted=(), listed=frozenset(), dnat=None, snat=None, snat_by=None, ttl=None, ttl_taken=0, length=None,
+        unlisted=(), listed=(), dnat=None, snat=None, snat_by=None, ttl=None, ttl_taken=0, length=None,
         changed=changed_sides(packet, masqueraded=masqueraded),
         route="OUTPUT" if packet.route == "INPUT" else "",
         part=ANSWER,

@@ -108,13 +108,17 @@ class Rewriting(NamedTuple):
     """Where nat sends a packet, or as whom it appears.
 
     `addresses` and `ports` are as the rule has them, empty for none; `network` is the smallest one that holds
-    all the addresses, `port` the only port there is.
+    all the addresses, `port` the only port there is. Of several the first and the last are `span` and
+    `port_span`. `randomized`: the kernel draws a port, be the packet's own among them or not.
     """
 
     addresses: str
     network: Network | None
     ports: str
     port: int | None
+    span: tuple[int, int] | None = None
+    port_span: tuple[int, int] | None = None
+    randomized: bool = False
 
 
 _UNKNOWN, _NOT_READABLE = "an unknown destination", "not readable"
@@ -132,6 +136,9 @@ def is_unreadable(addresses: str) -> bool:
     return addresses == _UNKNOWN or addresses.startswith(f"{_NOT_READABLE} (")
 
 
+_RECORDING = {"recent", "recent-set"}
+
+
 class CompiledRule:
     """A rule as the engine walks it; two are equal when they stand in the same place.
 
@@ -140,17 +147,19 @@ class CompiledRule:
         chain: the name of the chain that holds it.
         tests: what it asks of a packet, all of which must hold, in the rule's order.
         action: what it does then.
+        records: whether one of its tests may change a list, in the order in which they are asked.
         jump: the chain that it jumps or goes to, or None.
         goto: whether that chain does not come back to it.
     """
 
-    __slots__ = ("action", "chain", "goto", "jump", "place", "tests")
+    __slots__ = ("action", "chain", "goto", "jump", "place", "records", "tests")
 
     def __init__(self, place: Place, chain: str, tests: tuple[Test, ...], action: Action) -> None:
         self.place = place
         self.chain = chain
         self.tests = tests
         self.action = action
+        self.records = any(test.kind in _RECORDING and test.operand.asking != "rcheck" for test in tests)
         self.goto = action.kind == GOTO
         self.jump = action.name if self.goto or action.kind == JUMP else None
 

@@ -22,8 +22,7 @@ By the kinds of tests, their operands:
     direction                       whether that of the connection's first packet is wanted
     tuple                           `TupleField`
     tracked                         `Tracked`: a test of a connection that must be there
-    recent, set                     `RecentList`, `SetMember`
-    recent-set                      the list that gets the source, None: the destination is recorded
+    recent, recent-set, set         `RecentList`, for --set as well; `SetMember`
     chance                          Fraction in [0, 1], negation included
     match                           None: nothing here understands the test, which is a condition in its `quote`
     bytes                           None: bytes of the packet are looked at, a condition in the test's `quote`
@@ -106,19 +105,19 @@ class TupleField(NamedTuple):
 class RecentList(NamedTuple):
     """An address is on list `name`, the destination or else the source.
 
-    `once` says that being there is enough, however often and at whatever time to live. `mask` is put on the
-    address before. `hits` (None: cannot be read) is how often it must have come. `timed` says that when, or with
-    which time to live, matters, too. `asking` is `rcheck`, or what is done to an address that is there as well:
-    `update` counts it once more, `remove` takes it off. `details` quotes all but the name.
+    `asking` is `rcheck`, or what is done to the address as well: `set` puts it there, `update` counts it once
+    more where it is found, `remove` takes it off. `mask` is put on the address before. `hits` (None: cannot be
+    read) is how often it must have come. `timed`: only what came within some seconds counts. `same_ttl`: its time
+    to live must be that of the packet that came last. `details` quotes all but the name.
     """
 
     name: str
     asking: str
     to_destination: bool
-    once: bool
     mask: int | None
     hits: int | None
     timed: bool
+    same_ttl: bool
     details: str
 
 

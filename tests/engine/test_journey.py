@@ -15,6 +15,7 @@ from iptviz.engine.path import steps_of
 from iptviz.engine.targets.table import TARGETS
 from iptviz.errors import PacketError
 from iptviz.grammar.reader import take_apart
+from iptviz.supplied.files import Supplied
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +96,7 @@ def test_the_hooks_come_in_the_kernels_order(about: dict[str, Any], order: str) 
     assert chains(ask(EVERYWHERE, **about, assume=("this node tracks connections",))) == order.split(", ")
 
 
+NOBODY_LISTED = Supplied("==> X <==\n", "recent")
 CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("filter|:FORWARD DROP", {}, {"always": "1 DROP FORWARD"}),
     ("filter|:INPUT DROP", {}, {"always": "1 ACCEPT FORWARD"}),
@@ -131,6 +133,24 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("nat|-A PREROUTING -j DNAT --to-destination 10.2.0.4-10.2.0.5\nfilter|-A FORWARD -d 10.2.0.4/32 -j DROP", {},
      {"destination not in 10.2.0.4/32 (as line 2 left it)": "1 ACCEPT FORWARD to 10.2.0.4-10.2.0.5:80",
       "destination in 10.2.0.4/32 (as line 2 left it)": "1 DROP FORWARD to 10.2.0.4-10.2.0.5:80"}),
+    # what comes to what it was has no status; where that hangs on a choice, it is a condition
+    ("nat|-A PREROUTING -p tcp -j DNAT --to-destination 10.2.0.2:70-90\nfilter|-A FORWARD -m conntrack --ctstate DNAT -j DROP",
+     {}, {"always": "1 ACCEPT FORWARD to 10.2.0.2:80"}),
+    ("nat|-A PREROUTING -p tcp -j DNAT --to-destination :70-90\nfilter|-A FORWARD -p tcp -m tcp --dport 80 -j DROP",
+     {"dport": 99}, {"destination port not 80 (as line 2 left it)": "1 ACCEPT FORWARD to 10.2.0.2:70-90",
+                     "destination port 80 (as line 2 left it)": "1 DROP FORWARD to 10.2.0.2:70-90"}),
+    (("nat|-A PREROUTING -p tcp -j DNAT --to-destination 10.2.0.2:70-90 --random\n"
+     "filter|-A FORWARD -m conntrack --ctstate DNAT -j DROP"), {},
+     {"packet does not match -m conntrack --ctstate DNAT": "1 ACCEPT FORWARD to 10.2.0.2:70-90",
+      "packet matches -m conntrack --ctstate DNAT": "1 DROP FORWARD to 10.2.0.2:70-90"}),
+    ("nat|-A PREROUTING -j REDIRECT\nfilter|-A INPUT -m conntrack --ctstate DNAT -j DROP", {},
+     {"always": "1 DROP INPUT to this node:80"}),
+    ("nat|-A PREROUTING -j REDIRECT\nfilter|-A INPUT -m conntrack --ctstate DNAT -j DROP", HOME,
+     {"packet does not match -m conntrack --ctstate DNAT": "1 ACCEPT INPUT to this node:80",
+      "packet matches -m conntrack --ctstate DNAT": "1 DROP INPUT to this node:80"}),
+    ("nat|-A INPUT -j SNAT --to-source 10.1.0.1-10.1.0.9", HOME, {"always": "1 ACCEPT INPUT as 10.1.0.2"}),
+    ("nat|-A INPUT -j SNAT --to-source 10.1.0.1-10.1.0.9 --random", HOME,
+     {"always": "1 ACCEPT INPUT as 10.1.0.1-10.1.0.9"}),
     # marks
     ("mangle|-A PREROUTING -j MARK --set-xmark 0x4000/0x4000\nfilter|-A FORWARD -m mark --mark 0x4000/0x4000 -j DROP",
      {"mark": None}, {"always": "1 DROP FORWARD mark mark | 0x4000"}),
@@ -192,6 +212,25 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
      {"in_iface": None, "mark": None}, {"always": "1 DROP FORWARD mark None"}),
     ("filter|-A FORWARD -m recent --set --name X\nfilter|-A FORWARD -m recent --rcheck --name X -j DROP", {},
      {"always": "1 DROP FORWARD"}),
+    # a list is changed as soon as a rule asks for it, whatever the rest of the rule says
+    ("filter|-A FORWARD -m recent --set --name X -m length --length 9\nfilter|-A FORWARD -m recent --rcheck --name X -j DROP",
+     {}, {"always": "1 DROP FORWARD"}),
+    ("filter|-A FORWARD -m recent ! --set --name X\nfilter|-A FORWARD -m recent --rcheck --name X -j DROP", {},
+     {"always": "1 DROP FORWARD"}),
+    (("filter|-A FORWARD -s 10.1.0.2/32 -m recent --set --name X -m length --length 9\n"
+     "filter|-A FORWARD -m recent ! --rcheck --name X -j DROP"), {"src": None},
+     {"source not in 10.1.0.2/32 and source is not in the recent list X at line 3": "1 DROP FORWARD",
+      "source not in 10.1.0.2/32 and source is in the recent list X at line 3": "1 ACCEPT FORWARD",
+      "source in 10.1.0.2/32": "1 ACCEPT FORWARD"}),
+    ("filter|-A FORWARD -m recent --remove --name X -j LOG\nfilter|-A FORWARD -m recent --rcheck --name X -j DROP", {},
+     {"always": "1 ACCEPT FORWARD"}),
+    ("filter|-A FORWARD -m recent ! --remove --name X -j LOG\nfilter|-A FORWARD -m recent --rcheck --name X -j DROP", {},
+     {"always": "1 ACCEPT FORWARD"}),
+    (("filter|-A FORWARD -m statistic --mode random --probability 0.25 -m recent --set --name X -m length --length 9\n"
+     "filter|-A FORWARD -m recent --rcheck --name X -j DROP"), {"recent": NOBODY_LISTED},
+     {"always": "1/4 DROP FORWARD, 3/4 ACCEPT FORWARD"}),
+    ("filter|-A FORWARD -m recent --set --name X\nfilter|-A FORWARD -m recent --rcheck --hitcount 2 --name X -j DROP",
+     {"recent": NOBODY_LISTED}, {"always": "1 ACCEPT FORWARD"}),
     ("filter|-A FORWARD -j SET --add-set s src\nfilter|-A FORWARD -m set --match-set s src -j DROP", {},
      {"packet is not in ipset s src (as line 2 left it)": "1 ACCEPT FORWARD",
       "packet is in ipset s src (as line 2 left it)": "1 DROP FORWARD"}),

@@ -13,7 +13,7 @@ from iptviz.engine.host import Host
 from iptviz.engine.marks import known_mark
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.table import MEANINGS
-from iptviz.engine.packet import ConnectionTuple, Packet
+from iptviz.engine.packet import ConnectionTuple, Listing, Packet
 from iptviz.errors import PacketError
 from iptviz.grammar.reader import take_apart
 from iptviz.rules.iptables import compiled
@@ -33,6 +33,9 @@ SYN = Packet(
     out_interface="", mark=known_mark(0x4001), connmark=known_mark(0x10), tcp_flags=frozenset({"SYN"}),
     length=60, ttl=64, tos=0x2D, mac="02:00:00:00:00:01", packet_type="unicast", owner=(1000, 100),
 )  # fmt: skip
+LISTED = SYN._replace(
+    listed=(Listing("X", ("", network("10.244.0.9"), None), 0xFFFFFFFF, seen=1, afresh=False, ttl=64),)
+)
 PING = Packet("icmp", network("10.96.0.10"), icmp_type=(8, 0), source=network("10.244.0.0/16"))
 UNKNOWN = Packet(state=None)
 DONE = SYN._replace(
@@ -164,9 +167,19 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("-m conntrack --ctproto 6", SYN, True),
     ("-m conntrack --ctexpire 5", SYN, "packet matches -m conntrack --ctexpire 5"),
     ("-m recent --set --name X", SYN, True),
-    ("-m recent --rcheck --name X", SYN._replace(listed=frozenset("X")), True),
-    ("-m recent --rcheck --hitcount 2 --name X", SYN._replace(listed=frozenset("X")),
+    ("-m recent --rcheck --name X", LISTED, True),
+    ("-m recent --rcheck --seconds 9 --rttl --name X", LISTED, True),
+    ("-m recent --rcheck --rttl --name X", LISTED._replace(ttl=63), False),
+    ("-m recent --rcheck --rttl --name X", LISTED._replace(ttl=63, route="FORWARD"), True),
+    ("-m recent --rcheck --hitcount 2 --name X", LISTED,
      "source is in the recent list X (--hitcount 2) at line 2"),
+    ("-m recent --rcheck --hitcount 2 --name X",
+     LISTED._replace(listed=(LISTED.listed[0]._replace(afresh=True),)), False),
+    ("-m recent --rcheck --name X --rdest", LISTED, "source is in the recent list X (--rdest) at line 2"),
+    ("-m recent --rcheck --name X", LISTED._replace(source=network("10.244.0.8")),
+     "source is in the recent list X at line 2"),
+    ("-m recent --rcheck --name X", LISTED._replace(source=None), "source is in the recent list X at line 2"),
+    ("-m recent --rcheck --name X", LISTED._replace(listed=(LISTED.listed[0]._replace(seen=0, afresh=True),)), False),
     ("-m limit --limit 3/hour", SYN, "limit 3/hour at line 2 is not exceeded"),
     ("-m hashlimit --hashlimit-above 3/sec --hashlimit-name x", SYN,
      "hashlimit-above 3/sec hashlimit-name x at line 2 is exceeded"),

@@ -13,12 +13,14 @@ import pytest
 import iptviz
 from tests.engine.test_interpreter import dump_of
 from tests.kernel.frames import Sent
-from tests.kernel.lab import BACKENDS
+from tests.kernel.lab import BACKENDS, NOTHING
 from tests.kernel.random_tables import in_other_family
 from tests.kernel.test_packets import asked, compare, judged, matched, predicted
+from tests.kernel.universe import in_family
 from tests.kernel.wire import Wire, wire
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
@@ -26,7 +28,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
 def load(lab: Wire, rules: str) -> iptviz.Dump:
     """Load rules as `dump_of` has them; what the router itself answers is dropped before it counts elsewhere."""
-    lab.router.load(dump_of(f"{rules};raw|-A OUTPUT -j DROP"))
+    lab.router.load(NOTHING + dump_of(f"{rules};raw|-A OUTPUT -j DROP"))
     return iptviz.load(lab.router.save("-c").encode())
 
 
@@ -207,3 +209,176 @@ def test_the_first_rule_with_ct_decides_and_its_template_is_a_blank_connection(b
                 sent = Sent("10.2.0.2", protocol, 6000 + number + 10 * len(name), 80, icmp=(3, 0))
                 before, trouble = compare(lab, sent, before)
                 assert not trouble, f"{name}: {trouble}"
+
+
+# --- rewriting that changes nothing --------------------------------------------------------------------------
+
+STATUS = (
+    "filter|-A FORWARD -m conntrack --ctstate DNAT;filter|-A INPUT -m conntrack --ctstate DNAT;filter|-A INPUT -j DROP;"
+    "nat|-A POSTROUTING -m conntrack --ctstate DNAT;mangle|-A PREROUTING -p udp"
+)
+
+
+def each_to_its_target(chain: str, targets: Iterable[str], first: int) -> str:
+    """Rules of nat: what comes from port `first` goes to the first target, and so on."""
+    return "".join(
+        f"nat|-A {chain} -p udp -m udp --sport {port} -j {target};"
+        for port, target in enumerate(targets, first)
+    )
+
+
+KEEPING: list[tuple[str, str]] = [
+    ("REDIRECT", "10.1.0.1"), ("REDIRECT", "10.2.0.1"), ("REDIRECT", "10.2.0.2"), ("REDIRECT --to-ports 70-90", "10.1.0.1"),
+    ("REDIRECT --to-ports 80", "10.1.0.1"), ("REDIRECT --to-ports 81", "10.1.0.1"),
+    ("DNAT --to-destination 10.2.0.2", "10.2.0.2"), ("DNAT --to-destination 10.2.0.2:80", "10.2.0.2"),
+    ("DNAT --to-destination 10.2.0.2:70-90", "10.2.0.2"), ("DNAT --to-destination 10.2.0.2:70-90", "10.2.0.3"),
+    ("DNAT --to-destination 10.2.0.2 --random", "10.2.0.2"), ("DNAT --to-destination :70-90", "10.2.0.2"),
+    ("NETMAP --to 10.2.0.0/24", "10.2.0.2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_destination_that_comes_to_what_it_was_is_not_rewritten(backend: str, tmp_path: Path) -> None:
+    with wire(backend) as lab:
+        addresses = tmp_path / "addresses"
+        addresses.write_text(lab.router.run("ip", "addr"))
+        before = load(lab, each_to_its_target("PREROUTING", [target for target, _ in KEEPING], 3000) + STATUS)
+        for port, (target, destination) in enumerate(KEEPING, 3000):
+            sent = Sent(destination, "udp", port, 80)
+            before, trouble = tried(lab, sent, before, addresses=str(addresses))
+            assert not trouble, f"{target}: {trouble}"
+
+
+CHOSEN = [
+    "DNAT --to-destination 10.2.0.2-10.2.0.3", "DNAT --to-destination 10.2.0.2-10.2.0.3 --persistent",
+    "DNAT --to-destination 10.2.0.2-10.2.0.3:70-90", "DNAT --to-destination 10.2.0.2:70-90 --random",
+    "DNAT --to-destination 10.2.0.2:1080-1090/75", "DNAT --to-destination 10.2.0.4-10.2.0.5",
+    "DNAT --to-destination 10.2.0.2:90-99",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whether_a_choice_came_to_what_was_there_is_open(backend: str) -> None:
+    rules = "filter|-A FORWARD -m conntrack --ctstate DNAT -j DROP;filter|-A INPUT -j DROP"
+    cases = [(target, destination) for target in CHOSEN for destination in ("10.2.0.2", "10.2.0.3")]
+    with wire(backend) as lab:
+        dump = load(lab, each_to_its_target("PREROUTING", [target for target, _ in cases], 4000) + rules)
+        for port, (target, destination) in enumerate(cases, 4000):
+            sent = Sent(destination, "udp", port, 80)
+            verdicts = {
+                one.verdict for one in iptviz.packet(dump, **asked(sent, local_ips=("10.1.0.1",))).outcomes
+            }
+            there, _ = lab.send(sent)
+            there = there or (lab.late()[0] if verdicts == {"ACCEPT"} else None)
+            assert ("ACCEPT" if there else "DROP") in verdicts, target
+            sure = CHOSEN.index(target) > 4 or (destination == "10.2.0.3" and "-10.2.0.3" not in target)
+            assert len(verdicts) == (1 if sure else 2), target
+
+
+LOOPED = (
+    "filter|-A INPUT -p udp -m conntrack --ctstate SNAT;filter|-A INPUT -p udp;filter|-A INPUT -p udp -m udp --sport 5000:5999;"
+    "filter|-A INPUT -s 10.2.0.1 -p udp;filter|-A INPUT -j DROP"
+)
+STAYING: list[tuple[str, str, str]] = [
+    ("MASQUERADE", "10.2.0.1", "10.1.0.1"), ("MASQUERADE", "169.254.20.10", "10.1.0.1"), ("MASQUERADE", "127.0.0.1", "127.0.0.1"),
+    ("MASQUERADE", "169.254.20.10", "169.254.20.10"), ("SNAT --to-source 10.2.0.1", "10.2.0.1", "10.1.0.1"),
+    ("SNAT --to-source 10.2.0.1-10.2.0.5", "10.2.0.1", "10.1.0.1"), ("SNAT --to-source 10.2.0.1:5000-5999", "10.2.0.1", "10.1.0.1"),
+    ("SNAT --to-source 10.2.0.3", "10.2.0.1", "10.1.0.1"), ("MASQUERADE --to-ports 5000-5999", "10.2.0.1", "10.1.0.1"),
+    ("SNAT --to-source 10.2.0.1-10.2.0.5:5000-5999", "10.2.0.1", "10.1.0.1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_source_that_comes_to_what_it_was_is_not_rewritten(backend: str, tmp_path: Path) -> None:
+    with wire(backend) as lab:
+        lab.router.run("ip", "addr", "add", "169.254.20.10/32", "dev", "lo")
+        addresses = tmp_path / "addresses"
+        addresses.write_text(lab.router.run("ip", "addr"))
+        rules = each_to_its_target("POSTROUTING", [target for target, _, _ in STAYING], 5000) + LOOPED
+        lab.router.load(dump_of(f"{rules};filter|-A OUTPUT -p icmp -j DROP"))
+        before = iptviz.load(lab.router.save("-c").encode())
+        for port, (target, source, destination) in enumerate(STAYING, 5000):
+            sent = Sent(destination, "udp", port, 80, source=source)
+            more: dict[str, Any] = {
+                "hook": "output",
+                "in_iface": None,
+                "mac": None,
+                "uid": 0,
+                "gid": 0,
+                "out_iface": None,
+            }
+            before, trouble = tried(lab, sent, before, addresses=str(addresses), **more)
+            assert not trouble, f"{target}: {trouble}"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_redirect_drops_where_the_interface_has_no_address(backend: str, tmp_path: Path) -> None:
+    with wire(backend) as lab:
+        lab.router.run("ip", "addr", "flush", "dev", "cli")
+        addresses = tmp_path / "addresses"
+        addresses.write_text(lab.router.run("ip", "addr"))
+        before = load(lab, "nat|-A PREROUTING -p udp -j REDIRECT;filter|-A INPUT;filter|-A FORWARD")
+        more = {"addresses": str(addresses), "local_ips": ("10.2.0.1",)}
+        _, trouble = tried(lab, Sent("10.2.0.2", "udp", 3900, 80), before, **more)
+        assert not trouble, trouble
+
+
+# --- lists of addresses --------------------------------------------------------------------------------------
+
+
+def on_lists(*rules: str) -> str:
+    """Rules of FORWARD, or of the table and the chain that stand before them, with the match's name left out."""
+    return ";".join(
+        rule if "|" in rule else f"filter|-A FORWARD {rule}"
+        for rule in (one.replace("recent", "-m recent") for one in rules)
+    )
+
+
+LISTS = {
+    "another match fails": on_lists("-p udp recent --set --name A -m udp --dport 99", "recent --rcheck --name A -j DROP"),
+    "a match before fails": on_lists("-p udp -m udp --dport 99 recent --set --name B", "recent --rcheck --name B -j DROP"),
+    "a mark is asked for": on_lists("recent --set --name C -m mark --mark 5", "recent --rcheck --name C -j DROP"),
+    "never, but listed": on_lists("recent ! --set --name D -j DROP", "recent --rcheck --name D"),
+    "one mask a list": on_lists("recent --set --name E --mask 255.255.255.0", "recent --rcheck --name E -j DROP"),
+    "one mask a list, too": on_lists("recent --set --name F", "recent --rcheck --name F --mask 255.255.0.0 -j DROP"),
+    "removed": on_lists("recent --set --name G", "recent --remove --name G", "recent --rcheck --name G -j DROP"),
+    "removed by what fails": on_lists(
+        "recent --set --name H", "recent ! --remove --name H", "recent --rcheck --name H -j DROP"),
+    "counted": on_lists(
+        "recent --set --name I", "recent --rcheck --name I --hitcount 2 -j DROP", "recent --update --name I --hitcount 1",
+        "recent --rcheck --name I --hitcount 2 --seconds 9", "recent ! --update --name I --hitcount 4",
+        "recent --rcheck --name I --hitcount 3", "recent --rcheck --name I --hitcount 4 -j DROP"),
+    "source and destination": on_lists(
+        "recent --set --name J", "recent --rcheck --name J --rdest -j DROP", "recent --set --name J --rdest",
+        "recent --rcheck --name J --rdest"),
+    "times to live": on_lists(
+        "mangle|-A PREROUTING recent --set --name K", "recent --rcheck --name K --rttl",
+        "mangle|-A POSTROUTING recent --rcheck --name K --rttl", "mangle|-A POSTROUTING -j TTL --ttl-dec 5",
+        "mangle|-A POSTROUTING recent --rcheck --name K --rttl -j DROP"),
+    "rewritten": on_lists(
+        "raw|-A PREROUTING recent --set --name L --rdest", "nat|-A PREROUTING -p udp -j DNAT --to-destination 10.2.0.3",
+        "recent --rcheck --name L --rdest -j DROP", "mangle|-A POSTROUTING recent --set --name L --rdest",
+        "nat|-A POSTROUTING recent --rcheck --name L --rdest"),
+    "other tables": on_lists(
+        "raw|-A PREROUTING recent --set --name M", "mangle|-A PREROUTING recent --rcheck --name M", "recent --remove --name M",
+        "mangle|-A POSTROUTING recent --rcheck --name M -j DROP"),
+    "a chain": on_lists(
+        "filter|:X -", "recent --set --name N -j X", "recent --rcheck --name N", "filter|-A X recent --remove --name N -p tcp",
+        "filter|-A X recent --rcheck --name N"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("family", [4, 6])
+def test_lists_change_as_soon_as_rules_ask_for_them(backend: str, family: int, tmp_path: Path) -> None:
+    recent = tmp_path / "recent"
+    recent.write_text("".join(f"==> {name} <==\n" for name in "ABCDEFGHIJKLMN"))
+    with wire(backend, family) as lab:
+        for port, (name, rules) in enumerate(LISTS.items(), 7000):
+            if family == 6 and "--mask" in rules:
+                continue
+            before = load(lab, in_family(rules, family))
+            sent = Sent("10.2.0.2", "udp", port, 80)
+            sent = in_other_family(sent) if family == 6 else sent
+            _, trouble = tried(lab, sent, before, recent=str(recent))
+            assert not trouble, f"{name}: {trouble}"

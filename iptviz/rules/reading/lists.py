@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from iptviz.rules.operands import RecentList
     from iptviz.xtables.option import Option
 
-_ASKING = ("--rcheck", "--update", "--remove")
+_ASKING = ("--set", "--rcheck", "--update", "--remove")
 _COUNTING = {"--update-counters", "--update-subcounters"}
 
 
@@ -26,18 +26,15 @@ def _value(match: Match, name: str) -> str | None:
 def recent(match: Match) -> list[Test]:
     """Whether the source, or the destination, was seen, how long ago and how often.
 
-    Test: `RecentList`; for `--set`, which records an address and then matches, the list that gets the source,
-    None where it is the destination that is recorded.
+    Test: `RecentList`, also for `--set`, which records an address and then matches.
     """
     named = _value(match, "--name")
     name = "DEFAULT" if named is None else named
-    if (option := match.option("--set")) is not None:
-        recorded = None if match.option("--rdest") else name
-        return [Test("recent-set", recorded, option.negated, part=match.text())]
     option = next(filter(None, map(match.option, _ASKING)), None)
     if option is None:
         return [opaque(match.text())]
-    return [Test("recent", _recent_list(match, option, name), option.negated, name, part=match.text())]
+    kind = "recent-set" if option.name == "--set" else "recent"
+    return [Test(kind, _recent_list(match, option, name), option.negated, name, part=match.text())]
 
 
 def _recent_list(match: Match, option: Option, name: str) -> RecentList:
@@ -50,10 +47,10 @@ def _recent_list(match: Match, option: Option, name: str) -> RecentList:
         name=name,
         asking=option.name.removeprefix("--"),
         to_destination=match.option("--rdest") is not None,
-        once=match.option("--hitcount") is None and match.option("--rttl") is None,
         mask=network.value if network else None,
         hits=0 if hits is None else read_uint(hits),
-        timed=match.option("--seconds") is not None or match.option("--rttl") is not None,
+        timed=match.option("--seconds") is not None,
+        same_ttl=match.option("--rttl") is not None,
         # How long ago and how often are part of the question: two rules may ask differently of one list.
         details=" ".join(other.text() for other in match.options if other not in left_out),
     )
