@@ -291,7 +291,7 @@ CONDITION_KINDS = {
     ),
     "match": ConditionKind(
         "packet matches {}", "packet does not match {}", "options as in the rule: -m length --length 40",
-        names="options",
+        names="options", details=(" ({})", "forwarded"),
     ),
     "target": ConditionKind(
         "rules go on after target {}", "rules end at target {}", "an unknown target: FOO",

@@ -128,6 +128,11 @@ class Packet(NamedTuple):
         """Return the line of the rule that set `field` to something unknown; None where none did."""
         return dict(self.changed).get(field) if self.changed else None
 
+    def with_bytes(self, line: int, *fields: str) -> Packet:
+        """Return the packet with other bytes than before the rule at `line`: those of `fields` are not known."""
+        changed = {**dict(self.changed), **dict.fromkeys((*fields, "bytes"), line)}
+        return self._replace(changed=tuple(sorted(changed.items())))
+
     def lost(self, field: str, line: int) -> tuple[tuple[str, int], ...]:
         """Return `changed` with the note that the rule at `line` set `field` to something unknown."""
         return tuple(sorted({**dict(self.changed), field: line}.items()))

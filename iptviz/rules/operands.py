@@ -25,7 +25,8 @@ By the kinds of tests, their operands:
     recent, recent-set, set         `RecentList`, for --set as well; `SetMember`
     chance                          Fraction in [0, 1], negation included
     match                           None: nothing here understands the test, which is a condition in its `quote`
-    bytes                           None: bytes of the packet are looked at, a condition in the test's `quote`
+    bytes                           the name of a match that looks at the packet's bytes: see the test's `quote`
+    tcp-options                     None: options of TCP, or its flags of ECN, are asked, as in the `quote`
     unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
     unprinted-mark, unprinted-chance, as-printed    None, likewise
     fragment, rate, quota, count, time, bridge-port    None

@@ -186,6 +186,21 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
      {"always": "1 DROP FORWARD"}),
     ("mangle|-A FORWARD -j TOS --set-tos 0x10/0xff\nfilter|-A FORWARD -m tos --tos 0x10/0xff -j DROP", {},
      {"always": "1 DROP FORWARD"}),
+    # what looks at bytes, or options, asks something else once they have been changed
+    (('mangle|-A PREROUTING -m u32 --u32 "5&0xff=0x40" -j MARK --set-mark 1\n'
+      'filter|-A FORWARD -m u32 --u32 "5&0xff=0x40" -j DROP\nfilter|-A FORWARD -m mark --mark 0 -j DROP'), {},
+     {"packet matches -m u32 --u32 5&0xff=0x40 and packet does not match -m u32 --u32 5&0xff=0x40 (forwarded)":
+      "1 ACCEPT FORWARD mark 0x1", "packet does not match -m u32 --u32 5&0xff=0x40": "1 DROP FORWARD mark None",
+      "packet matches -m u32 --u32 5&0xff=0x40 and packet matches -m u32 --u32 5&0xff=0x40 (forwarded)":
+      "1 DROP FORWARD mark None"}),
+    (("mangle|-A FORWARD -p tcp -m tcpmss --mss 1:900 -j DROP\nmangle|-A FORWARD -p tcp -j TCPMSS --set-mss 800\n"
+      "mangle|-A FORWARD -p tcp -m tcpmss --mss 1:900 -j ACCEPT\nmangle|-A FORWARD -j DROP"), {},
+     {"packet does not match -m tcpmss --mss 1:900 and packet matches -m tcpmss --mss 1:900 (as line 3 left it)":
+      "1 ACCEPT FORWARD",
+      "packet does not match -m tcpmss --mss 1:900 and packet does not match -m tcpmss --mss 1:900 (as line 3 left it)":
+      "1 DROP FORWARD", "packet matches -m tcpmss --mss 1:900": "1 DROP FORWARD"}),
+    ("mangle|-A FORWARD -p tcp -j TCPMSS --set-mss 800\nmangle|-A FORWARD -m length --length 64 -j DROP", {},
+     {"length is 64 (as line 2 left it)": "1 DROP FORWARD", "length is not 64 (as line 2 left it)": "1 ACCEPT FORWARD"}),
     # what stops
     ("filter|-A FORWARD -j REJECT --reject-with icmp-host-prohibited", {}, {"always": "1 REJECT FORWARD"}),
     ("filter|-A FORWARD -j QUEUE", {}, {"always": "1 QUEUE FORWARD"}),

@@ -33,6 +33,7 @@ SYN = Packet(
     out_interface="", mark=known_mark(0x4001), connmark=known_mark(0x10), tcp_flags=frozenset({"SYN"}),
     length=60, ttl=64, tos=0x2D, mac="02:00:00:00:00:01", packet_type="unicast", owner=(1000, 100),
 )  # fmt: skip
+CHANGED = SYN.with_bytes(7, "tcp_options")
 LISTED = SYN._replace(
     listed=(Listing("X", ("", network("10.244.0.9"), None), 0xFFFFFFFF, seen=1, afresh=False, ttl=64),)
 )
@@ -191,6 +192,15 @@ CASES: list[tuple[str, Packet, bool | str]] = [
     ("-m string --algo bm --string x", SYN, "packet matches -m string --algo bm --string x"),
     ('-m u32 ! --u32 "0>>22=1"', SYN, "packet matches -m u32 ! --u32 0>>22=1"),
     ("-m bpf --bytecode 1,6", DONE, "packet matches -m bpf --bytecode 1,6 (rewritten to 10.244.1.17:80)"),
+    ('-m u32 --u32 "5&0xff=0x40"', PASSING, "packet matches -m u32 --u32 5&0xff=0x40 (forwarded)"),
+    ("-m string --algo bm --string x", PASSING, "packet matches -m string --algo bm --string x"),
+    ('-m u32 --u32 "0=1"', CHANGED, "packet matches -m u32 --u32 0=1 (as line 7 left it)"),
+    ("-m tcpmss ! --mss 1:500", SYN, "packet does not match -m tcpmss --mss 1:500"),
+    ("-m tcpmss --mss 1:500", CHANGED, "packet matches -m tcpmss --mss 1:500 (as line 7 left it)"),
+    ("-m ecn --ecn-tcp-ece", CHANGED, "packet matches -m ecn --ecn-tcp-ece (as line 7 left it)"),
+    ("-p tcp -m tcp --tcp-option 2", CHANGED, "packet matches -m tcp --tcp-option 2 (as line 7 left it)"),
+    ("-m mac --mac-source 02:00:00:00:00:01", SYN._replace(in_interface="lo"), False),
+    ("-m mac ! --mac-source 02:00:00:00:00:01", SYN._replace(in_interface="lo"), False),
     ("-m comment --comment x", UNKNOWN, True),
     ("-m nfacct --nfacct-name x", UNKNOWN, True),
     ("-p udp -m udp --dport 80", SYN._replace(protocol="udp"), True),

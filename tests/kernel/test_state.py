@@ -382,3 +382,65 @@ def test_lists_change_as_soon_as_rules_ask_for_them(backend: str, family: int, t
             sent = in_other_family(sent) if family == 6 else sent
             _, trouble = tried(lab, sent, before, recent=str(recent))
             assert not trouble, f"{name}: {trouble}"
+
+
+# --- what is changed on the way, and asked again -------------------------------------------------------------
+
+TTL_IS_64 = '-m u32 --u32 "0x5&0xff=0x40"'
+ASKED_AGAIN = {
+    "a time to live": (
+        (f"mangle|-A PREROUTING {TTL_IS_64} -j MARK --set-mark 1;filter|-A FORWARD {TTL_IS_64} -j DROP;"
+        "filter|-A FORWARD -m mark --mark 0 -j DROP"),
+        ({"ttl": 64}, {"ttl": 9})),
+    "a time to live that a rule sets": (
+        (f"mangle|-A PREROUTING {TTL_IS_64} -j ACCEPT;mangle|-A PREROUTING -j TTL --ttl-set 64;mangle|-A PREROUTING {TTL_IS_64} "
+        "-j MARK --set-mark 1;filter|-A FORWARD -m mark --mark 0 -j DROP"), ({"ttl": 64}, {"ttl": 9})),
+    "a type of service": (
+        ('mangle|-A PREROUTING -m u32 --u32 "0>>16&0xff=0x10" -j ACCEPT;mangle|-A PREROUTING -j TOS --set-tos 0x10/0xff;'
+        'mangle|-A PREROUTING -m u32 --u32 "0>>16&0xff=0x10" -j DROP'), ({"tos": 0x10}, {"tos": 0})),
+    "a segment size": (
+        ("mangle|-A FORWARD -p tcp -m tcpmss --mss 1:900 -j ACCEPT;mangle|-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j "
+        "TCPMSS --set-mss 800;mangle|-A FORWARD -p tcp -m tcpmss --mss 1:900 -j DROP"), ({},)),
+    "an option": (
+        ("mangle|-A FORWARD -p tcp -m tcp --tcp-option 2 -j ACCEPT;mangle|-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j "
+        "TCPMSS --set-mss 800;mangle|-A FORWARD -p tcp -m tcp --tcp-option 2 -j DROP"), ({},)),
+    "a length": (
+        ("mangle|-A FORWARD -p tcp -m tcp --tcp-flags SYN,RST SYN -j TCPMSS --set-mss 800;"
+        "mangle|-A FORWARD -m length --length 44 -j DROP"), ({},)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_a_rule_changed_may_answer_otherwise_when_it_is_asked_again(backend: str) -> None:
+    with wire(backend) as lab:
+        for number, (name, (rules, packets)) in enumerate(ASKED_AGAIN.items()):
+            before = load(lab, rules)
+            for port, about in enumerate(packets, 8000 + 10 * number):
+                sent = Sent("10.2.0.2", "tcp", port, 80)._replace(**about)  # type: ignore[arg-type]
+                lab.send(sent)
+                after = iptviz.load(lab.router.save("-c").encode())
+                seen, before = matched(before, after), after
+                unknown = {"ttl": None, "tos": None, "length": 40} if about else {"length": 40}
+                outcomes = iptviz.packet(after, **asked(sent, **unknown)).outcomes
+                assert seen in [predicted(outcome) for outcome in outcomes], f"{name} {about}: {seen}"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_comes_by_lo_has_no_address_of_the_link(backend: str) -> None:
+    mac = "--mac-source 02:00:00:00:00:01"
+    with wire(backend) as lab:
+        lab.router.load(
+            NOTHING
+            + dump_of(f"filter|-A INPUT -m mac {mac};filter|-A INPUT -m mac ! {mac};filter|-A INPUT -j DROP")
+        )
+        before = iptviz.load(lab.router.save("-c").encode())
+        more: dict[str, Any] = {
+            "hook": "output",
+            "in_iface": None,
+            "mac": None,
+            "uid": 0,
+            "gid": 0,
+            "out_iface": None,
+        }
+        _, trouble = tried(lab, Sent("10.1.0.1", "udp", 8900, 80, source="10.2.0.1"), before, **more)
+        assert not trouble, trouble

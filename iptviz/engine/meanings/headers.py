@@ -93,7 +93,7 @@ def icmp_type(test: Test, packet: Packet, _host: Host) -> Truth:
 def length(test: Test, packet: Packet, _host: Host) -> Truth:
     """The length of the packet from its network header on, in bytes."""
     if packet.length is None:
-        return question("length", show_range(test.operand), test)
+        return question("length", show_range(test.operand), test, packet.since("length"))
     return known(test, holds=holds_number(test.operand, packet.length))
 
 
@@ -124,7 +124,9 @@ def tos(test: Test, packet: Packet, _host: Host) -> Truth:
 
 
 def mac(test: Test, packet: Packet, _host: Host) -> Truth:
-    """The sender's MAC address; a packet that this node sends has none."""
+    """The sender's MAC address; what comes by lo has none, and matches neither way (net/netfilter/xt_mac.c)."""
+    if packet.in_interface == "lo":
+        return False
     return either(test, holds=None if packet.mac is None else packet.mac.upper() == test.operand)
 
 

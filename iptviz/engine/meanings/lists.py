@@ -169,8 +169,10 @@ def ipset(test: Test, packet: Packet, host: Host) -> Truth:
         if answer is not None:
             return known(test, holds=answer)
     # A question about a set is one about the addresses that the packet then has.
-    rewritten = packet.dnat if packet.dnat and "dst" in wanted.directions else ""
-    asked = Condition("set", test.value, wanted.details, rewritten=rewritten, since=since)
+    rewritten = (packet.dnat if "dst" in wanted.directions else "") or (
+        packet.snat if "src" in wanted.directions else ""
+    )
+    asked = Condition("set", test.value, wanted.details, rewritten=rewritten or "", since=since)
     return Assumption(asked, holds=not test.negated)
 
 

@@ -24,10 +24,21 @@ def _always_quoted(test: Test, _packet: Packet, _host: Host) -> Truth:
 
 
 def _bytes(test: Test, packet: Packet, _host: Host) -> Truth:
-    """What bytes of the packet are asked is another question once addresses in it have been rewritten."""
-    asked = quoted(test)
-    rewritten = packet.dnat or packet.snat or ""
-    return asked._replace(condition=asked.condition._replace(rewritten=rewritten)) if rewritten else asked
+    """What bytes of the packet are asked is another question once something in them has been changed.
+
+    Forwarding changes the time to live, which no string is taken to look at.
+    """
+    asked = quoted(test, packet.since("bytes"))
+    forwarded = packet.route == "FORWARD" and test.operand != "string"
+    condition = asked.condition._replace(
+        rewritten=packet.dnat or packet.snat or "", details="forwarded" if forwarded else ""
+    )
+    return asked._replace(condition=condition)
+
+
+def _tcp_options(test: Test, packet: Packet, _host: Host) -> Truth:
+    """Options of TCP, and its flags of ECN."""
+    return quoted(test, packet.since("tcp_options"))
 
 
 def _chance(test: Test, _packet: Packet, _host: Host) -> Truth:
@@ -68,6 +79,7 @@ MEANINGS: dict[str, Meaning] = {
     "match": _always_quoted,
     CHANCE: _chance,
     "bytes": _bytes,
+    "tcp-options": _tcp_options,
     **dict.fromkeys(("rate", "quota", "count", "time", "bridge-port"), _own_question),
     **dict.fromkeys((PORT, NODE_PORT), _unprinted_port),
     **dict.fromkeys((MARK, CHANCE_LOST, AS_PRINTED), _own_question),

@@ -84,7 +84,7 @@ _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
 
 
 def _time_to_live(call: TargetCall) -> Effect:
-    packet = call.packet
+    packet = call.packet.with_bytes(call.line)
     asked: tuple[tuple[str, int], ...] = call.operand
     for way, number in asked:
         if packet.ttl is not None or way == "set":
@@ -95,20 +95,40 @@ def _time_to_live(call: TargetCall) -> Effect:
 
 def _dscp(call: TargetCall) -> Effect:
     value: int | None = call.operand
-    if value is None or call.packet.tos is None:
-        lost = call.packet._replace(tos=None, changed=call.packet.lost("tos", call.line))
+    packet = call.packet.with_bytes(call.line)
+    if value is None or packet.tos is None:
+        lost = packet._replace(tos=None, changed=packet.lost("tos", call.line))
         return GoOn(lost, f"DSCP {value:#04x}" if value is not None else "DSCP changed")
-    return GoOn(call.packet._replace(tos=value << 2 | call.packet.tos & 3), f"DSCP {value:#04x}")
+    return GoOn(packet._replace(tos=value << 2 | packet.tos & 3), f"DSCP {value:#04x}")
 
 
 def _tos(call: TargetCall) -> Effect:
     """TOS: `(tos & ~mask) ^ value`, in iptables' words."""
-    packet = call.packet
+    packet = call.packet.with_bytes(call.line)
     operation: Masked | None = call.operand
     if operation is None or (packet.tos is None and operation.mask != 0xFF):
         return GoOn(packet._replace(tos=None, changed=packet.lost("tos", call.line)), "TOS changed")
     after = ((packet.tos or 0) & ~operation.mask) ^ operation.value
     return GoOn(packet._replace(tos=after), f"TOS {after:#04x}")
+
+
+def _tcp_options(text: str) -> Callable[[TargetCall], Effect]:
+    """Return the act of a target that changes options of TCP, or its flags of ECN."""
+    return lambda call: GoOn(call.packet.with_bytes(call.line, "tcp_options"), text)
+
+
+def _tcp_mss(call: TargetCall) -> Effect:
+    """TCPMSS: a packet without the option gets it, and becomes longer (net/netfilter/xt_TCPMSS.c)."""
+    packet = call.packet.with_bytes(call.line, "tcp_options", "length")
+    return GoOn(packet._replace(length=None), "TCP segment size limited")
+
+
+def _ecn(call: TargetCall) -> Effect:
+    """ECN: of TCP the flags, or of IP the bits."""
+    packet = call.packet.with_bytes(call.line, "tcp_options")
+    if call.operand:
+        packet = packet._replace(tos=None, changed=packet.lost("tos", call.line))
+    return GoOn(packet, "ECN changed")
 
 
 def _set(call: TargetCall) -> Effect:
@@ -126,7 +146,7 @@ def _prefix(call: TargetCall) -> Effect:
     """SNPT and DNPT exchange the prefix of an IPv6 address, without a connection to remember it."""
     side = "source" if call.name == "SNPT" else "destination"
     changed = call.packet.lost(side, call.line)
-    packet = call.packet._replace(**{side: None, "changed": changed})  # type: ignore[arg-type]
+    packet = call.packet._replace(**{side: None, "changed": changed}).with_bytes(call.line)  # type: ignore[arg-type]
     return GoOn(packet, f"{side} prefix becomes {call.operand or 'unknown'}")
 
 
@@ -172,13 +192,13 @@ TARGETS: dict[str, Callable[[TargetCall], Effect]] = {
     "CHECKSUM": _only_noted("checksum filled in"),
     "CLASSIFY": _only_noted("traffic class set"),
     "CONNSECMARK": _only_noted("security mark copied"),
-    "ECN": _only_noted("ECN changed"),
+    "ECN": _ecn,
     "IDLETIMER": _only_noted("idle timer restarted"),
     "LED": _only_noted("LED triggered"),
     "RATEEST": _only_noted("rate measured"),
     "SECMARK": _only_noted("security mark set"),
-    "TCPMSS": _only_noted("TCP segment size limited"),
-    "TCPOPTSTRIP": _only_noted("TCP options removed"),
+    "TCPMSS": _tcp_mss,
+    "TCPOPTSTRIP": _tcp_options("TCP options removed"),
     "TEE": _only_noted("a copy sent elsewhere"),
     "TRACE": _only_noted("traced"),
 }

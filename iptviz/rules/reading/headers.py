@@ -28,6 +28,8 @@ def ports(match: Match, option: Option) -> Test:
     """Ports and flags of tcp; ports of udp, udplite, sctp and dccp. Test: a `Range`, or `TcpFlags`."""
     if option.name in {"--syn", "--tcp-flags"}:
         return _tcp_flags(match, option, option.values[:2] or _SYN)
+    if option.name == "--tcp-option":
+        return option_test("tcp-options", match, option)
     kind = _PORT_KINDS.get(option.name)
     if kind is None:
         return unread(match, option)
@@ -116,7 +118,9 @@ def tos(match: Match, option: Option) -> Test:
 
 def ecn(match: Match, option: Option) -> Test:
     """The two ECN bits of the network header; those of TCP are not read. Test: `Masked`."""
-    number = read_uint(option.values[0]) if option.name == "--ecn-ip-ect" else None
+    if option.name != "--ecn-ip-ect":
+        return option_test("tcp-options", match, option)
+    number = read_uint(option.values[0])
     return option_test("tos", match, option, None if number is None else Masked(number, _ECN_BITS))
 
 

@@ -34,9 +34,9 @@ def _rate(match: Match) -> list[Test]:
 
 
 def _bytes(match: Match) -> list[Test]:
-    """Look at the bytes of the packet, whatever stands there."""
+    """Look at the bytes of the packet, whatever stands there. Test: the name of the match."""
     quote = match.text()
-    return [Test("bytes", quote=quote, part=quote)]
+    return [Test("bytes", match.name, quote=quote, part=quote)]
 
 
 def _counted(match: Match) -> list[Test]:
@@ -89,6 +89,7 @@ MATCHES: dict[str, Reader] = {
     "limit": _rate,
     "hashlimit": _rate,
     **dict.fromkeys(("u32", "bpf", "string"), _bytes),
+    "tcpmss": each_option("tcp-options"),
     "connlimit": _counted,
     "quota": each_option(_quota),
     "time": _time,

@@ -126,6 +126,11 @@ def _tos(target: Target, _family: str) -> Masked | None:
     return None if option is None or operand is None else bit_change(option.name, operand, 0xFF)
 
 
+def _ecn(target: Target, _family: str) -> bool:
+    """Return whether bits of IP are changed, too."""
+    return "--ecn-ip-ect" in _names(target)
+
+
 def _prefix(target: Target, _family: str) -> str | None:
     """Return the new prefix as the rule writes it."""
     return target.value("--dst-pfx")
@@ -221,6 +226,7 @@ TARGETS: dict[str, Callable[[Target, str], Any]] = {
     "HL": _time_to_live,
     "DSCP": _dscp,
     "TOS": _tos,
+    "ECN": _ecn,
     "SET": _set,
     "SNPT": _prefix,
     "DNPT": _prefix,
