@@ -24,6 +24,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         f"{count:,} other service port{'' if count == 1 else 's'} not listed: whether all clients reach "
         f"{'it' if count == 1 else 'them'} depends on conditions or was not checked"
     ),
+    "counts-together": "not known: {questions}, since another rule counts the same packets; shares are bounds",
     "left-open-at": "{frontend}: too many cases; left open: {questions}",
 }
 """What an answer says that is about no dump, but about the answer."""

@@ -15,8 +15,9 @@ from iptviz.engine.acting import effect_of, note_broken
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.effects import GoOn, Stop
 from iptviz.engine.fields import FIELD_KINDS
-from iptviz.engine.matching import rule_truth, turns_of
+from iptviz.engine.matching import missed_of, rule_truth, turns_of
 from iptviz.engine.meanings.truth import RuleTruth
+from iptviz.engine.packet import COUNTED, COUNTED_LATER
 from iptviz.engine.regions import common
 from iptviz.engine.stacked import answered
 from iptviz.engine.steps import Step, together
@@ -200,15 +201,24 @@ class Chains:
             if last.truth.chance
             else self.diagrams.leaf(On(last.missed))
         )
-        for turn in reversed(turns):
+        missed = missed_of(turns, self._reached(result))
+        for turn, packet_missed in zip(reversed(turns), reversed(missed), strict=True):
             needs = self._needs(turn.truth.needs) if turn.truth.chance else None
-            missed = self.diagrams.leaf(On(turn.missed))
+            passed_by = self.diagrams.leaf(On(packet_missed))
             if needs is None:
-                result = missed
+                result = passed_by
                 continue
             step = Step(*needs, turn.truth.chance, result, goes_on=False)
-            result = together(self.diagrams, [step], missed, missed)
+            result = together(self.diagrams, [step], passed_by, passed_by)
         return result
+
+    def _reached(self, then: int) -> str:
+        """Return how far packets go that a rule takes: to rules of this table, of later ones, or no further."""
+        reached = {
+            type(says) is not Ended or (COUNTED_LATER if says.verdict == "ACCEPT" else "")
+            for says in map(self.diagrams.says, self.diagrams.leaves(then))
+        }
+        return COUNTED if True in reached else COUNTED_LATER if COUNTED_LATER in reached else ""
 
     def _come_back(self, number: int) -> int:
         says = self.diagrams.says(number)

@@ -284,6 +284,12 @@ CONDITION_KINDS = {
         "options of a counting match, and the rule's line: -m connlimit --connlimit-above 5 at line 12",
         names="options", per_rule=True, hear=_hear_count,
     ),
+    "turn": ConditionKind(
+        "statistic {} takes the packet", "statistic {} does not take the packet",
+        "options of -m statistic --mode nth without dashes, and the rule's line: "
+        "mode nth every 2 packet 0 at line 12",
+        plain=r"mode nth every \d+(?: packet \d+)?", per_rule=True,
+    ),
     "answer": ConditionKind(
         "the answer matches {}", "the answer does not match {}",
         "options that a rule matches on the endpoint's answer, and its line: -m length --length 40 at line 12",

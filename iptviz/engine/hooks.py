@@ -16,6 +16,7 @@ from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, untemplated
 from iptviz.engine.moves import Enter, Move, On, Unseen
+from iptviz.engine.packet import COUNTED
 from iptviz.engine.routing import Routing
 
 if TYPE_CHECKING:
@@ -209,7 +210,9 @@ class Hooks:
         )
 
     def _seen_at(self, stage: Stage, packet: Packet) -> Packet:
-        """Return the packet with the interfaces that it has at this point."""
+        """Return the packet with the interfaces that it has at this point, told by counts of earlier tables."""
+        if packet.counted:
+            packet = packet._replace(counted=COUNTED)
         if stage.chain == "PREROUTING" or packet.route == "INPUT":
             return packet._replace(out_interface="")
         if packet.route == "OUTPUT":

@@ -9,9 +9,10 @@ from iptviz.engine.chance import CERTAIN, NEVER, times
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.host import UNKNOWN_HOST, Host
-from iptviz.engine.meanings.lists import after, changes
-from iptviz.engine.meanings.table import CHANCE, MEANINGS
+from iptviz.engine.meanings.lists import TURN, after, changes
+from iptviz.engine.meanings.table import MEANINGS, SHARES
 from iptviz.engine.meanings.truth import RuleTruth, needs_of
+from iptviz.engine.packet import COUNTED, COUNTED_LATER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,11 +45,34 @@ def rule_truth(
 
 
 class Turn(NamedTuple):
-    """Some tests of a rule, in their turn: whether they hold, and the packet after those that did and did not."""
+    """Some tests of a rule, in their turn: whether they hold, and the packet after those that did and did not.
+
+    `counts` says that a count decides.
+    """
 
     truth: RuleTruth
     held: Packet
     missed: Packet
+    counts: bool = False
+
+
+_REACH = ("", COUNTED_LATER, COUNTED)
+
+
+def missed_of(turns: Sequence[Turn], goes: str) -> list[Packet]:
+    """Return the packets after each turn's miss; those that the rule takes go that far: see `Packet.counted`.
+
+    A count tells those that it misses from others where these come to the same rules, be it by a later miss.
+    """
+    missed: list[Packet] = []
+    for turn in reversed(turns):
+        told = max(goes, turn.missed.counted, key=_REACH.index)
+        missed.append(turn.missed._replace(counted=told) if turn.counts else turn.missed)
+        goes = goes if turn.truth == _CERTAINLY else COUNTED
+    return missed[::-1]
+
+
+_CERTAINLY = RuleTruth(CERTAIN, ())
 
 
 def turns_of(rule: CompiledRule, packet: Packet, host: Host) -> list[Turn]:
@@ -67,8 +91,10 @@ def turns_of(rule: CompiledRule, packet: Packet, host: Host) -> list[Turn]:
             turns.append(Turn(rule_truth(rule, packet, host, together), packet, packet))
             together = []
         if test is not None:
-            held, missed = (after(test, packet, holds=holds) for holds in (True, False))
-            turns.append(Turn(rule_truth(rule, packet, host, (test,)), held, missed))
+            truth, counts = rule_truth(rule, packet, host, (test,)), test.kind == TURN
+            held = after(test, packet, holds=True)
+            missed = packet if counts else after(test, packet, holds=False)
+            turns.append(Turn(truth, held, missed, counts))
             packet = held
         if turns and not turns[-1].truth.chance:
             break
@@ -110,7 +136,7 @@ def raw_chance(rule: CompiledRule) -> Fraction:
     """Return the chance, in [0, 1], that the rule's chances alone give, whatever else it asks; 1 without any."""
     chance = CERTAIN
     for test in rule.tests:
-        if test.kind == CHANCE:
+        if test.kind in SHARES:
             chance *= test.operand
     return chance
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _MARKS = {"mark", "connmark"}
 ANSWER, NEXT = "answer", "next"
+COUNTED, COUNTED_LATER = "counted", "later"
 
 
 class ConnectionTuple(NamedTuple):
@@ -70,6 +71,8 @@ class Packet(NamedTuple):
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
     all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
+    `counted` is COUNTED where a rule's count (nth) tells this packet from others that may come to the same rules,
+    COUNTED_LATER where it does once this table is passed.
     `destination_name` is what a listing that resolves addresses calls an unknown destination.
     """
 
@@ -108,6 +111,7 @@ class Packet(NamedTuple):
     part: str = ""
     own_port: Condition | None = None
     destination_name: str = ""
+    counted: str = ""
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

@@ -50,6 +50,9 @@ _USUALLY_SO = {*OF_THE_NODE, "target", "unread", "as-printed"}
 MOST_WALKS = 100_000
 """More walks through chains are given up: marks that hang on many questions make each packet another one."""
 
+COUNTS = "turn"
+"""The kind of questions that are always left open: cases by them would have shares of their own."""
+
 EXCLUDED = "excluded"
 """What a leaf says of packets that are not those which are assumed."""
 
@@ -146,7 +149,7 @@ class Unknowns:
             return self.diagrams.no
         if inside == known:
             return self.diagrams.yes
-        if field in self.open:
+        if field in self.open or field.kind == COUNTS:
             self._left_open.append(field)
             return self.diagrams.either((self.diagrams.no, self.diagrams.yes))
         return self.diagrams.test(self.rank(field), region)
@@ -272,7 +275,12 @@ class Unknowns:
     @property
     def left_open(self) -> tuple[Field, ...]:
         """The fields that were left open, as far as they came up."""
-        return tuple(dict.fromkeys(self._left_open))
+        return tuple(field for field in dict.fromkeys(self._left_open) if field.kind != COUNTS)
+
+    @property
+    def counts(self) -> tuple[Field, ...]:
+        """The counts of rules of which nobody knows which packets they take."""
+        return tuple(field for field in dict.fromkeys(self._left_open) if field.kind == COUNTS)
 
     def busiest(self) -> set[Field]:
         """Return the fields that most nodes ask: half of them."""

@@ -22,7 +22,8 @@ from iptviz.engine.chance import (
     total,
 )
 from iptviz.engine.effects import Effect, Stop
-from iptviz.engine.matching import rule_truth, turns_of
+from iptviz.engine.matching import missed_of, rule_truth, turns_of
+from iptviz.engine.packet import COUNTED, COUNTED_LATER
 from iptviz.engine.path import Path, Step, joined
 from iptviz.engine.stacked import answered
 from iptviz.rules.form import RETURN, is_granted
@@ -148,6 +149,17 @@ class Took(NamedTuple):
 
 
 _NOTHING_TAKEN = Took(NEVER, None)
+
+
+def _reached(action: Action | None) -> str:
+    """Return how far packets go that a rule takes: to rules of this table, of later ones, or no further."""
+    if isinstance(action, Stop):
+        return COUNTED_LATER if action.verdict == "ACCEPT" else ""
+    if not isinstance(action, _Called) or action.walked.left:
+        return COUNTED
+    return COUNTED_LATER if any(end.verdict == "ACCEPT" for end in action.walked.ends) else ""
+
+
 _Walk = Generator[Request, Walked, Walked]
 
 
@@ -214,15 +226,15 @@ class Walk:
         self, rule: CompiledRule, packet: Packet, share: Fraction
     ) -> Generator[Request, Walked, Took]:
         """Ask a rule that may change lists, be it that it does not match."""
-        chance, missed = CERTAIN, []
-        here = packet
-        for turn in turns_of(rule, packet, self.host):
+        turns, chances, chance = turns_of(rule, packet, self.host), [], CERTAIN
+        for turn in turns:
             truth = self.settled(turn.truth, share) if turn.truth.chance else turn.truth
-            missed += [(times(chance, 1 - truth.chance), turn.missed)]
-            chance, here = times(chance, truth.chance), turn.held
+            chances.append(times(chance, 1 - truth.chance))
+            chance = times(chance, truth.chance)
             if not chance:
                 break
-        action = (yield from self._act(rule, here)) if chance else None
+        action = (yield from self._act(rule, turns[-1].held)) if chance else None
+        missed = zip(chances, missed_of(turns, _reached(action)), strict=False)
         return Took(chance, action, tuple((part, one) for part, one in missed if part))
 
     def settled(self, truth: RuleTruth, _share: Fraction, /) -> RuleTruth:

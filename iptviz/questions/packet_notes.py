@@ -216,6 +216,8 @@ def _limit_notes(journey: Journey) -> Iterator[Item]:
     """Say where the walk itself fell short."""
     if journey.unknowns.diagrams.rounded:
         yield remark("shares-rounded")
+    if journey.unknowns.counts:
+        yield remark("counts-together", questions=left_open_label(journey.unknowns.counts))
     if journey.unknowns.left_open:
         yield remark("left-open", questions=left_open_label(journey.unknowns.left_open))
 

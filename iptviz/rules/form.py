@@ -137,6 +137,7 @@ def is_unreadable(addresses: str) -> bool:
 
 
 _RECORDING = {"recent", "recent-set"}
+_COUNTING = "turn"
 
 
 class CompiledRule:
@@ -147,7 +148,7 @@ class CompiledRule:
         chain: the name of the chain that holds it.
         tests: what it asks of a packet, all of which must hold, in the rule's order.
         action: what it does then.
-        records: whether one of its tests may change a list, in the order in which they are asked.
+        records: whether one of its tests may change a list or a count, in the order in which they are asked.
         jump: the chain that it jumps or goes to, or None.
         goto: whether that chain does not come back to it.
     """
@@ -159,7 +160,10 @@ class CompiledRule:
         self.chain = chain
         self.tests = tests
         self.action = action
-        self.records = any(test.kind in _RECORDING and test.operand.asking != "rcheck" for test in tests)
+        self.records = any(
+            test.kind == _COUNTING or (test.kind in _RECORDING and test.operand.asking != "rcheck")
+            for test in tests
+        )
         self.goto = action.kind == GOTO
         self.jump = action.name if self.goto or action.kind == JUMP else None
 

@@ -23,7 +23,7 @@ By the kinds of tests, their operands:
     tuple                           `TupleField`
     tracked                         `Tracked`: a test of a connection that must be there
     recent, recent-set, set         `RecentList`, for --set as well; `SetMember`
-    chance                          Fraction in [0, 1], negation included
+    chance, turn                    Fraction in [0, 1], negation included; `turn` is one that is counted: nth
     match                           None: nothing here understands the test, which is a condition in its `quote`
     bytes                           the name of a match that looks at the packet's bytes: see the test's `quote`
     tcp-options                     None: options of TCP, or its flags of ECN, are asked, as in the `quote`

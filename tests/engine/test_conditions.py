@@ -53,6 +53,8 @@ EXAMPLES = {
     "state": (
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
+    "turn": (Condition("turn", "mode nth every 2 packet 0", rule=12), "statistic mode nth every 2 packet 0 at line 12 takes the packet",
+             "statistic mode nth every 2 packet 0 at line 12 does not take the packet"),
     "untracked-type": (Condition("untracked-type", "151"), "this kernel leaves ICMPv6 type 151 untracked",
                        "this kernel tracks ICMPv6 type 151"),
     "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),

@@ -252,6 +252,43 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
 ]  # fmt: skip
 
 
+EVERY_SECOND = "-m statistic --mode nth --every 2 --packet 0"
+HALF = (Fraction(0), Fraction(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("rules", "bounds"),
+    [
+        # one count leaves nothing open, nor one of what another lets pass
+        (f"filter|-A FORWARD {EVERY_SECOND} -j DROP", {"DROP": (Fraction(1, 2),) * 2, "ACCEPT": (Fraction(1, 2),) * 2}),
+        (f"filter|-A FORWARD {EVERY_SECOND} -j DROP\nfilter|-A FORWARD {EVERY_SECOND} -j REJECT",
+         {"DROP": (Fraction(1, 2),) * 2, "REJECT": (Fraction(1, 4),) * 2, "ACCEPT": (Fraction(1, 4),) * 2}),
+        (f"filter|:A -\nfilter|-A FORWARD {EVERY_SECOND} -j A\nfilter|-A FORWARD {EVERY_SECOND} -j REJECT\nfilter|-A A -j DROP",
+         {"DROP": (Fraction(1, 2),) * 2, "REJECT": (Fraction(1, 4),) * 2, "ACCEPT": (Fraction(1, 4),) * 2}),
+        # two counts of the same packets
+        (f"filter|-A FORWARD {EVERY_SECOND} -j LOG\nfilter|-A FORWARD {EVERY_SECOND} -j DROP",
+         {"DROP": (Fraction(0), Fraction(1)), "ACCEPT": (Fraction(0), Fraction(1))}),
+        ((f"mangle|-A PREROUTING {EVERY_SECOND} -j MARK --set-mark 1\nfilter|-A FORWARD {EVERY_SECOND} -j REJECT\n"
+         "filter|-A FORWARD -m mark --mark 1 -j DROP"),
+         {"DROP": HALF, "REJECT": (Fraction(0), Fraction(1)), "ACCEPT": HALF}),
+        ((f"nat|-A PREROUTING {EVERY_SECOND} -j DNAT --to-destination 10.2.0.3\nfilter|-A FORWARD -d 10.2.0.3/32 -j A\n"
+         f"filter|:A -\nfilter|-A A {EVERY_SECOND} -j DROP"), {"DROP": HALF, "ACCEPT": (Fraction(0), Fraction(1, 2))}),
+    ],
+)  # fmt: skip
+def test_counts_of_the_same_packets_give_bounds(
+    rules: str, bounds: dict[str, tuple[Fraction, Fraction]]
+) -> None:
+    result = ask(rules)
+    found = {
+        one.verdict: (one.share, one.most)
+        for one in result.outcomes
+        if one.packet.dnat or "nat|" not in rules
+    }
+    assert found == bounds
+    noted = any("another rule counts the same packets" in note for note in sentences(result.notes))
+    assert noted == any(least != most for least, most in bounds.values())
+
+
 def test_what_the_node_sends_to_itself_comes_back_in_by_lo_and_nat_is_not_asked_again() -> None:
     result = ask(
         """nat|-A OUTPUT -d 10.3.0.1/32 -p tcp -j DNAT --to-destination 10.1.0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -444,3 +445,45 @@ def test_what_comes_by_lo_has_no_address_of_the_link(backend: str) -> None:
         }
         _, trouble = tried(lab, Sent("10.1.0.1", "udp", 8900, 80, source="10.2.0.1"), before, **more)
         assert not trouble, trouble
+
+
+# --- counts --------------------------------------------------------------------------------------------------
+
+EVERY_SECOND = "-p udp -m statistic --mode nth --every 2 --packet 0"
+MARKED = "".join(
+    f";filter|-A FORWARD -m mark --mark {mark}/3 -j {end}"
+    for mark, end in enumerate(("ACCEPT", "DROP", "REJECT", "ACCEPT"))
+)
+COUNTS = {
+    "the same packets": (
+        f"mangle|-A PREROUTING {EVERY_SECOND} -j MARK --set-xmark 1/1;"
+        f"mangle|-A PREROUTING {EVERY_SECOND} -j MARK --set-xmark 2/2{MARKED}"
+    ),
+    "the same packets in another table": (
+        f"mangle|-A PREROUTING {EVERY_SECOND} -j MARK --set-xmark 1/1;"
+        f"mangle|-A FORWARD {EVERY_SECOND} -j MARK --set-xmark 2/2{MARKED}"
+    ),
+    "what another lets pass": (
+        f"nat|-A PREROUTING {EVERY_SECOND} -j DNAT --to-destination 10.2.0.3;nat|-A PREROUTING {EVERY_SECOND} -j DNAT "
+        "--to-destination 10.2.0.4;filter|-A FORWARD -d 10.2.0.4/32 -j DROP;filter|-A FORWARD -d 10.2.0.3/32 -j REJECT"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_counts_of_the_same_packets_have_shares_within_bounds(backend: str) -> None:
+    with wire(backend) as lab:
+        for number, (name, rules) in enumerate(COUNTS.items()):
+            before = load(lab, rules)
+            sents = [Sent("10.2.0.2", "udp", 9000 + 100 * number + place, 80) for place in range(40)]
+            outcomes = iptviz.packet(before, **asked(sents[0])).outcomes
+            for sent in sents:
+                lab.send(sent)
+            counts = matched(before, iptviz.load(lab.router.save("-c").encode()))
+            for outcome in outcomes:
+                if outcome.by is not None:
+                    count = counts["filter", "FORWARD", outcome.by.number]
+                    assert outcome.share * len(sents) <= count <= outcome.most * len(sents), name
+            exact = {outcome.verdict: outcome.share for outcome in outcomes if outcome.at_most is None}
+            cascade = {"REJECT": Fraction(1, 2), "DROP": Fraction(1, 4), "ACCEPT": Fraction(1, 4)}
+            assert exact == (cascade if number == 2 else {}), name

@@ -1,4 +1,4 @@
-"""Lists that the kernel keeps: ipsets, and the addresses that `-m recent` has seen."""
+"""What the kernel keeps: ipsets, the addresses that `-m recent` has seen, and counts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.meanings.truth import Truth, known
-from iptviz.engine.packet import Listing
+from iptviz.engine.packet import COUNTED, Listing
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
@@ -22,10 +22,13 @@ RECORDING = "recent-set"
 ASKING = "recent"
 """The kind of a test whether an address is on a list."""
 
+TURN = "turn"
+"""The kind of a test that one in n packets passes, by a count of its rule."""
+
 
 def changes(test: Test) -> bool:
     """Whether a test changes what later ones find, as soon as it is asked: whatever the rest of the rule says."""
-    return test.kind in {RECORDING, ASKING} and test.operand.asking != "rcheck"
+    return test.kind == TURN or (test.kind in {RECORDING, ASKING} and test.operand.asking != "rcheck")
 
 
 def recent_set(test: Test, _packet: Packet, _host: Host) -> Truth:
@@ -48,6 +51,8 @@ def after(test: Test, packet: Packet, *, holds: bool) -> Packet:
 
     Source: recent_mt in net/netfilter/xt_recent.c.
     """
+    if test.kind == TURN:
+        return packet._replace(counted=COUNTED)
     wanted: RecentList = test.operand
     before, sure = _listing(wanted, packet)
     whose, mask, now = _whose(wanted, packet), _mask(wanted, packet), _time_to_live(packet)

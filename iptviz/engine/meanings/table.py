@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.meanings import addresses, connections, headers, lists
 from iptviz.engine.meanings.truth import Meaning, Truth, known, question, quoted
+from iptviz.engine.packet import COUNTED
 from iptviz.rules.unprinted import AS_PRINTED, CHANCE_LOST, MARK, NODE_PORT, PORT
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 CHANCE = "chance"
 """The kind of a test that holds by chance alone, of which the operand is a Fraction in [0, 1]."""
+SHARES = {CHANCE, lists.TURN}
+"""The kinds of tests of which the operand is the share that they let pass."""
 
 
 def _always_quoted(test: Test, _packet: Packet, _host: Host) -> Truth:
@@ -44,6 +47,16 @@ def _tcp_options(test: Test, packet: Packet, _host: Host) -> Truth:
 def _chance(test: Test, _packet: Packet, _host: Host) -> Truth:
     chance: Truth = test.operand
     return chance
+
+
+def _turn(test: Test, packet: Packet, _host: Host) -> Truth:
+    """One of n packets that come to the rule; which, is known of none that other counts have told apart.
+
+    Each rule counts for itself (net/netfilter/xt_statistic.c): two that see the same packets take the same ones,
+    or never the same, as their counts stand to each other.
+    """
+    chance: Truth = test.operand
+    return question(test.kind, test.value, test) if packet.counted == COUNTED else chance
 
 
 def _own_question(test: Test, _packet: Packet, _host: Host) -> Truth:
@@ -78,6 +91,7 @@ def _unprinted_port(test: Test, packet: Packet, _host: Host) -> Truth:
 MEANINGS: dict[str, Meaning] = {
     "match": _always_quoted,
     CHANCE: _chance,
+    lists.TURN: _turn,
     "bytes": _bytes,
     "tcp-options": _tcp_options,
     **dict.fromkeys(("rate", "quota", "count", "time", "bridge-port"), _own_question),

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 
 def _statistic(match: Match) -> list[Test]:
-    """Read a chance; test: a Fraction in [0, 1], of which a negation is part."""
+    """Read a chance; test: a Fraction in [0, 1], of which a negation is part; in (0, 1) for nth, which counts."""
     chance, text = statistic_chance(match), match.text()
-    return [opaque(text) if chance is None else Test("chance", chance, part=text)]
+    if chance is None:
+        return [opaque(text)]
+    counts = match.option("--every") is not None and 0 < chance < 1
+    return [
+        Test("turn", chance, value=_plain(match), part=text) if counts else Test("chance", chance, part=text)
+    ]
 
 
 def _rate(match: Match) -> list[Test]:
