@@ -12,7 +12,7 @@ from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.meanings.lists import TURN, after, changes
 from iptviz.engine.meanings.table import MEANINGS, SHARES
 from iptviz.engine.meanings.truth import RuleTruth, needs_of
-from iptviz.engine.packet import COUNTED, COUNTED_LATER
+from iptviz.engine.packet import COUNTED, COUNTED_LATER, UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class Turn(NamedTuple):
     counts: bool = False
 
 
-_REACH = ("", COUNTED_LATER, COUNTED)
+_REACH = ("", COUNTED_LATER, COUNTED, UNCOUNTED)
 
 
 def missed_of(turns: Sequence[Turn], goes: str) -> list[Packet]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MARKS = {"mark", "connmark"}
 ANSWER, NEXT = "answer", "next"
-COUNTED, COUNTED_LATER = "counted", "later"
+COUNTED, COUNTED_LATER, UNCOUNTED = "counted", "later", "uncounted"
 
 
 class ConnectionTuple(NamedTuple):
@@ -72,7 +72,7 @@ class Packet(NamedTuple):
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
     all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
     `counted` is COUNTED where a rule's count (nth) tells this packet from others that may come to the same rules,
-    COUNTED_LATER where it does once this table is passed.
+    COUNTED_LATER where it does once this table is passed; UNCOUNTED: each count is taken by itself.
     `destination_name` is what a listing that resolves addresses calls an unknown destination.
     """
 

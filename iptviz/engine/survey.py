@@ -2,7 +2,8 @@
 
 A survey follows a packet through chains of one table. It is asked where connections end, so a rule that can
 only mark, log or count splits nothing: it is noted with the conditions that it hangs on, and what it may have
-changed is unknown from there on. A rule that nothing reaches is told as well, with share 0.
+changed is unknown from there on. A rule that nothing reaches is told as well, with share 0. Counts (nth) of
+several rules are taken to be independent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from iptviz.engine.effects import BrokenJumps, UndecidedError
 from iptviz.engine.host import UNKNOWN_HOST
 from iptviz.engine.matching import settled
 from iptviz.engine.meanings.truth import RuleTruth
+from iptviz.engine.packet import UNCOUNTED
 from iptviz.engine.passive import ENTRY, HOOK, PassiveRules
 from iptviz.engine.walk import Back, Passage, Request, Walk, Walked, add
 
@@ -91,7 +93,7 @@ class _Surveyor:
 
     def __init__(self, table: RuleTable, packet: Packet, rules: Sequence[CompiledRule]) -> None:
         self.table = table
-        self.packet = packet
+        self.packet = packet._replace(counted=UNCOUNTED)
         self.entry = rules
         self.passive = PassiveRules(table)
         self.broken = BrokenJumps({}, {}, {})

@@ -206,7 +206,7 @@ class _Finding:
         def told(unknowns: Unknowns) -> list[ClientPaths]:
             networks = self._asked.networks
             way = Way(survey.hooks, unknowns, asked.hook, networks, survey.alike(networks), survey.few)
-            self._left_open |= bool(unknowns.left_open)
+            self._left_open |= bool(unknowns.left_open or unknowns.counts)
             return Entries(way, asked.packet).made((asked.name,))
 
         try:

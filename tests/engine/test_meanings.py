@@ -53,7 +53,7 @@ LOCAL = Host(local=frozenset({network("192.168.1.10")}))
 CONNECTED = "connection state is not INVALID,UNTRACKED"
 SIX = Packet("ipv6-icmp", network("fd00::1"), icmp_type=(128, 0))
 
-CASES: list[tuple[str, Packet, bool | str]] = [
+CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-s 10.244.0.0/16", SYN, True),
     ("! -s 10.244.0.9/32", SYN, False),
     ("-s 10.244.0.0/24", PING, "source in 10.244.0.0/24"),
@@ -181,6 +181,10 @@ CASES: list[tuple[str, Packet, bool | str]] = [
      "source is in the recent list X at line 2"),
     ("-m recent --rcheck --name X", LISTED._replace(source=None), "source is in the recent list X at line 2"),
     ("-m recent --rcheck --name X", LISTED._replace(listed=(LISTED.listed[0]._replace(seen=0, afresh=True),)), False),
+    ("-m statistic --mode nth --every 4 --packet 0", SYN, Fraction(1, 4)),
+    ("-m statistic --mode nth ! --every 4 --packet 0", SYN, Fraction(3, 4)),
+    ("-m statistic --mode nth --every 4 --packet 0", SYN._replace(counted="counted"),
+     "statistic mode nth every 4 packet 0 at line 2 takes the packet"),
     ("-m limit --limit 3/hour", SYN, "limit 3/hour at line 2 is not exceeded"),
     ("-m hashlimit --hashlimit-above 3/sec --hashlimit-name x", SYN,
      "hashlimit-above 3/sec hashlimit-name x at line 2 is exceeded"),
@@ -218,7 +222,9 @@ CASES: list[tuple[str, Packet, bool | str]] = [
 
 
 @pytest.mark.parametrize(("text", "packet", "expected"), CASES)
-def test_a_match_says_what_the_kernel_says(text: str, packet: Packet, expected: bool | str) -> None:
+def test_a_match_says_what_the_kernel_says(
+    text: str, packet: Packet, expected: bool | str | Fraction
+) -> None:
     (rule,) = Dump(f"*filter\n-A CHAIN {text}\nCOMMIT\n".encode()).tables["filter"].rules_of("CHAIN")
     chance, needs = rule_truth(compiled(rule), packet, LOCAL)
     if isinstance(expected, str):

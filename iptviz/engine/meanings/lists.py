@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.meanings.truth import Truth, known
-from iptviz.engine.packet import COUNTED, Listing
+from iptviz.engine.packet import COUNTED, UNCOUNTED, Listing
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def after(test: Test, packet: Packet, *, holds: bool) -> Packet:
     Source: recent_mt in net/netfilter/xt_recent.c.
     """
     if test.kind == TURN:
-        return packet._replace(counted=COUNTED)
+        return packet if packet.counted == UNCOUNTED else packet._replace(counted=COUNTED)
     wanted: RecentList = test.operand
     before, sure = _listing(wanted, packet)
     whose, mask, now = _whose(wanted, packet), _mask(wanted, packet), _time_to_live(packet)

@@ -89,8 +89,9 @@ def _host_text(network: Network | None) -> str | None:
 def _shown(addresses: str, port: int | None, ports: str) -> str:
     if is_unreadable(addresses) or ports == UNKNOWN_PORTS:
         return addresses
-    text = join_endpoint(addresses, port)
-    return text if port is not None or not ports else f"{text}:{ports}"
+    if port is not None or not ports:
+        return join_endpoint(addresses, port)
+    return f"[{addresses}]:{ports}" if ":" in addresses else f"{addresses}:{ports}"
 
 
 def dnat(call: TargetCall) -> Effect:
