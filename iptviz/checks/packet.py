@@ -25,6 +25,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "endpoint-unseen": "{chain} leads to no endpoint in this incomplete dump; on the node it may",
     "nat-decided-before": "nat sees only the first packet of a connection: DNAT and SNAT of a packet in state "
     "{state} were decided then, and the other tables see it rewritten",
+    "begins-no-connection": "this packet cannot begin a connection, so its state is INVALID; pass --ctstate if "
+    "it belongs to a connection that exists",
+    "times-not-compared": "how long ago an address came to the recent list {name} is not known: its times count "
+    "from the node's start",
     "policies-alone": "no built-in chain of hook {hook} has a rule in this dump: only policies decide",
     "tables-taken-as-empty": lambda *, tables: f"no {_tables(tables)} in the dump; assumed empty",
     "tables-unseen": lambda *, tables: (

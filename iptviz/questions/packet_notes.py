@@ -12,7 +12,7 @@ from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.meanings.connections import CONNECTED
+from iptviz.engine.meanings.connections import CONNECTED, may_begin
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
@@ -138,13 +138,16 @@ def packet_notes(
         from iptviz.questions.ipvs_notes import of_packet
 
         yield from of_packet(node, dumps, start)
-    yield from _limit_notes(journey)
+    yield from _limit_notes(journey, outcomes)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
+    if start.state == "NEW" and not may_begin(start, journey.hooks.host):
+        yield remark("begins-no-connection")
     if start.state in CONNECTED:
         yield remark("nat-decided-before", state=start.state)
     yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)
+    yield from _time_notes(outcomes, journey.hooks.host)
     yield from _setting_notes(journey, start, hook, outcomes)
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
@@ -212,11 +215,11 @@ def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: 
         yield remark("tables-unseen", tables=unseen)
 
 
-def _limit_notes(journey: Journey) -> Iterator[Item]:
+def _limit_notes(journey: Journey, outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
     """Say where the walk itself fell short."""
     if journey.unknowns.diagrams.rounded:
         yield remark("shares-rounded")
-    if journey.unknowns.counts:
+    if journey.unknowns.counts and any(outcome.at_most is not None for outcome in outcomes):
         yield remark("counts-together", questions=left_open_label(journey.unknowns.counts))
     if journey.unknowns.left_open:
         yield remark("left-open", questions=left_open_label(journey.unknowns.left_open))
@@ -266,6 +269,17 @@ def _setting_notes(
     for name in dict.fromkeys(name for name in names if ".conf.all." in name):
         if not journey.hooks.routing.settings.of_interfaces(name.rpartition(".")[2]):
             yield remark("setting-of-all", name=name)
+
+
+def _time_notes(outcomes: tuple[Outcome, ...], host: Host) -> Iterator[Item]:
+    """Say why lists that were supplied leave open what rules ask of them."""
+    asked = (
+        need.condition for outcome in outcomes for need in outcome.when if need.condition.kind == "recent"
+    )
+    names = dict.fromkeys(one.value for one in asked if "--seconds" in one.details)
+    for name in names:
+        if name in (host.recent or ()):
+            yield remark("times-not-compared", name=name)
 
 
 def _narrowing_notes(

@@ -148,6 +148,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
     ("nat|-A PREROUTING -j REDIRECT\nfilter|-A INPUT -m conntrack --ctstate DNAT -j DROP", HOME,
      {"packet does not match -m conntrack --ctstate DNAT": "1 ACCEPT INPUT to this node:80",
       "packet matches -m conntrack --ctstate DNAT": "1 DROP INPUT to this node:80"}),
+    ("nat|-A PREROUTING -j DNAT --to-destination 10.2.0.2-10.2.0.5\nfilter|-A INPUT -j DROP", {"dst": "10.3.0.1"},
+     {"always": "1 ACCEPT FORWARD to 10.2.0.2-10.2.0.5:80"}),
+    ("nat|-A PREROUTING -j DNAT --to-destination 10.2.0.1-10.2.0.5\nfilter|-A INPUT -j DROP", {"dst": "10.3.0.1"},
+     {"each DNAT target is local to this node": "1 DROP INPUT to 10.2.0.1-10.2.0.5:80",
+      "each DNAT target is not local to this node": "1 ACCEPT FORWARD to 10.2.0.1-10.2.0.5:80"}),
     ("nat|-A INPUT -j SNAT --to-source 10.1.0.1-10.1.0.9", HOME, {"always": "1 ACCEPT INPUT as 10.1.0.2"}),
     ("nat|-A INPUT -j SNAT --to-source 10.1.0.1-10.1.0.9 --random", HOME,
      {"always": "1 ACCEPT INPUT as 10.1.0.1-10.1.0.9"}),
@@ -348,6 +353,8 @@ def test_what_cannot_begin_a_connection_of_tcp_is_invalid(
     setting.write_text(f"net.netfilter.nf_conntrack_tcp_loose = {sysctl}\n")
     result = ask(BEGINNING, tcp_flags=flags, sysctl=str(setting))
     assert told(result) == {"always": f"1 {verdict} FORWARD"}
+    noted = any("cannot begin a connection" in note for note in sentences(result.notes))
+    assert noted == (verdict == "DROP")
 
 
 def test_whether_multicast_routers_are_tracked_hangs_on_the_kernel() -> None:

@@ -47,13 +47,17 @@ COMMIT
 
 def test_what_was_given_is_not_asked_for_but_said_more_exactly() -> None:
     dump = iptviz.load(ASKING.encode())
-    recent = Supplied("src=10.1.0.2 ttl: 64 last_seen: 4294937296 oldest_pkt: 1 4294937296\n", "clients")
+    recent = Supplied(
+        "==> clients <==\nsrc=10.1.0.2 ttl: 64 last_seen: 4294937296 oldest_pkt: 1 4294937296\n", "clients"
+    )
     known: dict[str, Any] = {"dst": "10.2.0.2", "protocol": "icmp", "local_ips": ("10.1.0.1",), "mark": 0}
 
     def advice(**about: Any) -> list[str]:
         notes = sentences(iptviz.packet(dump, **(known | about)).notes)
         return [note for note in notes if note.startswith("narrow the packet")]
 
+    timed = iptviz.packet(dump, **known, src="10.1.0.2", icmp_type="8", recent=recent)
+    assert any(note.startswith("how long ago an address came") for note in sentences(timed.notes))
     assert advice() == ["narrow the packet with --src, --icmp-type, --recent"]
     assert advice(src="10.1.0.2", recent=recent) == ["narrow the packet with --icmp-type"]
     assert advice(src="10.1.0.0/16", icmp_type="3", recent=recent) == [

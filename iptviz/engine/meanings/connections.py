@@ -182,14 +182,14 @@ def tracked(
     if state == "NEW" and kind in _NEIGHBOURLY_TODAY:
         untracked = answered(Condition("untracked-type", str(kind)), answer)
         return packet._replace(state=UNTRACKED if untracked else INVALID)
-    if state == "NEW" and not _may_begin(packet, host):
+    if state == "NEW" and not may_begin(packet, host):
         return packet._replace(state=INVALID)
     if state == "NEW" and packet.connmark.keep:
         return packet._replace(state=state, connmark=known_mark(0))
     return packet._replace(state=state)
 
 
-def _may_begin(packet: Packet, host: Host) -> bool:
+def may_begin(packet: Packet, host: Host) -> bool:
     """Whether a packet may be the first of a connection, as far as its headers are known.
 
     Source: icmp_new and icmpv6_new in nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c; of TCP the

@@ -11,6 +11,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import Effect, Stop, TargetCall
+from iptviz.engine.host import FIXED_TYPES
 from iptviz.engine.masquerading import addresses_of, masqueraded
 from iptviz.engine.meanings.connections import PERHAPS
 from iptviz.engine.packet import ConnectionTuple, Packet
@@ -20,6 +21,7 @@ from iptviz.xtables.address import Network, full_mask, join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from iptviz.engine.host import Host
     from iptviz.rules.form import Rewriting
 
 
@@ -100,7 +102,15 @@ def dnat(call: TargetCall) -> Effect:
     destination = asked.network if asked.addresses else call.packet.destination
     port = _port(asked, call.packet.destination_port, drawn=False)
     shown = _shown(asked.addresses or _host_text(destination) or "its address", port, asked.ports)
-    return _to(call, destination, port, shown)
+    return _to(call, destination, port, shown, local=False if _are_others(asked, call.host) else None)
+
+
+def _are_others(asked: Rewriting, host: Host) -> bool:
+    """Whether none of several addresses is known to be this node's."""
+    several = asked.network if asked.span is not None else None
+    if several is None or host.local is None or any(network.meets(several) for _, network in FIXED_TYPES):
+        return False
+    return not any(own.version == several.version and _spans(asked.span, own.value) for own in host.local)
 
 
 def _to(
