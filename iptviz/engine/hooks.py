@@ -99,7 +99,7 @@ class Hooks:
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
-        self.routing = Routing(host)
+        self.routing = Routing(host, lambda: any(each.asks_ttl for each in self.rules))
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
@@ -181,9 +181,13 @@ class Hooks:
     def _grants(self, table: str) -> bool:
         return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
 
-    def _remarked(self, packet: Packet, _answer: Answer) -> On:
-        """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""
-        return On(self.routing.remarked(packet, sure=not self._layers(Stage("raw", "OUTPUT"))))
+    def _remarked(self, packet: Packet, answer: Answer) -> On:
+        """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so.
+
+        Raises:
+            UndecidedError: that hangs on a condition without an answer.
+        """
+        return On(self.routing.remarked(packet, answer, sure=not self._layers(Stage("raw", "OUTPUT"))))
 
     def _layer(self, turn: Turn, answer: Answer) -> int:
         """Return the place of the rules that are asked.

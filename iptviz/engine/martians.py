@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
+from iptviz.engine.marks import known_mark
 from iptviz.engine.packet import ANSWER
 from iptviz.engine.settings import Settings, Side
+from iptviz.supplied.routing_rules import Sought, no_mark_known
 from iptviz.xtables.address import Network, parse_network
 
 if TYPE_CHECKING:
@@ -120,8 +122,22 @@ class Martians:
             or self.settings.greatest("rp_filter", packet.in_interface) is None
         ):
             return False
-        route = routes.lookup(source)
-        return routes.leads_nowhere(source) if route is None else route.device is not None
+        back = self._way_back(packet, source)
+        route = routes.lookup(back)
+        return routes.leads_nowhere(back) if route is None else route.device is not None
+
+    def _way_back(self, packet: Packet, source: Network) -> Sought:
+        """Return the search for the way to a source (__fib_validate_source in net/ipv4/fib_frontend.c).
+
+        The mark is only asked about where src_valid_mark says so.
+        """
+        has_mark = (
+            known_mark(0).told
+            if self.settings.is_off("src_valid_mark", packet.in_interface)
+            else no_mark_known
+        )
+        sources = () if packet.destination is None else (packet.destination,)
+        return Sought(source, sources, "lo", "", has_mark, packet.tos)
 
     def _by_reverse_path(self, packet: Packet) -> str | None:
         """Return why rp_filter drops a packet: 1 asks for a route back by the same interface, 2 for any.
@@ -132,9 +148,10 @@ class Martians:
         filtered = self.settings.greatest("rp_filter", packet.in_interface)
         if not filtered or source is None or source.version != _FOUR or routes is None:
             return None
-        route = routes.lookup(source)
+        back = self._way_back(packet, source)
+        route = routes.lookup(back)
         if route is None:
-            return "rp_filter: no route to the source" if routes.leads_nowhere(source) else None
+            return "rp_filter: no route to the source" if routes.leads_nowhere(back) else None
         if route.kind not in _BACK:
             return f"rp_filter: the route to the source is {route.kind}"
         if filtered != _STRICT or route.device in (None, packet.in_interface):

@@ -53,6 +53,7 @@ class Packet(NamedTuple):
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
     all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
+    `proxied`: TPROXY has given it to a socket of this node, which gets it if routing delivers it.
     `destination_name` is what a listing that resolves addresses calls an unknown destination.
     """
 
@@ -91,6 +92,7 @@ class Packet(NamedTuple):
     part: str = ""
     own_port: Condition | None = None
     destination_name: str = ""
+    proxied: bool = False
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

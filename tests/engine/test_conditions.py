@@ -54,6 +54,12 @@ EXAMPLES = {
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
     "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),
+    "bridged": (Condition("bridged", "cni0"), "packet is bridged within cni0", "packet is not bridged within cni0"),
+    "delivery": (
+        Condition("delivery", "0x1/0x1"),
+        "routing delivers packets of mark 0x1/0x1 to this node",
+        "routing does not deliver packets of mark 0x1/0x1 to this node",
+    ),
     "rewriting": (
         Condition("rewriting", ""), "nat has not rewritten the connection", "nat has rewritten the connection",
     ),

@@ -227,7 +227,7 @@ SENT: dict[str, Any] = {"hook": "output", "src": "10.2.0.1", "in_iface": None}
         ("", {}, {"": "ACCEPT"}),
         (f"mangle|-A PREROUTING {MARK}", {}, {"": "DROP"}),
         (f"filter|-A FORWARD {MARK}", {}, {"": "ACCEPT"}),
-        ("", {"mark": None}, {"output interface is cli": "DROP", "": "ACCEPT"}),
+        ("", {"mark": None}, {"mark is 0x40/0x40": "DROP", "": "ACCEPT"}),
         (f"mangle|-A OUTPUT {MARK}", SENT, {"": "DROP"}),
         (f"filter|-A OUTPUT {MARK}", SENT, {"": "ACCEPT"}),
         (f"raw|-A OUTPUT {MARK}", SENT, {"output interface is cli": "DROP", "": "ACCEPT"}),

@@ -118,6 +118,8 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool | None]] = {
     "fragment": lambda _value, _facts: False,
     "state": lambda value, _facts: "NEW" in value.split(","),
     "group": lambda _value, _facts: False,
+    "delivery": lambda _value, _facts: False,
+    "bridged": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
     "rewriting": lambda _value, _facts: True,
     "sysctl": _setting,

@@ -117,6 +117,8 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool]] = {
     "unseen-chains": lambda _value, _facts: True,
     "fragment": lambda _value, _facts: False,
     "group": lambda _value, _facts: False,
+    "delivery": lambda _value, _facts: False,
+    "bridged": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
     "rewriting": lambda _value, _facts: True,
     "state": lambda value, _facts: value == "NEW",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import BY_ROUTE
-from iptviz.engine.meanings.truth import Truth, known, question
-from iptviz.xtables.address import full_mask
+from iptviz.engine.meanings.truth import Truth, known, question, quoted
+from iptviz.xtables.address import Network, full_mask
+from iptviz.xtables.values.addresses import show_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import Test
     from iptviz.rules.operands import AddressRange
-    from iptviz.xtables.address import Network
 
 
 def source(test: Test, packet: Packet, _host: Host) -> Truth:
@@ -136,10 +136,8 @@ def fragment(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def source_type(test: Test, packet: Packet, host: Host) -> Truth:
     """Whether the source is of a type, as the node's routing sees it."""
-    holds = _is_of_type(packet.source, test.operand, host, local=host.is_local(packet.source))
-    if holds is not None:
-        return known(test, holds=holds)
-    return question("source-type", test.value, test, packet.since("source"))
+    local = host.is_local(packet.source)
+    return _of_type(_Typed("source", packet.source, local, test.operand), test, packet, host)
 
 
 def destination_type(test: Test, packet: Packet, host: Host) -> Truth:
@@ -147,17 +145,88 @@ def destination_type(test: Test, packet: Packet, host: Host) -> Truth:
     local = packet.to_this_node
     if local is None:
         local = host.is_local(packet.destination)
-    holds = _is_of_type(packet.destination, test.operand, host, local=local)
-    if holds is not None:
-        return known(test, holds=holds)
-    if packet.dnat and test.operand == _LOCAL:
-        return question("endpoint-local", "DNAT", test)  # another question than before the rewriting
-    since = packet.since("destination")
-    asked = Condition("destination-type", test.value, rewritten=packet.dnat or "", since=since)
-    return Assumption(asked, holds=not test.negated)
+    return _of_type(_Typed("destination", packet.destination, local, test.operand), test, packet, host)
+
+
+class _Typed(NamedTuple):
+    """An end of a packet, its address, whether that is known to be the node's, and the types that are asked."""
+
+    side: str
+    address: Network | None
+    local: bool | None
+    wanted: tuple[str, ...]
 
 
 _LOCAL, _MULTICAST = ("LOCAL",), ("MULTICAST",)
+_OF_FOUR = ("UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST")
+"""What IPv4 calls addresses: it asks the table `local` alone, for which those of other routes are UNICAST."""
+_ROUTED_SIX = ("LOCAL", "ANYCAST", "UNREACHABLE")
+_SIX = 6
+_ALL_BITS = full_mask(_SIX)
+_NOWHERE = Network(_SIX, 0, _ALL_BITS)
+_MAPPED = Network(_SIX, 0xFFFF << 32, _ALL_BITS & ~0xFFFFFFFF)
+_GROUPS = Network(_SIX, 0xFF << 120, 0xFF << 120)
+_BY_ADDRESS = {"UNSPEC": (_NOWHERE,), "MULTICAST": (_GROUPS,), "UNICAST": (_NOWHERE, _MAPPED, _GROUPS)}
+"""What IPv6 tells by the address alone (ipv6_addr_type): the networks of the type, of UNICAST all others."""
+
+
+def _of_type(asked: _Typed, test: Test, packet: Packet, host: Host) -> Truth:
+    version = host.version if asked.address is None else asked.address.version
+    if version == _SIX:
+        return _of_six(asked, test, packet, host)
+    return _routed(asked._replace(wanted=_kept(asked.wanted, _OF_FOUR)), test, packet, host)
+
+
+def _kept(wanted: tuple[str, ...], types: Iterable[str]) -> tuple[str, ...]:
+    return tuple(one for one in wanted if one in types)
+
+
+def _of_six(asked: _Typed, test: Test, packet: Packet, host: Host) -> Truth:
+    """An address must be of each type that it tells itself, and of one of those that routing tells.
+
+    Source: match_type6 in net/netfilter/xt_addrtype.c.
+    """
+    routed, told = _kept(asked.wanted, _ROUTED_SIX), _kept(asked.wanted, _BY_ADDRESS)
+    if routed and "UNREACHABLE" not in routed:  # the node's own and any router's addresses are UNICAST
+        if told and told != ("UNICAST",):
+            return known(test, holds=False)
+        told = ()
+    answers = {_is_of_class(asked.address, one) for one in told}
+    if False in answers or len(told) > 1:
+        return known(test, holds=False)
+    if None not in answers:
+        return (
+            _routed(asked._replace(wanted=routed), test, packet, host) if routed else known(test, holds=True)
+        )
+    since = packet.since(asked.side)
+    if routed:
+        return quoted(test, since)
+    holds = test.negated == (told == ("UNICAST",))
+    return Assumption(
+        Condition(f"{asked.side}-cidr", ",".join(map(show_network, _BY_ADDRESS[told[0]])), since=since),
+        holds=holds,
+    )
+
+
+def _is_of_class(address: Network | None, wanted: str) -> bool | None:
+    """Whether an address is of a type that it tells itself; None where that is not known."""
+    answers = {_lies_in(address, network) for network in _BY_ADDRESS[wanted]}
+    inside = True if True in answers else None if None in answers else False
+    return inside if inside is None else inside != (wanted == "UNICAST")
+
+
+def _routed(asked: _Typed, test: Test, packet: Packet, host: Host) -> Truth:
+    """Whether routing calls an address one of some types."""
+    holds = _is_of_type(asked.address, asked.wanted, host, local=asked.local) if asked.wanted else False
+    if holds is not None:
+        return known(test, holds=holds)
+    since, value = packet.since(asked.side), ",".join(asked.wanted)
+    if asked.side == "source":
+        return question("source-type", value, test, since)
+    if packet.dnat and asked.wanted == _LOCAL:
+        return question("endpoint-local", "DNAT", test)  # another question than before the rewriting
+    of = Condition("destination-type", value, rewritten=packet.dnat or "", since=since)
+    return Assumption(of, holds=not test.negated)
 
 
 def _is_of_type(
