@@ -224,8 +224,8 @@ CONDITION_KINDS = {
     ),
     "delivery": ConditionKind(
         "routing delivers packets of {} to this node", "routing does not deliver packets of {} to this node",
-        "a mark as TPROXY sets it, or any: 0x1, 0x1/0x1", ("routes",), plain=f"{_BITS}|any", say=_say_mark,
-        hear=_hear_mark,
+        "a mark as TPROXY sets it, or any; ip rule and the table that it names tell: 0x1, 0x1/0x1",
+        plain=f"{_BITS}|any", say=_say_mark, hear=_hear_mark,
     ),
     "rewriting": ConditionKind(
         "nat has not rewritten the connection", "nat has rewritten the connection", always_said=True

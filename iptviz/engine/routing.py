@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
+from iptviz.engine.host import FIXED_TYPES
 from iptviz.engine.martians import LOOPBACK, Martians, lies_in
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.moves import Lost, On
@@ -150,15 +151,19 @@ class Routing:
         )
 
     @staticmethod
-    def _sought_without(packet: Packet) -> Sought | None:
-        """Return what routing looks for; None for an unknown destination.
+    def _is_for_many(address: Network) -> bool:
+        """Whether a program chooses the interface, by its address or an option (ip_route_output_key_hash_rcu)."""
+        return any(kind != "LOCAL" and network.contains(address) for kind, network in FIXED_TYPES)
+
+    def _sought_without(self, packet: Packet) -> Sought | None:
+        """Return what routing looks for; None for an unknown destination, or one for which a program chooses.
 
         What a program sends has no source at first, unless it is bound to one; a stream is routed once more with
         it (ip_route_connect in include/net/route.h), as is what nat or mangle change. What arrives is of the user
         who owns the namespace, and bound to no interface (ip_route_input_slow in net/ipv4/route.c).
         """
         to, source = packet.destination, packet.source
-        if to is None:
+        if to is None or (packet.route == "OUTPUT" and self._is_for_many(to)):
             return None
         sources: tuple[Network, ...] = () if source is None else (source,)
         if packet.route == "OUTPUT" and source is not None and packet.protocol != "tcp" and not packet.dnat:
@@ -177,11 +182,20 @@ class Routing:
         Raises:
             UndecidedError: that hangs on where DNAT has sent it.
         """
-        if packet.route != "OUTPUT" or not self._comes_back(packet, answer):
+        if packet.route != "OUTPUT":
             return On(packet)
+        own = self.host.is_local(packet.destination)
+        if not self._is_led_back(packet, answer):
+            if not self._comes_back(packet, answer):
+                return On(packet)
+            own = own is not False  # else it is for any router of a network
         statuses = packet.statuses | {"CONFIRMED"}  # after POSTROUTING: nf_confirm of nf_conntrack_proto.c
-        own = not packet.destination or not self.host.is_anycast(packet.destination)
         return On(packet._replace(route="INPUT", in_interface="lo", to_this_node=own, statuses=statuses))
+
+    def _is_led_back(self, packet: Packet, answer: Answer) -> bool:
+        """Whether a route of some table, as one that its mark chooses, leads a packet of this node to it."""
+        route = self._route_of(packet, answer) if packet.leaves_by == "lo" else None
+        return route is not None and route.kind in _HERE and route.table != "local"
 
     def _comes_back(self, packet: Packet, answer: Answer) -> bool:
         """Whether a packet of this node is for this node; an unknown address is taken for another host's.
@@ -257,9 +271,10 @@ class Routing:
     def _is_led_here(self, packet: Packet, answer: Answer) -> bool:
         """Whether a route takes a packet to this node that is for none of its addresses.
 
-        One that TPROXY has given to a socket needs such a route, by its mark.
+        One that TPROXY has given to a socket needs such a route, by its mark, and somebody has seen to it.
         """
-        ends = self._ends(packet, answer)
+        told = self.host.routes is not None and (self.host.routes.has_rules or not packet.proxied)
+        ends = self._ends(packet, answer) if told else None
         kinds = {route is not None and route.kind in _HERE for route in ends or ()}
         if len(kinds) == 1:
             return kinds.pop()

@@ -20,6 +20,7 @@ from iptviz.kube.mode import mode_of
 from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.unprinted_notes import unprinted_notes
 from iptviz.rules.iptables import dump_rule
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption, When
     from iptviz.engine.fields import Field
+    from iptviz.engine.host import Host
     from iptviz.engine.journey import Journey
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
@@ -108,6 +110,8 @@ def packet_notes(
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
+    if hook == "output":
+        yield from _copy_notes(host, outcomes)
     if _hangs_on_all_targets(outcomes):
         yield remark("targets-mixed")
     yield from (
@@ -116,6 +120,15 @@ def packet_notes(
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
+
+
+def _copy_notes(host: Host, outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
+    """Say of what is sent to many that a copy comes back (ip_mc_output in net/ipv4/ip_output.c)."""
+    sent = {one.packet.destination for one in outcomes if one.verdict == "ACCEPT" and one.route == "OUTPUT"}
+    for destination in sent:
+        kind = None if destination is None else host.address_type(destination)
+        if destination is not None and kind in {"BROADCAST", "MULTICAST"}:
+            yield remark("copy-comes-back", destination=show_host(destination), joined=kind == "MULTICAST")
 
 
 def _rules_met(dump: Dump, outcomes: tuple[Outcome, ...]) -> Iterator[Rule]:

@@ -53,11 +53,13 @@ class Routes:
     """All routes, ready to be asked.
 
     `rules` choose between tables (`ip rule`). Without any the usual ones do, unless routes of other tables are
-    there, which only rules that nobody handed in can ask.
+    there, which only rules that nobody handed in can ask. `has_rules` says whether there are any.
     """
 
     def __init__(self, routes: Iterable[Route], rules: Iterable[RoutingRule] = ()) -> None:
         self.routes = tuple(routes)
+        rules = tuple(rules)
+        self.has_rules = bool(rules)
         self._rules = sorted(rules or self._rules_of_tables(), key=lambda rule: rule.priority)
         # What the first rules say of every packet, until one that is not asked about all of them.
         self._asked = [rule.leads_to for rule in takewhile(lambda rule: rule.usual, self._rules)]

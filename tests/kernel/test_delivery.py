@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import iptviz
+from iptviz.checks.wording import sentence
 from tests.kernel.frames import Sent
+from tests.kernel.lab import BACKENDS
 from tests.kernel.namespaces import inside
 from tests.kernel.random_tables import in_other_family
 from tests.kernel.test_packets import asked, known_of_tracking, matched, predicted
@@ -48,15 +50,38 @@ class Asking:
             (self.place / name).write_text(text)
         return {name: str(self.place / name) for name in files}
 
+    def counted(self) -> tuple[Rules, iptviz.Dump]:
+        """Return the rules that have counted packets since this was asked last, and the dump now."""
+        after = iptviz.load(self.lab.router.save("-c").encode())
+        found = matched(self.before, after)
+        self.before = after
+        return found, after
+
     def outcomes(self, sent: Sent, **more: object) -> tuple[tuple[Outcome, ...], Rules]:
         """Send a packet; what is said of it, and the rules that counted it."""
         self.lab.send(sent)
-        after = iptviz.load(self.lab.router.save("-c").encode())
+        counted, after = self.counted()
         assume = (*known_of_tracking(after), *more.pop("assume", ()))  # type: ignore[misc]
         question = asked(sent, out_iface=None, **more)
-        counted = matched(self.before, after)
-        self.before = after
         return iptviz.packet(after, **question, assume=assume).outcomes, counted
+
+
+def by_a_program(lab: Wire, sent: Sent, mark: int = 0) -> None:
+    """Let a program of the router send a packet from an address and a port of its own, for many or for one."""
+    six = sent.family == 6
+    level, option = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if six else (socket.IPPROTO_IP, socket.IP_TOS)
+    with (
+        inside(lab.router.name),
+        socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        sender.setsockopt(level, option, sent.tos)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        if six:
+            sender.setsockopt(level, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("srv"))
+        sender.bind((sent.source, sent.sport))
+        with contextlib.suppress(OSError):  # there is no route, or the packet was dropped
+            sender.sendto(b"", (sent.destination, sent.dport))
 
 
 def of_family(sent: Sent, family: int) -> Sent:
@@ -185,8 +210,7 @@ def test_addresses_are_of_the_types_that_the_kernel_gives_them(
                 destination=destination
             )
             lab.send(sent)
-            after = iptviz.load(lab.router.save("-c").encode())
-            counted = matched(asking.before, after)
+            counted, after = asking.counted()
             for given in parts:
                 question = asked(sent, **{"local_ips": (), "out_iface": None, **given})
                 told = iptviz.packet(after, **question).outcomes
@@ -194,11 +218,79 @@ def test_addresses_are_of_the_types_that_the_kernel_gives_them(
                     troubles.append(
                         f"{destination} {sorted(given)}: {[(one.verdict, one.when, sorted(predicted(one) - counted), sorted(counted - predicted(one))) for one in told]}"
                     )
-            asking.before = after
     assert not troubles, "\n".join(troubles)
+
+
+def texts(result: iptviz.PacketResult) -> list[str]:
+    return [sentence(note) for note in result.notes]
 
 
 def asking_main(asking: Asking, lab: Wire) -> dict[str, str]:
     """Hand in the main table alone."""
     (asking.place / "main").write_text(shown(lab, "route"))
     return {"routes": str(asking.place / "main")}
+
+
+# --- what the router itself sends to many ----------------------------------------------------------------------
+
+SENT_TO_MANY = """*raw
+-A PREROUTING -p udp
+-A OUTPUT -p udp
+COMMIT
+*mangle
+-A OUTPUT -p udp
+-A POSTROUTING -p udp
+-A INPUT -i srv -p udp
+-A INPUT -i lo -p udp
+COMMIT
+*nat
+-A PREROUTING -p udp
+-A INPUT -p udp
+-A OUTPUT -p udp
+-A POSTROUTING -p udp
+COMMIT
+*filter
+-A INPUT -p udp -m conntrack --ctstate NEW
+-A INPUT -p udp -m addrtype --dst-type {}
+-A OUTPUT -p udp
+COMMIT
+"""
+COMING_BACK = {
+    ("raw", "PREROUTING", 1),
+    ("mangle", "INPUT", 1),
+    ("filter", "INPUT", 1),
+    ("filter", "INPUT", 2),
+}
+"""The rules that count the copy: nat had its say when it was sent."""
+
+
+@pytest.mark.parametrize(("backend", "family"), [("nft", 4), ("legacy", 6)])
+def test_a_copy_of_what_is_sent_to_many_comes_back(backend: str, family: int, tmp_path: Path) -> None:
+    destinations = {4: ("255.255.255.255", "10.2.0.255"), 6: ("ff02::1",)}[family]
+    with wire(backend, family) as lab:
+        lab.router.load(SENT_TO_MANY.format({4: "BROADCAST", 6: "MULTICAST"}[family]))
+        asking = Asking(lab, tmp_path)
+        given = asking.given(routes=shown(lab, *ROUTES), addresses=shown(lab, "addr"))
+        for number, destination in enumerate(destinations):
+            sent = of_family(Sent("10.2.0.5", "udp", 4000 + number, 80, source="10.2.0.1"), family)
+            sent = sent._replace(destination=destination)
+            by_a_program(lab, sent)
+            counted, after = asking.counted()
+            result = iptviz.packet(after, **asked(sent, out_iface="srv", **given))
+            (outcome,) = result.outcomes
+            assert (outcome.verdict, outcome.route) == ("ACCEPT", "OUTPUT")
+            assert {*counted} == {*predicted(outcome), *COMING_BACK}
+            assert any(f"a copy of what it sends to {destination}" in note for note in texts(result))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_is_sent_to_any_router_stays_on_this_one(backend: str, tmp_path: Path) -> None:
+    sent = Sent("fd10:2::", "udp", 4000, 80, source="fd10:2::1")
+    with wire(backend, 6) as lab:
+        lab.router.load(SENT_TO_MANY.format("ANYCAST"))
+        asking = Asking(lab, tmp_path)
+        given = asking.given(routes=shown(lab, "route"), addresses=shown(lab, "addr"))
+        by_a_program(lab, sent)
+        counted, after = asking.counted()
+        (outcome,) = iptviz.packet(after, **asked(sent, out_iface=None, local_ips=(), **given)).outcomes
+        assert (outcome.verdict, outcome.route, predicted(outcome)) == ("ACCEPT", "INPUT", counted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -11,8 +9,8 @@ import pytest
 import iptviz
 from tests.kernel.frames import CLIENT, Sent
 from tests.kernel.lab import BACKENDS
-from tests.kernel.namespaces import inside
 from tests.kernel.random_tables import in_other_family
+from tests.kernel.test_delivery import by_a_program
 from tests.kernel.test_packets import asked, matched, predicted
 from tests.kernel.wire import wire
 
@@ -136,29 +134,18 @@ OF_TABLES = {
 BEHIND = ("lookup 100 priority 600", "lookup main priority 550")
 
 
-MARKING = (
-    "*mangle\n-A PREROUTING -p udp -j MARK --set-mark 0x9\n-A INPUT -p udp\nCOMMIT\n"
-    + COUNTING.replace("*mangle\n", "*mangle\n-A OUTPUT -p udp -j MARK --set-mark 0x9\n")
+MARKING = COUNTING.replace(
+    "*mangle\n",
+    """*mangle
+-A PREROUTING -p udp -j MARK --set-mark 0x9
+-A OUTPUT -p udp -m udp ! --dport 82 -j MARK --set-mark 0x9
+-A INPUT -i lo -p udp
+-A INPUT -p udp -m addrtype ! --dst-type LOCAL
+-A POSTROUTING -o lo -p udp
+""",
 )
 UNTOLD = {"oif cli lookup 100", "not oif cli lookup 100"}
 """To what a sender is bound no question about a packet tells; what arrives is bound to nothing."""
-
-
-def by_a_program(lab: Wire, sent: Sent) -> None:
-    """Let a program of the router send a packet from an address and a port of its own."""
-    version = socket.AF_INET if sent.family == 4 else socket.AF_INET6
-    with inside(lab.router.name), socket.socket(version, socket.SOCK_DGRAM) as sender:
-        sender.setsockopt(
-            *(
-                (socket.IPPROTO_IP, socket.IP_TOS)
-                if sent.family == 4
-                else (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
-            ),
-            sent.tos,
-        )
-        sender.bind((sent.source, sent.sport))
-        with contextlib.suppress(OSError):  # there is no route, or the packet was dropped
-            sender.sendto(b"", (sent.destination, sent.dport))
 
 
 @pytest.mark.parametrize(("backend", "family"), [("nft", 4), ("legacy", 6)])
@@ -172,28 +159,38 @@ def test_each_way_to_select_does_what_the_kernel_does(backend: str, family: int,
         ):
             lab.router.run("ip", f"-{family}", *command.split())
         before = iptviz.load(lab.router.save("-c").encode())
-        for number, rule in enumerate(SELECTING):
+        for number, rule in enumerate(SELECTING if family == 4 else SELECTING[::2]):
             selecting = rule.format(**NAMES[family])
             lab.router.run("ip", f"-{family}", "rule", "add", *selecting.split(), "priority", "500")
             (tmp_path / "routes").write_text(shown(lab))
-            for sent, sends in packets(family, 4000 + number):
-                by_a_program(lab, sent) if sends else lab.send(sent)
+            for sent, mark in packets(family, 4000 + number):
+                lab.send(sent) if mark is None else by_a_program(lab, sent, mark)
                 after = iptviz.load(lab.router.save("-c").encode())
-                question = asked(sent, out_iface=None, routes=str(tmp_path / "routes"))
+                question = asked(sent, out_iface=None, routes=str(tmp_path / "routes"), mark=mark or 0)
                 outcomes = iptviz.packet(after, **question).outcomes
-                if not (sends and rule in UNTOLD):
-                    name = f"{selecting}, {'sent' if sends else 'arriving'}"
+                if mark is None or rule not in UNTOLD:
+                    name = f"{selecting}, {'arriving' if mark is None else f'sent with mark {mark} to {sent.dport}'}"
                     troubles += disagreements(name, outcomes, matched(before, after))
                 before = after
             lab.router.run("ip", f"-{family}", "rule", "del", "priority", "500")
     assert not troubles, "\n".join(troubles)
 
 
-def packets(family: int, port: int) -> Iterator[tuple[Sent, bool]]:
-    """Yield a packet that arrives, and one that the router sends."""
-    for source in (CLIENT, "10.2.0.1"):
-        sent = Sent("10.2.0.5", "udp", port, 80, tos=0x10, source=source)
-        yield sent if family == 4 else in_other_family(sent), source != CLIENT
+class Sending(NamedTuple):
+    """A packet, with which mark a program of the router sends it; None: it arrives."""
+
+    sent: Sent
+    mark: int | None
+
+
+def packets(family: int, port: int) -> Iterator[Sending]:
+    """Yield a packet that arrives, and some that the router sends: mangle marks those that do not go to port 82."""
+    for mark, dport in ((None, 80), (0, 80), (8, 82)):
+        source = CLIENT if mark is None else "10.2.0.1"
+        sent = Sent(
+            "10.2.0.5", "udp", port + 100 * (dport - 80) + (mark or 0) * 10, dport, tos=0x10, source=source
+        )
+        yield Sending(sent if family == 4 else in_other_family(sent), mark)
 
 
 def shown(lab: Wire) -> str:
