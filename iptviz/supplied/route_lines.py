@@ -91,7 +91,7 @@ def read_line(line: str, place: SourceLine, usual: UsualRoute) -> Route:
     network = _destination(words[0], 6 if six else 4, place)
     metric = _metric(_after(words, "metric") or "0", place)
     table = table_name(_after(words, "table") or usual.table_of(kind))
-    sources = _destination(words[2], network.version, place) if words[1:2] == ["from"] else None
+    sources = _sources(words[2], network.version, place) if words[1:2] == ["from"] else None
     return Route(network, kind, device, gateway, metric, table, sources)
 
 
@@ -122,7 +122,7 @@ def _of_object(item: dict[str, object], place: SourceLine, usual: UsualRoute) ->
     kind = shown(item.get("type", "unicast"))
     network = _destination(shown(item.get("dst")), 6 if six else 4, place)
     table = table_name(shown(item.get("table", usual.table_of(kind))))
-    sources = _destination(shown(item["from"]), network.version, place) if "from" in item else None
+    sources = _sources(shown(item["from"]), network.version, place) if "from" in item else None
     metric = _metric(shown(item.get("metric", 0)), place)
     route = Route(network, kind, device, gateway, metric, table, sources)
     for other in others:
@@ -142,6 +142,12 @@ def _destination(text: str, version: int, place: SourceLine) -> Network:
     if network is None:
         raise place.error(f"invalid route destination {quoted(text)}", HINT)
     return network
+
+
+def _sources(text: str, version: int, place: SourceLine) -> Network | None:
+    """Return the sources of a route; None for all of them."""
+    network = _destination(text, version, place)
+    return network if network.mask else None
 
 
 def _usual_table(kind: str) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _OF_ALL = {*USUAL_TABLES, "unspec", "0"}
 """The tables that need no rule of the user's to be asked."""
 
+_NAMES_LOCAL = re.compile(r"\btable (?:local|255)\b|\"table\": ?\"local\"")
 _HOPS = re.compile(r"\\\s+(?=nexthop\s)")
 
 # Routes by mask, then by family and address: those of the fewest sources first.
@@ -202,18 +203,29 @@ def _better(one: Route, other: Route) -> Route:
 
 
 def _longest_first(masks: _Masks) -> _Masks:
-    return dict(sorted(masks.items(), key=lambda item: item[0].bit_count(), reverse=True))
+    found = {mask: {key: _asked(routes) for key, routes in values.items()} for mask, values in masks.items()}
+    return dict(sorted(found.items(), key=lambda item: item[0].bit_count(), reverse=True))
+
+
+def _asked(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    """Return the routes to one network that are asked: one for some sources hides that for all, but for the default.
+
+    The kernel goes on with shorter prefixes then (fib6_node_lookup_1 in net/ipv6/ip6_fib.c).
+    """
+    some = tuple(route for route in routes if route.sources is not None)
+    return some if some and routes[0].network.mask else routes
 
 
 def read_routes(text: str, source: str, *, table: str = "", six: bool = False) -> Routes:
     """Read what `ip route`, `ip -6 route` or `ip route show table all` print, as text or, with -j, as JSON.
 
-    `table` is the one that was asked for, which no line names then; `six` says that `ip -6` was.
+    `table` is the one that was asked for, which no line names then; `six` says that `ip -6` was. Where the table
+    `local` is named, all but `main` are.
 
     Raises:
         DumpError: a line is no route.
     """
-    usual = UsualRoute(table, six=six)
+    usual = UsualRoute(table or ("main" if _NAMES_LOCAL.search(text) else ""), six=six)
     return Routes(read_json_routes(text, source, usual) if is_json(text) else _of_lines(text, source, usual))
 
 

@@ -312,10 +312,8 @@ def test_routes_of_ipv6_may_be_for_some_sources_alone(source: str, expected: str
         "default from fd00:1::/64 via fe80::1 dev d1 metric 1024 pref medium\n"
         "fd00:9::/64 from fd00:2::/64 dev d2 metric 1024 pref medium\n"
         "default via fe80::2 dev d0 metric 1024 pref medium\n"
-        "fd00:9::/64 dev d0 metric 1024 pref medium\n"
+        "fd00:9::/64 dev hidden metric 1024 pref medium\n"
     )
-    if source == "fd00:1::5":
-        text = text.replace("fd00:9::/64 dev d0 metric 1024 pref medium\n", "")
     objects = [
         {"dst": words[0], **({"from": words[2]} if words[1] == "from" else {}), "dev": words[words.index("dev") + 1], "metric": 1024, "pref": "medium"}
         for words in map(str.split, text.splitlines())
@@ -393,3 +391,12 @@ def test_routes_of_other_tables_may_be_asked_by_rules_that_nobody_shows() -> Non
         Routes(routes.routes[1:], USUAL_RULES).leads_nowhere(Sought(eight)) is False
     )  # nobody knows the main table
     assert read_routes("10.0.0.0/8 dev d0\n", "routes").leads_nowhere(Sought(eight))
+
+
+def test_where_all_tables_are_named_what_names_none_is_of_the_main_one() -> None:
+    alone = "local 10.9.0.0/16 dev lo\n"
+    named = "local 192.0.2.2 dev eth0 table local\n"
+    objects = '[{"type":"local","dst":"10.9.0.0/16","dev":"lo"},{"type":"local","dst":"192.0.2.2","dev":"eth0","table":"local"}]'
+    assert [route.table for route in read_routes(alone, "routes").routes] == ["local"]
+    for text in (alone + named, objects):
+        assert [route.table for route in read_routes(text, "routes").routes] == ["main", "local"]
