@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked
-from iptviz.engine.moves import Enter, Move, On, Unseen
+from iptviz.engine.moves import Enter, Lost, Move, On, Unseen
 from iptviz.engine.routing import Routing
 
 if TYPE_CHECKING:
@@ -181,13 +181,13 @@ class Hooks:
     def _grants(self, table: str) -> bool:
         return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
 
-    def _remarked(self, packet: Packet, answer: Answer) -> On:
+    def _remarked(self, packet: Packet, answer: Answer) -> On | Lost:
         """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so.
 
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
-        return On(self.routing.remarked(packet, answer, sure=not self._layers(Stage("raw", "OUTPUT"))))
+        return self.routing.remarked(packet, answer, sure=not self._layers(Stage("raw", "OUTPUT")))
 
     def _layer(self, turn: Turn, answer: Answer) -> int:
         """Return the place of the rules that are asked.

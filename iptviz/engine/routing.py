@@ -67,14 +67,16 @@ class Routing:
         why = self.martians.on_arrival(packet, answer)
         return On(packet) if why is None else Lost(packet, why)
 
-    def remarked(self, packet: Packet, answer: Answer, *, sure: bool) -> Packet:
+    def remarked(self, packet: Packet, answer: Answer, *, sure: bool) -> On | Lost:
         """Route a packet of this node again where mangle has changed its mark; `sure`: no other table has.
 
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
         routed = self._sent_on(packet, answer)
-        return routed if sure or routed.leaves_by == packet.leaves_by else routed._replace(leaves_by=None)
+        if sure or routed.leaves_by == packet.leaves_by:
+            return self._unless_unsent(routed, answer)
+        return On(routed._replace(leaves_by=None))
 
     def resent(self, packet: Packet, answer: Answer) -> On | Lost:
         """Route a packet of this node again, whose destination nat has changed, or given back.
@@ -105,13 +107,13 @@ class Routing:
     def _refused(self, packet: Packet, answer: Answer) -> str | None:
         """Return why no route takes a packet that is not for this node; None where one does, or none is known."""
         routes, sought = self.host.routes, self._sought(packet, answer)
-        if routes is None or sought is None:
+        may_be_own = packet.route == "OUTPUT" and self.host.is_local(packet.destination) is not False
+        if routes is None or sought is None or may_be_own:
             return None
         route = routes.lookup(sought)
         if route is not None:
             return f"route is {route.kind}" if route.kind in REFUSING else None
-        own_known = self.host.is_local(packet.destination) is False
-        return "no route to the destination" if own_known and routes.leads_nowhere(sought) else None
+        return "no route to the destination" if routes.leads_nowhere(sought) else None
 
     def _sent_on(self, packet: Packet, answer: Answer) -> Packet:
         """Return a packet with the interface by which it leaves now, None where that is not known."""

@@ -119,7 +119,7 @@ SELECTING = (
     "ipproto udp dport 80 lookup 100", "dport 81 lookup 100", "uidrange 0-0 lookup 100", "uidrange 1-9 lookup 100",
     "to {far} iif cli fwmark 0x9 lookup 100", "to {far} iif cli fwmark 0x8 lookup 100", "goto 600", "goto 700",
     "lookup 100 suppress_prefixlength 0", "lookup 100 suppress_prefixlength 16", "lookup 100 suppress_prefixlength 24",
-    "unreachable", "from {other} prohibit", "to {far} blackhole", "iif lo unreachable", "lookup 200",
+    "unreachable", "from {other} prohibit", "to {far} blackhole", "iif lo unreachable", "fwmark 0x9 prohibit", "not fwmark 0x9 unreachable", "lookup 200",
     "fwmark 0x9 lookup 300", "fwmark 0x8 lookup 300",
 )  # fmt: skip
 NAMES = {
