@@ -210,7 +210,8 @@ def _longest_first(masks: _Masks) -> _Masks:
 def _asked(routes: tuple[Route, ...]) -> tuple[Route, ...]:
     """Return the routes to one network that are asked: one for some sources hides that for all others.
 
-    The kernel goes on with shorter prefixes then (fib6_node_lookup_1 in net/ipv6/ip6_fib.c); default routes have none.
+    The kernel goes on with shorter prefixes then (fib6_node_lookup_1 in net/ipv6/ip6_fib.c): none are shorter than
+    that of default routes.
     """
     some = tuple(route for route in routes if route.sources is not None)
     return some if some and routes[0].network.mask else routes

@@ -17,6 +17,7 @@ from iptviz.supplied.routing_rules import (
     rules_among,
 )
 from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.values.addresses import show_network
 
 ALL = """\
 default via 192.0.2.1 dev eth0 proto static metric 100\x20
@@ -400,3 +401,31 @@ def test_where_all_tables_are_named_what_names_none_is_of_the_main_one() -> None
     assert [route.table for route in read_routes(alone, "routes").routes] == ["local"]
     for text in (alone + named, objects):
         assert [route.table for route in read_routes(text, "routes").routes] == ["main", "local"]
+
+
+NEXT_HOPS = """\
+10.5.0.0/16 nhid 1 via 10.2.0.2 dev srv
+10.6.0.0/16 nhid 9
+\tnexthop via 10.2.0.2 dev srv weight 1
+\tnexthop via 10.2.0.3 dev srv weight 1
+blackhole 10.7.0.0/16 nhid 3 dev lo
+10.8.0.0/16 via 10.99.0.1 dev srv onlink
+10.9.0.0/16  encap ip id 5 src 0.0.0.0 dst 10.2.0.2 ttl 0 tos 0 dev srv scope link
+"""
+NEXT_HOPS_JSON = """[{"dst":"10.5.0.0/16","nhid":1,"gateway":"10.2.0.2","dev":"srv","flags":[]},
+{"dst":"10.6.0.0/16","nhid":9,"flags":[],"nexthops":[{"gateway":"10.2.0.2","dev":"srv","weight":1,"flags":[]},{"gateway":"10.2.0.3","dev":"srv","weight":1,"flags":[]}]},
+{"type":"blackhole","dst":"10.7.0.0/16","nhid":3,"dev":"lo","flags":[]},
+{"dst":"10.8.0.0/16","gateway":"10.99.0.1","dev":"srv","flags":["onlink"]},
+{"dst":"10.9.0.0/16","encap":"ip","id":5,"src":"0.0.0.0","dst":"10.2.0.2","ttl":0,"tos":0,"dev":"srv","scope":"link","flags":[]}]"""
+
+
+@pytest.mark.parametrize("text", [NEXT_HOPS, NEXT_HOPS_JSON])
+def test_next_hops_of_their_own_and_tunnels_are_read_as_iproute2_prints_them(text: str) -> None:
+    found = [
+        (show_network(one.network), one.kind, one.device, one.gateway)
+        for one in read_routes(text, "routes").routes
+    ]
+    assert found == [
+        ("10.5.0.0/16", "unicast", "srv", "10.2.0.2"), ("10.6.0.0/16", "unicast", "srv", None), ("10.7.0.0/16", "blackhole", "lo", None),
+        ("10.8.0.0/16", "unicast", "srv", "10.99.0.1"), ("10.9.0.0/16", "unicast", "srv", None),
+    ]  # fmt: skip
