@@ -73,9 +73,9 @@ class Host(NamedTuple):
         return self._type_of_four(address) if address.version == _FOUR else self._type_of_six(address)
 
     def _type_of_four(self, address: Network) -> str | None:
-        routed = self.routes.local_type(address) if self.routes else None
-        if routed in _LOCAL_KINDS:
-            return routed.upper()
+        routed = self.routes.local_route(address) if self.routes else None
+        if routed is not None and routed.kind in _LOCAL_KINDS:
+            return routed.kind.upper()
         if not _is_host(address):
             return None
         if any(address in own.broadcasts for own in self._own()):
@@ -116,13 +116,28 @@ class Host(NamedTuple):
         """Whether an address of IPv6 is that of any router of a network in which this node has an address."""
         if address.version == _FOUR or not _is_host(address):
             return False
-        if self.routes is not None and self.routes.local_type(address) == "anycast":
+        routed = self.routes.local_route(address) if self.routes else None
+        if routed is not None and routed.kind == "anycast":
             return True
         return any(
             own.anycast == address and self.sysctl(f"net.ipv6.conf.{name}.forwarding") != "0"
             for name, addresses in (self.addresses or {}).items()
             for own in addresses
         )
+
+    def interface_of(self, address: Network) -> str | None:
+        """Return the interface that has an address, be it a broadcast address, where that is known."""
+        if _LOOPBACK[address.version].contains(address):
+            return "lo"
+        routed = self.routes.local_route(address) if self.routes else None
+        if routed is not None:
+            return routed.device
+        having = (
+            name
+            for name, addresses in (self.addresses or {}).items()
+            if any(address in (own.address, *own.broadcasts) for own in addresses)
+        )
+        return next(having, None)
 
     def _own(self) -> Iterator[InterfaceAddress]:
         for addresses in (self.addresses or {}).values():

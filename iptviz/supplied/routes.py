@@ -96,10 +96,9 @@ class Routes:
         known = any(route.table == "main" and route.network.version == version for route in self.routes)
         return known and self.ends(sought) == frozenset((None,))
 
-    def local_type(self, address: Network) -> str | None:
-        """Return the kind of the route that the table `local` alone has for an address; None for none."""
-        found = self._in_table("local", Sought(address))
-        return found.route.kind if found.route else None
+    def local_route(self, address: Network) -> Route | None:
+        """Return the route that the table `local` alone has for an address; None for none."""
+        return self._in_table("local", Sought(address)).route
 
     @cached_property
     def has_local(self) -> frozenset[int]:
@@ -210,8 +209,7 @@ def _longest_first(masks: _Masks) -> _Masks:
 def _asked(routes: tuple[Route, ...]) -> tuple[Route, ...]:
     """Return the routes to one network that are asked: one for some sources hides that for all others.
 
-    The kernel goes on with shorter prefixes then (fib6_node_lookup_1 in net/ipv6/ip6_fib.c): none are shorter than
-    that of default routes.
+    The kernel goes on with a shorter prefix then: fib6_node_lookup_1 in net/ipv6/ip6_fib.c.
     """
     some = tuple(route for route in routes if route.sources is not None)
     return some if some and routes[0].network.mask else routes

@@ -162,7 +162,8 @@ class Addresses(NamedTuple):
 
 TYPES = {
     4: Addresses(
-        ("UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE,UNREACHABLE,PROHIBIT", "LOCAL,BROADCAST", "UNICAST,MULTICAST"),
+        ("UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE,UNREACHABLE,PROHIBIT", "LOCAL,BROADCAST", "UNICAST,MULTICAST",
+         "LOCAL --limit-iface-in", "UNICAST,BROADCAST --limit-iface-in"),
         ("route add unreachable 10.7.0.0/24", "route add blackhole 10.7.1.0/24", "route add prohibit 10.7.2.0/24",
          "addr add 10.8.1.1/31 dev cli", "addr add 10.8.2.1/30 dev cli", "addr add 10.8.3.1/24 brd 10.8.3.77 dev cli",
          "addr add 10.8.4.1/32 dev cli"),
@@ -171,7 +172,8 @@ TYPES = {
     ),
     6: Addresses(
         ("UNICAST", "LOCAL", "ANYCAST", "MULTICAST", "UNREACHABLE", "UNSPEC", "LOCAL,MULTICAST", "UNICAST,LOCAL",
-         "UNICAST,MULTICAST", "LOCAL,ANYCAST,UNREACHABLE", "UNICAST,UNREACHABLE", "MULTICAST,UNREACHABLE"),
+         "UNICAST,MULTICAST", "LOCAL,ANYCAST,UNREACHABLE", "UNICAST,UNREACHABLE", "MULTICAST,UNREACHABLE",
+         "LOCAL --limit-iface-in", "UNICAST --limit-iface-in", "UNICAST,LOCAL --limit-iface-in"),
         ("route add unreachable fd10:7::/64", "route add blackhole fd10:7:1::/64", "addr add fd10:8::1/127 dev cli nodad",
          "addr add fd10:8:1::1/126 dev cli nodad", "addr add fd10:8:2::1/128 dev cli nodad", "route add fd10:8:3::/64 dev srv",
          "route add fd10:8:4::/64 via fd10:2::2 dev srv"),

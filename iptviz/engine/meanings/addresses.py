@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import BY_ROUTE
-from iptviz.engine.meanings.truth import Truth, known, question, quoted
+from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
 from iptviz.xtables.address import Network, full_mask
 from iptviz.xtables.values.addresses import show_network
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import Test
-    from iptviz.rules.operands import AddressRange
+    from iptviz.rules.operands import AddressRange, TypeOnInterface
 
 
 def source(test: Test, packet: Packet, _host: Host) -> Truth:
@@ -146,6 +146,48 @@ def destination_type(test: Test, packet: Packet, host: Host) -> Truth:
     if local is None:
         local = host.is_local(packet.destination)
     return _of_type(_Typed("destination", packet.destination, local, test.operand), test, packet, host)
+
+
+def type_on_interface(test: Test, packet: Packet, host: Host) -> Truth:
+    """Whether an address is of a type on one interface; else it is quoted.
+
+    Of IPv4 an address that another interface has is UNICAST there, of IPv6 it is only not LOCAL.
+    """
+    wanted: TypeOnInterface = test.operand
+    address = packet.source if wanted.side == "source" else packet.destination
+    kind = None if address is None else host.address_type(address)
+    name = packet.in_interface if wanted.by == "in" else packet.out_interface
+    holds = None if kind is None or address is None else _holds_on(wanted.types, address, kind, host, name)
+    if wanted.types == _LOCAL and host.is_local(address) is False:
+        holds = False
+    return either(test, holds=holds, since=packet.since(wanted.side))
+
+
+def _holds_on(
+    types: tuple[str, ...], address: Network, kind: str, host: Host, name: str | None
+) -> bool | None:
+    """Whether an address of a known type is of one that is wanted on the interface `name`; None: not known."""
+    there = _kind_there(address, kind, host, name)
+    if address.version != _SIX:
+        return None if there is None else there in types
+    told = all(_is_of_class(address, one) for one in _kept(types, _BY_ADDRESS))
+    routed = _kept(types, _ROUTED_SIX)
+    if not told or not routed:
+        return told
+    return None if there is None or routed != _LOCAL else there in routed
+
+
+def _kind_there(address: Network, kind: str, host: Host, name: str | None) -> str | None:
+    """Return the type of an address on an interface; None where that is not known."""
+    if kind in {"UNICAST", "MULTICAST"} or address == _TO_ALL:
+        return kind
+    having = host.interface_of(address)
+    if name is None or having is None:
+        return None
+    return kind if having == name else "UNICAST"
+
+
+_TO_ALL = Network(4, 0xFFFFFFFF, 0xFFFFFFFF)
 
 
 class _Typed(NamedTuple):
