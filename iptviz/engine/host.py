@@ -100,10 +100,13 @@ class Host(NamedTuple):
             return None
         sought = asked_by_node(address)
         route = self.routes.lookup(sought)
-        if route is not None and route.table == "local" and route.kind in _LOCAL_KINDS:
-            return route.kind.upper()
-        if self.local is None and _SIX not in self.routes.has_local:  # which goes before: it may have it
+        in_local = route is not None and route.table == "local"
+        if (
+            self.local is None and _SIX not in self.routes.has_local and not in_local
+        ):  # it goes before: it may have it
             return None
+        if route is not None and route.kind in _LOCAL_KINDS:
+            return route.kind.upper()
         if route is None:
             return "UNREACHABLE" if self.routes.leads_nowhere(sought) else None
         if route.kind in REFUSING:

@@ -121,7 +121,8 @@ class Routing:
         if packet.route == "OUTPUT" and local:
             return packet._replace(leaves_by="lo")
         route = self._route_of(packet, answer) if self.host.out_interface is None else None
-        return packet._replace(leaves_by=route.device if route else self.host.out_interface)
+        leads_on = route is not None and route.kind not in REFUSING  # which IPv6 shows with lo
+        return packet._replace(leaves_by=route.device if route and leads_on else self.host.out_interface)
 
     def _is_own(self, address: Network | None) -> bool | None:
         """Whether what this node sends to an address stays on it."""

@@ -31,7 +31,7 @@ def sysctls(*settings: str) -> Supplied | None:
 
 def cases(rules: str, *settings: str, **about: Any) -> dict[str, str]:
     """Ask about a packet; the verdict of each case."""
-    result = ask(rules, sysctl=sysctls(*settings), **about)
+    result = ask(rules, **{"sysctl": sysctls(*settings), **about})
     return {clauses(outcome.first) if outcome.first else "": outcome.verdict for outcome in result.outcomes}
 
 
@@ -289,6 +289,49 @@ def test_a_rule_may_refuse(rule: str, said: str, about: dict[str, Any]) -> None:
     assert (why(outcome), outcome.verdict) == (said, "DROP" if said else "ACCEPT")
 
 
+def test_what_ipv6_refuses_is_not_sent_to_loopback() -> None:
+    routes = Supplied(
+        "unreachable fd10:9::/64 dev lo metric 1024 pref medium\nfd10:2::/64 dev srv pref medium\n", "routes"
+    )
+    about = SENT_SIX | {"dst": "fd10:9::1", "local_ips": ("fd10:2::1",), "hook": "output", "in_iface": None}
+    (outcome,) = ask("filter|-A OUTPUT -s fd10:8::/64 -j DROP", routes=routes, **about).outcomes
+    assert why(outcome) == "route is unreachable"
+
+
+def test_a_source_that_is_led_to_this_node_is_a_martian() -> None:
+    about = {"out_iface": None, "routes": Supplied(LED_HERE, "routes")}
+    marking = f"mangle|-A PREROUTING {MARK}\nfilter|-A INPUT -s 10.9.0.0/16 -j DROP"
+    asks_mark, accepts = f"{ALL}src_valid_mark=", f"{ALL}accept_local="
+    assert cases(marking, f"{asks_mark}0", f"{CLI}src_valid_mark=0", **about) == {"": "ACCEPT"}
+    assert cases(marking, f"{asks_mark}1", f"{accepts}1", **about) == {"": "ACCEPT"}
+    (lost,) = ask(
+        marking, sysctl=sysctls(f"{asks_mark}1", f"{accepts}0", f"{CLI}accept_local=0"), **about
+    ).outcomes
+    assert why(lost) == "martian source: an address of this node, and accept_local is not 1"
+    assert set(cases(marking, **about)) == {f"{ALL}src_valid_mark=1 and {ALL}accept_local is not 1", ""}
+
+
+@pytest.mark.parametrize(("version", "expected"), [(4, "ACCEPT"), (6, "DROP")])
+def test_ipv6_calls_local_what_any_route_leads_here(version: int, expected: str) -> None:
+    rules = "0:\tfrom all lookup local\n9:\tfrom all lookup 100\n32766:\tfrom all lookup main\n"
+    end = " metric 1024 pref medium" if version == 6 else ""
+    routes = Supplied(f"local default dev lo table 100{end}\ndefault dev srv{end}\n{rules}", "routes")
+    about = (
+        {"src": "10.1.0.2", "dst": "10.9.0.9"}
+        if version == 4
+        else SENT_SIX | {"dst": "fd10:9::1", "local_ips": ("fd10:2::1",)}
+    )
+    led = {
+        "out_iface": None,
+        "routes": routes,
+        "sysctl": sysctls(f"{ALL}accept_local=1"),
+        "src": about["src"],
+    }
+    network = {4: "10.0.0.0/8", 6: "fd10::/16"}[version]
+    rule = f"filter|-A INPUT -s {network} -m addrtype --dst-type LOCAL -j DROP"
+    assert cases(rule, **about | led) == {"": expected}
+
+
 def test_the_mark_of_mangle_may_lead_nowhere() -> None:
     routes = Supplied(TABLES.replace("lookup 100", "prohibit"), "routes")
     (outcome,) = ask(f"mangle|-A OUTPUT {MARK}", out_iface=None, routes=routes, **SENT).outcomes
@@ -305,11 +348,12 @@ def test_without_a_route_nothing_goes_on(about: dict[str, Any]) -> None:
     assert unknown == ({"": "ACCEPT"} if about else arriving)  # it may be an address of the node
 
 
+PLAIN = sysctls(f"{ALL}src_valid_mark=0", f"{CLI}src_valid_mark=0")
 LED_HERE = TABLES.replace("default dev cli table 100", "local default dev lo table 100")
 
 
 def test_a_route_of_a_mark_may_lead_to_this_node() -> None:
-    about = {"out_iface": None, "routes": Supplied(LED_HERE, "routes")}
+    about = {"out_iface": None, "routes": Supplied(LED_HERE, "routes"), "sysctl": PLAIN}
     rules = "filter|-A INPUT -m addrtype --dst-type LOCAL -j DROP\nfilter|-A FORWARD -j REJECT"
     assert cases(rules, **about, mark=0x40) == {"": "ACCEPT"}
     assert cases(rules, **about, mark=0) == {"": "REJECT"}
@@ -329,7 +373,7 @@ def test_tproxy_needs_a_route_for_its_mark() -> None:
     }
     assert cases(PROXY) == asked
     assert cases(PROXY, routes=ROUTES) == asked  # without ip rule nobody knows
-    led = {"out_iface": None, "routes": Supplied(LED_HERE, "routes"), **LISTENING}
+    led = {"out_iface": None, "routes": Supplied(LED_HERE, "routes"), "sysctl": PLAIN, **LISTENING}
     (outcome,) = ask(
         f"{PROXY}\nnat|-A PREROUTING -m addrtype --dst-type LOCAL -j DNAT --to 10.2.0.9", **led
     ).outcomes

@@ -107,6 +107,11 @@ COMMIT
 """
 BY_MARK = ("rule add fwmark 0x1 lookup 100", "route add local default dev lo table 100")
 LISTENS = "a program listens on TPROXY port 5000"
+SETTINGS = """net.ipv4.conf.all.src_valid_mark = {}
+net.ipv4.conf.cli.src_valid_mark = 0
+net.ipv4.conf.all.accept_local = 0
+net.ipv4.conf.cli.accept_local = 0
+"""
 TRANSPARENT = {4: (socket.IPPROTO_IP, 19), 6: (socket.IPPROTO_IPV6, 75)}
 
 
@@ -134,11 +139,17 @@ def test_what_tproxy_takes_needs_a_route_to_this_node(backend: str, family: int,
         ):
             for command in BY_MARK if step == 2 else ():
                 lab.router.run("ip", f"-{family}", *command.split())
-            routes = asking.given(routes=shown(lab, *ROUTES))
+            routes = asking.given(routes=shown(lab, *ROUTES), sysctl=SETTINGS.format(0))
             (outcome,), counted = asking.outcomes(
                 sent._replace(sport=4000 + step), assume=(LISTENS,), **routes
             )
             assert (outcome.verdict, outcome.route, predicted(outcome)) == (verdict, route, counted)
+        if family == 4:  # the source is looked up with the mark: so it is this node's, which nobody else has
+            lab.router.run("sysctl", "-qw", "net.ipv4.conf.all.src_valid_mark=1")
+            routes = asking.given(routes=shown(lab, *ROUTES), sysctl=SETTINGS.format(1))
+            (outcome,), counted = asking.outcomes(other._replace(sport=4009), assume=(LISTENS,), **routes)
+            assert (outcome.verdict, outcome.route, predicted(outcome)) == ("DROP", "", counted)
+            lab.router.run("sysctl", "-qw", "net.ipv4.conf.all.src_valid_mark=0")
         # Nobody tells of routes: it is for routing to say.
         told, counted = asking.outcomes(other._replace(sport=4010), assume=(LISTENS,))
         said = {one.when[-1].text: one for one in told}
