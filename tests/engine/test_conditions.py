@@ -54,7 +54,7 @@ EXAMPLES = {
         Condition("state", "ESTABLISHED,RELATED"), "connection state is ESTABLISHED,RELATED", "connection state is not ESTABLISHED,RELATED",
     ),
     "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),
-    "bridged": (Condition("bridged", "cni0"), "packet is bridged within cni0", "packet is not bridged within cni0"),
+    "bridged": (Condition("bridged", "shop-br"), "packet is bridged within shop-br", "packet is not bridged within shop-br"),
     "delivery": (
         Condition("delivery", "0x1/0x1"),
         "routing delivers packets of mark 0x1/0x1 to this node",
