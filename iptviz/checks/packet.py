@@ -38,6 +38,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "set-not-handed-in": "set {name} is not in the given ipsets: rules that match it are conditions",
     "own-addresses-unknown": "the node's own addresses are unknown: assumed that the packet leaves the node "
     "(pass --local-ip or --addresses)",
+    "copy-comes-back": lambda *, destination, joined: (
+        f"this node also gets a copy of what it sends to {destination}{', if it has joined' if joined else ''}: "
+        "back in by the interface that it leaves by, through raw and mangle PREROUTING and INPUT, not followed"
+    ),
     "targets-mixed": "if some DNAT targets are local to this node and others are not, cases that depend on it do "
     "not apply (pass --local-ip or --addresses)",
     "settings-unseen": lambda *, names: (

@@ -183,7 +183,7 @@ def _first_marking(node: Examined) -> Dump | None:
 
 def _tells_apart(rule: RoutingRule, bits: int) -> bool:
     """Whether a rule selects just one of two packets of which one bears the mark alone, the other none."""
-    if rule.mark is None or rule.leads_to in _SAME:
+    if rule.mark is None or rule.does != "lookup" or rule.leads_to in _SAME:
         return False
     value, mask = rule.mark
     return (bits & mask == value & mask) != (value & mask == 0)

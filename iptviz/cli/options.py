@@ -175,7 +175,9 @@ AddressesOption = Annotated[
 RoutesOption = Annotated[
     FileArgument,
     told_option(
-        "--routes", "FILE", "Output of `ip route` on the node, also with `ip rule`: where packets leave."
+        "--routes",
+        "FILE",
+        "Output of `ip route` on the node, best `ip route show table all` with `ip rule`: where packets go.",
     ),
     Named.ROUTE_FILE,
 ]

@@ -53,6 +53,14 @@ def _hear_endpoint(words: str) -> str | None:
     return "DNAT" if words == _EACH_TARGET else words.removesuffix(" is") if words.endswith(" is") else None
 
 
+def _say_mark(value: str) -> str:
+    return "any mark" if value == "any" else f"mark {value}"
+
+
+def _hear_mark(words: str) -> str | None:
+    return "any" if words == "any mark" else words.removeprefix("mark ")
+
+
 def _hear_network(words: str) -> str | None:
     """Return a network; a range, which the same words state, is none."""
     return None if re.match("[^ ]*-", words) else words
@@ -213,6 +221,15 @@ CONDITION_KINDS = {
     "group": ConditionKind(
         "this node has joined {}", "this node has not joined {}", "a multicast address: 239.1.2.3",
         plain=r"2(?:2[4-9]|3\d)(?:\.\d+){3}|ff[0-9a-f:]+",
+    ),
+    "bridged": ConditionKind(
+        "packet is bridged within {}", "packet is not bridged within {}",
+        "an interface that may be a bridge: cni0", names="interface",
+    ),
+    "delivery": ConditionKind(
+        "routing delivers packets of {} to this node", "routing does not deliver packets of {} to this node",
+        "a mark as TPROXY sets it, or any; ip rule and the table that it names tell: 0x1, 0x1/0x1",
+        plain=f"{_BITS}|any", say=_say_mark, hear=_hear_mark,
     ),
     "rewriting": ConditionKind(
         "nat has not rewritten the connection", "nat has rewritten the connection", always_said=True

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, untemplated
-from iptviz.engine.moves import Enter, Move, On, Unseen
+from iptviz.engine.moves import Enter, Lost, Move, On, Unseen
 from iptviz.engine.packet import COUNTED
 from iptviz.engine.routing import Routing
 
@@ -103,7 +103,7 @@ class Hooks:
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
-        self.routing = Routing(host)
+        self.routing = Routing(host, lambda: any(each.asks_ttl for each in self.rules))
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
@@ -190,9 +190,13 @@ class Hooks:
         state = "ESTABLISHED" if packet.part else self._state
         return On(tracked(packet, state, self.host, answer))
 
-    def _remarked(self, packet: Packet, _answer: Answer) -> On:
-        """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so."""
-        return On(self.routing.remarked(packet, sure=not self._layers(Stage("raw", "OUTPUT"))))
+    def _remarked(self, packet: Packet, answer: Answer) -> On | Lost:
+        """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so.
+
+        Raises:
+            UndecidedError: that hangs on a condition without an answer.
+        """
+        return self.routing.remarked(packet, answer, sure=not self._layers(Stage("raw", "OUTPUT")))
 
     def _layer(self, turn: Turn, answer: Answer) -> int:
         """Return the place of the rules that are asked.

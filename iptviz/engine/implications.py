@@ -118,7 +118,7 @@ def _by_route(unknowns: Asked, condition: Condition, asked: int) -> int:
 
 def _leaves_by(route: Route, wanted: list[Range], unknowns: Asked, asked: int) -> int:
     """Return whether a route leads out by one of some interfaces."""
-    if route.device is None or route.kind != "unicast":
+    if route.device is None or route.kind != "unicast" or route.sources is not None:
         return asked
     leaves = meets(interfaces(route.device), region_of(wanted))
     return unknowns.diagrams.yes if leaves else unknowns.diagrams.no

@@ -97,6 +97,11 @@ class Mark(NamedTuple):
         open_bits = mask & self.keep
         return ((self.value ^ value) & open_bits, open_bits) if open_bits else True
 
+    def told(self, value: int, mask: int) -> bool | None:
+        """Whether `(mark & mask) == value`; None where that is not known."""
+        found = self.equals(value, mask)
+        return found if isinstance(found, bool) else None
+
 
 def known_mark(value: int) -> Mark:
     """Return a mark that is known."""

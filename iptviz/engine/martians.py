@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
+from iptviz.engine.marks import known_mark
 from iptviz.engine.packet import ANSWER
 from iptviz.engine.settings import Settings, Side
+from iptviz.supplied.routing_rules import Sought
 from iptviz.xtables.address import Network, parse_network
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.supplied.routing_rules import HasMark
 
     Answer = Callable[[Condition], bool | None]
 
@@ -103,11 +106,31 @@ class Martians:
             return None
         filtered = self.settings.greatest("rp_filter", packet.in_interface)
         looked_up = source == _OWN_LOOPBACK or not lies_in(source, LOOPBACK) or bool(filtered)
-        if not looked_up or not self.host.is_local(source) or self._by_loopback(packet, answer):
+        if not looked_up or not self._is_own(packet, source, answer) or self._by_loopback(packet, answer):
             return None
         if self.settings.is_on("accept_local", _incoming(packet), answer):
             return None
         return "martian source: an address of this node, and accept_local is not 1"
+
+    def _is_own(self, packet: Packet, source: Network, answer: Answer) -> bool:
+        """Whether a source is known to be one of this node's, or led to it by a route as those that TPROXY needs.
+
+        Where there are such routes, or rules, the kernel looks at more than its addresses (fib_validate_source).
+        It looks with the packet's mark if src_valid_mark says so.
+        """
+        routes = self.host.routes
+        if self.host.is_local(source) or routes is None:
+            return bool(self.host.is_local(source))
+        back = self._way_back(packet, source)
+        own = [
+            (route := routes.lookup(back._replace(has_mark=mark.told))) is not None and route.kind == "local"
+            for mark in (known_mark(0), packet.mark)
+        ]
+        return (
+            own[self.settings.is_on("src_valid_mark", _incoming(packet), answer)]
+            if any(own) != all(own)
+            else own[0]
+        )
 
     def tells_reverse_path(self, packet: Packet) -> bool:
         """Whether it is known if rp_filter drops a packet that arrived."""
@@ -120,8 +143,33 @@ class Martians:
             or self.settings.greatest("rp_filter", packet.in_interface) is None
         ):
             return False
-        route = routes.lookup(source)
-        return routes.leads_nowhere(source) if route is None else route.device is not None
+        back = self._way_back(packet, source)
+        route = routes.lookup(back)
+        return routes.leads_nowhere(back) if route is None else route.device is not None
+
+    def _way_back(self, packet: Packet, source: Network) -> Sought:
+        """Return the search for the way to a source (__fib_validate_source in net/ipv4/fib_frontend.c).
+
+        The mark is only asked about where src_valid_mark says so; where that is not known, either way must do.
+        """
+        sources = () if packet.destination is None else (packet.destination,)
+        return Sought(
+            source, sources, "lo", "", self._mark_back(packet), packet.tos, packet.protocol,
+            packet.destination_port, packet.source_port, 0,
+        )  # fmt: skip
+
+    def _mark_back(self, packet: Packet) -> HasMark:
+        plain, marked = known_mark(0).told, packet.mark.told
+        if self.settings.is_off("src_valid_mark", packet.in_interface):
+            return plain
+        if self.settings.greatest("src_valid_mark", packet.in_interface):
+            return marked
+
+        def has_mark(value: int, mask: int) -> bool | None:
+            either = plain(value, mask)
+            return either if either == marked(value, mask) else None
+
+        return has_mark
 
     def _by_reverse_path(self, packet: Packet) -> str | None:
         """Return why rp_filter drops a packet: 1 asks for a route back by the same interface, 2 for any.
@@ -132,9 +180,10 @@ class Martians:
         filtered = self.settings.greatest("rp_filter", packet.in_interface)
         if not filtered or source is None or source.version != _FOUR or routes is None:
             return None
-        route = routes.lookup(source)
+        back = self._way_back(packet, source)
+        route = routes.lookup(back)
         if route is None:
-            return "rp_filter: no route to the source" if routes.leads_nowhere(source) else None
+            return "rp_filter: no route to the source" if routes.leads_nowhere(back) else None
         if route.kind not in _BACK:
             return f"rp_filter: the route to the source is {route.kind}"
         if filtered != _STRICT or route.device in (None, packet.in_interface):

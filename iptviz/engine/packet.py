@@ -73,6 +73,7 @@ class Packet(NamedTuple):
     all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
     `counted` is COUNTED where a rule's count (nth) tells this packet from others that may come to the same rules,
     COUNTED_LATER where it does once this table is passed; UNCOUNTED: each count is taken by itself.
+    `proxied`: TPROXY has given it to a socket of this node, which gets it if routing delivers it.
     `destination_name` is what a listing that resolves addresses calls an unknown destination.
     """
 
@@ -112,6 +113,7 @@ class Packet(NamedTuple):
     own_port: Condition | None = None
     destination_name: str = ""
     counted: str = ""
+    proxied: bool = False
 
     def or_else(self, other: Packet, line: int) -> Packet:
         """Return what is known of a packet that is either this or `other`, as the rule at `line` decides."""

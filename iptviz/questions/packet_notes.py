@@ -21,6 +21,7 @@ from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.unprinted_notes import unprinted_notes
 from iptviz.rules.iptables import dump_rule
 from iptviz.xtables.address import full_mask
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,6 +153,8 @@ def packet_notes(
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
+    if hook == "output":
+        yield from _copy_notes(host, outcomes)
     if _hangs_on_all_targets(outcomes):
         yield remark("targets-mixed")
     yield from (
@@ -160,6 +163,15 @@ def packet_notes(
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open, given_of(start, host))
+
+
+def _copy_notes(host: Host, outcomes: tuple[Outcome, ...]) -> Iterator[Item]:
+    """Say of what is sent to many that a copy comes back (ip_mc_output in net/ipv4/ip_output.c)."""
+    sent = {one.packet.destination for one in outcomes if one.verdict == "ACCEPT" and one.route == "OUTPUT"}
+    for destination in sent:
+        kind = None if destination is None else host.address_type(destination)
+        if destination is not None and kind in {"BROADCAST", "MULTICAST"}:
+            yield remark("copy-comes-back", destination=show_host(destination), joined=kind == "MULTICAST")
 
 
 def _rules_met(dump: Dump, outcomes: tuple[Outcome, ...]) -> Iterator[Rule]:

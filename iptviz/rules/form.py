@@ -231,3 +231,7 @@ class RuleSet(Protocol):
     @property
     def wants_tracking(self) -> bool:
         """Whether some rule makes the kernel track connections."""
+
+    @property
+    def asks_ttl(self) -> bool:
+        """Whether some rule asks for the time to live, or changes it."""

@@ -13,7 +13,7 @@ from iptviz.rules.thorough import rule_of
 from iptviz.rules.unprinted import DISPATCHING, Unprinted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
@@ -217,6 +217,7 @@ _WANTING = (
     "-j SYNPROXY", "-j CT --helper", "-j CT --zone", "-j CT --timeout", "-j CT --ctevents",
 )  # fmt: skip
 """What makes the kernel track connections, the most frequent first (nf_ct_netns_get)."""
+_ABOUT_TTL = ("-m ttl", "-m hl", "-j TTL", "-j HL")
 
 
 class DumpRules:
@@ -237,5 +238,13 @@ class DumpRules:
     @cached_property
     def wants_tracking(self) -> bool:
         """Whether some rule makes the kernel track connections: a search of bytes."""
+        return self._has(_WANTING)
+
+    @cached_property
+    def asks_ttl(self) -> bool:
+        """Whether some rule asks for the time to live, or changes it: a search of bytes."""
+        return self._has(_ABOUT_TTL)
+
+    def _has(self, texts: Iterable[str]) -> bool:
         tables = self.dump.tables.values()
-        return any(next(table.rules_with(text), None) for text in _WANTING for table in tables)
+        return any(next(table.rules_with(text), None) for text in texts for table in tables)

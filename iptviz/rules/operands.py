@@ -5,6 +5,7 @@ By the kinds of tests, their operands:
     source, destination             networks (a tuple of `Network`, None: cannot be read), of which one is enough
     source-range, destination-range `AddressRange`, None: cannot be read
     source-type, destination-type   types of `-m addrtype` in capitals, a tuple
+    type-on-interface               `TypeOnInterface`
     protocol                        its name, else its number, as iptables-save prints it; `all` is any
     in-interface, out-interface     its name, with a `+` at the end the beginning of names
     source-port, destination-port   `Range`
@@ -53,6 +54,14 @@ class AddressRange(NamedTuple):
     version: int
     first: int
     last: int
+
+
+class TypeOnInterface(NamedTuple):
+    """The `types` that one interface gives the source or destination: the one it comes `in` by, or goes `out`."""
+
+    side: str
+    types: tuple[str, ...]
+    by: str
 
 
 class TcpFlags(NamedTuple):

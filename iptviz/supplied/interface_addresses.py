@@ -6,17 +6,22 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.supplied.lines import is_json, read_json, shown
-from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.address import Network, full_mask, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _LINE = re.compile(
     r"^(?:\d+: (?P<heading>[^\s:@]+)(?:@\S+)?: <"
-    r"|(?:\d+: (?P<device>[^\s:@]+)(?:@\S+)?)?[ \t]+inet6? (?P<address>[^\s/]+)\S*(?P<rest>[^\n]*))",
+    r"|(?:\d+: (?P<device>[^\s:@]+)(?:@\S+)?)?[ \t]+"
+    r"inet6? (?P<address>[^\s/]+)(?P<length>/\d+)?\S*(?P<rest>[^\n]*))",
     re.MULTILINE,
 )
+_BROADCAST = re.compile(r" brd (?P<address>\S+)")
 _SCOPE = re.compile(r" scope (?P<scope>\S+)(?P<flags>[^\\]*)")
+_FOUR = 4
+_LEAST_POINT_TO_POINT, _LEAST_SIX_LINK = 31, 127
+"""The lengths of prefixes from which on a network has no broadcast address, or none for any router."""
 _SECOND = frozenset({"secondary", "deprecated", "tentative", "temporary", "dadfailed"})
 
 
@@ -24,12 +29,36 @@ class InterfaceAddress(NamedTuple):
     """An address of an interface.
 
     `scope` is `global`, `link`, `host` and so on, empty where nothing tells it. `first` says that the kernel does
-    not pass it over for others of its network, or since it is not to be used any more.
+    not pass it over for others of its network, or since it is not to be used any more. `network` is the one that
+    it came with, None where nothing tells it, `broadcast` the broadcast address that somebody gave it.
     """
 
     address: Network
     scope: str
     first: bool
+    network: Network | None = None
+    broadcast: Network | None = None
+
+    @property
+    def broadcasts(self) -> Iterator[Network]:
+        """The broadcast addresses that come with it (fib_add_ifaddr in net/ipv4/fib_frontend.c)."""
+        if self.broadcast is not None:
+            yield self.broadcast
+        network = self.network
+        if (
+            network is not None
+            and network.version == _FOUR
+            and network.mask.bit_count() < _LEAST_POINT_TO_POINT
+        ):
+            yield Network(_FOUR, network.value | (full_mask(_FOUR) & ~network.mask), full_mask(_FOUR))
+
+    @property
+    def anycast(self) -> Network | None:
+        """The address of any router of its network (addrconf_join_anycast in net/ipv6/addrconf.c)."""
+        network = self.network
+        if network is None or network.version == _FOUR or network.mask.bit_count() >= _LEAST_SIX_LINK:
+            return None
+        return Network(network.version, network.value, full_mask(network.version)) if network.value else None
 
 
 ByInterface = dict[str, tuple[InterfaceAddress, ...]]
@@ -61,7 +90,17 @@ def _of_text(text: str) -> Iterator[tuple[str, InterfaceAddress]]:
         if network is not None and current:
             told = _SCOPE.search(line["rest"])
             flags = set(told["flags"].split()) if told else set()
-            yield current, InterfaceAddress(network, told["scope"] if told else "", not flags & _SECOND)
+            broadcast = _BROADCAST.search(line["rest"])
+            yield (
+                current,
+                InterfaceAddress(
+                    network,
+                    told["scope"] if told else "",
+                    not flags & _SECOND,
+                    parse_network(f"{line['address']}{line['length']}") if line["length"] else None,
+                    parse_network(broadcast["address"]) if broadcast else None,
+                ),
+            )
 
 
 def _of_json(text: str) -> Iterator[tuple[str, InterfaceAddress]]:
@@ -71,7 +110,13 @@ def _of_json(text: str) -> Iterator[tuple[str, InterfaceAddress]]:
             network = parse_network(shown(info.get("local"))) if isinstance(info, dict) else None
             if network is not None:
                 first = not any(info.get(flag) for flag in _SECOND)
+                length, broadcast = shown(info.get("prefixlen", "")), shown(info.get("broadcast", ""))
+                wide = (
+                    parse_network(f"{info['local']}/{length}") if length and "address" not in info else None
+                )
                 yield (
                     shown(device.get("ifname")),
-                    InterfaceAddress(network, shown(info.get("scope", "")), first),
+                    InterfaceAddress(
+                        network, shown(info.get("scope", "")), first, wide, parse_network(broadcast)
+                    ),
                 )

@@ -51,7 +51,7 @@ def read_json(text: str, source: str, command: str) -> list[dict[str, object]]:
     hint = f"pass the unchanged output of `{command}`"
     what = f'cannot parse "{command}" output: '
     try:
-        document: object = json.loads(text)
+        document: object = json.loads(text, object_pairs_hook=_first_of_each)
     except json.JSONDecodeError as error:
         raise SourceLine(source, error.lineno).error(f"{what}{error.msg}", hint) from None
     except (ValueError, RecursionError):
@@ -62,6 +62,11 @@ def read_json(text: str, source: str, command: str) -> list[dict[str, object]]:
         if not isinstance(item, dict):
             raise SourceLine(source, 1).error(f"{what}{quoted(shown(item))} is not an object", hint)
     return document
+
+
+def _first_of_each(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object, with the first of keys that come twice: `ip -j route` has the tunnel's `dst` last."""
+    return dict(reversed(pairs)) if len(pairs) > len(dict(pairs)) else dict(pairs)
 
 
 def is_json(text: str) -> bool:

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import quoted
 from iptviz.supplied.lines import SourceLine, read_json, shown
+from iptviz.supplied.routing_rules import all_alike, lies_in, table_name
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from iptviz.supplied.routing_rules import Sought
 
 HINT = "pass the output of `ip route`, `ip -6 route` or `ip route show table all`"
 _COMMAND = "ip -j route"
@@ -35,7 +38,8 @@ class Route(NamedTuple):
         device: the device packets leave by; None where there is none, or several that differ.
         gateway: the next hop's address; None where there is none, or several that differ.
         metric: the lower, the better; 0 where none is printed.
-        table: its name or number.
+        table: its name, or its number where it has none.
+        sources: those of which packets take it, where not all do (`from`, in IPv6).
     """
 
     network: Network
@@ -44,6 +48,7 @@ class Route(NamedTuple):
     gateway: str | None
     metric: int
     table: str
+    sources: Network | None = None
 
     def or_by(self, device: str | None, gateway: str | None) -> Route:
         """Return the route that packets take by its own next hop or by another one."""
@@ -51,6 +56,12 @@ class Route(NamedTuple):
             device=device if device == self.device else None,
             gateway=gateway if gateway == self.gateway else None,
         )
+
+    def serves(self, sought: Sought) -> bool | None:
+        """Whether a packet to its destinations is one of those that take it; None where that is not known."""
+        if self.sources is None:
+            return True
+        return all_alike({lies_in(source, self.sources) for source in sought.sources})
 
 
 class UsualRoute(NamedTuple):
@@ -61,7 +72,7 @@ class UsualRoute(NamedTuple):
 
     def table_of(self, kind: str) -> str:
         """Return the table of a route of some kind that names none."""
-        return self.table or _usual_table(kind)
+        return table_name(self.table) or _usual_table(kind)
 
 
 def read_line(line: str, place: SourceLine, usual: UsualRoute) -> Route:
@@ -79,7 +90,9 @@ def read_line(line: str, place: SourceLine, usual: UsualRoute) -> Route:
     six = usual.six or "pref" in words or (gateway is not None and ":" in gateway and "inet6" not in words)
     network = _destination(words[0], 6 if six else 4, place)
     metric = _metric(_after(words, "metric") or "0", place)
-    return Route(network, kind, device, gateway, metric, _after(words, "table") or usual.table_of(kind))
+    table = table_name(_after(words, "table") or usual.table_of(kind))
+    sources = _sources(words[2], network.version, place) if words[1:2] == ["from"] else None
+    return Route(network, kind, device, gateway, metric, table, sources)
 
 
 def read_hop(words: list[str]) -> tuple[str | None, str | None]:
@@ -108,8 +121,10 @@ def _of_object(item: dict[str, object], place: SourceLine, usual: UsualRoute) ->
     six = usual.six or "pref" in item or (gateway is not None and ":" in gateway and "via" not in item)
     kind = shown(item.get("type", "unicast"))
     network = _destination(shown(item.get("dst")), 6 if six else 4, place)
-    table = shown(item.get("table", usual.table_of(kind)))
-    route = Route(network, kind, device, gateway, _metric(shown(item.get("metric", 0)), place), table)
+    table = table_name(shown(item.get("table", usual.table_of(kind))))
+    sources = _sources(shown(item["from"]), network.version, place) if "from" in item else None
+    metric = _metric(shown(item.get("metric", 0)), place)
+    route = Route(network, kind, device, gateway, metric, table, sources)
     for other in others:
         route = route.or_by(*other)
     return route
@@ -127,6 +142,12 @@ def _destination(text: str, version: int, place: SourceLine) -> Network:
     if network is None:
         raise place.error(f"invalid route destination {quoted(text)}", HINT)
     return network
+
+
+def _sources(text: str, version: int, place: SourceLine) -> Network | None:
+    """Return the sources of a route; None for all of them."""
+    network = _destination(text, version, place)
+    return network if network.mask else None
 
 
 def _usual_table(kind: str) -> str:

@@ -3,47 +3,72 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.supplied.lines import is_json, places
 from iptviz.supplied.route_lines import HINT, Route, UsualRoute, read_hop, read_json_routes, read_line
-from iptviz.supplied.routing_rules import UNKNOWN_RULE, USUAL_RULES, is_rule
+from iptviz.supplied.routing_rules import (
+    REFUSING,
+    UNKNOWN_RULE,
+    USUAL_RULES,
+    USUAL_TABLES,
+    Sought,
+    is_rule,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from iptviz.supplied.lines import SourceLine
-    from iptviz.supplied.routing_rules import HasMark, RoutingRule
+    from iptviz.supplied.routing_rules import RoutingRule
     from iptviz.xtables.address import Network
 
-# The tables of the rules that every namespace starts with. Others are only asked where a rule of the user's says.
-_TABLES = ("local", "main", "default")
-_OF_ALL = {*_TABLES, "255", "254", "253", "unspec", "0"}
+_OF_ALL = {*USUAL_TABLES, "unspec", "0"}
+"""The tables that need no rule of the user's to be asked."""
 
+_NAMES_LOCAL = re.compile(r"\btable (?:local|255)\b|\"table\": ?\"local\"")
 _HOPS = re.compile(r"\\\s+(?=nexthop\s)")
 
-# Routes by mask, then by family and address.
-_Masks = dict[int, dict[tuple[int, int], "Route"]]
+# Routes by mask, then by family and address: those of the fewest sources first.
+_Masks = dict[int, dict[tuple[int, int], tuple["Route", ...]]]
+
+
+class _Found(NamedTuple):
+    """What asking a table, or doing what a rule says, comes to: a route, and whether the next rules are asked.
+
+    `sure` is False where it is not known.
+    """
+
+    route: Route | None = None
+    goes_on: bool = False
+    sure: bool = True
+
+
+_NOT_KNOWN = _Found(sure=False)
+_NOTHING_THERE = _Found(goes_on=True)
 
 
 class Routes:
     """All routes, ready to be asked.
 
     `rules` choose between tables (`ip rule`). Without any the usual ones do, unless routes of other tables are
-    there, which only rules that nobody handed in can ask.
+    there, which only rules that nobody handed in can ask. `has_rules` says whether there are any.
     """
 
     def __init__(self, routes: Iterable[Route], rules: Iterable[RoutingRule] = ()) -> None:
         self.routes = tuple(routes)
+        rules = tuple(rules)
+        self.has_rules = bool(rules)
         self._rules = sorted(rules or self._rules_of_tables(), key=lambda rule: rule.priority)
         # What the first rules say of every packet, until one that is not asked about all of them.
-        self._asked = [rule.table or "" for rule in takewhile(lambda rule: rule.usual, self._rules)]
+        self._asked = [rule.leads_to for rule in takewhile(lambda rule: rule.usual, self._rules)]
         tables: dict[str, _Masks] = {}
         for route in self.routes:
             values = tables.setdefault(route.table, {}).setdefault(route.network.mask, {})
             key = (route.network.version, route.network.value)
-            values[key] = _better(values[key], route) if key in values else route
+            values[key] = _among(values.get(key, ()), route)
         self._tables = {name: _longest_first(masks) for name, masks in tables.items()}
 
     def _rules_of_tables(self) -> tuple[RoutingRule, ...]:
@@ -55,31 +80,87 @@ class Routes:
         """The rules that choose between tables, in the order in which they are asked."""
         return tuple(self._rules)
 
-    def lookup(self, address: Network, has_mark: HasMark = lambda _value, _mask: None) -> Route | None:
-        """Return the route that packets to `address` take; None where there is none or where routes disagree.
+    @property
+    def local_first(self) -> bool:
+        """Whether the node's own addresses are looked up before all else, as they usually are."""
+        return self._asked[:1] == ["local"]
 
-        `address` may be a network: then all of it must take one route. `has_mark` tells their mark, by which
-        rules may choose the table.
-        """
-        for rule in self._rules:
-            selected, table = rule.selects(has_mark), rule.table or ""
-            if selected is None or (selected and not rule.usual and table not in self._tables):
-                return None
-            for route, whole in self._candidates(table, address) if selected else ():
-                if not whole:
+    def lookup(self, sought: Sought) -> Route | None:
+        """Return the route that a packet takes; None where there is none, or it is not known which."""
+        ends = self.ends(sought)
+        return next(iter(ends)) if ends is not None and len(ends) == 1 else None
+
+    def leads_nowhere(self, sought: Sought) -> bool:
+        """Whether it is known that no route leads to a destination: others of its family are known."""
+        version = sought.destination.version
+        known = any(route.table == "main" and route.network.version == version for route in self.routes)
+        return known and self.ends(sought) == frozenset((None,))
+
+    def local_route(self, address: Network) -> Route | None:
+        """Return the route that the table `local` alone has for an address; None for none."""
+        return self._in_table("local", Sought(address)).route
+
+    @cached_property
+    def has_local(self) -> frozenset[int]:
+        """The versions of IP of which the table `local` is there, with the node's own addresses."""
+        return frozenset(
+            route.network.version
+            for route in self.routes
+            if route.table == "local" and route.kind == "local" and route.device != "lo"
+        )
+
+    def ends(self, sought: Sought) -> frozenset[Route | None] | None:
+        """Return the routes of which a packet takes one, None for no route; None where one is not known."""
+        found: set[Route | None] = set()
+        at, ahead = 0, set[int]()
+        while at < len(self._rules):
+            rule = self._rules[at]
+            selected = rule.selects(sought)
+            goes_on = selected is not True
+            if selected is not False:
+                does = self._done(rule, sought)
+                if not does.sure:
                     return None
-                if route.kind == "throw":  # ends the lookup in this table as if it held no route
-                    break
-                return route
-        return None
+                goes_on = goes_on or does.goes_on
+                found |= {does.route} if does.route else set()
+                ahead |= self._jumps(rule, at)
+            ahead |= {at + 1} if goes_on else set()
+            if not ahead:
+                return frozenset(found)
+            at = min(ahead)
+            ahead.remove(at)
+        return frozenset({*found, None})
 
-    def leads_nowhere(self, address: Network) -> bool:
-        """Whether it is known that no route leads to `address`: others of its family are known."""
-        if len(self._asked) < len(self._rules) or not any(
-            route.table == "main" and route.network.version == address.version for route in self.routes
-        ):
-            return False
-        return not any(any(self._candidates(table, address)) for table in self._asked)
+    def _jumps(self, rule: RoutingRule, at: int) -> set[int]:
+        """Return where a rule that goes to another goes on: it is the first of its priority."""
+        if rule.does != "goto":
+            return set()
+        places = enumerate(self._rules[at + 1 :], at + 1)
+        return {next((place for place, to in places if str(to.priority) == rule.leads_to), at + 1)}
+
+    def _done(self, rule: RoutingRule, sought: Sought) -> _Found:
+        """Return what a rule does with a packet that it selects."""
+        if not rule.understood:
+            return _NOT_KNOWN
+        if rule.does in REFUSING:
+            return _Found(Route(sought.destination, rule.does, None, None, 0, ""))
+        if rule.does != "lookup":
+            return _Found(goes_on=rule.does == "nop")
+        table = rule.leads_to
+        if table not in self._tables and not rule.usual:
+            return _NOT_KNOWN
+        found = self._in_table(table, sought)
+        length = None if rule.longest is None or found.route is None else found.route.network.mask.bit_count()
+        too_short = length is not None and rule.longest is not None and length <= rule.longest
+        return _NOTHING_THERE if too_short and found.route and found.route.kind not in REFUSING else found
+
+    def _in_table(self, table: str, sought: Sought) -> _Found:
+        """Return what a table has for a packet: `throw` ends it as if it held no route."""
+        for route, whole in self._candidates(table, sought):
+            if not whole:
+                return _NOT_KNOWN
+            return _NOTHING_THERE if route.kind == "throw" else _Found(route)
+        return _NOTHING_THERE
 
     def by_precedence(self) -> Iterator[Route]:
         """Yield the routes that packets may take, those that go before others first.
@@ -88,17 +169,29 @@ class Routes:
         """
         for table in self._asked:
             for values in self._tables.get(table, {}).values():
-                yield from values.values()
+                for routes in values.values():
+                    yield from routes
 
-    def _candidates(self, table: str, address: Network) -> Iterator[tuple[Route, bool]]:
-        """Yield the routes that some of `address` may take, longest first, and whether all of it is inside."""
+    def _candidates(self, table: str, sought: Sought) -> Iterator[tuple[Route, bool]]:
+        """Yield the routes that a packet may take, longest first, and whether it takes them for sure."""
+        address = sought.destination
         for mask, values in self._tables.get(table, {}).items():
             if mask & address.mask == mask:
-                found = values.get((address.version, address.value & mask))
-                if found is not None:
-                    yield found, True
+                for route in values.get((address.version, address.value & mask), ()):
+                    serves = route.serves(sought)
+                    if serves is not False:
+                        yield route, bool(serves)
             else:
-                yield from ((route, False) for route in values.values() if route.network.meets(address))
+                each = (route for routes in values.values() for route in routes)
+                yield from ((route, False) for route in each if route.network.meets(address))
+
+
+def _among(routes: tuple[Route, ...], route: Route) -> tuple[Route, ...]:
+    """Return the routes to one network with another: of those of the same sources the better one alone."""
+    by_source = {one.sources: one for one in routes}
+    before = by_source.get(route.sources)
+    by_source[route.sources] = route if before is None else _better(before, route)
+    return tuple(sorted(by_source.values(), key=lambda one: -(one.sources.mask if one.sources else -1)))
 
 
 def _better(one: Route, other: Route) -> Route:
@@ -109,18 +202,29 @@ def _better(one: Route, other: Route) -> Route:
 
 
 def _longest_first(masks: _Masks) -> _Masks:
-    return dict(sorted(masks.items(), key=lambda item: item[0].bit_count(), reverse=True))
+    found = {mask: {key: _asked(routes) for key, routes in values.items()} for mask, values in masks.items()}
+    return dict(sorted(found.items(), key=lambda item: item[0].bit_count(), reverse=True))
+
+
+def _asked(routes: tuple[Route, ...]) -> tuple[Route, ...]:
+    """Return the routes to one network that are asked: one for some sources hides that for all others.
+
+    The kernel goes on with a shorter prefix then: fib6_node_lookup_1 in net/ipv6/ip6_fib.c.
+    """
+    some = tuple(route for route in routes if route.sources is not None)
+    return some if some and routes[0].network.mask else routes
 
 
 def read_routes(text: str, source: str, *, table: str = "", six: bool = False) -> Routes:
     """Read what `ip route`, `ip -6 route` or `ip route show table all` print, as text or, with -j, as JSON.
 
-    `table` is the one that was asked for, which no line names then; `six` says that `ip -6` was.
+    `table` is the one that was asked for, which no line names then; `six` says that `ip -6` was. Where the table
+    `local` is named, all but `main` are.
 
     Raises:
         DumpError: a line is no route.
     """
-    usual = UsualRoute(table, six=six)
+    usual = UsualRoute(table or ("main" if _NAMES_LOCAL.search(text) else ""), six=six)
     return Routes(read_json_routes(text, source, usual) if is_json(text) else _of_lines(text, source, usual))
 
 

@@ -70,7 +70,14 @@ class Packet:
     destination_type = property(lambda self: self.type_of(self.destination))
 
     def type_of(self, one: Address) -> set[str]:
-        return {"LOCAL" if one in self.local else "MULTICAST" if one.is_multicast else "UNICAST"}
+        """The types of an address: of IPv6 the one that it tells itself, and the one that routing tells.
+
+        Routing knows no more of it here than whether it is the node's.
+        """
+        plain = "MULTICAST" if one.is_multicast else "UNICAST"
+        if one.version == 6:
+            return {"UNSPEC" if not int(one) else plain, "LOCAL" if one in self.local else ""}
+        return {"LOCAL" if one in self.local else plain}
 
 
 # --- matches: which part of a packet an option looks at, and how ---------------------------------------------
@@ -121,6 +128,15 @@ def _any(values: Collection[str], text: str) -> bool:
     return not set(text.split(",")).isdisjoint(values)
 
 
+def _types(types: Collection[str], text: str) -> bool:
+    """Whether an address is of a type; of IPv6 it must be of all that it tells itself, and of one of the others."""
+    wanted = set(text.split(","))
+    if len(types) == 1:
+        return not wanted.isdisjoint(types)
+    told = wanted & {"UNSPEC", "UNICAST", "MULTICAST"}
+    return told <= set(types) and (told == wanted or not (wanted - told).isdisjoint(types))
+
+
 def _among(port: int, text: str) -> bool:
     return any(_between(port, one) for one in text.split(","))
 
@@ -163,8 +179,8 @@ TESTS: dict[str, tuple[str, Callable[[Any, str], bool]]] = {
     **dict.fromkeys(("ttl --ttl-gt", "hl --hl-gt"), ("ttl", _number(gt))),
     "tos --tos": ("tos", _bits),
     "dscp --dscp": ("dscp", _number(eq)),
-    "addrtype --src-type": ("source_type", _any),
-    "addrtype --dst-type": ("destination_type", _any),
+    "addrtype --src-type": ("source_type", _types),
+    "addrtype --dst-type": ("destination_type", _types),
     "owner --uid-owner": ("uid", _number(eq)),
     "owner --gid-owner": ("gid", _number(eq)),
     "statistic --mode": ("protocol", lambda _, mode: mode == "random"),

@@ -58,6 +58,12 @@ EXAMPLES = {
     "untracked-type": (Condition("untracked-type", "151"), "this kernel leaves ICMPv6 type 151 untracked",
                        "this kernel tracks ICMPv6 type 151"),
     "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),
+    "bridged": (Condition("bridged", "shop-br"), "packet is bridged within shop-br", "packet is not bridged within shop-br"),
+    "delivery": (
+        Condition("delivery", "0x1/0x1"),
+        "routing delivers packets of mark 0x1/0x1 to this node",
+        "routing does not deliver packets of mark 0x1/0x1 to this node",
+    ),
     "rewriting": (
         Condition("rewriting", ""), "nat has not rewritten the connection", "nat has rewritten the connection",
     ),

@@ -143,6 +143,13 @@ CASES = {
         "nat|-A PREROUTING -j NETMAP --to 10.2.0.0/29;mangle|-A PREROUTING -m addrtype ! --dst-type LOCAL;"
         "filter|-A INPUT -m addrtype --dst-type LOCAL", WEB._replace(destination="10.3.0.1"),
         "ACCEPT INPUT 10.1.0.2 > 10.2.0.1:80 ttl 64", "mangle PREROUTING 1, nat PREROUTING 1, filter INPUT 1"),
+    "types of addresses of IPv6": Case(
+        ";".join(f"filter|-A INPUT -m addrtype {one}" for one in (
+            "--dst-type UNICAST", "! --dst-type UNICAST", "--dst-type LOCAL", "--dst-type UNICAST,LOCAL",
+            "--dst-type LOCAL,MULTICAST", "! --dst-type LOCAL,MULTICAST", "--dst-type UNICAST,MULTICAST", "--src-type UNICAST",
+            "--src-type LOCAL", "--src-type UNICAST,LOCAL", "--dst-type UNSPEC", "--dst-type MULTICAST")),
+        Sent("fd10:1::1", "tcp", 1024, 80, source="fd10:1::2"), "ACCEPT INPUT fd10:1::2 > fd10:1::1:80 ttl 64",
+        ", ".join(f"filter INPUT {n}" for n in (1, 3, 4, 6, 8))),
     "masqueraded": Case(
         "nat|-A POSTROUTING -s 10.1.0.2/32 -o s+ -j MASQUERADE;mangle|-A POSTROUTING -s 10.1.0.2/32", WEB,
         "ACCEPT FORWARD 10.2.0.1 > 10.2.0.2:80 ttl 63", "mangle POSTROUTING 1, nat POSTROUTING 1"),
@@ -223,7 +230,7 @@ def test_the_interpreter_does_what_netfilter_does(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_engine_agrees_with_the_interpreter(case: Case) -> None:
-    rules = dump_of(case.rules)
+    rules = WRITERS[case.sent.family] + dump_of(case.rules)
     assert not trouble_with(iptviz.load(rules.encode()), rules, case.sent)
 
 

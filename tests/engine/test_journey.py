@@ -213,8 +213,11 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
      {"no program listens on netfilter queue 3": "1 ACCEPT FORWARD",
       "a program listens on netfilter queue 3": "1 QUEUE FORWARD"}),
     ("mangle|-A PREROUTING -p tcp -j TPROXY --on-port 15001 --on-ip 0.0.0.0 --tproxy-mark 0x1/0x1", {},
-     {"no program listens on TPROXY port 15001": "1 DROP ",
-      "a program listens on TPROXY port 15001": "1 ACCEPT INPUT mark 0x1"}),
+     {"no program listens on TPROXY port 15001": "1 DROP  mark None",
+      "a program listens on TPROXY port 15001 and routing does not deliver packets of mark 0x1 to this node":
+      "1 DROP  mark None",
+      "a program listens on TPROXY port 15001 and routing delivers packets of mark 0x1 to this node":
+      "1 ACCEPT INPUT mark 0x1"}),
     ("filter|-A FORWARD -p tcp -j SYNPROXY --mss 1460", {}, {"always": "1 STOLEN FORWARD"}),
     ("filter|-A FORWARD -p tcp -j SYNPROXY --mss 1460\nfilter|-A FORWARD -j DROP", {"tcp_flags": "RST"},
      {"always": "1 DROP FORWARD"}),

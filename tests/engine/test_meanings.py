@@ -52,6 +52,7 @@ LATER = SYN._replace(state="ESTABLISHED")
 LOCAL = Host(local=frozenset({network("192.168.1.10")}))
 CONNECTED = "connection state is not INVALID,UNTRACKED"
 SIX = Packet("ipv6-icmp", network("fd00::1"), icmp_type=(128, 0))
+GROUPS = SIX._replace(destination=network("fe00::/7"))
 
 CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-s 10.244.0.0/16", SYN, True),
@@ -137,6 +138,28 @@ CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-m addrtype --dst-type MULTICAST", SYN._replace(destination=network("224.0.0.1")), True),
     ("-m addrtype --dst-type BROADCAST", SYN._replace(destination=network("255.255.255.255")), True),
     ("-m addrtype --dst-type UNICAST", SYN, "destination is of type UNICAST"),
+    ("-m addrtype --dst-type BLACKHOLE,UNREACHABLE,PROHIBIT", SYN, False),
+    ("-m addrtype --dst-type UNICAST,THROW", SYN, "destination is of type UNICAST"),
+    ("-m addrtype --dst-type UNICAST", SIX, True),
+    ("-m addrtype ! --dst-type UNICAST", SIX, False),
+    ("-m addrtype --dst-type MULTICAST", SIX, False),
+    ("-m addrtype --dst-type LOCAL,MULTICAST", SIX, False),
+    ("-m addrtype --dst-type UNICAST,MULTICAST", SIX, False),
+    ("-m addrtype --dst-type UNICAST,UNREACHABLE", SIX, "destination is of type UNREACHABLE"),
+    ("-m addrtype --dst-type ANYCAST", SIX, "destination is of type ANYCAST"),
+    ("-m addrtype --dst-type UNICAST", GROUPS, "destination not in ::/128,::ffff:0.0.0.0/96,ff00::/8"),
+    ("-m addrtype ! --dst-type MULTICAST", GROUPS, "destination not in ff00::/8"),
+    ("-m addrtype --dst-type UNICAST,UNREACHABLE", GROUPS,
+     "packet matches -m addrtype --dst-type UNICAST,UNREACHABLE"),
+    ("-m addrtype --dst-type LOCAL --limit-iface-in", SYN, False),
+    ("-m addrtype ! --dst-type LOCAL --limit-iface-in", SYN, True),
+    ("-m addrtype --dst-type MULTICAST --limit-iface-in", SYN._replace(destination=network("224.0.0.1")), True),
+    ("-m addrtype ! --dst-type LOCAL --limit-iface-in", SYN._replace(destination=network("192.168.1.10")),
+     "packet does not match -m addrtype --dst-type LOCAL --limit-iface-in"),
+    ("-m addrtype --dst-type LOCAL --limit-iface-in", SYN._replace(destination=network("127.0.0.1")), False),
+    ("-m addrtype --dst-type UNICAST --limit-iface-in", SYN._replace(destination=network("127.0.0.1")), True),
+    ("-m addrtype --src-type LOCAL --dst-type LOCAL --limit-iface-in", SYN,
+     "packet matches -m addrtype --src-type LOCAL --dst-type LOCAL --limit-iface-in"),
     ("-m mark --mark 0x4001", SYN, True),
     ("-m mark --mark 0x4000/0x4000", SYN, True),
     ("-m mark ! --mark 0x4000/0x4000", SYN, False),

@@ -31,7 +31,7 @@ def sysctls(*settings: str) -> Supplied | None:
 
 def cases(rules: str, *settings: str, **about: Any) -> dict[str, str]:
     """Ask about a packet; the verdict of each case."""
-    result = ask(rules, sysctl=sysctls(*settings), **about)
+    result = ask(rules, **{"sysctl": sysctls(*settings), **about})
     return {clauses(outcome.first) if outcome.first else "": outcome.verdict for outcome in result.outcomes}
 
 
@@ -227,7 +227,7 @@ SENT: dict[str, Any] = {"hook": "output", "src": "10.2.0.1", "in_iface": None}
         ("", {}, {"": "ACCEPT"}),
         (f"mangle|-A PREROUTING {MARK}", {}, {"": "DROP"}),
         (f"filter|-A FORWARD {MARK}", {}, {"": "ACCEPT"}),
-        ("", {"mark": None}, {"output interface is cli": "DROP", "": "ACCEPT"}),
+        ("", {"mark": None}, {"mark is 0x40/0x40": "DROP", "": "ACCEPT"}),
         (f"mangle|-A OUTPUT {MARK}", SENT, {"": "DROP"}),
         (f"filter|-A OUTPUT {MARK}", SENT, {"": "ACCEPT"}),
         (f"raw|-A OUTPUT {MARK}", SENT, {"output interface is cli": "DROP", "": "ACCEPT"}),
@@ -237,6 +237,220 @@ SENT: dict[str, Any] = {"hook": "output", "src": "10.2.0.1", "in_iface": None}
 def test_the_mark_chooses_the_interface(rule: str, about: dict[str, Any], expected: object) -> None:
     rules = f"{rule}\nmangle|-A POSTROUTING -o cli -j DROP".strip()
     assert cases(rules, **{"out_iface": None, "routes": Supplied(TABLES, "routes"), **about}) == expected
+
+
+def test_what_a_program_sends_goes_by_the_mark_of_its_socket_first() -> None:
+    rules = "mangle|-A OUTPUT -j MARK --set-mark 0x1\nfilter|-A OUTPUT -o cli -j DROP"
+    about = SENT | {"out_iface": None, "routes": Supplied(TABLES, "routes")}
+    assert cases(rules, **about, mark=0x40) == {"": "DROP"}
+    assert cases(rules, **about, mark=0) == {"": "ACCEPT"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "about", "expected"),
+    [
+        ("from 10.2.0.0/24 lookup 100", SENT | {"protocol": "udp", "tcp_flags": None}, None),  # is it bound to its address?
+        ("from 10.2.0.0/24 lookup 100", SENT, "cli"),  # a stream is routed once more, with its address
+        ("from 10.9.0.0/24 lookup 100", SENT, "srv"),
+        ("from all oif cli lookup 100", SENT, None),
+        ("from all oif cli lookup 100", {}, "srv"),
+        ("from all uidrange 0-9 lookup 100", SENT, None),
+        ("from all uidrange 0-9 lookup 100", SENT | {"uid": 9, "gid": 9}, "cli"),
+        ("from all uidrange 0-9 lookup 100", {}, "cli"),
+        ("from all iif lo lookup 100", SENT, "cli"),
+        ("from all iif lo lookup 100", {}, "srv"),
+        ("from all ipproto tcp dport 80 lookup 100", {}, "cli"),
+        ("from all iif cli lookup 100", {"in_iface": None}, None),
+    ],
+)  # fmt: skip
+def test_rules_choose_the_interface(rule: str, about: dict[str, Any], expected: str | None) -> None:
+    routes = Supplied(TABLES.replace("from all fwmark 0x40/0x40 lookup 100", rule), "routes")
+    asked = cases("mangle|-A POSTROUTING -o cli -j DROP", out_iface=None, routes=routes, **about)
+    told = {
+        "cli": {"": "DROP"},
+        "srv": {"": "ACCEPT"},
+        None: {"output interface is cli": "DROP", "": "ACCEPT"},
+    }
+    assert asked == told[expected]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("from all unreachable", "route is unreachable"),
+        ("from all to 10.2.0.2 blackhole", "route is blackhole"),
+        ("from all to 10.9.0.2 blackhole", ""),
+    ],
+)
+@pytest.mark.parametrize("about", [{}, SENT])
+def test_a_rule_may_refuse(rule: str, said: str, about: dict[str, Any]) -> None:
+    routes = Supplied(TABLES.replace("from all fwmark 0x40/0x40 lookup 100", rule), "routes")
+    (outcome,) = ask(NOTHING, out_iface=None, routes=routes, **about).outcomes
+    assert (why(outcome), outcome.verdict) == (said, "DROP" if said else "ACCEPT")
+
+
+def test_what_ipv6_refuses_is_not_sent_to_loopback() -> None:
+    routes = Supplied(
+        "unreachable fd10:9::/64 dev lo metric 1024 pref medium\nfd10:2::/64 dev srv pref medium\n", "routes"
+    )
+    about = SENT_SIX | {"dst": "fd10:9::1", "local_ips": ("fd10:2::1",), "hook": "output", "in_iface": None}
+    (outcome,) = ask("filter|-A OUTPUT -s fd10:8::/64 -j DROP", routes=routes, **about).outcomes
+    assert why(outcome) == "route is unreachable"
+
+
+def test_a_source_that_is_led_to_this_node_is_a_martian() -> None:
+    about = {"out_iface": None, "routes": Supplied(LED_HERE, "routes")}
+    marking = f"mangle|-A PREROUTING {MARK}\nfilter|-A INPUT -s 10.9.0.0/16 -j DROP"
+    asks_mark, accepts = f"{ALL}src_valid_mark=", f"{ALL}accept_local="
+    assert cases(marking, f"{asks_mark}0", f"{CLI}src_valid_mark=0", **about) == {"": "ACCEPT"}
+    assert cases(marking, f"{asks_mark}1", f"{accepts}1", **about) == {"": "ACCEPT"}
+    (lost,) = ask(
+        marking, sysctl=sysctls(f"{asks_mark}1", f"{accepts}0", f"{CLI}accept_local=0"), **about
+    ).outcomes
+    assert why(lost) == "martian source: an address of this node, and accept_local is not 1"
+    assert set(cases(marking, **about)) == {f"{ALL}src_valid_mark=1 and {ALL}accept_local is not 1", ""}
+
+
+@pytest.mark.parametrize(("version", "expected"), [(4, "ACCEPT"), (6, "DROP")])
+def test_ipv6_calls_local_what_any_route_leads_here(version: int, expected: str) -> None:
+    rules = "0:\tfrom all lookup local\n9:\tfrom all lookup 100\n32766:\tfrom all lookup main\n"
+    end = " metric 1024 pref medium" if version == 6 else ""
+    routes = Supplied(f"local default dev lo table 100{end}\ndefault dev srv{end}\n{rules}", "routes")
+    about = (
+        {"src": "10.1.0.2", "dst": "10.9.0.9"}
+        if version == 4
+        else SENT_SIX | {"dst": "fd10:9::1", "local_ips": ("fd10:2::1",)}
+    )
+    led = {
+        "out_iface": None,
+        "routes": routes,
+        "sysctl": sysctls(f"{ALL}accept_local=1"),
+        "src": about["src"],
+    }
+    network = {4: "10.0.0.0/8", 6: "fd10::/16"}[version]
+    rule = f"filter|-A INPUT -s {network} -m addrtype --dst-type LOCAL -j DROP"
+    assert cases(rule, **about | led) == {"": expected}
+
+
+def test_the_mark_of_mangle_may_lead_nowhere() -> None:
+    routes = Supplied(TABLES.replace("lookup 100", "prohibit"), "routes")
+    (outcome,) = ask(f"mangle|-A OUTPUT {MARK}", out_iface=None, routes=routes, **SENT).outcomes
+    assert why(outcome) == "route is prohibit"
+
+
+@pytest.mark.parametrize("about", [{}, SENT])
+def test_without_a_route_nothing_goes_on(about: dict[str, Any]) -> None:
+    routes = Supplied("10.1.0.0/24 dev cli\n", "routes")
+    (outcome,) = ask(NOTHING, out_iface=None, routes=routes, **about).outcomes
+    assert why(outcome) == "no route to the destination"
+    unknown = cases(NOTHING, out_iface=None, routes=routes, local_ips=(), **about)
+    arriving = {"destination is local to this node": "ACCEPT", "": "DROP"}
+    assert unknown == ({"": "ACCEPT"} if about else arriving)  # it may be an address of the node
+
+
+PLAIN = sysctls(f"{ALL}src_valid_mark=0", f"{CLI}src_valid_mark=0")
+LED_HERE = TABLES.replace("default dev cli table 100", "local default dev lo table 100")
+
+
+def test_a_route_of_a_mark_may_lead_to_this_node() -> None:
+    about = {"out_iface": None, "routes": Supplied(LED_HERE, "routes"), "sysctl": PLAIN}
+    rules = "filter|-A INPUT -m addrtype --dst-type LOCAL -j DROP\nfilter|-A FORWARD -j REJECT"
+    assert cases(rules, **about, mark=0x40) == {"": "ACCEPT"}
+    assert cases(rules, **about, mark=0) == {"": "REJECT"}
+    assert cases(rules, **about, mark=None) == {"mark is 0x40/0x40": "ACCEPT", "": "REJECT"}
+    sent = f"mangle|-A OUTPUT {MARK}\nmangle|-A INPUT -i lo -m addrtype ! --dst-type LOCAL -j DROP"
+    assert cases(sent, **about, **SENT) == {"": "DROP"}
+
+
+PROXY = "mangle|-A PREROUTING -j TPROXY --on-port 15001 --on-ip 0.0.0.0 --tproxy-mark 0x40/0x40"
+LISTENING = {"assume": ("a program listens on TPROXY port 15001",)}
+
+
+def test_tproxy_needs_a_route_for_its_mark() -> None:
+    asked = {
+        "a program listens on TPROXY port 15001 and routing delivers packets of mark 0x40 to this node": "ACCEPT",
+        "": "DROP",
+    }
+    assert cases(PROXY) == asked
+    assert cases(PROXY, routes=ROUTES) == asked  # without ip rule nobody knows
+    led = {"out_iface": None, "routes": Supplied(LED_HERE, "routes"), "sysctl": PLAIN, **LISTENING}
+    (outcome,) = ask(
+        f"{PROXY}\nnat|-A PREROUTING -m addrtype --dst-type LOCAL -j DNAT --to 10.2.0.9", **led
+    ).outcomes
+    assert (outcome.verdict, outcome.route, outcome.packet.dnat) == ("ACCEPT", "INPUT", None)
+    (lost,) = ask(
+        f"{PROXY}\nfilter|-A FORWARD -j REJECT",
+        routes=Supplied(TABLES, "routes"),
+        out_iface=None,
+        **LISTENING,
+    ).outcomes
+    assert why(lost) == "TPROXY: routing does not deliver mark 0x40 to this node"
+    (own,) = ask(PROXY, dst="10.2.0.1", **LISTENING).outcomes
+    assert (own.verdict, own.route) == ("ACCEPT", "INPUT")
+
+
+BRIDGE = {"in_iface": "cni0", "out_iface": "cni0"}
+NEXT_ONE = "filter|-A FORWARD -m ttl --ttl-eq 63 -j DROP"
+
+
+def test_what_stays_on_an_interface_may_be_bridged() -> None:
+    bridged = "packet is bridged within cni0"
+    assert cases(NEXT_ONE, **BRIDGE) == {bridged: "ACCEPT", "": "DROP"}
+    assert cases(NEXT_ONE, "net.bridge.bridge-nf-call-iptables=0", **BRIDGE) == {"": "DROP"}
+    assert cases(NEXT_ONE, in_iface="cni0") == {"": "DROP"}  # it leaves by another
+    assert cases(NEXT_ONE, in_iface="cni0", out_iface=None) == {bridged: "ACCEPT", "": "DROP"}
+    assert cases(NEXT_ONE, **BRIDGE, ttl=None) == {
+        f"time to live is 63 and {bridged}": "DROP", "time to live is 64 and packet is not bridged within cni0": "DROP", "": "ACCEPT",
+    }  # fmt: skip
+    assert cases(NOTHING, **BRIDGE, ttl=1) == {bridged: "ACCEPT", "": "DROP"}
+    (outcome,) = ask(NOTHING, **BRIDGE).outcomes
+    assert outcome.packet.ttl == 63  # nobody asks
+
+
+SENT_SIX = {
+    "src": "fd10:2::1",
+    "dst": "fd10:2::",
+    "protocol": "udp",
+    "tcp_flags": None,
+    "out_iface": None,
+    "local_ips": (),
+}
+OWN_SIX = "1: lo: <UP>\n    inet6 ::1/128 scope host\n2: srv: <UP>\n    inet6 fd10:2::{} scope global\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "settings", "expected"),
+    [
+        ("1/64", (), "INPUT"),
+        ("1/64", ("net.ipv6.conf.srv.forwarding=1",), "INPUT"),
+        ("1/64", ("net.ipv6.conf.srv.forwarding=0",), "FORWARD"),
+        ("1/127", (), "FORWARD"),
+        ("1/128", (), "FORWARD"),
+    ],
+)
+def test_a_router_has_the_first_address_of_its_networks(
+    own: str, settings: tuple[str, ...], expected: str
+) -> None:
+    about = SENT_SIX | {"src": "fd10:1::2", "addresses": Supplied(OWN_SIX.format(own), "addr")}
+    (outcome,) = ask("filter|-A INPUT -s fd10:9::/64 -j DROP", sysctl=sysctls(*settings), **about).outcomes
+    assert outcome.route == expected
+
+
+@pytest.mark.parametrize(
+    ("destination", "expected"), [("10.2.0.255", "INPUT"), ("10.2.0.7", "INPUT"), ("10.2.0.254", "FORWARD")]
+)
+def test_addresses_with_their_networks_tell_broadcasts(destination: str, expected: str) -> None:
+    shown = "1: lo: <UP>\n    inet 127.0.0.1/8 scope host lo\n2: srv: <UP>\n    inet 10.2.0.1/24 brd 10.2.0.7 scope global srv\n"
+    objects = '[{"ifname":"lo","addr_info":[{"local":"127.0.0.1","prefixlen":8}]},{"ifname":"srv","addr_info":[{"local":"10.2.0.1","prefixlen":24,"broadcast":"10.2.0.7"}]}]'
+    for form in (shown, objects):
+        (outcome,) = ask(NOTHING, dst=destination, local_ips=(), addresses=Supplied(form, "addr")).outcomes
+        assert outcome.route == expected
+
+
+def test_of_what_is_sent_to_a_group_a_program_chooses_the_interface() -> None:
+    about = SENT | {"dst": "239.1.2.3", "out_iface": None, "routes": Supplied(TABLES, "routes")}
+    asked = cases("mangle|-A POSTROUTING -o cli -j DROP", **about)
+    assert asked == {"output interface is cli": "DROP", "": "ACCEPT"}
 
 
 def test_tables_without_their_rules_leave_the_interface_open() -> None:

@@ -54,9 +54,7 @@ class Wire:
     def send_out(self, sent: Sent) -> tuple[Seen | None, Seen | None]:
         """Let the router itself send a packet; what came out at either side."""
         self._forget()
-        with contextlib.suppress(
-            PermissionError
-        ):  # which is what a sender hears of a packet that was dropped
+        with contextlib.suppress(OSError):  # a sender hears of a packet that was dropped, or has no route
             self.own.sendto(packet(sent), (sent.destination, 0))
         return self._outcome()
 

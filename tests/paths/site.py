@@ -57,7 +57,7 @@ class Site(NamedTuple):
             f"{number}: {name}: <BROADCAST,UP> mtu 1500\n    {inet} {address}/{size} scope global {name}"
             for number, (name, address) in enumerate(self.addresses.items(), 2)
         ]
-        routes = [f"default dev {self.links[0]}"]
+        routes = [f"default dev {self.links[0]}" + (" metric 1024 pref medium" if size == 128 else "")]
         routes += [f"{one}/{size} dev {self.way_to(one)}" for one in sorted(others) if not self.has(one)]
         routes += [f"{self.pods} dev {self.links[2]}"]
         return {

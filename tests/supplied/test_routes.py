@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from iptviz.engine.marks import known_mark
 from iptviz.errors import DumpError
 from iptviz.supplied.routes import Routes, read_routes
-from iptviz.supplied.routing_rules import USUAL_RULES, read_routing_rules, rules_among
-from iptviz.xtables.address import parse_network
+from iptviz.supplied.routing_rules import (
+    USUAL_RULES,
+    Sought,
+    no_mark_known,
+    read_routing_rules,
+    rules_among,
+)
+from iptviz.xtables.address import Network, parse_network
+from iptviz.xtables.values.addresses import show_network
 
 ALL = """\
 default via 192.0.2.1 dev eth0 proto static metric 100\x20
@@ -71,7 +81,7 @@ def test_a_packet_takes_the_route_that_the_kernel_takes(
 ) -> None:
     network = parse_network(address)
     assert network is not None
-    found = Routes(read_routes(ALL, "routes").routes, USUAL_RULES).lookup(network)
+    found = Routes(read_routes(ALL, "routes").routes, USUAL_RULES).lookup(Sought(network))
     assert (found and (found.kind, found.device, found.gateway, found.table)) == expected
 
 
@@ -183,7 +193,7 @@ def device(address: str, mark: int | None, rules: str) -> str | None:
     def has_mark(value: int, mask: int) -> bool | None:
         return None if mark is None else mark & mask == value
 
-    found = routes.lookup(network, has_mark)
+    found = routes.lookup(Sought(network, has_mark=has_mark))
     return found.device if found else None
 
 
@@ -208,15 +218,112 @@ def test_a_mark_chooses_the_table(address: str, mark: int | None, second: str, e
     "rule",
     [
         "from 10.0.0.5 lookup 100",
-        "from all iif eth0 fwmark 0x1 lookup 100",
-        "from all unreachable",
-        "from all to 8.8.8.8 lookup main",
+        "from all iif eth0 fwmark 0x0/0x1 lookup 100",
+        "from all lookup [l3mdev-table]",
+        "from all lookup 100 suppress_ifgroup default",
+        "from all tun_id 5 lookup 100",
+        "from all lookup 300",
     ],
 )
-def test_what_else_a_rule_selects_by_is_not_known(rule: str) -> None:
+def test_what_nobody_tells_of_a_packet_is_not_known(rule: str) -> None:
     rules = f"0:\tfrom all lookup local\n9:\t{rule}\n32766:\tfrom all lookup main\n"
-    assert device("8.8.8.8", 0, rules) is None
+    assert device("10.9.0.1", 0, rules) is None
     assert device("192.0.2.2", 0, rules) == "eth0"
+
+
+ADDRESSES = {
+    name: Network(4, value << 24 | 5, 0xFFFFFFFF) for name, value in {"ten": 10, "eleven": 11}.items()
+}
+ELEVEN = Sought(
+    ADDRESSES["eleven"], (ADDRESSES["ten"],), "cli", "", known_mark(0x40).told, 0x13, "udp", 1500, 53, 7
+)  # fmt: skip
+LATER = "100:\tfrom all to 11.0.0.0/8 lookup 300\n200:\tfrom all lookup 200\n"
+FOUND = {"first": "d2", "next": "d3", "last": "d1"}
+ENDS = "10.0.0.0/8 dev d2 table 100\n11.0.0.5 dev d2 table 100\n11.0.0.0/8 dev d3 table 300\ndefault dev d1 table 200\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("from 10.0.0.0/8 lookup 100", "first"),
+        ("from 11.0.0.0/8 lookup 100", "next"),
+        ("not from 11.0.0.0/8 lookup 100", "first"),
+        ("from all to 11.0.0.0/8 lookup 100", "first"),
+        ("from all to 10.0.0.0/8 lookup 100", "next"),
+        ("from all iif cli lookup 100", "first"),
+        ("from all iif lo lookup 100", "next"),
+        ("from all iif gone [detached] lookup 100", "next"),
+        ("from all oif cli lookup 100", "next"),
+        ("not from all oif cli lookup 100", "first"),
+        ("from all tos 0x10 lookup 100", "first"),
+        ("from all dsfield 0x10 lookup 100", "first"),
+        ("from all tos 0x14 lookup 100", "next"),
+        ("from all fwmark 0x40/0x40 lookup 100", "first"),
+        ("from all fwmark 0x41/0x40 lookup 100", "first"),
+        ("from all fwmark 0x41 lookup 100", "next"),
+        ("from all ipproto udp lookup 100", "first"),
+        ("from all ipproto 17 sport 1000-2000 dport 53 lookup 100", "first"),
+        ("from all ipproto tcp lookup 100", "next"),
+        ("from all sport 1600-2000 lookup 100", "next"),
+        ("from all uidrange 0-7 lookup 100", "first"),
+        ("from all uidrange 8-9 lookup 100", "next"),
+        ("from all lookup 100 suppress_prefixlength 31", "first"),
+        ("from all lookup 100 suppress_prefixlength 32", "next"),
+        ("from all lookup 100 realms 3/4", "first"),
+        ("from all nop", "next"),
+        ("from all goto 200", "last"),
+        ("from all fwmark 0x40 goto 200", "last"),
+        ("from all goto 300 [unresolved]", "next"),
+        ("from all unreachable", "unreachable"),
+        ("from all prohibit", "prohibit"),
+        ("from all to 11.0.0.0/8 blackhole", "blackhole"),
+        ("from 11.0.0.0/8 blackhole", "next"),
+        ("from all to 10.0.0.0/8 tun_id 5 lookup 100", "next"),
+    ],
+)  # fmt: skip
+def test_a_rule_selects_by_all_that_it_says(rule: str, expected: str) -> None:
+    rules = f"0:\tfrom all lookup local\n9:\t{rule}\n{LATER}"
+    routes = Routes(read_routes(ENDS, "routes").routes, read_routing_rules(rules, "rules"))
+    found = routes.lookup(ELEVEN)
+    assert found is not None
+    assert (found.device or found.kind) == FOUND.get(expected, expected)
+
+
+def test_of_rules_that_may_be_asked_those_that_come_to_the_same_decide() -> None:
+    rules = f"9:\tfrom all fwmark 0x80/0x80 lookup 100\n{LATER}"
+    routes = Routes(read_routes(ENDS, "routes").routes, read_routing_rules(rules, "rules"))
+    ends = routes.ends(ELEVEN._replace(has_mark=no_mark_known))
+    assert ends is not None
+    assert {route.device for route in ends if route} == {"d2", "d3"}
+    assert routes.lookup(ELEVEN._replace(has_mark=no_mark_known)) is None
+    same = Routes(
+        read_routes(ENDS.replace("dev d2", "dev d3"), "routes").routes,
+        read_routing_rules(rules.replace("300", "100"), "rules"),
+    )
+    found = same.lookup(ELEVEN._replace(has_mark=no_mark_known))
+    assert found is not None
+    assert found.device == "d3"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"), [("fd00:1::5", "d1"), ("fd00:2::5", "d2"), ("fd00:3::5", "d0"), ("", None)]
+)
+def test_routes_of_ipv6_may_be_for_some_sources_alone(source: str, expected: str | None) -> None:
+    text = (
+        "default from fd00:1::/64 via fe80::1 dev d1 metric 1024 pref medium\n"
+        "fd00:9::/64 from fd00:2::/64 dev d2 metric 1024 pref medium\n"
+        "default via fe80::2 dev d0 metric 1024 pref medium\n"
+        "fd00:9::/64 dev hidden metric 1024 pref medium\n"
+    )
+    objects = [
+        {"dst": words[0], **({"from": words[2]} if words[1] == "from" else {}), "dev": words[words.index("dev") + 1], "metric": 1024, "pref": "medium"}
+        for words in map(str.split, text.splitlines())
+    ]  # fmt: skip
+    address, own = parse_network("fd00:9::7"), parse_network(source)
+    assert address is not None
+    for form in (text, json.dumps(objects)):
+        found = read_routes(form, "routes").lookup(Sought(address, (own,) if own else ()))
+        assert (found.device if found else None) == expected
 
 
 def test_rules_of_json_say_the_same() -> None:
@@ -224,6 +331,45 @@ def test_rules_of_json_say_the_same() -> None:
     assert device("10.9.0.1", 1, text) == "d0"
     assert device("10.9.0.1", 0, text) == "eth0"
     assert device("10.9.0.1", None, text) is None
+
+
+IN_TEXT = """\
+0:\tfrom all lookup local
+10:\tfrom 10.1.0.0/24 to 10.2.0.0/16 tos 0x10 fwmark 0x40/0x40 iif cli lookup 100
+11:\tnot from 10.1.0.0/24 lookup 101
+12:\tfrom all oif cli lookup main suppress_prefixlength 0
+13:\tfrom all ipproto udp sport 1000-2000 dport 53 goto 20
+14:\tfrom all uidrange 0-10 unreachable
+15:\tfrom all iif lo prohibit
+17:\tfrom all lookup [l3mdev-table]
+18:\tfrom all lookup 100 suppress_ifgroup 3
+20:\tfrom all nop
+21:\tfrom all tun_id 5 lookup 5
+22:\tfrom all fwmark 0x7 goto 30 [unresolved]
+"""
+IN_JSON = """[{"priority":0,"src":"all","table":"local"},
+{"priority":10,"src":"10.1.0.0","srclen":24,"dst":"10.2.0.0","dstlen":16,"tos":"0x10","fwmark":"0x40","fwmask":"0x40","iif":"cli","table":"100"},
+{"priority":11,"not":null,"src":"10.1.0.0","srclen":24,"table":"101"},
+{"priority":12,"src":"all","oif":"cli","table":"main","suppress_prefixlen":0},
+{"priority":13,"src":"all","ipproto":"udp","sport_start":1000,"sport_end":2000,"dport":53,"goto":20},
+{"priority":14,"src":"all","uid_start":0,"uid_end":10,"action":"unreachable"},
+{"priority":15,"src":"all","iif":"lo","action":"prohibit"},
+{"priority":17,"src":"all","l3mdev":null},
+{"priority":18,"src":"all","table":"100","suppress_ifgroup":"3"},
+{"priority":20,"src":"all","nop":null},
+{"priority":21,"src":"all","tun_id":5,"table":"5"},
+{"priority":22,"src":"all","fwmark":"0x7","goto":30,"unresolved":null}]"""
+
+
+def test_text_and_json_of_iproute2_are_the_same_rules() -> None:
+    assert read_routing_rules(IN_JSON, "rules") == read_routing_rules(IN_TEXT, "rules")
+
+
+def test_tables_may_stand_as_numbers() -> None:
+    rules = read_routing_rules("0:\tfrom all lookup 255 proto kernel\n9:\tfrom all lookup 254\n", "rules")
+    assert [rule.leads_to for rule in rules if rule.usual] == ["local", "main"]
+    (route,) = read_routes("10.0.0.0/8 dev d0 table 254\n", "routes").routes
+    assert route.table == "main"
 
 
 def test_rules_may_stand_among_routes() -> None:
@@ -237,10 +383,49 @@ def test_routes_of_other_tables_may_be_asked_by_rules_that_nobody_shows() -> Non
     eight = parse_network("8.8.8.8")
     assert eight is not None
     routes = read_routes(TABLES, "routes")
-    assert routes.lookup(eight) is None
-    assert not routes.leads_nowhere(eight)
+    assert routes.lookup(Sought(eight)) is None
+    assert not routes.leads_nowhere(Sought(eight))
     assert {route.table for route in routes.by_precedence()} == {"local"}
     usual = Routes(routes.routes, USUAL_RULES)
     assert {route.table for route in usual.by_precedence()} == {"local", "main"}
-    assert Routes(routes.routes[1:], USUAL_RULES).leads_nowhere(eight) is False  # nobody knows the main table
-    assert read_routes("10.0.0.0/8 dev d0\n", "routes").leads_nowhere(eight)
+    assert (
+        Routes(routes.routes[1:], USUAL_RULES).leads_nowhere(Sought(eight)) is False
+    )  # nobody knows the main table
+    assert read_routes("10.0.0.0/8 dev d0\n", "routes").leads_nowhere(Sought(eight))
+
+
+def test_where_all_tables_are_named_what_names_none_is_of_the_main_one() -> None:
+    alone = "local 10.9.0.0/16 dev lo\n"
+    named = "local 192.0.2.2 dev eth0 table local\n"
+    objects = '[{"type":"local","dst":"10.9.0.0/16","dev":"lo"},{"type":"local","dst":"192.0.2.2","dev":"eth0","table":"local"}]'
+    assert [route.table for route in read_routes(alone, "routes").routes] == ["local"]
+    for text in (alone + named, objects):
+        assert [route.table for route in read_routes(text, "routes").routes] == ["main", "local"]
+
+
+NEXT_HOPS = """\
+10.5.0.0/16 nhid 1 via 10.2.0.2 dev srv
+10.6.0.0/16 nhid 9
+\tnexthop via 10.2.0.2 dev srv weight 1
+\tnexthop via 10.2.0.3 dev srv weight 1
+blackhole 10.7.0.0/16 nhid 3 dev lo
+10.8.0.0/16 via 10.99.0.1 dev srv onlink
+10.9.0.0/16  encap ip id 5 src 0.0.0.0 dst 10.2.0.2 ttl 0 tos 0 dev srv scope link
+"""
+NEXT_HOPS_JSON = """[{"dst":"10.5.0.0/16","nhid":1,"gateway":"10.2.0.2","dev":"srv","flags":[]},
+{"dst":"10.6.0.0/16","nhid":9,"flags":[],"nexthops":[{"gateway":"10.2.0.2","dev":"srv","weight":1,"flags":[]},{"gateway":"10.2.0.3","dev":"srv","weight":1,"flags":[]}]},
+{"type":"blackhole","dst":"10.7.0.0/16","nhid":3,"dev":"lo","flags":[]},
+{"dst":"10.8.0.0/16","gateway":"10.99.0.1","dev":"srv","flags":["onlink"]},
+{"dst":"10.9.0.0/16","encap":"ip","id":5,"src":"0.0.0.0","dst":"10.2.0.2","ttl":0,"tos":0,"dev":"srv","scope":"link","flags":[]}]"""
+
+
+@pytest.mark.parametrize("text", [NEXT_HOPS, NEXT_HOPS_JSON])
+def test_next_hops_of_their_own_and_tunnels_are_read_as_iproute2_prints_them(text: str) -> None:
+    found = [
+        (show_network(one.network), one.kind, one.device, one.gateway)
+        for one in read_routes(text, "routes").routes
+    ]
+    assert found == [
+        ("10.5.0.0/16", "unicast", "srv", "10.2.0.2"), ("10.6.0.0/16", "unicast", "srv", None), ("10.7.0.0/16", "blackhole", "lo", None),
+        ("10.8.0.0/16", "unicast", "srv", "10.99.0.1"), ("10.9.0.0/16", "unicast", "srv", None),
+    ]  # fmt: skip

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import BY_ROUTE
-from iptviz.engine.meanings.truth import Truth, known, question
-from iptviz.xtables.address import full_mask
+from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
+from iptviz.xtables.address import Network, full_mask
+from iptviz.xtables.values.addresses import show_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import Test
-    from iptviz.rules.operands import AddressRange
-    from iptviz.xtables.address import Network
+    from iptviz.rules.operands import AddressRange, TypeOnInterface
 
 
 def source(test: Test, packet: Packet, _host: Host) -> Truth:
@@ -136,10 +136,8 @@ def fragment(test: Test, packet: Packet, _host: Host) -> Truth:
 
 def source_type(test: Test, packet: Packet, host: Host) -> Truth:
     """Whether the source is of a type, as the node's routing sees it."""
-    holds = _is_of_type(packet.source, test.operand, host, local=host.is_local(packet.source))
-    if holds is not None:
-        return known(test, holds=holds)
-    return question("source-type", test.value, test, packet.since("source"))
+    local = host.is_local(packet.source)
+    return _of_type(_Typed("source", packet.source, local, test.operand), test, packet, host)
 
 
 def destination_type(test: Test, packet: Packet, host: Host) -> Truth:
@@ -147,17 +145,130 @@ def destination_type(test: Test, packet: Packet, host: Host) -> Truth:
     local = packet.to_this_node
     if local is None:
         local = host.is_local(packet.destination)
-    holds = _is_of_type(packet.destination, test.operand, host, local=local)
-    if holds is not None:
-        return known(test, holds=holds)
-    if packet.dnat and test.operand == _LOCAL:
-        return question("endpoint-local", "DNAT", test)  # another question than before the rewriting
-    since = packet.since("destination")
-    asked = Condition("destination-type", test.value, rewritten=packet.dnat or "", since=since)
-    return Assumption(asked, holds=not test.negated)
+    return _of_type(_Typed("destination", packet.destination, local, test.operand), test, packet, host)
+
+
+def type_on_interface(test: Test, packet: Packet, host: Host) -> Truth:
+    """Whether an address is of a type on one interface; else it is quoted.
+
+    Of IPv4 an address that another interface has is UNICAST there, of IPv6 it is only not LOCAL.
+    """
+    wanted: TypeOnInterface = test.operand
+    address = packet.source if wanted.side == "source" else packet.destination
+    kind = None if address is None else host.address_type(address)
+    name = packet.in_interface if wanted.by == "in" else packet.out_interface
+    holds = None if kind is None or address is None else _holds_on(wanted.types, address, kind, host, name)
+    if wanted.types == _LOCAL and host.is_local(address) is False:
+        holds = False
+    return either(test, holds=holds, since=packet.since(wanted.side))
+
+
+def _holds_on(
+    types: tuple[str, ...], address: Network, kind: str, host: Host, name: str | None
+) -> bool | None:
+    """Whether an address of a known type is of one that is wanted on the interface `name`; None: not known."""
+    there = _kind_there(address, kind, host, name)
+    if address.version != _SIX:
+        return None if there is None else there in types
+    told = all(_is_of_class(address, one) for one in _kept(types, _BY_ADDRESS))
+    routed = _kept(types, _ROUTED_SIX)
+    if not told or not routed:
+        return told
+    return None if there is None or routed != _LOCAL else there in routed
+
+
+def _kind_there(address: Network, kind: str, host: Host, name: str | None) -> str | None:
+    """Return the type of an address on an interface; None where that is not known."""
+    if kind in {"UNICAST", "MULTICAST"} or address == _TO_ALL:
+        return kind
+    having = host.interface_of(address)
+    if name is None or having is None:
+        return None
+    return kind if having == name else "UNICAST"
+
+
+_TO_ALL = Network(4, 0xFFFFFFFF, 0xFFFFFFFF)
+
+
+class _Typed(NamedTuple):
+    """An end of a packet, its address, whether that is known to be the node's, and the types that are asked."""
+
+    side: str
+    address: Network | None
+    local: bool | None
+    wanted: tuple[str, ...]
 
 
 _LOCAL, _MULTICAST = ("LOCAL",), ("MULTICAST",)
+_OF_FOUR = ("UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST")
+"""What IPv4 calls addresses: it asks the table `local` alone, for which those of other routes are UNICAST."""
+_ROUTED_SIX = ("LOCAL", "ANYCAST", "UNREACHABLE")
+_SIX = 6
+_ALL_BITS = full_mask(_SIX)
+_NOWHERE = Network(_SIX, 0, _ALL_BITS)
+_MAPPED = Network(_SIX, 0xFFFF << 32, _ALL_BITS & ~0xFFFFFFFF)
+_GROUPS = Network(_SIX, 0xFF << 120, 0xFF << 120)
+_BY_ADDRESS = {"UNSPEC": (_NOWHERE,), "MULTICAST": (_GROUPS,), "UNICAST": (_NOWHERE, _MAPPED, _GROUPS)}
+"""What IPv6 tells by the address alone (ipv6_addr_type): the networks of the type, of UNICAST all others."""
+
+
+def _of_type(asked: _Typed, test: Test, packet: Packet, host: Host) -> Truth:
+    version = host.version if asked.address is None else asked.address.version
+    if version == _SIX:
+        return _of_six(asked, test, packet, host)
+    return _routed(asked._replace(wanted=_kept(asked.wanted, _OF_FOUR)), test, packet, host)
+
+
+def _kept(wanted: tuple[str, ...], types: Iterable[str]) -> tuple[str, ...]:
+    return tuple(one for one in wanted if one in types)
+
+
+def _of_six(asked: _Typed, test: Test, packet: Packet, host: Host) -> Truth:
+    """An address must be of each type that it tells itself, and of one of those that routing tells.
+
+    Source: match_type6 in net/netfilter/xt_addrtype.c.
+    """
+    routed, told = _kept(asked.wanted, _ROUTED_SIX), _kept(asked.wanted, _BY_ADDRESS)
+    if routed and "UNREACHABLE" not in routed:  # the node's own and any router's addresses are UNICAST
+        if told and told != ("UNICAST",):
+            return known(test, holds=False)
+        told = ()
+    answers = {_is_of_class(asked.address, one) for one in told}
+    if False in answers or len(told) > 1:
+        return known(test, holds=False)
+    if None not in answers:
+        return (
+            _routed(asked._replace(wanted=routed), test, packet, host) if routed else known(test, holds=True)
+        )
+    since = packet.since(asked.side)
+    if routed:
+        return quoted(test, since)
+    holds = test.negated == (told == ("UNICAST",))
+    return Assumption(
+        Condition(f"{asked.side}-cidr", ",".join(map(show_network, _BY_ADDRESS[told[0]])), since=since),
+        holds=holds,
+    )
+
+
+def _is_of_class(address: Network | None, wanted: str) -> bool | None:
+    """Whether an address is of a type that it tells itself; None where that is not known."""
+    answers = {_lies_in(address, network) for network in _BY_ADDRESS[wanted]}
+    inside = True if True in answers else None if None in answers else False
+    return inside if inside is None else inside != (wanted == "UNICAST")
+
+
+def _routed(asked: _Typed, test: Test, packet: Packet, host: Host) -> Truth:
+    """Whether routing calls an address one of some types."""
+    holds = _is_of_type(asked.address, asked.wanted, host, local=asked.local) if asked.wanted else False
+    if holds is not None:
+        return known(test, holds=holds)
+    since, value = packet.since(asked.side), ",".join(asked.wanted)
+    if asked.side == "source":
+        return question("source-type", value, test, since)
+    if packet.dnat and asked.wanted == _LOCAL:
+        return question("endpoint-local", "DNAT", test)  # another question than before the rewriting
+    of = Condition("destination-type", value, rewritten=packet.dnat or "", since=since)
+    return Assumption(of, holds=not test.negated)
 
 
 def _is_of_type(

@@ -103,6 +103,7 @@ MEANINGS: dict[str, Meaning] = {
     "destination-range": addresses.destination_range,
     "source-type": addresses.source_type,
     "destination-type": addresses.destination_type,
+    "type-on-interface": addresses.type_on_interface,
     "protocol": addresses.protocol,
     "in-interface": addresses.in_interface,
     "out-interface": addresses.out_interface,

@@ -54,11 +54,11 @@ def _ct(call: TargetCall) -> Effect:
 
 
 def _tproxy(call: TargetCall) -> Effect:
-    """TPROXY: to a listening socket of this node with a mark, or nowhere."""
+    """TPROXY: with a mark to a listening socket of this node, if routing delivers it there; or nowhere."""
     asked: Socket = call.operand
     if not call.ask("listener", f"TPROXY port {asked.port}"):
         return Stop("DROP", call.packet, f"TPROXY: no listener on port {asked.port}")
-    packet = call.packet._replace(mark=call.packet.mark.set_xmark(*asked.mark), to_this_node=True)
+    packet = call.packet._replace(mark=call.packet.mark.set_xmark(*asked.mark), proxied=True)
     return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {asked.port}")
 
 

@@ -78,13 +78,31 @@ def iprange(match: Match, option: Option) -> Test:
     return option_test(_RANGE_KINDS[option.name], match, option, operand, text)
 
 
+_LIMITS = {"--limit-iface-in": "in", "--limit-iface-out": "out"}
+
+
 def addrtype(match: Match) -> list[Test]:
     """Whether an address is of a type, as the node's routing sees it. Test: the types in capitals."""
-    if match.option("--limit-iface-in") or match.option("--limit-iface-out"):
-        return [opaque(match.text())]  # then LOCAL means local to one interface
-    return [_address_type(match, option) for option in match.options]
+    limits = [limit for limit in _LIMITS if match.option(limit)]
+    types = [option for option in match.options if option.name not in _LIMITS]
+    if not limits:
+        return [_address_type(match, option) for option in types]
+    if len(types) != 1:
+        return [opaque(match.text())]
+    (option,) = types
+    from iptviz.rules.operands import TypeOnInterface
+
+    operand = TypeOnInterface(_SIDES[option.name], _types(option), _LIMITS[limits[0]])
+    bare = match.text().replace("! --", "--")
+    return [Test("type-on-interface", operand, option.negated, "", bare, match.text())]
+
+
+_SIDES = {"--src-type": "source", "--dst-type": "destination"}
+
+
+def _types(option: Option) -> tuple[str, ...]:
+    return tuple(option.values[0].upper().split(","))
 
 
 def _address_type(match: Match, option: Option) -> Test:
-    kind = "source-type" if option.name == "--src-type" else "destination-type"
-    return option_test(kind, match, option, tuple(option.values[0].upper().split(",")), option.values[0])
+    return option_test(f"{_SIDES[option.name]}-type", match, option, _types(option), option.values[0])
