@@ -25,6 +25,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "endpoint-unseen": "{chain} leads to no endpoint in this incomplete dump; on the node it may",
     "nat-decided-before": "nat sees only the first packet of a connection: DNAT and SNAT of a packet in state "
     "{state} were decided then, and the other tables see it rewritten",
+    "connection-found": lambda *, place, reply, state: (
+        f"{place}: the packet is {'a reply' if reply else 'another packet'} of this connection, in state {state}"
+    ),
+    "connection-missing": "{text}: it is not ESTABLISHED on this node",
     "policies-alone": "no built-in chain of hook {hook} has a rule in this dump: only policies decide",
     "tables-taken-as-empty": lambda *, tables: f"no {_tables(tables)} in the dump; assumed empty",
     "tables-unseen": lambda *, tables: (

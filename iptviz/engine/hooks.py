@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
-from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked
+from iptviz.engine.meanings.connections import INVALID, asks_nat
 from iptviz.engine.moves import Enter, Move, On, Unseen
+from iptviz.engine.past import connected, translated
 from iptviz.engine.routing import Routing
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.engine.past import Pasts
     from iptviz.rules.form import RuleSet, RuleTable
 
     Answer = Callable[[Condition], bool | None]
@@ -74,17 +76,13 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 What the node sends to itself comes back in by lo, with its connection; nat has chosen by then and is not asked.
 """
 
-_AS_IT_CAME = Condition("rewriting", "")
-"""That nat leaves the packets of a connection as they come."""
-
 
 class Hooks:
     """The stages of a node, and what each does to a packet before its rules are asked.
 
     `rules` are one set for each backend; `unseen` are tables that the node may have and a dump does not show, and
-    `beyond` those of others that no dump can show, in words: what happens there is a condition. So is whether nat
-    has rewritten a connection that exists, where it `may_be_rewritten`: the kernel then translates its packets
-    before most tables see them (nf_nat_packet in net/netfilter/nf_nat_core.c).
+    `beyond` those of others that no dump can show, in words: what happens there is a condition. `pasts` are the
+    ways in which nat may have rewritten a connection that exists; None where it can have rewritten none.
     """
 
     def __init__(
@@ -95,7 +93,7 @@ class Hooks:
         unseen: Iterable[str] = (),
         beyond: Iterable[str] = (),
         *,
-        may_be_rewritten: bool = False,
+        pasts: Pasts | None = None,
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
@@ -103,7 +101,7 @@ class Hooks:
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
-        self._may_be_rewritten = may_be_rewritten
+        self.pasts = pasts
         self._acting: dict[Stage, tuple[int, ...]] = {}
         self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
             _START: self.routing.started,
@@ -148,15 +146,15 @@ class Hooks:
         if stage.route and packet.route != stage.route:
             return On(packet)
         if stage is _CONNECTION:
-            if self._may_be_rewritten and not answered(_AS_IT_CAME, answer):
-                return Unseen(_AS_IT_CAME)
-            return On(tracked(packet, "ESTABLISHED" if packet.part else self._state))
+            return connected(packet, self._state, self.pasts, answer)
         if stage in self._routed:
             return self._routed[stage](packet, answer)
         if (self.beyond or stage.table in self.unseen) and not answered(self.nothing_unseen, answer):
             return Unseen(self.nothing_unseen)
         if self._grants(stage.table) and not answered(self.as_granted, answer):
             return Unseen(self.as_granted)
+        if stage.table == "nat" and packet.past is not None:
+            return On(translated(packet, stage.chain))
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return On(packet)
         if stage.table == "nat" and not asks_nat(packet, answer, wanted=self._tracks):

@@ -26,6 +26,36 @@ class ConnectionTuple(NamedTuple):
     destination_port: int | None = None
 
 
+class End(NamedTuple):
+    """An address and port that nat gives to all packets of a connection.
+
+    `shown` is how an answer calls it, None where it does not; `local` says whether it is one of the node's own.
+    `changed` names what is not known of it, each with the line of the rule that chose; `by` is that rule.
+    """
+
+    address: Network | None
+    port: int | None
+    shown: str | None = None
+    local: bool | None = None
+    changed: tuple[tuple[str, int], ...] = ()
+    by: Place | None = None
+
+
+UNSURE = frozenset({"ASSURED", "EXPECTED"})
+"""Statuses of a connection that exists of which its packets and nat's rules tell nothing."""
+
+
+class Past(NamedTuple):
+    """What nat makes of the packets that go one way of a connection, as it chose when that began.
+
+    None: it leaves that end as it is. `unsure` are statuses of the connection of which nothing is known.
+    """
+
+    destination: End | None = None
+    source: End | None = None
+    unsure: frozenset[str] = UNSURE
+
+
 class Note(NamedTuple):
     """A rule that marks, logs or counts and goes on, where all of `needs` hold.
 
@@ -52,7 +82,8 @@ class Packet(NamedTuple):
     `leaves_by` is the interface that routing chose last, unknown before that.
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
-    all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
+    all, or not known. `past` is what nat chose when its connection began, None for a packet that begins one,
+    or where that is not known. `own_port` is whose port, which the dump does not print, its destination port is.
     `destination_name` is what a listing that resolves addresses calls an unknown destination.
     """
 
@@ -89,6 +120,7 @@ class Packet(NamedTuple):
     leaves_by: str | None = None
     noted: tuple[Note, ...] = ()
     part: str = ""
+    past: Past | None = None
     own_port: Condition | None = None
     destination_name: str = ""
 

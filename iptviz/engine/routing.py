@@ -17,6 +17,7 @@ from iptviz.engine.effects import answered
 from iptviz.engine.martians import LOOPBACK, Martians, lies_in
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.moves import Lost, On
+from iptviz.engine.packet import ANSWER
 from iptviz.engine.settings import Settings, Side
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
@@ -196,7 +197,7 @@ class Routing:
             return local
         return answered(
             Condition("endpoint-local", "DNAT")
-            if packet.dnat
+            if packet.dnat and packet.part != ANSWER
             else Condition("destination-type", "LOCAL", since=packet.since("destination")),
             answer,
         )

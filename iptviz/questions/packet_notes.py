@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 _NODE_OPTIONS = {
     "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
-    "recent": "--recent", "sysctl": "--sysctl",
+    "recent": "--recent", "sysctl": "--sysctl", "conntrack": "--conntrack",
 }  # fmt: skip
 """The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
 
@@ -46,9 +46,14 @@ _USUAL = {"mark": "0 (fits almost all packets arriving from the network)"}
 
 
 def settled_by(condition: Condition) -> str | None:
-    """Return the options of the command that answer a condition, or None where only --assume does."""
+    """Return the options of the command that answer a condition, or None where only --assume does.
+
+    What a rule has made of a packet no description of it as it came tells.
+    """
     if condition.kind != "match":
-        return " or ".join(map(_option, CONDITION_KINDS[condition.kind].settled_by)) or None
+        names = CONDITION_KINDS[condition.kind].settled_by
+        told = [name for name in names if condition.since is None or name not in FIELDS]
+        return " or ".join(map(_option, told)) or None
     matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
     return " and ".join(map(_option, next(matches, ()))) or None
 

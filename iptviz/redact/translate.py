@@ -58,6 +58,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.IPSET_FILE: _file(Beside.ipset),
     Named.RECENT_FILE: _file(Beside.recent),
     Named.SYSCTL_FILE: _file(Beside.sysctls),
+    Named.CONNTRACK_FILE: _file(Beside.connections),
     Named.PODS_FILE: _file(Beside.pods),
     Named.BASELINE: _same,  # made of pseudonyms
 }

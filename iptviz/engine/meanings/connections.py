@@ -33,6 +33,9 @@ NO_CONNECTION = {UNTRACKED, INVALID}
 CONNECTED = frozenset({"ESTABLISHED", "RELATED"})
 """States of packets of a connection that began before, when nat may have chosen how to rewrite it."""
 
+EXPECTED = "EXPECTED"
+"""The status of a connection that a helper expected: its first packet is RELATED."""
+
 _REWRITTEN = {"SNAT", "DNAT"}
 
 
@@ -73,16 +76,25 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
     if packet.state in wanted or (packet.state not in NO_CONNECTION and packet.statuses & wanted):
         return known(test, holds=True)
-    if wanted & _REWRITTEN and packet.state in CONNECTED and not packet.part:
+    if wanted & _REWRITTEN and packet.state in CONNECTED and packet.past is None and not _begins(packet):
         return quoted(test)  # what the first packet got is not known
     return known(test, holds=False)
+
+
+def _begins(packet: Packet) -> bool:
+    """Whether a packet is the first of its connection, a new one or one that a helper expected."""
+    if packet.state == "RELATED":
+        return EXPECTED in packet.statuses
+    return packet.state == "NEW" and packet.past is None
 
 
 def status(test: Test, packet: Packet, _host: Host) -> Truth:
     """What the connection got so far."""
     wanted: frozenset[str] = test.operand
-    if packet.state == "NEW" or packet.part:  # of a connection that is followed all is known
-        return known(test, holds=not packet.statuses.isdisjoint(wanted))
+    if _begins(packet) or packet.past is not None:
+        unsure = packet.past is not None and packet.past.unsure & wanted
+        if not packet.statuses.isdisjoint(wanted) or not unsure:
+            return known(test, holds=not packet.statuses.isdisjoint(wanted))
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
         return known(test, holds=True)
     return quoted(test)
@@ -92,13 +104,13 @@ def direction(test: Test, packet: Packet, _host: Host) -> Truth:
     """Whether the packet goes the way of the connection's first one, or back."""
     if packet.part == ANSWER:
         return either(test, holds=not test.operand)
-    return either(test, holds=test.operand if packet.part or packet.state == "NEW" else None)
+    return either(test, holds=test.operand if packet.part or _begins(packet) else None)
 
 
 def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
     """Compare with the connection's tuples, known of its first packet, and of later ones as that was."""
     wanted: TupleField = test.operand
-    if packet.state != "NEW" and (not packet.part or wanted.reply):
+    if not _begins(packet) and (not packet.part or wanted.reply):
         return quoted(test)
     seen: Packet | ConnectionTuple = packet if wanted.reply or packet.original is None else packet.original
     own = getattr(seen, wanted.field)
@@ -127,14 +139,14 @@ def tracked(packet: Packet, state: str | None) -> Packet:
 
 
 def asks_nat(packet: Packet, answer: Callable[[Condition], bool | None], *, wanted: bool) -> bool:
-    """Whether nat's rules are asked: only for the first packet of a connection.
+    """Whether nat's rules are asked: only for the first packet of a connection, be it one that was expected.
 
     `wanted` says that some rule makes the kernel track connections; without one, something else may.
 
     Raises:
         UndecidedError: that hangs on a condition without an answer.
     """
-    if packet.state not in {None, "NEW"}:
+    if packet.state is not None and not _begins(packet):
         return False
     asked = {Condition("state", "NEW"): packet.state is None, Condition("tracking", ""): not wanted}
     for condition in (condition for condition, matters in asked.items() if matters):

@@ -1,0 +1,190 @@
+"""What a list of tracked connections tells of a packet: whether it begins one, and what nat makes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.engine.marks import known_mark
+from iptviz.engine.packet import ANSWER, NEXT, ConnectionTuple, End, Past
+from iptviz.engine.past import ERRORS, Candidate, Pasts
+from iptviz.errors import PacketError
+from iptviz.intake.remark import remark
+from iptviz.xtables.address import full_mask, join_endpoint
+from iptviz.xtables.values.addresses import show_host
+from iptviz.xtables.values.protocols import WITH_PORTS, protocol_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.engine.packet import Packet
+    from iptviz.intake.remark import Remark
+    from iptviz.supplied.conntrack import Flow, TrackedConnection, TrackedConnections
+    from iptviz.xtables.address import Network
+
+_ASKED_ABOUT = {"NEW", "ESTABLISHED", "RELATED"}
+_MOST = 64
+
+
+class Settled(NamedTuple):
+    """What lists of connections settle: the ways of rewriting, and the packet with the state that it has then.
+
+    `pasts` is None where they settle nothing; `notes` say by which lines they do.
+    """
+
+    asked: Packet
+    pasts: Pasts | None = None
+    notes: tuple[Remark, ...] = ()
+
+
+class _Found(NamedTuple):
+    connection: TrackedConnection
+    is_reply: bool
+
+    @property
+    def state(self) -> str:
+        """The state of another packet of this direction; what was never answered is new still."""
+        return "ESTABLISHED" if self.is_reply or self.connection.replied else "NEW"
+
+
+def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool, required: bool) -> Settled:
+    """Return what is known of the connection of a packet from lists of connections.
+
+    `zones`: some rule puts connections into zones, so that those of any may be meant. `required`: the lists were
+    given for this question.
+
+    Raises:
+        PacketError: the packet is to be of a connection that exists, and the lists show that there is none.
+    """
+    if not tables or asked.state not in _ASKED_ABOUT:
+        return Settled(asked)
+    is_error = asked.state == "RELATED" and asked.protocol in ERRORS
+    connections = [one for table in tables for one in table.connections if zones or one.zone in {None, 0}]
+    found = list(_of_errors(asked, connections) if is_error else _matching(asked, connections))
+    if not found:
+        return _none_found(asked, tables, required=required, zones=zones)
+    if len(found) > _MOST or (asked.state == "NEW" and not _is_whole(asked)):
+        return Settled(asked)
+    candidates = list(dict.fromkeys(_candidate(one, asked, is_error=is_error) for one in found))
+    states = {one.state for one in candidates}
+    state = asked.state if is_error or len(states) > 1 else states.pop()
+    notes = tuple(
+        remark(
+            "connection-found",
+            place=f"{one.connection.place.source}:{one.connection.place.line}",
+            reply=one.is_reply,
+            state=asked.state if is_error else one.state,
+        )
+        for one in found[:_SHOWN]
+    )
+    return Settled(asked._replace(state=state), Pasts(tuple(candidates), sure=True), notes)
+
+
+_SHOWN = 3
+
+
+def _is_whole(asked: Packet) -> bool:
+    """Whether a packet is described so that it is of one connection alone."""
+    ends = all(
+        one is not None and one.mask == full_mask(one.version) for one in (asked.source, asked.destination)
+    )
+    ports = asked.protocol not in WITH_PORTS or None not in (asked.source_port, asked.destination_port)
+    return ends and ports and asked.protocol is not None
+
+
+def _none_found(
+    asked: Packet, tables: Sequence[TrackedConnections], *, required: bool, zones: bool
+) -> Settled:
+    to = asked.destination or asked.source
+    told = to is not None and any(table.tells(to.version) for table in tables)
+    if asked.state != "ESTABLISHED" or not told or zones or not _is_whole(asked):
+        return Settled(asked)
+    ends = (join_endpoint(show_host(one), port) for one, port in _ends(asked))
+    text = f"no tracked connection has a packet from {' to '.join(ends)}"
+    if required:
+        raise PacketError(
+            f"{text}: it is not ESTABLISHED", hint="check its addresses and ports, or drop --ctstate"
+        )
+    return Settled(asked, None, (remark("connection-missing", text=text),))
+
+
+def _ends(asked: Packet) -> Iterator[tuple[Network, int | None]]:
+    for one, port in ((asked.source, asked.source_port), (asked.destination, asked.destination_port)):
+        if one is not None:
+            yield one, port
+
+
+# --- which connections may be that of the packet ----------------------------------------------------------------
+
+
+def _matching(asked: Packet, connections: Sequence[TrackedConnection]) -> Iterator[_Found]:
+    number = protocol_number(asked.protocol) if asked.protocol else None
+    for one in connections:
+        if number in {None, one.protocol}:
+            if _fits(asked, one.original):
+                yield _Found(one, is_reply=False)
+            elif _fits(asked, one.reply):
+                yield _Found(one, is_reply=True)
+
+
+def _fits(asked: Packet, flow: Flow) -> bool:
+    """Whether a packet may go this way of a connection."""
+    networks = (asked.source, flow.source), (asked.destination, flow.destination)
+    numbers = (asked.source_port, flow.source_port), (asked.destination_port, flow.destination_port)
+    kind = asked.icmp_type
+    return (
+        all(known is None or known.contains(own) for known, own in networks)
+        and all(known in {None, own} for known, own in numbers)
+        and (kind is None or flow.icmp_type is None or kind[0] == flow.icmp_type[0])
+    )
+
+
+def _of_errors(asked: Packet, connections: Sequence[TrackedConnection]) -> Iterator[_Found]:
+    """Yield the connections of which an error may tell: it goes to who sent a packet, and comes from anybody."""
+    for one in connections:
+        for flow, is_reply in ((one.original, False), (one.reply, True)):
+            if asked.destination is None or asked.destination.contains(flow.destination):
+                yield _Found(one, is_reply)
+
+
+# --- what nat makes of it ---------------------------------------------------------------------------------------
+
+
+def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
+    one = found.connection
+    first, back = one.original, one.reply
+    dnat = (back.source, back.source_port) != (first.destination, first.destination_port)
+    snat = (back.destination, back.destination_port) != (first.source, first.source_port)
+    statuses = {"CONFIRMED"} | ({"DNAT"} if dnat else set()) | ({"SNAT"} if snat else set())
+    seen = one.replied or (found.is_reply and not is_error)  # the reply itself is seen before any rule
+    statuses |= {"SEEN_REPLY"} if seen else set()
+    statuses |= {"ASSURED"} if one.assured else set()
+    target, giver = (back.source, back.source_port), (back.destination, back.destination_port)
+    asked_for, client = (first.destination, first.destination_port), (first.source, first.source_port)
+    to, own = (client, asked_for) if found.is_reply else (target, giver)
+    changed = (snat, dnat) if found.is_reply else (dnat, snat)
+    unsure = frozenset({"EXPECTED"} if one.assured else {"EXPECTED", "ASSURED"})
+    ports = (asked.destination_port, asked.source_port) if is_error else (None, None)
+    past = Past(
+        _end(*to, is_error=is_error, port_now=ports[0]) if changed[0] else None,
+        _end(*own, is_error=is_error, port_now=ports[1]) if changed[1] else None,
+        unsure,
+    )
+    return Candidate(
+        ANSWER if found.is_reply else NEXT,
+        _text(*target, is_error=is_error) if dnat else "",
+        _text(*giver, is_error=is_error) if snat else "",
+        past,
+        frozenset(statuses),
+        ConnectionTuple(first.source, first.destination, first.source_port, first.destination_port),
+        None if one.mark is None else known_mark(one.mark),
+        asked.state if is_error else found.state,
+    )
+
+
+def _text(address: Network, port: int | None, *, is_error: bool) -> str:
+    return join_endpoint(show_host(address), None if is_error else port)
+
+
+def _end(address: Network, port: int | None, *, is_error: bool, port_now: int | None) -> End:
+    """Return an address and port that nat gives; an error has no ports."""
+    return End(address, port_now if is_error else port, _text(address, port, is_error=is_error))
