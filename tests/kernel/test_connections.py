@@ -227,3 +227,68 @@ def test_what_nat_made_of_a_connection_it_makes_of_each_packet(
                     f"{name}: in none of {len(open_)} cases\n   the kernel {seen} {sorted(counts)}"
                 )
     assert not troubles, "\n".join(troubles)
+
+
+# --- connections that a helper expected -------------------------------------------------------------------------
+
+HELPER = "raw|-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp"
+EXPECTED_NAT = (
+    f"nat|-A PREROUTING -i srv -p tcp -m tcp --sport 20 -j DNAT --to-destination {CLIENT}:6001;"
+    f"nat|-A POSTROUTING -o cli -p tcp -m tcp --sport 20 -j SNAT --to-source {NEAR_SIDE}"
+)
+SEEING_RELATED = (
+    "mangle|-A PREROUTING -i srv -m conntrack --ctstate RELATED;mangle|-A FORWARD -m conntrack --ctstatus EXPECTED;"
+    "filter|-A FORWARD -m conntrack --ctdir ORIGINAL;filter|-A FORWARD -p tcp -m conntrack --ctorigdstport 5001;"
+    "filter|-A FORWARD -m conntrack --ctstate DNAT;filter|-A FORWARD -m conntrack --ctstate NEW;"
+    f"filter|-A FORWARD -d {CLIENT}/32 -p tcp -m tcp --dport 6001;filter|-A FORWARD -d {CLIENT}/32 -p tcp -m tcp --dport 5001;"
+    f"mangle|-A POSTROUTING -s {POD}/32 -p tcp"
+)
+
+
+def talk_ftp(lab: Wire, family: int, server: str) -> None:
+    """Open a control connection to a server, which is `POD` for itself, and tell it to connect to port 5001."""
+    client = in_family(CLIENT, family)
+    command = "PORT 10,1,0,2,19,137\r\n" if family == 4 else f"EPRT |2|{client}|5001|\r\n"
+    there = Sent(in_family(server, family), "tcp", 4100, 21, source=client)
+    back = Sent(client, "tcp", 21, 4100, "SYN,ACK", source=in_family(POD, family), seq=(1, 2))
+    lab.send(there)
+    lab.send_back(back)
+    for seq, said in ((2, b""), (2, b"USER me\r\n"), (11, command.encode())):
+        lab.send(there._replace(flags="ACK", seq=(seq, 2), carried=said))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_nat_is_asked_about_the_first_packet_of_an_expected_connection(backend: str, family: int) -> None:
+    with wire(backend, family) as lab:
+        lab.router.load(dump_of(in_family(f"{HELPER};{EXPECTED_NAT};{SEEING_RELATED}", family)))
+        talk_ftp(lab, family, POD)
+        sent = told(Sent(CLIENT, "tcp", 20, 5001, source=POD), family)
+        before = iptviz.load(lab.router.save("-c").encode())
+        there, back = lab.send_back(sent)
+        after = iptviz.load(lab.router.save("-c").encode())
+    counts, seen = matched(before, after), there or back
+    assert counts["nat", "PREROUTING", 1] == counts["nat", "POSTROUTING", 1] == 1
+    assert seen is not None
+    assert (seen.source, seen.dport) == (in_family(NEAR_SIDE, family), 6001)
+    question = as_asked(sent, ctstate="RELATED") | {"out_iface": "cli"}
+    trouble = one_trouble(iptviz.packet(after, **question).outcomes, sent, counts, seen)
+    assert not trouble, f"{trouble}\n   the kernel {seen} {sorted(counts)}"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_a_helper_chose_is_told_under_a_condition(backend: str) -> None:
+    served = f"nat|-A PREROUTING -d {SERVICE}/32 -j DNAT --to-destination {POD}"
+    with wire(backend) as lab:
+        lab.router.load(dump_of(f"{HELPER};{served};{EXPECTED_NAT};{SEEING_RELATED}"))
+        talk_ftp(lab, 4, SERVICE)
+        sent = Sent(CLIENT, "tcp", 20, 5001, source=POD)
+        before = iptviz.load(lab.router.save("-c").encode())
+        _, seen = lab.send_back(sent)
+        after = iptviz.load(lab.router.save("-c").encode())
+    assert seen is not None
+    assert (seen.source, seen.dport) == (SERVICE, 5001)  # as the client knows the server
+    assert not [rule for rule in matched(before, after) if rule[0] == "nat"]
+    question = as_asked(sent, ctstate="RELATED") | {"out_iface": "cli"}
+    outcomes = iptviz.packet(after, **question).outcomes
+    assert all(("nat-helper", True) in {(need.condition.kind, need.holds) for need in one.when} for one in outcomes)
