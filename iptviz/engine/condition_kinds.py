@@ -237,12 +237,13 @@ CONDITION_KINDS = {
     ),
     "dnat": ConditionKind(
         "the connection was DNATed to {}", "the connection was not DNATed to {}", _ENDS, ("conntrack",),
-        field="dnat", between=",", names="end", plain=_NO_ADDRESS,
+        field="dnat", between=",", names="end", plain=_NO_ADDRESS, always_said=(True,),
     ),
     "snat": ConditionKind(
         "the connection was {}", "the connection was not {}", "SNATed to 192.168.1.10, or masqueraded",
         ("conntrack",),
-        field="snat", between=",", names="end", plain=_NO_ADDRESS, say=_say_snat, hear=_hear_snat,
+        field="snat", between=",", names="end", plain=_NO_ADDRESS, always_said=(True,),
+        say=_say_snat, hear=_hear_snat,
     ),
     "fragment": ConditionKind("packet is a later fragment", "packet is not a later fragment"),
     "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), bits=_mark_bits, plain=_BITS),

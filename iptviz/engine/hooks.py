@@ -154,7 +154,7 @@ class Hooks:
         if self._grants(stage.table) and not answered(self.as_granted, answer):
             return Unseen(self.as_granted)
         if stage.table == "nat" and packet.past is not None:
-            return On(translated(packet, stage.chain))
+            return On(translated(packet, stage.chain, answer))
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return On(packet)
         if stage.table == "nat" and not asks_nat(packet, answer, wanted=self._tracks):

@@ -41,6 +41,17 @@ class End(NamedTuple):
     by: Place | None = None
 
 
+class MaybeSource(NamedTuple):
+    """A source that nat may have given to a connection in one of its chains, as a condition calls it.
+
+    `end` is None, and the text empty, where it left the source as it is.
+    """
+
+    chain: str
+    text: str
+    end: End | None
+
+
 UNSURE = frozenset({"ASSURED", "EXPECTED"})
 """Statuses of a connection that exists of which its packets and nat's rules tell nothing."""
 
@@ -48,11 +59,14 @@ UNSURE = frozenset({"ASSURED", "EXPECTED"})
 class Past(NamedTuple):
     """What nat makes of the packets that go one way of a connection, as it chose when that began.
 
-    None: it leaves that end as it is. `unsure` are statuses of the connection of which nothing is known.
+    None: it leaves that end as it is. `sources` are what it may do with the source instead, where that is not
+    known; the packet then has one of those of the chain in which it gets there. `unsure` are statuses of the
+    connection of which nothing is known.
     """
 
     destination: End | None = None
     source: End | None = None
+    sources: tuple[MaybeSource, ...] = ()
     unsure: frozenset[str] = UNSURE
 
 

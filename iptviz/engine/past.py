@@ -97,7 +97,7 @@ class Pasts(NamedTuple):
             if sure and len(texts) == 1:
                 continue
             asked = texts[:-1] if sure else filter(None, texts)
-            chosen = next((text for text in asked if answered(_was(kind, text), answer)), None)
+            chosen = next((text for text in asked if answered(Condition(kind, text), answer)), None)
             if chosen is None:
                 chosen = texts[-1] if sure and texts else ""
             left = [one for one in left if named(one) == chosen]
@@ -111,11 +111,6 @@ def _dnat(one: Candidate) -> str:
 
 def _snat(one: Candidate) -> str:
     return one.snat
-
-
-def _was(kind: str, text: str) -> Condition:
-    """Return that nat rewrote a connection so; an empty text: that it did not is asked in other words."""
-    return Condition(kind, text)
 
 
 def _distinct(texts: Iterable[str]) -> list[str]:
@@ -145,14 +140,26 @@ def _is_error(packet: Packet, answer: Answer) -> bool:
     return any(answered(Condition("protocol", name), answer) for name in ERRORS)
 
 
-def translated(packet: Packet, chain: str) -> Packet:
-    """Return a packet of a connection that exists as a built-in chain of nat lets it go on."""
+def translated(packet: Packet, chain: str, answer: Answer) -> Packet:
+    """Return a packet of a connection that exists as a built-in chain of nat lets it go on.
+
+    Raises:
+        UndecidedError: that hangs on a condition without an answer.
+    """
     past = packet.past
     if past is None or packet.state in NO_CONNECTION:
         return packet
     if chain in _DESTINATIONS:
         return packet if past.destination is None else _to(packet, past.destination)
-    return packet if past.source is None else _from(packet, past.source)
+    source = past.source or _given(past, chain, answer)
+    return packet if source is None else _from(packet, source)
+
+
+def _given(past: Past, chain: str, answer: Answer) -> End | None:
+    """Return the source that nat gave in a chain, of those that it may have given."""
+    ends = {one.text: one.end for one in past.sources if one.chain == chain}
+    *asked, last = _distinct(ends) or [""]
+    return ends.get(next((text for text in asked if answered(Condition("snat", text), answer)), last))
 
 
 def _to(packet: Packet, end: End) -> Packet:

@@ -53,7 +53,7 @@ def next_packet(client: Packet, packet: Packet) -> Packet:
             End(
                 packet.source, packet.source_port, packet.snat, None, _unknown(packet, "source"), packet.snat_by
             ),
-            _ALL_KNOWN,
+            unsure=_ALL_KNOWN,
         ),
     )  # fmt: skip
 
@@ -83,6 +83,6 @@ def answer_to(client: Packet, packet: Packet) -> Packet:
         past=Past(
             End(client.source, client.source_port, local=client.route == "OUTPUT"),
             End(client.destination, client.destination_port),
-            _ALL_KNOWN,
+            unsure=_ALL_KNOWN,
         ),
     )  # fmt: skip

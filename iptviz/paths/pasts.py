@@ -14,7 +14,7 @@ from iptviz.engine.hooks import Hooks, start_of
 from iptviz.engine.knowing import known_fields
 from iptviz.engine.meanings.connections import CONNECTED
 from iptviz.engine.nodes import TooLargeError
-from iptviz.engine.packet import ANSWER, NEXT, UNSURE, ConnectionTuple, End, Packet, Past
+from iptviz.engine.packet import ANSWER, NEXT, UNSURE, ConnectionTuple, End, MaybeSource, Packet, Past
 from iptviz.engine.past import ERRORS, TRACKED, Candidate, Pasts
 from iptviz.engine.unknowns import Unknowns
 from iptviz.errors import PacketError
@@ -119,20 +119,33 @@ class _Finding:
         if self.is_error:
             first = first._replace(protocol=None, icmp_type=None, source=None)
         before, after = halves(self.hooks.turns(self.hook))
-        found: dict[tuple[str, str], Candidate] = {}
+        found: dict[str, tuple[Packet, dict[MaybeSource, None]]] = {}
         for sent in self._sent(first, before):
-            for packet in self._through(sent.packet, after) or [sent.packet]:
-                text = _snat_text(packet)
-                if sent.text or text:
-                    found.setdefault((sent.text, text), self._original(sent, packet, text))
-        yield from found.values()
+            _, sources = found.setdefault(sent.text, (sent.packet, {}))
+            sources |= dict.fromkeys(map(self._source, self._through(sent.packet, after)))
+        for text, (target, sources) in found.items():
+            if text:
+                yield self._original(text, target, tuple(sources))
+            else:
+                yield from (self._original(text, target, (one,)) for one in sources if one.end is not None)
+
+    def _source(self, packet: Packet) -> MaybeSource:
+        """Return what nat has made of the source of a first packet that has come through."""
+        chain = "INPUT" if packet.route == "INPUT" and self.hook != "output" else "POSTROUTING"
+        if "SNAT" not in packet.statuses or packet.snat is None:
+            return MaybeSource(chain, "", None)
+        port = self.asked.source_port if self.is_error else packet.source_port
+        lost = _lost(packet, "source")
+        return MaybeSource(
+            chain, packet.snat, End(packet.source, port, packet.snat, None, lost, packet.snat_by)
+        )
 
     def _sent(self, first: Packet, turns: Sequence[Turn]) -> Iterator[_Sent]:
         """Yield where the first packet may have been sent, each place once."""
         found: dict[object, _Sent] = {}
         for packet in self._through(start_of(first, self.hook), turns):
             text = self._target_text(packet) if "DNAT" in packet.statuses else ""
-            found.setdefault((text, packet.mark), _Sent(packet, text))
+            found.setdefault((text, packet.mark), _Sent(packet, text))  # rules may ask for the mark
         if len({one.text for one in found.values()}) > MOST_TARGETS:
             raise TooLargeError
         yield from found.values()
@@ -142,23 +155,21 @@ class _Finding:
             return show_host(packet.destination)
         return packet.dnat or ""
 
-    def _original(self, sent: _Sent, packet: Packet, snat: str) -> Candidate:
-        asked, target = self.asked, sent.packet
-        changed = {side: _lost(packet, side) for side in ("destination", "source")}
+    def _original(self, text: str, target: Packet, sources: tuple[MaybeSource, ...]) -> Candidate:
+        asked = self.asked
         port = asked.destination_port if self.is_error else target.destination_port
-        source_port = asked.source_port if self.is_error else packet.source_port
-        to = End(target.destination, port, sent.text, target.to_this_node, changed["destination"])
-        source = End(packet.source, source_port, snat, None, changed["source"], packet.snat_by)
-        statuses = {"DNAT"} if sent.text else set()
-        statuses |= {"SNAT"} if snat else set()
-        original = ConnectionTuple(
-            None if self.is_error else asked.source,
-            asked.destination,
-            None if self.is_error else asked.source_port,
-            None if self.is_error else asked.destination_port,
-        )
-        past = Past(to if sent.text else None, source if snat else None, self._unsure)
-        return Candidate(NEXT, sent.text, snat, past, self._seen | statuses, original)
+        to = End(target.destination, port, text, target.to_this_node, _lost(target, "destination"))
+        given = {one.end is not None for one in sources}
+        statuses = ({"DNAT"} if text else set()) | ({"SNAT"} if given == {True} else set())
+        unsure = self._unsure | ({"SNAT"} if len(given) != 1 else set())
+        original = ConnectionTuple(None, asked.destination)
+        if not self.is_error:
+            original = ConnectionTuple(
+                asked.source, asked.destination, asked.source_port, asked.destination_port
+            )
+        past = Past(to if text else None, sources=sources, unsure=unsure)
+        snat = "" if text else sources[0].text
+        return Candidate(NEXT, text, snat, past, self._seen | statuses, original)
 
     # --- replies ---------------------------------------------------------------------------------------------
 
@@ -181,7 +192,7 @@ class _Finding:
         if self.is_error:  # which connection it tells of stands within it
             original = ConnectionTuple(to, source.address if source else None)
         statuses = ({"DNAT"} if dnat else set()) | ({"SNAT"} if snat else set())
-        past = Past(destination, source, self._unsure)
+        past = Past(destination, source, unsure=self._unsure)
         return Candidate(ANSWER, dnat, snat, past, self._seen | statuses, original)
 
     def _targets(self) -> Iterator[tuple[str, End]]:
@@ -280,10 +291,6 @@ class _Finding:
 
 def _lost(packet: Packet, side: str) -> tuple[tuple[str, int], ...]:
     return tuple(each for each in packet.changed if each[0].startswith(side))
-
-
-def _snat_text(packet: Packet) -> str:
-    return packet.snat or "" if "SNAT" in packet.statuses else ""
 
 
 _NO_ONE_TARGET = re.compile(rb"--to-destination (?:[^\s-]*-|:|\[[^\]]*-)|-j (?:REDIRECT|NETMAP)\b")

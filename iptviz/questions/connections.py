@@ -167,7 +167,7 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
     past = Past(
         _end(*to, is_error=is_error, port_now=ports[0]) if changed[0] else None,
         _end(*own, is_error=is_error, port_now=ports[1]) if changed[1] else None,
-        unsure,
+        unsure=unsure,
     )
     return Candidate(
         ANSWER if found.is_reply else NEXT,

@@ -291,4 +291,6 @@ def test_what_a_helper_chose_is_told_under_a_condition(backend: str) -> None:
     assert not [rule for rule in matched(before, after) if rule[0] == "nat"]
     question = as_asked(sent, ctstate="RELATED") | {"out_iface": "cli"}
     outcomes = iptviz.packet(after, **question).outcomes
-    assert all(("nat-helper", True) in {(need.condition.kind, need.holds) for need in one.when} for one in outcomes)
+    assert all(
+        ("nat-helper", True) in {(need.condition.kind, need.holds) for need in one.when} for one in outcomes
+    )

@@ -37,6 +37,7 @@ EXPECTED = "EXPECTED"
 """The status of a connection that a helper expected: its first packet is RELATED."""
 
 _REWRITTEN = {"SNAT", "DNAT"}
+_ANY = frozenset({"SNAT", "DNAT", "SEEN_REPLY", "ASSURED", "CONFIRMED", "EXPECTED"})
 
 
 def mark(test: Test, packet: Packet, _host: Host) -> Truth:
@@ -76,9 +77,16 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return quoted(test) if wanted & _REWRITTEN else question("state", test.value, test)
     if packet.state in wanted or (packet.state not in NO_CONNECTION and packet.statuses & wanted):
         return known(test, holds=True)
-    if wanted & _REWRITTEN and packet.state in CONNECTED and packet.past is None and not _begins(packet):
-        return quoted(test)  # what the first packet got is not known
+    if wanted & _REWRITTEN & _unsure(packet):
+        return quoted(test)
     return known(test, holds=False)
+
+
+def _unsure(packet: Packet) -> frozenset[str]:
+    """Return the statuses of which it is not known whether the packet's connection has them."""
+    if _begins(packet) or packet.state not in CONNECTED:
+        return frozenset()
+    return _ANY if packet.past is None else packet.past.unsure
 
 
 def _begins(packet: Packet) -> bool:
