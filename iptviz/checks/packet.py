@@ -24,9 +24,13 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-unseen": "{chain} has no rules in this incomplete dump: its effect is unknown",
     "endpoint-unseen": "{chain} leads to no endpoint in this incomplete dump; on the node it may",
     "nat-decided-before": "nat sees only the first packet of a connection: DNAT and SNAT of a packet in state "
-    "{state} were decided then, and the other tables see it rewritten",
+    "{state} were decided then, assumed by the same rules, and the other tables see it rewritten",
     "connection-found": lambda *, place, reply, state: (
-        f"{place}: the packet is {'a reply' if reply else 'another packet'} of this connection, in state {state}"
+        f"{place} has the connection of this packet{', which is a reply' if reply else ''}: state {state}"
+    ),
+    "connections-match": lambda *, count, options: (
+        f"the packet may be of {count:,} tracked connection{'s' if count > 1 else ''}"
+        + (f"; pass {', '.join(options)} to tell which" if options else "")
     ),
     "connection-missing": "{text}: it is not ESTABLISHED on this node",
     "policies-alone": "no built-in chain of hook {hook} has a rule in this dump: only policies decide",

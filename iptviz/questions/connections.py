@@ -60,26 +60,33 @@ def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool,
     is_error = asked.state == "RELATED" and asked.protocol in ERRORS
     connections = [one for table in tables for one in table.connections if zones or one.zone in {None, 0}]
     found = list(_of_errors(asked, connections) if is_error else _matching(asked, connections))
+    answered = [one for one in found if one.state == asked.state]
+    found = answered or found  # what is said to be answered is not of one without an answer
     if not found:
         return _none_found(asked, tables, required=required, zones=zones)
     if len(found) > _MOST or (asked.state == "NEW" and not _is_whole(asked)):
-        return Settled(asked)
+        return Settled(asked, None, tuple(_several(found, asked)) if required else ())
     candidates = list(dict.fromkeys(_candidate(one, asked, is_error=is_error) for one in found))
     states = {one.state for one in candidates}
     state = asked.state if is_error or len(states) > 1 else states.pop()
-    notes = tuple(
-        remark(
-            "connection-found",
-            place=f"{one.connection.place.source}:{one.connection.place.line}",
-            reply=one.is_reply,
-            state=asked.state if is_error else one.state,
-        )
-        for one in found[:_SHOWN]
-    )
-    return Settled(asked._replace(state=state), Pasts(tuple(candidates), sure=True), notes)
+    notes = _several(found, asked) if len(found) > 1 else [_found_at(found[0], state)]
+    return Settled(asked._replace(state=state), Pasts(tuple(candidates), sure=True), tuple(notes))
 
 
-_SHOWN = 3
+def _found_at(found: _Found, state: str | None) -> Remark:
+    source, line = found.connection.place
+    return remark("connection-found", place=f"{source}:{line}", reply=found.is_reply, state=state)
+
+
+def _several(found: Sequence[_Found], asked: Packet) -> Iterator[Remark]:
+    """Say that several connections may be the packet's, and what of it would tell which one is."""
+    open_ = {
+        "--src": asked.source is None, "--dst": asked.destination is None, "--protocol": asked.protocol is None,
+        "--sport": asked.source_port is None and asked.protocol not in ERRORS,
+        "--dport": asked.destination_port is None and asked.protocol not in ERRORS,
+    }  # fmt: skip
+    options = tuple(flag for flag, is_open in open_.items() if is_open)
+    yield remark("connections-match", count=len(found), options=options)
 
 
 def _is_whole(asked: Packet) -> bool:
@@ -166,13 +173,15 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
     ports = (asked.destination_port, asked.source_port) if is_error else (None, None)
     past = Past(
         _end(*to, is_error=is_error, port_now=ports[0]) if changed[0] else None,
-        _end(*own, is_error=is_error, port_now=ports[1]) if changed[1] else None,
+        _end(*own, is_error=is_error, port_now=ports[1], port_before=asked.source_port)
+        if changed[1]
+        else None,
         unsure=unsure,
     )
     return Candidate(
         ANSWER if found.is_reply else NEXT,
         _text(*target, is_error=is_error) if dnat else "",
-        _text(*giver, is_error=is_error) if snat else "",
+        _text(giver[0], giver[1] if giver[1] != client[1] else None, is_error=is_error) if snat else "",
         past,
         frozenset(statuses),
         ConnectionTuple(first.source, first.destination, first.source_port, first.destination_port),
@@ -185,6 +194,14 @@ def _text(address: Network, port: int | None, *, is_error: bool) -> str:
     return join_endpoint(show_host(address), None if is_error else port)
 
 
-def _end(address: Network, port: int | None, *, is_error: bool, port_now: int | None) -> End:
-    """Return an address and port that nat gives; an error has no ports."""
-    return End(address, port_now if is_error else port, _text(address, port, is_error=is_error))
+def _end(
+    address: Network,
+    port: int | None,
+    *,
+    is_error: bool,
+    port_now: int | None,
+    port_before: int | None = None,
+) -> End:
+    """Return an address and port that nat gives; an error has no ports. That of a source is told if it is new."""
+    shown = None if port == port_before else port
+    return End(address, port_now if is_error else port, _text(address, shown, is_error=is_error))

@@ -137,12 +137,8 @@ def packet(
     unseen = tuple(name for each in dumps for name in snapshot.unseen_tables(each))
     beyond = tuple(snapshot.tables_beyond(first.family))
     rules = list(map(DumpRules, dumps))
-    asked, pasts, found = settled(
-        asked,
-        tracked_connections(snapshot, conntrack),
-        zones=_has_zones(dumps),
-        required=conntrack is not None,
-    )
+    tracked = tracked_connections(snapshot, conntrack)
+    asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
     pasts = pasts or pasts_of(dumps, rules, host, asked, hook)
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     hooks = Hooks(rules, host, asked.state, unseen, beyond, pasts=pasts)
@@ -173,7 +169,11 @@ def packet(
     faulty = bool(journey.broken.loops or journey.broken.missing)
     left_open = journey.unknowns.left_open
     notes = distinct(
-        [*read_as, *found, *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given)]
+        [
+            *read_as,
+            *found,
+            *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given, listed=bool(tracked)),
+        ]
     )
     complete = all(passed.complete for passed in dumps) and not faulty
     known = Evidence(dumps, host, unseen, beyond)

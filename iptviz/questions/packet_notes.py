@@ -12,7 +12,7 @@ from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.meanings.connections import CONNECTED
+from iptviz.engine.past import ERRORS
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
@@ -22,7 +22,7 @@ from iptviz.questions.unprinted_notes import unprinted_notes
 from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
@@ -89,8 +89,10 @@ def packet_notes(
     hook: str,
     outcomes: tuple[Outcome, ...],
     given: tuple[Assumption, ...],
+    *,
+    listed: bool = False,
 ) -> Iterator[Item]:
-    """Yield what an answer lacks or hangs on."""
+    """Yield what an answer lacks or hangs on; `listed`: there is a list of connections."""
     complete = all(dump.complete for dump in dumps)
     for dump in dumps:
         yield from unprinted_notes(dump, _rules_met(dump, outcomes))
@@ -105,7 +107,9 @@ def packet_notes(
     yield from _limit_notes(journey)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
-    if start.state in CONNECTED:
+    pasts = journey.hooks.pasts
+    is_error = start.state == "RELATED" and start.protocol in {None, *ERRORS}
+    if (start.state == "ESTABLISHED" or is_error) and not (pasts and pasts.sure):
         yield remark("nat-decided-before", state=start.state)
     yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)
@@ -120,7 +124,7 @@ def packet_notes(
         for problem in node.evidence_problems
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
-    yield from _narrowing_notes(outcomes, journey.unknowns.left_open)
+    yield from _narrowing_notes(outcomes, journey.unknowns.left_open, {"--conntrack"} if listed else set())
 
 
 def _rules_met(dump: Dump, outcomes: tuple[Outcome, ...]) -> Iterator[Rule]:
@@ -230,11 +234,16 @@ def _setting_notes(
             yield remark("setting-of-all", name=name)
 
 
-def _narrowing_notes(outcomes: tuple[Outcome, ...], left_open: Sequence[Field]) -> Iterator[Item]:
-    """Say which options would settle what the answer hangs on, those for what was left open first."""
+def _narrowing_notes(
+    outcomes: tuple[Outcome, ...], left_open: Sequence[Field], had: Collection[str]
+) -> Iterator[Item]:
+    """Say which options would settle what the answer hangs on, those for what was left open first.
+
+    Those of `had` have said all that they can.
+    """
     asked = dict.fromkeys(need.condition for outcome in outcomes for need in outcome.when)
     first, others = (
-        sorted(set(filter(None, options)), key=_place_among_options)
+        sorted({*filter(None, options)} - {*had}, key=_place_among_options)
         for options in (map(_settling, left_open), map(settled_by, asked))
     )
     options = tuple(dict.fromkeys((*first, *others)))
