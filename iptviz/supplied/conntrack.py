@@ -10,7 +10,7 @@ from iptviz.supplied.lines import places
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from iptviz.supplied.lines import SourceLine
     from iptviz.xtables.address import Network
@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 _HINT = "pass the output of `conntrack -L`, also with -o extended, or /proc/net/nf_conntrack"
 
 # ct_seq_show in net/netfilter/nf_conntrack_standalone.c; __snprintf_conntrack in libnetfilter_conntrack.
+_FLOW = (
+    r"src=(?P<source{0}>\S+) dst=(?P<destination{0}>\S+)"
+    r"(?: sport=(?P<sport{0}>\d{{1,5}}) dport=(?P<dport{0}>\d{{1,5}})"
+    r"| type=(?P<type{0}>\d{{1,3}}) code=(?P<code{0}>\d{{1,3}}))?(?= |$)"
+)
 _ENTRY = re.compile(
     r"(?:ipv[46][ \t]+\d+[ \t]+)?[a-z][a-z0-9]*[ \t]+(?P<protocol>\d{1,3})[ \t](?P<before>[^=]*?)"
-    r"(?P<original>src=\S+ dst=\S+ .*?)(?P<reply>src=\S+ dst=\S+ .*)"
+    + _FLOW.format(1)
+    + r"(?P<between>.*?) "
+    + _FLOW.format(2)
+    + r"(?P<after>.*)"
 )
-_PARTS = re.compile(r"([a-z][a-z-]*)=(\S+)")
 _STATE = re.compile(r"\b[A-Z][A-Z_0-9]+\b")
-_FLAG = re.compile(r"\[([A-Z_]+)\]")
+_MARK, _ZONE = re.compile(r" mark=(\d{1,10})(?= |$)"), re.compile(r" zone=(\d{1,5})(?= |$)")
 _SUMMARY = re.compile(r"conntrack v\S+ \(conntrack-tools\): (\d+) flow entries have been shown\.")
 _BESIDE = re.compile(r"cpu=\d+\s|\*\*\* |conntrack(?: v\S+ \(conntrack-tools\):|: )")
 _WHOLE_LINE = re.compile(r"\buse=\d+(?: |$)|\bid=\d+$")
@@ -109,37 +116,35 @@ def _connection(line: str, place: SourceLine) -> TrackedConnection | None:
     found = _ENTRY.fullmatch(line)
     if found is None:
         return None
-    parts = dict(_PARTS.findall(found["reply"]))
-    original, reply = _flow(dict(_PARTS.findall(found["original"]))), _flow(parts)
+    original, reply = _flow(found, "1"), _flow(found, "2")
     if original is None or reply is None:
         return None
-    flags = set(_FLAG.findall(line))
+    flags = found["before"] + found["between"] + found["after"]
     state = _STATE.search(found["before"])
     return TrackedConnection(
         int(found["protocol"]),
         original,
         reply,
-        "UNREPLIED" not in flags,
-        "ASSURED" in flags,
+        "[UNREPLIED]" not in flags,
+        "[ASSURED]" in flags,
         state[0] if state else "",
-        _number(parts, "mark"),
-        _number(parts, "zone"),
+        _number(_MARK.search(found["after"])),
+        _number(_ZONE.search(found["after"])),
         place,
     )
 
 
-def _flow(parts: Mapping[str, str]) -> Flow | None:
-    source, destination = parse_network(parts["src"]), parse_network(parts["dst"])
+def _flow(found: re.Match[str], way: str) -> Flow | None:
+    source, destination = parse_network(found["source" + way]), parse_network(found["destination" + way])
     if source is None or destination is None:
         return None
-    kind, code = _number(parts, "type"), _number(parts, "code")
-    icmp = None if kind is None or code is None else (kind, code)
-    return Flow(source, destination, _number(parts, "sport"), _number(parts, "dport"), icmp)
+    if found["sport" + way]:
+        return Flow(source, destination, int(found["sport" + way]), int(found["dport" + way]))
+    if found["type" + way]:
+        kind = int(found["type" + way]), int(found["code" + way])
+        return Flow(source, destination, icmp_type=kind)
+    return Flow(source, destination)
 
 
-def _number(parts: Mapping[str, str], name: str) -> int | None:
-    text = parts.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
-
-
-_MOST_DIGITS = 10
+def _number(found: re.Match[str] | None) -> int | None:
+    return int(found[1]) if found else None
