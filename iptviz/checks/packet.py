@@ -28,6 +28,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "connection-found": lambda *, place, reply, state: (
         f"{place} has the connection of this packet{', which is a reply' if reply else ''}: state {state}"
     ),
+    "connection-over": "{place} has a connection of this packet's addresses and ports that is over ({of}): a SYN "
+    "begins another",
     "connections-match": lambda *, count, options: (
         f"the packet may be of {count:,} tracked connection{'s' if count > 1 else ''}"
         + (f"; pass {', '.join(options)} to tell which" if options else "")

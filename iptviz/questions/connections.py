@@ -60,6 +60,11 @@ def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool,
     is_error = asked.state == "RELATED" and asked.protocol in ERRORS
     connections = [one for table in tables for one in table.connections if zones or one.zone in {None, 0}]
     found = list(_of_errors(asked, connections) if is_error else _matching(asked, connections))
+    over = [one for one in found if _begins_another(asked, one)]
+    if over:
+        return Settled(
+            asked, None, (remark("connection-over", place=_place(over[0]), of=over[0].connection.state),)
+        )
     answered = [one for one in found if one.state == asked.state]
     found = answered or found  # what is said to be answered is not of one without an answer
     if not found:
@@ -73,9 +78,22 @@ def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool,
     return Settled(asked._replace(state=state), Pasts(tuple(candidates), sure=True), tuple(notes))
 
 
-def _found_at(found: _Found, state: str | None) -> Remark:
+def _begins_another(asked: Packet, found: _Found) -> bool:
+    """Whether a packet begins a connection anew that is over, as a SYN does (nf_conntrack_proto_tcp.c)."""
+    opens = asked.tcp_flags == frozenset({"SYN"}) or (asked.tcp_flags is None and asked.state == "NEW")
+    return opens and not found.is_reply and found.connection.state in _OVER
+
+
+_OVER = {"TIME_WAIT", "CLOSE"}
+
+
+def _place(found: _Found) -> str:
     source, line = found.connection.place
-    return remark("connection-found", place=f"{source}:{line}", reply=found.is_reply, state=state)
+    return f"{source}:{line}"
+
+
+def _found_at(found: _Found, state: str | None) -> Remark:
+    return remark("connection-found", place=_place(found), reply=found.is_reply, state=state)
 
 
 def _several(found: Sequence[_Found], asked: Packet) -> Iterator[Remark]:

@@ -275,6 +275,16 @@ def test_what_is_not_listed_may_have_been_cut_off(text: str) -> None:
     assert not [note for note in result.notes if note.id == "narrowed-by" and "--conntrack" in str(note)]
 
 
+def test_a_syn_begins_another_connection_where_one_is_over() -> None:
+    over = Supplied(LISTED.replace("99 ESTABLISHED", "99 TIME_WAIT"), "connections")
+    for about in ({"tcp_flags": "SYN"}, {"tcp_flags": None}):
+        result = ask(DNAT, dst="10.3.0.1", **about, conntrack=over)
+        assert [one.packet.dnat for one in result.outcomes] == ["10.2.0.2:8080"]
+        assert "connection-over" in {note.id for note in result.notes}
+    (last,) = ask(DNAT, dst="10.3.0.1", tcp_flags="ACK", conntrack=over).outcomes
+    assert last.packet.dnat == "10.2.0.3:9090"
+
+
 def test_several_connections_that_fit_are_cases() -> None:
     both = LISTED.replace("[UNREPLIED] ", "").replace("SYN_SENT", "ESTABLISHED")
     result = ask(f"{TWO}\n{DROPS}", **(SERVED | {"sport": None}), conntrack=Supplied(both, "connections"))

@@ -250,6 +250,29 @@ def test_what_nat_made_of_a_connection_it_makes_of_each_packet(
     assert not troubles, "\n".join(troubles)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_syn_begins_another_connection_where_one_is_over(backend: str, tmp_path: Path) -> None:
+    there = Sent(SERVICE, "tcp", 4000, 80)
+    back = Sent(CLIENT, "tcp", 8080, 4000, source=POD)
+    listed = tmp_path / "connections"
+    with wire(backend) as lab:
+        lab.router.load(dump_of(f"{DNAT.replace('udp', 'tcp')};filter|-A FORWARD -m conntrack --ctstate NEW"))
+        for sent, flags, seq in (
+            (there, "SYN", (1, 0)), (back, "SYN,ACK", (1, 2)), (there, "ACK", (2, 2)),
+            (there, "FIN,ACK", (2, 2)), (back, "FIN,ACK", (2, 3)), (there, "ACK", (3, 3)),
+        ):  # fmt: skip
+            place(lab, sent._replace(flags=flags, seq=seq))
+        listed.write_text(lab.router.run("conntrack", "-L"))
+        before = iptviz.load(lab.router.save("-c").encode())
+        sent = there._replace(seq=(100, 0))
+        seen, _ = lab.send(sent)
+        after = iptviz.load(lab.router.save("-c").encode())
+    counts = matched(before, after)
+    assert counts["nat", "PREROUTING", 1] == counts["filter", "FORWARD", 1] == 1
+    outcomes = iptviz.packet(after, **as_asked(sent), conntrack=str(listed)).outcomes
+    assert not one_trouble(outcomes, sent, counts, seen)
+
+
 # --- connections that a helper expected -------------------------------------------------------------------------
 
 HELPER = "raw|-A PREROUTING -p tcp -m tcp --dport 21 -j CT --helper ftp"
