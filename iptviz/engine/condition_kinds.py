@@ -159,7 +159,7 @@ _MARK = "a mark, with or without a mask: 0x1, 0x4000/0x4000"
 _WHOSE = ("local_ips", "addresses")
 _EITHER = (True, False)
 _ENDS = "addresses, with ports where nat chose them: 10.244.0.2:8080"
-_NO_ADDRESS = r"this node(?::[\d-]+)?|another host|MASQUERADE"
+_NO_ADDRESS = r"this node(?::[\d-]+)?|another host|the packet's source|MASQUERADE"
 
 CONDITION_KINDS = {
     "source-cidr": ConditionKind(

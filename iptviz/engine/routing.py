@@ -195,12 +195,11 @@ class Routing:
             local = self.host.is_local(packet.destination)
         if local is not None:
             return local
-        return answered(
-            Condition("endpoint-local", "DNAT")
-            if packet.dnat and packet.part != ANSWER
-            else Condition("destination-type", "LOCAL", since=packet.since("destination")),
-            answer,
-        )
+        if not packet.dnat or packet.part == ANSWER:
+            return answered(Condition("destination-type", "LOCAL", since=packet.since("destination")), answer)
+        # Where a connection was sent is one endpoint; a first packet may be sent to each of many.
+        chosen = packet.destination if packet.part else None
+        return answered(Condition("endpoint-local", show_host(chosen) if chosen else "DNAT"), answer)
 
 
 def _expires(packet: Packet, answer: Answer) -> bool:

@@ -40,7 +40,7 @@ MOST_TARGETS = 64
 
 _WHAT_CLIENTS_ASKED = "the address that the client asked for"
 CLIENT = "the client"
-_OTHER_HOST = "another host"
+_OTHER_HOST, _SOURCE = "another host", "the packet's source"
 _REWRITING = ("DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP")
 _BEGINS = {"PREROUTING", "OUTPUT"}
 
@@ -198,7 +198,7 @@ class _Finding:
     def _targets(self) -> Iterator[tuple[str, End]]:
         """Yield the source of the packet where a rule of DNAT sends connections there, with what it stands for.
 
-        An error may come from any router behind a target.
+        An error may come from any router behind a target, and an unknown source may be one.
         """
         asked = self.asked
         source = asked.source
@@ -214,8 +214,8 @@ class _Finding:
             changed = (("source", line), ("source_port", line)) if address is None else ()
             named = None if self.is_error else asked.source_port
             yield join_endpoint(show_host(source), named), End(address, port, shown, None, changed)
-        elif self.is_error and any(next(_targeting(table), None) for table in self._nat()):
-            yield _OTHER_HOST, End(None, None, _WHAT_CLIENTS_ASKED)
+        elif (self.is_error or not _is_host(source)) and any(map(_targets_some, self._nat())):
+            yield _OTHER_HOST if self.is_error else _SOURCE, End(None, None, _WHAT_CLIENTS_ASKED)
 
     def _sending(self, table: Table) -> Iterator[Rule]:
         """Yield the rules of a nat table that may send connections to where the packet comes from."""
@@ -294,6 +294,10 @@ def _lost(packet: Packet, side: str) -> tuple[tuple[str, int], ...]:
 
 
 _NO_ONE_TARGET = re.compile(rb"--to-destination (?:[^\s-]*-|:|\[[^\]]*-)|-j (?:REDIRECT|NETMAP)\b")
+
+
+def _targets_some(nat: Table) -> bool:
+    return next(_targeting(nat), None) is not None
 
 
 def _targeting(nat: Table, address: str = "") -> Iterator[Rule]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import iptviz
+from iptviz.engine.path import CONNECTION, steps_of
 from iptviz.errors import PacketError
 from iptviz.supplied.files import Supplied
 from tests.engine.test_journey import WEB, ask, told
@@ -76,6 +77,29 @@ def test_a_reply_gets_back_the_address_that_the_client_asked_for() -> None:
         "the connection was DNATed to 10.2.0.2:8080": "ACCEPT FORWARD as 10.3.0.1:80",
         "nat has not rewritten the connection": "ACCEPT FORWARD",
     }
+
+
+def test_a_source_that_is_not_known_may_be_a_target() -> None:
+    assert cases(ask(DNAT, **(REPLY | {"src": None}))) == {
+        "the connection was DNATed to the packet's source": "ACCEPT FORWARD as the address that the client asked for",
+        "nat has not rewritten the connection": "ACCEPT FORWARD",
+    }
+
+
+def test_where_the_addresses_of_the_node_are_not_known_it_is_asked_of_the_target() -> None:
+    found = cases(ask(DNAT, **SERVED, local_ips=()))
+    assert found["the connection was DNATed to 10.2.0.2:8080 and 10.2.0.2 is local to this node"].startswith(
+        "ACCEPT INPUT"
+    )
+
+
+def test_rules_of_nat_are_not_told_as_asked_in_vain() -> None:
+    (one,) = ask(
+        DNAT, **SERVED, explain=True, assume=("the connection was DNATed to 10.2.0.2:8080",)
+    ).outcomes
+    assert [(step.table, step.kind, step.rule) for step in steps_of(one.path)[0]] == [
+        ("nat", CONNECTION, None)
+    ]
 
 
 def test_where_several_frontends_lead_there_it_is_one_of_them() -> None:
