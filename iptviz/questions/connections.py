@@ -195,6 +195,7 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
         if changed[1]
         else None,
         unsure=unsure,
+        reply=ConnectionTuple(back.destination, back.source, back.destination_port, back.source_port),
     )
     return Candidate(
         ANSWER if found.is_reply else NEXT,

@@ -45,14 +45,17 @@ _USUAL = {"mark": "0 (fits almost all packets arriving from the network)"}
 """What nearly every packet has, for who cannot know better."""
 
 
+_ENDS = ("src", "dst", "sport", "dport")
+
+
 def settled_by(condition: Condition) -> str | None:
     """Return the options of the command that answer a condition, or None where only --assume does.
 
-    What a rule has made of a packet no description of it as it came tells.
+    What address or port a rule has given a packet no description of it as it came tells.
     """
     if condition.kind != "match":
         names = CONDITION_KINDS[condition.kind].settled_by
-        told = [name for name in names if condition.since is None or name not in FIELDS]
+        told = [name for name in names if condition.since is None or name not in _ENDS]
         return " or ".join(map(_option, told)) or None
     matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
     return " and ".join(map(_option, next(matches, ()))) or None

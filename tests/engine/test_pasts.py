@@ -125,6 +125,13 @@ def test_a_reply_to_an_address_of_this_node_may_be_for_somebody_whom_it_masquera
     assert all("the connection was SNATed to 10.2.0.1" in when for when in found)
 
 
+def test_a_network_of_sources_may_have_been_given() -> None:
+    mapped = "nat|-A POSTROUTING -o srv -j NETMAP --to 10.9.0.0/24"
+    assert "the connection was SNATed to 10.9.0.2" in " ".join(
+        cases(ask(mapped, **(REPLY | {"dst": "10.9.0.2"})))
+    )
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -257,6 +264,13 @@ def test_a_list_settles_what_nat_makes_of_a_packet() -> None:
         (one,) = result.outcomes
         assert (one.verdict, one.when, one.packet.dnat) == ("DROP", (), "10.2.0.3:9090")
         assert result.asked.state == "ESTABLISHED"
+
+
+def test_a_list_tells_both_tuples() -> None:
+    rules = """filter|-A FORWARD -m conntrack --ctreplsrc 10.2.0.3 -m conntrack --ctreplsrcport 9090 -j DROP
+        filter|-A FORWARD -m conntrack ! --ctrepldst 10.2.0.1 -j REJECT"""
+    (one,) = ask(f"{DNAT}\n{rules}", **SERVED, conntrack=LIST).outcomes
+    assert (one.verdict, one.when) == ("DROP", ())
 
 
 def test_a_reply_is_found_in_a_list() -> None:

@@ -118,9 +118,13 @@ def direction(test: Test, packet: Packet, _host: Host) -> Truth:
 def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
     """Compare with the connection's tuples, known of its first packet, and of later ones as that was."""
     wanted: TupleField = test.operand
-    if not _begins(packet) and (not packet.part or wanted.reply):
+    seen: Packet | ConnectionTuple | None = packet.original or packet
+    if wanted.reply:
+        seen = packet if _begins(packet) else packet.past and packet.past.reply
+    elif not _begins(packet) and not packet.part:
         return quoted(test)
-    seen: Packet | ConnectionTuple = packet if wanted.reply or packet.original is None else packet.original
+    if seen is None:
+        return quoted(test)
     own = getattr(seen, wanted.field)
     if own is None or wanted.wanted is None:
         return quoted(test)
