@@ -61,7 +61,8 @@ class Past(NamedTuple):
 
     None: it leaves that end as it is. `sources` are what it may do with the source instead, where that is not
     known; the packet then has one of those of the chain in which it gets there. `unsure` are statuses of the
-    connection of which nothing is known. `reply` is its tuple of that direction as its first packets have it, where that is known.
+    connection of which nothing is known. `reply` is its tuple of that direction in the words of the other one,
+    where that is known.
     """
 
     destination: End | None = None

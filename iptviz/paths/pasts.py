@@ -113,9 +113,12 @@ class _Finding:
         """
         asked = self.asked
         first = asked._replace(
-            tcp_flags=frozenset({"SYN"}) if asked.protocol == "tcp" else None,
-            length=None, ttl=None, tos=None, icmp_type=asked.icmp_type, out_interface=None,
-        )  # fmt: skip
+            tcp_flags=None,
+            length=None,
+            ttl=None,
+            tos=None,
+            out_interface=None,  # as those of the first one were
+        )
         if self.is_error:
             first = first._replace(protocol=None, icmp_type=None, source=None)
         before, after = halves(self.hooks.turns(self.hook))

@@ -263,7 +263,7 @@ def test_what_settles_a_condition_is_a_parameter_and_an_option(kind: str) -> Non
 
 def test_what_a_rule_has_set_no_description_of_the_packet_settles() -> None:
     for condition in (
-        Condition("mark", "0x1", since=4),
+        Condition("source-port", "80", since=4),
         Condition("destination-cidr", "10.0.0.0/8", since=4),
     ):
         assert settled_by(condition) is None
