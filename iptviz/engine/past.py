@@ -32,6 +32,9 @@ REPLYING = Condition("direction", "")
 NO_HELPER = Condition("nat-helper", "")
 """That no helper has chosen how to rewrite a connection that it expected."""
 
+ASKED_FOR = "the address that the client asked for"
+"""What the source of a reply becomes, where it is not known which one that is."""
+
 _DESTINATIONS = {"PREROUTING", "OUTPUT"}
 TRACKED = frozenset({"SEEN_REPLY", "CONFIRMED"})
 ERRORS = ("icmp", "ipv6-icmp")

@@ -15,7 +15,7 @@ from iptviz.engine.knowing import known_fields
 from iptviz.engine.meanings.connections import CONNECTED
 from iptviz.engine.nodes import TooLargeError
 from iptviz.engine.packet import ANSWER, NEXT, UNSURE, ConnectionTuple, End, MaybeSource, Packet, Past
-from iptviz.engine.past import ERRORS, TRACKED, Candidate, Pasts
+from iptviz.engine.past import ASKED_FOR, ERRORS, TRACKED, Candidate, Pasts
 from iptviz.engine.unknowns import Unknowns
 from iptviz.errors import PacketError
 from iptviz.paths.leg import Leg, Through, halves
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 MOST_TARGETS = 64
 """Of more targets none is told: that nat has not rewritten the connection is taken for granted instead."""
 
-_WHAT_CLIENTS_ASKED = "the address that the client asked for"
 CLIENT = "the client"
 _OTHER_HOST, _SOURCE = "another host", "the packet's source"
 _REWRITING = ("DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP")
@@ -212,13 +211,13 @@ class _Finding:
         if sending and source is not None:
             address, port = meant.pop() if len(meant) == 1 else (None, None)
             port = asked.source_port if self.is_error else port
-            shown = join_endpoint(show_host(address), port) if address else _WHAT_CLIENTS_ASKED
+            shown = join_endpoint(show_host(address), port) if address else ASKED_FOR
             line = sending[0][1].line
             changed = (("source", line), ("source_port", line)) if address is None else ()
             named = None if self.is_error else asked.source_port
             yield join_endpoint(show_host(source), named), End(address, port, shown, None, changed)
         elif (self.is_error or not _is_host(source)) and any(map(_targets_some, self._nat())):
-            yield _OTHER_HOST if self.is_error else _SOURCE, End(None, None, _WHAT_CLIENTS_ASKED)
+            yield _OTHER_HOST if self.is_error else _SOURCE, End(None, None, ASKED_FOR)
 
     def _sending(self, table: Table) -> Iterator[Rule]:
         """Yield the rules of a nat table that may send connections to where the packet comes from."""
@@ -241,7 +240,8 @@ class _Finding:
     def _givers(self) -> Iterator[tuple[str, End]]:
         """Yield the destination of the packet where a rule of SNAT gives that to connections.
 
-        Such a connection went to where the packet comes from, and left by where that comes in.
+        Such a connection went to where the packet comes from, and left by where that comes in. It was another
+        host's or this node's; if this node sends the packet, it was delivered here.
         """
         asked, to = self.asked, self.asked.destination
         if to is None:
@@ -254,7 +254,7 @@ class _Finding:
             leaves_by=asked.in_interface if arrives else None,
             state="NEW",
         )
-        for route in ("FORWARD",) if arrives else ("INPUT", "OUTPUT"):
+        for route in ("FORWARD" if arrives else "INPUT", "OUTPUT"):
             name = "prerouting" if route != "OUTPUT" else "output"
             chain = "INPUT" if route == "INPUT" else "POSTROUTING"
             turns = [

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.marks import known_mark
 from iptviz.engine.packet import ANSWER, NEXT, ConnectionTuple, End, Past
-from iptviz.engine.past import ERRORS, Candidate, Pasts
+from iptviz.engine.past import ASKED_FOR, ERRORS, Candidate, Pasts
 from iptviz.errors import PacketError
 from iptviz.intake.remark import remark
 from iptviz.xtables.address import full_mask, join_endpoint
@@ -14,7 +14,7 @@ from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.protocols import WITH_PORTS, protocol_number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from iptviz.engine.packet import Packet
     from iptviz.intake.remark import Remark
@@ -71,7 +71,9 @@ def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool,
         return _none_found(asked, tables, required=required, zones=zones)
     if len(found) > _MOST or (asked.state == "NEW" and not _is_whole(asked)):
         return Settled(asked, None, tuple(_several(found, asked)) if required else ())
-    candidates = list(dict.fromkeys(_candidate(one, asked, is_error=is_error) for one in found))
+    candidates = _apart([_candidate(one, asked, is_error=is_error) for one in found])
+    if candidates is None:
+        return Settled(asked, None, tuple(_several(found, asked)) if required else ())
     states = {one.state for one in candidates}
     state = asked.state if is_error or len(states) > 1 else states.pop()
     notes = _several(found, asked) if len(found) > 1 else [_found_at(found[0], state)]
@@ -207,6 +209,41 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
         None if one.mark is None else known_mark(one.mark),
         asked.state if is_error else found.state,
     )
+
+
+def _apart(candidates: Sequence[Candidate]) -> list[Candidate] | None:
+    """Return ways of rewriting that conditions tell apart; None where they cannot tell where the packet goes."""
+    groups: dict[object, list[Candidate]] = {}
+    for one in candidates:
+        groups.setdefault((one.part, one.dnat, one.snat), []).append(one)
+    joined = list(map(_joined, groups.values()))
+    return None if None in joined else [one for one in joined if one is not None]
+
+
+def _joined(same: Sequence[Candidate]) -> Candidate | None:
+    """Return what several connections have in common; None where the packet goes to different ends."""
+    first = same[0]
+    if len(set(same)) == 1:
+        return first
+    if len({one.past.destination for one in same}) > 1:
+        return None
+    sources = {one.past.source for one in same}
+    source = first.past.source if len(sources) == 1 else End(None, None, ASKED_FOR)
+    of_all = frozenset.intersection(*(one.statuses for one in same))
+    of_some = frozenset().union(*(one.statuses for one in same)) - of_all
+    unsure = frozenset().union(of_some, *(one.past.unsure for one in same))
+    return first._replace(
+        past=Past(first.past.destination, source, unsure=unsure),
+        statuses=of_all,
+        original=ConnectionTuple(*map(_common, zip(*(one.original for one in same), strict=True))),
+        connmark=_common([one.connmark for one in same]),
+        state=_common([one.state for one in same]),
+    )
+
+
+def _common(values: Collection[Any]) -> Any:
+    """Return the value that all have, None where they differ."""
+    return next(iter(values)) if len(set(values)) == 1 else None
 
 
 def _text(address: Network, port: int | None, *, is_error: bool) -> str:

@@ -342,6 +342,30 @@ def test_an_error_is_of_a_connection_of_the_list() -> None:
     assert (one.when, one.route, one.packet.dnat, one.packet.snat) == ((), "FORWARD", "10.1.0.2", "10.3.0.1")
 
 
+def test_an_error_may_be_of_several_connections() -> None:
+    both = LISTED.replace("dst=10.3.0.1 sport=40001", "dst=10.3.0.7 sport=40001").replace(
+        "src=10.2.0.2", "src=10.2.0.3"
+    )
+    both = both.replace("sport=8080", "sport=9090").replace(
+        "dst=10.1.0.2 sport=9090", "dst=10.2.0.1 sport=9090"
+    )
+    error = {
+        "src": "10.2.0.9", "dst": "10.2.0.1", "protocol": "icmp", "icmp_type": "11/0", "sport": None, "dport": None,
+        "tcp_flags": None, "ctstate": "RELATED", "in_iface": "srv",
+    }  # fmt: skip
+    (one,) = ask(f"{TWO}\n{MASQUERADE}", **error, conntrack=Supplied(both, "connections")).outcomes
+    assert (one.packet.dnat, one.packet.snat) == ("10.1.0.2", "the address that the client asked for")
+    other = both.replace("src=10.1.0.2 dst=10.3.0.7", "src=10.1.0.9 dst=10.3.0.7")
+    result = ask(f"{TWO}\n{MASQUERADE}", **error, conntrack=Supplied(other, "connections"))
+    assert "connections-match" in {note.id for note in result.notes}
+    assert "the client" in {one.packet.dnat for one in result.outcomes}
+
+
+def test_what_this_node_masquerades_of_its_own_alone() -> None:
+    owned = "nat|-A POSTROUTING -m owner --uid-owner 0 -j MASQUERADE"
+    assert "the connection was SNATed to 10.2.0.1" in " ".join(cases(ask(owned, **MASKED)))
+
+
 def test_lists_of_a_bundle_are_used(tmp_path: Path) -> None:
     (tmp_path / "iptables-save.txt").write_text(
         "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -d 10.3.0.1/32 -p tcp -j DNAT --to-destination 10.2.0.2:8080\nCOMMIT\n"
