@@ -184,6 +184,8 @@ SAID: dict[Named, str] = {
     Named.ROUTE_FILE: "default via 203.0.113.1 dev uplink7\n",
     Named.IPSET_FILE: "create shop hash:net family inet\nadd shop 203.0.113.0/24\n",
     Named.SYSCTL_FILE: "kernel.hostname = shop\nnet.ipv4.conf.uplink7.rp_filter = 1\n",
+    Named.CONNTRACK_FILE: "tcp 6 9 ESTABLISHED src=203.0.113.10 dst=203.0.113.11 sport=4000 dport=80 "
+    "src=203.0.113.11 dst=203.0.113.10 sport=80 dport=4000 [ASSURED] mark=0 helper=shop use=1\n",
     Named.PODS_FILE: "NAMESPACE  NAME  READY  STATUS  RESTARTS  AGE  IP  NODE\n"
     "shop  uplink7-web  1/1  Running  0  9d  203.0.113.10  node-7\n",
     Named.RECENT_FILE: "src=203.0.113.10 ttl: 64 last_seen: 4295000000 oldest_pkt: 1 4295000000\n",

@@ -24,11 +24,21 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-unseen": "{chain} has no rules in this incomplete dump: its effect is unknown",
     "endpoint-unseen": "{chain} leads to no endpoint in this incomplete dump; on the node it may",
     "nat-decided-before": "nat sees only the first packet of a connection: DNAT and SNAT of a packet in state "
-    "{state} were decided then, and the other tables see it rewritten",
+    "{state} were decided then, assumed by the same rules, and the other tables see it rewritten",
     "begins-no-connection": "this packet cannot begin a connection, so its state is INVALID; pass --ctstate if "
     "it belongs to a connection that exists",
     "times-not-compared": "how long ago an address came to the recent list {name} is not known: its times count "
     "from the node's start",
+    "connection-found": lambda *, place, reply, state: (
+        f"{place} has the connection of this packet{', which is a reply' if reply else ''}: state {state}"
+    ),
+    "connection-over": "{place} has a connection of this packet's addresses and ports that is over ({of}): a SYN "
+    "begins another",
+    "connections-match": lambda *, count, options: (
+        f"the packet may be of {count:,} tracked connection{'s' if count > 1 else ''}"
+        + (f"; pass {', '.join(options)} to tell which" if options else "")
+    ),
+    "connection-missing": "{text}: it is not ESTABLISHED on this node",
     "policies-alone": "no built-in chain of hook {hook} has a rule in this dump: only policies decide",
     "tables-taken-as-empty": lambda *, tables: f"no {_tables(tables)} in the dump; assumed empty",
     "tables-unseen": lambda *, tables: (

@@ -198,6 +198,15 @@ SysctlOption = Annotated[
     ),
     Named.SYSCTL_FILE,
 ]
+ConntrackOption = Annotated[
+    FileArgument,
+    told_option(
+        "--conntrack",
+        "FILE",
+        "Output of `conntrack -L` on the node: connections that exist, and how nat rewrites them.",
+    ),
+    Named.CONNTRACK_FILE,
+]
 PodsOption = Annotated[
     FileArgument,
     told_option(

@@ -10,6 +10,7 @@ from iptviz.cli.options import (
     AddressesOption,
     After,
     AssumeOption,
+    ConntrackOption,
     IpsetOption,
     NodeArgument,
     PodsOption,
@@ -78,6 +79,7 @@ def packet_command(
     ipset: IpsetOption = None,
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
+    conntrack: ConntrackOption = None,
     pods: PodsOption = None,
     assume: AssumeOption = None,
     explain: Annotated[
@@ -102,6 +104,7 @@ def packet_command(
             ipset=ipset,
             recent=recent,
             sysctl=sysctl,
+            conntrack=conntrack,
             pods=pods,
             assume=assume or (),
             explain=explain,

@@ -219,7 +219,7 @@ def _fewest(
     apart = _Apart(case.regions, others, meeting)
     kept = list(case.first)
     for assumption in reversed(case.first):
-        if CONDITION_KINDS[assumption.condition.kind].always_said:
+        if assumption.holds in CONDITION_KINDS[assumption.condition.kind].always_said:
             continue
         rank = unknowns.rank(field_of(assumption.condition))
         rest = [other for other in kept if other != assumption]

@@ -29,6 +29,7 @@ def _mark_bits(text: str) -> Network | None:
 
 _THIS_NODE, _OF_TYPE = "local to this node", "of type "
 _EACH_TARGET = "each DNAT target is"
+_SNATED, _MASQUERADED = "SNATed to ", "masqueraded"
 
 
 def _same(text: str) -> str:
@@ -64,6 +65,16 @@ def _hear_mark(words: str) -> str | None:
 def _hear_network(words: str) -> str | None:
     """Return a network; a range, which the same words state, is none."""
     return None if re.match("[^ ]*-", words) else words
+
+
+def _say_snat(value: str) -> str:
+    return _MASQUERADED if value == "MASQUERADE" else _SNATED + value
+
+
+def _hear_snat(words: str) -> str | None:
+    if words == _MASQUERADED:
+        return "MASQUERADE"
+    return words.removeprefix(_SNATED) if words.startswith(_SNATED) else None
 
 
 def _hear_count(words: str) -> str | None:
@@ -120,12 +131,12 @@ class ConditionKind(NamedTuple):
             empty where the question is one of its own.
         between: what separates several values, of which any will do; empty where there is only one.
         bits: reads a value as the bits of a mark that it means, which those of other questions may imply.
-        names: what of the dump a value names: `address`, `interface`, `list`, `set`, `service`, `setting` which
-            may be one of an interface, or `options` where it quotes options of a rule, with whatever they name.
-            Empty: nothing.
+        names: what of the dump a value names: `address`, `end` which may have a port, `interface`, `list`, `set`,
+            `service`, `setting` which may be one of an interface, or `options` where it quotes options of a rule,
+            with whatever they name. Empty: nothing.
         plain: a pattern of all values that name nothing.
         per_rule: what is asked about changes as rules ask, so two rules ask two questions.
-        always_said: a case is not told that neither answer, or the other one, comes to: no answer is `otherwise`.
+        always_said: the answers of which a case that one of them comes to is always told: it is not `otherwise`.
         details: how what else a rule asks stands after the value, and a pattern of it; empty: nothing does.
         say: returns a value in the words that stand for {}.
         hear: returns the value that words mean; None where the words are another kind's.
@@ -141,7 +152,7 @@ class ConditionKind(NamedTuple):
     names: str = ""
     plain: str = ""
     per_rule: bool = False
-    always_said: bool = False
+    always_said: tuple[bool, ...] = ()
     details: tuple[str, str] | None = None
     say: Callable[[str], str] = _same
     hear: Callable[[str], str | None] = _same
@@ -154,6 +165,9 @@ _INTERFACE = "interfaces; a trailing + matches a prefix: eth0, cali+"
 _PORT = "ports or port ranges: 80, 8000:8099, 80,443"
 _MARK = "a mark, with or without a mask: 0x1, 0x4000/0x4000"
 _WHOSE = ("local_ips", "addresses")
+_EITHER = (True, False)
+_ENDS = "addresses, with ports where nat chose them: 10.244.0.2:8080"
+_NO_ADDRESS = r"this node(?::[\d-]+)?|another host|the packet's source|MASQUERADE"
 
 CONDITION_KINDS = {
     "source-cidr": ConditionKind(
@@ -232,7 +246,25 @@ CONDITION_KINDS = {
         plain=f"{_BITS}|any", say=_say_mark, hear=_hear_mark,
     ),
     "rewriting": ConditionKind(
-        "nat has not rewritten the connection", "nat has rewritten the connection", always_said=True
+        "nat has not rewritten the connection", "nat has rewritten the connection", settled_by=("conntrack",),
+        always_said=(True,),
+    ),
+    "nat-helper": ConditionKind(
+        "no NAT helper has rewritten the connection", "a NAT helper has rewritten the connection",
+        settled_by=("conntrack",), always_said=_EITHER,
+    ),
+    "direction": ConditionKind(
+        "packet is a reply", "packet is not a reply", settled_by=("conntrack",),
+    ),
+    "dnat": ConditionKind(
+        "the connection was DNATed to {}", "the connection was not DNATed to {}", _ENDS, ("conntrack",),
+        field="dnat", between=",", names="end", plain=_NO_ADDRESS, always_said=(True,),
+    ),
+    "snat": ConditionKind(
+        "the connection was {}", "the connection was not {}", "SNATed to 192.168.1.10, or masqueraded",
+        ("conntrack",),
+        field="snat", between=",", names="end", plain=_NO_ADDRESS, always_said=(True,),
+        say=_say_snat, hear=_hear_snat,
     ),
     "fragment": ConditionKind("packet is a later fragment", "packet is not a later fragment"),
     "mark": ConditionKind("mark is {}", "mark is not {}", _MARK, ("mark",), bits=_mark_bits, plain=_BITS),
@@ -246,7 +278,7 @@ CONDITION_KINDS = {
     "endpoint-local": ConditionKind(
         "{} local to this node", "{} not local to this node",
         "DNAT for every DNAT target, or the address of one endpoint", _WHOSE, names="address",
-        plain="DNAT", always_said=True, say=_say_endpoint, hear=_hear_endpoint,
+        plain="DNAT", always_said=_EITHER, say=_say_endpoint, hear=_hear_endpoint,
     ),
     "listener": ConditionKind(
         "a program listens on {}", "no program listens on {}",
@@ -288,13 +320,13 @@ CONDITION_KINDS = {
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",
-        plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=True,
+        plain=f"{_UNSEEN}(?:, {_UNSEEN})*", always_said=_EITHER,
     ),
     "unseen-chains": ConditionKind(
         "missing lines of {} are as kube-proxy writes them",
         "missing lines of {} are not as kube-proxy writes them",
         "chains, separated by commas, after their table: nat PREROUTING, OUTPUT and filter FORWARD",
-        plain=f"{_TABLE} {_OWN_CHAINS}(?: and {_TABLE} {_OWN_CHAINS})*", always_said=True,
+        plain=f"{_TABLE} {_OWN_CHAINS}(?: and {_TABLE} {_OWN_CHAINS})*", always_said=_EITHER,
     ),
     "count": ConditionKind(
         "packet matches {}", "packet does not match {}",

@@ -135,13 +135,17 @@ FIELD_KINDS = {
     "unprinted-port": FieldKind(_one_name, ""),
     "unprinted-node-port": FieldKind(_one_name, ""),
     "unprinted-chance": FieldKind(_line),
+    "dnat": FieldKind(_one_name, ""),
+    "snat": FieldKind(_one_name, ""),
 }
 """The kinds in the order in which a diagram asks them; questions of their own come after them.
 
 Protocol and destination first: kube-proxy's rules tell services apart by them, and routing where packets go.
 """
 
-OF_THE_NODE = ("unseen-tables", "unseen-chains", "backend-order", "tracking", "untracked-type", "rewriting")
+OF_THE_NODE = (
+    "unseen-tables", "unseen-chains", "backend-order", "tracking", "untracked-type", "rewriting", "nat-helper",
+)  # fmt: skip
 """Questions that no packet answers; they come before all fields."""
 
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
-from iptviz.engine.meanings.connections import INVALID, asks_nat, tracked, untemplated
+from iptviz.engine.meanings.connections import INVALID, asks_nat, untemplated
 from iptviz.engine.moves import Enter, Lost, Move, On, Unseen
 from iptviz.engine.packet import COUNTED
+from iptviz.engine.past import connected, translated
 from iptviz.engine.routing import Routing
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
+    from iptviz.engine.past import Pasts
     from iptviz.rules.form import RuleSet, RuleTable
 
     Answer = Callable[[Condition], bool | None]
@@ -78,17 +80,13 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 What the node sends to itself comes back in by lo, with its connection; nat has chosen by then and is not asked.
 """
 
-_AS_IT_CAME = Condition("rewriting", "")
-"""That nat leaves the packets of a connection as they come."""
-
 
 class Hooks:
     """The stages of a node, and what each does to a packet before its rules are asked.
 
     `rules` are one set for each backend; `unseen` are tables that the node may have and a dump does not show, and
-    `beyond` those of others that no dump can show, in words: what happens there is a condition. So is whether nat
-    has rewritten a connection that exists, where it `may_be_rewritten`: the kernel then translates its packets
-    before most tables see them (nf_nat_packet in net/netfilter/nf_nat_core.c).
+    `beyond` those of others that no dump can show, in words: what happens there is a condition. `pasts` are the
+    ways in which nat may have rewritten a connection that exists; None where it can have rewritten none.
     """
 
     def __init__(
@@ -99,7 +97,7 @@ class Hooks:
         unseen: Iterable[str] = (),
         beyond: Iterable[str] = (),
         *,
-        may_be_rewritten: bool = False,
+        pasts: Pasts | None = None,
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
@@ -107,10 +105,10 @@ class Hooks:
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state
-        self._may_be_rewritten = may_be_rewritten
+        self.pasts = pasts
         self._acting: dict[Stage, tuple[int, ...]] = {}
         self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
-            _CONNECTION: self._tracked,
+            _CONNECTION: lambda packet, answer: connected(packet, self._state, self.pasts, host, answer),
             _CONNECTION_AGAIN: lambda packet, _answer: On(untemplated(packet)),
             _START: self.routing.started,
             _ROUTING: self.routing.arrived,
@@ -159,6 +157,8 @@ class Hooks:
             return Unseen(self.nothing_unseen)
         if self._grants(stage.table) and not answered(self.as_granted, answer):
             return Unseen(self.as_granted)
+        if stage.table == "nat" and packet.past is not None:
+            return On(translated(packet, stage.chain, answer))
         if not self._layers(stage) or (turn.number and _has_chosen(stage, packet)):
             return On(packet)
         if stage.table == "nat" and not asks_nat(packet, answer, wanted=self._tracks):
@@ -182,13 +182,6 @@ class Hooks:
 
     def _grants(self, table: str) -> bool:
         return any(rules.tables[table].granted for rules in self.rules if table in rules.tables)
-
-    def _tracked(self, packet: Packet, answer: Answer) -> Move:
-        """Find the packet's connection, or begin one."""
-        if self._may_be_rewritten and not answered(_AS_IT_CAME, answer):
-            return Unseen(_AS_IT_CAME)
-        state = "ESTABLISHED" if packet.part else self._state
-        return On(tracked(packet, state, self.host, answer))
 
     def _remarked(self, packet: Packet, answer: Answer) -> On | Lost:
         """Route a packet of this node again after mangle; a mark of raw alone does not make the kernel do so.

@@ -142,8 +142,10 @@ def whole_bit(condition: Condition) -> Condition | None:
 
 
 def goes_without_saying(assumption: Assumption, others: When) -> bool:
-    """Whether some bits of a mark are not so since others, which are, say otherwise."""
+    """Whether others say it: that some bits of a mark, which are so, are otherwise, or how nat rewrote."""
     condition, holds = assumption
+    if condition.kind == "rewriting" and not holds:
+        return any(other.holds and other.condition.kind in {"dnat", "snat"} for other in others)
     bits = None if holds else _bits(condition.kind, condition.value)
     return bits is not None and any(
         other.holds
@@ -173,6 +175,16 @@ def _by_other_bits(unknowns: Asked, condition: Condition, asked: int) -> int:
     return asked
 
 
+def _by_what_nat_made(unknowns: Asked, _condition: Condition, asked: int) -> int:
+    """What is known to have been sent elsewhere, or to appear as somebody else, nat has rewritten."""
+    no = unknowns.diagrams.no
+    return no if any(unknowns.in_region(field, _LEFT_ALONE) == no for field in _REWRITINGS) else asked
+
+
+_REWRITINGS = (Field("dnat"), Field("snat"))
+_LEFT_ALONE: Region = (("", "\0"),)
+
+
 IMPLICATIONS: dict[str, tuple[Callable[[Asked, Condition, int], int], ...]] = {
     "source-type": (_by_address,),
     "destination-type": (_by_address,),
@@ -180,6 +192,7 @@ IMPLICATIONS: dict[str, tuple[Callable[[Asked, Condition, int], int], ...]] = {
     "out-interface": (_by_route,),
     "mark": (_by_other_bits,),
     "connmark": (_by_other_bits,),
+    "rewriting": (_by_what_nat_made,),
 }
 """By the kind of a condition what settles it besides its own answer."""
 

@@ -86,10 +86,6 @@ class Journey:
         """Return what a leaf says of a packet that goes no further: `by` says by which rule or policy."""
         return _seen(verdict, packet)
 
-    def met(self, stage: Stage, packet: Packet) -> Packet:  # noqa: ARG002
-        """Return the packet as a stage meets it."""
-        return packet
-
     def chains(self, layer: int, stage: Stage) -> Chains:
         """Return the chains of a table that are entered by a stage."""
         table = self.hooks.rules[layer].tables[stage.table]
@@ -109,7 +105,7 @@ class Journey:
 
     def _after(self, place: int, packet: Packet, turns: Sequence[Turn], answer: Answer) -> int:
         diagrams = self.unknowns.diagrams
-        move = self.hooks.move(turns[place], self.met(turns[place].stage, packet), answer)
+        move = self.hooks.move(turns[place], packet, answer)
         if isinstance(move, On):
             return self._from(place + 1, move.packet, turns)
         if isinstance(move, Lost):

@@ -27,6 +27,52 @@ class ConnectionTuple(NamedTuple):
     destination_port: int | None = None
 
 
+class End(NamedTuple):
+    """An address and port that nat gives to all packets of a connection.
+
+    `shown` is how an answer calls it, None where it does not; `local` says whether it is one of the node's own.
+    `changed` names what is not known of it, each with the line of the rule that chose; `by` is that rule.
+    """
+
+    address: Network | None
+    port: int | None
+    shown: str | None = None
+    local: bool | None = None
+    changed: tuple[tuple[str, int], ...] = ()
+    by: Place | None = None
+
+
+class MaybeSource(NamedTuple):
+    """A source that nat may have given to a connection in one of its chains, as a condition calls it.
+
+    `end` is None, and the text empty, where it left the source as it is.
+    """
+
+    chain: str
+    text: str
+    end: End | None
+
+
+UNSURE = frozenset({"ASSURED", "EXPECTED"})
+"""Statuses of a connection that exists of which its packets and nat's rules tell nothing."""
+
+
+class Past(NamedTuple):
+    """What nat makes of the packets that go one way of a connection, as it chose when that began.
+
+    None: it leaves that end as it is. `sources` are what it may do with the source instead, where that is not
+    known; the packet then has one of those of the chain in which it gets there. `unsure` are statuses of the
+    connection of which nothing is known. `reply` is its tuple of that direction in the words of the other one,
+    where that is known.
+    """
+
+    destination: End | None = None
+    source: End | None = None
+    sources: tuple[MaybeSource, ...] = ()
+    unsure: frozenset[str] = UNSURE
+    reply: ConnectionTuple | None = None
+
+
 class Note(NamedTuple):
     """A rule that marks, logs or counts and goes on, where all of `needs` hold.
 
@@ -70,7 +116,8 @@ class Packet(NamedTuple):
     `leaves_by` is the interface that routing chose last, unknown before that.
     `noted` are rules that it has passed and that a survey only notes. `part` is its part in a connection
     that is followed: ANSWER is the first one back, NEXT another of the client's; empty for the first of
-    all, or not known. `own_port` is whose port, which the dump does not print, its destination port is.
+    all, or not known. `past` is what nat chose when its connection began, None for a packet that begins one,
+    or where that is not known. `own_port` is whose port, which the dump does not print, its destination port is.
     `counted` is COUNTED where a rule's count (nth) tells this packet from others that may come to the same rules,
     COUNTED_LATER where it does once this table is passed; UNCOUNTED: each count is taken by itself.
     `proxied`: TPROXY has given it to a socket of this node, which gets it if routing delivers it.
@@ -110,6 +157,7 @@ class Packet(NamedTuple):
     leaves_by: str | None = None
     noted: tuple[Note, ...] = ()
     part: str = ""
+    past: Past | None = None
     own_port: Condition | None = None
     destination_name: str = ""
     counted: str = ""

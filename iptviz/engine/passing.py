@@ -8,7 +8,7 @@ from iptviz.engine.chance import CERTAIN, product
 from iptviz.engine.effects import UNDECIDED, UNKNOWN, UndecidedError
 from iptviz.engine.hooks import start_of
 from iptviz.engine.moves import Enter, Lost, On
-from iptviz.engine.path import POLICY, ROUTING, Path, Step, joined
+from iptviz.engine.path import CONNECTION, POLICY, ROUTING, Path, Step, joined
 from iptviz.engine.walk import End, Reaching, Request, Walk, add
 
 if TYPE_CHECKING:
@@ -38,6 +38,16 @@ def passed(journey: Journey, packet: Packet, hook: str, witness: Answers) -> dic
     return passing.ends
 
 
+def _translation(stage: Stage, before: Packet, after: Packet) -> Step | None:
+    """Return the step in which nat does to a packet what it does to all of its connection; None for another."""
+    if stage.table != "nat" or before is after:
+        return None
+    changed = {"destination": (before.dnat, after.dnat), "source": (before.snat, after.snat)}
+    texts = [f"{side} becomes {to}" for side, (was, to) in changed.items() if to is not None and to != was]
+    text = f"connection: {' and '.join(texts)}"
+    return Step(stage.table, stage.chain, None, text, before, kind=CONNECTION) if texts else None
+
+
 class _Passing:
     """Lets packets through the stages, and keeps how they end."""
 
@@ -52,7 +62,8 @@ class _Passing:
         """Let a packet through one stage, to `here` or to its end."""
         move = self.journey.hooks.move(turn, packet, self.witness.answer)
         if isinstance(move, On):
-            add(here, move.packet, reaching)
+            path = joined(reaching.path, _translation(turn.stage, packet, move.packet))
+            add(here, move.packet, reaching._replace(path=path))
         elif isinstance(move, Lost):
             step = Step("", "routing", None, move.why, move.packet, kind=ROUTING)
             self._end(End("DROP", None, move.packet), reaching, Path(None, step), CERTAIN)

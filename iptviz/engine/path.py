@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 MATCHED, MISSED, POLICY, ROUTING = "matched", "missed", "policy", "routing"
-"""What happened at a stop: a rule matched, a rule did not, a built-in chain's policy decided, routing did."""
+CONNECTION = "connection"
+"""What happened at a stop: a rule matched, a rule did not, a built-in chain's policy decided, routing did, or nat
+did what it does to all packets of a connection."""
 
 
 class Step(NamedTuple):

@@ -18,6 +18,7 @@ from iptviz.engine.host import FIXED_TYPES
 from iptviz.engine.martians import LOOPBACK, Martians, lies_in
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.moves import Lost, On
+from iptviz.engine.packet import ANSWER
 from iptviz.engine.settings import Settings, Side
 from iptviz.supplied.routing_rules import REFUSING, Sought
 from iptviz.xtables.address import Network, full_mask
@@ -333,12 +334,11 @@ class Routing:
             local = self.host.is_local(packet.destination)
         if local is not None:
             return local
-        return answered(
-            Condition("endpoint-local", "DNAT")
-            if packet.dnat
-            else Condition("destination-type", "LOCAL", since=packet.since("destination")),
-            answer,
-        )
+        if not packet.dnat or packet.part == ANSWER:
+            return answered(Condition("destination-type", "LOCAL", since=packet.since("destination")), answer)
+        # Where a connection was sent is one endpoint; a first packet may be sent to each of many.
+        chosen = packet.destination if packet.part else None
+        return answered(Condition("endpoint-local", show_host(chosen) if chosen else "DNAT"), answer)
 
 
 def _asking(packet: Packet, answer: Answer) -> HasMark:

@@ -181,6 +181,13 @@ def _ipvs(evidence: Evidence) -> Any:
     return read_ipvs(*evidence.file)
 
 
+def _connections(evidence: Evidence) -> Any:
+    from iptviz.supplied.conntrack import read_connections
+
+    found = read_connections(*evidence.file)
+    return found._replace(whole=found.whole and not evidence.partial)
+
+
 class TableThere(NamedTuple):
     """A table that the kernel has: its family in nft's words, its name, whether packets may meet rules in it."""
 
@@ -248,6 +255,7 @@ READERS: Mapping[str, Callable[[Evidence], Any]] = {
     "sysctls": _sysctls,
     "ipvs": _ipvs,
     "pods": _pods,
+    "conntrack": _connections,
     "nft": _nft_tables,
     "table names": _table_names,
 }

@@ -81,6 +81,7 @@ KINDS: dict[str, EvidenceKind] = {
         r"(?:ipv[46][ \t]+\d+[ \t]+)?(?:tcp|udp|icmp|icmpv6|sctp|udplite|dccp|gre|unknown)[ \t]+\d+[ \t]"
         r"[^\n]*?\bsrc=\S+ dst=",
         partial=r"\bconntrack\b.* -(?:[psdfrqgnmlu]\b|-(?:proto|src|dst|family|reply|orig|mark|status|zone))",
+        tells="tracked connections",
     ),
     "nft": EvidenceKind(
         "nft list ruleset",

@@ -23,8 +23,8 @@ _PROMPT = (
     rb"|(?:#{1,6}|[$%+>])[ \t]*|>>> host:[ \t]*|\*\*\* Output of[ \t]*|=+[ \t]*)?"
 )
 _TOOLS = (
-    rb"ip|ip6?tables[\w-]*|ipset|sysctl|conntrack|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route|bridge|ss"
-    rb"|kubectl|oc|crictl|docker|podman|nerdctl|ctr|nsenter|chroot|ssh|uname|hostname|date"
+    rb"ip|ip6?tables[\w-]*|ipset|sysctl|conntrack(?! v\d)|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route"
+    rb"|bridge|ss|kubectl|oc|crictl|docker|podman|nerdctl|ctr|nsenter|chroot|ssh|uname|hostname|date"
 )
 _CUT = re.compile(
     rb"^(?:" + _HOST_PROMPT + rb"(?P<typed>[^\n]*)"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
+    from iptviz.supplied.conntrack import TrackedConnections
     from iptviz.supplied.files import FileArgument
     from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.supplied.ipvs import VirtualServer
@@ -173,6 +174,20 @@ class Snapshot:
                 else:
                     found += [PlacedServer(piece.source.name, one, not piece.partial) for one in servers]
         return found
+
+    @property
+    def connections(self) -> tuple[TrackedConnections, ...]:
+        """The connections that the kernel tracks, of each list, be it a part of them."""
+        from iptviz.node.evidence import READERS
+
+        found = []
+        for piece in self.evidence:
+            if piece.kind == "conntrack" and piece.namespace is None:
+                try:
+                    found.append(READERS["conntrack"](piece))
+                except DumpError as error:
+                    self.evidence_problems.append(error)
+        return tuple(found)
 
     @cached_property
     def pods(self) -> Pods | None:

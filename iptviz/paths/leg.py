@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from iptviz.engine.effects import Stop
-    from iptviz.engine.hooks import Hooks, Stage
+    from iptviz.engine.hooks import Hooks, Stage, Turn
     from iptviz.engine.journey import Policy
     from iptviz.engine.packet import Packet
     from iptviz.engine.unknowns import Unknowns
@@ -86,8 +86,13 @@ class Onward(Leg):
         return self._before_routing if stage.chain == "OUTPUT" else self.unknowns
 
 
-def translates(stage: Stage) -> bool:
-    """Whether nat rewrites destinations at a stage."""
+def halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
+    """Return the turns up to where nat rewrites destinations, and those after it."""
+    after = 1 + max(place for place, turn in enumerate(turns) if _translates(turn.stage))
+    return turns[:after], turns[after:]
+
+
+def _translates(stage: Stage) -> bool:
     return stage.table == "nat" and stage.chain in {"PREROUTING", "OUTPUT"}
 
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UNKNOWN, answered
 from iptviz.engine.hooks import start_of
-from iptviz.paths.later import Back, Next, answer_to, next_packet
-from iptviz.paths.leg import Leg, Onward, Stopped, Through, endpoint_text, translates
+from iptviz.paths.later import Back, answer_to, next_packet
+from iptviz.paths.leg import Leg, Onward, Stopped, Through, endpoint_text, halves
 from iptviz.paths.mirrored import Reworded, of_another, of_answer
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from iptviz.engine.hooks import Hooks, Turn
+    from iptviz.engine.hooks import Hooks
     from iptviz.engine.packet import Packet
     from iptviz.engine.unknowns import Unknowns
     from iptviz.paths.alike import Alike
@@ -45,14 +45,6 @@ class Gone(NamedTuple):
     packet: Packet
     reply: str | None = None
     reply_by: By = None
-
-
-def _halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
-    """Return the turns up to the first that nat has, and those after it."""
-    after = 1 + max(
-        place for place, turn in enumerate(turns) if translates(turn.stage)
-    )  # fmt: skip
-    return turns[:after], turns[after:]
 
 
 class Way:
@@ -80,7 +72,7 @@ class Way:
         self.diagrams = unknowns.diagrams
         self.hooks = hooks
         self._hook = hook
-        self._first, self._second = _halves(hooks.turns(hook))
+        self._first, self._second = halves(hooks.turns(hook))
         self._leg = Leg(hooks, unknowns, accepting=True)
         self._gone: dict[Packet, int] = {}
 
@@ -165,7 +157,7 @@ class Way:
         reword = of_answer(endpoint_text(packet), is_local=packet.route == "INPUT")
         unknowns = Reworded(self.unknowns, reword)
         hook = "output" if packet.route == "INPUT" else "prerouting"
-        back = Back(self.hooks, unknowns, client).along(answer_to(client, packet), self.hooks.turns(hook))
+        back = Back(self.hooks, unknowns).along(answer_to(client, packet), self.hooks.turns(hook))
         back = self._unbridged(packet, back)
 
         def told(leaf: int) -> int:
@@ -199,7 +191,7 @@ class Way:
 
     def _later(self, client: Packet, packet: Packet) -> int:
         """Return what becomes of the client's next packet, once it has got its answer."""
-        leg = Next(self.hooks, self.unknowns, packet)
+        leg = Onward(self.hooks, self.unknowns, endpoint_text(packet))
         ends = leg.along(next_packet(client, packet), self._first + self._second)
 
         def told(leaf: int) -> int:

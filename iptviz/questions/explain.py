@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.matching import why_not
-from iptviz.engine.path import MISSED, Path, Step, joined, steps_of
+from iptviz.engine.path import CONNECTION, MISSED, Path, Step, joined, steps_of
 from iptviz.rules.form import RETURN
 from iptviz.rules.iptables import compiled, dump_rule
 
@@ -53,7 +53,7 @@ class _Teller:
 
     def before(self, step: Step) -> Iterator[Step]:
         """Yield the rules that were asked in vain before `step`, then remember where `step` leads."""
-        if step.table not in self.hooks.rules[step.layer].tables:
+        if step.kind == CONNECTION or step.table not in self.hooks.rules[step.layer].tables:
             return
         place = _Place(step.layer, step.table, step.chain)
         while self._open and not self._continues(step):

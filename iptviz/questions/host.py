@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from iptviz.node.snapshot import Snapshot
     from iptviz.supplied.addresses import Addresses
+    from iptviz.supplied.conntrack import TrackedConnections
     from iptviz.supplied.files import FileArgument
     from iptviz.supplied.interface_addresses import ByInterface
     from iptviz.xtables.address import Network
@@ -49,6 +50,15 @@ def supplied_host(
         version=VERSIONS[family],
         sysctls=node.sysctls if sysctl is None else dict(node.sysctls or {}) | _settings(sysctl),
     )
+
+
+def tracked_connections(node: Snapshot, file: FileArgument) -> tuple[TrackedConnections, ...]:
+    """Return the lists of connections that are supplied, else those of the snapshot.
+
+    Raises:
+        DumpError: a file that is supplied cannot be read.
+    """
+    return node.connections if file is None else tuple(_read("conntrack", file))
 
 
 def _own_addresses(

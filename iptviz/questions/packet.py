@@ -13,15 +13,16 @@ from iptviz.engine.hooks import Hooks
 from iptviz.engine.journey import Journey
 from iptviz.engine.knowing import known_fields, within_bounds
 from iptviz.engine.matching import rule_truth
-from iptviz.engine.meanings.connections import CONNECTED
 from iptviz.engine.outcome import Outcome, Told, told_cases
 from iptviz.engine.packet import Packet
 from iptviz.engine.unknowns import Unknowns, cannot_be
 from iptviz.errors import DumpError, PacketError
 from iptviz.node.snapshot import Snapshot, as_snapshot
+from iptviz.paths.pasts import pasts_of
 from iptviz.paths.survey import Evidence
+from iptviz.questions.connections import settled
 from iptviz.questions.document import document_of
-from iptviz.questions.host import supplied_host
+from iptviz.questions.host import supplied_host, tracked_connections
 from iptviz.questions.packet_fields import apart, read_packet, with_fields
 from iptviz.questions.packet_names import by_name
 from iptviz.questions.packet_notes import packet_notes
@@ -98,6 +99,7 @@ def packet(
     ipset: FileArgument = None,
     recent: FileArgument = None,
     sysctl: FileArgument = None,
+    conntrack: FileArgument = None,
     pods: FileArgument = None,
     assume: Sequence[str] = (),
     explain: bool = False,
@@ -106,12 +108,13 @@ def packet(
     """Follow one packet through all tables of a node; what is None is unknown, and becomes conditions.
 
     It passes the dumps of its family, one for each backend. What the snapshot holds beside them, addresses,
-    routes, sets, lists and sysctls, is known; what is supplied goes before that.
+    routes, sets, lists, sysctls and connections, is known; what is supplied goes before that.
 
     `fields` describe the packet: `src`, `dst`, `protocol`, `dport` and so on, as `PacketFields` lists them.
     `hook` among them is where it starts: `prerouting` for a packet that arrives, `output` for one that the node
     sends. `local_ips` are the node's own addresses, all of them. `addresses`, `routes`, `ipset`, `recent` and
     `sysctl` are paths of what `ip addr`, `ip route`, `ipset save`, /proc/net/xt_recent and `sysctl -a` say.
+    `conntrack`, what `conntrack -L` prints, tells of which connection the packet is, and what nat makes of it.
     `pods`, what `kubectl get pods -A -o wide` prints, names endpoints by their pods.
     `assume` are conditions, in the words of an answer, that are to hold. `explain` adds the rules that were asked
     and did not match.
@@ -131,17 +134,14 @@ def packet(
         snapshot, first.family, asked.out_interface, local_ips,
         addresses=addresses, routes=routes, ipset=ipset, recent=recent, sysctl=sysctl,
     )  # fmt: skip
-    start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     unseen = tuple(name for each in dumps for name in snapshot.unseen_tables(each))
     beyond = tuple(snapshot.tables_beyond(first.family))
-    hooks = Hooks(
-        list(map(DumpRules, dumps)),
-        host,
-        asked.state,
-        unseen,
-        beyond,
-        may_be_rewritten=asked.state in CONNECTED and any(map(_rewrites, dumps)),
-    )
+    rules = list(map(DumpRules, dumps))
+    tracked = tracked_connections(snapshot, conntrack)
+    asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
+    pasts = pasts or pasts_of(dumps, rules, host, asked, hook)
+    start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
+    hooks = Hooks(rules, host, asked.state, unseen, beyond, pasts=pasts)
 
     def answered(unknowns: Unknowns) -> tuple[Journey, tuple[Outcome, ...]]:
         journey = Journey(hooks, unknowns)
@@ -168,7 +168,13 @@ def packet(
         raise PacketError(f"cannot follow the packet if {told.text}", hint=hint)
     faulty = bool(journey.broken.loops or journey.broken.missing)
     left_open = journey.unknowns.left_open
-    notes = distinct([*read_as, *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given)])
+    notes = distinct(
+        [
+            *read_as,
+            *found,
+            *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given, listed=bool(tracked)),
+        ]
+    )
     complete = all(passed.complete for passed in dumps) and not faulty
     known = Evidence(dumps, host, unseen, beyond)
     return PacketResult(
@@ -176,20 +182,16 @@ def packet(
     )
 
 
-def _rewrites(dump: Dump) -> bool:
-    """Whether a rule of nat may have rewritten a connection when it began; it may where nat is not shown."""
-    nat = dump.tables.get("nat")
-    if nat is None:
-        return not dump.complete
-    return any(next(nat.rules_with(f"-j {target}"), None) for target in _REWRITING)
+def _has_zones(dumps: Iterable[Dump]) -> bool:
+    """Whether a rule puts connections into zones."""
+    tables = (dump.tables["raw"] for dump in dumps if "raw" in dump.tables)
+    return any(next(table.rules_with(" --zone"), None) for table in tables)
 
 
 _NOT_FOLLOWED = {
     "rewriting": "ask about the packet as nat rewrites it: --src, --dst and ports after translation"
 }
 """What to do instead of assuming what no packet can be followed under, by kinds of conditions."""
-
-_REWRITING = ("DNAT", "SNAT", "MASQUERADE", "REDIRECT", "NETMAP")
 
 
 def _conditions(outcomes: Iterable[Outcome]) -> set[Condition]:

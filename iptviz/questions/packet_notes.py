@@ -12,7 +12,8 @@ from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.meanings.connections import CONNECTED, may_begin
+from iptviz.engine.meanings.connections import may_begin
+from iptviz.engine.past import ERRORS
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
 from iptviz.kube.families import SERVICE_CHAINS
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 _NODE_OPTIONS = {
     "local_ips": "--local-ip", "addresses": "--addresses", "routes": "--routes", "ipset": "--ipset",
-    "recent": "--recent", "sysctl": "--sysctl",
+    "recent": "--recent", "sysctl": "--sysctl", "conntrack": "--conntrack",
 }  # fmt: skip
 """The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
 
@@ -51,19 +52,22 @@ _USUAL = {"mark": "0 (fits almost all packets arriving from the network)"}
 
 
 NOTHING_GIVEN: Mapping[str, str] = {}
+_ENDS = ("src", "dst", "sport", "dport")
 
 
 def settled_by(condition: Condition, given: Mapping[str, str] = NOTHING_GIVEN) -> str | None:
     """Return the options of the command that answer a condition, or None where only --assume does.
 
     Those that were `given`, by the parameters of `iptviz.packet`, did not; what each could say more exactly is
-    its value there, empty for nothing.
+    its value there, empty for nothing. What address or port a rule has given a packet no description of it as it
+    came tells.
     """
-    if condition.kind != "match":
-        names, between = CONDITION_KINDS[condition.kind].settled_by, " or "
-    else:
+    if condition.kind == "match":
         matches = (names for text, names in MATCHES_SETTLED_BY.items() if text in condition.value)
         names, between = next(matches, ()), " and "
+    else:
+        names, between = CONDITION_KINDS[condition.kind].settled_by, " or "
+        names = tuple(name for name in names if condition.since is None or name not in _ENDS)
     return between.join(_option(name, given) for name in names if given.get(name) != "") or None
 
 
@@ -126,8 +130,10 @@ def packet_notes(
     hook: str,
     outcomes: tuple[Outcome, ...],
     given: tuple[Assumption, ...],
+    *,
+    listed: bool = False,
 ) -> Iterator[Item]:
-    """Yield what an answer lacks or hangs on."""
+    """Yield what an answer lacks or hangs on; `listed`: there is a list of connections."""
     complete = all(dump.complete for dump in dumps)
     for dump in dumps:
         yield from unprinted_notes(dump, _rules_met(dump, outcomes))
@@ -144,7 +150,9 @@ def packet_notes(
         yield from _cut_notes(journey, outcomes)
     if start.state == "NEW" and not may_begin(start, journey.hooks.host):
         yield remark("begins-no-connection")
-    if start.state in CONNECTED:
+    pasts = journey.hooks.pasts
+    is_error = start.state == "RELATED" and start.protocol in {None, *ERRORS}
+    if (start.state == "ESTABLISHED" or is_error) and not (pasts and pasts.sure):
         yield remark("nat-decided-before", state=start.state)
     yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)
@@ -162,7 +170,8 @@ def packet_notes(
         for problem in node.evidence_problems
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
-    yield from _narrowing_notes(outcomes, journey.unknowns.left_open, given_of(start, host))
+    known = given_of(start, host) | ({"conntrack": ""} if listed else {})
+    yield from _narrowing_notes(outcomes, journey.unknowns.left_open, known)
 
 
 def _copy_notes(host: Host, outcomes: tuple[Outcome, ...]) -> Iterator[Item]:

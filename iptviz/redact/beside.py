@@ -15,18 +15,22 @@ from iptviz.intake.text import to_bytes
 from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
+from iptviz.supplied.conntrack import read_connections
 from iptviz.supplied.ipvs import read_ipvs
 from iptviz.supplied.pods import read_pods
 from iptviz.supplied.sysctls import NOTHING_OF_USE, read_sysctls
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
+from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from iptviz.engine.condition import Condition
     from iptviz.redact.dump import Redactor
+    from iptviz.supplied.conntrack import Flow, TrackedConnection
     from iptviz.supplied.pods import Pod
     from iptviz.supplied.service_names import Candidate
+    from iptviz.xtables.address import Network
 
 _HOST = re.compile(r"[0-9A-Fa-f:.]+")
 _DEVICE = re.compile(r'(\b(?:dev|iif|oif) |"(?:dev|iif|oif)": ?")([^\s"]+)')
@@ -93,6 +97,36 @@ class Beside:
     def _end(self, text: str) -> str:
         address, port = split_endpoint(text)
         return self._names.endpoint(text) if parse_network(address) else join_endpoint("name", port)
+
+    def connections(self, text: str) -> str:
+        """Return tracked connections as `conntrack -L` prints them, without what may be a name."""
+        read = read_connections(text, "")
+        lines = "".join(f"{self._connection(one)} use=1\n" for one in read.connections)
+        return lines if read.whole else f"{lines}cut"
+
+    def _connection(self, one: TrackedConnection) -> str:
+        state = f"{one.state} " if one.state else ""
+        flags = "".join(
+            f" [{flag}]"
+            for flag, there in (("UNREPLIED", not one.replied), ("ASSURED", one.assured))
+            if there
+        )
+        numbers = "".join(
+            f" {name}={value}"
+            for name, value in (("mark", one.mark), ("zone", one.zone))
+            if value is not None
+        )
+        ways = f"{self._flow(one.original)} {self._flow(one.reply)}"
+        return f"unknown {one.protocol} 1 {state}{ways}{flags}{numbers}"
+
+    def _flow(self, flow: Flow) -> str:
+        ends = f"src={self._host(flow.source)} dst={self._host(flow.destination)}"
+        kind, code = flow.icmp_type or (None, None)
+        numbers = {"sport": flow.source_port, "dport": flow.destination_port, "type": kind, "code": code}
+        return ends + "".join(f" {name}={value}" for name, value in numbers.items() if value is not None)
+
+    def _host(self, address: Network) -> str:
+        return self._redactor.addresses(show_host(address))
 
     def addresses(self, text: str) -> str:
         """Return what `ip address` prints, with or without -j or -br.
@@ -165,6 +199,7 @@ class Beside:
             return condition.value
         change: Callable[[str], str | None] | None = {
             "address": self._only_addresses,
+            "end": self._ends,
             "interface": self._names.interface,
             "list": self._names.list_name,
             "set": self._names.set,
@@ -210,6 +245,12 @@ class Beside:
     def _only_addresses(self, text: str) -> str | None:
         rest = self._redactor.secrets.addresses.left_of(text)
         return self._redactor.addresses(text) if rest != text and _PUNCTUATION.fullmatch(rest) else None
+
+    def _ends(self, text: str) -> str | None:
+        """Return addresses with ports, and words for what has none."""
+        plain = CONDITION_KINDS["dnat"].plain
+        ends = [one if re.fullmatch(plain, one) else self._only_addresses(one) for one in text.split(",")]
+        return None if None in ends else ",".join(filter(None, ends))
 
     def _options(self, text: str) -> str | None:
         """Return options of a rule as they stand in the redacted dump."""

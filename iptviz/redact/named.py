@@ -30,6 +30,7 @@ class Named(Enum):
     IPSET_FILE = auto()  # `ipset save`
     RECENT_FILE = auto()  # /proc/net/xt_recent
     SYSCTL_FILE = auto()  # `sysctl -a`
+    CONNTRACK_FILE = auto()  # `conntrack -L`
     PODS_FILE = auto()  # `kubectl get pods`
     BASELINE = auto()  # a file of fingerprints, which tell nothing
 
@@ -40,6 +41,7 @@ NODE_FILES = (
     Named.IPSET_FILE,
     Named.RECENT_FILE,
     Named.SYSCTL_FILE,
+    Named.CONNTRACK_FILE,
     Named.PODS_FILE,
 )
 """Texts about the node: a range of addresses in them must be a range in pseudonyms, too."""

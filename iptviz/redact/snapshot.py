@@ -82,6 +82,7 @@ _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
     "sysctls": Beside.sysctls,
     "ipvs": Beside.ipvs,
     "pods": Beside.pods,
+    "conntrack": Beside.connections,
 }
 """How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
 

@@ -8,6 +8,7 @@ from iptviz.redact.beside import Beside
 from iptviz.redact.cluster import ClusterRedactor
 from iptviz.redact.named import Named
 from iptviz.redact.snapshot import SOURCE, hidden
+from iptviz.supplied.conntrack import read_connections
 from iptviz.supplied.files import Supplied
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def _file(change: Callable[[Beside, str], str]) -> Callable[[Redactor, Supplied]
     return lambda redactor, file: file._replace(text=change(Beside(redactor), file.text))
 
 
+def _connections(redactor: Redactor, file: Supplied) -> Supplied:
+    """Return a list of connections of which answers name the place: its name may tell something."""
+    read_connections(*file)  # what is wrong is said of the file itself
+    return Supplied(Beside(redactor).connections(file.text), SOURCE)
+
+
 TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.NOTHING: _same,
     Named.WORD: _same,
@@ -58,6 +65,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.IPSET_FILE: _file(Beside.ipset),
     Named.RECENT_FILE: _file(Beside.recent),
     Named.SYSCTL_FILE: _file(Beside.sysctls),
+    Named.CONNTRACK_FILE: _connections,
     Named.PODS_FILE: _file(Beside.pods),
     Named.BASELINE: _same,  # made of pseudonyms
 }

@@ -295,7 +295,7 @@ def _alike(steps: list[Step], others: list[Step]) -> int:
 
 
 def _place(step: Step) -> str:
-    place = f"line {step.rule.line}" if step.rule else "policy"
+    place = f"line {step.rule.line}" if step.rule else "policy" if step.kind == POLICY else "connection"
     return printable(f"{step.table} {step.chain}, {place}")
 
 

@@ -19,7 +19,7 @@ from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.engine.outcome import Outcome
@@ -57,13 +57,14 @@ def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
     by_when: dict[tuple[Assumption, ...], list[Outcome]] = {}
     for outcome in outcomes:
         by_when.setdefault(outcome.when, []).append(outcome)
+    granted = _granted(outcomes)
     groups: dict[object, list[list[Outcome]]] = {}
     for those in by_when.values():
         groups.setdefault(_seen(those), []).append(those)
     return [
         PacketCase(
             letter_of(number) if len(groups) > 1 else "",
-            _conditions(group, last=number == len(groups) - 1),
+            _conditions(group, granted, last=number == len(groups) - 1),
             tuple(_of_one(group)),
             _also_deciding(group),
         )
@@ -88,29 +89,43 @@ def _seen(outcomes: list[Outcome]) -> object:
     return frozenset((fate, total(parts)) for fate, parts in shares.items())
 
 
-def _conditions(group: list[list[Outcome]], *, last: bool) -> tuple[str, ...]:
+def _conditions(
+    group: list[list[Outcome]], granted: Collection[Assumption], *, last: bool
+) -> tuple[str, ...]:
     """Return when any of several cases comes about that come to the same, each alternative once."""
-    firsts = list(dict.fromkeys(_told_apart(outcomes[0].first) for outcomes in group))
+    firsts = list(dict.fromkeys(_told_apart(outcomes[0].first, granted) for outcomes in group))
     if not last or all(firsts):
         return tuple(printable(clauses(first)) for first in firsts)
-    whens = (_told_apart(outcome.when) for outcomes in group for outcome in outcomes)
+    whens = (_told_apart(outcome.when, granted) for outcomes in group for outcome in outcomes)
     return (OTHERWISE,) if any(whens) else ()
 
 
-_TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains", "rewriting"}
+_TAKEN_FOR_GRANTED = {"unseen-tables", "unseen-chains", "nat-helper"}
 """What no dump shows: where it is otherwise there is no answer, so that it is no case."""
 
 
+def _granted(outcomes: Sequence[Outcome]) -> dict[Assumption, None]:
+    """Return what the cases take for granted of what no dump shows, each once.
+
+    That nat has not rewritten the connection is among that where no other case is told.
+    """
+    needs = [need for outcome in outcomes for need in outcome.first]
+    return dict.fromkeys(
+        need
+        for need in needs
+        if need.condition.kind in _TAKEN_FOR_GRANTED
+        or (need.condition.kind == "rewriting" and all(need in outcome.first for outcome in outcomes))
+    )
+
+
 def assumed_of(result: PacketResult) -> tuple[Assumption, ...]:
-    """Return what was assumed by request, and what the cases take for granted of what no dump shows, once."""
-    needs = (need for outcome in result.outcomes for need in outcome.first)
-    granted = (need for need in needs if need.condition.kind in _TAKEN_FOR_GRANTED)
-    return tuple(dict.fromkeys((*result.given, *granted)))
+    """Return what was assumed by request, and what the cases take for granted."""
+    return tuple(dict.fromkeys((*result.given, *_granted(result.outcomes))))
 
 
-def _told_apart(needs: tuple[Assumption, ...]) -> tuple[Assumption, ...]:
+def _told_apart(needs: tuple[Assumption, ...], granted: Collection[Assumption]) -> tuple[Assumption, ...]:
     """Return what tells a case from others."""
-    return tuple(need for need in needs if need.condition.kind not in _TAKEN_FOR_GRANTED)
+    return tuple(need for need in needs if need not in granted)
 
 
 def _also_deciding(group: list[list[Outcome]]) -> tuple[Place, ...]:

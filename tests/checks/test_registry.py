@@ -89,7 +89,7 @@ VALUES: dict[str, Hashable] = {
     "ways": ("all tcp to 127.0.0.11:39405",), "known": True, "each": False, "others": (7, 9), "setting": "net.ipv4.ip_forward",
     "bridge": "cni0", "endpoint": "10.244.0.1:80", "by": ("100: from all fwmark 0x4000 lookup 100",), "packets": 12,
     "cleaned": True, "ending": 3, "undeclared": ("nat",), "parts": ("filter",), "unnamed": ("nat",), "missing": ("filter",),
-    "above": 7,
+    "above": 7, "reply": True,
     "withheld": (Withheld("dnat-unreadable", "critical", 1),),
     "drops": True, "tool": "iptables-save v1.8.4", "reached": True, "allowed": "table mangle", "wanted": "-i eth0", "most": 12,
     "whose": "exposed", "of_outside": True,

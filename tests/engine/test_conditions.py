@@ -67,6 +67,17 @@ EXAMPLES = {
     "rewriting": (
         Condition("rewriting", ""), "nat has not rewritten the connection", "nat has rewritten the connection",
     ),
+    "nat-helper": (
+        Condition("nat-helper", ""), "no NAT helper has rewritten the connection", "a NAT helper has rewritten the connection",
+    ),
+    "direction": (Condition("direction", ""), "packet is a reply", "packet is not a reply"),
+    "dnat": (
+        Condition("dnat", "10.1.0.2:8080,this node:80"), "the connection was DNATed to 10.1.0.2:8080,this node:80",
+        "the connection was not DNATed to 10.1.0.2:8080,this node:80",
+    ),
+    "snat": (
+        Condition("snat", "192.168.1.10"), "the connection was SNATed to 192.168.1.10", "the connection was not SNATed to 192.168.1.10",
+    ),
     "tracking": (Condition("tracking", ""), "this node tracks connections", "this node does not track connections"),
     "fragment": (Condition("fragment", ""), "packet is a later fragment", "packet is not a later fragment"),
     "mark": (Condition("mark", "0x1/0x1", since=4), "mark is 0x1/0x1 (as line 4 left it)", "mark is not 0x1/0x1 (as line 4 left it)"),
@@ -257,7 +268,15 @@ PARAMETERS = {*FIELDS, *inspect.signature(iptviz.packet).parameters}
 def test_what_settles_a_condition_is_a_parameter_and_an_option(kind: str) -> None:
     names = CONDITION_KINDS[kind].settled_by
     assert set(names) <= PARAMETERS
-    assert (settled_by(EXAMPLES[kind][0]) or "").count("--") == len(names)
+    assert (settled_by(EXAMPLES[kind][0]._replace(since=None)) or "").count("--") == len(names)
+
+
+def test_what_a_rule_has_set_no_description_of_the_packet_settles() -> None:
+    for condition in (
+        Condition("source-port", "80", since=4),
+        Condition("destination-cidr", "10.0.0.0/8", since=4),
+    ):
+        assert settled_by(condition) is None
 
 
 def test_what_settles_a_match_is_a_parameter() -> None:

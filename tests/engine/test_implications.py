@@ -309,12 +309,16 @@ def test_a_rule_that_no_packet_meets_is_in_no_case(row: Row, tmp_path: Path) -> 
         assert verdicts(row, matches, tmp_path) == {"ACCEPT", "DROP"}, matches
 
 
+ELSEWHERE = {"rewriting _by_what_nat_made"}
+"""What no rule asks: see test_pasts.py."""
+
+
 def test_each_implication_is_tested() -> None:
     implied = {
         f"{kind} {function.__name__}" for kind, functions in IMPLICATIONS.items() for function in functions
     }
     impossible = {function.__name__ for function in IMPOSSIBLE}
-    assert {row.row for row in ROWS.values()} == implied | impossible
+    assert {row.row for row in ROWS.values()} | ELSEWHERE == implied | impossible
 
 
 def test_networks_of_fixed_types_have_no_third_type_together() -> None:

@@ -465,7 +465,7 @@ def test_notes_say_what_the_answer_lacks() -> None:
         filter|:A -
         filter|-A FORWARD -g A
         filter|-A A -j A"""
-    result = ask(rules, ctstate="RELATED")
+    result = ask(rules, ctstate="ESTABLISHED")
     notes = "\n".join(sentences(result.notes))
     for words in (
         "jumps to NOWHERE",

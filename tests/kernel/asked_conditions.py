@@ -123,6 +123,9 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool | None]] = {
     "bridged": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
     "rewriting": lambda _value, _facts: True,
+    "nat-helper": lambda _value, _facts: True,
+    "direction": lambda _value, _facts: False,
+    **dict.fromkeys(("dnat", "snat"), lambda _value, _facts: False),
     "sysctl": _setting,
     "backend-order": lambda _value, facts: facts.first == "legacy" if facts.first else None,
 }

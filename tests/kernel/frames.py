@@ -15,7 +15,11 @@ _HEADERS = {4: 20, 6: 40}
 
 
 class Sent(NamedTuple):
-    """A packet to be sent; a port means nothing for icmp."""
+    """A packet to be sent; a port means nothing for icmp.
+
+    `carried` stands behind the payload: what a program says, or the packet that an error is about. `seq` are the
+    numbers of TCP: of its first byte, and of the next one that is awaited.
+    """
 
     destination: str
     protocol: str
@@ -27,6 +31,8 @@ class Sent(NamedTuple):
     tos: int = 0
     payload: int = 0
     source: str = CLIENT
+    carried: bytes = b""
+    seq: tuple[int, int] = (1, 1)
 
     @property
     def family(self) -> int:
@@ -35,7 +41,7 @@ class Sent(NamedTuple):
     @property
     def length(self) -> int:
         """The length in bytes, headers included."""
-        return _HEADERS[self.family] + {"tcp": 20}.get(self.protocol, 8) + self.payload
+        return _HEADERS[self.family] + {"tcp": 20}.get(self.protocol, 8) + self.payload + len(self.carried)
 
     def answer(self) -> Sent:
         """The packet that answers this one."""
@@ -82,7 +88,7 @@ def packet(sent: Sent) -> bytes:
     version = socket.AF_INET if sent.family == 4 else socket.AF_INET6
     source, destination = (socket.inet_pton(version, one) for one in (sent.source, sent.destination))
     number = _NUMBERS[sent.family][sent.protocol]
-    body = _body(sent) + bytes(sent.payload)
+    body = _body(sent) + bytes(sent.payload) + sent.carried
     covered = source + destination + struct.pack("!II", len(body), number) + body
     if sent.protocol == "icmp" and sent.family == 4:
         covered = body  # no pseudo header
@@ -100,9 +106,9 @@ def packet(sent: Sent) -> bytes:
 def _body(sent: Sent) -> bytes:
     if sent.protocol == "tcp":
         flags = sum(FLAGS[name] for name in sent.flags.split(",") if name)
-        return struct.pack("!HHIIBBHHH", sent.sport, sent.dport, 1, 1, 5 << 4, flags, 1024, 0, 0)
+        return struct.pack("!HHIIBBHHH", sent.sport, sent.dport, *sent.seq, 5 << 4, flags, 1024, 0, 0)
     if sent.protocol == "udp":
-        return struct.pack("!HHHH", sent.sport, sent.dport, 8 + sent.payload, 0)
+        return struct.pack("!HHHH", sent.sport, sent.dport, 8 + sent.payload + len(sent.carried), 0)
     # An echo request is answered with the same identifier, whichever way it goes.
     return struct.pack("!BBHHH", *sent.icmp, 0, max(sent.sport, sent.dport), 1)
 

@@ -217,39 +217,6 @@ def test_one_in_every_n_is_exact_over_full_turns(backend: str) -> None:
     }
 
 
-# Of a connection that nat has rewritten, all tables after it see the packets as they are rewritten: the
-# destination of the second one is the endpoint's, though nobody asks nat about it.
-REWRITTEN = (
-    "nat|-A PREROUTING -d 10.3.0.1/32 -p udp -j DNAT --to-destination 10.2.0.2;"
-    "filter|-A FORWARD -d 10.2.0.2/32 -m conntrack --ctstate ESTABLISHED -j DROP"
-)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_what_belongs_to_a_rewritten_connection_is_told_under_a_condition(backend: str) -> None:
-    sent = Sent("10.3.0.1", "udp", 4711, 80)
-    with wire(backend) as lab:
-        lab.router.load(dump_of(REWRITTEN))
-        there, _ = lab.send(sent)
-        assert there is not None
-        assert there.destination == "10.2.0.2"
-        _, back = lab.send_back(Sent(sent.source, "udp", 80, 4711, source="10.2.0.2"))
-        assert back is not None
-        assert back.source == "10.3.0.1"
-        assert (lab.send(sent), lab.late()) == ((None, None), (None, None))
-        dump = iptviz.load(lab.router.save("-c").encode())
-    (dropping,) = dump.tables["filter"].chains["FORWARD"].rules
-    assert dropping.counters is not None
-    assert dropping.counters.packets == 1
-    answer = iptviz.packet(dump, **asked(sent, ctstate="ESTABLISHED"))
-    told = {(need.condition.kind, need.holds) for outcome in answer.outcomes for need in outcome.when}
-    assert ("rewriting", True) in told
-    (verdict,) = {outcome.verdict for outcome in answer.outcomes}
-    assert verdict == "ACCEPT"  # of one that nat has not rewritten
-    first = iptviz.packet(dump, **asked(sent, ctstate="NEW"))
-    assert not any(need.condition.kind == "rewriting" for outcome in first.outcomes for need in outcome.when)
-
-
 # What is for many: broadcasts and what is for all hosts go to INPUT, another group's packets nowhere.
 FOR_MANY = """filter|-A INPUT -d 255.255.255.255/32;filter|-A INPUT -m addrtype --dst-type LOCAL;
 filter|-A INPUT -m addrtype --dst-type BROADCAST;filter|-A INPUT -m addrtype --dst-type MULTICAST;

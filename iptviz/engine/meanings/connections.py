@@ -39,9 +39,13 @@ Source: net/netfilter/xt_CT.c, where each rule has one for all packets; nf_connt
 CONNECTED = frozenset({"ESTABLISHED", "RELATED"})
 """States of packets of a connection that began before, when nat may have chosen how to rewrite it."""
 
+EXPECTED = "EXPECTED"
+"""The status of a connection that a helper expected: its first packet is RELATED."""
+
 _REWRITTEN = {"SNAT", "DNAT"}
 PERHAPS = {status: f"perhaps {status}" for status in _REWRITTEN}
 """What a connection has in place of a status where it hangs on the address or the port that nat chose."""
+_ANY = frozenset({"SNAT", "DNAT", "SEEN_REPLY", "ASSURED", "CONFIRMED", "EXPECTED"})
 
 
 def mark(test: Test, packet: Packet, _host: Host) -> Truth:
@@ -83,8 +87,8 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
         return known(test, holds="NEW" in wanted)
     if packet.state in wanted or (packet.state not in NO_CONNECTION and packet.statuses & wanted):
         return known(test, holds=True)
-    if wanted & _REWRITTEN and packet.state in CONNECTED and not packet.part:
-        return quoted(test)  # what the first packet got is not known
+    if wanted & _REWRITTEN & _unsure(packet):
+        return quoted(test)
     if packet.state not in NO_CONNECTION and _perhaps(packet, wanted):
         return quoted(test)
     return known(test, holds=False)
@@ -95,12 +99,28 @@ def _perhaps(packet: Packet, wanted: frozenset[str]) -> bool:
     return any(PERHAPS[status] in packet.statuses for status in wanted & _REWRITTEN)
 
 
+def _unsure(packet: Packet) -> frozenset[str]:
+    """Return the statuses of which it is not known whether the packet's connection has them."""
+    if _begins(packet) or packet.state not in CONNECTED:
+        return frozenset()
+    return _ANY if packet.past is None else packet.past.unsure
+
+
+def _begins(packet: Packet) -> bool:
+    """Whether a packet is the first of its connection, a new one or one that a helper expected."""
+    if packet.state == "RELATED":
+        return EXPECTED in packet.statuses
+    return packet.state == "NEW" and packet.past is None
+
+
 def status(test: Test, packet: Packet, _host: Host) -> Truth:
     """What the connection got so far."""
     wanted: frozenset[str] = test.operand
-    if packet.state == "NEW" or packet.part:  # of a connection that is followed all is known
+    if _begins(packet) or packet.past is not None:
         sure = not packet.statuses.isdisjoint(wanted)
-        return either(test, holds=None if not sure and _perhaps(packet, wanted) else sure)
+        unsure = packet.past is not None and packet.past.unsure & wanted
+        if sure or not (unsure or _perhaps(packet, wanted)):
+            return known(test, holds=sure)
     if packet.state == "ESTABLISHED" and wanted & {"SEEN_REPLY", "CONFIRMED"}:
         return known(test, holds=True)
     return quoted(test)
@@ -110,15 +130,19 @@ def direction(test: Test, packet: Packet, _host: Host) -> Truth:
     """Whether the packet goes the way of the connection's first one, or back."""
     if packet.part == ANSWER:
         return either(test, holds=not test.operand)
-    return either(test, holds=test.operand if packet.part or packet.state == "NEW" else None)
+    return either(test, holds=test.operand if packet.part or _begins(packet) else None)
 
 
 def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
     """Compare with the connection's tuples, known of its first packet, and of later ones as that was."""
     wanted: TupleField = test.operand
-    if packet.state != "NEW" and (not packet.part or wanted.reply):
+    seen: Packet | ConnectionTuple | None = packet.original or packet
+    if wanted.reply:
+        seen = packet if _begins(packet) else packet.past and packet.past.reply
+    elif not _begins(packet) and not packet.part:
         return quoted(test)
-    seen: Packet | ConnectionTuple = packet if wanted.reply or packet.original is None else packet.original
+    if seen is None:
+        return quoted(test)
     own = getattr(seen, wanted.field)
     if own is None or wanted.wanted is None:
         return quoted(test)
@@ -204,14 +228,14 @@ def may_begin(packet: Packet, host: Host) -> bool:
 
 
 def asks_nat(packet: Packet, answer: Callable[[Condition], bool | None], *, wanted: bool) -> bool:
-    """Whether nat's rules are asked: only for the first packet of a connection.
+    """Whether nat's rules are asked: only for the first packet of a connection, be it one that was expected.
 
     `wanted` says that some rule makes the kernel track connections; without one, something else may.
 
     Raises:
         UndecidedError: that hangs on a condition without an answer.
     """
-    if packet.state not in {None, "NEW"}:
+    if packet.state is not None and not _begins(packet):
         return False
     asked = {Condition("state", "NEW"): packet.state is None, Condition("tracking", ""): not wanted}
     return all(answered(condition, answer) for condition, matters in asked.items() if matters)

@@ -216,7 +216,7 @@ def netmap(call: TargetCall) -> Effect:
     asked: Rewriting = call.operand
     before = call.hook in {"PREROUTING", "OUTPUT"}
     own = call.packet.destination if before else call.packet.source
-    mapped = None
+    mapped = asked.network
     if asked.network is not None and own is not None:
         value = asked.network.value | (own.value & ~asked.network.mask & own.mask)
         mapped = Network(own.version, value, own.mask | asked.network.mask)

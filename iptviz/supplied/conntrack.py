@@ -1,0 +1,150 @@
+"""Connections that the kernel tracks, as `conntrack -L` prints them, also with -o extended, or /proc/net."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.errors import quoted
+from iptviz.supplied.lines import places
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.supplied.lines import SourceLine
+    from iptviz.xtables.address import Network
+
+_HINT = "pass the output of `conntrack -L`, also with -o extended, or /proc/net/nf_conntrack"
+
+# ct_seq_show in net/netfilter/nf_conntrack_standalone.c; __snprintf_conntrack in libnetfilter_conntrack.
+_FLOW = (
+    r"src=(?P<source{0}>\S+) dst=(?P<destination{0}>\S+)"
+    r"(?: sport=(?P<sport{0}>\d{{1,5}}) dport=(?P<dport{0}>\d{{1,5}})"
+    r"| type=(?P<type{0}>\d{{1,3}}) code=(?P<code{0}>\d{{1,3}}))?(?= |$)"
+)
+_ENTRY = re.compile(
+    r"(?:ipv[46][ \t]+\d+[ \t]+)?[a-z][a-z0-9]*[ \t]+(?P<protocol>\d{1,3})[ \t](?P<before>[^=]*?)"
+    + _FLOW.format(1)
+    + r"(?P<between>.*?) "
+    + _FLOW.format(2)
+    + r"(?P<after>.*)"
+)
+_STATE = re.compile(r"\b[A-Z][A-Z_0-9]+\b")
+_MARK, _ZONE = re.compile(r" mark=(\d{1,10})(?= |$)"), re.compile(r" zone=(\d{1,5})(?= |$)")
+_SUMMARY = re.compile(r"conntrack v\S+ \(conntrack-tools\): (\d+) flow entries have been shown\.")
+_BESIDE = re.compile(r"cpu=\d+\s|\*\*\* |conntrack(?: v\S+ \(conntrack-tools\):|: )")
+_WHOLE_LINE = re.compile(r"\buse=\d+(?: |$)|\bid=\d+$")
+
+
+class Flow(NamedTuple):
+    """The packets that go one way of a connection; those of ICMP have a type and a code instead of ports."""
+
+    source: Network
+    destination: Network
+    source_port: int | None = None
+    destination_port: int | None = None
+    icmp_type: tuple[int, int] | None = None
+
+
+class TrackedConnection(NamedTuple):
+    """A connection: `reply` is what is expected back, so it tells what nat has made of the addresses and ports.
+
+    `replied`: something has come back. `mark` and `zone` are None where they are not printed.
+    """
+
+    protocol: int
+    original: Flow
+    reply: Flow
+    replied: bool
+    assured: bool
+    state: str
+    mark: int | None
+    zone: int | None
+    place: SourceLine
+
+
+class TrackedConnections(NamedTuple):
+    """The connections of a node; `whole`: it has no others of the families that are among them."""
+
+    connections: tuple[TrackedConnection, ...]
+    whole: bool
+
+    def tells(self, version: int) -> bool:
+        """Whether a connection of a version of IP that is not among them is not there."""
+        return self.whole and any(one.original.source.version == version for one in self.connections)
+
+
+def read_connections(text: str, source: str) -> TrackedConnections:
+    """Read a list of connections; what was cut off in its last line is left out, and the list not whole.
+
+    Raises:
+        DumpError: a line is no connection.
+    """
+    found: list[TrackedConnection] = []
+    whole, counted = True, None
+    for place, line, is_last in _with_last(text, source):
+        if summary := _SUMMARY.fullmatch(line):
+            counted = int(summary[1])
+        elif not _BESIDE.match(line):
+            entry = _connection(line, place)
+            cut = is_last and not (text.endswith("\n") or _WHOLE_LINE.search(line))
+            if entry is None and not is_last:
+                raise place.error(f"not a tracked connection: {quoted(line)}", _HINT)
+            if entry is None or cut:
+                whole = False
+            else:
+                found.append(entry)
+    if not found and not whole:
+        place, line = next(places(text, source))
+        raise place.error(f"not a tracked connection: {quoted(line)}", _HINT)
+    return TrackedConnections(tuple(found), whole and counted in {None, len(found)})
+
+
+def _with_last(text: str, source: str) -> Iterator[tuple[SourceLine, str, bool]]:
+    """Yield the lines, and whether each is the last."""
+    before: tuple[SourceLine, str] | None = None
+    for here in places(text, source):
+        if before is not None:
+            yield *before, False
+        before = here
+    if before is not None:
+        yield *before, True
+
+
+def _connection(line: str, place: SourceLine) -> TrackedConnection | None:
+    found = _ENTRY.fullmatch(line)
+    if found is None:
+        return None
+    original, reply = _flow(found, "1"), _flow(found, "2")
+    if original is None or reply is None:
+        return None
+    flags = found["before"] + found["between"] + found["after"]
+    state = _STATE.search(found["before"])
+    return TrackedConnection(
+        int(found["protocol"]),
+        original,
+        reply,
+        "[UNREPLIED]" not in flags,
+        "[ASSURED]" in flags,
+        state[0] if state else "",
+        _number(_MARK.search(found["after"])),
+        _number(_ZONE.search(found["after"])),
+        place,
+    )
+
+
+def _flow(found: re.Match[str], way: str) -> Flow | None:
+    source, destination = parse_network(found["source" + way]), parse_network(found["destination" + way])
+    if source is None or destination is None:
+        return None
+    if found["sport" + way]:
+        return Flow(source, destination, int(found["sport" + way]), int(found["dport" + way]))
+    if found["type" + way]:
+        kind = int(found["type" + way]), int(found["code" + way])
+        return Flow(source, destination, icmp_type=kind)
+    return Flow(source, destination)
+
+
+def _number(found: re.Match[str] | None) -> int | None:
+    return int(found[1]) if found else None
