@@ -113,7 +113,9 @@ def _icmp(rare: Rare) -> bytes:
 
 
 def _sctp(rare: Rare) -> bytes:
-    return struct.pack("!HHII", rare.sport, rare.dport, 0, 0) + struct.pack("!BBHIIHHI", 1, 0, 20, 1, 1500, 1, 1, 1)
+    return struct.pack("!HHII", rare.sport, rare.dport, 0, 0) + struct.pack(
+        "!BBHIIHHI", 1, 0, 20, 1, 1500, 1, 1, 1
+    )
 
 
 def _dccp(rare: Rare) -> bytes:
@@ -166,7 +168,21 @@ def _crc32c(data: bytes) -> int:
     return crc ^ 0xFFFFFFFF
 
 
-_PROTOCOLS = ["tcp", "tcp", "tcp", "udp", "udp", "icmp", "sctp", "dccp", "udplite", "gre", "esp", "ah", "ipcomp"]
+_PROTOCOLS = [
+    "tcp",
+    "tcp",
+    "tcp",
+    "udp",
+    "udp",
+    "icmp",
+    "sctp",
+    "dccp",
+    "udplite",
+    "gre",
+    "esp",
+    "ah",
+    "ipcomp",
+]
 _TCP_OPTIONS = [b"", bytes.fromhex("020405b4"), bytes.fromhex("0204021801030307"), bytes.fromhex("04020101")]
 _ICMP_TYPES = {4: [(8, 0), (13, 0), (17, 0)], 6: [(128, 0), (135, 0), (143, 0)]}
 

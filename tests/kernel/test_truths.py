@@ -63,8 +63,13 @@ class Batch(NamedTuple):
     def dump(self) -> str:
         """The rules as they are loaded; the router answers nothing, which would count, too."""
         lines = [f"-A {self.chain} {rule}" for rule in self.rules]
-        tables = {self.table: lines, "filter": [*(lines if self.table == "filter" else ()), "-A INPUT -j DROP"]}
-        return TRACKING + "".join(f"*{name}\n" + "\n".join([*some, "COMMIT\n"]) for name, some in tables.items())
+        tables = {
+            self.table: lines,
+            "filter": [*(lines if self.table == "filter" else ()), "-A INPUT -j DROP"],
+        }
+        return TRACKING + "".join(
+            f"*{name}\n" + "\n".join([*some, "COMMIT\n"]) for name, some in tables.items()
+        )
 
 
 def random_batch(seed: int, family: int) -> Batch:
@@ -94,7 +99,10 @@ def test_what_is_said_of_a_match_for_certain_is_so(
 
 def _around(lab: Wire, folder: Path) -> dict[str, Any]:
     """What the router says of itself."""
-    for name, command in {"addresses": "addr", "routes": f"-{lab.router.family} route show table all"}.items():
+    for name, command in {
+        "addresses": "addr",
+        "routes": f"-{lab.router.family} route show table all",
+    }.items():
         (folder / name).write_text(lab.router.run("ip", *command.split()))
     return {name: str(folder / name) for name in ("addresses", "routes")}
 
@@ -163,7 +171,9 @@ def _question(rare: Rare, lab: Wire, around: dict[str, Any], dice: random.Random
     node: dict[str, Any] = around
     if dice.random() > OFTEN and "255" not in rare.destination:
         node = {"local_ips": tuple(in_family(one, lab.router.family) for one in ROUTER)}
-    return {name: value for name, value in (rare.asked() | node).items() if name in KEPT or dice.random() < OFTEN}
+    return {
+        name: value for name, value in (rare.asked() | node).items() if name in KEPT or dice.random() < OFTEN
+    }
 
 
 def answer(batch: Batch, rule: str, question: dict[str, Any]) -> bool | None:
