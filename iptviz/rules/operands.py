@@ -29,7 +29,8 @@ By the kinds of tests, their operands:
     bytes                           None: bytes of the packet are looked at, a condition in the test's `quote`
     unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
     unprinted-mark, unprinted-chance, as-printed    None, likewise
-    fragment, rate, quota, count, time, bridge-port    None
+    fragment, rate, quota, count, time    None
+    bridge-port, physdev            None
 
 Few dumps need any of the rows below, so whoever makes one imports it then.
 """
