@@ -209,6 +209,12 @@ def test_a_match_says_what_the_kernel_says(text: str, packet: Packet, expected: 
         assert (chance, needs) == (Fraction(expected), ())
 
 
+@pytest.mark.parametrize(("text", "expected"), [("-p 60", 0), ("! -p 44", 1)])
+def test_no_protocol_of_ipv6_is_an_extension_header(text: str, expected: int) -> None:
+    (rule,) = Dump(f"*filter\n-A CHAIN {text}\nCOMMIT\n".encode()).tables["filter"].rules_of("CHAIN")
+    assert rule_truth(compiled(rule), UNKNOWN, Host(version=6)) == (Fraction(expected), ())
+
+
 def test_no_row_is_untested() -> None:
     parts = [take_apart(f"-A CHAIN {text}") for text, _, _ in CASES]
     assert {match.name for one in parts for match in one.matches} >= set(MATCHES)

@@ -19,7 +19,21 @@ _DESTINATIONS = ["10.2.0.0/24", "10.2.0.2", "10.3.0.1", "10.2.0.1", "10.1.0.1", 
 _TYPES = ["UNICAST", "LOCAL", "BROADCAST", "MULTICAST", "ANYCAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT"]
 _STATES = ["NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED", "SNAT", "DNAT"]
 _FLAGS = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"]
-_PROTOCOLS = ["tcp", "udp", "icmp", "sctp", "dccp", "udplite", "esp", "ah", "gre", "ipcomp", "all", "41"]
+_PROTOCOLS = [
+    "tcp",
+    "udp",
+    "icmp",
+    "sctp",
+    "dccp",
+    "udplite",
+    "esp",
+    "ah",
+    "gre",
+    "ipcomp",
+    "all",
+    "41",
+    "60",
+]
 _PORTED = ["tcp", "udp", "sctp", "dccp"]
 _MULTIPORTED = [*_PORTED, "udplite"]
 
@@ -29,7 +43,7 @@ def _some(dice: Dice, every: list[str], most: int = 3) -> str:
 
 
 def _port(dice: Dice) -> str:
-    return dice.choice(["80", "81", "443", "80:100", ":100", "100:", "0:65535", "1024:60000", "1000"])
+    return dice.choice(["80", "81", "443", "80:100", ":100", "100:", "1024:60000", "1000"])
 
 
 def _number(dice: Dice, last: int) -> str:
@@ -130,13 +144,54 @@ _SIX = ["-m ipv6header {} --header frag --soft", "-m ipv6header {} --header hop"
         "-p ipv6-icmp -m icmp6 {} --icmpv6-type 128/0", "-p ipv6-icmp -m icmp6 {} --icmpv6-type neighbour-solicitation",
         "-m ah {} --ahspi 80", "-m icmp6 -p ipv6-icmp {} --icmpv6-type 143"]  # fmt: skip
 
+_SETS = """create hosts hash:ip family inet
+add hosts 10.2.0.2
+add hosts 10.1.0.2
+create nets hash:net family inet
+add nets 10.2.0.0/24
+add nets 10.2.0.3/32 nomatch
+create pairs hash:ip,port family inet
+add pairs 10.2.0.2,tcp:80
+add pairs 10.2.0.2,udp:81
+add pairs 10.2.0.3,sctp:443
+add pairs 10.2.0.2,icmp:8/0
+add pairs 10.1.0.2,icmp:13/0
+create triples hash:ip,port,net family inet
+add triples 10.1.0.2,tcp:80,10.2.0.0/24
+add triples 10.1.0.2,udp:81,10.2.0.2/31
+create ports bitmap:port range 0-65535
+add ports 80
+add ports 443
+create either list:set
+add either hosts
+add either nets
+"""
+_DIRECTIONS = {
+    "hosts": ["src", "dst"], "nets": ["src", "dst", "dst --return-nomatch"], "pairs": ["dst,dst", "src,src", "src,dst"],
+    "triples": ["src,dst,dst"], "ports": ["src", "dst"], "either": ["src", "dst"],
+}  # fmt: skip
+
+
+def sets(family: int) -> str:
+    """Return what `ipset restore` takes, for the matches that ask for sets."""
+    if family == 4:
+        return _SETS
+    text = _SETS.replace("family inet", "family inet6").replace("icmp:8/0", "icmpv6:128/0")
+    return in_family(text.replace("icmp:13/0", "icmpv6:135/0"), 6)
+
+
+def _set(dice: Dice) -> str:
+    name = dice.choice(list(_DIRECTIONS))
+    return f"-m set {{}} --match-set {name} {dice.choice(_DIRECTIONS[name])}"
+
+
 MATCHES: list[Callable[[Dice], str]] = [
     lambda dice: f"{{}} -s {dice.choice(_SOURCES)}",
     lambda dice: f"{{}} -d {dice.choice(_DESTINATIONS)}",
     lambda dice: f"{{}} -p {dice.choice(_PROTOCOLS)}",
     lambda dice: f"{{}} -i {dice.choice(['cli', 'c+', 'srv', 'lo', 'cl'])}",
     lambda dice: f"{{}} -o {dice.choice(['srv', 's+', 'cli', 'lo'])}",
-    _ported, _ported, _multiport, _multiport, _conntrack, _conntrack, _conntrack, _two_of_conntrack, _icmp,
+    _ported, _ported, _multiport, _multiport, _set, _set, _conntrack, _conntrack, _conntrack, _two_of_conntrack, _icmp,
     _addrtype, _addrtype, _time, _limit, _connections, _connections,
     lambda dice: f"-p tcp -m tcp {{}} --tcp-flags {_tcp_flags(dice)}",
     lambda dice: f"-p tcp -m tcp {{}} {dice.choice(['--syn', '--tcp-option 2', '--tcp-option 4'])}",

@@ -183,6 +183,8 @@ _PROTOCOLS = [
     "ah",
     "ipcomp",
 ]
+_OF_SIX = {"icmp": "ipv6-icmp", "ah": "esp"}
+"""In place of what is another protocol over IPv6, or none: AH is an extension header there."""
 _TCP_OPTIONS = [b"", bytes.fromhex("020405b4"), bytes.fromhex("0204021801030307"), bytes.fromhex("04020101")]
 _ICMP_TYPES = {4: [(8, 0), (13, 0), (17, 0)], 6: [(128, 0), (135, 0), (143, 0)]}
 
@@ -190,7 +192,7 @@ _ICMP_TYPES = {4: [(8, 0), (13, 0), (17, 0)], 6: [(128, 0), (135, 0), (143, 0)]}
 def random_rare(dice: Dice, family: int, hook: str, number: int) -> Rare:
     """Return a packet of a connection of its own."""
     protocol = dice.choice(_PROTOCOLS)
-    fitting = "ipv6-icmp" if (family, protocol) == (6, "icmp") else protocol
+    fitting = _OF_SIX.get(protocol, protocol) if family == 6 else protocol
     to = dice.choice(["10.2.0.2", "10.2.0.3", "10.3.0.1", "10.1.0.1", "10.2.0.1"])
     destination = in_family(to, family)
     if hook == "prerouting" and fitting == "udp" and dice.random() < 0.2:

@@ -10,7 +10,9 @@ from tests.kernel.counters import make_counter
 from tests.kernel.frames import Sent
 from tests.kernel.lab import BACKENDS
 from tests.kernel.random_tables import in_other_family
+from tests.kernel.rare_frames import FOR_DESTINATION, Rare
 from tests.kernel.test_packets import asked, matched
+from tests.kernel.test_truths import send
 from tests.kernel.universe import in_family
 from tests.kernel.wire import wire
 
@@ -56,3 +58,20 @@ def test_a_counter_with_a_quota_matches_once_it_is_used_up(backend: str) -> None
     assert {outcome.verdict for outcome in told} == {"ACCEPT", "DROP"}
     assert told[0].when[0].text == "packet matches -m nfacct --nfacct-name some"
     assert known.verdict == "DROP"
+
+
+BEHIND = "filter|-A FORWARD -p 60 -j DROP;filter|-A FORWARD ! -p 60;filter|-A FORWARD -p udp"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_protocols_of_ipv6_are_those_behind_extension_headers(backend: str) -> None:
+    sent = Rare(6, "fd10:1::2", "fd10:2::2", "udp", 3000, 80, extensions=(FOR_DESTINATION,))
+    with wire(backend, 6) as lab:
+        lab.router.load(dump_of(BEHIND))
+        before = iptviz.load(lab.router.save("-c").encode())
+        send(lab, sent)
+        counts = matched(before, iptviz.load(lab.router.save("-c").encode()))
+    assert counts == {("filter", "FORWARD", 2): 1, ("filter", "FORWARD", 3): 1}
+    for question in (sent.asked(), {"dst": sent.destination}):
+        (outcome,) = iptviz.packet(before, **question, local_ips=("fd10:1::1",), out_iface="srv").outcomes
+        assert outcome.verdict == "ACCEPT"

@@ -19,7 +19,7 @@ import pytest
 
 import iptviz
 from tests.kernel.lab import BACKENDS, NOTHING
-from tests.kernel.random_matches import random_match
+from tests.kernel.random_matches import random_match, sets
 from tests.kernel.rare_frames import WITH_PORTS, random_rare
 from tests.kernel.universe import in_family
 from tests.kernel.wire import ROUTER, wire
@@ -104,7 +104,9 @@ def _around(lab: Wire, folder: Path) -> dict[str, Any]:
         "routes": f"-{lab.router.family} route show table all",
     }.items():
         (folder / name).write_text(lab.router.run("ip", *command.split()))
-    return {name: str(folder / name) for name in ("addresses", "routes")}
+    lab.router.run("ipset", "restore", stdin=sets(lab.router.family))
+    (folder / "ipset").write_text(lab.router.run("ipset", "save"))
+    return {name: str(folder / name) for name in ("addresses", "routes", "ipset")}
 
 
 def check_batch(lab: Wire, batch: Batch, around: dict[str, Any], dice: random.Random) -> Counter[str]:
