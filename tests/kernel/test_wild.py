@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
-RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "40"))
+RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "24"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
 PACKETS = 4
 BATCH = 40
