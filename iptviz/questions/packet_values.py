@@ -11,6 +11,7 @@ from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.numbers import read_uint
 from iptviz.xtables.values.protocols import (
+    EXTENSION_HEADERS,
     TCP_FLAGS,
     WITH_PORTS,
     protocol_name,
@@ -62,6 +63,11 @@ def read_protocol(_option: str, text: str, typed: Typed) -> str:
     name = protocol_name(text)
     if protocol_number(name) is None or name == "all":
         raise PacketError(f"unknown protocol {quoted(text)}", hint="--protocol tcp, udp, icmp or a number")
+    if typed.family == "ipv6" and name in EXTENSION_HEADERS:
+        raise PacketError(
+            f"{name} is an extension header of IPv6, which -p looks behind",
+            hint="give the protocol behind it",
+        )
     if name not in WITH_PORTS and any(typed.fields[port] is not None for port in ("sport", "dport")):
         raise PacketError(f"{name} has no ports", hint="drop --sport and --dport, or use tcp or udp")
     if name in _ICMP.values() and name != _ICMP[typed.family]:

@@ -19,6 +19,7 @@ from iptviz.kube.public_names import (
     PUBLIC_SERVICES,
     PUBLIC_SETS,
 )
+from iptviz.rules.reading.lists import OWN_COUNTERS
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
@@ -195,7 +196,9 @@ class Names:
         return f"text-{self._secrets.word('text', text)}" if text else text
 
     def list_name(self, name: str) -> str:
-        """Return the pseudonym of a list of recent sources, which is called like its chain, or anyhow."""
+        """Return the pseudonym of a list or a counter: one of kube-proxy's is called like its chain, or stays."""
+        if name in OWN_COUNTERS:
+            return name
         return self.chain(name) if name.startswith("KUBE-") else self.text(name)
 
     def mac(self, text: str) -> str:

@@ -80,7 +80,7 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-6", SIX, YES),
     # what matches all packets
     ("-m comment --comment x", WEB, YES),
-    ("-m nfacct --nfacct-name x", WEB, YES),
+    ("-m nfacct --nfacct-name ct_state_invalid_dropped_pkts", WEB, YES),
     # ports
     ("-m tcp --dport 80", WEB, YES),
     ("-m tcp --dport 81", WEB, NO),
@@ -150,6 +150,7 @@ CASES: list[tuple[str, Packet, Fraction | str]] = [
     ("-m state --state NEW", WEB, YES),
     ("-m state --state ESTABLISHED", WEB, NO),
     # bridges, marks, sets
+    ("-m nfacct --nfacct-name x", WEB, "packet matches -m nfacct --nfacct-name x"),
     ("-m physdev --physdev-is-in", WEB, "input is a bridge port"),
     ("-m physdev ! --physdev-is-in", WEB, "input is not a bridge port"),
     ("-m physdev --physdev-in eth0", WEB, "packet matches -m physdev --physdev-in eth0"),

@@ -47,6 +47,8 @@ DONE = SYN._replace(
 )
 NOBODY = SYN._replace(owner=None)
 PASSING = NOBODY._replace(route="FORWARD")
+OWN = SYN._replace(route="OUTPUT", in_interface="", mac=None)
+BACK_BY_LO = OWN._replace(route="INPUT", in_interface="lo")
 UNTRACKED = SYN._replace(state="UNTRACKED")
 LATER = SYN._replace(state="ESTABLISHED")
 LOCAL = Host(local=frozenset({network("192.168.1.10")}))
@@ -108,6 +110,8 @@ CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-m ecn --ecn-tcp-cwr", SYN, "packet matches -m ecn --ecn-tcp-cwr"),
     ("-m mac --mac-source 02:00:00:00:00:01", SYN, True),
     ("-m mac --mac-source 02:00:00:00:00:02", SYN, False),
+    ("-m mac --mac-source 02:00:00:00:00:01", BACK_BY_LO, False),
+    ("-m mac ! --mac-source 02:00:00:00:00:01", BACK_BY_LO, False),
     ("-m pkttype --pkt-type unicast", SYN, True),
     ("-m pkttype --pkt-type multicast", UNKNOWN, "packet matches -m pkttype --pkt-type multicast"),
     ("-m owner --uid-owner 1000", SYN, True),
@@ -215,6 +219,10 @@ CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-m quota --quota 5", SYN, "quota 5 at line 2 is not used up"),
     ("-m time --timestart 08:00", SYN, "now is timestart 08:00"),
     ("-m physdev --physdev-is-in", SYN, "input is a bridge port"),
+    ("-m physdev --physdev-is-in", OWN, False),
+    ("-m physdev ! --physdev-is-in", BACK_BY_LO, True),
+    ("-m physdev --physdev-is-bridged", OWN, False),
+    ("-m physdev ! --physdev-in eth0", OWN, True),
     ("-m set --match-set A dst", DONE, "packet is in ipset A dst (rewritten to 10.244.1.17:80)"),
     ("-m string --algo bm --string x", SYN, "packet matches -m string --algo bm --string x"),
     ('-m u32 ! --u32 "0>>22=1"', SYN, "packet matches -m u32 ! --u32 0>>22=1"),
@@ -229,7 +237,8 @@ CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-m mac --mac-source 02:00:00:00:00:01", SYN._replace(in_interface="lo"), False),
     ("-m mac ! --mac-source 02:00:00:00:00:01", SYN._replace(in_interface="lo"), False),
     ("-m comment --comment x", UNKNOWN, True),
-    ("-m nfacct --nfacct-name x", UNKNOWN, True),
+    ("-m nfacct --nfacct-name localhost_nps_accepted_pkts", UNKNOWN, True),
+    ("-m nfacct --nfacct-name x", SYN, "packet matches -m nfacct --nfacct-name x"),
     ("-p udp -m udp --dport 80", SYN._replace(protocol="udp"), True),
     ("-p udplite -m udplite --dport 81", SYN._replace(protocol="udplite"), False),
     ("-p sctp -m sctp --dport 80", SYN._replace(protocol="sctp"), True),
@@ -257,6 +266,12 @@ def test_a_match_says_what_the_kernel_says(
             assert read_assumption(f"not {need.text}") == need.opposite()
     else:
         assert (chance, needs) == (Fraction(expected), ())
+
+
+@pytest.mark.parametrize(("text", "expected"), [("-p 60", 0), ("! -p 44", 1)])
+def test_no_protocol_of_ipv6_is_an_extension_header(text: str, expected: int) -> None:
+    (rule,) = Dump(f"*filter\n-A CHAIN {text}\nCOMMIT\n".encode()).tables["filter"].rules_of("CHAIN")
+    assert rule_truth(compiled(rule), UNKNOWN, Host(version=6)) == (Fraction(expected), ())
 
 
 def test_no_row_is_untested() -> None:

@@ -103,8 +103,15 @@ MATCHES: list[Callable[[Dice], str]] = [
 ]  # fmt: skip
 
 
-def _match(dice: Dice, place: Place) -> str:
-    words = [dice.choice(MATCHES)(dice) for _ in range(dice.choice([0, 1, 1, 2]))]
+class Menu(NamedTuple):
+    """What rules are made of: from dice and a place, a match, and targets that its table has beside those of all."""
+
+    match: Callable[[Dice, Place], str]
+    targets: Callable[[Place], list[str]]
+
+
+def _match(dice: Dice, place: Place, menu: Menu) -> str:
+    words = [menu.match(dice, place) for _ in range(dice.choice([0, 1, 1, 2]))]
     if place.has_input and dice.random() < 0.15:
         words.append(_not(dice, f"-i {dice.choice(['cli', 'srv', 'c+'])}"))
     if place.has_output and dice.random() < 0.15:
@@ -145,7 +152,15 @@ _NAT = {
 }  # fmt: skip
 
 
-def _target(dice: Dice, place: Place, later: list[str]) -> str:
+def _targets(place: Place) -> list[str]:
+    return _NAT[place.chain] if place.table == "nat" else _TARGETS[place.table]
+
+
+PLAIN = Menu(lambda dice, _place: dice.choice(MATCHES)(dice), _targets)
+"""What leaves nothing open of a packet of which all is told."""
+
+
+def _target(dice: Dice, place: Place, later: list[str], menu: Menu) -> str:
     choices = [
         "-j ACCEPT",
         "-j DROP" if place.table != "nat" else "-j ACCEPT",
@@ -156,14 +171,14 @@ def _target(dice: Dice, place: Place, later: list[str]) -> str:
     ]
     choices += [f"-{letter} {dice.choice(later)}" for letter in "jjjjgg"] if later else []
     choices += [f"-j {dice.choice(_MARKING)}" for _ in range(4)]
-    special = _NAT[place.chain] if place.table == "nat" else _TARGETS[place.table]
+    special = menu.targets(place)
     if place.chain == "OUTPUT":
         special = [one for one in special if not one.startswith("REJECT")]  # whose answer passes OUTPUT, too
     choices += [f"-j {dice.choice(special)}" for _ in range(3)] if special else []
     return dice.choice(choices)
 
 
-def random_rules(seed: int, family: int = 4, hook: str = "prerouting") -> str:
+def random_rules(seed: int, family: int = 4, hook: str = "prerouting", menu: Menu = PLAIN) -> str:
     """Return a whole dump; chains call only chains of a later level, so there is no loop."""
     dice = Dice(seed)
     count = dice.choice([1, 2, 3, 5, 8, 13, 20, 40])
@@ -177,10 +192,10 @@ def random_rules(seed: int, family: int = 4, hook: str = "prerouting") -> str:
             f":{place.chain} {dice.choice(['ACCEPT', 'ACCEPT', 'DROP']) if place.table == 'filter' else 'ACCEPT'}"
         )
         lines += [f":{name} -" for name in own]
-        lines += _chain(dice, place, place.chain, own)
+        lines += _chain(dice, place, place.chain, own, menu)
         for number, name in enumerate(own):
             step = -(-len(own) // DEEPEST)
-            lines += _chain(dice, place, name, own[(number // step + 1) * step :])
+            lines += _chain(dice, place, name, own[(number // step + 1) * step :], menu)
     if hook != "output":  # what the router itself answers counts nowhere else
         tables.setdefault("raw", []).append("-A OUTPUT -j DROP")
     return in_family("".join(_section(table, lines) for table, lines in tables.items()), family)
@@ -190,10 +205,10 @@ def _section(table: str, lines: list[str]) -> str:
     return "\n".join([f"*{table}", *sorted(lines, key=lambda line: line[0] != ":"), "COMMIT", ""])
 
 
-def _chain(dice: Dice, place: Place, name: str, later: list[str]) -> Iterator[str]:
+def _chain(dice: Dice, place: Place, name: str, later: list[str], menu: Menu) -> Iterator[str]:
     for _ in range(dice.randint(1, 6)):
-        rule = f"{_match(dice, place)} {_target(dice, place, later)}".strip()
-        if "--to-destination" in rule and re.search("(^|[^!] )-p (tcp|udp)", rule) and dice.random() < 0.6:
+        rule = f"{_match(dice, place, menu)} {_target(dice, place, later, menu)}".strip()
+        if re.search("(^|[^!] )-p (tcp|udp).*--to-destination [^ -]*$", rule) and dice.random() < 0.6:
             rule += ":81"  # a port can be rewritten only where the protocol is given
         yield f"-A {name} {rule}"
 

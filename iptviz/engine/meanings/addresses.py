@@ -9,6 +9,7 @@ from iptviz.engine.condition_kinds import BY_ROUTE
 from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
 from iptviz.xtables.address import Network, full_mask
 from iptviz.xtables.values.addresses import show_network
+from iptviz.xtables.values.protocols import EXTENSION_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,10 +94,15 @@ def _lies_between(address: Network, bounds: AddressRange) -> bool | None:
     return False if highest < bounds.first or bounds.last < lowest else None
 
 
-def protocol(test: Test, packet: Packet, _host: Host) -> Truth:
-    """The packet's protocol."""
+_SIX = 6
+
+
+def protocol(test: Test, packet: Packet, host: Host) -> Truth:
+    """The packet's protocol; of IPv6 that behind all extension headers (ip6_packet_match in ip6_tables.c)."""
     if test.operand == "all":
         return known(test, holds=True)
+    if host.version == _SIX and test.operand in EXTENSION_HEADERS:
+        return known(test, holds=False)
     if packet.protocol is None:
         return question("protocol", test.value, test)
     return known(test, holds=test.operand == packet.protocol)

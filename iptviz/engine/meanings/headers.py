@@ -123,11 +123,28 @@ def tos(test: Test, packet: Packet, _host: Host) -> Truth:
     return known(test, holds=packet.tos & wanted.mask == wanted.value)
 
 
+LOOPBACK = "lo"
+
+
 def mac(test: Test, packet: Packet, _host: Host) -> Truth:
-    """The sender's MAC address; what comes by lo has none, and matches neither way (net/netfilter/xt_mac.c)."""
-    if packet.in_interface == "lo":
+    """The sender's MAC address; what comes in by lo has none, and no test of one holds, negated or not.
+
+    Source: net/netfilter/xt_mac.c, which asks for a device of Ethernet before it negates.
+    """
+    if packet.in_interface == LOOPBACK:
         return False
     return either(test, holds=None if packet.mac is None else packet.mac.upper() == test.operand)
+
+
+def bridge_port(test: Test, packet: Packet, _host: Host) -> Truth:
+    """The bridge port that the packet came in by, or leaves by; what the node sends has none (xt_physdev.c)."""
+    if packet.route == "OUTPUT" or packet.in_interface == LOOPBACK:
+        return known(test, holds=False)
+    return question(test.kind, test.value, test) if test.kind == BRIDGED else quoted(test)
+
+
+BRIDGED = "bridge-port"
+"""The kind of a test whether the packet came in by a bridge port, whichever that is."""
 
 
 def packet_type(test: Test, packet: Packet, _host: Host) -> Truth:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.rules.form import Test
-from iptviz.rules.reading.words import opaque
+from iptviz.rules.reading.words import QUOTED, opaque, option_test
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.numbers import read_uint
 
@@ -54,6 +54,20 @@ def _recent_list(match: Match, option: Option, name: str) -> RecentList:
         # How long ago and how often are part of the question: two rules may ask differently of one list.
         details=" ".join(other.text() for other in match.options if other not in left_out),
     )
+
+
+OWN_COUNTERS = frozenset({"ct_state_invalid_dropped_pkts", "localhost_nps_accepted_pkts"})
+"""The counting objects that kube-proxy makes, all without a quota (pkg/proxy/iptables/proxier.go, metrics.go)."""
+
+
+def nfacct(match: Match) -> list[Test]:
+    """Count a packet; what a counter with a quota says hangs on what came before (xt_nfacct.c).
+
+    Such a one matches nothing until its quota is used up, one without matches all; no dump tells which is which.
+    """
+    return [
+        option_test(QUOTED, match, option) for option in match.options if option.values[0] not in OWN_COUNTERS
+    ]
 
 
 def ipset(match: Match) -> list[Test]:

@@ -12,7 +12,7 @@ from iptviz.rules.reading import headers, lists
 from iptviz.rules.reading.addresses import addrtype, iprange
 from iptviz.rules.reading.chances import statistic_chance
 from iptviz.rules.reading.connections import connmark, conntrack, mark, state
-from iptviz.rules.reading.words import QUOTED, Reader, each_option, opaque, option_test
+from iptviz.rules.reading.words import Reader, each_option, opaque, option_test
 from iptviz.xtables.matches import match_options
 
 if TYPE_CHECKING:
@@ -64,17 +64,17 @@ def _time(match: Match) -> list[Test]:
 
 
 def _physdev(match: Match, option: Option) -> Test:
-    return option_test("bridge-port" if option.name == "--physdev-is-in" else QUOTED, match, option)
+    return option_test("bridge-port" if option.name == "--physdev-is-in" else "physdev", match, option)
 
 
 def _nothing(_match: Match) -> list[Test]:
-    """Comments and counters match every packet."""
+    """Comments match every packet."""
     return []
 
 
 MATCHES: dict[str, Reader] = {
     "comment": _nothing,
-    "nfacct": _nothing,
+    "nfacct": lists.nfacct,
     **dict.fromkeys(("tcp", "udp", "udplite", "sctp", "dccp"), each_option(headers.ports)),
     "multiport": each_option(headers.multiport),
     "icmp": each_option(headers.icmp),

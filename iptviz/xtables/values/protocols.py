@@ -71,6 +71,11 @@ PROTOCOLS = {
     142: "rohc",
     143: "ethernet",
 }
+EXTENSION_HEADERS = frozenset({"ipv6-route", "ipv6-frag", "ipv6-opts"})
+"""What IPv6 has between its header and the protocol that `-p` asks for (ipv6_find_hdr in exthdrs_core.c).
+
+AH is one of them with ip6_tables alone: nf_tables stops there (IP6_FH_F_AUTH in nf_tables_ipv6.h).
+"""
 _PROTOCOL_ALIASES = {
     "ip": "all",
     "hopopt": "all",
