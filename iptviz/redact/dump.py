@@ -206,11 +206,8 @@ class Redactor:
 
 def _in_order(table: Table) -> Iterator[tuple[int, Rule]]:
     """Yield the rules, each with its line; of a chain into which -I put rules, in order on the lines of all."""
-    chains: dict[str, list[Rule]] = {}
-    for rule in table.rules():
-        chains.setdefault(rule.chain, []).append(rule)
-    for rules in chains.values():
-        yield from zip(sorted(rule.line for rule in rules), rules, strict=True)
+    for chain_ in table.chains.values():
+        yield from zip(sorted(rule.line for rule in chain_.rules), chain_.rules, strict=True)
 
 
 def _with_ranges(dump: Dump) -> Iterator[str]:
