@@ -119,6 +119,23 @@ class Skeleton:
         return Part(options, holes, make) if holes else make(options)
 
 
+class Called:
+    """What rules of a shape have behind -j: the name, and whether it is `bare`, without any option."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        target = skeleton.parts.target
+        self._jumps = skeleton.jump
+        self._name = target.name if target else ""
+        self.bare = target is not None and not target.options
+        matches = (match.options for match in skeleton.parts.matches)
+        for options in (skeleton.parts.basics, *matches, target.options if target else ()):
+            skeleton.part(options, tuple)
+
+    def name(self, literals: list[str]) -> str:
+        """Return the name in the rule with these literals, empty where it has no target."""
+        return literals[-1] if self._jumps else self._name
+
+
 class Shapes(Generic[Made]):
     """What is made of each shape, once: by `make`, of its skeleton, or None where nothing can be."""
 
