@@ -28,6 +28,11 @@ class Lines:
         self._known = [(0, 1)]
         self._map = line_map
 
+    @property
+    def mapped(self) -> bool:
+        """Whether the numbers are those of another text, in which lines may stand in another order."""
+        return self._map is not None
+
     def at(self, offset: int) -> int:
         """Return the line, counted from 1, on which the byte at `offset` stands."""
         line = self._count(offset) if len(self._known) < _FEW else 1 + bisect_left(self._ends, offset)

@@ -16,7 +16,7 @@ from iptviz.xtables.words import save_string
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
-    from iptviz.dump.rule import Rule
+    from iptviz.dump.rule import Rule, RuleTable
     from iptviz.grammar.parts import Target
     from iptviz.grammar.shapes import Part, Skeleton
     from iptviz.redact.names import Names
@@ -124,12 +124,16 @@ class RuleRedactor:
 
     def text(self, rule: Rule) -> str:
         """Return a rule as iptables-save would write it, in pseudonyms, without its counters."""
-        shapes = self._shapes.get(rule.table.name)
+        return self.quickly(rule.table, rule.text) or self.thoroughly(rule)
+
+    def quickly(self, table: RuleTable, text: str) -> str | None:
+        """Return the text of a rule in pseudonyms, where its shape is known, else None."""
+        shapes = self._shapes.get(table.name)
         if shapes is None:
-            called = partial(self._called, rule.table.chains)
-            shapes = self._shapes[rule.table.name] = Shapes(partial(self._shape, called=called))
-        found = shapes.of(rule.text)
-        return self.thoroughly(rule) if found is None else found[0].filled(found[1])
+            called = partial(self._called, table.chains)
+            shapes = self._shapes[table.name] = Shapes(partial(self._shape, called=called))
+        found = shapes.of(text)
+        return None if found is None else found[0].filled(found[1])
 
     def _shape(self, skeleton: Skeleton, called: Callable[[str], str]) -> _Shape:
         """Return what the rules of a shape become: the same words as `thoroughly` finds."""
