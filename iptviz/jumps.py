@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 H = TypeVar("H", str, "tuple[str, str]")
 
 
-def jumps(table: RuleTable, roots: Iterable[str] | None = None) -> Iterator[Rule]:
-    """Yield the rules of `table` that jump or go to a chain, chain by chain, as they are met from `roots`.
+def jumps(table: RuleTable, roots: Iterable[str] | None = None) -> Iterator[tuple[Rule, str]]:
+    """Yield the rules of `table` that jump or go to a chain, and that chain, as they are met from `roots`.
 
     Without `roots`, all chains are.
     """
@@ -36,9 +36,10 @@ def jumps(table: RuleTable, roots: Iterable[str] | None = None) -> Iterator[Rule
             continue
         seen.add(name)
         for rule in table.rules_of(name):
-            if rule.jump is not None:
-                yield rule
-                pending.append(rule.jump)
+            callee = rule.jump
+            if callee is not None:
+                yield rule, callee
+                pending.append(callee)
 
 
 def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGraph[str]:
@@ -53,8 +54,8 @@ def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGr
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     names = list(table.chains if roots is None else roots)
     graph.add_nodes_from((name, {"present": name in table.chains}) for name in names)
-    for rule in jumps(table, names):
-        callee, target = rule.jump or "", rule.target
+    for rule, callee in jumps(table, names):
+        target = rule.target
         graph.add_node(callee, present=callee in table.chains)
         matches = tuple(match.text() for match in rule.matches if match.name != "comment")
         goto = target is not None and target.goto

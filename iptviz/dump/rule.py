@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from iptviz.xtables.option import Saving
 
 _COUNTERS = re.compile(r"\[([\d~]+:[\d~]+)\] ")
+_PLAIN_CHAIN = re.compile(
+    r"-A ([A-Za-z0-9_-]++)(?! [^-!])(?:(?!-A|--ap)[^\n])*+"
+)  # the last -A names the chain
 _MAY_COUNT = re.compile("(?<!-)-c|--set-counters")
 
 
@@ -44,6 +47,9 @@ class RuleTable(Protocol):
 
     def rules_to(self, chain: str) -> Iterator[Rule]:
         """Yield the rules that jump or go to `chain`."""
+
+    def called(self, rule: Rule) -> tuple[str, bool] | None:
+        """Return what stands behind a rule's -j, and whether without options; None: it has to be taken apart."""
 
 
 class Rule:
@@ -122,7 +128,8 @@ class Rule:
     @property
     def chain(self) -> str:
         """The name of the chain that holds the rule."""
-        return self.parts.chain
+        plain = _PLAIN_CHAIN.fullmatch(self.text) if self._parts is None else None
+        return self.parts.chain if plain is None else plain[1]
 
     @property
     def matches(self) -> tuple[Match, ...]:
@@ -141,12 +148,17 @@ class Rule:
         A chain of the dump takes precedence over a target of its name, as in iptables. A bare name that is
         neither is taken for a chain, which is then one that no line declares.
         """
-        target = self.target
-        if target is None:
+        quick = self.table.called(self) if self._parts is None else None
+        if quick is not None:
+            name, bare, goto = *quick, False
+        elif self.target is None:
             return None
-        if target.goto or target.name in self.table.chains:
-            return target.name
-        return None if target_spec(target.name) or target.options or self.parts.unknown else target.name
+        else:
+            name, goto = self.target.name, self.target.goto
+            bare = not (self.target.options or self.parts.unknown)
+        if goto or name in self.table.chains:
+            return name
+        return name if name and bare and not target_spec(name) else None
 
     @property
     def comment(self) -> str | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from iptviz.dump.calls import Calls
+    from iptviz.grammar.shapes import Called, Shapes
     from iptviz.intake.index import Section, Span
     from iptviz.intake.lines import Lines
 
@@ -126,7 +127,7 @@ class Table:
         self.name = section.name
         self.chains: Mapping[str, Chain] = _Chains(self)
         self._section = section
-        self._looked_for = 0
+        self._looked_for = self._called = 0
         self.shows_some_chains = False  # see `Shown`
         self.is_listed = False  # whether it was made from `iptables -L`, which resolves addresses without -n
         self.beside: Mapping[str, Table] = {}
@@ -245,6 +246,21 @@ class Table:
         if self._section.runs.keys() <= declared:
             return []  # as nearly always, which a hundred thousand chains shall not be asked for one by one
         return [to_text(name) for name in self._section.runs if name not in declared]
+
+    def called(self, rule: Rule) -> tuple[str, bool] | None:
+        """Return what stands behind a rule's -j, and whether without options; None: it has to be taken apart.
+
+        The first few are: the shapes of rules are for who asks for many.
+        """
+        self._called += 1
+        found = self._shapes.of(rule.text) if self._called > _WORTH_INDEXING else None
+        return None if found is None else (found[0].name(found[1]), found[0].bare)
+
+    @cached_property
+    def _shapes(self) -> Shapes[Called]:
+        from iptviz.grammar.shapes import Called, Shapes  # its expressions take as long as a hundred rules
+
+        return Shapes(Called)
 
     def has_chain(self, name: str) -> bool:
         """Whether a chain of this name is declared or has rules."""

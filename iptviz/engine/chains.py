@@ -127,7 +127,7 @@ class Chains:
 
     def rules(self, request: Request) -> Iterable[CompiledRule]:
         """Return the rules of a chain that may concern the packet, in order."""
-        found = self.table.towards(request.chain, request.packet.destination)
+        found = self.table.towards(request.chain, request.packet.destination, request.packet.destination_port)
         if not request.after:
             return found
         # The number of a rule is counted each time, so that few are asked for theirs.

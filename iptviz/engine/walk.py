@@ -198,7 +198,7 @@ class Walk:
 
     def rules(self, request: Request) -> Iterable[CompiledRule]:
         """Return the rules of a chain that may concern the packet, in order."""
-        return self.table.towards(request.chain, request.packet.destination)
+        return self.table.towards(request.chain, request.packet.destination, request.packet.destination_port)
 
     # --- one rule ----------------------------------------------------------------------------------------
 

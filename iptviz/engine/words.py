@@ -79,14 +79,15 @@ class Telling:
     def _fewest(self, region: Region) -> list[Told]:
         if region == self.known:
             return [((), region)]
-        found = [
-            (self.said(names, holds=holds), len(names))
-            for part, holds in ((region, True), (self._without(self.known, region), False))
-            if (names := self._exactly(part)) is not None
-        ]
-        if found:
-            return [((min(found, key=lambda said: said[1])[0],), region)]
-        return self._in_pieces(region)
+        these = self._exactly(region)
+        if these is not None and len(these) == 1:  # no other words are fewer, and of many each costs
+            return [((self.said(these, holds=True),), region)]
+        others = self._exactly(self._without(self.known, region))
+        found = [(names, holds) for names, holds in ((these, True), (others, False)) if names is not None]
+        if not found:
+            return self._in_pieces(region)
+        names, holds = min(found, key=lambda said: len(said[0]))
+        return [((self.said(names, holds=holds),), region)]
 
     def _without(self, region: Region, other: Region) -> Region:
         return common(region, complement(other, self.field.least))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
-from iptviz.kube.families import DISPATCHERS, NODE_PORTS, SERVICES
+from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, SERVICES
 from iptviz.kube.frontends import (
     asks_for_nothing_else,
     frontend_of,
@@ -21,6 +21,7 @@ from iptviz.kube.frontends import (
     value_of,
 )
 from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.protocols import LAST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,21 +115,47 @@ def wide_rules(nat: Table) -> list[Rule]:
     ]
 
 
+_PLAIN = re.compile(
+    r"-A \S++ (?:! -s \S++ )?(?:-d (?P<address>[0-9.]++)/32 )?-p (?P<protocol>tcp|udp|sctp) "
+    r'(?:-m comment --comment (?:"[^"\\]*+"|[^"\s]++) )?'
+    r"-m (?:tcp|udp|sctp) --dport (?P<port>[1-9][0-9]{0,4}) -j (?P<target>[A-Z0-9-]++)(?: --reject-with \S++)?"
+)
+"""A rule about one port, perhaps of one address, as kube-proxy writes nearly all: it need not be taken apart."""
+
+
+class _About(NamedTuple):
+    """What a rule says of a frontend: one address and port, protocol, target; the last two where it is plain."""
+
+    address: str | None
+    port: int | Condition | None
+    protocol: str = ""
+    target: str = ""
+
+
+def _about(rule: Rule) -> _About:
+    plain = _PLAIN.fullmatch(rule.text)
+    if plain is None or int(plain["port"]) > LAST_PORT or (plain["address"] and rule.chain == NODE_PORTS):
+        return _About(host_of(rule), port_of(rule) or unprinted_port(rule))
+    return _About(plain["address"], int(plain["port"]), plain["protocol"], plain["target"])
+
+
 class DispatchingRules:
     """An index of the rules that dispatch or refuse, for who asks about many frontends."""
 
     def __init__(self, dump: Dump) -> None:
         self.dump = dump
         self.rules: dict[str, list[Rule]] = {}
+        self._abouts: dict[str, list[tuple[Rule, _About]]] = {}
         self._by_address: dict[tuple[str, str], list[Rule]] = {}
         self._by_port: dict[tuple[str, int | Condition], list[Rule]] = {}
         for table in DISPATCHERS:
             self.rules[table] = list(dispatching_rules(dump, tables=[table]))
-            for rule in self.rules[table]:
-                self._enter(table, rule)
+            self._abouts[table] = [(rule, _about(rule)) for rule in self.rules[table]]
+            for rule, about in self._abouts[table]:
+                self._enter(table, rule, about)
 
-    def _enter(self, table: str, rule: Rule) -> None:
-        address, port = host_of(rule), port_of(rule) or unprinted_port(rule)
+    def _enter(self, table: str, rule: Rule, about: _About) -> None:
+        address, port = about.address, about.port
         if address is not None:
             self._by_address.setdefault((table, address), []).append(rule)
         if port is not None and (rule.chain == NODE_PORTS or (table == "filter" and address is None)):
@@ -159,12 +186,19 @@ class DispatchingRules:
 
     def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
         """Yield the frontends that two services claim: of whose rule gets all connections, and of the other."""
-        claims: dict[tuple[object, ...], list[Frontend]] = {}
-        for claim in self._claims:
-            if claim.rule.table.name == "nat" and claim.unprinted is None:
-                claims.setdefault(claim[1:4], []).append(claim)
-        for same in claims.values():
-            yield from _collisions(same) if len(same) > 1 else ()
+        claims: dict[tuple[object, ...], list[Rule]] = {}
+        for rule, about in self._abouts["nat"]:
+            key: tuple[object, ...] | None = about[:3]
+            if not about.target:
+                claim = frontend_of(rule)
+                key = claim[1:4] if claim and claim.unprinted is None else None
+            elif not about.target.startswith(SERVICE_CHAINS + ENTRY_CHAINS):
+                key = None
+            if key is not None:
+                claims.setdefault(key, []).append(rule)
+        for rules in claims.values():
+            if len(rules) > 1:
+                yield from _collisions([claim for rule in rules if (claim := frontend_of(rule))])
 
 
 def _collisions(claims: list[Frontend]) -> Iterator[tuple[Frontend, Frontend]]:

@@ -86,4 +86,5 @@ class _Teller:
                 yield Step(place.table, place.chain, at, reason, packet, kind=MISSED, layer=place.layer)
 
     def _rules(self, place: _Place, packet: Packet) -> Sequence[CompiledRule]:
-        return self.hooks.rules[place.layer].tables[place.table].towards(place.chain, packet.destination)
+        table = self.hooks.rules[place.layer].tables[place.table]
+        return table.towards(place.chain, packet.destination, packet.destination_port)

@@ -141,8 +141,8 @@ def _other_dumps(node: Snapshot, drawn: Dump) -> Iterator[Item]:
 
 def _jumps(table: Table) -> Iterator[Jump]:
     found: dict[tuple[str, str], list[Rule]] = {}
-    for rule in jumps(table):
-        found.setdefault((rule.chain, rule.jump or ""), []).append(rule)
+    for rule, callee in jumps(table):
+        found.setdefault((rule.chain, callee), []).append(rule)
     for (tail, head), rules in found.items():
         yield Jump((table.name, tail), (table.name, head), tuple(rules))
 

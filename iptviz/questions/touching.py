@@ -52,9 +52,10 @@ def touching_ports(
     evidence: Evidence,
 ) -> tuple[Finding, ...] | None:
     """Return what checks find about service ports, of which `reached` tells how clients fare."""
-    if not ports:
-        return None
-    examined = Examined(node, dump, DispatchingRules(dump), ports, reached, evidence)
+    return _found(Examined(node, dump, DispatchingRules(dump), ports, reached, evidence)) if ports else None
+
+
+def _found(examined: Examined) -> tuple[Finding, ...]:
     return findings_among(examine(examined, (*EXPLAINING, *OF_SERVICES)))
 
 
@@ -95,4 +96,5 @@ def _touching(
         return None
     rules = DispatchingRules(dump)
     ports = tuple(ports_of(rules, asked, Naming(dump, ())))
-    return touching_ports(node, dump, ports, reached_in(rules, ports, evidence, known=known), evidence)
+    reached = reached_in(rules, ports, evidence, known=known)
+    return _found(Examined(node, dump, rules, ports, reached, evidence)) if ports else None

@@ -40,6 +40,10 @@ _RANGE = re.compile(rf"({_V4}|{_V6})(\]?-\[?)({_V4}|{_V6})")
 
 
 _LOW = 0xFFFFFFFF
+_BYTE = 8
+_OF_FOUR = r"25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]"
+_PLAIN = re.compile(rf"({_OF_FOUR})\.({_OF_FOUR})\.({_OF_FOUR})\.({_OF_FOUR})")
+_HOST = re.compile(rf"((?:(?:{_OF_FOUR})\.){{3}}(?:{_OF_FOUR}))(/32|)")
 _EMBEDDED = {int(ip_network(text).network_address) >> 32 for text in _EMBEDDING}
 
 
@@ -66,6 +70,7 @@ class Addresses:
         self.ordered: list[tuple[str, str]] = []
         self._spans: dict[tuple[str, str], _Span] = {}
         self._flips: dict[tuple[int, int, int], int] = {}
+        self._begun: dict[tuple[int, int, int], int] = {}
         self._still: set[tuple[int, int, int]] = set()
         self._calm: list[tuple[int, int, int]] = []
         for text in (*_FIXED, *_KEPT, *_EMBEDDING):
@@ -91,19 +96,36 @@ class Addresses:
             bits, number = address.max_prefixlen, int(address)
             depths = range(max(0, bits - span.differing), bits - free)
             self._still |= {(address.version, depth, number >> (bits - depth)) for depth in depths}
+        self._begun.clear()
         self._spans[first, last] = span
         self.ordered.append((first, last))
 
     def of(self, text: str) -> str:
         """Return the pseudonym of an address; text that is none stays."""
+        known = self.known.get(text)
+        if known is not None:
+            return known
+        plain = _PLAIN.fullmatch(text)
+        if plain is not None:
+            first, second, third, last = map(int, plain.groups())
+            mapped = self._flipped(4, first << 24 | second << 16 | third << 8 | last)
+            self.known[text] = f"{mapped >> 24}.{mapped >> 16 & 255}.{mapped >> 8 & 255}.{mapped & 255}"
+            return self.known[text]
         try:
             address = ip_address(text)
         except ValueError:
             return text
-        if text not in self.known:
-            mapped = type(address)(self._mapped(address))
-            self.known[text] = _dotted(mapped) if ":" in text and "." in text else str(mapped)
+        pseudonym = type(address)(self._mapped(address))
+        self.known[text] = _dotted(pseudonym) if ":" in text and "." in text else str(pseudonym)
         return self.known[text]
+
+    def of_host(self, text: str) -> str | None:
+        """Return a text that is one IPv4 address, perhaps with /32 or a port, with the address replaced.
+
+        None for any other text.
+        """
+        found = _HOST.fullmatch(text)
+        return None if found is None else self.of(found[1]) + found[2]
 
     def in_text(self, text: str) -> str:
         """Return `text` with every address, network and range in it replaced; masks stay."""
@@ -145,18 +167,36 @@ class Addresses:
         return self.known[found[0]]
 
     def _mapped(self, address: Address) -> int:
-        version, bits, number = address.version, address.max_prefixlen, int(address)
+        number = int(address)
         if (inner := _inner(address)) is not address:
             return number >> 32 << 32 | self._mapped(inner)
+        return self._flipped(address.version, number)
+
+    def _flipped(self, version: int, number: int) -> int:
+        bits = 32 if version == 4 else 128
         calm = (
             length
             for kind, length, at in self._calm
             if kind == version and number >> (bits - length) == at >> (bits - length)
         )
-        flipped, flips = min(calm, default=bits), 0
-        for depth in range(flipped):
-            flips = flips << 1 | self._flip(version, depth, number >> (bits - depth))
-        return number ^ (flips << (bits - flipped))
+        flipped = min(calm, default=bits)
+        return number ^ (self._flips_of(version, number >> (bits - flipped), flipped) << (bits - flipped))
+
+    def _flips_of(self, version: int, prefix: int, length: int) -> int:
+        """Return which bits are flipped of all addresses that begin with the `length` bits of `prefix`.
+
+        Addresses of a node have their first bytes in common: what was found for these is remembered.
+        """
+        depth = length - 1 - (length - 1) % _BYTE if length else 0
+        while depth and (version, depth, prefix >> (length - depth)) not in self._begun:
+            depth -= _BYTE
+        flips = self._begun.get((version, depth, prefix >> (length - depth)), 0)
+        while depth < length:
+            flips = flips << 1 | self._flip(version, depth, prefix >> (length - depth))
+            depth += 1
+            if depth % _BYTE == 0 and depth < length:
+                self._begun[version, depth, prefix >> (length - depth)] = flips
+        return flips
 
     def _flip(self, version: int, depth: int, prefix: int) -> int:
         place = version, depth, prefix

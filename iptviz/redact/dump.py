@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
+from iptviz.dump.rule import Rule
 from iptviz.errors import TargetError
 from iptviz.intake.index import TABLE_NAMES
+from iptviz.intake.text import split_lines, to_text
 from iptviz.kube.spellings import KINDS, POD_KINDS
 from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bare_port, parse_target
 from iptviz.redact.addresses import ranges_in
@@ -20,7 +22,6 @@ from iptviz.xtables.address import parse_network, split_endpoint
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Chain, Table
     from iptviz.grammar.parts import Counters
     from iptviz.redact.secrets import Secrets
@@ -31,6 +32,7 @@ _RANGE_SIGNS = ("-range", "--to-")
 
 _TOOL = re.compile(r"\S+-save v[\d.]+(?: \((?:legacy|nf_tables)\))?")
 _TIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}|[\d-]{10} [\d:]{8} UTC")
+_COUNTERS = re.compile(r"\[(?:0|[1-9][0-9]{0,19}):(?:0|[1-9][0-9]{0,19})\] ")
 _POLICIES = {"ACCEPT", "DROP", "QUEUE", "RETURN"}
 
 
@@ -137,7 +139,7 @@ class Redactor:
         declared = [one for one in table.chains.values() if one.declared]
         body = [
             *((one.line, self._declaration(one)) for one in declared),
-            *((line, self._rule(rule)) for line, rule in _in_order(table)),
+            *self._of_rules(table),
         ]
         yield from sorted(body, key=lambda entry: entry[0])
         if table.committed:
@@ -153,6 +155,26 @@ class Redactor:
         counters = f" {_counted(chain.counters)}" if chain.counters else ""
         policy = chain.policy if chain.policy in _POLICIES else "-"
         return f":{self.names.chain(chain.name)} {policy}{counters}"
+
+    def _of_rules(self, table: Table) -> Iterator[tuple[int, str]]:
+        """Yield the rules, each with its line; where -I put some in, in order on the lines of all."""
+        if table.lines.mapped:
+            for held in table.chains.values():
+                lines = sorted(rule.line for rule in held.rules)
+                yield from zip(lines, map(self._rule, held.rules), strict=True)
+            return
+        for _, run in table.each_run():
+            yield from enumerate(self._of_lines(table, *run), table.lines.at(run[0]))
+
+    def _of_lines(self, table: Table, at: int, end: int) -> Iterator[str]:
+        """Yield the rules of whole lines, most without a look at all of their words."""
+        for line in split_lines(table.data[at:end]):
+            text = to_text(line.strip())
+            counted = _COUNTERS.match(text) if text[0] == "[" else None
+            counters = counted[0] if counted else ""
+            quick = self._rules.quickly(table, text[len(counters) :])
+            yield self._rule(Rule(table, (at, at + len(line)))) if quick is None else counters + quick
+            at += len(line)
 
     def _rule(self, rule: Rule) -> str:
         counters = f"{_counted(rule.counters)} " if rule.counters else ""
@@ -202,15 +224,6 @@ class Redactor:
     def addresses(self, text: str) -> str:
         """Return a text with the addresses and networks in it replaced."""
         return self.secrets.addresses.in_text(text)
-
-
-def _in_order(table: Table) -> Iterator[tuple[int, Rule]]:
-    """Yield the rules, each with its line; of a chain into which -I put rules, in order on the lines of all."""
-    chains: dict[str, list[Rule]] = {}
-    for rule in table.rules():
-        chains.setdefault(rule.chain, []).append(rule)
-    for rules in chains.values():
-        yield from zip(sorted(rule.line for rule in rules), rules, strict=True)
 
 
 def _with_ranges(dump: Dump) -> Iterator[str]:

@@ -7,8 +7,10 @@ original's hash confirms; a hash that nothing confirms becomes another one, the 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.grammar.shapes import Shapes
 from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
 from iptviz.kube.families import ENDPOINT_CHAIN, beginning_of, family_of
 from iptviz.kube.names import NAMELESS, SERVICE_PROTOCOLS, ServiceName, suffix_of, suffixes
@@ -26,14 +28,70 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+    from iptviz.grammar.shapes import Skeleton
     from iptviz.kube.comments import Comment
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
+    from iptviz.xtables.option import Option
 
 REDACTED = "redacted"
 _FEW_DIGITS = re.compile(r"\d{0,3}")
 """What follows a program's own words in the names of interfaces that are numbered: eth0, docker0."""
 _NODE_PORTS = (30000, 32767)
+
+
+class _Mentioned(NamedTuple):
+    """What a rule of a service's chain names: a target, where that sends connections, a service in a comment."""
+
+    target: str
+    destination: str
+    comment: str
+
+
+class _Mentions:
+    """What rules of a shape name."""
+
+    def __init__(self, skeleton: Skeleton) -> None:
+        target = skeleton.parts.target
+        self._jumps = skeleton.jump
+        self._target = target.name if target else ""
+        self._destination = skeleton.part(
+            target.options if target else (), partial(_first, "--to-destination")
+        )
+        for basic in skeleton.parts.basics:
+            skeleton.part((basic,), tuple)
+        comments = ""
+        for match in skeleton.parts.matches:
+            found = skeleton.part(match.options, partial(_first, "--comment"))
+            comments = comments or found
+        self._comment = comments
+
+    def filled(self, literals: list[str]) -> _Mentioned:
+        """Return what the rule with these literals names."""
+        destination, comment = self._destination, self._comment
+        return _Mentioned(
+            literals[-1] if self._jumps else self._target,
+            destination if isinstance(destination, str) else destination.filled(literals),
+            comment if isinstance(comment, str) else comment.filled(literals),
+        )
+
+
+def _mentioned(rule: Rule, shapes: Shapes[_Mentions]) -> _Mentioned:
+    found = shapes.of(rule.text)
+    if found is not None:
+        return found[0].filled(found[1])
+    target = rule.target
+    return _Mentioned(
+        target.name if target else "",
+        (target and target.value("--to-destination")) or "",
+        rule.comment or "",
+    )
+
+
+def _first(name: str, options: tuple[Option, ...]) -> str:
+    """Return the first value of the first option of a name, empty where there is none."""
+    return next((one.values[0] for one in options if one.name == name and one.values), "")
 
 
 class Names:
@@ -86,42 +144,39 @@ class Names:
         if nat is None:
             return
         hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
+        owners: dict[str, ServiceName] = {}
+        shapes = Shapes(_Mentions)
         for chain in hashed:
             if not chain.startswith(ENDPOINT_CHAIN):
                 name = self._naming.name_of(chain)
                 self._chains[chain] = self._renamed(chain, name, "")
-        owners: dict[str, ServiceName] = {}
-        for chain in hashed:
-            if not chain.startswith(ENDPOINT_CHAIN):
                 for rule in nat.rules_of(chain):
-                    owners.setdefault(rule.jump or "", self._naming.name_of(chain))
+                    owners.setdefault(_mentioned(rule, shapes).target, name)
         for chain in hashed:
             if chain.startswith(ENDPOINT_CHAIN):
-                rules = nat.rules_of(chain)
-                ends = (
-                    end for rule in rules if (end := rule.target and rule.target.value("--to-destination"))
-                )
-                commented = filter(None, (service_of_comment(rule.comment) for rule in rules))
+                found = [_mentioned(rule, shapes) for rule in nat.rules_of(chain)]
+                commented = filter(None, (service_of_comment(each.comment) for each in found))
                 owner = next(commented, owners.get(chain, NAMELESS))
-                self._chains[chain] = self._renamed(chain, owner, next(ends, ""))
+                end = next((each.destination for each in found if each.destination), "")
+                self._chains[chain] = self._renamed(chain, owner, end)
 
     def _renamed(self, chain: str, name: ServiceName, endpoint: str) -> str:
         """Return the chain's new name: its hash anew where that of the original is what it should be."""
         prefix, _, suffix = chain.rpartition("-")
-        fresh = self._namesakes(name, endpoint).get(suffix) if name is not NAMELESS else None
+        fresh = self._namesake(suffix, name, endpoint) if name is not NAMELESS else None
         return f"{prefix}-{fresh or self._secrets.word('hash', suffix, length=16, upper=True)}"
 
-    def _namesakes(self, name: ServiceName, endpoint: str) -> dict[str, str]:
-        """Return what the hashes that a service's chain may have become."""
-        pseudonym = self.namespace(name.namespace), self.object(name.name), self.port_name(name.port_name)
-        end = self.endpoint(endpoint)
-        return {
-            old: new
-            for protocol in SERVICE_PROTOCOLS
-            for old, new in zip(
-                suffixes(*name[:3], protocol, endpoint), suffixes(*pseudonym, protocol, end), strict=True
-            )
-        }
+    def _namesake(self, suffix: str, name: ServiceName, endpoint: str) -> str | None:
+        """Return what the hash of a chain of a service becomes; None where it is not that of the service."""
+        for protocol in SERVICE_PROTOCOLS:
+            own = suffixes(*name[:3], protocol, endpoint)
+            if suffix in own:
+                pseudonym = (
+                    self.namespace(name.namespace), self.object(name.name), self.port_name(name.port_name),
+                )  # fmt: skip
+                fresh = suffixes(*pseudonym, protocol, self.endpoint(endpoint))
+                return fresh[own.index(suffix)]
+        return None
 
     def endpoint(self, text: str) -> str:
         """Return `address:port` with the address' pseudonym."""

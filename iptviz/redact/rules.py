@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from iptviz.grammar.shapes import Shapes
 from iptviz.redact.names import REDACTED
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
 from iptviz.xtables.targets import target_spec
@@ -12,10 +14,11 @@ from iptviz.xtables.values.protocols import PROTOCOLS, service_port
 from iptviz.xtables.words import save_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container, Sequence
 
-    from iptviz.dump.rule import Rule
+    from iptviz.dump.rule import Rule, RuleTable
     from iptviz.grammar.parts import Target
+    from iptviz.grammar.shapes import Part, Skeleton
     from iptviz.redact.names import Names
     from iptviz.redact.secrets import Secrets
     from iptviz.xtables.option import Option
@@ -81,8 +84,23 @@ _BETWEEN_PORTS = re.compile(r"([,:]|(?<=\d)-(?=\d))")
 _PORT = re.compile(r"(?<=:)\d+(?:-\d+)?$|^\d+(?:-\d+)?$")
 
 
+class _Shape(NamedTuple):
+    """What the rules of a shape become: `words`, between the chain and what `jump` makes of the last literal."""
+
+    chain: Callable[[str], str]
+    words: Sequence[str | Part]
+    jump: Callable[[str], str] | None = None
+
+    def filled(self, literals: list[str]) -> str:
+        """Return the rule with these literals."""
+        found = [word if isinstance(word, str) else word.filled(literals) for word in self.words]
+        if self.jump is not None:
+            found.append(f"-j {self.jump(literals[-1])}")
+        return " ".join(filter(None, ("-A", self.chain(literals[0]), *found)))
+
+
 class RuleRedactor:
-    """Writes rules in pseudonyms."""
+    """Writes rules in pseudonyms, of one dump."""
 
     def __init__(self, names: Names, secrets: Secrets) -> None:
         self._names = names
@@ -102,9 +120,38 @@ class RuleRedactor:
             self._network_or_place: ("--to",),
         }
         self._first = {option: change for change, options in changes.items() for option in options}
+        self._shapes: dict[str, Shapes[_Shape]] = {}
 
     def text(self, rule: Rule) -> str:
         """Return a rule as iptables-save would write it, in pseudonyms, without its counters."""
+        return self.quickly(rule.table, rule.text) or self.thoroughly(rule)
+
+    def quickly(self, table: RuleTable, text: str) -> str | None:
+        """Return the text of a rule in pseudonyms, where its shape is known, else None."""
+        shapes = self._shapes.get(table.name)
+        if shapes is None:
+            called = partial(self._called, table.chains)
+            shapes = self._shapes[table.name] = Shapes(partial(self._shape, called=called))
+        found = shapes.of(text)
+        return None if found is None else found[0].filled(found[1])
+
+    def _shape(self, skeleton: Skeleton, called: Callable[[str], str]) -> _Shape:
+        """Return what the rules of a shape become: the same words as `thoroughly` finds."""
+        words = [skeleton.part((option,), self._options) for option in skeleton.parts.basics]
+        for match in skeleton.parts.matches:
+            words += [f"-m {match.name}", skeleton.part(match.options, self._options)]
+        target = skeleton.parts.target
+        if skeleton.jump:
+            return _Shape(self._names.chain, words, called)
+        if target is not None:
+            words += [f"-j {called(target.name)}", skeleton.part(target.options, self._options)]
+        return _Shape(self._names.chain, words)
+
+    def _options(self, options: tuple[Option, ...]) -> str:
+        return " ".join(filter(None, map(self._option, options)))
+
+    def thoroughly(self, rule: Rule) -> str:
+        """Return a rule, of which every word is looked at."""
         parts = rule.parts
         words = ["-A", self._names.chain(rule.chain), *map(self._option, parts.basics)]
         if parts.problem and len(words) == _NOTHING_READ and not parts.matches and not parts.target:
@@ -128,12 +175,14 @@ class RuleRedactor:
 
     def _target(self, rule: Rule, target: Target) -> str:
         """Return the name of a target; only what takes options is surely an extension and nobody's chain."""
-        if rule.jump is None and target_spec(target.name):
-            return target.name
         takes = any(placed.place > len(rule.matches) for placed in rule.parts.unknown)
         if rule.jump is None and takes and _TARGET.fullmatch(target.name):
             return target.name
-        return self._names.chain(target.name)
+        return self._names.chain(target.name) if target.goto else self._called(rule.table.chains, target.name)
+
+    def _called(self, chains: Container[str], name: str) -> str:
+        """Return the name of what follows -j: that of a target that iptables knows is nobody's."""
+        return name if target_spec(name) and name not in chains else self._names.chain(name)
 
     def _option(self, option: Option) -> str:
         change = self._first.get(option.name)
@@ -172,6 +221,12 @@ class RuleRedactor:
     def _addresses(self, value: str) -> str:
         """Replace the addresses of a value; one that holds anything else, such as a host's name, as a whole."""
         addresses = self._secrets.addresses
+        host, colon, port = value.partition(":")
+        plain = addresses.of_host(host)
+        if plain is not None and not colon:
+            return plain
+        if plain is not None and "/" not in plain and port.isascii() and port.isdecimal():
+            return f"{plain}:{self._names.port(port)}"
         rest = addresses.left_of(value)
         if not _PUNCTUATION.fullmatch(rest) or (rest == value and not value.startswith(":")):
             return self._names.text(value)

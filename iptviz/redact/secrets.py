@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from base64 import b32encode
 
@@ -27,6 +26,7 @@ class Secrets:
     ) -> None:
         self.key = key
         self.known: dict[str, dict[str, str]] = known or {}
+        self._taken: dict[str, set[str]] = {}
         self.addresses = Addresses(self._random, addresses)
 
     def word(self, kind: str, name: str, *, length: int = 8, upper: bool = False) -> str:
@@ -35,26 +35,35 @@ class Secrets:
             return ""
         words = self.known.setdefault(kind, {})
         if name not in words:
-            words[name] = self._fresh(kind, name, length, set(words.values()))
+            words[name] = self._fresh(kind, name, length)
         return words[name].upper() if upper else words[name]
 
     def number(self, kind: str, number: int, least: int, most: int) -> int:
         """Return the pseudonym of a number of a range."""
         words = self.known.setdefault(kind, {})
-        taken = set(words.values())
+        taken = self._taken_of(kind)
         turn = 0
         while str(number) not in words:
             fresh = str(least + self._random(f"{kind}/{turn}/{number}".encode()) % (most - least + 1))
             turn += 1
             if fresh not in taken:
+                taken.add(fresh)
                 words[str(number)] = fresh
         return int(words[str(number)])
 
-    def _fresh(self, kind: str, name: str, length: int, taken: set[str]) -> str:
+    def _taken_of(self, kind: str) -> set[str]:
+        """Return the pseudonyms that things of a kind have."""
+        if kind not in self._taken:
+            self._taken[kind] = set(self.known.get(kind, {}).values())
+        return self._taken[kind]
+
+    def _fresh(self, kind: str, name: str, length: int) -> str:
+        taken = self._taken_of(kind)
         for turn in range(len(taken) + 1):
             digest = self._digest(f"{kind}/{turn}/{name}".encode("utf-8", "surrogateescape"))
             word = b32encode(digest).decode("ascii").lower().translate(_LETTERS)[:length]
             if word not in taken:
+                taken.add(word)
                 return word
         raise AssertionError("more names than words of this length")
 
@@ -62,4 +71,4 @@ class Secrets:
         return int.from_bytes(self._digest(data)[:8], "big")
 
     def _digest(self, data: bytes) -> bytes:
-        return hmac.new(self.key, data, hashlib.sha256).digest()
+        return hmac.digest(self.key, data, "sha256")

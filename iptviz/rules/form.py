@@ -213,8 +213,13 @@ class RuleTable(Protocol):
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order, each made once; a chain that is not there has none."""
 
-    def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
-        """Return the rules of a chain that may match a packet to `destination` (None: not known), in order."""
+    def towards(
+        self, chain: str, destination: Network | None, port: int | None = None
+    ) -> Sequence[CompiledRule]:
+        """Return the rules of a chain that may match a packet to `destination` and `port`, in order.
+
+        None is not known.
+        """
 
 
 class RuleSet(Protocol):

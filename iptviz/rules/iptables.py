@@ -66,7 +66,7 @@ class DumpTable:
         self._chains: dict[str, Sequence[CompiledRule]] = {}
         self._by_destination: dict[str, RulesByDestination] = {}
         self._long: dict[str, bool] = {}
-        self._chosen: dict[tuple[str, Network], Sequence[CompiledRule]] = {}
+        self._chosen: dict[tuple[str, Network | int], Sequence[CompiledRule]] = {}
         self._compiled: dict[Rule, CompiledRule] = {}
 
     @cached_property
@@ -126,22 +126,29 @@ class DumpTable:
             self._chains[chain] = (*shown, *granted) if granted else shown
         return self._chains[chain]
 
-    def towards(self, chain: str, destination: Network | None) -> Sequence[CompiledRule]:
-        """Return the rules of a chain that may match a packet to `destination` (None: not known), in order."""
-        if destination is None or not self._is_long(chain):
+    def towards(
+        self, chain: str, destination: Network | None, port: int | None = None
+    ) -> Sequence[CompiledRule]:
+        """Return the rules of a chain that may match a packet to `destination` and `port`, in order.
+
+        None is not known. The address decides where it is: nearly all rules name one.
+        """
+        towards = port if destination is None else destination
+        if towards is None or not self._is_long(chain):
             return self.rules_of(chain)
-        if (chain, destination) not in self._chosen:
+        if (chain, towards) not in self._chosen:
             if len(self._chosen) >= _REMEMBERED:
                 self._chosen.clear()
-            chosen = self._sorted(chain).towards(destination)
-            self._chosen[chain, destination] = (
+            rules = self._sorted(chain)
+            chosen = rules.at_port(towards) if isinstance(towards, int) else rules.towards(towards)
+            self._chosen[chain, towards] = (
                 self.rules_of(chain)
                 if chosen is None
                 else (*_CompiledRules(self, chosen), *self._granted.get(chain, ()))
                 if chain in self._granted
                 else _CompiledRules(self, chosen)
             )
-        return self._chosen[chain, destination]
+        return self._chosen[chain, towards]
 
     def _is_long(self, chain: str) -> bool:
         if chain not in self._long:

@@ -234,8 +234,8 @@ class _FrontendPainter:
         for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
             yield self._jump(rule)
         folded: set[str] = set()
-        for rule in jumps(self.table, self._chains() if self.table.name == "nat" else ()):
-            tail, head = rule.chain, rule.jump or ""
+        for rule, head in jumps(self.table, self._chains() if self.table.name == "nat" else ()):
+            tail = rule.chain
             hidden = head in self.folded and tail in folded
             known = tail in shown and head in shown and not hidden
             if known and rule_truth(compiled(rule), self.service.packet).chance:

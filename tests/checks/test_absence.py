@@ -220,4 +220,6 @@ def test_an_address_that_others_rules_rewrite_is_said_to_be() -> None:
     assert "name no service DNAT TCP connections to 10.9.9.9:80, all or some, to 192.0.2.8:81." in said(
         WIDE, "10.9.9.9:80"
     )
-    assert "depend on the port: add one, such as 203.0.113.7:443" in said(HTTPD, "203.0.113.7")
+    without_port = said(HTTPD, "203.0.113.7")
+    assert "depend on the port: add one, such as 203.0.113.7:443" in without_port
+    assert "Full path" not in without_port  # of all node ports at once it may be too large
