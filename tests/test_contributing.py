@@ -283,7 +283,8 @@ def test_every_table_is_there() -> None:
 
 def test_every_switch_is_one() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("conftest.py"))
-    texts += (ROOT / "tests/render/test_golden.py").read_text(encoding="utf-8")
+    for name in ("render/test_golden.py", "test_pyz.py", "test_package.py"):
+        texts += (ROOT / "tests" / name).read_text(encoding="utf-8")
     named = re.findall(r"IPTVIZ_\w+|--update-golden", PROSE)
     assert len(named) > 3
     assert [name for name in named if name not in texts] == []

@@ -56,7 +56,8 @@ def test_loops_are_found_and_chains_that_only_share_callees_are_none() -> None:
 def test_loops_are_the_strongly_connected_components_that_have_an_edge_within(
     pairs: list[tuple[str, str]],
 ) -> None:
-    graph: nx.DiGraph[str] = nx.DiGraph(pairs)
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_edges_from(pairs)
     groups = (sorted(group) for group in nx.strongly_connected_components(graph))
     assert loops(pairs) == sorted(group for group in groups if graph.subgraph(group).edges)
 
