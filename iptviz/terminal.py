@@ -139,4 +139,5 @@ def progress_bar() -> Any:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    # Each time it is drawn costs a millisecond.
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True, refresh_per_second=4)
