@@ -1,7 +1,7 @@
 """The jump graph of a table as networkx: chains are nodes, jumps and gotos are edges.
 
-The walk of `engine` does not need it, since networkx takes longer to import than a trace takes to answer;
-pictures and callers who want graph algorithms do.
+It is for callers who want graph algorithms: the program does without, since networkx takes longer to import than
+a trace takes to answer.
 """
 
 from __future__ import annotations
@@ -76,11 +76,46 @@ def loops(pairs: Iterable[tuple[H, H]]) -> list[list[H]]:
 
     `pairs` say what leads to what.
     """
-    import networkx as nx
+    heads: dict[H, set[H]] = {}
+    for tail, head in pairs:
+        heads.setdefault(tail, set()).add(head)
+        heads.setdefault(head, set())
+    return sorted(sorted(group) for group in _groups(heads) if len(group) > 1 or group[0] in heads[group[0]])
 
-    graph: nx.DiGraph[H] = nx.DiGraph()
-    graph.add_edges_from(pairs)
-    groups = nx.strongly_connected_components(graph)
-    return sorted(
-        sorted(group) for group in groups if len(group) > 1 or graph.has_edge(*[next(iter(group))] * 2)
-    )
+
+def _groups(heads: dict[H, set[H]]) -> Iterator[list[H]]:
+    """Yield what reaches each other, each in one group: Tarjan's algorithm, without recursion.
+
+    networkx has it, too, but is imported in more time than a graph takes to draw.
+    """
+    met: dict[H, int] = {}
+    lowest: dict[H, int] = {}
+    """The first met of those that one leads to and that are in no group yet."""
+    open_ones: dict[H, None] = {}
+    for root, first in heads.items():
+        way = [(root, iter(first))] if root not in met else []
+        while way:
+            at, rest = way[-1]
+            if at not in met:
+                met[at] = lowest[at] = len(met)
+                open_ones[at] = None
+            for head in rest:
+                if head not in met:
+                    way.append((head, iter(heads[head])))
+                    break
+                if head in open_ones:
+                    lowest[at] = min(lowest[at], met[head])
+            else:
+                way.pop()
+                if lowest[at] == met[at]:
+                    yield _closed(open_ones, at)
+                elif way:
+                    lowest[way[-1][0]] = min(lowest[way[-1][0]], lowest[at])
+
+
+def _closed(open_ones: dict[H, None], first: H) -> list[H]:
+    """Take out and return what was met from `first` on."""
+    group: list[H] = []
+    while first not in group[-1:]:
+        group.append(open_ones.popitem()[0])
+    return group

@@ -119,7 +119,8 @@ def say(message: str) -> None:
     if takes_ascii_alone(sys.stderr):
         message = in_ascii(message)
     data = (message + "\n").encode("utf-8", "backslashreplace")
-    if hasattr(sys.stderr, "buffer"):
+    # Where a bar stands, rich writes above it what is written to its own stream.
+    if hasattr(sys.stderr, "buffer") and not hasattr(sys.stderr, "rich_proxied_file"):
         sys.stderr.flush()
         sys.stderr.buffer.write(data)
         sys.stderr.flush()
@@ -138,4 +139,5 @@ def progress_bar() -> Any:
         TaskProgressColumn(),
         TimeRemainingColumn(),
     )
-    return Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    # Each time it is drawn costs a millisecond.
+    return Progress(*columns, console=Console(file=sys.stderr), transient=True, refresh_per_second=4)

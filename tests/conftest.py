@@ -70,8 +70,8 @@ UNMEASURED = (
     "source/test_bounds.py", "supplied/test_hostile.py", "supplied/test_recent_kernel.py",
     "test_architecture.py", "test_ascii.py", "test_bounds.py", "test_cli.py", "test_cli_commands.py",
     "test_cli_lines.py", "test_cli_places.py", "test_cli_services.py", "test_cli_sources.py",
-    "test_contributing.py", "test_corpus.py", "test_excerpts.py", "test_left_open.py", "test_program.py",
-    "test_readme.py", "test_startup.py", "view/test_reached.py",
+    "test_contributing.py", "test_corpus.py", "test_excerpts.py", "test_left_open.py", "test_package.py",
+    "test_program.py", "test_pyz.py", "test_readme.py", "test_startup.py", "view/test_reached.py",
 )  # fmt: skip
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from iptviz.checks.finding import SEVERITIES, plain
 from iptviz.checks.registry import all_diagnoses
-from iptviz.cli import progress
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.questions.wanted import lookable
 from tests import program
@@ -398,70 +397,3 @@ def test_what_cannot_be_explained_exits_with_2(what: str) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert "unknown finding" in done.stderr
     assert "\x1b" not in done.stderr
-
-
-# --- how far it has come -----------------------------------------------------------------------------------------
-
-DRAWN = "checking"
-
-
-@pytest.fixture
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Show at once how far a check has come, however fast it is."""
-
-    class Now:
-        daemon = False
-
-        def __init__(self, _seconds: float, show: Any) -> None:
-            self.start = show
-
-        def cancel(self) -> None:
-            pass
-
-    monkeypatch.setattr(progress, "Timer", Now)
-
-
-@pytest.mark.usefixtures("_impatient")
-def test_a_bar_is_drawn_for_who_watches_and_is_gone_at_the_end() -> None:
-    status, shown = program.at_terminal(100, "check", TODAY)
-    assert status == 1
-    bar, _, answer = shown.rpartition("\x1b[2K")
-    assert DRAWN in bar
-    assert "\x1b[?25l" in bar  # the cursor is away, and back again
-    assert "\x1b[?25h" in shown
-    assert "local-drop" in answer
-    assert DRAWN not in answer
-
-
-@pytest.mark.usefixtures("_impatient")
-def test_no_bar_is_drawn_where_nobody_wants_one_or_watches() -> None:
-    assert DRAWN not in program.at_terminal(100, "check", TODAY, "-q")[1]
-    done = run(TODAY)
-    assert (done.stderr, DRAWN in done.stdout) == ("", False)
-
-
-def test_an_answer_that_comes_before_one_gets_impatient_has_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
-
-    class Later:
-        daemon = False
-
-        def __init__(self, seconds: float, _show: Any) -> None:
-            assert seconds == progress.PATIENCE
-
-        def start(self) -> None:
-            done.append("started")
-
-        def cancel(self) -> None:
-            done.append("cancelled")
-
-    monkeypatch.setattr(progress, "Timer", Later)
-    assert "\x1b[?25l" not in program.at_terminal(100, "check", TODAY)[1]
-    assert done == ["started", "cancelled"]
-
-
-@pytest.mark.usefixtures("_impatient")
-def test_a_bar_is_gone_where_something_goes_wrong() -> None:
-    status, shown = program.at_terminal(100, "check", TODAY, "--baseline", "missing.json")
-    assert status == 2
-    assert shown.count("\x1b[?25l") == shown.count("\x1b[?25h")

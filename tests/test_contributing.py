@@ -283,8 +283,10 @@ def test_every_table_is_there() -> None:
 
 def test_every_switch_is_one() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("conftest.py"))
-    switched = ("tests/render/test_golden.py", "tests/kernel/test_truths.py", "tests/kernel/test_wild.py")
-    texts += "".join((ROOT / name).read_text(encoding="utf-8") for name in switched)
+    switched = (
+        "render/test_golden.py", "kernel/test_truths.py", "kernel/test_wild.py", "test_pyz.py", "test_package.py",
+    )  # fmt: skip
+    texts += "".join((ROOT / "tests" / name).read_text(encoding="utf-8") for name in switched)
     named = re.findall(r"IPTVIZ_\w+|--update-golden", PROSE)
     assert len(named) > 3
     assert [name for name in named if name not in texts] == []

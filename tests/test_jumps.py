@@ -6,6 +6,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import networkx as nx
+from hypothesis import given
+from hypothesis import strategies as st
 
 import iptviz
 from iptviz.dump.model import Dump
@@ -48,6 +50,21 @@ def test_a_chain_that_is_not_there_is_a_node_that_says_so() -> None:
 def test_loops_are_found_and_chains_that_only_share_callees_are_none() -> None:
     graph = jump_graph(table("-A A -j B", "-A B -j C", "-A C -j A", "-A D -j D", "-A E -j A", "-A E -j B"))
     assert loops(graph.edges()) == [["A", "B", "C"], ["D"]]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABCDEFGH"), st.sampled_from("ABCDEFGH")), max_size=24))
+def test_loops_are_the_strongly_connected_components_that_have_an_edge_within(
+    pairs: list[tuple[str, str]],
+) -> None:
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_edges_from(pairs)
+    groups = (sorted(group) for group in nx.strongly_connected_components(graph))
+    assert loops(pairs) == sorted(group for group in groups if graph.subgraph(group).edges)
+
+
+def test_a_loop_of_100_000_chains_is_found() -> None:
+    pairs = [(place, (place + 1) % 100_000) for place in range(100_000)]
+    assert [len(group) for group in loops(pairs)] == [100_000]  # type: ignore[type-var]
 
 
 def test_a_graph_of_2_to_the_60_paths_has_60_times_2_edges() -> None:

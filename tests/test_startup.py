@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from iptviz.cli.app import COMMANDS, docstring_of
+from iptviz.view.registry import function_at
 from tests.program import unmeasured
 
 FIXTURE = "fixtures/httpd-service/dump.rules"
@@ -76,6 +78,19 @@ def test_a_trace_loads_only_what_its_format_needs(
     loaded = loaded_by(RUN, "trace", "10.97.13.198", FIXTURE, *options)
     assert needed in loaded
     assert loaded.isdisjoint(unneeded)
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    loaded = loaded_by(RUN, "--help")
+    assert "iptviz.cli.app" in loaded
+    assert loaded.isdisjoint(
+        {place.partition(":")[0] for place in COMMANDS.values()} | {"iptviz.cli.command"}
+    )
+
+
+@pytest.mark.parametrize("place", COMMANDS.values())
+def test_what_a_command_does_is_told_by_its_docstring(place: str) -> None:
+    assert docstring_of(place) == function_at(place).__doc__ != ""
 
 
 def test_the_names_of_the_slow_libraries_are_right() -> None:

@@ -114,7 +114,7 @@ def _loops(table: Table) -> Iterator[Finding]:
     maybe = table.calls.maybe_looped
     if not maybe:
         return
-    from iptviz.jumps import loops  # which needs networkx, where nothing is looped for nothing
+    from iptviz.jumps import loops  # where nothing is looped, nothing waits for it
 
     rules: dict[tuple[str, str], list[Rule]] = {}
     for callee in maybe:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.cli.app import COMMANDS, SHELL_OPTIONS, app_command
+from iptviz.cli.app import COMMANDS, SHELL_OPTIONS, app_command, docstring_of
 from iptviz.redact.named import Named
 from iptviz.view.registry import function_at
 
@@ -159,7 +159,7 @@ def _words(names: Iterable[str]) -> list[Candidate]:
 
 def _commands() -> Iterator[Candidate]:
     for name in COMMANDS:
-        yield Candidate(name, (function_at(COMMANDS[name]).__doc__ or "").partition("\n")[0])
+        yield Candidate(name, docstring_of(COMMANDS[name]).partition("\n")[0])
 
 
 def _options(command: Any, begun: str, given: Mapping[str, list[str]] | None = None) -> Iterator[Candidate]:

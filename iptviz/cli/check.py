@@ -18,6 +18,7 @@ from iptviz.cli.options import (
     ServicesOption,
     SysctlOption,
 )
+from iptviz.cli.progress import Bar
 from iptviz.cli.pseudonyms import Original
 from iptviz.errors import OutputError
 from iptviz.redact.named import Named
@@ -89,12 +90,12 @@ def check_command(
     pods: PodsOption = None,
     options: Options,
     original: Original,
+    bar: Bar,
 ) -> CommandResult:
     """Find what is broken or suspicious on a node, with the rules that show it and advice.
 
     The worst comes first. Exits with 1 if a finding is above info. `iptviz explain ID` documents a finding.
     """
-    from iptviz.cli.progress import progress  # other commands shall not wait for it
     from iptviz.questions.check import check
 
     if options.in_pseudonyms and options.mapping is None and (baseline or write_baseline):
@@ -107,12 +108,9 @@ def check_command(
         "sysctl": sysctl, "pods": pods,
     }  # fmt: skip
     plain = original.arguments
-    with progress(wanted=not options.quiet) as tell:
-        wanted = partial(
-            check, select=select or (), ignore=ignore or (), min_severity=min_severity, progress=tell
-        )
-        before = None if plain is None else wanted(**{name: plain[name] for name in node})
-        result = wanted(**node, baseline=baseline, original=before)
+    wanted = partial(check, select=select or (), ignore=ignore or (), min_severity=min_severity, progress=bar)
+    before = None if plain is None else wanted(**{name: plain[name] for name in node})
+    result = wanted(**node, baseline=baseline, original=before)
     if write_baseline is not None:
         _write_baseline(result, write_baseline, options)
     return CommandResult(result, found=result.counts)

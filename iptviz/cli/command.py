@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from typer.models import ArgumentInfo, ParameterInfo
 
 from iptviz.cli.options import After, Options
+from iptviz.cli.progress import Bar
 from iptviz.cli.pseudonyms import Original, as_asked, check_named
 from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
 from iptviz.errors import DumpError, quoted
@@ -81,7 +82,10 @@ class CliCommand:
     def __init__(
         self, run: Callable[..., int], text: str | None, arguments: Iterable[Argument], name: str = ""
     ) -> None:
-        """Take what is to be run with the shared options and its own arguments, the help's text, and its name."""
+        """Take what is to be run, the help's text, its own arguments and its name.
+
+        It is run with the shared options, the bar that is told how far it has come, and what is typed.
+        """
         self.arguments = tuple(arguments)
         self.name = name
         self._run = run
@@ -103,12 +107,15 @@ class CliCommand:
                 from iptviz.cli.places import check_places  # at a terminal nothing can be overwritten
 
                 check_places(options, typed, named)
+            bar = Bar(wanted=not options.quiet)
             try:
-                return self._run(options, **typed)
+                return self._run(options, bar, **typed)
             except DumpError as error:
                 if taken and error.where == "<stdin>":
                     error.hint = f"no file {quoted(taken)}: it was read as a TARGET in the piped dump"
                 raise
+            finally:
+                bar.end()
 
         answer(run, absent=ANSWERED if options.exit_zero else FOUND)
 
@@ -139,7 +146,12 @@ def command(*, without: Collection[str] = (), asks: str = "") -> Callable[[Calla
 
     def decorate(function: Callable[..., int]) -> CliCommand:
         shared = _shared(without, {"format_name": _formats(asks)} if asks else {})
-        return CliCommand(function, function.__doc__, _in_order(_own(function), shared))
+        bar_in = _parameters_of(Bar, function)
+
+        def run(options: Options, bar: Bar, **typed: Any) -> int:
+            return function(options, **typed, **dict.fromkeys(bar_in, bar))
+
+        return CliCommand(run, function.__doc__, _in_order(_own(function), shared))
 
     return decorate
 
@@ -183,16 +195,19 @@ def question(
     its signature does not list, told before those that it does. `check` is given what is typed before anything is
     read: it raises an error where that cannot be asked, and returns the family of the dump that is meant. So is
     `instead`, which returns the answer where it needs no dump. The function gets the shared options, too, where
-    its signature lists them, and so it does what was asked before it went into pseudonyms.
+    its signature lists them, and so it does what was asked before it went into pseudonyms, and the bar to be told
+    how far it has come.
     """
 
     def decorate(function: Callable[..., CommandResult]) -> CliCommand:
         own = [*more, *_own(function)]
         named = {each.name: each.named for each in own}
 
-        options_in, original_in = (_parameters_of(kind, function) for kind in (Options, Original))
+        options_in, original_in, bar_in = (
+            _parameters_of(kind, function) for kind in (Options, Original, Bar)
+        )
 
-        def ask(options: Options, **typed: Any) -> int:
+        def ask(options: Options, bar: Bar, **typed: Any) -> int:
             other = instead(typed)
             asked = other.question if other else name
             chosen = chosen_format(asked, options)
@@ -200,11 +215,12 @@ def question(
                 found = other.found
             else:
                 family = check(typed) if check else None
-                arguments, original = as_asked(typed, named, options, family)
+                arguments, original = as_asked(typed, named, options, bar, family)
                 told = dict.fromkeys(options_in, options) | dict.fromkeys(original_in, original)
-                found = function(**arguments, **told)
+                bar("working out the answer")
+                found = function(**arguments, **told, **dict.fromkeys(bar_in, bar))
             if not found.blank or chosen.name == "json":
-                write(asked, chosen, found.result, options, fold=not options.show_all, brief=found.brief)
+                write(asked, chosen, found.result, options, bar, fold=not options.show_all, brief=found.brief)
             # Quietly, what is not there is said where nothing else says it.
             for trace in found.absent if found.blank or not options.quiet else ():
                 say_absence(trace, quiet=options.quiet)
@@ -223,7 +239,7 @@ def _own(function: Callable[..., Any]) -> list[Argument]:
     return [
         argument(each.name, each.annotation, each.default)
         for each in signature(function, eval_str=True).parameters.values()
-        if each.kind is not Parameter.VAR_KEYWORD and each.annotation not in {Options, Original}
+        if each.kind is not Parameter.VAR_KEYWORD and each.annotation not in {Options, Original, Bar}
     ]
 
 

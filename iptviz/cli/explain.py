@@ -6,6 +6,7 @@ import typer
 
 from iptviz.cli.command import command
 from iptviz.cli.options import Options
+from iptviz.cli.progress import Bar
 from iptviz.cli.run import ANSWERED, chosen_format, write
 from iptviz.redact.named import Named
 
@@ -31,9 +32,11 @@ def explain_command(
         ),
         Named.WORD,
     ] = None,
+    *,
+    bar: Bar,
 ) -> int:
     """Explain findings: what they mean, why they matter, what to do."""
     from iptviz.questions.explain_finding import explain
 
-    write("explain", chosen_format("explain", options), explain(what or ()), options, fold=True)
+    write("explain", chosen_format("explain", options), explain(what or ()), options, bar, fold=True)
     return ANSWERED

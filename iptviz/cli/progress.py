@@ -1,68 +1,64 @@
-"""How far something has come, for who waits at a terminal: on standard error, and only where it takes a while."""
+"""How far a command has come, for who waits at a terminal: on standard error, and only where it takes a while."""
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import contextmanager
-from threading import Lock, Timer
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Tell = Callable[[str, float], object]
+from typing import Any
 
 PATIENCE = 1.0
 """So many seconds nobody needs to be told why there is no answer yet."""
 
 
-class _Bar:
-    """A bar that appears when patience ends; until then, and after it is gone, it only listens."""
+class Bar:
+    """It is told how far a command has come, and shows that from when patience ends until there is an answer.
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._doing, self._done = "", 0.0
+    It listens to nothing where it is not wanted, or nobody watches.
+    """
+
+    def __init__(self, *, wanted: bool) -> None:
+        self._doing = "reading"
+        self._done: float | None = None
         self._shown: Any = None
-        self._over = False
+        self._timer: Any = None
+        if wanted and sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            self._begin()
 
-    def tell(self, doing: str, done: float) -> None:
-        """Take what is done next, and which share of all is done, from 0 to 1."""
+    def _begin(self) -> None:
+        from threading import Lock, Timer  # elsewhere nobody waits for it
+
+        self._lock = Lock()
+        self._timer = Timer(PATIENCE, self._appear)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __call__(self, doing: str, done: float | None = None) -> None:
+        """Take what is done next, and which share of all is done, from 0 to 1; None: not known."""
+        if self._timer is not None:
+            with self._lock:
+                self._doing, self._done = doing, done
+                self._show()
+
+    def end(self) -> None:
+        """Take the bar away for good: what follows is the answer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            with self._lock:
+                self._timer = None
+                if self._shown is not None:
+                    self._shown.stop()
+
+    def _appear(self) -> None:
+        from iptviz.terminal import progress_bar  # patience is at its end already
+
         with self._lock:
-            self._doing, self._done = doing, done
-            if self._shown is not None:
-                self._shown.update(0, description=doing, completed=done)
-
-    def appear(self) -> None:
-        """Show the bar, unless all is done by now."""
-        from iptviz.terminal import progress_bar  # half a second passed already, or more
-
-        with self._lock:
-            if not self._over:
+            if self._timer is not None:
                 self._shown = progress_bar()
-                self._shown.add_task(self._doing, total=1.0, completed=self._done)
+                self._shown.add_task(self._doing)
+                self._show()
                 self._shown.start()
 
-    def disappear(self) -> None:
-        """Take the bar away for good."""
-        with self._lock:
-            self._over = True
-            if self._shown is not None:
-                self._shown.stop()
-                self._shown = None
-
-
-@contextmanager
-def progress(*, wanted: bool) -> Iterator[Tell]:
-    """Give what takes how far something has come; a bar shows that where it is wanted and somebody watches."""
-    if not wanted or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda _doing, _done: None
-        return
-    bar = _Bar()
-    timer = Timer(PATIENCE, bar.appear)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield bar.tell
-    finally:
-        timer.cancel()
-        bar.disappear()
+    def _show(self) -> None:
+        if self._shown is not None:
+            self._shown.tasks[0].total = None if self._done is None else 1.0  # update() would keep a total
+            self._shown.update(0, description=self._doing, completed=self._done or 0.0)

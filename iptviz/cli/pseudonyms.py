@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.cli.run import Meant, load_node
 from iptviz.errors import DumpError, OutputError
+from iptviz.progress import nobody
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.terminal import say
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from iptviz.cluster.api import ApiCluster
     from iptviz.dump.model import Dump
     from iptviz.node.snapshot import Snapshot
+    from iptviz.progress import Progress
     from iptviz.questions.sources import SourcesResult
     from iptviz.redact.dump import Redactor
     from iptviz.redact.secrets import Secrets
@@ -50,7 +52,11 @@ class Original(NamedTuple):
 
 
 def as_asked(
-    typed: Mapping[str, Any], named: Mapping[str, Named | None], options: Options, family: str | None = None
+    typed: Mapping[str, Any],
+    named: Mapping[str, Named | None],
+    options: Options,
+    progress: Progress = nobody,
+    family: str | None = None,
 ) -> tuple[dict[str, Any], Original]:
     """Return the arguments of a command as its question takes them: dumps read, and in pseudonyms if asked for.
 
@@ -69,7 +75,7 @@ def as_asked(
     if not options.in_pseudonyms:
         return found, Original()
     found |= {name: read_file(found[name], Supplied) for name, kind in named.items() if kind in _OPENED}
-    return _in_pseudonyms(found, named, options), Original(found)
+    return _in_pseudonyms(found, named, options, progress), Original(found)
 
 
 def _older(name: str | None, options: Options, meant: Meant) -> Snapshot | None:
@@ -92,7 +98,7 @@ _READ: Mapping[Named, Callable[[Any, Options, Meant], Any]] = {
 
 
 def _in_pseudonyms(
-    found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options
+    found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options, progress: Progress
 ) -> dict[str, Any]:
     """Return all arguments, files read, in the pseudonyms of the dump; the mapping is kept with them."""
     from iptviz.redact.lock import locked
@@ -119,6 +125,7 @@ def _in_pseudonyms(
             candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)),
             beside=beside,
             form_told=True,
+            progress=progress,
         )
         redactor.pods = _pod_names(node, of(Named.PODS_FILE))
         arguments = {
@@ -161,7 +168,7 @@ def _candidates(
         yield from candidates
 
 
-def redacted(dump: Dump, options: Options, *, ports: bool = False) -> str:
+def redacted(dump: Dump, options: Options, *, ports: bool = False, progress: Progress = nobody) -> str:
     """Return a dump redacted; the mapping, if one is named, is kept.
 
     Raises:
@@ -171,7 +178,7 @@ def redacted(dump: Dump, options: Options, *, ports: bool = False) -> str:
     from iptviz.redact.lock import locked
 
     with locked(options.mapping):
-        return _redacted(dump, options, ports=ports)[1]
+        return _redacted(dump, options, ports=ports, progress=progress)[1]
 
 
 def _redacted(
@@ -182,6 +189,7 @@ def _redacted(
     candidates: Iterable[Candidate] = (),
     beside: Iterable[str] = (),
     form_told: bool = False,
+    progress: Progress,
 ) -> tuple[Redactor, str]:
     """Return who redacts a dump, and the dump redacted, with a mapping that is locked.
 
@@ -196,8 +204,9 @@ def _redacted(
     secrets = kept or fresh_secrets()
     services = tuple(candidates)
     for _ in range(_KEYS):
+        progress("replacing names", None)
         redactor = Redactor(dump, secrets, ports=ports, candidates=services, beside=beside)
-        text = redactor.text(form_told=form_told)
+        text = redactor.text(form_told=form_told, progress=progress)
         if kept or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
             break
         secrets = fresh_secrets()

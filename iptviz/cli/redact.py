@@ -6,6 +6,7 @@ import typer
 
 from iptviz.cli.command import command
 from iptviz.cli.options import DUMP, After, Options
+from iptviz.cli.progress import Bar
 from iptviz.cli.pseudonyms import redacted
 from iptviz.cli.run import ANSWERED, load_node
 from iptviz.output import write_answer
@@ -19,6 +20,8 @@ def redact_command(
     ports: Annotated[
         bool, typer.Option("--ports", help="Redact ports, too."), Named.NOTHING, After("mapping")
     ] = False,
+    *,
+    bar: Bar,
 ) -> int:
     """Print the same dump with pseudonyms for addresses, networks, names, interfaces and sets.
 
@@ -26,5 +29,7 @@ def redact_command(
     and the redacted dump gives the same answers. Loopback, link-local and multicast addresses stay, and so do
     ports, and the names that programs give chains, sets and interfaces.
     """
-    write_answer(redacted(load_node(dump, options).dump, options, ports=ports), options.output)
+    text = redacted(load_node(dump, options).dump, options, ports=ports, progress=bar)
+    bar.end()
+    write_answer(text, options.output)
     return ANSWERED

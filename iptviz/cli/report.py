@@ -6,6 +6,7 @@ import typer
 
 from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import PodsOption
+from iptviz.cli.progress import Bar
 from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 
@@ -31,11 +32,13 @@ def report_command(
         Named.TARGET,
     ] = None,
     pods: PodsOption = None,
+    *,
+    bar: Bar,
 ) -> CommandResult:
     """Write one file for an incident: a summary, services with pictures and rules, all services, all chains."""
     from iptviz.questions.report import report
     from iptviz.questions.trace import TraceResult
 
-    result = report(dump, targets or (), pods=pods)
+    result = report(dump, targets or (), pods=pods, progress=bar)
     absent = tuple(found for found in result.answers if isinstance(found, TraceResult) and not found.services)
     return CommandResult(result, found=bool(absent), absent=absent)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from iptviz.cli.options import Color, Options
+    from iptviz.cli.progress import Bar
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
 
@@ -97,17 +98,21 @@ def chosen_format(question: str, options: Options) -> Format:
 
 
 def write(
-    question: str, chosen: Format, result: Any, options: Options, *, fold: bool, brief: bool = False
+    question: str, chosen: Format, result: Any, options: Options, bar: Bar, *, fold: bool, brief: bool = False
 ) -> None:
     """Write the answer to a question where and how the options say; see `iptviz.render.formats.AnswerWriter`.
+
+    The bar says so, and is gone before anything is written.
 
     Raises:
         OutputError: it cannot be written.
     """
     style = _chosen_style(options.color, options.output, ascii_only=options.ascii_only)
+    bar("preparing the answer")
     text = chosen.writer(question)(result, style, fold=fold, brief=brief)
     if style.ascii_only and chosen.for_people and isinstance(text, str):
         text = in_ascii(text)
+    bar.end()
     write_answer(text, options.output)
 
 

@@ -15,6 +15,7 @@ from iptviz.cli.options import (
     ServicesOption,
     SysctlOption,
 )
+from iptviz.cli.progress import Bar
 from iptviz.redact.named import Named
 
 
@@ -71,6 +72,8 @@ def services_command(
     recent: RecentOption = None,
     sysctl: SysctlOption = None,
     pods: PodsOption = None,
+    *,
+    bar: Bar,
 ) -> CommandResult:
     """List every service port: who reaches it, its endpoints and how evenly they share, its policies."""
     from iptviz.checks.wording import sentences
@@ -92,6 +95,7 @@ def services_command(
         recent=recent,
         sysctl=sysctl,
         pods=pods,
+        progress=bar,
     )
     listed = any(answer.services for answer in result.answers)
     missed = f"{result.dump.source}: {'; '.join(sentences(result.missed))}" if result.missed else ""

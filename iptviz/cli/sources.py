@@ -6,6 +6,7 @@ import typer
 
 from iptviz.cli.command import command
 from iptviz.cli.options import After, Options
+from iptviz.cli.progress import Bar
 from iptviz.cli.run import ANSWERED, chosen_format, named_or_piped, write
 from iptviz.questions.sources import sources
 from iptviz.redact.named import Named
@@ -34,6 +35,8 @@ def sources_command(
         Named.NOTHING,
         After("quiet"),
     ] = False,
+    *,
+    bar: Bar,
 ) -> int:
     """List what files and bundles contain: dumps, addresses, routes, ipsets ..., and what is not used."""
     chosen = chosen_format("sources", options)
@@ -42,7 +45,7 @@ def sources_command(
         from iptviz.cli.pseudonyms import redacted_sources
 
         result = redacted_sources(result, options)
-    write("sources", chosen, result, options, fold=not lines)
+    write("sources", chosen, result, options, bar, fold=not lines)
     for problem in () if options.quiet else result.problems:
         from iptviz.view.text import printable
 

@@ -21,8 +21,9 @@ _ICMP_V6 = (
     rb"-(?<!\S-)(?:(?:[pm]|-protocol|-match) (?:! )?(?:ipv6-icmp|icmp6|icmpv6)(?!\S)|"
     rb"-icmpv6-type |-reject-with icmp6-)"
 )
-_ONLY_IPV6 = re.compile(_ADDRESS_OPTIONS + _ADDRESS_V6 + b"|" + _ICMP_V6)
-_QUOTED_OR_ONLY_IPV6 = re.compile(rb'(?m:^#.*)|"(?:[^"\\\n]|\\.)*+"?|(' + _ONLY_IPV6.pattern + b")")
+# Compiled by who searches: most dumps say of which family they are.
+_ONLY_IPV6 = _ADDRESS_OPTIONS + _ADDRESS_V6 + b"|" + _ICMP_V6
+_QUOTED_OR_ONLY_IPV6 = rb'(?m:^#.*)|"(?:[^"\\\n]|\\.)*+"?|(' + _ONLY_IPV6 + b")"
 # xtables-save, of the first releases with nf_tables, wrote either.
 _FAMILY = {b"ip": "ipv4", b"ip6": "ipv6"}
 
@@ -60,6 +61,6 @@ def read_tool(comment: bytes) -> bytes | None:
 
 def _guess_family(data: bytes) -> str:
     """Guess by the rules, not by what a comment says; dumps without any hint, nearly all, are searched once."""
-    if not _ONLY_IPV6.search(data):
+    if not re.search(_ONLY_IPV6, data):
         return "ipv4"
-    return "ipv6" if any(found[1] for found in _QUOTED_OR_ONLY_IPV6.finditer(data)) else "ipv4"
+    return "ipv6" if any(found[1] for found in re.finditer(_QUOTED_OR_ONLY_IPV6, data)) else "ipv4"

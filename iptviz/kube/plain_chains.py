@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 # What may be missing is written `(?:...|)`: that takes less time than `(?:...)?`.
 _COMMENT = rb'(?:-m comment --comment (?:"[^"\\\n]*+"|[^"\s]++) |)'
-_LINE = re.compile(
-    rb"^(?:\[\d++:\d++\] |)-A (?:"
+# Compiled by who reads many chains: to compile it takes as long as a chain or two.
+_LINE = (
+    rb"(?m)^(?:\[\d++:\d++\] |)-A (?:"
     rb"(?P<balancing>KUBE-SV[CL]-\S++) "
     rb"(?:" + _COMMENT + rb"(?:-m statistic --mode random --probability (?P<chance>[\d.]++) |)"
     rb"-j (?P<way>KUBE-SEP-\S++)"
@@ -47,8 +48,7 @@ _LINE = re.compile(
     + rb"(?P<local>-m addrtype --src-type LOCAL )?"
     rb"-j (?P<onward>KUBE-\S++)"
     rb"|(?P<odd>KUBE-(?:SV[CL]|SEP|EXT)-\S++).*+"
-    rb")$",
-    re.MULTILINE,
+    rb")$"
 )
 _SOURCE_OR_INTERFACE = re.compile(rb"! -([si]) (\S+)")
 _KINDS = {b"s": "source-cidr", b"i": "in-interface"}
@@ -111,8 +111,9 @@ class PlainChains:
         marking = self._table.rules_of(MARK_MASQUERADE)
         if any(rule.target is None or rule.target.name != "MARK" for rule in marking):
             return lines  # a jump there does more than mark
+        in_form = re.compile(_LINE)
         for start, end in self._table.blocks():
-            for found in _LINE.finditer(self._table.data, start, end):
+            for found in in_form.finditer(self._table.data, start, end):
                 lines.add(found)
         return lines
 

@@ -20,29 +20,29 @@ from iptviz.kube.service_ports import service_ports
 from iptviz.kube.synced import own_nft_table
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import reached_in
+from iptviz.progress import nobody, stepwise
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of
 from iptviz.questions.explain_finding import ids_of
 from iptviz.questions.pseudonyms import agreed, withheld
 from iptviz.questions.wanted import INFO, Wanted, lookable
-from iptviz.questions.ways import Beside, evidence_of
+from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.rules.iptables import DumpRules
 from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item, Withheld
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import When
     from iptviz.engine.host import Host
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.progress import Progress
     from iptviz.questions.services import ServicesResult
     from iptviz.supplied.files import Supplied
     from iptviz.supplied.service_names import Candidate
-
-    Progress = Callable[[str, float], object]
 
 
 class CheckResult(NamedTuple):
@@ -111,10 +111,6 @@ class CheckResult(NamedTuple):
         return document_of("baseline", self)
 
 
-def _tell_nobody(_doing: str, _done: float) -> None:
-    """Do without telling anybody how far the work has come."""
-
-
 def check(
     dump: Dump | Snapshot,
     *,
@@ -130,7 +126,7 @@ def check(
     sysctl: FileArgument = None,
     pods: FileArgument = None,
     original: CheckResult | None = None,
-    progress: Progress = _tell_nobody,
+    progress: Progress = nobody,
 ) -> CheckResult:
     """Return what is wrong with a node: findings of the ids in `select`, of all where it is empty.
 
@@ -163,7 +159,7 @@ def check_listed(found: ServicesResult) -> CheckResult:
     """Return what is wrong with a node of which all services are listed: how they fare is not asked once more."""
     snapshot = found.snapshot or as_snapshot(found.dump)
     answers = {id(answer.dump): answer for answer in found.answers}
-    stages = _Stages(_tell_nobody, len(snapshot.dumps))
+    stages = _Stages(nobody, len(snapshot.dumps))
     examined = [
         _as_listed(snapshot, answers[id(dump)])
         if id(dump) in answers
@@ -248,12 +244,8 @@ class _Stages:
 
     def each(self, ports: Sequence[ServicePort], doing: str, share: float) -> Iterator[ServicePort]:
         """Yield ports, of which all together take about this share of the work on one dump."""
-        self._tell(doing, min(self._done, 1.0))
-        step = share / self._dumps / max(len(ports), 1)
-        for port in ports:
-            yield port
-            self._done += step
-            self._tell(doing, min(self._done, 1.0))
+        begun, self._done = self._done, self._done + share / self._dumps
+        return stepwise(ports, doing, self._tell, min(begun, 1.0), min(self._done, 1.0))
 
 
 _READING, _FOLLOWING, _CHECKING = 0.3, 0.5, 0.2
@@ -268,7 +260,7 @@ def _examined(
     rules = DispatchingRules(dump)
     ports = tuple(service_ports(rules, Naming(dump, names)))
     evidence = evidence_of(node, dump.family, beside)
-    followed = stages.each(ports, "following connections", _FOLLOWING)
+    followed = stages.each(ports, FOLLOWING, _FOLLOWING)
     reached = reached_in(rules, followed, evidence, by_decider=True)
     return Examined(node, dump, rules, ports, reached, evidence)
 

@@ -11,6 +11,7 @@ from iptviz.kube.frontends import CHAIN
 from iptviz.kube.target import parse_target
 from iptviz.node.snapshot import as_snapshot
 from iptviz.paths.fares import fails_unduly
+from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.kube.frontends import Frontend
     from iptviz.node.snapshot import Snapshot
+    from iptviz.progress import Progress
     from iptviz.questions.graph import GraphResult
     from iptviz.questions.packet import PacketResult
     from iptviz.questions.trace import TraceResult
@@ -56,19 +58,31 @@ class ReportResult(NamedTuple):
         return self.dumps[0]
 
 
-def report(dump: Dump | Snapshot, targets: Sequence[str] = (), *, pods: FileArgument = None) -> ReportResult:
+_LISTED, _TRACED = 0.6, 0.9
+"""About which share of the time has passed after each stage."""
+
+
+def report(
+    dump: Dump | Snapshot,
+    targets: Sequence[str] = (),
+    *,
+    pods: FileArgument = None,
+    progress: Progress = nobody,
+) -> ReportResult:
     """Return what a report on a node says: of `targets`; without any, of the services that fail or look odd.
 
-    `pods` is the path of what `kubectl get pods -A -o wide` prints: it names endpoints by their pods.
+    `pods` is the path of what `kubectl get pods -A -o wide` prints: it names endpoints by their pods. `progress`
+    is told what is done next, and which share of all is done by then, from 0 to 1.
 
     Raises:
         TargetError: a target has none of the forms that name a service, an endpoint or a chain.
     """
     node = as_snapshot(dump).with_pods(pods)
-    found = services(node)
+    found = services(node, progress=part_of(progress, 0.0, _LISTED))
     wanted = list(targets) or list(dict.fromkeys((*_failing(found), *_odd(found))))
     shown = wanted if targets else wanted[:MOST_ODD]
-    traces = tuple(trace(node, target) for target in shown)
+    traces = tuple(trace(node, target) for target in stepwise(shown, "tracing", progress, _LISTED, _TRACED))
+    progress("checking", _TRACED)
     left_out = len(wanted) - len(shown)
     return report_of(found, traces)._replace(odd=not targets, left_out=left_out, checked=check_listed(found))
 

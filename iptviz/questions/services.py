@@ -22,9 +22,10 @@ from iptviz.kube.synced import lost_hooks
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.paths.likely import likely_fails, usual_clients
+from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
-from iptviz.questions.ways import Beside, evidence_of
+from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.supplied.files import FileArgument, Supplied, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.paths.survey import Evidence
+    from iptviz.progress import Progress
     from iptviz.supplied.service_names import Candidate
 
 
@@ -135,6 +137,7 @@ def services(
     recent: FileArgument = None,
     sysctl: FileArgument = None,
     pods: FileArgument = None,
+    progress: Progress = nobody,
 ) -> ServicesResult:
     """Return the service ports of a node: all, or those to which all that is asked for applies.
 
@@ -147,7 +150,8 @@ def services(
     `endpoint` is an address, or address:port, of an endpoint.
     `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
     a list of services, which names those whose comments are lost. What is known of the node beside its rules
-    comes from the snapshot, or is supplied as for `iptviz.packet`; so are `pods`.
+    comes from the snapshot, or is supplied as for `iptviz.packet`; so are `pods`. `progress` is told what is done
+    next, and which share of all is done by then, from 0 to 1.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
@@ -169,7 +173,11 @@ def services(
         published=published,
         beside=Beside("", addresses, routes, ipset, recent, sysctl).once(),
     )
-    answers = [_services(snapshot, each, wanted, listed) for each in snapshot.dumps]
+    share = 1 / len(snapshot.dumps)
+    answers = [
+        _services(snapshot, each, wanted, listed, part_of(progress, place * share, (place + 1) * share))
+        for place, each in enumerate(snapshot.dumps)
+    ]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
     missed = first.missed if all(answer.missed for answer in answers) else ()
     notes: list[Item] = [*first.notes, *backends(snapshot, first.dump)]
@@ -187,6 +195,10 @@ def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:
 
             if "skeleton-only" in {item.id for item in findings_among(emptiness(other))}:
                 yield remark("other-family-not-synced", number=other.number, family=other.family)
+
+
+_READ = 0.3
+"""About which share of the time it takes to read all services."""
 
 
 class _Wanted(NamedTuple):
@@ -210,8 +222,11 @@ class _Wanted(NamedTuple):
         )
 
 
-def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candidate]) -> ServicesResult:
+def _services(
+    node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candidate], progress: Progress
+) -> ServicesResult:
     """Return what one dump of a node says."""
+    progress("reading services", 0.0)
     rules = DispatchingRules(dump)
     found = service_ports(rules, Naming(dump, names))
     wanted = list(filter(asked.includes, found))
@@ -231,7 +246,7 @@ def _services(node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candid
         notes,
         era_of(dump),
         others,
-        reached=reached_in(rules, wanted, evidence),
+        reached=reached_in(rules, stepwise(wanted, FOLLOWING, progress, _READ, 1.0), evidence),
         evidence=evidence,
         snapshot=node,
         missed=tuple(missed),

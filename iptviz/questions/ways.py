@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from iptviz.supplied.files import FileArgument
 
 
+FOLLOWING = "following connections of service port"
+"""What takes longest where many services are asked for: as a bar tells it, with how many are done."""
+
+
 class Beside(NamedTuple):
     """What is asked and supplied beside the dump: see `iptviz.trace`."""
 

@@ -14,6 +14,7 @@ from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import split_lines, to_text
 from iptviz.kube.spellings import KINDS, POD_KINDS
 from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bare_port, parse_target
+from iptviz.progress import counted_out, nobody, part_of
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
 from iptviz.redact.rules import RuleRedactor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.table import Chain, Table
     from iptviz.grammar.parts import Counters
+    from iptviz.progress import Progress
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
 
@@ -78,13 +80,13 @@ class Redactor:
         other = Redactor(dump, self.secrets, ports=self._ports, candidates=self._candidates)
         return other.text(form_told=True)
 
-    def text(self, *, form_told: bool = False) -> str:
+    def text(self, *, form_told: bool = False, progress: Progress = nobody) -> str:
         """Return the whole dump; every rule stands at the line where it stood.
 
         Where it lacks something that its rules do not show, such as lines that grep left out, a line says so. So
         does it where that is for its form, unless the reader is told the form otherwise, as `form_told` says.
         """
-        lines = self._lines()
+        lines = self._lines(progress)
         lacking = {gap.line for gap in self._dump.gaps if not (form_told and gap.id in OF_FORM)}
         if lacking and Dump(_joined(lines).encode()).complete:
             for place in sorted(lacking):
@@ -96,9 +98,9 @@ class Redactor:
         last = max(self._dump.tables.values(), key=lambda table: table.line)
         return not last.committed and not bytes(self._dump).endswith(b"\n")
 
-    def _lines(self) -> list[str]:
+    def _lines(self, progress: Progress) -> list[str]:
         lines: list[str] = []
-        for place, line in self._placed():
+        for place, line in self._placed(progress):
             if line.startswith("#") and place <= len(lines):
                 continue  # one table follows the other at once
             lines += ["#"] * (place - 1 - len(lines))
@@ -114,21 +116,21 @@ class Redactor:
                 table = dict(gap.values)["table"]
                 yield gap.line, _UNSHOWN[gap.id].format(table if table in TABLE_NAMES else "")
 
-    def _placed(self) -> list[tuple[int, str]]:
+    def _placed(self, progress: Progress) -> list[tuple[int, str]]:
         """Return what is written, each with its line in the original.
 
         Where chains of several tables stand among each other, one table follows the other instead.
         """
-        tables = [
-            list(self._of_table(table))
-            for table in sorted(self._dump.tables.values(), key=lambda table: table.line)
-        ]
+        tables, done, total = [], 0, max(self._dump.rule_count, 1)
+        for table in sorted(self._dump.tables.values(), key=lambda table: table.line):
+            begun, done = done, done + table.rule_count
+            tables.append(list(self._of_table(table, part_of(progress, begun / total, done / total))))
         placed = [*self._warnings(), *chain.from_iterable(tables)]
         if any(one[-1][0] > other[0][0] for one, other in pairwise(tables)):
             return placed
         return sorted(placed, key=lambda line: line[0])
 
-    def _of_table(self, table: Table) -> Iterator[tuple[int, str]]:
+    def _of_table(self, table: Table, progress: Progress) -> Iterator[tuple[int, str]]:
         if self._dump.tool:
             warnings = {place for place, _ in self._warnings()}
             place = table.line - 1
@@ -137,9 +139,10 @@ class Redactor:
             yield place, self._heading()
         yield table.line, f"*{table.name}"
         declared = [one for one in table.chains.values() if one.declared]
+        told = table.rule_count, f"redacting {table.name}: rule", progress
         body = [
             *((one.line, self._declaration(one)) for one in declared),
-            *self._of_rules(table),
+            *counted_out(self._of_rules(table), *told),
         ]
         yield from sorted(body, key=lambda entry: entry[0])
         if table.committed:

@@ -253,7 +253,7 @@ def test_rules_without_their_table_are_put_into_none_where_the_chain_is_not(row:
 
 
 def test_the_fast_reading_knows_the_chains_of_the_table() -> None:
-    pattern = plain_chains._LINE
+    pattern = re.compile(plain_chains._LINE)
     read = {
         prefix: pattern.match(f"-A {prefix}ABCDEFGHIJKLMNOP -j SOMETHING".encode())
         for prefix in (*families.HASHED_CHAINS, families.ENDPOINT_CHAIN)

@@ -18,7 +18,7 @@ from tests.kubeproxy import Cluster
 from tests.questions.made_reached import DEPENDS, IN_PART, NOT_BY_POD, YES, made
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from iptviz.kube.service_ports import ServicePort
     from tests.questions.made_reached import PathsOfPort
@@ -145,8 +145,8 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
 def _surveyed(monkeypatch: pytest.MonkeyPatch, *of_port: PathsOfPort) -> None:
     """Have every list of services looked at, the first ones with these ways."""
 
-    def reached_in(_rules: Any, ports: Sequence[ServicePort], _known: Any) -> Any:
-        return made(ports, of_port)
+    def reached_in(_rules: Any, ports: Iterable[ServicePort], _known: Any) -> Any:
+        return made(tuple(ports), of_port)
 
     monkeypatch.setattr("iptviz.questions.services.reached_in", reached_in)
 

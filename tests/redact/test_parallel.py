@@ -120,7 +120,7 @@ def while_one_is_between(
     text_of_dump, started = Redactor.text, Event()
     other = Thread(target=second)
 
-    def text(redactor: Redactor, **told: bool) -> str:
+    def text(redactor: Redactor, **told: Any) -> str:
         if not started.is_set():
             started.set()
             other.start()
