@@ -285,6 +285,7 @@ CONDITION_KINDS = {
         "what a target hands packets to: netfilter queue 0, TPROXY port 15001",
         plain=r"netfilter queue \d+(?::\d+)?|TPROXY port (?:\d+|the packet's port)",
     ),
+    "cookie": ConditionKind("this ACK answers a SYN/ACK of SYNPROXY", "this ACK answers no SYN/ACK of SYNPROXY"),
     "rate": ConditionKind(
         "{} is not exceeded", "{} is exceeded",
         "options of -m limit or -m hashlimit without dashes, and the rule's line: limit 3/hour at line 12",

@@ -57,6 +57,9 @@ EXAMPLES = {
              "statistic mode nth every 2 packet 0 at line 12 does not take the packet"),
     "untracked-type": (Condition("untracked-type", "151"), "this kernel leaves ICMPv6 type 151 untracked",
                        "this kernel tracks ICMPv6 type 151"),
+    "cookie": (
+        Condition("cookie", ""), "this ACK answers a SYN/ACK of SYNPROXY", "this ACK answers no SYN/ACK of SYNPROXY",
+    ),
     "group": (Condition("group", "239.1.2.3"), "this node has joined 239.1.2.3", "this node has not joined 239.1.2.3"),
     "bridged": (Condition("bridged", "shop-br"), "packet is bridged within shop-br", "packet is not bridged within shop-br"),
     "delivery": (

@@ -219,6 +219,10 @@ CASES: list[tuple[str, dict[str, Any], dict[str, str]]] = [
       "a program listens on TPROXY port 15001 and routing delivers packets of mark 0x1 to this node":
       "1 ACCEPT INPUT mark 0x1"}),
     ("filter|-A FORWARD -p tcp -j SYNPROXY --mss 1460", {}, {"always": "1 STOLEN FORWARD"}),
+    ("filter|-A FORWARD -p tcp -j SYNPROXY", {"tcp_flags": "ACK"}, {
+        "this ACK answers a SYN/ACK of SYNPROXY": "1 STOLEN FORWARD",
+        "this ACK answers no SYN/ACK of SYNPROXY": "1 DROP FORWARD",
+    }),
     ("filter|-A FORWARD -p tcp -j SYNPROXY --mss 1460\nfilter|-A FORWARD -j DROP", {"tcp_flags": "RST"},
      {"always": "1 DROP FORWARD"}),
     ("filter|-A FORWARD -j NOSUCH --level 1\nfilter|-A FORWARD -j DROP", {},

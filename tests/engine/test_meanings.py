@@ -243,6 +243,8 @@ CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-p udplite -m udplite --dport 81", SYN._replace(protocol="udplite"), False),
     ("-p sctp -m sctp --dport 80", SYN._replace(protocol="sctp"), True),
     ("-p dccp -m dccp --dport 80", SYN._replace(protocol="dccp"), True),
+    ("-m conntrack --ctorigdstport 80", SYN, True),
+    ("-m conntrack --ctorigdstport 80", SYN._replace(protocol="dccp"), "packet matches -m conntrack --ctorigdstport 80"),
     ("-p tcp -m tcp --dport 0120", SYN, True),
     ("-p dccp -m dccp --dport 0120", SYN._replace(protocol="dccp"), False),
     ("-p tcp -m multiport --dports 0x50", SYN, True),

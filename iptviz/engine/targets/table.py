@@ -63,17 +63,27 @@ def _tproxy(call: TargetCall) -> Effect:
 
 
 def _synproxy(call: TargetCall) -> Effect:
-    """SYNPROXY answers SYN and takes the client's ACK; what else it gets goes on."""
+    """SYNPROXY answers SYN, and takes the ACK to that, dropping any other; what else it gets goes on.
+
+    Source: synproxy_tg4 in net/ipv4/netfilter/ipt_SYNPROXY.c.
+    """
     flags = call.packet.tcp_flags
-    if flags is None:
-        asked = call.ask("match", "--tcp-flags FIN,SYN,RST,ACK SYN") or call.ask(
-            "match", "--tcp-flags FIN,SYN,RST,ACK ACK"
+    deciding = None if flags is None else flags & {"SYN", "ACK", "FIN", "RST"}
+
+    def has(flag: str) -> bool:
+        return (
+            call.ask("match", f"--tcp-flags FIN,SYN,RST,ACK {flag}")
+            if deciding is None
+            else deciding == {flag}
         )
-    else:
-        asked = flags & {"SYN", "ACK", "FIN", "RST"} in ({"SYN"}, {"ACK"})
-    if asked:
+
+    if has("SYN"):
         return Stop("STOLEN", call.packet, "SYNPROXY: answered")
-    return GoOn(call.packet, "SYNPROXY: continues")
+    if not has("ACK"):
+        return GoOn(call.packet, "SYNPROXY: continues")
+    if call.ask("cookie", ""):
+        return Stop("STOLEN", call.packet, "SYNPROXY: taken, the connection to the server begins")
+    return Stop("DROP", call.packet, "SYNPROXY: answers no SYN/ACK of its own")
 
 
 _TTL_WAYS: dict[str, Callable[[int, int], int]] = {
