@@ -205,10 +205,15 @@ class Unknowns:
         """Take `assumptions` for known.
 
         Raises:
-            PacketError: one cannot be so, from what is known of the packet or assumed before.
+            PacketError: one is about a count, or cannot be so, from what is known of the packet or assumed.
         """
         has_port = any(port in self._known for port in _PORTS)
         for assumption in assumptions:
+            if assumption.condition.kind == COUNTS:
+                raise PacketError(
+                    f"{quoted(assumption.text)} cannot be assumed",
+                    hint="shares would depend on how the counts of several rules stand to each other",
+                )
             asked = self.assumption(assumption)
             if asked == self.diagrams.no:
                 raise cannot_be(assumption)

@@ -14,6 +14,7 @@ from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, Field, all_values, field_of, region_asked
 from iptviz.engine.knowing import answers_of
 from iptviz.engine.regions import lies_in, meets
+from iptviz.engine.unknowns import COUNTS
 from iptviz.errors import PacketError
 from iptviz.questions.packet_fields import FIELDS
 from iptviz.questions.packet_notes import settled_by
@@ -190,6 +191,8 @@ def test_each_field_makes_another_question(kind: str) -> None:
         condition._replace(since=99),
     ]
     assert len({condition, *others}) == 5
+    if kind == COUNTS:  # which nobody assumes
+        return
     assert answers_of([Assumption(condition, holds=True)])(condition) is True
     assert answers_of([Assumption(condition, holds=True)])(others[-1]) is None
 

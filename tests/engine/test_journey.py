@@ -434,6 +434,10 @@ def test_no_target_is_untested() -> None:
         ({"length": -1}, "out of range"),
         ({"local_ips": ("fd00::1",)}, "IPv6, the dump is ipv4"),
         ({"assume": ("it rains",)}, "unknown condition"),
+        (
+            {"assume": ("statistic mode nth every 2 packet 0 at line 2 takes the packet",)},
+            "cannot be assumed",
+        ),
     ],
 )
 def test_a_packet_that_cannot_be_is_refused(about: dict[str, Any], message: str) -> None:

@@ -152,9 +152,7 @@ def test_packets_are_in_the_sets_that_are_said(backend: str, family: int) -> Non
             for number, (name, ways, flagged) in enumerate(rules):
                 hit = after[number] - before[number]
                 answer = sets[name].matches(subject, tuple(ways.split(",")), sets, return_nomatch=flagged)
-                short = len(ways.split(",")) < len(sets[name].dimensions)
-                assert answer == (None if short else hit == 1), (rules[number], subject)
-                assert not (short and hit), "a rule with too few directions never matches"
+                assert answer == (hit == 1), (rules[number], subject)
 
 
 @pytest.mark.parametrize("family", [4, 6])

@@ -60,7 +60,12 @@ def _keeps_port(asked: Rewriting, current: int | None, port: int | None) -> bool
 
 
 def _keeps_address(asked: Rewriting, current: Network | None, address: Network | None) -> bool | None:
-    """Whether the packet's own address is the one that is chosen; None where that is not known."""
+    """Whether the packet's own address is the one that is chosen; None where that is not known.
+
+    A rule of which the address cannot be read is taken to name another one.
+    """
+    if is_unreadable(asked.addresses):
+        return False
     if current is None or not _is_host(current):
         return None if address is None or current is None or current.meets(address) else False
     if _is_host(address):
