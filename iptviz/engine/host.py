@@ -45,11 +45,14 @@ class Host(NamedTuple):
             return None
         if _LOOPBACK[address.version].contains(address):
             return True
-        kind = self.address_type(address)
-        if kind is not None:
-            return kind == "LOCAL"
+        if any(network.contains(address) for _, network in FIXED_TYPES):
+            return False
+        routed = self.routes.local_route(address) if self.routes else None
+        if routed is not None:
+            return routed.kind == "local"
         if self.local is None:
-            return None
+            told = self.routes is not None and address.version in self.routes.has_local
+            return False if told and _is_host(address) else None
         meeting = [own for own in self.local if own.meets(address)]
         return None if meeting and not _is_host(address) else bool(meeting)
 

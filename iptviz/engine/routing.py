@@ -277,7 +277,8 @@ class Routing:
 
         One that TPROXY has given to a socket needs such a route, by its mark, and somebody has seen to it.
         """
-        told = self.host.routes is not None and (self.host.routes.has_rules or not packet.proxied)
+        routes = self.host.routes
+        told = routes is not None and (self.host.version in routes.has_rules or not packet.proxied)
         ends = self._ends(packet, answer) if told else None
         kinds = {route is not None and route.kind in _HERE for route in ends or ()}
         if len(kinds) == 1:

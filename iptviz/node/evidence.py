@@ -148,7 +148,8 @@ def _routes(evidence: Evidence) -> Any:
 def _rules(evidence: Evidence) -> Any:
     from iptviz.supplied.routing_rules import read_routing_rules
 
-    return read_routing_rules(*evidence.file)
+    version = 6 if evidence.of_six else 4 if evidence.command else None
+    return read_routing_rules(*evidence.file, version)
 
 
 def _ipsets(evidence: Evidence) -> Any:

@@ -54,16 +54,25 @@ class Routes:
     """All routes, ready to be asked.
 
     `rules` choose between tables (`ip rule`). Without any the usual ones do, unless routes of other tables are
-    there, which only rules that nobody handed in can ask. `has_rules` says whether there are any.
+    there, which only rules that nobody handed in can ask. `has_rules` are the versions of IP
+    of which there are some.
     """
 
     def __init__(self, routes: Iterable[Route], rules: Iterable[RoutingRule] = ()) -> None:
         self.routes = tuple(routes)
-        rules = tuple(rules)
-        self.has_rules = bool(rules)
-        self._rules = sorted(rules or self._rules_of_tables(), key=lambda rule: rule.priority)
+        given = tuple(rules)
+        self.has_rules = frozenset(
+            version for version in (4, 6) if any(rule.version in (None, version) for rule in given)
+        )
+        of_others = [
+            rule._replace(version=version)
+            for version in {4, 6} - self.has_rules
+            for rule in self._rules_of_tables(version)
+        ]
+        self._rules = sorted((*given, *of_others), key=lambda rule: rule.priority)
         # What the first rules say of every packet, until one that is not asked about all of them.
-        self._asked = [rule.leads_to for rule in takewhile(lambda rule: rule.usual, self._rules)]
+        asked = takewhile(lambda rule: rule.usual, self._rules)
+        self._asked = list(dict.fromkeys(rule.leads_to for rule in asked))
         tables: dict[str, _Masks] = {}
         for route in self.routes:
             values = tables.setdefault(route.table, {}).setdefault(route.network.mask, {})
@@ -71,8 +80,8 @@ class Routes:
             values[key] = _among(values.get(key, ()), route)
         self._tables = {name: _longest_first(masks) for name, masks in tables.items()}
 
-    def _rules_of_tables(self) -> tuple[RoutingRule, ...]:
-        others = any(route.table not in _OF_ALL for route in self.routes)
+    def _rules_of_tables(self, version: int) -> tuple[RoutingRule, ...]:
+        others = any(route.table not in _OF_ALL for route in self.routes if route.network.version == version)
         return (*USUAL_RULES, UNKNOWN_RULE) if others else USUAL_RULES
 
     @property

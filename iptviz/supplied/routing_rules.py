@@ -208,10 +208,14 @@ def _with(meant: _Meant, word: str, value: str) -> _Meant:
 
 
 class RoutingRule(NamedTuple):
-    """One rule: its priority (the lower, the earlier it is asked), and what it says in the words of `ip rule`."""
+    """One rule: its priority (the lower, the earlier it is asked), and what it says in the words of `ip rule`.
+
+    `version` is the one of IP whose rules it is among, None where that is not known: then it may be of either.
+    """
 
     priority: int
     selector: str
+    version: int | None = None
 
     @property
     def usual(self) -> bool:
@@ -250,6 +254,8 @@ class RoutingRule(NamedTuple):
 
     def selects(self, sought: Sought) -> bool | None:
         """Whether it is asked about a packet; None where that is not known."""
+        if self.version not in (None, sought.destination.version):
+            return False
         meant = _meaning(self.selector)
         answers = [
             None if operand is None else _SELECTORS[word].holds(operand, sought)
@@ -281,15 +287,17 @@ def is_rule(line: str) -> bool:
     return _RULE.fullmatch(line) is not None
 
 
-def read_routing_rules(text: str, source: str) -> tuple[RoutingRule, ...]:
-    """Read what `ip rule` prints, as text or, with -j, as JSON.
+def read_routing_rules(text: str, source: str, version: int | None = None) -> tuple[RoutingRule, ...]:
+    """Read what `ip rule` prints, as text or, with -j, as JSON; `version` is the one of IP that was asked for.
 
     Raises:
         DumpError: a line is no rule.
     """
     if is_json(text):
-        return tuple(map(_of_object, read_json(text, source, "ip -j rule")))
-    return tuple(_of_line(place, line) for place, line in places(text, source))
+        rules = map(_of_object, read_json(text, source, "ip -j rule"))
+    else:
+        rules = (_of_line(place, line) for place, line in places(text, source))  # type: ignore[assignment]
+    return tuple(rule._replace(version=version) for rule in rules)
 
 
 def _of_line(place: SourceLine, line: str) -> RoutingRule:

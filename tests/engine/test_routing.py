@@ -332,6 +332,18 @@ def test_ipv6_calls_local_what_any_route_leads_here(version: int, expected: str)
     assert cases(rule, **about | led) == {"": expected}
 
 
+def test_what_ipv6_calls_local_may_be_forwarded() -> None:
+    rules = "0:\tfrom all lookup local\n9:\tfrom all iif lo lookup 100\n32766:\tfrom all lookup main\n"
+    text = "local default dev lo table 100 metric 1024 pref medium\ndefault dev srv metric 1024 pref medium\n"
+    about = SENT_SIX | {"src": "fd10:1::2", "dst": "fd10:9::1", "local_ips": ("fd10:2::1",)}
+    rule = "filter|-A FORWARD -s fd10::/16 -m addrtype --dst-type LOCAL -j DROP"
+    (outcome,) = ask(rule, **about | {"routes": Supplied(text + rules, "routes")}).outcomes
+    assert (outcome.verdict, outcome.route) == (
+        "DROP",
+        "FORWARD",
+    )  # the match asks as for a packet of this node
+
+
 def test_the_mark_of_mangle_may_lead_nowhere() -> None:
     routes = Supplied(TABLES.replace("lookup 100", "prohibit"), "routes")
     (outcome,) = ask(f"mangle|-A OUTPUT {MARK}", out_iface=None, routes=routes, **SENT).outcomes

@@ -429,3 +429,14 @@ def test_next_hops_of_their_own_and_tunnels_are_read_as_iproute2_prints_them(tex
         ("10.5.0.0/16", "unicast", "srv", "10.2.0.2"), ("10.6.0.0/16", "unicast", "srv", None), ("10.7.0.0/16", "blackhole", "lo", None),
         ("10.8.0.0/16", "unicast", "srv", "10.99.0.1"), ("10.9.0.0/16", "unicast", "srv", None),
     ]  # fmt: skip
+
+
+def test_rules_of_one_family_choose_nothing_for_the_other() -> None:
+    text = "default via 192.0.2.1 dev eth0\ndefault via fe80::1 dev eth6 metric 1024 pref medium\n"
+    four = read_routing_rules("0:\tfrom all lookup local\n9:\tfrom all unreachable\n", "rules", 4)
+    routes = Routes(read_routes(text, "routes").routes, four)
+    assert routes.has_rules == {4}
+    found = [
+        routes.lookup(Sought(network)) for network in map(parse_network, ("8.8.8.8", "fd00::1")) if network
+    ]
+    assert [(one.kind, one.device) for one in found if one] == [("unreachable", None), ("unicast", "eth6")]
