@@ -21,6 +21,7 @@ By the kinds of tests, their operands:
     state, status                   words of conntrack in capitals, a frozenset
     direction                       whether that of the connection's first packet is wanted
     tuple                           `TupleField`
+    tracked-protocol                the name of a protocol
     tracked                         `Tracked`: a test of a connection that must be there
     recent, set                     `RecentList`, `SetMember`
     recent-set                      the list that gets the source, None: the destination is recorded

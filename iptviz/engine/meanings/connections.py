@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UndecidedError
 from iptviz.engine.marks import Mark, known_mark
+from iptviz.engine.meanings import addresses
 from iptviz.engine.meanings.addresses import address_truth
 from iptviz.engine.meanings.headers import holds_number
 from iptviz.engine.meanings.truth import Truth, either, known, needs_of, question, quoted
@@ -131,6 +132,15 @@ def tuple_field(test: Test, packet: Packet, _host: Host) -> Truth:
     if isinstance(wanted.wanted, Range):
         return known(test, holds=holds_number(wanted.wanted, own))
     return address_truth(wanted.field, own, test, wanted.wanted, packet)
+
+
+def protocol(test: Test, packet: Packet, host: Host) -> Truth:
+    """The connection's protocol; an error of ICMP holds the beginning of what it is about (xt_conntrack.c)."""
+    if packet.past is not None and packet.past.protocol is not None:
+        return known(test, holds=test.operand == packet.past.protocol)
+    if packet.state == "RELATED" and not _begins(packet):
+        return quoted(test)
+    return addresses.protocol(test, packet, host)
 
 
 # --- tracking itself -------------------------------------------------------------------------------------------
