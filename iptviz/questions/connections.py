@@ -208,7 +208,7 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
         frozenset(statuses),
         ConnectionTuple(first.source, first.destination, first.source_port, first.destination_port),
         None if one.mark is None else known_mark(one.mark),
-        asked.state if is_error else found.state,
+        asked.state if is_error or (asked.state, found.state) == ("RELATED", "NEW") else found.state,
     )
 
 
