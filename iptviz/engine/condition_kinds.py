@@ -251,7 +251,7 @@ CONDITION_KINDS = {
     ),
     "nat-helper": ConditionKind(
         "no NAT helper has rewritten the connection", "a NAT helper has rewritten the connection",
-        settled_by=("conntrack",), always_said=_EITHER,
+        always_said=_EITHER,
     ),
     "direction": ConditionKind(
         "packet is a reply", "packet is not a reply", settled_by=("conntrack",),

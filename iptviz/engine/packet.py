@@ -63,7 +63,7 @@ class Past(NamedTuple):
     None: it leaves that end as it is. `sources` are what it may do with the source instead, where that is not
     known; the packet then has one of those of the chain in which it gets there. `unsure` are statuses of the
     connection of which nothing is known. `reply` is its tuple of that direction in the words of the other one,
-    where that is known.
+    `protocol` the connection's, where these are known.
     """
 
     destination: End | None = None
@@ -71,6 +71,7 @@ class Past(NamedTuple):
     sources: tuple[MaybeSource, ...] = ()
     unsure: frozenset[str] = UNSURE
     reply: ConnectionTuple | None = None
+    protocol: str | None = None
 
 
 class Note(NamedTuple):

@@ -133,7 +133,8 @@ def connected(
     found = tracked(packet, "ESTABLISHED" if packet.part else state, host, answer)
     if found.state in NO_CONNECTION or packet.part:
         return On(found)
-    if found.state == "RELATED" and not _is_error(found, answer):
+    listed = pasts is not None and pasts.sure
+    if found.state == "RELATED" and not listed and not _is_error(found, answer):
         if pasts is not None and not answered(NO_HELPER, answer):
             return Unseen(NO_HELPER)
         return On(found._replace(statuses=found.statuses | {EXPECTED}))

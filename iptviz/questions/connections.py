@@ -11,7 +11,7 @@ from iptviz.errors import PacketError
 from iptviz.intake.remark import remark
 from iptviz.xtables.address import full_mask, join_endpoint
 from iptviz.xtables.values.addresses import show_host
-from iptviz.xtables.values.protocols import WITH_PORTS, protocol_number
+from iptviz.xtables.values.protocols import WITH_PORTS, protocol_name, protocol_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -197,6 +197,7 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
         if changed[1]
         else None,
         unsure=unsure,
+        protocol=protocol_name(str(one.protocol)),
         reply=ConnectionTuple(back.destination, back.source, back.destination_port, back.source_port),
     )
     return Candidate(
@@ -207,7 +208,7 @@ def _candidate(found: _Found, asked: Packet, *, is_error: bool) -> Candidate:
         frozenset(statuses),
         ConnectionTuple(first.source, first.destination, first.source_port, first.destination_port),
         None if one.mark is None else known_mark(one.mark),
-        asked.state if is_error else found.state,
+        asked.state if is_error or (asked.state, found.state) == ("RELATED", "NEW") else found.state,
     )
 
 

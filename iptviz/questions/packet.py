@@ -188,9 +188,10 @@ def _has_zones(dumps: Iterable[Dump]) -> bool:
     return any(next(table.rules_with(" --zone"), None) for table in tables)
 
 
-_NOT_FOLLOWED = {
-    "rewriting": "ask about the packet as nat rewrites it: --src, --dst and ports after translation"
-}
+_NOT_FOLLOWED = dict.fromkeys(
+    ("rewriting", "dnat", "snat", "direction", "nat-helper"),
+    "pass --conntrack, or ask about the packet as nat rewrites it: --src, --dst and ports after translation",
+)
 """What to do instead of assuming what no packet can be followed under, by kinds of conditions."""
 
 

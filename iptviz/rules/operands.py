@@ -22,6 +22,7 @@ By the kinds of tests, their operands:
     state, status                   words of conntrack in capitals, a frozenset
     direction                       whether that of the connection's first packet is wanted
     tuple                           `TupleField`
+    tracked-protocol                the name of a protocol
     tracked                         `Tracked`: a test of a connection that must be there
     recent, recent-set, set         `RecentList`, for --set as well; `SetMember`
     chance, turn                    Fraction in [0, 1], negation included; `turn` is one that is counted: nth

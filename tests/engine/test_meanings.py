@@ -13,7 +13,7 @@ from iptviz.engine.host import Host
 from iptviz.engine.marks import known_mark
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.meanings.table import MEANINGS
-from iptviz.engine.packet import ConnectionTuple, Listing, Packet
+from iptviz.engine.packet import ConnectionTuple, Listing, Packet, Past
 from iptviz.errors import PacketError
 from iptviz.grammar.reader import take_apart
 from iptviz.rules.iptables import compiled
@@ -193,6 +193,8 @@ CASES: list[tuple[str, Packet, bool | str | Fraction]] = [
     ("-m conntrack --ctstatus ASSURED", SYN, False),
     ("-m conntrack --ctstatus SEEN_REPLY", LATER, True),
     ("-m conntrack --ctproto 6", SYN, True),
+    ("-m conntrack --ctproto 1", Packet(state="RELATED", protocol="icmp"), "packet matches -m conntrack --ctproto 1"),
+    ("-m conntrack --ctproto 17", Packet(state="RELATED", protocol="icmp", past=Past(protocol="udp")), True),
     ("-m conntrack --ctexpire 5", SYN, "packet matches -m conntrack --ctexpire 5"),
     ("-m recent --set --name X", SYN, True),
     ("-m recent --rcheck --name X", LISTED, True),

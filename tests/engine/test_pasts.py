@@ -289,6 +289,11 @@ def test_what_has_no_answer_yet_is_new_and_nat_is_not_asked_again() -> None:
     assert (back.verdict, back.packet.snat) == ("ACCEPT", "10.3.0.1:80")
 
 
+def test_an_expected_connection_that_is_listed_has_begun() -> None:
+    (one,) = ask(TWO, dst="10.3.0.1", sport=40001, ctstate="RELATED", conntrack=LIST).outcomes
+    assert (one.when, one.packet.dnat, one.packet.state) == ((), "10.2.0.2:8080", "RELATED")
+
+
 def test_a_connection_of_another_zone_is_another() -> None:
     about = SERVED | {"sport": 40002}
     with pytest.raises(PacketError, match="no tracked connection"):

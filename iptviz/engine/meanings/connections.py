@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.marks import UNKNOWN_CONNMARK, Mark, Origin, known_mark
+from iptviz.engine.meanings import addresses
 from iptviz.engine.meanings.addresses import address_truth
 from iptviz.engine.meanings.headers import holds_number
 from iptviz.engine.meanings.truth import Truth, either, known, needs_of, question, quoted
@@ -184,6 +185,15 @@ def blank(packet: Packet, version: int) -> Packet:
 
 _PORTLESS = "dccp"
 """Of DCCP Linux 6.18 tracks no ports; older kernels did (nf_conntrack_proto_dccp.c)."""
+
+
+def protocol(test: Test, packet: Packet, host: Host) -> Truth:
+    """The connection's protocol; an error of ICMP holds the beginning of what it is about (xt_conntrack.c)."""
+    if packet.past is not None and packet.past.protocol is not None:
+        return known(test, holds=test.operand == packet.past.protocol)
+    if packet.state == "RELATED" and not _begins(packet):
+        return quoted(test)
+    return addresses.protocol(test, packet, host)
 
 
 # --- tracking itself -------------------------------------------------------------------------------------------

@@ -130,4 +130,5 @@ MEANINGS: dict[str, Meaning] = {
     "status": connections.status,
     "direction": connections.direction,
     "tuple": connections.tuple_field,
+    "tracked-protocol": connections.protocol,
 }

@@ -71,7 +71,7 @@ def _direction(match: Match, option: Option) -> Test:
 
 def _protocol(match: Match, option: Option) -> Test:
     name = protocol_name(option.values[0])
-    return option_test("protocol", match, option, name, name)
+    return option_test("tracked-protocol", match, option, name, name)
 
 
 def _tuple_address(match: Match, option: Option) -> Test:
