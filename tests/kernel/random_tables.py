@@ -48,7 +48,13 @@ SENT_OUT = [
     *(Place(table, "OUTPUT") for table in ("raw", "mangle", "nat", "filter")),
     *(Place(table, "POSTROUTING") for table in ("mangle", "nat")),
 ]
-PLACES = {"prerouting": ON_THE_WAY, "output": SENT_OUT}
+COMING_BACK = [
+    Place("raw", "PREROUTING"),
+    *(Place("mangle", chain) for chain in ("PREROUTING", "INPUT")),
+    Place("filter", "INPUT"),
+]
+PLACES = {"prerouting": ON_THE_WAY, "output": SENT_OUT, "looped": [*SENT_OUT, *COMING_BACK]}
+"""Where packets come by: those that arrive, those that the node sends, and those that it sends to itself."""
 
 
 def _not(dice: Dice, text: str) -> str:
@@ -196,7 +202,7 @@ def random_rules(seed: int, family: int = 4, hook: str = "prerouting", menu: Men
         for number, name in enumerate(own):
             step = -(-len(own) // DEEPEST)
             lines += _chain(dice, place, name, own[(number // step + 1) * step :], menu)
-    if hook != "output":  # what the router itself answers counts nowhere else
+    if hook == "prerouting":  # what the router itself answers counts nowhere else
         tables.setdefault("raw", []).append("-A OUTPUT -j DROP")
     return in_family("".join(_section(table, lines) for table, lines in tables.items()), family)
 
