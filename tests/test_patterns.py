@@ -91,7 +91,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("pattern", "text"), BROKEN.values(), ids=BROKEN)
-def test_what_only_begins_like_a_part_of_a_rule_is_none(pattern: re.Pattern[bytes] | bytes, text: bytes) -> None:
+def test_what_only_begins_like_a_part_of_a_rule_is_none(
+    pattern: re.Pattern[bytes] | bytes, text: bytes
+) -> None:
     assert re.match(pattern, text) is None
 
 
