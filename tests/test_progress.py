@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import pytest
 
 from iptviz.cli.app import COMMANDS
 from iptviz.cli.progress import Bar
+from iptviz.node.load import load_node
 from iptviz.progress import counted_out, part_of, stepwise
 from tests import program
-from tests.program import run
+from tests.program import Piped, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -156,6 +158,17 @@ def test_redacting_tells_of_each_table_how_many_rules_are_done(monkeypatch: pyte
     shares = [done for _, done in told if done is not None]
     assert shares == sorted(shares)
     assert any(doing.startswith("redacting nat: rule 2 of ") for doing, _ in told)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "compressed"])
+def test_of_what_comes_through_a_pipe_it_is_told_how_much_has_come(packed: bool) -> None:
+    told, tell = _listener()
+    dump = Path(TODAY).read_bytes()
+    data = dump + b"".join(b"# %032x\n" % (place * 2**64 // 3) for place in range(100_000))
+    node = load_node(Piped(gzip.compress(data, 0) if packed else data), progress=tell)
+    assert bytes(node.dump) == data
+    assert [doing for doing, _ in told] == ["reading 1 MB", "reading 2 MB", "reading 3 MB"]
+    assert {done for _, done in told} == {None}
 
 
 def _listener() -> tuple[list[tuple[str, float | None]], Progress]:

@@ -6,6 +6,9 @@ import os
 import sys
 from typing import Any
 
+_DUMB = {"dumb", "unknown"}
+"""What a terminal calls itself on which nothing can be taken back."""
+
 PATIENCE = 1.0
 """So many seconds nobody needs to be told why there is no answer yet."""
 
@@ -21,7 +24,7 @@ class Bar:
         self._done: float | None = None
         self._shown: Any = None
         self._timer: Any = None
-        if wanted and sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        if wanted and sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in _DUMB:
             self._begin()
 
     def _begin(self) -> None:

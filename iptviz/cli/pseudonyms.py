@@ -55,7 +55,7 @@ def as_asked(
     typed: Mapping[str, Any],
     named: Mapping[str, Named | None],
     options: Options,
-    progress: Progress = nobody,
+    progress: Progress,
     family: str | None = None,
 ) -> tuple[dict[str, Any], Original]:
     """Return the arguments of a command as its question takes them: dumps read, and in pseudonyms if asked for.
@@ -71,24 +71,28 @@ def as_asked(
     found = dict(typed)
     meant = Meant(family, typed.get("node"))
     for kind, read in _READ.items():
-        found |= {name: read(value, options, meant) for name, value in found.items() if named[name] is kind}
+        found |= {
+            name: read(value, options, progress, meant)
+            for name, value in found.items()
+            if named[name] is kind
+        }
     if not options.in_pseudonyms:
         return found, Original()
     found |= {name: read_file(found[name], Supplied) for name, kind in named.items() if kind in _OPENED}
     return _in_pseudonyms(found, named, options, progress), Original(found)
 
 
-def _older(name: str | None, options: Options, meant: Meant) -> Snapshot | None:
-    return None if name is None else load_node(name, options, meant)
+def _older(name: str | None, options: Options, progress: Progress, meant: Meant) -> Snapshot | None:
+    return None if name is None else load_node(name, options, progress, meant)
 
 
-def _cluster(paths: Sequence[str], _options: Options, _meant: Meant) -> ApiCluster:
+def _cluster(paths: Sequence[str], _options: Options, _progress: Progress, _meant: Meant) -> ApiCluster:
     from iptviz.questions.verify import read_objects
 
     return read_objects(paths)
 
 
-_READ: Mapping[Named, Callable[[Any, Options, Meant], Any]] = {
+_READ: Mapping[Named, Callable[[Any, Options, Progress, Meant], Any]] = {
     Named.CLUSTER: _cluster,
     Named.DUMP: load_node,
     Named.DUMPS: load_node,

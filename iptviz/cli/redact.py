@@ -29,7 +29,7 @@ def redact_command(
     and the redacted dump gives the same answers. Loopback, link-local and multicast addresses stay, and so do
     ports, and the names that programs give chains, sets and interfaces.
     """
-    text = redacted(load_node(dump, options).dump, options, ports=ports, progress=bar)
+    text = redacted(load_node(dump, options, bar).dump, options, ports=ports, progress=bar)
     bar.end()
     write_answer(text, options.output)
     return ANSWERED

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.cli.options import Color, Options
     from iptviz.cli.progress import Bar
     from iptviz.node.snapshot import Snapshot
+    from iptviz.progress import Progress
     from iptviz.questions.trace import TraceResult
 
 ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
@@ -34,8 +35,12 @@ class Meant(NamedTuple):
     node: str | None = None
 
 
-def load_node(names: str | Sequence[str] | None, options: Options, meant: Meant | None = None) -> Snapshot:
+def load_node(
+    names: str | Sequence[str] | None, options: Options, progress: Progress, meant: Meant | None = None
+) -> Snapshot:
     """Return the node that is meant, having said what the reading of its dumps left out or repaired.
+
+    `progress` is told how much is read.
 
     Raises:
         DumpError: there is none, or --strict forbids what the reading took.
@@ -48,6 +53,7 @@ def load_node(names: str | Sequence[str] | None, options: Options, meant: Meant 
         family=meant.family if meant else None,
         max_size=read_size(options.max_size),
         side=options.side,
+        progress=progress,
     )
     from iptviz.view.reading import details, objection, summary
 

@@ -40,7 +40,9 @@ def sources_command(
 ) -> int:
     """List what files and bundles contain: dumps, addresses, routes, ipsets ..., and what is not used."""
     chosen = chosen_format("sources", options)
-    result = sources(*named_or_piped(bundles), max_size=read_size(options.max_size), side=options.side)
+    result = sources(
+        *named_or_piped(bundles), max_size=read_size(options.max_size), side=options.side, progress=bar
+    )
     if options.in_pseudonyms:
         from iptviz.cli.pseudonyms import redacted_sources
 

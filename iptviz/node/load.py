@@ -11,12 +11,14 @@ from iptviz.errors import DumpError, NothingError
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.read import read_text
 from iptviz.node.snapshot import Snapshot
+from iptviz.progress import nobody
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
 
 if TYPE_CHECKING:
     from iptviz.intake.plain import Text
     from iptviz.node.evidence import Evidence
     from iptviz.node.sections import Section
+    from iptviz.progress import Progress
     from iptviz.source.origin import FoundTexts, Source
 
 # A text of a bundle holds a dump if one of these begins a line. A bundle has thousands of files: what few of them
@@ -81,17 +83,18 @@ def load_node(
     family: str | None = None,
     max_size: int = DEFAULT_LIMIT,
     side: str | None = None,
+    progress: Progress = nobody,
 ) -> Snapshot:
     """Return the node that `origins`, files and bundles as `load` takes them, tell of.
 
     Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. `number`
     counts the dumps from 1, and takes that one alone; else those of `family` go before others. `side` is as for
-    `load`.
+    `load`. `progress` is told how much is read.
 
     Raises:
         DumpError: something cannot be read, there is no dump, or it is not clear which node or dump is meant.
     """
-    found = find_in(*origins, max_size=max_size, side=side)
+    found = find_in(*origins, max_size=max_size, side=side, progress=progress)
     if not found.dumps:
         raise nothing_in(found)
     first = found.dumps[0]
@@ -132,8 +135,13 @@ def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:
 # --- what is in a file ---------------------------------------------------------------------------------------
 
 
-def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None = None) -> FoundIn:
-    """Return all that is in files and bundles; of a diff, `side`.
+def find_in(
+    *origins: DumpLike,
+    max_size: int = DEFAULT_LIMIT,
+    side: str | None = None,
+    progress: Progress = nobody,
+) -> FoundIn:
+    """Return all that is in files and bundles; of a diff, `side`. `progress` is told how much is read.
 
     Raises:
         DumpError: one of them cannot be read, or holds nothing of a node; a side is named, and none is a diff.
@@ -145,7 +153,7 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None 
     is_diff = False
     for origin in origins:
         try:
-            found = _texts_of(origin, max_size)
+            found = _texts_of(origin, max_size, progress)
             for source in found.sources:
                 text, beside = _read(source, side)
                 is_diff = is_diff or text.side is not None
@@ -170,15 +178,15 @@ def find_in(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None 
     return FoundIn(", ".join(dict.fromkeys(bundles)), tuple(dumps), tuple(evidence), tuple(problems))
 
 
-def _texts_of(origin: DumpLike, max_size: int) -> FoundTexts:
+def _texts_of(origin: DumpLike, max_size: int, progress: Progress) -> FoundTexts:
     """Return the texts that tell something of a node; of a bundle without any, those with rules inside."""
     try:
-        return read_sources(origin, max_size, is_wanted)
+        return read_sources(origin, max_size, is_wanted, progress)
     except NothingError as error:
         if not isinstance(origin, (str, bytes, os.PathLike)) or origin == "-":
             raise  # it can be read once
         try:
-            return read_sources(origin, max_size, may_hold_rules)
+            return read_sources(origin, max_size, may_hold_rules, progress)
         except NothingError:
             raise error from None
 

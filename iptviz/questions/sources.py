@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from iptviz.checks import reading
 from iptviz.intake.remark import Remark, remark
 from iptviz.node.load import find_in, nothing_in
+from iptviz.progress import nobody
 from iptviz.questions.document import document_of
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from iptviz.grammar.parts import RuleParts
     from iptviz.node.evidence import Evidence
     from iptviz.node.load import FoundIn
+    from iptviz.progress import Progress
 
 
 class SourcesResult(NamedTuple):
@@ -37,15 +39,20 @@ class SourcesResult(NamedTuple):
         return document_of("sources", self)
 
 
-def sources(*origins: DumpLike, max_size: int = DEFAULT_LIMIT, side: str | None = None) -> SourcesResult:
+def sources(
+    *origins: DumpLike,
+    max_size: int = DEFAULT_LIMIT,
+    side: str | None = None,
+    progress: Progress = nobody,
+) -> SourcesResult:
     """Find what is of a node in files, bundles (tar, zip, a folder), bytes, open files; "-" is standard input.
 
-    Of a diff, `side` (`new` or `old`) is read, the new one unless told.
+    Of a diff, `side` (`new` or `old`) is read, the new one unless told. `progress` is told how much is read.
 
     Raises:
         DumpError: one of them cannot be read, or there is nothing of a node.
     """
-    found = find_in(*origins, max_size=max_size, side=side)
+    found = find_in(*origins, max_size=max_size, side=side, progress=progress)
     if not found.dumps and not found.evidence:
         raise nothing_in(found)
     return SourcesResult(found.dumps, found.evidence, found.problems, _nodes(found))

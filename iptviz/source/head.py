@@ -6,7 +6,12 @@ They are still there to be read when they were looked at: standard input cannot 
 from __future__ import annotations
 
 import re
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from iptviz.progress import nobody
+
+if TYPE_CHECKING:
+    from iptviz.progress import Progress
 
 # How files begin that hold a compressed stream.
 GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
@@ -14,6 +19,8 @@ GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 # The unit of a tar archive.
 BLOCK = 512
+_TOLD = 1_000_000
+"""After so many more bytes it is told how many are read."""
 
 
 def is_packed(head: bytes) -> bool:
@@ -34,10 +41,15 @@ def _has_checksum(header: bytes) -> bool:
 
 
 class Headed:
-    """Reads `file` from where it stands; `head` is its first bytes. It can seek if the file can."""
+    """Reads `file` from where it stands; `head` is its first bytes. It can seek if the file can.
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    It tells how much it has read whenever that is some more.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, progress: Progress = nobody) -> None:
         self._file = file
+        self._progress = progress
+        self._count = self._told = 0
         self._seekable = file.seekable()
         start = file.tell() if self._seekable else 0
         self.head = _read_fully(file, size)
@@ -48,12 +60,20 @@ class Headed:
     def read(self, size: int = -1) -> bytes:
         """Read up to `size` bytes, or all."""
         if not self._rest:
-            return self._file.read(size)
+            return self._next(size)
         if size < 0 or size > len(self._rest):
-            more = self._file.read(-1 if size < 0 else size - len(self._rest))
+            more = self._next(-1 if size < 0 else size - len(self._rest))
             data, self._rest = self._rest + more, b""
             return data
         data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    def _next(self, size: int) -> bytes:
+        data = self._file.read(size)
+        self._count += len(data)
+        if self._count - self._told >= _TOLD:
+            self._told = self._count
+            self._progress(f"reading {self._count / 1e6:,.0f} MB", None)
         return data
 
     def seekable(self) -> bool:

@@ -8,12 +8,14 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from iptviz.errors import DumpError, NothingError
+from iptviz.progress import nobody
 from iptviz.source.head import Headed, is_packed
 from iptviz.source.size import print_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.progress import Progress
     from iptviz.source.unpack import Member
 
     Wanted = Callable[[str, bytes], bool]
@@ -26,6 +28,9 @@ _HOW_TO_SAVE = "capture a dump with: sudo iptables-save > FILE (on the node)"
 _HEAD = 1024
 _NUMBER = re.compile(r"#\d+$")
 _PIECE = 1 << 27
+_PIPED = 1 << 20
+"""So many bytes are asked for at a time: of what comes through a pipe fewer, since that may be slow."""
+
 _NAMED = 5
 """So many files are named of a bundle that holds nothing of a node."""
 
@@ -90,11 +95,11 @@ class _Asked:
         return f"{names} and {self.count - _NAMED} more" if self.count > _NAMED else names
 
 
-def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
+def read_sources(origin: DumpLike, limit: int, wanted: Wanted, progress: Progress = nobody) -> FoundTexts:
     """Return the text of `origin`, or of a bundle or folder those that are `wanted`; "-" is standard input.
 
     `wanted` is asked with the path of a text in the bundle, and the text. `BUNDLE:path/inside` names one of them,
-    wanted or not.
+    wanted or not. `progress` is told how much is read.
 
     Raises:
         DumpError: it cannot be opened or read, is empty, is larger than `limit` bytes, or is plainly not text.
@@ -103,29 +108,31 @@ def read_sources(origin: DumpLike, limit: int, wanted: Wanted) -> FoundTexts:
     if isinstance(origin, bytes):
         from io import BytesIO
 
-        return _checked(_read(BytesIO(origin), "<bytes>", limit, asked), "<bytes>", asked)
+        return _checked(_read(BytesIO(origin), "<bytes>", limit, asked, nobody), "<bytes>", asked)
     if not isinstance(origin, (str, os.PathLike)):
         name = str(getattr(origin, "name", "<stream>"))
-        return _checked(_read(origin, name, limit, asked), name, asked)
+        return _checked(_read(origin, name, limit, asked, progress), name, asked)
     path = os.fspath(origin)
     if path == "-":
         if sys.stdin is None:  # closed by whoever started the program
             raise DumpError("cannot be read: closed", where="<stdin>")
         # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
-        return _checked(_read(sys.stdin.buffer, "<stdin>", limit, asked), "<stdin>", asked)
+        found = _read(sys.stdin.buffer, "<stdin>", limit, asked, progress)
+        return _checked(found, "<stdin>", asked)
     bundle, inside = split_path(path)
     if inside:
-        return _pick(_read_path(bundle, limit, lambda path, _: _is_called(path, inside)), inside, bundle)
-    return _checked(_read_path(bundle, limit, asked), path, asked)
+        found = _read_path(bundle, limit, lambda path, _: _is_called(path, inside), progress)
+        return _pick(found, inside, bundle)
+    return _checked(_read_path(bundle, limit, asked, progress), path, asked)
 
 
-def _read_path(path: str, limit: int, wanted: Wanted) -> FoundTexts:
+def _read_path(path: str, limit: int, wanted: Wanted, progress: Progress) -> FoundTexts:
     if os.path.isdir(path):  # noqa: PTH112 - pathlib costs 3 ms at start-up
         from iptviz.source.unpack import unpack_folder
 
         return _gather(_members(unpack_folder(path, limit, wanted), path, "/"))
     with _open(path) as file:
-        return _read(file, path, limit, wanted)
+        return _read(file, path, limit, wanted, progress)
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -181,10 +188,10 @@ def _hint(error: OSError) -> str:
     return ""
 
 
-def _read(file: BinaryIO, name: str, limit: int, wanted: Wanted) -> FoundTexts:
+def _read(file: BinaryIO, name: str, limit: int, wanted: Wanted, progress: Progress) -> FoundTexts:
     """Read `file`, unpacked where it is packed."""
     try:
-        headed = Headed(file, _HEAD)
+        headed = Headed(file, _HEAD, progress)
         if is_packed(headed.head):
             from iptviz.source.unpack import unpack  # what a file that is not packed does not need
 
@@ -215,7 +222,8 @@ def _read_plain(file: Headed, name: str, limit: int) -> bytes:
     parts = []
     left = limit + 1
     # By pieces, because memory for all that is allowed would be reserved at once.
-    while left > 0 and (part := file.read(min(left, _PIECE))):
+    piece = _PIECE if file.seekable() else _PIPED
+    while left > 0 and (part := file.read(min(left, piece))):
         parts.append(part)
         left -= len(part)
     data = parts[0] if len(parts) == 1 else b"".join(parts)
