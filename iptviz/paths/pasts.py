@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.engine.hooks import Hooks, start_of
 from iptviz.engine.knowing import known_fields
-from iptviz.engine.meanings.connections import CONNECTED
+from iptviz.engine.meanings.connections import CONNECTED, may_have
 from iptviz.engine.nodes import TooLargeError
 from iptviz.engine.packet import ANSWER, NEXT, UNSURE, ConnectionTuple, End, MaybeSource, Packet, Past
 from iptviz.engine.past import ASKED_FOR, ERRORS, TRACKED, Candidate, Pasts
@@ -134,7 +134,7 @@ class _Finding:
     def _source(self, packet: Packet) -> MaybeSource:
         """Return what nat has made of the source of a first packet that has come through."""
         chain = "INPUT" if packet.route == "INPUT" and self.hook != "output" else "POSTROUTING"
-        if "SNAT" not in packet.statuses or packet.snat is None:
+        if packet.snat is None or not may_have(packet, "SNAT"):
             return MaybeSource(chain, "", None)
         port = self.asked.source_port if self.is_error else packet.source_port
         lost = _lost(packet, "source")
@@ -146,7 +146,7 @@ class _Finding:
         """Yield where the first packet may have been sent, each place once."""
         found: dict[object, _Sent] = {}
         for packet in self._through(start_of(first, self.hook), turns):
-            text = self._target_text(packet) if "DNAT" in packet.statuses else ""
+            text = self._target_text(packet) if may_have(packet, "DNAT") else ""
             found.setdefault((text, packet.mark), _Sent(packet, text))  # rules may ask for the mark
         if len({one.text for one in found.values()}) > MOST_TARGETS:
             raise TooLargeError
@@ -263,7 +263,7 @@ class _Finding:
                 if (turn.stage.table, turn.stage.chain) == ("nat", chain) and turn.stage.route in {"", route}
             ]
             for packet in self._through(first._replace(route=route), turns):
-                if "SNAT" in packet.statuses and self._may_be(packet.source, to):
+                if may_have(packet, "SNAT") and self._may_be(packet.source, to):
                     line = packet.snat_by.line if packet.snat_by else 0
                     changed = (("destination", line), ("destination_port", line))
                     yield show_host(to), End(None, None, CLIENT, None, changed)

@@ -95,6 +95,11 @@ def state(test: Test, packet: Packet, _host: Host) -> Truth:
     return known(test, holds=False)
 
 
+def may_have(packet: Packet, status: str) -> bool:
+    """Whether the packet's connection has a status, SNAT or DNAT, or may have it."""
+    return not packet.statuses.isdisjoint({status, PERHAPS[status]})
+
+
 def _perhaps(packet: Packet, wanted: frozenset[str]) -> bool:
     """Whether the connection may have one of the statuses that are wanted."""
     return any(PERHAPS[status] in packet.statuses for status in wanted & _REWRITTEN)
