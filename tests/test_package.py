@@ -33,11 +33,10 @@ pytestmark = pytest.mark.skipif(
     reason="needs build and twine (pip install '.[lint]')",
 )
 
-# They go through all that the program asks of typer, rich, networkx, graphviz, jinja2 and pyyaml.
+# They go through what the program asks of typer, rich, networkx, graphviz, jinja2 and pyyaml.
 OF_LIBRARIES = (
     "tests/test_jumps.py",
     "tests/test_manual.py",
-    "tests/test_startup.py",
     "tests/supplied/test_pods.py",
     "tests/render/test_golden.py",
 )

@@ -10,7 +10,7 @@ import iptviz
 from tests.kernel.frames import CLIENT, Sent
 from tests.kernel.lab import BACKENDS
 from tests.kernel.random_tables import in_other_family
-from tests.kernel.test_delivery import by_a_program
+from tests.kernel.test_delivery import SETTINGS, by_a_program
 from tests.kernel.test_packets import asked, matched, predicted
 from tests.kernel.wire import wire
 
@@ -163,10 +163,16 @@ def test_each_way_to_select_does_what_the_kernel_does(backend: str, family: int,
             selecting = rule.format(**NAMES[family])
             lab.router.run("ip", f"-{family}", "rule", "add", *selecting.split(), "priority", "500")
             (tmp_path / "routes").write_text(shown(lab))
-            for sent, mark in packets(family, 4000 + number):
+            (tmp_path / "sysctl").write_text(SETTINGS.format(0))
+            for sent, mark in packets(family, 4000 + number, rule):
                 lab.send(sent) if mark is None else by_a_program(lab, sent, mark)
                 after = iptviz.load(lab.router.save("-c").encode())
-                question = asked(sent, out_iface=None, routes=str(tmp_path / "routes"), mark=mark or 0)
+                question = asked(
+                    sent,
+                    out_iface=None,
+                    mark=mark or 0,
+                    **{name: str(tmp_path / name) for name in ("routes", "sysctl")},
+                )
                 outcomes = iptviz.packet(after, **question).outcomes
                 if mark is None or rule not in UNTOLD:
                     name = f"{selecting}, {'arriving' if mark is None else f'sent with mark {mark} to {sent.dport}'}"
@@ -183,9 +189,9 @@ class Sending(NamedTuple):
     mark: int | None
 
 
-def packets(family: int, port: int) -> Iterator[Sending]:
-    """Yield a packet that arrives, and some that the router sends: mangle marks those that do not go to port 82."""
-    for mark, dport in ((None, 80), (0, 80), (8, 82)):
+def packets(family: int, port: int, rule: str) -> Iterator[Sending]:
+    """Yield a packet that arrives, and what the router sends: mangle marks what does not go to port 82."""
+    for mark, dport in ((None, 80), (0, 80), *([(8, 82)] if "fwmark" in rule else [])):
         source = CLIENT if mark is None else "10.2.0.1"
         sent = Sent(
             "10.2.0.5", "udp", port + 100 * (dport - 80) + (mark or 0) * 10, dport, tos=0x10, source=source

@@ -6,9 +6,9 @@ import pytest
 
 import iptviz
 from tests.engine.test_interpreter import dump_of
-from tests.kernel.counters import make_counter
 from tests.kernel.frames import Sent
 from tests.kernel.lab import BACKENDS
+from tests.kernel.netlink import make_counter
 from tests.kernel.random_tables import in_other_family
 from tests.kernel.rare_frames import FOR_DESTINATION, Rare
 from tests.kernel.test_packets import asked, matched

@@ -19,6 +19,7 @@ import pytest
 
 import iptviz
 from tests.kernel.lab import BACKENDS, NOTHING
+from tests.kernel.netlink import forget_connections
 from tests.kernel.random_matches import random_match, sets
 from tests.kernel.rare_frames import WITH_PORTS, random_rare
 from tests.kernel.universe import in_family
@@ -156,7 +157,7 @@ def _rules(lab: Wire, batch: Batch) -> list[iptviz.Rule]:
 def send(lab: Wire, rare: Rare) -> None:
     """Send a packet, as the first of its connection."""
     if rare.protocol not in WITH_PORTS:
-        lab.router.run("conntrack", "-F")  # nothing but addresses tells such connections apart
+        forget_connections(lab.router.name)  # nothing but addresses tells such connections apart
     if rare.is_own:
         lab.own.sendto(rare.packet(), (rare.destination, 0))
     else:

@@ -357,3 +357,49 @@ def test_interfaces_of_addresses_and_settings_keep_their_pseudonyms(folder: Path
         assert sources[0] == ({"198.19.9.1"} if verdict == "ACCEPT" else set())
         assert not sources[1] & {"MASQUERADE", "198.19.9.1"}
         assert not re.search(r"uplink7|tunnel8|198\.1[89]\.", json.dumps(hidden))
+
+
+NAT = """*nat
+:PREROUTING ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -d 198.18.0.10/32 -p tcp -j DNAT --to-destination 198.19.7.7:8080
+-A POSTROUTING -o tunnel8 -j MASQUERADE
+COMMIT
+*filter
+:FORWARD ACCEPT [0:0]
+-A FORWARD -d 198.19.7.7/32 -m connmark --mark 0x7 -j DROP
+COMMIT
+"""
+CONNECTIONS = (
+    "tcp 6 99 ESTABLISHED src=198.18.5.5 dst=198.18.0.10 sport=4000 dport=80 src=198.19.7.7 dst=198.19.0.1 sport=8080 "
+    "dport=4000 [ASSURED] mark=7 secctx=paying helper=shop use=1\n"
+)
+
+
+@pytest.mark.parametrize("cut", [0, 30])
+def test_a_list_of_connections_says_the_same_in_pseudonyms(tmp_path: Path, cut: int) -> None:
+    (tmp_path / "dump.rules").write_text(NAT)
+    (tmp_path / "paying").write_text(CONNECTIONS + CONNECTIONS[:cut])
+    typed = (
+        "packet", str(tmp_path / "dump.rules"), "--dst", "198.18.0.10", "--protocol", "tcp", "--dport", "80", "--mark", "0",
+        "--conntrack", str(tmp_path / "paying"), "--json",
+    )  # fmt: skip
+    for source, port in (("198.18.5.5", "4000"), ("198.18.5.6", "4001")):
+        words = (*typed, "--src", source, "--sport", port)
+        plain, hidden = run(*words), run(*words, "--redact")
+        assert plain[0] == hidden[0] == 0
+        assert fates(plain[1]) == fates(hidden[1])
+        assert not SECRET.search(hidden[1])
+
+
+def test_conditions_about_connections_are_told_in_pseudonyms(tmp_path: Path) -> None:
+    (tmp_path / "dump.rules").write_text(NAT)
+    words = (
+        "packet", str(tmp_path / "dump.rules"), "--src", "198.18.5.5", "--dst", "198.18.0.10", "--protocol", "tcp", "--sport",
+        "4000", "--dport", "80", "--mark", "0", "--ctstate", "ESTABLISHED", "--json", "--assume",
+        "the connection was DNATed to 198.19.7.7:8080",
+    )  # fmt: skip
+    plain, hidden = run(*words), run(*words, "--redact")
+    assert plain[0] == hidden[0] == 0
+    assert fates(plain[1]) == fates(hidden[1])
+    assert not SECRET.search(hidden[1])
