@@ -240,6 +240,11 @@ CONDITION_KINDS = {
         "packet is bridged within {}", "packet is not bridged within {}",
         "an interface that may be a bridge: cni0", names="interface",
     ),
+    "hairpin": ConditionKind(
+        "{} sends back by the port from which a packet came (hairpin mode)",
+        "{} does not send back by the port from which a packet came (no hairpin mode)",
+        "a bridge: cni0", names="interface",
+    ),
     "delivery": ConditionKind(
         "routing delivers packets of {} to this node", "routing does not deliver packets of {} to this node",
         "a mark as TPROXY sets it, or any; ip rule and the table that it names tell: 0x1, 0x1/0x1",

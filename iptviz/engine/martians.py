@@ -38,7 +38,8 @@ _OWN_LOOPBACK = _network("127.0.0.1")
 _NOWHERE, _EVERYWHERE = _network("0.0.0.0"), _network("255.255.255.255")  # noqa: S104 - addresses of packets
 _NO_SOURCES = tuple(map(_network, ("224.0.0.0/4", "255.255.255.255")))
 _SIX_LOOPBACK, _SIX_GROUPS = _network("::1"), _network("ff00::/8")
-_SIX_UNFORWARDED = {"::": _network("::"), "fe80::/10": _network("fe80::/10")}
+LINK_LOCAL = _network("fe80::/10")
+_SIX_UNFORWARDED = {"::": _network("::"), "fe80::/10": LINK_LOCAL}
 
 
 def lies_in(address: Network | None, network: Network) -> bool:
@@ -86,10 +87,24 @@ class Martians:
             or self._by_reverse_path(packet)
         )
 
-    def when_forwarded(self, packet: Packet) -> str | None:
-        """Return why a packet is not forwarded for its source; None where it is."""
-        found = (text for text, network in _SIX_UNFORWARDED.items() if lies_in(packet.source, network))
-        return next((f"source {text} is not forwarded" for text in found), None)
+    def when_forwarded(self, packet: Packet, answer: Answer) -> str | None:
+        """Return why a packet is not forwarded for its source; None where it is.
+
+        What leaves by the interface by which it came is not asked for it (ip6_forward in net/ipv6/ip6_output.c).
+
+        Raises:
+            UndecidedError: that hangs on by which interface it came.
+        """
+        text = next((text for text, one in _SIX_UNFORWARDED.items() if lies_in(packet.source, one)), None)
+        if text is None or self._leaves_as_it_came(packet, answer):
+            return None
+        return f"source {text} is not forwarded to another link"
+
+    def _leaves_as_it_came(self, packet: Packet, answer: Answer) -> bool:
+        came, leaves = packet.in_interface, packet.leaves_by
+        if came is None:
+            return leaves is not None and answered(Condition("in-interface", leaves), answer)
+        return came == leaves if leaves else answered(Condition("out-interface", came), answer)
 
     def _for_loopback(self, packet: Packet, answer: Answer) -> str | None:
         ends = {"destination": packet.destination, "source": packet.source}

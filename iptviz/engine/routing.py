@@ -10,12 +10,13 @@ net/ipv4/netfilter/iptable_mangle.c), not with those of later tables.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.host import FIXED_TYPES
-from iptviz.engine.martians import LOOPBACK, Martians, lies_in
+from iptviz.engine.martians import LINK_LOCAL, LOOPBACK, Martians, lies_in
 from iptviz.engine.meanings.connections import UNTRACKED
 from iptviz.engine.moves import Lost, On
 from iptviz.engine.packet import ANSWER
@@ -225,8 +226,8 @@ class Routing:
             return delivered
         forwarded = self._sent_on(packet._replace(route="FORWARD", to_this_node=False), answer)
         if self._is_bridged(forwarded, answer):
-            return On(forwarded._replace(leaves_by=packet.in_interface))
-        why = self._unforwarded(packet, answer)
+            return self._bridged(forwarded._replace(leaves_by=packet.in_interface), answer)
+        why = self._unforwarded(forwarded, answer)
         if why is not None:
             return Lost(packet, why)
         if _expires(packet, answer):
@@ -238,16 +239,25 @@ class Routing:
             return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
         return On(forwarded._replace(ttl=packet.ttl - 1))
 
+    def _bridged(self, packet: Packet, answer: Answer) -> On | Lost:
+        """Let a bridge pass a packet on; none goes back by the port from which it came without hairpin mode."""
+        name = packet.in_interface or ""
+        if _goes_back(packet) and not answered(Condition("hairpin", name), answer):
+            return Lost(packet, f"{name} does not send back by the port it came from: no hairpin mode")
+        return On(packet)
+
     def _is_bridged(self, packet: Packet, answer: Answer) -> bool:
         """Whether a packet that leaves by the interface by which it came is bridged there, not routed.
 
-        Then nothing is taken off its time to live (br_nf_pre_routing_finish in net/bridge/br_netfilter_hooks.c);
-        where that makes no difference, nobody asks.
+        Then nothing is taken off its time to live (br_nf_pre_routing_finish in net/bridge/br_netfilter_hooks.c),
+        and what goes back to its sender hangs on the port (should_deliver in br_forward.c); where neither makes a
+        difference, nobody asks.
         """
         name, leaves_by = packet.in_interface, packet.leaves_by
         if not name or name == "lo" or packet.proxied or leaves_by not in (None, name):
             return False
-        if not self.asks_ttl() and (packet.ttl is None or packet.ttl >= _LEAST_TTL):
+        back = _goes_back(packet) and not _NO_BRIDGE.match(name)
+        if not back and not self.asks_ttl() and (packet.ttl is None or packet.ttl >= _LEAST_TTL):
             return False
         if self.host.sysctl(_BRIDGED_RULES[self.host.version]) == "0":
             return False
@@ -263,6 +273,16 @@ class Routing:
         if self._is_led_here(packet, answer):
             return On(packet._replace(route="INPUT", to_this_node=False))
         return None
+
+    def _is_local_by(self, packet: Packet, answer: Answer) -> bool:
+        """Whether a link-local address is that of the interface by which a packet came: each link has its own."""
+        addresses = (self.host.addresses or {}).items()
+        names = [name for name, held in addresses if any(one.address == packet.destination for one in held)]
+        if not names or packet.route == "OUTPUT":
+            return True
+        if packet.in_interface is None:
+            return answered(Condition("in-interface", ", ".join(names)), answer)
+        return packet.in_interface in names
 
     def _led_elsewhere(self, packet: Packet, answer: Answer) -> bool:
         """Whether a rule that is asked before the node's own addresses are leads a packet away from it."""
@@ -327,12 +347,14 @@ class Routing:
         version = self.host.version if address is None else address.version
         side = Side("in-interface", packet.in_interface)
         setting = self.settings.unforwarding(version, side, answer)
-        return f"not forwarded: {setting} is 0" if setting else self.martians.when_forwarded(packet)
+        return f"not forwarded: {setting} is 0" if setting else self.martians.when_forwarded(packet, answer)
 
     def _is_local(self, packet: Packet, answer: Answer) -> bool:
         local = packet.to_this_node
         if local is None:
             local = self.host.is_local(packet.destination)
+        if local and packet.to_this_node is None and lies_in(packet.destination, LINK_LOCAL):
+            local = self._is_local_by(packet, answer)
         if local is not None:
             return local
         if not packet.dnat or packet.part == ANSWER:
@@ -340,6 +362,15 @@ class Routing:
         # Where a connection was sent is one endpoint; a first packet may be sent to each of many.
         chosen = packet.destination if packet.part else None
         return answered(Condition("endpoint-local", show_host(chosen) if chosen else "DNAT"), answer)
+
+
+_NO_BRIDGE = re.compile(r"cali|veth|lxc|eni|gke|azv|eth|en[ops]|wl|tun|wg|vxlan|flannel|cilium|ipvl|macvl")
+"""Names of devices that are no bridges."""
+
+
+def _goes_back(packet: Packet) -> bool:
+    """Whether a packet is for its own sender, as of a pod that is sent to itself through a service."""
+    return packet.source is not None and packet.source == packet.destination
 
 
 def _asking(packet: Packet, answer: Answer) -> HasMark:

@@ -120,6 +120,7 @@ _ANSWERS: dict[str, Callable[[str, Facts], bool | None]] = {
     "untracked-type": lambda _value, _facts: True,
     "group": lambda _value, _facts: False,
     "cookie": lambda _value, _facts: False,
+    "hairpin": lambda _value, _facts: False,
     "delivery": lambda _value, _facts: False,
     "bridged": lambda _value, _facts: False,
     "tracking": lambda _value, _facts: True,
