@@ -122,6 +122,8 @@ class Routing:
         local = self._is_own(packet.destination) if packet.to_this_node is None else packet.to_this_node
         if packet.route == "OUTPUT" and local:
             return packet._replace(leaves_by="lo")
+        if packet.route != "OUTPUT" and lies_in(packet.destination, LINK_LOCAL):
+            return packet._replace(leaves_by=packet.in_interface)  # ip6_route_input looks at that link alone
         route = self._route_of(packet, answer) if self.host.out_interface is None else None
         leads_on = route is not None and route.kind not in REFUSING  # which IPv6 shows with lo
         return packet._replace(leaves_by=route.device if route and leads_on else self.host.out_interface)
@@ -270,7 +272,8 @@ class Routing:
         many = self._for_many(packet, answer)
         if many is not None:
             return many
-        if self._is_led_here(packet, answer):
+        elsewhere = lies_in(packet.destination, LINK_LOCAL)  # that of another link
+        if not elsewhere and self._is_led_here(packet, answer):
             return On(packet._replace(route="INPUT", to_this_node=False))
         return None
 

@@ -21,6 +21,11 @@ _BY_FLANNEL = ("FLANNEL-POSTRTG", "POSTROUTING")
 _CALICO = "cali-FORWARD"
 
 
+def may_be_bridge(name: str) -> bool:
+    """Whether an interface has a name that programs give bridges of pods."""
+    return _BRIDGE.fullmatch(name) is not None
+
+
 class Bridge(NamedTuple):
     """A bridge whose ports have addresses of `network`; `rule` tells it, None where a route does."""
 
@@ -37,7 +42,7 @@ def bridges(dump: Dump, routes: Routes | None) -> list[Bridge]:
 def _routed(routes: Routes, version: int) -> Iterator[Bridge]:
     for route in routes.routes:
         direct = route.table == "main" and route.kind == "unicast" and route.gateway is None
-        if direct and route.network.version == version and _BRIDGE.fullmatch(route.device or ""):
+        if direct and route.network.version == version and may_be_bridge(route.device or ""):
             yield Bridge(route.device or "", route.network)
 
 

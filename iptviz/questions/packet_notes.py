@@ -16,6 +16,7 @@ from iptviz.engine.meanings.connections import may_begin
 from iptviz.engine.past import ERRORS
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
+from iptviz.kube.bridges import may_be_bridge
 from iptviz.kube.families import SERVICE_CHAINS
 from iptviz.kube.mode import mode_of
 from iptviz.questions.packet_fields import FIELDS
@@ -46,6 +47,8 @@ _NODE_OPTIONS = {
     "recent": "--recent", "sysctl": "--sysctl", "conntrack": "--conntrack",
 }  # fmt: skip
 """The options of the command that tell of the node, by the parameters of `iptviz.packet`."""
+
+_BRIDGED = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
 
 _USUAL = {"mark": "0 (fits almost all packets arriving from the network)"}
 """What nearly every packet has, for who cannot know better."""
@@ -161,8 +164,7 @@ def packet_notes(
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
-    if hook == "output":
-        yield from _copy_notes(host, outcomes)
+    yield from _copy_notes(host, outcomes) if hook == "output" else _bridge_notes(host, start)
     if _hangs_on_all_targets(outcomes):
         yield remark("targets-mixed")
     yield from (
@@ -172,6 +174,17 @@ def packet_notes(
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     known = given_of(start, host) | ({"conntrack": ""} if listed else {})
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open, known)
+
+
+def _bridge_notes(host: Host, start: Packet) -> Iterator[Item]:
+    """Say what must be so for rules to see a packet between two ports of one bridge (br_netfilter_hooks.c)."""
+    name, setting = start.in_interface or "", _BRIDGED[host.version]
+    networks = [one.network for one in (host.addresses or {}).get(name, ()) if one.network is not None]
+    neighbours = start.destination is not None and any(net.contains(start.destination) for net in networks)
+    if may_be_bridge(name) and neighbours and not host.is_local(start.destination):
+        value = host.sysctl(setting)
+        if value != "1":
+            yield remark("bridged-unseen", bridge=name, setting=setting, off=value == "0")
 
 
 def _copy_notes(host: Host, outcomes: tuple[Outcome, ...]) -> Iterator[Item]:

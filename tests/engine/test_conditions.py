@@ -59,8 +59,8 @@ EXAMPLES = {
     "untracked-type": (Condition("untracked-type", "151"), "this kernel leaves ICMPv6 type 151 untracked",
                        "this kernel tracks ICMPv6 type 151"),
     "hairpin": (
-        Condition("hairpin", "cni0"), "cni0 sends back by the port from which a packet came (hairpin mode)",
-        "cni0 does not send back by the port from which a packet came (no hairpin mode)",
+        Condition("hairpin", "shop-br"), "shop-br sends back by the port from which a packet came (hairpin mode)",
+        "shop-br does not send back by the port from which a packet came (no hairpin mode)",
     ),
     "cookie": (
         Condition("cookie", ""), "this ACK answers a SYN/ACK of SYNPROXY", "this ACK answers no SYN/ACK of SYNPROXY",

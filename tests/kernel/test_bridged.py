@@ -133,3 +133,44 @@ def test_what_dnat_sends_to_a_neighbour_may_be_bridged(backend: str, tmp_path: P
         (only,) = iptviz.packet(before, **question, ttl=ttl, sysctl=str(tmp_path / "off")).outcomes
         assert predicted(only) == truths[ttl, "0"]
     assert truths[1, "1"]["mangle", "POSTROUTING", 1] == 1  # it leaves with what it came with
+
+
+TO_ITSELF = """*nat
+-A PREROUTING -d 10.96.0.11/32 -p udp -j DNAT --to-destination 10.245.0.2:8080
+-A POSTROUTING -p udp
+COMMIT
+*filter
+-A FORWARD -p udp
+COMMIT
+*raw
+-A OUTPUT -j DROP
+COMMIT
+"""
+"""What a pod sends to itself through a service."""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_bridge_sends_back_by_the_port_from_which_it_came_in_hairpin_mode(
+    backend: str, tmp_path: Path
+) -> None:
+    truths: dict[tuple[bool, bool], Rules] = {}
+    with bridge(backend) as (node, client):
+        node.load(TO_ITSELF)
+        for name, command in {"addresses": "addr", "routes": "route"}.items():
+            (tmp_path / name).write_text(node.run("ip", command))
+        before = iptviz.load(node.save("-c").encode())
+        for called, hairpin in ((True, False), (True, True), (False, False)):
+            node.run("sysctl", "-qw", f"net.bridge.bridge-nf-call-iptables={int(called)}")
+            node.run("ip", *f"link set cli type bridge_slave hairpin {('off', 'on')[hairpin]}".split())
+            sent = Sent("10.96.0.11", "udp", 4000 + 10 * called + hairpin, 80, source="10.245.0.2")
+            truths[called, hairpin], before = counted(node, client, sent, before)
+    told = iptviz.packet(
+        before, src="10.245.0.2", dst="10.96.0.11", protocol="udp", sport=4000, dport=80, in_iface="br0", mark=0,
+        addresses=str(tmp_path / "addresses"), routes=str(tmp_path / "routes"),
+    ).outcomes  # fmt: skip
+    said = {}
+    for one in told:
+        holds = {need.condition.kind: need.holds for need in one.when}
+        said[holds["bridged"], holds.get("hairpin", False)] = one.verdict, predicted(one)
+    assert {case: rules for case, (_, rules) in said.items()} == truths
+    assert [case for case, (verdict, _) in said.items() if verdict == "DROP"] == [(True, False)]

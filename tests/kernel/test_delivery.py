@@ -11,6 +11,7 @@ import pytest
 import iptviz
 from iptviz.checks.wording import sentence
 from tests.kernel.frames import Sent
+from tests.kernel.lab import BACKENDS
 from tests.kernel.namespaces import inside
 from tests.kernel.random_tables import in_other_family
 from tests.kernel.test_packets import asked, known_of_tracking, matched, predicted
@@ -305,3 +306,34 @@ def test_what_is_sent_to_any_router_stays_on_this_one(tmp_path: Path) -> None:
         counted, after = asking.counted()
         (outcome,) = iptviz.packet(after, **asked(sent, out_iface=None, local_ips=(), **given)).outcomes
         assert (outcome.verdict, outcome.route, predicted(outcome)) == ("ACCEPT", "INPUT", counted)
+
+
+# --- link-local addresses -----------------------------------------------------------------------------------------
+
+BY_LINK = """*filter
+-A INPUT -p udp
+-A FORWARD -p udp
+-A FORWARD -i cli -o cli -p udp
+COMMIT
+"""
+LINKS = ("addr add fe80::1/64 dev cli nodad", "addr add fe80::2/64 dev srv nodad")
+SENT_ALONG_LINKS = (
+    ("fd10:1::2", "fe80::1", "INPUT"), ("fd10:1::2", "fe80::2", "FORWARD"), ("fe80::5", "fd10:1::9", "FORWARD"),
+    ("fe80::5", "fd10:2::2", ""),
+)  # fmt: skip
+"""Source and destination of what comes in by cli, and which chain is asked about it; empty: none."""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_link_local_addresses_are_those_of_one_link(backend: str, tmp_path: Path) -> None:
+    with wire(backend, 6) as lab:
+        for command in LINKS:
+            lab.router.run("ip", *command.split())
+        lab.router.load(BY_LINK)
+        asking = Asking(lab, tmp_path)
+        for number, (source, destination, route) in enumerate(SENT_ALONG_LINKS):
+            sent = Sent(destination, "udp", 4100 + number, 80, source=source)
+            given = asking.given(addresses=shown(lab, "addr"), routes=shown(lab, *ROUTES))
+            (outcome,), counts = asking.outcomes(sent, **given)
+            assert predicted(outcome) == counts, f"{source} to {destination}: {counts}"
+            assert {chain for _, chain, _ in counts} == ({route} if route else set())

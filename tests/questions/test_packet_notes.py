@@ -211,3 +211,36 @@ def test_of_a_packet_to_a_node_without_its_nat_rules_that_is_said() -> None:
     assert "KUBE-PROXY-CANARY (mangle, line 9) shows that kube-proxy ran on this node: firewalld" in _said_of(
         text
     )
+
+
+ON_BRIDGES = """3: cni0: <BROADCAST,MULTICAST,UP> mtu 1500
+    inet 10.244.1.1/24 brd 10.244.1.255 scope global cni0
+4: eth0: <BROADCAST,MULTICAST,UP> mtu 1500
+    inet 192.168.1.10/24 scope global eth0
+"""
+_NF_CALL = "net.bridge.bridge-nf-call-iptables"
+
+
+@pytest.mark.parametrize(
+    ("asked", "sysctl", "words"),
+    [
+        ({}, "", "if cni0 is a bridge, what it passes on between its ports meets these rules only if"),
+        ({}, f"{_NF_CALL} = 0\n", f"{_NF_CALL} is 0: what bridge cni0 passes on between its ports meets none of these"),
+        ({}, f"{_NF_CALL} = 1\n", ""),
+        ({"dst": "10.244.2.7"}, "", ""),
+        ({"dst": "10.244.1.1"}, "", ""),
+        ({"src": "192.168.1.2", "dst": "192.168.1.3", "in_iface": "eth0"}, "", ""),
+    ],
+)  # fmt: skip
+def test_what_rules_see_of_packets_within_a_bridge_is_said(
+    asked: dict[str, str], sysctl: str, words: str
+) -> None:
+    packet: dict[str, Any] = {"src": "10.244.1.5", "dst": "10.244.1.7", "in_iface": "cni0", "protocol": "udp"}
+    dump = iptviz.load(b"*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")
+    beside = {
+        "addresses": Supplied(ON_BRIDGES, "addr"),
+        **({"sysctl": Supplied(sysctl, "sysctl")} if sysctl else {}),
+    }
+    notes = " ".join(sentences(iptviz.packet(dump, **(packet | asked), **beside).notes))
+    assert ("between its ports" in notes) == bool(words)
+    assert words in notes
