@@ -49,9 +49,9 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "own-addresses-unknown": "the node's own addresses are unknown: assumed that the packet leaves the node "
     "(pass --local-ip or --addresses)",
     "bridged-unseen": lambda *, bridge, setting, off: (
-        f"{setting} is 0: what bridge {bridge} passes on between its ports meets none of these rules"
+        f"{setting} is 0: what bridge {bridge} passes between its ports meets none of these rules"
         if off
-        else f"if {bridge} is a bridge, what it passes on between its ports meets these rules only if {setting} is 1"
+        else f"if {bridge} is a bridge, what it passes between its ports meets these rules only if {setting} is 1"
     ),
     "copy-comes-back": lambda *, destination, joined: (
         f"this node also gets a copy of what it sends to {destination}{', if it has joined' if joined else ''}: "

@@ -224,8 +224,8 @@ _NF_CALL = "net.bridge.bridge-nf-call-iptables"
 @pytest.mark.parametrize(
     ("asked", "sysctl", "words"),
     [
-        ({}, "", "if cni0 is a bridge, what it passes on between its ports meets these rules only if"),
-        ({}, f"{_NF_CALL} = 0\n", f"{_NF_CALL} is 0: what bridge cni0 passes on between its ports meets none of these"),
+        ({}, "", "if cni0 is a bridge, what it passes between its ports meets these rules only if"),
+        ({}, f"{_NF_CALL} = 0\n", f"{_NF_CALL} is 0: what bridge cni0 passes between its ports meets none of these"),
         ({}, f"{_NF_CALL} = 1\n", ""),
         ({"dst": "10.244.2.7"}, "", ""),
         ({"dst": "10.244.1.1"}, "", ""),
@@ -233,14 +233,12 @@ _NF_CALL = "net.bridge.bridge-nf-call-iptables"
     ],
 )  # fmt: skip
 def test_what_rules_see_of_packets_within_a_bridge_is_said(
-    asked: dict[str, str], sysctl: str, words: str
+    asked: dict[str, Any], sysctl: str, words: str
 ) -> None:
     packet: dict[str, Any] = {"src": "10.244.1.5", "dst": "10.244.1.7", "in_iface": "cni0", "protocol": "udp"}
     dump = iptviz.load(b"*filter\n:FORWARD DROP [0:0]\nCOMMIT\n")
-    beside = {
-        "addresses": Supplied(ON_BRIDGES, "addr"),
-        **({"sysctl": Supplied(sysctl, "sysctl")} if sysctl else {}),
-    }
-    notes = " ".join(sentences(iptviz.packet(dump, **(packet | asked), **beside).notes))
+    packet |= {"addresses": Supplied(ON_BRIDGES, "addr"), **asked}
+    packet |= {"sysctl": Supplied(sysctl, "sysctl")} if sysctl else {}
+    notes = " ".join(sentences(iptviz.packet(dump, **packet).notes))
     assert ("between its ports" in notes) == bool(words)
     assert words in notes
