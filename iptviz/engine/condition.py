@@ -52,6 +52,11 @@ class Condition(NamedTuple):
             as_left(self.since),
         ))  # fmt: skip
 
+    @property
+    def question(self) -> str:
+        """What it asks, such as `whether source in 10.244.0.0/16`."""
+        return f"whether {Assumption(self, holds=not CONDITION_KINDS[self.kind].denies).text}"
+
 
 class Assumption(NamedTuple):
     """A condition together with its answer."""

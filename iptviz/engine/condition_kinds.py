@@ -137,6 +137,7 @@ class ConditionKind(NamedTuple):
         plain: a pattern of all values that name nothing.
         per_rule: what is asked about changes as rules ask, so two rules ask two questions.
         always_said: the answers of which a case that one of them comes to is always told: it is not `otherwise`.
+        denies: what is said when the answer is yes is a denial, so that one asks for the contrary.
         details: how what else a rule asks stands after the value, and a pattern of it; empty: nothing does.
         say: returns a value in the words that stand for {}.
         hear: returns the value that words mean; None where the words are another kind's.
@@ -153,6 +154,7 @@ class ConditionKind(NamedTuple):
     plain: str = ""
     per_rule: bool = False
     always_said: tuple[bool, ...] = ()
+    denies: bool = False
     details: tuple[str, str] | None = None
     say: Callable[[str], str] = _same
     hear: Callable[[str], str | None] = _same
@@ -252,11 +254,11 @@ CONDITION_KINDS = {
     ),
     "rewriting": ConditionKind(
         "nat has not rewritten the connection", "nat has rewritten the connection", settled_by=("conntrack",),
-        always_said=(True,),
+        always_said=(True,), denies=True,
     ),
     "nat-helper": ConditionKind(
         "no NAT helper has rewritten the connection", "a NAT helper has rewritten the connection",
-        always_said=_EITHER,
+        always_said=_EITHER, denies=True,
     ),
     "direction": ConditionKind(
         "packet is a reply", "packet is not a reply", settled_by=("conntrack",),

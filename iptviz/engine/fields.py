@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.marks import as_left
 from iptviz.engine.regions import Range, Region, everything, region_of
@@ -167,7 +167,7 @@ class Field(NamedTuple):
         """What it is called in a sentence: `the source`, or `whether` and the question."""
         if self.kind in FIELD_KINDS:
             return f"the {self.kind.replace('-', ' ')}{as_left(self.since)}"
-        return f"whether {Assumption(Condition(*self), holds=True).text}"
+        return Condition(*self).question
 
     @property
     def least(self) -> int | str:

@@ -13,10 +13,12 @@ from iptviz.engine.hooks import Hooks
 from iptviz.engine.journey import Journey
 from iptviz.engine.knowing import known_fields, within_bounds
 from iptviz.engine.matching import rule_truth
+from iptviz.engine.meanings.connections import INVALID, begins_none
 from iptviz.engine.outcome import Outcome, Told, told_cases
 from iptviz.engine.packet import Packet
 from iptviz.engine.unknowns import Unknowns, cannot_be
 from iptviz.errors import DumpError, PacketError
+from iptviz.intake.remark import remark
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.pasts import pasts_of
 from iptviz.paths.survey import Evidence
@@ -139,6 +141,8 @@ def packet(
     rules = list(map(DumpRules, dumps))
     tracked = tracked_connections(snapshot, conntrack)
     asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
+    if begins_none(asked, host):
+        asked, found = asked._replace(state=INVALID), (*found, remark("begins-no-connection"))
     pasts = pasts or pasts_of(dumps, rules, host, asked, hook)
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
     hooks = Hooks(rules, host, asked.state, unseen, beyond, pasts=pasts)

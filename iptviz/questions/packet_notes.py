@@ -12,7 +12,6 @@ from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
 from iptviz.engine.hooks import STAGES
-from iptviz.engine.meanings.connections import may_begin
 from iptviz.engine.past import ERRORS
 from iptviz.engine.path import steps_of
 from iptviz.intake.remark import remark
@@ -151,8 +150,6 @@ def packet_notes(
     yield from _limit_notes(journey, outcomes)
     if any(dump.lacks_lines for dump in dumps):
         yield from _cut_notes(journey, outcomes)
-    if start.state == "NEW" and not may_begin(start, journey.hooks.host):
-        yield remark("begins-no-connection")
     pasts = journey.hooks.pasts
     is_error = start.state == "RELATED" and start.protocol in {None, *ERRORS}
     if (start.state == "ESTABLISHED" or is_error) and not (pasts and pasts.sure):

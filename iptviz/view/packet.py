@@ -6,7 +6,7 @@ from itertools import groupby, takewhile
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
-from iptviz.engine.condition import Assumption, clauses
+from iptviz.engine.condition import clauses
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
 from iptviz.questions.meant import meant_by
 from iptviz.view.blocks import Fact, Facts, Figure, Heading, Notes, Tree, View, flattened, later, verdict_fact
@@ -175,7 +175,7 @@ def _conditions(result: PacketResult) -> str:
     assumed = {need.condition for need in assumed_of(result)}
     needs = (need.condition for outcome in result.outcomes for need in outcome.first)
     asked = dict.fromkeys(need for need in needs if need not in assumed)
-    questions = [printable(f"whether {Assumption(condition, holds=True).text}") for condition in asked]
+    questions = [printable(condition.question) for condition in asked]
     if any(note.id == "services-not-decided-here" for note in result.notes):
         questions.append("rules outside this dump, for service addresses (see the notes)")
     if not result.complete:

@@ -229,14 +229,21 @@ def tracked(
     if state == "NEW" and kind in _NEIGHBOURLY_TODAY:
         untracked = answered(Condition("untracked-type", str(kind)), answer)
         return packet._replace(state=UNTRACKED if untracked else INVALID)
-    if state == "NEW" and not may_begin(packet, host):
+    if state == "NEW" and not _may_begin(packet, host):
         return packet._replace(state=INVALID)
     if state == "NEW" and packet.connmark.keep:
         return packet._replace(state=state, connmark=known_mark(0))
     return packet._replace(state=state)
 
 
-def may_begin(packet: Packet, host: Host) -> bool:
+def begins_none(packet: Packet, host: Host) -> bool:
+    """Whether a packet that is taken for the first of a connection is known to begin none."""
+    kind = packet.icmp_type[0] if packet.icmp_type and packet.protocol == "ipv6-icmp" else None
+    untracked = kind in _NEIGHBOURLY | _NEIGHBOURLY_TODAY
+    return packet.state == "NEW" and not untracked and not _may_begin(packet, host)
+
+
+def _may_begin(packet: Packet, host: Host) -> bool:
     """Whether a packet may be the first of a connection, as far as its headers are known.
 
     Source: icmp_new and icmpv6_new in nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c; of TCP the
