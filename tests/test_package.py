@@ -30,7 +30,7 @@ FIXTURE = "fixtures/httpd-service/dump.rules"
 
 pytestmark = pytest.mark.skipif(
     not REQUIRED and not (find_spec("build") and find_spec("twine")),
-    reason="needs build and twine (pip install '.[lint]')",
+    reason="needs build and twine (pip install '.[package]')",
 )
 
 # They go through what the program asks of typer, rich, networkx, graphviz, jinja2 and pyyaml.
