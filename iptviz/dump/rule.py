@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _COUNTERS = re.compile(r"\[([\d~]+:[\d~]+)\] ")
 _PLAIN_CHAIN = re.compile(
-    r"-A ([A-Za-z0-9_-]++)(?! [^-!])(?:(?!-A|--ap)[^\n])*+"
+    r"-A ([A-Za-z0-9_-]++)(?! [^-!])(?!.*(?:-A|--ap)).*+"
 )  # the last -A names the chain
 _MAY_COUNT = re.compile("(?<!-)-c|--set-counters")
 
