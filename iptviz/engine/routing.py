@@ -222,7 +222,7 @@ class Routing:
         if packet.in_interface != "lo":
             why = self.martians.when_routed(packet, answer)
             if why is not None:
-                return Lost(packet, why)
+                return self._unless_bridged(packet, why, answer)
         delivered = self._delivered(packet, answer)
         if delivered is not None:
             return delivered
@@ -231,7 +231,7 @@ class Routing:
             return self._bridged(forwarded._replace(leaves_by=packet.in_interface), answer)
         why = self._unforwarded(forwarded, answer)
         if why is not None:
-            return Lost(packet, why)
+            return self._unless_bridged(packet, why, answer)
         if _expires(packet, answer):
             return Lost(packet, "time to live exceeded, not forwarded")
         why = self._refused(packet, answer)
@@ -240,6 +240,19 @@ class Routing:
         if packet.ttl is None:
             return On(forwarded._replace(ttl_taken=packet.ttl_taken + 1))
         return On(forwarded._replace(ttl=packet.ttl - 1))
+
+    def _unless_bridged(self, packet: Packet, why: str, answer: Answer) -> On | Lost:
+        """Lose a packet that is not routed, unless a bridge passes it on, which asks for no route.
+
+        What DNAT has rewritten is routed all the same (br_nf_pre_routing_finish in br_netfilter_hooks.c).
+        """
+        name, on = packet.in_interface or "", packet._replace(route="FORWARD", to_this_node=False)
+        forwarded = self._sent_on(on, answer)
+        off = self.host.sysctl(_BRIDGED_RULES[self.host.version]) == "0"
+        stays = forwarded.leaves_by == name and not _NO_BRIDGE.fullmatch(name)
+        if packet.dnat or packet.proxied or off or not name or not stays:
+            return Lost(packet, why)
+        return On(forwarded) if answered(Condition("bridged", name), answer) else Lost(packet, why)
 
     def _bridged(self, packet: Packet, answer: Answer) -> On | Lost:
         """Let a bridge pass a packet on; none goes back by the port from which it came without hairpin mode."""
@@ -258,7 +271,7 @@ class Routing:
         name, leaves_by = packet.in_interface, packet.leaves_by
         if not name or name == "lo" or packet.proxied or leaves_by not in (None, name):
             return False
-        back = _goes_back(packet) and not _NO_BRIDGE.match(name)
+        back = _goes_back(packet) and not _NO_BRIDGE.fullmatch(name)
         if not back and not self.asks_ttl() and (packet.ttl is None or packet.ttl >= _LEAST_TTL):
             return False
         if self.host.sysctl(_BRIDGED_RULES[self.host.version]) == "0":
@@ -292,8 +305,12 @@ class Routing:
         routes = self.host.routes
         if routes is None or routes.local_first:
             return False
-        route = self._route_of(packet, answer)
-        return route is not None and route.kind not in _HERE
+        sought = self._sought(packet, answer)
+        ends = None if sought is None else routes.before_local(sought)
+        elsewhere = {route is not None and route.kind not in _HERE for route in ends or ()}
+        if len(elsewhere) == 1:
+            return elsewhere.pop()
+        return not answered(Condition("delivery", packet.mark.label or "any"), answer)
 
     def _is_led_here(self, packet: Packet, answer: Answer) -> bool:
         """Whether a route takes a packet to this node that is for none of its addresses.
@@ -367,8 +384,10 @@ class Routing:
         return answered(Condition("endpoint-local", show_host(chosen) if chosen else "DNAT"), answer)
 
 
-_NO_BRIDGE = re.compile(r"cali|veth|lxc|eni|gke|azv|eth|en[ops]|wl|tun|wg|vxlan|flannel|cilium|ipvl|macvl")
-"""Names of devices that are no bridges."""
+_NO_BRIDGE = re.compile(
+    r"(?:cali|veth|lxc(?!br)|en|gke|azv|tun|tap|wg|wl|vxlan|flannel|cilium_).*|eth\d{0,3}"
+)
+"""Names of devices that are no bridges, as programs choose them; a pseudonym begins as they do."""
 
 
 def _goes_back(packet: Packet) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.errors import DumpError
 from iptviz.redact.beside import Beside
 from iptviz.redact.cluster import ClusterRedactor
 from iptviz.redact.named import Named
 from iptviz.redact.snapshot import SOURCE, hidden
 from iptviz.supplied.conntrack import read_connections
 from iptviz.supplied.files import Supplied
+from iptviz.supplied.routes import read_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,10 +38,30 @@ def _file(change: Callable[[Beside, str], str]) -> Callable[[Redactor, Supplied]
     return lambda redactor, file: file._replace(text=change(Beside(redactor), file.text))
 
 
+def _readable(file: Supplied, read: Callable[[str, str], object]) -> None:
+    """Read a file as it stands, so that what is wrong is said of its own lines, but nothing of what they hold.
+
+    Raises:
+        DumpError: it cannot be read.
+    """
+    try:
+        read(*file)
+    except DumpError as error:
+        what = error.what.partition('"')[0].rstrip(": ")
+        raise DumpError(
+            f"{what} (its text is not shown with --redact)", where=error.where, hint=error.hint
+        ) from None
+
+
 def _connections(redactor: Redactor, file: Supplied) -> Supplied:
     """Return a list of connections of which answers name the place: its name may tell something."""
-    read_connections(*file)  # what is wrong is said of the file itself
+    _readable(file, read_connections)
     return Supplied(Beside(redactor).connections(file.text), SOURCE)
+
+
+def _routes(redactor: Redactor, file: Supplied) -> Supplied:
+    _readable(file, read_routes)
+    return file._replace(text=Beside(redactor).routes(file.text))
 
 
 TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
@@ -61,7 +83,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.CLUSTER: lambda redactor, cluster: ClusterRedactor(redactor).cluster(cluster),
     Named.SERVICES: _services,
     Named.ADDRESS_FILE: _file(Beside.addresses),
-    Named.ROUTE_FILE: _file(Beside.routes),
+    Named.ROUTE_FILE: _routes,
     Named.IPSET_FILE: _file(Beside.ipset),
     Named.RECENT_FILE: _file(Beside.recent),
     Named.SYSCTL_FILE: _file(Beside.sysctls),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.errors import quoted
 from iptviz.supplied.lines import SourceLine, read_json, shown
-from iptviz.supplied.routing_rules import all_alike, lies_in, table_name
+from iptviz.supplied.routing_rules import LEGACY_TOS, all_alike, lies_in, table_name
 from iptviz.xtables.address import Network, parse_network, parse_number
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Route(NamedTuple):
         metric: the lower, the better; 0 where none is printed.
         table: its name, or its number where it has none.
         sources: those of which packets take it, where not all do (`from`, in IPv6).
+        tos: the type of service of packets that take it, where not all do (in IPv4); -1 for one that is not read.
     """
 
     network: Network
@@ -49,6 +51,7 @@ class Route(NamedTuple):
     metric: int
     table: str
     sources: Network | None = None
+    tos: int | None = None
 
     def or_by(self, device: str | None, gateway: str | None) -> Route:
         """Return the route that packets take by its own next hop or by another one."""
@@ -59,9 +62,16 @@ class Route(NamedTuple):
 
     def serves(self, sought: Sought) -> bool | None:
         """Whether a packet to its destinations is one of those that take it; None where that is not known."""
-        if self.sources is None:
+        of_tos = self._has_tos(sought)
+        if self.sources is None or of_tos is False:
+            return of_tos
+        of_sources = all_alike({lies_in(source, self.sources) for source in sought.sources})
+        return of_sources if of_tos or of_sources is False else None
+
+    def _has_tos(self, sought: Sought) -> bool | None:
+        if self.tos is None:
             return True
-        return all_alike({lies_in(source, self.sources) for source in sought.sources})
+        return None if sought.tos is None or self.tos < 0 else sought.tos & LEGACY_TOS[4] == self.tos
 
 
 class UsualRoute(NamedTuple):
@@ -92,7 +102,13 @@ def read_line(line: str, place: SourceLine, usual: UsualRoute) -> Route:
     metric = _metric(_after(words, "metric") or "0", place)
     table = table_name(_after(words, "table") or usual.table_of(kind))
     sources = _sources(words[2], network.version, place) if words[1:2] == ["from"] else None
-    return Route(network, kind, device, gateway, metric, table, sources)
+    tos = _tos(words[2]) if words[1:2] == ["tos"] and len(words) > 2 else None  # further on it is a tunnel's
+    return Route(network, kind, device, gateway, metric, table, sources, tos)
+
+
+def _tos(text: str) -> int:
+    """Read a type of service, 0x10, as a number; one that /etc/iproute2 names is -1: it is not known."""
+    return int(text, 16) if re.fullmatch("0x[0-9a-fA-F]{1,2}", text) else -1
 
 
 def read_hop(words: list[str]) -> tuple[str | None, str | None]:
@@ -124,7 +140,10 @@ def _of_object(item: dict[str, object], place: SourceLine, usual: UsualRoute) ->
     table = table_name(shown(item.get("table", usual.table_of(kind))))
     sources = _sources(shown(item["from"]), network.version, place) if "from" in item else None
     metric = _metric(shown(item.get("metric", 0)), place)
-    route = Route(network, kind, device, gateway, metric, table, sources)
+    tos = item.get("tos")  # a number is a tunnel's
+    route = Route(
+        network, kind, device, gateway, metric, table, sources, _tos(tos) if isinstance(tos, str) else None
+    )
     for other in others:
         route = route.or_by(*other)
     return route

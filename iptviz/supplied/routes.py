@@ -120,9 +120,22 @@ class Routes:
 
     def ends(self, sought: Sought) -> frozenset[Route | None] | None:
         """Return the routes of which a packet takes one, None for no route; None where one is not known."""
+        return self._ends(sought, len(self._rules))
+
+    def before_local(self, sought: Sought) -> frozenset[Route | None] | None:
+        """Return the same, as far as rules are asked before the node's own addresses are looked up."""
+        versions = (None, sought.destination.version)
+        places = (
+            at
+            for at, rule in enumerate(self._rules)
+            if rule.usual and rule.leads_to == "local" and rule.version in versions
+        )
+        return self._ends(sought, next(places, len(self._rules)))
+
+    def _ends(self, sought: Sought, last: int) -> frozenset[Route | None] | None:
         found: set[Route | None] = set()
         at, ahead = 0, set[int]()
-        while at < len(self._rules):
+        while at < last:
             rule = self._rules[at]
             selected = rule.selects(sought)
             goes_on = selected is not True
@@ -196,11 +209,13 @@ class Routes:
 
 
 def _among(routes: tuple[Route, ...], route: Route) -> tuple[Route, ...]:
-    """Return the routes to one network with another: of those of the same sources the better one alone."""
-    by_source = {one.sources: one for one in routes}
-    before = by_source.get(route.sources)
-    by_source[route.sources] = route if before is None else _better(before, route)
-    return tuple(sorted(by_source.values(), key=lambda one: -(one.sources.mask if one.sources else -1)))
+    """Return the routes to one network with another: of those for the same packets the better one alone."""
+    asked = {(one.sources, one.tos): one for one in routes}
+    key = route.sources, route.tos
+    asked[key] = _better(asked[key], route) if key in asked else route
+    return tuple(
+        sorted(asked.values(), key=lambda one: (-(one.sources.mask if one.sources else -1), one.tos is None))
+    )
 
 
 def _better(one: Route, other: Route) -> Route:

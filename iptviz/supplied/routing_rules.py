@@ -62,7 +62,7 @@ class Sought(NamedTuple):
 
 # --- what a rule selects by ------------------------------------------------------------------------------------
 
-_LEGACY_TOS = {4: 0x1C, 6: 0xFC}
+LEGACY_TOS = {4: 0x1C, 6: 0xFC}
 """The bits of the type of service that `tos` compares: inet_dsfield_to_dscp, INET_DSCP_LEGACY_TOS_MASK."""
 
 
@@ -98,7 +98,7 @@ def _is_bound_to(name: str, sought: Sought) -> bool | None:
 
 
 def _has_tos(value: int, sought: Sought) -> bool | None:
-    return None if sought.tos is None else sought.tos & _LEGACY_TOS[sought.destination.version] == value
+    return None if sought.tos is None else sought.tos & LEGACY_TOS[sought.destination.version] == value
 
 
 def _is_of(number: int, sought: Sought) -> bool | None:

@@ -419,6 +419,50 @@ def test_what_stays_on_an_interface_may_be_bridged() -> None:
     assert outcome.packet.ttl == 63  # nobody asks
 
 
+ON_BRIDGE = {"in_iface": "br0", "out_iface": "br0", "src": "10.2.0.7", "dst": "10.2.0.5"}
+_FORWARDING_OFF = "net.ipv4.ip_forward=0"
+
+
+def test_a_bridge_passes_on_what_is_not_forwarded() -> None:
+    bridged = "packet is bridged within br0"
+    assert cases(NOTHING, _FORWARDING_OFF, **ON_BRIDGE) == {bridged: "ACCEPT", "": "DROP"}
+    known = (_FORWARDING_OFF, "net.bridge.bridge-nf-call-iptables=0")
+    assert cases(NOTHING, *known, **ON_BRIDGE) == {"": "DROP"}
+    assert cases(NOTHING, _FORWARDING_OFF, **{**ON_BRIDGE, "in_iface": "eth0", "out_iface": "eth0"}) == {
+        "": "DROP"
+    }
+    dnat = "nat|-A PREROUTING -d 10.3.0.1 -j DNAT --to-destination 10.2.0.5"
+    assert cases(dnat, _FORWARDING_OFF, **{**ON_BRIDGE, "dst": "10.3.0.1"}) == {"": "DROP"}
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"), [("lxcbr0", True), ("br-lan", True), ("cali12ab34cd56e", False), ("eth0", False)]
+)
+def test_what_goes_back_to_its_sender_hangs_on_the_port_of_a_bridge(name: str, asked: bool) -> None:
+    dnat = "nat|-A PREROUTING -d 10.3.0.1 -j DNAT --to-destination 10.2.0.7"
+    found = cases(dnat, in_iface=name, out_iface=name, src="10.2.0.7", dst="10.3.0.1")
+    without = f"packet is bridged within {name} and {name} does not send back by the port from which a packet came (no hairpin mode)"
+    assert found == ({without: "DROP", "": "ACCEPT"} if asked else {"": "ACCEPT"})
+
+
+MOVED = """default via 10.2.0.2 dev srv
+10.2.0.0/24 dev srv
+default dev cli table 200
+10:\tfrom all tos 0x10 lookup 200
+100:\tfrom all lookup local
+32766:\tfrom all lookup main
+"""
+
+
+def test_rules_before_the_nodes_own_addresses_leave_open_who_gets_a_packet() -> None:
+    about: dict[str, Any] = {"routes": Supplied(MOVED, "routes"), "out_iface": None, "dst": "10.2.0.1"}
+    rules = "filter|-A FORWARD -j REJECT"
+    here = "routing delivers packets of mark 0x0 to this node"
+    assert cases(rules, **about, tos=None) == {here: "ACCEPT", "": "REJECT"}
+    assert cases(rules, **about, tos=0x10) == {"": "REJECT"}
+    assert cases(rules, **about, tos=0) == {"": "ACCEPT"}
+
+
 SENT_SIX = {
     "src": "fd10:2::1",
     "dst": "fd10:2::",

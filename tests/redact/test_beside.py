@@ -403,3 +403,26 @@ def test_conditions_about_connections_are_told_in_pseudonyms(tmp_path: Path) -> 
     assert plain[0] == hidden[0] == 0
     assert fates(plain[1]) == fates(hidden[1])
     assert not SECRET.search(hidden[1])
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [("--conntrack", "tcp 6 5 ESTABLISHED src=198.18.5.5 paying\n"), ("--routes", "paying via 198.18.5.5\n")],
+)
+def test_what_cannot_be_read_is_not_shown_with_redact(tmp_path: Path, option: str, text: str) -> None:
+    (tmp_path / "dump.rules").write_text(NAT)
+    (tmp_path / "beside").write_text(text)
+    words = (
+        "packet",
+        str(tmp_path / "dump.rules"),
+        "--dst",
+        "198.18.0.10",
+        option,
+        str(tmp_path / "beside"),
+        "--redact",
+    )
+    printed = CliRunner().invoke(app, words)
+    assert printed.exit_code == 2
+    assert "beside:1: " in printed.stderr
+    assert "its text is not shown with --redact" in printed.stderr
+    assert not SECRET.search(printed.stderr)

@@ -440,3 +440,27 @@ def test_rules_of_one_family_choose_nothing_for_the_other() -> None:
         routes.lookup(Sought(network)) for network in map(parse_network, ("8.8.8.8", "fd00::1")) if network
     ]
     assert [(one.kind, one.device) for one in found if one] == [("unreachable", None), ("unicast", "eth6")]
+
+
+BY_TOS = """default via 10.3.0.77 dev e2
+10.5.0.0/16 tos 0x10 via 10.1.0.77 dev e0
+10.6.0.0/16 tos minimize-delay via 10.1.0.77 dev e0
+"""
+BY_TOS_JSON = """[{"dst":"default","gateway":"10.3.0.77","dev":"e2","flags":[]},
+{"dst":"10.5.0.0/16","tos":"0x10","gateway":"10.1.0.77","dev":"e0","flags":[]},
+{"dst":"10.6.0.0/16","tos":"minimize-delay","gateway":"10.1.0.77","dev":"e0","flags":[]}]"""
+
+
+@pytest.mark.parametrize("text", [BY_TOS, BY_TOS_JSON])
+@pytest.mark.parametrize(
+    ("destination", "tos", "device"),
+    [("10.5.0.9", 0x10, "e0"), ("10.5.0.9", 0, "e2"), ("10.5.0.9", None, None), ("10.5.0.9", 0xB0, "e0"),
+     ("10.6.0.9", 0x10, None), ("10.7.0.9", None, "e2")],
+)  # fmt: skip
+def test_routes_may_be_for_one_type_of_service(
+    text: str, destination: str, tos: int | None, device: str | None
+) -> None:
+    to = parse_network(destination)
+    assert to is not None
+    route = read_routes(text, "routes").lookup(Sought(to, tos=tos))
+    assert (route and route.device) == device
