@@ -250,6 +250,7 @@ class Routing:
         forwarded = self._sent_on(on, answer)
         off = self.host.sysctl(_BRIDGED_RULES[self.host.version]) == "0"
         stays = forwarded.leaves_by == name and not _NO_BRIDGE.fullmatch(name)
+        stays = stays and not self.host.is_local(packet.destination)
         if packet.dnat or packet.proxied or off or not name or not stays:
             return Lost(packet, why)
         return On(forwarded) if answered(Condition("bridged", name), answer) else Lost(packet, why)
