@@ -6,7 +6,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from iptviz.errors import DumpError
+from iptviz.errors import DumpError, NothingError
+from iptviz.source.head import BLOCK, is_packed
 from iptviz.source.origin import DEFAULT_LIMIT, read_sources
 
 if TYPE_CHECKING:
@@ -40,10 +41,27 @@ def read_file(path: FileArgument, reader: Callable[[str, str], Read]) -> Read | 
         if path == "-":
             return reader(sys.stdin.buffer.read().decode("utf-8", "replace"), "<stdin>")
         if ":" in path and not os.path.exists(path):  # noqa: PTH110 - BUNDLE:path/inside
-            (source,) = read_sources(path, DEFAULT_LIMIT, lambda _path, _data: False).sources
-            return reader(source.data.decode("utf-8", "replace"), source.name)
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            text = file.read()
+            return reader(*_inside(path))
+        with open(path, "rb") as file:  # noqa: PTH123
+            data = file.read()
+        if is_packed(data[:BLOCK]):
+            return reader(*_inside(path))
+        text = data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise DumpError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=path) from None
     return reader(text, path)
+
+
+def _inside(path: str) -> tuple[str, str]:
+    """Return the text of the one file that is packed, or in a bundle, and its name.
+
+    Raises:
+        DumpError: it cannot be read, or holds several.
+    """
+    try:
+        sources = read_sources(path, DEFAULT_LIMIT, lambda _path, _data: False).sources
+    except NothingError:
+        sources = []
+    if len(sources) != 1:
+        raise DumpError("is a bundle", where=path, hint=f"name a file in it, as {path}:path/inside")
+    return sources[0].data.decode("utf-8", "replace"), sources[0].name
