@@ -246,7 +246,7 @@ def _fits(asked: Packet, flow: Flow) -> bool:
     kind = asked.icmp_type
     return (
         all(known is None or known.contains(own) for known, own in networks)
-        and all(known in {None, own} for known, own in numbers)
+        and all(own is None or known in {None, own} for known, own in numbers)
         and (kind is None or flow.icmp_type is None or kind[0] == flow.icmp_type[0])
     )
 

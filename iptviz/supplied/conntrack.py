@@ -166,12 +166,16 @@ def _can_be(one: TrackedConnection) -> bool:
 _OF_HOSTS = {full_mask(4)}, {full_mask(6)}
 
 
+_PORTLESS = "0", "0"
+"""What conntrack prints of DCCP, of which Linux 6.18 tracks no ports."""
+
+
 def _flow(found: re.Match[str], names: tuple[str, ...]) -> Flow | None:
     first, second, sport, dport, kind, code = found.group(*names)
     source, destination = parse_network(first), parse_network(second)
     if source is None or destination is None:
         return None
-    if sport:
+    if sport and (sport, dport) != _PORTLESS:
         return Flow(source, destination, int(sport), int(dport))
     if kind:
         return Flow(source, destination, icmp_type=(int(kind), int(code)))

@@ -415,6 +415,16 @@ def test_what_a_list_settles_is_not_assumed_otherwise(assumed: str, is_so: bool)
         ask(TWO, **SERVED, conntrack=LIST, assume=(assumed,))
 
 
+@pytest.mark.parametrize("ports", ["", "sport=0 dport=0 "])
+def test_a_list_tells_no_ports_of_what_is_tracked_without(ports: str) -> None:
+    entry = f"unknown 33 9 src=10.1.0.2 dst=10.2.0.2 {ports}src=10.2.0.2 dst=10.1.0.2 {ports}mark=0 use=1\n"
+    about = {"src": "10.1.0.2", "dst": "10.2.0.2", "protocol": "dccp", "sport": 40000, "dport": 80}
+    result = ask(
+        DNAT, **about, tcp_flags=None, ctstate="ESTABLISHED", conntrack=Supplied(entry, "connections")
+    )
+    assert "connection-found" in {note.id for note in result.notes}
+
+
 def test_only_ports_that_a_protocol_has_are_asked_for() -> None:
     entry = "gre 47 9 src=10.1.0.2 dst=10.2.0.2 srckey=0x0 dstkey=0x{0} [UNREPLIED] src=10.2.0.2 dst=10.1.0.{0} srckey=0x{0} dstkey=0x0 mark=0 use=1\n"
     both = Supplied(entry.format(5) + entry.format(6), "connections")
