@@ -20,6 +20,10 @@ def _tables(names: Sequence[str]) -> str:
     return f"{', '.join(names)} {are(names, 'table', 'tables')}"
 
 
+def _overruled(state: str) -> str:
+    return f", not {state} as --ctstate says" if state else ""
+
+
 REMARKS: dict[str, str | Callable[..., str]] = {
     "chain-unseen": "{chain} has no rules in this incomplete dump: its effect is unknown",
     "endpoint-unseen": "{chain} leads to no endpoint in this incomplete dump; on the node it may",
@@ -29,11 +33,20 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "it belongs to a connection that exists",
     "times-not-compared": "how long ago an address came to the recent list {name} is not known: its times count "
     "from the node's start",
-    "connection-found": lambda *, place, reply, state: (
+    "connection-found": lambda *, place, reply, state, instead: (
         f"{place} has the connection of this packet{', which is a reply' if reply else ''}: state {state}"
+        f"{_overruled(instead)}"
     ),
-    "connection-over": "{place} has a connection of this packet's addresses and ports that is over ({of}): a SYN "
-    "begins another",
+    "connection-over": lambda *, place, of, instead: (
+        f"{place} has a connection of this packet's addresses and ports that is over ({of}): a SYN begins another"
+        f"{_overruled(instead)}"
+    ),
+    "connection-refuses": lambda *, place, of, instead: (
+        f"{place} has the connection{f' in state {of}' if of else ''}, in which a packet with these TCP flags is "
+        f"INVALID{_overruled(instead)}"
+    ),
+    "connection-reset": "{place} has a connection of this packet's addresses and ports that was reset: a SYN "
+    "begins another if its sender reset it, or one side had closed it before",
     "connections-match": lambda *, count, options: (
         f"the packet may be of {count:,} tracked connection{'s' if count > 1 else ''}"
         + (f"; pass {', '.join(options)} to tell which" if options else "")

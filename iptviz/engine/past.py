@@ -33,6 +33,9 @@ REPLYING = Condition("direction", "")
 NO_HELPER = Condition("nat-helper", "")
 """That no helper has chosen how to rewrite a connection that it expected."""
 
+BEGINS = Condition("state", "NEW")
+"""That a packet begins a connection, where an old one of its addresses and ports is listed."""
+
 ASKED_FOR = "the address that the client asked for"
 """What the source of a reply becomes, where it is not known which one that is."""
 
@@ -130,10 +133,12 @@ def connected(
     Raises:
         UndecidedError: that hangs on a condition without an answer.
     """
-    found = tracked(packet, "ESTABLISHED" if packet.part else state, host, answer)
+    listed = pasts is not None and pasts.sure
+    if listed and state is None and not packet.part and answered(BEGINS, answer):
+        return On(tracked(packet, "NEW", host, answer))
+    found = tracked(packet, "ESTABLISHED" if packet.part else state, host, answer, listed=listed)
     if found.state in NO_CONNECTION or packet.part:
         return On(found)
-    listed = pasts is not None and pasts.sure
     if found.state == "RELATED" and not listed and not _is_error(found, answer):
         if pasts is not None and not answered(NO_HELPER, answer):
             return Unseen(NO_HELPER)

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.engine.marks import known_mark
+from iptviz.engine.meanings.connections import INVALID
 from iptviz.engine.packet import ANSWER, NEXT, ConnectionTuple, End, Past
 from iptviz.engine.past import ASKED_FOR, ERRORS, Candidate, Pasts
+from iptviz.engine.unknowns import cannot_be
 from iptviz.errors import PacketError
 from iptviz.intake.remark import remark
-from iptviz.xtables.address import full_mask, join_endpoint
+from iptviz.supplied.tcp_flags import fate_in
+from iptviz.xtables.address import full_mask, join_endpoint, parse_network, split_endpoint
 from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.protocols import WITH_PORTS, protocol_name, protocol_number
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from iptviz.engine.condition import Assumption
     from iptviz.engine.packet import Packet
     from iptviz.intake.remark import Remark
     from iptviz.supplied.conntrack import Flow, TrackedConnection, TrackedConnections
+    from iptviz.supplied.tcp_flags import Fate
     from iptviz.xtables.address import Network
 
 _ASKED_ABOUT = {"NEW", "ESTABLISHED", "RELATED"}
@@ -28,7 +33,8 @@ _MOST = 64
 class Settled(NamedTuple):
     """What lists of connections settle: the ways of rewriting, and the packet with the state that it has then.
 
-    `pasts` is None where they settle nothing; `notes` say by which lines they do.
+    `pasts` is None where they settle nothing; `notes` say by which lines they do. With ways and without a state
+    the packet is of such a connection, or begins another.
     """
 
     asked: Packet
@@ -39,11 +45,18 @@ class Settled(NamedTuple):
 class _Found(NamedTuple):
     connection: TrackedConnection
     is_reply: bool
+    fate: Fate = "belongs"
 
     @property
     def state(self) -> str:
-        """The state of another packet of this direction; what was never answered is new still."""
+        """The state of the packet; what was never answered is new still."""
+        if self.fate in _STATES:
+            return _STATES[self.fate]
         return "ESTABLISHED" if self.is_reply or self.connection.replied else "NEW"
+
+
+_STATES: dict[Fate, str] = {"invalid": INVALID, "begins": "NEW"}
+"""The states of packets that are not of a connection whose addresses and ports they have."""
 
 
 def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool, required: bool) -> Settled:
@@ -60,33 +73,50 @@ def settled(asked: Packet, tables: Sequence[TrackedConnections], *, zones: bool,
     is_error = asked.state == "RELATED" and asked.protocol in ERRORS
     connections = [one for table in tables for one in table.connections if zones or one.zone in {None, 0}]
     found = list(_of_errors(asked, connections) if is_error else _matching(asked, connections))
-    over = [one for one in found if _begins_another(asked, one)]
-    if over:
-        return Settled(
-            asked, None, (remark("connection-over", place=_place(over[0]), of=over[0].connection.state),)
-        )
-    answered = [one for one in found if one.state == asked.state]
-    found = answered or found  # what is said to be answered is not of one without an answer
+    as_said = [one for one in found if one.state == asked.state]
+    found = as_said or found  # what is said to be answered is not of one without an answer
     if not found:
         return _none_found(asked, tables, required=required, zones=zones)
-    if len(found) > _MOST or (asked.state == "NEW" and not _is_whole(asked)):
-        return Settled(asked, None, tuple(_several(found, asked)) if required else ())
+    fates = {one.fate for one in found}
+    unsettled = Settled(asked, None, tuple(_several(found, asked)) if required else ())
+    if len(found) > _MOST or len(fates) > 1 or (asked.state == "NEW" and not _is_whole(asked)):
+        return unsettled
+    if fates <= _STATES.keys():
+        return _of_none(asked, found[0])
     candidates = _apart([_candidate(one, asked, is_error=is_error) for one in found])
     if candidates is None:
-        return Settled(asked, None, tuple(_several(found, asked)) if required else ())
-    states = {one.state for one in candidates}
-    state = asked.state if is_error or len(states) > 1 else states.pop()
-    notes = _several(found, asked) if len(found) > 1 else [_found_at(found[0], state)]
+        return unsettled
+    state = None if fates == {"begins-perhaps"} else _common_state(asked, candidates, is_error=is_error)
+    notes = _several(found, asked) if len(found) > 1 else [_found_at(found[0], asked, state)]
     return Settled(asked._replace(state=state), Pasts(tuple(candidates), sure=True), tuple(notes))
 
 
-def _begins_another(asked: Packet, found: _Found) -> bool:
-    """Whether a packet begins a connection anew that is over, as a SYN does (nf_conntrack_proto_tcp.c)."""
-    opens = asked.tcp_flags == frozenset({"SYN"}) or (asked.tcp_flags is None and asked.state == "NEW")
-    return opens and not found.is_reply and found.connection.state in _OVER
+def _common_state(asked: Packet, candidates: Sequence[Candidate], *, is_error: bool) -> str | None:
+    """Return the state of a packet of one of some connections, which say it themselves where it differs."""
+    states = {one.state for one in candidates}
+    return asked.state if is_error or len(states) > 1 else states.pop()
 
 
-_OVER = {"TIME_WAIT", "CLOSE"}
+def _of_none(asked: Packet, found: _Found) -> Settled:
+    """Return what is known of a packet that is not of the connection whose addresses and ports it has."""
+    name = "connection-over" if found.fate == "begins" else "connection-refuses"
+    said = remark(name, place=_place(found), of=found.connection.state, instead=_instead(asked, found.state))
+    return Settled(asked._replace(state=found.state), None, (said,))
+
+
+def _fate(asked: Packet, one: TrackedConnection, *, is_reply: bool) -> Fate:
+    """Return what becomes of a packet that has the addresses and ports of a connection, by its flags of TCP.
+
+    What is said to be of a connection that exists is not the SYN that may begin another. Without flags it may be
+    of the connection; what is new, and goes the way of the first packet, is taken for a SYN.
+    """
+    flags = asked.tcp_flags
+    if flags is None and asked.state == "NEW" and not is_reply:
+        flags = frozenset({"SYN"})
+    if flags is None or protocol_name(str(one.protocol)) != "tcp":
+        return "belongs"
+    fate = fate_in(one.state, flags, is_reply=is_reply)
+    return "belongs" if fate == "begins-perhaps" and asked.state != "NEW" else fate
 
 
 def _place(found: _Found) -> str:
@@ -94,16 +124,25 @@ def _place(found: _Found) -> str:
     return f"{source}:{line}"
 
 
-def _found_at(found: _Found, state: str | None) -> Remark:
-    return remark("connection-found", place=_place(found), reply=found.is_reply, state=state)
+def _found_at(found: _Found, asked: Packet, state: str | None) -> Remark:
+    if state is None:
+        return remark("connection-reset", place=_place(found))
+    instead = _instead(asked, state)
+    return remark("connection-found", place=_place(found), reply=found.is_reply, state=state, instead=instead)
+
+
+def _instead(asked: Packet, state: str) -> str:
+    """Return the state that a packet was said to have, and has not; NEW may be what nobody has said."""
+    return asked.state if asked.state not in {None, "NEW", state} else ""
 
 
 def _several(found: Sequence[_Found], asked: Packet) -> Iterator[Remark]:
     """Say that several connections may be the packet's, and what of it would tell which one is."""
+    has_ports = asked.protocol is None or asked.protocol in WITH_PORTS
     open_ = {
         "--src": asked.source is None, "--dst": asked.destination is None, "--protocol": asked.protocol is None,
-        "--sport": asked.source_port is None and asked.protocol not in ERRORS,
-        "--dport": asked.destination_port is None and asked.protocol not in ERRORS,
+        "--sport": asked.source_port is None and has_ports,
+        "--dport": asked.destination_port is None and has_ports,
     }  # fmt: skip
     options = tuple(flag for flag, is_open in open_.items() if is_open)
     yield remark("connections-match", count=len(found), options=options)
@@ -140,6 +179,49 @@ def _ends(asked: Packet) -> Iterator[tuple[Network, int | None]]:
             yield one, port
 
 
+# --- what is assumed of a packet whose connection is listed -----------------------------------------------------
+
+
+def refuse_unlisted(given: Sequence[Assumption], pasts: Pasts | None, state: str | None) -> None:
+    """Refuse what is assumed of a connection, and is not so of any that a list has for the packet.
+
+    A packet without a state may begin another.
+
+    Raises:
+        PacketError: something is so of none of the connections that the packet may be of.
+    """
+    if pasts is None or not pasts.sure or state is None:
+        return
+    left: Sequence[Candidate] = pasts.candidates
+    for assumption in given:
+        condition, holds = assumption
+        so = _TOLD.get(condition.kind)
+        if so is not None:
+            left = [one for one in left if any(so(one, value) for value in condition.values) == holds]
+        if not left:
+            raise cannot_be(assumption)
+
+
+_TO_ANY_SOURCE = "MASQUERADE"
+
+
+def _is_end(told: str, value: str) -> bool:
+    """Whether an end that nat gave is what a condition names, which may leave its port out."""
+    (address, port), (asked, asked_port) = split_endpoint(told), split_endpoint(value)
+    return parse_network(address) == parse_network(asked) and (
+        port == asked_port or None in (port, asked_port)
+    )
+
+
+_TOLD: dict[str, Callable[[Candidate, str], bool]] = {
+    "rewriting": lambda one, _: not (one.dnat or one.snat),
+    "direction": lambda one, _: one.part == ANSWER,
+    "dnat": lambda one, value: bool(one.dnat) and _is_end(one.dnat, value),
+    "snat": lambda one, value: bool(one.snat) and (value == _TO_ANY_SOURCE or _is_end(one.snat, value)),
+}
+"""By kinds of conditions whether one is so of a connection."""
+
+
 # --- which connections may be that of the packet ----------------------------------------------------------------
 
 
@@ -148,9 +230,13 @@ def _matching(asked: Packet, connections: Sequence[TrackedConnection]) -> Iterat
     for one in connections:
         if number in {None, one.protocol}:
             if _fits(asked, one.original):
-                yield _Found(one, is_reply=False)
+                yield _found(asked, one, is_reply=False)
             elif _fits(asked, one.reply):
-                yield _Found(one, is_reply=True)
+                yield _found(asked, one, is_reply=True)
+
+
+def _found(asked: Packet, one: TrackedConnection, *, is_reply: bool) -> _Found:
+    return _Found(one, is_reply, _fate(asked, one, is_reply=is_reply))
 
 
 def _fits(asked: Packet, flow: Flow) -> bool:
@@ -160,7 +246,7 @@ def _fits(asked: Packet, flow: Flow) -> bool:
     kind = asked.icmp_type
     return (
         all(known is None or known.contains(own) for known, own in networks)
-        and all(known in {None, own} for known, own in numbers)
+        and all(own is None or known in {None, own} for known, own in numbers)
         and (kind is None or flow.icmp_type is None or kind[0] == flow.icmp_type[0])
     )
 

@@ -22,7 +22,7 @@ from iptviz.intake.remark import remark
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.pasts import pasts_of
 from iptviz.paths.survey import Evidence
-from iptviz.questions.connections import settled
+from iptviz.questions.connections import refuse_unlisted, settled
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host, tracked_connections
 from iptviz.questions.packet_fields import apart, read_packet, with_fields
@@ -141,7 +141,7 @@ def packet(
     rules = list(map(DumpRules, dumps))
     tracked = tracked_connections(snapshot, conntrack)
     asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
-    if begins_none(asked, host):
+    if pasts is None and begins_none(asked, host):
         asked, found = asked._replace(state=INVALID), (*found, remark("begins-no-connection"))
     pasts = pasts or pasts_of(dumps, rules, host, asked, hook)
     start = asked._replace(out_interface=None)  # the host knows: there is none before the packet is routed
@@ -165,6 +165,7 @@ def packet(
     read = read_assumptions(assume, first.family, lambda given: _conditions(answer(given)[1]))
     given = tuple(_as_asked(one, first.family) for one in read)
     _refuse_untrue(given, asked, host, first.family)
+    refuse_unlisted(given, pasts, asked.state)
     journey, outcomes = answer(given)
     if not outcomes:
         told = given[-1]

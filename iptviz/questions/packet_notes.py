@@ -170,6 +170,7 @@ def packet_notes(
     )
     yield from (remark("assumed", assumption=assumption) for assumption in given)
     known = given_of(start, host) | ({"conntrack": ""} if listed else {})
+    known |= {"ctstate": ""} if pasts and pasts.sure else {}  # the list says what can be said of it
     yield from _narrowing_notes(outcomes, journey.unknowns.left_open, known)
 
 

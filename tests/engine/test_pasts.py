@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import iptviz
+from iptviz.checks.wording import text
 from iptviz.engine.path import CONNECTION, steps_of
 from iptviz.errors import PacketError
 from iptviz.supplied.files import Supplied
@@ -326,6 +327,114 @@ def test_a_syn_begins_another_connection_where_one_is_over() -> None:
         assert "connection-over" in {note.id for note in result.notes}
     (last,) = ask(DNAT, dst="10.3.0.1", tcp_flags="ACK", conntrack=over).outcomes
     assert last.packet.dnat == "10.2.0.3:9090"
+
+
+# --- flags of TCP in a listed connection: the kernel judges them in tests/kernel/test_connections.py --------------------
+
+IN_ITS_STATE = {
+    # state in the list, way, flags: the state of the packet, and where it goes or as whom it appears
+    ("SYN_SENT", "there", "ACK"): ("INVALID", None),
+    ("SYN_SENT", "there", "RST"): ("NEW", "10.2.0.3:9090"),
+    ("SYN_SENT", "back", "FIN,ACK"): ("INVALID", None),
+    ("SYN_SENT", "back", "SYN,ACK"): ("ESTABLISHED", "10.3.0.1:80"),
+    ("SYN_RECV", "back", "SYN"): ("INVALID", None),
+    ("ESTABLISHED", "there", "SYN,ACK"): ("INVALID", None),
+    ("ESTABLISHED", "there", "SYN"): ("ESTABLISHED", "10.2.0.3:9090"),
+    ("ESTABLISHED", "there", "FIN"): ("INVALID", None),
+    ("ESTABLISHED", "there", "PSH,ACK"): ("ESTABLISHED", "10.2.0.3:9090"),
+    ("ESTABLISHED", "back", "SYN"): ("INVALID", None),
+    ("ESTABLISHED", "back", "SYN,FIN"): ("INVALID", None),
+    ("LAST_ACK", "there", "SYN,ACK"): ("INVALID", None),
+    ("TIME_WAIT", "there", "SYN"): ("NEW", "10.2.0.2:8080"),
+    ("TIME_WAIT", "there", "SYN,ACK"): ("INVALID", None),
+    ("TIME_WAIT", "back", "SYN"): ("NEW", None),
+    ("CLOSE", "back", "SYN"): ("INVALID", None),
+    ("CLOSE", "back", "RST,ACK"): ("ESTABLISHED", "10.3.0.1:80"),
+}  # fmt: skip
+
+
+def in_state(state: str) -> Supplied:
+    """The first connection of the list in a state; what was never answered says so."""
+    first = LISTED.splitlines()[0].replace("ESTABLISHED", state)
+    unanswered = first.replace(" src=10.2.0.3", " [UNREPLIED] src=10.2.0.3")
+    return Supplied(f"{unanswered if state == 'SYN_SENT' else first}\n", "connections")
+
+
+@pytest.mark.parametrize("ctstate", ["NEW", "ESTABLISHED"])
+@pytest.mark.parametrize(("case", "answer"), IN_ITS_STATE.items(), ids=map(" ".join, IN_ITS_STATE))
+def test_flags_belong_to_a_listed_connection_or_not(
+    case: tuple[str, str, str], answer: tuple[str, str | None], ctstate: str
+) -> None:
+    state, way, flags = case
+    back = REPLY | {"src": "10.2.0.3", "sport": 9090, "dst": "10.2.0.1"}
+    about = ({"dst": "10.3.0.1"} if way == "there" else back) | {"tcp_flags": flags, "ctstate": ctstate}
+    result = ask(DNAT, **about, conntrack=in_state(state))
+    (one,) = result.outcomes
+    assert (result.asked.state, one.when) == (answer[0], ())
+    assert (one.packet.dnat if way == "there" else one.packet.snat) == answer[1]
+    said = [text(note) for note in result.notes if note.id.startswith("connection-")]
+    overruled = ctstate == "ESTABLISHED" != answer[0]
+    assert [", not ESTABLISHED as --ctstate says" in text for text in said] == [overruled]
+    assert "begins-no-connection" not in {note.id for note in result.notes}
+
+
+def test_who_reset_a_connection_tells_whether_a_syn_begins_another() -> None:
+    for flags in ("SYN", None):
+        result = ask(DNAT, dst="10.3.0.1", tcp_flags=flags, conntrack=in_state("CLOSE"))
+        assert cases(result) == {
+            "connection state is NEW": "ACCEPT FORWARD to 10.2.0.2:8080",
+            "connection state is not NEW": "ACCEPT FORWARD to 10.2.0.3:9090 as 10.2.0.1",
+        }
+        assert not [note for note in result.notes if note.id == "narrowed-by" and "--ctstate" in text(note)]
+    (one,) = ask(DNAT, **SERVED | {"tcp_flags": "SYN"}, conntrack=in_state("CLOSE")).outcomes
+    assert (one.packet.state, one.packet.dnat) == ("ESTABLISHED", "10.2.0.3:9090")
+
+
+@pytest.mark.parametrize(
+    ("assumed", "is_so"),
+    [
+        ("the connection was DNATed to 10.2.0.3:9090", True),
+        ("the connection was DNATed to 10.2.0.2:8080", False),
+        ("the connection was not DNATed to 10.2.0.2:8080", True),
+        ("the connection was not DNATed to 10.2.0.3:9090", False),
+        ("the connection was SNATed to 10.2.0.1", True),
+        ("the connection was masqueraded", True),
+        ("the connection was SNATed to 10.2.0.9", False),
+        ("packet is a reply", False),
+        ("packet is not a reply", True),
+        ("nat has not rewritten the connection", False),
+        ("nat has rewritten the connection", True),
+    ],
+)
+def test_what_a_list_settles_is_not_assumed_otherwise(assumed: str, is_so: bool) -> None:
+    if is_so:
+        (one,) = ask(TWO, **SERVED, conntrack=LIST, assume=(assumed,)).outcomes
+        assert one.packet.dnat == "10.2.0.3:9090"
+        return
+    with pytest.raises(PacketError, match="contradicts"):
+        ask(TWO, **SERVED, conntrack=LIST, assume=(assumed,))
+
+
+@pytest.mark.parametrize("ports", ["", "sport=0 dport=0 "])
+def test_a_list_tells_no_ports_of_what_is_tracked_without(ports: str) -> None:
+    entry = f"unknown 33 9 src=10.1.0.2 dst=10.2.0.2 {ports}src=10.2.0.2 dst=10.1.0.2 {ports}mark=0 use=1\n"
+    about = {"src": "10.1.0.2", "dst": "10.2.0.2", "protocol": "dccp", "sport": 40000, "dport": 80}
+    result = ask(
+        DNAT, **about, tcp_flags=None, ctstate="ESTABLISHED", conntrack=Supplied(entry, "connections")
+    )
+    assert "connection-found" in {note.id for note in result.notes}
+
+
+def test_only_ports_that_a_protocol_has_are_asked_for() -> None:
+    entry = "gre 47 9 src=10.1.0.2 dst=10.2.0.2 srckey=0x0 dstkey=0x{0} [UNREPLIED] src=10.2.0.2 dst=10.1.0.{0} srckey=0x{0} dstkey=0x0 mark=0 use=1\n"
+    both = Supplied(entry.format(5) + entry.format(6), "connections")
+    gre = {"src": None, "dst": "10.2.0.2", "protocol": "gre", "sport": None, "dport": None, "tcp_flags": None}
+    (said,) = [
+        text(note)
+        for note in ask(DNAT, **gre, ctstate="ESTABLISHED", conntrack=both).notes
+        if note.id == "connections-match"
+    ]
+    assert said == "the packet may be of 2 tracked connections; pass --src to tell which"
 
 
 def test_several_connections_that_fit_are_cases() -> None:

@@ -338,3 +338,88 @@ def test_what_a_helper_chose_is_told_under_a_condition(backend: str) -> None:
     assert all(
         ("nat-helper", True) in {(need.condition.kind, need.holds) for need in one.when} for one in outcomes
     )
+
+
+# --- flags of TCP -----------------------------------------------------------------------------------------------
+
+_THERE, _BACK = Sent(SERVICE, "tcp", 0, 80), Sent(CLIENT, "tcp", 8080, 0, source=POD)
+_CLOSED = tuple(
+    way._replace(flags=flags, seq=seq)
+    for way, flags, seq in (
+        (_THERE, "SYN", (1000, 0)), (_BACK, "SYN,ACK", (5000, 1001)), (_THERE, "ACK", (1001, 5001)),
+        (_THERE, "FIN,ACK", (1001, 5001)), (_BACK, "ACK", (5001, 1002)), (_BACK, "FIN,ACK", (5001, 1002)),
+        (_THERE, "ACK", (1002, 5002)),
+    )
+)  # fmt: skip
+_OPENED = _CLOSED[:3]
+TALKS = {
+    "SYN_SENT": _OPENED[:1], "SYN_RECV": _OPENED[:2], "ESTABLISHED": _OPENED, "FIN_WAIT": _CLOSED[:4],
+    "CLOSE_WAIT": _CLOSED[:5], "LAST_ACK": _CLOSED[:6], "TIME_WAIT": _CLOSED,
+    "SYN_SENT2": (*_OPENED[:1], _BACK._replace(seq=(5000, 0))),
+    "CLOSE": (*_OPENED, _THERE._replace(flags="RST", seq=(1001, 0))),
+    "CLOSE by the server": (*_OPENED, _BACK._replace(flags="RST", seq=(5001, 0))),
+}  # fmt: skip
+"""What is said until a connection is in a state, with the numbers of TCP."""
+PROBES = ("SYN", "SYN,ACK", "ACK", "FIN,ACK", "RST", "RST,ACK", "SYN,FIN", "FIN", "")
+SHOWN = {"NEW": 4, "ESTABLISHED": 8, "INVALID": 12}
+"""The type of service by which what comes out shows the state in which the rules saw it."""
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_flags_tell_what_is_invalid_in_a_connection(backend: str, family: int, tmp_path: Path) -> None:
+    shown = ";".join(
+        f"mangle|-A FORWARD -m conntrack --ctstate {state} -j TOS --set-tos {tos}/0xff"
+        for state, tos in SHOWN.items()
+    )
+    rules = in_family(f"{DNAT.replace('udp', 'tcp')};{shown}", family)
+    routes, listed = tmp_path / "routes", tmp_path / "connections"
+    routes.write_text(in_family(ROUTES, family))
+    cases = [(talk, way, flags) for talk in TALKS for way in (_THERE, _BACK) for flags in PROBES]
+    troubles = []
+    with wire(backend, family) as lab:
+        lab.router.load(dump_of(rules))
+        for port, (talk, _, _) in enumerate(cases, 4000):
+            for sent in TALKS[talk]:
+                place(lab, told(_from_port(sent, port), family))
+        listed.write_text(lab.router.run("conntrack", "-L", "-f", f"ipv{family}"))
+        other = rules.replace(in_family(POD, family), in_family(OTHER, family))  # for what is new
+        lab.router.load(dump_of(other))
+        dump = iptviz.load(lab.router.save().encode())
+        for port, (talk, way, flags) in enumerate(cases, 4000):
+            seq = _next_number(talk, way, flags)
+            sent = told(_from_port(way, port)._replace(flags=flags, seq=seq), family)
+            there, back = place(lab, sent)
+            seen = there or back
+            assert seen is not None
+            question = as_asked(sent, routes=str(routes))
+            outcomes = iptviz.packet(dump, **question, conntrack=str(listed)).outcomes
+            told_right = [
+                one
+                for one in outcomes
+                if fits(one, sent, seen) and SHOWN[one.packet.state or "NEW"] == seen.tos
+            ]
+            if len(told_right) != 1 or len(outcomes) != (2 if _is_open(talk, way, flags) else 1):
+                answers = [(one.packet.state, one.packet.dnat, one.packet.snat) for one in outcomes]
+                troubles.append(f"{talk}, from {sent.source}, {flags}: {answers}\n   the kernel {seen}")
+    assert not troubles, "\n".join(troubles)
+
+
+def _from_port(way: Sent, port: int) -> Sent:
+    """The packet of the connection that the client has from a port."""
+    return way._replace(sport=port) if way.source == CLIENT else way._replace(dport=port)
+
+
+def _is_open(talk: str, way: Sent, flags: str) -> bool:
+    """Whether a packet begins another connection or not by who has reset the old one."""
+    return talk in {"CLOSE", "CLOSE by the server"} and way is _THERE and flags == "SYN"
+
+
+def _next_number(talk: str, way: Sent, flags: str) -> tuple[int, int]:
+    """The numbers of the packet that would come next from one side; 0 where nothing is to be acknowledged."""
+    if (talk, flags) == ("SYN_SENT", "RST,ACK") and way is _THERE:
+        return 1001, 0
+    ended = talk in {"TIME_WAIT", "CLOSE"}
+    if way is _THERE:
+        return (1003 if ended else 1001), 5001
+    return (5002 if talk in {"LAST_ACK", "TIME_WAIT"} else 5001), 1001

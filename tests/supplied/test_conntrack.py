@@ -133,3 +133,38 @@ def test_a_part_of_the_list_is_not_whole() -> None:
 def test_any_other_line_is_refused(text: str) -> None:
     with pytest.raises(DumpError, match=r"list:\d: not a tracked connection"):
         read_connections(text, "list")
+
+
+GRE = (
+    "ipv4     2 gre      47 27 timeout=30, stream_timeout=180 src=10.1.0.9 dst=10.2.0.9 srckey=0x0 dstkey=0x5 [UNREPLIED] "
+    "src=10.2.0.9 dst=10.1.0.9 srckey=0x5 dstkey=0x0 mark=0 zone=0 use=2\n"
+)
+
+
+def test_what_proc_prints_of_gre_is_a_connection() -> None:
+    one, other = read(f"{GRE}ipv4     2 {UDP}")
+    assert (one.protocol, one.state, one.replied, one.original.source_port) == (47, "", False, None)
+    assert other.protocol == 17
+
+
+OF_ALL_FAMILIES = TCP.replace("src=10.2.0.2 dst=10.2.0.1", "src=fd00::1 dst=fd00::2")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        OF_ALL_FAMILIES,
+        TCP.replace("dst=10.3.0.1", "dst=fd00::1"),
+        TCP.replace("sport=49146", "sport=99999"),
+        TCP.replace("dport=49146", "dport=65536"),
+        TCP.replace("tcp      6", "tcp      300"),
+        TCP.replace("src=10.1.0.2", "src=10.1.0.2/8"),
+        TCP.replace("mark=7", "mark=4294967296"),
+        UDP.replace("zone=5", "zone=65536"),
+        PING.replace("type=8", "type=300"),
+    ],
+)
+def test_what_no_connection_has_is_refused_with_its_line(wrong: str) -> None:
+    for text, line in ((f"{UDP}{wrong}{SIX}", 2), (f"{UDP}{wrong}", 2), (wrong, 1)):
+        with pytest.raises(DumpError, match=rf"list:{line}: not a tracked connection"):
+            read_connections(text, "list")

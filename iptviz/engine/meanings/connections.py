@@ -213,9 +213,16 @@ _LOOSE = "net.netfilter.nf_conntrack_tcp_loose"
 
 
 def tracked(
-    packet: Packet, state: str | None, host: Host, answer: Callable[[Condition], bool | None]
+    packet: Packet,
+    state: str | None,
+    host: Host,
+    answer: Callable[[Condition], bool | None],
+    *,
+    listed: bool = False,
 ) -> Packet:
     """Return the packet once connection tracking has seen it: a new connection's mark is 0.
+
+    `listed`: its connection exists, be it that nothing has come back, so the packet begins none.
 
     Raises:
         UndecidedError: that hangs on how new the kernel is.
@@ -229,7 +236,7 @@ def tracked(
     if state == "NEW" and kind in _NEIGHBOURLY_TODAY:
         untracked = answered(Condition("untracked-type", str(kind)), answer)
         return packet._replace(state=UNTRACKED if untracked else INVALID)
-    if state == "NEW" and not _may_begin(packet, host):
+    if state == "NEW" and not listed and not _may_begin(packet, host):
         return packet._replace(state=INVALID)
     if state == "NEW" and packet.connmark.keep:
         return packet._replace(state=state, connmark=known_mark(0))
