@@ -10,9 +10,9 @@ net/ipv4/netfilter/iptable_mangle.c), not with those of later tables.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from iptviz.engine.bridging import Bridges
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.host import FIXED_TYPES
@@ -42,7 +42,6 @@ _HERE = {"local", "broadcast", "anycast"}
 """The kinds of routes that take a packet to this node."""
 _ALWAYS_JOINED = {"224.0.0.1", "ff01::1", "ff02::1"}
 """All hosts are of these groups (ip_mc_up in net/ipv4/igmp.c, ipv6_add_dev in net/ipv6/addrconf.c)."""
-_BRIDGED_RULES = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
 _FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
@@ -54,6 +53,7 @@ class Routing:
         self.asks_ttl = asks_ttl
         self.settings = Settings(host)
         self.martians = Martians(host, self.settings)
+        self.bridges = Bridges(host)
 
     def started(self, packet: Packet, answer: Answer) -> On | Lost:
         """Take a packet off the wire, or from a program of this node, before any rule is asked.
@@ -227,8 +227,10 @@ class Routing:
         if delivered is not None:
             return delivered
         forwarded = self._sent_on(packet._replace(route="FORWARD", to_this_node=False), answer)
-        if self._is_bridged(forwarded, answer):
-            return self._bridged(forwarded._replace(leaves_by=packet.in_interface), answer)
+        of_ttl = self.asks_ttl() or (packet.ttl is not None and packet.ttl < _LEAST_TTL)
+        bridged = self.bridges.passed_on(forwarded, answer, of_ttl=of_ttl)
+        if bridged is not None:
+            return bridged
         why = self._unforwarded(forwarded, answer)
         if why is not None:
             return self._unless_bridged(packet, why, answer)
@@ -242,42 +244,9 @@ class Routing:
         return On(forwarded._replace(ttl=packet.ttl - 1))
 
     def _unless_bridged(self, packet: Packet, why: str, answer: Answer) -> On | Lost:
-        """Lose a packet that is not routed, unless a bridge passes it on, which asks for no route.
-
-        What DNAT has rewritten is routed all the same (br_nf_pre_routing_finish in br_netfilter_hooks.c).
-        """
-        name, on = packet.in_interface or "", packet._replace(route="FORWARD", to_this_node=False)
-        forwarded = self._sent_on(on, answer)
-        off = self.host.sysctl(_BRIDGED_RULES[self.host.version]) == "0"
-        stays = forwarded.leaves_by == name and not _NO_BRIDGE.fullmatch(name)
-        stays = stays and not self.host.is_local(packet.destination)
-        if packet.dnat or packet.proxied or off or not name or not stays:
-            return Lost(packet, why)
-        return On(forwarded) if answered(Condition("bridged", name), answer) else Lost(packet, why)
-
-    def _bridged(self, packet: Packet, answer: Answer) -> On | Lost:
-        """Let a bridge pass a packet on; none goes back by the port from which it came without hairpin mode."""
-        name = packet.in_interface or ""
-        if _goes_back(packet) and not answered(Condition("hairpin", name), answer):
-            return Lost(packet, f"{name} does not send back by the port it came from: no hairpin mode")
-        return On(packet)
-
-    def _is_bridged(self, packet: Packet, answer: Answer) -> bool:
-        """Whether a packet that leaves by the interface by which it came is bridged there, not routed.
-
-        Then nothing is taken off its time to live (br_nf_pre_routing_finish in net/bridge/br_netfilter_hooks.c),
-        and what goes back to its sender hangs on the port (should_deliver in br_forward.c); where neither makes a
-        difference, nobody asks.
-        """
-        name, leaves_by = packet.in_interface, packet.leaves_by
-        if not name or name == "lo" or packet.proxied or leaves_by not in (None, name):
-            return False
-        back = _goes_back(packet) and not _NO_BRIDGE.fullmatch(name)
-        if not back and not self.asks_ttl() and (packet.ttl is None or packet.ttl >= _LEAST_TTL):
-            return False
-        if self.host.sysctl(_BRIDGED_RULES[self.host.version]) == "0":
-            return False
-        return answered(Condition("bridged", name), answer)
+        """Lose a packet that is not routed, unless a bridge passes it on."""
+        forwarded = self._sent_on(packet._replace(route="FORWARD", to_this_node=False), answer)
+        return On(forwarded) if self.bridges.pass_unrouted(forwarded, answer) else Lost(packet, why)
 
     def _delivered(self, packet: Packet, answer: Answer) -> On | Lost | None:
         """Deliver what is for this node, for many, or led here by a route; None for other packets."""
@@ -383,17 +352,6 @@ class Routing:
         # Where a connection was sent is one endpoint; a first packet may be sent to each of many.
         chosen = packet.destination if packet.part else None
         return answered(Condition("endpoint-local", show_host(chosen) if chosen else "DNAT"), answer)
-
-
-_NO_BRIDGE = re.compile(
-    r"(?:cali|veth|lxc(?!br)|en|gke|azv|tun|tap|wg|wl|vxlan|flannel|cilium_).*|eth\d{0,3}"
-)
-"""Names of devices that are no bridges, as programs choose them; a pseudonym begins as they do."""
-
-
-def _goes_back(packet: Packet) -> bool:
-    """Whether a packet is for its own sender, as of a pod that is sent to itself through a service."""
-    return packet.source is not None and packet.source == packet.destination
 
 
 def _asking(packet: Packet, answer: Answer) -> HasMark:

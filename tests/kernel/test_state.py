@@ -33,6 +33,12 @@ def load(lab: Wire, rules: str) -> iptviz.Dump:
     return iptviz.load(lab.router.save("-c").encode())
 
 
+BY_THE_NODE: dict[str, Any] = {
+    "hook": "output", "in_iface": None, "mac": None, "uid": 0, "gid": 0, "out_iface": None,
+}  # fmt: skip
+"""What is said of a packet that the router sends."""
+
+
 def tried(lab: Wire, sent: Sent, before: iptviz.Dump, **more: object) -> tuple[iptviz.Dump, str]:
     """Send one packet of which `more` is known: the counters after it, and what disagrees, if anything does."""
     question = asked(sent, **more)
@@ -302,15 +308,7 @@ def test_a_source_that_comes_to_what_it_was_is_not_rewritten(backend: str, tmp_p
         before = iptviz.load(lab.router.save("-c").encode())
         for port, (target, source, destination) in enumerate(STAYING, 5000):
             sent = Sent(destination, "udp", port, 80, source=source)
-            more: dict[str, Any] = {
-                "hook": "output",
-                "in_iface": None,
-                "mac": None,
-                "uid": 0,
-                "gid": 0,
-                "out_iface": None,
-            }
-            before, trouble = tried(lab, sent, before, addresses=str(addresses), **more)
+            before, trouble = tried(lab, sent, before, addresses=str(addresses), **BY_THE_NODE)
             assert not trouble, f"{target}: {trouble}"
 
 
@@ -437,15 +435,7 @@ def test_what_comes_by_lo_has_no_address_of_the_link(backend: str) -> None:
             + dump_of(f"filter|-A INPUT -m mac {mac};filter|-A INPUT -m mac ! {mac};filter|-A INPUT -j DROP")
         )
         before = iptviz.load(lab.router.save("-c").encode())
-        more: dict[str, Any] = {
-            "hook": "output",
-            "in_iface": None,
-            "mac": None,
-            "uid": 0,
-            "gid": 0,
-            "out_iface": None,
-        }
-        _, trouble = tried(lab, Sent("10.1.0.1", "udp", 8900, 80, source="10.2.0.1"), before, **more)
+        _, trouble = tried(lab, Sent("10.1.0.1", "udp", 8900, 80, source="10.2.0.1"), before, **BY_THE_NODE)
         assert not trouble, trouble
 
 
