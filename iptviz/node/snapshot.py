@@ -243,8 +243,8 @@ class Snapshot:
         elsewhere = self.tables_elsewhere(dump)
         if elsewhere:
             return tuple(name for name in missing if name in elsewhere)
-        if dump.form != DumpForm.SAVE:
-            return tuple(missing)
+        if dump.form != DumpForm.SAVE or any(gap.id == "last-line-cut" for gap in dump.gaps):
+            return tuple(missing)  # where it was cut, all that came later is lost
         lost = {"table-missing", "table-incompatible"}
         return tuple(name for name in missing if name in _tables_of(dump, lost))
 

@@ -242,3 +242,16 @@ def test_what_rules_see_of_packets_within_a_bridge_is_said(
     notes = " ".join(sentences(iptviz.packet(dump, **packet).notes))
     assert ("between its ports" in notes) == bool(words)
     assert words in notes
+
+
+def test_of_a_dump_that_ends_within_a_line_all_that_came_later_is_lost() -> None:
+    text = "*nat\n-A PREROUTING -d 10.3.0.1/32 -j DNAT --to-destination 10.2.0.2\nCOMMIT\n*mangle\n:PREROUTING ACC"
+    (outcome,) = iptviz.packet(
+        iptviz.load(text.encode()), dst="10.3.0.1", mark=0, local_ips=("10.1.0.1",)
+    ).outcomes
+    (assumed,) = outcome.when
+    assert assumed.text == "tables not in the dump (filter, raw, security) have no effect"
+    whole = iptviz.packet(
+        iptviz.load(f"{text}EPT [0:0]\nCOMMIT\n".encode()), dst="10.3.0.1", mark=0, local_ips=("10.1.0.1",)
+    )
+    assert [one.when for one in whole.outcomes] == [()]
