@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from iptviz.engine.effects import BrokenJumps
 from iptviz.engine.matching import rule_truth
@@ -108,11 +109,26 @@ _OF_POLICIES = frozenset({"source-cidr", "source-type", "in-interface"})
 """Kinds of conditions by which kube-proxy tells pods and the node itself from clients outside."""
 
 
+_LATEST: WeakKeyDictionary[Dump, dict[Frontend, ServiceTrace]] = WeakKeyDictionary()
+_MOST_KEPT = 8
+"""The frontends of one service are asked about several times in turn: by the answer, and by what checks find."""
+
+
 def trace_frontend(dump: Dump, frontend: Frontend, about: RulesAbout | None = None) -> ServiceTrace:
     """Follow new connections to `frontend` through the nat table, then see who refuses the rest.
 
     `about` finds the rules that may speak of a frontend; who traces many has it look them up in an index.
+    The latest few are kept.
     """
+    kept = _LATEST.setdefault(dump, {})
+    if frontend not in kept:
+        if len(kept) == _MOST_KEPT:
+            del kept[next(iter(kept))]
+        kept[frontend] = _followed(dump, frontend, about)
+    return kept[frontend]
+
+
+def _followed(dump: Dump, frontend: Frontend, about: RulesAbout | None) -> ServiceTrace:
     nat = dump.tables.get("nat")
     packet = first_packet(frontend)
     find = about or partial(rules_about, dump)

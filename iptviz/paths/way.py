@@ -68,7 +68,7 @@ class Way:
         self._networks = networks
         self._alike = alike
         self._shared: dict[object, Packet] = {}
-        self._keyed = 0
+        self._unkeyed: list[Packet] = []
         self.diagrams = unknowns.diagrams
         self.hooks = hooks
         self._hook = hook
@@ -92,15 +92,16 @@ class Way:
             if made is None:
                 made = self._followed(client, packet)
             self._gone[packet] = made
+            self._unkeyed.append(packet)
         return made
 
     def _known(self, packet: Packet) -> int | None:
         """Return what was found of a packet to an endpoint that no rule tells apart from that of this one."""
-        for before in list(self._gone)[self._keyed :]:
-            self._keyed += 1
+        for before in self._unkeyed:
             key = self._key(before)
             if key is not None:
                 self._shared.setdefault(key, before)
+        self._unkeyed.clear()
         first = self._shared.get(self._key(packet))
         if first is None:
             return None
