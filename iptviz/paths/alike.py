@@ -111,8 +111,8 @@ class Alike:
         for dump in self._dumps:
             for table in dump.tables.values():
                 others = _rules_but(skipped.get(table.name, b"(?!)"))
-                for block in table.blocks():
-                    for start, end in table.lines_between(block, others):
+                for stretch in table.rest():  # in bulk are services' own chains alone
+                    for start, end in table.lines_between(stretch, others):
                         yield table.data[start:end]
 
 
