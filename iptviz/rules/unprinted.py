@@ -238,9 +238,7 @@ class Unprinted:
 
 
 _ENDPOINT_NAME = ENDPOINT_CHAIN.encode()
-_NAMING_ENDPOINTS = re.compile(
-    rb"-A ((?:%b)\S*+)[^\n]*?%b" % ("|".join(BALANCING).encode(), _ENDPOINT_NAME)
-)
+_NAMING_ENDPOINTS = re.compile(rb"-A ((?:%b)\S*+)[^\n]*?%b" % ("|".join(BALANCING).encode(), _ENDPOINT_NAME))
 """Finds the chain of each rule that shares connections out and names an endpoint's chain."""
 
 
