@@ -291,7 +291,7 @@ class Table:
 
     def has_chain(self, name: str) -> bool:
         """Whether a chain of this name is declared or has rules."""
-        return self.declaration(name) is not None or to_bytes(name) in self._section.chains
+        return to_bytes(name) in self._section.chains or self.declaration(name) is not None
 
     def declaration(self, name: str) -> re.Match[bytes] | None:
         """Return the `:NAME POLICY [packets:bytes]` line of chain `name`, or None.
