@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
     from iptviz.kube.outcome import Needs
     from iptviz.kube.service_ports import ServicePort
@@ -71,14 +73,21 @@ def _hairpins(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Ite
 def _without_marks(nat: Table, *, complete: bool) -> set[str]:
     """Return the chains of endpoints that mark nothing; none where an excerpt shows no such rule at all."""
     mark, begin = to_bytes(MARK_MASQUERADE), to_bytes(ENDPOINT_CHAIN)
-    marked, unmarked = set[bytes](), set[bytes]()
-    for name, run in nat.each_run():
-        if name.startswith(begin):
-            (unmarked if nat.data.find(mark, *run) < 0 else marked).add(name)
-    if not complete and not marked:
+    unmarked = {  # of those in bulk each marks
+        to_text(name)
+        for name, run in nat.rest_runs()
+        if name.startswith(begin) and nat.data.find(mark, *run) < 0
+    }
+    if unmarked and not complete and not any(_MARKED.search(nat.data, *block) for block in nat.blocks()):
         return set()
-    names = map(to_text, unmarked - marked)
-    return {name for name in names if not any(_marks(rule) for rule in nat.rules_of(name))}
+    return {
+        name
+        for name in unmarked
+        if not any(nat.rules_with(MARK_MASQUERADE, name)) and not any(map(_marks, nat.rules_of(name)))
+    }
+
+
+_MARKED = re.compile(to_bytes(rf"^\S* ?-A {ENDPOINT_CHAIN}.*{MARK_MASQUERADE}"), re.MULTILINE)
 
 
 def _marks(rule: Rule) -> bool:
@@ -119,8 +128,6 @@ def _applies(needs: Needs, source: str) -> bool:
 
 def _outside(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iterator[Finding]:
     """Yield the services to which outside clients come with their own addresses."""
-    if min(node.era.releases, default=_FIRST_BY_POD_NETWORK) < _FIRST_BY_POD_NETWORK:
-        return
     exposed = [
         (port, answer)
         for port, answer in leading(node.ports, EXPOSED_KINDS)
@@ -132,7 +139,7 @@ def _outside(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iter
             for port, answer in pairs
             if not answer.masquerades_others and not _has_mark(node, nat, answer)
         ]
-        if not bare or not sources.outside(bare[0][1]):
+        if not bare or not sources.outside(bare[0][1]) or _is_early(node.era):
             continue
         names = tuple(dict.fromkeys(port.name for port, _ in bare))
         routed = nat.has_chain(_AWS) and how == "no rule"
@@ -142,6 +149,11 @@ def _outside(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iter
             service=bare[0][0].service if len(names) == 1 else None, names=names, texts=texts,
             how="no rule here" if how == "no rule" and len(bare) < len(asked) else how,
         )  # fmt: skip
+
+
+def _is_early(era: Era) -> bool:
+    """Whether a release may have written the dump that masquerades nothing from outside unless told."""
+    return min(era.releases, default=_FIRST_BY_POD_NETWORK) < _FIRST_BY_POD_NETWORK
 
 
 def _in_vain(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iterator[Finding]:

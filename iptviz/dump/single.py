@@ -37,8 +37,8 @@ def parse_rule(text: str, family: str = "ipv4", table: str = "filter") -> Rule:
         if wrong:
             raise DumpError(what, where=repr(text))
     data = to_bytes(stripped)
-    section = Section(name, 0)
-    section.add_run(to_bytes(parts.chain), (0, len(data)))
+    section = Section(name, 0, data)
+    section.add_rules((0, len(data)), to_bytes(parts.chain))
     return Rule(Table(data, Lines(data), section, lambda: Saving(family, "legacy")), (0, len(data)), 1)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.dump.rule import Rule
 from iptviz.dump.shown import Shown
 from iptviz.grammar.parts import Counters, read_counters
+from iptviz.intake.bulk import may_hold
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.xtables.option import Saving
 
@@ -30,6 +31,11 @@ _DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
 _NEWLINE = ord("\n")
 _WORTH_INDEXING = 256
+
+
+def _declared_with(words: Iterable[bytes]) -> re.Pattern[bytes]:
+    """Return what finds the declarations of the chains whose names begin with one of some words."""
+    return re.compile(rb"\n:((?:%b)\S*+)[ \t]++\S" % b"|".join(map(re.escape, words)))
 
 
 def _as_legacy() -> Saving:
@@ -166,6 +172,10 @@ class Table:
         """Return where the rules stand: stretches of whole lines."""
         return self._section.blocks
 
+    def rest(self) -> Sequence[Span]:
+        """Return where the rules stand that are not in bulk (`iptviz.intake.bulk`): stretches of whole lines."""
+        return self._section.rest
+
     def rules(self) -> Iterator[Rule]:
         """Yield every rule, chain by chain."""
         return (rule for name in self.chains for rule in self.chains[name].rules)
@@ -176,9 +186,18 @@ class Table:
 
     def rules_with(self, text: str, chain: str | None = None) -> Iterator[Rule]:
         """Yield the rules, of one chain or of all, whose line holds `text`: a search of bytes, no parsing."""
-        spans = self._section.blocks if chain is None else self._section.spans(to_bytes(chain))
-        for _, line in self._find(to_bytes(text), spans):
+        needle = to_bytes(text)
+        spans = self._stretches(needle) if chain is None else self._section.spans(to_bytes(chain))
+        for _, line in self._find(needle, spans):
             yield Rule(self, line)
+
+    def rest_with(self, text: str) -> Iterator[Span]:
+        """Yield the lines of rules that hold `text` and are not in bulk, see `rest`."""
+        return (line for _, line in self._find(to_bytes(text), self._section.rest))
+
+    def _stretches(self, needle: bytes) -> Sequence[Span]:
+        """Return where the rules stand that may hold a text: nearly all are of few forms."""
+        return self._section.blocks if may_hold(needle) else self._section.rest
 
     def rules_to(self, chain: str) -> Iterator[Rule]:
         """Yield the rules that jump or go to `chain`."""
@@ -193,7 +212,7 @@ class Table:
         """Yield where rules may name a chain beside those that it holds: of these none does as a rule."""
         needle, data = to_bytes(chain), self.data
         runs = [run for run in self.runs_of(chain) if data.count(needle, *run) == data.count(b"\n", *run)]
-        for start, end in self._section.blocks:
+        for start, end in self._stretches(needle):
             at = start
             for first, after in runs:
                 if at <= first < end:
@@ -214,14 +233,22 @@ class Table:
     def chain_names(self, *begins: str) -> list[str]:
         """Return the chains' names, of all or of those that begin with one of some words, the declared first."""
         words = tuple(map(to_bytes, begins)) or (b"",)
-        wanted = re.compile(rb"\n:((?:%b)\S*+)[ \t]++\S" % b"|".join(map(re.escape, words)))
+        wanted = _declared_with(words)
         declared = (wanted.findall(self.data, start - 1, end) for start, end in self._section.declarations)
-        ruled = [name for name in self._section.runs if name.startswith(words)]
+        ruled = [name for name in self._section.chains if name.startswith(words)]
         return list(map(to_text, dict.fromkeys(joined.from_iterable((*declared, ruled)))))
+
+    def has_any_chain(self, begin: str) -> bool:
+        """Whether there is a chain whose name begins with a word."""
+        words = (to_bytes(begin),)
+        wanted = _declared_with(words)
+        return any(
+            wanted.search(self.data, start - 1, end) for start, end in self._section.declarations
+        ) or any(name.startswith(words) for name in self._section.chains)
 
     def names(self) -> set[bytes]:
         """Return the names of all chains as they stand in the text."""
-        return self._declared_names() | self._section.runs.keys()
+        return self._declared_names() | self._section.chains
 
     def _declared_names(self) -> set[bytes]:
         declared: set[bytes] = set()
@@ -243,9 +270,9 @@ class Table:
     @cached_property
     def _undeclared(self) -> list[str]:
         declared = self._declared_names()
-        if self._section.runs.keys() <= declared:
+        if self._section.chains <= declared:
             return []  # as nearly always, which a hundred thousand chains shall not be asked for one by one
-        return [to_text(name) for name in self._section.runs if name not in declared]
+        return [to_text(name) for name in self._section.chains if name not in declared]
 
     def called(self, rule: Rule) -> tuple[str, bool] | None:
         """Return what stands behind a rule's -j, and whether without options; None: it has to be taken apart.
@@ -264,7 +291,7 @@ class Table:
 
     def has_chain(self, name: str) -> bool:
         """Whether a chain of this name is declared or has rules."""
-        return to_bytes(name) in self._section.runs or self.declaration(name) is not None
+        return to_bytes(name) in self._section.chains or self.declaration(name) is not None
 
     def declaration(self, name: str) -> re.Match[bytes] | None:
         """Return the `:NAME POLICY [packets:bytes]` line of chain `name`, or None.
@@ -294,6 +321,10 @@ class Table:
     def each_run(self) -> Iterator[tuple[bytes, Span]]:
         """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
         return self._section.each_run()
+
+    def rest_runs(self) -> Iterator[tuple[bytes, Span]]:
+        """Yield the same of the rules that are not in bulk."""
+        return self._section.rest_runs()
 
     def rule_at(self, offset: int) -> Rule:
         """Return the rule that holds a place of the text."""

@@ -27,7 +27,7 @@ def units_of(data: bytes) -> Iterator[Unit]:
     line = 1
     places = odd_places(data)
     for run in index.runs(data):
-        kind = run.lastindex or 0
+        kind = index.kind_of(run)
         odd = places is None or bisect_left(places, run.start()) < bisect_left(places, run.end())
         if kind == index.DECLARATIONS and (b"\n: " in run[0] or run[0].startswith(b": ")):
             yield from _one_by_one(run[0], line, odd=odd)

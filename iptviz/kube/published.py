@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
     from iptviz.engine.condition import When
 
-_OF_SERVICES = tuple(map(to_bytes, (ENDPOINT_CHAIN, *SERVICE_CHAINS)))
-_OTHERS = re.compile(rb"^(?:\[\d++:\d++\] |)-A \S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$", re.MULTILINE)
+_OF_SERVICES = b"|".join(map(re.escape, map(to_bytes, (ENDPOINT_CHAIN, *SERVICE_CHAINS))))
+_ELSEWHERE = ("-j DNAT", "-j REDIRECT")
+_OTHERS = re.compile(
+    rb"(?:\[\d++:\d++\] |)-A (?!%b)\S++ .*?-j (?:DNAT|REDIRECT)(?: .*+)?$" % _OF_SERVICES, re.MULTILINE
+)
 _PORTS = ("--dport", "--dports", "--destination-port", "--destination-ports")
 
 
@@ -120,9 +123,10 @@ def _doubted(dump: Dump, found: Sequence[PublishedPort]) -> Collection[Published
 
 def publishing_rules(nat: Table) -> Iterator[Rule]:
     """Yield the rules of others than kube-proxy that send connections elsewhere, as they stand in the dump."""
-    for run in sorted(run for chain, run in nat.each_run() if not chain.startswith(_OF_SERVICES)):
-        for found in _OTHERS.finditer(nat.data, *run):
-            yield Rule(nat, (found.start(), nat.lines.end(found.start())))
+    lines = {line for target in _ELSEWHERE for line in nat.rest_with(target)}
+    for start, end in sorted(lines):
+        if _OTHERS.match(nat.data, start, end):
+            yield Rule(nat, (start, end))
 
 
 def _asked(dump: Dump, port: PublishedPort, places: Places, *, doubted: bool) -> PublishedPort:

@@ -132,7 +132,7 @@ def lost_filter(dump: Dump) -> bool:
 def lacks_services(nat: Table) -> bool:
     """Whether kube-proxy's chains are there, and none of any service, in a text that names all chains."""
     made = nat.has_chain(SERVICES) and MARK_MASQUERADE in nat.chains
-    return made and nat.shown.names_all and not nat.chain_names(CLUSTER_CHAIN)
+    return made and nat.shown.names_all and not nat.has_any_chain(CLUSTER_CHAIN)
 
 
 def was_written(nat: Table) -> bool:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
     from iptviz.engine.host import Host
+    from iptviz.intake.index import Span
     from iptviz.xtables.address import Network
 
 _OF_SERVICES = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN)).encode()
@@ -56,6 +58,7 @@ class Alike:
         self._host = host
         self._networks = tuple(networks)
         self._holes = False
+        self._kept: dict[tuple[Table, bytes], Sequence[Span]] = {}
 
     @property
     def is_known(self) -> bool:
@@ -110,10 +113,17 @@ class Alike:
         """Yield the rules that are not left aside."""
         for dump in self._dumps:
             for table in dump.tables.values():
-                others = _rules_but(skipped.get(table.name, b"(?!)"))
-                for block in table.blocks():
-                    for start, end in table.lines_between(block, others):
-                        yield table.data[start:end]
+                for start, end in self._lines(table, skipped.get(table.name, b"(?!)")):
+                    yield table.data[start:end]
+
+    def _lines(self, table: Table, skipped: bytes) -> Sequence[Span]:
+        """Return where the rules of a table stand that are not left aside, which is found out once."""
+        if (table, skipped) not in self._kept:
+            others = _rules_but(skipped)  # in bulk are services' own chains alone
+            self._kept[table, skipped] = [
+                line for stretch in table.rest() for line in table.lines_between(stretch, others)
+            ]
+        return self._kept[table, skipped]
 
 
 def _size(network: Network) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.fields import Field, interfaces, network_region
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.engine.condition import When
     from iptviz.engine.host import Host
     from iptviz.engine.regions import Region
@@ -223,13 +225,19 @@ def pod_networks(dump: Dump, chains: Iterable[str]) -> list[Network]:
     own = (
         network for chain in chains for rule in nat.rules_with(" ! -s ", chain) for network in _pods_of(rule)
     )
-    elsewhere = (
-        network for rule in islice(nat.rules_with(" ! -s "), _LOOKED_AT) for network in _pods_of(rule)
-    )
-    return list(dict.fromkeys(own)) or list(islice(elsewhere, 1))
+    return list(dict.fromkeys(own)) or _first_of_pods(nat)
 
 
 _LOOKED_AT = 64
+_FIRST: WeakKeyDictionary[Table, list[Network]] = WeakKeyDictionary()
+
+
+def _first_of_pods(nat: Table) -> list[Network]:
+    """Return the network of pods that the first rule names, if one does, which is found out once."""
+    if nat not in _FIRST:
+        rules = islice(nat.rules_with(" ! -s "), _LOOKED_AT)
+        _FIRST[nat] = list(islice((network for rule in rules for network in _pods_of(rule)), 1))
+    return list(_FIRST[nat])
 
 
 def _pods_of(rule: Rule) -> Iterator[Network]:

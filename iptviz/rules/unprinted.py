@@ -8,7 +8,9 @@ Sources: pkg/proxy/iptables/proxier.go and pkg/kubelet/kubelet_network_linux.go 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cached_property
+from itertools import chain as joined
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from iptviz.rules.addressless import (
@@ -175,12 +177,17 @@ class Unprinted:
 
     def _leading_to_several(self) -> list[str]:
         """Return the chains that may share connections out: endpoints' chains that are not shown count, too."""
+        data, blocks = self._table.data, self._table.blocks()
+        naming = Counter(joined.from_iterable(_NAMING_ENDPOINTS.findall(data, *block) for block in blocks))
+        several = {name for name, count in naming.items() if count > 1}
+        if not several:
+            return []  # as where each service has one endpoint
         calls = self._table.calls
         names = dict.fromkeys(name for name, places in calls.leads.items() if len(places) > 1)
         for word, users in calls.users.items():
             if word.startswith(_ENDPOINT_NAME):
                 names |= dict.fromkeys(users)
-        return [name.decode() for name in names if name.startswith(_BALANCING_NAMES)]
+        return [name.decode() for name in names if name in several]
 
     @cached_property
     def _shows_chances(self) -> bool:
@@ -231,7 +238,8 @@ class Unprinted:
 
 
 _ENDPOINT_NAME = ENDPOINT_CHAIN.encode()
-_BALANCING_NAMES = tuple(name.encode() for name in BALANCING)
+_NAMING_ENDPOINTS = re.compile(rb"-A ((?:%b)\S*+)[^\n]*?%b" % ("|".join(BALANCING).encode(), _ENDPOINT_NAME))
+"""Finds the chain of each rule that shares connections out and names an endpoint's chain."""
 
 
 def _lacks_port(made: CompiledRule) -> bool:

@@ -20,6 +20,7 @@ from iptviz.intake.index import (
     Index,
     Section,
     build_index,
+    kind_of,
     runs,
 )
 
@@ -30,6 +31,15 @@ if TYPE_CHECKING:
 
 CHAINS = ("INPUT", "A", "A-1", "A-118", "AB", "KUBE-SVC-X", "KUBE-SVC-XY", "a:b", "\u00e9", "-A")
 TAILS = ("", " ", " -j DROP", " -s 10.0.0.1/32 -j AB", ' -m comment --comment "-A AB COMMIT"', "\t-j A")
+BULK = (
+    (
+        "SEP-{0} -s 10.0.0.1/32 -j KUBE-MARK-MASQ",
+        "SEP-{0} -p tcp -m tcp -j DNAT --to-destination 10.0.0.1:80",
+    ),
+    ("SEP-{0} -s 10.0.0.1/32 -j KUBE-MARK-MASQ",),
+    ("SVC-{0} -m statistic --mode random --probability 0.5 -j KUBE-SEP-A", "SVC-{0} -j KUBE-SEP-B"),
+    ("SVC-{0} -j KUBE-SEP-A -m ttl",),
+)
 OTHERS = (
     ":INPUT ACCEPT [0:0]", ":AB - [0:0]", ":", "*nat", "*filter", "*filter  ", "*nosuch", "* nat", "COMMIT",
     "COMMITTED", "COMMIT ", "# Completed on Mon", "#", "", "  \t", "$ iptables-save -c", "-A", "-A ",
@@ -42,7 +52,10 @@ rule_lines = st.tuples(
     st.sampled_from(CHAINS),
     st.sampled_from(TAILS),
 ).map(lambda parts: f"{parts[0]}-A {parts[1]}{parts[2]}")
-lines = st.one_of(rule_lines, rule_lines, st.sampled_from(OTHERS))
+in_bulk = st.tuples(st.sampled_from(("", "[12:34] ")), st.sampled_from(BULK), st.sampled_from("AB")).map(
+    lambda parts: "\n".join(f"{parts[0]}-A KUBE-{line.format(parts[2])}" for line in parts[1])
+)
+lines = st.one_of(rule_lines, rule_lines, in_bulk, in_bulk, st.sampled_from(OTHERS))
 ended_lines = st.tuples(lines, st.sampled_from(("\n", "\n", "\n", "\r\n"))).map("".join)
 dump_like = st.tuples(st.lists(ended_lines, max_size=30).map("".join), st.one_of(st.just(""), lines)).map(
     lambda parts: "".join(parts).encode()
@@ -55,7 +68,7 @@ _BYTE_ORDER_MARK = "\ufeff".encode()
 
 def tiles(data: bytes) -> list[tuple[int, tuple[int, int]]]:
     """The runs that the scanner cuts `data` into, with their kinds."""
-    return [(run.lastindex or 0, run.span()) for run in runs(data)]
+    return [(kind_of(run), run.span()) for run in runs(data)]
 
 
 class Line(NamedTuple):
@@ -113,6 +126,7 @@ class Table(NamedTuple):
     committed: bool
     declarations: list[Span]
     runs: dict[bytes, list[Span]]
+    all_runs: dict[bytes, list[Span]]
     blocks: list[Span]
 
 
@@ -133,13 +147,21 @@ def found_in(data: bytes) -> Found:
             section.start,
             section.committed,
             section.declarations,
-            {chain: section.spans(chain) for chain in section.runs},
+            {chain: section.spans(chain) for chain in section.chains},
+            gathered(section.each_run()),
             section.blocks,
         )
         for section in index.sections
     ]
     strays = [(kind, line) for span, kind in index.strays for line in io.BytesIO(data[slice(*span)])]
     return Found(tables, index.comments, strays)
+
+
+def gathered(runs: Iterable[tuple[bytes, Span]]) -> dict[bytes, list[Span]]:
+    found: dict[bytes, list[Span]] = {}
+    for chain, span in runs:
+        found.setdefault(chain, []).append(span)
+    return found
 
 
 def found_line_by_line(data: bytes) -> Found:
@@ -167,12 +189,14 @@ def found_line_by_line(data: bytes) -> Found:
 
 def table_of(head: Line, lines: list[Line]) -> Table:
     rules = [line for line in lines if line.kind == RULES]
+    runs = {chain: together(line.span for line in rules if line.name == chain) for chain in names_of(rules)}
     return Table(
         head.name.decode(),
         head.start,
         any(line.kind == COMMIT for line in lines),
         together(line.span for line in lines if line.kind == DECLARATIONS),
-        {chain: together(line.span for line in rules if line.name == chain) for chain in names_of(rules)},
+        runs,
+        runs,
         together(line.span for line in rules),
     )
 
@@ -191,7 +215,7 @@ def assert_tiles(data: bytes) -> None:
     for kind, (start, end) in tiles(data):
         assert start == reached
         assert end > start
-        assert 1 <= kind <= 6
+        assert RULES <= kind <= NOISE
         reached = end
     assert reached == len(data)
 
@@ -264,7 +288,7 @@ def test_the_scanner_takes_a_thousand_lines_at_once(line: str) -> None:
 
 def test_a_table_that_stands_twice_is_two_sections() -> None:
     _, found = index("*nat", "-A A -j X", "COMMIT", "*nat", "-A B -j Y")
-    assert [(one.name, list(one.runs), one.committed) for one in found.sections] == [
+    assert [(one.name, list(one.chains), one.committed) for one in found.sections] == [
         ("nat", [b"A"], True),
         ("nat", [b"B"], False),
     ]
@@ -272,7 +296,7 @@ def test_a_table_that_stands_twice_is_two_sections() -> None:
 
 def test_a_table_that_begins_inside_another_ends_that_one_uncommitted() -> None:
     _, found = index("*nat", "-A A -j X", "*filter", "-A B -j Y", "COMMIT")
-    assert [(one.name, list(one.runs), one.committed) for one in found.sections] == [
+    assert [(one.name, list(one.chains), one.committed) for one in found.sections] == [
         ("nat", [b"A"], False),
         ("filter", [b"B"], True),
     ]
@@ -302,3 +326,36 @@ def test_noise_inside_a_table_does_not_end_it() -> None:
     assert lines_of(data, section, b"A") == [b"-A A -j X", b"-A A -j Y"]
     assert section.committed
     assert [data[slice(*stray.span)] for stray in found.strays] == [b"warning: slow\n"]
+
+
+@given(dump_like)
+def test_what_is_not_in_bulk_is_told_apart(data: bytes) -> None:
+    for section in build_index(b"*nat\n" + data).sections:
+        assert together(sorted(span for _, span in section.rest_runs())) == section.rest
+        whole = set(lines_within(b"*nat\n" + data, section.blocks))
+        rest = set(lines_within(b"*nat\n" + data, section.rest))
+        assert rest <= whole
+        assert {line for line in whole if b"10.0.0.1:80" not in line and b"SEP" not in line} <= rest
+
+
+def lines_within(data: bytes, spans: Iterable[Span]) -> Iterator[bytes]:
+    return (line for start, end in spans for line in data[start:end].splitlines())
+
+
+def test_who_asks_for_many_chains_is_told_the_same() -> None:
+    rules = [
+        line
+        for number in range(1000)
+        for line in (
+            f"-A KUBE-SEP-{number} -s 10.0.0.1/32 -j KUBE-MARK-MASQ",
+            f"-A KUBE-SEP-{number} -p tcp -m tcp -j DNAT --to-destination 10.0.0.1:80",
+            f"-A KUBE-SEP-{number % 7} -j RETURN",
+        )
+    ]
+    data, found = index("*nat", *rules, "COMMIT")
+    (section,) = found.sections
+    first = {chain: section.spans(chain) for chain in list(section.chains)[:300]}
+    assert {chain: section.spans(chain) for chain in first} == first
+    runs = gathered(section.each_run())
+    assert {chain: runs[chain] for chain in first} == first
+    assert lines_of(data, section, b"KUBE-SEP-999") == [line.encode() for line in rules[-3:-1]]
