@@ -65,7 +65,7 @@ class Shown:
     def _is_emptied(self) -> bool:
         """Whether grep has left nothing of the table: a save declares the chains even of one without rules."""
         others = self._table.beside.values()
-        return not self._table.chain_names() and any(other.undeclared() for other in others)
+        return any(other.undeclared() for other in others) and not self._table.chain_names()
 
     def may_lack(self, chain: str) -> bool:
         """Whether rules of a chain may be missing; where the text is cut off, those at the cut and behind it.
