@@ -6,17 +6,21 @@ a trace takes to answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import re
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from iptviz.dump.rule import Rule
 from iptviz.engine.matching import raw_chance
+from iptviz.intake.text import to_text
 from iptviz.rules.iptables import compiled
+from iptviz.xtables.targets import target_spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import networkx as nx
 
-    from iptviz.dump.rule import Rule, RuleTable
+    from iptviz.dump.rule import RuleTable
     from iptviz.dump.table import Table
 
 
@@ -40,6 +44,101 @@ def jumps(table: RuleTable, roots: Iterable[str] | None = None) -> Iterator[tupl
             if callee is not None:
                 yield rule, callee
                 pending.append(callee)
+
+
+_WORD = rb'[^\s"\\!-][^\s"\\]*+'
+# What may be missing is written `(?:...|)`: that takes less time than `(?:...)?`. Compiled by who asks for all
+# jumps: to compile it takes as long as to take a hundred rules apart.
+_LEADING = (
+    rb"(?:\[\d++:\d++\] |)-A " + _WORD + rb" (?:(?:! |)-[sdi] " + _WORD + rb" |)"
+    rb"(?:(?:! |)-[sdi] " + _WORD + rb" |)(?:-p \w++ |)"
+    rb'(?:-m comment --comment (?:"[^"\\\n]*+"|' + _WORD + rb") |)"
+    rb"(?:-m recent --(?:set|rcheck --seconds \d++ --reap) --name " + _WORD + rb" --mask [\d.]++ --rsource |)"
+    rb"(?:-m (?:(?:tcp|udp|sctp)(?: --dport \d++|)|statistic --mode random --probability [\d.]++"
+    rb"|addrtype --(?:src|dst)-type [A-Z]++) |)"
+    rb"-j ([A-Za-z0-9][\w-]*+)(?: --to-destination [\d.:]++|)(?:\n|\Z)"
+)
+"""A rule of which each word is known, as kube-proxy writes nearly all, and what stands behind its -j."""
+
+
+class Led(NamedTuple):
+    """The rules of one chain that lead to another."""
+
+    tail: str
+    head: str
+    rules: tuple[Rule, ...]
+
+
+def led_in(table: Table) -> list[Led]:
+    """Return which chain leads to which, as `jumps` meets them.
+
+    A rule may name another chain than the one that it stands in: `-A` twice.
+    """
+    callee_of, leading = _Callees(table), re.compile(_LEADING)
+    found: list[Led] = []
+    known, strange = set[str](), False
+    pending = table.chain_names()[::-1]
+    while pending:
+        name = pending.pop()
+        if name in known:
+            continue
+        known.add(name)
+        led = _led_at_sight(table, name, leading, callee_of)
+        if led is None:
+            led = [
+                (rule.chain, jump, rule) for rule in table.rules_of(name) if (jump := rule.jump) is not None
+            ]
+            strange = strange or any(tail != name for tail, _, _ in led)
+        found += _of_chain(led)
+        pending += [callee for _, callee, _ in led]
+    return _joined(found) if strange else found
+
+
+def _of_chain(led: list[tuple[str, str, Rule]]) -> list[Led]:
+    found = [Led(tail, head, (rule,)) for tail, head, rule in led]
+    return found if len({callee for _, callee, _ in led}) == len(led) else _joined(found)
+
+
+def _joined(found: list[Led]) -> list[Led]:
+    """Return the same with all rules between two chains together."""
+    joined: dict[tuple[str, str], list[Rule]] = {}
+    for tail, head, rules in found:
+        joined.setdefault((tail, head), []).extend(rules)
+    return [Led(*ends, tuple(rules)) for ends, rules in joined.items()]
+
+
+class _Callees(dict[bytes, "str | None"]):
+    """What a word behind -j leads to: a chain of the table, None where it is a target; empty: unsure."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __missing__(self, word: bytes) -> str | None:
+        name = to_text(word)
+        self[word] = found = name if self._table.has_chain(name) else None if target_spec(name) else ""
+        return found
+
+
+def _led_at_sight(
+    table: Table, chain: str, leading: re.Pattern[bytes], callee_of: _Callees
+) -> list[tuple[str, str, Rule]] | None:
+    """Return caller and callee with each rule of a chain that jumps; None where one has to be taken apart."""
+    led: list[tuple[str, str, Rule]] = []
+    number = 0
+    for start, end in table.runs_of(chain):
+        at = start
+        # Unlike finditer, a scanner's match() admits no gaps: see `intake.index`.
+        for line in iter(leading.scanner(table.data, start, end).match, None):  # type: ignore[attr-defined]
+            at = line.end()
+            number += 1
+            callee = callee_of[line[1]]
+            if callee:
+                led.append((chain, callee, Rule(table, line.span(), number)))
+            elif callee is not None:
+                return None
+        if at != end:
+            return None
+    return led
 
 
 def jump_graph(table: Table, roots: Iterable[str] | None = None) -> nx.MultiDiGraph[str]:
@@ -77,10 +176,28 @@ def loops(pairs: Iterable[tuple[H, H]]) -> list[list[H]]:
     `pairs` say what leads to what.
     """
     heads: dict[H, set[H]] = {}
-    for tail, head in pairs:
+    for tail, head in _going_on(list(pairs)):
         heads.setdefault(tail, set()).add(head)
         heads.setdefault(head, set())
     return sorted(sorted(group) for group in _groups(heads) if len(group) > 1 or group[0] in heads[group[0]])
+
+
+_ROUNDS = 16
+"""Few tables have more chains than this of which each leads to the next."""
+
+
+def _going_on(pairs: list[tuple[H, H]]) -> list[tuple[H, H]]:
+    """Return the pairs without those that lead to what leads nowhere, once these are left out, and so on.
+
+    None of them is part of a loop, and of a hundred thousand chains hardly any are left.
+    """
+    for _ in range(_ROUNDS):
+        tails = {tail for tail, _ in pairs}
+        further = [pair for pair in pairs if pair[1] in tails]
+        if len(further) == len(pairs):
+            break
+        pairs = further
+    return pairs
 
 
 def _groups(heads: dict[H, set[H]]) -> Iterator[list[H]]:

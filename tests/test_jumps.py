@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import iptviz
 from iptviz.dump.model import Dump
-from iptviz.jumps import jump_graph, loops
+from iptviz.jumps import jump_graph, jumps, led_in, loops
 
 if TYPE_CHECKING:
     from iptviz.dump.table import Table
@@ -72,3 +72,33 @@ def test_a_graph_of_2_to_the_60_paths_has_60_times_2_edges() -> None:
     graph = jump_graph(table(*rules), ["A0"])
     assert (graph.number_of_nodes(), graph.number_of_edges()) == (61, 120)
     assert loops(graph.edges()) == []
+
+
+OPTIONS = (
+    "-s 10.0.0.1/32", "! -s 10.0.0.0/8", "-d fd00::1/128", "-i eth0", "-p tcp", "-p", "-m tcp", "-m tcp --dport 80", "! --dport 80",
+    "--dport -j", '-m comment --comment "a/b -j B"', "-m comment --comment a/b", '-m comment --comment "-g C"', "-m comment --comment -j",
+    '-m comment --comment "a\\" -j B"', '-m comment --comment ""', "-m statistic --mode random --probability 0.5",
+    "-m addrtype --dst-type LOCAL", "-m recent --set --name KUBE-SEP-A --mask 255.255.255.255 --rsource",
+    "-m recent --rcheck --seconds 10800 --reap --name KUBE-SEP-A --mask 255.255.255.255 --rsource",
+    "-m conntrack --ctstate NEW", "-A B", "-g C", "--goto C", "-jB", "-j", "--log-prefix -j", "-m set --match-set x",
+    "--tcp-flags SYN", "-m", "\\", '"', "!", "x",
+)  # fmt: skip
+ENDS = (
+    "-j A", "-j B", "-j MISSING", "-j DNAT --to-destination 10.0.0.1:80", "-j LOG", "-j MARK --set-xmark 0x1/0x1", "-j ACCEPT",
+    "-g B", "-j", "-j B --x y", '-j "B"', "-j B -j C", "",
+)  # fmt: skip
+RULES = st.tuples(
+    st.sampled_from(("-A A", "-A B", "-A C", "[1:2] -A A", "[1:2] -A LOG")),
+    st.lists(st.sampled_from(OPTIONS), max_size=4),
+    st.sampled_from(ENDS),
+).map(lambda parts: " ".join((parts[0], *parts[1], parts[2])).rstrip())
+
+
+@given(st.lists(RULES, max_size=8))
+def test_jumps_seen_at_sight_are_those_of_rules_taken_apart(rules: list[str]) -> None:
+    nat = table(":A - [0:0]", ":B - [0:0]", ":LOG - [0:0]", ":D ACCEPT [0:0]", *rules)
+    expected: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for rule, callee in jumps(nat):
+        expected.setdefault((rule.chain, callee), []).append((rule.line, rule.number))
+    found = [((led.tail, led.head), [(rule.line, rule.number) for rule in led.rules]) for led in led_in(nat)]
+    assert found == list(expected.items())

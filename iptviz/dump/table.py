@@ -27,6 +27,7 @@ _POLICIES = {"ACCEPT", "DROP"}
 """iptables takes no other target for a policy."""
 
 _DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[([\d~]++:[\d~]++)\])?", re.MULTILINE)
+_POLICY = re.compile(rb"^:(\S++)[ \t]++(?:ACCEPT|DROP)(?!\S)", re.MULTILINE)
 _DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
 _NEWLINE = ord("\n")
@@ -160,8 +161,15 @@ class Table:
     @property
     def rule_count(self) -> int:
         """How many rules the table holds."""
-        blocks = self._section.blocks
-        return sum(self.data.count(b"\n", *block) + (self.data[block[1] - 1] != _NEWLINE) for block in blocks)
+        return self._count(self._section.blocks)
+
+    def count_of(self, chain: str) -> int:
+        """Return how many rules `chain` holds."""
+        return self._count(self.runs_of(chain))
+
+    def _count(self, spans: Sequence[Span]) -> int:
+        """Return how many lines there are in stretches of whole lines, of which the last may lack its end."""
+        return sum([self.data.count(b"\n", *span) + (self.data[span[1] - 1] != _NEWLINE) for span in spans])
 
     @cached_property
     def shown(self) -> Shown:
@@ -245,6 +253,14 @@ class Table:
         return any(
             wanted.search(self.data, start - 1, end) for start, end in self._section.declarations
         ) or any(name.startswith(words) for name in self._section.chains)
+
+    def policies(self) -> dict[str, str]:
+        """Return the policy of each built-in chain that has one."""
+        found = (
+            to_text(name) for span in self._section.declarations for name in _POLICY.findall(self.data, *span)
+        )
+        policies = ((name, Chain(self, name).policy) for name in found)
+        return {name: policy for name, policy in policies if policy is not None}
 
     def names(self) -> set[bytes]:
         """Return the names of all chains as they stand in the text."""

@@ -7,9 +7,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.dump.rule import Rule
-from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, SERVICES
+from iptviz.kube.families import (
+    DISPATCHERS,
+    ENTRY_CHAINS,
+    MARK_MASQUERADE,
+    NODE_PORTS,
+    SERVICE_CHAINS,
+    SERVICES,
+)
 from iptviz.kube.frontends import (
     asks_for_nothing_else,
+    frontend_as_read,
     frontend_of,
     frontends_among,
     host_of,
@@ -20,8 +28,8 @@ from iptviz.kube.frontends import (
     unprinted_port,
     value_of,
 )
+from iptviz.kube.plain_rules import PlainRule, plain_rule
 from iptviz.xtables.address import parse_network
-from iptviz.xtables.values.protocols import LAST_PORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,10 +57,10 @@ def rules_about(dump: Dump, frontend: Frontend, table: str) -> list[Rule]:
 
     A port of the node is led on by the chain of node ports alone; at an address that they leave out, by none.
     """
-    own = list(dispatching_rules(dump, _text_of(frontend), [table]))
+    own = list(map(_about, dispatching_rules(dump, _text_of(frontend), [table])))
     held = dump.tables.get(table)
     wide = wide_rules(held) if held and table == "nat" else ()
-    return _asked(frontend, table, own, wide)
+    return [about.rule for about in _asked(frontend, table, own, tuple(map(_about, wide)))]
 
 
 def _text_of(frontend: Frontend) -> str:
@@ -62,25 +70,31 @@ def _text_of(frontend: Frontend) -> str:
     return "" if frontend.unprinted else f"--dport {frontend.port}"
 
 
-def _asked(frontend: Frontend, table: str, own: Iterable[Rule], wide: Sequence[Rule]) -> list[Rule]:
+def _asked(frontend: Frontend, table: str, own: Sequence[About], wide: Sequence[About]) -> Sequence[About]:
     """Return those of a frontend's `own` rules, and of rules about everything, that its traffic may meet."""
+    before = [about for about in wide if about.rule.chain == SERVICES and _may_be_for(about.rule, frontend)]
     if frontend.kind != "node-port":
-        met = [rule for rule in wide if rule.chain == SERVICES and _may_be_for(rule, frontend)]
-        return sorted({*own, *met}, key=lambda rule: rule.line) if met else list(own)
+        return _in_order(own, before) if before else own
     # Outside the node ports' own chain, a rule with a destination speaks of some service's address.
     if table == "filter":
-        return [rule for rule in own if host_of(rule) is None and _is_of(rule, frontend)]
-    before = [rule for rule in wide if rule.chain == SERVICES and _may_be_for(rule, frontend)]
+        return [about for about in own if about.address is None and _is_of(about, frontend)]
     if frontend.addresses and frontend.address and not frontend.addresses.admits(frontend.address):
         return before
-    ports = [rule for rule in own if rule.chain == NODE_PORTS and _is_of(rule, frontend)]
-    within = [rule for rule in wide if rule.chain == NODE_PORTS and rule not in ports]
-    return [*before, *(sorted({*ports, *within}, key=lambda rule: rule.line) if within else ports)]
+    ports = [about for about in own if about.chain == NODE_PORTS and _is_of(about, frontend)]
+    known = {about.rule for about in ports} if wide else ()
+    within = [about for about in wide if about.rule.chain == NODE_PORTS and about.rule not in known]
+    return [*before, *(_in_order(ports, within) if within else ports)]
 
 
-def _is_of(rule: Rule, frontend: Frontend) -> bool:
+def _in_order(own: Iterable[About], wide: Iterable[About]) -> list[About]:
+    """Return rules, each once, as they stand one below the other."""
+    abouts = {about.rule: about for about in (*own, *wide)}
+    return sorted(abouts.values(), key=lambda about: about.rule.line)
+
+
+def _is_of(about: About, frontend: Frontend) -> bool:
     """Whether a rule about a node port may be about that of a frontend, be neither of them printed."""
-    return unprinted_port(rule) in {None, frontend.unprinted}
+    return about.plain is not None or unprinted_port(about.rule) in {None, frontend.unprinted}
 
 
 def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
@@ -115,28 +129,46 @@ def wide_rules(nat: Table) -> list[Rule]:
     ]
 
 
-_PLAIN = re.compile(
-    r"-A \S++ (?:! -s \S++ )?(?:-d (?P<address>[0-9.]++)/32 )?-p (?P<protocol>tcp|udp|sctp) "
-    r'(?:-m comment --comment (?:"[^"\\]*+"|[^"\s]++) )?'
-    r"-m (?:tcp|udp|sctp) --dport (?P<port>[1-9][0-9]{0,4}) -j (?P<target>[A-Z0-9-]++)(?: --reject-with \S++)?"
-)
-"""A rule about one port, perhaps of one address, as kube-proxy writes nearly all: it need not be taken apart."""
+_KUBE = "KUBE-"
+"""With this no target's name begins."""
 
 
-class _About(NamedTuple):
-    """What a rule says of a frontend: one address and port, protocol, target; the last two where it is plain."""
+class About(NamedTuple):
+    """What a rule says of a frontend: one address and port; protocol and target where it is `plain`."""
 
     address: str | None
     port: int | Condition | None
-    protocol: str = ""
-    target: str = ""
+    protocol: str
+    target: str
+    rule: Rule
+    plain: PlainRule | None
+
+    @property
+    def chain(self) -> str:
+        """The chain that holds the rule."""
+        return self.rule.chain if self.plain is None else self.plain.chain
+
+    @property
+    def jump(self) -> str | None:
+        """The chain that the rule jumps to, or None."""
+        return self.target if self.target.startswith(_KUBE) else self.rule.jump
+
+    @property
+    def asks_for_nothing_else(self) -> bool:
+        """Whether it tests nothing but destination, protocol and port, and where it marks also the source."""
+        if self.plain is None:
+            return asks_for_nothing_else(self.rule)
+        return self.plain.source is None or self.target == MARK_MASQUERADE
 
 
-def _about(rule: Rule) -> _About:
-    plain = _PLAIN.fullmatch(rule.text)
-    if plain is None or int(plain["port"]) > LAST_PORT or (plain["address"] and rule.chain == NODE_PORTS):
-        return _About(host_of(rule), port_of(rule) or unprinted_port(rule))
-    return _About(plain["address"], int(plain["port"]), plain["protocol"], plain["target"])
+def _about(rule: Rule) -> About:
+    plain = plain_rule(rule)
+    if plain is None:
+        return About(host_of(rule), port_of(rule) or unprinted_port(rule), "", "", rule, None)
+    return About(plain.address, plain.port, plain.protocol, plain.target, rule, plain)
+
+
+_LEADING = SERVICE_CHAINS + ENTRY_CHAINS
 
 
 class DispatchingRules:
@@ -145,24 +177,28 @@ class DispatchingRules:
     def __init__(self, dump: Dump) -> None:
         self.dump = dump
         self.rules: dict[str, list[Rule]] = {}
-        self._abouts: dict[str, list[tuple[Rule, _About]]] = {}
-        self._by_address: dict[tuple[str, str], list[Rule]] = {}
-        self._by_port: dict[tuple[str, int | Condition], list[Rule]] = {}
+        self._abouts: dict[str, list[About]] = {}
+        self._by_address: dict[tuple[str, str], list[About]] = {}
+        self._by_port: dict[tuple[str, int | Condition], list[About]] = {}
         for table in DISPATCHERS:
             self.rules[table] = list(dispatching_rules(dump, tables=[table]))
-            self._abouts[table] = [(rule, _about(rule)) for rule in self.rules[table]]
-            for rule, about in self._abouts[table]:
-                self._enter(table, rule, about)
+            self._abouts[table] = list(map(_about, self.rules[table]))
+            for about in self._abouts[table]:
+                self._enter(table, about)
 
-    def _enter(self, table: str, rule: Rule, about: _About) -> None:
+    def _enter(self, table: str, about: About) -> None:
         address, port = about.address, about.port
         if address is not None:
-            self._by_address.setdefault((table, address), []).append(rule)
-        if port is not None and (rule.chain == NODE_PORTS or (table == "filter" and address is None)):
-            self._by_port.setdefault((table, port), []).append(rule)
+            self._by_address.setdefault((table, address), []).append(about)
+        if port is not None and (about.chain == NODE_PORTS or (table == "filter" and address is None)):
+            self._by_port.setdefault((table, port), []).append(about)
 
     def about(self, frontend: Frontend, table: str) -> list[Rule]:
         """Return the rules of `table` that may speak of the frontend's traffic, in order: see `rules_about`."""
+        return [about.rule for about in self.read_about(frontend, table)]
+
+    def read_about(self, frontend: Frontend, table: str) -> Sequence[About]:
+        """Return what these rules say."""
         if frontend.kind == "node-port":
             own = self._by_port.get((table, frontend.unprinted or frontend.port or 0), [])
         else:
@@ -170,9 +206,9 @@ class DispatchingRules:
         return _asked(frontend, table, own, self._wide if table == "nat" else ())
 
     @cached_property
-    def _wide(self) -> list[Rule]:
+    def _wide(self) -> list[About]:
         nat = self.dump.tables.get("nat")
-        return wide_rules(nat) if nat else []
+        return list(map(_about, wide_rules(nat))) if nat else []
 
     def frontends(self) -> list[Frontend]:
         """Return every frontend of the dump."""
@@ -181,24 +217,24 @@ class DispatchingRules:
     @cached_property
     def _claims(self) -> list[Frontend]:
         """What each rule says of a frontend."""
-        rules = (rule for rules in self.rules.values() for rule in rules)
-        return [frontend for rule in rules if (frontend := frontend_of(rule))]
+        abouts = (about for abouts in self._abouts.values() for about in abouts)
+        return [claim for about in abouts if (claim := frontend_as_read(about.rule, about.plain))]
 
     def contested(self) -> Iterator[tuple[Frontend, Frontend]]:
         """Yield the frontends that two services claim: of whose rule gets all connections, and of the other."""
-        claims: dict[tuple[object, ...], list[Rule]] = {}
-        for rule, about in self._abouts["nat"]:
+        claims: dict[tuple[object, ...], list[About]] = {}
+        for about in self._abouts["nat"]:
             key: tuple[object, ...] | None = about[:3]
             if not about.target:
-                claim = frontend_of(rule)
+                claim = frontend_of(about.rule)
                 key = claim[1:4] if claim and claim.unprinted is None else None
-            elif not about.target.startswith(SERVICE_CHAINS + ENTRY_CHAINS):
+            elif not about.target.startswith(_LEADING):
                 key = None
             if key is not None:
-                claims.setdefault(key, []).append(rule)
-        for rules in claims.values():
-            if len(rules) > 1:
-                yield from _collisions([claim for rule in rules if (claim := frontend_of(rule))])
+                claims.setdefault(key, []).append(about)
+        for abouts in claims.values():
+            if len(abouts) > 1:
+                yield from _collisions([claim for about in abouts if (claim := frontend_of(about.rule))])
 
 
 def _collisions(claims: list[Frontend]) -> Iterator[tuple[Frontend, Frontend]]:

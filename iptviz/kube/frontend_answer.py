@@ -19,7 +19,6 @@ from iptviz.kube.families import (
 from iptviz.kube.frontends import (
     CHAIN,
     CLIENT_CONDITIONS,
-    asks_for_nothing_else,
     is_loopback,
     port_of,
     value_of,
@@ -28,7 +27,6 @@ from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.rules.reading.words import QUOTED
-from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.kube.dispatching import DispatchingRules
+    from iptviz.kube.dispatching import About, DispatchingRules
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
     from iptviz.kube.outcome import FrontendOutcome, Needs, Verdict
@@ -109,6 +107,7 @@ class FrontendAnswers:
         self._rules = rules
         nat = rules.dump.tables.get("nat")
         self._plain = PlainChains(nat) if nat else None
+        self._endpoints: dict[tuple[str, str], tuple[EndpointShare, ...]] = {}
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to `frontend`."""
@@ -119,17 +118,16 @@ class FrontendAnswers:
 
     def plain_answer(self, frontend: Frontend) -> FrontendAnswer | None:
         """Return the answer where every rule on the way has kube-proxy's form, else None."""
-        if frontend.kind == CHAIN:
+        if frontend.kind == CHAIN or self._plain is None:
             return None
-        rules = [rule for rule in self._rules.about(frontend, "nat") if _may_concern(rule, frontend)]
-        if self._plain is None or not rules or not all(map(asks_for_nothing_else, rules)):
+        abouts = [about for about in self._rules.read_about(frontend, "nat") if _may_concern(about, frontend)]
+        if not abouts or not all(about.asks_for_nothing_else for about in abouts):
             return None
-        *marking, last = rules
-        if any(rule.jump != MARK_MASQUERADE for rule in marking) or last.jump is None:
+        *marking, last = abouts
+        chain = last.jump
+        if chain is None or any(about.jump != MARK_MASQUERADE for about in marking):
             return None
-        onward = (
-            self._plain.external(last.jump) if last.jump.startswith(EXTERNAL_CHAIN) else External(last.jump)
-        )
+        onward = self._plain.external(chain) if chain.startswith(EXTERNAL_CHAIN) else External(chain)
         if onward is None or onward.chain is None:
             return None
         balancing = self._plain.balancing(onward.chain, frontend.protocol)
@@ -140,12 +138,34 @@ class FrontendAnswers:
             *map(_sources, marking),
             *(mask.needs for mask in balancing.masks if _is_about(mask, frontend)),
         ]
-        answer = _shared_out(frontend, onward, balancing, needs)
-        return (
-            answer._replace(depends=True, by_policy=True)
-            if self._others_differ(onward, balancing, frontend)
-            else answer
+        differs = self._others_differ(onward, balancing, frontend)
+        return FrontendAnswer(
+            frontend=frontend,
+            service=frontend.service,
+            chain=onward.chain,
+            endpoints=self._endpoints_of(onward.chain, balancing, frontend),
+            leftover=NEVER,
+            verdict=None,
+            affinity=balancing.affinity,
+            masquerade=((),) if () in needs else tuple(dict.fromkeys(needs)),  # what always does is enough
+            local_only=onward.local_only or onward.chain.startswith(LOCAL_CHAINS),
+            depends=differs,
+            plain=True,
+            by_policy=differs,
         )
+
+    def _endpoints_of(
+        self, chain: str, balancing: Balancing, frontend: Frontend
+    ) -> tuple[EndpointShare, ...]:
+        """Return the endpoints of a chain, the same for all frontends but for a port that no DNAT names."""
+        key = chain, frontend.protocol
+        if key not in self._endpoints:
+            shared = zip(balancing.endpoints, balancing.shares, strict=True)
+            self._endpoints[key] = tuple(EndpointShare(*end, share) for end, share in shared)
+        found = self._endpoints[key]
+        if balancing.names_ports:
+            return found
+        return tuple(end._replace(port=frontend.port) if end.port is None else end for end in found)
 
     def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
         """Whether pods and the node itself get other endpoints than outside clients, as a policy Local wants."""
@@ -153,48 +173,36 @@ class FrontendAnswers:
             return False
         everywhere = CLUSTER_CHAIN + onward.chain.rpartition("-")[2]
         others = self._plain.balancing(everywhere, frontend.protocol)
-        return others is None or others.ways != balancing.ways
-
-
-def _shared_out(
-    frontend: Frontend, onward: External, balancing: Balancing, needs: list[Needs]
-) -> FrontendAnswer:
-    endpoints = []
-    for destination, share in balancing.ways:
-        address, port = split_endpoint(destination)
-        endpoints.append(EndpointShare(address, frontend.port if port is None else port, share))
-    return FrontendAnswer(
-        frontend=frontend,
-        service=frontend.service,
-        chain=onward.chain,
-        endpoints=tuple(endpoints),
-        leftover=NEVER,
-        verdict=None,
-        affinity=balancing.affinity,
-        masquerade=((),) if () in needs else tuple(dict.fromkeys(needs)),  # what always does is enough
-        local_only=onward.local_only or (onward.chain or "").startswith(LOCAL_CHAINS),
-        plain=True,
-    )
+        return others is None or others[:2] != balancing[:2]
 
 
 def _is_about(mask: Mask, frontend: Frontend) -> bool:
     return mask.port == frontend.port and mask.address in {None, frontend.address}
 
 
-def _may_concern(rule: Rule, frontend: Frontend) -> bool:
+def _may_concern(about: About, frontend: Frontend) -> bool:
     """Whether a rule may match an ordinary client's packets to `frontend`: not those by way of the loopback."""
-    if frontend.address is None and is_loopback(value_of(rule, "-d") or ""):
+    rule, plain = about.rule, about.plain
+    if frontend.address is None and is_loopback((plain.address if plain else value_of(rule, "-d")) or ""):
         return False
+    if plain is not None:
+        return (plain.port, plain.protocol) == (frontend.port, frontend.protocol)
     return port_of(rule) in {None, frontend.port} and value_of(rule, "-p") in {None, frontend.protocol}
 
 
-def _sources(rule: Rule) -> Needs:
+def _sources(about: About) -> Needs:
     """Return what must hold of the source for a rule that marks."""
+    if about.plain is not None:
+        return () if about.plain.source is None else _no_source(about.plain.source)
     return tuple(
         Assumption(Condition(CLIENT_CONDITIONS[option.name], option.values[0]), holds=False)
-        for option in rule.parts.basics
+        for option in about.rule.parts.basics
         if option.name in CLIENT_CONDITIONS
     )
+
+
+def _no_source(source: str) -> Needs:
+    return (Assumption(Condition(CLIENT_CONDITIONS["-s"], source), holds=False),)
 
 
 def followed(rules: DispatchingRules, frontend: Frontend) -> FrontendAnswer:

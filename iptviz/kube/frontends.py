@@ -17,6 +17,7 @@ from iptviz.kube.families import (
 )
 from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.kube.plain_rules import PlainRule, plain_rule
 from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.rules.iptables import compiled
 from iptviz.rules.unprinted import NODE_PORT, PORT
@@ -51,13 +52,18 @@ _PORT_OPTIONS = (" --dport", " --dports", " --ports")
 """Options by which a rule asks for ports, be it for others or for several."""
 
 
+_LEADING = SERVICE_CHAINS + ENTRY_CHAINS
+_REFUSING = {"REJECT", "DROP"}
+
+
 class Frontend(NamedTuple):
     """One way into a service port, or to what else the node publishes at a port.
 
     `address` is None for a port of the node, which all its addresses have but for `addresses`; a question
     about one of them names it. `rule` is the rule that leads an outside client's traffic on, or refuses it; of
     kind `chain` one of the chain's own. `protocol` is empty where that chain does not tell it. `unprinted` is
-    whose port it is, in a condition, where the dump does not print it; `port` is None then.
+    whose port it is, in a condition, where the dump does not print it; `port` is None then. `plain` is what the
+    rule says, where that is told from its text alone.
     """
 
     kind: str
@@ -67,6 +73,7 @@ class Frontend(NamedTuple):
     rule: Rule
     addresses: AddressLimit | None = None
     unprinted: Condition | None = None
+    plain: PlainRule | None = None
 
     @property
     def text(self) -> str:
@@ -96,6 +103,8 @@ class Frontend(NamedTuple):
     @property
     def leads_to(self) -> str:
         """The chain that the rule leads to; empty where it leads to none."""
+        if self.plain is not None and self.rule.table.name == "nat":
+            return self.plain.target
         return self.rule.chain if self.kind == CHAIN else self.rule.jump or ""
 
     @property
@@ -120,16 +129,45 @@ class Frontend(NamedTuple):
     @property
     def service(self) -> ServiceName:
         """The service port named by the rule's comment."""
+        if self.plain is not None:
+            return self.plain.service
         return service_of_comment(self.rule.comment) or NAMELESS
 
 
 def frontend_of(rule: Rule) -> Frontend | None:
     """Return the frontend that `rule` dispatches or refuses, or None for any other rule."""
+    return frontend_as_read(rule, plain_rule(rule))
+
+
+def frontend_as_read(rule: Rule, plain: PlainRule | None) -> Frontend | None:
+    """Return the same as `frontend_of` for a rule of which it is known what it says, if it is plain."""
+    return _taken_apart(rule) if plain is None else _as_it_says(rule, plain)
+
+
+def _as_it_says(rule: Rule, plain: PlainRule) -> Frontend | None:
+    """Return the frontend that a plain rule dispatches or refuses."""
+    table = rule.table.name
+    leads_on = plain.target.startswith(_LEADING) if table == "nat" else plain.target in _REFUSING
+    if not leads_on or plain.chain not in DISPATCHERS.get(table, ()):
+        return None
+    kind: str | None = plain.frontend
+    if plain.address is None:
+        is_node_port = plain.chain == NODE_PORTS if table == "nat" else plain.service is not NAMELESS
+        kind = "node-port" if is_node_port else None
+    elif not kind:
+        family = family_of(plain.chain if table == "filter" else plain.target, table)
+        kind = family.frontend if family else None
+    if kind is None:
+        return None
+    return Frontend(kind, plain.address, plain.port, plain.protocol, rule, plain=plain)
+
+
+def _taken_apart(rule: Rule) -> Frontend | None:
     if rule.table.name == "nat":
         chain = rule.jump or ""
-        if not chain.startswith(SERVICE_CHAINS + ENTRY_CHAINS):
+        if not chain.startswith(_LEADING):
             return None
-    elif rule.target is None or rule.target.name not in {"REJECT", "DROP"}:
+    elif rule.target is None or rule.target.name not in _REFUSING:
         return None
     kind = _kind(rule)
     if kind is None:

@@ -16,6 +16,7 @@ from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import MARK_MASQUERADE
 from iptviz.rules.reading.chances import random_chance
+from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -38,7 +39,9 @@ _LINE = (
     rb"|(?P<mask>(?:! -[si] \S++ |)(?:-d (?P<to>[^\s/]++)/(?:32|128) |)(?:! -i \S++ |))-p (?P<masked>\w++) "
     + _COMMENT
     + rb"-m \w++ --dport (?P<port>\d++) -j KUBE-MARK-MASQ)"
-    rb"|(?P<endpoint>KUBE-SEP-\S++) -p (?P<protocol>\w++) "
+    rb"|(?P<endpoint>KUBE-SEP-\S++) (?:-s \S++ "
+    + _COMMENT
+    + rb"-j KUBE-MARK-MASQ\n(?:\[\d++:\d++\] |)-A (?P=endpoint) |)-p (?P<protocol>\w++) "
     + _COMMENT
     + rb"(?:-m recent --set --name \S++ --mask \S++ "
     rb"--rsource |)-m \w++ -j DNAT --to-destination (?P<destination>[0-9a-fA-F.:\[\]]++)"
@@ -54,13 +57,6 @@ _SOURCE_OR_INTERFACE = re.compile(rb"! -([si]) (\S+)")
 _KINDS = {b"s": "source-cidr", b"i": "in-interface"}
 
 
-class Way(NamedTuple):
-    """An endpoint's address and port as text, and the share (in [0, 1]) that comes to it."""
-
-    destination: str
-    share: Fraction
-
-
 class Mask(NamedTuple):
     """A rule that masquerades what goes to `address` (None: any) and `port` where all of `needs` hold."""
 
@@ -70,12 +66,18 @@ class Mask(NamedTuple):
 
 
 class Balancing(NamedTuple):
-    """What a chain of endpoints does: ways and leftover sum to 1; `affinity` is in seconds."""
+    """What a chain of endpoints does: shares and leftover sum to 1; `affinity` is in seconds.
 
-    ways: tuple[Way, ...]
+    `endpoints` are addresses and ports, None where a DNAT names none, as it does in all where it `names_ports`;
+    each gets the one of `shares` (in (0, 1]) that stands at the same place.
+    """
+
+    endpoints: tuple[tuple[str, int | None], ...]
+    shares: tuple[Fraction, ...]
     leftover: Fraction
     masks: tuple[Mask, ...]
     affinity: int | None
+    names_ports: bool
 
 
 class External(NamedTuple):
@@ -102,8 +104,9 @@ class PlainChains:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._shares: dict[tuple[bytes, ...], tuple[list[Fraction], Fraction]] = {}
+        self._shares: dict[tuple[bytes, ...], tuple[tuple[Fraction, ...], Fraction] | None] = {}
         self._masks: dict[bytes, Needs] = {}
+        self._balancing: dict[tuple[str, str], Balancing | None] = {}
 
     @cached_property
     def _read(self) -> _Lines:
@@ -119,26 +122,32 @@ class PlainChains:
 
     def balancing(self, chain: str, protocol: str) -> Balancing | None:
         """Return what a KUBE-SVC or KUBE-SVL chain does with connections of `protocol`; None if not plain."""
-        name, lines = to_bytes(chain), self._read
+        key = chain, protocol
+        if key not in self._balancing:
+            self._balancing[key] = self._balanced(to_bytes(chain), to_bytes(protocol))
+        return self._balancing[key]
+
+    def _balanced(self, name: bytes, protocol: bytes) -> Balancing | None:
+        lines = self._read
         found = lines.chains.get(name)
-        if found is None or name in lines.odd or not found.ways or found.masked - {to_bytes(protocol)}:
+        if found is None or name in lines.odd or not found.ways or found.masked - {protocol}:
             return None
-        try:
-            shares, leftover = self._shares_of(tuple(found.chances))
-        except ValueError:
-            return None  # no number
-        if not all(shares):
-            return None  # what nothing reaches is no endpoint to the engine, or a fault that it tells
-        ways = []
-        for way, share in zip(found.ways, shares, strict=True):
-            endpoint = lines.endpoints.get(way)
-            if endpoint is None or way in lines.odd or endpoint[0] != to_bytes(protocol):
-                return None
-            ways.append(Way(to_text(endpoint[1]), share))
-        if len(set(found.ways)) < len(ways):
+        shares = self._shares_of(tuple(found.chances))
+        if shares is None or not lines.odd.isdisjoint(found.ways):
+            return None
+        if len(set(found.ways)) < len(found.ways):
             return None  # two ways to one endpoint: rare enough to be left to the engine
-        affinity = int(found.seconds[0]) if found.seconds else None
-        return Balancing(tuple(ways), leftover, tuple(map(self._mask, found.masks)), affinity)
+        ends = [lines.endpoints.get(way) for way in found.ways]
+        if not all(end is not None and end[0] == protocol for end in ends):
+            return None
+        endpoints = tuple(split_endpoint(to_text(end[1])) for end in ends if end)
+        return Balancing(
+            endpoints,
+            *shares,
+            tuple(map(self._mask, found.masks)),
+            int(found.seconds[0]) if found.seconds else None,
+            all(port is not None for _, port in endpoints),
+        )
 
     def external(self, chain: str) -> External | None:
         """Return what a KUBE-EXT chain does; None if not plain."""
@@ -158,11 +167,14 @@ class PlainChains:
                 onward = to_text(target)
         return External(onward, bool(masquerade), bool(local_only))
 
-    def _shares_of(self, chances: tuple[bytes, ...]) -> tuple[list[Fraction], Fraction]:
-        """Return the shares of a cascade, and what it leaves; clusters have few different cascades."""
+    def _shares_of(self, chances: tuple[bytes, ...]) -> tuple[tuple[Fraction, ...], Fraction] | None:
+        """Return the shares of a cascade, and what it leaves; clusters have few different cascades.
+
+        None where a chance is no number, or where nothing reaches a way: that is no endpoint to the engine, or a
+        fault that it tells.
+        """
         if chances not in self._shares:
-            read = [random_chance(to_text(text)) if text else CERTAIN for text in chances]
-            self._shares[chances] = cascade(read)
+            self._shares[chances] = _cascade(chances)
         return self._shares[chances]
 
     def _mask(self, found: tuple[bytes, bytes | None, bytes]) -> Mask:
@@ -177,6 +189,14 @@ class PlainChains:
             condition = Condition(_KINDS[match[1]], to_text(match[2]))
             self._masks[match[0]] = (Assumption(condition, holds=False),)
         return self._masks[match[0]]
+
+
+def _cascade(chances: tuple[bytes, ...]) -> tuple[tuple[Fraction, ...], Fraction] | None:
+    try:
+        shares, leftover = cascade([random_chance(to_text(text)) if text else CERTAIN for text in chances])
+    except ValueError:
+        return None
+    return (tuple(shares), leftover) if all(shares) else None
 
 
 class _Lines:

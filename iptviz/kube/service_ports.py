@@ -68,6 +68,11 @@ class ServicePort(NamedTuple):
         return list(reversed(found.values()))
 
     @property
+    def has_endpoints(self) -> bool:
+        """Whether some frontend leads to an endpoint."""
+        return any(answer.endpoints for answer in self.answers)
+
+    @property
     def verdict(self) -> Verdict | None:
         """Who refuses connections to the first frontend, where somebody does."""
         return self.usual.verdict

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.engine.host import Host
-    from iptviz.intake.index import Span
     from iptviz.xtables.address import Network
 
 _OF_SERVICES = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN)).encode()
@@ -31,6 +30,7 @@ _DISPATCHING = {
     "filter": rb"(?:KUBE-SERVICES|KUBE-EXTERNAL-SERVICES|KUBE-PROXY-FIREWALL) " + _ONE,
 }
 """Rules about one frontend alone, by table."""
+_NONE = b"(?!)"
 
 _ADDRESS = re.compile(
     rb"(?<![\w.:-])(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]*:[0-9a-fA-F.]*)"
@@ -57,8 +57,8 @@ class Alike:
         self._dumps = dumps
         self._host = host
         self._networks = tuple(networks)
+        self._named: dict[tuple[Table, bytes], tuple[set[int], set[int]]] = {}
         self._holes = False
-        self._kept: dict[tuple[Table, bytes], Sequence[Span]] = {}
 
     @property
     def is_known(self) -> bool:
@@ -82,7 +82,7 @@ class Alike:
 
     @cached_property
     def _after_nat(self) -> tuple[list[int], list[int]]:
-        return self._cuts({**_DISPATCHING, "filter": b"(?!)"})
+        return self._cuts({**_DISPATCHING, "filter": _NONE})
 
     @cached_property
     def _beside_services(self) -> tuple[list[int], list[int]]:
@@ -92,16 +92,30 @@ class Alike:
         """Return where addresses and ports that rules name begin, and where they have ended."""
         addresses: set[int] = set()
         ports: set[int] = set()
-        for text in self._texts(skipped):
-            for found in _ADDRESS.finditer(text):
-                network, *bounds = _bounds(*found.groups())
-                self._holes |= network is not None and _has_holes(network)
-                addresses.update(bounds)
-            for found in _PORTS.finditer(text):
-                ports.update(_port_bounds(found[1] or found[2] or b""))
+        for dump in self._dumps:
+            for table in dump.tables.values():
+                found = self._named_in(table, skipped.get(table.name, _NONE))
+                addresses |= found[0]
+                ports |= found[1]
         for network in self._known_networks():
             addresses.update((network.value, network.value + _size(network)))
         return sorted(addresses), sorted(ports)
+
+    def _named_in(self, table: Table, skipped: bytes) -> tuple[set[int], set[int]]:
+        """Return the same of the rules of a table that are not left aside."""
+        key = table, skipped
+        if key not in self._named:
+            addresses: set[int] = set()
+            ports: set[int] = set()
+            for text in _texts(table, skipped):
+                for found in _ADDRESS.finditer(text):
+                    network, *bounds = _bounds(*found.groups())
+                    self._holes |= network is not None and _has_holes(network)
+                    addresses.update(bounds)
+                for found in _PORTS.finditer(text):
+                    ports.update(_port_bounds(found[1] or found[2] or b""))
+            self._named[key] = addresses, ports
+        return self._named[key]
 
     def _known_networks(self) -> Iterator[Network]:
         yield from self._networks
@@ -109,21 +123,13 @@ class Alike:
         if self._host.routes is not None:
             yield from (route.network for route in self._host.routes.routes)
 
-    def _texts(self, skipped: dict[str, bytes]) -> Iterator[bytes]:
-        """Yield the rules that are not left aside."""
-        for dump in self._dumps:
-            for table in dump.tables.values():
-                for start, end in self._lines(table, skipped.get(table.name, b"(?!)")):
-                    yield table.data[start:end]
 
-    def _lines(self, table: Table, skipped: bytes) -> Sequence[Span]:
-        """Return where the rules of a table stand that are not left aside, which is found out once."""
-        if (table, skipped) not in self._kept:
-            others = _rules_but(skipped)  # in bulk are services' own chains alone
-            self._kept[table, skipped] = [
-                line for stretch in table.rest() for line in table.lines_between(stretch, others)
-            ]
-        return self._kept[table, skipped]
+def _texts(table: Table, skipped: bytes) -> Iterator[bytes]:
+    """Yield the rules of a table that are not left aside: in bulk are services' own chains alone."""
+    others = _rules_but(skipped)
+    for stretch in table.rest():
+        for start, end in table.lines_between(stretch, others):
+            yield table.data[start:end]
 
 
 def _size(network: Network) -> int:

@@ -36,6 +36,8 @@ FARE_WORDS: tuple[FareWord, ...] = (
 """How clients fare, the worst first; `redirected`: rules of others send them to what is no endpoint of the
 service; `no endpoints`: kube-proxy refuses them, as it should without endpoints."""
 
+_PLACES = {word: place for place, word in enumerate(FARE_WORDS)}
+
 WELL: frozenset[FareWord] = frozenset({"yes", "this node"})
 """What is as it should be."""
 
@@ -98,7 +100,8 @@ class Rewrite(NamedTuple):
 class Fare(NamedTuple):
     """How some kinds of clients fare alike: at least the share `at_least` (in [0, 1]) works, at most `at_most`.
 
-    `failures` are what fails, the usual case first. `rewrites` are sources lost to rules of others.
+    `at_most` is `CERTAIN` itself where all may work. `failures` are what fails, the usual case first. `rewrites`
+    are sources lost to rules of others.
     """
 
     clients: tuple[str, ...]
@@ -111,7 +114,7 @@ class Fare(NamedTuple):
     @property
     def fails(self) -> bool:
         """Whether some connections fail for sure."""
-        return self.word in _FAILING or (self.at_most < CERTAIN and self.word != "this node")
+        return self.word in _FAILING or (self.at_most is not CERTAIN and self.word != "this node")
 
     @property
     def may_fail(self) -> bool:
@@ -130,7 +133,7 @@ class Reached(NamedTuple):
     @property
     def worst(self) -> int:
         """The place of its worst word in `FARE_WORDS`, the lowest the worst; what is not known stands last."""
-        return min((FARE_WORDS.index(fare.word) for fare in self.fares), default=len(FARE_WORDS))
+        return min([_PLACES[fare.word] for fare in self.fares], default=len(FARE_WORDS))
 
 
 def fails(port: Iterable[Reached]) -> bool:
@@ -180,8 +183,10 @@ class _Looking:
         if found.translation is None:
             fares = self._fares[id(found.paths)] = tuple(fares_of(answer, found.paths, found.endpoints))
             return Reached(answer.frontend, fares)
-        translated = tuple(_translated(fare, found.translation) for fare in self._fares[id(found.paths)])
-        return Reached(answer.frontend, translated)
+        fares = self._fares[id(found.paths)]
+        if any(fare.failures or fare.rewrites for fare in fares):
+            fares = tuple(_translated(fare, found.translation) for fare in fares)
+        return Reached(answer.frontend, fares)
 
 
 def _translated(fare: Fare, translation: Translation) -> Fare:
@@ -239,7 +244,8 @@ def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
     refused = bool(failures) and failures[0].cause.why == "no endpoints"
     word: FareWord = "no endpoints" if refused and reach.word == "no" else reach.word
     rewrites = tuple(_rewrites(reach.entries, kept=_keeps(answer, reach.client)))
-    fare = Fare((reach.client,), word, reach.at_least, reach.at_most, tuple(failures), rewrites)
+    at_most = min(CERTAIN, reach.at_most)  # the one that is known at sight, of equals
+    fare = Fare((reach.client,), word, reach.at_least, at_most, tuple(failures), rewrites)
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
     return fare

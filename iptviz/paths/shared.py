@@ -15,6 +15,7 @@ from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.clients import pod_networks
+from iptviz.paths.endpoints_alike import EndpointsAlike
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class SharedPaths:
         self._rules = rules
         self._dump: Dump = rules.dump
         self._found: dict[object, tuple[_Form, Found]] = {}
-        self._places: dict[tuple[tuple[Network, ...], str], int | None] = {}
+        self._endpoints: dict[tuple[Network, ...], EndpointsAlike] = {}
 
     def of(self, answer: FrontendAnswer) -> Found:
         """Return what is found of a frontend, or of one whose rules have the same form.
@@ -114,33 +115,27 @@ class SharedPaths:
         )
         if not answer.plain or special or self._rules.about(frontend, "filter"):
             return None
-        networks = (named,) if named else tuple(self._pods)
+        networks = (named,) if named else self._pods
         alike = self._survey.alike(networks)
-        places = [self._place(alike, networks, end.address) for end in answer.endpoints]
-        address = parse_network(frontend.address) if frontend.address else None
-        if not alike.is_known or None in places:
+        ends = self._endpoints_in(networks, alike).form(answer.endpoints)
+        if not alike.is_known or ends is None:
             return None
-        ends = [end.address for end in answer.endpoints]
+        address = parse_network(frontend.address) if frontend.address else None
         key = (
             frontend.kind, frontend.protocol, networks, alike.frontend(address, frontend.port), answer.masquerade,
-            answer.affinity is None, tuple(map(ends.index, ends)), tuple(places),
-            tuple((end.port, end.share) for end in answer.endpoints),
+            answer.affinity is None, ends.key,
         )  # fmt: skip
         chains = (answer.chain,) if answer.chain else ()
-        return _Form(key, (frontend.address or "", *ends), tuple(dict.fromkeys(ends)), chains, ())
+        return _Form(key, (frontend.address or "", *ends.addresses), ends.distinct, chains, ())
 
     @cached_property
-    def _pods(self) -> Sequence[Network]:
-        return pod_networks(self._dump, ())
+    def _pods(self) -> tuple[Network, ...]:
+        return tuple(pod_networks(self._dump, ()))
 
-    def _place(self, alike: Alike, networks: tuple[Network, ...], address: str) -> int | None:
-        """Return the place of an endpoint among those that rules tell apart; None for one that is no pod's."""
-        key = networks, address
-        if key not in self._places:
-            network = parse_network(address)
-            is_pod = network is not None and any(pods.contains(network) for pods in networks)
-            self._places[key] = alike.endpoint(network) if network and is_pod else None
-        return self._places[key]
+    def _endpoints_in(self, networks: tuple[Network, ...], alike: Alike) -> EndpointsAlike:
+        if networks not in self._endpoints:
+            self._endpoints[networks] = EndpointsAlike(networks, alike)
+        return self._endpoints[networks]
 
     def _form(self, answer: FrontendAnswer) -> _Form:
         frontend = answer.frontend

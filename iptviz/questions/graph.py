@@ -10,7 +10,7 @@ from iptviz.checks.refused import dangling, loop
 from iptviz.errors import AbsentError, TargetError, near, quoted
 from iptviz.intake.remark import remark
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.jumps import jumps, loops
+from iptviz.jumps import led_in, loops
 from iptviz.kube.find import find
 from iptviz.kube.names import suffix_of
 from iptviz.kube.target import family_of_target, parse_target
@@ -140,20 +140,20 @@ def _other_dumps(node: Snapshot, drawn: Dump) -> Iterator[Item]:
 
 
 def _jumps(table: Table) -> Iterator[Jump]:
-    found: dict[tuple[str, str], list[Rule]] = {}
-    for rule, callee in jumps(table):
-        found.setdefault((rule.chain, callee), []).append(rule)
-    for (tail, head), rules in found.items():
-        yield Jump((table.name, tail), (table.name, head), tuple(rules))
+    found = led_in(table)
+    places = {name: (table.name, name) for led in found for name in led[:2]}
+    for tail, head, rules in found:
+        yield Jump(places[tail], places[head], rules)
 
 
 def _nodes(dump: Dump, tables: Iterable[str], found: list[Jump]) -> Iterator[ChainNode]:
     missing = {jump.head for jump in found}
     for name in tables:
         table = dump.tables[name]
-        for chain in table.chains.values():
-            missing.discard((name, chain.name))
-            yield ChainNode(name, chain.name, chain.policy, len(chain.rules), present=True)
+        policies = table.policies()
+        for chain in table.chain_names():
+            missing.discard((name, chain))
+            yield ChainNode(name, chain, policies.get(chain), table.count_of(chain), present=True)
     yield from (ChainNode(*place, None, 0, present=False) for place in sorted(missing))
 
 

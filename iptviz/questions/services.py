@@ -46,7 +46,8 @@ class ServicesResult(NamedTuple):
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
     were asked for. `others` are the answers of the node's other dumps. `reached` has for each of the
     services how clients fare at each of its frontends; `evidence` is what was known of the node for that.
-    `missed` says that no service of any dump has the namespace or the endpoint that was asked for.
+    `missed` says that no service of any dump has the namespace or the endpoint that was asked for. `rules` are
+    those that dispatch the dump's services.
     """
 
     dump: Dump
@@ -60,6 +61,7 @@ class ServicesResult(NamedTuple):
     reached: tuple[tuple[Reached, ...], ...] = ()
     evidence: Evidence | None = None
     missed: tuple[Item, ...] = ()
+    rules: DispatchingRules | None = None
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -81,12 +83,13 @@ class ServicesResult(NamedTuple):
         What the notes say is not found once more.
         """
         noted = findings_among(self.notes)
-        if self.evidence is None:
+        if self.evidence is None or self.rules is None:
             return noted
         from iptviz.questions.touching import touching_ports, with_noted  # a list to look at does without
 
         node = self.snapshot or as_snapshot(self.dump)
-        return with_noted(noted, touching_ports(node, self.dump, self.services, self.reached, self.evidence))
+        touching = touching_ports(node, self.rules, self.services, self.reached, self.evidence)
+        return with_noted(noted, touching)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""
@@ -218,7 +221,7 @@ class _Wanted(NamedTuple):
         return (
             self.namespace in {None, service_port.service.namespace}
             and (not self.uneven or is_uneven(service_port))
-            and (not self.no_endpoints or not (service_port.all_endpoints or service_port.usual.unseen))
+            and (not self.no_endpoints or not (service_port.has_endpoints or service_port.usual.unseen))
         )
 
 
@@ -250,6 +253,7 @@ def _services(
         evidence=evidence,
         snapshot=node,
         missed=tuple(missed),
+        rules=rules,
     )
     return _failing(result) if asked.failing else result
 

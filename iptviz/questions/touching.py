@@ -46,13 +46,13 @@ def touching_trace(
 
 def touching_ports(
     node: Snapshot,
-    dump: Dump,
+    rules: DispatchingRules,
     ports: tuple[ServicePort, ...],
     reached: tuple[tuple[Reached, ...], ...],
     evidence: Evidence,
 ) -> tuple[Finding, ...] | None:
-    """Return what checks find about service ports, of which `reached` tells how clients fare."""
-    return _found(Examined(node, dump, DispatchingRules(dump), ports, reached, evidence)) if ports else None
+    """Return what checks find about service ports of a dump, of which `reached` tells how clients fare."""
+    return _found(Examined(node, rules.dump, rules, ports, reached, evidence)) if ports else None
 
 
 def _found(examined: Examined) -> tuple[Finding, ...]:

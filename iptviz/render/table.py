@@ -93,7 +93,7 @@ class _Grid:
         self.columns = table.columns
         self.headings = [heading.upper() for heading in table.columns.headings]
         rows = ([cell.text for cell in row.cells] for row in table.rows)
-        self._texts = list(zip(self.headings, *rows, strict=True))
+        self._texts = [list(dict.fromkeys(column)) for column in zip(self.headings, *rows, strict=True)]
         self.widths = [max(columns_of(text, style) for text in column) for column in self._texts]
         self.used = table.used
         self.sentences = len(self._texts) - 1 if table.columns.wrapped else None
@@ -156,6 +156,13 @@ class _Grid:
 
     def lines(self, cells: list[str], mood: str) -> Iterator[StyledLine]:
         """Yield the lines of a row, several where a cell is broken."""
+        texts = [cells[place] for place in self.used]
+        blanks = [self.widths[place] - columns_of(cells[place], self.style) for place in self.used]
+        if min(blanks) >= 0:
+            yield [
+                (_BETWEEN.join([text + " " * count for text, count in zip(texts, blanks, strict=True)]), mood)
+            ]
+            return
         parts = (broken(cells[place], self.widths[place], self.style) for place in self.used)
         for line in zip_longest(*parts, fillvalue=""):
             row = (

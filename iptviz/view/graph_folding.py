@@ -75,19 +75,16 @@ class ShownGraph(NamedTuple):
 
 def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
     """Return what is shown of `result`: of chains that lead nowhere those alone that do something."""
-    joined = {jump.tail for jump in result.jumps} | {jump.head for jump in result.jumps}
-    chains = [
-        chain
-        for chain in result.chains
-        if chain.place in joined or (chain.policy and (chain.rules or chain.policy != "ACCEPT"))
-    ]
-    alone = [
-        chain
-        for chain in result.chains
-        if chain.place not in joined and chain.policy is None and not _is_canary(chain)
-    ]
+    joined = {end for jump in result.jumps for end in (jump.tail, jump.head)}
+    chains: list[ChainNode] = []
+    alone: list[ChainNode] = []
+    for chain in result.chains:
+        if chain.place in joined or (chain.policy and (chain.rules or chain.policy != "ACCEPT")):
+            chains.append(chain)
+        elif chain.policy is None and not _is_canary(chain):
+            alone.append(chain)
     groups = _Groups(result, chains) if fold else None
-    homes = {chain.place: groups.home(chain) if groups else chain.place for chain in chains}
+    homes = groups.homes if groups else {chain.place: chain.place for chain in chains}
     nodes = {homes[chain.place]: chain for chain in reversed(chains)}
     drawn = [_node(home, chain, groups) for home, chain in reversed(nodes.items())]
     links = _links(result.jumps, homes)
@@ -109,7 +106,7 @@ def _is_canary(chain: ChainNode) -> bool:
 
 
 class _Groups:
-    """Which chains are folded into one node."""
+    """Which chains are folded into one node: `homes` has the node that each is drawn in."""
 
     def __init__(self, result: GraphResult, chains: list[ChainNode]) -> None:
         self._naming = Naming(result.dump)
@@ -118,7 +115,8 @@ class _Groups:
         self.counts = Counter(self._services.values())
         self.many = len(self.counts) > MOST_SERVICES
         self._stems = Counter(stem for chain in chains if (stem := self._stem(chain)))
-        self._sizes: Counter[Place] = Counter(map(self.home, chains))
+        self.homes = {chain.place: self._home(chain) for chain in chains}
+        self._sizes = Counter(self.homes.values())
 
     def _of_services(self, jumps: tuple[Jump, ...], chains: list[ChainNode]) -> dict[Place, str]:
         """Return the hash of the service that a chain belongs to; endpoints belong to who leads there."""
@@ -138,13 +136,15 @@ class _Groups:
         found = _STEM.fullmatch(chain.chain)
         return f"{chain.table} {found[1] or found[2]}" if found else None
 
-    def home(self, chain: ChainNode) -> Place:
+    def _home(self, chain: ChainNode) -> Place:
         """Return the node that a chain is drawn in."""
         suffix = self._services.get(chain.place)
+        if self.many and suffix is not None and chain.chain != self._focus:
+            return chain.table, "services"
         if chain.chain == self._focus:
             return chain.place
         if suffix is not None:
-            return (chain.table, "services") if self.many else (chain.table, f"service {suffix}")
+            return chain.table, f"service {suffix}"
         stem = self._stem(chain)
         if stem is not None and self._stems[stem] > MOST_ALIKE:
             return chain.table, f"family {stem}"

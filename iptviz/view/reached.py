@@ -48,6 +48,22 @@ MOST_CAUSES = 8
 """Of more causes than this the others are counted."""
 
 
+class ReachedWords:
+    """Says how clients fare at service ports: of those at which they fare alike once."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, tuple[Sequence[Reached], str, list[str]]] = {}
+
+    def of(self, port: Sequence[Reached]) -> tuple[str, list[str]]:
+        """Return what `reached_text` and `cause_remarks` say."""
+        if not port:
+            return "", []
+        key = tuple([(reached.frontend.kind, id(reached.fares)) for reached in port])
+        if key not in self._known:
+            self._known[key] = port, reached_text(port), cause_remarks(port)
+        return self._known[key][1:]
+
+
 # --- in a word -----------------------------------------------------------------------------------------------
 
 

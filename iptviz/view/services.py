@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
@@ -19,7 +19,7 @@ from iptviz.view.found import found_facts, unfound
 from iptviz.view.labels import dump_label, needs_label, note_texts, pod_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
-from iptviz.view.reached import cause_facts, cause_remarks, reached_parts, reached_text
+from iptviz.view.reached import ReachedWords, cause_facts, reached_parts
 from iptviz.view.text import printable
 from iptviz.xtables.address import join_endpoint
 
@@ -69,10 +69,11 @@ def _notes(answer: ServicesResult, findings: Callable[[], Sequence[Finding]]) ->
 
 def services_table(result: ServicesResult, *, fold: bool) -> Table:
     """Return a row for each service port; unfolded, with its endpoints below it."""
-    several, node = bool(result.others), result.snapshot
+    several, words = bool(result.others), ReachedWords()
+    labels = [short_dump_label(answer.dump) if several else "" for answer in result.answers]
     rows = [
-        (port.name, _row(port, reached, short_dump_label(answer.dump) if several else "", node, fold=fold))
-        for answer in result.answers
+        (port.name, _row(_Asked(port, reached, *words.of(reached), label, fold=fold), result.snapshot))
+        for answer, label in zip(result.answers, labels, strict=True)
         for port, reached in zip(answer.services, answer.reached, strict=True)
     ]
     if several:
@@ -83,20 +84,27 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 # --- one service port ----------------------------------------------------------------------------------------
 
 
-def _row(
-    port: ServicePort, reached: tuple[Reached, ...], dump: str, node: Snapshot | None, *, fold: bool
-) -> TableRow:
-    said = {heading: cell(port) for heading, cell in _CELLS.items()}
-    if reached:
-        said["REACHED"] = reached_text(reached)
-        said["REMARKS"] = "; ".join([*cause_remarks(reached), *_other_remarks(port)])
-    said["ALSO AT"] = _others(port, fold=fold)
-    said["DUMP"] = dump
-    name, *cells = (Cell(_KINDS.get(heading, "text"), printable(text)) for heading, text in said.items())
+class _Asked(NamedTuple):
+    """A service port, and how clients fare at it, also in words: `causes` say why connections fail.
+
+    `dump` is a label of its dump where there are several; `fold`: not all is told.
+    """
+
+    port: ServicePort
+    reached: tuple[Reached, ...]
+    words: str
+    causes: list[str]
+    dump: str
+    fold: bool
+
+
+def _row(asked: _Asked, node: Snapshot | None) -> TableRow:
+    port, reached = asked.port, asked.reached
+    name, *cells = [Cell(kind, printable(cell(asked))) for kind, cell in _KINDS_OF_CELLS]
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
-    empty = not port.all_endpoints and not _has_others(port)
-    bad = is_uneven(port) or empty or fails(reached)
-    below = () if fold else tuple(_endpoint_lines(port, node))
+    empty = not port.has_endpoints and not _has_others(port)
+    bad = empty or is_uneven(port) or fails(reached)
+    below = () if asked.fold else tuple(_endpoint_lines(port, node))
     unsure = bool(reached) and not surely_reached(reached)
     return TableRow((name, *cells), below, "bad" if bad else "" if unsure else "good")
 
@@ -106,7 +114,7 @@ def _cluster_ip(port: ServicePort) -> str:
     return frontend.at if frontend.kind == "cluster-ip" else ""
 
 
-def _others(port: ServicePort, *, fold: bool = False) -> str:
+def _others(port: ServicePort, *, fold: bool) -> str:
     texts = [
         answer.frontend.at for answer in port.answers if answer.frontend.kind not in {"cluster-ip", CHAIN}
     ]
@@ -126,7 +134,7 @@ def _count(port: ServicePort) -> str:
 def _has_others(port: ServicePort) -> bool:
     """Whether a service without local endpoints may have others, of which nat would tell, which is not shown."""
     usual = port.usual
-    return usual.nat_unseen and usual.local_only and usual.verdict is not None and not port.all_endpoints
+    return usual.nat_unseen and usual.local_only and usual.verdict is not None and not port.has_endpoints
 
 
 def _shares(port: ServicePort) -> str:
@@ -156,7 +164,10 @@ def _policy(port: ServicePort) -> str:
     return ", ".join(f"{name}=Local" for name, policy in policies.items() if policy == "Local")
 
 
-def _remarks(port: ServicePort) -> str:
+def _remarks(asked: _Asked) -> str:
+    if asked.reached:
+        return "; ".join([*asked.causes, *_other_remarks(asked.port)])
+    port = asked.port
     refused = [answer for answer in port.answers[1:] if answer.verdict and not answer.endpoints]
     if port.verdict and not port.endpoints:
         refused = []
@@ -186,23 +197,24 @@ def _at(answer: FrontendAnswer) -> str:
     return answer.frontend.at
 
 
-_CELLS: dict[str, Callable[[ServicePort], str]] = {
-    "SERVICE": lambda port: port.name,
-    "REACHED": lambda _port: "",
-    "PROTO": lambda port: port.protocol,
-    "CLUSTER IP": _cluster_ip,
-    "ALSO AT": _others,
-    "ENDPOINTS": _count,
-    "SHARES": _shares,
-    "AFFINITY": _affinity,
-    "POLICY": _policy,
-    "DUMP": lambda _port: "",
+_CELLS: dict[str, Callable[[_Asked], str]] = {
+    "SERVICE": lambda asked: asked.port.name,
+    "REACHED": lambda asked: asked.words,
+    "PROTO": lambda asked: asked.port.protocol,
+    "CLUSTER IP": lambda asked: _cluster_ip(asked.port),
+    "ALSO AT": lambda asked: _others(asked.port, fold=asked.fold),
+    "ENDPOINTS": lambda asked: _count(asked.port),
+    "SHARES": lambda asked: _shares(asked.port),
+    "AFFINITY": lambda asked: _affinity(asked.port),
+    "POLICY": lambda asked: _policy(asked.port),
+    "DUMP": lambda asked: asked.dump,
     "REMARKS": _remarks,
 }
 """The columns and what their cells say; one that is empty everywhere is left out."""
 
 _KINDS: dict[str, CellKind] = {"CLUSTER IP": "address", "ALSO AT": "address", "SHARES": "share"}
 """What a cell is, where not just a text."""
+_KINDS_OF_CELLS = tuple((_KINDS.get(heading, "text"), cell) for heading, cell in _CELLS.items())
 
 SERVICES = Columns(
     "services",
@@ -260,7 +272,7 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
     )
     unseen = sum(bool(port.usual.unseen) for port in services)
     known = [port for port in services if not port.usual.unseen and not _has_others(port)]
-    without = sum(not port.all_endpoints for port in known)
+    without = sum(not port.has_endpoints for port in known)
     uneven = sum(map(is_uneven, services))
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []

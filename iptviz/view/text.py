@@ -26,6 +26,8 @@ def note_line(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` with everything that does not simply print shown as an escape."""
+    if text.isascii() and text.isprintable():
+        return text
     return _HARMFUL.sub(_escape, text)
 
 

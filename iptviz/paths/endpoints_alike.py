@@ -1,0 +1,78 @@
+"""Which endpoints of services rules treat alike: those of as many, whose addresses no rule tells apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from iptviz.xtables.address import parse_network
+
+if TYPE_CHECKING:
+    from iptviz.kube.frontend_answer import EndpointShare
+    from iptviz.paths.alike import Alike
+    from iptviz.xtables.address import Network
+
+_BYTES = frozenset(map(str, range(256)))
+_APART = -1
+"""Stands for the place of addresses that have several."""
+
+
+class EndpointForm(NamedTuple):
+    """The addresses of endpoints, these each once, and the `key`, which is equal where rules treat them alike."""
+
+    addresses: tuple[str, ...]
+    distinct: tuple[str, ...]
+    key: object
+
+
+class EndpointsAlike:
+    """Tells the form of endpoints of pods in some networks, which `alike` knows."""
+
+    def __init__(self, networks: tuple[Network, ...], alike: Alike) -> None:
+        self._networks = networks
+        self._alike = alike
+        self._blocks: dict[str, int | None] = {}
+        self._known: dict[int, tuple[tuple[EndpointShare, ...], EndpointForm | None]] = {}
+
+    def form(self, endpoints: tuple[EndpointShare, ...]) -> EndpointForm | None:
+        """Return the form of a frontend's endpoints; None where one is no pod's.
+
+        Frontends of one chain have the very same endpoints, which are looked at once.
+        """
+        known = self._known.get(id(endpoints))
+        if known is None:
+            known = self._known[id(endpoints)] = endpoints, self._form(endpoints)
+        return known[1]
+
+    def _form(self, endpoints: tuple[EndpointShare, ...]) -> EndpointForm | None:
+        addresses = tuple([end.address for end in endpoints])
+        places = tuple(map(self._place, addresses))
+        if None in places:
+            return None
+        distinct = tuple(dict.fromkeys(addresses))
+        repeated = () if len(distinct) == len(addresses) else tuple(map(distinct.index, addresses))
+        return EndpointForm(addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])))
+
+    def _place(self, address: str) -> int | None:
+        """Return the place of an address among those that rules tell apart; None for one that is no pod's."""
+        begin, _, last = address.rpartition(".")
+        if last in _BYTES:
+            if begin not in self._blocks:
+                self._blocks[begin] = self._place_of_block(begin)
+            if self._blocks[begin] != _APART:
+                return self._blocks[begin]
+        return self._place_of_one(address)
+
+    def _place_of_block(self, begin: str) -> int | None:
+        """Return the place of all 256 addresses that begin so."""
+        block = parse_network(f"{begin}.0/24")
+        if block is None or block.version != 4:
+            return _APART
+        if not any(pods.contains(block) for pods in self._networks):
+            return _APART if any(pods.meets(block) for pods in self._networks) else None
+        place = self._alike.endpoint(block)
+        return place if place == self._alike.endpoint(block._replace(value=block.value | 0xFF)) else _APART
+
+    def _place_of_one(self, address: str) -> int | None:
+        network = parse_network(address)
+        is_pod = network is not None and any(pods.contains(network) for pods in self._networks)
+        return self._alike.endpoint(network) if network and is_pod else None

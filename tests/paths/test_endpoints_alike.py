@@ -1,0 +1,62 @@
+"""Endpoints are told apart by blocks of addresses where no rule divides one: the same as one by one."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iptviz.kube.frontend_answer import EndpointShare
+from iptviz.paths.endpoints_alike import EndpointsAlike
+from iptviz.xtables.address import Network, parse_network
+
+if TYPE_CHECKING:
+    from iptviz.paths.alike import Alike
+
+NETWORKS = (
+    "10.0.0.0/8", "10.1.2.0/24", "10.1.2.16/28", "10.1.0.0/255.255.0.255", "10.1.2.0/255.255.255.1", "0.0.0.0/0", "fd00::/64",
+    "::ffff:0.0.0.0/96",
+)  # fmt: skip
+ADDRESSES = (
+    *(f"10.1.{third}.{last}" for third in (2, 3) for last in (0, 1, 15, 16, 17, 31, 32, 254, 255)), "10.1.02.1", "10.1.2.01", "10.1.2",
+    "10.1.2.256", "1.10.1.2.3", "fd00::1", "fd00::10.1.2.3", "::ffff:10.1.2.3", "", "x.1", "11.1.2.3",
+)  # fmt: skip
+FIRST = 0x0A010200
+
+
+class Cuts:
+    """What tells addresses apart: each of some numbers and what comes before it."""
+
+    def __init__(self, cuts: list[int]) -> None:
+        self._cuts = sorted(cuts)
+
+    def endpoint(self, address: Network) -> int:
+        return bisect_right(self._cuts, address.value)
+
+
+@given(
+    st.lists(st.sampled_from(NETWORKS), min_size=1, max_size=2, unique=True),
+    st.lists(st.integers(FIRST - 2, FIRST + 513), max_size=3),
+    st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=6),
+)
+def test_addresses_of_a_block_are_alike_only_if_each_is(
+    named: list[str], cuts: list[int], addresses: list[str]
+) -> None:
+    networks = tuple(network for network in map(parse_network, named) if network)
+    alike = Cuts(cuts)
+    form = EndpointsAlike(networks, cast("Alike", alike)).form(
+        tuple(EndpointShare(address, 80, Fraction(1)) for address in addresses)
+    )
+    parsed = [parse_network(address) for address in addresses]
+    places = [
+        alike.endpoint(one) if one and any(network.contains(one) for network in networks) else None
+        for one in parsed
+    ]
+    assert (form is None) == (None in places)
+    if form is not None:
+        assert cast("tuple[object, ...]", form.key)[1] == tuple(places)
+        assert form.addresses == tuple(addresses)
+        assert form.distinct == tuple(dict.fromkeys(addresses))
