@@ -79,9 +79,7 @@ def _illegal_targets(table: Table, backend: str | None) -> Iterator[Finding]:
             continue
         by_table = bool(allowed.tables) and table.name not in allowed.tables.split()
         hooks = () if by_table else tuple(_forbidden_hooks(table, allowed, users))
-        chains = (
-            set(users) if by_table else set(users) & {c for hook in hooks for c in table.calls.reached(hook)}
-        )
+        chains = set(users) if by_table else set(users) & table.calls.reached(*hooks)
         rules = [rule for chain in chains for rule in table.rules_with(target, to_text(chain))]
         rules = sorted((rule for rule in rules if _uses(rule, target, allowed)), key=lambda rule: rule.line)
         if rules:
@@ -93,9 +91,10 @@ def _illegal_targets(table: Table, backend: str | None) -> Iterator[Finding]:
 def _forbidden_hooks(table: Table, allowed: _Allowed, users: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the built-in chains that lead to one of `users`, and must not."""
     legal = allowed.hooks.split()
-    for name in names("hook", table=table.name, writer=KERNEL):
-        if legal and name not in legal and not table.calls.reached(to_bytes(name)).isdisjoint(users):
-            yield to_bytes(name)
+    hooks = names("hook", table=table.name, writer=KERNEL) if legal else ()
+    illegal = [to_bytes(name) for name in hooks if name not in legal]
+    if not table.calls.reached(*illegal).isdisjoint(users):
+        yield from (hook for hook in illegal if not table.calls.reached(hook).isdisjoint(users))
 
 
 def _uses(rule: Rule, target: str, allowed: _Allowed) -> bool:

@@ -51,11 +51,12 @@ def _contradictions(table: Table, *, complete: bool) -> Iterator[Finding]:
     for chain, run in table.each_run():
         if chain.startswith(_ENDPOINTS) or not (words := ways.words(chain)):
             continue
-        if _is_generated(to_text(chain), table):
+        suspects = list(_suspects(table, run, words))
+        if not suspects or _is_generated(to_text(chain), table):
             continue
         excluded = [
             (rule, why)
-            for rule in _suspects(table, run, words)
+            for rule in suspects
             if (why := _excluding(rule, ways.into(chain), changing)) is not None
         ]
         if excluded:

@@ -168,7 +168,7 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     """Yield what checks find in a dump of a node, each cause once; all catalogues unless some are named."""
     asked = [one for one in map(catalogue, catalogues) if one.looks]
     known = {what: made for one in asked for what, made in one.diagnoses.items()}
-    found = [finding for one in asked if one.check for finding in one.check(node)]
+    found = [finding for one in asked if one.check for finding in node.found_by(one.check)]
     found += [finding for one in asked if one.check_rest for finding in one.check_rest(node, tuple(found))]
     found = [_unproven(one, node.dump) for one in found] if node.dump.is_excerpt else found
     return told_once((finding, known[finding.id]) for finding in found)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from functools import cached_property
 from itertools import chain as joined
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Protocol
 
 from iptviz.intake.text import to_text
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 
     Words = tuple[bytes, ...]
 
-_WORD = re.compile(rb"(?: -[jg] ?| --(?:jump|goto)[ =])\"?([^\s\"]+)")
-_SEVERAL = -1
+_WORD = re.compile(rb" -(?:[jg] ?|-(?:jump|goto)[ =])\"?([^\s\"]++)")
 
 
 class Searched(Protocol):
@@ -52,38 +52,47 @@ class Calls:
         self._table = table
         self.leads: dict[bytes, Words] = {}
         self.users: dict[bytes, list[bytes]] = {}
-        self._only: dict[bytes, int] = {}
-        self._reached: dict[bytes, set[bytes]] = {}
+        self._caller: dict[bytes, Span] = {}
+        self._called_again: set[bytes] = set()
+        self._starts: dict[Span, dict[bytes, int]] = {}
+        self._reached: dict[Words, set[bytes]] = {}
         chains = table.names()
         # Endpoints' chains, by far the most, have the same words: what these mean is told once.
         shapes: dict[Words, tuple[Words, Words]] = {}
         for chain, run in table.each_run():
             words = tuple(_WORD.findall(table.data, *run))
-            if words in shapes:
-                callees, targets = shapes[words]
-                self._only |= dict.fromkeys(callees, _SEVERAL)
-            else:
+            shape = shapes.get(words)
+            if shape is None:
                 distinct = tuple(dict.fromkeys(words))
-                callees = tuple(word for word in distinct if word in chains)
-                targets = tuple(word for word in distinct if word not in chains)
+                callees = tuple(filter(chains.__contains__, distinct))
+                targets = tuple(filterfalse(chains.__contains__, distinct))
                 shapes[words] = callees, targets
-                self._note_places(chains, run)
+                self._note_caller(words, run)
+            else:
+                callees, targets = shape
+                self._called_again.update(callees)
             if callees:
                 earlier = self.leads.get(chain)
                 self.leads[chain] = tuple(dict.fromkeys(earlier + callees)) if earlier else callees
             for word in targets:
                 self.users.setdefault(word, []).append(chain)
 
-    def _note_places(self, chains: set[bytes], run: Span) -> None:
-        """Note for each chain that rules of a run lead to where the jump stands, if it is the only one."""
-        for found in _WORD.finditer(self._table.data, *run):
-            if found[1] in chains:
-                self._only[found[1]] = _SEVERAL if found[1] in self._only else found.start()
+    def _note_caller(self, words: Words, run: Span) -> None:
+        """Note for each word of a run that this is where it stands, or that it stands more than once."""
+        for word in words:
+            if word in self._caller:
+                self._called_again.add(word)
+            else:
+                self._caller[word] = run
 
     def only_jump(self, chain: bytes) -> int | None:
         """Return where in the text the only jump to a chain stands; None where there is none, or another."""
-        place = self._only.get(chain, _SEVERAL)
-        return None if place == _SEVERAL else place
+        if chain in self._called_again or chain not in self._caller:
+            return None
+        run = self._caller[chain]
+        if run not in self._starts:
+            self._starts[run] = {word[1]: word.start() for word in _WORD.finditer(self._table.data, *run)}
+        return self._starts[run][chain]
 
     @cached_property
     def places(self) -> Mapping[bytes, list[int]]:
@@ -104,15 +113,25 @@ class Calls:
                 if found[1] == word
             )
 
-    def reached(self, hook: bytes) -> set[bytes]:
-        """Return the chains that a built-in chain leads to, and itself."""
-        if hook not in self._reached:
-            seen, further = {hook}, {hook}
+    def reached(self, *hooks: bytes) -> set[bytes]:
+        """Return the chains that built-in chains lead to, and themselves."""
+        if hooks not in self._reached:
+            seen, further = {*hooks}, {*hooks}
             while further:
-                further = set(joined.from_iterable(filter(None, map(self.leads.get, further)))) - seen
+                # Endpoints' chains, by far the most, lead to the same.
+                ways = set(filter(None, map(self.leads.get, further)))
+                further = set(joined.from_iterable(ways)) - seen
                 seen |= further
-            self._reached[hook] = seen
-        return self._reached[hook]
+            self._reached[hooks] = seen
+        return self._reached[hooks]
+
+    def are_shallow(self, most: int) -> bool:
+        """Whether no way is longer than `most` jumps; then there is no loop either."""
+        rest: Mapping[bytes, Words] = self.leads
+        for _ in range(most):
+            # What leads to chains alone that lead nowhere is at its end one jump further.
+            rest = {chain: callees for chain, callees in rest.items() if not rest.keys().isdisjoint(callees)}
+        return not rest
 
     @cached_property
     def _order(self) -> tuple[list[bytes], Mapping[bytes, int]]:

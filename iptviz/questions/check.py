@@ -158,13 +158,10 @@ def check(
 def check_listed(found: ServicesResult) -> CheckResult:
     """Return what is wrong with a node of which all services are listed: how they fare is not asked once more."""
     snapshot = found.snapshot or as_snapshot(found.dump)
-    answers = {id(answer.dump): answer for answer in found.answers}
+    listed = {id(answer.dump): answer.examined for answer in found.answers}
     stages = _Stages(nobody, len(snapshot.dumps))
     examined = [
-        _as_listed(snapshot, answers[id(dump)])
-        if id(dump) in answers
-        else _examined(snapshot, dump, (), Beside(), stages)
-        for dump in snapshot.dumps
+        listed.get(id(dump)) or _examined(snapshot, dump, (), Beside(), stages) for dump in snapshot.dumps
     ]
     return _result(snapshot, examined, Wanted((), (), INFO), stages)
 
@@ -263,12 +260,6 @@ def _examined(
     followed = stages.each(ports, FOLLOWING, _FOLLOWING)
     reached = reached_in(rules, followed, evidence, by_decider=True)
     return Examined(node, dump, rules, ports, reached, evidence)
-
-
-def _as_listed(node: Snapshot, answer: ServicesResult) -> Examined:
-    """Return a dump as checks see it, whose services are listed."""
-    dump, evidence = answer.dump, evidence_of(node, answer.dump.family, Beside())
-    return Examined(node, dump, DispatchingRules(dump), answer.services, answer.reached, evidence)
 
 
 def _findings(examined: Iterable[Examined], stages: _Stages) -> Iterator[Finding]:

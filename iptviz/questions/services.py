@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from iptviz.checks import leftovers, reading
 from iptviz.checks.backends import backends
+from iptviz.checks.examined import Examined
 from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.paths.survey import Evidence
     from iptviz.progress import Progress
     from iptviz.supplied.service_names import Candidate
 
@@ -45,9 +45,8 @@ class ServicesResult(NamedTuple):
 
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
     were asked for. `others` are the answers of the node's other dumps. `reached` has for each of the
-    services how clients fare at each of its frontends; `evidence` is what was known of the node for that.
-    `missed` says that no service of any dump has the namespace or the endpoint that was asked for. `rules` are
-    those that dispatch the dump's services.
+    services how clients fare at each of its frontends; `examined` is the dump as checks see it with these.
+    `missed` says that no service of any dump has the namespace or the endpoint that was asked for.
     """
 
     dump: Dump
@@ -59,9 +58,8 @@ class ServicesResult(NamedTuple):
     snapshot: Snapshot | None = None
     others: tuple[ServicesResult, ...] = ()
     reached: tuple[tuple[Reached, ...], ...] = ()
-    evidence: Evidence | None = None
+    examined: Examined | None = None
     missed: tuple[Item, ...] = ()
-    rules: DispatchingRules | None = None
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -71,9 +69,9 @@ class ServicesResult(NamedTuple):
     @property
     def likely(self) -> list[int]:
         """The places of the services that usual clients may not reach, and that do not surely fail."""
-        if self.evidence is None:
+        if self.examined is None:
             return []
-        usual = usual_clients(self.dump, self.evidence.host)
+        usual = usual_clients(self.dump, self.examined.evidence.host)
         return [place for place, port in enumerate(self.reached) if likely_fails(port, usual)]
 
     @property
@@ -83,13 +81,11 @@ class ServicesResult(NamedTuple):
         What the notes say is not found once more.
         """
         noted = findings_among(self.notes)
-        if self.evidence is None or self.rules is None:
+        if self.examined is None:
             return noted
         from iptviz.questions.touching import touching_ports, with_noted  # a list to look at does without
 
-        node = self.snapshot or as_snapshot(self.dump)
-        touching = touching_ports(node, self.rules, self.services, self.reached, self.evidence)
-        return with_noted(noted, touching)
+        return with_noted(noted, touching_ports(self.examined))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as the document `iptviz.services.v1`."""
@@ -242,6 +238,7 @@ def _services(
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(node, rules, found))
     evidence = evidence_of(node, dump.family, asked.beside)
+    reached = reached_in(rules, stepwise(wanted, FOLLOWING, progress, _READ, 1.0), evidence)
     result = ServicesResult(
         dump,
         tuple(wanted),
@@ -249,11 +246,10 @@ def _services(
         notes,
         era_of(dump),
         others,
-        reached=reached_in(rules, stepwise(wanted, FOLLOWING, progress, _READ, 1.0), evidence),
-        evidence=evidence,
+        reached=reached,
+        examined=Examined(node, dump, rules, tuple(wanted), reached, evidence),
         snapshot=node,
         missed=tuple(missed),
-        rules=rules,
     )
     return _failing(result) if asked.failing else result
 
@@ -267,9 +263,12 @@ def _failing(result: ServicesResult) -> ServicesResult:
     kept = [*(place for place, port in places.items() if fails(port)), *result.likely]
     open_ones = len(places) - len(kept)
     notes = (remark("failing-not-known", count=open_ones),) if open_ones else ()
+    ports = tuple(result.services[place] for place in kept)
+    reached = tuple(result.reached[place] for place in kept)
     return result._replace(
-        services=tuple(result.services[place] for place in kept),
-        reached=tuple(result.reached[place] for place in kept),
+        services=ports,
+        reached=reached,
+        examined=result.examined and result.examined.only(ports, reached),
         notes=(*result.notes, *notes),
     )
 

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service import ServiceTrace
-    from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
-    from iptviz.paths.fares import Reached
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
 
@@ -44,15 +42,9 @@ def touching_trace(
     return _touching(node, dump, frontends, evidence, dict(zip(frontends, paths, strict=False)))
 
 
-def touching_ports(
-    node: Snapshot,
-    rules: DispatchingRules,
-    ports: tuple[ServicePort, ...],
-    reached: tuple[tuple[Reached, ...], ...],
-    evidence: Evidence,
-) -> tuple[Finding, ...] | None:
-    """Return what checks find about service ports of a dump, of which `reached` tells how clients fare."""
-    return _found(Examined(node, rules.dump, rules, ports, reached, evidence)) if ports else None
+def touching_ports(examined: Examined) -> tuple[Finding, ...] | None:
+    """Return what checks find about the service ports of a dump, None where it has none."""
+    return _found(examined) if examined.ports else None
 
 
 def _found(examined: Examined) -> tuple[Finding, ...]:

@@ -15,6 +15,8 @@ from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Findings, H
 from iptviz.view.nodes import in_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.view.blocks import Table, View
     from iptviz.view.nodes import CellKind, Columns, TreeRow
 
@@ -42,6 +44,7 @@ def html(view: View) -> str:
     (listing,), (browser,) = view.of(Listing), view.of(ChainBrowser)
     answers = next(iter(view.of(Answers)), Answers("", ()))
     chains, chains_note = browser.open()
+    places = _listed_places(listing.table)
     template = Environment(
         autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     ).from_string(_part("page.html.jinja"))
@@ -56,14 +59,14 @@ def html(view: View) -> str:
         answers=list(map(_answer, answers.views)),
         facts=[fact for block in listing.view.of(Facts) for fact in block.facts],
         notes=_notes(view),
-        headings=_listed_headings(listing.table),
+        headings=[_titled(listing.table.columns, place) for place in places],
         chains_note=chains_note,
         version=__version__,
         in_tables=in_tables,
         titled=_titled,
         said=_said,
         classes=_CLASSES,
-        **_trusted(_data({"rows": _listed_rows(listing.table), "chains": chains})),
+        **_trusted(_data({"rows": _listed_rows(listing.table, places), "chains": chains})),
     )
 
 
@@ -115,16 +118,9 @@ def _said(row: TreeRow, *kinds: CellKind) -> str:
 
 def _listed_places(table: Table) -> list[int]:
     """Return the places of the columns, those first that a narrow table keeps to the last."""
-    headings = table.columns.headings
+    headings, used = table.columns.headings, table.used
     spared = [headings.index(heading) for heading in reversed(table.columns.spared)]
-    return [
-        *(place for place in table.used if place not in spared),
-        *(place for place in spared if place in table.used),
-    ]
-
-
-def _listed_headings(table: Table) -> list[str]:
-    return [_titled(table.columns, place) for place in _listed_places(table)]
+    return [*(place for place in used if place not in spared), *(place for place in spared if place in used)]
 
 
 def _titled(columns: Columns, place: int) -> str:
@@ -133,9 +129,8 @@ def _titled(columns: Columns, place: int) -> str:
     return words[0].upper() + words[1:]
 
 
-def _listed_rows(table: Table) -> list[Any]:
-    """Return for the page's script the cells of each row, whether all is well with it, and its chain."""
-    places = _listed_places(table)
+def _listed_rows(table: Table, places: Sequence[int]) -> list[Any]:
+    """Return for the page's script some cells of each row, whether all is well with it, and its chain."""
     return [[[row.cells[place].text for place in places], row.mood, row.cells[0].chain] for row in table.rows]
 
 

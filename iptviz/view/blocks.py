@@ -173,7 +173,12 @@ class Listing(NamedTuple):
     """All services of a dump as an answer of their own, and as the rows of a page that searches them."""
 
     view: View
-    table: Table
+    tabulate: Callable[[], Table]
+
+    @property
+    def table(self) -> Table:
+        """The rows for a page."""
+        return self.tabulate()
 
 
 class ChainBrowser(NamedTuple):

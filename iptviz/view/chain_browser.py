@@ -20,19 +20,18 @@ MOST_RULES = 6_000
 """Of a larger dump, the page browses the general chains and those on the ways of the answers alone."""
 
 
-def chosen_chains(dump: Dump, met: Iterable[tuple[str, str]]) -> tuple[dict[str, set[str]], str]:
+def chosen_chains(dump: Dump, met: Iterable[tuple[str, str]]) -> tuple[dict[str, list[str]], str]:
     """Return which chains a page holds, by table: none named is all of them; and a word on what it lacks.
 
     `met` are the tables and names of those on the ways of the answers.
     """
     if dump.rule_count <= MOST_RULES:
         return {}, ""
-    chosen: dict[str, set[str]] = {name: set() for name in dump.tables}
-    for name, chain in met:
-        chosen.setdefault(name, set()).add(chain)
-    for name, table in dump.tables.items():
-        small = (chain for chain in table.chain_names() if not chain.startswith(_OF_SERVICES))
-        chosen[name] |= {chain for chain in small if len(table.rules_of(chain)) < MOST_RULES // 20}
+    wanted = set(met)
+    chosen = {
+        name: [chain for chain in table.chain_names() if (name, chain) in wanted or _is_general(table, chain)]
+        for name, table in dump.tables.items()
+    }
     rules = f"{dump.rule_count:,}"
     return (
         chosen,
@@ -40,15 +39,18 @@ def chosen_chains(dump: Dump, met: Iterable[tuple[str, str]]) -> tuple[dict[str,
     )
 
 
-def browsed(table: Table, chosen: set[str] | None) -> dict[str, Any]:
+def _is_general(table: Table, chain: str) -> bool:
+    return not chain.startswith(_OF_SERVICES) and len(table.rules_of(chain)) < MOST_RULES // 20
+
+
+def browsed(table: Table, chosen: Iterable[str] | None) -> dict[str, Any]:
     """Return the chosen chains of a table, or all: `{name: {"policy": text, "rules": [[line, ...]]}}`."""
     return {
         printable(name): {
             "policy": printable(table.chains[name].policy or ""),
             "rules": list(_rules(table, name)),
         }
-        for name in table.chain_names()
-        if chosen is None or name in chosen
+        for name in (table.chain_names() if chosen is None else chosen)
     }
 
 
@@ -58,7 +60,8 @@ def _rules(table: Table, name: str) -> Iterator[list[Any]]:
     The shares are those of `iptviz.kube.balance.endpoint_shares`.
     """
     rules = table.rules_of(name)
-    shares = endpoint_shares(rules)
-    for rule in rules:
+    ways = [rule.jump or "" for rule in rules]
+    shares = endpoint_shares(rules) if any(way.startswith(ENDPOINT_CHAIN) for way in ways) else {}
+    for rule, way in zip(rules, ways, strict=True):
         share = percent(shares[rule]) if rule in shares else ""
-        yield [rule.line, printable(rule.text), printable(rule.jump or ""), share]
+        yield [rule.line, printable(rule.text), printable(way), share]

@@ -20,6 +20,7 @@ from iptviz.view.blocks import (
     Heading,
     Listing,
     Notes,
+    Table,
     View,
     later,
 )
@@ -29,7 +30,7 @@ from iptviz.view.labels import note_texts, short_dump_label
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
 from iptviz.view.registry import view_of
-from iptviz.view.services import services_table, services_view
+from iptviz.view.services import SERVICES, services_table, services_view
 from iptviz.view.text import printable
 
 _NOT_VISIBLE = (
@@ -63,10 +64,6 @@ def report_view(result: ReportResult, *, fold: bool = True, asked: str = "report
     title = f"iptviz {asked}: {printable(result.dump.source)}"
     of_check = result.checked if asked == "check" else None
     answers = tuple(view_of(answer, fold=fold) for answer in result.answers)
-    # What is not reached is told first of all, and not once more with the list.
-    listing = Listing(
-        services_view(result.services, fold=fold, causes=False), services_table(result.services, fold=True)
-    )
     return View(
         title,
         "",
@@ -77,11 +74,22 @@ def report_view(result: ReportResult, *, fold: bool = True, asked: str = "report
             *_findings(result),
             Notes(later(lambda: () if of_check else _notes(result))),
             *([Answers(_asked(result), answers)] if result.odd or answers else []),
-            listing,
+            _listing(result.services, fold=fold),
             ChainBrowser(later(lambda: _chains(result.dump, answers))),
             *_files(result),
         ),
     )
+
+
+def _listing(listed: ServicesResult, *, fold: bool) -> Listing:
+    # What is not reached is told first of all, and not once more with the list.
+    view = services_view(listed, fold=fold, causes=False)
+    return Listing(view, later(lambda: _rows(view) if fold else services_table(listed, fold=True)))
+
+
+def _rows(folded: View) -> Table:
+    """Return the services in a list of them."""
+    return next((table for table in folded.of(Table) if table.columns is SERVICES), Table(SERVICES, ()))
 
 
 def _notes(result: ReportResult) -> tuple[str, ...]:
