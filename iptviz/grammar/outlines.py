@@ -27,15 +27,16 @@ CHAIN, JUMP, COUNTERS = "-A", "-j", "["
 _LONGEST = 4096
 """A longer outline has no parts: hardly another line is like it."""
 
-# No literal begins as an option does, or with `!`, and none has escapes; after `-j` none has a target's form.
+# No literal begins as an option does, or with `!`, and none has escapes; after `-j` none has a target's form. Of
+# counters only those are one that are written as iptables-save does.
 _COUNT = "(?:0|[1-9][0-9]{0,19})"
 _LITERAL = re.compile(
-    r'((?:\n|\] )-A | -j (?=[A-Z0-9]*[^A-Z0-9\s"][^\s"]*+(?:\n|\Z))| -(?:[isdo]|-[a-z][a-z0-9-]*+) |\n\[)'
-    rf"((?<=\n\[){_COUNT}:{_COUNT}(?=\] -A )"
-    r'|(?:[^\s"!-][^\s"]{0,255}+|(?<!-A )"[^"\\!-][^"\\\n]{0,255}+")(?=[ \n]|\Z))',
+    r'([ \n](?:-(?:A|j(?= [A-Z0-9]*+[^A-Z0-9\s"])|[isdo]|-[a-z][a-z0-9-]*+) '
+    rf"|\[(?={_COUNT}:{_COUNT}\] -A )))"
+    r'([^\s"!-][^\s"]{0,255}+(?=[ \n])|(?<!-A )"[^"\\!-][^"\\\n]{0,255}+"(?=[ \n]))',
     re.ASCII,
 )
-_COUNTED = f"{COUNTERS}{HOLE}] "
+_COUNTED = f"{COUNTERS}{HOLE} "
 _BLANKS = " \t\n\r\v\f"
 _SPECIAL = re.compile('["@]')
 
@@ -43,8 +44,8 @@ _SPECIAL = re.compile('["@]')
 class Stretch(NamedTuple):
     """Lines of rules: their `outlines`, and all their `literals`, the quoted ones in quotes.
 
-    `befores` are what stands before each literal, as it stands there; `pieces` are the text: between two literals
-    a piece, the one before a hole that was found, and the literal itself.
+    `befores` are what stands before each literal, a blank first; `pieces` are the text, with a line end before it
+    and holes in it: what is between, what is before a literal, and the hole, in turn.
     """
 
     outlines: list[str]
@@ -54,13 +55,13 @@ class Stretch(NamedTuple):
 
 
 def read_stretch(text: str) -> Stretch:
-    """Take lines of rules apart into outlines and literals."""
+    """Take lines of rules, each with its end, apart into outlines and literals."""
     if HOLE in text:
-        return Stretch(text.replace(HOLE, "@").split("\n"), [], [], [])  # none of them has parts
+        return Stretch(text[:-1].replace(HOLE, "@").split("\n"), [], [], [])  # none of them has parts
     pieces = _LITERAL.split(f"\n{text}")
     literals = pieces[2::3]
     pieces[2::3] = [HOLE] * len(literals)
-    outlines = "".join(pieces)[1:].split("\n")
+    outlines = "".join(pieces)[1:-1].split("\n")
     return Stretch(outlines, pieces[1::3], literals, pieces)
 
 

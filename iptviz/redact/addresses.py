@@ -44,7 +44,7 @@ _BYTE = 8
 _LONGEST_FIXED = 16
 """So many bits at most tell whether an address is in one of the fixed blocks."""
 _OF_FOUR = r"25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]"
-_PLAIN = re.compile(rf"({_OF_FOUR})\.({_OF_FOUR})\.({_OF_FOUR})\.({_OF_FOUR})")
+_OCTETS = {str(number): number for number in range(256)}
 _HOST = re.compile(rf"((?:(?:{_OF_FOUR})\.){{3}}(?:{_OF_FOUR}))(/32|)")
 _EMBEDDED = {int(ip_network(text).network_address) >> 32 for text in _EMBEDDING}
 
@@ -108,12 +108,16 @@ class Addresses:
         known = self.known.get(text)
         if known is not None:
             return known
-        plain = _PLAIN.fullmatch(text)
-        if plain is not None:
-            first, second, third, last = map(int, plain.groups())
-            mapped = self._flipped(4, first << 24 | second << 16 | third << 8 | last)
-            self.known[text] = f"{mapped >> 24}.{mapped >> 16 & 255}.{mapped >> 8 & 255}.{mapped & 255}"
-            return self.known[text]
+        try:
+            first, second, third, last = map(_OCTETS.__getitem__, text.split("."))
+        except (KeyError, ValueError):
+            return self._of_other(text)
+        mapped = self._flipped(4, first << 24 | second << 16 | third << 8 | last)
+        self.known[text] = f"{mapped >> 24}.{mapped >> 16 & 255}.{mapped >> 8 & 255}.{mapped & 255}"
+        return self.known[text]
+
+    def _of_other(self, text: str) -> str:
+        """Return the pseudonym of an address that is not written as IPv4 ones are."""
         try:
             address = ip_address(text)
         except ValueError:
@@ -127,6 +131,10 @@ class Addresses:
 
         None for any other text.
         """
+        host = text.removesuffix("/32")
+        known = self.known.get(host)
+        if known is not None and ":" not in host and "/" not in host:
+            return known + text[len(host) :]
         found = _HOST.fullmatch(text)
         return None if found is None else self.of(found[1]) + found[2]
 

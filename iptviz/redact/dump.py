@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
@@ -95,7 +96,9 @@ class Redactor:
         Where it lacks something that its rules do not show, such as lines that grep left out, a line says so. So
         does it where that is for its form, unless the reader is told the form otherwise, as `form_told` says.
         """
-        text = "".join(self._blocks(progress))
+        text = ""
+        for block in self._blocks(progress):
+            text += block  # joined at the end, all would be in memory twice
         lacking = {gap.line for gap in self._dump.gaps if not (form_told and gap.id in OF_FORM)}
         if lacking and Dump(text.encode()).complete:
             lines = text.split("\n")[:-1]
@@ -109,16 +112,15 @@ class Redactor:
         last = max(self._dump.tables.values(), key=lambda table: table.line)
         return not last.committed and not bytes(self._dump).endswith(b"\n")
 
-    def _blocks(self, progress: Progress) -> list[str]:
-        """Return what is written, in whole lines."""
-        blocks: list[str] = []
-        next_line = 1
-        for place, block in self._placed(progress):
+    def _blocks(self, progress: Progress) -> Iterator[str]:
+        """Yield what is written, in whole lines."""
+        next_line, placed = 1, deque(self._placed(progress))
+        while placed:
+            place, block = placed.popleft()
             if block.startswith("#") and place < next_line:
                 continue  # one table follows the other at once
-            blocks.append("#\n" * (place - next_line) + block)
+            yield "#\n" * (place - next_line) + block
             next_line = max(place, next_line) + block.count("\n")
-        return blocks
 
     def _warnings(self) -> Iterator[tuple[int, str]]:
         """Yield what iptables-nft says of tables that it does not show, each with its line."""
@@ -180,13 +182,13 @@ class Redactor:
             for name in table.chain_names():
                 places = sorted(table.lines.at(at) for at, _ in table.spans_of(name))
                 written = (self._rules.lines(piece) for piece in pieces(table, table.runs_of(name)))
-                rules = chain.from_iterable(lines.split("\n") for lines in written)
-                yield from ((place, f"{rule}\n") for place, rule in zip(places, rules, strict=True))
+                rules = (f"{rule}\n" for lines in written for rule in lines.split("\n")[:-1])
+                yield from zip(places, rules, strict=True)
             return
         done, total = 0, table.rule_count
         for piece in pieces(table, (run for _, run in table.each_run())):
             progress(f"redacting {table.name}: rule {done + 1:,} of {total:,}", done / total)
-            block = self._rules.lines(piece) + "\n"
+            block = self._rules.lines(piece)
             yield piece.line, block
             done += block.count("\n")
 

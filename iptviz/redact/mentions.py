@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     """A rule's chain, its target, the first destination of that, and its comment; empty where it has none."""
 
 
+_CHAIN = re.compile(r"-A (\S+)", re.ASCII)
+
+
 class _Outline(NamedTuple):
     """How many literals a line has, and what finds among these and `fixed` what it names; None: nothing does."""
 
@@ -31,8 +36,8 @@ def mentions(table: Table, chains: Iterable[str]) -> Iterator[Mentioned]:
     """Yield what the rules of some chains name, chain by chain."""
     outlines: dict[str, _Outline] = {}
     for piece in pieces(table, (run for chain in chains for run in table.runs_of(chain))):
-        stretch = read_stretch(piece.text)
-        literals, end = list(map(unquoted, stretch.literals)), 0
+        stretch, end = read_stretch(piece.text), 0
+        literals = list(map(unquoted, stretch.literals)) if '"' in piece.text else stretch.literals
         for number, text in enumerate(stretch.outlines):
             outline = outlines.get(text)
             if outline is None:
@@ -44,9 +49,23 @@ def mentions(table: Table, chains: Iterable[str]) -> Iterator[Mentioned]:
                 yield outline.find((*literals[at:end], *outline.fixed))
 
 
+def by_chain(chains: Iterable[str], found: Iterable[Mentioned]) -> Iterator[tuple[str, list[Mentioned]]]:
+    """Yield each chain with what its rules name; of these are found those of one chain after the other."""
+    groups = groupby(found, itemgetter(0))
+    nobody: tuple[str, Iterable[Mentioned]] = ("", ())
+    next_chain, rules = next(groups, nobody)
+    for chain in chains:
+        if chain == next_chain:
+            yield chain, list(rules)
+            next_chain, rules = next(groups, nobody)
+        else:
+            yield chain, []
+
+
 def mentioned_by(rule: Rule) -> Mentioned:
-    """Return what a rule names, taken apart by itself."""
-    return rule.chain, *_named(rule.parts)
+    """Return what a rule names, taken apart by itself, with the chain among whose rules it stands."""
+    chain = _CHAIN.match(rule.text)
+    return chain[1] if chain else "", *_named(rule.parts)
 
 
 def _named(parts: RuleParts) -> tuple[str, str, str]:

@@ -19,7 +19,8 @@ from iptviz.kube.public_names import (
     PUBLIC_SERVICES,
     PUBLIC_SETS,
 )
-from iptviz.redact.mentions import mentions
+from iptviz.redact.mentions import by_chain, mentions
+from iptviz.redact.remembered import Remembered
 from iptviz.rules.reading.lists import OWN_COUNTERS
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -47,7 +48,8 @@ class Names:
         self._secrets = secrets
         self._ports = ports
         self._naming = Naming(dump, candidates)
-        self._chains: dict[str, str] = {}
+        self.chains: dict[str, str] = Remembered(self._chain)
+        """The pseudonyms of chains."""
         self._services: dict[ServiceName, tuple[str, str, str]] = {}
         self._prefixes = _wildcards(dump)
         self._enter_services()
@@ -88,25 +90,19 @@ class Names:
         if nat is None:
             return
         hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
-        ends = [chain for chain in hashed if chain.startswith(ENDPOINT_CHAIN)]
-        services = {
-            chain: self._naming.name_of(chain) for chain in hashed if not chain.startswith(ENDPOINT_CHAIN)
-        }
-        for chain, name in services.items():
-            self._chains[chain] = self._renamed(chain, name, "")
-        owners: dict[str, ServiceName] = {}
+        services = [chain for chain in hashed if not chain.startswith(ENDPOINT_CHAIN)]
+        for chain in services:
+            self.chains[chain] = self._renamed(chain, self._naming.name_of(chain), "")
+        ends = (chain for chain in hashed if chain.startswith(ENDPOINT_CHAIN))
+        owners: dict[str, ServiceName | None] = dict.fromkeys(ends)
         for chain, target, _, _ in mentions(nat, services):
-            owners.setdefault(target, services[chain])
-        named: dict[str, ServiceName] = {}
-        destinations: dict[str, str] = {}
-        for chain, _, destination, comment in mentions(nat, ends):
-            if destination:
-                destinations.setdefault(chain, destination)
-            if comment and (service := service_of_comment(comment)):
-                named.setdefault(chain, service)
-        for chain in ends:
-            owner = named.get(chain) or owners.get(chain) or NAMELESS
-            self._chains[chain] = self._renamed(chain, owner, destinations.get(chain, ""))
+            if target in owners and owners[target] is None:
+                owners[target] = self._naming.name_of(chain)
+        for chain, found in by_chain(owners, mentions(nat, owners)):
+            commented = filter(None, (service_of_comment(comment) for *_, comment in found))
+            owner = next(commented, owners[chain] or NAMELESS)
+            end = next((destination for _, _, destination, _ in found if destination), "")
+            self.chains[chain] = self._renamed(chain, owner, end)
 
     def _renamed(self, chain: str, name: ServiceName, endpoint: str) -> str:
         """Return the chain's new name: its hash anew where that of the original is what it should be."""
@@ -155,8 +151,9 @@ class Names:
 
         One of a program's, of which it chooses the rest of the name, is the program's still.
         """
-        if name in self._chains:
-            return self._chains[name]
+        return self.chains[name]
+
+    def _chain(self, name: str) -> str:
         family = family_of(name)
         if family is not None and not family.ends_in:
             return name
@@ -169,7 +166,7 @@ class Names:
             return begin + self.interface(name[len(begin) :])
         between = name[len(begin)] if begin and name[len(begin)] in "-_" else ""
         prefix = begin + between if begin else "CHAIN-"
-        return self._chains.setdefault(name, prefix + self._secrets.word("chain", name))
+        return prefix + self._secrets.word("chain", name)
 
     def interface(self, name: str) -> str:
         """Return the pseudonym of an interface; what begins alike in a wildcard begins alike still.

@@ -33,8 +33,9 @@ class Piece:
 
     @property
     def text(self) -> str:
-        """The lines, without the last line end."""
-        return to_text(self.table.data[self._at : self._end]).removesuffix("\n")
+        """The lines, each with a line end."""
+        text = to_text(self.table.data[self._at : self._end])
+        return text if text.endswith("\n") else f"{text}\n"
 
     def rule(self, number: int) -> Rule:
         """Return the rule of a line, counted from 0."""

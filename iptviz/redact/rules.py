@@ -18,13 +18,14 @@ from iptviz.grammar.outlines import (
     unquoted,
 )
 from iptviz.redact.names import REDACTED
+from iptviz.redact.remembered import Remembered
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
 from iptviz.xtables.targets import target_spec
 from iptviz.xtables.values.protocols import PROTOCOLS, service_port
 from iptviz.xtables.words import quote_word, save_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from iptviz.dump.rule import Rule, RuleTable
     from iptviz.grammar.outlines import Stretch
@@ -106,46 +107,20 @@ class _Outline(NamedTuple):
     form: str
 
 
-class _Changed(dict[str, str]):
-    """What literals become behind one word; the last of them are remembered."""
-
-    def __init__(self, change: Callable[[str], str]) -> None:
-        super().__init__()
-        self._change = change
-
-    def __missing__(self, literal: str) -> str:
-        if len(self) == _REMEMBERED:
-            self.clear()
-        self[literal] = changed = self._change(literal)
-        return changed
-
-
-class _Changes(dict[str, _Changed]):
-    """What literals become, by what stands before them."""
-
-    def __init__(self, change: Callable[[str], Callable[[str], str]]) -> None:
-        super().__init__()
-        self._change = change
-
-    def __missing__(self, before: str) -> _Changed:
-        self[before] = changed = _Changed(self._change(before.strip("\n ]")))
-        return changed
-
-
 class _Writer:
     """Writes lines of rules, most by their outlines."""
 
     def __init__(
-        self, outline: Callable[[str], str | None], change: Callable[[str], Callable[[str], str]]
+        self, outline: Callable[[str], str | None], changes: Mapping[str, Mapping[str, str]]
     ) -> None:
-        """`outline` tells what an outline becomes, `change` what changes literals behind a word."""
+        """`outline` tells what an outline becomes, `changes` what literals become, by what is before them."""
         self._outline = outline
         self._outlines: dict[str, _Outline] = {}
         self._unchanged: set[str] = set()
-        self._changes = _Changes(change)
+        self._changes = changes
 
     def lines(self, text: str, thoroughly: Callable[[int], str]) -> str:
-        """Return lines in pseudonyms; `thoroughly` writes one of those that are not understood."""
+        """Return whole lines in pseudonyms; `thoroughly` writes one of those that are not understood."""
         stretch = read_stretch(text)
         if not self._unchanged.issuperset(stretch.outlines):
             self._learn(stretch.outlines)
@@ -153,12 +128,12 @@ class _Writer:
             pieces = stretch.pieces
             pieces[2::3] = self._changed(stretch.befores, stretch.literals)
             return "".join(pieces)[1:]
-        lines = self._each(stretch)
-        return "\n".join(thoroughly(number) if line is None else line for number, line in enumerate(lines))
+        lines = enumerate(self._each(stretch))
+        return "".join(f"{thoroughly(number) if line is None else line}\n" for number, line in lines)
 
     def text(self, text: str) -> str | None:
         """Return one line in pseudonyms, None where it is not understood."""
-        stretch = read_stretch(text)
+        stretch = read_stretch(f"{text}\n")
         self._learn(stretch.outlines)
         (line,) = self._each(stretch)
         return line
@@ -208,6 +183,7 @@ class RuleRedactor:
             self._network_or_place: ("--to",),
         }
         self._first = {option: change for change, options in changes.items() for option in options}
+        self._changes = Remembered(self._changed)
         self._writers: dict[str, _Writer] = {}
 
     def text(self, rule: Rule) -> str:
@@ -227,7 +203,7 @@ class RuleRedactor:
     def _writer(self, table: RuleTable) -> _Writer:
         """Return who writes the rules of a table: which words behind -j are chains hangs on it."""
         if table.name not in self._writers:
-            self._writers[table.name] = _Writer(partial(self._outline, table), partial(self._change, table))
+            self._writers[table.name] = _Writer(partial(self._outline, table), self._changes)
         return self._writers[table.name]
 
     def _outline(self, table: RuleTable, outline: str) -> str | None:
@@ -252,16 +228,15 @@ class RuleRedactor:
         negation = "! " if option.negated else ""
         return negation + " ".join((option.name, HOLE, *map(_quoting(option.name), values)))
 
-    def _change(self, table: RuleTable, before: str) -> Callable[[str], str]:
-        """Return what changes a literal, as it stands in the text, behind a word."""
-        if before == COUNTERS:
-            return str
-        if before == CHAIN:
-            return self._names.chain
-        if before == JUMP:
-            return partial(self._called, table.chains)
-        change, quoted = self._first.get(before, self._number), _quoting(before)
-        return lambda literal: quoted(change(unquoted(literal)))
+    def _changed(self, before: str) -> Mapping[str, str]:
+        """Return what literals become behind some text; none behind -j has the form of a target's name."""
+        word = before.strip()
+        if word in {CHAIN, JUMP}:
+            return self._names.chains
+        if word == COUNTERS:
+            return Remembered(str, _REMEMBERED)
+        change, quoted = self._first.get(word, self._number), _quoting(word)
+        return Remembered(lambda literal: quoted(change(unquoted(literal))), _REMEMBERED)
 
     def thoroughly(self, rule: Rule) -> str:
         """Return a rule, of which every word is looked at."""
