@@ -291,6 +291,10 @@ class Table:
                 found.setdefault(declaration[1], declaration)
         return found
 
+    def declared_at(self) -> Sequence[Span]:
+        """Return where chains are declared: stretches of whole lines."""
+        return self._section.declarations
+
     def each_declaration(self) -> Iterator[tuple[int, re.Match[bytes]]]:
         """Yield the first declaration of each chain, with its line: its name, its policy, its counters."""
         seen: set[bytes] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.table import Table
     from iptviz.grammar.parts import Counters
+    from iptviz.intake.index import Span
     from iptviz.progress import Progress
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
@@ -114,9 +115,8 @@ class Redactor:
 
     def _blocks(self, progress: Progress) -> Iterator[str]:
         """Yield what is written, in whole lines."""
-        next_line, placed = 1, deque(self._placed(progress))
-        while placed:
-            place, block = placed.popleft()
+        next_line = 1
+        for place, block in self._placed(progress):
             if block.startswith("#") and place < next_line:
                 continue  # one table follows the other at once
             yield "#\n" * (place - next_line) + block
@@ -131,20 +131,37 @@ class Redactor:
                 table = dict(gap.values)["table"]
                 yield gap.line, _UNSHOWN[gap.id].format(table if table in TABLE_NAMES else "")
 
-    def _placed(self, progress: Progress) -> list[_Placed]:
-        """Return what is written, each block with its line in the original.
+    def _placed(self, progress: Progress) -> Iterator[_Placed]:
+        """Yield what is written, each block with its line in the original.
 
         Where chains of several tables stand among each other, one table follows the other instead.
         """
-        tables, done, total = [], 0, max(self._dump.rule_count, 1)
-        for table in sorted(self._dump.tables.values(), key=lambda table: table.line):
+        if self._in_order:
+            yield from chain.from_iterable(self._by_table(progress))
+            return
+        tables = [list(blocks) for blocks in self._by_table(progress)]
+        placed = [*((place, f"{warning}\n") for place, warning in self._warnings()), *chain(*tables)]
+        mixed = any(_behind(*one[-1]) > other[0][0] + 1 for one, other in pairwise(tables))
+        yield from placed if mixed else sorted(placed, key=_place)
+
+    @cached_property
+    def _in_order(self) -> bool:
+        """Whether all stands table by table, declarations first, and chain by chain: nothing is to be sorted."""
+        if self._dump.others or self._dump.lines.mapped or any(self._warnings()):
+            return False
+        spans = [span for table in self._tables for span in (*table.declared_at(), *_runs(table))]
+        return all(one[1] <= other[0] for one, other in pairwise(spans))
+
+    def _by_table(self, progress: Progress) -> Iterator[Iterator[_Placed]]:
+        done, total = 0, max(self._dump.rule_count, 1)
+        for table in self._tables:
             begun, done = done, done + table.rule_count
-            tables.append(list(self._of_table(table, part_of(progress, begun / total, done / total))))
-        warnings = ((place, f"{warning}\n") for place, warning in self._warnings())
-        placed = [*warnings, *chain.from_iterable(tables)]
-        if any(_behind(*one[-1]) > other[0][0] + 1 for one, other in pairwise(tables)):
-            return placed
-        return sorted(placed, key=_place)
+            yield self._of_table(table, part_of(progress, begun / total, done / total))
+
+    @property
+    def _tables(self) -> list[Table]:
+        """The tables in the order of the text."""
+        return sorted(self._dump.tables.values(), key=lambda table: table.line)
 
     def _of_table(self, table: Table, progress: Progress) -> Iterator[_Placed]:
         if self._dump.tool:
@@ -154,10 +171,13 @@ class Redactor:
                 place -= 1
             yield place, f"{self._heading()}\n"
         yield table.line, f"*{table.name}\n"
-        body = [*_in_blocks(self._declarations(table)), *self._of_rules(table, progress)]
-        yield from sorted(body, key=_place)
+        body = chain(_in_blocks(self._declarations(table)), self._of_rules(table, progress))
+        end = table.line + 1
+        for block in body if self._in_order else sorted(body, key=_place):
+            end = max(end, _behind(*block))
+            yield block
         if table.committed:
-            yield max((_behind(*block) for block in body), default=table.line + 1), "COMMIT\n"
+            yield end, "COMMIT\n"
 
     def _heading(self) -> str:
         """Return who wrote the dump, and when; what else stands in that line is anybody's."""
@@ -186,7 +206,7 @@ class Redactor:
                 yield from zip(places, rules, strict=True)
             return
         done, total = 0, table.rule_count
-        for piece in pieces(table, (run for _, run in table.each_run())):
+        for piece in pieces(table, _runs(table)):
             progress(f"redacting {table.name}: rule {done + 1:,} of {total:,}", done / total)
             block = self._rules.lines(piece)
             yield piece.line, block
@@ -256,6 +276,11 @@ def _slashed(protocol: str | None) -> str:
 
 def _counted(counters: Counters) -> str:
     return f"[{counters.packets}:{counters.bytes}]"
+
+
+def _runs(table: Table) -> Iterator[Span]:
+    """Yield where the rules stand, chain by chain."""
+    return (run for _, run in table.each_run())
 
 
 def _in_blocks(lines: Iterable[_Placed]) -> Iterator[_Placed]:
