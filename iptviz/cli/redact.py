@@ -12,6 +12,9 @@ from iptviz.cli.run import ANSWERED, load_node
 from iptviz.output import write_answer
 from iptviz.redact.named import Named
 
+_PART = 1 << 20
+"""So many characters are written at once: not all of a large dump stands in memory twice."""
+
 
 @command(without=("format_name", "as_json", "show_all", "redact", "color", "ascii_only", "exit_zero"))
 def redact_command(
@@ -31,5 +34,5 @@ def redact_command(
     """
     text = redacted(load_node(dump, options, bar).dump, options, ports=ports, progress=bar)
     bar.end()
-    write_answer(text, options.output)
+    write_answer((text[at : at + _PART] for at in range(0, len(text), _PART)), options.output)
     return ANSWERED

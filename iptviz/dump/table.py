@@ -334,6 +334,25 @@ class Table:
                 found.setdefault(declaration[1], declaration)
         return found
 
+    def declared_at(self) -> Sequence[Span]:
+        """Return where chains are declared: stretches of whole lines."""
+        return self._section.declarations
+
+    def each_declaration(self) -> Iterator[tuple[int, re.Match[bytes]]]:
+        """Yield the first declaration of each chain, with its line: its name, its policy, its counters."""
+        seen: set[bytes] = set()
+        for start, end in self._section.declarations:
+            line, at = 0, start
+            for found in _DECLARATION.finditer(self.data, start, end):
+                if self.lines.mapped or not line:
+                    line = self.lines.at(found.start())
+                else:
+                    line += self.data.count(b"\n", at, found.start())
+                at = found.start()
+                if found[1] not in seen:
+                    seen.add(found[1])
+                    yield line, found
+
     def each_run(self) -> Iterator[tuple[bytes, Span]]:
         """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
         return self._section.each_run()

@@ -8,7 +8,9 @@ endpoint's chain, `ip:port`, one after the other. One suffix serves all chains o
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from functools import cache
+from itertools import product
+from typing import Any, NamedTuple
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 
@@ -17,6 +19,7 @@ SERVICE_PROTOCOLS = ("tcp", "udp", "sctp")
 _LABEL, _NAME = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?", r"[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?"
 _SERVICE_PORT = re.compile(rf"(?P<namespace>{_NAME})/(?P<name>{_NAME})(?::(?P<port>{_LABEL})?)?")
 _SUFFIX = re.compile(r"[A-Z2-7]{16}")
+_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _HASHED = frozenset((*HASHED_CHAINS, ENDPOINT_CHAIN))
 
 
@@ -62,13 +65,33 @@ def suffixes(namespace: str, name: str, port_name: str, protocol: str, endpoint:
 
     `endpoint` is `10.244.0.5:8080` or `[fd00::5]:8080`: then they are those of the endpoint's chain.
     """
-    service = f"{namespace}/{name}"
-    spellings = (f"{service}:{port_name}",) if port_name else (service, f"{service}:")
-    return tuple(_suffix(f"{spelling}{protocol}{endpoint}") for spelling in spellings)
+    service, rest = f"{namespace}/{name}", f"{protocol}{endpoint}"
+    if port_name:
+        return (_suffix(f"{service}:{port_name}{rest}"),)
+    return _suffix(f"{service}{rest}"), _suffix(f"{service}:{rest}")
 
 
 def _suffix(text: str) -> str:
-    from base64 import b32encode  # a trace without hashes does not wait for these
-    from hashlib import sha256
+    return base32(_sha256()(text.encode()).digest())
 
-    return b32encode(sha256(text.encode()).digest()[:10]).decode("ascii")
+
+@cache
+def _sha256() -> Any:
+    from hashlib import sha256  # a trace without hashes does not wait for it
+
+    return sha256
+
+
+def base32(data: bytes) -> str:
+    """Return the first ten bytes in base32 (RFC 4648), which are 16 letters and digits."""
+    bits, pair = int.from_bytes(data[:10], "big"), _pairs()
+    return (
+        pair[bits >> 70] + pair[bits >> 60 & 1023] + pair[bits >> 50 & 1023] + pair[bits >> 40 & 1023]
+        + pair[bits >> 30 & 1023] + pair[bits >> 20 & 1023] + pair[bits >> 10 & 1023] + pair[bits & 1023]
+    )  # fmt: skip
+
+
+@cache
+def _pairs() -> list[str]:
+    """Return all pairs of digits of base32."""
+    return ["".join(pair) for pair in product(_DIGITS, repeat=2)]

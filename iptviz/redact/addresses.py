@@ -41,8 +41,10 @@ _RANGE = re.compile(rf"({_V4}|{_V6})(\]?-\[?)({_V4}|{_V6})")
 
 _LOW = 0xFFFFFFFF
 _BYTE = 8
+_LONGEST_FIXED = 16
+"""So many bits at most tell whether an address is in one of the fixed blocks."""
 _OF_FOUR = r"25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]"
-_PLAIN = re.compile(rf"({_OF_FOUR})\.({_OF_FOUR})\.({_OF_FOUR})\.({_OF_FOUR})")
+_OCTETS = {str(number): number for number in range(256)}
 _HOST = re.compile(rf"((?:(?:{_OF_FOUR})\.){{3}}(?:{_OF_FOUR}))(/32|)")
 _EMBEDDED = {int(ip_network(text).network_address) >> 32 for text in _EMBEDDING}
 
@@ -69,16 +71,17 @@ class Addresses:
         self.known: dict[str, str] = {}
         self.ordered: list[tuple[str, str]] = []
         self._spans: dict[tuple[str, str], _Span] = {}
-        self._flips: dict[tuple[int, int, int], int] = {}
-        self._begun: dict[tuple[int, int, int], int] = {}
+        self._bytes: dict[tuple[int, int, int], tuple[int, bytearray]] = {}
         self._still: set[tuple[int, int, int]] = set()
         self._calm: list[tuple[int, int, int]] = []
+        self._lengths: dict[tuple[int, int], int] = {}
         for text in (*_FIXED, *_KEPT, *_EMBEDDING):
             network = ip_network(text)
             self._keep_above(network.version, int(network.network_address), network.prefixlen)
         for text in _FIXED:
             network = ip_network(text)
-            self._calm.append((network.version, network.prefixlen, int(network.network_address)))
+            calm = int(network.network_address) >> (network.max_prefixlen - network.prefixlen)
+            self._calm.append((network.version, network.prefixlen, calm))
 
     def _keep_above(self, version: int, address: int, length: int) -> None:
         bits = 32 if version == 4 else 128
@@ -96,7 +99,7 @@ class Addresses:
             bits, number = address.max_prefixlen, int(address)
             depths = range(max(0, bits - span.differing), bits - free)
             self._still |= {(address.version, depth, number >> (bits - depth)) for depth in depths}
-        self._begun.clear()
+        self._bytes.clear()
         self._spans[first, last] = span
         self.ordered.append((first, last))
 
@@ -105,12 +108,16 @@ class Addresses:
         known = self.known.get(text)
         if known is not None:
             return known
-        plain = _PLAIN.fullmatch(text)
-        if plain is not None:
-            first, second, third, last = map(int, plain.groups())
-            mapped = self._flipped(4, first << 24 | second << 16 | third << 8 | last)
-            self.known[text] = f"{mapped >> 24}.{mapped >> 16 & 255}.{mapped >> 8 & 255}.{mapped & 255}"
-            return self.known[text]
+        try:
+            first, second, third, last = map(_OCTETS.__getitem__, text.split("."))
+        except (KeyError, ValueError):
+            return self._of_other(text)
+        mapped = self._flipped(4, first << 24 | second << 16 | third << 8 | last)
+        self.known[text] = f"{mapped >> 24}.{mapped >> 16 & 255}.{mapped >> 8 & 255}.{mapped & 255}"
+        return self.known[text]
+
+    def _of_other(self, text: str) -> str:
+        """Return the pseudonym of an address that is not written as IPv4 ones are."""
         try:
             address = ip_address(text)
         except ValueError:
@@ -124,6 +131,10 @@ class Addresses:
 
         None for any other text.
         """
+        host = text.removesuffix("/32")
+        known = self.known.get(host)
+        if known is not None and ":" not in host and "/" not in host:
+            return known + text[len(host) :]
         found = _HOST.fullmatch(text)
         return None if found is None else self.of(found[1]) + found[2]
 
@@ -174,37 +185,50 @@ class Addresses:
 
     def _flipped(self, version: int, number: int) -> int:
         bits = 32 if version == 4 else 128
+        head = version, number >> (bits - _LONGEST_FIXED)
+        length = self._lengths.get(head)
+        if length is None:
+            length = self._lengths[head] = self._length(*head)
+        return number ^ (self._flips_of(version, number >> (bits - length), length) << (bits - length))
+
+    def _length(self, version: int, head: int) -> int:
+        """Return how many of the first bits of addresses may be flipped, which begin with those of `head`."""
         calm = (
             length
             for kind, length, at in self._calm
-            if kind == version and number >> (bits - length) == at >> (bits - length)
+            if kind == version and head >> (_LONGEST_FIXED - length) == at
         )
-        flipped = min(calm, default=bits)
-        return number ^ (self._flips_of(version, number >> (bits - flipped), flipped) << (bits - flipped))
+        return min(calm, default=32 if version == 4 else 128)
 
     def _flips_of(self, version: int, prefix: int, length: int) -> int:
-        """Return which bits are flipped of all addresses that begin with the `length` bits of `prefix`.
-
-        Addresses of a node have their first bytes in common: what was found for these is remembered.
-        """
-        depth = length - 1 - (length - 1) % _BYTE if length else 0
-        while depth and (version, depth, prefix >> (length - depth)) not in self._begun:
-            depth -= _BYTE
-        flips = self._begun.get((version, depth, prefix >> (length - depth)), 0)
-        while depth < length:
-            flips = flips << 1 | self._flip(version, depth, prefix >> (length - depth))
-            depth += 1
-            if depth % _BYTE == 0 and depth < length:
-                self._begun[version, depth, prefix >> (length - depth)] = flips
+        """Return which bits are flipped of all addresses that begin with the `length` bits of `prefix`."""
+        left = (length - 1) % _BYTE + 1
+        flips, cells = self._byte(version, length - left, prefix >> left)
+        cell = 1
+        for more in range(left, 0, -1):
+            if not cells[cell]:
+                cells[cell] = 1 + self._flip(version, length - more, prefix >> more)
+            flips = flips << 1 | cells[cell] - 1
+            cell = cell << 1 | prefix >> more - 1 & 1
         return flips
 
-    def _flip(self, version: int, depth: int, prefix: int) -> int:
+    def _byte(self, version: int, depth: int, prefix: int) -> tuple[int, bytearray]:
+        """Return what is known of addresses that begin with the `depth` bits of `prefix`, whole bytes.
+
+        First which of these bits are flipped. Then of each bit of the next byte, by the bits of that byte before
+        it with a 1 in front: 2 if it is flipped, 1 if not, 0 where that is not known yet.
+        """
         place = version, depth, prefix
-        if place in self._still:
+        found = self._bytes.get(place)
+        if found is None:
+            flips = self._flips_of(version, prefix, depth) if depth else 0
+            found = self._bytes[place] = flips, bytearray(1 << _BYTE)
+        return found
+
+    def _flip(self, version: int, depth: int, prefix: int) -> int:
+        if (version, depth, prefix) in self._still:
             return 0
-        if place not in self._flips:
-            self._flips[place] = self._random(f"{version}/{depth}/{prefix:x}".encode()) & 1
-        return self._flips[place]
+        return self._random(f"{version}/{depth}/{prefix:x}".encode()) & 1
 
 
 def _span(first: int, last: int, bits: int) -> _Span:

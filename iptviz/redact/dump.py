@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
-from iptviz.dump.rule import Rule
 from iptviz.errors import TargetError
+from iptviz.grammar.parts import read_counters
 from iptviz.intake.index import TABLE_NAMES
-from iptviz.intake.text import split_lines, to_text
+from iptviz.intake.text import to_text
 from iptviz.kube.spellings import KINDS, POD_KINDS
 from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bare_port, parse_target
-from iptviz.progress import counted_out, nobody, part_of
+from iptviz.progress import nobody, part_of
 from iptviz.redact.addresses import ranges_in
 from iptviz.redact.names import Names
+from iptviz.redact.pieces import pieces
 from iptviz.redact.rules import RuleRedactor
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.dump.table import Chain, Table
+    from iptviz.dump.table import Table
     from iptviz.grammar.parts import Counters
+    from iptviz.intake.index import Span
     from iptviz.progress import Progress
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
@@ -32,11 +35,19 @@ if TYPE_CHECKING:
 _RANGE_SIGNS = ("-range", "--to-")
 """What stands in the rules that may hold ranges of addresses."""
 
+_IN_RANGE = re.compile(rb"-(?<=[0-9A-Fa-f:.\]]-)\[?(?:[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f.]*+:)")
+"""What stands before the second address of a range, and the beginning of that."""
+
 _TOOL = re.compile(r"\S+-save v[\d.]+(?: \((?:legacy|nf_tables)\))?")
 _TIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}|[\d-]{10} [\d:]{8} UTC")
-_COUNTERS = re.compile(r"\[(?:0|[1-9][0-9]{0,19}):(?:0|[1-9][0-9]{0,19})\] ")
-_POLICIES = {"ACCEPT", "DROP", "QUEUE", "RETURN"}
+_POLICIES = {"ACCEPT", "DROP"}
+"""iptables takes no other target for a policy."""
 
+_MOST_LINES = 4096
+"""So many declarations are written in one piece."""
+
+_Placed = tuple[int, str]
+"""Whole lines, and the line of the original at which the first of them stood."""
 
 _UNSHOWN = {
     "table-incompatible": "# Table `{}' is incompatible, use 'nft' tool.",
@@ -86,26 +97,30 @@ class Redactor:
         Where it lacks something that its rules do not show, such as lines that grep left out, a line says so. So
         does it where that is for its form, unless the reader is told the form otherwise, as `form_told` says.
         """
-        lines = self._lines(progress)
+        text = ""
+        for block in self._blocks(progress):
+            text += block  # joined at the end, all would be in memory twice
         lacking = {gap.line for gap in self._dump.gaps if not (form_told and gap.id in OF_FORM)}
-        if lacking and Dump(_joined(lines).encode()).complete:
+        if lacking and Dump(text.encode()).complete:
+            lines = text.split("\n")[:-1]
             for place in sorted(lacking):
                 _say_incomplete(lines, place)
-        return _joined(lines).removesuffix("\n") if self._is_cut() else _joined(lines)
+            text = "\n".join(lines) + "\n"
+        return text.removesuffix("\n") if self._is_cut() else text
 
     def _is_cut(self) -> bool:
         """Tell whether the original ends within a line of its last table."""
         last = max(self._dump.tables.values(), key=lambda table: table.line)
         return not last.committed and not bytes(self._dump).endswith(b"\n")
 
-    def _lines(self, progress: Progress) -> list[str]:
-        lines: list[str] = []
-        for place, line in self._placed(progress):
-            if line.startswith("#") and place <= len(lines):
+    def _blocks(self, progress: Progress) -> Iterator[str]:
+        """Yield what is written, in whole lines."""
+        next_line = 1
+        for place, block in self._placed(progress):
+            if block.startswith("#") and place < next_line:
                 continue  # one table follows the other at once
-            lines += ["#"] * (place - 1 - len(lines))
-            lines.append(line)
-        return lines
+            yield "#\n" * (place - next_line) + block
+            next_line = max(place, next_line) + block.count("\n")
 
     def _warnings(self) -> Iterator[tuple[int, str]]:
         """Yield what iptables-nft says of tables that it does not show, each with its line."""
@@ -116,37 +131,53 @@ class Redactor:
                 table = dict(gap.values)["table"]
                 yield gap.line, _UNSHOWN[gap.id].format(table if table in TABLE_NAMES else "")
 
-    def _placed(self, progress: Progress) -> list[tuple[int, str]]:
-        """Return what is written, each with its line in the original.
+    def _placed(self, progress: Progress) -> Iterator[_Placed]:
+        """Yield what is written, each block with its line in the original.
 
         Where chains of several tables stand among each other, one table follows the other instead.
         """
-        tables, done, total = [], 0, max(self._dump.rule_count, 1)
-        for table in sorted(self._dump.tables.values(), key=lambda table: table.line):
-            begun, done = done, done + table.rule_count
-            tables.append(list(self._of_table(table, part_of(progress, begun / total, done / total))))
-        placed = [*self._warnings(), *chain.from_iterable(tables)]
-        if any(one[-1][0] > other[0][0] for one, other in pairwise(tables)):
-            return placed
-        return sorted(placed, key=lambda line: line[0])
+        if self._in_order:
+            yield from chain.from_iterable(self._by_table(progress))
+            return
+        tables = [list(blocks) for blocks in self._by_table(progress)]
+        placed = [*((place, f"{warning}\n") for place, warning in self._warnings()), *chain(*tables)]
+        mixed = any(_behind(*one[-1]) > other[0][0] + 1 for one, other in pairwise(tables))
+        yield from placed if mixed else sorted(placed, key=_place)
 
-    def _of_table(self, table: Table, progress: Progress) -> Iterator[tuple[int, str]]:
+    @cached_property
+    def _in_order(self) -> bool:
+        """Whether all stands table by table, declarations first, and chain by chain: nothing is to be sorted."""
+        if self._dump.others or self._dump.lines.mapped or any(self._warnings()):
+            return False
+        spans = [span for table in self._tables for span in (*table.declared_at(), *_runs(table))]
+        return all(one[1] <= other[0] for one, other in pairwise(spans))
+
+    def _by_table(self, progress: Progress) -> Iterator[Iterator[_Placed]]:
+        done, total = 0, max(self._dump.rule_count, 1)
+        for table in self._tables:
+            begun, done = done, done + table.rule_count
+            yield self._of_table(table, part_of(progress, begun / total, done / total))
+
+    @property
+    def _tables(self) -> list[Table]:
+        """The tables in the order of the text."""
+        return sorted(self._dump.tables.values(), key=lambda table: table.line)
+
+    def _of_table(self, table: Table, progress: Progress) -> Iterator[_Placed]:
         if self._dump.tool:
             warnings = {place for place, _ in self._warnings()}
             place = table.line - 1
             while place in warnings:
                 place -= 1
-            yield place, self._heading()
-        yield table.line, f"*{table.name}"
-        declared = [one for one in table.chains.values() if one.declared]
-        told = table.rule_count, f"redacting {table.name}: rule", progress
-        body = [
-            *((one.line, self._declaration(one)) for one in declared),
-            *counted_out(self._of_rules(table), *told),
-        ]
-        yield from sorted(body, key=lambda entry: entry[0])
+            yield place, f"{self._heading()}\n"
+        yield table.line, f"*{table.name}\n"
+        body = chain(_in_blocks(self._declarations(table)), self._of_rules(table, progress))
+        end = table.line + 1
+        for block in body if self._in_order else sorted(body, key=_place):
+            end = max(end, _behind(*block))
+            yield block
         if table.committed:
-            yield max((line for line, _ in body), default=table.line) + 1, "COMMIT"
+            yield end, "COMMIT\n"
 
     def _heading(self) -> str:
         """Return who wrote the dump, and when; what else stands in that line is anybody's."""
@@ -154,34 +185,32 @@ class Redactor:
         time = _TIME.match(self._dump.time or "")
         return f"# Generated by {tool[0] if tool else 'iptables-save'}{f' on {time[0]}' if time else ''}"
 
-    def _declaration(self, chain: Chain) -> str:
-        counters = f" {_counted(chain.counters)}" if chain.counters else ""
-        policy = chain.policy if chain.policy in _POLICIES else "-"
-        return f":{self.names.chain(chain.name)} {policy}{counters}"
+    def _declarations(self, table: Table) -> Iterator[_Placed]:
+        """Yield the first declaration of each chain."""
+        endings: dict[tuple[bytes, bytes | None], str] = {}
+        for place, declaration in table.each_declaration():
+            _, policy, counted = declaration.groups()
+            if (policy, counted) not in endings:
+                counters = read_counters(to_text(counted)) if counted else None
+                decides = to_text(policy) if to_text(policy) in _POLICIES else "-"
+                endings[policy, counted] = f" {decides}{f' {_counted(counters)}' if counters else ''}\n"
+            yield place, f":{self.names.chain(to_text(declaration[1]))}{endings[policy, counted]}"
 
-    def _of_rules(self, table: Table) -> Iterator[tuple[int, str]]:
-        """Yield the rules, each with its line; where -I put some in, in order on the lines of all."""
+    def _of_rules(self, table: Table, progress: Progress) -> Iterator[_Placed]:
+        """Yield the rules; where -I put some in, in order on the lines of all."""
         if table.lines.mapped:
-            for held in table.chains.values():
-                lines = sorted(rule.line for rule in held.rules)
-                yield from zip(lines, map(self._rule, held.rules), strict=True)
+            for name in table.chain_names():
+                places = sorted(table.lines.at(at) for at, _ in table.spans_of(name))
+                written = (self._rules.lines(piece) for piece in pieces(table, table.runs_of(name)))
+                rules = (f"{rule}\n" for lines in written for rule in lines.split("\n")[:-1])
+                yield from zip(places, rules, strict=True)
             return
-        for _, run in table.each_run():
-            yield from enumerate(self._of_lines(table, *run), table.lines.at(run[0]))
-
-    def _of_lines(self, table: Table, at: int, end: int) -> Iterator[str]:
-        """Yield the rules of whole lines, most without a look at all of their words."""
-        for line in split_lines(table.data[at:end]):
-            text = to_text(line.strip())
-            counted = _COUNTERS.match(text) if text[0] == "[" else None
-            counters = counted[0] if counted else ""
-            quick = self._rules.quickly(table, text[len(counters) :])
-            yield self._rule(Rule(table, (at, at + len(line)))) if quick is None else counters + quick
-            at += len(line)
-
-    def _rule(self, rule: Rule) -> str:
-        counters = f"{_counted(rule.counters)} " if rule.counters else ""
-        return f"{counters}{self._rules.text(rule)}"
+        done, total = 0, table.rule_count
+        for piece in pieces(table, _runs(table)):
+            progress(f"redacting {table.name}: rule {done + 1:,} of {total:,}", done / total)
+            block = self._rules.lines(piece)
+            yield piece.line, block
+            done += block.count("\n")
 
     def target(self, text: str) -> str:
         """Return a TARGET in pseudonyms: what names something in the dump names it still."""
@@ -232,8 +261,13 @@ class Redactor:
 def _with_ranges(dump: Dump) -> Iterator[str]:
     """Yield the rules that may hold ranges of addresses."""
     for table in dump.tables.values():
-        for sign in _RANGE_SIGNS:
-            yield from (rule.text for rule in table.rules_with(sign))
+        for begun, end in table.blocks():
+            at = begun
+            while found := _IN_RANGE.search(table.data, at, end):
+                rule = table.rule_at(found.start())
+                if any(sign in rule.text for sign in _RANGE_SIGNS):
+                    yield rule.text
+                at = table.lines.end(found.start())
 
 
 def _slashed(protocol: str | None) -> str:
@@ -244,8 +278,32 @@ def _counted(counters: Counters) -> str:
     return f"[{counters.packets}:{counters.bytes}]"
 
 
-def _joined(lines: list[str]) -> str:
-    return "\n".join(lines) + "\n"
+def _runs(table: Table) -> Iterator[Span]:
+    """Yield where the rules stand, chain by chain."""
+    return (run for _, run in table.each_run())
+
+
+def _in_blocks(lines: Iterable[_Placed]) -> Iterator[_Placed]:
+    """Yield lines, those that follow one another together."""
+    first, block = 0, list[str]()
+    for place, line in lines:
+        if block and (place != first + len(block) or len(block) == _MOST_LINES):
+            yield first, "".join(block)
+            block = []
+        if not block:
+            first = place
+        block.append(line)
+    if block:
+        yield first, "".join(block)
+
+
+def _place(placed: _Placed) -> int:
+    return placed[0]
+
+
+def _behind(place: int, block: str) -> int:
+    """Return the line behind a block of lines."""
+    return place + block.count("\n")
 
 
 def _say_incomplete(lines: list[str], place: int) -> None:

@@ -7,10 +7,8 @@ original's hash confirms; a hash that nothing confirms becomes another one, the 
 from __future__ import annotations
 
 import re
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from iptviz.grammar.shapes import Shapes
 from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
 from iptviz.kube.families import ENDPOINT_CHAIN, beginning_of, family_of
 from iptviz.kube.names import NAMELESS, SERVICE_PROTOCOLS, ServiceName, suffix_of, suffixes
@@ -21,6 +19,8 @@ from iptviz.kube.public_names import (
     PUBLIC_SERVICES,
     PUBLIC_SETS,
 )
+from iptviz.redact.mentions import by_chain, mentions
+from iptviz.redact.remembered import Remembered
 from iptviz.rules.reading.lists import OWN_COUNTERS
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
@@ -28,70 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
-    from iptviz.grammar.shapes import Skeleton
     from iptviz.kube.comments import Comment
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
-    from iptviz.xtables.option import Option
 
 REDACTED = "redacted"
 _FEW_DIGITS = re.compile(r"\d{0,3}")
 """What follows a program's own words in the names of interfaces that are numbered: eth0, docker0."""
 _NODE_PORTS = (30000, 32767)
-
-
-class _Mentioned(NamedTuple):
-    """What a rule of a service's chain names: a target, where that sends connections, a service in a comment."""
-
-    target: str
-    destination: str
-    comment: str
-
-
-class _Mentions:
-    """What rules of a shape name."""
-
-    def __init__(self, skeleton: Skeleton) -> None:
-        target = skeleton.parts.target
-        self._jumps = skeleton.jump
-        self._target = target.name if target else ""
-        self._destination = skeleton.part(
-            target.options if target else (), partial(_first, "--to-destination")
-        )
-        for basic in skeleton.parts.basics:
-            skeleton.part((basic,), tuple)
-        comments = ""
-        for match in skeleton.parts.matches:
-            found = skeleton.part(match.options, partial(_first, "--comment"))
-            comments = comments or found
-        self._comment = comments
-
-    def filled(self, literals: list[str]) -> _Mentioned:
-        """Return what the rule with these literals names."""
-        destination, comment = self._destination, self._comment
-        return _Mentioned(
-            literals[-1] if self._jumps else self._target,
-            destination if isinstance(destination, str) else destination.filled(literals),
-            comment if isinstance(comment, str) else comment.filled(literals),
-        )
-
-
-def _mentioned(rule: Rule, shapes: Shapes[_Mentions]) -> _Mentioned:
-    found = shapes.of(rule.text)
-    if found is not None:
-        return found[0].filled(found[1])
-    target = rule.target
-    return _Mentioned(
-        target.name if target else "",
-        (target and target.value("--to-destination")) or "",
-        rule.comment or "",
-    )
-
-
-def _first(name: str, options: tuple[Option, ...]) -> str:
-    """Return the first value of the first option of a name, empty where there is none."""
-    return next((one.values[0] for one in options if one.name == name and one.values), "")
 
 
 class Names:
@@ -104,7 +48,9 @@ class Names:
         self._secrets = secrets
         self._ports = ports
         self._naming = Naming(dump, candidates)
-        self._chains: dict[str, str] = {}
+        self.chains: dict[str, str] = Remembered(self._chain)
+        """The pseudonyms of chains."""
+        self._services: dict[ServiceName, tuple[str, str, str]] = {}
         self._prefixes = _wildcards(dump)
         self._enter_services()
 
@@ -144,21 +90,19 @@ class Names:
         if nat is None:
             return
         hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
-        owners: dict[str, ServiceName] = {}
-        shapes = Shapes(_Mentions)
-        for chain in hashed:
-            if not chain.startswith(ENDPOINT_CHAIN):
-                name = self._naming.name_of(chain)
-                self._chains[chain] = self._renamed(chain, name, "")
-                for rule in nat.rules_of(chain):
-                    owners.setdefault(_mentioned(rule, shapes).target, name)
-        for chain in hashed:
-            if chain.startswith(ENDPOINT_CHAIN):
-                found = [_mentioned(rule, shapes) for rule in nat.rules_of(chain)]
-                commented = filter(None, (service_of_comment(each.comment) for each in found))
-                owner = next(commented, owners.get(chain, NAMELESS))
-                end = next((each.destination for each in found if each.destination), "")
-                self._chains[chain] = self._renamed(chain, owner, end)
+        services = [chain for chain in hashed if not chain.startswith(ENDPOINT_CHAIN)]
+        for chain in services:
+            self.chains[chain] = self._renamed(chain, self._naming.name_of(chain), "")
+        ends = (chain for chain in hashed if chain.startswith(ENDPOINT_CHAIN))
+        owners: dict[str, ServiceName | None] = dict.fromkeys(ends)
+        for chain, target, _, _ in mentions(nat, services):
+            if target in owners and owners[target] is None:
+                owners[target] = self._naming.name_of(chain)
+        for chain, found in by_chain(owners, mentions(nat, owners)):
+            commented = filter(None, (service_of_comment(comment) for *_, comment in found))
+            owner = next(commented, owners[chain] or NAMELESS)
+            end = next((destination for _, _, destination, _ in found if destination), "")
+            self.chains[chain] = self._renamed(chain, owner, end)
 
     def _renamed(self, chain: str, name: ServiceName, endpoint: str) -> str:
         """Return the chain's new name: its hash anew where that of the original is what it should be."""
@@ -171,12 +115,17 @@ class Names:
         for protocol in SERVICE_PROTOCOLS:
             own = suffixes(*name[:3], protocol, endpoint)
             if suffix in own:
-                pseudonym = (
-                    self.namespace(name.namespace), self.object(name.name), self.port_name(name.port_name),
-                )  # fmt: skip
-                fresh = suffixes(*pseudonym, protocol, self.endpoint(endpoint))
+                fresh = suffixes(*self._hidden(name), protocol, self.endpoint(endpoint))
                 return fresh[own.index(suffix)]
         return None
+
+    def _hidden(self, name: ServiceName) -> tuple[str, str, str]:
+        """Return namespace, name and port name of a service port in pseudonyms."""
+        if name not in self._services:
+            self._services[name] = (
+                self.namespace(name.namespace), self.object(name.name), self.port_name(name.port_name),
+            )  # fmt: skip
+        return self._services[name]
 
     def endpoint(self, text: str) -> str:
         """Return `address:port` with the address' pseudonym."""
@@ -202,8 +151,9 @@ class Names:
 
         One of a program's, of which it chooses the rest of the name, is the program's still.
         """
-        if name in self._chains:
-            return self._chains[name]
+        return self.chains[name]
+
+    def _chain(self, name: str) -> str:
         family = family_of(name)
         if family is not None and not family.ends_in:
             return name
@@ -216,7 +166,7 @@ class Names:
             return begin + self.interface(name[len(begin) :])
         between = name[len(begin)] if begin and name[len(begin)] in "-_" else ""
         prefix = begin + between if begin else "CHAIN-"
-        return self._chains.setdefault(name, prefix + self._secrets.word("chain", name))
+        return prefix + self._secrets.word("chain", name)
 
     def interface(self, name: str) -> str:
         """Return the pseudonym of an interface; what begins alike in a wildcard begins alike still.

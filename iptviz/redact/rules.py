@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from operator import getitem
 from typing import TYPE_CHECKING, NamedTuple
 
-from iptviz.grammar.shapes import Shapes
+from iptviz.grammar.outlines import (
+    CHAIN,
+    COUNTERS,
+    HOLE,
+    JUMP,
+    hole_of,
+    parts_of,
+    read_stretch,
+    unquoted,
+)
 from iptviz.redact.names import REDACTED
+from iptviz.redact.remembered import Remembered
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
 from iptviz.xtables.targets import target_spec
 from iptviz.xtables.values.protocols import PROTOCOLS, service_port
-from iptviz.xtables.words import save_string
+from iptviz.xtables.words import quote_word, save_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from iptviz.dump.rule import Rule, RuleTable
+    from iptviz.grammar.outlines import Stretch
     from iptviz.grammar.parts import Target
-    from iptviz.grammar.shapes import Part, Skeleton
     from iptviz.redact.names import Names
+    from iptviz.redact.pieces import Piece
     from iptviz.redact.secrets import Secrets
     from iptviz.xtables.option import Option
 
@@ -84,19 +96,70 @@ _BETWEEN_PORTS = re.compile(r"([,:]|(?<=\d)-(?=\d))")
 _PORT = re.compile(r"(?<=:)\d+(?:-\d+)?$|^\d+(?:-\d+)?$")
 
 
-class _Shape(NamedTuple):
-    """What the rules of a shape become: `words`, between the chain and what `jump` makes of the last literal."""
+_REMEMBERED = 1 << 14
+"""So many literals are remembered behind one word, with what they become; most stand in one place of a dump."""
 
-    chain: Callable[[str], str]
-    words: Sequence[str | Part]
-    jump: Callable[[str], str] | None = None
 
-    def filled(self, literals: list[str]) -> str:
-        """Return the rule with these literals."""
-        found = [word if isinstance(word, str) else word.filled(literals) for word in self.words]
-        if self.jump is not None:
-            found.append(f"-j {self.jump(literals[-1])}")
-        return " ".join(filter(None, ("-A", self.chain(literals[0]), *found)))
+class _Outline(NamedTuple):
+    """What a line becomes: a format for so many literals, empty where it is not understood."""
+
+    holes: int
+    form: str
+
+
+class _Writer:
+    """Writes lines of rules, most by their outlines."""
+
+    def __init__(
+        self, outline: Callable[[str], str | None], changes: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """`outline` tells what an outline becomes, `changes` what literals become, by what is before them."""
+        self._outline = outline
+        self._outlines: dict[str, _Outline] = {}
+        self._unchanged: set[str] = set()
+        self._changes = changes
+
+    def lines(self, text: str, thoroughly: Callable[[int], str]) -> str:
+        """Return whole lines in pseudonyms; `thoroughly` writes one of those that are not understood."""
+        stretch = read_stretch(text)
+        if not self._unchanged.issuperset(stretch.outlines):
+            self._learn(stretch.outlines)
+        if self._unchanged.issuperset(stretch.outlines):
+            pieces = stretch.pieces
+            pieces[2::3] = self._changed(stretch.befores, stretch.literals)
+            return "".join(pieces)[1:]
+        lines = enumerate(self._each(stretch))
+        return "".join(f"{thoroughly(number) if line is None else line}\n" for number, line in lines)
+
+    def text(self, text: str) -> str | None:
+        """Return one line in pseudonyms, None where it is not understood."""
+        stretch = read_stretch(f"{text}\n")
+        self._learn(stretch.outlines)
+        (line,) = self._each(stretch)
+        return line
+
+    def _changed(self, befores: list[str], literals: list[str]) -> Iterator[str]:
+        return map(getitem, map(self._changes.__getitem__, befores), literals)
+
+    def _each(self, stretch: Stretch) -> Iterator[str | None]:
+        """Yield each line in pseudonyms, None for one that is not understood."""
+        at = 0
+        for outline in map(self._outlines.__getitem__, stretch.outlines):
+            end = at + outline.holes
+            literals = stretch.befores[at:end], stretch.literals[at:end]
+            yield outline.form % tuple(self._changed(*literals)) if outline.form else None
+            at = end
+
+    def _learn(self, outlines: list[str]) -> None:
+        """Find out what those outlines become that are new."""
+        for outline in dict.fromkeys(outlines):
+            if outline in self._outlines:
+                continue
+            text, holes = self._outline(outline), outline.count(HOLE)
+            form = text and text.replace("%", "%%").replace(HOLE, "%s")
+            self._outlines[outline] = _Outline(holes, form or "")
+            if text == outline:
+                self._unchanged.add(outline)
 
 
 class RuleRedactor:
@@ -120,35 +183,60 @@ class RuleRedactor:
             self._network_or_place: ("--to",),
         }
         self._first = {option: change for change, options in changes.items() for option in options}
-        self._shapes: dict[str, Shapes[_Shape]] = {}
+        self._changes = Remembered(self._changed)
+        self._writers: dict[str, _Writer] = {}
 
     def text(self, rule: Rule) -> str:
         """Return a rule as iptables-save would write it, in pseudonyms, without its counters."""
-        return self.quickly(rule.table, rule.text) or self.thoroughly(rule)
+        found = self._writer(rule.table).text(rule.text)
+        return self.thoroughly(rule) if found is None else found
 
-    def quickly(self, table: RuleTable, text: str) -> str | None:
-        """Return the text of a rule in pseudonyms, where its shape is known, else None."""
-        shapes = self._shapes.get(table.name)
-        if shapes is None:
-            called = partial(self._called, table.chains)
-            shapes = self._shapes[table.name] = Shapes(partial(self._shape, called=called))
-        found = shapes.of(text)
-        return None if found is None else found[0].filled(found[1])
+    def lines(self, piece: Piece) -> str:
+        """Return whole lines with rules in pseudonyms, and with their counters."""
+        return self._writer(piece.table).lines(piece.text, lambda number: self._line(piece.rule(number)))
 
-    def _shape(self, skeleton: Skeleton, called: Callable[[str], str]) -> _Shape:
-        """Return what the rules of a shape become: the same words as `thoroughly` finds."""
-        words = [skeleton.part((option,), self._options) for option in skeleton.parts.basics]
-        for match in skeleton.parts.matches:
-            words += [f"-m {match.name}", skeleton.part(match.options, self._options)]
-        target = skeleton.parts.target
-        if skeleton.jump:
-            return _Shape(self._names.chain, words, called)
+    def _line(self, rule: Rule) -> str:
+        counters = rule.counters
+        counted = f"[{counters.packets}:{counters.bytes}] " if counters else ""
+        return counted + self.thoroughly(rule)
+
+    def _writer(self, table: RuleTable) -> _Writer:
+        """Return who writes the rules of a table: which words behind -j are chains hangs on it."""
+        if table.name not in self._writers:
+            self._writers[table.name] = _Writer(partial(self._outline, table), self._changes)
+        return self._writers[table.name]
+
+    def _outline(self, table: RuleTable, outline: str) -> str | None:
+        """Return the outline of what lines of an outline become: the same words as `thoroughly` finds."""
+        parts = parts_of(outline)
+        if parts is None:
+            return None
+        words = [outline[: outline.index(CHAIN)] + CHAIN, HOLE, *map(self._outlined, parts.basics)]
+        for match in parts.matches:
+            words += [f"-m {match.name}", *map(self._outlined, match.options)]
+        target = parts.target
         if target is not None:
-            words += [f"-j {called(target.name)}", skeleton.part(target.options, self._options)]
-        return _Shape(self._names.chain, words)
+            name = HOLE if hole_of(target.name) is not None else self._called(table.chains, target.name)
+            words += [JUMP, name, *map(self._outlined, target.options)]
+        return " ".join(filter(None, words))
 
-    def _options(self, options: tuple[Option, ...]) -> str:
-        return " ".join(filter(None, map(self._option, options)))
+    def _outlined(self, option: Option) -> str:
+        """Return an option whose first value may be a literal."""
+        if not option.values or hole_of(option.values[0]) is None:
+            return self._option(option)
+        values = map(self._keyword, option.values[1:])
+        negation = "! " if option.negated else ""
+        return negation + " ".join((option.name, HOLE, *map(_quoting(option.name), values)))
+
+    def _changed(self, before: str) -> Mapping[str, str]:
+        """Return what literals become behind some text; none behind -j has the form of a target's name."""
+        word = before.strip()
+        if word in {CHAIN, JUMP}:
+            return self._names.chains
+        if word == COUNTERS:
+            return Remembered(str, _REMEMBERED)
+        change, quoted = self._first.get(word, self._number), _quoting(word)
+        return Remembered(lambda literal: quoted(change(unquoted(literal))), _REMEMBERED)
 
     def thoroughly(self, rule: Rule) -> str:
         """Return a rule, of which every word is looked at."""
@@ -190,13 +278,10 @@ class RuleRedactor:
             values = (*map(change, option.values[:1]), *map(self._keyword, option.values[1:]))
         else:
             values = tuple(map(self._number, option.values))
-        if option.name == "--to-destination" and option.values[0] in _LOST:
+        if option.name == "--to-destination" and _LOST.intersection(option.values[:1]):
             return f"{option.name}  {option.values[0]}"
-        changed = option._replace(values=values)
-        if option.name not in _STRINGS:
-            return changed.text()
         negation = "! " if option.negated else ""
-        return f"{negation}{option.name} {' '.join(map(save_string, values))}"
+        return negation + " ".join((option.name or '""', *map(_quoting(option.name), values)))
 
     def _number(self, value: str) -> str:
         known = _NUMBERS.fullmatch(value)
@@ -262,3 +347,8 @@ class RuleRedactor:
         if not re.search(r"\.\d+:\d|\]:\d|^:\d", value):
             return value
         return _PORT.sub(lambda found: self._port_list(found[0]), value)
+
+
+def _quoting(option: str) -> Callable[[str], str]:
+    """Return what puts a value of an option in quotes as iptables-save does."""
+    return save_string if option in _STRINGS else quote_word

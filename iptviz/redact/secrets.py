@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hmac
-from base64 import b32encode
+from hashlib import sha256
 
+from iptviz.kube.names import base32
 from iptviz.redact.addresses import Addresses
 
 KEY_BYTES = 32
+_BLOCK = 64
+_PADS = (0x36, 0x5C)
 _LETTERS = str.maketrans("234567", "ghjkmn")
 
 
@@ -25,6 +27,7 @@ class Secrets:
         addresses: dict[str, str] | None = None,
     ) -> None:
         self.key = key
+        self._inner, self._outer = (bytes(byte ^ pad for byte in key.ljust(_BLOCK, b"\0")) for pad in _PADS)
         self.known: dict[str, dict[str, str]] = known or {}
         self._taken: dict[str, set[str]] = {}
         self.addresses = Addresses(self._random, addresses)
@@ -61,7 +64,7 @@ class Secrets:
         taken = self._taken_of(kind)
         for turn in range(len(taken) + 1):
             digest = self._digest(f"{kind}/{turn}/{name}".encode("utf-8", "surrogateescape"))
-            word = b32encode(digest).decode("ascii").lower().translate(_LETTERS)[:length]
+            word = base32(digest).lower().translate(_LETTERS)[:length]
             if word not in taken:
                 taken.add(word)
                 return word
@@ -71,4 +74,5 @@ class Secrets:
         return int.from_bytes(self._digest(data)[:8], "big")
 
     def _digest(self, data: bytes) -> bytes:
-        return hmac.digest(self.key, data, "sha256")
+        """Return the HMAC of `data` (RFC 2104), which `hmac` takes several times as long for."""
+        return sha256(self._outer + sha256(self._inner + data).digest()).digest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from ipaddress import ip_address
 from typing import Any
 
@@ -78,3 +79,8 @@ def test_an_address_is_in_a_range_where_it_was(data: Any, version: int, key: byt
     start, end = map(number, addresses.in_text(f"{kind(first)}-{kind(last)}").split("-"))
     assert (start <= number(addresses.of(str(kind(one)))) <= end) == (first <= one <= last)
     assert end - start == last - first
+
+
+@given(st.binary(min_size=1, max_size=64), st.binary(max_size=40))
+def test_the_keyed_function_is_hmac(key: bytes, data: bytes) -> None:
+    assert Secrets(key)._digest(data) == hmac.digest(key, data, "sha256")
