@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from iptviz.errors import DumpError, NothingError
 from iptviz.progress import nobody
-from iptviz.source.head import Headed, is_packed
+from iptviz.source.head import BLANK, Headed, is_blank, is_packed
 from iptviz.source.size import print_size
 
 if TYPE_CHECKING:
@@ -233,18 +233,23 @@ def read_plain(file: BinaryIO | Headed, name: str, limit: int) -> bytes:
         OSError: it cannot be read.
     """
     parts: list[bytes] = []
-    left = limit + 1
+    zeros, left = 0, limit + 1
     # By pieces, because memory for all that is allowed would be reserved at once.
     piece = _PIECE if file.seekable() else _PIPED
     while left > 0 and (part := file.read(min(left, piece))):
         left -= len(part)
-        parts.append(part)
+        if parts or not is_blank(part):
+            parts.append(part)
+        else:
+            zeros += len(part)
     if not left:
         raise DumpError(
             f"larger than {print_size(limit)}",
             where=name,
             hint="--max-size raises the limit, e.g. --max-size 8G",
         )
+    if zeros:
+        parts.insert(0, bytes(zeros if parts else min(zeros, BLANK)))
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
