@@ -8,7 +8,8 @@ from iptviz.cli.run import Meant, load_node
 from iptviz.errors import DumpError, OutputError
 from iptviz.progress import nobody
 from iptviz.redact.named import NODE_FILES, Named
-from iptviz.supplied.files import Supplied, read_file
+from iptviz.source.size import read_size
+from iptviz.supplied.files import Supplied, Unread, read_file
 from iptviz.terminal import say
 
 if TYPE_CHECKING:
@@ -76,6 +77,12 @@ def as_asked(
             for name, value in found.items()
             if named[name] is kind
         }
+    limit = read_size(options.max_size)
+    found |= {
+        name: Unread(found[name], limit)
+        for name, kind in named.items()
+        if kind in _READ_LATER and found[name] is not None
+    }
     if not options.in_pseudonyms:
         return found, Original()
     found |= {name: read_file(found[name], Supplied) for name, kind in named.items() if kind in _OPENED}
@@ -86,10 +93,11 @@ def _older(name: str | None, options: Options, progress: Progress, meant: Meant)
     return None if name is None else load_node(name, options, progress, meant)
 
 
-def _cluster(paths: Sequence[str], _options: Options, _progress: Progress, _meant: Meant) -> ApiCluster:
+def _cluster(paths: Sequence[str], options: Options, _progress: Progress, _meant: Meant) -> ApiCluster:
     from iptviz.questions.verify import read_objects
 
-    return read_objects(paths)
+    limit = read_size(options.max_size)
+    return read_objects([Unread(path, limit) for path in paths])
 
 
 _READ: Mapping[Named, Callable[[Any, Options, Progress, Meant], Any]] = {
@@ -157,7 +165,10 @@ def _pod_names(node: Snapshot, listed: Iterable[Supplied]) -> frozenset[str]:
 
 
 _OPENED = (Named.SERVICES, *NODE_FILES)
-"""Files that the question would read itself."""
+"""Files that the question would read itself, and that go into pseudonyms."""
+
+_READ_LATER = (*_OPENED, Named.BASELINE)
+"""Files that the question reads itself."""
 
 
 def _candidates(

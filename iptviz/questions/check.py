@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from iptviz.kube.service_ports import ServicePort
     from iptviz.progress import Progress
     from iptviz.questions.services import ServicesResult
-    from iptviz.supplied.files import Supplied
     from iptviz.supplied.service_names import Candidate
 
 
@@ -118,7 +117,7 @@ def check(
     ignore: str | Sequence[str] = (),
     min_severity: str = INFO,
     baseline: FileArgument = None,
-    names: str | Supplied | None = None,
+    names: FileArgument = None,
     addresses: FileArgument = None,
     routes: FileArgument = None,
     ipset: FileArgument = None,

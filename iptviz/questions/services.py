@@ -27,7 +27,7 @@ from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
-from iptviz.supplied.files import FileArgument, Supplied, read_file
+from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names
 from iptviz.xtables.address import parse_network, split_endpoint
 
@@ -129,7 +129,7 @@ def services(
     endpoint: str | None = None,
     sort: str = "name",
     published: bool = False,
-    names: str | Supplied | None = None,
+    names: FileArgument = None,
     addresses: FileArgument = None,
     routes: FileArgument = None,
     ipset: FileArgument = None,

@@ -15,7 +15,7 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
-from iptviz.supplied.files import FileArgument, Supplied, read_file
+from iptviz.supplied.files import FileArgument, read_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -96,7 +96,7 @@ def trace(
     dump: Dump | Snapshot,
     target: str,
     *,
-    names: str | Supplied | None = None,
+    names: FileArgument = None,
     since: Dump | Snapshot | None = None,
     client: str = "",
     addresses: FileArgument = None,

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.dump.model import Dump
+    from iptviz.supplied.files import FileArgument
 
 _POLICY_UNSEEN = releases((21, 23))
 _COMPARED = {"iptables", "flushed", "none"}
@@ -88,7 +89,7 @@ def verify(dump: Dump | Snapshot, objects: Sequence[str], *, node: str | None = 
     return verify_cluster(dump, read_objects(objects), node=node)
 
 
-def read_objects(objects: Sequence[str]) -> ApiCluster:
+def read_objects(objects: Sequence[FileArgument]) -> ApiCluster:
     """Return the services and endpoints in files of Kubernetes objects.
 
     Raises:

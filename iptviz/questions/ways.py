@@ -47,7 +47,7 @@ class Beside(NamedTuple):
         files: dict[str, Any] = {
             name: getattr(self, name) for name in ("addresses", "routes", "ipset", "recent", "sysctl")
         }
-        if not any(isinstance(file, str) for file in files.values()):
+        if all(file is None for file in files.values()):
             return self
         from iptviz.supplied.files import Supplied, read_file  # most questions have none
 

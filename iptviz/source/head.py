@@ -19,6 +19,9 @@ GZIP, BZIP2, XZ, ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 # The unit of a tar archive.
 BLOCK = 512
+BLANK = 1 << 20
+"""So many zeros are kept of a file that has nothing else: they tell as much as all of them."""
+
 _TOLD = 1_000_000
 """After so many more bytes it is told how many are read."""
 
@@ -26,6 +29,11 @@ _TOLD = 1_000_000
 def is_packed(head: bytes) -> bool:
     """Tell whether a file that begins with `head`, 512 bytes or more, is compressed or an archive."""
     return head.startswith((GZIP, BZIP2, XZ, ZSTD, *ZIP)) or is_tar(head)
+
+
+def is_blank(data: bytes) -> bool:
+    """Whether bytes are nothing but zeros."""
+    return data.startswith(b"\0") and data == bytes(len(data))
 
 
 def is_tar(head: bytes) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from iptviz.errors import DumpError, NothingError
 from iptviz.progress import nobody
-from iptviz.source.head import Headed, is_packed
+from iptviz.source.head import BLANK, Headed, is_blank, is_packed
 from iptviz.source.size import print_size
 
 if TYPE_CHECKING:
@@ -114,16 +114,23 @@ def read_sources(origin: DumpLike, limit: int, wanted: Wanted, progress: Progres
         return _checked(_read(origin, name, limit, asked, progress), name, asked)
     path = os.fspath(origin)
     if path == "-":
-        if sys.stdin is None:  # closed by whoever started the program
-            raise DumpError("cannot be read: closed", where="<stdin>")
-        # Bytes, because text mode would turn undecodable bytes into surrogates under some locales.
-        found = _read(sys.stdin.buffer, "<stdin>", limit, asked, progress)
-        return _checked(found, "<stdin>", asked)
+        return _checked(_read(standard_input(), "<stdin>", limit, asked, progress), "<stdin>", asked)
     bundle, inside = split_path(path)
     if inside:
         found = _read_path(bundle, limit, lambda path, _: _is_called(path, inside), progress)
         return _pick(found, inside, bundle)
     return _checked(_read_path(bundle, limit, asked, progress), path, asked)
+
+
+def standard_input() -> BinaryIO:
+    """Return standard input: bytes, as text mode would turn undecodable ones into surrogates under some locales.
+
+    Raises:
+        DumpError: whoever started the program closed it.
+    """
+    if sys.stdin is None:
+        raise DumpError("cannot be read: closed", where="<stdin>")
+    return sys.stdin.buffer
 
 
 def _read_path(path: str, limit: int, wanted: Wanted, progress: Progress) -> FoundTexts:
@@ -198,7 +205,7 @@ def _read(file: BinaryIO, name: str, limit: int, wanted: Wanted, progress: Progr
             members = unpack(headed, name, limit, wanted)  # type: ignore[arg-type]
             found = _gather(_members(members, name, ":"))
         else:
-            found = FoundTexts([Source(name, "", _read_plain(headed, name, limit))], None)
+            found = FoundTexts([Source(name, "", read_plain(headed, name, limit))], None)
     except OSError as error:
         raise _failed(error, name) from None
     return found
@@ -218,22 +225,32 @@ def _checked(found: FoundTexts, name: str, asked: _Asked) -> FoundTexts:
     return found
 
 
-def _read_plain(file: Headed, name: str, limit: int) -> bytes:
-    parts = []
-    left = limit + 1
+def read_plain(file: BinaryIO | Headed, name: str, limit: int) -> bytes:
+    """Read a file that is not packed from where it stands; messages call it `name`.
+
+    Raises:
+        DumpError: it has more than `limit` bytes.
+        OSError: it cannot be read.
+    """
+    parts: list[bytes] = []
+    zeros, left = 0, limit + 1
     # By pieces, because memory for all that is allowed would be reserved at once.
     piece = _PIECE if file.seekable() else _PIPED
     while left > 0 and (part := file.read(min(left, piece))):
-        parts.append(part)
         left -= len(part)
-    data = parts[0] if len(parts) == 1 else b"".join(parts)
-    if len(data) > limit:
+        if parts or not is_blank(part):
+            parts.append(part)
+        else:
+            zeros += len(part)
+    if not left:
         raise DumpError(
             f"larger than {print_size(limit)}",
             where=name,
             hint="--max-size raises the limit, e.g. --max-size 8G",
         )
-    return data
+    if zeros:
+        parts.insert(0, bytes(zeros if parts else min(zeros, BLANK)))
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _gather(members: Iterator[Source]) -> FoundTexts:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from iptviz.source.head import BLANK, is_blank
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -74,13 +76,18 @@ class Reader:
             yield data
 
     def whole(self) -> bytes:
-        """Read to the end."""
+        """Read to the end; of a file of nothing but zeros, the first are enough."""
         import io
 
         kept = io.BytesIO()  # hands out its buffer without the copy that joining pieces would need
+        begun = False
         for data in self.chunks():
-            kept.write(data)
-        return kept.getvalue()
+            begun = begun or not is_blank(data)
+            if begun:
+                kept.write(data)
+            else:
+                kept.seek(len(data), io.SEEK_CUR)  # takes no memory until something follows
+        return kept.getvalue() if begun else bytes(min(kept.tell(), BLANK))
 
     def _hold(self, size: int) -> None:
         """Draw until `size` bytes are held, or there are no more."""
