@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 _COMPLETE = "_IPTVIZ_COMPLETE"
 """What a shell sets that asks what may stand at its cursor; see `iptviz.cli.completing`."""
@@ -21,9 +22,12 @@ def main() -> None:
 
         complete(asked)
         return
-    from iptviz.cli.app import app
+    from iptviz.cli.plain import answer_plainly
 
-    app(prog_name="iptviz")
+    if not answer_plainly(sys.argv[1:]):
+        from iptviz.cli.app import app
+
+        app(prog_name="iptviz")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from iptviz.cli.app import COMMANDS, docstring_of
+from iptviz.cli.app import docstring_of
+from iptviz.cli.commands import COMMANDS
 from iptviz.view.registry import function_at
 from tests.program import unmeasured
 
@@ -59,6 +60,7 @@ def test_importing_the_package_loads_none_of_its_own_modules() -> None:
     ("options", "needed", "unneeded"),
     [
         ((), "iptviz.render.tree", ("rich", "networkx", "graphviz", "json", "tempfile")),
+        ((), "iptviz.cli.plain", ("typer", "inspect", "shutil", "iptviz.cli.app", "iptviz.cli.signatures")),
         ((), "iptviz.source.head", ("iptviz.source.unpack", "iptviz.xtables.values.kinds")),
         (
             (),
@@ -78,6 +80,12 @@ def test_a_trace_loads_only_what_its_format_needs(
     loaded = loaded_by(RUN, "trace", "10.97.13.198", FIXTURE, *options)
     assert needed in loaded
     assert loaded.isdisjoint(unneeded)
+
+
+def test_the_version_waits_for_no_command_and_no_library() -> None:
+    loaded = loaded_by(RUN, "--version")
+    assert "iptviz.cli.plain" in loaded
+    assert loaded.isdisjoint({*SLOW, "inspect", "iptviz.cli.command"})
 
 
 def test_the_list_of_commands_imports_none_of_them() -> None:

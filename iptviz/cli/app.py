@@ -11,25 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from iptviz.cli.commands import COMMANDS
+from iptviz.cli.ending import tell, tell_version
 from iptviz.errors import near
-from iptviz.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-COMMANDS = {
-    "trace": "iptviz.cli.trace:trace_command",
-    "services": "iptviz.cli.services:services_command",
-    "check": "iptviz.cli.check:check_command",
-    "explain": "iptviz.cli.explain:explain_command",
-    "packet": "iptviz.cli.packet:packet_command",
-    "verify": "iptviz.cli.verify:verify_command",
-    "graph": "iptviz.cli.graph:graph_command",
-    "report": "iptviz.cli.report:report_command",
-    "redact": "iptviz.cli.redact:redact_command",
-    "sources": "iptviz.cli.sources:sources_command",
-}
-"""The function behind each command, as `module:name`, in the order of the help."""
 
 SHELL_OPTIONS = ("--install-completion", "--show-completion")
 """Options of the program that take the name of a shell, or do without."""
@@ -147,29 +134,23 @@ def app_command(name: str = "") -> Any:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"iptviz {__version__}")
-        raise typer.Exit
+        tell_version()
 
 
 def _show_completion(shell: str | None) -> None:
     if shell is not None:
-        _answer_about_shells("script_of", shell)
+        _answer_about_shells(shell, installed=False)
 
 
 def _install_completion(shell: str | None) -> None:
     if shell is not None:
-        _answer_about_shells("install", shell)
+        _answer_about_shells(shell, installed=True)
 
 
-def _answer_about_shells(function: str, shell: str) -> None:
-    from iptviz.cli import run, shells  # no question waits for it
-    from iptviz.output import write_answer
+def _answer_about_shells(shell: str, *, installed: bool) -> None:
+    from iptviz.cli.shells import install, script_of  # no question waits for it
 
-    def ask() -> int:
-        write_answer(f"{getattr(shells, function)(shell).rstrip()}\n", None)
-        return run.ANSWERED
-
-    run.answer(ask)
+    tell(lambda: f"{(install if installed else script_of)(shell).rstrip()}\n")
 
 
 @app.callback()
