@@ -96,6 +96,16 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     )
 
 
+def test_at_its_end_nothing_is_looked_for() -> None:
+    code = f"""
+import atexit, gc, sys
+atexit.register(lambda: print("enabled" if gc.isenabled() else "frozen" * bool(gc.get_freeze_count()), file=sys.stderr))
+{RUN.rpartition("finally")[0]}finally:
+    pass
+"""
+    assert loaded_by(code, "trace", "10.97.13.198", FIXTURE) == {"frozen"}
+
+
 @pytest.mark.parametrize("place", COMMANDS.values())
 def test_what_a_command_does_is_told_by_its_docstring(place: str) -> None:
     assert docstring_of(place) == function_at(place).__doc__ != ""
