@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
-from types import CodeType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from iptviz.cli.commands import COMMANDS
 from iptviz.cli.ending import tell, tell_version
+from iptviz.cli.overview import OPTIONS, PURPOSE, overview
 from iptviz.errors import near
 
 if TYPE_CHECKING:
@@ -65,12 +64,9 @@ class Commands(TyperGroup):
         """Return the names of all commands."""
         return list(COMMANDS)
 
-    def format_commands(self, _ctx: Any, formatter: Any) -> None:
-        """Write what each command does; of those that are only told of, none is imported."""
-        limit = formatter.width - _BESIDE - max(map(len, COMMANDS))
-        told = {name: TyperCommand(name, help=docstring_of(place)) for name, place in COMMANDS.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, one.get_short_help_str(limit)) for name, one in told.items()])
+    def format_help(self, _ctx: Any, formatter: Any) -> None:
+        """Write the help of the program; to list the commands none of them is imported."""
+        formatter.write(overview(formatter.width))
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None where there is none of this name."""
@@ -78,22 +74,6 @@ class Commands(TyperGroup):
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
         return _command(cmd_name, getattr(import_module(module), name))
-
-
-_BESIDE = 6
-"""So many columns of a list of commands are neither their names nor what they do."""
-
-
-def docstring_of(place: str) -> str:
-    """Return the docstring of the function at `module:name`, which is looked up where the module is compiled.
-
-    To import the modules of all commands for a list of them takes twice as long as all else.
-    """
-    module, _, name = place.partition(":")
-    loader: Any = getattr(find_spec(module), "loader", None)
-    functions = (one for one in loader.get_code(module).co_consts if isinstance(one, CodeType))
-    found = next(one.co_consts[0] for one in functions if one.co_name == name)
-    return found if isinstance(found, str) else ""
 
 
 @contextmanager
@@ -119,7 +99,7 @@ def _command(name: str, function: Callable[..., None]) -> Any:
 app = typer.Typer(
     name="iptviz",
     cls=Commands,
-    help="Where does a Kubernetes service connection go? Exact answers from iptables-save.",
+    help=PURPOSE,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     **_PLAIN,
@@ -153,30 +133,15 @@ def _answer_about_shells(shell: str, *, installed: bool) -> None:
     tell(lambda: f"{(install if installed else script_of)(shell).rstrip()}\n")
 
 
+def _option(flag: str, callback: Callable[..., None]) -> Any:
+    told = OPTIONS[flag]
+    return typer.Option(*told.flags, metavar=told.metavar, help=told.help, callback=callback, is_eager=True)
+
+
 @app.callback()
 def _program(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
-    ] = False,
-    install_completion: Annotated[
-        str | None,
-        typer.Option(
-            "--install-completion",
-            metavar="[SHELL]",
-            help="Install completion for bash, zsh or fish. Default: the current shell.",
-            callback=_install_completion,
-            is_eager=True,
-        ),
-    ] = None,
-    show_completion: Annotated[
-        str | None,
-        typer.Option(
-            "--show-completion",
-            metavar="[SHELL]",
-            help="Print what --install-completion would install.",
-            callback=_show_completion,
-            is_eager=True,
-        ),
-    ] = None,
+    version: Annotated[bool, _option("--version", _show_version)] = False,
+    install_completion: Annotated[str | None, _option("--install-completion", _install_completion)] = None,
+    show_completion: Annotated[str | None, _option("--show-completion", _show_completion)] = None,
 ) -> None:
     pass

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from iptviz.cli.app import SHELL_OPTIONS, app_command, docstring_of
-from iptviz.cli.commands import COMMANDS
+from iptviz.cli.app import SHELL_OPTIONS, app_command
+from iptviz.cli.commands import COMMANDS, docstring_of
 from iptviz.redact.named import Named
 from iptviz.view.registry import function_at
 

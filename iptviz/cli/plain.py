@@ -6,10 +6,10 @@ What is plain here, typer reads alike. It reads all else, and says what is wrong
 from __future__ import annotations
 
 from types import UnionType
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NoReturn, get_args, get_origin
 
 from iptviz.cli.commands import COMMANDS
-from iptviz.cli.ending import tell_version
+from iptviz.cli.ending import tell, tell_version
 from iptviz.cli.told import REQUIRED
 from iptviz.view.registry import function_at
 
@@ -19,10 +19,20 @@ if TYPE_CHECKING:
     from iptviz.cli.told import Argument
 
 
+def _tell_overview() -> NoReturn:
+    from iptviz.cli.overview import overview_here  # nobody waits for it who asks a question
+
+    tell(overview_here)
+
+
+_OF_THE_PROGRAM = {"--version": tell_version, "--help": _tell_overview, "-h": _tell_overview}
+"""What is asked of the program itself."""
+
+
 def answer_plainly(words: Sequence[str]) -> bool:
     """Run what is typed, and exit with its status; return False where that is not plain."""
-    if list(words) == ["--version"]:
-        tell_version()
+    if len(words) == 1 and words[0] in _OF_THE_PROGRAM:
+        _OF_THE_PROGRAM[words[0]]()
     if not words or words[0] not in COMMANDS:
         return False
     command = function_at(COMMANDS[words[0]])
