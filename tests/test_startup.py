@@ -59,7 +59,7 @@ def test_importing_the_package_loads_none_of_its_own_modules() -> None:
     ("options", "needed", "unneeded"),
     [
         ((), "iptviz.render.tree", ("rich", "networkx", "graphviz", "json", "tempfile")),
-        ((), "iptviz.cli.plain", ("typer", "inspect", "shutil", "iptviz.cli.app", "iptviz.cli.signatures")),
+        ((), "iptviz.cli.plain", ("typer", "inspect", "shutil", "textwrap", "iptviz.cli.app")),
         ((), "iptviz.source.head", ("iptviz.source.unpack", "iptviz.xtables.values.kinds")),
         (
             (),
@@ -79,6 +79,18 @@ def test_a_trace_loads_only_what_its_format_needs(
     loaded = loaded_by(RUN, "trace", "10.97.13.198", FIXTURE, *options)
     assert needed in loaded
     assert loaded.isdisjoint(unneeded)
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [(("trace", "10.97.13.198"), 260), (("services",), 260), (("check",), 280), (("packet",), 290)],
+)
+def test_a_plain_question_loads_no_more_than_it_needs(asked: tuple[str, ...], most: int) -> None:
+    loaded = loaded_by(RUN, *asked, FIXTURE)
+    assert loaded.isdisjoint({*SLOW, "inspect"})
+    assert len([name for name in loaded if name.startswith("iptviz.")]) <= most, (
+        "each costs 0.2 ms, and what it imports"
+    )
 
 
 def test_the_version_waits_for_no_command_and_no_library() -> None:

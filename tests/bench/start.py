@@ -1,7 +1,7 @@
 """How fast iptviz starts: processor time of whole processes, in bare interpreters, which run in turn with it.
 
-`python -m tests.bench.start [ROUNDS]`. What typer takes to be imported is told beside, since no command starts without
-it; dist/iptviz.pyz is measured where it was built.
+`python -m tests.bench.start [ROUNDS]`. What typer takes to be imported is told beside: it reads what is typed in no plain
+way. dist/iptviz.pyz is measured where it was built. PYTHONDONTWRITEBYTECODE makes each start compile what has changed.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ QUESTIONS = {
     "--help": ["--help"],
     "trace on the fixture": ["trace", "10.97.13.198", str(FIXTURE)],
     "trace --brief on the fixture": ["trace", "--brief", "10.97.13.198", str(FIXTURE)],
+    "trace --json on the fixture": ["trace", "--json", "10.97.13.198", str(FIXTURE)],
+    "services on the fixture": ["services", str(FIXTURE)],
+    "check on the fixture": ["check", str(FIXTURE)],
+    "packet on the fixture": ["packet", "--dst", "10.97.13.198", str(FIXTURE)],
 }
 
 
