@@ -24,9 +24,18 @@ def main() -> None:
 
         complete(asked)
         return
+    try:
+        _answer(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to answer
+        from iptviz.cli.ending import INTERRUPTED
+
+        sys.exit(INTERRUPTED)
+
+
+def _answer(words: list[str]) -> None:
     from iptviz.cli.plain import answer_plainly
 
-    if not answer_plainly(sys.argv[1:]):
+    if not answer_plainly(words):
         from iptviz.cli.app import app
 
         app(prog_name="iptviz")

@@ -126,3 +126,11 @@ def test_what_is_unusual_or_wrong_is_left_to_typer(name: str, words: list[str]) 
 
 def test_the_version_is_told_alike_however_it_is_asked_for() -> None:
     assert run("--version") == run("--version", "--version")
+
+
+def test_an_interrupt_before_anything_is_read_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_words: list[str]) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("iptviz.cli.plain.answer_plainly", interrupted)
+    assert run("services") == (130, "", "")

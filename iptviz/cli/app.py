@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from iptviz.cli.commands import COMMANDS
 from iptviz.cli.ending import tell, tell_version
-from iptviz.cli.overview import OPTIONS, PURPOSE, overview
+from iptviz.cli.overview import OPTIONS, PURPOSE, WIDEST, overview
 from iptviz.errors import near
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ app = typer.Typer(
     cls=Commands,
     help=PURPOSE,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     **_PLAIN,
 )
 
