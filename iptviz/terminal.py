@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

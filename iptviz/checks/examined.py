@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.era import Era, era_of
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump

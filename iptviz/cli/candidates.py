@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.cli.app import SHELL_OPTIONS, app_command
 from iptviz.cli.commands import COMMANDS, docstring_of
+from iptviz.records import NamedTuple
 from iptviz.redact.named import Named
 from iptviz.view.registry import function_at
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from iptviz.cli.ending import ANSWERED, FOUND, answer
 from iptviz.cli.options import After, Options
@@ -12,6 +12,7 @@ from iptviz.cli.run import chosen_format, say_absence, write
 from iptviz.cli.told import REQUIRED, Argument, Told
 from iptviz.errors import DumpError, quoted
 from iptviz.output import standard_output_is_file
+from iptviz.records import NamedTuple
 from iptviz.redact.named import INPUTS, Named
 from iptviz.render.formats import format_help
 from iptviz.terminal import say

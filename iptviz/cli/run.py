@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import DumpError, OutputError
 from iptviz.node.load import load_node as load
 from iptviz.output import is_standard, write_answer
+from iptviz.records import NamedTuple
 from iptviz.render.formats import Format, choose_format
 from iptviz.source.size import read_size
 from iptviz.terminal import Style, in_ascii, say, style_for

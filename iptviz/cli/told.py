@@ -5,7 +5,9 @@ It is told here without typer, for which a command line that is plain does not w
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.redact.named import Named

@@ -10,7 +10,9 @@ a run takes a thousand lines at most. Lines, which are groups, are not repeated 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

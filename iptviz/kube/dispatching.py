@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.dump.rule import Rule
 from iptviz.kube.families import DISPATCHERS, ENTRY_CHAINS, NODE_PORTS, SERVICE_CHAINS, SERVICES
@@ -20,6 +20,7 @@ from iptviz.kube.frontends import (
     unprinted_port,
     value_of,
 )
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.protocols import LAST_PORT
 

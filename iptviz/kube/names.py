@@ -8,9 +8,9 @@ endpoint's chain, `ip:port`, one after the other. One suffix serves all chains o
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
+from iptviz.records import NamedTuple
 
 SERVICE_PROTOCOLS = ("tcp", "udp", "sctp")
 

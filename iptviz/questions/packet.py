@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from iptviz.checks.finding import distinct, findings_among
 from iptviz.dump.single import parse_rule
@@ -28,6 +28,7 @@ from iptviz.questions.host import supplied_host, tracked_connections
 from iptviz.questions.packet_fields import apart, read_packet
 from iptviz.questions.packet_names import by_name
 from iptviz.questions.packet_notes import packet_notes
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import DumpRules, compiled
 from iptviz.xtables.address import parse_network
 

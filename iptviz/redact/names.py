@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.shapes import Shapes
 from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
@@ -21,6 +21,7 @@ from iptviz.kube.public_names import (
     PUBLIC_SERVICES,
     PUBLIC_SETS,
 )
+from iptviz.records import NamedTuple
 from iptviz.rules.reading.lists import OWN_COUNTERS
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 

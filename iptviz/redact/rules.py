@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.shapes import Shapes
+from iptviz.records import NamedTuple
 from iptviz.redact.names import REDACTED
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
 from iptviz.xtables.targets import target_spec

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
+from iptviz.records import NamedTuple
 from iptviz.rules.addressless import (
     ENDPOINT_CHAIN,
     MARKING_CHAIN,
