@@ -74,7 +74,7 @@ _HOMES = {
     "TargetError": "iptviz.errors",
     "PacketError": "iptviz.errors",
     "PacketResult": "iptviz.questions.packet",
-    "packet": "iptviz.questions.packet",
+    "packet": "iptviz.questions.documented",
     "ServicesResult": "iptviz.questions.services",
     "services": "iptviz.questions.services",
     "CheckResult": "iptviz.questions.check",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
+import sys
 
 _COMPLETE = "_IPTVIZ_COMPLETE"
 """What a shell sets that asks what may stand at its cursor; see `iptviz.cli.completing`."""
@@ -13,17 +15,30 @@ def main() -> None:
     """Run the command line.
 
     The process is short-lived, and an index of 100,000 chains makes no cycles: looking for garbage would cost
-    a tenth of its time and find nothing.
+    a tenth of its time and find nothing. At its end Python would look once more, but not at what is frozen.
     """
     gc.disable()
+    atexit.register(gc.freeze)
     if asked := os.environ.get(_COMPLETE):
         from iptviz.cli.completing import complete
 
         complete(asked)
         return
-    from iptviz.cli.app import app
+    try:
+        _answer(sys.argv[1:])
+    except KeyboardInterrupt:  # before there was anything to answer
+        from iptviz.cli.ending import INTERRUPTED
 
-    app(prog_name="iptviz")
+        sys.exit(INTERRUPTED)
+
+
+def _answer(words: list[str]) -> None:
+    from iptviz.cli.plain import answer_plainly
+
+    if not answer_plainly(words):
+        from iptviz.cli.app import app
+
+        app(prog_name="iptviz")
 
 
 if __name__ == "__main__":

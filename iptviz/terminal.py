@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,10 +44,16 @@ class Style(NamedTuple):
 def style_for(color: ColorChoice, *, ascii_only: bool) -> Style:
     """Return the style for standard output: its width if it is a terminal, no limit otherwise."""
     interactive = sys.stdout is not None and sys.stdout.isatty()
-    width = max(shutil.get_terminal_size().columns, _NARROWEST) if interactive else _PIPED_WIDTH
+    width = _terminal_width() if interactive else _PIPED_WIDTH
     return Style(
         _wants_color(color, interactive=interactive), width, ascii_only or takes_ascii_alone(sys.stdout)
     )
+
+
+def _terminal_width() -> int:
+    from shutil import get_terminal_size  # with all that it unpacks, and elsewhere nobody asks
+
+    return max(get_terminal_size().columns, _NARROWEST)
 
 
 def takes_ascii_alone(stream: Any) -> bool:

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "iptviz"
 
 # Each part may import the parts of the lines above its own, and itself.
 ORDER = (
-    {"version", "errors", "files", "progress"},
+    {"version", "errors", "files", "progress", "records"},
     {"xtables"},
     {"grammar"},
     {"source", "listing"},

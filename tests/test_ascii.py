@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.cli.app import COMMANDS
+from iptviz.cli.commands import COMMANDS
 from tests.program import at_terminal, run, start
 
 if TYPE_CHECKING:

@@ -12,10 +12,12 @@ import typer
 from typer.testing import CliRunner
 
 import iptviz
-from iptviz.cli.app import COMMANDS, app
-from iptviz.cli.command import Argument, CliCommand, CommandResult, command, question
+from iptviz.cli.app import app
+from iptviz.cli.command import CliCommand, CommandResult, command, question
+from iptviz.cli.commands import COMMANDS
 from iptviz.cli.options import After, NodeArgument, Options
 from iptviz.cli.packet import packet_command
+from iptviz.cli.told import Argument, option
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.redact.translate import TRANSLATIONS
 from tests.render.questions import OF_NO_DUMP
@@ -108,7 +110,7 @@ seen: list[str | None] = []
 @question("packet", more=[each for each in packet_command.arguments if each.name in {"src", "dst"}])
 def careless(
     dump: NodeArgument,
-    cgroup: Annotated[str | None, typer.Option("--cgroup", metavar="PATH")] = None,
+    cgroup: Annotated[str | None, option("--cgroup", metavar="PATH", text="")] = None,
     **fields: Any,
 ) -> CommandResult:
     """Follow a packet of a control group: nobody has said what --cgroup names."""
@@ -143,7 +145,7 @@ def test_such_an_option_is_refused_where_pseudonyms_are_asked_for(
 
 def test_a_command_that_asks_nothing_refuses_it_too() -> None:
     @command()
-    def bare(options: Options, path: Annotated[str, typer.Option("--path")] = "") -> int:
+    def bare(options: Options, path: Annotated[str, option("--path", text="")] = "") -> int:
         seen.append(path)
         return int(options.strict)
 
@@ -198,7 +200,7 @@ FILES = (Named.CLUSTER, Named.SERVICES, *NODE_FILES)
 def receiver(named: Named, got: list[Any]) -> CliCommand:
     """Return a command with an option of one kind, which keeps what it gets."""
     told = Argument(
-        "said", list[str] if named is Named.CLUSTER else str | None, typer.Option("--said"), None, named
+        "said", list[str] if named is Named.CLUSTER else str | None, option("--said", text=""), None, named
     )
 
     @question("graph", more=[told])
@@ -232,7 +234,7 @@ def test_of_an_option_that_repeats_each_value_is_translated() -> None:
     @question("graph")
     def receive(
         dump: NodeArgument,
-        addresses: Annotated[list[str] | None, typer.Option("--address"), Named.ADDRESS] = None,
+        addresses: Annotated[list[str] | None, option("--address", text=""), Named.ADDRESS] = None,
     ) -> CommandResult:
         got.append(addresses)
         return CommandResult(iptviz.graph(dump))
@@ -258,9 +260,9 @@ def test_own_arguments_come_first_but_for_those_that_come_after_another() -> Non
     @command(without=set(Options._fields) - {"output", "quiet"})
     def ordered(
         options: Options,
-        first: Annotated[bool, typer.Option("--first"), Named.NOTHING, After("output")] = False,
-        second: Annotated[bool, typer.Option("--second"), Named.NOTHING, After("output")] = False,
-        own: Annotated[bool, typer.Option("--own"), Named.NOTHING] = False,
+        first: Annotated[bool, option("--first", text=""), Named.NOTHING, After("output")] = False,
+        second: Annotated[bool, option("--second", text=""), Named.NOTHING, After("output")] = False,
+        own: Annotated[bool, option("--own", text=""), Named.NOTHING] = False,
     ) -> int:
         return int(options.quiet or first or second or own)
 

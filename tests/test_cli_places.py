@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from iptviz.cli.app import COMMANDS, app
+from iptviz.cli.app import app
+from iptviz.cli.commands import COMMANDS
 from iptviz.cli.places import check_places
 from iptviz.redact.named import INPUTS, Named
 from tests.conftest import FIXTURES
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from iptviz.cli.command import Argument
+    from iptviz.cli.told import Argument
 
 HTTPD = (FIXTURES / "httpd-service/dump.rules").read_bytes()
 INPUT = b"what the input holds, which nobody reads here\n"
@@ -42,9 +43,10 @@ def redirected(
         monkeypatch.setattr(sys, "stdin", source)
         if stdout:
             monkeypatch.setattr(sys, "stdout", stdout)
-        status = app(arguments, standalone_mode=False)
-    assert isinstance(status, int)
-    return status
+        with pytest.raises(SystemExit) as ended:
+            app(arguments)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
 
 
 def reading() -> list[tuple[str, Argument]]:

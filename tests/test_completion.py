@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.cli.app import COMMANDS
+from iptviz.cli.commands import COMMANDS
 from iptviz.render.formats import formats_of
 from tests.conftest import FIXTURES, ROOT
 from tests.kubeproxy import numbered, saved

@@ -143,7 +143,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         "row",
         "# iptviz/no_such.py\nrow",
-        "row,  # NO_SUCH in iptviz/cli/app.py",
+        "row,  # NO_SUCH in iptviz/cli/commands.py",
         "row,  # COMMANDS in iptviz/no_such.py",
         "row,  # __version__ in iptviz/version.py",
     ],

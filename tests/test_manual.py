@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from iptviz.cli.app import COMMANDS, app_command
+from iptviz.cli.app import app_command
+from iptviz.cli.commands import COMMANDS
 from iptviz.cli.manual import manual
 from iptviz.version import __version__
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.cli.app import COMMANDS
+from iptviz.cli.commands import COMMANDS
 from iptviz.cli.progress import Bar
 from iptviz.node.load import load_node
 from iptviz.progress import counted_out, part_of, stepwise

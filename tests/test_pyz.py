@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iptviz.cli.app import COMMANDS
+from iptviz.cli.commands import COMMANDS
 from tests.conftest import ROOT, shared_folder
 from tests.program import Ended, run, unmeasured
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from iptviz.cli.run import FOUND
+from iptviz.cli.ending import FOUND
 from iptviz.render.formats import FORMATS
 from tests.conftest import ROOT
 from tests.render.test_hostile import needs_dot

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from iptviz.cli.app import COMMANDS, docstring_of
+from iptviz.cli.commands import COMMANDS, docstring_of
 from iptviz.view.registry import function_at
 from tests.program import unmeasured
 
@@ -59,6 +59,7 @@ def test_importing_the_package_loads_none_of_its_own_modules() -> None:
     ("options", "needed", "unneeded"),
     [
         ((), "iptviz.render.tree", ("rich", "networkx", "graphviz", "json", "tempfile")),
+        ((), "iptviz.cli.plain", ("typer", "inspect", "shutil", "textwrap", "iptviz.cli.app")),
         ((), "iptviz.source.head", ("iptviz.source.unpack", "iptviz.xtables.values.kinds")),
         (
             (),
@@ -80,12 +81,40 @@ def test_a_trace_loads_only_what_its_format_needs(
     assert loaded.isdisjoint(unneeded)
 
 
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [(("trace", "10.97.13.198"), 260), (("services",), 260), (("check",), 280), (("packet",), 290)],
+)
+def test_a_plain_question_loads_no_more_than_it_needs(asked: tuple[str, ...], most: int) -> None:
+    loaded = loaded_by(RUN, *asked, FIXTURE)
+    assert loaded.isdisjoint({*SLOW, "inspect"})
+    assert len([name for name in loaded if name.startswith("iptviz.")]) <= most, (
+        "each costs 0.2 ms, and what it imports"
+    )
+
+
+def test_the_version_waits_for_no_command_and_no_library() -> None:
+    loaded = loaded_by(RUN, "--version")
+    assert "iptviz.cli.plain" in loaded
+    assert loaded.isdisjoint({*SLOW, "inspect", "iptviz.cli.command"})
+
+
 def test_the_list_of_commands_imports_none_of_them() -> None:
     loaded = loaded_by(RUN, "--help")
-    assert "iptviz.cli.app" in loaded
+    assert "iptviz.cli.overview" in loaded
     assert loaded.isdisjoint(
-        {place.partition(":")[0] for place in COMMANDS.values()} | {"iptviz.cli.command"}
+        {place.partition(":")[0] for place in COMMANDS.values()} | {"iptviz.cli.command", *SLOW, "inspect"}
     )
+
+
+def test_at_its_end_nothing_is_looked_for() -> None:
+    code = f"""
+import atexit, gc, sys
+atexit.register(lambda: print("enabled" if gc.isenabled() else "frozen" * bool(gc.get_freeze_count()), file=sys.stderr))
+{RUN.rpartition("finally")[0]}finally:
+    pass
+"""
+    assert loaded_by(code, "trace", "10.97.13.198", FIXTURE) == {"frozen"}
 
 
 @pytest.mark.parametrize("place", COMMANDS.values())

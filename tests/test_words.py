@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from iptviz.checks.finding import Finding
 from iptviz.checks.wording import noted, sentence
-from iptviz.cli.app import COMMANDS, app_command
+from iptviz.cli.app import app_command
+from iptviz.cli.commands import COMMANDS
 from iptviz.intake.remark import remark
 from iptviz.view.text import note_line
 from tests.conftest import ROOT

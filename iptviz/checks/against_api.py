@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.errors import meant
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Fitting, diagnosis, found
 from iptviz.checks.wording import are, listed
@@ -17,6 +17,7 @@ from iptviz.kube.published import (
     publishing_rules,
 )
 from iptviz.paths.foreign import takers
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

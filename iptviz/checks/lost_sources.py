@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import listed, named_ports
@@ -12,6 +12,7 @@ from iptviz.kube.marks import Marks, asks_for_mark, bits_set, marking_rules
 from iptviz.paths.deciders import dump_of, is_in
 from iptviz.paths.fares import is_own_masquerade
 from iptviz.paths.model import is_exempting, is_flannels
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

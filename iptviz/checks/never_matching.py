@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, KERNEL, KUBE_PROXY, PEOPLE, family_of
+from iptviz.records import NamedTuple
 from iptviz.rules.excluding import excludes
 from iptviz.rules.form import Test
 from iptviz.rules.iptables import compiled

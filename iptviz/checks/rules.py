@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import FIREWALL_CHAIN
+from iptviz.records import NamedTuple
 from iptviz.rules.excluding import implies, is_understood
 from iptviz.rules.form import GOTO, RETURN, TARGET
 from iptviz.rules.iptables import compiled

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.finding import Fitting, diagnosis, found
 from iptviz.checks.wording import OUTSIDE, are, listed, percent, these
 from iptviz.kube.balance import balance_of
 from iptviz.kube.families import MARK_DROP
 from iptviz.kube.naming import fits
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
@@ -12,6 +12,7 @@ from iptviz.kube.families import MARK_MASQUERADE, NODE_PORTS
 from iptviz.kube.loopback import through_loopback
 from iptviz.kube.marks import Marks
 from iptviz.kube.preempt import hooks_without_services
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:

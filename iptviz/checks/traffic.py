@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, Fitting, diagnosis, found
 from iptviz.checks.wording import listed, named_ports
@@ -11,6 +11,7 @@ from iptviz.kube.pod_policies import is_of_policies, stale_policies
 from iptviz.paths.blocked import Blocked, Group, blocked
 from iptviz.paths.clients import pod_networks
 from iptviz.paths.deciders import accepts_below, dump_of, hook_of, is_by_chance, is_in
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.addresses import show_network
 
 if TYPE_CHECKING:

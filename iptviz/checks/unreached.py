@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.told import Told
@@ -12,6 +12,7 @@ from iptviz.engine.condition import clauses
 from iptviz.paths.blocked import HOOKS
 from iptviz.paths.deciders import is_in
 from iptviz.paths.likely import usual_clients
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,32 +4,18 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
-from types import CodeType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from iptviz.cli.commands import COMMANDS
+from iptviz.cli.ending import tell, tell_version
+from iptviz.cli.overview import OPTIONS, PURPOSE, WIDEST, overview
 from iptviz.errors import near
-from iptviz.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-
-COMMANDS = {
-    "trace": "iptviz.cli.trace:trace_command",
-    "services": "iptviz.cli.services:services_command",
-    "check": "iptviz.cli.check:check_command",
-    "explain": "iptviz.cli.explain:explain_command",
-    "packet": "iptviz.cli.packet:packet_command",
-    "verify": "iptviz.cli.verify:verify_command",
-    "graph": "iptviz.cli.graph:graph_command",
-    "report": "iptviz.cli.report:report_command",
-    "redact": "iptviz.cli.redact:redact_command",
-    "sources": "iptviz.cli.sources:sources_command",
-}
-"""The function behind each command, as `module:name`, in the order of the help."""
 
 SHELL_OPTIONS = ("--install-completion", "--show-completion")
 """Options of the program that take the name of a shell, or do without."""
@@ -78,12 +64,9 @@ class Commands(TyperGroup):
         """Return the names of all commands."""
         return list(COMMANDS)
 
-    def format_commands(self, _ctx: Any, formatter: Any) -> None:
-        """Write what each command does; of those that are only told of, none is imported."""
-        limit = formatter.width - _BESIDE - max(map(len, COMMANDS))
-        told = {name: TyperCommand(name, help=docstring_of(place)) for name, place in COMMANDS.items()}
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, one.get_short_help_str(limit)) for name, one in told.items()])
+    def format_help(self, _ctx: Any, formatter: Any) -> None:
+        """Write the help of the program; to list the commands none of them is imported."""
+        formatter.write(overview(formatter.width))
 
     def get_command(self, _ctx: Any, cmd_name: str) -> Any:
         """Return a command, or None where there is none of this name."""
@@ -91,22 +74,6 @@ class Commands(TyperGroup):
             return None
         module, _, name = COMMANDS[cmd_name].partition(":")
         return _command(cmd_name, getattr(import_module(module), name))
-
-
-_BESIDE = 6
-"""So many columns of a list of commands are neither their names nor what they do."""
-
-
-def docstring_of(place: str) -> str:
-    """Return the docstring of the function at `module:name`, which is looked up where the module is compiled.
-
-    To import the modules of all commands for a list of them takes twice as long as all else.
-    """
-    module, _, name = place.partition(":")
-    loader: Any = getattr(find_spec(module), "loader", None)
-    functions = (one for one in loader.get_code(module).co_consts if isinstance(one, CodeType))
-    found = next(one.co_consts[0] for one in functions if one.co_name == name)
-    return found if isinstance(found, str) else ""
 
 
 @contextmanager
@@ -132,9 +99,9 @@ def _command(name: str, function: Callable[..., None]) -> Any:
 app = typer.Typer(
     name="iptviz",
     cls=Commands,
-    help="Where does a Kubernetes service connection go? Exact answers from iptables-save.",
+    help=PURPOSE,
     no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
     **_PLAIN,
 )
 
@@ -147,55 +114,34 @@ def app_command(name: str = "") -> Any:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"iptviz {__version__}")
-        raise typer.Exit
+        tell_version()
 
 
 def _show_completion(shell: str | None) -> None:
     if shell is not None:
-        _answer_about_shells("script_of", shell)
+        _answer_about_shells(shell, installed=False)
 
 
 def _install_completion(shell: str | None) -> None:
     if shell is not None:
-        _answer_about_shells("install", shell)
+        _answer_about_shells(shell, installed=True)
 
 
-def _answer_about_shells(function: str, shell: str) -> None:
-    from iptviz.cli import run, shells  # no question waits for it
-    from iptviz.output import write_answer
+def _answer_about_shells(shell: str, *, installed: bool) -> None:
+    from iptviz.cli.shells import install, script_of  # no question waits for it
 
-    def ask() -> int:
-        write_answer(f"{getattr(shells, function)(shell).rstrip()}\n", None)
-        return run.ANSWERED
+    tell(lambda: f"{(install if installed else script_of)(shell).rstrip()}\n")
 
-    run.answer(ask)
+
+def _option(flag: str, callback: Callable[..., None]) -> Any:
+    told = OPTIONS[flag]
+    return typer.Option(*told.flags, metavar=told.metavar, help=told.help, callback=callback, is_eager=True)
 
 
 @app.callback()
 def _program(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
-    ] = False,
-    install_completion: Annotated[
-        str | None,
-        typer.Option(
-            "--install-completion",
-            metavar="[SHELL]",
-            help="Install completion for bash, zsh or fish. Default: the current shell.",
-            callback=_install_completion,
-            is_eager=True,
-        ),
-    ] = None,
-    show_completion: Annotated[
-        str | None,
-        typer.Option(
-            "--show-completion",
-            metavar="[SHELL]",
-            help="Print what --install-completion would install.",
-            callback=_show_completion,
-            is_eager=True,
-        ),
-    ] = None,
+    version: Annotated[bool, _option("--version", _show_version)] = False,
+    install_completion: Annotated[str | None, _option("--install-completion", _install_completion)] = None,
+    show_completion: Annotated[str | None, _option("--show-completion", _show_completion)] = None,
 ) -> None:
     pass

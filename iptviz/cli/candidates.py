@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from iptviz.cli.app import COMMANDS, SHELL_OPTIONS, app_command, docstring_of
+from iptviz.cli.app import SHELL_OPTIONS, app_command
+from iptviz.cli.commands import COMMANDS, docstring_of
+from iptviz.records import NamedTuple
 from iptviz.redact.named import Named
 from iptviz.view.registry import function_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from iptviz.cli.command import Argument
     from iptviz.cli.command_line import CommandLine
+    from iptviz.cli.told import Argument
     from iptviz.dump.model import Dump
 
 _HELP = ("-h", "--help")

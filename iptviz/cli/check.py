@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from iptviz.cli.command import CommandResult, Instead, question
 from iptviz.cli.options import (
     AddressesOption,
@@ -20,6 +18,7 @@ from iptviz.cli.options import (
 )
 from iptviz.cli.progress import Bar
 from iptviz.cli.pseudonyms import Original
+from iptviz.cli.told import option
 from iptviz.errors import OutputError
 from iptviz.redact.named import Named
 from iptviz.supplied.files import FileArgument
@@ -44,42 +43,40 @@ def check_command(
     *,
     select: Annotated[
         list[str] | None,
-        typer.Option("--select", metavar="ID[,ID...]", help="Only findings of these ids; may be repeated."),
+        option("--select", metavar="ID[,ID...]", text="Only findings of these ids; may be repeated."),
         Named.WORD,
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(
-            "--ignore", metavar="ID[,ID...]", help="Leave out findings of these ids; may be repeated."
-        ),
+        option("--ignore", metavar="ID[,ID...]", text="Leave out findings of these ids; may be repeated."),
         Named.WORD,
     ] = None,
     min_severity: Annotated[
         str,
-        typer.Option(
+        option(
             "--min-severity",
             metavar="SEVERITY",
-            help="Only findings of this severity or worse: critical, high, medium, low or info.",
+            text="Only findings of this severity or worse: critical, high, medium, low or info.",
         ),
         Named.WORD,
     ] = "info",
     baseline: Annotated[
         FileArgument,
-        typer.Option("--baseline", metavar="FILE", help="Leave out findings that are in FILE."),
+        option("--baseline", metavar="FILE", text="Leave out findings that are in FILE."),
         Named.BASELINE,
     ] = None,
     write_baseline: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--write-baseline",
             metavar="FILE",
-            help="Write the findings to FILE, for a later --baseline.",
+            text="Write the findings to FILE, for a later --baseline.",
             show_default=False,
         ),
         Named.WRITTEN,
     ] = None,
     listed: Annotated[  # noqa: ARG001 - see _listed
-        bool, typer.Option("--list", help="List all finding ids; reads no dump."), Named.NOTHING
+        bool, option("--list", text="List all finding ids; reads no dump."), Named.NOTHING
     ] = False,
     names: ServicesOption = None,
     addresses: AddressesOption = None,

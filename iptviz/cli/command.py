@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from copy import copy
-from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from typer.models import ArgumentInfo, ParameterInfo
-
+from iptviz.cli.ending import ANSWERED, FOUND, answer
 from iptviz.cli.options import After, Options
 from iptviz.cli.progress import Bar
 from iptviz.cli.pseudonyms import Original, as_asked, check_named
-from iptviz.cli.run import ANSWERED, FOUND, answer, chosen_format, say_absence, write
+from iptviz.cli.run import chosen_format, say_absence, write
+from iptviz.cli.told import REQUIRED, Argument, Told
 from iptviz.errors import DumpError, quoted
 from iptviz.output import standard_output_is_file
+from iptviz.records import NamedTuple
 from iptviz.redact.named import INPUTS, Named
 from iptviz.render.formats import format_help
 from iptviz.terminal import say
@@ -32,48 +31,19 @@ _TYPED: Mapping[Named | None, Any] = {
 """What is typed where a function gets what is in a file: the name of the file."""
 
 
-class Argument(NamedTuple):
-    """An argument or option of a command.
-
-    `hint` is the type of what is typed, `info` what typer is told of it; `default` is `Parameter.empty` where it
-    must be given. `named` is what it names of a dump: None, that nobody has said it. `after` is the argument that
-    the help tells before it, where it is not told before all that is shared.
-    """
-
-    name: str
-    hint: Any
-    info: ParameterInfo
-    default: Any
-    named: Named | None
-    after: str = ""
-
-    @property
-    def parameter(self) -> Parameter:
-        """The parameter that typer makes an option of."""
-        annotation, default = Annotated[self.hint, self.info], self.default
-        if default is Parameter.empty and self.info.default is None:
-            # A function has no default for a dump, which it gets in any case; what typer is told has one.
-            annotation, default = self.hint, self.info
-        return Parameter(self.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-    def helping(self, text: str) -> Argument:
-        """Return it with another help; what is in the table stays as it is."""
-        info = copy(self.info)
-        info.help = text
-        return self._replace(info=info)
-
-
-def argument(name: str, annotation: Any, default: Any = Parameter.empty) -> Argument:
-    """Return the argument of an annotation: its type, then in any order what typer is told, and the rest."""
+def argument(name: str, annotation: Any, default: Any = REQUIRED) -> Argument:
+    """Return the argument of an annotation: its type, then in any order what is told of it, and the rest."""
     said: dict[type, Any] = {
         kind: each
         for each in annotation.__metadata__
-        for kind in (ParameterInfo, Named, After)
+        for kind in (Told, Named, After)
         if isinstance(each, kind)
     }
-    named = said.get(Named)
+    named, info = said.get(Named), said[Told]
     hint = _TYPED.get(named, annotation.__origin__)
-    return Argument(name, hint, said[ParameterInfo], default, named, said.get(After, After("")).name)
+    # A function has no default for a dump, which it gets in any case.
+    default = info.default if default is REQUIRED else default
+    return Argument(name, hint, info, default, named, said.get(After, After("")).name)
 
 
 class CliCommand:
@@ -90,9 +60,14 @@ class CliCommand:
         self.name = name
         self._run = run
         self.__doc__ = text
-        parameters = [each.parameter for each in self.arguments]
-        self.__signature__ = Signature(parameters)
-        self.__annotations__ = {each.name: each.annotation for each in parameters}
+        self.__annotations__ = {each.name: each.hint for each in self.arguments}
+
+    @property
+    def __signature__(self) -> Any:
+        """The signature that typer reads; nobody waits for typer who asks a plain question."""
+        from iptviz.cli.signatures import signature_of
+
+        return signature_of(self.arguments)
 
     def __call__(self, **typed: Any) -> None:
         """Run the command with what is typed, and exit with its status."""
@@ -127,7 +102,7 @@ class CliCommand:
         if named.get("targets") is Named.TARGET and is_piped_target(typed["dump"], typed["targets"] or ()):
             taken = typed["dump"]
             typed |= {"dump": None, "targets": [taken, *(typed["targets"] or ())]}
-        metavars = [each.info.metavar or "" for each in self.arguments if isinstance(each.info, ArgumentInfo)]
+        metavars = [each.info.metavar or "" for each in self.arguments if not each.info.flags]
         check_order(words_of(self.name, metavars, named, typed))
         return taken
 
@@ -236,17 +211,34 @@ def question(
 
 def _own(function: Callable[..., Any]) -> list[Argument]:
     """Return the arguments that a function lists, but for what it is told beside them."""
+    defaults = _defaults(function)
     return [
-        argument(each.name, each.annotation, each.default)
-        for each in signature(function, eval_str=True).parameters.values()
-        if each.kind is not Parameter.VAR_KEYWORD and each.annotation not in {Options, Original, Bar}
+        argument(name, hint, defaults.get(name, REQUIRED))
+        for name, hint in _listed(function).items()
+        if hint not in {Options, Original, Bar}
     ]
 
 
 def _parameters_of(kind: type, function: Callable[..., Any]) -> list[str]:
     """Return the name of the parameter that gets something of a kind, if there is one."""
-    listed = signature(function, eval_str=True).parameters.values()
-    return [each.name for each in listed if each.annotation is kind]
+    return [name for name, hint in _listed(function).items() if hint is kind]
+
+
+def _listed(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the annotations of the parameters that a function lists: inspect takes longer to be imported."""
+    code = function.__code__
+    hints = get_type_hints(function, include_extras=True)
+    return {name: hints[name] for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]}
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the defaults of the parameters of a function that have one."""
+    behind = function.__defaults__ or ()
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    return {
+        **dict(zip(names[len(names) - len(behind) :], behind, strict=True)),
+        **(function.__kwdefaults__ or {}),
+    }
 
 
 def _formats(asks: str) -> str:

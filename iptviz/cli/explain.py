@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-import typer
-
 from iptviz.cli.command import command
+from iptviz.cli.ending import ANSWERED
 from iptviz.cli.options import Options
 from iptviz.cli.progress import Bar
-from iptviz.cli.run import ANSWERED, chosen_format, write
+from iptviz.cli.run import chosen_format, write
+from iptviz.cli.told import positional
 from iptviz.redact.named import Named
 
 
@@ -22,9 +22,9 @@ def explain_command(
     options: Options,
     what: Annotated[
         list[str] | None,
-        typer.Argument(
+        positional(
             metavar="[ID]...",
-            help=(
+            text=(
                 "Finding ids, or `conditions` for the kinds of conditions that --assume takes. Default: list "
                 "all findings."
             ),

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import typer
-
 from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import NodeArgument
+from iptviz.cli.told import option
 from iptviz.errors import TargetError
 from iptviz.redact.named import Named
 
@@ -21,29 +20,27 @@ def graph_command(
     dump: NodeArgument,
     tables: Annotated[
         list[str] | None,
-        typer.Option("--table", metavar="TABLE", help="Only this table; may be repeated."),
+        option("--table", metavar="TABLE", text="Only this table; may be repeated."),
         Named.WORD,
     ] = None,
     around: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--around",
             metavar="CHAIN",
-            help="Only chains that jump to CHAIN, or that it jumps to.",
+            text="Only chains that jump to CHAIN, or that it jumps to.",
             show_default=False,
         ),
         Named.CHAIN,
     ] = None,
     depth: Annotated[
         int,
-        typer.Option("--depth", metavar="N", min=1, help="Number of jumps to follow from CHAIN."),
+        option("--depth", metavar="N", minimum=1, text="Number of jumps to follow from CHAIN."),
         Named.NOTHING,
     ] = 2,
     focus: Annotated[
         str | None,
-        typer.Option(
-            "--focus", metavar="TARGET", help="Only chains on the path of TARGET.", show_default=False
-        ),
+        option("--focus", metavar="TARGET", text="Only chains on the path of TARGET.", show_default=False),
         Named.TARGET,
     ] = None,
 ) -> CommandResult:

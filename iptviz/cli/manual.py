@@ -6,8 +6,9 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from iptviz.cli.app import COMMANDS, app_command
+from iptviz.cli.app import app_command
 from iptviz.cli.command import argument
+from iptviz.cli.commands import COMMANDS
 from iptviz.cli.manual_texts import DESCRIPTION, ENVIRONMENT, EXAMPLES, EXIT_STATUS, FILES, SEE_ALSO, SHARED
 from iptviz.cli.options import Options
 from iptviz.version import __version__

@@ -4,8 +4,7 @@
 from enum import StrEnum
 from typing import Annotated, NamedTuple
 
-import typer
-
+from iptviz.cli.told import Told, option, positional
 from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 from iptviz.supplied.files import FileArgument
@@ -35,27 +34,27 @@ class Options(NamedTuple):
 
     format_name: Annotated[
         str | None,
-        typer.Option("-f", "--format", metavar="FORMAT", help=""),
+        option("-f", "--format", metavar="FORMAT", text=""),
         Named.WORD,
     ] = None
     output: Annotated[
         str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write to FILE; its suffix chooses the format."),
+        option("-o", "--output", metavar="FILE", text="Write to FILE; its suffix chooses the format."),
         Named.WRITTEN,
     ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Same as -f json."), Named.NOTHING] = False
-    show_all: Annotated[bool, typer.Option("--all", help="Show everything."), Named.NOTHING] = False
+    as_json: Annotated[bool, option("--json", text="Same as -f json."), Named.NOTHING] = False
+    show_all: Annotated[bool, option("--all", text="Show everything."), Named.NOTHING] = False
     redact: Annotated[
         bool,
-        typer.Option("--redact", help="Redact names and addresses in the output (see `iptviz redact`)."),
+        option("--redact", text="Redact names and addresses in the output (see `iptviz redact`)."),
         Named.NOTHING,
     ] = False
     mapping: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--map",
             metavar="FILE",
-            help=(
+            text=(
                 "Store the redaction key and mapping in FILE (secret, mode 0600) so later runs reuse the same "
                 "pseudonyms."
             ),
@@ -65,52 +64,48 @@ class Options(NamedTuple):
     ] = None
     number: Annotated[
         int | None,
-        typer.Option(
+        option(
             "--dump",
             metavar="N",
-            help="Use this dump only, by its number in `iptviz sources`.",
+            text="Use this dump only, by its number in `iptviz sources`.",
             show_default=False,
         ),
         Named.NOTHING,
     ] = None
     of_node: Annotated[
         str | None,
-        typer.Option(
-            "--node", metavar="NAME", help="Node to use, if a bundle holds several.", show_default=False
-        ),
+        option("--node", metavar="NAME", text="Node to use, if a bundle holds several.", show_default=False),
         Named.NODE,
     ] = None
     side: Annotated[
         Side | None,
-        typer.Option(
-            "--side", help="Read this side of a diff of two dumps.  [default: new]", show_default=False
-        ),
+        option("--side", text="Read this side of a diff of two dumps.  [default: new]", show_default=False),
         Named.NOTHING,
     ] = None
     strict: Annotated[
         bool,
-        typer.Option("--strict", help="Fail if a line had to be skipped or repaired."),
+        option("--strict", text="Fail if a line had to be skipped or repaired."),
         Named.NOTHING,
     ] = False
     max_size: Annotated[
         str,
-        typer.Option("--max-size", metavar="SIZE", help="Limit for reading and unpacking, e.g. 500M or 8G."),
+        option("--max-size", metavar="SIZE", text="Limit for reading and unpacking, e.g. 500M or 8G."),
         Named.WORD,
     ] = "2G"
-    color: Annotated[Color, typer.Option("--color", help="Colour the output."), Named.NOTHING] = Color.AUTO
-    ascii_only: Annotated[bool, typer.Option("--ascii", help="Draw with ASCII only."), Named.NOTHING] = False
+    color: Annotated[Color, option("--color", text="Colour the output."), Named.NOTHING] = Color.AUTO
+    ascii_only: Annotated[bool, option("--ascii", text="Draw with ASCII only."), Named.NOTHING] = False
     quiet: Annotated[
         bool,
-        typer.Option("-q", "--quiet", help="Print only errors on standard error."),
+        option("-q", "--quiet", text="Print only errors on standard error."),
         Named.NOTHING,
     ] = False
     verbose: Annotated[
         bool,
-        typer.Option("-v", "--verbose", help="Explain each skipped or repaired line."),
+        option("-v", "--verbose", text="Explain each skipped or repaired line."),
         Named.NOTHING,
     ] = False
     exit_zero: Annotated[
-        bool, typer.Option("--exit-zero", help="Always exit 0 unless the input is unusable."), Named.NOTHING
+        bool, option("--exit-zero", text="Always exit 0 unless the input is unusable."), Named.NOTHING
     ] = False
 
     @property
@@ -130,17 +125,17 @@ _DUMP_HELP = (
     "File, bundle (tar, zip, folder), or - for standard input (default when piped); may be compressed. "
     "BUNDLE:path/inside is one file of a bundle."
 )
-DUMP = typer.Argument(None, metavar="[DUMP]", help=_DUMP_HELP, show_default=False)
-DUMPS = typer.Argument(
-    None, metavar="[DUMP]...", help=f"{_DUMP_HELP} Several belong to one node.", show_default=False
+DUMP = positional(default=None, metavar="[DUMP]", text=_DUMP_HELP, show_default=False)
+DUMPS = positional(
+    default=None, metavar="[DUMP]...", text=f"{_DUMP_HELP} Several belong to one node.", show_default=False
 )
 NodeArgument = Annotated[Snapshot, DUMPS, Named.DUMPS]
 ServicesOption = Annotated[
     FileArgument,
-    typer.Option(
+    option(
         "--services",
         metavar="FILE",
-        help=(
+        text=(
             "List of services, for dumps without comments: `kubectl get services -A`, also as json or yaml, or "
             "one namespace/name:port per line."
         ),
@@ -151,18 +146,17 @@ ServicesOption = Annotated[
 ]
 
 
-def told_option(flag: str, metavar: str, text: str) -> typer.models.OptionInfo:
-    """Return an option that says something about a packet or its node, which is unknown without it."""
-    option: typer.models.OptionInfo = typer.Option(flag, metavar=metavar, help=text)
-    return option
+def told_option(flag: str, metavar: str, text: str) -> Told:
+    """Tell of an option that says something about a packet or its node, which is unknown without it."""
+    return option(flag, metavar=metavar, text=text)
 
 
 FromOption = Annotated[
     str,
-    typer.Option(
+    option(
         "--from",
         metavar="CLIENT",
-        help="Only connections of one kind of client: outside, pod, node, or an ADDRESS.",
+        text="Only connections of one kind of client: outside, pod, node, or an ADDRESS.",
         show_default=False,
     ),
     Named.ADDRESS,

@@ -6,9 +6,10 @@ import os
 import re
 import stat
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import OrderError, TargetError, quoted
+from iptviz.records import NamedTuple
 from iptviz.redact.named import Named
 from iptviz.source.origin import split_path
 from iptviz.xtables.address import parse_network, split_endpoint

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Unpack, cast
 
-import typer
-
-from iptviz.cli.command import Argument, CommandResult, question
+from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import (
     AddressesOption,
     After,
@@ -19,6 +17,7 @@ from iptviz.cli.options import (
     SysctlOption,
     told_option,
 )
+from iptviz.cli.told import Argument, option
 from iptviz.errors import PacketError
 from iptviz.questions.packet_fields import FIELDS, PacketFields, apart
 from iptviz.redact.named import Named
@@ -84,7 +83,7 @@ def packet_command(
     assume: AssumeOption = None,
     explain: Annotated[
         bool,
-        typer.Option("--explain", help="Also show the rules that did not match, and why."),
+        option("--explain", text="Also show the rules that did not match, and why."),
         Named.NOTHING,
     ] = False,
     **fields: Unpack[PacketFields],

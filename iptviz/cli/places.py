@@ -10,10 +10,11 @@ import os
 import stat
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import OutputError
 from iptviz.output import is_standard
+from iptviz.records import NamedTuple
 from iptviz.redact.named import INPUTS, Named
 from iptviz.source.origin import split_path
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.cli.run import Meant, load_node
 from iptviz.errors import DumpError, OutputError
 from iptviz.progress import nobody
+from iptviz.records import NamedTuple
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.source.size import read_size
 from iptviz.supplied.files import Supplied, Unread, read_file

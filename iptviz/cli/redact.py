@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-import typer
-
 from iptviz.cli.command import command
+from iptviz.cli.ending import ANSWERED
 from iptviz.cli.options import DUMP, After, Options
 from iptviz.cli.progress import Bar
 from iptviz.cli.pseudonyms import redacted
-from iptviz.cli.run import ANSWERED, load_node
+from iptviz.cli.run import load_node
+from iptviz.cli.told import option
 from iptviz.output import write_answer
 from iptviz.redact.named import Named
 
@@ -21,7 +21,7 @@ def redact_command(
     options: Options,
     dump: Annotated[str | None, DUMP, Named.DUMP],
     ports: Annotated[
-        bool, typer.Option("--ports", help="Redact ports, too."), Named.NOTHING, After("mapping")
+        bool, option("--ports", text="Redact ports, too."), Named.NOTHING, After("mapping")
     ] = False,
     *,
     bar: Bar,

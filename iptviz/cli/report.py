@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
 from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import PodsOption
 from iptviz.cli.progress import Bar
+from iptviz.cli.told import positional
 from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
 
@@ -15,19 +14,19 @@ from iptviz.redact.named import Named
 def report_command(
     dump: Annotated[
         Snapshot,
-        typer.Argument(
-            None,
+        positional(
+            default=None,
             metavar="[DUMP]",
-            help="File, or - for standard input (default when piped); may be compressed.",
+            text="File, or - for standard input (default when piped); may be compressed.",
             show_default=False,
         ),
         Named.DUMP,
     ],
     targets: Annotated[
         list[str] | None,
-        typer.Argument(
+        positional(
             metavar="[TARGET]...",
-            help="Service to report on. Default: services that fail or look suspicious.",
+            text="Service to report on. Default: services that fail or look suspicious.",
         ),
         Named.TARGET,
     ] = None,

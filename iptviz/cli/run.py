@@ -1,31 +1,27 @@
-"""What every command does: ask, answer or say what is wrong, and exit with the right status."""
+"""What every command does: read the node that is meant, choose a format, and write the answer."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any
 
-import typer
-
-from iptviz.errors import AbsentError, DumpError, IptvizError, OutputError
+from iptviz.errors import DumpError, OutputError
 from iptviz.node.load import load_node as load
-from iptviz.output import drop_standard_output, is_standard, write_answer
+from iptviz.output import is_standard, write_answer
+from iptviz.records import NamedTuple
 from iptviz.render.formats import Format, choose_format
 from iptviz.source.size import read_size
 from iptviz.terminal import Style, in_ascii, say, style_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from iptviz.cli.options import Color, Options
     from iptviz.cli.progress import Bar
     from iptviz.node.snapshot import Snapshot
     from iptviz.progress import Progress
     from iptviz.questions.trace import TraceResult
-
-ANSWERED, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
-"""Exit statuses: answered; findings or target not there; the question could not be asked; Ctrl-C."""
 
 
 class Meant(NamedTuple):
@@ -136,40 +132,3 @@ def say_absence(result: TraceResult, *, quiet: bool) -> None:
 
     first, *more = map(printable, sentences(result.notes))
     say("\n  ".join([f"{printable(result.dump.source)}: {first}", *([] if quiet else more)]))
-
-
-def answer(ask: Callable[[], int], *, absent: int = FOUND) -> NoReturn:
-    """Run `ask` and exit with its status; a user never sees a traceback, unless IPTVIZ_DEBUG asks for it.
-
-    `absent` is the status where the dump does not have what is asked for.
-    """
-    try:
-        status = ask()
-    except AbsentError as error:
-        _fail(str(error))
-        status = absent
-    except IptvizError as error:
-        status = _fail(str(error))
-    except BrokenPipeError:
-        # Whoever read has seen enough. Point stdout elsewhere, or the interpreter complains at its end.
-        drop_standard_output()
-        status = ANSWERED
-    except KeyboardInterrupt:
-        status = INTERRUPTED
-    except MemoryError:
-        status = _fail("not enough memory for this dump")
-    except Exception as error:
-        if os.environ.get("IPTVIZ_DEBUG"):
-            raise
-        status = _fail(
-            f"internal error: {type(error).__name__}: {error}\n"
-            "  This is a bug in iptviz. IPTVIZ_DEBUG=1 shows where; please report it with the dump's line."
-        )
-    raise typer.Exit(status)
-
-
-def _fail(message: str) -> int:
-    from iptviz.view.text import printable
-
-    say("iptviz: " + "\n".join(map(printable, message.split("\n"))))
-    return FAILED

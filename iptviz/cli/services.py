@@ -2,8 +2,6 @@
 
 from typing import Annotated
 
-import typer
-
 from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import (
     AddressesOption,
@@ -16,6 +14,7 @@ from iptviz.cli.options import (
     SysctlOption,
 )
 from iptviz.cli.progress import Bar
+from iptviz.cli.told import option
 from iptviz.redact.named import Named
 
 
@@ -24,44 +23,44 @@ def services_command(
     dump: NodeArgument,
     namespace: Annotated[
         str | None,
-        typer.Option("-n", "--namespace", metavar="NAME", help="Only services of a namespace."),
+        option("-n", "--namespace", metavar="NAME", text="Only services of a namespace."),
         Named.NAMESPACE,
     ] = None,
     uneven: Annotated[
         bool,
-        typer.Option("--uneven", help="Only services with uneven shares."),
+        option("--uneven", text="Only services with uneven shares."),
         Named.NOTHING,
     ] = False,
     no_endpoints: Annotated[
-        bool, typer.Option("--no-endpoints", help="Only services without endpoints."), Named.NOTHING
+        bool, option("--no-endpoints", text="Only services without endpoints."), Named.NOTHING
     ] = False,
     failing: Annotated[
         bool,
-        typer.Option(
+        option(
             "--failing",
-            help="Only services that outside clients, pods or the node do not all reach, or may not.",
+            text="Only services that outside clients, pods or the node do not all reach, or may not.",
         ),
         Named.NOTHING,
     ] = False,
     endpoint: Annotated[
         str | None,
-        typer.Option("--endpoint", metavar="IP[:PORT]", help="Only services with this endpoint."),
+        option("--endpoint", metavar="IP[:PORT]", text="Only services with this endpoint."),
         Named.ADDRESS,
     ] = None,
     published: Annotated[
         bool,
-        typer.Option("--published", help="Include ports published by CNI hostPort or Docker."),
+        option("--published", text="Include ports published by CNI hostPort or Docker."),
         Named.NOTHING,
     ] = False,
     sort: Annotated[
         str,
-        typer.Option("--sort", metavar="KEY", help="Sort by name, address, endpoints, uneven or line."),
+        option("--sort", metavar="KEY", text="Sort by name, address, endpoints, uneven or line."),
         Named.WORD,
     ] = "name",
     exit_code: Annotated[
         bool,
-        typer.Option(
-            "--exit-code", help="Exit 1 if any service is listed by --failing, --uneven or --no-endpoints."
+        option(
+            "--exit-code", text="Exit 1 if any service is listed by --failing, --uneven or --no-endpoints."
         ),
         Named.NOTHING,
     ] = False,

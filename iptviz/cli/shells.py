@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from pkgutil import get_data
-from typing import NamedTuple
 
 from iptviz.errors import OutputError, near
+from iptviz.records import NamedTuple
 
 
 class Shell(NamedTuple):

@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-import typer
-
 from iptviz.cli.command import command
+from iptviz.cli.ending import ANSWERED
 from iptviz.cli.options import After, Options
 from iptviz.cli.progress import Bar
-from iptviz.cli.run import ANSWERED, chosen_format, named_or_piped, write
+from iptviz.cli.run import chosen_format, named_or_piped, write
+from iptviz.cli.told import option, positional
 from iptviz.questions.sources import sources
 from iptviz.redact.named import Named
 from iptviz.source.size import read_size
@@ -19,19 +19,17 @@ def sources_command(
     options: Options,
     bundles: Annotated[
         list[str] | None,
-        typer.Argument(
-            None,
+        positional(
+            default=None,
             metavar="[BUNDLE]...",
-            help="File, bundle (tar, zip, folder), or - for standard input; may be compressed.",
+            text="File, bundle (tar, zip, folder), or - for standard input; may be compressed.",
             show_default=False,
         ),
         Named.DUMPS,
     ],
     lines: Annotated[
         bool,
-        typer.Option(
-            "--lines", help="List the lines that were skipped, repaired or not understood, and why."
-        ),
+        option("--lines", text="List the lines that were skipped, repaired or not understood, and why."),
         Named.NOTHING,
         After("quiet"),
     ] = False,

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import typer
-
 from iptviz.cli.command import CommandResult, question
 from iptviz.cli.options import (
     AddressesOption,
@@ -19,6 +17,7 @@ from iptviz.cli.options import (
     ServicesOption,
     SysctlOption,
 )
+from iptviz.cli.told import option, positional
 from iptviz.kube.target import family_of_target, in_namespace
 from iptviz.node.snapshot import Snapshot
 from iptviz.questions.trace import trace
@@ -36,9 +35,9 @@ def _family(typed: Mapping[str, Any]) -> str | None:
 def trace_command(
     target: Annotated[
         str,
-        typer.Argument(
+        positional(
             metavar="TARGET",
-            help="10.97.13.198, 10.97.13.198:79, [fd00::1]:443, default/web, default/web:http, "
+            text="10.97.13.198, 10.97.13.198:79, [fd00::1]:443, default/web, default/web:http, "
             "web.default.svc.cluster.local:80, a URL, :32123 or NODE-IP:32123 (a node port, a host port, a "
             "health check port), KUBE-SVC-... (a chain), or an endpoint 10.244.1.17:80.",
         ),
@@ -47,11 +46,11 @@ def trace_command(
     dump: NodeArgument,
     namespace: Annotated[
         str | None,
-        typer.Option(
+        option(
             "-n",
             "--namespace",
             metavar="NAME",
-            help="Namespace of the service TARGET.",
+            text="Namespace of the service TARGET.",
             show_default=False,
         ),
         Named.NAMESPACE,
@@ -59,16 +58,16 @@ def trace_command(
     client: FromOption = "",
     brief: Annotated[
         bool,
-        typer.Option("--brief", help="Print the first lines only: who is reached, who is not, and why."),
+        option("--brief", text="Print the first lines only: who is reached, who is not, and why."),
         Named.NOTHING,
     ] = False,
     names: ServicesOption = None,
     since: Annotated[
         Snapshot | None,
-        typer.Option(
+        option(
             "--since",
             metavar="OLD",
-            help=(
+            text=(
                 "Older dump of the node: compare the connections between the two (both `iptables-save -c`) "
                 "with the shares."
             ),

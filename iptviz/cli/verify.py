@@ -2,9 +2,8 @@
 
 from typing import Annotated
 
-import typer
-
 from iptviz.cli.command import CommandResult, question
+from iptviz.cli.told import option, positional
 from iptviz.cluster.api import ApiCluster
 from iptviz.node.snapshot import Snapshot
 from iptviz.redact.named import Named
@@ -13,13 +12,13 @@ from iptviz.redact.named import Named
 @question("verify", without=("of_node",))
 def verify_command(
     dump: Annotated[
-        Snapshot, typer.Argument(metavar="DUMP", help="Output of iptables-save on the node."), Named.DUMP
+        Snapshot, positional(metavar="DUMP", text="Output of iptables-save on the node."), Named.DUMP
     ],
     objects: Annotated[
         ApiCluster,
-        typer.Argument(
+        positional(
             metavar="KUBECTL...",
-            help=(
+            text=(
                 "Output of `kubectl get services,endpointslices -A -o json`, in one or more files; Endpoints "
                 "and YAML work, too; - for standard input."
             ),
@@ -28,10 +27,10 @@ def verify_command(
     ],
     node: Annotated[
         str | None,
-        typer.Option(
+        option(
             "--node",
             metavar="NAME",
-            help="Node name; needed for internal/externalTrafficPolicy: Local.",
+            text="Node name; needed for internal/externalTrafficPolicy: Local.",
             show_default=False,
         ),
         Named.NODE,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import DumpError
+from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_items, text_of
 
 if TYPE_CHECKING:

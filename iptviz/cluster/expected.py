@@ -8,8 +8,9 @@ kube-proxy minds hints of zones since 1.24, hints of nodes since 1.34.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:

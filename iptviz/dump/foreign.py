@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from iptviz.errors import NothingError
+from iptviz.records import NamedTuple
 
 _SAVE = "run iptables-save as root on the node"
 _OF_DIFF = "pass one of the two dumps, or their diff -u"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.dump.cut import HOOKS, cut_rules
 from iptviz.errors import NothingError
 from iptviz.intake.plain import NEW, OLD
 from iptviz.intake.remark import Remark, remark
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

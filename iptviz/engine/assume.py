@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.fields import FIELD_KINDS
 from iptviz.errors import PacketError, near, quoted
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network, parse_range
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ before exclude need not be said again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.fields import all_values, field_of, region_asked
@@ -16,6 +16,7 @@ from iptviz.engine.nodes import TooLargeError
 from iptviz.engine.regions import common, complement, lies_in, meets, region_of
 from iptviz.engine.unknowns import EXCLUDED
 from iptviz.engine.words import told
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

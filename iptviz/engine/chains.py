@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.acting import effect_of, note_broken
 from iptviz.engine.chance import CERTAIN
@@ -21,6 +21,7 @@ from iptviz.engine.packet import COUNTED, COUNTED_LATER
 from iptviz.engine.regions import common
 from iptviz.engine.stacked import answered
 from iptviz.engine.steps import Step, together
+from iptviz.records import NamedTuple
 from iptviz.rules.form import RETURN
 
 if TYPE_CHECKING:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.marks import as_left
+from iptviz.records import NamedTuple
 
 _MOST_VALUES = 3
 

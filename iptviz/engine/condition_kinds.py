@@ -7,8 +7,9 @@ about, which of its answers imply others, what answers it, and what of it is a n
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network
 from iptviz.xtables.values.numbers import read_mark
 from iptviz.xtables.values.protocols import PROTOCOLS

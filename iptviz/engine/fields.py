@@ -7,12 +7,13 @@ and yes.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.marks import as_left
 from iptviz.engine.regions import Range, Region, everything, region_of
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, full_mask, parse_network, parse_range
 from iptviz.xtables.values.addresses import show_address
 from iptviz.xtables.values.numbers import read_open_range

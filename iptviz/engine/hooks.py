@@ -10,7 +10,7 @@ net/netfilter/nf_nat_core.c).
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
@@ -19,6 +19,7 @@ from iptviz.engine.moves import Enter, Lost, Move, On, Unseen
 from iptviz.engine.packet import COUNTED
 from iptviz.engine.past import connected, translated
 from iptviz.engine.routing import Routing
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.marks import known_mark
+from iptviz.records import NamedTuple
 from iptviz.supplied.routing_rules import REFUSING, Sought
 from iptviz.xtables.address import Network, full_mask, parse_network
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chains import Chains, Ended, Left
 from iptviz.engine.effects import UNKNOWN, BrokenJumps
 from iptviz.engine.hooks import start_of
 from iptviz.engine.marks import UNKNOWN_MARK
 from iptviz.engine.moves import Lost, On, Unseen
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

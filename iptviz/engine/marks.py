@@ -6,8 +6,7 @@ function of the mark that the packet came with, `(origin & keep) ^ value`, and s
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.numbers import ALL_BITS
 
 

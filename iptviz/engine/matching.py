@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER, times
 from iptviz.engine.condition import Assumption
@@ -13,6 +13,7 @@ from iptviz.engine.meanings.lists import TURN, after, changes
 from iptviz.engine.meanings.table import MEANINGS, SHARES
 from iptviz.engine.meanings.truth import RuleTruth, needs_of
 from iptviz.engine.packet import COUNTED, COUNTED_LATER, UNCOUNTED
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,10 +8,11 @@ may be taken, since what decides is left open.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import product, total
 from iptviz.engine.regions import common, everything, region_of, touches
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.answers import Anybody
 from iptviz.engine.cases import Case, cases_of
@@ -12,6 +12,7 @@ from iptviz.engine.journey import NOT_FOLLOWED, Fate, Journey, Seen, fate_of
 from iptviz.engine.marks import UNKNOWN_MARK
 from iptviz.engine.passing import passed
 from iptviz.engine.witness import Witness
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

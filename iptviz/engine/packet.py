@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, Mark, Origin
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.numbers import ALL_BITS
 
 if TYPE_CHECKING:

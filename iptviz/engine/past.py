@@ -9,13 +9,14 @@ about it as about a new one (nf_nat_inet_fn), unless a helper chose (nf_nat_foll
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
 from iptviz.engine.meanings.connections import EXPECTED, NO_CONNECTION, tracked
 from iptviz.engine.moves import On, Unseen
 from iptviz.engine.packet import ANSWER, UNSURE, Past
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

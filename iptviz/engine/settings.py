@@ -8,10 +8,11 @@ forwarding is that of the interface alone (IN_DEV_CONF_GET), and to write ip_for
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import answered
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ several rules are taken to be independent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.answers import Anybody
 from iptviz.engine.chance import CERTAIN, NEVER, product, times, total
@@ -19,6 +19,7 @@ from iptviz.engine.meanings.truth import RuleTruth
 from iptviz.engine.packet import UNCOUNTED
 from iptviz.engine.passive import ENTRY, HOOK, PassiveRules
 from iptviz.engine.walk import Back, Passage, Request, Walk, Walked, add
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

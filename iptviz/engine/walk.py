@@ -8,7 +8,7 @@ ways lead there. Calls wait on a stack of their own.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.engine.acting import effect_of, note_broken
 from iptviz.engine.chance import (
@@ -26,6 +26,7 @@ from iptviz.engine.matching import missed_of, rule_truth, turns_of
 from iptviz.engine.packet import COUNTED, COUNTED_LATER
 from iptviz.engine.path import Path, Step, joined
 from iptviz.engine.stacked import answered
+from iptviz.records import NamedTuple
 from iptviz.rules.form import RETURN, is_granted
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ their decoration, and put into the words of iptables-save where they mean a part
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake import index
 from iptviz.intake.decoration import Decorations, shape, without_trailer
@@ -33,6 +33,7 @@ from iptviz.intake.remark import LineNote, add_note, remark
 from iptviz.intake.text import split_lines
 from iptviz.intake.units import Unit, units_of
 from iptviz.intake.wrapped import join, most_wraps
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.intake.dialect import Command

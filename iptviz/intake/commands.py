@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import Command, LineKind
 from iptviz.intake.draft import Draft, Piece
@@ -15,6 +15,7 @@ from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, add_note, remark
 from iptviz.intake.text import to_bytes, to_text
+from iptviz.records import NamedTuple
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ Nothing here adds or takes away lines, apart from line ends that were written as
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from iptviz.intake.remark import Remark, remark
+from iptviz.records import NamedTuple
 
 _BYTE_ORDER_MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32-le"),

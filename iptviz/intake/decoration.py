@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import NamedTuple
+
+from iptviz.records import NamedTuple
 
 # The beginnings of what a dump, `iptables -S` or a listing consists of.
 ANCHOR = re.compile(

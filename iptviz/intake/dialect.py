@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import NamedTuple
 
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_text
 from iptviz.listing.rows import ListedColumns
+from iptviz.records import NamedTuple
 
 
 class LineKind(Enum):

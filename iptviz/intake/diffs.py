@@ -6,12 +6,13 @@ Lines keep their numbers: those of the other side, and those of the diff itself,
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake.embedded import BREAK
 from iptviz.intake.plain import OLD
 from iptviz.intake.quoted_diffs import take_out_diff
 from iptviz.intake.remark import LineNote, add_note
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

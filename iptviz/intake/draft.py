@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.text import split_lines
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.intake.dialect import Command

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import html
 import re
-from typing import NamedTuple
 
 from iptviz.intake.text import to_bytes, to_text
+from iptviz.records import NamedTuple
 
 _QUOTE_ENTITY = re.compile(rb"&(?:quot|#0{0,5}34|#[xX]0{0,5}22);")
 _QUOTED_VALUE = re.compile(rb" --[a-z][a-z-]{2,30} (?:! )?&(?:quot|#0{0,5}34|#[xX]0{0,5}22);")

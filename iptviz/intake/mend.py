@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.reader import take_apart
+from iptviz.records import NamedTuple
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:

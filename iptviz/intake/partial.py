@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+
+from iptviz.records import NamedTuple
 
 _HAS_PARTS = re.compile(rb"^[^\n]{20,160}? std(?:out|err) P ", re.MULTILINE)
 _LINE = re.compile(rb"([^\n]{20,160}? (std(?:out|err)) )([FP]) (.*)", re.DOTALL)

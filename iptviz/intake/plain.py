@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.intake.index import Index

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import NamedTuple
+
+from iptviz.records import NamedTuple
 
 Values = tuple[tuple[str, Hashable], ...]
 """What a sentence is made from, each value by its name."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake.dialect import LineKind
 from iptviz.intake.draft import Draft, Piece, chain_of
 from iptviz.intake.plain import DumpForm
 from iptviz.intake.remark import LineNote, remark
 from iptviz.intake.text import split_lines
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake import index
 from iptviz.intake.suspect import odd_places
 from iptviz.intake.text import split_lines
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from iptviz.intake.diffs import read_side
 from iptviz.intake.embedded import unpack
@@ -11,6 +10,7 @@ from iptviz.intake.markup import from_html
 from iptviz.intake.partial import join_parts
 from iptviz.intake.plain import NEW, OLD
 from iptviz.intake.remark import LineNote, Remark, remark
+from iptviz.records import NamedTuple
 
 # Within a line, a rule may hold a colour in its comment.
 _COLOURS = re.compile(rb"^(?:\x1b\[[0-9;]*[mK])+|(?:\x1b\[[0-9;]*[mK])+[ \t\r]*$", re.MULTILINE)

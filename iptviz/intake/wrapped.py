@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from iptviz.grammar.reader import take_apart
 from iptviz.intake.mend import is_whole, quote_lost
 from iptviz.intake.text import to_bytes, to_text
+from iptviz.records import NamedTuple
 
 _COUNTERS = re.compile(rb"\[\d+:\d+\] ")
 _MOST, _MOST_BACKSLASHES = 4, 16

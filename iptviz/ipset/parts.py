@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.ipset.blocks import Block, full, spanning
 from iptviz.ipset.words import ICMP, TCP, UDP, WITH_PORTS, icmp_number
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, parse_range
 from iptviz.xtables.values.headers import read_mac
 from iptviz.xtables.values.numbers import read_dashed_range

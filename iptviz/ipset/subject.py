@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.ipset.blocks import Block, full
 from iptviz.ipset.parts import (
@@ -16,6 +16,7 @@ from iptviz.ipset.parts import (
     network_block,
 )
 from iptviz.ipset.words import ICMP, WITH_PORTS
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.protocols import protocol_number
 
 if TYPE_CHECKING:

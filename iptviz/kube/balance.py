@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, cascade, trimmed
 from iptviz.engine.matching import raw_chance
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled
 from iptviz.rules.reading.chances import random_chance
 

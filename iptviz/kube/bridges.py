@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.frontends import value_of
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, parse_network
 
 if TYPE_CHECKING:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.matching import raw_chance, rule_truth
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.kube.outcome import destination_of
+from iptviz.records import NamedTuple
 from iptviz.rules.form import GOTO, RETURN, TARGET
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.address import join_endpoint

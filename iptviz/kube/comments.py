@@ -7,11 +7,12 @@ from a file that anybody may have written: one pattern takes them apart, anchore
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake.text import to_text
 from iptviz.kube.names import NAMELESS, ServiceName, read_service_name
 from iptviz.kube.releases import NEWEST, OLDEST, Releases, releases
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,11 +7,12 @@ not read, the range is the wider one; patch releases that took a form over early
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.comments import FIREWALL_END, NUMBERED_WAY
 from iptviz.kube.families import KUBE_PROXY, KUBELET, KUBELET_CANARY, PROXY_CANARY, SERVICES, family_of
 from iptviz.kube.releases import Releases, releases, since, until
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.dump.rule import Rule
 from iptviz.kube.families import (
@@ -29,6 +29,7 @@ from iptviz.kube.frontends import (
     value_of,
 )
 from iptviz.kube.plain_rules import PlainRule, plain_rule
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from iptviz.kube.counted_cues import counted_cues
@@ -11,6 +11,7 @@ from iptviz.kube.cues import Cue, cues_of
 from iptviz.kube.families import KUBE_PROXY, KUBELET
 from iptviz.kube.mode import mode_of
 from iptviz.kube.releases import OLDEST, Releases, since
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

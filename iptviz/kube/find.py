@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE, NODE_PORTS
@@ -26,6 +26,7 @@ from iptviz.kube.target import (
     WrittenTarget,
 )
 from iptviz.kube.unled import endpoints_alone, unled, unled_chains
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 

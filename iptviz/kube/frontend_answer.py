@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
@@ -26,6 +26,7 @@ from iptviz.kube.frontends import (
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
+from iptviz.records import NamedTuple
 from iptviz.rules.reading.words import QUOTED
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.condition import Condition
 from iptviz.kube.comments import read_comment, service_of_comment
@@ -18,6 +18,7 @@ from iptviz.kube.families import (
 from iptviz.kube.limits import AddressLimit, node_port_limit
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.plain_rules import PlainRule, plain_rule
+from iptviz.records import NamedTuple
 from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.rules.iptables import compiled
 from iptviz.rules.unprinted import NODE_PORT, PORT

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.families import (
     DISPATCHERS,
@@ -19,6 +19,7 @@ from iptviz.kube.families import (
 )
 from iptviz.kube.mode import mode_of
 from iptviz.kube.synced import dispatching, nftables_mode
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -6,9 +6,10 @@ kube-proxy's --nodeport-addresses writes a jump for each address (`-d 192.0.2.10
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.families import NODE_PORTS
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.families import (
     FAMILIES,
@@ -13,6 +13,7 @@ from iptviz.kube.families import (
     MARK_MASQUERADE,
     family_of,
 )
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.values.numbers import read_mark
 

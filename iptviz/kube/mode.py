@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.kube.families import (
     ENDPOINT_CHAIN,
@@ -17,6 +17,7 @@ from iptviz.kube.families import (
     USERSPACE,
     written_by,
 )
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

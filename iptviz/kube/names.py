@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
+from iptviz.records import NamedTuple
 
 SERVICE_PROTOCOLS = ("tcp", "udp", "sctp")
 

@@ -8,11 +8,12 @@ whenever it writes the chain anew (iptables-restore flushes it).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.families import ENDPOINT_CHAIN
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

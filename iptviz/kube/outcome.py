@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE, SOURCE_RANGES
+from iptviz.records import NamedTuple
 from iptviz.rules.form import RETURN, Place, Rewriting, is_unreadable
 from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import parse_network

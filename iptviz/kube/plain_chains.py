@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, cascade
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import MARK_MASQUERADE
+from iptviz.records import NamedTuple
 from iptviz.rules.reading.chances import random_chance
 from iptviz.xtables.address import split_endpoint
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.families import AZURE, CALICO, CILIUM, KUBE_ROUTER, WEAVE, family_of
 from iptviz.kube.frontends import host_of
 from iptviz.kube.hooks import hooks_leading
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump

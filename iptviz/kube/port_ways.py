@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.effects import BrokenJumps
@@ -13,6 +13,7 @@ from iptviz.kube.families import SERVICES
 from iptviz.kube.frontends import frontend_of, host_of
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, OtherEnd, destination_of
 from iptviz.kube.service import ServiceTrace
+from iptviz.records import NamedTuple
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, dump_rule, rule_table
 from iptviz.xtables.address import parse_network

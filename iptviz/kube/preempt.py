@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.matching import rule_truth
 from iptviz.engine.survey import survey
 from iptviz.kube.families import SERVICES
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled, dump_rule, rule_table
 
 if TYPE_CHECKING:

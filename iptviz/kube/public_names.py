@@ -6,7 +6,7 @@ chains have theirs in `iptviz.kube.families`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from iptviz.records import NamedTuple
 
 INTERFACES = {
     "near": ("docker", "br-", "virbr", "lxcbr", "podman", "lo"),

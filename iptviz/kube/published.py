@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.dump.rule import Rule
 from iptviz.intake.text import to_bytes
@@ -28,6 +28,7 @@ from iptviz.kube.frontends import Frontend, port_of, value_of
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.places import Places
 from iptviz.kube.port_ways import PortOwner, packet_to, takers
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.protocols import read_port
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from iptviz.engine.effects import BrokenJumps
@@ -26,6 +26,7 @@ from iptviz.kube.outcome import Endpoint, FrontendOutcome, OutcomeReader
 from iptviz.kube.preempt import ConditionalJump, Preemption, conditional_jumps, preemptions
 from iptviz.kube.unled import is_endpoint_alone, may_be_led_on
 from iptviz.kube.unshared import joined_by_chance, with_all_lacking
+from iptviz.records import NamedTuple
 from iptviz.rules.form import TARGET, Action, CompiledRule
 from iptviz.rules.iptables import compiled, rule_table
 from iptviz.xtables.address import parse_network

@@ -6,7 +6,7 @@ Chains in kube-proxy's own form are read at once; whatever departs from it is fo
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.dispatching import dispatching_rules
@@ -16,6 +16,7 @@ from iptviz.kube.frontends import EXPOSED_KINDS, FRONTEND_KINDS, Frontend, front
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.unled import unled
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import TargetError, quoted
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:

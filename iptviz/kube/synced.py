@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.era import era_of
 from iptviz.kube.families import (
@@ -20,6 +20,7 @@ from iptviz.kube.families import (
     written_by,
 )
 from iptviz.kube.preempt import HOOKS, hooks_without_services
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import NamedTuple
 
 from iptviz.errors import TargetError, quoted
 from iptviz.kube.spellings import KINDS, in_own_words, without_password
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint, split_endpoint
 
 _PROTOCOL = re.compile(r"(?P<rest>.+[\dxX*]|.*\])/(?P<protocol>tcp|udp|sctp)")

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.listing.tail import read_tail
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.protocols import PROTOCOLS
 from iptviz.xtables.words import quote_word
 

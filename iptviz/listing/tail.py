@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.listing.matches import LISTED_MATCHES
 from iptviz.listing.targets import LISTED_TARGETS
 from iptviz.listing.words import read_rows, skip_blanks
+from iptviz.records import NamedTuple
 from iptviz.xtables.words import quote_word
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ where it needs to be.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.headers import DCCP_TYPES
 from iptviz.xtables.values.protocols import TCP_FLAGS
 from iptviz.xtables.words import quote_word

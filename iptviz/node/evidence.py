@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.node.kinds import KINDS, is_partial, table_of
 from iptviz.node.sections import Section, sections_of, text_of
+from iptviz.records import NamedTuple
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
 from iptviz.source.origin import Source
 from iptviz.supplied.files import Supplied, read_file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import no_dump_error
 from iptviz.dump.model import Dump
@@ -12,6 +12,7 @@ from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.read import read_text
 from iptviz.node.snapshot import Snapshot
 from iptviz.progress import nobody
+from iptviz.records import NamedTuple
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
 
 if TYPE_CHECKING:

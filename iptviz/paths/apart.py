@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.engine.nodes import EITHER, MIX, ways_between
 from iptviz.paths.mirrored import is_of_endpoint
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import combinations
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.fares import OF_SERVICES
 from iptviz.paths.model import CLIENT_KINDS, rests_on_unread
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from iptviz.engine.condition import Assumption, Condition
@@ -13,6 +13,7 @@ from iptviz.engine.packet import Packet
 from iptviz.engine.regions import common, complement, everything, region_of
 from iptviz.kube.families import MARK_MASQUERADE, SERVICES
 from iptviz.kube.frontends import frontend_of, is_loopback
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_network
 

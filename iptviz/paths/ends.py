@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import UNKNOWN
 from iptviz.engine.meanings.connections import UNTRACKED
@@ -10,6 +10,7 @@ from iptviz.errors import PacketError
 from iptviz.paths.leg import Stopped, Through
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.way import Gone
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint, split_endpoint
 from iptviz.xtables.values.addresses import show_network
 

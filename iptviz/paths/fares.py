@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.engine.effects import UNKNOWN
@@ -14,6 +14,7 @@ from iptviz.paths.reach import names_one, reaches
 from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:

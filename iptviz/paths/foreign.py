@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.preempt import HOOKS, Preemption, preemptions
 from iptviz.kube.service import first_packet
 from iptviz.paths.usual import leads_outward
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import NODE_PORTS
@@ -12,6 +12,7 @@ from iptviz.kube.health_checks import health_checks
 from iptviz.paths.model import ACCEPT, LOCAL, rests_on_unread
 from iptviz.paths.survey import Survey
 from iptviz.paths.usual import leads_outward
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.protocols import read_ports
 
 if TYPE_CHECKING:

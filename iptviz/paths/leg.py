@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from iptviz.engine.chains import Chains, Ended
 from iptviz.engine.journey import Journey
 from iptviz.paths.mirrored import Reworded, of_endpoint
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

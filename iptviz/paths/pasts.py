@@ -8,7 +8,7 @@ gives: the kernel puts back what the client asked for, and who the client is.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.hooks import Hooks, start_of
 from iptviz.engine.knowing import known_fields
@@ -19,6 +19,7 @@ from iptviz.engine.past import ASKED_FOR, ERRORS, TRACKED, Candidate, Pasts
 from iptviz.engine.unknowns import Unknowns
 from iptviz.errors import PacketError
 from iptviz.paths.leg import Leg, Through, halves
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
 from iptviz.xtables.address import full_mask, join_endpoint
 from iptviz.xtables.values.addresses import show_host

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition import Condition
 from iptviz.paths.model import ACCEPT, CLIENT_KINDS, LOCAL
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

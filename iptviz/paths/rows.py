@@ -6,7 +6,7 @@ endpoint stands in its rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.cases import Case, cases_of, cases_told, regions_of
 from iptviz.engine.chance import CERTAIN, NEVER, product, total
@@ -15,6 +15,7 @@ from iptviz.paths.apart import ToldApart
 from iptviz.paths.deciding import WhoDecides
 from iptviz.paths.ends import Ends
 from iptviz.paths.model import ACCEPT, ClientPaths, EndpointRow, LeftoverRow
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.hooks import Hooks
@@ -29,6 +29,7 @@ from iptviz.paths.hairpin import with_endpoints
 from iptviz.paths.model import ClientPaths, FrontendPaths
 from iptviz.paths.rows import Entries
 from iptviz.paths.way import FEW, SINGLE, Way
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import DumpRules
 from iptviz.rules.unprinted import AS_PRINTED
 from iptviz.xtables.address import parse_network

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from iptviz.records import NamedTuple
 from iptviz.rules.unprinted import CHANCE_LOST
 
 if TYPE_CHECKING:

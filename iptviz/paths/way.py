@@ -7,7 +7,7 @@ that comes of it: so what is asked of one endpoint does not multiply with what i
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UNKNOWN, answered
@@ -15,6 +15,7 @@ from iptviz.engine.hooks import start_of
 from iptviz.paths.later import Back, answer_to, next_packet
 from iptviz.paths.leg import Leg, Onward, Stopped, Through, endpoint_text, halves
 from iptviz.paths.mirrored import Reworded, of_another, of_answer
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import full_mask
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import chain as joined
 from itertools import compress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
@@ -27,6 +27,7 @@ from iptviz.questions.explain_finding import ids_of
 from iptviz.questions.pseudonyms import agreed, withheld
 from iptviz.questions.wanted import INFO, Wanted, lookable
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import DumpRules
 from iptviz.supplied.files import FileArgument, read_file
 from iptviz.supplied.service_names import read_service_names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.marks import known_mark
 from iptviz.engine.meanings.connections import INVALID
@@ -11,6 +11,7 @@ from iptviz.engine.past import ASKED_FOR, ERRORS, Candidate, Pasts
 from iptviz.engine.unknowns import cannot_be
 from iptviz.errors import PacketError
 from iptviz.intake.remark import remark
+from iptviz.records import NamedTuple
 from iptviz.supplied.tcp_flags import fate_in
 from iptviz.xtables.address import full_mask, join_endpoint, parse_network, split_endpoint
 from iptviz.xtables.values.addresses import show_host

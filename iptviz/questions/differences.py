@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:

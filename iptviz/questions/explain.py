@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.matching import why_not
 from iptviz.engine.path import CONNECTION, MISSED, Path, Step, joined, steps_of
+from iptviz.records import NamedTuple
 from iptviz.rules.form import RETURN
 from iptviz.rules.iptables import compiled, dump_rule
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.registry import all_diagnoses
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import TargetError, near, quoted
 from iptviz.questions.document import document_of
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.engine.path import steps_of
 from iptviz.kube.dispatching import DispatchingRules
@@ -14,6 +14,7 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ports_of
 from iptviz.kube.target import AddressTarget
 from iptviz.paths.model import ACCEPT, is_among
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import full_mask, split_endpoint
 from iptviz.xtables.values.addresses import show_host
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from iptviz.checks.finding import distinct, findings_among
 from iptviz.dump.single import parse_rule
@@ -25,9 +25,10 @@ from iptviz.paths.survey import Evidence
 from iptviz.questions.connections import refuse_unlisted, settled
 from iptviz.questions.document import document_of
 from iptviz.questions.host import supplied_host, tracked_connections
-from iptviz.questions.packet_fields import apart, read_packet, with_fields
+from iptviz.questions.packet_fields import apart, read_packet
 from iptviz.questions.packet_names import by_name
 from iptviz.questions.packet_notes import packet_notes
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import DumpRules, compiled
 from iptviz.xtables.address import parse_network
 
@@ -258,6 +259,3 @@ def _passed(node: Snapshot, fields: PacketFields) -> tuple[Dump, ...]:
     address = parse_network(fields.get("dst") or fields.get("src") or "")
     family = f"ipv{address.version}" if address else node.dump.family
     return node.of_family(family if any(dump.family == family for dump in node.dumps) else node.dump.family)
-
-
-packet.__signature__ = with_fields(packet)  # type: ignore[attr-defined]

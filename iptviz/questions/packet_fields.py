@@ -2,7 +2,6 @@
 
 # Without the future import: the annotations are the table.
 from collections.abc import Callable, Mapping
-from inspect import Parameter, Signature, signature
 from operator import attrgetter, itemgetter
 from typing import Annotated, Any, NamedTuple, TypedDict, cast, get_type_hints
 
@@ -145,17 +144,6 @@ def _rows() -> dict[str, Field]:
 
 FIELDS = _rows()
 """The table: rows by the names of keyword arguments."""
-
-
-def with_fields(function: Callable[..., Any]) -> Signature:
-    """Return the signature of a function that takes `**fields`, with each field by its name, for help()."""
-    own = signature(function)
-    named = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=field.default, annotation=field.typed | None)
-        for name, field in FIELDS.items()
-    ]
-    plain = [each for each in own.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
-    return own.replace(parameters=[plain[0], *named, *plain[1:]])
 
 
 _PORT_BESIDE = {"src": "sport", "dst": "dport"}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.marks import Mark, known_mark
 from iptviz.errors import PacketError, quoted
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.numbers import read_uint

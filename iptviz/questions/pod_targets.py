@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.intake.remark import remark
 from iptviz.kube.find import find
 from iptviz.kube.spellings import POD_KINDS
 from iptviz.kube.target import NameTarget, parse_target
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:

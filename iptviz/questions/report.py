@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import TargetError
 from iptviz.kube.frontends import CHAIN
@@ -15,6 +15,7 @@ from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
 from iptviz.questions.trace import trace
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

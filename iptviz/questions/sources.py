@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.checks import reading
 from iptviz.intake.remark import Remark, remark
 from iptviz.node.load import find_in, nothing_in
 from iptviz.progress import nobody
 from iptviz.questions.document import document_of
+from iptviz.records import NamedTuple
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
 
 if TYPE_CHECKING:

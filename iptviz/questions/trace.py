@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.kube.find import find
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_leading_to
@@ -15,6 +15,7 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
+from iptviz.records import NamedTuple
 from iptviz.supplied.files import FileArgument, read_file
 
 if TYPE_CHECKING:

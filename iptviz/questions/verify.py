@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.checks import reading
 from iptviz.checks.against_api import Differing, difference
@@ -23,6 +23,7 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.differences import OF_ENDPOINTS, Difference, differences_of, extra, missing
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
+from iptviz.records import NamedTuple
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import Candidate
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.registry import CATALOGUES, catalogue
 from iptviz.errors import TargetError, near
 from iptviz.questions.explain_finding import named
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

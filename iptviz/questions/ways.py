@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import PacketError, near, quoted
 from iptviz.kube.frontends import CHAIN
@@ -11,6 +11,7 @@ from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.questions.host import supplied_host
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from operator import getitem
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.outlines import (
     CHAIN,
@@ -17,6 +17,7 @@ from iptviz.grammar.outlines import (
     read_stretch,
     unquoted,
 )
+from iptviz.records import NamedTuple
 from iptviz.redact.names import REDACTED
 from iptviz.redact.remembered import Remembered
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options

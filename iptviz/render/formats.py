@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from iptviz.errors import OutputError, near, quoted
 from iptviz.questions.document import elements_of
+from iptviz.records import NamedTuple
 from iptviz.view.registry import QUESTIONS, function_at
 
 if TYPE_CHECKING:

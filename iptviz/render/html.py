@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import OutputError
+from iptviz.records import NamedTuple
 from iptviz.render.drawn import bare_svg, picture_style
 from iptviz.version import __version__
 from iptviz.view.articles import Article, articles_of

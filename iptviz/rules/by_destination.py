@@ -7,9 +7,10 @@ packet whose address is not known the port may be: KUBE-NODEPORTS has a rule for
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.dump.rule import Rule
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, full_mask, parse_network
 from iptviz.xtables.values.addresses import show_address
 

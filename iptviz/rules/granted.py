@@ -7,9 +7,10 @@ for granted, and says so. Nothing is taken for granted of a table that shows all
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.reader import take_apart
+from iptviz.records import NamedTuple
 from iptviz.rules.form import GrantedPlace
 from iptviz.rules.thorough import rule_of
 from iptviz.xtables.values.numbers import read_mark

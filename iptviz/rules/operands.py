@@ -39,7 +39,9 @@ Few dumps need any of the rows below, so whoever makes one imports it then.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.rules.form import Test

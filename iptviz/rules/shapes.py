@@ -6,10 +6,11 @@ Of every rule whose shape is known only the literals are read, by the same reade
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar import shapes
 from iptviz.grammar.shapes import Part
+from iptviz.records import NamedTuple
 from iptviz.rules.form import JUMP, TARGET, Action, CompiledRule
 from iptviz.rules.reading.addresses import basic_tests
 from iptviz.rules.reading.table import asks_nothing, match_tests

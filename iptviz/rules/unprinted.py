@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from functools import cached_property
 from itertools import chain as joined
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
+from iptviz.records import NamedTuple
 from iptviz.rules.addressless import (
     ENDPOINT_CHAIN,
     MARKING_CHAIN,

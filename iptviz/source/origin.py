@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from iptviz.errors import DumpError, NothingError
 from iptviz.progress import nobody
+from iptviz.records import NamedTuple
 from iptviz.source.head import BLANK, Headed, is_blank, is_packed
 from iptviz.source.size import print_size
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
+from iptviz.records import NamedTuple
 from iptviz.source.head import BLANK, is_blank
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import errno
 import os
 import stat
 from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 from iptviz.errors import DumpError
+from iptviz.records import NamedTuple
 from iptviz.source.head import BLOCK, ZIP, is_tar
 from iptviz.source.inflate import STREAMS, gzip_time, inflate
 from iptviz.source.size import print_size

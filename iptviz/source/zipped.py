@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import stat
-from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
+from iptviz.records import NamedTuple
 from iptviz.source.head import ZIP
 from iptviz.source.inflate import CUT, WRONG_SUM, ZIP_METHODS
 from iptviz.source.stream import CHUNK, ArchivedFile, DamageError, Reader

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.errors import DumpError, NothingError
+from iptviz.records import NamedTuple
 from iptviz.source.head import BLOCK, is_packed
 from iptviz.source.origin import DEFAULT_LIMIT, read_plain, read_sources, standard_input
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.supplied.lines import is_json, read_json, shown
 from iptviz.xtables.address import Network, full_mask, parse_network
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import quoted
+from iptviz.records import NamedTuple
 from iptviz.supplied.lines import places
 from iptviz.xtables.address import split_endpoint
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, is_document, object_of, objects_of, read_items, text_of
 from iptviz.supplied.lines import SourceLine, places
 

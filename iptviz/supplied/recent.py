@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import quoted
+from iptviz.records import NamedTuple
 from iptviz.supplied.lines import SourceLine, places
 from iptviz.xtables.address import parse_network
 

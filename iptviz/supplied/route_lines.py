@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import quoted
+from iptviz.records import NamedTuple
 from iptviz.supplied.lines import SourceLine, read_json, shown
 from iptviz.supplied.routing_rules import LEGACY_TOS, all_alike, lies_in, table_name
 from iptviz.xtables.address import Network, parse_network, parse_number

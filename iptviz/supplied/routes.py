@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from functools import cached_property
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.supplied.lines import is_json, places
 from iptviz.supplied.route_lines import HINT, Route, UsualRoute, read_hop, read_json_routes, read_line
 from iptviz.supplied.routing_rules import (

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import quoted
+from iptviz.records import NamedTuple
 from iptviz.supplied.lines import SourceLine, is_json, places, read_json, shown
 from iptviz.xtables.address import Network, parse_network
 from iptviz.xtables.values.numbers import ALL_BITS

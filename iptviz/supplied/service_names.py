@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.errors import quoted
+from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, is_document, read_items
 from iptviz.supplied.lines import SourceLine, places
 

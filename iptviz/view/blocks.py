@@ -7,8 +7,9 @@ when it is asked for: a tree does not wait for a picture, nor a picture for a tr
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from iptviz.records import NamedTuple
 from iptviz.view.nodes import CaseBranch, Cell, Remainder, TableRow, TreeRow, texts
 from iptviz.view.numbers import percent
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.engine.effects import UNKNOWN
@@ -13,6 +13,7 @@ from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
 from iptviz.paths.reach import hangs_on_node, is_singled_out
 from iptviz.paths.unshared import joined_by_chance
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -5,8 +5,9 @@ What all frontends say stands in a line or two; below it, frontends with the sam
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact, Facts, Heading, later
 from iptviz.view.deciders import decider_label
 from iptviz.view.fates import FATE_KINDS, RARE

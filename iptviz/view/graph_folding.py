@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.intake.remark import remark
 from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, family_of
 from iptviz.kube.names import suffix_of
 from iptviz.kube.naming import Naming
+from iptviz.records import NamedTuple
 from iptviz.view.labels import note_texts
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
@@ -12,6 +12,7 @@ from iptviz.kube.comments import way_of_comment
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.unled import is_endpoint_alone
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent

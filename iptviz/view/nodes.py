@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.engine.chance import CERTAIN
+from iptviz.records import NamedTuple
 from iptviz.view.numbers import percent
 
 if TYPE_CHECKING:

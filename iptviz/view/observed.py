@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import sentences
 from iptviz.kube.observed import LEVEL as OBSERVED_LEVEL
+from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact
 from iptviz.view.labels import seen_label
 from iptviz.view.nodes import Bar

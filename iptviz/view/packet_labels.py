@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.chance import total
@@ -11,6 +11,7 @@ from iptviz.engine.effects import UNKNOWN
 from iptviz.engine.path import POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import dump_rule
 from iptviz.view.labels import folded_label, letter_of, pod_label
 from iptviz.view.nodes import OTHERWISE, LetteredCase

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.path import MISSED, steps_of
+from iptviz.records import NamedTuple
 from iptviz.view.labels import FOLD_FROM, SHOWN, dump_label, note_texts
 from iptviz.view.numbers import bounds, counted
 from iptviz.view.packet_labels import (

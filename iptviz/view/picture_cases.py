@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
+from iptviz.records import NamedTuple
 from iptviz.view.labels import (
     balance_label,
     frontend_label,

@@ -7,9 +7,9 @@ text, and bytes that are not UTF-8 become visible escapes such as `\x1b`.
 from __future__ import annotations
 
 import re
-import textwrap
+from functools import cache
 
-_HARMFUL = re.compile(
+_HARMFUL = (
     "[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0f"  # invisible
     "\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, reordering
@@ -17,6 +17,7 @@ _HARMFUL = re.compile(
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
     + "]"
 )
+"""What does not simply print; most texts are ASCII that does, and need no pattern."""
 
 
 def note_line(text: str) -> str:
@@ -26,14 +27,19 @@ def note_line(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` with everything that does not simply print shown as an escape."""
-    if text.isascii() and text.isprintable():
-        return text
-    return _HARMFUL.sub(_escape, text)
+    return text if text.isascii() and text.isprintable() else _harmful().sub(_escape, text)
+
+
+@cache
+def _harmful() -> re.Pattern[str]:
+    return re.compile(_HARMFUL)
 
 
 def wrapped(text: str, width: int = 80) -> list[str]:
     """Return a sentence as lines of at most `width` signs, if its words allow, later ones set in."""
-    return textwrap.wrap(text, width, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
+    from textwrap import wrap  # a trace has notes at times
+
+    return wrap(text, width, subsequent_indent="   ", break_long_words=False, break_on_hyphens=False)
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import trimmed
 from iptviz.engine.condition import clauses
+from iptviz.records import NamedTuple
 from iptviz.view.fates import ways_of
 from iptviz.view.labels import frontends_label, service_label, services_label
 from iptviz.view.ways import other_facts, usual_facts

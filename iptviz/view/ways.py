@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
@@ -11,6 +11,7 @@ from iptviz.kube.balance import balance_between
 from iptviz.kube.families import SERVICES
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
+from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact
 from iptviz.view.clients import clients_labels, clients_of
 from iptviz.view.deciders import decider_label

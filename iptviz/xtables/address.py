@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.numbers import read_uint
 
 

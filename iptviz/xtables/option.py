@@ -10,8 +10,8 @@ where it is absent. The rows of an extension stand in the order in which iptable
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.words import quote_word
 
 

@@ -7,8 +7,8 @@ table (`XT_CONTINUE` against a verdict in the kernel's `net/netfilter/xt_*.c`).
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.option import OptionTable, table_of
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.condition_kinds import BY_ROUTE
 from iptviz.engine.meanings.truth import Truth, either, known, question, quoted
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, full_mask
 from iptviz.xtables.values.addresses import show_network
 from iptviz.xtables.values.protocols import EXTENSION_HEADERS

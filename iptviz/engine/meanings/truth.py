@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.engine.host import Host

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.option import Option
 from iptviz.xtables.values.addresses import read_mask_length
 from iptviz.xtables.values.numbers import read_uint

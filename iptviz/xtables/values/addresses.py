@@ -7,8 +7,8 @@ iptables takes more than it prints: `10.1/16`, masks as addresses, numbers that 
 from __future__ import annotations
 
 import ipaddress
-from typing import NamedTuple
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, full_mask, parse_network, split_nat_range
 from iptviz.xtables.values.numbers import read_uint
 from iptviz.xtables.values.protocols import NatPorts, read_nat_ports, show_nat_ports, show_without_base

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.numbers import read_uint
 
 # As iptables-save prints them: as numbers, whatever was typed.

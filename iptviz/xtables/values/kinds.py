@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.values import addresses, headers, icmp, numbers, payload, protocols, times, words
 from iptviz.xtables.words import quote_word, save_string
 

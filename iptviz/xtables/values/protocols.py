@@ -7,8 +7,9 @@ Protocols as in Debian's and the kernel's `/etc/protocols`, of which iptables pr
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.numbers import Range, read_uint
 
 if TYPE_CHECKING:
