@@ -7,11 +7,12 @@ a trace takes to answer.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.dump.rule import Rule
 from iptviz.engine.matching import raw_chance
 from iptviz.intake.text import to_text
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.targets import target_spec
 

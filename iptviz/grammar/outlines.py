@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.segments import by_segments
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,9 @@ import re
 from functools import cache
 from itertools import chain as joined
 from itertools import product
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.kube.comments import read_comment
 from iptviz.kube.families import NODE_PORTS
 from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.records import NamedTuple
 from iptviz.xtables.values.protocols import LAST_PORT
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.grammar.outlines import HOLE, hole_of, parts_of, read_stretch, unquoted
+from iptviz.records import NamedTuple
 from iptviz.redact.pieces import pieces
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
@@ -13,6 +13,7 @@ from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.questions.services import is_uneven
+from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts, unfound
