@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
     from iptviz.engine.host import Host
     from iptviz.xtables.address import Network
 
@@ -29,6 +30,7 @@ _DISPATCHING = {
     "filter": rb"(?:KUBE-SERVICES|KUBE-EXTERNAL-SERVICES|KUBE-PROXY-FIREWALL) " + _ONE,
 }
 """Rules about one frontend alone, by table."""
+_NONE = b"(?!)"
 
 _ADDRESS = re.compile(
     rb"(?<![\w.:-])(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F:.]*:[0-9a-fA-F.]*)"
@@ -55,6 +57,7 @@ class Alike:
         self._dumps = dumps
         self._host = host
         self._networks = tuple(networks)
+        self._named: dict[tuple[Table, bytes], tuple[set[int], set[int]]] = {}
         self._holes = False
 
     @property
@@ -79,7 +82,7 @@ class Alike:
 
     @cached_property
     def _after_nat(self) -> tuple[list[int], list[int]]:
-        return self._cuts({**_DISPATCHING, "filter": b"(?!)"})
+        return self._cuts({**_DISPATCHING, "filter": _NONE})
 
     @cached_property
     def _beside_services(self) -> tuple[list[int], list[int]]:
@@ -89,16 +92,30 @@ class Alike:
         """Return where addresses and ports that rules name begin, and where they have ended."""
         addresses: set[int] = set()
         ports: set[int] = set()
-        for text in self._texts(skipped):
-            for found in _ADDRESS.finditer(text):
-                network, *bounds = _bounds(*found.groups())
-                self._holes |= network is not None and _has_holes(network)
-                addresses.update(bounds)
-            for found in _PORTS.finditer(text):
-                ports.update(_port_bounds(found[1] or found[2] or b""))
+        for dump in self._dumps:
+            for table in dump.tables.values():
+                found = self._named_in(table, skipped.get(table.name, _NONE))
+                addresses |= found[0]
+                ports |= found[1]
         for network in self._known_networks():
             addresses.update((network.value, network.value + _size(network)))
         return sorted(addresses), sorted(ports)
+
+    def _named_in(self, table: Table, skipped: bytes) -> tuple[set[int], set[int]]:
+        """Return the same of the rules of a table that are not left aside."""
+        key = table, skipped
+        if key not in self._named:
+            addresses: set[int] = set()
+            ports: set[int] = set()
+            for text in _texts(table, skipped):
+                for found in _ADDRESS.finditer(text):
+                    network, *bounds = _bounds(*found.groups())
+                    self._holes |= network is not None and _has_holes(network)
+                    addresses.update(bounds)
+                for found in _PORTS.finditer(text):
+                    ports.update(_port_bounds(found[1] or found[2] or b""))
+            self._named[key] = addresses, ports
+        return self._named[key]
 
     def _known_networks(self) -> Iterator[Network]:
         yield from self._networks
@@ -106,14 +123,13 @@ class Alike:
         if self._host.routes is not None:
             yield from (route.network for route in self._host.routes.routes)
 
-    def _texts(self, skipped: dict[str, bytes]) -> Iterator[bytes]:
-        """Yield the rules that are not left aside."""
-        for dump in self._dumps:
-            for table in dump.tables.values():
-                others = _rules_but(skipped.get(table.name, b"(?!)"))
-                for block in table.blocks():
-                    for start, end in table.lines_between(block, others):
-                        yield table.data[start:end]
+
+def _texts(table: Table, skipped: bytes) -> Iterator[bytes]:
+    """Yield the rules of a table that are not left aside."""
+    others = _rules_but(skipped)
+    for block in table.blocks():
+        for start, end in table.lines_between(block, others):
+            yield table.data[start:end]
 
 
 def _size(network: Network) -> int:
