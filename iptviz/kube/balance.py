@@ -32,8 +32,7 @@ class Balance(NamedTuple):
 
     That is what ten digits bring, or where those do not explain the deviation, what five do.
 
-    `rounded` says that the deviation is what five-digit probabilities bring, no more and no less; `even` that
-    nobody gets more or less than rounding explains.
+    `rounded` says that the deviation is what five-digit probabilities bring, no more and no less.
     """
 
     endpoints: int
@@ -42,7 +41,11 @@ class Balance(NamedTuple):
     deviation: Fraction
     allowed: Fraction
     rounded: bool
-    even: bool
+
+    @property
+    def even(self) -> bool:
+        """Whether nobody gets more or less than rounding explains."""
+        return self.deviation <= self.allowed
 
 
 def balance_of(shares: Sequence[Fraction]) -> Balance | None:
@@ -77,7 +80,6 @@ def _balance(endpoints: int, least: Fraction, most: Fraction) -> Balance:
         deviation=deviation,
         allowed=allowed,
         rounded=new < deviation <= allowed,
-        even=deviation <= allowed,
     )
 
 
