@@ -88,6 +88,20 @@ def cascade(chances: Iterable[Fraction], bits: int | None = None) -> tuple[list[
     return shares, left
 
 
+def walked_cascade(chances: Iterable[Fraction]) -> tuple[tuple[Fraction, ...], Fraction, bool]:
+    """Return shares and what is left as a walk through the rules has them, and whether they are exact.
+
+    Shares and leftover sum to 1 in any case.
+    """
+    left, shares, bits = CERTAIN, [], MOST_CASCADE_BITS
+    for chance in chances:
+        after, exact = remaining(left, chance, bits)
+        bits = bits if exact else MOST_ROUNDED_BITS
+        shares.append(times(left, chance) if exact else left - after)
+        left = after
+    return tuple(shares), left, bits == MOST_CASCADE_BITS
+
+
 @lru_cache(maxsize=8)
 def bounded_cascade(chances: tuple[Fraction, ...]) -> tuple[tuple[Fraction, ...], Fraction]:
     """Return as `cascade` does; what is left is rounded where it has got too long.

@@ -64,6 +64,7 @@ class FrontendAnswer(NamedTuple):
     chains keeps connections from endpoints. `unshared`: the dump does not print by what chance each endpoint is
     chosen, so that shares are not known; those that endpoints have here are no shares. `nat_unseen`: rules of nat
     that are not shown may lead them on. `unread`: a rule that is not understood decides who gets what share.
+    `rounded`: exact shares would have too many digits.
     """
 
     frontend: Frontend
@@ -84,6 +85,7 @@ class FrontendAnswer(NamedTuple):
     nat_unseen: bool = False
     unshared: bool = False
     unread: bool = False
+    rounded: bool = False
 
     @property
     def shares_known(self) -> bool:
@@ -153,6 +155,7 @@ class FrontendAnswers:
             depends=differs,
             plain=True,
             by_policy=differs,
+            rounded=not balancing.exact,
         )
 
     def _endpoints_of(
@@ -248,6 +251,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         nat_unseen=trace.nat_unseen,
         unshared=any(outcome.unshared for outcome in trace.outcomes),
         unread=differs and any(need.condition.kind == QUOTED for one in trace.outcomes for need in one.when),
+        rounded=trace.rounded,
     )
 
 

@@ -11,7 +11,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.engine.chance import CERTAIN, cascade
+from iptviz.engine.chance import CERTAIN, walked_cascade
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import MARK_MASQUERADE
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from iptviz.dump.table import Table
     from iptviz.kube.outcome import Needs
+
+    _Shares = tuple[tuple[Fraction, ...], Fraction, bool]
 
 # What may be missing is written `(?:...|)`: that takes less time than `(?:...)?`.
 _COMMENT = rb'(?:-m comment --comment (?:"[^"\\\n]*+"|[^"\s]++) |)'
@@ -67,7 +69,7 @@ class Mask(NamedTuple):
 
 
 class Balancing(NamedTuple):
-    """What a chain of endpoints does: shares and leftover sum to 1; `affinity` is in seconds.
+    """What a chain of endpoints does: shares and leftover sum to 1, `exact` or not; `affinity` is in seconds.
 
     `endpoints` are addresses and ports, None where a DNAT names none, as it does in all where it `names_ports`;
     each gets the one of `shares` (in (0, 1]) that stands at the same place.
@@ -76,6 +78,7 @@ class Balancing(NamedTuple):
     endpoints: tuple[tuple[str, int | None], ...]
     shares: tuple[Fraction, ...]
     leftover: Fraction
+    exact: bool
     masks: tuple[Mask, ...]
     affinity: int | None
     names_ports: bool
@@ -105,7 +108,7 @@ class PlainChains:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._shares: dict[tuple[bytes, ...], tuple[tuple[Fraction, ...], Fraction] | None] = {}
+        self._shares: dict[tuple[bytes, ...], _Shares | None] = {}
         self._masks: dict[bytes, Needs] = {}
         self._balancing: dict[tuple[str, str], Balancing | None] = {}
 
@@ -168,8 +171,8 @@ class PlainChains:
                 onward = to_text(target)
         return External(onward, bool(masquerade), bool(local_only))
 
-    def _shares_of(self, chances: tuple[bytes, ...]) -> tuple[tuple[Fraction, ...], Fraction] | None:
-        """Return the shares of a cascade, and what it leaves; clusters have few different cascades.
+    def _shares_of(self, chances: tuple[bytes, ...]) -> _Shares | None:
+        """Return the shares of a cascade, what it leaves, and whether they are exact; clusters have few of them.
 
         None where a chance is no number, or where nothing reaches a way: that is no endpoint to the engine, or a
         fault that it tells.
@@ -192,12 +195,12 @@ class PlainChains:
         return self._masks[match[0]]
 
 
-def _cascade(chances: tuple[bytes, ...]) -> tuple[tuple[Fraction, ...], Fraction] | None:
+def _cascade(chances: tuple[bytes, ...]) -> _Shares | None:
     try:
-        shares, leftover = cascade([random_chance(to_text(text)) if text else CERTAIN for text in chances])
+        found = walked_cascade(random_chance(to_text(text)) if text else CERTAIN for text in chances)
     except ValueError:
         return None
-    return (tuple(shares), leftover) if all(shares) else None
+    return found if all(found[0]) else None
 
 
 class _Lines:

@@ -316,6 +316,9 @@ def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) ->
     yield from reading.gaps(dump)
     yield from (collision(first, other) for first, other in rules.contested())
     yield from leftovers.left(dump, node.tables_beyond(dump.family))
+    for port in found:
+        if port.usual.rounded:
+            yield remark("shares-rounded-at", frontend=port.usual.frontend.text)
     if not found or mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness
 

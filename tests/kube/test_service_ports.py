@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.engine.chance import total
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.frontend_answer import FrontendAnswers, answer_of_trace
 from iptviz.kube.naming import Naming
@@ -54,6 +55,15 @@ def test_plain_chains_are_read_as_the_engine_follows_them(path: Path) -> None:
 def test_generated_chains_are_read_as_the_engine_follows_them(options: dict[str, object], era: str) -> None:
     cluster = kubeproxy.numbered(3, 3, era=era, **options)  # type: ignore[arg-type]
     assert both_ways(iptviz.load(kubeproxy.saved(cluster).encode())) >= 3
+
+
+def test_shares_of_thousands_are_rounded_as_the_engine_rounds_them() -> None:
+    dump = iptviz.load(kubeproxy.saved(kubeproxy.numbered(1, 4_600, node_ports=False)).encode())
+    assert both_ways(dump) == 1
+    (answer,) = (answer for port in ports_of(dump) for answer in port.answers)
+    assert answer.rounded
+    assert total(end.share for end in answer.endpoints) == 1
+    assert "shares-rounded-at" in {note.id for note in iptviz.services(dump).notes}
 
 
 ODD = {

@@ -305,6 +305,15 @@ def test_numbers_and_words_of_iptables_stay(rule: str) -> None:
     assert f"-A INPUT {rule}\n" in in_pseudonyms(f"-A INPUT {rule}")
 
 
+def test_a_rule_whose_last_option_lost_its_value_is_redacted() -> None:
+    rules = (
+        '*nat\n-A KUBE-SEP-A -p tcp -m comment --comment "shop/web" -m tcp -j DNAT --to-destination\nCOMMIT\n'
+    )
+    text = bytes(redacted(iptviz.load(rules.encode()))[0]).decode()
+    assert text.rstrip().splitlines()[-2].endswith(" -m tcp -j DNAT --to-destination")
+    assert "shop" not in text
+
+
 def test_ports_of_a_range_become_ports() -> None:
     rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination 203.0.113.1-203.0.113.9:80-90\nCOMMIT\n"
     text = bytes(redacted(iptviz.load(rules.encode()))[0]).decode()
