@@ -261,3 +261,16 @@ def test_an_ordinary_dump_takes_no_more_memory_than_the_reference_says(name: str
     limit = ordinary.stat().st_size // MEGABYTE + 1
     ended = run(ORDINARY[name], str(ordinary), limit, START + int(factors()[name] * limit * MEGABYTE))
     assert ended.status == 0, ended.said
+
+
+@only_linux
+@pytest.mark.parametrize("name", ["trace", "services"])
+def test_many_endpoints_take_no_more_memory_than_the_reference_says(name: str, tmp_path: Path) -> None:
+    path, endpoints = tmp_path / "dump", 2_000
+    path.write_text(saved(numbered(1, endpoints)), encoding="utf-8")
+    text = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
+    found = re.search(r"endpoints each takes up to ([\d,]+) bytes more", text)
+    assert found
+    target = ("10.96.1.0",) if name == "trace" else ()
+    ended = run((name, *target), str(path), 8, START + endpoints * int(found[1].replace(",", "")))
+    assert ended.status == 0, ended.said
