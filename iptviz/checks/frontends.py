@@ -48,7 +48,7 @@ def check(node: Examined) -> Iterator[Finding]:
         (port, answer.frontend) for port, answer in answers if _is_short(answer)
     ])  # fmt: skip
     yield from _told(existing_udp_flows, [
-        (port, port.usual.frontend) for port in node.ports if port.protocol == "udp" and port.all_endpoints
+        (port, port.usual.frontend) for port in node.ports if port.protocol == "udp" and port.has_endpoints
     ])  # fmt: skip
 
 

@@ -143,11 +143,12 @@ def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
     usual = answers[0]
     name = service.text or usual.chain or usual.frontend.text
     # Up to 1.9 the chain of a service without endpoints is empty.
-    refused = any(answer.verdict for answer in answers) and not any(answer.endpoints for answer in answers)
+    endless = not port.has_endpoints
+    refused = endless and any(answer.verdict for answer in answers)
     alike: dict[tuple[str, str, str, bool], list[FrontendAnswer]] = {}
     troubles: dict[str, Diagnosis] = {}
     for answer in answers:
-        if what := _trouble(answer, first=answer is usual, refused=refused, endless=not port.all_endpoints):
+        if what := _trouble(answer, first=answer is usual, refused=refused, endless=endless):
             policy = _policy(answer) if what is local_drop else ""
             troubles[what.id] = what
             outside = answer.by_policy and what is connections_lost
@@ -172,22 +173,17 @@ def _uneven(port: ServicePort, name: str, *, complete: bool) -> Iterator[Finding
         if answer.chain in seen:
             continue
         seen.add(answer.chain)
-        balance = _balance(answer)
         whole = answer.settled and not (answer.leftover or answer.flawed or answer.taken_by)
-        if balance is not None and whole and shares_unevenly(answer):
+        if whole and shares_unevenly(answer):
             yield found(uneven_shares, [answer.frontend.rule], complete=complete, service=port.service,
-                names=(name,), balance=balance, of_outside=answer.by_policy,
+                names=(name,), balance=_balance(answer), of_outside=answer.by_policy,
             )  # fmt: skip
 
 
 def shares_unevenly(answer: FrontendAnswer) -> bool:
     """Whether endpoints share less evenly than kube-proxy's rounding explains, or not all connections."""
-    balance = _balance(answer)
-    return (
-        balance is not None
-        and not answer.unseen
-        and (bool(answer.leftover) or not (balance.even or balance.rounded))
-    )
+    balance = None if answer.unseen else _balance(answer)
+    return balance is not None and (bool(answer.leftover) or not (balance.even or balance.rounded))
 
 
 def _balance(answer: FrontendAnswer) -> Balance | None:

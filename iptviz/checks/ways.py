@@ -72,7 +72,7 @@ def _on_the_way(node: Examined, nat: Table) -> Iterator[Finding]:
     """Yield what is wrong within the chains of services, case by case."""
     for port in node.ports:
         # Up to 1.9 the chain of a service without endpoints is empty.
-        refused = any(answer.verdict for answer in port.answers) and not port.all_endpoints
+        refused = any(answer.verdict for answer in port.answers) and not port.has_endpoints
         for answer in port.answers:
             taken = answer.taken_by and not answer.depends
             if answer.plain or taken or answer.frontend.rule.table is not nat:
