@@ -38,7 +38,12 @@ def _answer(words: list[str]) -> None:
     if not answer_plainly(words):
         from iptviz.cli.app import app
 
-        app(prog_name="iptviz")
+        try:
+            app(prog_name="iptviz")
+        except OSError as error:  # the help of a command, which typer writes
+            from iptviz.cli.ending import fail_to_write
+
+            fail_to_write(error)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,14 @@ def test_an_output_that_takes_nothing_is_no_bug_of_the_program(end: str) -> None
     assert "bug" not in done.stderr
 
 
+@pytest.mark.parametrize("asked", ["--help", "services --help", "--version"])
+@pytest.mark.parametrize("end", [FULL])
+def test_help_that_cannot_be_written_is_no_bug_either(asked: str, end: str) -> None:
+    done = start(shell=f'"$@" {asked} {end}')
+    assert done.returncode == 2
+    assert done.stderr == "iptviz: standard output: cannot be written: no space left on device\n"
+
+
 # --- formats and files ------------------------------------------------------------------------------------
 
 

@@ -62,6 +62,12 @@ def tell_version() -> NoReturn:
     tell(lambda: f"iptviz {__version__}\n")
 
 
+def fail_to_write(error: OSError) -> NoReturn:
+    """Say why standard output cannot be written, and exit."""
+    drop_standard_output()
+    raise SystemExit(_fail(f"standard output: cannot be written: {(error.strerror or str(error)).lower()}"))
+
+
 def _fail(message: str) -> int:
     from iptviz.view.text import printable
 

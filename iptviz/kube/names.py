@@ -12,6 +12,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from iptviz.intake.text import to_bytes
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.records import NamedTuple
 
@@ -73,7 +74,7 @@ def suffixes(namespace: str, name: str, port_name: str, protocol: str, endpoint:
 
 
 def _suffix(text: str) -> str:
-    return base32(_sha256()(text.encode()).digest())
+    return base32(_sha256()(to_bytes(text)).digest())
 
 
 @cache

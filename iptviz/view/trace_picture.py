@@ -152,9 +152,13 @@ class _FrontendPainter:
                 lines = self._endpoint_lines(chain, ends, counts)
                 bar = next((count.bar for count in counts if count.bar), None)
                 kind, small = self._kind(ends), (printable(chain),)
-                yield Box(chain_id(chain), kind, lines, _raw(*rules), bar, small)
+                yield Box(self._endpoints_id(chain), kind, lines, _raw(*rules), bar, small)
         yield from self._folded_box()
         yield from self._ends()
+
+    def _endpoints_id(self, chain: str) -> str:
+        """Return the id of the box of a chain's endpoints: rules of the dispatching chain may have their own."""
+        return f"endpoints/{chain}" if chain == self.entry else chain_id(chain)
 
     def _counts_at(self, ends: list[Endpoint]) -> list[Count]:
         """Return what counters saw of the rules that lead to one endpoint."""
@@ -243,14 +247,15 @@ class _FrontendPainter:
                 yield self._jump(rule)
 
     def _jump(self, rule: Rule) -> Link:
-        head = rule.jump or ""
+        head = rule.jump or rule.chain
         weight = max((float(carried.get(rule, 0)) for carried in self.carried), default=0.0)
         if head in self.folded:
             hidden = (end.share for end in self.service.usual.endpoints if end.rule.chain in self.folded)
             return Link(
                 chain_id(rule.chain), f"folded/{self.service.chain}", (), "jump", float(total(hidden))
             )
-        return Link(chain_id(rule.chain), chain_id(head), self._jump_lines(rule), "jump", weight, _raw(rule))
+        to = self._endpoints_id(head)
+        return Link(chain_id(rule.chain), to, self._jump_lines(rule), "jump", weight, _raw(rule))
 
     def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
         truth = rule_truth(compiled(rule), self.service.packet)

@@ -314,6 +314,19 @@ def test_a_rule_whose_last_option_lost_its_value_is_redacted() -> None:
     assert "shop" not in text
 
 
+@pytest.mark.parametrize("ports", [False, True])
+def test_a_name_or_an_address_that_is_no_utf_8_is_redacted(ports: bool) -> None:
+    rules = b"""*nat
+-A KUBE-SERVICES -d 10.0.0.1/32 -p tcp -m comment --comment "shop/w\xff:http cluster IP" -m tcp --dport 80 -j KUBE-SVC-X
+-A KUBE-SEP-WXKA2BRJ3JXZVXJB -p tcp -m comment --comment "shop/web" -m tcp -j DNAT --to-destination 10.244.1\xff.9:8080
+COMMIT
+"""
+    text = bytes(redacted(iptviz.load(rules), ports=ports)[0])
+    assert b"\xff" not in text
+    assert b"shop" not in text
+    assert text.count(b"-A KUBE-S") == 2
+
+
 def test_ports_of_a_range_become_ports() -> None:
     rules = "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j DNAT --to-destination 203.0.113.1-203.0.113.9:80-90\nCOMMIT\n"
     text = bytes(redacted(iptviz.load(rules.encode()))[0]).decode()

@@ -26,6 +26,7 @@ from iptviz.terminal import Style
 from iptviz.view.nodes import Bar
 from iptviz.view.picture import Box, Link, Picture
 from iptviz.view.text import printable
+from iptviz.view.trace_picture import trace_picture
 from tests.conftest import ROOT
 from tests.kubeproxy import numbered, saved
 from tests.program import run
@@ -178,6 +179,30 @@ def test_who_does_not_get_a_fair_share_is_told_apart_by_shape_and_colour() -> No
 
 
 @needs_dot
+@pytest.mark.parametrize("target", ["10.96.0.20", "10.96.0.0:80"])
+@pytest.mark.parametrize(
+    "more", ["", "-A KUBE-SERVICES -d 10.96.0.0/24 -p tcp -j DNAT --to-destination 10.20.0.8:80\n"]
+)
+def test_what_dispatching_rules_send_away_themselves_has_a_box_of_its_own(target: str, more: str) -> None:
+    dump = iptviz.load(
+        f"""*nat
+:PREROUTING ACCEPT [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-67NZLRHBNDSAWJRO - [0:0]
+-A PREROUTING -j KUBE-SERVICES
+-A KUBE-SERVICES -d 10.96.0.0/24 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.20.0.9:80
+{more}-A KUBE-SERVICES -d 10.96.0.20/32 -p tcp -m comment --comment "shop/web cluster IP" -m tcp --dport 80 -j KUBE-SVC-67NZLRHBNDSAWJRO
+COMMIT
+""".encode()
+    )
+    picture = trace_picture(iptviz.trace(dump, target))
+    ids = [box.id for box in picture.boxes]
+    assert len(ids) == len(set(ids))
+    assert {end for link in picture.links for end in (link.tail, link.head)} <= set(ids)
+    assert any("10.20.0.9:80" in box.lines for box in picture.boxes)
+    assert "10.20.0.9:80" in mermaid(picture)
+
+
 def test_a_packet_goes_down() -> None:
     asked = {"dst": "203.0.113.10", "protocol": "tcp", "dport": 80, "mark": 0}
     result = iptviz.packet(iptviz.load(DUMP), **asked)  # type: ignore[arg-type]
