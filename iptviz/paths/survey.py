@@ -88,7 +88,7 @@ class Survey:
     def few(self) -> int:
         """How many packets are followed one by one before dumps are searched for what tells them apart."""
         tables = [table for dump in self.evidence.dumps for table in dump.tables.values()]
-        size = sum(end - start for table in tables for start, end in table.blocks())
+        size = sum(end - start for table in tables for start, end in table.rest())
         return FEW if size > _LARGE else SINGLE
 
     @property
@@ -219,7 +219,7 @@ class _Finding:
         return entries
 
 
-_LARGE = 1 << 18
+_LARGE = 1 << 19
 """Bytes of rules that take as long to be searched as ten packets to be followed."""
 
 _MOST_HOSTS = 8
