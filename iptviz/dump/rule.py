@@ -84,6 +84,11 @@ class Rule:
         return _COUNTERS.sub("", raw, count=1) if raw.startswith("[") else raw
 
     @property
+    def start(self) -> int:
+        """Where the rule begins in the text, in bytes."""
+        return self._span[0]
+
+    @property
     def line(self) -> int:
         """The rule's line in the dump, counted from 1."""
         return self.table.lines.at(self._span[0])

@@ -161,15 +161,18 @@ class Table:
     @property
     def rule_count(self) -> int:
         """How many rules the table holds."""
-        return self._count(self._section.blocks)
+        return sum(map(self._count, self._section.blocks))
 
-    def count_of(self, chain: str) -> int:
-        """Return how many rules `chain` holds."""
-        return self._count(self.runs_of(chain))
+    def rule_counts(self) -> dict[str, int]:
+        """Return how many rules each chain has that has any."""
+        found: dict[bytes, int] = {}
+        for chain, span in self._section.each_run():
+            found[chain] = found.get(chain, 0) + self._count(span)
+        return {to_text(chain): count for chain, count in found.items()}
 
-    def _count(self, spans: Sequence[Span]) -> int:
-        """Return how many lines there are in stretches of whole lines, of which the last may lack its end."""
-        return sum([self.data.count(b"\n", *span) + (self.data[span[1] - 1] != _NEWLINE) for span in spans])
+    def _count(self, span: Span) -> int:
+        """Return how many lines there are in a stretch of whole lines, of which the last may lack its end."""
+        return self.data.count(b"\n", *span) + (self.data[span[1] - 1] != _NEWLINE)
 
     @cached_property
     def shown(self) -> Shown:

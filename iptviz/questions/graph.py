@@ -151,10 +151,10 @@ def _nodes(dump: Dump, tables: Iterable[str], found: list[Jump]) -> Iterator[Cha
     missing = {jump.head for jump in found}
     for name in tables:
         table = dump.tables[name]
-        policies = table.policies()
+        policies, counts = table.policies(), table.rule_counts()
         for chain in table.chain_names():
             missing.discard((name, chain))
-            yield ChainNode(name, chain, policies.get(chain), table.count_of(chain), present=True)
+            yield ChainNode(name, chain, policies.get(chain), counts.get(chain, 0), present=True)
     yield from (ChainNode(*place, None, 0, present=False) for place in sorted(missing))
 
 

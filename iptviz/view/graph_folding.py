@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from heapq import nsmallest
+from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from iptviz.intake.remark import remark
@@ -27,6 +29,9 @@ MOST_ALIKE = 6
 
 MOST_NODES = 120
 """More nodes than this are not drawn: a picture of them could not be read."""
+
+_MOST_NAMED = 3
+"""Lines of so many rules are named; of the others it is told how many they are."""
 
 _STEM = re.compile(r"(.*[-_])[A-Za-z0-9+]*[A-Z0-9][A-Za-z0-9+]*|(.*[-_]).{8,}")
 
@@ -59,11 +64,12 @@ class GraphLink(NamedTuple):
     @property
     def text(self) -> str:
         """How many rules they are, and where."""
-        lines = sorted(rule.line for rule in self.rules)
-        if len(lines) == 1:
+        first = nsmallest(_MOST_NAMED, self.rules, key=attrgetter("start"))
+        lines = [str(rule.line) for rule in first]
+        if len(self.rules) == 1:
             return f"line {lines[0]}"
-        shown = ", ".join(map(str, lines[:3])) + (", ..." if len(lines) > 3 else "")
-        return f"{counted(len(lines), 'rule')}: lines {shown}"
+        more = [] if len(self.rules) == len(first) else ["..."]
+        return f"{counted(len(self.rules), 'rule')}: lines {', '.join([*lines, *more])}"
 
 
 class ShownGraph(NamedTuple):
