@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from iptviz.engine.chance import CERTAIN, cascade, trimmed
+from iptviz.engine.chance import CERTAIN, cascade, trimmed, walked_cascade
 from iptviz.engine.matching import raw_chance
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.records import NamedTuple
@@ -117,7 +117,7 @@ def endpoint_shares(rules: Iterable[Rule]) -> dict[Rule, Fraction]:
             chances[rule] = raw_chance(compiled(rule))
         elif not _lets_pass(rule, leads=leads):
             break
-    return dict(zip(chances, cascade(chances.values())[0], strict=True))
+    return dict(zip(chances, walked_cascade(chances.values())[0], strict=True))
 
 
 def _by_chance_alone(rule: Rule) -> bool:
