@@ -30,6 +30,7 @@ ORDER = (
     {"jumps", "kube"},
     {"paths"},
     {"checks"},
+    {"compare"},
     {"redact"},
     {"questions"},
     {"documents"},

@@ -1,0 +1,109 @@
+"""The normal form of a service port: what it does, whoever tells it, in values that compare.
+
+Rules of a dump tell one (`iptviz.compare.of_rules`), and the API does (`iptviz.compare.of_api`). What a source
+does not tell is None, or stands in `untold`: it differs from nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from iptviz.records import NamedTuple
+from iptviz.xtables.address import join_endpoint
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from iptviz.kube.names import ServiceName
+    from iptviz.kube.outcome import Needs
+    from iptviz.paths.fares import Fare
+
+Untold = Literal["port", "kind", "endpoints", "shares"]
+"""What a source may leave open of a frontend: its port; whether it is an external IP or a load balancer's;
+whether there are more endpoints; what share each gets."""
+
+
+class EndpointForm(NamedTuple):
+    """An endpoint and the share (in [0, 1]) of new connections that it gets, None where that is not told."""
+
+    address: str
+    port: int | None
+    share: Fraction | None
+
+    @property
+    def text(self) -> str:
+        """The endpoint as people write it."""
+        return join_endpoint(self.address, self.port)
+
+
+class FrontendForm(NamedTuple):
+    """One frontend of a service port, and what it does with new connections.
+
+    `address` is None for a node port, which answers at the addresses that `at_addresses` says: those alone (True)
+    or all but those, at all where it is None. `endpoints` stand in the order of the rules; they and `leftover`
+    sum to 1 where shares are told. `verdict` is REJECT or DROP for what gets none. `masquerade` has conditions
+    of each rule that masquerades, none for always. `local_only`: outside clients get this node's endpoints
+    alone. `reached` says how clients fare.
+
+    The API alone leaves a choice: `choices` are sets of endpoints, as texts, that would be as right as
+    `endpoints`; `may_be_fewer`: so would some of them be.
+
+    `line` is where the dump says it, None elsewhere.
+    """
+
+    kind: str
+    address: str | None
+    port: int | None
+    protocol: str
+    endpoints: tuple[EndpointForm, ...]
+    leftover: Fraction | None
+    verdict: str | None
+    local_only: bool | None
+    masquerade: tuple[Needs, ...] | None = None
+    at_addresses: tuple[bool, tuple[str, ...]] | None = None
+    reached: tuple[Fare, ...] | None = None
+    untold: frozenset[Untold] = frozenset()
+    choices: tuple[frozenset[str], ...] = ()
+    may_be_fewer: bool = False
+    chain: str | None = None
+    line: int | None = None
+
+    @property
+    def at(self) -> str:
+        """Address and port as people write them: `10.96.0.1:443`, `:30080` for a node port."""
+        return join_endpoint(self.address or "", self.port)
+
+
+class PortForm(NamedTuple):
+    """One port of one service. Its frontends stand in the order of their kinds, the cluster IP first.
+
+    `suffix` is the hash that kube-proxy's chains have of it, empty where no chain tells it. `affinity` is in
+    seconds, None without any; a policy is None where nothing shows it. `source_ranges` are None where no rule
+    could show them; empty: all are admitted. `health_check` is a node port. `properties_told`: whether there is
+    a rule that would show an affinity.
+    """
+
+    service: ServiceName
+    protocol: str
+    frontends: tuple[FrontendForm, ...]
+    affinity: int | None
+    internal_policy: str | None
+    external_policy: str | None
+    source_ranges: frozenset[str] | None
+    health_check: int | None
+    suffix: str = ""
+    properties_told: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name as people write it, or what stands in for it."""
+        first = self.frontends[0]
+        return self.service.text or first.chain or f"{first.at}/{self.protocol}"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """By what it is the same port elsewhere: its name; without one its hash, or where it is reached."""
+        service = self.service
+        if service.text:
+            return (*service[:3], self.protocol)
+        return ("", "", self.suffix or self.name, self.protocol)
