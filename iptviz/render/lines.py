@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.render.room import columns_of, hung, padded
 from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
+from iptviz.view.changes import Changes
 from iptviz.view.text import note_line
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from iptviz.render.room import StyledLine
     from iptviz.terminal import Style
     from iptviz.view.blocks import Block, Fact, View
+    from iptviz.view.changes import ChangeLine
 
 GAP = "   "
 """Between what stands side by side."""
@@ -48,6 +50,8 @@ def terminal_text(
                 return _fact_lines(block.facts, good, style)
             case Notes():
                 return _note_lines(block.texts, note, style)
+            case Changes():
+                return _change_lines(block.lines, style)
             case _:
                 return ()
 
@@ -58,7 +62,7 @@ def terminal_text(
                 above += _fitting(heading(block), style)
                 continue
             first, *others = tree(block) if isinstance(block, Tree) else [lines(block)]
-            if isinstance(block, Tree | Facts):
+            if isinstance(block, Tree | Facts | Changes):
                 yield (*above, *first)
             else:
                 yield above
@@ -90,6 +94,21 @@ def _fact_lines(facts: tuple[Fact, ...], good: str, style: Style) -> Iterator[St
         beside = styles["bad"] if fact.mood == "bad" else "bold"
         label = padded(fact.label, width, style) + "  "
         yield from hung([(label, beside)], [(fact.text, styles[fact.mood])], style)
+
+
+_SIGNED = {"+": "green", "-": "red", "~": "yellow", "": ""}
+"""The colour of a line of what changed, by its sign."""
+
+
+def _change_lines(lines: Iterable[ChangeLine], style: Style) -> Iterator[StyledLine]:
+    """Yield the lines of what changed; words that differ stand out by colour."""
+    for line in lines:
+        how = "bold red" if line.is_bad else _SIGNED[line.sign]
+        blanks = "  " * line.depth
+        place = [(f"{GAP}({line.place})", "dim")] if line.place else []
+        pieces = [(text, f"{how} bold reverse".strip() if differs else how) for text, differs in line.pieces]
+        sign = f"{line.sign or ' '} " if line.sign or line.depth else ""
+        yield from hung([(blanks + sign, how)], [*pieces, *place], style, [(f"{blanks}    ", "")])
 
 
 def _parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:

@@ -16,12 +16,13 @@ from iptviz.view.numbers import percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.view.changes import Changes
     from iptviz.view.nodes import Columns, LetteredCase, Mood, Node
     from iptviz.view.picture import Picture
 
     BlockKind = TypeVar("BlockKind")
     Block: TypeAlias = (
-        "Heading | Tree | Table | Facts | Notes | Figure | Rules | Findings | Answers | Listing | ChainBrowser"
+        "Heading | Tree | Table | Facts | Notes | Changes | Figure | Rules | Findings | Answers | Listing | ChainBrowser"
         " | File"
     )
 
