@@ -26,7 +26,7 @@ PropertyKind = Literal[
 """The first five are of frontends, the others of the whole port."""
 
 NotCompared = Literal[
-    "endpoints", "shares", "port", "kind", "masquerade", "local only", "reached",
+    "frontends", "endpoints", "shares", "port", "kind", "masquerade", "local only", "reached",
     "affinity", "internal policy", "external policy", "source ranges", "health check",
 ]  # fmt: skip
 """What may not be compared because one side does not tell it."""
