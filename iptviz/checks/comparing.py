@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from iptviz.intake.remark import Remark
+
 SIDES = {"old": "OLD", "new": "NEW"}
 """What answers call the two sides of a comparison, as the usage does."""
 
@@ -30,7 +32,9 @@ def _services_not_compared(*, side: str, source: str, mode: str) -> str:
     return f"services: {SIDES[side]} ({source}) does not show them: {sentence(mode_remark(mode))}"
 
 
-def _table_not_compared(*, family: str, table: str, chains: Sequence[str] | None, sides: Sequence[str], why: str) -> str:
+def _table_not_compared(
+    *, family: str, table: str, chains: Sequence[str] | None, sides: Sequence[str], why: str
+) -> str:
     from iptviz.checks.wording import listed
 
     which = f"table {table}" if chains is None else f"{table} {listed(chains, _MOST_CHAINS)}"
@@ -85,6 +89,12 @@ def _local_set_aside(*, count: int) -> str:
     return f"{count:,} difference{'' if count == 1 else 's'} that local policies or the node's own addresses explain left out (--ignore-local)"
 
 
+def _eras_differ(*, old: Remark, new: Remark) -> str:
+    from iptviz.checks.wording import sentence
+
+    return f"{sentence(old)} in OLD, {sentence(new)} in NEW"
+
+
 REMARKS: dict[str, str | Callable[..., str]] = {
     "dump-on-one-side": _dump_on_one_side,
     "evidence-on-one-side": _evidence_on_one_side,
@@ -96,5 +106,5 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "only-namespace": "services of other namespaces, other chains and rules, findings of check (--namespace {namespace})",
     "local-set-aside": _local_set_aside,
     "backends-differ": "written by different backends: OLD {old}, NEW {new}",
-    "eras-differ": "OLD: {old}; NEW: {new}",
+    "eras-differ": _eras_differ,
 }

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import sentences
 from iptviz.documents.differing import property_text, reached_text
-from iptviz.documents.shapes import Shape, decider_shape, dump_shape, findings_shape, mode_shape, service_shape
+from iptviz.documents.shapes import (
+    Shape,
+    decider_shape,
+    dump_shape,
+    findings_shape,
+    mode_shape,
+    service_shape,
+)
 from iptviz.questions.diff import tells
 
 if TYPE_CHECKING:
@@ -43,7 +50,9 @@ def document(result: DiffResult) -> Shape:
         "findings_changed": [
             {"old": old, "new": new}
             for pair in result.pairs
-            for old, new in zip(_changed_at(result.old, pair, 0), _changed_at(result.snapshot, pair, 1), strict=True)
+            for old, new in zip(
+                _changed_at(result.old, pair, 0), _changed_at(result.snapshot, pair, 1), strict=True
+            )
         ],
         "packet": None if result.fates is None else packet_shape(result.fates),
         "equivalent": list(map(equivalent_shape, result.equivalences)) or None,
@@ -147,7 +156,9 @@ def _changed(port: ChangedPort) -> Iterator[Shape]:
                 if one.kind == "endpoint port"
             ],
             "shares_changed": [_share(one) for one in differing if one.kind == "share"],
-            "frontends_added": [form_shape(one.new) for one in differing if one.kind == "frontend added" and one.new],
+            "frontends_added": [
+                form_shape(one.new) for one in differing if one.kind == "frontend added" and one.new
+            ],
             "frontends_removed": [
                 form_shape(one.old) for one in differing if one.kind == "frontend removed" and one.old
             ],
@@ -186,11 +197,21 @@ def _ends(differing: Iterable[PortDifference], kind: str) -> list[str]:
 
 def _share(one: EndpointDifference) -> Shape:
     end = one.new or one.old
-    return {"endpoint": end and end.text, "old": _exact(one.old), "new": _exact(one.new), "follows": one.follows}
+    return {
+        "endpoint": end and end.text,
+        "old": _exact(one.old),
+        "new": _exact(one.new),
+        "follows": one.follows,
+    }
 
 
 def _reached(one: ReachedDifference) -> Shape:
-    return {"clients": list(one.clients), "old": _fare(one.old), "new": _fare(one.new), "text": reached_text(one)}
+    return {
+        "clients": list(one.clients),
+        "old": _fare(one.old),
+        "new": _fare(one.new),
+        "text": reached_text(one),
+    }
 
 
 def _fare(fare: Fare) -> Shape:

@@ -67,7 +67,9 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
         "mark_bits": outcome.packet.mark.label,
-        "path": [step_shape(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps],
+        "path": [
+            step_shape(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps
+        ],
         "path_complete": complete,
         "path_of": [condition_shape(need) for need in outcome.client],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.checks.era import era_remark
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import findings_among
 from iptviz.checks.registry import examine
@@ -13,6 +14,7 @@ from iptviz.compare.ports import compared
 from iptviz.errors import near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
+from iptviz.kube.era import era_of
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -164,7 +166,7 @@ def diff(
         before,
         after,
         tuple(found),
-        (*left_out, *_not_asked(asked)),
+        (*left_out, *_uncompared(found), *_not_asked(asked)),
         tuple(_notes(found, asked)),
         namespace,
     )
@@ -227,7 +229,9 @@ def _examined(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> 
     )
     evidence = evidence_of(node, dump.family, Beside())
     followed = stepwise(ports, FOLLOWING, progress, _READING, _CHECKING)
-    return Examined(node, dump, rules, ports, reached_in(rules, followed, evidence, by_decider=True), evidence)
+    return Examined(
+        node, dump, rules, ports, reached_in(rules, followed, evidence, by_decider=True), evidence
+    )
 
 
 def _chains(nodes: tuple[Snapshot, Snapshot], pair: Pair, ports: PortChanges | None) -> ChainChanges:
@@ -256,6 +260,19 @@ def _lines(ports: Sequence[PortForm]) -> frozenset[int]:
 # --- what is said beside the differences -----------------------------------------------------------------------
 
 
+def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
+    """Yield what one side does not show, or both do not."""
+    for pair in pairs:
+        family = pair.new.family
+        for what, count in pair.ports.not_compared.items() if pair.ports else ():
+            yield remark("property-not-compared", what=what, count=count, family=family)
+        if pair.chains:
+            for one in pair.chains.uncompared:
+                yield remark("table-not-compared", family=family, **one._asdict())
+            for fact, sides in pair.chains.untold:
+                yield remark("fact-not-compared", fact=fact, sides=sides)
+
+
 def _not_asked(asked: _Asked) -> Iterator[Item]:
     if asked.namespace is not None:
         yield remark("only-namespace", namespace=asked.namespace)
@@ -264,6 +281,13 @@ def _not_asked(asked: _Asked) -> Iterator[Item]:
 
 
 def _notes(pairs: Sequence[PairDiff], asked: _Asked) -> Iterator[Item]:
+    for pair in pairs:
+        backends = [dump.backend for dump in pair[:2]]
+        if None not in backends and backends[0] != backends[1]:
+            yield remark("backends-differ", old=backends[0], new=backends[1])
+        eras = [era_of(dump) for dump in pair[:2]]
+        if all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
+            yield remark("eras-differ", old=era_remark(eras[0]), new=era_remark(eras[1]))
     if count := sum(pair.set_aside for pair in pairs):
         yield remark("local-set-aside", count=count)
     if asked.namespace is not None and not any(sum(pair.counts) for pair in pairs):

@@ -31,7 +31,9 @@ def paired(old: Snapshot, new: Snapshot) -> tuple[Pair, ...]:
         DumpError: no family of addresses is on both sides.
     """
     families = dict.fromkeys(dump.family for dump in (*new.dumps, *old.dumps))
-    pairs = tuple(pair for family in families for pair in _of_family(_dumps(old, family), _dumps(new, family)))
+    pairs = tuple(
+        pair for family in families for pair in _of_family(_dumps(old, family), _dumps(new, family))
+    )
     if not pairs:
         raise DumpError(
             f"cannot compare {old.dump.family} rules with {new.dump.family} rules",
@@ -64,7 +66,11 @@ def unpaired(old: Snapshot, new: Snapshot, pairs: Sequence[Pair]) -> Iterator[It
         for dump in node.dumps:
             if id(dump) not in taken:
                 yield remark(
-                    "dump-on-one-side", side=side, family=dump.family, backend=dump.backend, source=dump.source
+                    "dump-on-one-side",
+                    side=side,
+                    family=dump.family,
+                    backend=dump.backend,
+                    source=dump.source,
                 )
 
 
@@ -78,7 +84,9 @@ def with_shared_evidence(old: Snapshot, new: Snapshot) -> tuple[Snapshot, Snapsh
         side: tuple(kind for kind in _DECIDING if kind in own - other)
         for side, own, other in (("old", kinds[0], kinds[1]), ("new", kinds[1], kinds[0]))
     }
-    said = tuple(remark("evidence-on-one-side", side=side, kinds=found) for side, found in lone.items() if found)
+    said = tuple(
+        remark("evidence-on-one-side", side=side, kinds=found) for side, found in lone.items() if found
+    )
     dropped = {kind for found in lone.values() for kind in found}
     return _without(old, dropped), _without(new, dropped), said
 
