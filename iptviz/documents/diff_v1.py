@@ -105,22 +105,9 @@ def _port(port: PortForm) -> Shape:
     return {
         "service": service_shape(port.service),
         "protocol": port.protocol,
-        "frontends": list(map(form_shape, port.frontends)),
+        "frontends": list(map(frontend_form_shape, port.frontends)),
         "endpoints": list(map(_endpoint, first.endpoints)),
         "verdict": first.verdict,
-    }
-
-
-def form_shape(form: FrontendForm) -> Shape:
-    """Return the shape `frontend`."""
-    limit = form.at_addresses
-    return {
-        "kind": form.kind,
-        "address": form.address,
-        "port": form.port,
-        "protocol": form.protocol or None,
-        "line": form.line,
-        "addresses": limit and {"only" if limit[0] else "not": list(limit[1])},
     }
 
 
@@ -146,8 +133,8 @@ def _changed(port: ChangedPort) -> Iterator[Shape]:
         yield {
             "service": service_shape(port.new.service),
             "protocol": port.new.protocol,
-            "frontend": form_shape(frontends[0]),
-            "frontends": list(map(form_shape, frontends)),
+            "frontend": frontend_form_shape(frontends[0]),
+            "frontends": list(map(frontend_form_shape, frontends)),
             "endpoints_added": _ends(differing, "endpoint added"),
             "endpoints_removed": _ends(differing, "endpoint removed"),
             "endpoint_ports_changed": [
@@ -157,13 +144,15 @@ def _changed(port: ChangedPort) -> Iterator[Shape]:
             ],
             "shares_changed": [_share(one) for one in differing if one.kind == "share"],
             "frontends_added": [
-                form_shape(one.new) for one in differing if one.kind == "frontend added" and one.new
+                frontend_form_shape(one.new) for one in differing if one.kind == "frontend added" and one.new
             ],
             "frontends_removed": [
-                form_shape(one.old) for one in differing if one.kind == "frontend removed" and one.old
+                frontend_form_shape(one.old)
+                for one in differing
+                if one.kind == "frontend removed" and one.old
             ],
             "frontend_kinds": [
-                {"old": form_shape(one.old), "new": form_shape(one.new)}
+                {"old": frontend_form_shape(one.old), "new": frontend_form_shape(one.new)}
                 for one in differing
                 if one.kind == "frontend kind" and one.old and one.new
             ],
