@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.errors import DumpError
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_items, text_of
+from iptviz.supplied.kubectl import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -96,7 +97,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     sources = []
     for text, source in texts:
         sources.append(source)
-        items += read_items(text, source, HINT)
+        items += read_items(answer_of(text, source, HINT), source, HINT)
     services = tuple(_service(item) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
