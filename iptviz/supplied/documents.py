@@ -136,6 +136,8 @@ def _items(documents: list[object], place: SourceLine, hint: str) -> Iterator[Js
     while pending:
         document = pending.pop()
         items = _listed(document) if isinstance(document, dict) else document
+        if isinstance(document, dict) and text_of(object_of(document, "metadata"), "continue"):
+            raise place.error("cut off: the list goes on in another answer (metadata.continue)", hint)
         if isinstance(items, list):
             pending += reversed(items) if id(items) not in seen else ()
             seen.add(id(items))
