@@ -64,7 +64,8 @@ _FACTS = {
 
 def _property_not_compared(*, what: str, count: int, family: str) -> str:
     noun = _OF_PORTS if what in _OWN_TO_PORTS else "frontend"
-    return f"{_PROPERTIES.get(what, what)} of {count:,} {family} {noun}{'' if count == 1 else 's'}: one side does not show it"
+    of = f"{count:,} {family} {noun}{'' if count == 1 else 's'}"
+    return f"{_PROPERTIES.get(what, what)} of {of}: one side does not show it"
 
 
 _OF_PORTS = "service port"
@@ -86,7 +87,8 @@ _PROPERTIES = {
 
 
 def _local_set_aside(*, count: int) -> str:
-    return f"{count:,} difference{'' if count == 1 else 's'} that local policies or the node's own addresses explain left out (--ignore-local)"
+    noun = "difference" if count == 1 else "differences"
+    return f"{count:,} {noun} left out that a node's own place explains (--ignore-local)"
 
 
 def _eras_differ(*, old: Remark, new: Remark) -> str:
@@ -103,7 +105,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "fact-not-compared": _fact_not_compared,
     "property-not-compared": _property_not_compared,
     "only-services": "other chains and rules, findings of check (--services-only)",
-    "only-namespace": "services of other namespaces, other chains and rules, findings of check (--namespace {namespace})",
+    "only-namespace": "services of other namespaces, other chains and rules, findings of check "
+    "(--namespace {namespace})",
     "local-set-aside": _local_set_aside,
     "backends-differ": "written by different backends: OLD {old}, NEW {new}",
     "eras-differ": _eras_differ,

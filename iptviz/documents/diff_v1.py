@@ -11,6 +11,7 @@ from iptviz.documents.shapes import (
     decider_shape,
     dump_shape,
     findings_shape,
+    frontend_form_shape,
     mode_shape,
     service_shape,
 )
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 def document(result: DiffResult) -> Shape:
     """Return the document as a dict.
 
-    `services` and `chains` are null where they were not compared. Rules of service ports that differ are told with
-    these, `explained` counts them; `reordered` are chains in which the order of rules differs and changes nothing.
+    `services` and `chains` are null where they were not compared. Rules of service ports that differ are told
+    with these, `explained` counts them; `reordered` are chains whose rules have another order that changes
+    nothing.
     """
     from iptviz.documents.diff_asked_v1 import equivalent_shape, packet_shape
 
@@ -129,7 +131,7 @@ def _exact(end: EndpointForm | None) -> str | None:
 
 def _changed(port: ChangedPort) -> Iterator[Shape]:
     """Yield an entry for each group of frontends that differ alike; what is of the port stands in the first."""
-    for frontends, differing in grouped(port):
+    for frontends, differing in _grouped(port):
         yield {
             "service": service_shape(port.new.service),
             "protocol": port.new.protocol,
@@ -161,20 +163,25 @@ def _changed(port: ChangedPort) -> Iterator[Shape]:
         }
 
 
-def grouped(port: ChangedPort) -> list[tuple[tuple[FrontendForm, ...], list[PortDifference]]]:
-    """Return the differences of a service port by the frontends that they concern, those of the port with the first.
-
-    What came or went is of the port.
-    """
-    groups: dict[tuple[FrontendForm, ...], list[PortDifference]] = {}
-    of_port = [one for one in port.differences if one.kind in _OF_PORT or not one.frontends]
-    for one in port.differences:
-        if one not in of_port:
-            groups.setdefault(one.frontends, []).append(one)
+def _grouped(port: ChangedPort) -> list[tuple[tuple[FrontendForm, ...], list[PortDifference]]]:
+    """Return the differences of a service port by frontends; those of the whole port stand with the first."""
+    groups = by_frontends(port)
+    of_port = groups.pop((), [])
     if not groups:
         return [((port.new.frontends[0],), of_port)]
     (first, own), *others = groups.items()
     return [(first, [*of_port, *own]), *others]
+
+
+def by_frontends(port: ChangedPort) -> dict[tuple[FrontendForm, ...], list[PortDifference]]:
+    """Return the differences of a service port by the frontends that they concern, none for the whole port.
+
+    Which frontends came or went is of the port.
+    """
+    groups: dict[tuple[FrontendForm, ...], list[PortDifference]] = {}
+    for one in port.differences:
+        groups.setdefault(() if one.kind in _OF_PORT else one.frontends, []).append(one)
+    return groups
 
 
 _OF_PORT = {"frontend added", "frontend removed", "frontend kind"}

@@ -48,7 +48,7 @@ def property_text(differing: PropertyDifference) -> str:
 def reached_texts(differing: ReachedDifference) -> tuple[str, str, str]:
     """Return which clients are spoken of, and how they fare on the old and on the new side."""
     old, new = differing.old, differing.new
-    with_shares = old.word == new.word
+    with_shares = (old.at_least, old.at_most) != (new.at_least, new.at_most) and old.word == new.word
     return (
         f"reached from {', '.join(differing.clients)}",
         _fare(old, with_shares=with_shares),

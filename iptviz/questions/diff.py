@@ -1,4 +1,4 @@
-"""The question `diff` asks: what changed between two nodes, or one node at two moments, as services and as rules."""
+"""The question `diff` asks: what changed between two nodes, or one node at two moments, by what it means."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class PairDiff(NamedTuple):
 
 
 def tells(change: ChainChange) -> bool:
-    """Whether what differs of a chain is to be told: no service port that differs explains all, and it matters."""
+    """Whether what differs of a chain matters, and is not told already as a service port that differs."""
     is_known = bool(change.rules) and all(rule.explained or rule.matters is False for rule in change.rules)
     return change.policy_changed or not is_known
 
@@ -82,9 +82,9 @@ def tells(change: ChainChange) -> bool:
 class DiffResult(NamedTuple):
     """What differs between two nodes, `old` and `snapshot`, the new one: of each pair of dumps of one family.
 
-    Where the fate of a packet was asked for, or whether both nodes are equivalent, that is all the answer: there are
-    no `pairs`. `not_compared` says what was left out and why, `notes` what else is to be known. `namespace` is the
-    one of which alone services were compared.
+    Where the fate of a packet was asked for, or whether both nodes are equivalent, that is all the answer: there
+    are no `pairs`. `not_compared` says what was left out and why, `notes` what else is to be known. `namespace`
+    is the one of which alone services were compared.
     """
 
     old: Snapshot
@@ -134,15 +134,16 @@ def diff(
 ) -> DiffResult:
     """Return what changed between two nodes, or one node at two moments, by what it means.
 
-    Service ports are compared as `iptviz services` has them, other chains by what their rules do, and the findings
-    of `iptviz check`. No difference are counters, the order of declarations, of tables and of rules where it changes
-    nothing, digits of probabilities, and which tool wrote the rules. `services_only` leaves out other rules and what
-    `check` finds; so does `namespace`, which leaves out the services of others, too. `ignore_local` leaves out
-    what policies Local, and a node's own addresses, rightly make different between two nodes.
+    Service ports are compared as `iptviz services` has them, other chains by what their rules do, and the
+    findings of `iptviz check`. No difference are counters, the order of declarations, of tables, and of rules
+    where it changes nothing, digits of probabilities, and which tool wrote the rules. `services_only` leaves out
+    other rules and what `check` finds; so does `namespace`, which leaves out the services of others, too.
+    `ignore_local` leaves out what policies Local, and a node's own addresses, rightly make different between two
+    nodes.
 
-    `packet`, as `SRC DST PROTO PORT`, asks for the fate of one packet instead; `equivalent`, whether both nodes treat
-    every new connection to services alike. `progress` is told what is done next, and which share of all is done by
-    then, from 0 to 1.
+    `packet`, as `SRC DST PROTO PORT`, asks for the fate of one packet instead; `equivalent`, whether both nodes
+    treat every new connection to services alike. `progress` is told what is done next, and which share of all is
+    done by then, from 0 to 1.
 
     Raises:
         DumpError: the two cannot be compared: of different families, or modes of kube-proxy.

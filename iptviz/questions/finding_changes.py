@@ -25,7 +25,7 @@ _OF_THE_FILE = ("reading", "unprinted", "backends")
 
 
 class FindingChanges(NamedTuple):
-    """Findings of the new side alone, of the old side alone, and those of one cause that now say something else."""
+    """Findings of the new side alone, of the old alone, and those of one cause that now say something else."""
 
     new: tuple[Finding, ...] = ()
     gone: tuple[Finding, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iptviz.render.room import columns_of, hung, padded
 from iptviz.terminal import paint
@@ -41,19 +41,16 @@ def terminal_text(
     `heading` returns the lines of a heading, which stand right above a tree or facts, `tree` the parts of a tree,
     `table` the lines of a table; `good` is the style of facts that are good, `note` that of notes.
     """
+    makers: dict[type, Callable[[Any], Iterable[StyledLine]]] = {
+        Table: table,
+        Facts: lambda block: _fact_lines(block.facts, good, style),
+        Notes: lambda block: _note_lines(block.texts, note, style),
+        Changes: lambda block: _change_lines(block.lines, style),
+    }
 
     def lines(block: Block) -> Iterable[StyledLine]:
-        match block:
-            case Table():
-                return table(block)
-            case Facts():
-                return _fact_lines(block.facts, good, style)
-            case Notes():
-                return _note_lines(block.texts, note, style)
-            case Changes():
-                return _change_lines(block.lines, style)
-            case _:
-                return ()
+        make = makers.get(type(block))
+        return make(block) if make else ()
 
     def parts(blocks: tuple[Block, ...]) -> Iterator[Iterable[StyledLine]]:
         above: list[StyledLine] = []

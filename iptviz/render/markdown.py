@@ -63,10 +63,8 @@ def _block(view: View, block: Block) -> Iterator[str]:
             yield from _tree(block.nodes)
         case Facts() if block.facts:
             yield _facts(block.facts)
-        case Notes() if block.texts:
-            yield "\n".join(f"- {_plain(note_line(note))}" for note in block.texts)
-        case Changes() if block.lines:
-            yield _fenced("diff", map(_change, block.lines))
+        case Notes() | Changes():
+            yield from _lines_of(block)
         case Figure() if not view.absent:
             yield _mermaid(block.draw())
         case Rules() if rules := block.quote():
@@ -76,6 +74,13 @@ def _block(view: View, block: Block) -> Iterator[str]:
             yield from _headed(block)
         case Listing():
             yield from _view(block.view)
+
+
+def _lines_of(block: Notes | Changes) -> Iterator[str]:
+    if isinstance(block, Changes):
+        yield from [_fenced("diff", map(_change, block.lines))] if block.lines else []
+    elif block.texts:
+        yield "\n".join(f"- {_plain(note_line(note))}" for note in block.texts)
 
 
 def _headed(block: Findings | Answers) -> Iterator[str]:

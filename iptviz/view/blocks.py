@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     BlockKind = TypeVar("BlockKind")
     Block: TypeAlias = (
-        "Heading | Tree | Table | Facts | Notes | Changes | Figure | Rules | Findings | Answers | Listing | ChainBrowser"
-        " | File"
+        "Heading | Tree | Table | Facts | Notes | Changes | Figure | Rules | Findings | Answers | Listing"
+        " | ChainBrowser | File"
     )
 
 later = cache

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Literal
 
 from iptviz.records import NamedTuple
@@ -60,6 +59,8 @@ def line(sign: Sign, text: str, depth: int = 0, place: str = "", *, is_bad: bool
 
 def apart(old: str, new: str) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
     """Return two texts in pieces, each with whether the other text lacks it, word by word."""
+    from difflib import SequenceMatcher  # few rules are changed in their place
+
     before, after = _WORD.findall(old), _WORD.findall(new)
     if max(len(before), len(after)) > _MOST_WORDS:
         return ((old, False),), ((new, False),)

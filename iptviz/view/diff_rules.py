@@ -155,7 +155,7 @@ def _in_vain(change: ChainChange) -> Iterator[ChangeLine]:
 
 
 def finding_lines(findings: FindingChanges, *, fold: bool) -> Iterator[ChangeLine]:
-    """Yield new findings and those that are gone, the worst first; folded, without what is no more than information."""
+    """Yield new findings and those that are gone, the worst first; folded, without those of severity info."""
     for sign, those in (("+", findings.new), ("-", findings.gone)):
         for finding in _worst_first(those):
             if not (fold and finding.severity == INFO):

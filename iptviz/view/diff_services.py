@@ -1,10 +1,10 @@
-"""Lines of what changed of service ports, the worst first: who is no longer reached, then what went, then the rest."""
+"""Lines of what changed of service ports: who is no longer reached, then what went, then the rest."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.documents.diff_v1 import grouped
+from iptviz.documents.diff_v1 import by_frontends
 from iptviz.documents.differing import frontend_text, property_texts, reached_texts
 from iptviz.paths.fares import FARE_WORDS
 from iptviz.view.changes import ChangeLine, line
@@ -12,7 +12,7 @@ from iptviz.view.numbers import bounds, counted, percent
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.compare.differences import (
@@ -74,7 +74,7 @@ def _is_worse(one: ReachedDifference) -> bool:
 
 
 def _rank(word: str) -> int:
-    return FARE_WORDS.index(word) if word in FARE_WORDS else len(FARE_WORDS)  # type: ignore[arg-type]
+    return FARE_WORDS.index(word) if word in FARE_WORDS else len(FARE_WORDS)
 
 
 def _urgency(port: ChangedPort) -> tuple[bool, bool]:
@@ -118,20 +118,22 @@ def _changed(port: ChangedPort, *, fold: bool) -> Iterator[ChangeLine]:
     """Yield the name of a service port, then all in which it differs, at which frontends where not at all."""
     worse = is_worse(port)
     yield line("~", printable(_name(port.new)), place=_place(port.new.frontends[0]), is_bad=worse)
-    for frontends, differing in grouped(port):
+    groups = by_frontends(port)
+    yield from _group(groups.pop((), []), 1, fold=fold)
+    for frontends, differing in groups.items():
         everywhere = len(frontends) >= len(port.new.frontends)
-        at = "" if everywhere else _frontends(frontends, fold=fold)
-        yield from _group(differing, at, fold=fold)
+        if not everywhere:
+            yield line("", printable(f"at {_frontends(frontends, fold=fold)}"), 1)
+        yield from _group(differing, 1 if everywhere else 2, fold=fold)
 
 
-def _group(differing: Sequence[PortDifference], at: str, *, fold: bool) -> Iterator[ChangeLine]:
+def _group(differing: Sequence[PortDifference], depth: int, *, fold: bool) -> Iterator[ChangeLine]:
     for kinds, tell in _ORDER:
-        same = [one for one in differing if one.kind in kinds]
-        lines = list(tell(same))
+        lines = list(tell([one for one in differing if one.kind in kinds]))
         shown = lines[:_MOST_ENDS] if fold and len(lines) > _MOST_ENDS + 1 else lines
-        yield from (one._replace(place=one.place or printable(at), depth=1) for one in shown)
+        yield from (one._replace(depth=depth) for one in shown)
         if more := len(lines) - len(shown):
-            yield line("", f"and {more:,} more (--all)", 1)
+            yield line("", f"and {more:,} more (--all)", depth)
 
 
 def _reached(those: Iterable[ReachedDifference]) -> Iterator[ChangeLine]:
