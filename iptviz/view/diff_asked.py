@@ -14,7 +14,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from iptviz.compare.equivalence import Difference, Ending, Equivalence, TellingPacket
+    from iptviz.compare.equivalence import Difference, Equivalence
+    from iptviz.compare.telling import Ending, TellingPacket
     from iptviz.compare.packets import Parting
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
@@ -125,24 +126,18 @@ def _outcome(one: Outcome) -> str:
 
 
 def _equivalence_lead(found: Sequence[Equivalence]) -> Fact:
-    frontends = counted(sum(one.frontends for one in found), "frontend")
-    different = [each for one in found for each in one.different]
-    if different:
-        count = sum(1 + len(each.alike) for each in different)
-        return Fact(
-            "Differs",
-            f"{counted(count, 'frontend')} of {frontends} treat new connections differently",
-            "bad",
-            "verdict",
-        )
+    """Return the answer in a line; it is never that all is alike where some of it is not known."""
+    total = sum(one.frontends for one in found)
+    frontends = counted(total, "frontend")
+    if count := sum(1 + len(each.alike) for one in found for each in one.different):
+        text = f"new connections to {count:,} of {frontends} of services fare differently"
+        return Fact("Differs", text, "bad", "verdict")
     if any(one.alike is None for one in found):
         open_ones = sum(len(each.frontends) for one in found for each in one.not_known)
-        return Fact(
-            "Not known",
-            f"whether both treat {counted(open_ones, 'frontend')} of {frontends} alike",
-            "",
-            "verdict",
-        )
+        text = f"whether both treat new connections to {open_ones:,} of {frontends} of services alike"
+        return Fact("Not known", text, "", "verdict")
+    if not total:
+        return Fact("Not compared", "neither side has services", "", "verdict")
     return Fact(
         "Alike", f"both treat every new connection to {frontends} of services alike", "good", "verdict"
     )
