@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import listed, sentence
+from iptviz.errors import meant, quoted
+from iptviz.node.kinds import KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -19,24 +23,17 @@ def _dump_on_one_side(*, side: str, family: str, backend: str | None, source: st
 
 
 def _evidence_on_one_side(*, side: str, kinds: Sequence[str]) -> str:
-    from iptviz.node.kinds import KINDS
-
     told = ", ".join(KINDS[kind].tells or kind for kind in kinds)
     return f"{told}: only {SIDES[side]} has them, so both sides are read without"
 
 
-def _services_not_compared(*, side: str, source: str, mode: str) -> str:
-    from iptviz.checks.era import mode_remark
-    from iptviz.checks.wording import sentence
-
-    return f"services: {SIDES[side]} ({source}) does not show them: {sentence(mode_remark(mode))}"
+def _services_not_compared(*, side: str, source: str, because: Remark) -> str:
+    return f"services: {SIDES[side]} ({source}) does not show them: {sentence(because)}"
 
 
 def _table_not_compared(
     *, family: str, table: str, chains: Sequence[str] | None, sides: Sequence[str], why: str
 ) -> str:
-    from iptviz.checks.wording import listed
-
     which = f"table {table}" if chains is None else f"{table} {listed(chains, _MOST_CHAINS)}"
     where = " and ".join(SIDES[side] for side in sides)
     return f"{which} of {family}: {where} {_WHY[why]}"
@@ -86,15 +83,17 @@ _PROPERTIES = {
 }
 
 
+def _namespace_on_no_side(*, typed: str, names: Sequence[str]) -> str:
+    return f"no service in namespace {quoted(typed)} on either side{f'; {meant(names)}' if names else ''}"
+
+
 def _local_set_aside(*, count: int) -> str:
     noun = "difference" if count == 1 else "differences"
     return f"{count:,} {noun} left out that a node's own place explains (--ignore-local)"
 
 
-def _eras_differ(*, old: Remark, new: Remark) -> str:
-    from iptviz.checks.wording import sentence
-
-    return f"{sentence(old)} in OLD, {sentence(new)} in NEW"
+def _eras_differ(*, old_era: Remark, new_era: Remark) -> str:
+    return f"{sentence(old_era)} in OLD, {sentence(new_era)} in NEW"
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
@@ -107,6 +106,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "only-services": "other chains and rules, findings of check (--services-only)",
     "only-namespace": "services of other namespaces, other chains and rules, findings of check "
     "(--namespace {namespace})",
+    "namespace-on-no-side": _namespace_on_no_side,
     "local-set-aside": _local_set_aside,
     "backends-differ": "written by different backends: OLD {old}, NEW {new}",
     "eras-differ": _eras_differ,

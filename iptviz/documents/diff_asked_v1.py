@@ -10,8 +10,8 @@ from iptviz.documents.shapes import Shape, condition_shape, decider_shape, servi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from iptviz.compare.connections import Ending, TellingPacket
     from iptviz.compare.equivalence import Difference, Equivalence
-    from iptviz.compare.telling import Ending, TellingPacket
     from iptviz.compare.packets import Parting
     from iptviz.engine.outcome import Outcome
     from iptviz.questions.diff_packet import PacketFates

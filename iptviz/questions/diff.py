@@ -269,7 +269,14 @@ def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
             yield remark("property-not-compared", what=what, count=count, family=family)
         if pair.chains:
             for one in pair.chains.uncompared:
-                yield remark("table-not-compared", family=family, **one._asdict())
+                yield remark(
+                    "table-not-compared",
+                    family=family,
+                    table=one.table,
+                    chains=one.chains,
+                    sides=one.sides,
+                    why=one.why,
+                )
             for fact, sides in pair.chains.untold:
                 yield remark("fact-not-compared", fact=fact, sides=sides)
 
@@ -288,13 +295,13 @@ def _notes(pairs: Sequence[PairDiff], asked: _Asked) -> Iterator[Item]:
             yield remark("backends-differ", old=backends[0], new=backends[1])
         eras = [era_of(dump) for dump in pair[:2]]
         if all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
-            yield remark("eras-differ", old=era_remark(eras[0]), new=era_remark(eras[1]))
+            yield remark("eras-differ", old_era=era_remark(eras[0]), new_era=era_remark(eras[1]))
     if count := sum(pair.set_aside for pair in pairs):
         yield remark("local-set-aside", count=count)
     if asked.namespace is not None and not any(sum(pair.counts) for pair in pairs):
         known = {name for pair in pairs for dump in pair[:2] for name in _namespaces(dump)}
         names = near_names(asked.namespace, sorted(known - {""}))
-        yield remark("namespace-absent", typed=asked.namespace, names=names, count=0)
+        yield remark("namespace-on-no-side", typed=asked.namespace, names=names)
 
 
 def _namespaces(dump: Dump) -> Iterator[str]:

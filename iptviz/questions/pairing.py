@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.era import mode_remark
+from iptviz.checks.wording import sentence
 from iptviz.errors import DumpError
 from iptviz.intake.remark import remark
 from iptviz.kube.mode import PROXY_MODES, mode_of
@@ -106,20 +108,17 @@ def services_in(pair: Pair) -> Iterator[Item]:
     """
     modes = [mode.lacking or mode.name for mode in map(mode_of, pair)]
     elsewhere = [mode in _KEPT_ELSEWHERE for mode in modes]
-    if any(elsewhere) and not all(elsewhere) and any(mode == "iptables" for mode in modes):
-        _refuse(pair[elsewhere.index(True)], modes[elsewhere.index(True)])
+    if any(elsewhere) and "iptables" in modes:
+        raise _of_another_mode(pair[elsewhere.index(True)], modes[elsewhere.index(True)])
     for side, dump, mode in zip(("old", "new"), pair, modes, strict=True):
         if mode not in _SHOWN:
-            yield remark("services-not-compared", side=side, source=dump.source, mode=mode)
+            because = mode_remark(mode)
+            yield remark("services-not-compared", side=side, source=dump.source, because=because)
 
 
-def _refuse(dump: Dump, mode: str) -> None:
-    from iptviz.checks.era import mode_remark
-    from iptviz.checks.wording import sentence
-
-    what = sentence(mode_remark(mode))
-    raise DumpError(
-        f"services cannot be compared: {what}",
+def _of_another_mode(dump: Dump, mode: str) -> DumpError:
+    return DumpError(
+        f"services cannot be compared: {sentence(mode_remark(mode))}",
         where=dump.source,
-        hint="the other dump has its services in iptables rules; compare two nodes of one mode",
+        hint="the other side has its services in iptables rules; compare nodes of one mode",
     )

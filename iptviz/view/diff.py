@@ -62,6 +62,8 @@ def _is_whole(node: Snapshot) -> bool:
 
 def _answer(result: DiffResult) -> Fact:
     """Return what differs in short; where nothing does, what was compared, never that all is equal."""
+    if not result.differs and not any(pair.chains or any(pair.counts) for pair in result.pairs):
+        return Fact("Not compared", "neither side has such services", "", "verdict")
     if not result.differs:
         return Fact(SAME, f"in what was compared: {compared_text(result)}", "good", "verdict")
     worse = any(is_worse(port) for pair in result.pairs if pair.ports for port in pair.ports.changed)

@@ -14,8 +14,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from iptviz.compare.connections import Ending, TellingPacket
     from iptviz.compare.equivalence import Difference, Equivalence
-    from iptviz.compare.telling import Ending, TellingPacket
     from iptviz.compare.packets import Parting
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
