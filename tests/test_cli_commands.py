@@ -178,6 +178,7 @@ SAID: dict[Named, str] = {
     Named.TARGET: "default/shop",
     Named.ADDRESS: "203.0.113.10",
     Named.DESTINATION: "default/shop",
+    Named.PACKET: "203.0.113.10 default/shop tcp 80",
     Named.INTERFACE: "uplink7",
     Named.NAMESPACE: "default",
     Named.CHAIN: "KUBE-EXT-BILYYKAKWI7RYELB",

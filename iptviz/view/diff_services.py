@@ -120,7 +120,7 @@ def _changed(port: ChangedPort, *, fold: bool) -> Iterator[ChangeLine]:
     yield line("~", printable(_name(port.new)), place=_place(port.new.frontends[0]), is_bad=worse)
     groups = by_frontends(port)
     yield from _group(groups.pop((), []), 1, fold=fold)
-    for frontends, differing in groups.items():
+    for frontends, differing in sorted(groups.items(), key=lambda each: -len(each[0])):
         everywhere = len(frontends) >= len(port.new.frontends)
         if not everywhere:
             yield line("", printable(f"at {_frontends(frontends, fold=fold)}"), 1)
