@@ -13,7 +13,7 @@ from iptviz.engine.words import told
 from iptviz.xtables.address import Network, full_mask, parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.engine.unknowns import Unknowns
@@ -95,13 +95,13 @@ class Chosen:
         inside = [value for value in found if _holds(region, value)]
         return next((value for value in inside if _is_host(value, version)), inside[0])
 
-    def when(self) -> Iterator[Assumption]:
-        """Yield what makes the packet one of the case and no field of it tells."""
+    def when(self, left: Collection[str] = ()) -> Iterator[Assumption]:
+        """Yield what makes the packet one of the case and no field of it tells; `left` are fields that tell nothing."""
         for rank, region in self._regions.items():
             field = self._unknowns.fields[rank]
             if field.kind not in FIELD_KINDS:
                 yield Assumption(Condition(*field), holds=common(region, YES) == region)
-            elif field.kind not in _IN_PACKET or field.since is not None or field.rewritten:
+            elif field.kind not in _IN_PACKET.difference(left) or field.since is not None or field.rewritten:
                 yield from self._told(rank, region)
 
     def _told(self, rank: int, region: Region) -> Iterator[Assumption]:

@@ -265,7 +265,9 @@ class _Comparison:
     def _as_packet(self, regions: Regions, sources: Sequence[str]) -> Apart:
         chosen = Chosen(self._sides[0], regions, sources)
         old, new = (tuple(self._endings(side, chosen)) for side in (0, 1))
-        return Apart(_telling(chosen, self._client, self._sides[0].version), old, new)
+        own_known = self._sides[0].host.local is not None
+        packet = _telling(chosen, self._client, self._sides[0].version, own_known=own_known)
+        return Apart(packet, old, new)
 
     def _endings(self, side: int, chosen: Chosen) -> Iterator[Ending]:
         """Yield how a packet ends on one side, with who decides."""
@@ -306,12 +308,17 @@ def _accepted(law: Law) -> frozenset[object]:
     return frozenset(part for part in law.parts if part[0].outcome in {ACCEPT, LOCAL})
 
 
-def _telling(chosen: Chosen, client: Client, version: int) -> TellingPacket:
+def _telling(chosen: Chosen, client: Client, version: int, *, own_known: bool) -> TellingPacket:
+    """Return a chosen packet; an address of the node that nobody knows is none of it."""
+    packet: Packet = client.packet
+    own = {"source"} if client.hook == "output" and packet.source is None else set[str]()
+    own |= {"destination"} if packet.destination is None else set()
+    left = set() if own_known else own
+
     def address(kind: str, known: Network | None) -> str | None:
-        value = chosen.field(kind) if known is None else known.value
+        value = None if kind in left else chosen.field(kind) if known is None else known.value
         return None if value is None else show_address(value, version)
 
-    packet: Packet = client.packet
     return TellingPacket(
         client.hook,
         address("source", packet.source),
@@ -322,5 +329,5 @@ def _telling(chosen: Chosen, client: Client, version: int) -> TellingPacket:
         None if packet.in_interface is not None else chosen.field("in-interface"),
         chosen.field("ttl"),
         chosen.field("length"),
-        tuple(chosen.when()),
+        tuple(chosen.when(left)),
     )

@@ -76,9 +76,10 @@ class OneSide(Unknowns):
     def condition(self, condition: Condition) -> int:
         """Return where a condition holds."""
         meant = _with_lines(condition, self._side.number)
-        if field_of(meant).kind not in FIELD_KINDS:
+        asked = super().condition(meant)
+        if field_of(meant).kind not in FIELD_KINDS and not self.diagrams.is_leaf(asked):
             self.own[meant] = None
-        return super().condition(meant)
+        return asked
 
     def leaves_open(self, field: Field) -> bool:
         """Whether nobody tells the answers apart: of no question here."""
