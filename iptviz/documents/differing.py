@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from iptviz.checks.causes import failure_text
+from iptviz.checks.causes import failure_text, place_of
 from iptviz.checks.wording import percent
 from iptviz.engine.condition import clauses
 from iptviz.xtables.address import join_endpoint
@@ -63,13 +63,15 @@ def reached_text(differing: ReachedDifference) -> str:
 
 
 def _fare(fare: Fare, *, with_shares: bool) -> str:
-    """Return a word, why where it fails, and with which shares where the words alone say the same."""
+    """Return a word, why where it fails, which rule changes the source, and shares where the words are the same."""
     shares = ""
     if with_shares:
         least, most = percent(fare.at_least), percent(fare.at_most)
-        shares = f" ({least})" if least == most else f" ({least} to {most})"
+        shares = f" ({least})" if least == most else f" ({least} to {most}, by client)"
     why = f": {failure_text(fare.failures[0])}" if fare.failures else ""
-    return f"{fare.word}{shares}{why}"
+    by = [place_of(each.by) for each in fare.rewrites]
+    source = f", source rewritten by {by[0]}{f' and {len(by) - 1} more' if len(by) > 1 else ''}" if by else ""
+    return f"{fare.word}{shares}{why}{source}"
 
 
 def _or_none(value: Any) -> str:

@@ -30,38 +30,44 @@ if TYPE_CHECKING:
 _MOST_PORTS = 20
 _MOST_ENDS = 10
 _MOST_FRONTENDS = 4
+_MOST_NAMES = 3
 """So many are told one by one, unless all are asked for."""
 
 
 def service_lines(ports: PortChanges, *, fold: bool) -> Iterator[ChangeLine]:
-    """Yield the lines of all service ports that differ; folded, some of many."""
+    """Yield the lines of all service ports that differ; those that differ alike together, folded some of many."""
     changed = sorted(ports.changed, key=_urgency)
-    worse = [port for port in changed if is_worse(port)]
-    yield from _some(
-        worse, lambda port: _changed(port, fold=fold), "service port less well reached", fold=fold
-    )
-    yield from _some(
-        ports.removed, lambda port: [_whole("-", port, fold=fold)], "removed service port", fold=fold
-    )
-    others = changed[len(worse) :]
-    yield from _some(others, lambda port: _changed(port, fold=fold), "changed service port", fold=fold)
-    yield from _some(
-        ports.added, lambda port: [_whole("+", port, fold=fold)], "added service port", fold=fold
-    )
+    worse = sum(map(is_worse, changed))
+    yield from _some(_alike(changed[:worse], fold=fold), fold=fold)
+    yield from _some([[_whole("-", port, fold=fold)] for port in ports.removed], fold=fold)
+    yield from _some(_alike(changed[worse:], fold=fold), fold=fold)
+    yield from _some([[_whole("+", port, fold=fold)] for port in ports.added], fold=fold)
 
 
-def _some(
-    ports: Sequence[ChangedPort] | Sequence[PortForm],
-    lines: Callable[..., Iterable[ChangeLine]],
-    noun: str,
-    *,
-    fold: bool,
-) -> Iterator[ChangeLine]:
-    shown = ports[:_MOST_PORTS] if fold and len(ports) > _MOST_PORTS + 1 else ports
-    for port in shown:
-        yield from lines(port)
-    if more := len(ports) - len(shown):
-        yield line("", f"and {counted(more, f'more {noun}')} (--all)", 1)
+def _some(told: Sequence[Sequence[ChangeLine]], *, fold: bool) -> Iterator[ChangeLine]:
+    shown = told[:_MOST_PORTS] if fold and len(told) > _MOST_PORTS + 1 else told
+    for lines in shown:
+        yield from lines
+    if more := len(told) - len(shown):
+        sign = told[-1][0].sign
+        yield line(sign, f"and {more:,} more (--all)")
+
+
+def _alike(ports: Iterable[ChangedPort], *, fold: bool) -> list[list[ChangeLine]]:
+    """Return the lines of service ports, those of which the same is to be said below their names."""
+    bodies: dict[tuple[ChangeLine, ...], list[ChangedPort]] = {}
+    for port in ports:
+        bodies.setdefault(tuple(_body(port, fold=fold)), []).append(port)
+    return [[_head(those, fold=fold), *body] for body, those in bodies.items()]
+
+
+def _head(ports: Sequence[ChangedPort], *, fold: bool) -> ChangeLine:
+    """Return the names of service ports that differ alike; of many the first."""
+    names = [_name(port.new) for port in ports]
+    shown = names[:_MOST_NAMES] if fold and len(names) > _MOST_NAMES + 1 else names
+    more = [f"{len(names) - len(shown):,} more"] if len(names) > len(shown) else []
+    place = _place(ports[0].new.frontends[0]) if len(ports) == 1 else ""
+    return line("~", printable(", ".join([*shown, *more])), place=place, is_bad=any(map(is_worse, ports)))
 
 
 def is_worse(port: ChangedPort) -> bool:
@@ -114,17 +120,27 @@ def _place(form: FrontendForm) -> str:
 # --- one that both have ----------------------------------------------------------------------------------------
 
 
-def _changed(port: ChangedPort, *, fold: bool) -> Iterator[ChangeLine]:
-    """Yield the name of a service port, then all in which it differs, at which frontends where not at all."""
-    worse = is_worse(port)
-    yield line("~", printable(_name(port.new)), place=_place(port.new.frontends[0]), is_bad=worse)
+def _body(port: ChangedPort, *, fold: bool) -> Iterator[ChangeLine]:
+    """Yield all in which a service port differs, and at which frontends where not at all; alike ones together."""
     groups = by_frontends(port)
-    yield from _group(groups.pop((), []), 1, fold=fold)
-    for frontends, differing in sorted(groups.items(), key=lambda each: -len(each[0])):
-        everywhere = len(frontends) >= len(port.new.frontends)
+    yield from _group(groups.pop((), []), fold=fold)
+    told: dict[tuple[ChangeLine, ...], list[FrontendForm]] = {}
+    for frontends, differing in groups.items():
+        told.setdefault(tuple(_group(differing, fold=fold)), []).extend(frontends)
+    for lines, at in sorted(told.items(), key=lambda each: -len(each[1])):
+        everywhere = len(at) >= len(port.new.frontends)
         if not everywhere:
-            yield line("", printable(f"at {_frontends(frontends, fold=fold)}"), 1)
-        yield from _group(differing, 1 if everywhere else 2, fold=fold)
+            yield line("", printable(f"at {_frontends(at, fold=fold)}"), 1)
+        yield from (one._replace(depth=1 if everywhere else 2) for one in lines)
+
+
+def _group(differing: Sequence[PortDifference], *, fold: bool) -> Iterator[ChangeLine]:
+    for kinds, tell in _ORDER:
+        lines = list(tell([one for one in differing if one.kind in kinds]))
+        shown = lines[:_MOST_ENDS] if fold and len(lines) > _MOST_ENDS + 1 else lines
+        yield from (one._replace(depth=1) for one in shown)
+        if more := len(lines) - len(shown):
+            yield line("", f"and {more:,} more (--all)", 1)
 
 
 def _group(differing: Sequence[PortDifference], depth: int, *, fold: bool) -> Iterator[ChangeLine]:

@@ -147,7 +147,13 @@ def fitting(told: TellingPacket, at: At) -> Iterator[Packet]:
     own = told.hook == "output"
     for tos, uid in itertools.product(range(0, 256, 2), (0, 1000, 7) if own else (0,)):
         client = Client(
-            source, told.source_port or 40_000, told.in_interface or "cli", told.ttl or 64, told.length or 60, tos, uid
+            source,
+            told.source_port or 40_000,
+            told.in_interface or "cli",
+            told.ttl or 64,
+            told.length or 60,
+            tos,
+            uid,
         )
         packet = packet_of(client, at, told.hook)
         if all(_holds(packet, each) for each in told.when):

@@ -52,7 +52,10 @@ def trouble_with(pair: Pair, seed: int, at: At) -> tuple[str, str]:
         for hook in ("prerouting", "output"):
             packet = packet_of(client._replace(source="10.2.0.1") if hook == "output" else client, at, hook)
             if not near(law(pair.old, packet), law(pair.new, packet)):
-                return f"said to be alike: {packet}\n{law(pair.old, packet)}\n{law(pair.new, packet)}", "alike"
+                return (
+                    f"said to be alike: {packet}\n{law(pair.old, packet)}\n{law(pair.new, packet)}",
+                    "alike",
+                )
     return "", "alike"
 
 
@@ -64,7 +67,9 @@ def test_what_is_said_of_two_rule_sets_is_so(first: int) -> None:
         for at in places(seed):
             trouble, answer = trouble_with(pair, seed, at)
             answers[answer] += 1
-            assert not trouble, f"seed {seed} ({pair.how}) {at}: {trouble}\n--- old\n{pair.old}\n--- new\n{pair.new}"
+            assert not trouble, (
+                f"seed {seed} ({pair.how}) {at}: {trouble}\n--- old\n{pair.old}\n--- new\n{pair.new}"
+            )
             assert not (pair.equal and answer != "alike"), f"seed {seed}: {pair.how}: {at} {answer}"
     assert answers["alike"] > 10
     assert answers["apart"] > 5
