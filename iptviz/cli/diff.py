@@ -102,8 +102,8 @@ def diff_command(
 ) -> CommandResult:
     """Tell what changed between two dumps, by meaning: services, other chains and rules, findings.
 
-    Counters, order that changes nothing, spelling and the digits of probabilities do not count. Exits with 1 if the
-    dumps differ.
+    Counters, order that changes nothing, spelling and the digits of probabilities do not count. Exits with 1 if
+    the dumps differ.
     """
     from iptviz.questions.diff import diff
 

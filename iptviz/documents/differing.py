@@ -63,7 +63,7 @@ def reached_text(differing: ReachedDifference) -> str:
 
 
 def _fare(fare: Fare, *, with_shares: bool) -> str:
-    """Return a word, why where it fails, which rule changes the source, and shares where the words are the same."""
+    """Return a word, why where it fails, which rule changes the source; shares where the words are the same."""
     shares = ""
     if with_shares:
         least, most = percent(fare.at_least), percent(fare.at_most)

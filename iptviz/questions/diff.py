@@ -135,9 +135,9 @@ def diff(
     """Return what changed between two nodes, or one node at two moments, by what it means.
 
     Service ports are compared as `iptviz services` has them, other chains by what their rules do, and the
-    findings of `iptviz check`. Counters do not count, nor the order of declarations, of tables, and of rules where
-    it changes nothing, digits of probabilities, or which tool wrote the rules. `services_only` leaves out other
-    rules and what `check` finds; so does `namespace`, which leaves out the services of others, too.
+    findings of `iptviz check`. Counters do not count, nor the order of declarations, of tables, and of rules
+    where it changes nothing, digits of probabilities, or which tool wrote the rules. `services_only` leaves out
+    other rules and what `check` finds; so does `namespace`, which leaves out the services of others, too.
     `ignore_local` leaves out what policies Local, and a node's own addresses, rightly make different between two
     nodes.
 

@@ -143,15 +143,6 @@ def _group(differing: Sequence[PortDifference], *, fold: bool) -> Iterator[Chang
             yield line("", f"and {more:,} more (--all)", 1)
 
 
-def _group(differing: Sequence[PortDifference], depth: int, *, fold: bool) -> Iterator[ChangeLine]:
-    for kinds, tell in _ORDER:
-        lines = list(tell([one for one in differing if one.kind in kinds]))
-        shown = lines[:_MOST_ENDS] if fold and len(lines) > _MOST_ENDS + 1 else lines
-        yield from (one._replace(depth=depth) for one in shown)
-        if more := len(lines) - len(shown):
-            yield line("", f"and {more:,} more (--all)", depth)
-
-
 def _reached(those: Iterable[ReachedDifference]) -> Iterator[ChangeLine]:
     for one in those:
         label, old, new = reached_texts(one)
