@@ -75,8 +75,7 @@ class PairDiff(NamedTuple):
 
 def tells(change: ChainChange) -> bool:
     """Whether what differs of a chain matters, and is not told already as a service port that differs."""
-    is_known = bool(change.rules) and all(rule.explained or rule.matters is False for rule in change.rules)
-    return change.policy_changed or not is_known
+    return change.differs and not change.explained
 
 
 class DiffResult(NamedTuple):
@@ -273,7 +272,6 @@ def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
                     "table-not-compared",
                     family=family,
                     table=one.table,
-                    chains=one.chains,
                     sides=one.sides,
                     why=one.why,
                 )
