@@ -176,7 +176,10 @@ def test_usable_endpoints_are_those_that_are_ready_or_else_still_serve(
 def test_endpoints_share_evenly() -> None:
     web = ports(WEB, endpoint_slice(A, B))["http"]
     assert [end.share for end in web.frontends[0].endpoints] == [Fraction(1, 2)] * 2
-    assert [form["http"].frontends[0].leftover for form in (ports(WEB, endpoint_slice(A)), ports(WEB))] == [0, 1]
+    assert [form["http"].frontends[0].leftover for form in (ports(WEB, endpoint_slice(A)), ports(WEB))] == [
+        0,
+        1,
+    ]
 
 
 def test_where_the_node_is_not_known_a_policy_local_takes_some_of_all() -> None:
