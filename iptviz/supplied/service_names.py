@@ -51,21 +51,24 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
 
 
 def _of_lines(text: str, source: str) -> Iterator[Candidate]:
-    columns: tuple[int, int] | None = None
+    """Yield the services of lines, or of tables: kubectl prints one for each kind that it was asked for."""
+    kind = ""
     for place, line in places(text, source):
         words = line.split()
         if words[:2] == ["NAMESPACE", "NAME"]:
-            columns = (0, 1)
-        elif columns:
+            kind = "services" if "CLUSTER-IP" in words else "others"
+        elif kind == "services":
             yield _of_row(words, place)
-        else:
+        elif not kind:
             yield _of_name(line, place)
 
 
 def _of_row(words: list[str], place: SourceLine) -> Candidate:
-    if len(words) < 2 or not all(map(_LABELS.fullmatch, words[:2])):
+    namespace, name = (*words, "", "")[:2]
+    name = name.removeprefix("service/")
+    if not (_LABELS.fullmatch(namespace) and _LABELS.fullmatch(name)):
         raise place.error(f"not a row of services: {quoted(' '.join(words))}", _HINT)
-    return Candidate(words[0], words[1], None)
+    return Candidate(namespace, name, None)
 
 
 def _of_name(line: str, place: SourceLine) -> Candidate:

@@ -172,18 +172,31 @@ def pod(namespace: str, address: str, node: str) -> Json:
     }  # fmt: skip
 
 
+def _without_namespace(item: Json) -> Json:
+    del item["metadata"]["namespace"]
+    return item
+
+
 def nodes() -> list[Json]:
     return [
-        {
+        _without_namespace({
             "apiVersion": "v1", "kind": "Node",
-            "metadata": {key: value for key, value in metadata("", name, labels={
-                "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone}).items() if key != "namespace"},
+            "metadata": metadata("", name, labels={
+                "kubernetes.io/hostname": name, "topology.kubernetes.io/zone": zone}),
             "spec": {"podCIDR": f"10.244.{place}.0/24"},
             "status": {
                 "addresses": [{"type": "InternalIP", "address": ADDRESSES[name]}, {"type": "Hostname", "address": name}],
                 "nodeInfo": {"kubeletVersion": "v1.37.1", "osImage": "Debian GNU/Linux 12 (bookworm)",
                              "kernelVersion": "6.1.0-40-amd64", "containerRuntimeVersion": "containerd://2.1.4"},
             },
-        }
+        })
         for place, (name, zone) in enumerate(ZONES.items())
     ]  # fmt: skip
+
+
+def namespaces_of(items: list[Json]) -> list[Json]:
+    names = sorted({item["metadata"]["namespace"] for item in items})
+    return [
+        _without_namespace({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata("", name)})
+        for name in names
+    ]

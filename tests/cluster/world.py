@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.cluster.objects import Json, endpoint, endpoints_of, nodes, pods_of, service, slice_of
+from tests.cluster.objects import (
+    Json,
+    endpoint,
+    endpoints_of,
+    namespaces_of,
+    nodes,
+    pods_of,
+    service,
+    slice_of,
+)
 from tests.kubeproxy import NEW, Cluster, Service, saved
 
 NODE = "node-1"
@@ -224,7 +233,7 @@ def world(*parts: Part) -> World:
     items = [item for part in chosen for item in part.items]
     slices = [item for item in items if item["kind"] == "EndpointSlice"]
     return World(
-        [*items, *endpoints_of(slices), *pods_of(slices), *nodes()],
+        [*items, *endpoints_of(slices), *pods_of(slices), *nodes(), *namespaces_of(items)],
         tuple(one for part in chosen for one in part.written),
         tuple(one for part in chosen for one in part.written6),
     )
