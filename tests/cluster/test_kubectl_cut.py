@@ -46,7 +46,6 @@ def test_a_table_is_refused_with_the_command_that_is_wanted(
         assert "kubectl get services,endpointslices -A -o json" in told.stderr
 
 
-@pytest.mark.xfail(reason="what is not told is compared")
 def test_refused_slices_are_not_compared_and_that_is_said(
     kubectl: Kubectl, api: ApiServer, tmp_path: Path
 ) -> None:
@@ -105,7 +104,6 @@ def test_more_than_a_thousand_endpoints_are_compared(
     assert one.endpoints_cut
 
 
-@pytest.mark.xfail(reason="what is not told is compared")
 def test_endpoints_that_were_cut_off_are_not_called_extra(
     kubectl: Kubectl, api: ApiServer, tmp_path: Path
 ) -> None:
@@ -113,7 +111,6 @@ def test_endpoints_that_were_cut_off_are_not_called_extra(
     agrees(verify(tmp_path, CROWDED.dump, printed(kubectl, "services,endpoints")), 1)
 
 
-@pytest.mark.xfail(reason="what is not told is compared")
 def test_what_endpoints_do_not_tell_is_no_difference(
     kubectl: Kubectl, api: ApiServer, tmp_path: Path
 ) -> None:
