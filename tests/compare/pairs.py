@@ -40,7 +40,9 @@ def _lines(rules: str) -> list[str]:
 
 
 def _rules(lines: list[str]) -> list[int]:
-    return [place for place, line in enumerate(lines) if line.startswith("-A") and "-A OUTPUT -j DROP" not in line]
+    return [
+        place for place, line in enumerate(lines) if line.startswith("-A") and "-A OUTPUT -j DROP" not in line
+    ]
 
 
 def _text(lines: list[str]) -> str:
@@ -58,9 +60,18 @@ def with_nothing(dice: Dice, lines: list[str]) -> list[str]:
     """Rules that match nothing, or do nothing."""
     for place in sorted(dice.sample(_rules(lines), min(3, len(_rules(lines)))), reverse=True):
         chain = lines[place].split()[1]
-        lines.insert(place, f"-A {chain} " + dice.choice(
-            ["", "-m statistic --mode random --probability 0 -j RETURN", "-p tcp -m tcp --dport 0", "-m comment --comment x"]
-        ))
+        lines.insert(
+            place,
+            f"-A {chain} "
+            + dice.choice(
+                [
+                    "",
+                    "-m statistic --mode random --probability 0 -j RETURN",
+                    "-p tcp -m tcp --dport 0",
+                    "-m comment --comment x",
+                ]
+            ),
+        )
     return lines
 
 
@@ -70,7 +81,9 @@ def split(dice: Dice, lines: list[str]) -> list[str]:
     chain = lines[place].split()[1]
     start = max(at for at in range(place) if lines[at].startswith("*"))
     end = next(at for at in range(place, len(lines)) if lines[at] == "COMMIT")
-    own = [at for at in range(place, end) if lines[at].startswith(f"-A {chain} ") or lines[at] == f"-A {chain}"]
+    own = [
+        at for at in range(place, end) if lines[at].startswith(f"-A {chain} ") or lines[at] == f"-A {chain}"
+    ]
     moved = [lines[at].replace(f"-A {chain}", "-A TAIL", 1) for at in own]
     kept = [line for at, line in enumerate(lines[start:end], start) if at not in own]
     kept.insert(1, ":TAIL -")
@@ -90,7 +103,9 @@ def disjoint_swapped(_dice: Dice, lines: list[str]) -> list[str]:
 
 def respelled(_dice: Dice, lines: list[str]) -> list[str]:
     return [
-        re.sub(r"(?<= -[sd] )(10\.\d+\.\d+\.\d+)/32", r"\1/255.255.255.255", line).replace("--set-mark 0x3", "--set-xmark 0x3/0xffffffff")
+        re.sub(r"(?<= -[sd] )(10\.\d+\.\d+\.\d+)/32", r"\1/255.255.255.255", line).replace(
+            "--set-mark 0x3", "--set-xmark 0x3/0xffffffff"
+        )
         for line in lines
     ]
 
@@ -124,7 +139,8 @@ def swapped(dice: Dice, lines: list[str]) -> list[str]:
 
 def aimed_elsewhere(dice: Dice, lines: list[str]) -> list[str]:
     at = dice.choice(_rules(lines))
-    lines[at] = re.sub(r" -[jg] (ACCEPT|DROP|RETURN)$", lambda found: f" -j {dice.choice(['ACCEPT', 'DROP' if _table(lines, at) != 'nat' else 'RETURN', 'RETURN'])}", lines[at])
+    verdict = dice.choice(["ACCEPT", "RETURN", "RETURN" if _table(lines, at) == "nat" else "DROP"])
+    lines[at] = re.sub(r" -[jg] (ACCEPT|DROP|RETURN)$", f" -j {verdict}", lines[at])
     return lines
 
 
@@ -136,7 +152,9 @@ def narrowed(dice: Dice, lines: list[str]) -> list[str]:
     at = dice.choice(_rules(lines))
     if " -s " not in lines[at]:
         chain, _, rest = lines[at].removeprefix("-A ").partition(" ")
-        lines[at] = f"-A {chain} -s {dice.choice(['10.1.0.0/24', '10.1.0.9/32', '10.0.0.0/8', '10.1.0.2/31'])} {rest}".strip()
+        lines[at] = (
+            f"-A {chain} -s {dice.choice(['10.1.0.0/24', '10.1.0.9/32', '10.0.0.0/8', '10.1.0.2/31'])} {rest}".strip()
+        )
     return lines
 
 
@@ -144,8 +162,16 @@ def added(dice: Dice, lines: list[str]) -> list[str]:
     at = dice.choice(_rules(lines))
     chain = lines[at].split()[1]
     verdict = "RETURN" if _table(lines, at) == "nat" else "DROP"
-    match = dice.choice(["-p tcp -m tcp --dport 80", f"-p udp -m udp --sport {dice.choice(PORTS)}", "-s 10.1.0.9/32",
-                         "-m mark --mark 0x1/0x1", "-d 10.2.0.3/32", "-m conntrack --ctstate DNAT"])
+    match = dice.choice(
+        [
+            "-p tcp -m tcp --dport 80",
+            f"-p udp -m udp --sport {dice.choice(PORTS)}",
+            "-s 10.1.0.9/32",
+            "-m mark --mark 0x1/0x1",
+            "-d 10.2.0.3/32",
+            "-m conntrack --ctstate DNAT",
+        ]
+    )
     lines.insert(at, f"-A {chain} {match} -j {verdict}")
     return lines
 
@@ -153,8 +179,16 @@ def added(dice: Dice, lines: list[str]) -> list[str]:
 def otherwise(dice: Dice, lines: list[str]) -> list[str]:
     """Another address, port, mark or chance."""
     at = dice.choice(_rules(lines))
-    changes = [(r"10\.2\.0\.3\b", "10.2.0.4"), (r"dport 80\b", "dport 81"), ("0x1/0x1", "0x2/0x2"), ("0x3", "0x1"),
-               ("0.5", "0.4"), (r"10\.3\.0\.1\b", "10.3.0.2"), (":81", ":82"), ("MASQUERADE", "SNAT --to-source 10.9.0.9")]
+    changes = [
+        (r"10\.2\.0\.3\b", "10.2.0.4"),
+        (r"dport 80\b", "dport 81"),
+        ("0x1/0x1", "0x2/0x2"),
+        ("0x3", "0x1"),
+        ("0.5", "0.4"),
+        (r"10\.3\.0\.1\b", "10.3.0.2"),
+        (":81", ":82"),
+        ("MASQUERADE", "SNAT --to-source 10.9.0.9"),
+    ]
     for pattern, to in dice.sample(changes, len(changes)):
         if re.search(pattern, lines[at]):
             lines[at] = re.sub(pattern, to, lines[at])
@@ -163,7 +197,11 @@ def otherwise(dice: Dice, lines: list[str]) -> list[str]:
 
 
 def other_policy(dice: Dice, lines: list[str]) -> list[str]:
-    places = [at for at, line in enumerate(lines) if line.startswith((":FORWARD", ":INPUT")) and "filter" in _table(lines, at)]
+    places = [
+        at
+        for at, line in enumerate(lines)
+        if line.startswith((":FORWARD", ":INPUT")) and "filter" in _table(lines, at)
+    ]
     if places:
         at = dice.choice(places)
         chain, policy = lines[at].split()[:2]
