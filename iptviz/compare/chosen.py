@@ -79,7 +79,7 @@ class Chosen:
             return (own or region)[0][0]
         if field.kind in {"source", "destination"}:
             return self._address(region)
-        usual = [each for each in USUAL.get(field.kind, ()) if _holds(region, each)]
+        usual = [each for each in USUAL.get(field.kind, ()) if holds(region, each)]
         if field.kind == "ttl" and not usual:
             return (region[-1][1] or 0x100) - 1  # the more is left of it, the less expires on the way
         if rank >= 0 and not usual and rank not in self.regions:
@@ -89,7 +89,7 @@ class Chosen:
     def _address(self, region: Region) -> int:
         version = self._unknowns.version
         found = [*self._usual, *_ends_of(region, full_mask(version))]
-        inside = [value for value in found if _holds(region, value)]
+        inside = [value for value in found if holds(region, value)]
         return next((value for value in inside if _is_host(value, version)), inside[0])
 
     def clients(self, client: Client) -> Iterator[Client]:
@@ -132,7 +132,7 @@ class Chosen:
     def _told(self, rank: int, region: Region) -> Iterator[Assumption]:
         value = self.value(rank)
         for conditions, part in told(self._unknowns, rank, region):
-            if _holds(part, value):
+            if holds(part, value):
                 yield from conditions
 
     def ends(self, number: int) -> dict[int, Fraction]:
@@ -156,7 +156,8 @@ class Chosen:
         return {leaf: total(found) for leaf, found in shares.items()}
 
 
-def _holds(region: Region, value: Any) -> bool:
+def holds(region: Region, value: Any) -> bool:
+    """Whether a region holds a value."""
     return any(first <= value and (after is None or value < after) for first, after in region)
 
 
@@ -164,9 +165,9 @@ def _first(region: Region) -> Any:
     """Return a value of a region; of names one that an interface may have."""
     first, _ = region[0]
     if not isinstance(first, str):
-        return first or next((each for each in (1, region[-1][0]) if _holds(region, each)), first)
+        return first or next((each for each in (1, region[-1][0]) if holds(region, each)), first)
     ends = (name for first, after in region for name in (f"{first}0", first.rstrip("\0") + "0", first))
-    return next((name for name in ends if name and "\0" not in name and _holds(region, name)), first)
+    return next((name for name in ends if name and "\0" not in name and holds(region, name)), first)
 
 
 def _ends_of(region: Region, most: int) -> Iterator[int]:

@@ -43,10 +43,11 @@ class Rest(NamedTuple):
 
 def evened(diagrams: Diagrams, number: int) -> int:
     """Return a diagram in which shares that are even but for kube-proxy's rounding are exactly even."""
-    return diagrams.with_chances(number, _evened)
+    return diagrams.with_chances(number, evened_shares)
 
 
-def _evened(chances: tuple[Fraction, ...]) -> Sequence[Fraction]:
+def evened_shares(chances: tuple[Fraction, ...]) -> Sequence[Fraction]:
+    """Return shares, exactly even where they are but for kube-proxy's rounding."""
     balance = balance_of(chances)
     if balance is None or not balance.even:
         return chances
