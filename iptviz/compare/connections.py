@@ -6,30 +6,31 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.chosen import Chosen
 from iptviz.compare.sides import OneSide
-from iptviz.compare.telling import Regions, Rest, case_of, differing, evened, unlike
+from iptviz.compare.telling import Rest, cases_of, contradicts_itself, differing, evened, unlike
 from iptviz.engine.chance import product, total
-from iptviz.engine.host import UNKNOWN_HOST
+from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.fields import Field, interfaces, region_asked
+from iptviz.engine.host import UNKNOWN_HOST, Host
+from iptviz.engine.regions import Region, common, complement, region_of
 from iptviz.engine.unknowns import EXCLUDED, Unknowns
 from iptviz.paths.clients import everybody
 from iptviz.paths.deciding import WhoDecides
 from iptviz.paths.ends import End, Ended, Ends
 from iptviz.paths.model import ACCEPT, LOCAL, Decider
-from iptviz.paths.way import Way
+from iptviz.paths.way import FirstPackets, Way
 from iptviz.records import NamedTuple
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 from iptviz.xtables.values.addresses import show_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.compare.sides import Side
-    from iptviz.engine.condition import Condition, When
+    from iptviz.engine.condition import When
     from iptviz.engine.diagram import Diagrams
     from iptviz.engine.laws import Law
-    from iptviz.engine.packet import Packet
     from iptviz.paths.clients import Asked, Client
-    from iptviz.xtables.address import Network
 
 
 class Ending(NamedTuple):
@@ -54,19 +55,21 @@ class Ending(NamedTuple):
 class TellingPacket(NamedTuple):
     """A packet that two nodes treat differently, where all of `when` hold.
 
-    Addresses are texts; `hook` is `prerouting` (arrives) or `output` (sent by the node). What is None may be
-    anything; so is `destination` of a node port, where the node's addresses are not known.
+    Addresses are texts; `hook` is `prerouting` (arrives) or `output` (sent by the node, by user `uid`). `source`
+    and `destination` are None for an address of the node that nobody knows, the interface where there is none.
     """
 
     hook: str
     source: str | None
     destination: str | None
     protocol: str
-    source_port: int | None
+    source_port: int
     destination_port: int | None
     in_interface: str | None
-    ttl: int | None
-    length: int | None
+    ttl: int
+    length: int
+    tos: int
+    uid: int | None
     when: When
 
 
@@ -92,6 +95,11 @@ class Compared(NamedTuple):
     assumed: When
 
 
+_TTL = Field("ttl")
+_EXPIRING = Assumption(Condition("ttl", "0:1"), holds=False)
+"""A time to live that does not suffice to be forwarded."""
+
+
 def compared(
     old: Side, new: Side, asked: Asked, *, answers: bool = True, sources: Sequence[str] = ()
 ) -> Compared:
@@ -103,18 +111,69 @@ def compared(
         TooLargeError: there are too many cases.
         PacketError: they cannot be followed, or too many different packets would have to be.
     """
-    is_open = False
-    same: dict[Condition, None] = {}
-    assumed: When = ()
+    found = Compared(None, is_open=False, same=(), assumed=())
     for client in everybody(asked):
-        comparison = _Comparison(old, new, asked, client, answers=answers)
-        apart = comparison.apart(sources)
-        assumed = (*assumed, *client.assumed, *old.granted, *new.granted)
-        same |= comparison.asked_by_both
-        is_open |= comparison.is_open
+        own = _found(old, new, asked, client, sources, answers=answers)
+        if own.rests_on_changes and own.apart is None:
+            own = _found(old, new, asked, _usual(client), sources, answers=answers)
+            own = own._replace(is_open=own.is_open or own.rests_on_changes, assumed=(*own.assumed, *_USUAL))
+        found = Compared(
+            own.apart,
+            found.is_open or own.is_open,
+            tuple(dict.fromkeys((*found.same, *own.same))),
+            tuple(dict.fromkeys((*found.assumed, *own.assumed))),
+        )
+        if own.apart is not None:
+            break
+    return found
+
+
+class _Found(NamedTuple):
+    """As `Compared`, of one kind of client; `rests_on_changes`: something is asked that rules made unknown."""
+
+    apart: Apart | None
+    is_open: bool
+    same: tuple[Condition, ...]
+    assumed: When
+    rests_on_changes: bool
+
+
+def _found(
+    old: Side, new: Side, asked: Asked, client: Client, sources: Sequence[str], *, answers: bool
+) -> _Found:
+    """Compare for one kind of client; a case is found to be one by a packet of which all is known."""
+    comparison = _Comparison(old, new, asked, client, answers=answers)
+    apart, doubtful = None, False
+    for chosen in comparison.cases(sources):
+        tried = (
+            _Comparison(old, new, asked, known, answers=answers).apart() for known in chosen.clients(client)
+        )
+        apart = next(filter(None, tried), None)
         if apart is not None:
-            return Compared(apart, is_open, tuple(same), tuple(dict.fromkeys(assumed)))
-    return Compared(None, is_open, tuple(same), tuple(dict.fromkeys(assumed)))
+            break
+        doubtful = True
+    return _Found(
+        apart,
+        comparison.is_open or doubtful,
+        tuple(comparison.asked_by_both),
+        comparison.assumed,
+        comparison.rests_on_changes,
+    )
+
+
+_USUAL_TTL = 64
+_USUAL = (
+    Assumption(Condition("ttl", str(_USUAL_TTL)), holds=True),
+    Assumption(Condition("match", "-m tos --tos 0x00/0xff"), holds=True),
+)
+
+
+def _usual(client: Client) -> Client:
+    """Return a client whose packets have the usual time to live and kind of service.
+
+    What rules make of one that is not known is not known, so that it cannot be compared.
+    """
+    return client._replace(packet=client.packet._replace(ttl=_USUAL_TTL, tos=0))
 
 
 class _Sent(NamedTuple):
@@ -136,9 +195,12 @@ class _Comparison:
 
     def __init__(self, old: Side, new: Side, asked: Asked, client: Client, *, answers: bool) -> None:
         self._client = client
-        self._answers = answers
+        self._asked = asked
+        self._granted = old.granted, new.granted
         self.is_open = False
-        shared = Unknowns(asked.family, client.regions, UNKNOWN_HOST)
+        regions = {_TTL: complement(region_asked(_EXPIRING.condition), 0), **client.regions}
+        shared = Unknowns(asked.family, _with_interfaces(regions, asked.host), UNKNOWN_HOST)
+        self._shared = shared
         self._sides = [OneSide(shared, side) for side in (old, new)]
         for side, unknowns in zip((old, new), self._sides, strict=True):
             granted = (*client.is_so, *client.assumed, *side.granted)
@@ -147,8 +209,11 @@ class _Comparison:
             )
         self._diagrams: Diagrams = shared.diagrams
         networks = list(asked.networks)
+        followed = Way if answers else FirstPackets
         self._ways = [
-            Way(side.survey.hooks, own, client.hook, networks, side.survey.alike(networks), side.survey.few)
+            followed(
+                side.survey.hooks, own, client.hook, networks, side.survey.alike(networks), side.survey.few
+            )
             for side, own in zip((old, new), self._sides, strict=True)
         ]
         self._packets = [way.client(client.packet) for way in self._ways]
@@ -156,13 +221,25 @@ class _Comparison:
         self._chosen = [way.chosen(packet) for way, packet in zip(self._ways, self._packets, strict=True)]
 
     @property
+    def assumed(self) -> When:
+        """What is taken for granted of packets, and of what the sides do not show."""
+        granted = [each for side in self._granted for each in side]
+        lasting = [_EXPIRING] if self._shared.used("ttl") else []
+        return (*self._client.assumed, *granted, *lasting)
+
+    @property
+    def rests_on_changes(self) -> bool:
+        """Whether rules ask for what other rules have made unknown."""
+        return any(side.asks_for_changed for side in self._sides)
+
+    @property
     def asked_by_both(self) -> dict[Condition, None]:
         """The questions about no field of a packet that both sides asked."""
         old, new = (side.own for side in self._sides)
         return {condition: None for condition in old if condition in new}
 
-    def apart(self, sources: Sequence[str]) -> Apart | None:
-        """Return a packet that tells the sides apart; None where none is found.
+    def cases(self, sources: Sequence[str]) -> Iterator[Chosen]:
+        """Yield packets for which the sides seem to differ; what is not asked of them is not chosen.
 
         Raises:
             TooLargeError: there are too many cases.
@@ -170,13 +247,17 @@ class _Comparison:
         """
         mine, theirs = (self._told(place) for place in (0, 1))
         where = unlike(self._diagrams, mine, theirs)
-        if where == self._diagrams.no:
-            return None
-        for number in self._differing(where):
-            case = case_of(self._sides[0], self._narrowed(number))
-            if case is not None and not case.doubtful:
-                return self._as_packet(case.regions, sources)
-            self.is_open |= case is not None
+        if where != self._diagrams.no:
+            for number in self._differing(where):
+                for regions in cases_of(self._shared, self._narrowed(number)):
+                    yield Chosen(self._sides[0], regions, sources)
+
+    def apart(self) -> Apart | None:
+        """Return that the sides differ for a packet of which all is known; None: they do not."""
+        for chosen in self.cases(()):
+            if not contradicts_itself(self._shared, chosen.regions):
+                old, new = (tuple(self._endings(side, chosen)) for side in (0, 1))
+                return Apart(_telling(self._client, tuple(chosen.when())), old, new)
         return None
 
     # --- what is compared ---------------------------------------------------------------------------------------
@@ -199,13 +280,10 @@ class _Comparison:
 
     def _seen(self, side: int, leaf: int) -> int:
         """Return how connections end that nat has sent somewhere: leaves say `End`, as far as it is compared."""
-        ends = self._ends[side].of(leaf)
+        leaf_of, says = self._diagrams.leaf, self._diagrams.says
         return self._diagrams.replaced(
-            ends, lambda end: self._diagrams.leaf(self._visible(self._diagrams.says(end)))
+            self._ends[side].of(leaf), lambda end: leaf_of(seen_of(says(end).end, self._asked))
         )
-
-    def _visible(self, says: Ended) -> End:
-        return seen_of(says.end) if self._answers else seen_of(says.end._replace(reply=None))
 
     # --- where they differ --------------------------------------------------------------------------------------
 
@@ -223,7 +301,7 @@ class _Comparison:
         for place in range(max(map(len, many.values()), default=0)):  # not added up: nobody knows
             at = {leaf: each[place] for leaf, each in many.items() if place < len(each)}
             narrowed = self._narrowed(self._where(where, at, _alike))
-            self.is_open |= case_of(self._sides[0], narrowed) is not None
+            self.is_open |= bool(cases_of(self._shared, narrowed))
 
     def _by_endpoint(self, rest: Rest) -> list[Rest]:
         """Return what each side has for itself, by the endpoint that it is sent to."""
@@ -262,13 +340,6 @@ class _Comparison:
 
     # --- one packet ---------------------------------------------------------------------------------------------
 
-    def _as_packet(self, regions: Regions, sources: Sequence[str]) -> Apart:
-        chosen = Chosen(self._sides[0], regions, sources)
-        old, new = (tuple(self._endings(side, chosen)) for side in (0, 1))
-        own_known = self._sides[0].host.local is not None
-        packet = _telling(chosen, self._client, self._sides[0].version, own_known=own_known)
-        return Apart(packet, old, new)
-
     def _endings(self, side: int, chosen: Chosen) -> Iterator[Ending]:
         """Yield how a packet ends on one side, with who decides."""
         who = WhoDecides(self._ways[side])
@@ -276,7 +347,7 @@ class _Comparison:
         for sent, share in chosen.ends(self._chosen[side]).items():
             for leaf, inner in chosen.ends(self._ends[side].of(sent)).items():
                 says: Ended = self._diagrams.says(leaf)
-                found.setdefault(self._visible(says), []).append((product(share, inner)[0], says))
+                found.setdefault(seen_of(says.end, self._asked), []).append((product(share, inner)[0], says))
         for end, same in sorted(found.items(), key=lambda each: -total(share for share, _ in each[1])):
             by = [says.by for _, says in same]
             first = (
@@ -288,11 +359,30 @@ class _Comparison:
             yield Ending(share, end.outcome, endpoint, end.snat, end.reply, first, answer)
 
 
-def seen_of(end: End) -> End:
-    """Return how connections end as it is compared: where what is not accepted was sent makes no difference."""
-    if end.outcome in {ACCEPT, LOCAL}:
-        return end._replace(untracked=False)
-    return End("", None, end.outcome, None, None, untracked=False, to="")
+def _with_interfaces(regions: Mapping[Field, Region], host: Host) -> dict[Field, Region]:
+    """Return what is known of fields, where the node's interfaces are among it."""
+    if host.interfaces is None:
+        return dict(regions)
+    there = region_of([bounds for name in host.interfaces for bounds in interfaces(name)])
+    both = {Field(kind): there for kind in ("in-interface", "out-interface")}
+    return {**both, **regions} | {
+        field: common(region, regions[field]) for field, region in both.items() if field in regions
+    }
+
+
+def seen_of(end: End, to: Asked) -> End:
+    """Return how connections end as it is compared: where what is not accepted was sent makes no difference.
+
+    Nor does it that nat sends a connection where it goes anyway.
+    """
+    if end.outcome not in {ACCEPT, LOCAL}:
+        return End("", None, end.outcome, None, None, untracked=False, to="")
+    if (end.address, end.port) == to.frontend[1:3]:
+        outcome = LOCAL if to.host.is_local(parse_network(end.address)) else ACCEPT
+        return End(
+            "", None, outcome, end.snat, None, untracked=False, to=join_endpoint(end.address, end.port)
+        )
+    return end._replace(untracked=False)
 
 
 def _alike(old: object, new: object) -> bool:
@@ -308,26 +398,14 @@ def _accepted(law: Law) -> frozenset[object]:
     return frozenset(part for part in law.parts if part[0].outcome in {ACCEPT, LOCAL})
 
 
-def _telling(chosen: Chosen, client: Client, version: int, *, own_known: bool) -> TellingPacket:
-    """Return a chosen packet; an address of the node that nobody knows is none of it."""
-    packet: Packet = client.packet
-    own = {"source"} if client.hook == "output" and packet.source is None else set[str]()
-    own |= {"destination"} if packet.destination is None else set()
-    left = set() if own_known else own
-
-    def address(kind: str, known: Network | None) -> str | None:
-        value = None if kind in left else chosen.field(kind) if known is None else known.value
-        return None if value is None else show_address(value, version)
-
-    return TellingPacket(
-        client.hook,
-        address("source", packet.source),
-        address("destination", packet.destination),
-        packet.protocol or "",
-        chosen.field("source-port"),
-        packet.destination_port,
-        None if packet.in_interface is not None else chosen.field("in-interface"),
-        chosen.field("ttl"),
-        chosen.field("length"),
-        tuple(chosen.when(left)),
+def _telling(client: Client, when: When) -> TellingPacket:
+    packet = client.packet
+    source, destination = (
+        None if each is None else show_address(each.value, each.version)
+        for each in (packet.source, packet.destination)
     )
+    return TellingPacket(
+        client.hook, source, destination, packet.protocol or "", packet.source_port or 0,
+        packet.destination_port, packet.in_interface or None, packet.ttl or 0, packet.length or 0,
+        packet.tos or 0, None if packet.owner is None else packet.owner[0], when,
+    )  # fmt: skip
