@@ -62,7 +62,9 @@ def _parts_at(parting: Parting | None) -> str:
 
 def _packet_parts(fates: PacketFates, *, fold: bool) -> Iterator[Block]:
     if (parting := fates.parting) is not None:
-        yield Heading("Where the ways part", circumstances=_when(clauses(parting.when)))
+        yield Heading(
+            "Where the ways part", circumstances=_when(clauses(parting.when) if parting.when else "")
+        )
         yield _lines((*_step("-", parting.old), *_step("+", parting.new)))
         yield Heading("Fate of that packet")
         yield _lines(
