@@ -148,9 +148,7 @@ def _equivalence_lead(found: Sequence[Equivalence]) -> Fact:
 def _equivalence_parts(found: Equivalence, *, fold: bool) -> Iterator[Block]:
     shown = found.different[:_MOST] if fold and len(found.different) > _MOST + 1 else found.different
     for one in shown:
-        yield Heading(
-            "A packet that tells them apart", printable(_place(one)), printable(_packet(one.packet))
-        )
+        yield Heading(printable(_place(one)), circumstances=printable(_packet(one.packet)))
         yield _lines((*_endings("-", one.old), *_endings("+", one.new), *_alike(one, fold=fold)))
     yield Facts(later(lambda: tuple(_of_equivalence(found, len(found.different) - len(shown), fold=fold))))
 
