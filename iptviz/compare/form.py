@@ -41,9 +41,11 @@ class FrontendForm(NamedTuple):
     of each rule that masquerades, none for always. `local_only`: outside clients get this node's endpoints
     alone; None where nothing shows it. `reached` says how clients fare, None where nobody looked.
 
-    `unseen` is what connections come to and an incomplete dump lacks. `lacks_port`: its rule shows no port, be
-    it that the dump does not print it (`untold` then) or that it has none. Of kind `chain` it stands for the
-    frontends of the chain `unled`, which an excerpt does not show: it can be compared with none.
+    `unseen` is what connections come to and an incomplete dump lacks: shares and `leftover` are then those of the
+    rules that it shows. `leftover` is that of the usual case where a rule that is not understood decides.
+    `lacks_port`: its rule shows no port, be it that the dump does not print it (`untold` then) or that it has
+    none. Of kind `chain` it stands for the frontends of the chain `unled`, which an excerpt does not show: it can
+    be compared with none.
 
     The API alone leaves a choice: `choices` are sets of endpoints, as texts, that would be as right as
     `endpoints`; `may_be_fewer`: so would some of them be.
