@@ -7,7 +7,7 @@ does not tell is not compared.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from iptviz.compare.differences import (
     ChangedPort,
@@ -22,7 +22,7 @@ from iptviz.kube.frontends import CHAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from iptviz.compare.differences import NotCompared, PortDifference, PropertyKind, Value
+    from iptviz.compare.differences import NotCompared, PortDifference, PortProperty, Value
     from iptviz.compare.form import PortForm
 
 _ORDER = (
@@ -61,9 +61,10 @@ def not_compared(old: PortForm, new: PortForm) -> Iterator[NotCompared]:
         yield from FrontendPair(*pair).untold()
     if _is_of_excerpt(old) or _is_of_excerpt(new):
         yield "frontends"
-    for kind, told, _ in _PROPERTIES:
-        if told(old) != told(new):
-            yield cast("NotCompared", kind)
+    if (
+        old.has_endpoints and new.has_endpoints
+    ):  # else there is nothing that could show them, nor that needs them
+        yield from (kind for kind, told, _ in _PROPERTIES if told(old) != told(new))
 
 
 # --- frontends -----------------------------------------------------------------------------------------------
@@ -107,7 +108,7 @@ def _ranges(port: PortForm) -> Value:
     return frozenset(port.source_ranges or ())
 
 
-_PROPERTIES: tuple[tuple[PropertyKind, Callable[[PortForm], bool], Callable[[PortForm], Value]], ...] = (
+_PROPERTIES: tuple[tuple[PortProperty, Callable[[PortForm], bool], Callable[[PortForm], Value]], ...] = (
     ("internal policy", lambda port: port.internal_policy is not None, lambda port: port.internal_policy),
     ("external policy", lambda port: port.external_policy is not None, lambda port: port.external_policy),
     ("affinity", lambda port: port.properties_told, lambda port: port.affinity),
