@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.checks.examined import Examined
-    from iptviz.compare.connections import Compared, Ending, TellingPacket
+    from iptviz.compare.connections import Compared
+    from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.engine.condition import Assumption, Condition, When
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
