@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from iptviz.compare.differences import (
@@ -65,17 +66,15 @@ def _reached(pair: FrontendPair) -> Iterator[ReachedDifference]:
     old, new = pair
     if not old.reached or not new.reached or old.reached == new.reached:
         return
-    scale = Scale(*_counts(pair), slack_of(old.endpoints, new.endpoints))
-    for clients, fares in fares_differing(old.reached, new.reached, scale):
+    for clients, fares in fares_differing(old.reached, new.reached, cache(lambda: _scale(pair))):
         yield ReachedDifference(clients, *fares, (new,))
 
 
-def _counts(pair: FrontendPair) -> tuple[int, int]:
-    """Return how many endpoints share evenly on both sides; 1 where they do not on one."""
+def _scale(pair: FrontendPair) -> Scale:
     before, after = by_text(pair.old.endpoints), by_text(pair.new.endpoints)
-    if pair.both_lead_on and are_even(before) and are_even(after):
-        return len(before), len(after)
-    return 1, 1
+    even = pair.both_lead_on and are_even(before) and are_even(after)
+    counts = (len(before), len(after)) if even else (1, 1)
+    return Scale(*counts, slack_of(pair.old.endpoints, pair.new.endpoints))
 
 
 # --- endpoints -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from iptviz.paths.model import CLIENT_KINDS
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from fractions import Fraction
 
     from iptviz.engine.condition import When
@@ -34,7 +34,7 @@ class Scale(NamedTuple):
 
 
 def fares_differing(
-    old: Iterable[Fare], new: Iterable[Fare], scale: Scale
+    old: Iterable[Fare], new: Iterable[Fare], scale: Callable[[], Scale]
 ) -> Iterator[tuple[tuple[str, ...], Pair]]:
     """Yield kinds of clients that fare otherwise, together where they do alike: those that both sides tell."""
     before, after = _by_client(old), _by_client(new)
@@ -52,13 +52,13 @@ def _by_client(fares: Iterable[Fare]) -> dict[str, Fare]:
     return {client: fare for fare in fares for client in fare.clients}
 
 
-def _differ(old: Fare, new: Fare, scale: Scale) -> bool:
+def _differ(old: Fare, new: Fare, scale: Callable[[], Scale]) -> bool:
     if old[1:] == new[1:]:
         return False
+    bounds = [pair for pair in zip(old[2:4], new[2:4], strict=True) if pair[0] != pair[1]]
     return (
         old.word != new.word
-        or _fail_otherwise(old.at_least, new.at_least, scale)
-        or _fail_otherwise(old.at_most, new.at_most, scale)
+        or any(_fail_otherwise(*pair, scale()) for pair in bounds)
         or _whys(old) != _whys(new)
     )
 
