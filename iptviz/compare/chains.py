@@ -17,7 +17,7 @@ from iptviz.compare.chain_forms import (
 from iptviz.compare.doing import ChainDoings
 from iptviz.compare.explained import Explaining
 from iptviz.compare.rule_changes import ChainPair, Context, rule_changes
-from iptviz.compare.sides import TableSide, odd_chains
+from iptviz.compare.table_side import TableSide, odd_chains
 from iptviz.compare.texts import wording
 from iptviz.compare.untold import likenings
 from iptviz.intake.index import TABLE_NAMES
