@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.compare.planted import (
-    PODS,
     Kind,
     Pair,
     address,
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from tests.kubeproxy import Cluster, Service
 
 Options = dict[str, Any]
-OptionsOf = "Callable[[Variant], Options] | Options | None"
 
 
 def _number(variant: Variant) -> int:
@@ -120,7 +118,7 @@ OF_SERVICES: dict[str, Kind] = {
     "the endpoints go": _changed({}, {"endpoints": ()}, since=7),
     "the first endpoints come": _changed({"endpoints": ()}, {}, since=7),
     "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20),
-    "the cluster IP changes": _changed({}, _with("service", 99, "cluster_ip"), families=(4,)),
+    "the cluster IP changes": _changed({}, lambda variant: {"cluster_ip": address(variant.family, "service", 99)}),
     "the port changes": _changed({"port": 80}, {"port": 8000}),
     "a node port comes": _changed({}, {"node_port": 30_200}),
     "a node port goes": _changed({"node_port": 30_200}, {}),
@@ -175,4 +173,3 @@ OF_SETTINGS = {
     "no node ports on localhost": _settings(26, (4,), localhost_node_ports=False),
     "pods told by their bridge": _settings(24, detect="bridge"),
 }
-assert PODS
