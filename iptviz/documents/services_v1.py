@@ -135,7 +135,7 @@ def _endpoints(answer: FrontendAnswer) -> list[Shape]:
         {
             "address": end.address,
             "port": end.port,
-            **(share_shape(end.share) if answer.shares_known else dict.fromkeys(share_shape(end.share))),
+            **share_shape(end.share if answer.shares_known else None),
         }
         for end in answer.endpoints
     ]

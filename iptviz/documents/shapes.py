@@ -83,8 +83,10 @@ def counters_shape(counters: Counters) -> Shape:
     return shape
 
 
-def share_shape(share: Fraction) -> Shape:
-    """Return a probability twice, as a float and as numerator/denominator in lowest terms."""
+def share_shape(share: Fraction | None) -> Shape:
+    """Return a probability twice, as a float and as numerator/denominator in lowest terms; null if not told."""
+    if share is None:
+        return {"probability": None, "exact": None}
     return {
         "probability": float(share),
         "exact": f"{_decimal(share.numerator)}/{_decimal(share.denominator)}",

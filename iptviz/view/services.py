@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
+    from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.era import Era
-    from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.published import PublishedPort
     from iptviz.kube.service_ports import ServicePort
@@ -254,9 +255,9 @@ def _endpoint_lines(port: ServicePort, node: Snapshot | None) -> Iterator[Below]
 
 
 def _endpoint_line(
-    answer: FrontendAnswer, end: EndpointShare, node: Snapshot | None, *, depth: int = 0
+    answer: FrontendAnswer, end: EndpointForm, node: Snapshot | None, *, depth: int = 0
 ) -> Below:
-    share = percent(end.share) if answer.shares_known else "?"
+    share = percent(end.share) if end.share is not None and answer.shares_known else "?"
     text = join_endpoint(end.address, end.port) + pod_label(node, end.address, end.port)
     return Below(printable(text), share, depth)
 

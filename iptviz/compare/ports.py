@@ -1,0 +1,123 @@
+"""In what two forms of a service port differ, and which ports of two lists came, went or differ.
+
+Order of endpoints and rules is no difference, nor are the digits in which a probability is printed. What one side
+does not tell is not compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+from iptviz.compare.differences import (
+    ChangedPort,
+    FrontendDifference,
+    PortChanges,
+    PropertyDifference,
+)
+from iptviz.compare.frontends import FrontendPair, frontend_differences
+from iptviz.compare.matching import matched_frontends, matched_ports
+from iptviz.kube.frontends import CHAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iptviz.compare.differences import NotCompared, PortDifference, PropertyKind, Value
+    from iptviz.compare.form import PortForm
+
+_ORDER = (
+    "reached", "frontend removed", "endpoint removed", "endpoint port", "endpoint added", "verdict", "leftover",
+    "share", "frontend added", "frontend kind", "node port addresses", "internal policy", "external policy",
+    "local only", "affinity", "source ranges", "masquerade", "health check",
+)  # fmt: skip
+_PLACES = {kind: place for place, kind in enumerate(_ORDER)}
+
+
+def compared(old: Iterable[PortForm], new: Iterable[PortForm]) -> PortChanges:
+    """Return what differs between the service ports of two rule sets, matched by name, else by hash or place."""
+    matched = matched_ports(old, new)
+    untold = Counter(what for pair in matched.both for what in not_compared(*pair))
+    changed = (ChangedPort(*pair, tuple(differences(*pair))) for pair in matched.both)
+    return PortChanges(
+        added=tuple(matched.new),
+        removed=tuple(matched.old),
+        changed=tuple(port for port in changed if port.differences),
+        compared=len(matched.both),
+        not_compared=dict(untold),
+    )
+
+
+def differences(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
+    """Yield all in which a service port differs, the worst first; of several frontends that differ alike, once."""
+    found = [*_of_frontends(old, new), *_of_port(old, new)]
+    if any(one.kind in _POLICIES for one in found):
+        found = [one for one in found if one.kind != "local only"]  # that is what the policy means
+    yield from sorted(_joined(found), key=lambda one: _PLACES[one.kind])
+
+
+def not_compared(old: PortForm, new: PortForm) -> Iterator[NotCompared]:
+    """Yield what is not compared of a port or of one of its frontends, as one side does not tell it."""
+    for pair in matched_frontends(old.frontends, new.frontends).both:
+        yield from FrontendPair(*pair).untold()
+    if _is_of_excerpt(old) or _is_of_excerpt(new):
+        yield "frontends"
+    for kind, told, _ in _PROPERTIES:
+        if told(old) != told(new):
+            yield cast("NotCompared", kind)
+
+
+# --- frontends -----------------------------------------------------------------------------------------------
+
+
+def _of_frontends(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
+    matched = matched_frontends(old.frontends, new.frontends)
+    for form in matched.old if not _is_of_excerpt(new) else ():
+        yield FrontendDifference("frontend removed", form, None)
+    for form in matched.new if not _is_of_excerpt(old) else ():
+        yield FrontendDifference("frontend added", None, form)
+    for pair in matched.both:
+        yield from frontend_differences(FrontendPair(*pair))
+
+
+def _is_of_excerpt(port: PortForm) -> bool:
+    """Whether some of its frontends are not shown, or all."""
+    return any(form.kind == CHAIN for form in port.frontends)
+
+
+def _joined(found: Iterable[PortDifference]) -> Iterator[PortDifference]:
+    """Yield differences that are alike but for the frontend as one, of all these frontends."""
+    alike: dict[object, list[PortDifference]] = {}
+    for one in found:
+        own = one if isinstance(one, FrontendDifference) else one._replace(frontends=())
+        alike.setdefault(own, []).append(one)
+    for first, *others in alike.values():
+        if others and not isinstance(first, FrontendDifference):
+            frontends = (frontend for one in (first, *others) for frontend in one.frontends)
+            yield first._replace(frontends=tuple(frontends))
+        else:
+            yield first
+
+
+# --- properties of the port ----------------------------------------------------------------------------------
+
+_POLICIES = {"internal policy", "external policy"}
+
+
+def _ranges(port: PortForm) -> Value:
+    return frozenset(port.source_ranges or ())
+
+
+_PROPERTIES: tuple[tuple[PropertyKind, Callable[[PortForm], bool], Callable[[PortForm], Value]], ...] = (
+    ("internal policy", lambda port: port.internal_policy is not None, lambda port: port.internal_policy),
+    ("external policy", lambda port: port.external_policy is not None, lambda port: port.external_policy),
+    ("affinity", lambda port: port.properties_told, lambda port: port.affinity),
+    ("source ranges", lambda port: port.source_ranges is not None, _ranges),
+    ("health check", lambda _port: True, lambda port: port.health_check),
+)
+"""Each property: whether a form tells it, and what it says."""
+
+
+def _of_port(old: PortForm, new: PortForm) -> Iterator[PropertyDifference]:
+    for kind, told, value in _PROPERTIES:
+        if told(old) and told(new) and value(old) != value(new):
+            yield PropertyDifference(kind, value(old), value(new))
