@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.errors import DumpError
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_items, text_of
+from iptviz.supplied.kubectl import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ HINT = "pass the output of `kubectl get services,endpointslices -A -o json` (End
 _DEFAULT_AFFINITY = 10800
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _ZONE = "topology.kubernetes.io/zone"
+_CAPACITY, _CUT = "endpoints.kubernetes.io/over-capacity", "truncated"
 _PROXY_NAME, _HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
 
 
@@ -28,7 +30,10 @@ class ApiPort(NamedTuple):
 
 
 class ApiService(NamedTuple):
-    """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does."""
+    """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does.
+
+    `endpoints_cut`: only its Endpoints tell its endpoints, and they hold the first 1,000 of more.
+    """
 
     namespace: str
     name: str
@@ -42,6 +47,7 @@ class ApiService(NamedTuple):
     affinity: int | None
     health_check: int | None
     ports: tuple[ApiPort, ...]
+    endpoints_cut: bool = False
 
 
 class ApiEndpoint(NamedTuple):
@@ -96,8 +102,12 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     sources = []
     for text, source in texts:
         sources.append(source)
-        items += read_items(text, source, HINT)
-    services = tuple(_service(item) for item in items if item.get("kind") == "Service")
+        items += read_items(answer_of(text, source, HINT), source, HINT)
+    cut = set(_cut(items))
+    services = tuple(
+        service._replace(endpoints_cut=(service.namespace, service.name) in cut)
+        for service in (_service(item) for item in items if item.get("kind") == "Service")
+    )
     if not services:
         raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
     tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
@@ -163,34 +173,57 @@ def _ports(spec: JsonObject) -> Iterator[ApiPort]:
 def _endpoints(items: list[JsonObject]) -> dict[Port, list[ApiEndpoint]]:
     """Return the endpoints by port: of slices, and of Endpoints where a service has no slice."""
     found: dict[Port, dict[tuple[str, int], ApiEndpoint]] = {}
-    sliced: set[tuple[str, str]] = set()
-    for item in (item for item in items if item.get("kind") == "EndpointSlice"):
-        metadata = object_of(item, "metadata")
-        service = text_of(object_of(metadata, "labels"), _SERVICE_OF_SLICE)
-        owner = text_of(metadata, "namespace") or "default", service
-        sliced.add(owner)
+    for owner, item in _slices(items):
         for port, endpoint in _of_slice(item):
             found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
-    for item in (item for item in items if item.get("kind") == "Endpoints"):
-        metadata = object_of(item, "metadata")
-        owner = text_of(metadata, "namespace") or "default", text_of(metadata, "name")
-        for port, endpoint in _of_endpoints(item) if owner not in sliced else ():
+    for owner, item in _unsliced(items):
+        for port, endpoint in _of_endpoints(item):
             found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
     return {port: list(endpoints.values()) for port, endpoints in found.items()}
 
 
+_Owner = tuple[str, str]
+"""Namespace and name of the service that objects belong to."""
+
+
+def _slices(items: list[JsonObject]) -> Iterator[tuple[_Owner, JsonObject]]:
+    for item in (item for item in items if item.get("kind") == "EndpointSlice"):
+        metadata = object_of(item, "metadata")
+        service = text_of(object_of(metadata, "labels"), _SERVICE_OF_SLICE)
+        yield (text_of(metadata, "namespace") or "default", service), item
+
+
+def _unsliced(items: list[JsonObject]) -> Iterator[tuple[_Owner, JsonObject]]:
+    """Yield the Endpoints of services without a slice."""
+    sliced = {owner for owner, _ in _slices(items)}
+    for item in (item for item in items if item.get("kind") == "Endpoints"):
+        metadata = object_of(item, "metadata")
+        owner = text_of(metadata, "namespace") or "default", text_of(metadata, "name")
+        if owner not in sliced:
+            yield owner, item
+
+
+def _cut(items: list[JsonObject]) -> Iterator[_Owner]:
+    """Yield the services whose endpoints are not all told: Endpoints hold 1,000, and say so since 1.22."""
+    for owner, item in _unsliced(items):
+        if text_of(object_of(object_of(item, "metadata"), "annotations"), _CAPACITY) == _CUT:
+            yield owner
+
+
 def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
+    """Yield the endpoints of a slice. What conditions do not tell of `ready` and `serving` is taken for true.
+
+    Source: newEndpointSliceInfo in pkg/proxy/endpointslicecache.go.
+    """
     ports = [(_port_key(port), _number(port, "port")) for port in objects_of(item, "ports")]
     for endpoint in objects_of(item, "endpoints"):
         conditions = object_of(endpoint, "conditions")
-        ready = conditions.get("ready") is not False
-        serving = conditions.get("serving")
         portless = ApiEndpoint(
             address=next(iter(_texts(endpoint, "addresses")), ""),  # only the first is used
             port=0,
             node=text_of(endpoint, "nodeName") or None,
-            ready=ready,
-            serving=ready if serving is None else serving is True,
+            ready=conditions.get("ready") is not False,
+            serving=conditions.get("serving") is not False,
             terminating=conditions.get("terminating") is True,
             zone_hints=_names(object_of(endpoint, "hints"), "forZones"),
             node_hints=_names(object_of(endpoint, "hints"), "forNodes"),

@@ -75,10 +75,7 @@ class FrontendForm(NamedTuple):
     @property
     def at(self) -> str:
         """Address and port as people write them: `10.96.0.1:443`, `:30080` for a node port, `:?` without one."""
-        if not self.lacks_port:
-            return join_endpoint(self.address or "", self.port)
-        address = self.address or ""
-        return f"[{address}]:{UNKNOWN_PORTS}" if ":" in address else f"{address}:{UNKNOWN_PORTS}"
+        return join_endpoint(self.address or "", UNKNOWN_PORTS if self.lacks_port else self.port)
 
     @property
     def text(self) -> str:

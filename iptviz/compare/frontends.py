@@ -1,4 +1,4 @@
-"""In what two forms of one frontend differ: its endpoints and their shares, what becomes of the rest, who gets through."""
+"""In what two forms of one frontend differ: endpoints and shares, what becomes of the rest, who gets through."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _endpoints(pair: FrontendPair) -> Iterator[EndpointDifference]:
 
 
 def _as_chosen(own: FrontendForm, other: FrontendForm) -> tuple[EndpointForm, ...]:
-    """Return the endpoints of a form; where it leaves a choice and the other side has chosen so, what that has."""
+    """Return the endpoints of a form; where it leaves a choice and the other side chose so, that one's."""
     if not own.choices and not own.may_be_fewer:
         return own.endpoints
     chosen = frozenset(by_text(other.endpoints))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.names import suffixes
-from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,21 +13,12 @@ if TYPE_CHECKING:
     from iptviz.compare.form import FrontendForm, PortForm
 
     Key = tuple[object, ...]
+    Form = TypeVar("Form")
+    Way = tuple[Callable[[Form], Iterable[Key]], Callable[[Form, Form], bool]]
+    """A way to match: by keys, of which one in common is enough, where two may be matched so."""
 
-
-class Way[Form](NamedTuple):
-    """A way to match: by keys, of which one in common is enough, where `fits` says that two may be matched so."""
-
-    keys: Callable[[Form], Iterable[Key]]
-    fits: Callable[[Form, Form], bool]
-
-
-class Matched[Form](NamedTuple):
-    """What both sides have, in the order of the new one, and what one side alone has."""
-
-    both: list[tuple[Form, Form]]
-    old: list[Form]
-    new: list[Form]
+    Matched = tuple[list[tuple[Form, Form]], list[Form], list[Form]]
+    """What both sides have, in the order of the new one; what the old alone has, and what the new."""
 
 
 def matched_ports(old: Iterable[PortForm], new: Iterable[PortForm]) -> Matched[PortForm]:
@@ -42,11 +32,12 @@ def matched_frontends(old: Sequence[FrontendForm], new: Sequence[FrontendForm]) 
     What stands for frontends that an excerpt does not show is matched where it is of one chain, and is not said
     to be on one side alone.
     """
-    found = _matched(list(old), list(new), _OF_FRONTENDS)
-    return Matched(found.both, *([form for form in side if form.kind != CHAIN] for side in found[1:]))
+    both, *alone = _matched(list(old), list(new), _OF_FRONTENDS)
+    gone, come = ([form for form in side if form.kind != CHAIN] for side in alone)
+    return both, gone, come
 
 
-def _matched[Form](old: list[Form], new: list[Form], ways: Iterable[Way[Form]]) -> Matched[Form]:
+def _matched(old: list[Form], new: list[Form], ways: Iterable[Way[Form]]) -> Matched[Form]:
     left, rest = dict(enumerate(old)), dict(enumerate(new))
     pairs: dict[int, int] = {}
     for way in ways:
@@ -56,19 +47,20 @@ def _matched[Form](old: list[Form], new: list[Form], ways: Iterable[Way[Form]]) 
             for place, other in found.items():
                 del rest[place], left[other]
     both = [(old[pairs[place]], form) for place, form in enumerate(new) if place in pairs]
-    return Matched(both, list(left.values()), list(rest.values()))
+    return both, list(left.values()), list(rest.values())
 
 
-def _found[Form](old: dict[int, Form], new: dict[int, Form], way: Way[Form]) -> Iterator[tuple[int, int]]:
+def _found(old: dict[int, Form], new: dict[int, Form], way: Way[Form]) -> Iterator[tuple[int, int]]:
     """Yield places of the new side with those of the old side, each place once."""
+    keys, fits = way
     index: dict[Key, list[int]] = {}
     for place, form in old.items():
-        for key in way.keys(form):
+        for key in keys(form):
             index.setdefault(key, []).append(place)
     taken: set[int] = set()
     for place, form in new.items():
-        candidates = (other for key in way.keys(form) for other in index.get(key, ()))
-        fitting = (other for other in candidates if other not in taken and way.fits(old[other], form))
+        candidates = (other for key in keys(form) for other in index.get(key, ()))
+        fitting = (other for other in candidates if other not in taken and fits(old[other], form))
         chosen = next(fitting, None)
         if chosen is not None:
             taken.add(chosen)
@@ -110,9 +102,9 @@ def _one_has_neither(old: PortForm, new: PortForm) -> bool:
 
 
 _OF_PORTS: tuple[Way[PortForm], ...] = (
-    Way(_names, _always),
-    Way(_hashes, _one_is_nameless),
-    Way(_places, _one_has_neither),
+    (_names, _always),
+    (_hashes, _one_is_nameless),
+    (_places, _one_has_neither),
 )
 
 
@@ -138,7 +130,7 @@ def _one_lacks_port(old: FrontendForm, new: FrontendForm) -> bool:
 
 
 _OF_FRONTENDS: tuple[Way[FrontendForm], ...] = (
-    Way(_kinds, _always),
-    Way(_ends, _always),
-    Way(_addresses, _one_lacks_port),
+    (_kinds, _always),
+    (_ends, _always),
+    (_addresses, _one_lacks_port),
 )

@@ -35,20 +35,20 @@ _PLACES = {kind: place for place, kind in enumerate(_ORDER)}
 
 def compared(old: Iterable[PortForm], new: Iterable[PortForm]) -> PortChanges:
     """Return what differs between the service ports of two rule sets, matched by name, else by hash or place."""
-    matched = matched_ports(old, new)
-    untold = Counter(what for pair in matched.both for what in not_compared(*pair))
-    changed = (ChangedPort(*pair, tuple(differences(*pair))) for pair in matched.both)
+    both, removed, added = matched_ports(old, new)
+    untold = Counter(what for pair in both for what in not_compared(*pair))
+    changed = (ChangedPort(*pair, tuple(differences(*pair))) for pair in both)
     return PortChanges(
-        added=tuple(matched.new),
-        removed=tuple(matched.old),
+        added=tuple(added),
+        removed=tuple(removed),
         changed=tuple(port for port in changed if port.differences),
-        compared=len(matched.both),
+        compared=len(both),
         not_compared=dict(untold),
     )
 
 
 def differences(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
-    """Yield all in which a service port differs, the worst first; of several frontends that differ alike, once."""
+    """Yield all in which a service port differs, the worst first; frontends that differ alike together."""
     found = [*_of_frontends(old, new), *_of_port(old, new)]
     if any(one.kind in _POLICIES for one in found):
         found = [one for one in found if one.kind != "local only"]  # that is what the policy means
@@ -57,7 +57,7 @@ def differences(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
 
 def not_compared(old: PortForm, new: PortForm) -> Iterator[NotCompared]:
     """Yield what is not compared of a port or of one of its frontends, as one side does not tell it."""
-    for pair in matched_frontends(old.frontends, new.frontends).both:
+    for pair in matched_frontends(old.frontends, new.frontends)[0]:
         yield from FrontendPair(*pair).untold()
     if _is_of_excerpt(old) or _is_of_excerpt(new):
         yield "frontends"
@@ -70,12 +70,12 @@ def not_compared(old: PortForm, new: PortForm) -> Iterator[NotCompared]:
 
 
 def _of_frontends(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
-    matched = matched_frontends(old.frontends, new.frontends)
-    for form in matched.old if not _is_of_excerpt(new) else ():
+    both, removed, added = matched_frontends(old.frontends, new.frontends)
+    for form in removed if not _is_of_excerpt(new) else ():
         yield FrontendDifference("frontend removed", form, None)
-    for form in matched.new if not _is_of_excerpt(old) else ():
+    for form in added if not _is_of_excerpt(old) else ():
         yield FrontendDifference("frontend added", None, form)
-    for pair in matched.both:
+    for pair in both:
         yield from frontend_differences(FrontendPair(*pair))
 
 

@@ -66,7 +66,7 @@ def _cause_key(cause: Cause) -> object:
 
 
 def _decider_key(by: Decider | None) -> object:
-    """Return which rule or policy decides; where several do, the one that is told is the first of them by chance."""
+    """Return which rule or policy decides; of several, the one that is told is the first by chance alone."""
     if by is None or by.others:
         return by is None
     return by.table, by.chain, _canonical(by.text, by.table or "filter")

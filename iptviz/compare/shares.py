@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from iptviz.kube.balance import balance_of
+from iptviz.kube.balance import balance_of_endpoints
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -45,10 +45,9 @@ def are_told(endpoints: Endpoints) -> bool:
 
 
 def are_even(endpoints: Endpoints) -> bool:
-    """Whether endpoints share all connections as evenly as kube-proxy's rounding allows; none do."""
-    shares = list(_shares(endpoints.values()))
-    balance = balance_of(shares) if len(shares) == len(endpoints) else None
-    return balance is None or balance.even
+    """Whether endpoints share all connections as evenly as kube-proxy's rounding allows, or there are none."""
+    balance = balance_of_endpoints(list(endpoints.values()))
+    return not endpoints if balance is None else balance.even
 
 
 def evened(endpoints: Collection[EndpointForm]) -> tuple[EndpointForm, ...]:
@@ -89,7 +88,7 @@ def _larger(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, f
 def _slack(endpoints: Endpoints) -> dict[str, float]:
     """Return by how much each share may differ because probabilities were printed with five decimals.
 
-    The share of an endpoint is its own rule's chance of what the rules above leave: p(k) (1 - p(1)) (1 - p(2)) ...
+    An endpoint's share is its own rule's chance of what the rules above leave: p(k) (1 - p(1)) (1 - p(2)) ...
     """
     left, above, found = 1.0, 0.0, {}
     lefts = [left]

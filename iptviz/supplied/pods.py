@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, is_document, object_of, objects_of, read_items, text_of
+from iptviz.supplied.kubectl import answer_of
 from iptviz.supplied.lines import SourceLine, places
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def read_pods(text: str, source: str) -> tuple[Pod, ...]:
     Raises:
         DumpError: it is no list of pods, or tells no addresses.
     """
+    text = answer_of(text, source, _HINT)
     if is_document(text):
         items = [item for item in read_items(text, source, _HINT) if item.get("kind", "Pod") == "Pod"]
         if not items:

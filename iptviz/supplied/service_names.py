@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.errors import quoted
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, is_document, read_items
+from iptviz.supplied.kubectl import answer_of
 from iptviz.supplied.lines import SourceLine, places
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
     Raises:
         DumpError: it holds no service, or something that is none.
     """
+    text = answer_of(text, source, _HINT)
     if is_document(text):
         found = list(_of_items(read_items(text, source, _HINT), SourceLine(source, 1)))
     else:

@@ -75,7 +75,8 @@ A, B = {"addresses": ["10.0.0.1"], "nodeName": "node-1"}, {"addresses": ["10.0.0
         ([A | {"conditions": {"ready": None}}], {"10.0.0.1:8080"}, {"10.0.0.1:8080"}),
         ([A | {"conditions": {"ready": False, "serving": True, "terminating": True}}, B], {"10.0.0.2:8080"}, {"10.0.0.1:8080"}),
         ([A | {"conditions": {"ready": False, "serving": False, "terminating": True}}], set(), set()),
-        ([A | {"conditions": {"ready": False, "terminating": True}}], set(), set()),
+        ([A | {"conditions": {"ready": False, "terminating": True}}], {"10.0.0.1:8080"}, {"10.0.0.1:8080"}),
+        ([A | {"conditions": {"ready": False}}], set(), set()),
         ([A, A], {"10.0.0.1:8080"}, {"10.0.0.1:8080"}),
         ([{"addresses": ["10.0.0.1", "10.0.0.9"]}], {"10.0.0.1:8080"}, set()),
         ([{"addresses": ["fd00::1"]}], set(), set()),
@@ -101,6 +102,34 @@ def test_slices_go_before_endpoints_and_several_slices_are_one() -> None:
         "10.0.0.1:8080",
         "10.0.0.2:8080",
     }
+
+
+@pytest.mark.parametrize(
+    ("annotations", "slices", "cut"),
+    [
+        ({"endpoints.kubernetes.io/over-capacity": "truncated"}, [], True),
+        (
+            {"endpoints.kubernetes.io/over-capacity": "truncated"},
+            [endpoint_slice(A)],
+            False,
+        ),  # tells them all
+        ({"endpoints.kubernetes.io/over-capacity": "warning"}, [], False),  # 1.21, which left none out
+        ({}, [], False),
+    ],
+)
+def test_endpoints_say_that_they_are_not_all(
+    annotations: dict[str, str], slices: list[dict[str, Any]], cut: bool
+) -> None:
+    told = {"kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web", "annotations": annotations}}
+    other = WEB | {"metadata": {"namespace": "shop", "name": "other"}}
+    services = read_cluster([(json.dumps([WEB, other, told, *slices]), "a")]).services
+    assert {service.name: service.endpoints_cut for service in services} == {"web": cut, "other": False}
+
+
+def test_a_list_that_goes_on_is_not_all() -> None:
+    begun = {"kind": "ServiceList", "metadata": {"continue": "x", "remainingItemCount": 7}, "items": [WEB]}
+    with pytest.raises(DumpError, match="cut off"):
+        read_cluster([(json.dumps(begun), "raw")])
 
 
 def test_hints_are_seen() -> None:
