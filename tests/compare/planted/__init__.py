@@ -92,10 +92,9 @@ PODS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
 
 
 def endpoints(family: int, number: int, count: int = 4) -> tuple[kubeproxy.cluster.Endpoint, ...]:
-    """Endpoints of the service of a number: the first on this node, the others elsewhere."""
-    return tuple(
-        (address(family, "far" if place else "pod", number * 10 + place), 8080) for place in range(count)
-    )
+    """Endpoints of the service of a number, which no other rule is about."""
+    pod = f"10.244.{100 + number}.{{}}" if family == 4 else f"fd00:10:244:{100 + number}::{{}}"
+    return tuple((pod.format(place + 1), 8080) for place in range(count))
 
 
 def plain_service(family: int, number: int) -> kubeproxy.Service:
