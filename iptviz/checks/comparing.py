@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import listed, sentence
+from iptviz.checks.wording import sentence
 from iptviz.errors import meant, quoted
 from iptviz.node.kinds import KINDS
 
@@ -31,31 +31,31 @@ def _services_not_compared(*, side: str, source: str, because: Remark) -> str:
     return f"services: {SIDES[side]} ({source}) does not show them: {sentence(because)}"
 
 
-def _table_not_compared(
-    *, family: str, table: str, chains: Sequence[str] | None, sides: Sequence[str], why: str
-) -> str:
-    which = f"table {table}" if chains is None else f"{table} {listed(chains, _MOST_CHAINS)}"
-    where = " and ".join(SIDES[side] for side in sides)
-    return f"{which} of {family}: {where} {_WHY[why]}"
+def _table_not_compared(*, family: str, table: str, sides: Sequence[str], why: str) -> str:
+    return f"all of {family} {table}: {_sides(sides)} {_WHY[why]}"
 
 
-_MOST_CHAINS = 4
+def _sides(sides: Sequence[str]) -> str:
+    return " and ".join(SIDES[side] for side in sides)
+
+
 _WHY = {
     "not-shown": "may have rules there that the dump does not show",
-    "cut": "is cut off there",
-    "excerpt": "is an excerpt and may lack lines there",
+    "cut": "may have rules there that were cut off",
+    "excerpt": "may lack lines there",
 }
 
 
 def _fact_not_compared(*, fact: str, sides: Sequence[str]) -> str:
-    where = " and ".join(SIDES[side] for side in sides)
-    return f"{_FACTS.get(fact, fact)}: not printed in {where}"
+    return f"{_FACTS[fact]}: {_sides(sides)} may lack them"
 
 
 _FACTS = {
     "interfaces": "interfaces of rules",
-    "policy": "policies of chains",
-    "counted-cues": "what kube-proxy counts",
+    "host-names": "addresses that are printed as names",
+    "words": "words of a listing that cannot be read",
+    "line-ends": "ends of lines that were cut",
+    "unprinted": "ports, marks, chances and addresses that an iptables could not print of rules of another one",
 }
 
 

@@ -8,9 +8,12 @@ from iptviz.errors import DumpError
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_items, text_of
 from iptviz.supplied.kubectl import answer_of
+from iptviz.supplied.pods import pods_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from iptviz.supplied.pods import Pod
 
 HINT = "pass the output of `kubectl get services,endpointslices -A -o json` (Endpoints or YAML work, too)"
 _DEFAULT_AFFINITY = 10800
@@ -51,7 +54,7 @@ class ApiService(NamedTuple):
 
 
 class ApiEndpoint(NamedTuple):
-    """An endpoint of one port of a service."""
+    """An endpoint of one port of a service; `pod` is its pod as people write it, empty where that is not told."""
 
     address: str
     port: int
@@ -61,11 +64,7 @@ class ApiEndpoint(NamedTuple):
     terminating: bool
     zone_hints: frozenset[str] = frozenset()
     node_hints: frozenset[str] = frozenset()
-
-    @property
-    def hinted(self) -> bool:
-        """Whether it is meant for the nodes of some zones, or some nodes, alone."""
-        return bool(self.zone_hints or self.node_hints)
+    pod: str = ""
 
 
 Port = tuple[str, str, str, str]
@@ -76,7 +75,7 @@ class ApiCluster(NamedTuple):
     """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
 
     `tells_endpoints`: EndpointSlices or Endpoints were given, so that a port without any has none. `nodes` are
-    the names of Node objects.
+    the names of Node objects, `pods` the Pod objects that have an address.
     """
 
     services: tuple[ApiService, ...]
@@ -84,6 +83,7 @@ class ApiCluster(NamedTuple):
     zones: dict[str, str]
     tells_endpoints: bool = True
     nodes: frozenset[str] = frozenset()
+    pods: tuple[Pod, ...] = ()
 
     @property
     def node_names(self) -> frozenset[str]:
@@ -114,7 +114,8 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     nodes = frozenset(
         text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
     )
-    return ApiCluster(services, _endpoints(items), dict(_zones(items)), tells_endpoints, nodes - {""})
+    zones, pods = dict(_zones(items)), tuple(pods_among(items))
+    return ApiCluster(services, _endpoints(items), zones, tells_endpoints, nodes - {""}, pods)
 
 
 # --- services ------------------------------------------------------------------------------------------------
@@ -227,6 +228,7 @@ def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]
             terminating=conditions.get("terminating") is True,
             zone_hints=_names(object_of(endpoint, "hints"), "forZones"),
             node_hints=_names(object_of(endpoint, "hints"), "forNodes"),
+            pod=_pod(object_of(endpoint, "targetRef")),
         )
         yield from (
             (key, portless._replace(port=port))
@@ -241,8 +243,17 @@ def _of_endpoints(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoi
             number = _number(port, "port")
             for address in objects_of(subset, "addresses") if number is not None else ():
                 node = text_of(address, "nodeName") or None
-                end = ApiEndpoint(text_of(address, "ip"), number or 0, node, True, True, False)  # noqa: FBT003
+                end = ApiEndpoint(
+                    text_of(address, "ip"), number or 0, node, ready=True, serving=True, terminating=False,
+                    pod=_pod(object_of(address, "targetRef")),
+                )  # fmt: skip
                 yield _port_key(port), end
+
+
+def _pod(target: JsonObject) -> str:
+    """Return the pod that an endpoint stands for, as people write it."""
+    names = text_of(target, "namespace"), text_of(target, "name")
+    return "/".join(filter(None, names)) if target.get("kind") == "Pod" else ""
 
 
 def _names(item: JsonObject, key: str) -> frozenset[str]:

@@ -13,10 +13,10 @@ Side = Literal["old", "new"]
 
 
 class RuleForm(NamedTuple):
-    """A rule of one side: where it stands, and its `text` as both sides are compared by it.
+    """A rule of one side: where it stands, and its text as iptables-save prints it, `-A CHAIN` in front.
 
-    The text is what iptables-save prints, without counters, `-A CHAIN` in front; of a line that makes several
-    rules (`-s 10.0.0.1,10.0.0.2`) each has a text of its own.
+    Both sides are printed in the way of one backend, without counters. Of a line that makes several rules
+    (`-s 10.0.0.1,10.0.0.2`) each has a text of its own.
     """
 
     rule: Rule
@@ -29,28 +29,34 @@ class RuleForm(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """A rule that stands on the other side of a moved one now; both as the new dump has them.
+    """A rule that stands on the other side of a moved one now, as the new dump has it.
 
-    `before`: the moved rule is asked before it now, and was asked behind it. `meets`: some packet passes what
-    both ask; None: that cannot be told.
+    `before`: the moved rule is asked before it now, and was asked behind it. `decides`: some packet passes what
+    both ask, and they do different things with it; whether such packets come to them, rules before decide. None:
+    that cannot be told.
     """
 
     rule: RuleForm
     before: bool
-    meets: bool | None
+    decides: Literal[True] | None
+
+
+Kind = Literal["added", "removed", "changed", "moved"]
 
 
 class RuleChange(NamedTuple):
-    """A rule that was added, removed, changed in its place (`old` and `new` are then told apart word by word), or moved.
+    """A rule that was added, removed, changed in its place, or moved.
 
-    A moved rule has the same text on both sides. `matters` is about moves alone: False where the order cannot
-    decide anything, since of each rule that it crosses no packet meets both, or it makes no difference which is
-    asked first; None where that cannot be told. `crossings` are the rules for which the order may decide.
+    Of one that changed in its place, `old` and `new` share most of their words. A moved rule is the same on both
+    sides. `matters` is about moves alone: False where no packet fares otherwise, since of each rule that it
+    passed none meets both, or it makes no difference which of them is asked first; True where of some it
+    decides which does what it says; None where that cannot be told. `crossings` are the first few rules for which
+    the order decides, or may decide.
 
     `explained`: it is a rule of a service port that differs, written as kube-proxy writes it.
     """
 
-    kind: Literal["added", "removed", "changed", "moved"]
+    kind: Kind
     old: RuleForm | None
     new: RuleForm | None
     matters: bool | None = True
@@ -83,9 +89,20 @@ class ChainChange(NamedTuple):
         return None not in {self.old_policy, self.new_policy} and self.old_policy != self.new_policy
 
     @property
+    def differing(self) -> tuple[RuleChange, ...]:
+        """The rules but for those that moved without any packet faring otherwise, which is no difference."""
+        return tuple(rule for rule in self.rules if rule.matters is not False)
+
+    @property
+    def differs(self) -> bool:
+        """Whether there is more than rules that moved without any packet faring otherwise."""
+        return self.kind != "changed" or self.policy_changed or bool(self.differing)
+
+    @property
     def explained(self) -> bool:
         """Whether service ports that differ are all that this comes to."""
-        return bool(self.rules) and all(rule.explained for rule in self.rules) and not self.policy_changed
+        rules = self.differing
+        return bool(rules) and all(rule.explained for rule in rules) and not self.policy_changed
 
 
 class TableChange(NamedTuple):
@@ -97,29 +114,27 @@ class TableChange(NamedTuple):
 
 
 Why = Literal["not-shown", "cut", "excerpt"]
-"""Why chains are not compared: nobody asked for the table; its end is lost; lines may be missing anywhere."""
+"""Why: the text has nothing of the table, its end is lost, or lines may be missing anywhere."""
 
 
 class Uncompared(NamedTuple):
-    """What was not compared, since one side, or both, cannot show it.
-
-    `chains` are those that were left out, None for all of the table.
-    """
+    """A table that some sides do not show, or not all of it: what they lack is not compared."""
 
     table: str
-    chains: tuple[str, ...] | None
     sides: tuple[Side, ...]
     why: Why
 
 
-Fact = Literal["interfaces", "policy", "counted-cues"]
+Fact = Literal["interfaces", "host-names", "words", "line-ends", "unprinted"]
+"""What a text may not show of rules: interfaces (a listing without -v); addresses, where a listing has names of
+hosts; words of a listing that cannot be read; the ends of lines that were cut; ports, marks, chances and DNAT's
+addresses, which an iptables could not print of another one's rules."""
 
 
 class ChainChanges(NamedTuple):
     """All that differs of two dumps' chains and rules, by table and chain in the order of the new dump.
 
-    `untold` are facts that a listing does not print, so that they were not compared, with the sides that lack
-    them.
+    `untold` are facts that were left out of the comparison of some rules, with the sides that do not show them.
     """
 
     tables: tuple[TableChange, ...]
@@ -129,8 +144,8 @@ class ChainChanges(NamedTuple):
 
     @property
     def differ(self) -> bool:
-        """Whether anything differs that may change what becomes of a packet, or is there to be told."""
-        return bool(self.chains or self.tables)
+        """Whether anything differs, be it explained."""
+        return any(chain.differs for chain in self.chains)
 
 
 class Explained(NamedTuple):

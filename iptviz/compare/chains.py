@@ -2,25 +2,282 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.chain_forms import ChainChanges, Explained
+from iptviz.compare.chain_forms import (
+    ChainChange,
+    ChainChanges,
+    Explained,
+    Side,
+    TableChange,
+    Uncompared,
+    Why,
+)
+from iptviz.compare.doing import ChainDoings
+from iptviz.compare.explained import Explaining
+from iptviz.compare.rule_changes import ChainPair, Context, rule_changes
+from iptviz.compare.texts import lines_of, wording
+from iptviz.compare.untold import Untold, likenings
+from iptviz.intake.draft import HOOK_ORDER
+from iptviz.intake.index import TABLE_NAMES
+from iptviz.intake.infer import HOOKS_OF
+from iptviz.intake.text import to_bytes, to_text
+from iptviz.node.snapshot import as_snapshot
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from iptviz.compare.chain_forms import Fact
+    from iptviz.compare.pairing import Likening
+    from iptviz.compare.texts import Wording
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
 
-Unseen = tuple["Collection[str]", "Collection[str]"]
+    Unseen = tuple[Collection[str], Collection[str]]
+
+NOTHING_EXPLAINED = Explained()
+_SIDES: tuple[Side, Side] = ("old", "new")
 
 
 def chain_changes(
-    old: Dump, new: Dump, explained: Explained = Explained(), unseen: Unseen = ((), ())
+    old: Dump, new: Dump, explained: Explained = NOTHING_EXPLAINED, unseen: Unseen | None = None
 ) -> ChainChanges:
     """Return in what two dumps of one family differ, rule by rule.
 
-    `unseen` are the tables that each node may have and its dump does not show (`Snapshot.unseen_tables`).
-    Never a difference: counters, the order of tables and of chains, a table without rules against none,
-    how a rule is spelt, or the digits of kube-proxy's probabilities.
+    `unseen` are the tables that each node may have and its dump does not show (`Snapshot.unseen_tables`), as far
+    as something beside the dumps tells.
+    Never a difference: counters, the order of tables and of chains, a table without rules against none, how a
+    rule is spelt, or the digits of kube-proxy's probabilities.
     """
-    raise NotImplementedError
+    names = [name for name in dict.fromkeys((*new.tables, *old.tables)) if name in TABLE_NAMES]
+    tables: list[TableChange] = []
+    chains: list[ChainChange] = []
+    uncompared: list[Uncompared] = []
+    untold: dict[Fact, set[Side]] = {}
+    for name in [*names, *(name for name in TABLE_NAMES if name not in names)]:
+        hidden = _hidden(name, unseen or _unseen(old, new))
+        if hidden:
+            uncompared.append(Uncompared(name, hidden, "not-shown"))
+            continue
+        both = _Tables(old, new, name, explained, wording(old, new))
+        found = list(both.changes())
+        chains += found
+        tables += both.came_or_went(found)
+        uncompared += both.uncompared()
+        for fact, sides in both.untold():
+            untold.setdefault(fact, set()).update(sides)
+    told = tuple((fact, tuple(side for side in _SIDES if side in sides)) for fact, sides in untold.items())
+    return ChainChanges(tuple(tables), tuple(chains), tuple(uncompared), told)
+
+
+def _unseen(old: Dump, new: Dump) -> Unseen:
+    return as_snapshot(old).unseen_tables(old), as_snapshot(new).unseen_tables(new)
+
+
+def _hidden(table: str, unseen: Unseen) -> tuple[Side, ...]:
+    return tuple(side for side, names in zip(_SIDES, unseen, strict=True) if table in names)
+
+
+class _OneSide:
+    """A table of one dump, or that there is none: then it has no rules."""
+
+    def __init__(self, dump: Dump, name: str) -> None:
+        self.dump = dump
+        self.table = dump.tables.get(name)
+        self.hooks = list(map(to_text, sorted(HOOKS_OF[name], key=HOOK_ORDER.index)))
+        self.untold = Untold(dump, self.table) if self.table else None
+
+    @cached_property
+    def runs(self) -> Mapping[bytes, Sequence[Span]]:
+        """Where the rules of each chain stand."""
+        found: dict[bytes, list[Span]] = {}
+        for chain, span in self.table.each_run() if self.table else ():
+            found.setdefault(chain, []).append(span)
+        return found
+
+    def lines(self, chain: bytes) -> bytes:
+        """Return the lines of a chain without counters."""
+        return lines_of(self.table.data, self.runs[chain]) if self.table and chain in self.runs else b""
+
+    @cached_property
+    def policies(self) -> Mapping[str, str | None]:
+        """The policy of each built-in chain: ACCEPT where no chain is shown, None where that may be missing."""
+        table = self.table
+        if table is None:
+            return dict.fromkeys(self.hooks, "ACCEPT")
+        told = table.policies()
+        missing = "ACCEPT" if table.shown.names_all else None
+        return {name: told.get(name, None if table.has_chain(name) else missing) for name in self.hooks}
+
+    @cached_property
+    def names(self) -> set[bytes]:
+        """The chains that are declared or have rules."""
+        return self.table.names() if self.table else set()
+
+    def lacks(self, chain: str) -> bool:
+        """Whether rules of a chain may be missing."""
+        return self.table is not None and self.table.shown.may_lack(chain)
+
+    @property
+    def missing(self) -> Why | None:
+        """Return why some of the table may be missing, None where nothing is."""
+        if self.table is None or self.table.shown.is_whole:
+            return None
+        return "excerpt" if self.table.shown.is_excerpt else "cut"
+
+    def may_have(self, chain: str) -> bool:
+        """Whether a chain may be there that is not shown."""
+        return self.table is not None and not self.table.shown.names_all and not self.table.has_chain(chain)
+
+    def line(self, chain: str) -> int | None:
+        """Return where a chain begins."""
+        return self.table.chains[chain].line if self.table and chain in self.table.chains else None
+
+    def is_led_to(self, chain: str) -> bool:
+        """Whether some rule leads to a chain."""
+        return self.table is not None and next(self.table.rules_to(chain), None) is not None
+
+
+class _Pending(NamedTuple):
+    """A chain of which something differs in bytes, or whose declaration does."""
+
+    name: str
+    lines: tuple[bytes, bytes]
+
+
+class _Tables:
+    """A table of both dumps."""
+
+    def __init__(self, old: Dump, new: Dump, name: str, explained: Explained, words: Wording) -> None:
+        self.name = name
+        self._old, self._new = _OneSide(old, name), _OneSide(new, name)
+        self._words = words
+        self._explained = explained
+        self._used: set[Fact] = set()
+
+    @property
+    def _sides(self) -> tuple[_OneSide, _OneSide]:
+        return self._old, self._new
+
+    @cached_property
+    def _context(self) -> Context:
+        tables, explained = self._tables, self._explained
+        return Context(
+            self._words,
+            lambda: self._likenings,
+            (ChainDoings(tables[0]), ChainDoings(tables[1])),
+            Explaining(explained, self.name, tables),
+            (explained.old_lines, explained.new_lines),
+            is_whole=not self._hidden_facts,
+        )
+
+    @cached_property
+    def _likenings(self) -> Sequence[Likening]:
+        return tuple(likenings(self._old.untold, self._new.untold))
+
+    # --- what differs ------------------------------------------------------------------------------------------
+
+    def changes(self) -> Iterator[ChainChange]:
+        """Yield what differs, chain by chain in the order of the new dump."""
+        for pending in self._pending():
+            change = self._change(pending)
+            if change is not None:
+                yield change
+
+    def _pending(self) -> Iterator[_Pending]:
+        """Yield the chains that are not the same byte for byte but for counters."""
+        old, new = self._sides
+        if old.table is not None and old.table is new.table:
+            return
+        chains = old.runs.keys() | new.runs.keys()
+        odd = {chain for chain in chains if not self._same_bytes(chain)}
+        odd |= old.names ^ new.names
+        odd |= {to_bytes(hook) for hook in new.hooks if old.policies[hook] != new.policies[hook]}
+        for name in self._in_order(odd):
+            chain = to_bytes(name)
+            yield _Pending(name, (old.lines(chain), new.lines(chain)))
+
+    def _same_bytes(self, chain: bytes) -> bool:
+        old, new = self._sides
+        return old.lines(chain) == new.lines(chain)
+
+    def _in_order(self, chains: set[bytes]) -> Iterator[str]:
+        """Yield chains in the order of the new dump, then those that the old one alone has."""
+        if not chains:
+            return
+        order: dict[str, None] = {}
+        for side in (self._new, self._old):
+            if side.table is not None:
+                order.update(dict.fromkeys(side.table.chain_names()))
+        wanted = {to_text(chain) for chain in chains}
+        order.update(dict.fromkeys(self._new.hooks))
+        yield from filter(wanted.__contains__, order)
+
+    def _change(self, pending: _Pending) -> ChainChange | None:
+        old, new = self._sides
+        name = pending.name
+        if old.may_have(name) or new.may_have(name):
+            return None
+        pair = ChainPair(self._tables, name, pending.lines, (old.lacks(name), new.lacks(name)))
+        rules, facts = rule_changes(pair, self._context)
+        self._used |= facts
+        policies = old.policies.get(name), new.policies.get(name)
+        kind = self._kind(name)
+        if kind == "changed" and not rules and (None in policies or policies[0] == policies[1]):
+            return None
+        return ChainChange(
+            self.name, name, kind, old.line(name), new.line(name), *policies, rules, inert=self._is_inert(pending)
+        )  # fmt: skip
+
+    def _is_inert(self, pending: _Pending) -> bool:
+        """Whether a user chain came or went that holds no rule, and to which none leads."""
+        if any(pending.lines) or self._kind(pending.name) == "changed":
+            return False
+        return not any(one.is_led_to(pending.name) for one in self._sides)
+
+    @property
+    def _tables(self) -> tuple[Table | None, Table | None]:
+        return self._old.table, self._new.table
+
+    def _kind(self, chain: str) -> Literal["added", "removed", "changed"]:
+        """Return whether a chain came, went, or is in both; built-in chains are always there."""
+        name = to_bytes(chain)
+        if chain in self._new.hooks or (name in self._old.names and name in self._new.names):
+            return "changed"
+        return "added" if name in self._new.names else "removed"
+
+    # --- what could not be compared ----------------------------------------------------------------------------
+
+    def uncompared(self) -> Iterator[Uncompared]:
+        """Yield which sides do not show all, so that what they lack was not compared."""
+        whys = [one.missing for one in self._sides]
+        for why in dict.fromkeys(whys):
+            if why is not None:
+                sides = tuple(side for side, its in zip(_SIDES, whys, strict=True) if its == why)
+                yield Uncompared(self.name, sides, why)
+
+    def untold(self) -> Iterator[tuple[Fact, list[Side]]]:
+        """Yield what was left out of the comparison of rules, and the sides that do not show it."""
+        pairs = [(side, one.untold) for side, one in zip(_SIDES, self._sides, strict=True) if one.untold]
+        for fact in sorted(self._used | self._hidden_facts):
+            yield fact, [side for side, untold in pairs if fact in untold.facts]
+
+    @property
+    def _hidden_facts(self) -> set[Fact]:
+        """What no rule shows, be it the same on both sides."""
+        return (
+            {"interfaces"}
+            if any(one.untold and one.untold.hides_interfaces for one in self._sides)
+            else set()
+        )
+
+    def came_or_went(self, found: Sequence[ChainChange]) -> Iterator[TableChange]:
+        """Yield the table, where one dump alone has it and something in it."""
+        old, new = self._tables
+        if found and (old is None) != (new is None):
+            table = old or new
+            if table is not None:
+                yield TableChange(self.name, "added" if old is None else "removed", table.line)

@@ -256,7 +256,7 @@ def _chains(result: DiffResult) -> Shape | None:
 
 
 def _chain(change: ChainChange) -> Shape:
-    rules = [rule for rule in change.rules if not rule.explained and rule.matters is not False]
+    rules = [rule for rule in change.differing if not rule.explained]
     return {
         "table": change.table,
         "chain": change.chain,
@@ -275,7 +275,8 @@ def _rule_change(change: RuleChange) -> Shape:
         "new": _rule(change.new),
         "matters": change.matters,
         "crosses": [
-            {"rule": _rule(one.rule), "before": one.before, "meets": one.meets} for one in change.crossings
+            {"rule": _rule(one.rule), "before": one.before, "decides": one.decides}
+            for one in change.crossings
         ],
     }
 

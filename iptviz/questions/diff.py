@@ -75,8 +75,7 @@ class PairDiff(NamedTuple):
 
 def tells(change: ChainChange) -> bool:
     """Whether what differs of a chain matters, and is not told already as a service port that differs."""
-    is_known = bool(change.rules) and all(rule.explained or rule.matters is False for rule in change.rules)
-    return change.policy_changed or not is_known
+    return change.differs and not change.explained
 
 
 class DiffResult(NamedTuple):
@@ -194,19 +193,29 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
     progress("comparing", 0.9)
     is_shown = not list(services_in(pair))
     ports = compared(old.forms, new.forms) if is_shown else None
-    set_aside = 0
-    if ports and asked.ignore_local:
-        from iptviz.compare.own_place import without_local  # few compare two nodes so
-
-        ports, set_aside = without_local(ports)
-    return PairDiff(
+    found = PairDiff(
         *pair,
         ports,
         (len(old.forms), len(new.forms)),
         None if asked.services_only else _chains(nodes, pair, ports),
         finding_changes(old.findings, new.findings, pair[1].family),
-        set_aside,
     )
+    return _without_own_place(found, nodes) if asked.ignore_local else found
+
+
+def _without_own_place(found: PairDiff, nodes: tuple[Snapshot, Snapshot]) -> PairDiff:
+    """Return what differs but for what the place of each node rightly makes different."""
+    from iptviz.compare.own_place import without_local  # few compare two nodes so
+    from iptviz.compare.own_rules import without_own
+
+    ports, chains, set_aside = found.ports, found.chains, 0
+    if ports:
+        ports, set_aside = without_local(ports)
+    if chains:
+        old, new = (node.own_addresses(found.new.family) or () for node in nodes)
+        chains, rules = without_own(chains, (found.old, found.new), (old, new))
+        set_aside += rules
+    return found._replace(ports=ports, chains=chains, set_aside=set_aside)
 
 
 def _reduced(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> _Reduced:
@@ -273,7 +282,6 @@ def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
                     "table-not-compared",
                     family=family,
                     table=one.table,
-                    chains=one.chains,
                     sides=one.sides,
                     why=one.why,
                 )

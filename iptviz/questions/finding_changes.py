@@ -35,12 +35,18 @@ class FindingChanges(NamedTuple):
 def finding_changes(old: Iterable[Finding], new: Iterable[Finding], family: str) -> FindingChanges:
     """Return what differs between the findings of two dumps of a family."""
     ignored = _of_the_file()
-    before = [finding for finding in old if finding.id not in ignored]
-    after = [finding for finding in new if finding.id not in ignored]
+    before, after = (
+        [one for one in found if one.id not in ignored and not _counts(one)] for found in (old, new)
+    )
     for key in (known_by, lambda finding: known_by(finding, _canonical(family))):
         before, after, _ = _matched(before, after, key)
     before, after, pairs = _matched(before, after, _cause)
     return FindingChanges(tuple(after), tuple(before), tuple(pairs))
+
+
+def _counts(finding: Finding) -> bool:
+    """Whether it is found by counters alone, which a dump may have or not."""
+    return bool(dict(finding.values).get("packets"))
 
 
 @cache

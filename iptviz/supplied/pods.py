@@ -81,10 +81,10 @@ def read_pods(text: str, source: str) -> tuple[Pod, ...]:
     """
     text = answer_of(text, source, _HINT)
     if is_document(text):
-        items = [item for item in read_items(text, source, _HINT) if item.get("kind", "Pod") == "Pod"]
-        if not items:
+        items = [{"kind": "Pod", **item} for item in read_items(text, source, _HINT)]
+        if not any(map(_is_pod, items)):
             raise SourceLine(source, 1).error("no pods found", _HINT)
-        return tuple(pod for item in items if (pod := _of_item(item)) is not None)
+        return tuple(pods_among(items))
     return tuple(_of_table(text, source))
 
 
@@ -128,6 +128,15 @@ def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 # --- documents -------------------------------------------------------------------------------------------------
+
+
+def pods_among(items: Iterable[JsonObject]) -> Iterator[Pod]:
+    """Yield the pods among Kubernetes objects that have an address and have not ended."""
+    return (pod for item in items if _is_pod(item) and (pod := _of_item(item)) is not None)
+
+
+def _is_pod(item: JsonObject) -> bool:
+    return item.get("kind") == "Pod"
 
 
 def _of_item(item: JsonObject) -> Pod | None:

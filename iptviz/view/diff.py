@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.view.blocks import Fact, Facts, Heading, Notes, View, later
 from iptviz.view.changes import Changes
 from iptviz.view.diff_rules import chain_lines, finding_lines, folded_info, rules_of, told_of
-from iptviz.view.diff_services import is_worse, service_lines
+from iptviz.view.diff_services import for_single_clients, is_worse, service_lines
 from iptviz.view.labels import dumps_label, note_texts
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
@@ -76,10 +76,12 @@ def _clauses(result: DiffResult) -> Iterator[str]:
     counts = {
         "added": sum(len(one.added) for one in ports),
         "removed": sum(len(one.removed) for one in ports),
-        "changed": sum(len(one.changed) for one in ports),
+        "changed": sum(not for_single_clients(port) for one in ports for port in one.changed),
     }
+    single = sum(for_single_clients(port) for one in ports for port in one.changed)
     worse = sum(is_worse(port) for one in ports for port in one.changed)
     yield _joined("service port", counts) + (f" ({worse:,} less well reached)" if worse else "")
+    yield f"{counted(single, 'service port')} reached otherwise by single clients" if single else ""
     yield _rules_clause([change for pair in result.pairs for change in told_of(pair)])
     found = [pair.findings for pair in result.pairs]
     news = sum(len(one.new) for one in found) - sum(_infos(one.new) for one in found)

@@ -38,7 +38,7 @@ def _is_built_in(change: ChainChange) -> bool:
 
 def rules_of(change: ChainChange) -> list[RuleChange]:
     """Return the rules that are to be told: no service port explains them, and they matter."""
-    return [rule for rule in change.rules if not rule.explained and rule.matters is not False]
+    return [rule for rule in change.differing if not rule.explained]
 
 
 def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
@@ -122,7 +122,7 @@ def _moved(change: RuleChange) -> Iterator[ChangeLine]:
 
 def _crossing(crossed: Crossing) -> str:
     where = "before" if crossed.before else "behind"
-    sure = "packets meet both" if crossed.meets else "whether packets meet both is not known"
+    sure = "which decides for some packets" if crossed.decides else "which may decide"
     return f"asked {where} now, {sure}: {crossed.rule.text}"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.documents.diff_v1 import by_frontends
 from iptviz.documents.differing import frontend_text, property_texts, reached_texts
-from iptviz.paths.fares import FARE_WORDS
+from iptviz.paths.fares import FARE_WORDS, WELL
 from iptviz.view.changes import ChangeLine, line
 from iptviz.view.numbers import bounds, counted, percent
 from iptviz.view.text import printable
@@ -71,21 +71,32 @@ def _head(ports: Sequence[ChangedPort], *, fold: bool) -> ChangeLine:
 
 
 def is_worse(port: ChangedPort) -> bool:
-    """Whether some clients fare worse than they did."""
-    return any(one.kind == "reached" and _is_worse(one) for one in port.differences)
+    """Whether some kind of clients fares worse than it did."""
+    return not for_single_clients(port) and any(
+        one.kind == "reached" and _is_worse(one) for one in port.differences
+    )
 
 
 def _is_worse(one: ReachedDifference) -> bool:
     return _rank(one.new.word) < _rank(one.old.word) or one.new.at_most < one.old.at_most
 
 
+def for_single_clients(port: ChangedPort) -> bool:
+    """Whether nothing differs but for clients that rules single out, be it by their address."""
+    return all(
+        one.kind == "reached" and one.old.word == one.new.word and one.new.word in WELL
+        for one in port.differences
+    )
+
+
 def _rank(word: str) -> int:
     return FARE_WORDS.index(word) if word in FARE_WORDS else len(FARE_WORDS)
 
 
-def _urgency(port: ChangedPort) -> tuple[bool, bool]:
+def _urgency(port: ChangedPort) -> tuple[bool, bool, bool]:
     """Sort first what is reached less well, then what has lost endpoints."""
-    return not is_worse(port), not any(one.kind == "endpoint removed" for one in port.differences)
+    has_lost = any(one.kind == "endpoint removed" for one in port.differences)
+    return not is_worse(port), for_single_clients(port), not has_lost
 
 
 # --- a service port that only one side has ---------------------------------------------------------------------
@@ -123,7 +134,7 @@ def _place(form: FrontendForm) -> str:
 def _body(port: ChangedPort, *, fold: bool) -> Iterator[ChangeLine]:
     """Yield all in which a service port differs, and at which frontends where not at all; alike ones together."""
     groups = by_frontends(port)
-    yield from _group(groups.pop((), []), fold=fold)
+    of_port = groups.pop((), [])
     told: dict[tuple[ChangeLine, ...], list[FrontendForm]] = {}
     for frontends, differing in groups.items():
         told.setdefault(tuple(_group(differing, fold=fold)), []).extend(frontends)
@@ -132,6 +143,7 @@ def _body(port: ChangedPort, *, fold: bool) -> Iterator[ChangeLine]:
         if not everywhere:
             yield line("", printable(f"at {_frontends(at, fold=fold)}"), 1)
         yield from (one._replace(depth=1 if everywhere else 2) for one in lines)
+    yield from _group(of_port, fold=fold)
 
 
 def _group(differing: Sequence[PortDifference], *, fold: bool) -> Iterator[ChangeLine]:

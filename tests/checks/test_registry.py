@@ -229,5 +229,5 @@ def test_nothing_in_a_table_is_made_nowhere() -> None:
 
 def test_every_difference_is_a_finding() -> None:
     assert {what.id for what in DIAGNOSES.values()} <= set(DIAGNOSED)
-    kinds = made_in(ROOT / "iptviz/questions/differences.py")
+    kinds = made_in(ROOT / "iptviz/questions/api_differences.py")
     assert set(DIAGNOSES) <= kinds
