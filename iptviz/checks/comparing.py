@@ -108,6 +108,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "(--namespace {namespace})",
     "namespace-on-no-side": _namespace_on_no_side,
     "local-set-aside": _local_set_aside,
+    "there-before": "{source} has it: {frontend}",
     "backends-differ": "written by different backends: OLD {old}, NEW {new}",
     "eras-differ": _eras_differ,
 }

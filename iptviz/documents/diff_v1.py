@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from iptviz.compare.chain_forms import ChainChange, RuleChange, RuleForm
-    from iptviz.compare.differences import ChangedPort, EndpointDifference, PortDifference, ReachedDifference
+    from iptviz.compare.differences import (
+        ChangedPort,
+        EndpointDifference,
+        PortChanges,
+        PortDifference,
+        ReachedDifference,
+    )
     from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Fare
@@ -85,19 +91,26 @@ def _family(result: DiffResult, pair: PairDiff) -> Shape:
 
 
 def _services(result: DiffResult) -> Shape | None:
-    shown = [(pair, pair.ports) for pair in result.pairs if pair.ports is not None]
+    shown = [pair for pair in result.pairs if pair.ports is not None]
     if not shown:
         return None
+    parts = [(ports_shape(pair.ports), _family(result, pair)) for pair in shown if pair.ports is not None]
     return {
-        "added": [_port(port) | _family(result, pair) for pair, ports in shown for port in ports.added],
-        "removed": [_port(port) | _family(result, pair) for pair, ports in shown for port in ports.removed],
-        "changed": [
-            entry | _family(result, pair)
-            for pair, ports in shown
-            for port in ports.changed
-            for entry in _changed(port)
-        ],
-        "compared": sum(ports.compared for _, ports in shown),
+        **{
+            change: [shape | family for part, family in parts for shape in part[change]]
+            for change in ("added", "removed", "changed")
+        },
+        "compared": sum(part["compared"] for part, _ in parts),
+    }
+
+
+def ports_shape(ports: PortChanges) -> Shape:
+    """Return the service ports that came, went and changed, and how many were compared."""
+    return {
+        "added": list(map(_port, ports.added)),
+        "removed": list(map(_port, ports.removed)),
+        "changed": [entry for port in ports.changed for entry in _changed(port)],
+        "compared": ports.compared,
     }
 
 
