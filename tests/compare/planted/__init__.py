@@ -15,10 +15,13 @@ from tests import kubeproxy
 from tests.checks.planted import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 Fact = tuple[str, ...]
 """A kind of fact, what it is about, and the values before and after."""
+
+REACHED, BY_SINGLE = "reached", "reached by single clients"
+"""That some kind of clients fares otherwise at a service port; that only clients do that rules single out."""
 
 
 class Variant(NamedTuple):
@@ -47,11 +50,12 @@ VARIANTS = tuple(
 
 
 class Pair(NamedTuple):
-    """Two dumps, and all facts that are to be told of them."""
+    """Two dumps, and all facts that are to be told of them; of what follows from these, `may` be told, too."""
 
     old: str
     new: str
     facts: frozenset[Fact]
+    may: frozenset[Fact] = frozenset()
 
 
 class Kind(NamedTuple):
@@ -253,6 +257,13 @@ def _shuffled(lines: str, dice: random.Random) -> str:
     return "".join(every)
 
 
-def pair(variant: Variant, old: str, new: str, facts: frozenset[Fact]) -> Pair:
+def pair(
+    variant: Variant, old: str, new: str, facts: frozenset[Fact], may: frozenset[Fact] = frozenset()
+) -> Pair:
     """The pair of two dumps as they are written."""
-    return Pair(written(variant, old), written(variant, new, later=True), facts)
+    return Pair(written(variant, old), written(variant, new, later=True), facts, may)
+
+
+def fares(names: Iterable[str], *kinds: str) -> frozenset[Fact]:
+    """That clients fare otherwise at service ports, or single ones do."""
+    return frozenset((kind, name) for name in names for kind in kinds)

@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.compare.planted import (
+    BY_SINGLE,
+    REACHED,
     Kind,
     Pair,
     address,
     base_of,
     cluster_of,
     endpoints,
+    fares,
+    host,
     pair,
     plain_service,
 )
@@ -44,21 +48,36 @@ def _changed(
     *told: tuple[str, ...],
     families: tuple[int, ...] = (4, 6),
     since: int = 1,
+    beside: tuple[str, ...] = (),
 ) -> Kind:
-    """A service has other options; `told` is what the generator's truth does not know: words, and values."""
+    """A service has other options; `told` is what the generator's truth does not know: words, and values.
+
+    `beside` are findings of `check` that such a service has, or that count such services.
+    """
 
     def put(variant: Variant) -> Pair:
         before, after = _made(variant, old), _made(variant, new)
         clusters = cluster_of(variant, *before), cluster_of(variant, *after, later=True)
-        more = {(kind, port_name((after or before)[0]), *values) for kind, *values in told}
-        return _pair(variant, *clusters, frozenset(more))
+        clients = [host(variant.family, "client", number) for number in range(3)]
+        more = {
+            (kind, port_name((after or before)[0]), *(value.format(*clients) for value in values))
+            for kind, *values in told
+        }
+        return _pair(variant, *clusters, frozenset(more), _of_findings(*beside))
 
     return Kind(put, families, since)
 
 
-def _pair(variant: Variant, old: Cluster, new: Cluster, more: frozenset[Fact]) -> Pair:
+def _of_findings(*ids: str) -> frozenset[Fact]:
+    """That findings are new, gone, or say something else."""
+    return frozenset((f"finding {how}", name) for how in ("new", "gone", "changed") for name in ids)
+
+
+def _pair(variant: Variant, old: Cluster, new: Cluster, more: frozenset[Fact], beside: frozenset[Fact]) -> Pair:
+    """Where a service port differs, clients may fare otherwise at it, and at no other."""
     facts = port_facts(old, new) | more
-    return pair(variant, base_of(variant, old).text, base_of(variant, new).text, facts)
+    may = fares({fact[1] for fact in facts}, REACHED, BY_SINGLE) | beside
+    return pair(variant, base_of(variant, old).text, base_of(variant, new).text, facts, may)
 
 
 def _with(kind: str, number: int, option: str) -> Callable[[Variant], Options]:
@@ -144,12 +163,12 @@ OF_SERVICES: dict[str, Kind] = {
     "internal policy Local": _changed(
         {}, {"internal_local": True}, ("internal policy", "Cluster", "Local"), since=24
     ),
-    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges",), since=24),
-    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges",), since=24),
-    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges",), since=24),
-    "a health check comes": _changed(_LOCAL, {**_LOCAL, "health_check": 32_000}, ("health check",), since=21),
+    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24),
+    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24),
+    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24),
+    "a health check comes": _changed(_LOCAL, {**_LOCAL, "health_check": 32_000}, ("health check", "none", "32000"), since=21),
     "another health check port": _changed(
-        {**_LOCAL, "health_check": 32_000}, {**_LOCAL, "health_check": 32_001}, ("health check",), since=21
+        {**_LOCAL, "health_check": 32_000}, {**_LOCAL, "health_check": 32_001}, ("health check", "32000", "32001"), since=21
     ),
 }  # fmt: skip
 """A service changes."""

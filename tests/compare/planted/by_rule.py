@@ -79,7 +79,8 @@ def _end(base: Base, place: int, target: str) -> str:
 def _shares(base: Base, *chances: Fraction) -> set[Fact]:
     """What is to be told of shares where the ways take these chances of what is left, in their order."""
     ends = [_end(base, place, "DNAT").rpartition(" ")[2] for place in range(len(chances))]
-    facts, left = set[Fact](), Fraction(1)
+    facts: set[Fact] = set()
+    left = Fraction(1)
     for end, chance in zip(ends, chances, strict=True):
         share, left = left * chance, left * (1 - chance)
         if share != Fraction(1, len(chances)):

@@ -29,6 +29,9 @@ _LABELS = {
 }
 """What the document calls properties that have no field of their own."""
 
+_DISPATCHING = {"KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES"}
+"""Chains in which the order of services changes nothing, and is another in every later dump."""
+
 _OF_FRONTEND = {"masquerade", "verdict", "leftover", "local only", "node port addresses"}
 
 
@@ -67,7 +70,9 @@ def _of_port(name: str, port: Shape) -> Iterator[Fact]:
         yield from _of_property(name, [_at(frontend) for frontend in port["frontends"]], text)
     for frontend in port["frontends"]:
         yield from _of_endpoints(name, _at(frontend), port)
-        yield from (("reached", name, _at(frontend)) for _ in port["reached"])
+    for fares in port["reached"]:
+        both_well = fares["old"]["word"] == fares["new"]["word"] == "yes"
+        yield "reached by single clients" if both_well else "reached", name
 
 
 def _of_property(name: str, frontends: list[str], text: str) -> Iterator[Fact]:
@@ -103,7 +108,8 @@ def _of_chains(chains: Shape) -> Iterator[Fact]:
                 yield "policy", where, chain["policy"]["old"], chain["policy"]["new"]
             yield from (_of_rule(where, rule) for rule in chain["rules"])
     for chain in chains["reordered"]:
-        yield "reordered", f"{chain['table']} {chain['chain']}"
+        if chain["chain"] not in _DISPATCHING:
+            yield "reordered", f"{chain['table']} {chain['chain']}"
 
 
 def _of_rule(where: str, rule: Shape) -> Fact:

@@ -60,15 +60,25 @@ def _met(cluster: Cluster, service: Service, target: str) -> truth.Met:
 
 def _shares(name: str, target: str, old: truth.Met, new: truth.Met) -> Iterator[Fact]:
     before, after = dict(old.shares), dict(new.shares)
-    for end in after.keys() - before.keys():
+    moved = _other_ports(before.keys() - after.keys(), after.keys() - before.keys())
+    for end, other in moved.items():
+        yield "endpoint port", name, target, end, other
+    for end in after.keys() - before.keys() - {*moved.values()}:
         yield "endpoint added", name, target, end
-    for end in before.keys() - after.keys():
+    for end in before.keys() - after.keys() - moved.keys():
         yield "endpoint removed", name, target, end
     for end in before.keys() & after.keys():
         if abs(before[end] - after[end]) > _LEAST:
             yield "share", name, target, end, rounded(before[end]), rounded(after[end])
     if old.verdict != new.verdict:
         yield "verdict", name, target, old.verdict or "none", new.verdict or "none"
+
+
+def _other_ports(old: set[str], new: set[str]) -> dict[str, str]:
+    """Endpoints that have another port at the same address."""
+    by_address = {end.rpartition(":")[0]: end for end in new}
+    found = {end: by_address.get(end.rpartition(":")[0]) for end in old}
+    return {end: other for end, other in found.items() if other}
 
 
 def rounded(share: Fraction) -> str:
