@@ -19,6 +19,8 @@ HINT = "pass the output of `kubectl get services,endpointslices -A -o json` (End
 _DEFAULT_AFFINITY = 10800
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _ZONE = "topology.kubernetes.io/zone"
+_TOPOLOGY = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
+_NO_TOPOLOGY = {"", "disabled"}
 _CAPACITY, _CUT = "endpoints.kubernetes.io/over-capacity", "truncated"
 _PROXY_NAME, _HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
 
@@ -35,7 +37,9 @@ class ApiPort(NamedTuple):
 class ApiService(NamedTuple):
     """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does.
 
-    `endpoints_cut`: only its Endpoints tell its endpoints, and they hold the first 1,000 of more.
+    `near`: it asks for hints, by which nodes use endpoints near them. `by_endpoints`: only its Endpoints tell its
+    endpoints: those of one family, without hints, and without those that terminate, which serve where none is
+    ready. `endpoints_cut`: and they hold the first 1,000 of more.
     """
 
     namespace: str
@@ -50,6 +54,8 @@ class ApiService(NamedTuple):
     affinity: int | None
     health_check: int | None
     ports: tuple[ApiPort, ...]
+    near: bool = False
+    by_endpoints: bool = False
     endpoints_cut: bool = False
 
 
@@ -103,11 +109,8 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     for text, source in texts:
         sources.append(source)
         items += read_items(answer_of(text, source, HINT), source, HINT)
-    cut = set(_cut(items))
-    services = tuple(
-        service._replace(endpoints_cut=(service.namespace, service.name) in cut)
-        for service in (_service(item) for item in items if item.get("kind") == "Service")
-    )
+    unsliced = dict(_unsliced(items))
+    services = tuple(_told_by(_service(item), unsliced) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
     tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
@@ -138,7 +141,14 @@ def _service(item: JsonObject) -> ApiService:
         affinity=(_number(affinity, "timeoutSeconds") or _DEFAULT_AFFINITY) if sticky else None,
         health_check=_number(spec, "healthCheckNodePort"),
         ports=tuple(_ports(spec)),
+        near=_asks_for_hints(metadata, spec),
     )
+
+
+def _asks_for_hints(metadata: JsonObject, spec: JsonObject) -> bool:
+    annotations = object_of(metadata, "annotations")
+    asked = (text_of(annotations, name).lower() not in _NO_TOPOLOGY for name in _TOPOLOGY)
+    return bool(text_of(spec, "trafficDistribution")) or any(asked)
 
 
 def _ignored(metadata: JsonObject, spec: JsonObject) -> str:
@@ -204,11 +214,13 @@ def _unsliced(items: list[JsonObject]) -> Iterator[tuple[_Owner, JsonObject]]:
             yield owner, item
 
 
-def _cut(items: list[JsonObject]) -> Iterator[_Owner]:
-    """Yield the services whose endpoints are not all told: Endpoints hold 1,000, and say so since 1.22."""
-    for owner, item in _unsliced(items):
-        if text_of(object_of(object_of(item, "metadata"), "annotations"), _CAPACITY) == _CUT:
-            yield owner
+def _told_by(service: ApiService, unsliced: dict[_Owner, JsonObject]) -> ApiService:
+    """Say of a service what Endpoints leave open: since 1.22 they hold 1,000, and a mark where there are more."""
+    item = unsliced.get((service.namespace, service.name))
+    if item is None:
+        return service
+    annotations = object_of(object_of(item, "metadata"), "annotations")
+    return service._replace(by_endpoints=True, endpoints_cut=text_of(annotations, _CAPACITY) == _CUT)
 
 
 def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:

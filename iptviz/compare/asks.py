@@ -39,14 +39,6 @@ class Asks(NamedTuple):
     impossible: bool
     whole: bool
 
-    def exact(self, field: str) -> Any:
-        """Return the only value of a field that passes, None where there are several."""
-        region = self.regions.get(field, ())
-        if len(region) != 1:
-            return None
-        first, after = region[0]
-        return first if after == _after(first) else None
-
 
 def _after(value: Any) -> Any:
     return value + ("\0" if isinstance(value, str) else 1)
@@ -230,22 +222,21 @@ def _joined(one: Bits, other: Bits) -> Bits:
 
 def meet(one: Asks, other: Asks) -> bool | None:
     """Whether some packet passes what both ask; None: that cannot be told."""
-    if one.impossible or other.impossible or any(_apart(one, other)):
+    if one.impossible or other.impossible or next(apart(one, other), None) is not None:
         return False
     return True if one.whole and other.whole else None
 
 
-def _apart(one: Asks, other: Asks) -> Iterator[bool]:
-    yield from (
-        not common(region, other.regions[field])
-        for field, region in one.regions.items()
-        if field in other.regions
-    )
-    yield from (
-        _conflict(asked, other.bits[field]) for field, asked in one.bits.items() if field in other.bits
-    )
+def apart(one: Asks, other: Asks) -> Iterator[str]:
+    """Yield the fields of which no value passes both, as `Test` kinds name them."""
+    for field, region in one.regions.items():
+        if field in other.regions and not common(region, other.regions[field]):
+            yield field
+    for field, asked in one.bits.items():
+        if field in other.bits and _conflict(asked, other.bits[field]):
+            yield field
     opposites = {_opposite(test) for test in one.others if _is_lasting(test)}
-    yield any(_plain(test) in opposites for test in other.others)
+    yield from (test.kind for test in other.others if _plain(test) in opposites)
 
 
 def _is_lasting(test: Test) -> bool:

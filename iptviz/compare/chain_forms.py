@@ -45,13 +45,11 @@ Kind = Literal["added", "removed", "changed", "moved"]
 
 
 class RuleChange(NamedTuple):
-    """A rule that was added, removed, changed in its place, or moved.
+    """A rule that was added, removed, changed in its place, or moved so that packets may fare otherwise.
 
     Of one that changed in its place, `old` and `new` share most of their words. A moved rule is the same on both
-    sides. `matters` is about moves alone: False where no packet fares otherwise, since of each rule that it
-    passed none meets both, or it makes no difference which of them is asked first; True where of some it
-    decides which does what it says; None where that cannot be told. `crossings` are the first few rules for which
-    the order decides, or may decide.
+    sides; `matters` is True where of rules that it passed some do another thing with packets that meet both, None
+    where that cannot be told. `crossings` are the first few of those.
 
     `explained`: it is a rule of a service port that differs, written as kube-proxy writes it.
     """
@@ -59,7 +57,7 @@ class RuleChange(NamedTuple):
     kind: Kind
     old: RuleForm | None
     new: RuleForm | None
-    matters: bool | None = True
+    matters: Literal[True] | None = True
     crossings: tuple[Crossing, ...] = ()
     explained: bool = False
 
@@ -89,20 +87,9 @@ class ChainChange(NamedTuple):
         return None not in {self.old_policy, self.new_policy} and self.old_policy != self.new_policy
 
     @property
-    def differing(self) -> tuple[RuleChange, ...]:
-        """The rules but for those that moved without any packet faring otherwise, which is no difference."""
-        return tuple(rule for rule in self.rules if rule.matters is not False)
-
-    @property
-    def differs(self) -> bool:
-        """Whether there is more than rules that moved without any packet faring otherwise."""
-        return self.kind != "changed" or self.policy_changed or bool(self.differing)
-
-    @property
     def explained(self) -> bool:
         """Whether service ports that differ are all that this comes to."""
-        rules = self.differing
-        return bool(rules) and all(rule.explained for rule in rules) and not self.policy_changed
+        return bool(self.rules) and all(rule.explained for rule in self.rules) and not self.policy_changed
 
 
 class TableChange(NamedTuple):
@@ -131,6 +118,17 @@ hosts; words of a listing that cannot be read; the ends of lines that were cut; 
 addresses, which an iptables could not print of another one's rules."""
 
 
+class Reordered(NamedTuple):
+    """A chain of which so many rules moved without any packet faring otherwise, which is no difference.
+
+    Of each rule that they passed no packet meets both, or it makes no difference which is asked first.
+    """
+
+    table: str
+    chain: str
+    rules: int
+
+
 class ChainChanges(NamedTuple):
     """All that differs of two dumps' chains and rules, by table and chain in the order of the new dump.
 
@@ -139,13 +137,14 @@ class ChainChanges(NamedTuple):
 
     tables: tuple[TableChange, ...]
     chains: tuple[ChainChange, ...]
+    reordered: tuple[Reordered, ...]
     uncompared: tuple[Uncompared, ...]
     untold: tuple[tuple[Fact, tuple[Side, ...]], ...]
 
     @property
     def differ(self) -> bool:
         """Whether anything differs, be it explained."""
-        return any(chain.differs for chain in self.chains)
+        return bool(self.chains)
 
 
 class Explained(NamedTuple):

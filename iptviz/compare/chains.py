@@ -9,32 +9,30 @@ from iptviz.compare.chain_forms import (
     ChainChange,
     ChainChanges,
     Explained,
+    Reordered,
     Side,
     TableChange,
     Uncompared,
-    Why,
 )
 from iptviz.compare.doing import ChainDoings
 from iptviz.compare.explained import Explaining
 from iptviz.compare.rule_changes import ChainPair, Context, rule_changes
-from iptviz.compare.texts import lines_of, wording
-from iptviz.compare.untold import Untold, likenings
-from iptviz.intake.draft import HOOK_ORDER
+from iptviz.compare.table_side import TableSide, odd_chains
+from iptviz.compare.texts import wording
+from iptviz.compare.untold import likenings
 from iptviz.intake.index import TABLE_NAMES
-from iptviz.intake.infer import HOOKS_OF
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.node.snapshot import as_snapshot
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from iptviz.compare.chain_forms import Fact
     from iptviz.compare.pairing import Likening
     from iptviz.compare.texts import Wording
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
-    from iptviz.intake.index import Span
 
     Unseen = tuple[Collection[str], Collection[str]]
 
@@ -55,6 +53,7 @@ def chain_changes(
     names = [name for name in dict.fromkeys((*new.tables, *old.tables)) if name in TABLE_NAMES]
     tables: list[TableChange] = []
     chains: list[ChainChange] = []
+    reordered: list[Reordered] = []
     uncompared: list[Uncompared] = []
     untold: dict[Fact, set[Side]] = {}
     for name in [*names, *(name for name in TABLE_NAMES if name not in names)]:
@@ -65,12 +64,13 @@ def chain_changes(
         both = _Tables(old, new, name, explained, wording(old, new))
         found = list(both.changes())
         chains += found
+        reordered += both.reordered
         tables += both.came_or_went(found)
         uncompared += both.uncompared()
         for fact, sides in both.untold():
             untold.setdefault(fact, set()).update(sides)
     told = tuple((fact, tuple(side for side in _SIDES if side in sides)) for fact, sides in untold.items())
-    return ChainChanges(tuple(tables), tuple(chains), tuple(uncompared), told)
+    return ChainChanges(tuple(tables), tuple(chains), tuple(reordered), tuple(uncompared), told)
 
 
 def _unseen(old: Dump, new: Dump) -> Unseen:
@@ -79,66 +79,6 @@ def _unseen(old: Dump, new: Dump) -> Unseen:
 
 def _hidden(table: str, unseen: Unseen) -> tuple[Side, ...]:
     return tuple(side for side, names in zip(_SIDES, unseen, strict=True) if table in names)
-
-
-class _OneSide:
-    """A table of one dump, or that there is none: then it has no rules."""
-
-    def __init__(self, dump: Dump, name: str) -> None:
-        self.dump = dump
-        self.table = dump.tables.get(name)
-        self.hooks = list(map(to_text, sorted(HOOKS_OF[name], key=HOOK_ORDER.index)))
-        self.untold = Untold(dump, self.table) if self.table else None
-
-    @cached_property
-    def runs(self) -> Mapping[bytes, Sequence[Span]]:
-        """Where the rules of each chain stand."""
-        found: dict[bytes, list[Span]] = {}
-        for chain, span in self.table.each_run() if self.table else ():
-            found.setdefault(chain, []).append(span)
-        return found
-
-    def lines(self, chain: bytes) -> bytes:
-        """Return the lines of a chain without counters."""
-        return lines_of(self.table.data, self.runs[chain]) if self.table and chain in self.runs else b""
-
-    @cached_property
-    def policies(self) -> Mapping[str, str | None]:
-        """The policy of each built-in chain: ACCEPT where no chain is shown, None where that may be missing."""
-        table = self.table
-        if table is None:
-            return dict.fromkeys(self.hooks, "ACCEPT")
-        told = table.policies()
-        missing = "ACCEPT" if table.shown.names_all else None
-        return {name: told.get(name, None if table.has_chain(name) else missing) for name in self.hooks}
-
-    @cached_property
-    def names(self) -> set[bytes]:
-        """The chains that are declared or have rules."""
-        return self.table.names() if self.table else set()
-
-    def lacks(self, chain: str) -> bool:
-        """Whether rules of a chain may be missing."""
-        return self.table is not None and self.table.shown.may_lack(chain)
-
-    @property
-    def missing(self) -> Why | None:
-        """Return why some of the table may be missing, None where nothing is."""
-        if self.table is None or self.table.shown.is_whole:
-            return None
-        return "excerpt" if self.table.shown.is_excerpt else "cut"
-
-    def may_have(self, chain: str) -> bool:
-        """Whether a chain may be there that is not shown."""
-        return self.table is not None and not self.table.shown.names_all and not self.table.has_chain(chain)
-
-    def line(self, chain: str) -> int | None:
-        """Return where a chain begins."""
-        return self.table.chains[chain].line if self.table and chain in self.table.chains else None
-
-    def is_led_to(self, chain: str) -> bool:
-        """Whether some rule leads to a chain."""
-        return self.table is not None and next(self.table.rules_to(chain), None) is not None
 
 
 class _Pending(NamedTuple):
@@ -153,13 +93,14 @@ class _Tables:
 
     def __init__(self, old: Dump, new: Dump, name: str, explained: Explained, words: Wording) -> None:
         self.name = name
-        self._old, self._new = _OneSide(old, name), _OneSide(new, name)
+        self._old, self._new = TableSide(old, name), TableSide(new, name)
         self._words = words
         self._explained = explained
         self._used: set[Fact] = set()
+        self.reordered: list[Reordered] = []
 
     @property
-    def _sides(self) -> tuple[_OneSide, _OneSide]:
+    def _sides(self) -> tuple[TableSide, TableSide]:
         return self._old, self._new
 
     @cached_property
@@ -188,33 +129,20 @@ class _Tables:
                 yield change
 
     def _pending(self) -> Iterator[_Pending]:
-        """Yield the chains that are not the same byte for byte but for counters."""
+        """Yield the chains of which lines differ, or what is declared of them."""
         old, new = self._sides
-        if old.table is not None and old.table is new.table:
-            return
-        chains = old.runs.keys() | new.runs.keys()
-        odd = {chain for chain in chains if not self._same_bytes(chain)}
+        odd = {*odd_chains(old, new)}
         odd |= old.names ^ new.names
         odd |= {to_bytes(hook) for hook in new.hooks if old.policies[hook] != new.policies[hook]}
         for name in self._in_order(odd):
             chain = to_bytes(name)
             yield _Pending(name, (old.lines(chain), new.lines(chain)))
 
-    def _same_bytes(self, chain: bytes) -> bool:
-        old, new = self._sides
-        return old.lines(chain) == new.lines(chain)
-
-    def _in_order(self, chains: set[bytes]) -> Iterator[str]:
-        """Yield chains in the order of the new dump, then those that the old one alone has."""
-        if not chains:
-            return
-        order: dict[str, None] = {}
-        for side in (self._new, self._old):
-            if side.table is not None:
-                order.update(dict.fromkeys(side.table.chain_names()))
-        wanted = {to_text(chain) for chain in chains}
-        order.update(dict.fromkeys(self._new.hooks))
-        yield from filter(wanted.__contains__, order)
+    def _in_order(self, chains: set[bytes]) -> list[str]:
+        """Return chains in the order of the new dump, then those that the old one alone has."""
+        names = sorted(map(to_text, chains))
+        lines = {name: (self._new.line(name), self._old.line(name)) for name in names}
+        return sorted(names, key=lambda name: (lines[name][0] is None, lines[name][0] or lines[name][1] or 0))
 
     def _change(self, pending: _Pending) -> ChainChange | None:
         old, new = self._sides
@@ -222,14 +150,17 @@ class _Tables:
         if old.may_have(name) or new.may_have(name):
             return None
         pair = ChainPair(self._tables, name, pending.lines, (old.lacks(name), new.lacks(name)))
-        rules, facts = rule_changes(pair, self._context)
-        self._used |= facts
+        found = rule_changes(pair, self._context)
+        self._used |= found.facts
+        if found.reordered:
+            self.reordered.append(Reordered(self.name, name, found.reordered))
         policies = old.policies.get(name), new.policies.get(name)
         kind = self._kind(name)
-        if kind == "changed" and not rules and (None in policies or policies[0] == policies[1]):
+        if kind == "changed" and not found.rules and (None in policies or policies[0] == policies[1]):
             return None
         return ChainChange(
-            self.name, name, kind, old.line(name), new.line(name), *policies, rules, inert=self._is_inert(pending)
+            self.name, name, kind, old.line(name), new.line(name), *policies, found.rules,
+            inert=self._is_inert(pending),
         )  # fmt: skip
 
     def _is_inert(self, pending: _Pending) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import CERTAIN, times, total
@@ -13,10 +14,11 @@ from iptviz.engine.words import told
 from iptviz.xtables.address import Network, full_mask, parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.engine.unknowns import Unknowns
+    from iptviz.paths.clients import Client
 
 USUAL: Mapping[str, Sequence[Any]] = {
     "source-port": (40_000, 1_024),
@@ -35,17 +37,10 @@ _NO_HOSTS = {
     4: tuple(map(parse_network, ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3"))),
     6: tuple(map(parse_network, ("::/127", "ff00::/8", "fe80::/10"))),
 }
-_IN_PACKET = {
-    "source",
-    "source-port",
-    "destination",
-    "destination-port",
-    "protocol",
-    "in-interface",
-    "ttl",
-    "length",
-}
-"""The kinds of fields whose value a packet itself tells."""
+_ATTRIBUTES = {"source_port": ("source-port", 40_000), "ttl": ("ttl", 64), "length": ("length", 60)}
+_OWNERS = ((0, 0), (1000, 1000), (65_534, 65_534))
+_BYTES = ("-m tos ", "-m dscp ", "-m owner ")
+"""What is asked of a packet in words that are no region of a field, of which values are tried."""
 
 
 class Chosen:
@@ -55,7 +50,7 @@ class Chosen:
         self, unknowns: Unknowns, regions: Mapping[int, Region], preferred: Iterable[str] = ()
     ) -> None:
         self._unknowns = unknowns
-        self._regions = regions
+        self.regions = regions
         usual = (*preferred, *_ADDRESSES[unknowns.version])
         self._usual = [network.value for network in map(parse_network, usual) if network is not None]
         self._values: dict[Field, Any] = {}
@@ -64,7 +59,7 @@ class Chosen:
         """Return the value that the packet has in a field as it came; None where any will do."""
         field = Field(kind)
         rank = next((rank for rank, other in self._unknowns.fields.items() if other == field), None)
-        asked = rank in self._regions or self._unknowns.known(field) != all_values(field)
+        asked = rank in self.regions or self._unknowns.known(field) != all_values(field)
         return self._value(field) if asked else None
 
     def value(self, rank: int) -> Any:
@@ -78,36 +73,66 @@ class Chosen:
 
     def _choose(self, field: Field) -> Any:
         rank = next((rank for rank, other in self._unknowns.fields.items() if other == field), -1)
-        region = common(self._regions.get(rank, all_values(field)), self._unknowns.known(field))
+        region = common(self.regions.get(rank, all_values(field)), self._unknowns.known(field))
         if field.kind not in FIELD_KINDS:
             own = common(region, self._unknowns.unnamed(rank)) if rank >= 0 else ()
             return (own or region)[0][0]
         if field.kind in {"source", "destination"}:
             return self._address(region)
-        usual = [each for each in USUAL.get(field.kind, ()) if _holds(region, each)]
-        if rank >= 0 and not usual and rank not in self._regions:
+        usual = [each for each in USUAL.get(field.kind, ()) if holds(region, each)]
+        if field.kind == "ttl" and not usual:
+            return (region[-1][1] or 0x100) - 1  # the more is left of it, the less expires on the way
+        if rank >= 0 and not usual and rank not in self.regions:
             region = common(region, self._unknowns.unnamed(rank)) or region
         return usual[0] if usual else _first(region)
 
     def _address(self, region: Region) -> int:
         version = self._unknowns.version
         found = [*self._usual, *_ends_of(region, full_mask(version))]
-        inside = [value for value in found if _holds(region, value)]
+        inside = [value for value in found if holds(region, value)]
         return next((value for value in inside if _is_host(value, version)), inside[0])
 
-    def when(self, left: Collection[str] = ()) -> Iterator[Assumption]:
-        """Yield what makes the packet one of the case and no field of it tells; `left` are fields that tell nothing."""
-        for rank, region in self._regions.items():
+    def clients(self, client: Client) -> Iterator[Client]:
+        """Yield a client with all that a packet tells; several where several may be as is asked of their bytes.
+
+        An address of the node stays open where nobody knows it.
+        """
+        packet, version = client.packet, self._unknowns.version
+        known: dict[str, Any] = {
+            name: default if self.field(kind) is None else self.field(kind)
+            for name, (kind, default) in _ATTRIBUTES.items()
+        }
+        if packet.in_interface is None:
+            known["in_interface"] = self.field("in-interface")
+        own = {"source"} if client.hook == "output" else set[str]()
+        own |= {"destination"} if packet.destination is None else set()
+        for side in ("source", "destination"):
+            if getattr(packet, side) is None and (side not in own or self._unknowns.host.local is not None):
+                value = self._value(Field(side))
+                known[side] = Network(version, value, full_mask(version))
+        quoted = {word for each in self._quoted() for word in _BYTES if word in each}
+        tried = {"tos": range(0, 256, 2) if {"-m tos ", "-m dscp "} & quoted else (0,)}
+        owners = _OWNERS if "-m owner " in quoted else _OWNERS[:1]
+        for tos, owner in product(tried["tos"], owners if client.hook == "output" else (None,)):
+            yield client._replace(packet=packet._replace(**known, tos=tos, owner=owner))
+
+    def _quoted(self) -> list[str]:
+        fields = (self._unknowns.fields[rank] for rank in self.regions)
+        return [field.value for field in fields if field.kind == "match"]
+
+    def when(self) -> Iterator[Assumption]:
+        """Yield what makes the packet one of the case, in conditions."""
+        for rank, region in self.regions.items():
             field = self._unknowns.fields[rank]
             if field.kind not in FIELD_KINDS:
                 yield Assumption(Condition(*field), holds=common(region, YES) == region)
-            elif field.kind not in _IN_PACKET.difference(left) or field.since is not None or field.rewritten:
+            else:
                 yield from self._told(rank, region)
 
     def _told(self, rank: int, region: Region) -> Iterator[Assumption]:
         value = self.value(rank)
         for conditions, part in told(self._unknowns, rank, region):
-            if _holds(part, value):
+            if holds(part, value):
                 yield from conditions
 
     def ends(self, number: int) -> dict[int, Fraction]:
@@ -131,7 +156,8 @@ class Chosen:
         return {leaf: total(found) for leaf, found in shares.items()}
 
 
-def _holds(region: Region, value: Any) -> bool:
+def holds(region: Region, value: Any) -> bool:
+    """Whether a region holds a value."""
     return any(first <= value and (after is None or value < after) for first, after in region)
 
 
@@ -139,9 +165,9 @@ def _first(region: Region) -> Any:
     """Return a value of a region; of names one that an interface may have."""
     first, _ = region[0]
     if not isinstance(first, str):
-        return first
+        return first or next((each for each in (1, region[-1][0]) if holds(region, each)), first)
     ends = (name for first, after in region for name in (f"{first}0", first.rstrip("\0") + "0", first))
-    return next((name for name in ends if name and "\0" not in name and _holds(region, name)), first)
+    return next((name for name in ends if name and "\0" not in name and holds(region, name)), first)
 
 
 def _ends_of(region: Region, most: int) -> Iterator[int]:

@@ -6,7 +6,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from iptviz.compare.asks import asks_of, meet
+from iptviz.compare.asks import apart, asks_of, meet
 from iptviz.compare.doing import OF_THE_PACKET, SEEN, counts, of_action, of_tests
 from iptviz.rules.form import TARGET
 from iptviz.rules.iptables import compiled
@@ -100,17 +100,19 @@ def order_matters(one: Acting, other: Acting) -> bool | None:
     True: some packet passes what both ask, and they do different things with it; whether such packets come to
     them, rules before decide. None: that cannot be told.
     """
-    if meet(one.gate, other.gate) is False and (not _disturb(one.most, other.most, one, other)):
+    if one.gate.impossible or other.gate.impossible or _never_meet(one, other):
         return False
-    disturb = _disturb(one.does, other.does, one, other)
-    if not disturb and (meet(one.gate, other.gate) is False or _changes_nothing(one, other)):
-        return False
-    return None if disturb else _told(one, other)
+    if one.does.disturbs(other.tested) or other.does.disturbs(one.tested):
+        return None  # a packet may match the other rule for what this one did to it
+    return False if _changes_nothing(one, other) else _told(one, other)
 
 
-def _disturb(first: Doing, second: Doing, one: Acting, other: Acting) -> bool:
-    """Whether what a rule does to a packet may make it match the other, or match it no more."""
-    return first.disturbs(other.tested) or second.disturbs(one.tested)
+def _never_meet(one: Acting, other: Acting) -> bool:
+    """Whether no packet passes what both ask, whatever one of them does to it."""
+    fields = list(apart(one.gate, other.gate))
+    return any(not (one.most.touches(field) or other.most.touches(field)) for field in fields) or any(
+        not (one.does.touches(field) or other.does.touches(field)) for field in fields
+    )
 
 
 def _changes_nothing(one: Acting, other: Acting) -> bool:

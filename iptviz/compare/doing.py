@@ -5,6 +5,7 @@ Sources for what targets write: the kernel's net/netfilter/xt_*.c, and net/ipv4/
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,17 @@ class Doing(NamedTuple):
         if ALL in self.writes:
             return bool(other.reads or other.asks)
         return ALL in other.reads and bool(self.sets or self.writes - {SEEN})
+
+    def touches(self, kind: str) -> bool:
+        """Whether this may change the answer to a test of a kind."""
+        if kind == "mark":
+            return bool(self.sets)
+        reads = _READ_AS.get(kind, frozenset((kind,)))
+        return (
+            ALL in self.writes
+            or bool(self.writes & reads)
+            or (ALL in reads and bool(self.writes or self.sets))
+        )
 
     def overwrites(self, other: Doing) -> bool:
         """Whether both write the same."""
@@ -202,6 +214,7 @@ _SETTING: dict[str, Callable[[Any], Doing]] = {"MARK": _mark, "CONNMARK": _connm
 
 # --- chains ----------------------------------------------------------------------------------------------------
 
+_TARGET = re.compile(rb" -(?:[jg] ?|-(?:jump|goto)[ =])\"?([^\s\"]++)")
 _MOST_RULES = 2_000
 """Chains are looked into as far as they have no more rules together."""
 
@@ -218,9 +231,13 @@ class ChainDoings:
         """What any rule of the table may do."""
         if self._table is None:
             return ANYTHING
-        found = ANYTHING._replace(writes=frozenset((SEEN,)), sets=0)
-        for word in map(to_text, self._table.calls.users):
-            found = found.and_also(of_target(word, None))
+        table = self._table
+        found = ANYTHING._replace(writes=frozenset(), sets=0)
+        # Rules in bulk choose endpoints, DNAT, and lead to the chain that marks.
+        words = {word for span in table.rest() for word in _TARGET.findall(table.data, *span)}
+        for name in map(to_text, words):
+            if not table.has_chain(name):
+                found = found.and_also(of_target(name, None))
         return found
 
     def of(self, rule: CompiledRule) -> Doing:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import defaultdict
+from functools import cache
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iptviz.compare.commuting import order_matters
-from iptviz.compare.doing import PASSING
 from iptviz.records import NamedTuple
+from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from iptviz.compare.commuting import Acting
+    from iptviz.compare.doing import ChainDoings
 
 _FEW = 64
 """Of so many rules each is compared with each that it crossed."""
 MOST_PAIRS = 100_000
 """So many pairs of rules of one chain are compared; what is beyond cannot be told."""
 _MOST_CROSSINGS = 8
-_FIELDS = ("destination", "source", "in-interface", "out-interface", "destination-port", "source-port")
 
 
 class Crossed(NamedTuple):
@@ -59,8 +61,16 @@ def moved_places(order: Sequence[int]) -> set[int]:
     return {*range(len(order))} - kept
 
 
-def moves(order: Sequence[int], made: Callable[[], Sequence[Acting]]) -> dict[int, Move]:
-    """Return what moved, by its place now, and what that comes to; `made` makes the rules in their new order.
+class Moving(NamedTuple):
+    """Rules in their new order: their texts, how each is made when it is needed, and what their chains do."""
+
+    texts: Sequence[str]
+    made: Callable[[int], Acting]
+    doings: Sequence[ChainDoings]
+
+
+def moves(order: Sequence[int], moving: Callable[[], Moving]) -> dict[int, Move]:
+    """Return what moved, by its place now, and what that comes to.
 
     Neighbours that may be swapped can be brought from one order to the other one by one, each pair once that is
     in another order now: where all of these may be swapped, nothing has changed.
@@ -68,7 +78,8 @@ def moves(order: Sequence[int], made: Callable[[], Sequence[Acting]]) -> dict[in
     moved = moved_places(order)
     if not moved:
         return {}
-    rules = made()
+    rules = moving()
+    made = cache(rules.made)
     found: dict[int, list[Crossed]] = {place: [] for place in moved}
     left = MOST_PAIRS
     for one, other in _pairs(order, rules, moved):
@@ -78,7 +89,7 @@ def moves(order: Sequence[int], made: Callable[[], Sequence[Acting]]) -> dict[in
                 place: Move(True if _surely(crossed) else None, _first(crossed))
                 for place, crossed in found.items()
             }
-        matters = order_matters(rules[one], rules[other])
+        matters = order_matters(made(one), made(other))
         if matters is False:
             continue
         for mine, its in ((one, other), (other, one)):
@@ -103,27 +114,27 @@ def _first(crossed: Sequence[Crossed]) -> tuple[Crossed, ...]:
 # --- pairs -----------------------------------------------------------------------------------------------------
 
 
-def _pairs(order: Sequence[int], rules: Sequence[Acting], moved: set[int]) -> Iterator[tuple[int, int]]:
+def _pairs(order: Sequence[int], moving: Moving, moved: set[int]) -> Iterator[tuple[int, int]]:
     """Yield the pairs of places that hold what is in another order now, but for what surely never meets."""
     if len(order) <= _FEW:
         candidates: Iterator[tuple[int, int]] = combinations(range(len(order)), 2)
     else:
-        candidates = _meeting(rules, moved)
+        candidates = _meeting(moving, moved)
     return ((one, other) for one, other in candidates if order[one] > order[other])
 
 
-def _meeting(rules: Sequence[Acting], moved: set[int]) -> Iterator[tuple[int, int]]:
+def _meeting(moving: Moving, moved: set[int]) -> Iterator[tuple[int, int]]:
     """Yield pairs of places, one of them of a moved rule, without those told apart by one field.
 
     kube-proxy's rules are about one address each, or one port, and those of a network about one interface.
     """
-    values = _telling(rules)
-    together: dict[Any, list[int]] = defaultdict(list)
+    values = _telling(moving)
+    together: dict[Hashable, list[int]] = defaultdict(list)
     for place, value in values.items():
         together[value].append(place)
-    wide = [place for place in range(len(rules)) if place not in values]
+    wide = [place for place in range(len(moving.texts)) if place not in values]
     for place in moved:
-        others = together[values[place]] if place in values else range(len(rules))
+        others = together[values[place]] if place in values else range(len(moving.texts))
         yield from (_sorted(place, other) for other in others if other not in moved or other > place)
         if place in values:
             yield from (_sorted(place, other) for other in wide if other not in moved)
@@ -133,18 +144,38 @@ def _sorted(one: int, other: int) -> tuple[int, int]:
     return (one, other) if one < other else (other, one)
 
 
-def _telling(rules: Sequence[Acting]) -> dict[int, Any]:
-    """Return by place the values of the field of which most rules ask one.
-
-    A rule that may change what another asks is not among them: it may meet all.
-    """
-    tested = PASSING
-    for rule in rules:
-        tested = tested.and_also(rule.tested)
-    quiet = [place for place, rule in enumerate(rules) if not rule.most.disturbs(tested)]
-    asked = {place: {field: rules[place].gate.exact(field) for field in _FIELDS} for place in quiet}
-    counted = Counter(
-        field for values in asked.values() for field, value in values.items() if value is not None
+_BEFORE = r"-A \S++ (?:(?:! )?-s \S++ )?"
+_TO, _IN, _OUT = (rf"(?:(?:! )?-{option} \S++ )?" for option in "dio")
+_COMMENT = r'(?:-m comment --comment (?:"[^"\\]*+"|[^"\s]++) )?'
+_LITERALS = {
+    field: re.compile(pattern, re.ASCII)
+    for field, pattern in (
+        ("destination", rf"{_BEFORE}-d ([0-9a-f.:]++)/(?:32|128) "),
+        ("source", r"-A \S++ -s ([0-9a-f.:]++)/(?:32|128) "),
+        ("in-interface", rf'{_BEFORE}{_TO}-i ([^\s"+]++) '),
+        ("out-interface", rf'{_BEFORE}{_TO}{_IN}-o ([^\s"+]++) '),
+        (
+            "destination-port",
+            rf"{_BEFORE}{_TO}{_IN}{_OUT}-p (\w++ {_COMMENT}-m (?:tcp|udp|sctp) --dport \d++)(?!\S)",
+        ),
     )
-    field = max(_FIELDS, key=lambda name: counted[name])
-    return {place: values[field] for place, values in asked.items() if values[field] is not None}
+}
+"""Where the one value of a field stands in a rule, in its usual spelling; more of a rule need not be read."""
+
+
+def _telling(moving: Moving) -> dict[int, Hashable]:
+    """Return by place the values of the field of which most rules ask one: rules with others never meet."""
+    found = [
+        {place: value[1] for place, text in enumerate(moving.texts) if (value := pattern.match(text))}
+        for field, pattern in _LITERALS.items()
+        if not any(doings.most.touches(field) for doings in moving.doings)
+    ]
+    values = max(found, key=len, default={})
+    return {place: _read(text) for place, text in values.items()}
+
+
+def _read(text: str) -> Hashable:
+    """Return the value that a literal spells: an address, a protocol and port, or the name of an interface."""
+    if " " in text:
+        return text.partition(" ")[0], int(text.rpartition(" ")[2])
+    return parse_network(text) or text

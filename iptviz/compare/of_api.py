@@ -58,7 +58,7 @@ class _PortMaker:
         key = service.namespace, service.name, port.name, port.protocol
         self._service, self._port, self._place, self._version = service, port, place, version
         self._ends = list(_ends_of_version(cluster.endpoints.get(key, ()), version))
-        self._untold = _NOTHING if cluster.tells_endpoints and not service.endpoints_cut else _ENDPOINTS
+        self._is_open = service.endpoints_cut or not cluster.tells_endpoints
         self._chosen: dict[tuple[Policy, ...], _Chosen] = {}
 
     def form(self) -> PortForm:
@@ -107,10 +107,18 @@ class _PortMaker:
             leftover=Fraction(not chosen.endpoints),
             verdict=None,
             local_only=policies[0] == "Local",
-            untold=self._untold,
+            untold=_ENDPOINTS if self._is_open or self._may_have_more(chosen) else _NOTHING,
             choices=chosen.choices,
-            may_be_fewer=chosen.may_be_fewer,
+            may_be_fewer=chosen.may_be_fewer or self._may_have_hints(policies),
         )
+
+    def _may_have_more(self, chosen: _Chosen) -> bool:
+        """Whether Endpoints leave them out: those of the other family, and what serves while it terminates."""
+        return self._service.by_endpoints and not chosen.endpoints
+
+    def _may_have_hints(self, policies: tuple[Policy, ...]) -> bool:
+        """Whether hints may leave endpoints to other nodes, and are not told: Endpoints have none."""
+        return self._service.by_endpoints and self._service.near and "Cluster" in policies
 
     def _choose(self, policies: tuple[Policy, ...]) -> _Chosen:
         if policies not in self._chosen:

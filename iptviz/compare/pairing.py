@@ -190,6 +190,7 @@ def _most_similar(old: Sequence[Item], new: Sequence[Item]) -> Iterator[tuple[It
 
 
 def _likeness(one: str, other: str) -> float:
-    """Return how large a part of their words two rules share."""
+    """Return how large a part of their words two rules share, and a little more where both ask the same."""
     words, others = Counter(one.split()[2:]), Counter(other.split()[2:])
-    return 2 * (words & others).total() / max(words.total() + others.total(), 1)
+    share = 2 * (words & others).total() / max(words.total() + others.total(), 1)
+    return share + (one.partition(" -j ")[0] == other.partition(" -j ")[0]) / 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.chain_forms import Crossing, RuleChange, RuleForm
 from iptviz.compare.commuting import Acting
-from iptviz.compare.moves import moves
+from iptviz.compare.moves import Moving, moves
 from iptviz.compare.pairing import Chain, Pair, paired, similar
 from iptviz.records import NamedTuple
 
@@ -50,8 +50,16 @@ class Context(NamedTuple):
     is_whole: bool
 
 
-def rule_changes(pair: ChainPair, context: Context) -> tuple[tuple[RuleChange, ...], set[Fact]]:
-    """Return what differs of a chain's rules, and what was left out of the comparison of some."""
+class RuleChanges(NamedTuple):
+    """What differs of a chain's rules, how many moved without any packet faring otherwise, what was left out."""
+
+    rules: tuple[RuleChange, ...]
+    reordered: int
+    facts: set[Fact]
+
+
+def rule_changes(pair: ChainPair, context: Context) -> RuleChanges:
+    """Return what differs of a chain's rules."""
     return _Changes(pair, context).found()
 
 
@@ -64,24 +72,33 @@ class _Changes:
         self._context = context
         self._pairing = paired(pair.side(0), pair.side(1), context.words, context.likenings)
 
-    def found(self) -> tuple[tuple[RuleChange, ...], set[Fact]]:
+    def found(self) -> RuleChanges:
         """Return what differs, in the order of the new dump."""
         pairs = self._pairing.pairs
         moved = self._moves(pairs)
+        acting = {place: move for place, move in moved.items() if move.matters is not False}
         stays = [pair for place, pair in enumerate(pairs) if place not in moved]
         placed = [
-            *((pairs[place].new.place, 0, self._moved(pairs, place, move)) for place, move in moved.items()),
+            *((pairs[place].new.place, 0, self._moved(pairs, place, move)) for place, move in acting.items()),
             *self._others(stays),
         ]
         facts = {pair.fact for pair in pairs if pair.fact}
-        return tuple(change for *_, change in sorted(placed, key=lambda one: one[:2])), facts
+        rules = tuple(change for *_, change in sorted(placed, key=lambda one: one[:2]))
+        return RuleChanges(rules, len(moved) - len(acting), facts)
 
     # --- moves -------------------------------------------------------------------------------------------------
 
     def _moves(self, pairs: Sequence[Pair]) -> dict[int, Move]:
         ranks = {place: rank for rank, place in enumerate(sorted(pair.old.place for pair in pairs))}
         order = [ranks[pair.old.place] for pair in pairs]
-        return moves(order, lambda: [self._acting(pair) for pair in pairs])
+        return moves(
+            order,
+            lambda: Moving(
+                [pair.new.rule.text for pair in pairs],
+                lambda place: self._acting(pairs[place]),
+                self._context.doings,
+            ),
+        )
 
     def _acting(self, pair: Pair) -> Acting:
         whole = self._context.is_whole and not pair.fact and not pair.new.place[1]
@@ -93,7 +110,8 @@ class _Changes:
             Crossing(self._form(pairs[one.place].new), place < one.place, True if one.matters else None)
             for one in move.crossed
         )
-        return self._change("moved", pair.old, pair.new)._replace(matters=move.matters, crossings=crossings)
+        change = self._change("moved", pair.old, pair.new)
+        return change._replace(matters=True if move.matters else None, crossings=crossings)
 
     # --- what one dump has ------------------------------------------------------------------------------------
 

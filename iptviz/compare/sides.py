@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from iptviz.engine.fields import FIELD_KINDS, field_of
 from iptviz.engine.unknowns import Unknowns
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
+    from iptviz.dump.table import Table
     from iptviz.engine.condition import Condition, When
     from iptviz.engine.fields import Field
     from iptviz.engine.host import Host
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 _LINE = re.compile(r"\bline (\d+)")
 _COMMENT = re.compile(r'-m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+) ?')
+
+
+_CHOSEN = ("source", "destination")
+"""What nat chooses, which hangs on what it chooses for and not on what was there before."""
 
 
 class SameLines:
@@ -72,11 +77,14 @@ class OneSide(Unknowns):
         self._asked = {}
         self.own: dict[Condition, None] = {}
         """The questions that are about no field and were asked here."""
+        self.asks_for_changed = False
+        """Whether rules ask for what other rules have made of something that is not known."""
 
     def condition(self, condition: Condition) -> int:
         """Return where a condition holds."""
         meant = _with_lines(condition, self._side.number)
         asked = super().condition(meant)
+        self.asks_for_changed |= meant.since is not None and not meant.kind.startswith(_CHOSEN)
         if field_of(meant).kind not in FIELD_KINDS and not self.diagrams.is_leaf(asked):
             self.own[meant] = None
         return asked
@@ -121,18 +129,31 @@ class Side:
             for table in dump.tables.values():
                 for rule in table.rules():
                     if rule.line == line:
-                        return table.name, rule.chain, told_text(rule), _occurrence(rule)
+                        return table.name, *_identity(rule)
         return self, line
+
+
+def _identity(rule: Rule) -> tuple[object, ...]:
+    """Return what a rule does, and its place among those of its table that do the same, if there are any."""
+    text = without_chain(rule, rule.text)
+    table = cast("Table", rule.table)
+    alike = [other for other in table.rules_with(text) if other.text.endswith(text)]
+    told = without_chain(rule, told_text(rule))
+    if len(alike) == 1:
+        return (told,)
+    own = [other.number for other in alike if other.chain == rule.chain]
+    # A text that was put together is not to be found as it stands.
+    return told, rule.chain, own.index(rule.number) if rule.number in own else rule.number
+
+
+def without_chain(rule: Rule, text: str) -> str:
+    """Return a rule without its chain's name; with it, where that is written in quotes."""
+    return text.partition(f"-A {rule.chain}")[2] or text
 
 
 def told_text(rule: Rule) -> str:
     """Return a rule as iptables-save prints it, without its comment: what it does."""
     return _COMMENT.sub("", rule.canonical())
-
-
-def _occurrence(rule: Rule) -> int:
-    """Return how many rules of its chain read the same and stand before a rule."""
-    return sum(other.text == rule.text for other in rule.table.rules_of(rule.chain)[: rule.number - 1])
 
 
 class Hosts(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER
@@ -20,11 +21,17 @@ if TYPE_CHECKING:
     from iptviz.engine.regions import Range, Region
     from iptviz.engine.unknowns import Unknowns
 
-Regions = dict[int, "Region"]
+Regions = Mapping[int, "Region"]
 Parts = tuple[tuple["Fraction", int], ...]
 
 MOST_WAYS = 20_000
 """Of more ways through a diagram it is not found out whether a packet goes one of them."""
+
+_ENOUGH = 500
+"""Of so many cases the simplest are taken."""
+
+MOST_CASES = 8
+"""So many cases are tried, until one is that of a packet."""
 
 
 class Rest(NamedTuple):
@@ -36,10 +43,11 @@ class Rest(NamedTuple):
 
 def evened(diagrams: Diagrams, number: int) -> int:
     """Return a diagram in which shares that are even but for kube-proxy's rounding are exactly even."""
-    return diagrams.with_chances(number, _evened)
+    return diagrams.with_chances(number, evened_shares)
 
 
-def _evened(chances: tuple[Fraction, ...]) -> Sequence[Fraction]:
+def evened_shares(chances: tuple[Fraction, ...]) -> Sequence[Fraction]:
+    """Return shares, exactly even where they are but for kube-proxy's rounding."""
     balance = balance_of(chances)
     if balance is None or not balance.even:
         return chances
@@ -96,30 +104,23 @@ def differing(
 # --- a packet for which a diagram is true ----------------------------------------------------------------------
 
 
-class Case(NamedTuple):
-    """Values of fields, by their ranks, for which a diagram is true; `doubtful`: no packet may have them."""
+def cases_of(unknowns: Unknowns, number: int) -> list[Regions]:
+    """Return a few cases in which a diagram is true, those of the fewest questions first; none where it never is.
 
-    regions: Regions
-    doubtful: bool
-
-
-def case_of(unknowns: Unknowns, number: int) -> Case | None:
-    """Return the case, of those in which a diagram is true, of the fewest questions; None where there is none.
+    A case is the values of fields, by their ranks.
 
     Raises:
         TooLargeError: there are too many ways to look at.
     """
-    found: Case | None = None
-    fewest = None
+    found: list[tuple[tuple[bool, int, int], int, Regions]] = []
     for regions in _true_ways(unknowns, number):
         fields = {unknowns.fields[rank]: region for rank, region in regions.items()}
-        own = [field for field in fields if field.kind not in FIELD_KINDS]
-        key = _contradicts_itself(unknowns, regions), len(own), len(fields)
-        if (fewest is None or key < fewest) and unknowns.possible(fields):
-            found, fewest = Case(regions, key[0]), key
-            if not key[0] and len(own) == 0:
+        if unknowns.possible(fields):
+            own = sum(field.kind not in FIELD_KINDS or field.since is not None for field in fields)
+            found.append(((contradicts_itself(unknowns, regions), own, len(fields)), len(found), regions))
+            if len(found) >= _ENOUGH:
                 break
-    return found
+    return [regions for _, _, regions in sorted(found)[:MOST_CASES]]
 
 
 def _true_ways(unknowns: Unknowns, number: int) -> Iterator[Regions]:
@@ -168,7 +169,7 @@ def _ways(unknowns: Unknowns, number: int) -> Iterator[tuple[int, Region]]:
         yield way, common(known, region_of(ranges))
 
 
-def _contradicts_itself(unknowns: Unknowns, regions: Regions) -> bool:
+def contradicts_itself(unknowns: Unknowns, regions: Regions) -> bool:
     """Whether two rules that keep a state each give different answers to one question: it may be one state."""
     answers: dict[tuple[str, str, str], set[Region]] = {}
     for rank, region in regions.items():

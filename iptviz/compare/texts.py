@@ -18,13 +18,13 @@ from iptviz.xtables.option import Saving
 from iptviz.xtables.values.numbers import RANDOM_BITS, read_probability
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.intake.index import Span
 
-_COUNTERS = re.compile(rb"^\[[\d~]++:[\d~]++\] ", re.MULTILINE)
+_COUNTERS = re.compile(rb"\n\[[\d~]++:[\d~]++\] ")
 _TEXT_COUNTERS = re.compile(r" -c [0-9]+ [0-9]+(?= |\Z)")
 
 # --- lines -----------------------------------------------------------------------------------------------------
@@ -37,7 +37,40 @@ def lines_of(data: bytes, spans: Sequence[Span]) -> bytes:
         text = data[start:end]
     else:
         text = b"".join(data[start:end] for start, end in spans)
-    return _COUNTERS.sub(b"", text) if b"[" in text else text
+    return without_counters(text)
+
+
+def without_counters(lines: bytes) -> bytes:
+    """Return whole lines without the counters at their beginning."""
+    if lines[:1] != b"[" and b"\n[" not in lines:
+        return lines
+    return _COUNTERS.sub(b"\n", b"\n" + lines)[1:]
+
+
+_PIECE = 1 << 20
+
+
+def same_lines(data: bytes, spans: Sequence[Span], other: bytes, others: Sequence[Span]) -> bool:
+    """Whether stretches of whole lines are the same without counters; of large ones no copy is made."""
+    mine, its = _pieces(data, spans), _pieces(other, others)
+    left = right = b""
+    while True:
+        left, right = left or next(mine, b""), right or next(its, b"")
+        size = min(len(left), len(right))
+        if left[:size] != right[:size] or (not size and (left or right)):
+            return False
+        if not size:
+            return True
+        left, right = left[size:], right[size:]
+
+
+def _pieces(data: bytes, spans: Sequence[Span]) -> Iterator[bytes]:
+    for start, end in spans:
+        at = start
+        while at < end:
+            after = data.find(b"\n", min(at + _PIECE, end) - 1, end) + 1 or end
+            yield without_counters(data[at:after])
+            at = after
 
 
 # --- chances ---------------------------------------------------------------------------------------------------
@@ -83,6 +116,22 @@ def without_digits(text: str) -> str:
 def _share(found: re.Match[str]) -> str:
     counts = endpoints_of(found[1])
     return f"--probability 1/{next(iter(counts))}" if len(counts) == 1 else found[0]
+
+
+_SHARES_OF_LINES = re.compile(rb"(?<= --probability )[0-9.]++")
+
+
+def same_but_for_digits(one: bytes, other: bytes) -> bool:
+    """Whether lines are the same but for how exactly kube-proxy wrote probabilities."""
+    if one == other:
+        return True
+    if b" --probability " not in one or b" --probability " not in other:
+        return False
+    return _SHARES_OF_LINES.sub(_share_of_lines, one) == _SHARES_OF_LINES.sub(_share_of_lines, other)
+
+
+def _share_of_lines(found: re.Match[bytes]) -> bytes:
+    return without_digits(f"--probability {found[0].decode()}").encode()
 
 
 def same_shares(one: str, other: str) -> bool:

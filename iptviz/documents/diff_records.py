@@ -125,4 +125,5 @@ def _asked(document: Shape) -> Iterator[Shape]:
 
 
 def _ending(end: Shape) -> str:
-    return f"{end['outcome']} {end['endpoint']}" if end["endpoint"] else str(end["outcome"])
+    reply = f"reply {end['reply']}" if end["reply"] not in {None, "ACCEPT"} else None
+    return " ".join(filter(None, (end["outcome"], end["endpoint"], reply)))

@@ -38,8 +38,7 @@ def document(result: DiffResult) -> Shape:
     """Return the document as a dict.
 
     `services` and `chains` are null where they were not compared. Rules of service ports that differ are told
-    with these, `explained` counts them; `reordered` are chains whose rules have another order that changes
-    nothing.
+    with these; `explained` counts them.
     """
     from iptviz.documents.diff_asked_v1 import equivalent_shape, packet_shape
 
@@ -259,17 +258,12 @@ def _chains(result: DiffResult) -> Shape | None:
     }
     return {
         **by_kind,
-        "reordered": [
-            {"table": one.table, "chain": one.chain} | _family(result, pair)
-            for pair, one in told
-            if any(rule.kind == "moved" and rule.matters is False for rule in one.rules)
-        ],
         "explained": sum(rule.explained for _, one in told for rule in one.rules),
     }
 
 
 def _chain(change: ChainChange) -> Shape:
-    rules = [rule for rule in change.differing if not rule.explained]
+    rules = [rule for rule in change.rules if not rule.explained]
     return {
         "table": change.table,
         "chain": change.chain,

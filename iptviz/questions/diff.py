@@ -69,13 +69,13 @@ class PairDiff(NamedTuple):
 
     @property
     def told_chains(self) -> tuple[ChainChange, ...]:
-        """The chains that differ, be it in nothing that matters."""
+        """The chains that differ, be it as service ports do."""
         return self.chains.chains if self.chains else ()
 
 
 def tells(change: ChainChange) -> bool:
-    """Whether what differs of a chain matters, and is not told already as a service port that differs."""
-    return change.differs and not change.explained
+    """Whether what differs of a chain is not told already as a service port that differs."""
+    return not change.explained
 
 
 class DiffResult(NamedTuple):

@@ -227,7 +227,8 @@ def _notes(dump: Dump, sides: _Sides, comparison: Comparison) -> Iterator[Item]:
     cluster, node = comparison.cluster, comparison.node
     yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
-    if node is not None and node not in (known := cluster.node_names):
+    known = cluster.node_names
+    if node is not None and node not in known and cluster.tells_endpoints:
         yield remark("node-without-endpoints", node=node, names=near_names(node, sorted(known)))
     if mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness

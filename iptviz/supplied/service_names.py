@@ -20,6 +20,7 @@ _HINT = (
 )
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?P<namespace>{_LABEL})/(?P<name>{_LABEL})(?::(?P<port>(?:{_LABEL})?))?")
+_PREFIX = "service/"
 _LABELS = re.compile(_LABEL)
 
 
@@ -51,21 +52,24 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
 
 
 def _of_lines(text: str, source: str) -> Iterator[Candidate]:
-    columns: tuple[int, int] | None = None
+    """Yield the services of lines, or of tables: one of several kinds has the kind before names (`service/web`)."""
+    in_table = False
     for place, line in places(text, source):
         words = line.split()
         if words[:2] == ["NAMESPACE", "NAME"]:
-            columns = (0, 1)
-        elif columns:
-            yield _of_row(words, place)
-        else:
+            in_table = True
+        elif not in_table:
             yield _of_name(line, place)
+        elif "/" not in "".join(words[1:2]).removeprefix(_PREFIX):
+            yield _of_row(words, place)
 
 
 def _of_row(words: list[str], place: SourceLine) -> Candidate:
-    if len(words) < 2 or not all(map(_LABELS.fullmatch, words[:2])):
+    namespace, name = (*words, "", "")[:2]
+    name = name.removeprefix(_PREFIX)
+    if not (_LABELS.fullmatch(namespace) and _LABELS.fullmatch(name)):
         raise place.error(f"not a row of services: {quoted(' '.join(words))}", _HINT)
-    return Candidate(words[0], words[1], None)
+    return Candidate(namespace, name, None)
 
 
 def _of_name(line: str, place: SourceLine) -> Candidate:

@@ -14,7 +14,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from iptviz.compare.connections import Ending, TellingPacket
+    from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.compare.equivalence import Difference, Equivalence
     from iptviz.compare.packets import Parting
     from iptviz.engine.outcome import Outcome
@@ -62,7 +62,9 @@ def _parts_at(parting: Parting | None) -> str:
 
 def _packet_parts(fates: PacketFates, *, fold: bool) -> Iterator[Block]:
     if (parting := fates.parting) is not None:
-        yield Heading("Where the ways part", circumstances=_when(clauses(parting.when)))
+        yield Heading(
+            "Where the ways part", circumstances=_when(clauses(parting.when) if parting.when else "")
+        )
         yield _lines((*_step("-", parting.old), *_step("+", parting.new)))
         yield Heading("Fate of that packet")
         yield _lines(
@@ -146,9 +148,7 @@ def _equivalence_lead(found: Sequence[Equivalence]) -> Fact:
 def _equivalence_parts(found: Equivalence, *, fold: bool) -> Iterator[Block]:
     shown = found.different[:_MOST] if fold and len(found.different) > _MOST + 1 else found.different
     for one in shown:
-        yield Heading(
-            "A packet that tells them apart", printable(_place(one)), printable(_packet(one.packet))
-        )
+        yield Heading(printable(_place(one)), circumstances=printable(_packet(one.packet)))
         yield _lines((*_endings("-", one.old), *_endings("+", one.new), *_alike(one, fold=fold)))
     yield Facts(later(lambda: tuple(_of_equivalence(found, len(found.different) - len(shown), fold=fold))))
 

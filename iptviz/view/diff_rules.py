@@ -37,8 +37,8 @@ def _is_built_in(change: ChainChange) -> bool:
 
 
 def rules_of(change: ChainChange) -> list[RuleChange]:
-    """Return the rules that are to be told: no service port explains them, and they matter."""
-    return [rule for rule in change.differing if not rule.explained]
+    """Return the rules that are to be told: no service port explains them."""
+    return [rule for rule in change.rules if not rule.explained]
 
 
 def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
@@ -49,9 +49,6 @@ def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
         yield from _chain(change, fold=fold)
     if more := len(told) - len(shown):
         yield line("", f"and {counted(more, 'more chain')} (--all)", 1)
-    if not fold:
-        for change in pair.told_chains:
-            yield from _in_vain(change)
 
 
 _SIGNS: Mapping[str, Sign] = {"added": "+", "removed": "-", "changed": "~"}
@@ -136,19 +133,6 @@ _RULES: Mapping[str, Callable[[RuleChange], Iterator[ChangeLine]]] = {
 
 def _rule(sign: Sign, form: RuleForm) -> ChangeLine:
     return line(sign, printable(form.text), 1, f"line {form.line}")
-
-
-def _in_vain(change: ChainChange) -> Iterator[ChangeLine]:
-    """Yield the rules of a chain that moved, which changes nothing."""
-    for rule in change.rules:
-        if rule.matters is False and rule.new and rule.old:
-            place = f"line {rule.old.line} -> {rule.new.line}"
-            yield line(
-                "",
-                printable(f"{change.table} {change.chain}: moved, changes nothing: {rule.new.text}"),
-                1,
-                place,
-            )
 
 
 # --- findings --------------------------------------------------------------------------------------------------

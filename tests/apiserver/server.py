@@ -159,7 +159,7 @@ def _wants_table(accept: str) -> bool:
 
 def _status(reason: str, message: str) -> Answer:
     code = _CODES[reason]
-    body = {
+    body: Json = {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message,
         "reason": reason, "code": code.value,
     }  # fmt: skip

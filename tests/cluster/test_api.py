@@ -64,7 +64,27 @@ def test_endpoints_say_that_they_are_not_all(
     told = {"kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web", "annotations": annotations}}
     other = WEB | {"metadata": {"namespace": "shop", "name": "other"}}
     services = read_cluster([(json.dumps([WEB, other, told, *slices]), "a")]).services
-    assert {service.name: service.endpoints_cut for service in services} == {"web": cut, "other": False}
+    assert {one.name: one.endpoints_cut for one in services} == {"web": cut, "other": False}
+    assert {one.name: one.by_endpoints for one in services} == {"web": not slices, "other": False}
+
+
+@pytest.mark.parametrize(
+    ("spec", "annotations", "near"),
+    [
+        ({"trafficDistribution": "PreferSameNode"}, {}, True),
+        ({"trafficDistribution": "PreferClose"}, {}, True),
+        ({}, {"service.kubernetes.io/topology-mode": "Auto"}, True),
+        ({}, {"service.kubernetes.io/topology-aware-hints": "auto"}, True),
+        ({}, {"service.kubernetes.io/topology-mode": "Disabled"}, False),
+        ({"trafficDistribution": None}, {"other": "Auto"}, False),
+    ],
+)
+def test_a_service_asks_for_hints_in_two_ways(
+    spec: dict[str, Any], annotations: dict[str, str], near: bool
+) -> None:
+    item = {"kind": "Service", "metadata": {"name": "a", "annotations": annotations}, "spec": spec}
+    (one,) = read_cluster([(json.dumps(item), "a")]).services
+    assert one.near == near
 
 
 def test_a_list_that_goes_on_is_not_all() -> None:

@@ -139,13 +139,8 @@ def swapped(dice: Dice, lines: list[str]) -> list[str]:
 
 def aimed_elsewhere(dice: Dice, lines: list[str]) -> list[str]:
     at = dice.choice(_rules(lines))
-    lines[at] = re.sub(
-        r" -[jg] (ACCEPT|DROP|RETURN)$",
-        lambda found: (
-            f" -j {dice.choice(['ACCEPT', 'DROP' if _table(lines, at) != 'nat' else 'RETURN', 'RETURN'])}"
-        ),
-        lines[at],
-    )
+    verdict = dice.choice(["ACCEPT", "RETURN", "RETURN" if _table(lines, at) == "nat" else "DROP"])
+    lines[at] = re.sub(r" -[jg] (ACCEPT|DROP|RETURN)$", f" -j {verdict}", lines[at])
     return lines
 
 

