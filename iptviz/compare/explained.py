@@ -6,8 +6,10 @@ Source: writeServiceToEndpointRules and syncProxyRules in pkg/proxy/iptables/pro
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from iptviz.intake.text import to_text
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, HASHED_CHAINS
 
 if TYPE_CHECKING:
@@ -59,9 +61,19 @@ class Explaining:
                 for run in table.runs_of(begin + suffix):
                     yield from (name.decode() for name in _CHOSEN.findall(table.data, *run))
 
-    def is_own(self, chain: str) -> bool:
-        """Whether a chain is one of a differing service port."""
-        return self._form(chain) in {"hashed", "endpoint"}
+    def own_lines(self, chain: str, old: bytes, new: bytes) -> int | None:
+        """Return how many lines differ of a chain of a differing service port; None for another chain.
+
+        None as well where not all of its lines are written as kube-proxy writes them.
+        """
+        form = self._form(chain)
+        if form not in {"hashed", "endpoint"}:
+            return None
+        texts = [to_text(lines).splitlines() for lines in (old, new)]
+        if not all(_WRITTEN[form].fullmatch(text) for lines in texts for text in lines):
+            return None
+        before, after = map(Counter, texts)
+        return ((before - after) + (after - before)).total()
 
     def _form(self, chain: str) -> str:
         begin = next((name for name in HASHED_CHAINS if chain.startswith(name)), None)
