@@ -25,7 +25,7 @@ _RECENT = r"(?: -m recent [^\n]{1,200}?)?"
 _HASHED = "|".join(map(re.escape, HASHED_CHAINS))
 _FORMS = {
     "service": rf"(?: (?:! )?-s \S++)?(?: -d \S++)?(?:{_PROTOCOL})?{_COMMENT}{_PORT}"
-    rf"(?: -m addrtype --(?:src|dst)-type LOCAL)?{_COMMENT}"
+    rf"(?: -m physdev ! --physdev-is-in)?(?: -m addrtype (?:! )?--(?:src|dst)-type LOCAL)?{_COMMENT}"
     rf" -j (?:KUBE-MARK-(?:MASQ|DROP)|(?:{_HASHED})\S++|DROP)",
     "way": rf"{_COMMENT}(?: -m statistic --mode random --probability \S++)?{_RECENT}{_COMMENT}"
     rf"(?: -m statistic --mode random --probability \S++)? -j {ENDPOINT_CHAIN}\S++",
