@@ -31,7 +31,7 @@ def verify_command(
         option(
             "--node",
             metavar="NAME",
-            text="Node name; needed for policies Local and topology hints.",
+            text="Node name; needed for internal/externalTrafficPolicy: Local and topology hints.",
             show_default=False,
         ),
         Named.NODE,

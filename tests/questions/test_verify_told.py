@@ -14,7 +14,7 @@ from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from tests import kubeproxy
 from tests.kubectl import HERE, THERE, objects
-from tests.kubeproxy import OLD, Cluster
+from tests.kubeproxy import ERAS, OLD, Cluster
 from tests.questions.test_verify import (
     ZONES,
     Objects,
@@ -200,3 +200,24 @@ def test_endpoints_that_are_cut_off_are_said_not_to_be_compared(tmp_path: Path) 
 def test_two_kinds_of_one_address_are_one_frontend(tmp_path: Path) -> None:
     both = cluster(external_ips=("192.0.2.1",), load_balancer_ips=("192.0.2.1",))
     assert kinds(verified(both, tmp_path)) == []
+
+
+# --- every release -------------------------------------------------------------------------------------------
+
+_POLICIES: list[dict[str, Any]] = [
+    {"local_only": True, "local": 2}, {"local_only": True, "local": 0},
+    {"local_only": True, "local": 1, "external_ips": ("192.0.2.1",)},
+    {"load_balancer_ips": ("203.0.113.1",), "source_ranges": ("198.51.100.0/24",), "local_only": True, "local": 1},
+    {"internal_local": True, "local": 1}, {"internal_local": True, "local": 0},
+    {"internal_local": True, "local": 1, "external_ips": ("192.0.2.1",)},
+    {"internal_local": True, "local_only": True, "local": 1, "external_ips": ("192.0.2.1",)},
+    {"internal_local": True, "local_only": True, "local": 0},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("era", [era for era in ERAS if int(era[2:]) > 4])
+def test_each_release_agrees_with_the_policies_that_it_minds(era: str, tmp_path: Path) -> None:
+    ignored = ("policy", "internal Local", "internal Cluster")
+    for options in _POLICIES:
+        found = kinds(verified(cluster(era, **options), tmp_path))
+        assert found == [] or (found == [ignored] and int(era[2:]) < 21), options
