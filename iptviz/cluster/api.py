@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.cluster.endpoints import endpoints_among, unsliced
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 HINT = "pass the output of `kubectl get services,endpointslices -A -o json` (Endpoints or YAML work, too)"
 _DEFAULT_AFFINITY = 10800
+_CHUNK = 500
+"""So many objects kubectl asks for at a time (--chunk-size)."""
+
+_COUNTED = ("Service", "EndpointSlice", "Endpoints")
 _ZONE = "topology.kubernetes.io/zone"
 _TOPOLOGY = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
 _NO_TOPOLOGY = {"", "disabled"}
@@ -72,7 +77,8 @@ class ApiCluster(NamedTuple):
     """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
 
     `tells_endpoints`: EndpointSlices or Endpoints were given, so that a port without any has none. `nodes` are
-    the names of Node objects, `pods` the Pod objects that have an address.
+    the names of Node objects, `pods` the Pod objects that have an address. `full_chunks`: the kinds of which
+    there are as many as kubectl gets in some requests, and their numbers: a further request may have failed.
     """
 
     services: tuple[ApiService, ...]
@@ -81,6 +87,7 @@ class ApiCluster(NamedTuple):
     tells_endpoints: bool = True
     nodes: frozenset[str] = frozenset()
     pods: tuple[Pod, ...] = ()
+    full_chunks: tuple[tuple[str, int], ...] = ()
 
     @property
     def node_names(self) -> frozenset[str]:
@@ -110,7 +117,8 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
     )
     zones, pods = dict(_zones(items)), tuple(pods_among(items))
-    return ApiCluster(services, endpoints_among(items), zones, tells_endpoints, nodes - {""}, pods)
+    ends, chunks = endpoints_among(items), tuple(_full_chunks(items))
+    return ApiCluster(services, ends, zones, tells_endpoints, nodes - {""}, pods, chunks)
 
 
 def _latest(items: Iterable[JsonObject]) -> list[JsonObject]:
@@ -121,6 +129,13 @@ def _latest(items: Iterable[JsonObject]) -> list[JsonObject]:
         name = text_of(metadata, "name")
         found[(str(item.get("kind")), text_of(metadata, "namespace"), name) if name else place] = item
     return list(found.values())
+
+
+def _full_chunks(items: Iterable[JsonObject]) -> Iterator[tuple[str, int]]:
+    counts = Counter(str(item.get("kind")) for item in items)
+    for kind in _COUNTED:
+        if counts[kind] and not counts[kind] % _CHUNK:
+            yield kind, counts[kind]
 
 
 # --- services ------------------------------------------------------------------------------------------------
