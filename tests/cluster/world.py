@@ -62,7 +62,7 @@ def _api() -> Part:
     )  # fmt: skip
 
 
-def _dual() -> Part:
+def dual() -> Part:
     places = ("node-1", "node-2", "node-3")
     return Part(
         (service("web", "10.97.0.1", "fd00:10:97::1", node_ports=(30080,)),
@@ -227,7 +227,7 @@ class World(NamedTuple):
 def world(*parts: Part) -> World:
     """Return the cluster of some parts; of all but the crowd where none is given."""
     chosen = parts or (
-        _api(), _dns(), _dual(), _other_ports(), _states(), _ignored(), _near(), _without_selector(), _front(),
+        _api(), _dns(), dual(), _other_ports(), _states(), _ignored(), _near(), _without_selector(), _front(),
         _policies(), _odd_names(), _unnamed(),
     )  # fmt: skip
     items = [item for part in chosen for item in part.items]
