@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
 EndpointKind = Literal["endpoint added", "endpoint removed", "endpoint port", "share"]
 FrontendKind = Literal["frontend added", "frontend removed", "frontend kind"]
-PropertyKind = Literal[
-    "leftover", "verdict", "local only", "masquerade", "node port addresses",
-    "affinity", "internal policy", "external policy", "source ranges", "health check",
-]  # fmt: skip
-"""The first five are of frontends, the others of the whole port."""
+FrontendProperty = Literal["leftover", "verdict", "local only", "masquerade", "node port addresses"]
+PortProperty = Literal["affinity", "internal policy", "external policy", "source ranges", "health check"]
+PropertyKind = FrontendProperty | PortProperty
 
-NotCompared = Literal[
-    "frontends", "endpoints", "shares", "port", "kind", "masquerade", "local only", "reached",
-    "affinity", "internal policy", "external policy", "source ranges", "health check",
-]  # fmt: skip
+NotCompared = (
+    Literal["frontends", "endpoints", "shares", "port", "kind", "masquerade", "reached"] | PortProperty
+)
 """What may not be compared because one side does not tell it."""
 
 

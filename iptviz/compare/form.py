@@ -18,6 +18,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
     from iptviz.kube.names import ServiceName
     from iptviz.kube.outcome import Needs
@@ -36,19 +37,20 @@ class FrontendForm(NamedTuple):
 
     `address` is None for a node port, which answers at the addresses that `at_addresses` says: those alone (True)
     or all but those, at all where it is None. `endpoints` stand in the order of the rules; they and `leftover`
-    sum to 1 where shares are told. `verdict` is REJECT or DROP for what gets none, `verdict_line` where the dump
-    says it. `masquerade` has conditions of each rule that masquerades, none for always. `local_only`: outside
-    clients get this node's endpoints alone; None where nothing shows it. `reached` says how clients fare, None
-    where nobody looked.
+    sum to 1 where shares are told. `verdict` is REJECT or DROP for what gets none. `masquerade` has conditions
+    of each rule that masquerades, none for always. `local_only`: outside clients get this node's endpoints
+    alone; None where nothing shows it. `reached` says how clients fare, None where nobody looked.
 
-    `unseen` is what connections come to and an incomplete dump lacks. `lacks_port`: its rule shows no port, be
-    it that the dump does not print it (`untold` then) or that it has none. Of kind `chain` it stands for the
-    frontends of the chain `unled`, which an excerpt does not show: it can be compared with none.
+    `unseen` is what connections come to and an incomplete dump lacks: shares and `leftover` are then those of the
+    rules that it shows. `leftover` is that of the usual case where a rule that is not understood decides.
+    `lacks_port`: its rule shows no port, be it that the dump does not print it (`untold` then) or that it has
+    none. Of kind `chain` it stands for the frontends of the chain `unled`, which an excerpt does not show: it can
+    be compared with none.
 
     The API alone leaves a choice: `choices` are sets of endpoints, as texts, that would be as right as
     `endpoints`; `may_be_fewer`: so would some of them be.
 
-    `line` is where the dump says it, None elsewhere.
+    Of a dump `rule` is the one that leads to it, `refusing` that of the verdict: evidence, which is not compared.
     """
 
     kind: str
@@ -66,11 +68,21 @@ class FrontendForm(NamedTuple):
     choices: tuple[frozenset[str], ...] = ()
     may_be_fewer: bool = False
     chain: str | None = None
-    line: int | None = None
+    rule: Rule | None = None
+    refusing: Rule | None = None
     unseen: tuple[str, ...] = ()
     lacks_port: bool = False
     unled: str = ""
-    verdict_line: int | None = None
+
+    @property
+    def line(self) -> int | None:
+        """The line of its rule, counted from 1; None without one."""
+        return None if self.rule is None else self.rule.line
+
+    @property
+    def verdict_line(self) -> int | None:
+        """The line of the rule that refuses, None without one."""
+        return None if self.refusing is None else self.refusing.line
 
     @property
     def at(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from iptviz.compare.differences import (
@@ -10,7 +11,7 @@ from iptviz.compare.differences import (
     PropertyDifference,
     ReachedDifference,
 )
-from iptviz.compare.reach import fares_differing, when_key
+from iptviz.compare.reach import Scale, fares_differing, when_key
 from iptviz.compare.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
 from iptviz.records import NamedTuple
 
@@ -36,13 +37,13 @@ class FrontendPair(NamedTuple):
     def untold(self) -> Iterator[NotCompared]:
         """Yield what one side does not tell of it."""
         hidden = self.old.untold | self.new.untold
-        for what in ("port", "kind", "endpoints", "shares"):
+        for what in ("port", "endpoints", "shares"):
             if what in hidden:
                 yield what
+        if "kind" in hidden and self.old.kind != self.new.kind:
+            yield "kind"
         if self.both_lead_on and (self.old.masquerade is None) != (self.new.masquerade is None):
             yield "masquerade"
-        if (self.old.local_only is None) != (self.new.local_only is None):
-            yield "local only"
         if not (self.old.reached and self.new.reached):
             yield "reached"
 
@@ -65,9 +66,15 @@ def _reached(pair: FrontendPair) -> Iterator[ReachedDifference]:
     old, new = pair
     if not old.reached or not new.reached or old.reached == new.reached:
         return
-    slack = slack_of(old.endpoints, new.endpoints)
-    for clients, fares in fares_differing(old.reached, new.reached, slack):
+    for clients, fares in fares_differing(old.reached, new.reached, cache(lambda: _scale(pair))):
         yield ReachedDifference(clients, *fares, (new,))
+
+
+def _scale(pair: FrontendPair) -> Scale:
+    before, after = by_text(pair.old.endpoints), by_text(pair.new.endpoints)
+    even = pair.both_lead_on and are_even(before) and are_even(after)
+    counts = (len(before), len(after)) if even else (1, 1)
+    return Scale(*counts, slack_of(pair.old.endpoints, pair.new.endpoints))
 
 
 # --- endpoints -----------------------------------------------------------------------------------------------

@@ -92,11 +92,11 @@ class _Lacking(NamedTuple):
             reached=fares,
             untold=_untold(answer),
             chain=answer.chain,
-            line=frontend.rule.line,
+            rule=frontend.rule,
+            refusing=verdict and verdict.rule,
             unseen=answer.unseen,
             lacks_port=frontend.lacks_port,
             unled=frontend.leads_to if frontend.kind == CHAIN else "",
-            verdict_line=verdict and verdict.rule.line,
         )
 
     def _local_only(self, answer: FrontendAnswer) -> bool | None:
@@ -143,6 +143,8 @@ _UNTOLD: tuple[tuple[Callable[[FrontendAnswer], object], frozenset[Untold]], ...
 
 
 def _untold(answer: FrontendAnswer) -> frozenset[Untold]:
+    if answer.plain:  # most are, and kube-proxy's own form tells all
+        return _NOTHING
     return _NOTHING.union(*(what for is_so, what in _UNTOLD if is_so(answer)))
 
 

@@ -7,7 +7,7 @@ does not tell is not compared.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from iptviz.compare.differences import (
     ChangedPort,
@@ -15,6 +15,7 @@ from iptviz.compare.differences import (
     PortChanges,
     PropertyDifference,
 )
+from iptviz.compare.form import FrontendForm
 from iptviz.compare.frontends import FrontendPair, frontend_differences
 from iptviz.compare.matching import matched_frontends, matched_ports
 from iptviz.kube.frontends import CHAIN
@@ -22,7 +23,7 @@ from iptviz.kube.frontends import CHAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from iptviz.compare.differences import NotCompared, PortDifference, PropertyKind, Value
+    from iptviz.compare.differences import NotCompared, PortDifference, PortProperty, Value
     from iptviz.compare.form import PortForm
 
 _ORDER = (
@@ -36,8 +37,9 @@ _PLACES = {kind: place for place, kind in enumerate(_ORDER)}
 def compared(old: Iterable[PortForm], new: Iterable[PortForm]) -> PortChanges:
     """Return what differs between the service ports of two rule sets, matched by name, else by hash or place."""
     both, removed, added = matched_ports(old, new)
-    untold = Counter(what for pair in both for what in not_compared(*pair))
-    changed = (ChangedPort(*pair, tuple(differences(*pair))) for pair in both)
+    unlike = [pair for pair in both if not _are_alike(*pair)]
+    untold = Counter(what for pair in unlike for what in not_compared(*pair))
+    changed = (ChangedPort(*pair, tuple(differences(*pair))) for pair in unlike)
     return PortChanges(
         added=tuple(added),
         removed=tuple(removed),
@@ -45,6 +47,25 @@ def compared(old: Iterable[PortForm], new: Iterable[PortForm]) -> PortChanges:
         compared=len(both),
         not_compared=dict(untold),
     )
+
+
+def _are_alike(old: PortForm, new: PortForm) -> bool:
+    """Whether it is plain at sight that both tell all, and the same: most ports of two large rule sets do."""
+    return (
+        old[3:8] == new[3:8]
+        and old.properties_told is new.properties_told
+        and len(old.frontends) == len(new.frontends)
+        and all(map(_are_alike_there, old.frontends, new.frontends))
+    )
+
+
+def _are_alike_there(old: FrontendForm, new: FrontendForm) -> bool:
+    told = old.reached and not (old.untold or new.untold) and old.kind != CHAIN
+    return bool(told) and old[:_LAST] == new[:_LAST]
+
+
+_LAST = FrontendForm._fields.index("reached") + 1
+"""Fields behind this do not say what a frontend does."""
 
 
 def differences(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
@@ -61,9 +82,10 @@ def not_compared(old: PortForm, new: PortForm) -> Iterator[NotCompared]:
         yield from FrontendPair(*pair).untold()
     if _is_of_excerpt(old) or _is_of_excerpt(new):
         yield "frontends"
-    for kind, told, _ in _PROPERTIES:
-        if told(old) != told(new):
-            yield cast("NotCompared", kind)
+    if (
+        old.has_endpoints and new.has_endpoints
+    ):  # else there is nothing that could show them, nor that needs them
+        yield from (kind for kind, told, _ in _PROPERTIES if told(old) != told(new))
 
 
 # --- frontends -----------------------------------------------------------------------------------------------
@@ -107,7 +129,7 @@ def _ranges(port: PortForm) -> Value:
     return frozenset(port.source_ranges or ())
 
 
-_PROPERTIES: tuple[tuple[PropertyKind, Callable[[PortForm], bool], Callable[[PortForm], Value]], ...] = (
+_PROPERTIES: tuple[tuple[PortProperty, Callable[[PortForm], bool], Callable[[PortForm], Value]], ...] = (
     ("internal policy", lambda port: port.internal_policy is not None, lambda port: port.internal_policy),
     ("external policy", lambda port: port.external_policy is not None, lambda port: port.external_policy),
     ("affinity", lambda port: port.properties_told, lambda port: port.affinity),

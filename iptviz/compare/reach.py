@@ -9,9 +9,11 @@ from iptviz.compare.shares import differ
 from iptviz.errors import DumpError
 from iptviz.paths.fares import OF_SERVICES
 from iptviz.paths.model import CLIENT_KINDS
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from fractions import Fraction
 
     from iptviz.engine.condition import When
     from iptviz.paths.fares import Cause, Fare
@@ -20,20 +22,29 @@ if TYPE_CHECKING:
 Pair = tuple["Fare", "Fare"]
 
 
-def fares_differing(
-    old: Iterable[Fare], new: Iterable[Fare], slack: float
-) -> Iterator[tuple[tuple[str, ...], Pair]]:
-    """Yield kinds of clients that fare otherwise, together where they do alike; only those that both sides tell.
+class Scale(NamedTuple):
+    """How many endpoints share connections evenly before and after, 1 where they do not.
 
     `slack` is by how much shares may differ because of the digits in which they are printed.
     """
+
+    before: int
+    after: int
+    slack: float
+
+
+def fares_differing(
+    old: Iterable[Fare], new: Iterable[Fare], scale: Callable[[], Scale]
+) -> Iterator[tuple[tuple[str, ...], Pair]]:
+    """Yield kinds of clients that fare otherwise, together where they do alike: those that both sides tell."""
     before, after = _by_client(old), _by_client(new)
-    alike: dict[Pair, list[str]] = {}
+    alike: dict[object, tuple[list[str], Pair]] = {}
     for client in (client for client in CLIENT_KINDS if client in before and client in after):
         pair = before[client], after[client]
-        if _differ(*pair, slack):
-            alike.setdefault(pair, []).append(client)
-    for pair, clients in alike.items():
+        if _differ(*pair, scale):
+            clients, _ = alike.setdefault((pair[0][1:], pair[1][1:]), ([], pair))
+            clients.append(client)
+    for clients, pair in alike.values():
         yield tuple(clients), pair
 
 
@@ -41,15 +52,22 @@ def _by_client(fares: Iterable[Fare]) -> dict[str, Fare]:
     return {client: fare for fare in fares for client in fare.clients}
 
 
-def _differ(old: Fare, new: Fare, slack: float) -> bool:
+def _differ(old: Fare, new: Fare, scale: Callable[[], Scale]) -> bool:
     if old[1:] == new[1:]:
         return False
+    bounds = [pair for pair in zip(old[2:4], new[2:4], strict=True) if pair[0] != pair[1]]
     return (
         old.word != new.word
-        or differ(old.at_least, new.at_least, slack)
-        or differ(old.at_most, new.at_most, slack)
+        or any(_fail_otherwise(*pair, scale()) for pair in bounds)
         or _whys(old) != _whys(new)
     )
+
+
+def _fail_otherwise(old: Fraction, new: Fraction, scale: Scale) -> bool:
+    """Whether shares that get through differ, and not only because as many endpoints fail among more or fewer."""
+    before, after = (1 - old) * scale.before, (1 - new) * scale.after
+    slack = scale.slack * max(scale.before, scale.after)
+    return differ(old, new, scale.slack) and differ(before, after, slack)
 
 
 def _whys(fare: Fare) -> frozenset[object]:

@@ -154,7 +154,7 @@ def _outside(port: PortForm) -> list[Shape]:
 
 
 def _compared(frontend: FrontendForm) -> tuple[object, ...]:
-    return frontend.endpoints, frontend.leftover, frontend.verdict, frontend.verdict_line
+    return frontend.endpoints, frontend.leftover, frontend.verdict, frontend.refusing
 
 
 def _met(frontend: FrontendForm) -> Shape:

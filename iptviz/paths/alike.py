@@ -132,6 +132,11 @@ def _texts(table: Table, skipped: bytes) -> Iterator[bytes]:
             yield table.data[start:end]
 
 
+def texts_beside_services(table: Table) -> Iterator[bytes]:
+    """Yield the rules of a table but for those about one frontend alone, and those of services' own chains."""
+    return _texts(table, _DISPATCHING.get(table.name, _NONE))
+
+
 def _size(network: Network) -> int:
     """Return how many addresses lie between the first of a network and what comes after its last."""
     return (full_mask(network.version) & ~network.mask) + 1

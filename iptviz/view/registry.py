@@ -44,6 +44,7 @@ QUESTIONS = {
     "services": Question(
         "iptviz.view.services:services_view", "ServicesResult", _OF_A_DUMP | {"table", "elements"}
     ),
+    "diff": Question("iptviz.view.diff:diff_view", "DiffResult", _OF_A_DUMP | {"table"}),
     "verify": Question("iptviz.view.verify:verify_view", "VerifyResult", _OF_A_DUMP | {"table"}),
     "check": Question(
         "iptviz.view.check:check_view",

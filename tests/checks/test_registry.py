@@ -100,6 +100,8 @@ VALUES: dict[str, Hashable] = {
     "protocol": "TCP", "clients": ("outside", "pod"), "outcome": "DROP", "pod": "default/web-7d4b9c-x2x", "on_host": True,
     "decider": Decider("filter", "FORWARD", 3, 7, "-A FORWARD -j DROP"),
     "server": VirtualServer("tcp", "10.96.0.1:80", "rr", 10800, (RealServer("10.244.0.1:80", 1),), 7), "place": "node.txt:7",
+    "because": remark("mode-ipvs"), "old_era": remark("mode-none"), "new_era": remark("mode-ipvs"), "old": "legacy", "new": "nf_tables",
+    "sides": ("old",), "fact": "interfaces", "kinds": ("routes", "sysctls"), "namespace": "shop", "backend": "legacy", "why": "cut",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

@@ -42,7 +42,7 @@ def _port(port: PortForm) -> Facts:
 
 def _frontend(frontend: FrontendForm) -> Facts:
     told = frontend._asdict()
-    for place in ("line", "verdict_line"):
+    for place in ("rule", "refusing"):
         del told[place]
     return told | {"reached": [_fare(fare) for fare in frontend.reached or ()]}
 

@@ -227,6 +227,7 @@ def test_frontends_come_and_go_and_change_kind() -> None:
     refused = other._replace(untold=frozenset({"kind"}))
     assert told(port(outside), port(refused)) == []
     assert compared([port(outside)], [port(refused)]).not_compared == {"kind": 1, "reached": 1}
+    assert compared([port(other)], [port(refused)]).not_compared == {"reached": 1}
 
 
 def test_two_kinds_at_one_address_are_two_frontends() -> None:
@@ -323,6 +324,34 @@ def test_who_gets_through(old: list[Fare], new: list[Fare], expected: list[str])
     assert found == [f"reached by {one} at 10.96.0.1:80" for one in expected]
 
 
+def in_part(failing: int, count: int, *, text: str = "-A FORWARD -d 10.1.0.1/32 -j DROP") -> PortForm:
+    """So many of the endpoints are not reached."""
+    share = Fraction(count - failing, count)
+    fare = dropped(text, word="in part", at_least=share, at_most=share)
+    return port(frontend(to=ends(*[Fraction(1, count)] * count), reached=(fare,)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differs"),
+    [
+        (in_part(1, 3), in_part(1, 4), False),  # one more that is reached
+        (in_part(1, 3), in_part(2, 4), True),  # one more that is not
+        (in_part(1, 3), in_part(2, 3), True),
+        (in_part(1, 3), in_part(1, 4, text="-A FORWARD -d 10.1.0.2/32 -j DROP"), True),
+        (in_part(2, 2), in_part(3, 3), False),
+    ],
+)
+def test_shares_that_get_through_change_rightly_with_the_number_of_endpoints(
+    old: PortForm, new: PortForm, differs: bool
+) -> None:
+    assert any(one.kind == "reached" for one in differences(old, new)) == differs
+
+
+def test_clients_that_fare_alike_are_told_together() -> None:
+    apart = [dropped("-A FORWARD -j DROP", client) for client in ("outside", "pod")]
+    assert told(reached(YES), reached(*apart)) == ["reached by outside+pod yes -> no at 10.96.0.1:80"]
+
+
 def test_conditions_count_and_their_lines_do_not() -> None:
     def asking(network: str, line: int) -> PortForm:
         fare = dropped("-A FORWARD -j DROP", word="depends", at_most=Fraction(1))
@@ -366,6 +395,8 @@ def test_affinity_is_compared_where_a_rule_would_show_it() -> None:
     hidden = port(affinity=None, properties_told=False)
     assert told(port(affinity=600), hidden) == []
     assert compared([port(affinity=600)], [hidden]).not_compared["affinity"] == 1
+    empty = hidden._replace(frontends=(frontend(),))
+    assert compared([port(affinity=600)], [empty]).not_compared == {"reached": 1}
 
 
 def test_a_policy_says_that_endpoints_are_local() -> None:

@@ -114,6 +114,24 @@ def _services(words: Words) -> list[Any]:
     return [iptviz.services(dump_of(words), published=True)]
 
 
+def _diffs(words: Words) -> list[Any]:
+    """Two dumps of which one has rules, endpoints and a service that the other has not, and rules in another order."""
+    old = dump_of(words)
+    text = bytes(old).decode("utf-8", "surrogateescape")
+    lines = [
+        line for line in text.splitlines() if "KUBE-SEP-A -p" not in line and "-d 10.0.0.2/32" not in line
+    ]
+    changed = "\n".join(lines).replace("-A FORWARD -d 10.244.0.5/32 -g", "-A FORWARD -d 10.244.0.0/24 -g")
+    new = iptviz.Dump(f"{changed}\n".encode("utf-8", "surrogateescape"), words.file)
+    packet = f"{TARGETS[1]} {TARGETS[0]} tcp 80"
+    return [
+        iptviz.diff(old, new),
+        iptviz.diff(new, old, namespace=words.free),
+        iptviz.diff(old, new, packet=packet),
+        iptviz.diff(old, new, equivalent=True),
+    ]
+
+
 def _verified(words: Words) -> list[Any]:
     ports = [{"name": words.free, "port": 80}]
     spec = {"clusterIP": "10.0.0.9", "ports": ports, "internalTrafficPolicy": words.free}
@@ -165,6 +183,7 @@ QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
     "packet": _packets,
     "graph": _graphs,
     "services": _services,
+    "diff": _diffs,
     "verify": _verified,
     "check": _checked,
     "explain": _explained,
