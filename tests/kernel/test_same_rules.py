@@ -85,7 +85,10 @@ def test_a_listing_of_the_same_rules_differs_in_nothing_that_it_shows(
     way: str, backend: str, printed: dict[tuple[str, str], Path]
 ) -> None:
     for saved in SAVED:
-        for pair in ((printed[backend, way], printed["legacy", saved]), (printed["nft", saved], printed[backend, way])):
+        for pair in (
+            (printed[backend, way], printed["legacy", saved]),
+            (printed["nft", saved], printed[backend, way]),
+        ):
             status, document = asked(*pair)
             assert status == 0, document
             assert document["not_compared"]

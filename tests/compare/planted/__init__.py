@@ -67,9 +67,7 @@ class Kind(NamedTuple):
 
     def variants(self) -> list[Variant]:
         """Ten variants: where a release or a family has no such thing, another one with another seed."""
-        fit = [
-            one for one in VARIANTS if one.family in self.families and int(one.era[2:]) >= self.since
-        ]
+        fit = [one for one in VARIANTS if one.family in self.families and int(one.era[2:]) >= self.since]
         return [fit[seed % len(fit)]._replace(seed=seed) for seed in range(len(VARIANTS))]
 
 

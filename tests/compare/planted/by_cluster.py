@@ -73,7 +73,9 @@ def _of_findings(*ids: str) -> frozenset[Fact]:
     return frozenset((f"finding {how}", name) for how in ("new", "gone", "changed") for name in ids)
 
 
-def _pair(variant: Variant, old: Cluster, new: Cluster, more: frozenset[Fact], beside: frozenset[Fact]) -> Pair:
+def _pair(
+    variant: Variant, old: Cluster, new: Cluster, more: frozenset[Fact], beside: frozenset[Fact]
+) -> Pair:
     """Where a service port differs, clients may fare otherwise at it, and at no other."""
     facts = port_facts(old, new) | more
     may = fares({fact[1] for fact in facts}, REACHED, BY_SINGLE) | beside

@@ -31,7 +31,12 @@ def _found(base: Base, pattern: str) -> str:
 
 
 def _adds(
-    table: str, rule: str, *more: Fact, first: bool = False, since: int = 1, families: tuple[int, ...] = (4, 6)
+    table: str,
+    rule: str,
+    *more: Fact,
+    first: bool = False,
+    since: int = 1,
+    families: tuple[int, ...] = (4, 6),
 ) -> Kind:
     """A rule comes, at the end of its chain or at its beginning. {client} and the like are addresses."""
 
@@ -53,7 +58,9 @@ def _bracketed(text: str) -> str:
     return f"[{text}]" if ":" in text else text
 
 
-def _removes(table: str, pattern: str, *more: Fact, since: int = 1, families: tuple[int, ...] = (4, 6)) -> Kind:
+def _removes(
+    table: str, pattern: str, *more: Fact, since: int = 1, families: tuple[int, ...] = (4, 6)
+) -> Kind:
     """A rule goes."""
 
     def edit(base: Base, _variant: Variant) -> Edited:
@@ -214,7 +221,9 @@ OF_KUBE_PROXY: dict[str, Kind] = {
     "the forwarding chain is not asked": _removes("filter", "FORWARD .*-j KUBE-FORWARD", since=9),
     "somebody drops before services": _adds("nat", "-A PREROUTING -d {service} -j RETURN", first=True),
     "somebody's DNAT before services": _adds(
-        "nat", "-A PREROUTING -d {external} -p tcp -m tcp --dport 80 -j DNAT --to-destination {end}:80", first=True
+        "nat",
+        "-A PREROUTING -d {external} -p tcp -m tcp --dport 80 -j DNAT --to-destination {end}:80",
+        first=True,
     ),
 }
 """The fixed part of kube-proxy's and kubelet's rules."""

@@ -84,7 +84,16 @@ def _shares(base: Base, *chances: Fraction) -> set[Fact]:
     for end, chance in zip(ends, chances, strict=True):
         share, left = left * chance, left * (1 - chance)
         if share != Fraction(1, len(chances)):
-            facts.add(("share", _name(base), _frontend(base), end, rounded(Fraction(1, len(chances))), rounded(share)))
+            facts.add(
+                (
+                    "share",
+                    _name(base),
+                    _frontend(base),
+                    end,
+                    rounded(Fraction(1, len(chances))),
+                    rounded(share),
+                )
+            )
     if left:
         facts.add(("leftover", _name(base), _frontend(base), "0/1", rounded(left)))
     return facts
@@ -95,7 +104,9 @@ _EVEN = [Fraction(1, number) for number in (4, 3, 2, 1)]
 
 def _with_chance(way: str, chance: str) -> str:
     plain = re.sub(r" -m statistic .*?--probability [\d.]+", "", way)
-    return plain.replace(" -j ", f" -m statistic --mode random --probability {chance} -j ") if chance else plain
+    return (
+        plain.replace(" -j ", f" -m statistic --mode random --probability {chance} -j ") if chance else plain
+    )
 
 
 def _probability(place: int, chance: str) -> Callable[[Base, Variant], Edited]:
@@ -120,7 +131,9 @@ def _swapped_ways(base: Base, _variant: Variant) -> Edited:
 
 def _inverted(base: Base, _variant: Variant) -> Edited:
     way = _ways(base)[0]
-    return base.instead(way, way.replace("--probability", "! --probability")), _shares(base, Fraction(3, 4), *_EVEN[1:])
+    return base.instead(way, way.replace("--probability", "! --probability")), _shares(
+        base, Fraction(3, 4), *_EVEN[1:]
+    )
 
 
 def _redirected(base: Base, variant: Variant) -> Edited:
