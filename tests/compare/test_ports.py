@@ -174,7 +174,7 @@ def test_what_is_not_told_differs_from_nothing_and_is_counted() -> None:
     for form, lacking in ((unshared, {"shares": 1}), (excerpt, {"endpoints": 1, "shares": 1})):
         for pair in ((whole, port(form)), (port(form), whole)):
             assert told(*pair) == []
-            counts = compared(*([one] for one in pair)).not_compared
+            counts = compared(pair[:1], pair[1:]).not_compared
             assert {what: count for what, count in counts.items() if what != "reached"} == lacking
 
 
@@ -276,7 +276,8 @@ OTHER = Assumption(Condition("source-cidr", "10.0.0.0/9"), holds=False)
     ],
 )  # fmt: skip
 def test_properties_of_a_frontend(old: dict[str, Any], new: dict[str, Any], expected: list[str]) -> None:
-    found = list(differences(*(port(frontend(**{"to": even(2), **each})) for each in (old, new))))
+    before, after = (port(frontend(**{"to": even(2), **each})) for each in (old, new))
+    found = list(differences(before, after))
     assert [one.kind for one in found] == expected
     assert all(one.frontends for one in found)
 
