@@ -79,9 +79,7 @@ def _kind(finding: Finding) -> Hashable:
     return finding.id, finding.severity
 
 
-def _matched(
-    old: list[Finding], new: list[Finding], key: Key
-) -> _Matched:
+def _matched(old: list[Finding], new: list[Finding], key: Key) -> _Matched:
     """Return what has no match on the other side, and the matches, each finding in one of them at most."""
     waiting: dict[Hashable, list[Finding]] = {}
     for finding in old:
