@@ -62,7 +62,7 @@ _FACTS = {
 def _property_not_compared(*, what: str, count: int, family: str) -> str:
     noun = _OF_PORTS if what in _OWN_TO_PORTS else "frontend"
     of = f"{count:,} {family} {noun}{'' if count == 1 else 's'}"
-    return f"{_PROPERTIES.get(what, what)} of {of}: one side does not show it"
+    return f"{_PROPERTIES.get(what, what)} of {of}: not known on one side"
 
 
 _OF_PORTS = "service port"
@@ -70,16 +70,16 @@ _OWN_TO_PORTS = {"affinity", "internal policy", "external policy", "source range
 _PROPERTIES = {
     "endpoints": "all endpoints",
     "shares": "shares",
-    "port": "the port",
-    "kind": "the kind",
+    "port": "ports",
+    "kind": "kinds",
     "masquerade": "SNAT",
     "local only": "local endpoints",
-    "reached": "who reaches it",
+    "reached": "reachability",
     "affinity": "session affinity",
     "internal policy": "internalTrafficPolicy",
     "external policy": "externalTrafficPolicy",
     "source ranges": "loadBalancerSourceRanges",
-    "health check": "the health check port",
+    "health check": "health check ports",
 }
 
 

@@ -17,8 +17,9 @@ from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.alike import texts_beside_services
-from iptviz.paths.clients import Asked, is_untracked, pod_networks, service_ips
+from iptviz.paths.clients import Asked, is_untracked, pod_networks
 from iptviz.paths.shared import SharedPaths
+from iptviz.paths.survey import Survey
 from iptviz.progress import nobody, stepwise
 from iptviz.records import NamedTuple
 from iptviz.rules.unprinted import AS_PRINTED
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.checks.examined import Examined
-    from iptviz.compare.connections import Compared, Ending, TellingPacket
+    from iptviz.compare.connections import Compared
+    from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.engine.condition import Assumption, Condition, When
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
@@ -113,10 +115,10 @@ def _frontends(sides: Iterable[Examined]) -> list[Frontend]:
 class _Node:
     """One side's dumps of a family, with its frontends by where they are asked."""
 
-    def __init__(self, examined: Sequence[Examined], side: Side) -> None:
+    def __init__(self, examined: Sequence[Examined], side: Side, both: Survey) -> None:
         self.side = side
-        first = _most_ports(examined)
-        self.shared = SharedPaths(side.survey, first.rules)
+        self._both = both
+        self.shared = SharedPaths(both, _most_ports(examined).rules)
         self.at: dict[_Key, _At] = {}
         for each in examined:
             for port in each.ports:
@@ -131,7 +133,7 @@ class _Node:
         own = self.at.get(key)
         if own is not None:
             return self.shared.exact_form(own.answer)
-        alike = self.side.survey.alike(pod_networks(self.side.dump, ()))
+        alike = self._both.alike(pod_networks(self.side.dump, ()))
         if self.shared.written(frontend) or not alike.is_known:
             return None, ()
         address = parse_network(frontend.address) if frontend.address else None
@@ -178,10 +180,13 @@ class _Pair:
         self.lines = SameLines()
         told = hosts(*(_most_ports(each).evidence.host for each in (old, new)))
         self.set_aside = told.set_aside
-        self._nodes = tuple(
-            _Node(each, Side(_most_ports(each).dump, _most_ports(each).evidence, host, self.lines))
+        sides = [
+            Side(_most_ports(each).dump, _most_ports(each).evidence, host, self.lines)
             for each, host in ((old, told.old), (new, told.new))
-        )
+        ]
+        dumps = tuple(dump for side in sides for dump in side.evidence.dumps)
+        both = Survey(sides[0].dump, sides[0].evidence._replace(dumps=dumps))
+        self._nodes = tuple(_Node(each, side, both) for each, side in zip((old, new), sides, strict=True))
         self._alike_beside = told.old == told.new
         self._found: dict[object, tuple[Compared | TooLargeError | PacketError, _Key]] = {}
 
@@ -229,11 +234,17 @@ class _Pair:
             return refused
 
     def _alike_key(self, key: _Key, frontend: Frontend) -> object:
-        """Return what is equal for frontends of which the same is found; None: for no other."""
-        if self._same_beside and all(key in node.at for node in self._nodes):
+        """Return what is equal for frontends of which the same is found; None: for no other.
+
+        Addresses are alike that the rules of neither side tell apart.
+        """
+        if all(key in node.at for node in self._nodes):
             old, new = (node.shared.written(frontend) for node in self._nodes)
-            if old == new:
+            if old == new and self._same_beside:
                 return "same rules", frontend.kind, frontend.protocol
+            if old == new:
+                mine, _ = self._nodes[0].form(key, frontend)
+                return mine and (mine, tuple(self._taken(frontend)))
         (mine, addresses), (theirs, others) = (node.form(key, frontend) for node in self._nodes)
         if mine is None or theirs is None:
             return None
@@ -244,7 +255,7 @@ class _Pair:
         dumps = [node.side.dump for node in self._nodes]
         chains = [(at.answer.chain,) if at and at.answer.chain else () for at in self._both(key)]
         networks = [net for each in zip(dumps, chains, strict=True) for net in pod_networks(*each)]
-        local = frontend.address is not None and any(is_untracked(dump, frontend.address) for dump in dumps)
+        local = self._is_untracked(frontend.address)
         host, taken = self._nodes[0].side.host, self._taken(frontend)
         family = dumps[0].family
         return Asked(frontend, family, list(dict.fromkeys(networks)), host, local, taken)
@@ -256,9 +267,21 @@ class _Pair:
         """Return services' addresses that have the port of a node port, on either side."""
         if frontend.address is not None:
             return []
+        return self._addresses.get((frontend.port, frontend.protocol), [])
+
+    @cached_property
+    def _addresses(self) -> dict[tuple[int | None, str], list[Network]]:
+        """The addresses of services by port and protocol, but for those of the node itself."""
         host = self._nodes[0].side.host
-        found = [each for node in self._nodes for each in service_ips(node.side.dump, frontend)]
-        return [address for address in dict.fromkeys(found) if host.is_local(address) is None]
+        found: dict[tuple[int | None, str], list[Network]] = {}
+        for address, port, protocol in self.keys:
+            network = parse_network(address) if address else None
+            if network is not None and host.is_local(network) is None and not self._is_untracked(address):
+                found.setdefault((port, protocol), []).append(network)
+        return found
+
+    def _is_untracked(self, address: str | None) -> bool:
+        return address is not None and any(is_untracked(node.side.dump, address) for node in self._nodes)
 
 
 class _Finding:

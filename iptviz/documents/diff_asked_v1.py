@@ -10,7 +10,7 @@ from iptviz.documents.shapes import Shape, condition_shape, decider_shape, servi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.compare.connections import Ending, TellingPacket
+    from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.compare.equivalence import Difference, Equivalence
     from iptviz.compare.packets import Parting
     from iptviz.engine.outcome import Outcome

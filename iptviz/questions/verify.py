@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from iptviz.compare.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.kube.releases import Releases
-    from iptviz.kube.service_ports import ServicePort
     from iptviz.supplied.files import FileArgument
 
 _EXTERNAL_IP, _EXTERNAL_IPS_OFF = "external-ip", 40
@@ -169,7 +168,7 @@ def _verify(dump: Dump, comparison: Comparison) -> VerifyResult:
 
 
 class _Sides(NamedTuple):
-    """The service ports of API and dump: what both have, each alone, and what the forms of the dump are made of.
+    """The service ports of API and dump: what both have, and each alone.
 
     `skipped` are kinds of frontends that this kube-proxy may rightly write for none.
     """
@@ -177,7 +176,6 @@ class _Sides(NamedTuple):
     both: list[tuple[PortForm, PortForm]]
     missing: list[PortForm]
     extra: list[PortForm]
-    ports: dict[int, ServicePort]
     skipped: frozenset[str]
 
 
@@ -186,10 +184,8 @@ def _sides(dump: Dump, comparison: Comparison) -> _Sides:
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
     wanted = list(forms_of_api(comparison.cluster, version, comparison.node, releases))
     candidates = [Candidate(*port.service[:3]) for port in wanted]
-    ports = service_ports(DispatchingRules(dump), Naming(dump, candidates))
-    found = forms_of(dump, ports)
-    made_of = dict(zip(map(id, found), ports, strict=True))
-    return _Sides(*matched_ports(wanted, found), made_of, _skipped(found, releases))
+    found = forms_of(dump, service_ports(DispatchingRules(dump), Naming(dump, candidates)))
+    return _Sides(*matched_ports(wanted, found), _skipped(found, releases))
 
 
 def _skipped(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
@@ -216,9 +212,9 @@ def _differences(sides: _Sides, comparison: Comparison) -> Iterator[Difference]:
     rows = [comparison.missing_service(wanted) for wanted in sides.missing]
     for have in sides.extra:
         reason = reasons.get("/".join(have.service[:2]), "")
-        rows.append(comparison.extra_service(have, sides.ports[id(have)], reason))
+        rows.append(comparison.extra_service(have, reason))
     for wanted, have in sides.both:
-        rows += comparison.rows(wanted, have, sides.ports[id(have)], sides.skipped)
+        rows += comparison.rows(wanted, have, sides.skipped)
     yield from sorted(rows, key=lambda row: (*row.of[:3], row.protocol))
 
 

@@ -14,7 +14,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from iptviz.compare.connections import Ending, TellingPacket
+    from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.compare.equivalence import Difference, Equivalence
     from iptviz.compare.packets import Parting
     from iptviz.engine.outcome import Outcome

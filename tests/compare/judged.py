@@ -24,7 +24,7 @@ from tests.engine.interpreter import Outcome, Walk, read
 from tests.kernel.wire import ROUTER
 
 if TYPE_CHECKING:
-    from iptviz.compare.connections import TellingPacket
+    from iptviz.compare.endings import TellingPacket
     from iptviz.xtables.address import Network
 
 NONE = Fraction(0)

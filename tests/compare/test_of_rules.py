@@ -84,6 +84,10 @@ def _check_settings(port: PortForm, cluster: Cluster, one: Service) -> None:
     dispatched = every or era(cluster.era).has("dispatched without endpoints")
     assert (port.source_ranges is not None) is bool(one.load_balancer_ips and dispatched)
     assert set(port.source_ranges or ()) == set(one.source_ranges if every else ())
+    kinds = set(frontends_of(cluster, one).values()) - {"cluster-ip"}
+    is_local = any(keeps_local(cluster, one, kind) for kind in kinds)
+    if every:
+        assert port.external_policy == ("Local" if is_local else "Cluster" if kinds else None)
     assert port.health_check == (one.health_check if era(cluster.era).has("health checks") else None)
 
 

@@ -17,6 +17,7 @@ from iptviz.compare.differences import (
 )
 from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
 from iptviz.compare.ports import compared, differences
+from iptviz.dump.single import parse_rule
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.paths.fares import Cause, Failure, Fare
@@ -271,7 +272,7 @@ OTHER = Assumption(Condition("source-cidr", "10.0.0.0/9"), holds=False)
         ({"to": ends(HALF, QUARTER), "leftover": QUARTER}, {"to": ends(HALF, QUARTER), "leftover": Fraction(0)}, ["leftover"]),
         ({"at_addresses": (True, ("10.0.0.1", "10.0.0.2"))}, {"at_addresses": (True, ("10.0.0.2", "10.0.0.1"))}, []),
         ({"at_addresses": None}, {"at_addresses": (True, ("10.0.0.1",))}, ["node port addresses"]),
-        ({"line": 7, "chain": "KUBE-SVC-A"}, {"line": 9, "chain": "KUBE-SVL-A"}, []),
+        ({"rule": parse_rule("-A A"), "chain": "KUBE-SVC-A"}, {"rule": parse_rule("-A B"), "chain": "KUBE-SVL-A"}, []),
     ],
 )  # fmt: skip
 def test_properties_of_a_frontend(old: dict[str, Any], new: dict[str, Any], expected: list[str]) -> None:

@@ -72,8 +72,8 @@ class Words(NamedTuple):
         return re.sub(r"([\"'\\])", r"\\\1", self.comment)
 
 
-MARKS = Words("Zname", "Zcomment", "Zinside", "Zfile", "Zfree")
-"""Words that mean nothing anywhere."""
+MARKS = Words("Zname", "Z comment", "Zinside", "Zfile", "Zfree")
+"""Words that mean nothing anywhere; iptables-save writes a comment with a blank in quotes, as it does any other."""
 
 
 def hostile(text: str) -> Words:
@@ -115,19 +115,18 @@ def _services(words: Words) -> list[Any]:
 
 
 def _diffs(words: Words) -> list[Any]:
-    """Two dumps of which one has rules, endpoints and a service that the other has not, and rules in another order."""
-    old = dump_of(words)
-    text = bytes(old).decode("utf-8", "surrogateescape")
-    lines = [
-        line for line in text.splitlines() if "KUBE-SEP-A -p" not in line and "-d 10.0.0.2/32" not in line
-    ]
-    changed = "\n".join(lines).replace("-A FORWARD -d 10.244.0.5/32 -g", "-A FORWARD -d 10.244.0.0/24 -g")
+    """Two dumps: a service, rules and an endpoint of one are not those of the other."""
+    # What is compared has quotes where it needs them, so that a prefix that may need them is left out.
+    text = re.sub(r" --log-prefix \S+", "", bytes(dump_of(words)).decode("utf-8", "surrogateescape"))
+    old = iptviz.Dump(text.encode("utf-8", "surrogateescape"), words.file)
+    kept = "\n".join(line for line in text.splitlines() if "-d 10.0.0.2/32" not in line)
+    changed = kept.replace("-A FORWARD -m comment", "-A FORWARD -p tcp -m comment")
+    changed = changed.replace("10.244.0.5:80", "10.244.0.9:80")
     new = iptviz.Dump(f"{changed}\n".encode("utf-8", "surrogateescape"), words.file)
-    packet = f"{TARGETS[1]} {TARGETS[0]} tcp 80"
     return [
         iptviz.diff(old, new),
-        iptviz.diff(new, old, namespace=words.free),
-        iptviz.diff(old, new, packet=packet),
+        iptviz.diff(new, old, services_only=True),
+        iptviz.diff(old, new, packet=f"{TARGETS[1]} {TARGETS[0]} tcp 80"),
         iptviz.diff(old, new, equivalent=True),
     ]
 
