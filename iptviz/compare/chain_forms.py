@@ -68,7 +68,8 @@ class ChainChange(NamedTuple):
     `old_line` and `new_line` are where it is declared, or where its first rule stands; None where it is not
     there. A policy is ACCEPT or DROP, None for a user chain and where it is not shown. `rules` stand in the
     order of the new dump, what was removed where it stood. `inert`: a user chain without rules came or went,
-    to which no rule leads: that changes nothing.
+    to which no rule leads: that changes nothing. `unlisted` is how many rules differ of a chain that kube-proxy
+    wrote for a service port that differs, and nobody else wrote to: these are not among `rules`.
     """
 
     table: str
@@ -80,6 +81,7 @@ class ChainChange(NamedTuple):
     new_policy: str | None
     rules: tuple[RuleChange, ...]
     inert: bool = False
+    unlisted: int | None = None
 
     @property
     def policy_changed(self) -> bool:
@@ -87,8 +89,15 @@ class ChainChange(NamedTuple):
         return None not in {self.old_policy, self.new_policy} and self.old_policy != self.new_policy
 
     @property
+    def explained_rules(self) -> int:
+        """How many rules differ for service ports that do."""
+        return sum(rule.explained for rule in self.rules) + (self.unlisted or 0)
+
+    @property
     def explained(self) -> bool:
         """Whether service ports that differ are all that this comes to."""
+        if self.unlisted is not None:
+            return True
         return bool(self.rules) and all(rule.explained for rule in self.rules) and not self.policy_changed
 
 
@@ -151,10 +160,12 @@ class Explained(NamedTuple):
     """The service ports that differ anyway, on either side.
 
     `suffixes` are the hashes in the names of kube-proxy's chains (`PortForm.suffix`), `names` what comments call
-    them (`shop/web:http`), `old_lines` and `new_lines` those of their dispatching and refusing rules.
+    them (`shop/web:http`), `old_lines` and `new_lines` those of their dispatching and refusing rules. `compared`:
+    all others were compared, and do not differ.
     """
 
     suffixes: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     old_lines: frozenset[int] = frozenset()
     new_lines: frozenset[int] = frozenset()
+    compared: bool = False

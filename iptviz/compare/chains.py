@@ -28,7 +28,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from iptviz.compare.chain_forms import Fact
+    from iptviz.compare.chain_forms import Fact, RuleChange
     from iptviz.compare.pairing import Likening
     from iptviz.compare.texts import Wording
     from iptviz.dump.model import Dump
@@ -149,19 +149,30 @@ class _Tables:
         name = pending.name
         if old.may_have(name) or new.may_have(name):
             return None
+        explaining = self._context.explaining
+        if explaining.is_only_order(name, *pending.lines):
+            return None
+        unlisted = explaining.own_lines(name, *pending.lines)
+        if unlisted is not None:
+            return self._told(pending, (), unlisted)
         pair = ChainPair(self._tables, name, pending.lines, (old.lacks(name), new.lacks(name)))
         found = rule_changes(pair, self._context)
         self._used |= found.facts
         if found.reordered:
             self.reordered.append(Reordered(self.name, name, found.reordered))
-        policies = old.policies.get(name), new.policies.get(name)
-        kind = self._kind(name)
-        if kind == "changed" and not found.rules and (None in policies or policies[0] == policies[1]):
-            return None
-        return ChainChange(
-            self.name, name, kind, old.line(name), new.line(name), *policies, found.rules,
-            inert=self._is_inert(pending),
+        return self._told(pending, found.rules)
+
+    def _told(
+        self, pending: _Pending, rules: tuple[RuleChange, ...], unlisted: int | None = None
+    ) -> ChainChange | None:
+        """Return what differs of a chain, None where nothing does."""
+        old, new = self._sides
+        name = pending.name
+        change = ChainChange(
+            self.name, name, self._kind(name), old.line(name), new.line(name), old.policies.get(name),
+            new.policies.get(name), rules, self._is_inert(pending), unlisted,
         )  # fmt: skip
+        return change if change.kind != "changed" or rules or unlisted or change.policy_changed else None
 
     def _is_inert(self, pending: _Pending) -> bool:
         """Whether a user chain came or went that holds no rule, and to which none leads."""

@@ -20,7 +20,8 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.cluster.api import ApiCluster, ApiEndpoint, ApiPort, ApiService
+    from iptviz.cluster.api import ApiCluster, ApiPort, ApiService
+    from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.cluster.usable import Ends, Policy, ProxyPlace
     from iptviz.compare.form import Untold
     from iptviz.kube.releases import Releases

@@ -142,7 +142,8 @@ def _identity(rule: Rule) -> tuple[object, ...]:
     if len(alike) == 1:
         return (told,)
     own = [other.number for other in alike if other.chain == rule.chain]
-    return told, rule.chain, own.index(rule.number)
+    # A text that was put together is not to be found as it stands.
+    return told, rule.chain, own.index(rule.number) if rule.number in own else rule.number
 
 
 def without_chain(rule: Rule, text: str) -> str:

@@ -258,7 +258,7 @@ def _chains(result: DiffResult) -> Shape | None:
     }
     return {
         **by_kind,
-        "explained": sum(rule.explained for _, one in told for rule in one.rules),
+        "explained": sum(change.explained_rules for _, change in told),
     }
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from iptviz.cluster.api import ApiCluster, ApiEndpoint
+    from iptviz.cluster.api import ApiCluster
+    from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.compare.differences import PortDifference, Value
     from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
     from iptviz.dump.rule import Rule

@@ -252,14 +252,19 @@ def _chains(nodes: tuple[Snapshot, Snapshot], pair: Pair, ports: PortChanges | N
 
 
 def _explained(ports: PortChanges) -> Explained:
-    """Return the service ports that differ, so that no rule of theirs is told once more."""
-    old = [*ports.removed, *(port.old for port in ports.changed)]
-    new = [*ports.added, *(port.new for port in ports.changed)]
+    """Return the service ports that differ, so that no rule of theirs is told once more.
+
+    Where only clients fare otherwise, no rule of the port needs to differ.
+    """
+    changed = [port for port in ports.changed if any(one.kind != "reached" for one in port.differences)]
+    old = [*ports.removed, *(port.old for port in changed)]
+    new = [*ports.added, *(port.new for port in changed)]
     return Explained(
         frozenset(port.suffix for port in (*old, *new) if port.suffix),
         frozenset(port.service.text for port in (*old, *new) if port.service.text),
         _lines(old),
         _lines(new),
+        compared="shares" not in ports.not_compared,
     )
 
 

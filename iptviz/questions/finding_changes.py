@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
 
     Key = Callable[[Finding], Hashable]
+    _Matched = tuple[list[Finding], list[Finding], list[tuple[Finding, Finding]]]
 
 _OF_THE_FILE = ("reading", "unprinted", "backends")
 """Catalogues that tell what a file shows of a node, which another file of the same node may show."""
@@ -38,10 +39,12 @@ def finding_changes(old: Iterable[Finding], new: Iterable[Finding], family: str)
     before, after = (
         [one for one in found if one.id not in ignored and not _counts(one)] for found in (old, new)
     )
-    for key in (known_by, lambda finding: known_by(finding, _canonical(family))):
+    spelt = _canonical(family)
+    for key in (known_by, lambda finding: tuple(sorted(known_by(finding, spelt)))):
         before, after, _ = _matched(before, after, key)
     before, after, pairs = _matched(before, after, _cause)
-    return FindingChanges(tuple(after), tuple(before), tuple(pairs))
+    before, after, more = _matched_with_several(before, after)
+    return FindingChanges(tuple(after), tuple(before), (*pairs, *more))
 
 
 def _counts(finding: Finding) -> bool:
@@ -58,9 +61,25 @@ def _cause(finding: Finding) -> Hashable:
     return finding.id, finding.severity, finding.service
 
 
-def _matched(
-    old: list[Finding], new: list[Finding], key: Key
-) -> tuple[list[Finding], list[Finding], list[tuple[Finding, Finding]]]:
+def _matched_with_several(old: list[Finding], new: list[Finding]) -> _Matched:
+    """Match what is found of several services at once with what is found of one that is left, or was the first."""
+    several, single = _split(old)
+    several, new, fewer = _matched(several, new, _kind)
+    joined, new = _split(new)
+    single, joined, more = _matched(single, joined, _kind)
+    return [*several, *single], [*new, *joined], [*fewer, *more]
+
+
+def _split(findings: list[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """Return the findings that are about no one service, and those that are about one."""
+    return [one for one in findings if not one.service], [one for one in findings if one.service]
+
+
+def _kind(finding: Finding) -> Hashable:
+    return finding.id, finding.severity
+
+
+def _matched(old: list[Finding], new: list[Finding], key: Key) -> _Matched:
     """Return what has no match on the other side, and the matches, each finding in one of them at most."""
     waiting: dict[Hashable, list[Finding]] = {}
     for finding in old:

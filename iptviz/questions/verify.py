@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks import reading
 from iptviz.checks.against_api import Differing, difference
 from iptviz.checks.era import mode_remark
-from iptviz.checks.finding import findings_among
+from iptviz.checks.finding import distinct, findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.usable import place_of, rests_on_hints
@@ -63,6 +63,11 @@ class VerifyResult(NamedTuple):
     def answers(self) -> tuple[VerifyResult, ...]:
         """This answer and those of other dumps of the node."""
         return (self, *self.others)
+
+    @property
+    def all_notes(self) -> tuple[Item, ...]:
+        """The notes of all answers; what several say is told once."""
+        return distinct(note for answer in self.answers for note in answer.notes)
 
     @property
     def differs(self) -> bool:
@@ -238,12 +243,27 @@ def _notes(dump: Dump, sides: _Sides, comparison: Comparison) -> Iterator[Item]:
         yield remark("policies-need-node")
     if _hides_zone(cluster, node):
         yield remark("hints-need-zone", node=node)
-    cut = [f"{service.namespace}/{service.name}" for service in cluster.services if service.endpoints_cut]
-    if cut:
-        yield remark("endpoints-cut", services=tuple(cut))
+    yield from _left_open(cluster, sides)
     skipped = sum(frontend.kind in sides.skipped for port in _wanted(sides) for frontend in port.frontends)
     if skipped:
         yield remark("external-ips-not-written", count=skipped)
+
+
+def _left_open(cluster: ApiCluster, sides: _Sides) -> Iterator[Item]:
+    """Yield what the objects leave open, though they seem to tell it."""
+    names = {service: f"{service.namespace}/{service.name}" for service in cluster.services}
+    if cut := tuple(names[service] for service in names if service.endpoints_cut):
+        yield remark("endpoints-cut", services=cut)
+    less = {names[service] for service in names if service.by_endpoints and not service.endpoints_cut}
+    found = dict.fromkeys("/".join(port.service[:2]) for port in _wanted(sides) if _is_open(port))
+    if open_ones := tuple(name for name in found if name in less):
+        yield remark("endpoints-tell-less", services=open_ones)
+    for kind, count in cluster.full_chunks:
+        yield remark("list-may-be-cut", objects=kind, count=count)
+
+
+def _is_open(port: PortForm) -> bool:
+    return any(frontend.untold or frontend.may_be_fewer for frontend in port.frontends)
 
 
 def _wanted(sides: _Sides) -> Iterator[PortForm]:

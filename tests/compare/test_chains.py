@@ -406,3 +406,11 @@ def test_a_service_that_came_explains_its_dispatching_rules() -> None:
     found = changes(empty, service(1, 2), explained)
     assert [rule for rule in of_rules(found) if not rule.explained] == []
     assert found.chains
+
+
+def test_what_kube_proxy_wrote_for_a_service_port_that_differs_is_counted_alone() -> None:
+    explained = Explained(suffixes=frozenset({"AAAAAAAAAAAAAAAA"}), names=frozenset({"shop/web"}))
+    found = changes(service(1, 2), service(1, 2, 3), explained)
+    counts = {chain.chain: (chain.kind, chain.unlisted, len(chain.rules)) for chain in found.chains}
+    # The shares of both old endpoints change as well, and the words of the last.
+    assert counts == {"KUBE-SVC-AAAAAAAAAAAAAAAA": ("changed", 5, 0), "KUBE-SEP-3": ("added", 2, 0)}
