@@ -201,6 +201,21 @@ def test_where_the_api_leaves_a_choice_each_is_right() -> None:
     ]
 
 
+def test_where_some_are_right_none_at_all_is_so_for_policy_local_alone() -> None:
+    wanted = frontend(to=ends(HALF, HALF), may_be_fewer=True)
+    none = port(frontend(), internal_policy=None)
+    missing = [one for one in told(port(wanted), none) if one.startswith("endpoint removed")]
+    assert len(missing) == 2
+    assert [one for one in told(port(wanted._replace(local_only=True)), none) if "endpoint" in one] == []
+
+
+def test_a_port_is_not_said_to_differ_where_a_side_may_have_both() -> None:
+    excerpt = port(frontend(to=ends(HALF), untold=frozenset({"endpoints", "shares"})))
+    other = port(frontend(to=ends(Fraction(1), port=8080)))
+    assert told(excerpt, other) == ["endpoint removed 10.1.0.1:80 -> None at 10.96.0.1:80"]
+    assert told(other, excerpt) == ["endpoint added None -> 10.1.0.1:80 at 10.96.0.1:80"]
+
+
 def test_where_some_are_right_none_is_missing_and_others_are_extra() -> None:
     wanted = port(frontend(to=ends(HALF, HALF), may_be_fewer=True))
     assert told(wanted, port(frontend(to=even(1)))) == []
