@@ -183,7 +183,7 @@ def _load_balancer_ips(item: JsonObject) -> Iterator[str]:
     """Yield the addresses of load balancers that kube-proxy takes over: not those in mode Proxy."""
     balancer = object_of(object_of(item, "status"), "loadBalancer")
     for ingress in objects_of(balancer, "ingress"):
-        if ingress.get("ipMode", "VIP") == "VIP" and text_of(ingress, "ip"):
+        if ingress.get("ipMode") in (None, "VIP") and text_of(ingress, "ip"):
             yield text_of(ingress, "ip")
 
 

@@ -160,10 +160,12 @@ class Explained(NamedTuple):
     """The service ports that differ anyway, on either side.
 
     `suffixes` are the hashes in the names of kube-proxy's chains (`PortForm.suffix`), `names` what comments call
-    them (`shop/web:http`), `old_lines` and `new_lines` those of their dispatching and refusing rules.
+    them (`shop/web:http`), `old_lines` and `new_lines` those of their dispatching and refusing rules. `compared`:
+    all others were compared, and do not differ.
     """
 
     suffixes: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     old_lines: frozenset[int] = frozenset()
     new_lines: frozenset[int] = frozenset()
+    compared: bool = False

@@ -149,7 +149,10 @@ class _Tables:
         name = pending.name
         if old.may_have(name) or new.may_have(name):
             return None
-        unlisted = self._context.explaining.own_lines(name, *pending.lines)
+        explaining = self._context.explaining
+        if explaining.is_only_order(name, *pending.lines):
+            return None
+        unlisted = explaining.own_lines(name, *pending.lines)
         if unlisted is not None:
             return self._told(pending, (), unlisted)
         pair = ChainPair(self._tables, name, pending.lines, (old.lacks(name), new.lacks(name)))

@@ -10,10 +10,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.intake.text import to_text
-from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, HASHED_CHAINS
+from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, HASHED_CHAINS, MARK_MASQUERADE, names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from iptviz.compare.chain_forms import Explained
     from iptviz.dump.table import Table
@@ -35,10 +35,13 @@ _FORMS = {
     rf"(?: -m addrtype --dst-type LOCAL)?{_COMMENT} -j (?:REJECT --reject-with \S++|DROP|ACCEPT)",
 }
 _WRITTEN = {
-    "hashed": re.compile(rf"-A \S++(?:{_FORMS['service']}|{_FORMS['way']})"),
+    "hashed": re.compile(rf"-A \S++(?:{_FORMS['service']}|{_FORMS['way']}|{_COMMENT})"),
     "endpoint": re.compile(rf"-A \S++{_FORMS['endpoint']}"),
     "dispatching": re.compile(rf"-A \S++(?:{_FORMS['service']}|{_FORMS['refusal']})"),
 }
+_HEALTH_CHECKS = names("health checks", table="filter")
+_HAIRPIN = f" -j {MARK_MASQUERADE}"
+_STATISTIC = re.compile(r" -m statistic --mode random --probability \S++")
 _CHOSEN = re.compile(rb" -j (%b\S++)" % ENDPOINT_CHAIN.encode())
 _JUMP = re.compile(rf" -j (?:{_HASHED})(\S++)")
 _TEXT = re.compile(r'--comment (?:"((?:[^"\\]|\\.)*+)"|(\S++))')
@@ -49,12 +52,12 @@ class Explaining:
 
     def __init__(self, explained: Explained, table: str, sides: Iterable[Table | None]) -> None:
         self._explained = explained
-        self._dispatchers = frozenset(DISPATCHERS.get(table, ()))
-        self._endpoints = frozenset(
-            chosen for side in sides if side is not None for chosen in self._chosen(side)
-        )
+        self._dispatchers = {*DISPATCHERS.get(table, ()), *(_HEALTH_CHECKS if table == "filter" else ())}
+        chosen = [set(self._chosen(side)) if side is not None else set() for side in sides]
+        self._endpoints = set().union(*chosen)
+        self._staying = set.intersection(*chosen)
 
-    def _chosen(self, table: Table) -> Iterable[str]:
+    def _chosen(self, table: Table) -> Iterator[str]:
         """Yield the chains of endpoints that chains of differing service ports lead to."""
         for suffix in self._explained.suffixes:
             for begin in HASHED_CHAINS:
@@ -73,7 +76,23 @@ class Explaining:
         if not all(_WRITTEN[form].fullmatch(text) for lines in texts for text in lines):
             return None
         before, after = map(Counter, texts)
-        return ((before - after) + (after - before)).total()
+        differing = (before - after) + (after - before)
+        return None if any(self._is_hairpin(chain, text) for text in differing) else differing.total()
+
+    def is_only_order(self, chain: str, old: bytes, new: bytes) -> bool:
+        """Whether a chain of a service port that does not differ leads to the same endpoints in another order.
+
+        That port has been compared, and each endpoint's share with it.
+        """
+        if not self._explained.compared or self._form(chain) or not chain.startswith(HASHED_CHAINS):
+            return False
+        texts = [to_text(lines).splitlines() for lines in (old, new)]
+        ways = [sorted(_STATISTIC.sub("", text) for text in lines) for lines in texts]
+        return ways[0] == ways[1] and all(_WRITTEN["hashed"].fullmatch(text) for text in sum(texts, []))
+
+    def _is_hairpin(self, chain: str, text: str) -> bool:
+        """Whether it is the rule of an endpoint, there on both sides, that reaches itself: no form tells of it."""
+        return chain in self._staying and text.endswith(_HAIRPIN)
 
     def _form(self, chain: str) -> str:
         begin = next((name for name in HASHED_CHAINS if chain.startswith(name)), None)
@@ -86,7 +105,7 @@ class Explaining:
     def explains(self, chain: str, text: str, line: int, lines: frozenset[int]) -> bool:
         """Whether a rule is one of a differing service port, of which `lines` are some."""
         form = self._form(chain)
-        if not form or _WRITTEN[form].fullmatch(text) is None:
+        if not form or _WRITTEN[form].fullmatch(text) is None or self._is_hairpin(chain, text):
             return False
         return form != "dispatching" or line in lines or self._is_about_one(text)
 

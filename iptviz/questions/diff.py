@@ -22,7 +22,7 @@ from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
 from iptviz.questions.finding_changes import FindingChanges, finding_changes
-from iptviz.questions.pairing import paired, services_in, unpaired, with_shared_evidence
+from iptviz.questions.pairing import hiding_of, paired, services_in, unpaired, with_shared_evidence
 from iptviz.questions.wanted import INFO
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
@@ -192,7 +192,7 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
     )
     progress("comparing", 0.9)
     is_shown = not list(services_in(pair))
-    ports = compared(old.forms, new.forms) if is_shown else None
+    ports = compared(old.forms, new.forms, hiding_of(nodes, pair)) if is_shown else None
     found = PairDiff(
         *pair,
         ports,
@@ -252,14 +252,19 @@ def _chains(nodes: tuple[Snapshot, Snapshot], pair: Pair, ports: PortChanges | N
 
 
 def _explained(ports: PortChanges) -> Explained:
-    """Return the service ports that differ, so that no rule of theirs is told once more."""
-    old = [*ports.removed, *(port.old for port in ports.changed)]
-    new = [*ports.added, *(port.new for port in ports.changed)]
+    """Return the service ports that differ, so that no rule of theirs is told once more.
+
+    Where only clients fare otherwise, no rule of the port needs to differ.
+    """
+    changed = [port for port in ports.changed if any(one.kind != "reached" for one in port.differences)]
+    old = [*ports.removed, *(port.old for port in changed)]
+    new = [*ports.added, *(port.new for port in changed)]
     return Explained(
         frozenset(port.suffix for port in (*old, *new) if port.suffix),
         frozenset(port.service.text for port in (*old, *new) if port.service.text),
         _lines(old),
         _lines(new),
+        compared="shares" not in ports.not_compared,
     )
 
 

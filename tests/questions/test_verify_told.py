@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 import iptviz
 from iptviz.checks.wording import sentences
+from iptviz.cli.app import app
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from tests import kubeproxy
@@ -104,6 +106,20 @@ def test_pods_may_be_listed_beside(listed: str, tmp_path: Path) -> None:
     assert [difference.pod for difference in result.differences] == ["shop/cart-1"]
     assert result.to_dict()["differences"][0]["pod"] == "shop/cart-1"
     assert "shop/cart-1" in FORMATS["table"].writer("verify")(result, Style(), fold=True)
+
+
+def test_pods_go_into_pseudonyms(tmp_path: Path) -> None:
+    one = cluster()
+    found = with_another_pod(objects(one))
+    with_its_pod(found)
+    (tmp_path / "api.json").write_text(json.dumps(found))
+    (tmp_path / "a.rules").write_text(kubeproxy.saved(one))
+    files = [str(tmp_path / name) for name in ("a.rules", "api.json")]
+    for name in ("table", "json", "csv"):
+        done = CliRunner().invoke(app, ["verify", *files, "--redact", "-f", name])
+        assert done.exit_code == 1, done.output
+        assert done.output.count("/pod-") >= 2 * (name != "csv")
+        assert not any(secret in done.output for secret in ("cart-1", "web-9", "shop"))
 
 
 def test_an_endpoint_of_another_node_or_zone_is_said_to_be_so(tmp_path: Path) -> None:
