@@ -135,15 +135,20 @@ class Side:
 
 def _identity(rule: Rule) -> tuple[object, ...]:
     """Return what a rule does, and its place among those of its table that do the same, if there are any."""
-    text = rule.text.partition(f"-A {rule.chain}")[2]
+    text = without_chain(rule, rule.text)
     table = cast("Table", rule.table)
     alike = [other for other in table.rules_with(text) if other.text.endswith(text)]
-    told = told_text(rule).partition(f"-A {rule.chain}")[2]
+    told = without_chain(rule, told_text(rule))
     if len(alike) == 1:
         return (told,)
     own = [other.number for other in alike if other.chain == rule.chain]
     # A text that was put together is not to be found as it stands.
     return told, rule.chain, own.index(rule.number) if rule.number in own else rule.number
+
+
+def without_chain(rule: Rule, text: str) -> str:
+    """Return a rule without its chain's name; with it, where that is written in quotes."""
+    return text.partition(f"-A {rule.chain}")[2] or text
 
 
 def told_text(rule: Rule) -> str:

@@ -64,12 +64,12 @@ def packet_fates(old: Snapshot, new: Snapshot, asked: str) -> PacketFates:
     return PacketFates(asked, mine, theirs, *found)
 
 
-def _read(asked: str, nodes: tuple[Snapshot, Snapshot]) -> dict[str, Any]:
+def _read(typed: str, nodes: tuple[Snapshot, Snapshot]) -> dict[str, Any]:
     """Return the fields of a packet, as `iptviz.packet` takes them."""
-    words = asked.split()
+    words = typed.split()
     if len(words) != len(_WORDS):
         raise PacketError(
-            f"invalid --packet {quoted(asked)}",
+            f"invalid --packet {quoted(typed)}",
             hint=f'use "{" ".join(_WORDS)}", such as "10.244.0.9 10.96.0.10 udp 53"; - stands for any',
         )
     source, *others = (None if word == ANY else word for word in words)
