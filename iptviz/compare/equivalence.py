@@ -185,7 +185,7 @@ class _Pair:
             for each, host in ((old, told.old), (new, told.new))
         ]
         dumps = tuple(dump for side in sides for dump in side.evidence.dumps)
-        both = Survey(sides[0].dump, sides[0].evidence._replace(dumps=dumps))
+        both = self._survey = Survey(sides[0].dump, sides[0].evidence._replace(dumps=dumps))
         self._nodes = tuple(_Node(each, side, both) for each, side in zip((old, new), sides, strict=True))
         self._alike_beside = told.old == told.new
         self._found: dict[object, tuple[Compared | TooLargeError | PacketError, _Key]] = {}
@@ -264,10 +264,13 @@ class _Pair:
         return [node.at.get(key) for node in self._nodes]
 
     def _taken(self, frontend: Frontend) -> list[Network]:
-        """Return services' addresses that have the port of a node port, on either side."""
+        """Return services' addresses that are no addresses of the node, as far as rules tell them from others.
+
+        Where a node port is asked, these are asked for another service.
+        """
         if frontend.address is not None:
             return []
-        return self._addresses.get((frontend.port, frontend.protocol), [])
+        return [*self._addresses.get((frontend.port, frontend.protocol), ()), *self._named]
 
     @cached_property
     def _addresses(self) -> dict[tuple[int | None, str], list[Network]]:
@@ -279,6 +282,12 @@ class _Pair:
             if network is not None and host.is_local(network) is None and not self._is_untracked(address):
                 found.setdefault((port, protocol), []).append(network)
         return found
+
+    @cached_property
+    def _named(self) -> tuple[Network, ...]:
+        """The addresses of services that rules name which are not about one frontend alone."""
+        found = (network for networks in self._addresses.values() for network in networks)
+        return tuple(network for network in dict.fromkeys(found) if self._survey.alike(()).names(network))
 
     def _is_untracked(self, address: str | None) -> bool:
         return address is not None and any(is_untracked(node.side.dump, address) for node in self._nodes)

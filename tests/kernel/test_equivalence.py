@@ -80,12 +80,13 @@ def delivered(lab: Wire) -> int:
 
 
 def can_be_seen(old: Law, new: Law) -> bool:
-    """Whether a wire shows that two fates differ: not so where one is refused, and the other dropped."""
+    """Whether two fates differ in what a wire shows, or that the router gets the packet."""
     return {_shown(end) for end in old} != {_shown(end) for end in new}
 
 
 def _shown(end: tuple[object, ...]) -> tuple[object, ...]:
-    return ("DROP",) if end[0] == "REJECT" else end
+    """What can be seen of an end: not whether it was refused or dropped, nor the source that the router sees."""
+    return ("DROP",) if end[0] == "REJECT" else end[:2] if end[1:2] == ("INPUT",) else end
 
 
 def packets_of(told: TellingPacket | None, at: At, seed: int, sports: Iterator[int]) -> list[Packet]:
