@@ -24,7 +24,7 @@ _PROTOCOL = r" -p (?:tcp|udp|sctp)"
 _RECENT = r"(?: -m recent [^\n]{1,200}?)?"
 _HASHED = "|".join(map(re.escape, HASHED_CHAINS))
 _FORMS = {
-    "service": rf"(?: (?:! )?-s \S++)?(?: -d \S++)?(?:{_PROTOCOL})?{_COMMENT}{_PORT}"
+    "service": rf"(?: (?:! )?-s \S++)?(?: -d \S++)?(?: (?:! )?-i \S++)?(?:{_PROTOCOL})?{_COMMENT}{_PORT}"
     rf"(?: -m physdev ! --physdev-is-in)?(?: -m addrtype (?:! )?--(?:src|dst)-type LOCAL)?{_COMMENT}"
     rf" -j (?:KUBE-MARK-(?:MASQ|DROP)|(?:{_HASHED})\S++|DROP)",
     "way": rf"{_COMMENT}(?: -m statistic --mode random --probability \S++)?{_RECENT}{_COMMENT}"

@@ -13,7 +13,6 @@ from tests.compare.planted import Variant, base_of, cluster_of, plain_service
 from tests.kernel.lab import BACKENDS, NOTHING, node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kernel.lab import Node
@@ -46,7 +45,7 @@ def printed(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     kernel: None,  # noqa: ARG001
-) -> Iterator[dict[tuple[str, str], Path]]:
+) -> dict[tuple[str, str], Path]:
     """Files with the same rules, by backend and way."""
     era, family = request.param
     folder = tmp_path_factory.mktemp("printed")
@@ -59,7 +58,7 @@ def printed(
             for way, printed_by in WAYS.items():
                 files[backend, way] = folder / f"{backend}-{way.replace(' ', '-')}"
                 files[backend, way].write_text(printed_by(lab), encoding="utf-8")
-    yield files
+    return files
 
 
 def asked(old: Path, new: Path) -> tuple[int, dict[str, Any]]:
