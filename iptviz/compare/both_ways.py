@@ -10,6 +10,7 @@ from iptviz.compare.sides import OneSide
 from iptviz.compare.telling import Rest, cases_of, contradicts_itself, differing, evened, unlike
 from iptviz.engine.chance import product, total
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.effects import UNKNOWN
 from iptviz.engine.fields import Field, interfaces, region_asked
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.regions import Region, common, complement, region_of
@@ -61,7 +62,10 @@ class BothWays:
         self._client = client
         self._asked = asked
         self._granted = old.granted, new.granted
-        self.is_open = False
+        self.is_large = False
+        """Whether what is dropped would have to be added up over too many endpoints."""
+        self.decides_unseen = False
+        """Whether a chain decides that a side does not show."""
         regions = {**_usual_regions(client, asked.family), **client.regions}
         shared = Unknowns(asked.family, _with_interfaces(regions, asked.host), UNKNOWN_HOST)
         self._shared = shared
@@ -144,10 +148,14 @@ class BothWays:
 
     def _seen(self, side: int, leaf: int) -> int:
         """Return how connections end that nat has sent somewhere: leaves say `End`, as far as it is compared."""
-        leaf_of, says = self._diagrams.leaf, self._diagrams.says
-        return self._diagrams.replaced(
-            self._ends[side].of(leaf), lambda end: leaf_of(seen_of(says(end).end, self._asked))
-        )
+        diagrams = self._diagrams
+
+        def seen(leaf: int) -> int:
+            end = diagrams.says(leaf).end
+            self.decides_unseen |= end.outcome == UNKNOWN
+            return diagrams.leaf(seen_of(end, self._asked))
+
+        return diagrams.replaced(self._ends[side].of(leaf), seen)
 
     # --- where they differ --------------------------------------------------------------------------------------
 
@@ -165,7 +173,7 @@ class BothWays:
         for place in range(max(map(len, many.values()), default=0)):  # not added up: nobody knows
             at = {leaf: each[place] for leaf, each in many.items() if place < len(each)}
             narrowed = self._narrowed(self._where(where, at, _alike))
-            self.is_open |= bool(cases_of(self._shared, narrowed))
+            self.is_large |= bool(cases_of(self._shared, narrowed))
 
     def _by_endpoint(self, rest: Rest) -> list[Rest]:
         """Return what each side has for itself, by the endpoint that it is sent to."""

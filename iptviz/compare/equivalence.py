@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from iptviz.compare.connections import Open
 from iptviz.compare.pair import Key, Pair, frontends_of
 from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
     from iptviz.kube.names import ServiceName
     from iptviz.progress import Progress
 
-Unknown = Literal["too many cases", "cannot be followed", "not printed", "no dump"]
-"""Why it is not known whether connections are treated alike: there are too many cases to be compared; they cannot
-be followed through tables that no dump shows; a listing does not print all that its rules ask, or an address or
-port; a side has no dump of the family of addresses."""
+Unknown = Open | Literal["tables not in the dump", "not printed", "no dump of the family"]
+"""Why it is not known whether connections are treated alike: as `Open` says; they cannot be followed through
+tables that no dump shows; a listing does not print all that its rules ask, or an address or port; a side has no
+dump of the family of addresses."""
 
 
 class Difference(NamedTuple):
@@ -80,7 +81,7 @@ def equivalence(old: Sequence[Examined], new: Sequence[Examined], progress: Prog
         if mine and theirs:
             finding.compare(mine, theirs, progress)
         else:
-            finding.not_known("no dump", (each.text for each in frontends_of((*mine, *theirs))))
+            finding.not_known("no dump of the family", (each.text for each in frontends_of((*mine, *theirs))))
     return finding.answer()
 
 
@@ -126,7 +127,7 @@ class _Finding:
             except TooLargeError:
                 self.not_known("too many cases", [frontend.text])
             except PacketError:
-                self.not_known("cannot be followed", [frontend.text])
+                self.not_known("tables not in the dump", [frontend.text])
 
     def _note(self, pair: Pair, key: Key, found: Compared, first: Key) -> None:
         service, frontend = pair.first(key).service, pair.first(key).frontend.text
@@ -134,8 +135,8 @@ class _Finding:
         self._assumed |= dict.fromkeys(found.assumed)
         self._same |= dict.fromkeys(map(pair.lines.shown, found.same))
         if found.apart is None:
-            if found.is_open:
-                self.not_known("too many cases", [frontend])
+            if found.open_by is not None:
+                self.not_known(found.open_by, [frontend])
         elif first in self._different:
             known = self._different[first]
             self._different[first] = known._replace(alike=(*known.alike, frontend))
