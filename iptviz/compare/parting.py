@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from iptviz.compare.sides import told_text
+from iptviz.compare.sides import told_text, without_chain
 from iptviz.dump.rule import Rule
 from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
@@ -135,7 +135,7 @@ def _key(step: Step, shared: set[str]) -> object:
     rule = step.rule
     if not isinstance(rule, Rule):
         return step.table, step.kind, step.effect
-    text = told_text(rule).partition(f"-A {rule.chain}")[2]
+    text = without_chain(rule, told_text(rule))
     target = _target(step)
     if target and target not in shared and not target.startswith(_HASHED):
         return step.table, text.partition(f" {target}")[0]
