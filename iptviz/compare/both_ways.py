@@ -20,7 +20,7 @@ from iptviz.paths.ends import End, Ended, Ends
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.way import FirstPackets, Way
 from iptviz.records import NamedTuple
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -220,7 +220,7 @@ class BothWays:
             for leaf, inner in chosen.ends(self._ends[side].of(sent)).items():
                 says: Ended = self._diagrams.says(leaf)
                 found.setdefault(seen_of(says.end, self._asked), []).append((product(share, inner)[0], says))
-        for end, same in sorted(found.items(), key=lambda each: -total(share for share, _ in each[1])):
+        for end, same in sorted(found.items(), key=_in_order):
             by = [says.by for _, says in same]
             first = (
                 who.first([each.connection for each in by]) if end.outcome not in {ACCEPT, LOCAL} else None
@@ -229,6 +229,13 @@ class BothWays:
             endpoint = join_endpoint(end.address, end.port) if end.address else ""
             share = total(share for share, _ in same)
             yield Ending(share, end.outcome, endpoint, end.snat, end.reply, first, answer)
+
+
+def _in_order(ending: tuple[End, list[tuple[Fraction, Ended]]]) -> tuple[object, ...]:
+    """Sort endings by their shares, the greatest first, those of one share but for digits by endpoints."""
+    end, same = ending
+    share = float(total(share for share, _ in same))
+    return -round(share, 6), parse_network(end.address) or (), end.port or 0, end.outcome
 
 
 def _usual_regions(client: Client, family: str) -> dict[Field, Region]:

@@ -23,8 +23,8 @@ from tests.kubeproxy.words import chance
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.compare.planted import Variant
     from tests.checks.planted import Base
+    from tests.compare.planted import Variant
 
 
 class Same(NamedTuple):
