@@ -45,10 +45,11 @@ HOST = Host(local=LOCAL, interfaces=frozenset({"lo", "cli", "srv"}), out_interfa
 NO_TRACKING = Assumption(Condition("tracking", ""), holds=False)
 
 
-def side(dump: iptviz.Dump, lines: SameLines) -> Side:
+def side(dump: iptviz.Dump, lines: SameLines, host: Host | None = None) -> Side:
     """One side, as the router of tests/kernel/wire.py is: its addresses and interfaces are known."""
     given = () if DumpRules(dump).wants_tracking else (NO_TRACKING,)
-    return Side(dump, Evidence((dump,), HOST, given=given), HOST, lines)
+    host = host or HOST
+    return Side(dump, Evidence((dump,), host, given=given), host, lines)
 
 
 class At(NamedTuple):

@@ -12,6 +12,7 @@ import iptviz
 from iptviz.compare.equivalence import equivalence
 from iptviz.questions.services import services
 from tests import kubeproxy
+from tests.compare.judged import At, ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,8 +186,19 @@ def test_a_family_that_one_side_alone_has_is_not_compared() -> None:
     )
     found = compare(kubeproxy.saved(six), TEXT)
     assert found.alike is None
-    assert {each.why for each in found.not_known} == {"no dump"}
+    assert {each.why for each in found.not_known} == {"no dump of the family"}
     assert "[fd00::1]:80/tcp" in found.not_known[0].frontends
+
+
+def test_a_chain_that_is_cut_off_may_do_anything() -> None:
+    """The end of FORWARD may not be shown, whose policy is DROP: nobody knows what is accepted there."""
+    whole = "*filter\n:FORWARD DROP\n-A FORWARD -s 192.0.2.0/24 -j DROP\nCOMMIT\n"
+    cut = whole.removesuffix("COMMIT\n")
+    at = At("10.3.0.1", "tcp", 80)
+    assert ask(whole, whole, at) == ask(whole, whole, at)._replace(apart=None, open_by=None)
+    for old, new in ((cut, cut), (whole, cut), (cut, whole)):
+        found = ask(old, new, at)
+        assert (found.apart, found.open_by) == (None, "chains not in the dump")
 
 
 @pytest.mark.parametrize("era", ["1.2", "1.12", "1.20", "1.29"])
