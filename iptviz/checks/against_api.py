@@ -72,6 +72,21 @@ def _cut(*, services: tuple[str, ...]) -> str:
     return f"endpoints of {named} not compared in full: Endpoints hold the first 1,000 alone; pass EndpointSlices"
 
 
+def _tell_less(*, services: tuple[str, ...]) -> str:
+    named = listed(services, _MOST_SERVICES)
+    return (
+        f"endpoints of {named} not compared in full: Endpoints have one IP family, no topology hints, and "
+        "nothing that terminates; pass EndpointSlices"
+    )
+
+
+def _may_be_cut(*, objects: str, count: int) -> str:
+    return (
+        f"exactly {count:,} {objects} objects: kubectl asks for 500 at a time, and prints what it has where it "
+        "fails in between; check that it exited with 0"
+    )
+
+
 def _external_ips(*, count: int) -> str:
     what = "external IP is" if count == 1 else "external IPs are"
     return (
@@ -96,6 +111,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "hints-need-zone": _hints,
     "node-without-endpoints": _unknown_node,
     "endpoints-cut": _cut,
+    "endpoints-tell-less": _tell_less,
+    "list-may-be-cut": _may_be_cut,
     "external-ips-not-written": _external_ips,
 }
 

@@ -66,14 +66,22 @@ def _property_not_compared(*, what: str, count: int, family: str) -> str:
 
 
 _OF_PORTS = "service port"
-_OWN_TO_PORTS = {"affinity", "internal policy", "external policy", "source ranges", "health check"}
+_OWN_TO_PORTS = {
+    "services",
+    "affinity",
+    "internal policy",
+    "external policy",
+    "source ranges",
+    "health check",
+}
 _PROPERTIES = {
+    "services": "presence",
+    "frontends": "some addresses or ports",
     "endpoints": "all endpoints",
     "shares": "shares",
     "port": "ports",
     "kind": "kinds",
     "masquerade": "SNAT",
-    "local only": "local endpoints",
     "reached": "reachability",
     "affinity": "session affinity",
     "internal policy": "internalTrafficPolicy",

@@ -16,7 +16,8 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.cluster.api import ApiCluster, ApiEndpoint
+    from iptviz.cluster.api import ApiCluster
+    from iptviz.cluster.endpoints import ApiEndpoint
 
 Policy = Literal["Cluster", "Local"]
 Ends = tuple["ApiEndpoint", ...]

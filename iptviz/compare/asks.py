@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.fields import STATES, TYPES, interfaces, network_region, value_of
@@ -29,13 +30,15 @@ RANDOM = "chance"
 class Asks(NamedTuple):
     """What tests ask: for each field the values that pass, and bits of those that are asked bit by bit.
 
-    `others` are the rest, of which only opposites exclude each other. `impossible`: no packet passes. `whole`:
-    there is no rest, and no field tells anything of another, so that what passes each passes all.
+    `others` are the rest, of which only opposites exclude each other; of those that want a field not to have some
+    bits as they say, `excepting` are the kinds. `impossible`: no packet passes. `whole`: there is no other rest,
+    and no field tells anything of another, so that what passes each passes all.
     """
 
     regions: dict[str, Region]
     bits: dict[str, Bits]
     others: frozenset[Test]
+    excepting: tuple[str, ...]
     impossible: bool
     whole: bool
 
@@ -186,6 +189,13 @@ def _bits(test: Test) -> Bits | None:
     return (looked_at, looked_at & ~wanted) if looked_at.bit_count() == 1 else None
 
 
+def _excepts(test: Test) -> bool:
+    """Whether a test wants several bits not all to be as it says, and there are packets of which they are not."""
+    read = _BITS.get(test.kind)
+    asked = None if read is None or test.operand is None else read(test.operand)
+    return test.negated and asked is not None and asked[0] != 0
+
+
 # --- rules -----------------------------------------------------------------------------------------------------
 
 
@@ -194,6 +204,7 @@ def asks_of(tests: Iterable[Test]) -> Asks:
     regions: dict[str, Region] = {}
     bits: dict[str, Bits] = {}
     others: set[Test] = set()
+    excepting: list[str] = []
     impossible, whole = False, True
     for test in tests:
         if (in_field := _region(test)) is not None:
@@ -208,8 +219,11 @@ def asks_of(tests: Iterable[Test]) -> Asks:
             impossible = impossible or not test.operand
         else:
             others.add(test)
-            whole = False
-    return Asks(regions, bits, frozenset(others), impossible, whole)
+            if _excepts(test):
+                excepting.append(test.kind)
+            else:
+                whole = False
+    return Asks(regions, bits, frozenset(others), tuple(excepting), impossible, whole)
 
 
 def _conflict(one: Bits, other: Bits) -> bool:
@@ -224,7 +238,13 @@ def meet(one: Asks, other: Asks) -> bool | None:
     """Whether some packet passes what both ask; None: that cannot be told."""
     if one.impossible or other.impossible or next(apart(one, other), None) is not None:
         return False
-    return True if one.whole and other.whole else None
+    return True if one.whole and other.whole and not _entangled(one, other) else None
+
+
+def _entangled(one: Asks, other: Asks) -> bool:
+    """Whether a field that is not to have some bits is asked for others as well: then perhaps none passes."""
+    asked = Counter((*one.excepting, *other.excepting, *one.bits, *other.bits))
+    return any(asked[kind] > 1 for kind in (*one.excepting, *other.excepting))
 
 
 def apart(one: Asks, other: Asks) -> Iterator[str]:

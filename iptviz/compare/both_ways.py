@@ -10,6 +10,7 @@ from iptviz.compare.sides import OneSide
 from iptviz.compare.telling import Rest, cases_of, contradicts_itself, differing, evened, unlike
 from iptviz.engine.chance import product, total
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.effects import UNKNOWN
 from iptviz.engine.fields import Field, interfaces, region_asked
 from iptviz.engine.host import UNKNOWN_HOST, Host
 from iptviz.engine.regions import Region, common, complement, region_of
@@ -19,7 +20,7 @@ from iptviz.paths.ends import End, Ended, Ends
 from iptviz.paths.model import ACCEPT, LOCAL
 from iptviz.paths.way import FirstPackets, Way
 from iptviz.records import NamedTuple
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +62,10 @@ class BothWays:
         self._client = client
         self._asked = asked
         self._granted = old.granted, new.granted
-        self.is_open = False
+        self.is_large = False
+        """Whether what is dropped would have to be added up over too many endpoints."""
+        self.decides_unseen = False
+        """Whether a chain decides that a side does not show."""
         regions = {**_usual_regions(client, asked.family), **client.regions}
         shared = Unknowns(asked.family, _with_interfaces(regions, asked.host), UNKNOWN_HOST)
         self._shared = shared
@@ -144,10 +148,14 @@ class BothWays:
 
     def _seen(self, side: int, leaf: int) -> int:
         """Return how connections end that nat has sent somewhere: leaves say `End`, as far as it is compared."""
-        leaf_of, says = self._diagrams.leaf, self._diagrams.says
-        return self._diagrams.replaced(
-            self._ends[side].of(leaf), lambda end: leaf_of(seen_of(says(end).end, self._asked))
-        )
+        diagrams = self._diagrams
+
+        def seen(leaf: int) -> int:
+            end = diagrams.says(leaf).end
+            self.decides_unseen |= end.outcome == UNKNOWN
+            return diagrams.leaf(seen_of(end, self._asked))
+
+        return diagrams.replaced(self._ends[side].of(leaf), seen)
 
     # --- where they differ --------------------------------------------------------------------------------------
 
@@ -165,7 +173,7 @@ class BothWays:
         for place in range(max(map(len, many.values()), default=0)):  # not added up: nobody knows
             at = {leaf: each[place] for leaf, each in many.items() if place < len(each)}
             narrowed = self._narrowed(self._where(where, at, _alike))
-            self.is_open |= bool(cases_of(self._shared, narrowed))
+            self.is_large |= bool(cases_of(self._shared, narrowed))
 
     def _by_endpoint(self, rest: Rest) -> list[Rest]:
         """Return what each side has for itself, by the endpoint that it is sent to."""
@@ -212,7 +220,7 @@ class BothWays:
             for leaf, inner in chosen.ends(self._ends[side].of(sent)).items():
                 says: Ended = self._diagrams.says(leaf)
                 found.setdefault(seen_of(says.end, self._asked), []).append((product(share, inner)[0], says))
-        for end, same in sorted(found.items(), key=lambda each: -total(share for share, _ in each[1])):
+        for end, same in sorted(found.items(), key=_in_order):
             by = [says.by for _, says in same]
             first = (
                 who.first([each.connection for each in by]) if end.outcome not in {ACCEPT, LOCAL} else None
@@ -221,6 +229,13 @@ class BothWays:
             endpoint = join_endpoint(end.address, end.port) if end.address else ""
             share = total(share for share, _ in same)
             yield Ending(share, end.outcome, endpoint, end.snat, end.reply, first, answer)
+
+
+def _in_order(ending: tuple[End, list[tuple[Fraction, Ended]]]) -> tuple[object, ...]:
+    """Sort endings by their shares, the greatest first, those of one share but for digits by endpoints."""
+    end, same = ending
+    share = float(total(share for share, _ in same))
+    return -round(share, 6), parse_network(end.address) or (), end.port or 0, end.outcome
 
 
 def _usual_regions(client: Client, family: str) -> dict[Field, Region]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.compare.both_ways import BothWays
 from iptviz.engine.condition import Assumption, Condition
+from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.clients import everybody
 from iptviz.records import NamedTuple
 
@@ -18,16 +19,21 @@ if TYPE_CHECKING:
     from iptviz.paths.clients import Asked, Client
 
 
+Open = Literal["chains not in the dump", "conditions that may be the same", "too many cases"]
+"""Why it may stay open whether connections fare alike: a chain decides that a dump does not show; each side has a
+condition, of which nobody knows whether they are one; what is dropped is not added up over many endpoints."""
+
+
 class Compared(NamedTuple):
     """What is found of connections to one address and port.
 
-    `is_open`: where nothing tells them apart, it is not known whether they fare alike, as what is dropped would
-    have to be added up over too many endpoints, or a question may be the same on both sides. `same` are
-    questions that both sides ask and nobody answers, taken to have one answer; `assumed` is taken for granted.
+    `open_by`: where nothing tells them apart, why it is not known whether they fare alike; None: they do. `same`
+    are questions that both sides ask and nobody answers, taken to have one answer; `assumed` is taken for
+    granted.
     """
 
     apart: Apart | None
-    is_open: bool
+    open_by: Open | None
     same: tuple[Condition, ...]
     assumed: When
 
@@ -43,15 +49,16 @@ def compared(
         TooLargeError: there are too many cases.
         PacketError: they cannot be followed, or too many different packets would have to be.
     """
-    found = Compared(None, is_open=False, same=(), assumed=())
+    found = Compared(None, None, (), ())
     for client in everybody(asked):
         own = _found(old, new, asked, client, sources, answers=answers)
         if own.rests_on_changes and own.apart is None:
             own = _found(old, new, asked, _usual(client), sources, answers=answers)
-            own = own._replace(is_open=own.is_open or own.rests_on_changes, assumed=(*own.assumed, *_USUAL))
+            changed: Open | None = "conditions that may be the same" if own.rests_on_changes else None
+            own = own._replace(open_by=own.open_by or changed, assumed=(*own.assumed, *_USUAL))
         found = Compared(
             own.apart,
-            found.is_open or own.is_open,
+            found.open_by or own.open_by,
             tuple(dict.fromkeys((*found.same, *own.same))),
             tuple(dict.fromkeys((*found.assumed, *own.assumed))),
         )
@@ -64,7 +71,7 @@ class _Found(NamedTuple):
     """As `Compared`, of one kind of client; `rests_on_changes`: something is asked that rules made unknown."""
 
     apart: Apart | None
-    is_open: bool
+    open_by: Open | None
     same: tuple[Condition, ...]
     assumed: When
     rests_on_changes: bool
@@ -75,21 +82,22 @@ def _found(
 ) -> _Found:
     """Compare for one kind of client; a case is found to be one by a packet of which all is known."""
     comparison = BothWays(old, new, asked, client, answers=answers)
-    apart, doubtful = None, False
+    apart: Apart | None = None
+    open_by: Open | None = None
     for chosen in comparison.cases(sources):
         tried = (
             BothWays(old, new, asked, known, answers=answers).apart() for known in chosen.clients(client)
         )
         apart = next(filter(None, tried), None)
-        if apart is not None:
+        if apart is not None and not any(end.outcome == UNKNOWN for end in (*apart.old, *apart.new)):
             break
-        doubtful = True
+        apart, open_by = None, "conditions that may be the same"
+    if comparison.decides_unseen:
+        open_by = "chains not in the dump"
+    elif comparison.is_large:
+        open_by = open_by or "too many cases"
     return _Found(
-        apart,
-        comparison.is_open or doubtful,
-        tuple(comparison.asked_by_both),
-        comparison.assumed,
-        comparison.rests_on_changes,
+        apart, open_by, tuple(comparison.asked_by_both), comparison.assumed, comparison.rests_on_changes
     )
 
 

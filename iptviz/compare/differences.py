@@ -24,9 +24,10 @@ PortProperty = Literal["affinity", "internal policy", "external policy", "source
 PropertyKind = FrontendProperty | PortProperty
 
 NotCompared = (
-    Literal["frontends", "endpoints", "shares", "port", "kind", "masquerade", "reached"] | PortProperty
+    Literal["services", "frontends", "endpoints", "shares", "port", "kind", "masquerade", "reached"]
+    | PortProperty
 )
-"""What may not be compared because one side does not tell it."""
+"""What may not be compared because one side does not tell it; of `services` it is open whether they are there."""
 
 
 class EndpointDifference(NamedTuple):

@@ -7,23 +7,14 @@ share, the source that it then has, and what becomes of the endpoint's answer.
 
 from __future__ import annotations
 
-import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.connections import compared
-from iptviz.compare.sides import SameLines, Side, hosts
+from iptviz.compare.connections import Open
+from iptviz.compare.pair import Key, Pair, frontends_of
 from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
-from iptviz.kube.frontends import CHAIN
-from iptviz.paths.alike import texts_beside_services
-from iptviz.paths.clients import Asked, is_untracked, pod_networks
-from iptviz.paths.shared import SharedPaths
-from iptviz.paths.survey import Survey
 from iptviz.progress import nobody, stepwise
 from iptviz.records import NamedTuple
-from iptviz.rules.unprinted import AS_PRINTED
-from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,16 +23,13 @@ if TYPE_CHECKING:
     from iptviz.compare.connections import Compared
     from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.engine.condition import Assumption, Condition, When
-    from iptviz.kube.frontend_answer import FrontendAnswer
-    from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
     from iptviz.progress import Progress
-    from iptviz.xtables.address import Network
 
-Unknown = Literal["too many cases", "cannot be followed", "not printed", "no dump"]
-"""Why it is not known whether connections are treated alike: there are too many cases to be compared; they cannot
-be followed through tables that no dump shows; a listing does not print all that its rules ask, or an address or
-port; a side has no dump of the family of addresses."""
+Unknown = Open | Literal["tables not in the dump", "not printed", "no dump of the family"]
+"""Why it is not known whether connections are treated alike: as `Open` says; they cannot be followed through
+tables that no dump shows; a listing does not print all that its rules ask, or an address or port; a side has no
+dump of the family of addresses."""
 
 
 class Difference(NamedTuple):
@@ -93,195 +81,8 @@ def equivalence(old: Sequence[Examined], new: Sequence[Examined], progress: Prog
         if mine and theirs:
             finding.compare(mine, theirs, progress)
         else:
-            finding.not_known("no dump", (each.text for each in _frontends((*mine, *theirs))))
+            finding.not_known("no dump of the family", (each.text for each in frontends_of((*mine, *theirs))))
     return finding.answer()
-
-
-class _At(NamedTuple):
-    """A frontend on one side, how it is answered there, and whose it is."""
-
-    frontend: Frontend
-    answer: FrontendAnswer
-    service: ServiceName
-
-
-_Key = tuple[str | None, int | None, str]
-
-
-def _frontends(sides: Iterable[Examined]) -> list[Frontend]:
-    return [answer.frontend for each in sides for port in each.ports for answer in port.answers]
-
-
-class _Node:
-    """One side's dumps of a family, with its frontends by where they are asked."""
-
-    def __init__(self, examined: Sequence[Examined], side: Side, both: Survey) -> None:
-        self.side = side
-        self._both = both
-        self.shared = SharedPaths(both, _most_ports(examined).rules)
-        self.at: dict[_Key, _At] = {}
-        for each in examined:
-            for port in each.ports:
-                for answer in port.answers:
-                    found = answer.frontend
-                    if found.kind != CHAIN:
-                        key = found.address, found.port, found.protocol
-                        self.at.setdefault(key, _At(found, answer, port.service))
-
-    def form(self, key: _Key, frontend: Frontend) -> tuple[object, tuple[str, ...]]:
-        """Return what is equal for frontends that are answered alike, None for no other; and its addresses."""
-        own = self.at.get(key)
-        if own is not None:
-            return self.shared.exact_form(own.answer)
-        alike = self._both.alike(pod_networks(self.side.dump, ()))
-        if self.shared.written(frontend) or not alike.is_known:
-            return None, ()
-        address = parse_network(frontend.address) if frontend.address else None
-        return ("none", frontend.protocol, alike.frontend(address, frontend.port)), (frontend.address or "",)
-
-    @cached_property
-    def beside(self) -> object:
-        """All rules but those of services alone, and the policies: what is equal where those decide alike."""
-        return [
-            (dump.backend, name, sorted(table.policies().items()), _by_chain(texts_beside_services(table)))
-            for dump in self.side.evidence.dumps
-            for name, table in sorted(dump.tables.items())
-            if table.rule_count or "DROP" in table.policies().values()
-        ]
-
-    @property
-    def is_printed(self) -> bool:
-        """Whether rules are shown with all that they ask."""
-        return not any(each.condition.kind == AS_PRINTED for each in self.side.granted)
-
-
-def _most_ports(examined: Sequence[Examined]) -> Examined:
-    return max(examined, key=lambda each: len(each.ports))
-
-
-_COUNTERS = re.compile(rb"^\[\d+:\d+\] ", re.MULTILINE)
-_CHAIN_OF = re.compile(rb"-A (\S+)")
-
-
-def _by_chain(texts: Iterable[bytes]) -> dict[bytes, list[bytes]]:
-    """Return the rules of each chain in order, without counters."""
-    chains: dict[bytes, list[bytes]] = {}
-    for text in texts:
-        for line in _COUNTERS.sub(b"", text).splitlines():
-            found = _CHAIN_OF.match(line)
-            chains.setdefault(found[1] if found else b"", []).append(line)
-    return chains
-
-
-class _Pair:
-    """Two sides of one family, and what was found of their frontends."""
-
-    def __init__(self, old: Sequence[Examined], new: Sequence[Examined]) -> None:
-        self.lines = SameLines()
-        told = hosts(*(_most_ports(each).evidence.host for each in (old, new)))
-        self.set_aside = told.set_aside
-        sides = [
-            Side(_most_ports(each).dump, _most_ports(each).evidence, host, self.lines)
-            for each, host in ((old, told.old), (new, told.new))
-        ]
-        dumps = tuple(dump for side in sides for dump in side.evidence.dumps)
-        both = Survey(sides[0].dump, sides[0].evidence._replace(dumps=dumps))
-        self._nodes = tuple(_Node(each, side, both) for each, side in zip((old, new), sides, strict=True))
-        self._alike_beside = told.old == told.new
-        self._found: dict[object, tuple[Compared | TooLargeError | PacketError, _Key]] = {}
-
-    @property
-    def keys(self) -> list[_Key]:
-        """Where the frontends of either side are asked."""
-        return list(dict.fromkeys(key for node in self._nodes for key in node.at))
-
-    def first(self, key: _Key) -> _At:
-        """Return a frontend as the first side has it that has it."""
-        return next(node.at[key] for node in self._nodes if key in node.at)
-
-    @cached_property
-    def is_printed(self) -> bool:
-        """Whether both sides show all that rules ask."""
-        return all(node.is_printed for node in self._nodes)
-
-    @cached_property
-    def _same_beside(self) -> bool:
-        return self._alike_beside and self._nodes[0].beside == self._nodes[1].beside
-
-    def compared(self, key: _Key) -> tuple[Compared, _Key]:
-        """Return what is found of a frontend, and the first frontend of which the same was found.
-
-        Raises:
-            TooLargeError: there are too many cases.
-            PacketError: connections cannot be followed.
-        """
-        frontend = self.first(key).frontend
-        alike = self._alike_key(key, frontend)
-        found = self._found.get(alike) if alike is not None else None
-        if found is None:
-            found = self._compare(key, frontend), key
-            if alike is not None:
-                self._found[alike] = found
-        if not isinstance(found[0], tuple):
-            raise found[0]
-        return found[0], found[1]
-
-    def _compare(self, key: _Key, frontend: Frontend) -> Compared | TooLargeError | PacketError:
-        old, new = self._nodes
-        try:
-            return compared(old.side, new.side, self._asked(key, frontend))
-        except (TooLargeError, PacketError) as refused:
-            return refused
-
-    def _alike_key(self, key: _Key, frontend: Frontend) -> object:
-        """Return what is equal for frontends of which the same is found; None: for no other.
-
-        Addresses are alike that the rules of neither side tell apart.
-        """
-        if all(key in node.at for node in self._nodes):
-            old, new = (node.shared.written(frontend) for node in self._nodes)
-            if old == new and self._same_beside:
-                return "same rules", frontend.kind, frontend.protocol
-            if old == new:
-                mine, _ = self._nodes[0].form(key, frontend)
-                return mine and (mine, tuple(self._taken(frontend)))
-        (mine, addresses), (theirs, others) = (node.form(key, frontend) for node in self._nodes)
-        if mine is None or theirs is None:
-            return None
-        places = tuple(addresses.index(each) if each in addresses else -1 for each in others)
-        return mine, theirs, places, tuple(self._taken(frontend))
-
-    def _asked(self, key: _Key, frontend: Frontend) -> Asked:
-        dumps = [node.side.dump for node in self._nodes]
-        chains = [(at.answer.chain,) if at and at.answer.chain else () for at in self._both(key)]
-        networks = [net for each in zip(dumps, chains, strict=True) for net in pod_networks(*each)]
-        local = self._is_untracked(frontend.address)
-        host, taken = self._nodes[0].side.host, self._taken(frontend)
-        family = dumps[0].family
-        return Asked(frontend, family, list(dict.fromkeys(networks)), host, local, taken)
-
-    def _both(self, key: _Key) -> list[_At | None]:
-        return [node.at.get(key) for node in self._nodes]
-
-    def _taken(self, frontend: Frontend) -> list[Network]:
-        """Return services' addresses that have the port of a node port, on either side."""
-        if frontend.address is not None:
-            return []
-        return self._addresses.get((frontend.port, frontend.protocol), [])
-
-    @cached_property
-    def _addresses(self) -> dict[tuple[int | None, str], list[Network]]:
-        """The addresses of services by port and protocol, but for those of the node itself."""
-        host = self._nodes[0].side.host
-        found: dict[tuple[int | None, str], list[Network]] = {}
-        for address, port, protocol in self.keys:
-            network = parse_network(address) if address else None
-            if network is not None and host.is_local(network) is None and not self._is_untracked(address):
-                found.setdefault((port, protocol), []).append(network)
-        return found
-
-    def _is_untracked(self, address: str | None) -> bool:
-        return address is not None and any(is_untracked(node.side.dump, address) for node in self._nodes)
 
 
 class _Finding:
@@ -289,7 +90,7 @@ class _Finding:
 
     def __init__(self) -> None:
         self._compared = 0
-        self._different: dict[_Key, Difference] = {}
+        self._different: dict[Key, Difference] = {}
         self._unknown: dict[Unknown, dict[str, None]] = {}
         self._assumed: dict[Assumption, None] = {}
         self._same: dict[Condition, None] = {}
@@ -314,7 +115,7 @@ class _Finding:
 
     def compare(self, old: Sequence[Examined], new: Sequence[Examined], progress: Progress) -> None:
         """Compare the frontends of dumps of one family."""
-        pair = _Pair(old, new)
+        pair = Pair(old, new)
         self._aside.update(dict.fromkeys(pair.set_aside))
         for key in stepwise(pair.keys, _COMPARING, progress, 0.0, 1.0):
             frontend = pair.first(key).frontend
@@ -326,16 +127,16 @@ class _Finding:
             except TooLargeError:
                 self.not_known("too many cases", [frontend.text])
             except PacketError:
-                self.not_known("cannot be followed", [frontend.text])
+                self.not_known("tables not in the dump", [frontend.text])
 
-    def _note(self, pair: _Pair, key: _Key, found: Compared, first: _Key) -> None:
+    def _note(self, pair: Pair, key: Key, found: Compared, first: Key) -> None:
         service, frontend = pair.first(key).service, pair.first(key).frontend.text
         self._compared += 1
         self._assumed |= dict.fromkeys(found.assumed)
         self._same |= dict.fromkeys(map(pair.lines.shown, found.same))
         if found.apart is None:
-            if found.is_open:
-                self.not_known("too many cases", [frontend])
+            if found.open_by is not None:
+                self.not_known(found.open_by, [frontend])
         elif first in self._different:
             known = self._different[first]
             self._different[first] = known._replace(alike=(*known.alike, frontend))

@@ -16,7 +16,7 @@ from iptviz.compare.shares import are_even, are_told, by_text, differ, differing
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from iptviz.compare.differences import EndpointKind, NotCompared, PortDifference, PropertyKind, Value
     from iptviz.compare.form import EndpointForm, FrontendForm
@@ -101,9 +101,14 @@ def _as_chosen(own: FrontendForm, other: FrontendForm) -> tuple[EndpointForm, ..
         return own.endpoints
     chosen = frozenset(by_text(other.endpoints))
     allowed = [frozenset(by_text(own.endpoints)), *own.choices]
-    if chosen in allowed or (own.may_be_fewer and any(chosen <= each for each in allowed)):
+    if chosen in allowed or (_may_be_fewer(own, chosen) and any(chosen <= each for each in allowed)):
         return evened(tuple(by_text(other.endpoints).values()))
     return own.endpoints
+
+
+def _may_be_fewer(own: FrontendForm, chosen: Collection[object]) -> bool:
+    """Whether some endpoints alone would be right, of those chosen; none at all is so for a policy Local."""
+    return own.may_be_fewer and bool(chosen or own.local_only)
 
 
 def _moved(
@@ -114,24 +119,30 @@ def _moved(
     What a side may have beyond what it tells is not said to have come or gone.
     """
     gone = {text: end for text, end in old.items() if text not in new}
-    for text, end in new.items():
-        if text not in old:
-            same = next((key for key, other in gone.items() if other.address == end.address), None)
-            before = None if same is None else gone.pop(same)
-            if before is not None or not (_may_have_more(pair.old) or pair.new.may_be_fewer):
-                yield before, end
-    if not _may_have_more(pair.new) and not pair.old.may_be_fewer:
+    come = {text: end for text, end in new.items() if text not in old}
+    hides_old, hides_new = ("endpoints" in form.untold for form in pair)
+    for one, other in [] if hides_old or hides_new else list(_of_one_address(gone, come)):
+        yield gone.pop(one), come.pop(other)
+    if not hides_old and not _may_be_fewer(pair.new, old):
+        yield from ((None, end) for end in come.values())
+    if not hides_new and not _may_be_fewer(pair.old, new):
         yield from ((end, None) for end in gone.values())
+
+
+def _of_one_address(gone: Endpoints, come: Endpoints) -> Iterator[tuple[str, str]]:
+    """Yield what went and what came at the same address."""
+    by_address: dict[str, list[str]] = {}
+    for text, end in gone.items():
+        by_address.setdefault(end.address, []).append(text)
+    for text, end in come.items():
+        if by_address.get(end.address):
+            yield by_address[end.address].pop(0), text
 
 
 def _kind_of_move(old: EndpointForm | None, new: EndpointForm | None) -> EndpointKind:
     if old is None:
         return "endpoint added"
     return "endpoint removed" if new is None else "endpoint port"
-
-
-def _may_have_more(form: FrontendForm) -> bool:
-    return "endpoints" in form.untold
 
 
 # --- the rest ------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from iptviz.compare.differences import (
 )
 from iptviz.compare.form import FrontendForm
 from iptviz.compare.frontends import FrontendPair, frontend_differences
+from iptviz.compare.hiding import NOTHING_HIDDEN
 from iptviz.compare.matching import matched_frontends, matched_ports
 from iptviz.kube.frontends import CHAIN
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from iptviz.compare.differences import NotCompared, PortDifference, PortProperty, Value
     from iptviz.compare.form import PortForm
+    from iptviz.compare.hiding import Sides
 
 _ORDER = (
     "reached", "frontend removed", "endpoint removed", "endpoint port", "endpoint added", "verdict", "leftover",
@@ -34,18 +36,24 @@ _ORDER = (
 _PLACES = {kind: place for place, kind in enumerate(_ORDER)}
 
 
-def compared(old: Iterable[PortForm], new: Iterable[PortForm]) -> PortChanges:
-    """Return what differs between the service ports of two rule sets, matched by name, else by hash or place."""
+def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = NOTHING_HIDDEN) -> PortChanges:
+    """Return what differs between the service ports of two rule sets, matched by name, else by hash or place.
+
+    `hiding` is what either side may have and not show: that it lacks it is not said.
+    """
     both, removed, added = matched_ports(old, new)
     unlike = [pair for pair in both if not _are_alike(*pair)]
-    untold = Counter(what for pair in unlike for what in not_compared(*pair))
-    changed = (ChangedPort(*pair, tuple(differences(*pair))) for pair in unlike)
+    untold = Counter(what for pair in unlike for what in not_compared(*pair, hiding))
+    gone = tuple(port for port in removed if not hiding[1].port(port))
+    come = tuple(port for port in added if not hiding[0].port(port))
+    untold["services"] = len(removed) - len(gone) + len(added) - len(come)
+    changed = (ChangedPort(*pair, tuple(differences(*pair, hiding))) for pair in unlike)
     return PortChanges(
-        added=tuple(added),
-        removed=tuple(removed),
+        added=come,
+        removed=gone,
         changed=tuple(port for port in changed if port.differences),
         compared=len(both),
-        not_compared=dict(untold),
+        not_compared=dict(+untold),
     )
 
 
@@ -68,24 +76,46 @@ _LAST = FrontendForm._fields.index("reached") + 1
 """Fields behind this do not say what a frontend does."""
 
 
-def differences(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
+def differences(old: PortForm, new: PortForm, hiding: Sides = NOTHING_HIDDEN) -> Iterator[PortDifference]:
     """Yield all in which a service port differs, the worst first; frontends that differ alike together."""
-    found = [*_of_frontends(old, new), *_of_port(old, new)]
+    found = [one for one in _seeming(old, new) if not _may_be_hidden(one, hiding)]
     if any(one.kind in _POLICIES for one in found):
         found = [one for one in found if one.kind != "local only"]  # that is what the policy means
     yield from sorted(_joined(found), key=lambda one: _PLACES[one.kind])
 
 
-def not_compared(old: PortForm, new: PortForm) -> Iterator[NotCompared]:
+def not_compared(old: PortForm, new: PortForm, hiding: Sides = NOTHING_HIDDEN) -> Iterator[NotCompared]:
     """Yield what is not compared of a port or of one of its frontends, as one side does not tell it."""
     for pair in matched_frontends(old.frontends, new.frontends)[0]:
         yield from FrontendPair(*pair).untold()
     if _is_of_excerpt(old) or _is_of_excerpt(new):
         yield "frontends"
-    if (
-        old.has_endpoints and new.has_endpoints
-    ):  # else there is nothing that could show them, nor that needs them
+    if old.has_endpoints and new.has_endpoints:  # without any, no rule shows these, and none needs to
         yield from (kind for kind, told, _ in _PROPERTIES if told(old) != told(new))
+    if hiding is not NOTHING_HIDDEN:
+        yield from (_HIDDEN[one.kind] for one in _seeming(old, new) if _may_be_hidden(one, hiding))
+
+
+def _seeming(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
+    """Yield what differs if both sides hide nothing."""
+    yield from _of_frontends(old, new)
+    yield from _of_port(old, new)
+
+
+_HIDDEN: dict[str, NotCompared] = {
+    "frontend removed": "frontends",
+    "frontend added": "frontends",
+    "health check": "health check",
+}
+"""What is not compared, by the difference that is not told."""
+
+
+def _may_be_hidden(one: PortDifference, hiding: Sides) -> bool:
+    """Whether a side that seems to lack something may have it."""
+    sides = [side for side, value in zip(hiding, (one.old, one.new), strict=True) if value is None]
+    if isinstance(one, FrontendDifference):
+        return any(side.frontend(form) for side in sides for form in one.frontends)
+    return one.kind == "health check" and any(side.health_checks for side in sides)
 
 
 # --- frontends -----------------------------------------------------------------------------------------------

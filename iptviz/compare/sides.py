@@ -166,6 +166,11 @@ class Hosts(NamedTuple):
     new: Host
     set_aside: tuple[str, ...]
 
+    @property
+    def are_same(self) -> bool:
+        """Whether sets, lists and settings have the same contents, too."""
+        return all(getattr(self.old, name) == getattr(self.new, name) for name in _NAMED)
+
 
 _OWN = ("local", "interfaces", "addresses", "routes")
 _LABELS = {"local": "addresses of the node", "addresses": "addresses of interfaces"}

@@ -9,7 +9,7 @@ from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.engine.fields import FIELD_KINDS
 from iptviz.engine.nodes import EITHER, MIX, TooLargeError, least
-from iptviz.engine.regions import common, region_of, touches
+from iptviz.engine.regions import common, meets, region_of, touches
 from iptviz.kube.balance import balance_of
 from iptviz.records import NamedTuple
 
@@ -105,19 +105,21 @@ def differing(
 
 
 def cases_of(unknowns: Unknowns, number: int) -> list[Regions]:
-    """Return a few cases in which a diagram is true, those of the fewest questions first; none where it never is.
+    """Return a few cases in which a diagram is true, the plainest first; none where it never is.
 
     A case is the values of fields, by their ranks.
 
     Raises:
         TooLargeError: there are too many ways to look at.
     """
-    found: list[tuple[tuple[bool, int, int], int, Regions]] = []
+    found: list[tuple[tuple[bool, int, int, int], int, Regions]] = []
     for regions in _true_ways(unknowns, number):
         fields = {unknowns.fields[rank]: region for rank, region in regions.items()}
         if unknowns.possible(fields):
             own = sum(field.kind not in FIELD_KINDS or field.since is not None for field in fields)
-            found.append(((contradicts_itself(unknowns, regions), own, len(fields)), len(found), regions))
+            unusual = sum(not meets(region, unknowns.unnamed(rank)) for rank, region in regions.items())
+            key = contradicts_itself(unknowns, regions), own, unusual, len(fields)
+            found.append((key, len(found), regions))
             if len(found) >= _ENOUGH:
                 break
     return [regions for _, _, regions in sorted(found)[:MOST_CASES]]

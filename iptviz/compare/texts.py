@@ -131,7 +131,12 @@ def same_but_for_digits(one: bytes, other: bytes) -> bool:
 
 
 def _share_of_lines(found: re.Match[bytes]) -> bytes:
-    return without_digits(f"--probability {found[0].decode()}").encode()
+    return _without_digits(found[0])
+
+
+@cache
+def _without_digits(probability: bytes) -> bytes:
+    return without_digits(f"--probability {probability.decode()}").encode()
 
 
 def same_shares(one: str, other: str) -> bool:

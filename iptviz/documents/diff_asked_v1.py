@@ -28,6 +28,7 @@ def packet_shape(fates: PacketFates) -> Shape:
         "new": new["outcomes"],
         "packet": new["packet"],
         "hook": fates.new.hook,
+        "same": [condition.question for condition in fates.same],
         "set_aside": list(fates.set_aside),
     }
 
@@ -57,6 +58,7 @@ def equivalent_shape(found: Equivalence) -> Shape:
         "different": list(map(_difference, found.different)),
         "not_known": [{"why": one.why, "frontends": list(one.frontends)} for one in found.not_known],
         "assumed": list(map(condition_shape, found.assumed)),
+        "same": [condition.question for condition in found.same],
         "set_aside": list(found.set_aside),
     }
 

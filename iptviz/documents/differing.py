@@ -69,7 +69,7 @@ def _fare(fare: Fare, *, with_shares: bool) -> str:
         least, most = percent(fare.at_least), percent(fare.at_most)
         shares = f" ({least})" if least == most else f" ({least} to {most}, by client)"
     why = f": {failure_text(fare.failures[0])}" if fare.failures else ""
-    by = [place_of(each.by) for each in fare.rewrites]
+    by = [place_of(each.by) + (f" when {clauses(each.when)}" if each.when else "") for each in fare.rewrites]
     source = f", source rewritten by {by[0]}{f' and {len(by) - 1} more' if len(by) > 1 else ''}" if by else ""
     return f"{fare.word}{shares}{why}{source}"
 

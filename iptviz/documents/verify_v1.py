@@ -34,7 +34,7 @@ def document(result: VerifyResult) -> Shape:
             for difference in answer.differences
         ],
         "ignored": [{"service": service, "reason": reason} for service, reason in result.ignored],
-        "notes": [note for answer in result.answers for note in sentences(answer.notes)],
+        "notes": sentences(result.all_notes),
         "findings": [
             finding | number_shape(result.snapshot, answer.dump)
             for answer in result.answers

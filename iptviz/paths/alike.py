@@ -80,6 +80,12 @@ class Alike:
             -1 if port is None else bisect_right(ports, port),
         )
 
+    def names(self, address: Network) -> bool:
+        """Whether a rule that is not about one frontend alone may name an address."""
+        addresses = self._beside_services[0]
+        place = bisect_right(addresses, address.value)
+        return place > 0 and addresses[place - 1] == address.value
+
     @cached_property
     def _after_nat(self) -> tuple[list[int], list[int]]:
         return self._cuts({**_DISPATCHING, "filter": _NONE})

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from iptviz.cluster.api import ApiCluster, ApiEndpoint
+    from iptviz.cluster.api import ApiCluster
+    from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.compare.differences import PortDifference, Value
     from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
     from iptviz.dump.rule import Rule
-    from iptviz.kube.service_ports import ServicePort
     from iptviz.supplied.pods import Pod
 
 Why = Literal["", "not-ready", "other-node", "other-zone"]
@@ -69,27 +69,22 @@ class Comparison:
             "missing-service", wanted.name, wanted.protocol, "", texts, "", None, of=_named(wanted)
         )
 
-    def extra_service(self, have: PortForm, port: ServicePort, reason: str) -> Difference:
+    def extra_service(self, have: PortForm, reason: str) -> Difference:
         """Return the difference of a service port that the API does not have, or that is to be ignored: why."""
-        why, rule = f"ignored: {reason}" if reason else "", port.usual.frontend.rule
+        why, rule = f"ignored: {reason}" if reason else "", have.usual.rule
         at = have.usual.text
         return Difference("extra-service", have.name, have.protocol, "", why, at, rule, of=have.service)
 
-    def rows(
-        self, wanted: PortForm, have: PortForm, port: ServicePort, skipped: Collection[str] = ()
-    ) -> Iterator[Difference]:
+    def rows(self, wanted: PortForm, have: PortForm, skipped: Collection[str] = ()) -> Iterator[Difference]:
         """Yield all in which a service port differs from what it should be.
 
-        `port` is what `have` is the form of. Frontends of the `skipped` kinds may rightly be missing.
+        What is of the `skipped` kinds may rightly be missing: frontends, or what a difference is about.
         """
         found = [one for one in differences(wanted, have) if _counts(one, wanted, skipped)]
         policies = {one.kind for one in found}
-        rules = {answer.frontend.rule.line: answer.frontend.rule for answer in port.answers}
         for one in _joined(one for each in found for one in _ungoverned(each, policies)):
             at = one.frontends[0] if one.frontends else have.usual
-            base = Difference(
-                "", have.name, have.protocol, "", "", "", rules.get(at.line or 0), of=have.service
-            )
+            base = Difference("", have.name, have.protocol, "", "", "", at.rule, of=have.service)
             yield from (self._with_pod(row, one, wanted) for row in _rows(one, base))
 
     def _with_pod(self, row: Difference, one: PortDifference | _Shares, wanted: PortForm) -> Difference:
@@ -151,7 +146,7 @@ def _counts(one: PortDifference, wanted: PortForm, skipped: Collection[str]) -> 
         # Up to 1.13 nothing was written of some frontends of a service without endpoints.
         return one.old.kind not in skipped and (wanted.has_endpoints or one.old.kind == "cluster-ip")
     if one.kind == "health check":
-        return one.new is not None  # up to 1.20 no rule showed it
+        return one.new is not None or one.kind not in skipped
     return one.kind in _KINDS and not (isinstance(one, EndpointDifference) and one.follows)
 
 

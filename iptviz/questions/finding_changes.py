@@ -62,7 +62,7 @@ def _cause(finding: Finding) -> Hashable:
 
 
 def _matched_with_several(old: list[Finding], new: list[Finding]) -> _Matched:
-    """Match what is found of several services at once with what is found of one that is left, or was the first."""
+    """Match what is found of several services at once with what is found of one that is left or came first."""
     several, single = _split(old)
     several, new, fewer = _matched(several, new, _kind)
     joined, new = _split(new)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.era import mode_remark
 from iptviz.checks.wording import sentence
+from iptviz.compare.hiding import Hiding
 from iptviz.errors import DumpError
 from iptviz.intake.remark import remark
 from iptviz.kube.mode import PROXY_MODES, mode_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Item
+    from iptviz.compare.hiding import Sides
     from iptviz.dump.model import Dump
 
     Pair = tuple[Dump, Dump]
@@ -98,6 +100,12 @@ def _without(node: Snapshot, kinds: set[str]) -> Snapshot:
         return node
     kept = (piece for piece in node.evidence if piece.kind not in kinds)
     return Snapshot(node.dumps, kept, name=node.name, problems=node.problems)
+
+
+def hiding_of(nodes: tuple[Snapshot, Snapshot], pair: tuple[Dump, Dump]) -> Sides:
+    """Return what each of two dumps of nodes may have and does not show."""
+    old, new = (Hiding(dump, node.unseen_tables(dump)) for node, dump in zip(nodes, pair, strict=True))
+    return old, new
 
 
 def services_in(pair: Pair) -> Iterator[Item]:

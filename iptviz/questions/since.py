@@ -13,7 +13,7 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import as_snapshot
 from iptviz.paths.fares import reached_in
-from iptviz.questions.pairing import with_shared_evidence
+from iptviz.questions.pairing import hiding_of, with_shared_evidence
 from iptviz.questions.ways import Beside, evidence_of
 
 if TYPE_CHECKING:
@@ -35,11 +35,9 @@ def changes_since(
     """Return what differs of the service ports that are traced, between an older dump of a node and one now."""
     names = {one.service.text for one in traced if one.service.text}
     chains = {chain for one in traced for chain in one.chains}
-    old, new = (
-        _forms(node, dump, names, chains)
-        for node, dump in zip(with_shared_evidence(*nodes)[:2], dumps, strict=True)
-    )
-    return compared(old, new)
+    before, after, _ = with_shared_evidence(*nodes)
+    old, new = (_forms(node, dump, names, chains) for node, dump in zip((before, after), dumps, strict=True))
+    return compared(old, new, hiding_of((before, after), dumps))
 
 
 def _forms(

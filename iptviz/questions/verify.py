@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks import reading
 from iptviz.checks.against_api import Differing, difference
 from iptviz.checks.era import mode_remark
-from iptviz.checks.finding import findings_among
+from iptviz.checks.finding import distinct, findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.usable import place_of, rests_on_hints
+from iptviz.compare.hiding import Hiding
 from iptviz.compare.matching import matched_ports
 from iptviz.compare.of_api import ANY_RELEASE, forms_of_api
 from iptviz.compare.of_rules import forms_of
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
     from iptviz.compare.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.kube.releases import Releases
-    from iptviz.kube.service_ports import ServicePort
     from iptviz.supplied.files import FileArgument
 
-_EXTERNAL_IP, _EXTERNAL_IPS_OFF = "external-ip", 40
+_EXTERNAL_IP, _EXTERNAL_IPS_OFF, _HEALTH_CHECKS = "external-ip", 40, 21
 _COMPARED = {"iptables", "flushed", "none"}
 """Modes in which services would be in the rules that are there."""
 
@@ -64,6 +64,11 @@ class VerifyResult(NamedTuple):
     def answers(self) -> tuple[VerifyResult, ...]:
         """This answer and those of other dumps of the node."""
         return (self, *self.others)
+
+    @property
+    def all_notes(self) -> tuple[Item, ...]:
+        """The notes of all answers; what several say is told once."""
+        return distinct(note for answer in self.answers for note in answer.notes)
 
     @property
     def differs(self) -> bool:
@@ -164,15 +169,14 @@ def _verify(dump: Dump, comparison: Comparison) -> VerifyResult:
 
 
 class _Sides(NamedTuple):
-    """The service ports of API and dump: what both have, each alone, and what the forms of the dump are made of.
+    """The service ports of API and dump: what both have, and each alone.
 
-    `skipped` are kinds of frontends that this kube-proxy may rightly write for none.
+    `skipped` are kinds of frontends, and of differences, of which this kube-proxy may rightly write nothing.
     """
 
     both: list[tuple[PortForm, PortForm]]
     missing: list[PortForm]
     extra: list[PortForm]
-    ports: dict[int, ServicePort]
     skipped: frozenset[str]
 
 
@@ -181,13 +185,19 @@ def _sides(dump: Dump, comparison: Comparison) -> _Sides:
     version = {"ipv4": 4, "ipv6": 6}[dump.family]
     wanted = list(forms_of_api(comparison.cluster, version, comparison.node, releases))
     candidates = [Candidate(*port.service[:3]) for port in wanted]
-    ports = service_ports(DispatchingRules(dump), Naming(dump, candidates))
-    found = forms_of(dump, ports)
-    made_of = dict(zip(map(id, found), ports, strict=True))
-    return _Sides(*matched_ports(wanted, found), made_of, _skipped(found, releases))
+    found = forms_of(dump, service_ports(DispatchingRules(dump), Naming(dump, candidates)))
+    skipped = _unwritten_frontends(found, releases) | _unwritten_health_checks(dump, releases)
+    return _Sides(*matched_ports(wanted, found), skipped)
 
 
-def _skipped(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
+def _unwritten_health_checks(dump: Dump, releases: Releases) -> frozenset[str]:
+    """Return what stands for health checks, if there may rightly be no rule for them: there is one since 1.21."""
+    hiding = Hiding(dump, as_snapshot(dump).unseen_tables(dump))
+    is_due = releases and min(releases) >= _HEALTH_CHECKS and not hiding.health_checks
+    return frozenset() if is_due else frozenset({"health check"})
+
+
+def _unwritten_frontends(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
     """Return which frontends may be missing: kube-proxy writes no external IPs without AllowServiceExternalIPs.
 
     That gate is there since 1.36 and off since 1.40 (KEP-5707). Where one external IP is written, it is on.
@@ -211,9 +221,9 @@ def _differences(sides: _Sides, comparison: Comparison) -> Iterator[Difference]:
     rows = [comparison.missing_service(wanted) for wanted in sides.missing]
     for have in sides.extra:
         reason = reasons.get("/".join(have.service[:2]), "")
-        rows.append(comparison.extra_service(have, sides.ports[id(have)], reason))
+        rows.append(comparison.extra_service(have, reason))
     for wanted, have in sides.both:
-        rows += comparison.rows(wanted, have, sides.ports[id(have)], sides.skipped)
+        rows += comparison.rows(wanted, have, sides.skipped)
     yield from sorted(rows, key=lambda row: (*row.of[:3], row.protocol))
 
 
@@ -242,12 +252,27 @@ def _notes(dump: Dump, sides: _Sides, comparison: Comparison) -> Iterator[Item]:
         yield remark("policies-need-node")
     if _hides_zone(cluster, node):
         yield remark("hints-need-zone", node=node)
-    cut = [f"{service.namespace}/{service.name}" for service in cluster.services if service.endpoints_cut]
-    if cut:
-        yield remark("endpoints-cut", services=tuple(cut))
+    yield from _left_open(cluster, sides)
     skipped = sum(frontend.kind in sides.skipped for port in _wanted(sides) for frontend in port.frontends)
     if skipped:
         yield remark("external-ips-not-written", count=skipped)
+
+
+def _left_open(cluster: ApiCluster, sides: _Sides) -> Iterator[Item]:
+    """Yield what the objects leave open, though they seem to tell it."""
+    names = {service: f"{service.namespace}/{service.name}" for service in cluster.services}
+    if cut := tuple(names[service] for service in names if service.endpoints_cut):
+        yield remark("endpoints-cut", services=cut)
+    less = {names[service] for service in names if service.by_endpoints and not service.endpoints_cut}
+    found = dict.fromkeys("/".join(port.service[:2]) for port in _wanted(sides) if _is_open(port))
+    if open_ones := tuple(name for name in found if name in less):
+        yield remark("endpoints-tell-less", services=open_ones)
+    for kind, count in cluster.full_chunks:
+        yield remark("list-may-be-cut", objects=kind, count=count)
+
+
+def _is_open(port: PortForm) -> bool:
+    return any(frontend.untold or frontend.may_be_fewer for frontend in port.frontends)
 
 
 def _wanted(sides: _Sides) -> Iterator[PortForm]:

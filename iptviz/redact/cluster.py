@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iptviz.cluster.api import ApiCluster, ApiEndpoint, ApiPort, ApiService
+    from iptviz.cluster.api import ApiCluster, ApiPort, ApiService
+    from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.redact.dump import Redactor
     from iptviz.supplied.pods import Pod
 

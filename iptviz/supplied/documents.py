@@ -63,6 +63,18 @@ def text_of(item: JsonObject, key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def texts_of(item: JsonObject, key: str) -> tuple[str, ...]:
+    """Return the texts of the list that a field holds."""
+    value = item.get(key)
+    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
+
+
+def number_of(item: JsonObject, key: str) -> int | None:
+    """Return the whole number that a field holds; None where it holds none."""
+    value = item.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
 def _json(text: str, source: str, hint: str) -> Iterator[object]:
     """Yield the documents of JSON, one behind the other as several commands write them into one file."""
     import json

@@ -21,8 +21,9 @@ def answer_of(text: str, source: str, hint: str) -> str:
     Raises:
         DumpError: one of them is an error. What kubectl had until then it prints as if that were all.
     """
-    for message in _MESSAGE.finditer(text):
+    messages = list(_MESSAGE.finditer(text))
+    for message in messages:
         if message["failed"]:
             place = SourceLine(source, text.count("\n", 0, message.start()) + 1)
             raise place.error(f"kubectl failed, and may not have listed all: {quoted(message[0])}", hint)
-    return _MESSAGE.sub("", text)
+    return _MESSAGE.sub("", text) if messages else text

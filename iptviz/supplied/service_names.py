@@ -52,7 +52,7 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
 
 
 def _of_lines(text: str, source: str) -> Iterator[Candidate]:
-    """Yield the services of lines, or of tables: one of several kinds has the kind before names (`service/web`)."""
+    """Yield the services of lines or tables: several kinds in one have theirs before names (`service/web`)."""
     in_table = False
     for place, line in places(text, source):
         words = line.split()

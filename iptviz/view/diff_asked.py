@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from iptviz.compare.endings import Ending, TellingPacket
     from iptviz.compare.equivalence import Difference, Equivalence
     from iptviz.compare.packets import Parting
+    from iptviz.engine.condition import Condition
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
     from iptviz.questions.diff import DiffResult
@@ -73,6 +74,8 @@ def _packet_parts(fates: PacketFates, *, fold: bool) -> Iterator[Block]:
     elif fates.differs is False:
         yield Heading("Its fate on both sides")
         yield _lines(tuple(_outcomes("", fates.new.outcomes, fold=fold)))
+    if fates.same:
+        yield _facts(Fact("Same on both", printable(_asked_alike(fates.same)), kind="assumed"))
     if fates.set_aside:
         yield _facts(Fact("Left open", printable(_aside(fates.set_aside)), kind="depends"))
 
@@ -159,7 +162,7 @@ def _place(one: Difference) -> str:
 
 def _packet(packet: TellingPacket) -> str:
     """Return a packet in words: where it comes from and goes to."""
-    source = f"{packet.source}{_port(packet.source_port)}"
+    source = f"{packet.source or 'an address of the node'}{_port(packet.source_port)}"
     destination = f"{packet.destination or 'an address of the node'}{_port(packet.destination_port)}"
     come = (
         "sent by the node"
@@ -206,8 +209,15 @@ def _of_equivalence(found: Equivalence, more: int, *, fold: bool) -> Iterator[Fa
         yield Fact("Not known", printable(f"{one.why}: {names}"), kind="depends")
     if found.assumed:
         yield Fact("Assumed", printable(clauses(found.assumed)), kind="assumed")
+    if found.same:
+        yield Fact("Same on both", printable(_asked_alike(found.same)), kind="assumed")
     if found.set_aside:
         yield Fact("Left open", printable(_aside(found.set_aside)), kind="depends")
+
+
+def _asked_alike(same: Sequence[Condition]) -> str:
+    """Return the questions that both sides ask and nobody answers."""
+    return ", ".join(condition.question for condition in same)
 
 
 def _aside(names: Sequence[str]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.wording import sentence
+from iptviz.kube.families import ENDPOINT_CHAIN, ENTRY_CHAINS, SERVICE_CHAINS, beginning_of
 from iptviz.questions.diff import tells
 from iptviz.questions.wanted import INFO
 from iptviz.view.changes import ChangeLine, apart, line
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from iptviz.questions.diff import PairDiff
     from iptviz.questions.finding_changes import FindingChanges
     from iptviz.view.changes import Sign
+
+    Kind = Literal["added", "removed", "changed"]
+    Alike = dict[tuple[str, str, Kind], list[ChainChange]]
 
 _MOST_CHAINS = 30
 _MOST_RULES = 10
@@ -44,12 +48,35 @@ def rules_of(change: ChainChange) -> list[RuleChange]:
 def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
     """Yield the lines of all chains that differ; folded, some of many."""
     told = told_of(pair)
+    if fold:
+        told, alike = _parted(told)
     shown = told[:_MOST_CHAINS] if fold and len(told) > _MOST_CHAINS + 1 else told
     for change in shown:
         yield from _chain(change, fold=fold)
     if more := len(told) - len(shown):
         yield line("", f"and {counted(more, 'more chain')} (--all)", 1)
 
+    if fold:
+        for (table, family, kind), those in alike.items():
+            rules = counted(sum(len(rules_of(change)) for change in those), "rule")
+            text = f"{len(those):,} chains {kind}, {rules}; no service port differs by it (--all)"
+            yield line(_SIGNS[kind], printable(f"{table} {family}...   {text}"))
+
+
+def _parted(told: list[ChainChange]) -> tuple[list[ChainChange], Alike]:
+    """Part chains from those that kube-proxy has for each service, of which many differ in one way at once."""
+    alike: dict[tuple[str, str, Kind], list[ChainChange]] = {}
+    for change in told:
+        if change.table == "nat" and change.chain.startswith(_OF_SERVICES):
+            alike.setdefault((change.table, beginning_of(change.chain), change.kind), []).append(change)
+    many = {key: those for key, those in alike.items() if len(those) > _MOST_ALIKE}
+    folded = {id(change) for those in many.values() for change in those}
+    return [change for change in told if id(change) not in folded], many
+
+
+_OF_SERVICES = (*SERVICE_CHAINS, *ENTRY_CHAINS, ENDPOINT_CHAIN)
+_MOST_ALIKE = 3
+"""More chains of services that differ, though no service port does, are told as one."""
 
 _SIGNS: Mapping[str, Sign] = {"added": "+", "removed": "-", "changed": "~"}
 

@@ -35,7 +35,7 @@ def verify_view(result: VerifyResult, *, fold: bool = True) -> View:
         (
             *([table] if table.rows else []),
             Facts(later(lambda: tuple(_facts(result, fold=fold)))),
-            Notes(later(lambda: note_texts([note for answer in result.answers for note in answer.notes]))),
+            Notes(later(lambda: note_texts(result.all_notes))),
         ),
         document=result.to_dict,
     )

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iptviz
-from iptviz.cluster.api import ApiEndpoint, read_cluster
+from iptviz.cluster.api import read_cluster
+from iptviz.cluster.endpoints import ApiEndpoint
 from iptviz.compare.of_api import forms_of_api
 from iptviz.errors import DumpError
 from tests import kubeproxy
@@ -229,8 +230,18 @@ def test_a_table_holds_its_objects_in_rows() -> None:
 
 @pytest.mark.parametrize("kind", [None, 7, "List", "ServiceList"])
 def test_a_list_of_whatever_kind_may_hold_anything(kind: object) -> None:
-    cluster = read_cluster([(json.dumps({"kind": kind, "items": [WEB, [WEB], {"kind": "Pod"}]}), "raw")])
-    assert [service.name for service in cluster.services] == ["web", "web"]
+    other = WEB | {"metadata": {"namespace": "shop", "name": "other"}}
+    cluster = read_cluster([(json.dumps({"kind": kind, "items": [WEB, [other], {"kind": "Pod"}]}), "raw")])
+    assert [service.name for service in cluster.services] == ["web", "other"]
+
+
+def test_of_an_object_that_comes_twice_the_later_counts() -> None:
+    moved = WEB | {"spec": {**WEB["spec"], "clusterIPs": ["10.96.0.10"]}}
+    first = endpoint_slice(A, metadata={**endpoint_slice()["metadata"], "name": "web-1"})
+    later = first | {"endpoints": [B]}
+    cluster = read_cluster([(json.dumps([WEB, first]), "a"), (json.dumps([moved, later, WEB, moved]), "b")])
+    assert [service.cluster_ips for service in cluster.services] == [("10.96.0.10",)]
+    assert [end.address for end in cluster.endpoints["shop", "web", "http", "tcp"]] == ["10.0.0.2"]
 
 
 def test_without_slices_nothing_is_said_of_endpoints(tmp_path: Path) -> None:

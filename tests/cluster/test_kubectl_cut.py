@@ -10,6 +10,7 @@ import pytest
 from iptviz.cluster.api import read_cluster
 from iptviz.errors import DumpError
 from tests.cluster.asked import BOTH, SLICES, WORLD, agrees, kept, printed, verify
+from tests.cluster.objects import endpoint, service, slice_of
 from tests.cluster.world import crowd, world
 from tests.program import run
 
@@ -89,6 +90,22 @@ def test_an_answer_in_chunks_says_that_it_goes_on(kubectl: Kubectl, api: ApiServ
     assert "cut off" in told.stderr
 
 
+def test_half_a_list_without_the_error_may_be_known_by_its_length(
+    kubectl: Kubectl, api: ApiServer, tmp_path: Path
+) -> None:
+    """It looks whole: the only trace is that it has as many objects as one request brings."""
+    many = [service(f"many-{number}", f"10.98.{number // 250}.{number % 250}") for number in range(600)]
+    api.put([*many, slice_of("many-0", endpoint("10.244.1.11"))])
+    api.cut = {"services": "Expired"}
+    done = kubectl("get", BOTH, "-A", "-o", "json")
+    assert done.returncode == 1
+    assert "Error from server (Expired)" in done.stderr
+    assert json.loads(done.stdout)["kind"] == "List"
+    told = json.loads(verify(tmp_path, WORLD.dump, done.stdout, options=()).stdout)
+    assert [note for note in told["notes"] if note.startswith("exactly 500 Service objects")]
+    assert "exactly" not in verify(tmp_path, WORLD.dump, printed(kubectl, SLICES), json.dumps(many[0])).stdout
+
+
 # --- what Endpoints leave open -----------------------------------------------------------------------------------
 
 CROWDED = world(crowd())
@@ -108,7 +125,10 @@ def test_endpoints_that_were_cut_off_are_not_called_extra(
     kubectl: Kubectl, api: ApiServer, tmp_path: Path
 ) -> None:
     api.put(CROWDED.items)
-    agrees(verify(tmp_path, CROWDED.dump, printed(kubectl, "services,endpoints")), 1)
+    told = verify(tmp_path, CROWDED.dump, printed(kubectl, "services,endpoints,nodes"))
+    agrees(told, 1)
+    (note,) = json.loads(told.stdout)["notes"]
+    assert note.startswith("endpoints of shop/crowd not compared in full")
 
 
 def test_what_endpoints_do_not_tell_is_no_difference(
@@ -116,7 +136,13 @@ def test_what_endpoints_do_not_tell_is_no_difference(
 ) -> None:
     """Of one family they are; hints and what terminates are not in them."""
     api.put(WORLD.items)
-    agrees(verify(tmp_path, WORLD.dump, printed(kubectl, "services,endpoints,nodes")))
+    told = verify(tmp_path, WORLD.dump, printed(kubectl, "services,endpoints,nodes"))
+    agrees(told)
+    notes = json.loads(told.stdout)["notes"]
+    assert len(notes) == 2  # one for each family
+    for name in ("shop/draining", "shop/zone"):
+        assert name in notes[0]
+    assert "shop/web" in notes[1]
 
 
 def test_what_endpoints_tell_is_compared(kubectl: Kubectl, api: ApiServer, tmp_path: Path) -> None:
@@ -149,11 +175,11 @@ def test_a_table_of_services_names_those_of_a_dump(
     api.broken = api.is_old = True
     table = kubectl("get", what, "-A", *wide).merged
     dump, listed = kept(tmp_path, dump=nameless(WORLD.dump), listed=table)
-    told = run("trace", "10.97.0.1", dump, "--services", listed, "--json")
-    assert told.returncode == 0, told.stderr
-    (web,) = json.loads(told.stdout)["services"]
     named = {"namespace": "shop", "name": "web", "port_name": "http", "named_by": "hash"}
-    assert web["service"] == named
+    for target in ("10.97.0.1", "shop/web", "web:http"):
+        told = run("trace", target, dump, "--services", listed, "--json")
+        assert told.returncode == 0, told.stderr
+        assert json.loads(told.stdout)["services"][0]["service"] == named
 
 
 @pytest.mark.parametrize("what", ["pods", "pods,services", "nodes,pods"])

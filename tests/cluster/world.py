@@ -14,7 +14,7 @@ from tests.cluster.objects import (
     service,
     slice_of,
 )
-from tests.kubeproxy import NEW, Cluster, Service, saved
+from tests.kubeproxy import Cluster, Service, saved
 
 NODE = "node-1"
 _A, _B, _C = (f"10.244.1.{number}" for number in (11, 12, 13))  # wherever the objects put them
@@ -62,7 +62,7 @@ def _api() -> Part:
     )  # fmt: skip
 
 
-def _dual() -> Part:
+def dual() -> Part:
     places = ("node-1", "node-2", "node-3")
     return Part(
         (service("web", "10.97.0.1", "fd00:10:97::1", node_ports=(30080,)),
@@ -220,14 +220,28 @@ class World(NamedTuple):
     @property
     def dump(self) -> str:
         """What iptables-save and ip6tables-save say there, one after the other."""
-        six = Cluster(self.written6, NEW, 6, "fd00:10:244::/48", node_ip="fd00:192:168:1::10")
-        return saved(Cluster(self.written, NEW)) + saved(six)
+        return self.dump_of(37)
+
+    def dump_of(self, minor: int) -> str:
+        """The same with the kube-proxy of another minor release: since 1.31 they write the same."""
+        era = f"1.{min(minor, _NEWEST)}"
+        written = tuple(_OLDER.get(one.name, {}).get(minor, one) for one in self.written)
+        six = Cluster(self.written6, era, 6, "fd00:10:244::/48", node_ip="fd00:192:168:1::10")
+        return saved(Cluster(written, era)) + saved(six)
+
+
+_NEWEST = 31
+_OLDER = {
+    "draining": {24: shop("draining", "10.97.0.4")},  # what terminates serves since 1.26 (KEP-1669)
+    "node": {minor: shop("node", "10.97.1.3", _A, _C) for minor in (24, 30)},  # no hints of nodes before 1.34
+}
+"""What older releases made of services here."""
 
 
 def world(*parts: Part) -> World:
     """Return the cluster of some parts; of all but the crowd where none is given."""
     chosen = parts or (
-        _api(), _dns(), _dual(), _other_ports(), _states(), _ignored(), _near(), _without_selector(), _front(),
+        _api(), _dns(), dual(), _other_ports(), _states(), _ignored(), _near(), _without_selector(), _front(),
         _policies(), _odd_names(), _unnamed(),
     )  # fmt: skip
     items = [item for part in chosen for item in part.items]

@@ -41,13 +41,14 @@ def network(text: str) -> Network:
 
 
 LOCAL = frozenset(map(network, ROUTER))
+HOST = Host(local=LOCAL, interfaces=frozenset({"lo", "cli", "srv"}), out_interface="srv")
 NO_TRACKING = Assumption(Condition("tracking", ""), holds=False)
 
 
-def side(dump: iptviz.Dump, lines: SameLines) -> Side:
+def side(dump: iptviz.Dump, lines: SameLines, host: Host | None = None) -> Side:
     """One side, as the router of tests/kernel/wire.py is: its addresses and interfaces are known."""
-    host = Host(local=LOCAL, interfaces=frozenset({"lo", "cli", "srv"}), out_interface="srv")
     given = () if DumpRules(dump).wants_tracking else (NO_TRACKING,)
+    host = host or HOST
     return Side(dump, Evidence((dump,), host, given=given), host, lines)
 
 
@@ -62,7 +63,7 @@ class At(NamedTuple):
 def asked(at: At) -> Asked:
     rule = iptviz.parse_rule("-A INPUT -j ACCEPT", family="ipv4")
     frontend = Frontend("external-ip", at.address, at.port, at.protocol, rule)
-    return Asked(frontend, "ipv4", (), Host(local=LOCAL))
+    return Asked(frontend, "ipv4", (), HOST)
 
 
 def ask(old: str, new: str, at: At, *, answers: bool = False) -> Compared:

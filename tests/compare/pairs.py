@@ -24,6 +24,8 @@ def _match(dice: Dice, _place: Place) -> str:
 
 
 MENU = Menu(_match, PLAIN.targets)
+PLAIN_MENU = PLAIN
+"""Without chances."""
 
 
 class Pair(NamedTuple):
@@ -214,10 +216,10 @@ CHANGES: list[Callable[[Dice, list[str]], list[str]]] = [
 ]  # fmt: skip
 
 
-def random_pair(seed: int, hook: str = "prerouting") -> Pair:
+def random_pair(seed: int, hook: str = "prerouting", menu: Menu = MENU) -> Pair:
     """Return two rule sets: a third of the pairs do the same, the others may."""
     dice = Dice(seed)
-    old = random_rules(seed, 4, hook, MENU)
+    old = random_rules(seed, 4, hook, menu)
     lines = _lines(old)
     equal = seed % 3 == 0
     how = dice.sample(EQUAL, dice.randint(1, 3)) if equal else dice.choices(CHANGES, k=dice.choice([1, 3, 6]))

@@ -9,6 +9,7 @@ import pytest
 from iptviz import load
 from iptviz.compare.chain_forms import Explained
 from iptviz.compare.chains import chain_changes
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -219,6 +220,91 @@ def test_a_rule_before_a_cut_is_a_difference() -> None:
     assert told(changes(whole, more[: more.index("80 -j")])) == ["added -A INPUT -i lo -j DROP"]
 
 
+def listing(*rows: str) -> str:
+    head = "target     prot opt source               destination"
+    return "\n".join(
+        (
+            "Chain INPUT (policy ACCEPT)",
+            head,
+            *rows,
+            "",
+            "Chain FORWARD (policy ACCEPT)",
+            head,
+            "",
+            "Chain OUTPUT (policy ACCEPT)",
+            head,
+            "",
+        )
+    )
+
+
+LESS_SHOWN = {
+    "host-names": (
+        filter_table("-A INPUT -s 10.0.0.1/32 -p tcp -m tcp --dport 22 -j ACCEPT"),
+        listing("ACCEPT     tcp  --  db.example.com       anywhere             tcp dpt:ssh"),
+    ),
+    "words": (
+        filter_table("-A INPUT -p tcp -m tcp --dport 22 -m unheard --of 1 -j ACCEPT"),
+        listing("ACCEPT     tcp  --  0.0.0.0/0            0.0.0.0/0            tcp dpt:22 unheard of 1"),
+    ),
+    "line-ends": (
+        filter_table(*(f"-A INPUT -s 10.0.{n}.1/32 -p tcp -m comment --comment \"allow {n}\" -m tcp --dport 22 -j ACCEPT" for n in range(10, 20))),
+        "\n".join(line[:60] for line in filter_table(*(f"-A INPUT -s 10.0.{n}.1/32 -p tcp -m comment --comment \"allow {n}\" -m tcp --dport 22 -j ACCEPT" for n in range(10, 20))).splitlines()),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fact", LESS_SHOWN)
+def test_what_one_side_does_not_show_of_a_rule_is_no_difference_and_is_told(fact: str) -> None:
+    whole, less = LESS_SHOWN[fact]
+    found = changes(whole, less)
+    assert told(found) == []
+    assert (fact, ("new",)) in found.untold
+    found = changes(less, whole)
+    assert told(found) == []
+    assert (fact, ("old",)) in found.untold
+
+
+def test_ports_that_an_iptables_could_not_print_are_no_difference() -> None:
+    rules = [
+        f'-A KUBE-SERVICES -d 10.96.0.{n}/32 -p tcp -m comment --comment "a/b{n}:x cluster IP" -m tcp --dport 80 -j KUBE-SVC-{n:016}'
+        for n in (1, 2)
+    ]
+    chains = [":PREROUTING ACCEPT", ":KUBE-SERVICES -", *(f":KUBE-SVC-{n:016} -" for n in (1, 2))]
+    saved = table("nat", *chains, "-A PREROUTING -j KUBE-SERVICES", *rules)
+    lost = saved.replace(" -m tcp --dport 80", "")
+    for old, new, side in ((saved, lost, "new"), (lost, saved, "old")):
+        found = changes(old, new)
+        assert told(found) == []
+        assert ("unprinted", (side,)) in found.untold
+
+
+def test_a_rule_of_a_listing_that_differs_is_told() -> None:
+    old, new = (
+        listing(f"{what}     tcp  --  0.0.0.0/0            0.0.0.0/0            tcp dpt:22")
+        for what in ("ACCEPT", "DROP")
+    )
+    assert told(changes(old, new)) == ["changed -A INPUT -p tcp -m tcp --dport 22 -j DROP"]
+
+
+WHOLE = (ROOT / "fixtures/httpd-service/dump.rules").read_bytes()
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_wherever_a_dump_is_cut_off_nothing_is_said_to_have_come_or_gone(part: int) -> None:
+    tried = 0
+    for end in range(400 + 97 * part, len(WHOLE), 4 * 151):
+        cut = load(WHOLE[:end])
+        if all(one.committed for one in cut.tables.values()):
+            continue  # nothing tells that there was more
+        tried += 1
+        for one, other in ((load(WHOLE), cut), (cut, load(WHOLE))):
+            found = chain_changes(one, other)
+            assert told(found) == [], f"cut at {end}"
+            assert {why for *_, why in found.uncompared} & {"cut", "excerpt"}
+    assert tried > 10
+
+
 # --- moves -----------------------------------------------------------------------------------------------------
 
 
@@ -261,6 +347,7 @@ HARMFUL = {
     "what is logged": ("-j LOG", "-p tcp -j DROP"),
     "the last of two marks": ("-j MARK --set-xmark 0x1/0xffffffff", "-p tcp -j MARK --set-xmark 0x2/0xffffffff"),
     "a mark of what is accepted": ("-j MARK --set-xmark 0x1/0x1", "-p tcp -j ACCEPT"),
+    "all but one mark": ("-m mark ! --mark 0x1 -j ACCEPT", "-p tcp -j DROP"),
     "two answers": ("-j REJECT", "-j DROP"),
     "chances of other things": ("-m statistic --mode random --probability 0.5 -j ACCEPT", "-j DROP"),
 }  # fmt: skip

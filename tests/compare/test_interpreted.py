@@ -46,7 +46,7 @@ def trouble_with(pair: Pair, seed: int, at: At) -> tuple[str, str]:
         packet = fitting(told.apart.packet, at)
         same = law(pair.old, packet) == law(pair.new, packet)
         return (f"fares alike: {packet}\n{told.apart}" if same else ""), "apart"
-    if told.is_open:
+    if told.open_by:
         return "", "open"
     dice = random.Random(seed)
     for _ in range(8):

@@ -28,7 +28,7 @@ WEB: dict[str, Any] = {
         "externalIPs": ["192.0.2.1", "2001:db8::1"], "loadBalancerSourceRanges": ["10.0.0.0/8", "fd00::/8"],
         "sessionAffinity": "ClientIP", "healthCheckNodePort": 32000, "externalTrafficPolicy": "Local",
     },
-    "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.1"}, {"hostname": "lb.example"}, {"ip": "203.0.113.2", "ipMode": "Proxy"}]}},
+    "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.1", "ipMode": None}, {"hostname": "lb.example"}, {"ip": "203.0.113.2", "ipMode": "Proxy"}]}},
 }  # fmt: skip
 
 

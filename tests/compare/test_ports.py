@@ -17,6 +17,7 @@ from iptviz.compare.differences import (
 )
 from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
 from iptviz.compare.ports import compared, differences
+from iptviz.dump.single import parse_rule
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.paths.fares import Cause, Failure, Fare
@@ -173,7 +174,7 @@ def test_what_is_not_told_differs_from_nothing_and_is_counted() -> None:
     for form, lacking in ((unshared, {"shares": 1}), (excerpt, {"endpoints": 1, "shares": 1})):
         for pair in ((whole, port(form)), (port(form), whole)):
             assert told(*pair) == []
-            counts = compared(*([one] for one in pair)).not_compared
+            counts = compared(pair[:1], pair[1:]).not_compared
             assert {what: count for what, count in counts.items() if what != "reached"} == lacking
 
 
@@ -198,6 +199,21 @@ def test_where_the_api_leaves_a_choice_each_is_right() -> None:
         "share 10.1.0.2:80 1/2 -> 10.1.0.2:80 1/4 at 10.96.0.1:80",
         "share 10.1.0.3:80 1/2 -> 10.1.0.3:80 3/4 at 10.96.0.1:80",
     ]
+
+
+def test_where_some_are_right_none_at_all_is_so_for_policy_local_alone() -> None:
+    wanted = frontend(to=ends(HALF, HALF), may_be_fewer=True)
+    none = port(frontend(), internal_policy=None)
+    missing = [one for one in told(port(wanted), none) if one.startswith("endpoint removed")]
+    assert len(missing) == 2
+    assert [one for one in told(port(wanted._replace(local_only=True)), none) if "endpoint" in one] == []
+
+
+def test_a_port_is_not_said_to_differ_where_a_side_may_have_both() -> None:
+    excerpt = port(frontend(to=ends(HALF), untold=frozenset({"endpoints", "shares"})))
+    other = port(frontend(to=ends(Fraction(1), port=8080)))
+    assert told(excerpt, other) == ["endpoint removed 10.1.0.1:80 -> None at 10.96.0.1:80"]
+    assert told(other, excerpt) == ["endpoint added None -> 10.1.0.1:80 at 10.96.0.1:80"]
 
 
 def test_where_some_are_right_none_is_missing_and_others_are_extra() -> None:
@@ -271,11 +287,12 @@ OTHER = Assumption(Condition("source-cidr", "10.0.0.0/9"), holds=False)
         ({"to": ends(HALF, QUARTER), "leftover": QUARTER}, {"to": ends(HALF, QUARTER), "leftover": Fraction(0)}, ["leftover"]),
         ({"at_addresses": (True, ("10.0.0.1", "10.0.0.2"))}, {"at_addresses": (True, ("10.0.0.2", "10.0.0.1"))}, []),
         ({"at_addresses": None}, {"at_addresses": (True, ("10.0.0.1",))}, ["node port addresses"]),
-        ({"line": 7, "chain": "KUBE-SVC-A"}, {"line": 9, "chain": "KUBE-SVL-A"}, []),
+        ({"rule": parse_rule("-A A"), "chain": "KUBE-SVC-A"}, {"rule": parse_rule("-A B"), "chain": "KUBE-SVL-A"}, []),
     ],
 )  # fmt: skip
 def test_properties_of_a_frontend(old: dict[str, Any], new: dict[str, Any], expected: list[str]) -> None:
-    found = list(differences(*(port(frontend(**{"to": even(2), **each})) for each in (old, new))))
+    before, after = (port(frontend(**{"to": even(2), **each})) for each in (old, new))
+    found = list(differences(before, after))
     assert [one.kind for one in found] == expected
     assert all(one.frontends for one in found)
 

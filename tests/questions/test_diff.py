@@ -424,3 +424,75 @@ def test_the_map_hides_both_sides_in_one_pseudonym(tmp_path: Path) -> None:
     done = run("diff", BEFORE, BEFORE, "--map", str(mapping))
     assert done.returncode == 0
     assert "No difference" in done.stdout
+
+
+# --- trace, beside its counters --------------------------------------------------------------------------------
+
+
+def test_a_trace_tells_what_changed_for_its_service_since_an_older_dump() -> None:
+    old, new = dump(text(WEB, CART), "old"), dump(text(replace(WEB, endpoints=PODS[:3]), OTHER), "new")
+    found = iptviz.trace(new, "shop/web", since=old).to_dict()
+    (since,) = found["changed_since"]
+    assert (since["since"], since["added"], since["removed"], since["compared"]) == ("old", [], [], 1)
+    (entry,) = since["changed"]
+    assert (entry["service"]["name"], entry["endpoints_removed"]) == ("web", ["10.244.1.7:8080"])
+    whole = iptviz.diff(old, new).to_dict()["services"]["changed"]
+    assert [one for one in whole if one["service"]["name"] == "web"] == since["changed"]
+
+
+def test_a_trace_says_what_was_compared_where_nothing_changed() -> None:
+    done = run("trace", "kube-dns:dns", TODAY, "--since", BEFORE)
+    assert f"Since         no difference of this service since {BEFORE} in frontends, endpoints" in re.sub(
+        "Since +", "Since         ", done.stdout
+    )
+    done = run("trace", "httpd-service", TODAY, "--since", BEFORE)
+    assert f"\nChanged since {BEFORE}\n~ default/httpd-service tcp" in done.stdout
+    assert "changed_since" not in iptviz.trace(iptviz.load(TODAY), "httpd-service").to_dict()
+
+
+def test_a_trace_of_what_is_gone_says_that_it_was_there() -> None:
+    done = run("trace", "cart", TODAY, "--since", BEFORE)
+    assert done.returncode == 1
+    assert f"{BEFORE} has it: 10.97.20.4:80/tcp" in done.stderr
+
+
+# --- rules of a node's own -------------------------------------------------------------------------------------
+
+
+def own_rules(written: str, pods: str, chain: str, extra: str = "") -> str:
+    """A dump with what a CNI plug-in writes for the pods of one node."""
+    place = written.index("-A ", written.index("*nat"))
+    rules = (
+        f"-A POSTROUTING -s {pods} ! -o cni0 -j MASQUERADE\n"
+        f"-A CNI-HOSTPORT-DNAT -p tcp -m multiport --dports 8080 -j {chain}\n"
+        f"-A {chain} -p tcp -m tcp --dport 8080 -j DNAT --to-destination {pods.partition('/')[0]}:80\n{extra}"
+    )
+    declared = f":CNI-HOSTPORT-DNAT - [0:0]\n:{chain} - [0:0]\n"
+    return written[:place] + declared + rules + written[place:]
+
+
+def test_rules_of_a_nodes_own_pods_and_networks_are_left_out_and_others_are_not() -> None:
+    written = text(WEB)
+    old = own_rules(written, "10.244.1.0/24", "CNI-DN-0123456789abcdef01234")
+    new = own_rules(written, "10.244.2.0/24", "CNI-DN-fedcba98765432109876f")
+    assert differing(old, new)["chains"]["changed"]
+    result = iptviz.diff(dump(old), dump(new), ignore_local=True)
+    assert not result.differs, result.to_dict()["chains"]
+    assert result.pairs[0].set_aside >= 4
+    other = own_rules(
+        written, "10.244.2.0/24", "CNI-DN-fedcba98765432109876f", "-A OUTPUT -d 192.0.2.1/32 -j ACCEPT\n"
+    )
+    (chain,) = differing(old, other, ignore_local=True)["chains"]["changed"]
+    assert chain["chain"] == "OUTPUT"
+
+
+def test_chains_of_services_that_differ_in_form_alone_are_told_as_one() -> None:
+    shown = run("diff", "fixtures/policies-old/dump.rules", "fixtures/policies-today/dump.rules").stdout
+    assert re.search(
+        r"^~ nat KUBE-SEP-\.\.\.   \d+ chains changed, \d+ rules; no service port", shown, re.MULTILINE
+    )
+    assert "\n~ nat KUBE-SEP-6E7" not in shown
+    whole = run(
+        "diff", "fixtures/policies-old/dump.rules", "fixtures/policies-today/dump.rules", "--all"
+    ).stdout
+    assert "\n~ nat KUBE-SEP-6E7" in whole

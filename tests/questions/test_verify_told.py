@@ -7,14 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typer.testing import CliRunner
 
 import iptviz
 from iptviz.checks.wording import sentences
+from iptviz.cli.app import app
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from tests import kubeproxy
 from tests.kubectl import HERE, THERE, objects
-from tests.kubeproxy import ERAS, OLD, Cluster
+from tests.kubeproxy import ERAS, NEW, OLD, Cluster
 from tests.questions.test_verify import (
     ZONES,
     Objects,
@@ -106,6 +108,20 @@ def test_pods_may_be_listed_beside(listed: str, tmp_path: Path) -> None:
     assert "shop/cart-1" in FORMATS["table"].writer("verify")(result, Style(), fold=True)
 
 
+def test_pods_go_into_pseudonyms(tmp_path: Path) -> None:
+    one = cluster()
+    found = with_another_pod(objects(one))
+    with_its_pod(found)
+    (tmp_path / "api.json").write_text(json.dumps(found))
+    (tmp_path / "a.rules").write_text(kubeproxy.saved(one))
+    files = [str(tmp_path / name) for name in ("a.rules", "api.json")]
+    for name in ("table", "json", "csv"):
+        done = CliRunner().invoke(app, ["verify", *files, "--redact", "-f", name])
+        assert done.exit_code == 1, done.output
+        assert done.output.count("/pod-") >= 2 * (name != "csv")
+        assert not any(secret in done.output for secret in ("cart-1", "web-9", "shop"))
+
+
 def test_an_endpoint_of_another_node_or_zone_is_said_to_be_so(tmp_path: Path) -> None:
     def moved(found: Objects) -> None:
         slice_of(found)["endpoints"][0]["nodeName"] = THERE
@@ -195,6 +211,25 @@ def test_endpoints_that_are_cut_off_are_said_not_to_be_compared(tmp_path: Path) 
     assert any(
         "endpoints of team-0/service-0 not compared in full" in note for note in sentences(result.notes)
     )
+
+
+@pytest.mark.parametrize(
+    ("era", "table", "missed"), [(NEW, "both", True), (NEW, "nat", False), ("1.20", "both", False)]
+)
+def test_a_health_check_is_missed_where_its_rule_would_be_shown(
+    era: str, table: str, missed: bool, tmp_path: Path
+) -> None:
+    given = cluster(era, local_only=True, local=1, load_balancer_ips=("203.0.113.1",), health_check=32000)
+    (tmp_path / "api.json").write_text(json.dumps(objects(given)))
+    text = "".join(
+        line
+        for line in kubeproxy.saved(given).splitlines(keepends=True)
+        if "health check node port" not in line
+    )
+    if table == "nat":
+        text = text[text.index("*nat") :]
+    result = iptviz.verify(iptviz.load(text.encode()), [str(tmp_path / "api.json")], node=HERE)
+    assert kinds(result) == [("health-check", "32000", "none")] * missed
 
 
 def test_two_kinds_of_one_address_are_one_frontend(tmp_path: Path) -> None:

@@ -119,10 +119,10 @@ def _diffs(words: Words) -> list[Any]:
     # What is compared has quotes where it needs them, so that a prefix that may need them is left out.
     text = re.sub(r" --log-prefix \S+", "", bytes(dump_of(words)).decode("utf-8", "surrogateescape"))
     old = iptviz.Dump(text.encode("utf-8", "surrogateescape"), words.file)
-    kept = "\n".join(line for line in text.splitlines() if "-d 10.0.0.2/32" not in line)
+    kept = "\n".join(line for line in text.split("\n") if "-d 10.0.0.2/32" not in line)
     changed = kept.replace("-A FORWARD -m comment", "-A FORWARD -p tcp -m comment")
     changed = changed.replace("10.244.0.5:80", "10.244.0.9:80")
-    new = iptviz.Dump(f"{changed}\n".encode("utf-8", "surrogateescape"), words.file)
+    new = iptviz.Dump(changed.encode("utf-8", "surrogateescape"), words.file)
     return [
         iptviz.diff(old, new),
         iptviz.diff(new, old, services_only=True),
