@@ -214,7 +214,9 @@ OF_KUBE_PROXY: dict[str, Kind] = {
     "invalid packets pass": _removes("filter", "KUBE-FORWARD .*INVALID", since=16, beside=("invalid-drop",)),
     "marked packets are not accepted": _removes("filter", "KUBE-FORWARD .*0x4000", since=9),
     "the forwarding chain is not asked": _removes("filter", "FORWARD .*-j KUBE-FORWARD", since=9),
-    "somebody drops before services": _adds("nat", "-A PREROUTING -d {service} -j RETURN", first=True),
+    "somebody takes node ports at an address before services": _adds(
+        "nat", "-A PREROUTING -d {service} -j RETURN", first=True, node_ports=True
+    ),
     "somebody's DNAT before services": _adds(
         "nat",
         "-A PREROUTING -d {external} -p tcp -m tcp --dport 80 -j DNAT --to-destination {end}:80",
